@@ -1,0 +1,63 @@
+"""The errors foolscape raises on purpose.
+
+FoolscapeError
+ +- SettingError     a value on the command line, in a config file or in a constructor
+ |   +- UnknownNameError   a model, attack or data set that does not exist (near misses are named)
+ +- ModelError       a model that does not keep its side of the protocol
+ |   +- CheckpointError    a weights file that is missing, damaged or unsafe to read
+ |   +- GradientError      an input gradient that is missing, zero, not finite or wrong
+ +- DataError        a data set as a whole: empty folder, unknown layout, labels that do not fit
+ |   +- SampleError        one image or label: recorded, counted, and the run goes on
+ +- RunError         a run directory: another command's, locked, unwritable
+
+Every message has one form: what was expected, what was got, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FoolscapeError(Exception):
+    """Base of every error that is meant to be read by a person."""
+
+
+class SettingError(FoolscapeError):
+    """A value on the command line, in a config file or in a constructor does not fit."""
+
+
+class UnknownNameError(SettingError):
+    """A model, attack, data set, variant or split that does not exist."""
+
+
+class ModelError(FoolscapeError):
+    """A model does not keep its side of the protocol."""
+
+
+class CheckpointError(ModelError):
+    """A weights file is missing, damaged, of another network, or unsafe to read."""
+
+
+class GradientError(ModelError):
+    """The gradient of a model with respect to its input is missing, zero, not finite or wrong."""
+
+
+class DataError(FoolscapeError):
+    """A data set as a whole cannot be used."""
+
+
+class SampleError(DataError):
+    """One image or label cannot be used; a run records the reason, counts it and goes on."""
+
+
+class RunError(FoolscapeError):
+    """A run directory cannot be used."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """An error for an unknown `name` of a `kind`, with near misses or, without any, all known names."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+    return UnknownNameError(f"unknown {kind} {name!r}; {hint}")

@@ -1,0 +1,74 @@
+"""`Problem`: all that an attack ever sees of a task, a model and a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import torch
+from torch import Tensor
+
+IGNORE: Final = -1
+"""The label of a target that counts nowhere: void pixels, crowds, padding."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Images that may change, and a differentiable map from them to dense class scores.
+
+    Every tensor is batch-first, so that images can leave a batch and others take their place. `*N` stands for the
+    targets of the task: H, W for segmentation; candidate boxes for detection; frames, H, W for video.
+
+    Attributes:
+        images: (B, 3, H, W) float32 RGB in [0, 1], what the attack may change.
+        labels: (B, *N) int64 class of each target, `IGNORE` where nothing counts.
+        target: (B, *N) int64 class the attacker wants, `IGNORE` where it wants nothing; None: any other than the label.
+        context: what `scores` needs besides the images (candidate boxes, later frames, first mask), batch-first.
+        scores: (images, *context) -> (B, C, *N), differentiable in the images. The same function for all problems
+            that share a batch.
+    """
+
+    images: Tensor
+    labels: Tensor
+    scores: Callable[..., Tensor]
+    target: Tensor | None = None
+    context: tuple[Tensor, ...] = ()
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    @property
+    def counted(self) -> Tensor:
+        """(B, *N) bool: the targets that have a label."""
+        return self.labels != IGNORE
+
+    def take(self, index: Tensor) -> Problem:
+        """The problems at `index` ((K,) int64), in that order; an index may repeat."""
+        return replace(
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            target=None if self.target is None else self.target[index],
+            context=tuple(c[index] for c in self.context),
+        )
+
+
+def shape_of(problem: Problem) -> tuple[torch.Size, ...]:
+    """What must agree for problems to share a batch: the shapes of all tensors without the batch dimension."""
+    extra = () if problem.target is None else (problem.target.shape[1:],)
+    tensors = (problem.images, problem.labels, *problem.context)
+    return tuple(t.shape[1:] for t in tensors) + extra
+
+
+def cat(problems: Sequence[Problem]) -> Problem:
+    """One problem from several of the same `shape_of`, along the batch."""
+    first = problems[0]
+    targets = [p.target for p in problems if p.target is not None]
+    return replace(
+        first,
+        images=torch.cat([p.images for p in problems]),
+        labels=torch.cat([p.labels for p in problems]),
+        target=torch.cat(targets) if targets else None,
+        context=tuple(torch.cat(parts) for parts in zip(*(p.context for p in problems), strict=True)),
+    )
