@@ -1,0 +1,65 @@
+"""`Ascent`: an attack as a frozen record of small choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.constraints import Constraint
+from foolscape.attacks.objectives import Objective
+from foolscape.attacks.updates import Update
+from foolscape.problem import Problem
+
+Stop = Callable[[Problem], Tensor]
+"""Problem -> (B,) int64, the number of active targets at or below which an image is done; negative: never."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ascent:
+    """Gradient ascent in pixel space: FGSM, PGD, MI-FGSM and DAG are settings of it.
+
+    Attributes:
+        objective: what is made large, and which targets are still to be fooled.
+        update: how a gradient becomes a direction.
+        constraint: where the image may go.
+        step: how far along the direction, in [0, 1].
+        steps: at most this many steps.
+        stop: when an image is done before that.
+        random_start: begin at a random image inside the constraint instead of the clean one.
+    """
+
+    objective: Objective
+    update: Update
+    constraint: Constraint
+    step: float
+    steps: int
+    stop: Stop
+    random_start: bool = False
+
+
+def never(problem: Problem) -> Tensor:
+    """Take all steps, whatever happens."""
+    return torch.full((len(problem),), -1, device=problem.images.device)
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """Stop when at most a share of the targets is active; a share of 0 (the paper's DAG): when none is left.
+
+    Attributes:
+        share: in [0, 1], of the labelled targets.
+        background: a class whose targets are left out of the base (the released DAG takes 1 % of the object pixels).
+    """
+
+    share: float
+    background: int | None = None
+
+    def __call__(self, problem: Problem) -> Tensor:
+        """(B,) int64."""
+        base = problem.counted
+        if self.background is not None:
+            base = base & (problem.labels != self.background)
+        return (self.share * base.flatten(1).sum(1)).floor().long()

@@ -1,0 +1,243 @@
+"""The attacks by name: what a user writes, and the settings of `Ascent` that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from foolscape.attacks import targets
+from foolscape.attacks.ascent import Ascent, AtMost, Stop, never
+from foolscape.attacks.constraints import L2, Constraint, Linf, PixelRange
+from foolscape.attacks.objectives import cross_entropy, dense_adversary, dense_adversary_released
+from foolscape.attacks.targets import TargetRule
+from foolscape.attacks.updates import MaxAbs, Momentum, Sign, UnitL2, Update
+from foolscape.errors import SettingError, unknown
+from foolscape.pixels import Levels
+
+NORMS = ("linf", "l2")
+BACKGROUND = "background"
+"""The class that the released DAG leaves alone, where a model has a class of this name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a user may set; None stands for the attack's own default.
+
+    Attributes:
+        eps: the bound; DAG has none unless one is given.
+        step: size of a step.
+        steps: most steps.
+        norm: of the bound, `linf` or `l2`.
+        stop: the share of labelled targets that may be left when an image counts as done.
+        variant: another published form of the same attack.
+    """
+
+    eps: Levels | None = None
+    step: Levels | None = None
+    steps: int | None = None
+    norm: str | None = None
+    stop: float | None = None
+    variant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A named attack with every setting settled.
+
+    Attributes:
+        name, variant: as in the catalog.
+        source: the paper.
+        ascent: what the driver runs.
+        target: how adversarial labels are made; None for an untargeted attack.
+        eps, norm: the bound; None where there is only the pixel range.
+        step, steps, stop: as in `Options`.
+    """
+
+    name: str
+    variant: str
+    source: str
+    ascent: Ascent
+    target: TargetRule | None
+    eps: Levels | None
+    norm: str | None
+    step: Levels
+    steps: int
+    stop: float | None
+
+    @property
+    def settings(self) -> dict[str, str | int | float | None]:
+        """The settings as they are written into a run's record."""
+        return {
+            "name": self.name,
+            "variant": self.variant,
+            "source": self.source,
+            "eps": None if self.eps is None else str(self.eps),
+            "norm": self.norm,
+            "step": str(self.step),
+            "steps": self.steps,
+            "stop": self.stop,
+            "random_start": self.ascent.random_start,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """An entry of the catalog."""
+
+    name: str
+    summary: str
+    source: str
+    variants: tuple[str, ...]
+    build: Callable[[Attack, Options, tuple[str, ...]], Plan]
+
+
+def _levels(size: int | float | Fraction) -> Levels:
+    return Levels(Fraction(size))
+
+
+def _gradient_family(
+    attack: Attack,
+    options: Options,
+    *,
+    update: Update,
+    steps: int,
+    part: Callable[[int], Fraction],
+    random_start: bool = False,
+) -> Plan:
+    """Cross-entropy under a bound of 8/255: FGSM, PGD and MI-FGSM differ in the update, the step and the start.
+
+    `part` is the size of a step as a part of eps, for a number of steps.
+    """
+    eps = options.eps or _levels(8)
+    steps = options.steps or steps
+    norm = options.norm or "linf"
+    size = options.step or Levels(eps.levels * part(steps))
+    stop: Stop = never if options.stop is None else AtMost(options.stop)
+    return Plan(
+        name=attack.name,
+        variant=attack.variants[0],
+        source=attack.source,
+        ascent=Ascent(
+            objective=cross_entropy,
+            update=UnitL2() if norm == "l2" else update,
+            constraint=_bound(eps, norm),
+            step=size.unit,
+            steps=steps,
+            stop=stop,
+            random_start=random_start,
+        ),
+        target=None,
+        eps=eps,
+        norm=norm,
+        step=size,
+        steps=steps,
+        stop=options.stop,
+    )
+
+
+def _bound(eps: Levels, norm: str) -> Constraint:
+    return L2(eps.unit) if norm == "l2" else Linf(eps.unit)
+
+
+def _fgsm(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
+    del classes
+    if options.steps not in (None, 1):
+        raise SettingError(f"steps: fgsm takes one step, got {options.steps}; use pgd for more")
+    return _gradient_family(attack, options, update=Sign(), steps=1, part=lambda _: Fraction(1))
+
+
+def _pgd(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
+    del classes
+    return _gradient_family(attack, options, update=Sign(), steps=20, part=lambda _: Fraction(1, 4), random_start=True)
+
+
+def _mi_fgsm(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
+    del classes
+    if options.norm == "l2":
+        raise SettingError("norm: mi-fgsm steps along a sign and has no l2 form here; use --norm linf, or pgd")
+    return _gradient_family(attack, options, update=Momentum(), steps=10, part=lambda steps: Fraction(1, steps))
+
+
+def _dag(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
+    released = options.variant == "released"
+    background = classes.index(BACKGROUND) if BACKGROUND in classes else None
+    share = (0.01 if released else 0.0) if options.stop is None else options.stop
+    step, steps = options.step or _levels(Fraction(1, 2)), options.steps or 200
+    norm = (options.norm or "linf") if options.eps else None
+    return Plan(
+        name=attack.name,
+        variant=options.variant or attack.variants[0],
+        source=attack.source,
+        ascent=Ascent(
+            objective=dense_adversary_released if released else dense_adversary,
+            update=MaxAbs(),
+            constraint=_bound(options.eps, norm) if options.eps and norm else PixelRange(),
+            step=step.unit,
+            steps=steps,
+            stop=AtMost(share, background if released else None),
+        ),
+        target=targets.absent(len(classes), background) if released else targets.permuted(len(classes)),
+        eps=options.eps,
+        norm=norm,
+        step=step,
+        steps=steps,
+        stop=share,
+    )
+
+
+CATALOG: tuple[Attack, ...] = (
+    Attack(
+        name="dag",
+        summary="dense adversary generation: pushes every still-correct pixel to a permuted class; no bound by default",
+        source="Xie et al., Adversarial Examples for Semantic Segmentation and Object Detection, ICCV 2017",
+        variants=("paper", "released"),
+        build=_dag,
+    ),
+    Attack(
+        name="fgsm",
+        summary="one signed step of the cross-entropy gradient",
+        source="Goodfellow et al., Explaining and Harnessing Adversarial Examples, ICLR 2015",
+        variants=("paper",),
+        build=_fgsm,
+    ),
+    Attack(
+        name="pgd",
+        summary="signed steps with projection from a random start",
+        source="Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
+        variants=("paper",),
+        build=_pgd,
+    ),
+    Attack(
+        name="mi-fgsm",
+        summary="signed steps along an accumulated gradient",
+        source="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
+        variants=("paper",),
+        build=_mi_fgsm,
+    ),
+)
+
+NONE = "none"
+"""The name under which a run measures the clean model alone."""
+
+
+def plan(name: str, options: Options, classes: tuple[str, ...]) -> Plan:
+    """The attack called `name`, settled for a model with these class names.
+
+    Raises:
+        UnknownNameError: no such attack, variant or norm.
+        SettingError: a setting does not fit the attack.
+    """
+    by_name = {attack.name: attack for attack in CATALOG}
+    if name not in by_name:
+        raise unknown("attack", name, [*by_name, NONE])
+    attack = by_name[name]
+    if options.variant is not None and options.variant not in attack.variants:
+        raise unknown(f"variant of {name}", options.variant, attack.variants)
+    if options.norm is not None and options.norm not in NORMS:
+        raise unknown("norm", options.norm, NORMS)
+    if options.steps is not None and options.steps < 1:
+        raise SettingError(f"steps: expected at least 1, got {options.steps}")
+    if options.stop is not None and not 0 <= options.stop < 1:
+        raise SettingError(f"stop: expected a share of the pixels of at least 0 and below 1, got {options.stop}")
+    return attack.build(attack, options, classes)

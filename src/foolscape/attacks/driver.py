@@ -1,0 +1,164 @@
+"""The driver: gradient ascent in pixel space over a stream of images, with continuous batching.
+
+An image that is done leaves the batch at once and the next one takes its place. Every call of the model has the same
+batch width (gaps are filled with copies), so the arithmetic for an image does not depend on who shares its batch: a run
+that was killed and resumed meets other neighbours and still gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.ascent import Ascent
+from foolscape.attacks.flight import Entrant, Flight, Queue, board, join
+from foolscape.attacks.objectives import Seen
+
+LOOKAHEAD = 4
+"""How many batches are read ahead to find images of the same size."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image.
+
+    Attributes:
+        key: the entrant's name.
+        clean: (1, 3, H, W) in [0, 1], as it came in.
+        adversarial: (1, 3, H, W) in [0, 1]: the last iterate if the attack reached its goal, else the iterate with the
+            fewest targets left (of equals the latest). Not yet rounded to 8 bits.
+        claimed: whether the attack reached its own goal, before rounding.
+        iterations: steps taken.
+        left: active targets in `adversarial`.
+        targets: targets that count.
+        seconds: this image's share of the time.
+        failure: why the attack had to be given up (NaN scores or gradient), else None.
+    """
+
+    key: str
+    clean: Tensor
+    adversarial: Tensor
+    claimed: bool
+    iterations: int
+    left: int
+    targets: int
+    seconds: float
+    failure: str | None = None
+
+    @property
+    def perturbation(self) -> Tensor:
+        """(1, 3, H, W): adversarial minus clean."""
+        return self.adversarial - self.clean
+
+
+def ascend(entrants: Iterable[Entrant], attack: Ascent, *, width: int = 1) -> Iterator[Outcome]:
+    """Attack every entrant; outcomes come in the order in which the images are done.
+
+    Args:
+        entrants: read lazily, a few batches ahead. Images of different sizes may be mixed; those that share a size
+            share a batch.
+        attack: the settings.
+        width: images per call of the model. It is constant: with fewer images left, copies fill the batch.
+
+    Yields:
+        One `Outcome` per entrant.
+    """
+    if width < 1:
+        raise ValueError(f"width: expected at least 1, got {width}")
+    queue = Queue(entrants, LOOKAHEAD * width)
+    flight: Flight | None = None
+    while True:
+        boarding = [] if flight is None else [flight]
+        while sum(len(f.keys) for f in boarding) < width:
+            entrant = queue.next(boarding[0].problem if boarding else None)
+            if entrant is None:
+                break
+            boarding.append(board(entrant, attack))
+        if not boarding:
+            return
+        flight, landed = _iterate(join(boarding) if len(boarding) > 1 else boarding[0], attack, width)
+        yield from landed
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The current iterates as the model and the objective see them, copies that fill the batch included."""
+
+    images: Tensor
+    scores: Tensor
+    seen: Seen
+
+
+def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None, list[Outcome]]:
+    """Look at the current iterates, let those that are done land, and take one step with the others."""
+    begin = time.perf_counter()
+    look = _look(flight, attack, width)
+    flight, done = _keep_best(flight, look.seen, attack.steps)
+    failures = {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i])}
+    stepped = flight
+    if len(done) < len(flight.keys):
+        stepped, lost = _step(flight, look, attack)
+        failures |= {i: "the gradient to the input is not finite" for i in lost if i not in done}
+    share = (time.perf_counter() - begin) / len(flight.keys)
+    landed = [_land(flight, i, share, failures.get(i)) for i in sorted({*done, *failures})]
+    staying = [i for i in range(len(flight.keys)) if i not in done and i not in failures]
+    if not staying:
+        return None, landed
+    stepped = replace(stepped, seconds=tuple(s + share for s in stepped.seconds))
+    return (stepped.take(staying) if landed else stepped), landed
+
+
+def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
+    problem, images, taken = flight.problem, flight.images, flight.taken
+    if len(flight.keys) < width:
+        copies = torch.arange(width, device=images.device) % len(flight.keys)
+        problem, images, taken = problem.take(copies), images[copies], taken[copies]
+    images = images.detach().requires_grad_(True)
+    scores = problem.scores(images, *problem.context)
+    return _Look(images, scores, attack.objective(scores, problem, taken / attack.steps))
+
+
+def _keep_best(flight: Flight, seen: Seen, steps: int) -> tuple[Flight, list[int]]:
+    """The flight with its best iterates brought up to date, and which of its images are done."""
+    left = seen.active.flatten(1).sum(1)[: len(flight.keys)]
+    reached = left <= flight.allowed
+    # The start is no result: unless it is already fooled, only images that were stepped on compete.
+    better = reached | ((left <= flight.best_left) & (flight.taken > 0))
+    best = torch.where(better[:, None, None, None], flight.images, flight.best)
+    done = (reached | (flight.taken >= steps)).nonzero().flatten().tolist()
+    return replace(flight, best=best, best_left=torch.where(better, left, flight.best_left)), done
+
+
+def _step(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
+    """The flight one step on, and which of its images have a gradient that is not finite."""
+    count = len(flight.keys)
+    (gradient,) = torch.autograd.grad(look.seen.value.sum(), look.images)
+    gradient = gradient[:count]
+    lost = (~torch.isfinite(gradient.sum(dim=(1, 2, 3)))).nonzero().flatten().tolist()
+    seen = Seen(look.seen.value.detach()[:count], look.seen.active[:count])
+    direction, state = attack.update.direction(gradient, seen, flight.state)
+    moved = attack.constraint.project(flight.images + attack.step * direction, flight.problem.images)
+    return replace(flight, images=moved, state=state, taken=flight.taken + 1), lost
+
+
+def _finite(scores: Tensor) -> bool:
+    return bool(torch.isfinite(scores.detach()).all())
+
+
+def _land(flight: Flight, i: int, share: float, failure: str | None) -> Outcome:
+    left = int(flight.best_left[i])
+    return Outcome(
+        key=flight.keys[i],
+        clean=flight.problem.images[i : i + 1],
+        adversarial=flight.best[i : i + 1],
+        claimed=failure is None and left <= int(flight.allowed[i]),
+        iterations=int(flight.taken[i]),
+        left=left,
+        targets=int(flight.problem.counted[i].sum()),
+        seconds=flight.seconds[i] + share,
+        failure=failure,
+    )

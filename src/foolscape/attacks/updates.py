@@ -1,0 +1,101 @@
+"""How a gradient becomes a step: direction per pixel, with batch-first state where there is memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.objectives import Seen
+from foolscape.problem import Problem
+
+State = tuple[Tensor, ...]
+"""What an update remembers; every tensor is batch-first, so that images can leave and join."""
+
+
+class Update(Protocol):
+    """Turns gradients into directions of largest change 1 (the attack multiplies by its step)."""
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """Fresh state for the images of `problem`; `generators` holds one per image."""
+        ...
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """(B, 3, H, W) direction to step along, and the next state."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sign:
+    """The sign of the gradient: FGSM, PGD."""
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """No state."""
+        del problem, generators
+        return ()
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """sign(g)."""
+        del seen
+        return gradient.sign(), state
+
+
+@dataclass(frozen=True)
+class MaxAbs:
+    """The gradient divided by its largest magnitude: DAG, r' = gamma r / ||r||_inf (Xie et al. 2017, section 3.2).
+
+    A gradient that is zero everywhere stays zero; the released code divides by zero there.
+    """
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """No state."""
+        del problem, generators
+        return ()
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """g / max|g|, per image."""
+        del seen
+        largest = gradient.abs().amax(dim=(1, 2, 3), keepdim=True)
+        return gradient / largest.clamp_(min=torch.finfo(gradient.dtype).tiny), state
+
+
+@dataclass(frozen=True)
+class UnitL2:
+    """The gradient divided by its Euclidean length: PGD under an L2 bound."""
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """No state."""
+        del problem, generators
+        return ()
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """g / ||g||_2, per image."""
+        del seen
+        length = torch.linalg.vector_norm(gradient, dim=(1, 2, 3), keepdim=True)
+        return gradient / length.clamp_(min=torch.finfo(gradient.dtype).tiny), state
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """The sign of an accumulated gradient: MI-FGSM, g <- mu g + grad / ||grad||_1 (Dong et al. 2018, eq. 6-7).
+
+    Attributes:
+        decay: mu; the paper uses 1.
+    """
+
+    decay: float = 1.0
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """A zero momentum."""
+        del generators
+        return (torch.zeros_like(problem.images),)
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """sign(mu g + grad / ||grad||_1)."""
+        del seen
+        size = torch.linalg.vector_norm(gradient, ord=1, dim=(1, 2, 3), keepdim=True)
+        momentum = self.decay * state[0] + gradient / size.clamp_(min=torch.finfo(gradient.dtype).tiny)
+        return momentum.sign(), (momentum,)
