@@ -1,0 +1,201 @@
+"""`coco:DIR`: label maps from the instance masks of COCO, with VOC's 21 classes or COCO's own 81."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from foolscape.data import files, voc
+from foolscape.data.coco_index import Index, read_index
+from foolscape.data.coco_masks import Entry, paint, shows
+from foolscape.data.images import read_image
+from foolscape.data.sample import Sample
+from foolscape.errors import DataError, SampleError, SettingError, unknown
+from foolscape.spec import Spec
+
+CATEGORIES = (
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
+    "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant",
+    "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard",
+    "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket", "bottle",
+    "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich", "orange", "broccoli",
+    "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet",
+    "tv", "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink",
+    "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
+)  # fmt: skip
+"""The 80 categories in the order of their ids."""
+
+CLASS_SETS: dict[str, tuple[str, ...]] = {"voc": voc.CLASSES, "coco": ("background", *CATEGORIES)}
+"""Names of the label values by what `?classes=` may say."""
+
+# Categories that VOC knows under another name; the other twelve have the same name in both.
+_VOC_NAMES = {
+    "airplane": "aeroplane",
+    "couch": "sofa",
+    "dining table": "diningtable",
+    "motorcycle": "motorbike",
+    "potted plant": "pottedplant",
+    "tv": "tvmonitor",
+}
+
+
+@dataclass(frozen=True)
+class Coco:
+    """One split of COCO; implements `SegmentationData`.
+
+    Attributes:
+        spec: the spec it was opened by.
+        split: such as val2017.
+        classes: names of the label values.
+        notes: how the labels were made, which images were left out.
+        entries: what the annotation file says of each image, by sample id.
+        images: the image folder.
+        annotations: the annotation file.
+        values: label value of each category id, without those that are background.
+    """
+
+    spec: str
+    split: str
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+    entries: Mapping[str, Entry]
+    images: Path
+    annotations: Path
+    values: Mapping[int, int]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """File names without extension, in the order of the image ids."""
+        return tuple(self.entries)
+
+    def fingerprint(self, sample_id: str) -> str:
+        """sha256 of the image's bytes, its annotations and what each category means."""
+        entry = files.fetch(self.entries, sample_id, self.spec)
+        drawn = [(self.values.get(item.category, 0), item.area, item.crowd, item.shape) for item in entry.annotations]
+        return files.digest(self.images / entry.file, json.dumps([entry.height, entry.width, self.classes, drawn]))
+
+    def load(self, sample_id: str) -> Sample:
+        """Image and painted labels; raises `SampleError` if the image or a mask cannot be used."""
+        entry = files.fetch(self.entries, sample_id, self.spec)
+        image, notes = read_image(self.images / entry.file)
+        where = f"{entry.file} in {self.annotations}"
+        files.check_size(where, (entry.height, entry.width), image)
+        try:
+            labels = paint(entry, self.values)
+        except ValueError as error:
+            raise SampleError(f"{where}: {error}; correct the annotation or leave the image out") from None
+        return Sample(sample_id, image, labels, notes)
+
+
+def open_coco(spec: Spec, split: str | None = None, classes: tuple[str, ...] | None = None) -> Coco:
+    """List a split of `coco:DIR[?classes=voc|coco][&annotations=FILE][&images=DIR]`, by default val.
+
+    Args:
+        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT or images.
+        split: such as val2017, or val where that is clear.
+        classes: the model's class names; where the spec says nothing they choose between VOC's and COCO's.
+
+    Raises:
+        UnknownNameError: an option, class set or split that does not exist.
+        SettingError: a split that several files fit.
+        DataError: no such folder or file, an annotation file that is damaged or has unknown categories.
+    """
+    spec.only("classes", "annotations", "images")
+    choice, why = _choose_classes(spec, classes)
+    root = files.directory(spec)
+    annotations, split = _annotation_file(spec, root, split)
+    index = read_index(annotations, CATEGORIES)
+    images = _image_folder(spec, root, split, index)
+    names = CLASS_SETS[choice]
+    values = _label_values(index, names)
+    listed = {
+        name: entry
+        for name, entry in _by_id(annotations, index).items()
+        if (shows(entry, values) if choice == "voc" else entry.annotations)
+    }
+    if not listed:
+        want = "an image that shows a VOC class" if choice == "voc" else "an image with an annotation"
+        raise DataError(f"{annotations}: expected {want}, got none among {len(index.entries)}; use other annotations")
+    notes = (why, *_notes(choice, len(listed), len(index.entries)))
+    return Coco(spec.text, split, names, notes, listed, images, annotations, values)
+
+
+def _choose_classes(spec: Spec, classes: tuple[str, ...] | None) -> tuple[str, str]:
+    """Which class set to use, and why."""
+    asked = spec.options.get("classes")
+    if asked is not None:
+        if asked not in CLASS_SETS:
+            raise unknown(f"class set in {spec.text}", asked, CLASS_SETS)
+        return asked, f"{len(CLASS_SETS[asked])} classes of {asked.upper()}, as the spec says"
+    if classes is None:
+        return "coco", "81 classes of COCO, its own; ?classes=voc for the 21 of VOC"
+    names = {name.casefold() for name in classes} - {"background"}
+    of_voc, of_coco = len(names & set(voc.CLASSES)), len(names & set(CATEGORIES))
+    choice = "voc" if of_voc > of_coco else "coco"
+    why = f"of the model's {len(classes)} class names {of_voc} are VOC's and {of_coco} are COCO's"
+    return choice, f"{len(CLASS_SETS[choice])} classes of {choice.upper()}, because {why}"
+
+
+def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, str]:
+    """The annotation file and the name of its split."""
+    if "annotations" in spec.options:
+        given = Path(spec.options["annotations"]).expanduser()
+        path = root / given if (root / given).is_file() else given
+        if not path.is_file():
+            raise DataError(f"{spec.text}: expected an annotation file at {root / given} or {given}, got none")
+        return path, split or path.stem.removeprefix("instances_")
+    folder = root / "annotations"
+    known = {path.stem.removeprefix("instances_"): path for path in sorted(folder.glob("instances_*.json"))}
+    if not known:
+        do = "check the path, or name the file with ?annotations=FILE"
+        raise DataError(f"{spec.text}: expected instances_SPLIT.json in {folder}, got no such file; {do}")
+    asked = split or "val"
+    fitting = [name for name in known if name.startswith(asked)]
+    if asked not in known and len(fitting) > 1:
+        raise SettingError(f"{spec.text}: expected one split for {asked!r}, got {', '.join(fitting)}; name one of them")
+    if asked not in known and fitting:
+        split = fitting[0]
+    split = files.pick_split(spec, split, known, asked)
+    return known[split], split
+
+
+def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
+    """The first likely folder that holds one of the images."""
+    if "images" in spec.options:
+        given = Path(spec.options["images"]).expanduser()
+        candidates = [root / given, given]
+    else:
+        of_file = index.path.stem.removeprefix("instances_")
+        names = dict.fromkeys((of_file, split))
+        candidates = [*(root / name for name in names), *(root / "images" / name for name in names), root / "images"]
+    for folder in candidates:
+        if folder.is_dir() and any((folder / entry.file).is_file() for entry in index.entries):
+            return folder
+    tried = ", ".join(str(folder) for folder in dict.fromkeys(candidates))
+    got = "none of its images there"
+    raise DataError(f"{spec.text}: expected the images of {index.path} in {tried}, got {got}; use ?images=DIR")
+
+
+def _label_values(index: Index, names: tuple[str, ...]) -> dict[int, int]:
+    """Label value of each category id of `index` that is one of the classes `names` (by its own or its VOC name)."""
+    value = {name: number for number, name in enumerate(names)}
+    own = {number: value.get(name, value.get(_VOC_NAMES.get(name, ""))) for number, name in index.categories.items()}
+    return {number: found for number, found in own.items() if found is not None}
+
+
+def _by_id(annotations: Path, index: Index) -> dict[str, Entry]:
+    ids = files.name_ids([Path(entry.file) for entry in index.entries])
+    by_id = dict(zip(ids, index.entries, strict=True))
+    if len(by_id) < len(ids):
+        raise DataError(f"{annotations}: expected each file_name once, got one twice; correct the file")
+    return by_id
+
+
+def _notes(choice: str, listed: int, total: int) -> tuple[str, ...]:
+    painted = "labels painted from instance masks, small objects on top of large ones; crowds are void"
+    if choice == "voc":
+        painted += " (ignored outside VOC's categories); other categories are background"
+    left_out = f"{listed} of {total} images {'show a VOC class' if choice == 'voc' else 'have an annotation'}"
+    return painted, f"{left_out}, the others are left out" if listed < total else left_out

@@ -1,0 +1,155 @@
+"""What the data sets share: folders, splits, names, label values, fingerprints."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.data.images import read_image, read_labels
+from foolscape.data.sample import VOID, Sample
+from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError, unknown
+from foolscape.spec import Spec
+
+T = TypeVar("T")
+
+IMAGE_EXTENSIONS = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".pbm",
+    ".jp2", ".avif",
+})  # fmt: skip
+"""Extensions, in lower case, of the files that are taken for photographs."""
+
+
+def directory(spec: Spec) -> Path:
+    """The folder that `spec` names.
+
+    Raises:
+        SettingError: it names none.
+        DataError: there is no such folder.
+    """
+    if not spec.rest.strip():
+        raise SettingError(f"expected a folder, {spec.scheme}:DIR, got {spec.text!r}")
+    path = Path(spec.rest).expanduser()
+    if not path.is_dir():
+        got = "a file" if path.exists() else "nothing there"
+        raise DataError(f"{spec.text}: expected a folder at {path}, got {got}; check the path")
+    return path
+
+
+def walk(root: Path, *, recursive: bool) -> tuple[list[Path], Counter[str]]:
+    """The image files below `root`, relative to it and sorted, and how many others there are by extension.
+
+    Hidden files (a leading dot) count among the others: `._photo.jpg` on a disk from a Mac is no photograph.
+
+    Raises:
+        DataError: a folder cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"expected a folder that can be listed, got {error}; check its permissions") from error
+
+    found: list[Path] = []
+    others: Counter[str] = Counter()
+    for folder, below, names in os.walk(root, onerror=refuse):
+        if not recursive:
+            below.clear()
+        for name in names:
+            extension = Path(name).suffix.lower()
+            if extension in IMAGE_EXTENSIONS and not name.startswith("."):
+                found.append((Path(folder) / name).relative_to(root))
+            else:
+                others["hidden" if name.startswith(".") else extension or "no extension"] += 1
+    return sorted(found, key=Path.as_posix), others
+
+
+def name_ids(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Unique ids for relative `paths`: without the extension, or with it where that would clash."""
+    short = [path.with_suffix("").as_posix() for path in paths]
+    times = Counter(short)
+    ids = [path.as_posix() if times[name] > 1 else name for path, name in zip(paths, short, strict=True)]
+    if len(set(ids)) < len(ids):  # a.jpg and a.png beside a.jpg.png
+        ids = [path.as_posix() for path in paths]
+    return tuple(ids)
+
+
+def pick_split(spec: Spec, asked: str | None, known: Iterable[str], default: str) -> str:
+    """The split to open: `asked`, else `default`, else the only one there is.
+
+    Raises:
+        UnknownNameError: there is no such split; the message names those that exist.
+    """
+    names = tuple(known)
+    if asked is None and default not in names and len(names) == 1:
+        return names[0]
+    wanted = default if asked is None else asked
+    if wanted not in names:
+        raise unknown(f"split of {spec.text}", wanted, names)
+    return wanted
+
+
+def fetch(entries: Mapping[str, T], sample_id: str, spec: str) -> T:
+    """The entry called `sample_id`; raises `UnknownNameError` with near misses, and never lists thousands of ids."""
+    if sample_id in entries:
+        return entries[sample_id]
+    kind, ids = f"image id in {spec}", tuple(entries)
+    if len(ids) <= 20 or difflib.get_close_matches(sample_id, ids, n=1, cutoff=0.5):
+        raise unknown(kind, sample_id, ids)
+    raise UnknownNameError(f"unknown {kind} {sample_id!r}; its {len(ids)} ids are like {', '.join(ids[:3])}")
+
+
+def digest(*parts: Path | str) -> str:
+    """A sha256 of the contents of files and of strings, in order; a file that cannot be read counts as such."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update((_file_digest(part) if isinstance(part, Path) else f"text {part}").encode() + b"\0")
+    return total.hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"unreadable {type(error).__name__}"
+
+
+def load_pair(sample_id: str, image_path: Path, label_path: Path, classes: int, void: int) -> Sample:
+    """The image in one file with the class indices in another, whose value `void` becomes `VOID`.
+
+    Raises:
+        SampleError: a file is missing or damaged, their sizes differ, or a value is neither a class nor `void`.
+    """
+    image, notes = read_image(image_path)
+    labels = read_labels(label_path)
+    check_size(label_path, labels.shape, image)
+    return Sample(sample_id, image, to_classes(label_path, labels, classes, void), notes)
+
+
+def check_size(where: Path | str, shape: tuple[int, ...], image: NDArray[np.uint8]) -> None:
+    """Raises `SampleError` if labels from `where` have another (H, W) `shape` than their (H, W, 3) `image`."""
+    if shape != image.shape[:2]:
+        want, got = "x".join(map(str, image.shape[:2])), "x".join(map(str, shape))
+        raise SampleError(
+            f"{where}: expected labels of the image's size {want}, got {got}; use the labels of this image"
+        )
+
+
+def to_classes(path: Path, labels: NDArray[np.uint8], classes: int, void: int) -> NDArray[np.uint8]:
+    """`labels` ((H, W), from `path`) with `void` as `VOID`; raises `SampleError` for a value that is no class."""
+    counts = np.bincount(labels.ravel(), minlength=256)
+    bad = [value for value in np.flatnonzero(counts).tolist() if value >= classes and value != void]
+    if bad:
+        listed = ", ".join(f"{value} ({counts[value]} pixels)" for value in bad[:5])
+        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+        raise SampleError(
+            f"{path}: expected label values 0 to {classes - 1}, or {void} for void, got {listed}{more}; "
+            "map them to the classes or to void"
+        )
+    return np.where(labels == void, VOID, labels).astype(np.uint8)

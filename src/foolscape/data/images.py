@@ -1,0 +1,210 @@
+"""Image and label files in, 8-bit arrays out; every conversion leaves a note, every unusable file a `SampleError`."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from foolscape.data.sample import Sample
+from foolscape.errors import SampleError, SettingError
+
+MIN_SIDE = 8
+"""The smallest height and width of an image, in pixels."""
+
+MAX_PIXELS = 89_000_000
+"""The largest image that is decoded: just below the size where Pillow warns of a decompression bomb."""
+
+# Named one by one so that a file with a wrong extension never reaches a decoder that starts another program (EPS).
+# JPEG includes MPO, the JPEG of several pictures that many telephones write.
+_IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "AVIF")
+
+_NOTE_OF_MODE = {
+    "1": "grey made RGB",
+    "L": "grey made RGB",
+    "LA": "grey made RGB",
+    "P": "palette made RGB",
+    "PA": "palette made RGB",
+}
+
+# Pillow widens grey PNGs of 2 and 4 bits to the range 0..255; as class indices they must be narrowed again.
+_WIDENED_BY = {"L;2": 85, "L;4": 17}
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """A decoded, upright image, its mode in the file (such as `RGB;16B`), and what there is to say about it."""
+
+    image: Image.Image
+    raw_mode: str
+    notes: tuple[str, ...]
+
+
+def read_image(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The photograph in `path`, as 8-bit RGB.
+
+    Returns:
+        (H, W, 3) uint8 RGB, upright (EXIF orientation applied), and a short note for each conversion: grey, palette,
+        CMYK, 16 bits, alpha (composited over white unless opaque), EXIF orientation, several frames. Colour profiles
+        are ignored.
+
+    Raises:
+        SampleError: no such file, empty, damaged or truncated, not an image, smaller than 8x8, too large.
+    """
+    decoded = _decode(path, _IMAGE_FORMATS, "an image", "copy or download the file again, or leave it out")
+    notes = list(decoded.notes)
+    rgb = _to_rgb(path, decoded, notes)
+    return np.array(rgb, dtype=np.uint8), tuple(notes)
+
+
+def read_labels(path: Path) -> NDArray[np.uint8]:
+    """The class indices in the PNG `path`; of a palette PNG the indices, not the colours.
+
+    Returns:
+        (H, W) uint8, as stored: nothing is checked against a list of classes.
+
+    Raises:
+        SampleError: no such file, empty, damaged, not a PNG, several channels (colours), indices above 255.
+    """
+    do = "store class indices in an 8-bit grey or palette PNG"
+    decoded = _decode(path, ("PNG",), "a PNG of class indices", do)
+    image = decoded.image
+    if image.mode not in ("L", "P", "1", "I;16", "I"):
+        raise _refuse(path, "labels as single-channel class indices", f"an image of mode {image.mode}", do)
+    values = np.array(image)
+    if values.min() < 0 or values.max() > 255:
+        got = f"indices from {values.min()} to {values.max()}"
+        raise _refuse(path, "class indices from 0 to 255", got, do)
+    return values.astype(np.uint8) // np.uint8(_WIDENED_BY.get(decoded.raw_mode, 1))
+
+
+def resize(sample: Sample, size: tuple[int, int]) -> Sample:
+    """`sample` at `size` = (H, W): the image bilinear at 8 bits, the labels nearest, both as Pillow does it.
+
+    Raises:
+        SettingError: a side of `size` is shorter than 8 pixels.
+    """
+    height, width = size
+    if min(size) < MIN_SIDE:
+        raise SettingError(f"expected a size of at least {MIN_SIDE}x{MIN_SIDE} pixels, got {height}x{width}")
+    if sample.image.shape[:2] == (height, width):
+        return sample
+    image = Image.fromarray(sample.image).resize((width, height), Image.Resampling.BILINEAR)
+    labels = sample.labels
+    if labels is not None:
+        labels = np.array(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST), dtype=np.uint8)
+    return dataclasses.replace(sample, image=np.array(image, dtype=np.uint8), labels=labels)
+
+
+def _refuse(path: Path, expected: str, got: str, do: str) -> SampleError:
+    return SampleError(f"{path}: expected {expected}, got {got}; {do}")
+
+
+def _decode(path: Path, formats: tuple[str, ...], expected: str, do: str) -> _Decoded:
+    """Open and fully decode `path`, which must be `expected`, in one of Pillow's `formats`."""
+    _check_file(path, expected, do)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            decoded = _decode_file(path, formats)
+        except SampleError:
+            raise
+        except UnidentifiedImageError:
+            raise _refuse(path, expected, f"a file that is none of {', '.join(formats)}", do) from None
+        except Image.DecompressionBombError:
+            got = "a decompression bomb (far more pixels)"
+            raise _refuse(path, f"at most {MAX_PIXELS:,} pixels", got, "make it smaller, or leave it out") from None
+        except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
+            raise _refuse(path, expected, f"a damaged file ({type(error).__name__}: {error})", do) from error
+    said = tuple(dict.fromkeys(f"Pillow: {' '.join(str(warning.message).split())}" for warning in caught))
+    return dataclasses.replace(decoded, notes=decoded.notes + said)
+
+
+def _check_file(path: Path, expected: str, do: str) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise _refuse(path, expected, f"no readable file ({error.strerror})", do) from None
+    if not path.is_file():
+        raise _refuse(path, expected, "something that is not a file", do)
+    if not size:
+        raise _refuse(path, expected, "an empty file (zero bytes)", do)
+
+
+def _decode_file(path: Path, formats: tuple[str, ...]) -> _Decoded:
+    notes = []
+    with Image.open(path, formats=formats) as image:
+        _check_size(path, image.width, image.height)
+        raw_mode = _raw_mode(image)
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":  # the further frames of an MPO are previews and depth maps
+            notes.append(f"first of {frames} frames taken")
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if orientation in range(2, 9):
+            notes.append(f"turned upright (EXIF orientation {orientation})")
+        image.load()
+        if image.format == "PNG":
+            _verify_png(path)
+        return _Decoded(ImageOps.exif_transpose(image), raw_mode, tuple(notes))
+
+
+def _verify_png(path: Path) -> None:
+    """Compare the checksums, which decoding does not: a flipped bit would else give wrong pixels without a word."""
+    with Image.open(path, formats=("PNG",)) as image:
+        image.verify()
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    """Looks at what the header says, before any pixel is decoded."""
+    got, do = f"{height}x{width}", "leave it out"
+    if min(width, height) < MIN_SIDE:
+        raise _refuse(path, f"an image of at least {MIN_SIDE}x{MIN_SIDE} pixels", got, do)
+    if width * height > MAX_PIXELS:
+        raise _refuse(
+            path, f"at most {MAX_PIXELS:,} pixels", f"{got} ({width * height:,})", f"make it smaller, or {do}"
+        )
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """Pillow's name of the pixel format in the file, such as `RGB;16B`; "" where a decoder does not tell."""
+    tiles = getattr(image, "tile", None)
+    arguments = tiles[0][3] if tiles else ""
+    if isinstance(arguments, tuple):
+        arguments = arguments[0] if arguments else ""
+    return arguments if isinstance(arguments, str) else ""
+
+
+def _to_rgb(path: Path, decoded: _Decoded, notes: list[str]) -> Image.Image:
+    image = decoded.image
+    if image.mode == "F":
+        got = "floating-point pixels, whose range is not known"
+        raise _refuse(path, "an image of 8 or 16 bits", got, "convert it to 8 bits, or leave it out")
+    if image.mode.startswith("I"):
+        image = _eight_bits(path, image)
+        notes.append("16 bits made 8")
+    elif ";16" in decoded.raw_mode:
+        notes.append("16 bits made 8 (the lower byte dropped)")  # by Pillow, while it decodes
+    if image.mode not in ("RGB", "RGBA"):
+        notes.append(_NOTE_OF_MODE.get(image.mode, f"{image.mode} made RGB"))
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    if np.array(image.getchannel("A")).min() == 255:
+        notes.append("opaque alpha dropped")
+        return image.convert("RGB")
+    notes.append("alpha composited over white")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
+    """A grey image of 16 bits (modes I;16, I) as 8 bits, rounded: 65535 becomes 255."""
+    values = np.array(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        got = f"values from {values.min()} to {values.max()}"
+        raise _refuse(path, "16-bit pixels from 0 to 65535", got, "convert it to 8 bits, or leave it out")
+    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
