@@ -18,6 +18,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_NEAR = 0.5
+"""How alike names must be, by difflib's ratio, for one to be taken for a misspelling of the other."""
+
 
 class FoolscapeError(Exception):
     """Base of every error that is meant to be read by a person."""
@@ -58,6 +61,8 @@ class RunError(FoolscapeError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """An error for an unknown `name` of a `kind`, with near misses or, without any, all known names."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    # Of equally near names the first in the alphabet comes first; difflib would turn them round.
+    likeness = {other: difflib.SequenceMatcher(None, other, name).ratio() for other in names}
+    near = sorted((n for n in names if likeness[n] >= _NEAR), key=lambda n: -likeness[n])[:3]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
     return UnknownNameError(f"unknown {kind} {name!r}; {hint}")
