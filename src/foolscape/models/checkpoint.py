@@ -1,0 +1,157 @@
+"""Reading weights without running code, loading them strictly, and fingerprinting a network."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from foolscape.errors import CheckpointError
+
+_NESTS: Final = ("state_dict", "model_state_dict", "model")
+
+
+def read_state_dict(path: Path | str) -> dict[str, Tensor]:
+    """The tensors by name in a .safetensors file or a file of `torch.save`; no code in it is ever run.
+
+    A dict inside "state_dict", "model_state_dict" or "model" is taken out, and the prefixes that DataParallel
+    ("module.") and torch.compile ("_orig_mod.") leave behind are dropped.
+
+    Raises:
+        CheckpointError: the file is missing, empty, damaged, needs code to be read, or holds no state dict.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"expected a weights file at {path}, got {'a folder' if path.is_dir() else 'nothing'}")
+    if path.stat().st_size == 0:
+        raise CheckpointError(f"expected weights in {path}, got an empty file; copy or download it again")
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    return _without_prefixes(_unwrapped(content, path))
+
+
+def _read_safetensors(path: Path) -> object:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _read_torch(path: Path) -> object:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of other kinds of file before it refuses them
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the unpickler meets arbitrary bytes: anything may come out of it
+        if needs := _needs_code(str(error), path):
+            raise CheckpointError(
+                f"expected only tensors in {path}, got {needs}; refused, because reading it would run the code in it. "
+                "If you trust its source, convert it in a place that may run it: "
+                "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
+            ) from error
+        raise _damaged(path, error) from error
+
+
+def _needs_code(message: str, path: Path) -> str | None:
+    """What in the file needs code to be read, going by PyTorch's message; None if nothing does."""
+    if "TorchScript" in message:
+        return "a TorchScript program"
+    if found := re.search(r"(?:Unsupported global: GLOBAL|Unsupported class|GLOBAL) ([\w.]+)", message):
+        return f"a pickle that needs {found[1]}"
+    with path.open("rb") as file:
+        pickled = file.read(2).startswith((b"\x80", b"PK"))  # a bare pickle, or one in a zip archive
+    return "a pickle that needs code" if pickled and "Unsupported" in message else None
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    first = (str(error).splitlines() or [""])[0]
+    return CheckpointError(
+        f"expected a weights file of torch.save or safetensors at {path}, got one that cannot be read "
+        f"({type(error).__name__}: {first}); it may be damaged or cut off: copy or download it again"
+    )
+
+
+def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
+    """The state dict in `content`, at most three levels deep."""
+    for _ in range(3):
+        inner = next((content[key] for key in _NESTS if key in content), None) if isinstance(content, Mapping) else None
+        if not isinstance(inner, Mapping):
+            break
+        content = inner
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"expected a dict of tensors in {path}, got {type(content).__name__}")
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    if not tensors or len(tensors) < len(content):
+        others = [repr(name) for name, value in content.items() if not isinstance(value, Tensor)]
+        raise CheckpointError(
+            f"expected a dict of tensors in {path}, or one under {' or '.join(map(repr, _NESTS))}; got "
+            f"{'an empty dict' if not content else 'other things under ' + ', '.join(others[:5])}; save "
+            "model.state_dict() alone"
+        )
+    return tensors
+
+
+def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    tensors = {name.replace("_orig_mod.", ""): value for name, value in tensors.items()}
+    while all(name.startswith("module.") for name in tensors):
+        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
+    return tensors
+
+
+def load_weights(module: nn.Module, path: Path | str) -> None:
+    """Load the weights at `path` into `module`: every name and shape must agree.
+
+    Raises:
+        CheckpointError: as `read_state_dict`, or the weights are another network's (missing, unexpected and misshapen
+            names are counted, the first few listed).
+    """
+    load_state(module, read_state_dict(path), str(path))
+
+
+def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Load `tensors` from `source` (a name for the error) into `module`, strictly; see `load_weights`."""
+    own = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
+    misshapen = [
+        f"{name} (expected {tuple(own[name].shape)}, got {tuple(value.shape)})"
+        for name, value in tensors.items()
+        if name in own and own[name].shape != value.shape
+    ]
+    missing, unexpected = [n for n in own if n not in tensors], [n for n in tensors if n not in own]
+    if not misshapen:
+        # Asking the module itself lets it rename the keys of its older versions.
+        try:
+            result = module.load_state_dict(dict(tensors), strict=False)
+        except RuntimeError as error:
+            raise CheckpointError(f"expected weights of {type(module).__name__} in {source}, got {error}") from error
+        missing, unexpected = list(result.missing_keys), list(result.unexpected_keys)
+    account = [
+        f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        for kind, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+        if names
+    ]
+    if account:
+        raise CheckpointError(
+            f"expected the {len(own)} tensors of {type(module).__name__} in {source}, got {len(tensors)}: "
+            f"{', '.join(account)}; these weights are another network's or another number of classes"
+        )
+
+
+def weights_sha256(*modules: nn.Module) -> str:
+    """SHA-256 over the sorted names, dtypes, shapes and bytes of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for module in modules:
+        tensors: dict[str, Tensor] = dict(module.named_parameters(remove_duplicate=False))
+        tensors.update(module.named_buffers(remove_duplicate=False))
+        for name, value in sorted(tensors.items()):
+            value = value.detach().cpu().contiguous()
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+            digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

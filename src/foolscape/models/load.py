@@ -1,0 +1,188 @@
+"""From the name of a model to a segmenter that is ready to be attacked."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import nn
+
+from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
+from foolscape.models import bundled, file, torchvision
+from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter, adapt, checked
+from foolscape.models.checkpoint import load_weights, weights_sha256
+from foolscape.models.classes import name_classes, read_classes, renamed
+from foolscape.models.wrappers import as_double, modules_of
+from foolscape.spec import Spec, parse
+from foolscape.tasks.segmentation import Segmenter
+
+__all__ = ["GROUP", "Listed", "Loaded", "as_double", "list_models", "load_model", "slug_of"]
+
+GROUP: Final = "foolscape.models"
+"""The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
+
+Made = torchvision.Built | nn.Module | Segmenter
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to be attacked.
+
+    Attributes:
+        spec: as the user wrote it.
+        slug: a short name of it that is safe in paths, different for different specs.
+        segmenter: on the device, frozen, with class names.
+        sha256: of its parameters and buffers; None if no network was found in a segmenter somebody wrote.
+    """
+
+    spec: str
+    slug: str
+    segmenter: Segmenter
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of `foolscape list models`."""
+
+    name: str
+    about: str
+
+
+def load_model(
+    text: str,
+    *,
+    image_size: tuple[int, int],
+    device: torch.device | str = "cpu",
+    classes_file: Path | None = None,
+    data_classes: Sequence[str] | None = None,
+) -> Loaded:
+    """The model that the spec `text` names.
+
+    Args:
+        text: bundled:NAME, torchvision:NAME, path/to/file.py:factory, package.module:factory, or a plug-in's NAME or
+            NAME:rest; behind it ?weights=FILE, ?classes=FILE (which overrides all other class names).
+        image_size: (H, W) of the images it will see.
+        device: where to run.
+        classes_file: class names for a network that names none.
+        data_classes: the data set's class names, used if there are no others.
+
+    Raises:
+        UnknownNameError: no such model.
+        SettingError: an option, a path or a class file does not fit.
+        ModelError: the model could not be made, or does not keep to the protocol.
+    """
+    spec = parse(text)
+    made = _make(spec)
+    given = None if classes_file is None else read_classes(classes_file)
+    segmenter = _segmenter(made, given, image_size, device)
+    if "classes" in spec.options:
+        segmenter = renamed(segmenter, read_classes(Path(spec.options["classes"])))
+    segmenter = name_classes(segmenter, data_classes)
+    modules = modules_of(segmenter)
+    return Loaded(text, slug_of(spec), segmenter, weights_sha256(*modules) if modules else None)
+
+
+def list_models() -> tuple[Listed, ...]:
+    """Every model that can be named without a path: bundled ones, torchvision's, and plug-ins."""
+    bundles = (Listed(f"bundled:{name}", "comes with foolscape, no download") for name in bundled.NAMES)
+    library = (Listed(f"torchvision:{name}", "weights downloaded, or ?weights=FILE") for name in torchvision.names())
+    plugins = (Listed(name, f"plug-in {point.value}") for name, point in sorted(_plugins().items()))
+    return (*bundles, *library, *plugins)
+
+
+def slug_of(spec: Spec) -> str:
+    """A short name for `spec` that is safe in paths; a hash keeps apart what only differs in folder or options."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", spec.rest).strip("-.")[:48] or "model"
+    if spec.scheme in ("bundled", "torchvision") and not spec.options and name == spec.rest:
+        return name
+    return f"{name}-{hashlib.sha256(spec.text.encode()).hexdigest()[:6]}"
+
+
+def _make(spec: Spec) -> Made:
+    """What the scheme of `spec` makes, with `?weights=` loaded."""
+    spec.only("weights", "classes")
+    if spec.scheme == "torchvision":
+        return torchvision.build(spec.rest, spec.options.get("weights"))
+    if spec.scheme == "bundled":
+        thing: nn.Module | Segmenter = _bundled(spec.only("classes"))
+    elif spec.scheme.endswith(".py"):
+        thing = file.from_file(Path(spec.scheme), _factory(spec))
+    else:
+        thing = _plugin_or_module(spec)
+    if "weights" in spec.options:
+        if not isinstance(thing, nn.Module):
+            raise ModelError(
+                f"expected a torch.nn.Module to load ?weights= into, got {type(thing).__name__} from {spec.text!r}; "
+                "load the weights in its factory"
+            )
+        load_weights(thing, spec.options["weights"])
+    return thing
+
+
+def _plugin_or_module(spec: Spec) -> nn.Module | Segmenter:
+    """A plug-in's model, or one of an importable module."""
+    name, _, rest = spec.text.partition("?")[0].partition(":")
+    point = _plugins().get(name)
+    if point is not None:
+        return _from_plugin(point, rest)
+    top = spec.scheme.partition(".")[0]
+    if top.isidentifier() and importlib.util.find_spec(top) is not None:
+        return file.from_module(spec.scheme, _factory(spec))
+    raise unknown("model", spec.text.partition("?")[0], _known_names())
+
+
+def _from_plugin(point: EntryPoint, rest: str) -> nn.Module | Segmenter:
+    """What the plug-in makes of `rest`; a plug-in that fails is an error, never skipped."""
+    try:
+        plugin = point.load()
+    except Exception as error:
+        raise ModelError(
+            f"expected the plug-in {point.name!r} ({point.value}) to be importable, got {type(error).__name__}: {error}"
+        ) from error
+    return file.call(plugin, f"the plug-in {point.name!r} ({point.value})", rest)
+
+
+def _bundled(spec: Spec) -> nn.Module:
+    if spec.rest not in bundled.NAMES:
+        raise unknown("bundled model", spec.rest, bundled.NAMES)
+    return bundled.bundled(spec.rest)
+
+
+def _factory(spec: Spec) -> str:
+    if not spec.rest:
+        raise SettingError(f"expected a factory behind the colon, such as {spec.scheme}:build, got {spec.text!r}")
+    return spec.rest
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    """The installed plug-ins by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _known_names() -> list[str]:
+    """All that a mistyped name may have meant."""
+    try:
+        return [listed.name for listed in list_models()]
+    except FoolscapeError:  # a broken torchvision must not hide that the name is unknown
+        return [*(f"bundled:{name}" for name in bundled.NAMES), *_plugins()]
+
+
+def _segmenter(
+    made: Made, given: tuple[str, ...] | None, image_size: tuple[int, int], device: torch.device | str
+) -> ModuleSegmenter | CheckedSegmenter:
+    """The segmenter of what was made; `given` names its classes if nothing else does."""
+    if isinstance(made, torchvision.Built):
+        segmenter = adapt(made.module, classes=made.classes or given, image_size=image_size, device=device)
+        return replace(segmenter, notes=(*made.notes, *segmenter.notes))
+    if isinstance(made, Segmenter):  # asked first: a network may be a segmenter by itself
+        outer = checked(made, image_size=image_size, device=device)
+        return outer if outer.classes or given is None else renamed(outer, given)
+    return adapt(made, classes=given, image_size=image_size, device=device)

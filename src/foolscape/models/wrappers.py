@@ -1,0 +1,163 @@
+"""The two records that make a network, or a segmenter somebody wrote, the `Segmenter` that foolscape attacks."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from foolscape.errors import ModelError
+from foolscape.models.output import DOCS, check_scores, scores_of
+from foolscape.tasks.segmentation import Segmenter
+
+
+class _Scorer(Protocol):
+    """What a ready-made segmenter brings besides its classes."""
+
+    def logits(self, images: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class ModuleSegmenter:
+    """A network, and what has to be done to its input and output. Made by `adapt`.
+
+    Attributes:
+        module: the network, in eval mode, its parameters frozen.
+        classes: the names of the output channels; empty until `name_classes` names them.
+        multiple: images are padded at the right and bottom (replicated) to sides divisible by this, and the scores
+            cropped back; 1: never.
+        notes: remarks for the reader of a table.
+        channels: the number of output channels.
+        only_size: (H, W), if the network takes images of this size alone.
+        channels_last: whether the network gets its input in the channels_last memory format.
+    """
+
+    module: nn.Module
+    classes: tuple[str, ...]
+    multiple: int
+    notes: tuple[str, ...]
+    channels: int
+    only_size: tuple[int, int] | None = None
+    channels_last: bool = False
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Class scores (B, C, H, W) for `images` ((B, 3, H, W) float RGB in [0, 1]); see `Segmenter.logits`."""
+        size = (images.shape[2], images.shape[3])
+        if self.only_size is not None and size != self.only_size:
+            raise ModelError(
+                f"expected images of {_by(self.only_size)} (height x width), the only size this network takes, got "
+                f"{_by(size)}; give --size {self.only_size[0]}x{self.only_size[1]}"
+            )
+        padded = pad_to_multiple(images, self.multiple)
+        scores = scores_of(self.module(to_format(padded, channels_last=self.channels_last)))
+        check_scores(scores, padded, self.channels, any_scale=True)
+        straighten(scores)
+        return at_size(scores, padded, size).to(images.dtype)
+
+
+@dataclass(frozen=True)
+class CheckedSegmenter:
+    """A segmenter that somebody else wrote, its output checked at every call. Made by `checked`.
+
+    Attributes:
+        inner: the segmenter itself.
+        classes, notes: as of a `Segmenter`.
+        channels: the number of output channels.
+    """
+
+    inner: _Scorer
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+    channels: int
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Class scores (B, C, H, W) for `images` ((B, 3, H, W) float RGB in [0, 1]); see `Segmenter.logits`."""
+        scores = self.inner.logits(images)
+        if not isinstance(scores, Tensor):
+            raise ModelError(f"Segmenter.logits must return a tensor, got {type(scores).__name__}: {DOCS}")
+        check_scores(scores, images, self.channels)
+        straighten(scores)
+        return scores.to(images.dtype)
+
+
+def straighten(scores: Tensor) -> None:
+    """Make the gradient that comes back to `scores` contiguous, whatever the loss did with them.
+
+    A loss that moves the channels last would otherwise send back strides with which the backward pass of a batch norm
+    is wrong at a batch of one (PyTorch 2.13 and 2.15 on the CPU), although the network itself is sound.
+    """
+    if scores.requires_grad:
+        hook: Any = scores.register_hook  # not typed in torch
+        hook(lambda gradient: gradient.contiguous())
+
+
+def to_format(images: Tensor, *, channels_last: bool) -> Tensor:
+    """`images` ((B, 3, H, W)), in the channels_last memory format if asked for."""
+    return images.contiguous(memory_format=torch.channels_last) if channels_last else images
+
+
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
+    """`images` (B, C, H, W), their last row and column repeated until both sides are divisible by `multiple`."""
+    down, right = (-side % multiple for side in images.shape[2:])
+    # Concatenating has a deterministic backward pass on CUDA; F.pad(mode="replicate") has not.
+    if down:
+        images = torch.cat([images, images[:, :, -1:].expand(-1, -1, down, -1)], dim=2)
+    if right:
+        images = torch.cat([images, images[:, :, :, -1:].expand(-1, -1, -1, right)], dim=3)
+    return images
+
+
+def at_size(scores: Tensor, padded: Tensor, size: tuple[int, int]) -> Tensor:
+    """`scores` of `padded` images at full resolution (bilinear, align_corners=False), cropped to `size` (H, W)."""
+    if scores.shape[2:] != padded.shape[2:]:
+        scores = F.interpolate(scores, size=padded.shape[2:], mode="bilinear", align_corners=False)
+    return scores[:, :, : size[0], : size[1]]
+
+
+def modules_of(thing: object) -> tuple[nn.Module, ...]:
+    """The networks in `thing`: itself, the one of a `ModuleSegmenter`, or those among its attributes."""
+    if isinstance(thing, nn.Module):
+        return (thing,)
+    if isinstance(thing, CheckedSegmenter):
+        return modules_of(thing.inner)
+    return tuple(value for value in getattr(thing, "__dict__", {}).values() if isinstance(value, nn.Module))
+
+
+def as_double(segmenter: Segmenter) -> Segmenter:
+    """A copy of `segmenter` that calculates in float64; the original stays as it is.
+
+    Raises:
+        Exception: whatever copying the network raises; some hold tensors that cannot be copied.
+    """
+    twin = copy.deepcopy(segmenter)
+    for module in modules_of(twin):
+        module.double()
+    return twin
+
+
+def with_channels_last(segmenter: Segmenter) -> Segmenter:
+    """`segmenter` with its input in the channels_last memory format.
+
+    Raises:
+        ModelError: it owns its preprocessing, so the format is not ours to choose.
+    """
+    if not isinstance(segmenter, ModuleSegmenter):
+        raise ModelError(
+            "expected a network that foolscape adapts, got a ready-made segmenter; convert the images in its logits: "
+            "images.contiguous(memory_format=torch.channels_last)"
+        )
+    return dataclasses.replace(segmenter, channels_last=True)
+
+
+def freeze(module: nn.Module, device: torch.device) -> nn.Module:
+    """`module` itself, on `device`, in eval mode and without gradients to its parameters."""
+    return module.to(device).eval().requires_grad_(False)
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

@@ -1,0 +1,71 @@
+"""The bundled networks: what they take and return, and how well they know streets they never saw."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from foolscape.models.bundled import NAMES, bundled
+from foolscape.scenes import CLASSES, describe, render
+
+TEST_SEED = 2  # training used scenes of seeds 0 and 1
+
+
+def _pixels(image: NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [(160, 256), (72, 104)])
+def test_logits_have_the_size_of_the_image(name: str, size: tuple[int, int]) -> None:
+    network = bundled(name)
+    logits = network(torch.rand(2, 3, *size))
+    assert not network.training
+    assert network.classes == CLASSES
+    assert logits.shape == (2, len(CLASSES), *size)
+    assert bool(logits.isfinite().all())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_input_gradient_is_finite_and_nowhere_dead(name: str) -> None:
+    images = _pixels(render(describe(TEST_SEED, 0)).image).requires_grad_(True)
+    logits = bundled(name)(images)
+    (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, logits.argmin(1)), images)
+    assert bool(gradient.isfinite().all())
+    assert float((gradient != 0).float().mean()) > 0.99
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", [(1, 3, 100, 256), (1, 3, 160, 250), (1, 1, 160, 256), (3, 160, 256)])
+def test_another_shape_is_refused(name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        bundled(name)(torch.rand(shape))
+
+
+def test_an_unknown_name_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        bundled("scenes-nothing")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_images_of_a_batch_do_not_touch_each_other(name: str) -> None:
+    network, images = bundled(name), torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        together, alone = network(images)[:1], network(images[:1])
+    assert torch.allclose(together, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_miou_on_unseen_streets(name: str) -> None:
+    network, count = bundled(name), len(CLASSES)
+    confusion = np.zeros((count, count), np.int64)
+    for index in range(24):
+        frame = render(describe(TEST_SEED, index))
+        with torch.no_grad():
+            found = network(_pixels(frame.image)).argmax(1)[0].numpy()
+        confusion += np.bincount(
+            count * frame.labels.ravel().astype(np.int64) + found.ravel(), minlength=count**2
+        ).reshape(count, count)
+    hits = np.diag(confusion)
+    overlap = hits / (confusion.sum(0) + confusion.sum(1) - hits)
+    assert 100 * overlap.mean() > 85

@@ -1,0 +1,225 @@
+"""Train one of the bundled networks on scenes drawn by `foolscape.scenes`.
+
+    python tools/train_scenes.py --model scenes-unet --cache build/scenes
+
+Scenes of seed 0 are for training, of seed 1 for validation, of seed 2 for the test. They are drawn once and kept
+under --cache. Writes the weights to src/foolscape/models/weights and adds the run to docs/training.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from foolscape.models.bundled import NAMES, untrained
+from foolscape.scenes import CLASSES, describe, render
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAIN, VALIDATION, TEST = 0, 1, 2  # seeds of the splits
+VALIDATION_SCENES, TEST_SCENES = 48, 200
+CROP = (128, 192)
+SMOOTHING = 0.05
+EMA = 0.995
+
+Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def _draw(scene: tuple[int, int]) -> Split:
+    frame = render(describe(*scene))
+    return frame.image, frame.labels
+
+
+def load_split(cache: Path, seed: int, count: int, workers: int) -> Split:
+    """Images uint8 (N, H, W, 3) and labels uint8 (N, H, W) of the first `count` scenes of a seed."""
+    files = [cache / f"{part}-{seed}-{count}.npy" for part in ("images", "labels")]
+    if not all(file.exists() for file in files):
+        cache.mkdir(parents=True, exist_ok=True)
+        with ProcessPoolExecutor(workers) as pool:
+            frames = list(pool.map(_draw, [(seed, index) for index in range(count)], chunksize=8))
+        for file, parts in zip(files, zip(*frames, strict=True), strict=True):
+            np.save(file, np.stack(parts))
+    images, labels = (np.load(file, mmap_mode="r") for file in files)
+    return images, labels
+
+
+def _crops(split: Split, batch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """One pass over a split in random order: images uint8 (B, 3, h, w) and labels int64 (B, h, w)."""
+    images, labels = split
+    height, width = labels.shape[1:]
+    order = rng.permutation(len(labels))
+    for start in range(0, len(order) - batch + 1, batch):
+        picked, marked = [], []
+        for index in order[start : start + batch]:
+            top, left = int(rng.integers(height - CROP[0] + 1)), int(rng.integers(width - CROP[1] + 1))
+            step = -1 if rng.random() < 0.5 else 1
+            picked.append(images[index, top : top + CROP[0], left : left + CROP[1]][:, ::step])
+            marked.append(labels[index, top : top + CROP[0], left : left + CROP[1]][:, ::step])
+        pictures = torch.from_numpy(np.stack(picked)).permute(0, 3, 1, 2)
+        yield pictures, torch.from_numpy(np.stack(marked).astype(np.int64))
+
+
+def _augment(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Float images in [0, 1] with another exposure, white balance, contrast, sharpness and noise each."""
+
+    def lot(low: float, high: float, channels: int = 1) -> Tensor:
+        return low + (high - low) * torch.rand((len(images), channels, 1, 1), generator=generator)
+
+    pixels = images.float() / 255
+    gain, offset = lot(0.8, 1.2) * lot(0.93, 1.07, 3), lot(-0.07, 0.07)
+    pixels = ((pixels - 0.5) * gain + 0.5 + offset).clamp(1e-3, 1) ** lot(0.8, 1.25)
+    soft = functional.avg_pool2d(functional.pad(pixels, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    pixels = pixels + (soft - pixels) * lot(-0.6, 0.6).clamp(min=0)
+    noise = torch.randn(pixels.shape, generator=generator) * lot(0.0, 3 / 255)
+    return (pixels + noise).clamp(0, 1)
+
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy plus soft Dice over the batch, which follows the mIoU where classes are thin."""
+    entropy = functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+    chance = logits.softmax(1)
+    truth = functional.one_hot(labels, len(CLASSES)).movedim(-1, 1).to(chance.dtype)
+    both = (chance * truth).sum((0, 2, 3))
+    dice = 1 - (2 * both + 1) / (chance.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)
+    return entropy + 0.5 * dice.mean()
+
+
+@torch.no_grad()
+def _blend(average: nn.Module, network: nn.Module, decay: float) -> None:
+    for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if kept.dtype.is_floating_point:
+            kept.lerp_(new, 1 - decay)
+        else:
+            kept.copy_(new)
+
+
+@torch.no_grad()
+def intersection_over_union(network: nn.Module, split: Split, device: torch.device) -> list[float]:
+    """IoU per class in percent, from the confusion matrix pooled over a split."""
+    images, labels = split
+    confusion = torch.zeros(len(CLASSES) ** 2, dtype=torch.int64)
+    network.eval()
+    for start in range(0, len(labels), 8):
+        pixels = torch.from_numpy(images[start : start + 8].copy()).permute(0, 3, 1, 2).to(device).float() / 255
+        truth = torch.from_numpy(labels[start : start + 8].astype(np.int64))
+        found = network(pixels).argmax(1).cpu()
+        confusion += torch.bincount((truth * len(CLASSES) + found).flatten(), minlength=len(CLASSES) ** 2)
+    table = confusion.view(len(CLASSES), -1).double()
+    hit = table.diagonal()
+    return [float(value) for value in 100 * hit / (table.sum(0) + table.sum(1) - hit)]
+
+
+def _fitting(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    shapes = {name: value.shape for name, value in network.state_dict().items()}
+    return {name: value for name, value in weights.items() if shapes.get(name) == value.shape}
+
+
+def train(options: argparse.Namespace) -> dict[str, object]:
+    """Train, write the weights after every pass, and return what docs/training records."""
+    torch.manual_seed(options.seed)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    begun = time.perf_counter()
+    splits = {
+        seed: load_split(options.cache, seed, count, options.workers)
+        for seed, count in ((TRAIN, options.scenes), (VALIDATION, VALIDATION_SCENES), (TEST, TEST_SCENES))
+    }
+    network = untrained(options.model).to(device).to(memory_format=torch.channels_last)
+    if options.start is not None:
+        # Layers that the file does not know keep their fresh weights.
+        network.load_state_dict(_fitting(load_file(options.start), network), strict=False)
+    average = untrained(options.model).to(device).to(memory_format=torch.channels_last)
+    average.load_state_dict(network.state_dict())
+    optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
+    total = options.epochs * (options.scenes // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total, pct_start=0.15)
+    rng, generator = np.random.default_rng(options.seed), torch.Generator().manual_seed(options.seed)
+    history: list[dict[str, float]] = []
+    step = 0
+    for epoch in range(options.epochs):
+        network.train()
+        losses = []
+        for images, labels in _crops(splits[TRAIN], options.batch, rng):
+            pixels = _augment(images, generator).to(device).to(memory_format=torch.channels_last)
+            loss = _loss(network(pixels), labels.to(device))
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            optimiser.step()
+            schedule.step()
+            step += 1
+            _blend(average, network, min(EMA, 1 - 10 / (step + 10)))
+            losses.append(loss.item())
+            if step % 50 == 0:
+                print(f"step {step}/{total} loss {np.mean(losses[-50:]):.3f}", flush=True)
+        save_file({name: value.contiguous() for name, value in average.state_dict().items()}, options.weights)
+        scores = intersection_over_union(average, splits[VALIDATION], device)
+        history.append({"loss": round(float(np.mean(losses)), 4), "val_miou": round(float(np.mean(scores)), 2)})
+        print(f"epoch {epoch + 1}", history[-1], [round(score, 1) for score in scores], flush=True)
+    scores = intersection_over_union(average, splits[TEST], device)
+    return _record(options, history, scores, sum(parameter.numel() for parameter in network.parameters()), begun)
+
+
+def _record(
+    options: argparse.Namespace, history: list[dict[str, float]], scores: list[float], parameters: int, begun: float
+) -> dict[str, object]:
+    return {
+        "model": options.model,
+        "settings": {
+            "scenes": options.scenes, "epochs": options.epochs, "batch": options.batch, "crop": CROP,
+            "rate": options.rate, "continued": options.start is not None,
+            "seed": options.seed, "label_smoothing": SMOOTHING, "ema": EMA,
+        },
+        "epochs": history,
+        "test_miou": round(math.fsum(scores) / len(scores), 2),
+        "test_iou": {name: round(score, 2) for name, score in zip(CLASSES, scores, strict=True)},
+        "convention": f"IoU in percent from one confusion matrix over {TEST_SCENES} scenes of seed {TEST}",
+        "parameters": parameters,
+        "wall_seconds": round(time.perf_counter() - begun),
+        "device": torch.device(options.device).type,
+        "torch": torch.__version__,
+    }  # fmt: skip
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, choices=NAMES)
+    parser.add_argument("--cache", type=Path, required=True, help="folder for the drawn scenes")
+    parser.add_argument("--scenes", type=int, default=3600, help="scenes to train on")
+    parser.add_argument("--start", type=Path, help="weights to continue from")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as torch chooses")
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw scenes")
+    parser.add_argument("--weights", type=Path, help="default: the package's own file")
+    parser.add_argument("--log", type=Path, help="default: docs/training/MODEL.json")
+    options = parser.parse_args()
+    options.weights = options.weights or ROOT / "src/foolscape/models/weights" / f"{options.model}.safetensors"
+    options.log = options.log or ROOT / "docs/training" / f"{options.model}.json"
+    return options
+
+
+def main() -> None:
+    options = _options()
+    options.weights.parent.mkdir(parents=True, exist_ok=True)
+    record = train(options)
+    options.log.parent.mkdir(parents=True, exist_ok=True)
+    runs = json.loads(options.log.read_text()) if options.log.exists() else []
+    options.log.write_text(json.dumps([*runs, record], indent=2) + "\n")
+    print(f"{options.model}: test mIoU {record['test_miou']}")
+
+
+if __name__ == "__main__":
+    main()
