@@ -1,0 +1,126 @@
+"""Pictures as PNG bytes: label maps in class colours, and perturbations magnified until they can be seen."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SIDE: Final = 360
+"""Pixels of the longer side that a picture is brought to: three stand side by side on a page."""
+
+_GREY: Final = 127.5
+_VOID_COLOUR: Final = (128, 128, 128)
+_GAP: Final = 8
+
+Pixels = NDArray[np.uint8]
+Colours = Sequence[Sequence[int]]
+
+
+class Magnified(NamedTuple):
+    """A perturbation made visible: `pixels` (H, W, 3) uint8 is mid-grey + `factor` x the change, in grey levels."""
+
+    pixels: Pixels
+    factor: float
+
+
+def palette(colours: Colours, classes: int) -> Pixels:
+    """(256, 3): a colour for each of `classes` classes, made up where `colours` has none, grey for the rest."""
+    table = np.tile(np.array(_VOID_COLOUR, dtype=np.uint8), (256, 1))
+    for index in range(min(classes, 255)):
+        if index < len(colours):
+            table[index] = np.clip(colours[index][:3], 0, 255)
+        else:
+            # Steps of the golden ratio round the hue circle keep neighbours apart, however many there are.
+            table[index] = [round(255 * c) for c in colorsys.hls_to_rgb(index * 0.618 % 1, 0.55, 0.6)]
+    return table
+
+
+def coloured(labels: Pixels, colours: Pixels) -> Pixels:
+    """(H, W, 3): every label of (H, W) in its colour of a `palette`."""
+    return colours[labels]
+
+
+def overlay(image: Pixels, labels: Pixels, colours: Pixels, opacity: float = 0.55) -> Pixels:
+    """(H, W, 3): the label map (H, W) laid over its image in class colours; void (255) leaves the image bare."""
+    weight = np.where(labels == 255, 0.0, opacity)[..., None]
+    return np.rint(weight * colours[labels] + (1 - weight) * image).astype(np.uint8)
+
+
+def changed(before: Pixels, after: Pixels, colours: Pixels) -> Pixels:
+    """(H, W, 3): the label map `after` where it differs from `before`, white where it does not."""
+    return np.where((before != after)[..., None], colours[after], np.uint8(255)).astype(np.uint8)
+
+
+def magnified(clean: Pixels, attacked: Pixels) -> Magnified:
+    """The change from `clean` to `attacked` (H, W, 3) about mid-grey, its largest value brought to full range."""
+    change = attacked.astype(np.float64) - clean
+    factor = _GREY / max(float(np.abs(change).max(initial=0)), 1.0)
+    return Magnified(np.clip(np.rint(_GREY + factor * change), 0, 255).astype(np.uint8), factor)
+
+
+def fitted(pixels: Pixels, *, smooth: bool, side: int = SIDE) -> Pixels:
+    """`pixels` (H, W, 3) scaled so that the longer side is about `side`.
+
+    Photographs are `smooth` (Lanczos); label maps and perturbations are not, since their values mean something: they
+    are enlarged by a whole factor, or thinned out. Both come to the same size.
+    """
+    height, width = pixels.shape[:2]
+    ratio = side / max(height, width)
+    ratio = float(int(ratio)) if ratio >= 1 else ratio
+    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    filter_ = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize(size, filter_))
+
+
+def png(pixels: Pixels) -> bytes:
+    """(H, W, 3) uint8 as the bytes of a PNG; indexed, a tenth of the size, where 256 colours hold it exactly."""
+    packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    found, index = np.unique(packed, return_inverse=True)
+    if len(found) <= 256:
+        image = Image.fromarray(index.reshape(packed.shape).astype(np.uint8), mode="P")
+        image.putpalette(np.stack([found >> 16, found >> 8, found], axis=1).astype(np.uint8).tobytes())
+    else:
+        image = Image.fromarray(pixels)
+    file = io.BytesIO()
+    image.save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def strip(
+    image: Pixels,
+    adversarial: Pixels,
+    clean_labels: Pixels,
+    fooled_labels: Pixels,
+    colours: Pixels,
+    side: int = SIDE,
+) -> tuple[bytes, float]:
+    """One row of five pictures: image, perturbation, adversarial image, segmentation of the one and of the other.
+
+    Args:
+        image: (H, W, 3) the clean image.
+        adversarial: (H, W, 3) the attacked image.
+        clean_labels: (H, W) predicted classes of the clean image.
+        fooled_labels: (H, W) predicted classes of the attacked image.
+        colours: a `palette`.
+        side: longer side of each picture, in pixels.
+
+    Returns:
+        The PNG, white between the pictures, and the factor by which the perturbation was magnified, for its caption.
+    """
+    noise = magnified(image, adversarial)
+    parts = [
+        fitted(image, smooth=True, side=side),
+        fitted(noise.pixels, smooth=False, side=side),
+        fitted(adversarial, smooth=True, side=side),
+        fitted(coloured(clean_labels, colours), smooth=False, side=side),
+        fitted(coloured(fooled_labels, colours), smooth=False, side=side),
+    ]
+    gap = np.full((parts[0].shape[0], _GAP, 3), 255, dtype=np.uint8)
+    row = [part for picture in parts for part in (picture, gap)][:-1]
+    return png(np.concatenate(row, axis=1)), noise.factor

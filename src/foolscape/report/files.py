@@ -1,0 +1,132 @@
+"""The files of a run directory, as docs/design.md lays it out under "A run directory"."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from foolscape.errors import RunError
+
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        directory: where it lies.
+        settings: `run.json`.
+        summary: `summary.json`.
+        rows: the lines of `rows.jsonl`.
+    """
+
+    directory: Path
+    settings: dict[str, Any]
+    summary: dict[str, Any]
+    rows: tuple[dict[str, Any], ...]
+
+
+def read_run(directory: Path) -> Run:
+    """The finished run in `directory`.
+
+    Raises:
+        RunError: it is no run directory, the run has not finished, or a file is damaged or of another schema.
+    """
+    settings = _object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
+    summary = read_summary(directory)
+    return Run(directory, settings, summary, _lines(directory / "rows.jsonl"))
+
+
+def read_summary(directory: Path) -> dict[str, Any]:
+    """`summary.json` of a finished run; RunError as for `read_run`."""
+    settings = _object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
+    path = directory / "summary.json"
+    if not path.exists():
+        raise RunError(
+            f"{directory}: the run has not finished; expected summary.json, got only {_progress(directory, settings)}. "
+            f"Resume it, recorded images are skipped: {_command(settings)}"
+        )
+    return _object(path, "")
+
+
+def read_image(directory: Path, *parts: str) -> NDArray[np.uint8] | None:
+    """(H, W, 3) RGB of the PNG at `parts` below `directory`; None if it was not kept or cannot be read."""
+    return _pixels(directory, parts, "RGB")
+
+
+def read_labels(directory: Path, *parts: str) -> NDArray[np.uint8] | None:
+    """(H, W) class indices of the label map at `parts` below `directory`; None as for `read_image`."""
+    return _pixels(directory, parts, None)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, all of it or nothing; RunError where that cannot be done."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"{path}: expected to write the report, got: {error}. Check space and permissions.") from error
+
+
+def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None) -> NDArray[np.uint8] | None:
+    path = directory.joinpath(*parts[:-1], f"{parts[-1]}.png")
+    # Names come from a file that may be someone else's: never embed a picture from outside the run.
+    if not path.resolve().is_relative_to(directory.resolve()):
+        return None
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert(mode) if mode else image)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        return None
+    wanted = 3 if mode else 2
+    return pixels if pixels.dtype == np.uint8 and pixels.ndim == wanted else None
+
+
+def _object(path: Path, hint: str) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{path.parent}: expected a run directory with {path.name}, got none. {hint}".rstrip()
+        ) from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: expected readable JSON, got: {error}. Resume or repeat the run.") from error
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if schema != SCHEMA:
+        raise RunError(
+            f"{path}: expected schema {SCHEMA}, got {schema!r}. Report it with the version of foolscape that wrote it."
+        )
+    return dict(found)
+
+
+def _lines(path: Path) -> tuple[dict[str, Any], ...]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        lines = filter(str.strip, text.split("\n"))  # not splitlines: an id may hold U+2028
+        return tuple(dict(json.loads(line)) for line in lines)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path}: expected one JSON object a line, got: {error}. Resume or repeat the run.") from error
+
+
+def _progress(directory: Path, settings: dict[str, Any]) -> str:
+    try:
+        text = (directory / "rows.jsonl").read_text(encoding="utf-8")
+    except OSError:
+        return "run.json and no row"
+    rows = sum(1 for line in text.split("\n") if line.strip())
+    return f"{rows} row{'s' * (rows != 1)} for {len(settings.get('samples', ()))} images"
+
+
+def _command(settings: dict[str, Any]) -> str:
+    return shlex.join(str(word) for word in settings.get("command", ())) or "repeat the command that started it"

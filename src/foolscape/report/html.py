@@ -1,0 +1,170 @@
+"""The report of a run as one page that needs nothing else: no network, no script, no other file."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from foolscape.metrics import CONVENTIONS
+from foolscape.report import tables
+from foolscape.report.files import Run, read_run, write_text
+from foolscape.report.gallery import Gallery, gallery, swatches
+from foolscape.report.headline import headline, overview
+from foolscape.report.render import printable
+
+_OPEN_CLASSES: Final = 24
+"""With more classes than this, the table by class starts folded."""
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One class of a model: IoU clean and attacked as text, and as lengths in percent for the bars."""
+
+    name: str
+    colour: str
+    clean: str
+    attacked: str
+    clean_length: float
+    attacked_length: float
+
+
+@dataclass(frozen=True)
+class ModelPart:
+    """What the page says about one model."""
+
+    name: str
+    sentence: str
+    bars: tuple[Bar, ...]
+    bars_open: bool
+    attacked: bool
+    gallery: Gallery
+
+
+def write_report(directory: Path) -> Path:
+    """Write `report.html` of the finished run in `directory`, all of it or nothing, and return its path.
+
+    Raises:
+        RunError: the run has not finished, a file is damaged, or the page cannot be written.
+    """
+    path = directory / "report.html"
+    write_text(path, render(read_run(directory)))
+    return path
+
+
+def render(run: Run) -> str:
+    """The page; a function of the files of the run alone, so the same run gives the same bytes."""
+    summary = run.summary
+    settings = {model["slug"]: model for model in run.settings["models"]}
+    parts = tuple(_part(run, model, settings[model["slug"]]) for model in summary["models"])
+    shown = _summary_tables(summary)
+    conventions = {key: str(text) for key, text in summary.get("conventions", {}).items()}
+    beside = " ".join(note for table in shown for note in table.notes) + conventions.get("per_class", "")
+    return _template().render(
+        title=_title(run),
+        kicker=_kicker(run),
+        parts=parts,
+        reference_notes=tables.reference_notes(summary),
+        tables=shown,
+        failures=tables.failures(summary) if summary.get("failures") else None,
+        settings=_settings(run),
+        config=json.dumps(run.settings.get("config", {}), indent=2, ensure_ascii=False),
+        attacked=any(part.attacked for part in parts),
+        per_class_note={**CONVENTIONS, **conventions}["per_class"],
+        conventions=[text for text in conventions.values() if text not in beside],
+        version=run.settings.get("foolscape", ""),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("foolscape.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["printable"] = lambda value: printable(str(value))
+    return environment.get_template("report.html.j2")
+
+
+def _summary_tables(summary: Json) -> tuple[tables.Table, ...]:
+    attacked = any(model.get("distortion") for model in summary["models"])
+    return (tables.scores(summary), tables.costs(summary)) if attacked else (tables.scores(summary),)
+
+
+def _title(run: Run) -> str:
+    models = run.summary["models"]
+    return headline(run.summary, models[0], run.rows) if len(models) == 1 else overview(run.summary)
+
+
+def _kicker(run: Run) -> str:
+    data = run.summary["data"]
+    where = " ".join(str(data[key]) for key in ("spec", "split") if data.get(key))
+    return f"{run.summary['task']}, {data['samples']} image{'s' * (data['samples'] != 1)} of {where}"
+
+
+def _part(run: Run, model: Json, settings: Json) -> ModelPart:
+    colours = swatches(settings)
+    scores = tables.class_scores(model)
+    bars = tuple(
+        Bar(
+            name=name,
+            colour=colours.get(name, "#808080"),
+            clean=tables.number(clean, 1),
+            attacked=tables.number(attacked, 1),
+            clean_length=min(max(clean or 0.0, 0.0), 100.0),
+            attacked_length=min(max(attacked or 0.0, 0.0), 100.0),
+        )
+        for name, clean, attacked in scores
+    )
+    return ModelPart(
+        name=model["model"],
+        sentence=headline(run.summary, model, run.rows),
+        bars=bars,
+        bars_open=len(bars) <= _OPEN_CLASSES,
+        attacked="adversarial" in model["conditions"],
+        gallery=gallery(run, settings),
+    )
+
+
+def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """Groups of (name, value) that say how to repeat the run."""
+    settings = run.settings
+    whole = [
+        ("command", shlex.join(str(word) for word in settings.get("command", ()))),
+        ("started", settings.get("started")),
+        ("seed", settings.get("seed")),
+        ("reference", settings.get("reference")),
+        ("foolscape", settings.get("foolscape")),
+    ]
+    groups = [("Run", _pairs(dict(whole))), ("Attack", _pairs(settings.get("attack") or {}))]
+    groups.append(("Data", _pairs(settings.get("data") or {})))
+    for model in settings["models"]:
+        shown = {key: value for key, value in model.items() if key not in ("colours", "slug")}
+        groups.append(("Model", _pairs(shown)))
+    groups.append(("Versions", _pairs(settings.get("versions") or {})))
+    return tuple((title, pairs) for title, pairs in groups if pairs)
+
+
+def _pairs(values: Json) -> tuple[tuple[str, str], ...]:
+    return tuple((key.replace("_", " "), _plain(value)) for key, value in values.items() if value not in (None, [], ""))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(part) for part in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_plain(part)}" for key, part in value.items())
+    return str(value)

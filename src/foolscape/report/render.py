@@ -1,0 +1,135 @@
+"""A neutral `Table` as terminal, Markdown or LaTeX text; names come from users, so each format escapes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from foolscape.report.tables import DASH, TIMES, Cell, Table
+
+_MARKDOWN_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
+_LATEX: Final[dict[str, str]] = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    # A bracket after \\ would be read as its optional argument.
+    "[": "{[}",
+    "]": "{]}",
+    DASH: "--",
+    "\N{MINUS SIGN}": "$-$",
+    TIMES: r"$\times$",
+    "⁻": "$^{-}$",
+    "³": "$^{3}$",
+}
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with control characters (terminal escapes, bidirectional overrides) made visible."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def show(found: Sequence[Table], console: Console) -> None:
+    """Print tables and their notes to a terminal; they fit 80 columns, with long names folded."""
+    for table in found:
+        grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+        for position, header in enumerate(table.headers):
+            words = position < table.texts
+            grid.add_column(
+                _text(header, ""),
+                justify="left" if words else "right",
+                overflow="fold",
+                no_wrap=not words,
+            )
+        for row in table.rows:
+            grid.add_row(*(_text(cell, "") for cell in row))
+        console.print()
+        console.print(Text(printable(table.title), style="bold underline"))
+        console.print()
+        console.print(grid)
+        for note in table.notes:
+            console.print(Padding(Text(printable(note), style="dim"), (0, 0, 0, 2)))
+
+
+def to_markdown(found: Sequence[Table]) -> str:
+    """Tables as GitHub-flavoured Markdown, notes as a list below each."""
+    blocks = []
+    for table in found:
+        rule = ["---" if position < table.texts else "---:" for position in range(len(table.headers))]
+        lines = [_markdown_row(table.headers), f"| {' | '.join(rule)} |", *(_markdown_row(row) for row in table.rows)]
+        notes = [f"- {_markdown(note)}" for note in table.notes]
+        blocks.append("\n".join([f"### {_markdown(table.title)}", "", *lines, "", *notes]).rstrip())
+    return "\n\n".join(blocks) + "\n"
+
+
+def to_latex(found: Sequence[Table]) -> str:
+    r"""Tables as LaTeX floats; needs \usepackage{booktabs} and a T1 font encoding."""
+    return "\n\n".join(_latex_table(table) for table in found) + "\n"
+
+
+def _latex_table(table: Table) -> str:
+    columns = "l" * table.texts + "r" * (len(table.headers) - table.texts)
+    caption = ". ".join([_latex(table.title), " ".join(_latex(note) for note in table.notes)]).rstrip(". ") + "."
+    label = re.sub(r"[^A-Za-z0-9-]", "-", table.name)
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"  \centering",
+            f"  \\caption{{{caption}}}",
+            f"  \\label{{tab:{label}}}",
+            f"  \\begin{{tabular}}{{{columns}}}",
+            r"    \toprule",
+            f"    {_latex_row(table.headers)}",
+            r"    \midrule",
+            *(f"    {_latex_row(row)}" for row in table.rows),
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _text(cell: Cell, style: str) -> Text:
+    # Text objects, not strings: rich would read "[red]" in a name as markup.
+    text = Text(printable(cell.value), style=style)
+    for line in cell.detail:
+        text.append(f"\n{printable(line)}", style="not bold dim")
+    return text
+
+
+def _markdown(text: str) -> str:
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", printable(text))
+
+
+def _markdown_row(row: Sequence[Cell]) -> str:
+    texts = [f"{cell.value} ({', '.join(cell.detail)})" if cell.detail else cell.value for cell in row]
+    return f"| {' | '.join(_markdown(text) for text in texts)} |"
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in printable(text))
+
+
+def _latex_row(row: Sequence[Cell]) -> str:
+    cells = []
+    for cell in row:
+        small = f" {{\\scriptsize ({_latex(', '.join(cell.detail))})}}" if cell.detail else ""
+        cells.append(_latex(cell.value) + small)
+    return " & ".join(cells) + r" \\"

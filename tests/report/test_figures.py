@@ -1,0 +1,95 @@
+"""Pictures: colours, magnification, sizes."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foolscape.report.figures import (
+    changed,
+    coloured,
+    fitted,
+    magnified,
+    overlay,
+    palette,
+    png,
+    strip,
+)
+
+COLOURS = palette([(255, 0, 0), (0, 255, 0)], 3)
+LABELS = np.array([[0, 1], [2, 255]], dtype=np.uint8)
+
+
+def _open(data: bytes) -> np.ndarray:
+    assert data.startswith(b"\x89PNG")
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def test_palette_keeps_given_colours_and_makes_up_the_rest() -> None:
+    assert COLOURS.shape == (256, 3)
+    assert COLOURS[:2].tolist() == [[255, 0, 0], [0, 255, 0]]
+    assert COLOURS[2].tolist() not in ([255, 0, 0], [0, 255, 0], [128, 128, 128])
+    assert COLOURS[255].tolist() == [128, 128, 128]
+    assert len(np.unique(palette([], 150)[:150], axis=0)) == 150
+
+
+def test_overlay_leaves_void_bare() -> None:
+    image = np.full((2, 2, 3), 100, dtype=np.uint8)
+    mixed = overlay(image, LABELS, COLOURS, opacity=0.5)
+    assert mixed[0, 0].tolist() == [178, 50, 50]
+    assert mixed[1, 1].tolist() == [100, 100, 100]
+
+
+def test_changed_shows_only_what_changed() -> None:
+    shown = changed(LABELS, np.array([[1, 1], [2, 255]], dtype=np.uint8), COLOURS)
+    assert shown[0, 0].tolist() == [0, 255, 0]
+    assert (shown[[0, 1, 1], [1, 0, 1]] == 255).all()
+
+
+def test_the_largest_change_reaches_full_range() -> None:
+    clean = np.full((2, 2, 3), 50, dtype=np.uint8)
+    attacked = clean.copy()
+    attacked[0, 0], attacked[1, 1] = 54, 46
+    pixels, factor = magnified(clean, attacked)
+    assert factor == pytest.approx(127.5 / 4)
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    assert pixels[1, 1].tolist() == [0, 0, 0]
+    assert pixels[0, 1].tolist() == [128, 128, 128]
+
+
+def test_no_change_is_grey_everywhere() -> None:
+    clean = np.full((2, 2, 3), 50, dtype=np.uint8)
+    assert (magnified(clean, clean).pixels == 128).all()
+
+
+@pytest.mark.parametrize("size", [(6, 9), (360, 480), (1000, 40), (400, 400), (1, 1)])
+def test_both_ways_of_scaling_come_to_one_size(size: tuple[int, int]) -> None:
+    pixels = np.zeros((*size, 3), dtype=np.uint8)
+    smooth, sharp = fitted(pixels, smooth=True, side=100), fitted(pixels, smooth=False, side=100)
+    assert smooth.shape == sharp.shape
+    assert 50 < max(sharp.shape[:2]) <= 100
+
+
+def test_small_label_maps_grow_by_a_whole_factor() -> None:
+    grown = fitted(coloured(LABELS, COLOURS), smooth=False, side=7)
+    assert np.array_equal(grown, np.kron(coloured(LABELS, COLOURS), np.ones((3, 3, 1), dtype=np.uint8)))
+
+
+@pytest.mark.parametrize("levels", [2, 256])
+def test_png_holds_exactly_the_pixels(levels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, levels, (40, 50, 3), dtype=np.uint8)
+    assert np.array_equal(_open(png(pixels)), pixels)
+
+
+def test_strip_has_five_pictures_in_a_row() -> None:
+    image = np.random.default_rng(0).integers(0, 250, (30, 40, 3), dtype=np.uint8)
+    labels = np.zeros((30, 40), dtype=np.uint8)
+    data, factor = strip(image, image + np.uint8(2), labels, labels + np.uint8(1), COLOURS, side=80)
+    assert factor == pytest.approx(127.5 / 2)
+    row = _open(data)
+    assert row.shape == (60, 5 * 80 + 4 * 8, 3)
+    assert (row[:, 80:88] == 255).all()
+    assert (row[:, -80:] == [0, 255, 0]).all()

@@ -1,0 +1,178 @@
+"""The page: self-contained, escaped, whole when files are missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from foolscape.errors import RunError
+from foolscape.report import write_report
+from foolscape.report.tables import TIMES
+
+from .fake_run import pictures
+
+Make = Callable[..., Path]
+
+VOID_TAGS = {"meta", "link", "img"}
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text, and fails on tags that do not nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID_TAGS:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data if self._open and self._open[-1] != "style" else ""
+
+
+def _page(directory: Path) -> Page:
+    path = write_report(directory)
+    assert path == directory / "report.html"
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_it_says_what_the_run_found(make: Make) -> None:
+    page = _page(make(failures=[{"id": "z", "model": None, "reason": "truncated file"}]))
+    for text in ("DAG cut mIoU from", "grey levels", "Scores", "Where it breaks", "truncated file", "Claimed:"):
+        assert text in page.text
+    for text in ("foolscape run --model", "9f2c9f2c", "2.11.0", "Xie et al. 2017, algorithm 1", "a b/1.png", "é"):
+        assert text in page.text
+    assert re.search(rf"change {TIMES} [\d.]+, about mid-grey", page.text)
+    assert page.tags.count("img") == 3 * 6
+    for sentence in ("Odd: only here.", "Claimed: before rounding.", "SSIM: structural", "IoU of a class:"):
+        assert page.text.count(sentence) == 1, sentence  # beside its number, or at the end
+
+
+def test_it_needs_nothing_from_elsewhere(make: Make, hostile: Path) -> None:
+    for directory in (make(), hostile):
+        page = _page(directory)
+        assert not {"script", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+        for tag, name, value in page.attributes:
+            assert not name.startswith("on")
+            if name in {"src", "href"}:
+                assert value.startswith("data:"), (tag, value)
+        source = (directory / "report.html").read_text(encoding="utf-8")
+        assert "@import" not in source
+        assert "url(" not in source
+        assert not re.search(r"https?://", source)
+
+
+def test_what_users_name_is_text_and_not_markup(hostile: Path) -> None:
+    page = _page(hostile)
+    source = (hostile / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in source
+    assert "\x1b" not in source
+    assert page.text.count('<script>alert("1")</script>') >= 8  # models, ids, classes, reasons, settings
+    assert not any('alert("1")' in value for _, name, value in page.attributes if name not in {"alt"})
+
+
+def test_missing_and_damaged_pictures_do_not_break_it(make: Make) -> None:
+    directory = make()
+    for folder in ("images", "predictions"):
+        shutil.rmtree(directory / folder)
+    for path in (directory / "clean").iterdir():
+        path.write_bytes(b"not a picture")
+    page = _page(directory)
+    assert page.text.count("not kept") == 3 * 5
+    assert page.tags.count("img") == 3  # the truth
+
+
+def test_a_name_that_leads_out_of_the_run_is_not_followed(make: Make) -> None:
+    directory = make()
+    shutil.copy(next((directory / "clean").iterdir()), directory.parent / "secret.png")
+    rows = (directory / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    moved = [json.dumps(json.loads(row) | {"name": "../../secret"}) for row in rows]
+    (directory / "rows.jsonl").write_text("\n".join(moved), encoding="utf-8")
+    assert "img" not in _page(directory).tags
+
+
+def test_truth_may_lie_in_a_folder_per_model(make: Make) -> None:
+    directory = make()
+    (directory / "truth").rename(directory / "moved")
+    (directory / "truth").mkdir()
+    (directory / "moved").rename(directory / "truth" / "bundled-street-net")
+    assert _page(directory).tags.count("img") == 3 * 6
+
+
+def test_the_gallery_is_limited_to_worst_and_best(make: Make) -> None:
+    page = _page(make(pictures=pictures([f"image-{n}" for n in range(9)])))
+    assert page.tags.count("article") == 6
+    assert page.text.index("Broke most") < page.text.index("Held best")
+    order = re.findall(r"attacked (\d+\.\d) %", re.sub(r"\s+", " ", page.text.replace("attacked", " attacked ")))
+    accuracy = [float(value) for value in order]
+    assert accuracy[:4] == sorted(accuracy[:4])
+    assert accuracy[4] >= accuracy[5] >= accuracy[3]
+
+
+def test_without_labels(make: Make) -> None:
+    page = _page(make(reference="clean prediction"))
+    assert "ORIG is 100 by construction" in page.text
+    assert "where the class changed" in page.text
+    assert "truth" not in [value for _, name, value in page.attributes if name == "alt"]
+
+
+def test_without_an_attack(make: Make) -> None:
+    page = _page(make(attack="none"))
+    assert "nothing was attacked" in page.text
+    assert "ADVR" not in page.text
+    assert page.tags.count("img") == 3 * 3
+
+
+def test_a_run_in_which_nothing_could_be_measured(make: Make) -> None:
+    directory = make(attack="none")
+    summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    summary["models"][0] |= {"samples": 0, "conditions": {}}
+    (directory / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    (directory / "rows.jsonl").write_text("", encoding="utf-8")
+    assert "No image could be measured." in _page(directory).text
+
+
+def test_same_run_same_bytes_and_nothing_left_behind(make: Make) -> None:
+    directory = make()
+    before = write_report(directory).read_bytes()
+    assert write_report(directory).read_bytes() == before
+    assert not list(directory.glob(".report*"))
+
+
+def test_a_failed_write_leaves_the_old_report(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = make()
+    write_report(directory).write_text("old", encoding="utf-8")
+
+    def refuse(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(RunError, match="disk full"):
+        write_report(directory)
+    assert (directory / "report.html").read_text(encoding="utf-8") == "old"
+    assert not list(directory.glob(".report*"))
+
+
+def test_an_unfinished_run_is_refused(make: Make) -> None:
+    directory = make()
+    (directory / "summary.json").unlink()
+    with pytest.raises(RunError, match="has not finished"):
+        write_report(directory)
+    assert not (directory / "report.html").exists()
