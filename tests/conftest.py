@@ -1,7 +1,21 @@
 """What all tests share."""
 
 import os
+from pathlib import Path
+
+import pytest
 
 # Two worker processes with one thread each are faster on two cores than two threads that wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real networks and photographs: $FOOLSCAPE_REAL, relative to the repository, or ../shared/real."""
+    path = (ROOT / os.environ.get("FOOLSCAPE_REAL", "../shared/real")).resolve()
+    if not (path / "data").is_dir():
+        pytest.skip(f"no real networks and photographs at {path}; set FOOLSCAPE_REAL")
+    return path

@@ -1,1 +1,33 @@
-"""foolscape."""
+"""foolscape: how easily can a dense-prediction model be fooled, and where does it break?"""
+
+from foolscape.attacks.ascent import Ascent, AtMost, never
+from foolscape.attacks.catalog import Options, Plan, plan
+from foolscape.attacks.driver import Outcome, ascend
+from foolscape.attacks.flight import Entrant
+from foolscape.errors import FoolscapeError
+from foolscape.pixels import Levels, to_image, to_unit
+from foolscape.problem import IGNORE, Problem
+from foolscape.seeds import generator_for
+from foolscape.tasks.segmentation import Segmenter
+from foolscape.tasks.segmentation import problem as segmentation_problem
+
+__all__ = [
+    "IGNORE",
+    "Ascent",
+    "AtMost",
+    "Entrant",
+    "FoolscapeError",
+    "Levels",
+    "Options",
+    "Outcome",
+    "Plan",
+    "Problem",
+    "Segmenter",
+    "ascend",
+    "generator_for",
+    "never",
+    "plan",
+    "segmentation_problem",
+    "to_image",
+    "to_unit",
+]

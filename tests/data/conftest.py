@@ -1,7 +1,6 @@
-"""Small files for the tests of the data sets, and the real sets where they are present."""
+"""Small files for the tests of the data sets."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,6 @@ import pytest
 from PIL import Image
 
 CATEGORIES = {1: "person", 3: "car", 4: "motorcycle", 63: "couch", 24: "zebra", 72: "tv"}
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def real() -> Path:
-    """The folder of the real data sets: $FOOLSCAPE_REAL, relative to the repository, or ../shared/real."""
-    path = (ROOT / os.environ.get("FOOLSCAPE_REAL", "../shared/real")).resolve()
-    if not (path / "data").is_dir():
-        pytest.skip(f"no real data sets at {path}; set FOOLSCAPE_REAL")
-    return path
 
 
 @pytest.fixture

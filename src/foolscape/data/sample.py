@@ -37,6 +37,7 @@ class SegmentationData(Protocol):
         spec: the spec it was opened by.
         classes: names of the label values 0, 1, ..., without void; None if there is no truth.
         ids: the samples' names, in a fixed order.
+        split: which part of it was opened; None where there are no parts.
         notes: remarks for the reader of a table (what was ignored, how labels were made).
     """
 
@@ -48,6 +49,8 @@ class SegmentationData(Protocol):
     def ids(self) -> Sequence[str]: ...
     @property
     def notes(self) -> tuple[str, ...]: ...
+    @property
+    def split(self) -> str | None: ...
 
     def fingerprint(self, sample_id: str) -> str:
         """A cheap sha256 of what `sample_id` would load (file bytes of image and label, or seed and index)."""

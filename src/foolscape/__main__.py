@@ -1,0 +1,5 @@
+"""`python -m foolscape`."""
+
+from foolscape.cli import main
+
+main()

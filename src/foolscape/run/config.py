@@ -1,0 +1,129 @@
+"""The settings of a run, from the command line or a YAML file, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from foolscape.attacks.catalog import NONE, Options
+from foolscape.errors import SettingError, unknown
+from foolscape.pixels import Levels
+
+Task = Literal["segmentation"]
+MemoryFormat = Literal["contiguous", "channels_last"]
+
+_SIZE = re.compile(r"(\d+)x(\d+)")
+
+
+def _levels(name: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: Levels.parse(value, name) if isinstance(value, str) else value)
+
+
+def _size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value)
+    if match is None or not all(8 <= int(side) <= 16384 for side in match.groups()):
+        raise SettingError(f"size: expected HEIGHTxWIDTH with sides of 8 to 16384, such as 384x512, got {value!r}")
+    return int(match[1]), int(match[2])
+
+
+_text = PlainSerializer(str, return_type=str)
+_size_text = PlainSerializer(lambda size: f"{size[0]}x{size[1]}", return_type=str)
+
+Eps = Annotated[Levels, _levels("eps"), _text]
+Step = Annotated[Levels, _levels("step"), _text]
+Size = Annotated[tuple[int, int], BeforeValidator(_size), _size_text]
+
+
+class RunConfig(BaseModel):
+    """Everything a user decides about a run; the same command twice gives the same config.
+
+    Attributes:
+        models: specs of the networks to attack, each on its own.
+        data: spec of the images.
+        split, ids, limit: which of them.
+        size: (height, width) to resize to; attack and metric work there.
+        attack: a name of the catalog, or `none` for the clean model alone.
+        eps, step, steps, norm, stop, variant: see `attacks.catalog.Options`.
+        batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
+        memory_format: how images lie in memory when the network sees them.
+        seed: of everything random.
+        device: as PyTorch names it, or `auto`.
+        classes: a file with the names of the output channels, one a line.
+        task: segmentation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    models: tuple[str, ...] = Field(min_length=1)
+    data: str
+    split: str | None = None
+    ids: tuple[str, ...] | None = None
+    limit: int | None = Field(default=None, ge=1)
+    size: Size | None = None
+    attack: str = "dag"
+    eps: Eps | None = None
+    step: Step | None = None
+    steps: int | None = None
+    norm: str | None = None
+    stop: float | None = None
+    variant: str | None = None
+    batch: int | None = Field(default=None, ge=1)
+    memory_format: MemoryFormat = "contiguous"
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+    classes: Path | None = None
+    task: Task = "segmentation"
+
+    @property
+    def options(self) -> Options:
+        """The attack's share of the settings."""
+        return Options(
+            eps=self.eps, step=self.step, steps=self.steps, norm=self.norm, stop=self.stop, variant=self.variant
+        )
+
+    @property
+    def attacks(self) -> bool:
+        """Whether there is an attack at all."""
+        return self.attack != NONE
+
+
+def make_config(settings: dict[str, object]) -> RunConfig:
+    """A checked config; raises `SettingError` or `UnknownNameError` in words a person can act on."""
+    for name in settings:
+        if name not in RunConfig.model_fields:
+            raise unknown("setting", name, RunConfig.model_fields)
+    task = settings.get("task", "segmentation")
+    if task not in get_args(Task):
+        raise unknown("task", str(task), get_args(Task))
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"{where}: {first['msg'].lower()}, got {first['input']!r}"
+        raise SettingError(message if first["type"] != "missing" else f"{where}: is needed and was not given") from None
+
+
+def read_settings(path: Path) -> dict[str, object]:
+    """The settings in a YAML file (a mapping of the names of `RunConfig`); `model` may stand for a single model."""
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingError(f"expected a YAML file of settings at {path}, got {_first_line(error)}") from error
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise SettingError(f"expected a mapping of settings in {path}, such as `data: scenes:`, got {loaded!r:.60}")
+    if "model" in loaded:
+        loaded["models"] = [loaded.pop("model")]
+    if isinstance(loaded.get("ids"), list):
+        loaded["ids"] = [str(name) for name in loaded["ids"]]
+    return loaded
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,221 @@
+"""The run directory: what is written survives a kill at any moment, and no run overwrites another."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from foolscape.errors import RunError
+
+Record = dict[str, Any]
+"""A JSON object."""
+
+FAILED = "failed"
+"""The condition of a row that says why a sample could not be used."""
+
+_FREE = ("started", "command", "gradient")
+"""Keys of run.json that may differ when a run is continued."""
+
+
+def safe_name(text: str) -> str:
+    """A file name for an arbitrary id: readable, of ASCII letters, digits, `.`, `_` and `-`, and without collisions.
+
+    Ids that are safe already stay as they are; others get a short hash of the id behind what is left of them.
+    """
+    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:80]
+    if kept == text and kept.lower() == text:
+        return kept
+    return f"{kept}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also after a kill."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, record: Record) -> None:
+    """Write a JSON object atomically; NaN is refused."""
+    write_atomically(path, (json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
+
+
+def write_image(path: Path, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None) -> None:
+    """Write (H, W, 3) RGB, or (H, W) class indices with a palette, as a PNG, atomically."""
+    picture = Image.fromarray(image)
+    if palette is not None:
+        # 255 is void: dark grey, apart from every class.
+        colours = [*palette, *[(0, 0, 0)] * (255 - len(palette)), (60, 60, 60)]
+        picture.putpalette([channel for colour in colours[:256] for channel in colour])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    write_atomically(path, buffer.getvalue())
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read back a PNG that `write_image` wrote: (H, W, 3) RGB or (H, W) indices."""
+    with Image.open(path) as picture:
+        return np.array(picture, dtype=np.uint8)
+
+
+@dataclass
+class RunStore:
+    """An open run directory, locked against a second process. Made by `open_run`.
+
+    Attributes:
+        directory: the run's directory.
+        record: what run.json holds.
+        rows: the complete rows so far, in the order in which they were written.
+    """
+
+    directory: Path
+    record: Record
+    rows: list[Record] = field(default_factory=list)
+
+    def settled(self, model: str | None) -> set[str]:
+        """Ids of samples that are done or given up for `model` (None: given up whatever the model)."""
+        return {row["id"] for row in self.rows if row["model"] == model}
+
+    def append(self, rows: Sequence[Record]) -> None:
+        """Add all rows of one sample and model at once, and make sure that they are on the disk."""
+        text = "".join(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n" for row in rows)
+        with _readable_errors(self.directory), (self.directory / "rows.jsonl").open("ab") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows.extend(rows)
+
+    def save_image(
+        self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None
+    ) -> NDArray[np.uint8]:
+        """Write an image to `place` below the directory and return it as read back from the disk."""
+        path = self.directory / place
+        with _readable_errors(self.directory):
+            write_image(path, image, palette)
+            return read_image(path)
+
+    def save_json(self, place: str, record: Record) -> None:
+        """Write a JSON object to `place` below the directory."""
+        with _readable_errors(self.directory):
+            write_json(self.directory / place, record)
+
+
+@contextlib.contextmanager
+def open_run(directory: Path, record: Record, conditions: Iterable[str]) -> Iterator[RunStore]:
+    """Begin the run that `record` describes in `directory`, or go on with it.
+
+    Args:
+        directory: made if it is missing.
+        record: for run.json; apart from the time, the command line and the gradient checks it must equal what is
+            there.
+        conditions: of a complete sample; a sample of which only some rows reached the disk is done again.
+
+    Raises:
+        RunError: another run's directory, a directory with other things in it, a second process, or no permission.
+    """
+    with _lock(directory):
+        with _readable_errors(directory):
+            store = RunStore(directory, _agree(directory, record), _complete_rows(directory, set(conditions)))
+        yield store
+
+
+@contextlib.contextmanager
+def _readable_errors(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(
+            f"expected to write to {directory}, got {reason!r}"
+            f"{f' for {error.filename}' if error.filename else ''}; what was finished is kept: make room or choose"
+            " another --out, and run the same command again to go on"
+        ) from error
+
+
+@contextlib.contextmanager
+def _lock(directory: Path) -> Iterator[None]:
+    with _readable_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / ".lock").open("w")
+    with file:
+        try:
+            import fcntl  # not there on Windows, where two runs in one directory are not prevented
+        except ImportError:
+            yield
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"expected {directory} to be free, got a run that is at work in it; wait for it") from None
+        yield
+
+
+def _agree(directory: Path, record: Record) -> Record:
+    """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
+    path = directory / "run.json"
+    if not path.exists():
+        strangers = sorted(p.name for p in directory.iterdir() if p.name != ".lock" and not p.name.endswith(".part"))
+        if strangers:
+            raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(strangers[:3])}")
+        write_json(path, record)
+        return record
+    there: Record = json.loads(path.read_text(encoding="utf-8"))
+    record = json.loads(json.dumps(record))
+    was, now = ({key: value for key, value in r.items() if key not in _FREE} for r in (there, record))
+    changed = _differences(was, now)
+    if changed:
+        raise RunError(
+            f"expected the command that began {directory}, got another one: {'; '.join(changed[:4])}. "
+            "Runs are never mixed: choose another --out"
+        )
+    return there
+
+
+def _differences(there: Record, here: Record, prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for key in {**there, **here}:
+        was, now = there.get(key), here.get(key)
+        if isinstance(was, dict) and isinstance(now, dict):
+            found += _differences(was, now, f"{prefix}{key}.")
+        elif was != now:
+            found.append(f"{prefix}{key} was {_short(was)}, is {_short(now)}")
+    return found
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _complete_rows(directory: Path, conditions: set[str]) -> list[Record]:
+    """The rows of samples that are wholly there; a torn line and parts of a sample are cut off the file."""
+    path = directory / "rows.jsonl"
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    lines = content[: content.rfind(b"\n") + 1].decode().splitlines()
+    rows: list[Record] = [json.loads(line) for line in lines]
+    seen: dict[tuple[str | None, str], set[str]] = {}
+    for row in rows:
+        seen.setdefault((row["model"], row["id"]), set()).add(row["condition"])
+    whole = [seen[row["model"], row["id"]] in ({FAILED}, conditions) for row in rows]
+    if not all(whole) or not content.endswith(b"\n"):
+        kept = [line for line, keep in zip(lines, whole, strict=True) if keep]
+        write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
+    return [row for row, keep in zip(rows, whole, strict=True) if keep]

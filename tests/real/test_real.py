@@ -1,0 +1,64 @@
+"""Pretrained networks and photographs as a user would bring them, where they are present (FOOLSCAPE_REAL)."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.run.made import do_run
+
+
+def camvid(real: Path) -> dict[str, object]:
+    return {
+        "models": [f"{real / 'models/espnet.py'}:espnet_camvid"],
+        "data": f"camvid:{real / 'data/camvid'}",
+        "split": "test",
+    }
+
+
+def coco(real: Path, network: str) -> dict[str, object]:
+    return {
+        "models": [f"{real / 'models/espnetv2.py'}:{network}"],
+        "data": f"coco:{real / 'data/coco_val_mini'}",
+        "size": "384x384",
+    }
+
+
+def test_clean_accuracy_on_camvid_is_the_independently_computed_one(tmp_path: Path, real: Path) -> None:
+    (model,) = do_run(tmp_path / "out", attack="none", **camvid(real))["models"]
+    assert model["samples"] == 40
+    assert model["conditions"]["clean"]["mIoU"] == pytest.approx(56.77, abs=0.2)
+    assert model["conditions"]["clean"]["pixel_accuracy"] == pytest.approx(87.30, abs=0.2)
+    assert len(model["conditions"]["clean"]["per_class"]) == 11
+
+
+@pytest.mark.slow
+def test_clean_accuracy_on_coco_is_the_independently_computed_one(tmp_path: Path, real: Path) -> None:
+    (model,) = do_run(tmp_path / "out", attack="none", **coco(real, "espnetv2_voc_s20"))["models"]
+    assert model["samples"] == 132
+    assert model["conditions"]["clean"]["mIoU"] == pytest.approx(41.58, abs=0.3)
+
+
+def test_pgd_fools_a_pretrained_network_where_its_controls_do_not(tmp_path: Path, real: Path) -> None:
+    settings = {"attack": "pgd", "eps": "8/255", "steps": 5, "limit": 1}
+    (model,) = do_run(tmp_path / "out", **camvid(real), **settings)["models"]
+    scores = model["conditions"]
+    assert scores["adversarial"]["pixel_accuracy"] < 30
+    for control in ("permuted", "noise"):
+        assert scores[control]["pixel_accuracy"] > scores["clean"]["pixel_accuracy"] - 10
+    assert model["distortion"]["linf_levels"] == 8
+
+
+@pytest.mark.slow
+def test_dag_on_camvid(tmp_path: Path, real: Path) -> None:
+    (model,) = do_run(tmp_path / "out", attack="dag", limit=2, **camvid(real))["models"]
+    scores = model["conditions"]
+    assert scores["adversarial"]["mIoU"] < 5
+    assert scores["permuted"]["mIoU"] > scores["clean"]["mIoU"] - 3
+
+
+@pytest.mark.slow
+def test_dag_on_coco(tmp_path: Path, real: Path) -> None:
+    (model,) = do_run(tmp_path / "out", attack="dag", limit=1, **coco(real, "espnetv2_voc_s10"))["models"]
+    scores = model["conditions"]
+    assert scores["adversarial"]["mIoU"] < 5
+    assert scores["permuted"]["mIoU"] > scores["clean"]["mIoU"] - 3

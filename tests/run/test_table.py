@@ -1,0 +1,48 @@
+"""Every attack on every bundled network, and the examples."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from foolscape.attacks.catalog import CATALOG
+from foolscape.models.bundled import NAMES
+
+from .made import do_run
+
+CASES = [(attack.name, variant) for attack in CATALOG for variant in attack.variants]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("model", NAMES)
+@pytest.mark.parametrize(("attack", "variant"), CASES)
+def test_every_attack_harms_every_bundled_model_and_its_controls_do_not(
+    tmp_path: Path, model: str, attack: str, variant: str
+) -> None:
+    settings = {"steps": 20} if attack != "fgsm" else {}
+    summary = do_run(
+        tmp_path / "out",
+        models=[f"bundled:{model}"],
+        data="scenes:",
+        limit=2,
+        attack=attack,
+        variant=variant,
+        **settings,
+    )
+    (scores,) = (m["conditions"] for m in summary["models"])
+    clean, attacked, permuted, noise = (
+        scores[c]["pixel_accuracy"] for c in ("clean", "adversarial", "permuted", "noise")
+    )
+    assert clean > 85
+    assert attacked < clean - 15
+    assert permuted > attacked + 10
+    assert noise > attacked + 10
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_run(script: Path) -> None:
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert len(script.read_text().splitlines()) < 60
