@@ -213,6 +213,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path, nets: str) -> None:
         ({"attack": "none", "steps": 3}, "expected no settings of an attack beside --attack none"),
         ({"task": "segmentatoin"}, "unknown task 'segmentatoin'; did you mean segmentation?"),
         ({"stepz": 3}, "unknown setting 'stepz'; did you mean step or steps or stop?"),
+        ({"models": ["bundled:scenes-unet"] * 2}, "models: expected each model once"),
         ({"device": "tpu9"}, "device: expected one that PyTorch can use here, got 'tpu9'"),
         ({"memory_format": "nhwc"}, "memory_format"),
     ],

@@ -97,7 +97,7 @@ def test_changed_weights_are_another_run(tmp_path: Path) -> None:
     do_run(tmp_path / "out", **settings)
     source = Path(nets).read_text()
     Path(nets).write_text(source.replace("manual_seed(1)", "manual_seed(7)"))
-    with pytest.raises(RunError, match="models was"):
+    with pytest.raises(RunError, match=r"models\.0\.weights_sha256 was"):
         do_run(tmp_path / "out", **settings)
 
 

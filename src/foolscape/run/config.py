@@ -98,6 +98,9 @@ def make_config(settings: dict[str, object]) -> RunConfig:
     for name in settings:
         if name not in RunConfig.model_fields:
             raise unknown("setting", name, RunConfig.model_fields)
+    models = settings.get("models")
+    if isinstance(models, list | tuple) and len(set(models)) < len(models):
+        raise SettingError(f"models: expected each model once, got {', '.join(map(str, models))}")
     task = settings.get("task", "segmentation")
     if task not in get_args(Task):
         raise unknown("task", str(task), get_args(Task))

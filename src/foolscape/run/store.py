@@ -188,9 +188,12 @@ def _agree(directory: Path, record: Record) -> Record:
 
 
 def _differences(there: Record, here: Record, prefix: str = "") -> list[str]:
+    """What differs between two JSON objects, each by its path, such as `models.0.weights_sha256 was .., is ..`."""
     found: list[str] = []
     for key in {**there, **here}:
         was, now = there.get(key), here.get(key)
+        if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+            was, now = dict(enumerate(was)), dict(enumerate(now))
         if isinstance(was, dict) and isinstance(now, dict):
             found += _differences(was, now, f"{prefix}{key}.")
         elif was != now:

@@ -1,0 +1,122 @@
+"""The command line: what it prints, and the exit codes that scripts rely on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from foolscape.cli import DONE, ERROR, SOME_FAILED, USAGE, main
+
+from .made import write_net, write_photos
+
+
+def foolscape(*arguments: object) -> int:
+    """The exit code of a command line."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(argument) for argument in arguments])
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_a_run_prints_its_table_and_report_prints_it_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    nets, photos, out = write_net(tmp_path), write_photos(tmp_path / "photos", 2), tmp_path / "out"
+    assert (
+        foolscape("run", "--model", f"{nets}:net", "--data", f"folder:{photos}", "--attack", "fgsm", "--out", out)
+        == DONE
+    )
+    first = capfd.readouterr()
+    for word in ("ORIG", "ADVR", "PERM", "NOISE", "mIoU"):
+        assert word in first.out
+    assert "input gradient right" in first.err
+    assert (out / "report.html").exists()
+
+    assert foolscape("report", out) == DONE
+    assert capfd.readouterr().out == first.out
+    assert foolscape("report", out, "--format", "markdown") == DONE
+    assert capfd.readouterr().out == (out / "report.md").read_text()
+    assert foolscape("report", out, "--format", "latex") == DONE
+    assert r"\toprule" in capfd.readouterr().out
+
+
+def test_a_yaml_file_and_options_that_win(tmp_path: Path) -> None:
+    nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 3)
+    path = tmp_path / "run.yaml"
+    path.write_text(f"model: {nets}:net\ndata: folder:{photos}\nattack: fgsm\nlimit: 3\nout: {tmp_path / 'out'}\n")
+    assert foolscape("run", "--config", path, "--limit", 1) == DONE
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["config"]["limit"] == record["data"]["samples"] == 1
+    assert record["command"][:3] == ["foolscape", "run", "--config"] or record["command"][0] == "foolscape"
+
+
+def test_images_left_out_show_in_the_exit_code(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 2)
+    (photos / "broken.png").write_bytes(b"not a picture")
+    command = (
+        "run",
+        "--model",
+        f"{nets}:net",
+        "--data",
+        f"folder:{photos}",
+        "--attack",
+        "none",
+        "--out",
+        tmp_path / "out",
+    )
+    assert foolscape(*command) == SOME_FAILED
+    assert "1 image(s) could not be used" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["run", "--model", "bundled:scenes-unet", "--data", "scenes:"], USAGE, "out: is needed"),
+        (["run", "--out", "x"], USAGE, "models: is needed"),
+        (["run", "--nonsense"], USAGE, "No such option"),
+        (["list", "modles"], USAGE, "modles"),
+        (
+            ["run", "--model", "bundled:scenes-unte", "--data", "scenes:", "--out", "x"],
+            USAGE,
+            "did you mean scenes-unet",
+        ),
+        (["run", "--model", "bundled:scenes-unet", "--data", "scnes:", "--out", "x"], USAGE, "did you mean scenes"),
+        (["run", "--model", "bundled:scenes-unet", "--data", "scenes:", "--eps", "8", "--out", "x"], USAGE, "8/255"),
+        (["report", "nowhere"], ERROR, "nowhere"),
+    ],
+)
+def test_mistakes_are_told_in_words(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    text: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert foolscape(*arguments) == code
+    printed = capfd.readouterr()
+    assert text in " ".join((printed.err + printed.out).split())
+    assert "Traceback" not in printed.err
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("models", ["bundled:scenes-unet", "torchvision:lraspp_mobilenet_v3_large", "path/to/file.py:factory"]),
+        ("attacks", ["dag", "pgd", "fgsm", "mi-fgsm", "none"]),
+        ("data", ["folder:DIR", "camvid:DIR", "voc:DIR", "coco:DIR", "scenes:"]),
+    ],
+)
+def test_list_names_what_there_is(capfd: pytest.CaptureFixture[str], kind: str, names: list[str]) -> None:
+    assert foolscape("list", kind) == DONE
+    printed = capfd.readouterr().out
+    for name in names:
+        assert name in printed
+
+
+def test_check_gives_a_verdict(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    nets = write_net(tmp_path)
+    assert foolscape("check", "--model", f"{nets}:net", "--size", "40x48") == DONE
+    assert "FAIL" not in capfd.readouterr().out
+    assert foolscape("check", "--model", f"{nets}:detached", "--size", "40x48") == ERROR
+    assert "FAIL  input gradient at batch 1" in capfd.readouterr().out
