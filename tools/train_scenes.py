@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent
 TRAIN, VALIDATION, TEST = 0, 1, 2  # seeds of the splits
 VALIDATION_SCENES, TEST_SCENES = 48, 200
 CROP = (128, 192)
-SMOOTHING = 0.05
 EMA = 0.995
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -68,8 +67,12 @@ def _crops(split: Split, batch: int, rng: np.random.Generator) -> Iterator[tuple
         yield pictures, torch.from_numpy(np.stack(marked).astype(np.int64))
 
 
-def _augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Float images in [0, 1] with another exposure, white balance, contrast, sharpness and noise each."""
+def _augment(images: Tensor, generator: torch.Generator, noise: float) -> Tensor:
+    """Float images in [0, 1] with another exposure, white balance, contrast, sharpness and noise each.
+
+    `noise` is the largest standard deviation in grey levels. Much of it makes a network robust to small changes of any
+    kind, adversarial ones too.
+    """
 
     def lot(low: float, high: float, channels: int = 1) -> Tensor:
         return low + (high - low) * torch.rand((len(images), channels, 1, 1), generator=generator)
@@ -79,13 +82,13 @@ def _augment(images: Tensor, generator: torch.Generator) -> Tensor:
     pixels = ((pixels - 0.5) * gain + 0.5 + offset).clamp(1e-3, 1) ** lot(0.8, 1.25)
     soft = functional.avg_pool2d(functional.pad(pixels, (1, 1, 1, 1), mode="replicate"), 3, 1)
     pixels = pixels + (soft - pixels) * lot(-0.6, 0.6).clamp(min=0)
-    noise = torch.randn(pixels.shape, generator=generator) * lot(0.0, 3 / 255)
-    return (pixels + noise).clamp(0, 1)
+    grain = torch.randn(pixels.shape, generator=generator) * lot(0.0, noise / 255)
+    return (pixels + grain).clamp(0, 1)
 
 
-def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+def _loss(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     """Cross-entropy plus soft Dice over the batch, which follows the mIoU where classes are thin."""
-    entropy = functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+    entropy = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
     chance = logits.softmax(1)
     truth = functional.one_hot(labels, len(CLASSES)).movedim(-1, 1).to(chance.dtype)
     both = (chance * truth).sum((0, 2, 3))
@@ -134,11 +137,11 @@ def train(options: argparse.Namespace) -> dict[str, object]:
         seed: load_split(options.cache, seed, count, options.workers)
         for seed, count in ((TRAIN, options.scenes), (VALIDATION, VALIDATION_SCENES), (TEST, TEST_SCENES))
     }
-    network = untrained(options.model).to(device).to(memory_format=torch.channels_last)
+    network = untrained(options.model).to(device)
     if options.start is not None:
         # Layers that the file does not know keep their fresh weights.
         network.load_state_dict(_fitting(load_file(options.start), network), strict=False)
-    average = untrained(options.model).to(device).to(memory_format=torch.channels_last)
+    average = untrained(options.model).to(device)
     average.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
     total = options.epochs * (options.scenes // options.batch)
@@ -150,8 +153,8 @@ def train(options: argparse.Namespace) -> dict[str, object]:
         network.train()
         losses = []
         for images, labels in _crops(splits[TRAIN], options.batch, rng):
-            pixels = _augment(images, generator).to(device).to(memory_format=torch.channels_last)
-            loss = _loss(network(pixels), labels.to(device))
+            pixels = _augment(images, generator, options.noise).to(device).to(memory_format=torch.channels_last)
+            loss = _loss(network(pixels), labels.to(device), options.smoothing)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
@@ -177,7 +180,7 @@ def _record(
         "settings": {
             "scenes": options.scenes, "epochs": options.epochs, "batch": options.batch, "crop": CROP,
             "rate": options.rate, "continued": options.start is not None,
-            "seed": options.seed, "label_smoothing": SMOOTHING, "ema": EMA,
+            "seed": options.seed, "label_smoothing": options.smoothing, "noise_levels": options.noise, "ema": EMA,
         },
         "epochs": history,
         "test_miou": round(math.fsum(scores) / len(scores), 2),
@@ -199,6 +202,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
+    parser.add_argument("--noise", type=float, default=3.0, help="most noise added, standard deviation in levels")
+    parser.add_argument("--smoothing", type=float, default=0.05, help="of labels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as torch chooses")

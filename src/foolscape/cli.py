@@ -109,9 +109,12 @@ def demo(
 def report(
     directory: Annotated[Path, typer.Argument(help="Directory of a finished run.")],
     form: Annotated[Form, typer.Option("--format", help="How to print the tables.")] = Form.TERMINAL,
+    panel: Annotated[
+        str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
+    ] = None,
 ) -> None:
     """Print the tables of a finished run and write report.html, report.md and report.tex beside it."""
-    from foolscape.report import print_tables, write_report, write_texts
+    from foolscape.report import print_tables, write_panel, write_report, write_texts
 
     page = write_report(directory)
     texts = write_texts(directory)
@@ -120,6 +123,9 @@ def report(
     else:
         sys.stdout.write(texts[".md" if form is Form.MARKDOWN else ".tex"])
     err_console.print(f"report: {escape(str(page))}", soft_wrap=True)
+    if panel is not None:
+        picture, factor = write_panel(directory, panel)
+        err_console.print(f"panel: {escape(str(picture))}, change magnified {factor:.3g} times", soft_wrap=True)
 
 
 @app.command()

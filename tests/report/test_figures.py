@@ -13,10 +13,9 @@ from foolscape.report.figures import (
     coloured,
     fitted,
     magnified,
-    overlay,
     palette,
+    panel,
     png,
-    strip,
 )
 
 COLOURS = palette([(255, 0, 0), (0, 255, 0)], 3)
@@ -34,13 +33,6 @@ def test_palette_keeps_given_colours_and_makes_up_the_rest() -> None:
     assert COLOURS[2].tolist() not in ([255, 0, 0], [0, 255, 0], [128, 128, 128])
     assert COLOURS[255].tolist() == [128, 128, 128]
     assert len(np.unique(palette([], 150)[:150], axis=0)) == 150
-
-
-def test_overlay_leaves_void_bare() -> None:
-    image = np.full((2, 2, 3), 100, dtype=np.uint8)
-    mixed = overlay(image, LABELS, COLOURS, opacity=0.5)
-    assert mixed[0, 0].tolist() == [178, 50, 50]
-    assert mixed[1, 1].tolist() == [100, 100, 100]
 
 
 def test_changed_shows_only_what_changed() -> None:
@@ -84,12 +76,14 @@ def test_png_holds_exactly_the_pixels(levels: int) -> None:
     assert np.array_equal(_open(png(pixels)), pixels)
 
 
-def test_strip_has_five_pictures_in_a_row() -> None:
+def test_panel_has_two_rows_of_three_pictures() -> None:
     image = np.random.default_rng(0).integers(0, 250, (30, 40, 3), dtype=np.uint8)
     labels = np.zeros((30, 40), dtype=np.uint8)
-    data, factor = strip(image, image + np.uint8(2), labels, labels + np.uint8(1), COLOURS, side=80)
+    data, factor = panel(image, image + np.uint8(2), labels, labels + np.uint8(1), COLOURS, side=80)
     assert factor == pytest.approx(127.5 / 2)
-    row = _open(data)
-    assert row.shape == (60, 5 * 80 + 4 * 8, 3)
-    assert (row[:, 80:88] == 255).all()
-    assert (row[:, -80:] == [0, 255, 0]).all()
+    shown = _open(data)
+    assert shown.shape == (2 * 60 + 8, 3 * 80 + 2 * 8, 3)
+    assert (shown[:, 80:88] == 255).all()
+    assert (shown[60:68] == 255).all()
+    assert (shown[68:, :80] == [255, 0, 0]).all()
+    assert (shown[68:, -80:] == [0, 255, 0]).all()

@@ -36,6 +36,10 @@ def test_a_run_prints_its_table_and_report_prints_it_again(tmp_path: Path, capfd
     assert capfd.readouterr().out == (out / "report.md").read_text()
     assert foolscape("report", out, "--format", "latex") == DONE
     assert r"\toprule" in capfd.readouterr().out
+    assert foolscape("report", out, "--panel", "photo1") == DONE
+    assert "change magnified" in capfd.readouterr().err
+    assert (out / "panel.png").read_bytes().startswith(b"\x89PNG")
+    assert foolscape("report", out, "--panel", "photo9") == ERROR
 
 
 def test_a_yaml_file_and_options_that_win(tmp_path: Path) -> None:

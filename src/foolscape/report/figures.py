@@ -46,12 +46,6 @@ def coloured(labels: Pixels, colours: Pixels) -> Pixels:
     return colours[labels]
 
 
-def overlay(image: Pixels, labels: Pixels, colours: Pixels, opacity: float = 0.55) -> Pixels:
-    """(H, W, 3): the label map (H, W) laid over its image in class colours; void (255) leaves the image bare."""
-    weight = np.where(labels == 255, 0.0, opacity)[..., None]
-    return np.rint(weight * colours[labels] + (1 - weight) * image).astype(np.uint8)
-
-
 def changed(before: Pixels, after: Pixels, colours: Pixels) -> Pixels:
     """(H, W, 3): the label map `after` where it differs from `before`, white where it does not."""
     return np.where((before != after)[..., None], colours[after], np.uint8(255)).astype(np.uint8)
@@ -92,7 +86,7 @@ def png(pixels: Pixels) -> bytes:
     return file.getvalue()
 
 
-def strip(
+def panel(
     image: Pixels,
     adversarial: Pixels,
     clean_labels: Pixels,
@@ -100,7 +94,7 @@ def strip(
     colours: Pixels,
     side: int = SIDE,
 ) -> tuple[bytes, float]:
-    """One row of five pictures: image, perturbation, adversarial image, segmentation of the one and of the other.
+    """Six pictures: image, perturbation, adversarial image; below, the segmentations and what changed between them.
 
     Args:
         image: (H, W, 3) the clean image.
@@ -114,13 +108,23 @@ def strip(
         The PNG, white between the pictures, and the factor by which the perturbation was magnified, for its caption.
     """
     noise = magnified(image, adversarial)
-    parts = [
+    above = [
         fitted(image, smooth=True, side=side),
         fitted(noise.pixels, smooth=False, side=side),
         fitted(adversarial, smooth=True, side=side),
+    ]
+    below = [
         fitted(coloured(clean_labels, colours), smooth=False, side=side),
+        fitted(changed(clean_labels, fooled_labels, colours), smooth=False, side=side),
         fitted(coloured(fooled_labels, colours), smooth=False, side=side),
     ]
-    gap = np.full((parts[0].shape[0], _GAP, 3), 255, dtype=np.uint8)
-    row = [part for picture in parts for part in (picture, gap)][:-1]
-    return png(np.concatenate(row, axis=1)), noise.factor
+    rows = [_spaced(above, axis=1), _spaced(below, axis=1)]
+    return png(_spaced(rows, axis=0)), noise.factor
+
+
+def _spaced(parts: Sequence[Pixels], axis: int) -> Pixels:
+    """The pictures side by side (axis 1) or one above the other (axis 0), with a white gap between."""
+    shape = list(parts[0].shape)
+    shape[axis] = _GAP
+    gap = np.full(shape, 255, dtype=np.uint8)
+    return np.concatenate([piece for part in parts for piece in (gap, part)][1:], axis=axis)
