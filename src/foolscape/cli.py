@@ -22,7 +22,7 @@ DONE, ERROR, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: all well; an error; a wrong setting; finished, but some images could not be used; Ctrl-C."""
 
 DEMO_MODELS = ("bundled:scenes-unet", "bundled:scenes-dilated")
-DEMO_IMAGES = 12
+DEMO_IMAGES = 5
 
 app = typer.Typer(
     no_args_is_help=True,
