@@ -8,8 +8,8 @@ from statistics import median
 from typing import Final
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
+from torch.nn import functional
 
 from foolscape.tasks.segmentation import Segmenter
 
@@ -34,7 +34,7 @@ class Probe:
     def losses(self, logits: Tensor) -> Tensor:
         """(B, H, W) float64: cross-entropy on the clean prediction plus a random linear function of the softmax."""
         logits = logits.double()
-        ce = F.cross_entropy(logits, self.labels, reduction="none")
+        ce = functional.cross_entropy(logits, self.labels, reduction="none")
         return (ce + (self.weights * logits.softmax(dim=1)).sum(dim=1)) / self.labels[0].numel()
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.nn import functional
 
 from foolscape.errors import ModelError
 from foolscape.models.output import DOCS, check_scores, scores_of
@@ -104,7 +104,7 @@ def to_format(images: Tensor, *, channels_last: bool) -> Tensor:
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """`images` (B, C, H, W), their last row and column repeated until both sides are divisible by `multiple`."""
     down, right = (-side % multiple for side in images.shape[2:])
-    # Concatenating has a deterministic backward pass on CUDA; F.pad(mode="replicate") has not.
+    # Concatenating has a deterministic backward pass on CUDA; functional.pad(mode="replicate") has not.
     if down:
         images = torch.cat([images, images[:, :, -1:].expand(-1, -1, down, -1)], dim=2)
     if right:
@@ -115,7 +115,7 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
 def at_size(scores: Tensor, padded: Tensor, size: tuple[int, int]) -> Tensor:
     """`scores` of `padded` images at full resolution (bilinear, align_corners=False), cropped to `size` (H, W)."""
     if scores.shape[2:] != padded.shape[2:]:
-        scores = F.interpolate(scores, size=padded.shape[2:], mode="bilinear", align_corners=False)
+        scores = functional.interpolate(scores, size=padded.shape[2:], mode="bilinear", align_corners=False)
     return scores[:, :, : size[0], : size[1]]
 
 
