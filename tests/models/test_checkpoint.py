@@ -132,7 +132,10 @@ def test_weights_are_loaded(tmp_path: Path) -> None:
 def test_the_counter_of_old_batch_norms_may_be_missing(tmp_path: Path) -> None:
     state = {name: value for name, value in Tiny().state_dict().items() if "num_batches" not in name}
     torch.save(state, tmp_path / "w.pth")
-    load_weights(Tiny(), tmp_path / "w.pth")
+    fresh = Tiny()
+    load_weights(fresh, tmp_path / "w.pth")
+    loaded = fresh.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in state.items())
 
 
 def test_weights_of_another_network_are_accounted_for(tmp_path: Path) -> None:

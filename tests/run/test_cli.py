@@ -49,7 +49,7 @@ def test_a_yaml_file_and_options_that_win(tmp_path: Path) -> None:
     assert foolscape("run", "--config", path, "--limit", 1) == DONE
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["config"]["limit"] == record["data"]["samples"] == 1
-    assert record["command"][:3] == ["foolscape", "run", "--config"] or record["command"][0] == "foolscape"
+    assert record["command"][0] == "foolscape"
 
 
 def test_images_left_out_show_in_the_exit_code(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

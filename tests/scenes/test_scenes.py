@@ -101,5 +101,5 @@ def test_other_sizes_show_the_same_scene(size: tuple[int, int]) -> None:
     assert frame.image.shape == (*size, 3)
     share, expected = (np.bincount(f.labels.ravel(), minlength=len(CLASSES)) / f.labels.size for f in (frame, usual))
     if size[0] / size[1] == 160 / 256:
-        # A smaller picture leaves out what would be too few of its pixels.
-        assert np.abs(share - expected).max() < 0.05
+        # A smaller picture leaves out what would be too few of its pixels; a larger one shows everything.
+        assert np.abs(share - expected).max() < (0.03 if size[0] >= 160 else 0.05)
