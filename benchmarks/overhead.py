@@ -1,6 +1,6 @@
 """What an attack costs over the bare forward pass and gradient to the input.
 
-    python benchmarks/overhead.py [--rounds 15] [--json FILE]
+    python benchmarks/overhead.py [--rounds 15] [--threads 1] [--json FILE]
 
 Ratios, not seconds: within one process, bare loop and attack take turns, and the median of the rounds' ratios is
 printed. Then DAG over images of differing difficulty, with finished images leaving the batch, against fixed batches
@@ -32,7 +32,7 @@ from foolscape.problem import Problem
 from foolscape.scenes import CLASSES, describe, render
 from foolscape.seeds import generator_for
 
-STEPS = 6
+STEPS = 20  # as many as PGD takes by default
 
 
 def light() -> nn.Module:
@@ -145,8 +145,10 @@ def continuous(images: int = 16, width: int = 4) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; cost over forward + input gradient")
     records = {"overhead": overheads(options.rounds), "batching": continuous()}
     if options.json:

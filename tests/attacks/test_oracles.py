@@ -79,11 +79,17 @@ def test_released_variant_subtracts_the_prediction_and_waits_for_the_target() ->
 
 
 def test_cross_entropy_is_torch_own_and_void_counts_nowhere() -> None:
-    scores = torch.randn(2, 5, 3, 4, requires_grad=True)
+    scores = (30 * torch.randn(2, 5, 3, 4, dtype=torch.float64)).requires_grad_(True)
     labels = torch.randint(0, 5, (2, 3, 4))
     labels[0, 0, 0] = IGNORE
     seen = cross_entropy(scores, Problem(torch.zeros(2, 3, 3, 4), labels, lambda x: x), torch.zeros(2))
-    assert torch.equal(seen.value, functional.cross_entropy(scores, labels, ignore_index=IGNORE, reduction="none"))
+    value = functional.cross_entropy(scores, labels, ignore_index=IGNORE, reduction="none")
+    torch.testing.assert_close(seen.value, value, rtol=1e-12, atol=1e-12)
+    weights = torch.rand_like(value)
+    (gradient,) = torch.autograd.grad((weights * seen.value).sum(), scores)
+    torch.testing.assert_close(
+        gradient, torch.autograd.grad((weights * value).sum(), scores)[0], rtol=1e-12, atol=1e-12
+    )
     assert not seen.active[0, 0, 0]
     expected = (scores.argmax(1) == labels) & (labels != IGNORE)
     assert torch.equal(seen.active, expected)

@@ -66,9 +66,7 @@ class Linf:
 
     def project(self, images: Tensor, clean: Tensor) -> Tensor:
         """Clip to the cube and to [0, 1]."""
-        lower = (clean - self.eps).clamp_(min=0)
-        upper = (clean + self.eps).clamp_(max=1)
-        return torch.clamp(images, min=lower, max=upper)
+        return (images - clean).clamp_(-self.eps, self.eps).add_(clean).clamp_(0, 1)
 
     def random_start(self, clean: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Uniform in the cube, clipped to [0, 1]."""

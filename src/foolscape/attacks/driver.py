@@ -7,6 +7,7 @@ that was killed and resumed meets other neighbours and still gives the same byte
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -98,7 +99,7 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
     begin = time.perf_counter()
     look = _look(flight, attack, width)
     flight, done = _keep_best(flight, look.seen, attack.steps)
-    failures = {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i])}
+    failures = {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
     stepped = flight
     if len(done) < len(flight.keys):
         stepped, lost = _step(flight, look, attack)
@@ -113,7 +114,7 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
 
 
 def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
-    problem, images, taken = flight.problem, flight.images, flight.taken
+    problem, images, taken = flight.problem, flight.images, torch.tensor(flight.taken, device=flight.images.device)
     if len(flight.keys) < width:
         copies = torch.arange(width, device=images.device) % len(flight.keys)
         problem, images, taken = problem.take(copies), images[copies], taken[copies]
@@ -124,13 +125,26 @@ def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
 
 def _keep_best(flight: Flight, seen: Seen, steps: int) -> tuple[Flight, list[int]]:
     """The flight with its best iterates brought up to date, and which of its images are done."""
-    left = seen.active.flatten(1).sum(1)[: len(flight.keys)]
-    reached = left <= flight.allowed
+    # One number per image comes to the host, and what follows is decided there.
+    left = seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
+    reached = [now <= allowed for now, allowed in zip(left, flight.allowed, strict=True)]
     # The start is no result: unless it is already fooled, only images that were stepped on compete.
-    better = reached | ((left <= flight.best_left) & (flight.taken > 0))
-    best = torch.where(better[:, None, None, None], flight.images, flight.best)
-    done = (reached | (flight.taken >= steps)).nonzero().flatten().tolist()
-    return replace(flight, best=best, best_left=torch.where(better, left, flight.best_left)), done
+    better = [
+        at_goal or (taken > 0 and now <= before)
+        for at_goal, taken, now, before in zip(reached, flight.taken, left, flight.best_left, strict=True)
+    ]
+    done = [i for i, taken in enumerate(flight.taken) if reached[i] or taken >= steps]
+    if not any(better):
+        return flight, done
+    best_left = tuple(now if won else old for won, now, old in zip(better, left, flight.best_left, strict=True))
+    return replace(flight, best=_chosen(better, flight.images, flight.best), best_left=best_left), done
+
+
+def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
+    """Image i of `images` where mask[i], else of `others`."""
+    if all(mask):
+        return images
+    return torch.where(torch.tensor(mask, device=images.device)[:, None, None, None], images, others)
 
 
 def _step(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
@@ -138,25 +152,27 @@ def _step(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int
     count = len(flight.keys)
     (gradient,) = torch.autograd.grad(look.seen.value.sum(), look.images)
     gradient = gradient[:count]
-    lost = (~torch.isfinite(gradient.sum(dim=(1, 2, 3)))).nonzero().flatten().tolist()
+    lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
     seen = Seen(look.seen.value.detach()[:count], look.seen.active[:count])
     direction, state = attack.update.direction(gradient, seen, flight.state)
-    moved = attack.constraint.project(flight.images + attack.step * direction, flight.problem.images)
-    return replace(flight, images=moved, state=state, taken=flight.taken + 1), lost
+    moved = torch.add(flight.images, direction, alpha=attack.step)
+    moved = attack.constraint.project(moved, flight.problem.images)
+    return replace(flight, images=moved, state=state, taken=tuple(n + 1 for n in flight.taken)), lost
 
 
-def _finite(scores: Tensor) -> bool:
-    return bool(torch.isfinite(scores.detach()).all())
+def _finite(values: Tensor) -> bool:
+    # A sum is cheap and finite only if every value is; one that overflowed needs the closer look.
+    return math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all())
 
 
 def _land(flight: Flight, i: int, share: float, failure: str | None) -> Outcome:
-    left = int(flight.best_left[i])
+    left = flight.best_left[i]
     return Outcome(
         key=flight.keys[i],
         clean=flight.problem.images[i : i + 1],
         adversarial=flight.best[i : i + 1],
-        claimed=failure is None and left <= int(flight.allowed[i]),
-        iterations=int(flight.taken[i]),
+        claimed=failure is None and left <= flight.allowed[i],
+        iterations=flight.taken[i],
         left=left,
         targets=int(flight.problem.counted[i].sum()),
         seconds=flight.seconds[i] + share,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -12,6 +14,8 @@ from torch import Tensor
 from foolscape.attacks.ascent import Ascent
 from foolscape.attacks.updates import State
 from foolscape.problem import Problem, cat, shape_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,17 +29,17 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Flight:
-    """Everything in progress; each tensor is batch-first, so that images can leave and join.
+    """Everything in progress; tensors are batch-first, tuples hold an item per image: images can leave and join.
 
     Attributes:
         keys: names of the images.
         problem: as the images came in.
         images: the current iterates, (B, 3, H, W).
         state: of the update.
-        allowed: (B,) active targets at which an image is done.
-        taken: (B,) steps taken.
+        allowed: active targets at which an image is done.
+        taken: steps taken.
         best: the best iterates so far.
-        best_left: (B,) active targets in them.
+        best_left: active targets in them.
         seconds: time spent on each image.
     """
 
@@ -43,45 +47,49 @@ class Flight:
     problem: Problem
     images: Tensor
     state: State
-    allowed: Tensor
-    taken: Tensor
+    allowed: tuple[int, ...]
+    taken: tuple[int, ...]
     best: Tensor
-    best_left: Tensor
+    best_left: tuple[int, ...]
     seconds: tuple[float, ...]
 
     def take(self, index: Sequence[int]) -> Flight:
         """The images at `index`, in that order."""
         at = torch.tensor(index, device=self.images.device)
+
+        def picked(values: tuple[T, ...]) -> tuple[T, ...]:
+            return tuple(values[i] for i in index)
+
         return replace(
             self,
-            keys=tuple(self.keys[i] for i in index),
+            keys=picked(self.keys),
             problem=self.problem.take(at),
             images=self.images[at],
             state=tuple(s[at] for s in self.state),
-            allowed=self.allowed[at],
-            taken=self.taken[at],
+            allowed=picked(self.allowed),
+            taken=picked(self.taken),
             best=self.best[at],
-            best_left=self.best_left[at],
-            seconds=tuple(self.seconds[i] for i in index),
+            best_left=picked(self.best_left),
+            seconds=picked(self.seconds),
         )
 
 
 def join(flights: Sequence[Flight]) -> Flight:
     """One flight from several whose problems have the same shapes."""
 
-    def tensors(name: str) -> Tensor:
-        return torch.cat([getattr(f, name) for f in flights])
+    def chained(values: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+        return tuple(chain.from_iterable(values))
 
     return Flight(
-        keys=tuple(k for f in flights for k in f.keys),
+        keys=chained(f.keys for f in flights),
         problem=cat([f.problem for f in flights]),
-        images=tensors("images"),
+        images=torch.cat([f.images for f in flights]),
         state=tuple(torch.cat(parts) for parts in zip(*(f.state for f in flights), strict=True)),
-        allowed=tensors("allowed"),
-        taken=tensors("taken"),
-        best=tensors("best"),
-        best_left=tensors("best_left"),
-        seconds=tuple(s for f in flights for s in f.seconds),
+        allowed=chained(f.allowed for f in flights),
+        taken=chained(f.taken for f in flights),
+        best=torch.cat([f.best for f in flights]),
+        best_left=chained(f.best_left for f in flights),
+        seconds=chained(f.seconds for f in flights),
     )
 
 
@@ -90,16 +98,15 @@ def board(entrant: Entrant, attack: Ascent) -> Flight:
     problem, generators = entrant.problem, [entrant.generator]
     clean = problem.images
     start = attack.constraint.random_start(clean, generators) if attack.random_start else clean
-    none_yet = torch.iinfo(torch.int64).max
     return Flight(
         keys=(entrant.key,),
         problem=problem,
         images=start,
         state=attack.update.start(problem, generators),
-        allowed=attack.stop(problem),
-        taken=torch.zeros(1, dtype=torch.int64, device=clean.device),
+        allowed=tuple(attack.stop(problem).tolist()),
+        taken=(0,),
         best=start,
-        best_left=torch.full((1,), none_yet, device=clean.device),
+        best_left=(sys.maxsize,),
         seconds=(0.0,),
     )
 
