@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.attacks.ascent import never
-from foolscape.attacks.catalog import Options, plan
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.driver import ascend
 from foolscape.attacks.flight import Entrant
+from foolscape.attacks.plan import Options
 from foolscape.attacks.targets import permuted
 from foolscape.models.bundled import bundled
 from foolscape.pixels import to_unit

@@ -11,49 +11,26 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from splits import TEST, TEST_SCENES, TRAIN, VALIDATION, VALIDATION_SCENES, Split, load_split
 from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.models.bundled import NAMES, untrained
-from foolscape.scenes import CLASSES, describe, render
+from foolscape.scenes import CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAIN, VALIDATION, TEST = 0, 1, 2  # seeds of the splits
-VALIDATION_SCENES, TEST_SCENES = 48, 200
 CROP = (128, 192)
 EMA = 0.995
-
-Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-
-
-def _draw(scene: tuple[int, int]) -> Split:
-    frame = render(describe(*scene))
-    return frame.image, frame.labels
-
-
-def load_split(cache: Path, seed: int, count: int, workers: int) -> Split:
-    """Images uint8 (N, H, W, 3) and labels uint8 (N, H, W) of the first `count` scenes of a seed."""
-    files = [cache / f"{part}-{seed}-{count}.npy" for part in ("images", "labels")]
-    if not all(file.exists() for file in files):
-        cache.mkdir(parents=True, exist_ok=True)
-        with ProcessPoolExecutor(workers) as pool:
-            frames = list(pool.map(_draw, [(seed, index) for index in range(count)], chunksize=8))
-        for file, parts in zip(files, zip(*frames, strict=True), strict=True):
-            np.save(file, np.stack(parts))
-    images, labels = (np.load(file, mmap_mode="r") for file in files)
-    return images, labels
 
 
 def _crops(split: Split, batch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """One pass over a split in random order: images uint8 (B, 3, h, w) and labels int64 (B, h, w)."""
-    images, labels = split
+    images, labels, _ = split
     height, width = labels.shape[1:]
     order = rng.permutation(len(labels))
     for start in range(0, len(order) - batch + 1, batch):
@@ -108,7 +85,7 @@ def _blend(average: nn.Module, network: nn.Module, decay: float) -> None:
 @torch.no_grad()
 def intersection_over_union(network: nn.Module, split: Split, device: torch.device) -> list[float]:
     """IoU per class in percent, from the confusion matrix pooled over a split."""
-    images, labels = split
+    images, labels, _ = split
     confusion = torch.zeros(len(CLASSES) ** 2, dtype=torch.int64)
     network.eval()
     for start in range(0, len(labels), 8):
@@ -197,13 +174,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, choices=NAMES)
     parser.add_argument("--cache", type=Path, required=True, help="folder for the drawn scenes")
-    parser.add_argument("--scenes", type=int, default=3600, help="scenes to train on")
+    parser.add_argument("--scenes", type=int, default=2600, help="scenes to train on")
     parser.add_argument("--start", type=Path, help="weights to continue from")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
-    parser.add_argument("--noise", type=float, default=3.0, help="most noise added, standard deviation in levels")
-    parser.add_argument("--smoothing", type=float, default=0.05, help="of labels")
+    parser.add_argument("--noise", type=float, default=0.0, help="most noise added, standard deviation in levels")
+    parser.add_argument("--smoothing", type=float, default=0.0, help="of labels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as torch chooses")

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.catalog import CATALOG, Options, plan
+from foolscape.attacks.catalog import CATALOG, plan
 from foolscape.attacks.driver import Outcome, ascend
 from foolscape.attacks.flight import Entrant
+from foolscape.attacks.plan import Options
 from foolscape.attacks.targets import permuted
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for

@@ -5,10 +5,11 @@ import torch
 from torch.nn import functional
 
 from foolscape.attacks.ascent import Ascent, AtMost, never
-from foolscape.attacks.catalog import Options, plan
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.constraints import L2, Linf, PixelRange
 from foolscape.attacks.driver import ascend
 from foolscape.attacks.objectives import cross_entropy, dense_adversary, dense_adversary_released
+from foolscape.attacks.plan import Options
 from foolscape.attacks.updates import MaxAbs, Momentum, Sign, UnitL2
 from foolscape.pixels import Levels
 from foolscape.problem import IGNORE, Problem

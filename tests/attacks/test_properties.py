@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foolscape.attacks.catalog import CATALOG, Options, plan
+from foolscape.attacks.catalog import CATALOG, plan
 from foolscape.attacks.constraints import L2, Constraint, Linf, PixelRange
 from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
 from foolscape.attacks.driver import ascend
+from foolscape.attacks.plan import Options
 from foolscape.attacks.targets import absent, derangement, permuted
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.pixels import Levels, round_to_levels, to_image, to_unit

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 
 from foolscape.attacks import targets
 from foolscape.attacks.ascent import Ascent, AtMost, Stop, never
 from foolscape.attacks.constraints import L2, Constraint, Linf, PixelRange
-from foolscape.attacks.objectives import cross_entropy, dense_adversary, dense_adversary_released
-from foolscape.attacks.targets import TargetRule
+from foolscape.attacks.goals import goal_of, victim_of
+from foolscape.attacks.objectives import cross_entropy, dense_adversary, dense_adversary_released, towards
+from foolscape.attacks.plan import Attack, Options, Plan, Scope
 from foolscape.attacks.updates import MaxAbs, Momentum, Sign, UnitL2, Update
 from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
@@ -20,78 +20,6 @@ BACKGROUND = "background"
 """The class that the released DAG leaves alone, where a model has a class of this name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a user may set; None stands for the attack's own default.
-
-    Attributes:
-        eps: the bound; DAG has none unless one is given.
-        step: size of a step.
-        steps: most steps.
-        norm: of the bound, `linf` or `l2`.
-        stop: the share of labelled targets that may be left when an image counts as done.
-        variant: another published form of the same attack.
-    """
-
-    eps: Levels | None = None
-    step: Levels | None = None
-    steps: int | None = None
-    norm: str | None = None
-    stop: float | None = None
-    variant: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A named attack with every setting settled.
-
-    Attributes:
-        name, variant: as in the catalog.
-        source: the paper.
-        ascent: what the driver runs.
-        target: how adversarial labels are made; None for an untargeted attack.
-        eps, norm: the bound; None where there is only the pixel range.
-        step, steps, stop: as in `Options`.
-    """
-
-    name: str
-    variant: str
-    source: str
-    ascent: Ascent
-    target: TargetRule | None
-    eps: Levels | None
-    norm: str | None
-    step: Levels
-    steps: int
-    stop: float | None
-
-    @property
-    def settings(self) -> dict[str, str | int | float | None]:
-        """The settings as they are written into a run's record."""
-        return {
-            "name": self.name,
-            "variant": self.variant,
-            "source": self.source,
-            "eps": None if self.eps is None else str(self.eps),
-            "norm": self.norm,
-            "step": str(self.step),
-            "steps": self.steps,
-            "stop": self.stop,
-            "random_start": self.ascent.random_start,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attack:
-    """An entry of the catalog."""
-
-    name: str
-    summary: str
-    source: str
-    variants: tuple[str, ...]
-    build: Callable[[Attack, Options, tuple[str, ...]], Plan]
-
-
 def _levels(size: int | float | Fraction) -> Levels:
     return Levels(Fraction(size))
 
@@ -99,6 +27,7 @@ def _levels(size: int | float | Fraction) -> Levels:
 def _gradient_family(
     attack: Attack,
     options: Options,
+    scope: Scope,
     *,
     update: Update,
     steps: int,
@@ -114,12 +43,13 @@ def _gradient_family(
     norm = options.norm or "linf"
     size = options.step or Levels(eps.levels * part(steps))
     stop: Stop = never if options.stop is None else AtMost(options.stop)
+    targeted = scope.goal is not None and scope.goal.targeted
     return Plan(
         name=attack.name,
         variant=attack.variants[0],
         source=attack.source,
         ascent=Ascent(
-            objective=cross_entropy,
+            objective=towards if targeted else cross_entropy,
             update=UnitL2() if norm == "l2" else update,
             constraint=_bound(eps, norm),
             step=size.unit,
@@ -133,6 +63,8 @@ def _gradient_family(
         step=size,
         steps=steps,
         stop=options.stop,
+        goal=scope.goal,
+        victim=scope.victim,
     )
 
 
@@ -140,31 +72,30 @@ def _bound(eps: Levels, norm: str) -> Constraint:
     return L2(eps.unit) if norm == "l2" else Linf(eps.unit)
 
 
-def _fgsm(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
-    del classes
+def _fgsm(attack: Attack, options: Options, scope: Scope) -> Plan:
     if options.steps not in (None, 1):
         raise SettingError(f"steps: fgsm takes one step, got {options.steps}; use pgd for more")
-    return _gradient_family(attack, options, update=Sign(), steps=1, part=lambda _: Fraction(1))
+    return _gradient_family(attack, options, scope, update=Sign(), steps=1, part=lambda _: Fraction(1))
 
 
-def _pgd(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
-    del classes
-    return _gradient_family(attack, options, update=Sign(), steps=20, part=lambda _: Fraction(1, 4), random_start=True)
+def _pgd(attack: Attack, options: Options, scope: Scope) -> Plan:
+    part = Fraction(1, 4)
+    return _gradient_family(attack, options, scope, update=Sign(), steps=20, part=lambda _: part, random_start=True)
 
 
-def _mi_fgsm(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
-    del classes
+def _mi_fgsm(attack: Attack, options: Options, scope: Scope) -> Plan:
     if options.norm == "l2":
         raise SettingError("norm: mi-fgsm steps along a sign and has no l2 form here; use --norm linf, or pgd")
-    return _gradient_family(attack, options, update=Momentum(), steps=10, part=lambda steps: Fraction(1, steps))
+    return _gradient_family(attack, options, scope, update=Momentum(), steps=10, part=lambda steps: Fraction(1, steps))
 
 
-def _dag(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
-    released = options.variant == "released"
+def _dag(attack: Attack, options: Options, scope: Scope) -> Plan:
+    classes, released = scope.classes, options.variant == "released"
     background = classes.index(BACKGROUND) if BACKGROUND in classes else None
     share = (0.01 if released else 0.0) if options.stop is None else options.stop
-    step, steps = options.step or _levels(Fraction(1, 2)), options.steps or 200
+    step, steps = options.step or _levels(Fraction(1, 2)), options.steps or (200 if scope.goal is None else 150)
     norm = (options.norm or "linf") if options.eps else None
+    target = targets.absent(len(classes), background) if released else targets.permuted(len(classes))
     return Plan(
         name=attack.name,
         variant=options.variant or attack.variants[0],
@@ -177,12 +108,14 @@ def _dag(attack: Attack, options: Options, classes: tuple[str, ...]) -> Plan:
             steps=steps,
             stop=AtMost(share, background if released else None),
         ),
-        target=targets.absent(len(classes), background) if released else targets.permuted(len(classes)),
+        target=target if scope.goal is None else None,
         eps=options.eps,
         norm=norm,
         step=step,
         steps=steps,
         stop=share,
+        goal=scope.goal,
+        victim=scope.victim,
     )
 
 
@@ -222,12 +155,35 @@ NONE = "none"
 
 
 def plan(name: str, options: Options, classes: tuple[str, ...]) -> Plan:
-    """The attack called `name`, settled for a model with these class names.
+    """The attack called `name`, settled for a segmentation model with these class names.
 
     Raises:
         UnknownNameError: no such attack, variant or norm.
         SettingError: a setting does not fit the attack.
     """
+    for setting in ("goal", "victim"):
+        if getattr(options, setting) is not None:
+            raise SettingError(f"{setting}: is for detectors, got {getattr(options, setting)!r} for segmentation")
+    return _settle(name, options, Scope(classes))
+
+
+def plan_detection(name: str, options: Options, classes: tuple[str, ...]) -> Plan:
+    """The attack called `name`, settled for a detector of these classes; its goal is by default the published one.
+
+    Raises:
+        UnknownNameError: no such attack, variant, norm, goal or class.
+        SettingError: a setting does not fit the attack.
+    """
+    is_dag = name == "dag"
+    goal = goal_of(options.goal or ("mislabel" if is_dag else "untargeted"))
+    if is_dag and not goal.targeted:
+        raise SettingError("goal: dag gives every object an adversarial label; expected mislabel, vanish or fabricate")
+    if is_dag and options.variant == "released":
+        raise SettingError("variant: expected paper, got released, which foolscape has for segmentation alone")
+    return _settle(name, options, Scope(classes, goal, victim_of(options.victim, classes)))
+
+
+def _settle(name: str, options: Options, scope: Scope) -> Plan:
     by_name = {attack.name: attack for attack in CATALOG}
     if name not in by_name:
         raise unknown("attack", name, [*by_name, NONE])
@@ -240,4 +196,4 @@ def plan(name: str, options: Options, classes: tuple[str, ...]) -> Plan:
         raise SettingError(f"steps: expected at least 1, got {options.steps}")
     if options.stop is not None and not 0 <= options.stop < 1:
         raise SettingError(f"stop: expected a share of the pixels of at least 0 and below 1, got {options.stop}")
-    return attack.build(attack, options, classes)
+    return attack.build(attack, options, scope)

@@ -94,16 +94,16 @@ def join(flights: Sequence[Flight]) -> Flight:
 
 
 def board(entrant: Entrant, attack: Ascent) -> Flight:
-    """The state of an image before its first step."""
+    """The state of an image before its first step; one without a single target is done where it stands."""
     problem, generators = entrant.problem, [entrant.generator]
-    clean = problem.images
-    start = attack.constraint.random_start(clean, generators) if attack.random_start else clean
+    clean, idle = problem.images, not problem.counted.any()
+    start = attack.constraint.random_start(clean, generators) if attack.random_start and not idle else clean
     return Flight(
         keys=(entrant.key,),
         problem=problem,
         images=start,
         state=attack.update.start(problem, generators),
-        allowed=tuple(attack.stop(problem).tolist()),
+        allowed=(0,) if idle else tuple(attack.stop(problem).tolist()),
         taken=(0,),
         best=start,
         best_left=(sys.maxsize,),

@@ -78,17 +78,31 @@ def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     return Seen(value, right)
 
 
+def towards(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    """Minus the cross-entropy to `problem.target`; active while another class has the largest score.
+
+    The loss of targeted FGSM, PGD and MI-FGSM. A target that equals the label asks for the answer to stay as it is: it
+    weighs against the others, and counts as active only once it is lost.
+    """
+    del progress
+    target = _wanted(problem)
+    asked = target != IGNORE
+    value, reached = _CrossEntropy.apply(scores, target.clamp(min=0), asked)
+    return Seen(-value, asked & ~reached)
+
+
 def dense_adversary(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     """DAG, eq. 1 of Xie et al. (2017): f_{l'} - f_l over the targets still classified as their label l.
 
     `problem.target` holds the adversarial labels l'. The paper minimises sum f_l - f_{l'}; this is its negative. As in
     the paper the scores are taken before softmax, and a target that is fooled, into whatever class, no longer counts.
+    A target that equals the label is left alone.
     """
     del progress
     target = _wanted(problem)
     wanted, own = _at(scores, target, problem.labels).unbind(1)
     with torch.no_grad():
-        active = (own >= scores.amax(dim=1)) & problem.counted & (target != IGNORE)
+        active = (own >= scores.amax(dim=1)) & problem.counted & (target != IGNORE) & (target != problem.labels)
     return Seen(torch.where(active, wanted - own, 0), active)
 
 

@@ -1,1 +1,1 @@
-"""Data sets: one file each, all handing out `Sample`; `load.open_data` reads a spec."""
+"""Data sets: one file each, handing out `Sample` or `DetectionSample`; `load` opens them by a spec."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foolscape.data import files, voc
-from foolscape.data.coco_index import Index, read_index
+from foolscape.data.coco_index import Index, find
 from foolscape.data.coco_masks import Entry, paint, shows
 from foolscape.data.images import read_image
 from foolscape.data.sample import Sample
-from foolscape.errors import DataError, SampleError, SettingError, unknown
+from foolscape.errors import DataError, SampleError, unknown
 from foolscape.spec import Spec
 
 CATEGORIES = (
@@ -104,22 +104,20 @@ def open_coco(spec: Spec, split: str | None = None, classes: tuple[str, ...] | N
     """
     spec.only("classes", "annotations", "images")
     choice, why = _choose_classes(spec, classes)
-    root = files.directory(spec)
-    annotations, split = _annotation_file(spec, root, split)
-    index = read_index(annotations, CATEGORIES)
-    images = _image_folder(spec, root, split, index)
+    found = find(spec, split, CATEGORIES)
     names = CLASS_SETS[choice]
-    values = _label_values(index, names)
+    values = class_values(found.index, names)
     listed = {
         name: entry
-        for name, entry in _by_id(annotations, index).items()
+        for name, entry in found.entries.items()
         if (shows(entry, values) if choice == "voc" else entry.annotations)
     }
     if not listed:
         want = "an image that shows a VOC class" if choice == "voc" else "an image with an annotation"
-        raise DataError(f"{annotations}: expected {want}, got none among {len(index.entries)}; use other annotations")
-    notes = (why, *_notes(choice, len(listed), len(index.entries)))
-    return Coco(spec.text, split, names, notes, listed, images, annotations, values)
+        got = f"none among {len(found.entries)}"
+        raise DataError(f"{found.index.path}: expected {want}, got {got}; use other annotations")
+    notes = (why, *_notes(choice, len(listed), len(found.entries)))
+    return Coco(spec.text, found.split, names, notes, listed, found.images, found.index.path, values)
 
 
 def _choose_classes(spec: Spec, classes: tuple[str, ...] | None) -> tuple[str, str]:
@@ -138,59 +136,11 @@ def _choose_classes(spec: Spec, classes: tuple[str, ...] | None) -> tuple[str, s
     return choice, f"{len(CLASS_SETS[choice])} classes of {choice.upper()}, because {why}"
 
 
-def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, str]:
-    """The annotation file and the name of its split."""
-    if "annotations" in spec.options:
-        given = Path(spec.options["annotations"]).expanduser()
-        path = root / given if (root / given).is_file() else given
-        if not path.is_file():
-            raise DataError(f"{spec.text}: expected an annotation file at {root / given} or {given}, got none")
-        return path, split or path.stem.removeprefix("instances_")
-    folder = root / "annotations"
-    known = {path.stem.removeprefix("instances_"): path for path in sorted(folder.glob("instances_*.json"))}
-    if not known:
-        do = "check the path, or name the file with ?annotations=FILE"
-        raise DataError(f"{spec.text}: expected instances_SPLIT.json in {folder}, got no such file; {do}")
-    asked = split or "val"
-    fitting = [name for name in known if name.startswith(asked)]
-    if asked not in known and len(fitting) > 1:
-        raise SettingError(f"{spec.text}: expected one split for {asked!r}, got {', '.join(fitting)}; name one of them")
-    if asked not in known and fitting:
-        split = fitting[0]
-    split = files.pick_split(spec, split, known, asked)
-    return known[split], split
-
-
-def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
-    """The first likely folder that holds one of the images."""
-    if "images" in spec.options:
-        given = Path(spec.options["images"]).expanduser()
-        candidates = [root / given, given]
-    else:
-        of_file = index.path.stem.removeprefix("instances_")
-        names = dict.fromkeys((of_file, split))
-        candidates = [*(root / name for name in names), *(root / "images" / name for name in names), root / "images"]
-    for folder in candidates:
-        if folder.is_dir() and any((folder / entry.file).is_file() for entry in index.entries):
-            return folder
-    tried = ", ".join(str(folder) for folder in dict.fromkeys(candidates))
-    got = "none of its images there"
-    raise DataError(f"{spec.text}: expected the images of {index.path} in {tried}, got {got}; use ?images=DIR")
-
-
-def _label_values(index: Index, names: tuple[str, ...]) -> dict[int, int]:
-    """Label value of each category id of `index` that is one of the classes `names` (by its own or its VOC name)."""
+def class_values(index: Index, names: tuple[str, ...]) -> dict[int, int]:
+    """Place in the classes `names` of each category id of `index` that is one of them, by its own or its VOC name."""
     value = {name: number for number, name in enumerate(names)}
     own = {number: value.get(name, value.get(_VOC_NAMES.get(name, ""))) for number, name in index.categories.items()}
     return {number: found for number, found in own.items() if found is not None}
-
-
-def _by_id(annotations: Path, index: Index) -> dict[str, Entry]:
-    ids = files.name_ids([Path(entry.file) for entry in index.entries])
-    by_id = dict(zip(ids, index.entries, strict=True))
-    if len(by_id) < len(ids):
-        raise DataError(f"{annotations}: expected each file_name once, got one twice; correct the file")
-    return by_id
 
 
 def _notes(choice: str, listed: int, total: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foolscape.data import files
+from foolscape.data.boxes import DetectionSample, SameImages
 from foolscape.data.images import read_image
 from foolscape.data.sample import Sample
 from foolscape.errors import DataError, SettingError
@@ -72,3 +73,14 @@ def open_folder(spec: Spec, split: str | None = None) -> Folder:
     notes = (f"{others.total()} files that are no images left out: {left_out}",) if others else ()
     images = dict(zip(files.name_ids(paths), (root / path for path in paths), strict=True))
     return Folder(spec.text, notes, images)
+
+
+def open_folder_boxes(spec: Spec, split: str | None = None) -> SameImages:
+    """List the photographs below `folder:DIR` for detection, without truth; raises as `open_folder` does."""
+    folder = open_folder(spec, split)
+
+    def read(sample_id: str) -> DetectionSample:
+        sample = folder.load(sample_id)
+        return DetectionSample(sample_id, sample.image, None, sample.notes)
+
+    return SameImages(folder, None, (), read)

@@ -1,23 +1,31 @@
-"""Data sets by their specs: `open_data`, `select`, and the catalog of what there is."""
+"""Data sets by their specs: `open_data`, `open_detection`, `select`, and the catalog of what there is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from foolscape.data import files
+from foolscape.data.boxes import DetectionData
 from foolscape.data.camvid import open_camvid
 from foolscape.data.coco import open_coco
-from foolscape.data.folder import open_folder
+from foolscape.data.coco_boxes import open_coco_boxes
+from foolscape.data.folder import open_folder, open_folder_boxes
 from foolscape.data.sample import SegmentationData
+from foolscape.data.scene_boxes import open_scene_boxes
 from foolscape.data.scenes import open_scenes
 from foolscape.data.voc import open_voc
+from foolscape.data.voc_boxes import open_voc_boxes
 from foolscape.errors import DataError, SettingError, unknown
 from foolscape.spec import Spec, parse
 
 Opener = Callable[[Spec, str | None, tuple[str, ...] | None], SegmentationData]
-"""Opens a spec, given the split and the model's class names."""
+"""Opens a spec for segmentation, given the split and the model's class names."""
+
+BoxOpener = Callable[[Spec, str | None], DetectionData]
+"""Opens a spec for detection, given the split."""
 
 
 def _without_classes(opener: Callable[[Spec, str | None], SegmentationData]) -> Opener:
@@ -34,7 +42,8 @@ class DataKind:
         form: how its spec is written.
         description: one line.
         splits: what `split` may be, the default first; empty where there are none.
-        open: opens it.
+        open: opens it for segmentation.
+        open_boxes: opens it for detection; None if it has no boxes.
     """
 
     name: str
@@ -42,46 +51,52 @@ class DataKind:
     description: str
     splits: tuple[str, ...]
     open: Opener
+    open_boxes: BoxOpener | None
 
 
 CATALOG: tuple[DataKind, ...] = (
     DataKind(
         "scenes",
         "scenes:[?seed=N&count=N]",
-        "the bundled street, drawn on demand with exact labels: 9 classes, 160x256",
+        "the bundled street, drawn on demand with exact labels (9 classes) and boxes (4), 160x256",
         ("test", "val", "train"),
         _without_classes(open_scenes),
+        open_scene_boxes,
     ),
     DataKind(
         "folder",
         "folder:DIR",
-        "photographs below a folder, without labels",
+        "photographs below a folder, without labels or boxes",
         (),
         _without_classes(open_folder),
+        open_folder_boxes,
     ),
     DataKind(
         "camvid",
         "camvid:DIR",
-        "CamVid, road scenes: 11 classes; DIR has test, testannot and so on",
+        "CamVid, road scenes: labels of 11 classes, no boxes; DIR has test, testannot and so on",
         ("test", "val", "train"),
         _without_classes(open_camvid),
+        None,
     ),
     DataKind(
         "voc",
         "voc:DIR[?year=2012]",
-        "PASCAL VOC segmentation: 21 classes; DIR is VOCdevkit or one year in it",
+        "PASCAL VOC: labels of 21 classes, boxes of 20; DIR is VOCdevkit or one year in it",
         ("val", "train", "trainval", "test"),
         _without_classes(open_voc),
+        open_voc_boxes,
     ),
     DataKind(
         "coco",
         "coco:DIR[?classes=voc|coco&annotations=FILE&images=DIR]",
-        "COCO instance masks painted as label maps: VOC's 21 or COCO's 81 classes",
+        "COCO instances: painted as labels of VOC's 21 or COCO's 81 classes, or boxes of 20 or 80",
         ("val", "train"),
         open_coco,
+        open_coco_boxes,
     ),
 )
-"""Every kind of data set that `open_data` knows."""
+"""Every kind of data set that `open_data` and `open_detection` know."""
 
 
 def open_data(spec: str, *, split: str | None = None, classes: tuple[str, ...] | None = None) -> SegmentationData:
@@ -97,14 +112,48 @@ def open_data(spec: str, *, split: str | None = None, classes: tuple[str, ...] |
         SettingError: no scheme, or a split or option that makes no sense.
         DataError: a folder that is missing, empty or laid out differently.
     """
-    parsed = _parse(spec)
+    parsed, kind = _find(spec)
+    with _readable(spec):
+        return kind.open(parsed, split, classes)
+
+
+def open_detection(spec: str, *, split: str | None = None) -> DetectionData:
+    """Open the data set that `spec` names with boxes; no image is decoded yet.
+
+    Args:
+        spec: such as `folder:photos`, `voc:VOCdevkit`, `coco:coco?classes=voc`; see `CATALOG`.
+        split: None for the default of the data set.
+
+    Raises:
+        UnknownNameError: a data set, option or split that does not exist.
+        SettingError: no scheme, a data set without boxes, or a split or option that makes no sense.
+        DataError: a folder that is missing, empty or laid out differently.
+    """
+    parsed, kind = _find(spec)
+    if kind.open_boxes is None:
+        able = ", ".join(kind.name for kind in CATALOG if kind.open_boxes is not None)
+        got = f"{kind.name}, which has no boxes"
+        raise SettingError(f"{spec}: expected a data set for detection, got {got}; use one of {able}")
+    with _readable(spec):
+        return kind.open_boxes(parsed, split)
+
+
+@contextmanager
+def _readable(spec: str) -> Iterator[None]:
+    """What the operating system refuses becomes a `DataError`."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{spec}: expected a data set that can be read, got {error}; check it") from error
+
+
+def _find(text: str) -> tuple[Spec, DataKind]:
+    """The spec and its kind."""
+    spec = _parse(text)
     for kind in CATALOG:
-        if kind.name == parsed.scheme:
-            try:
-                return kind.open(parsed, split, classes)
-            except OSError as error:
-                raise DataError(f"{spec}: expected a data set that can be read, got {error}; check it") from error
-    raise unknown("data set", parsed.scheme, (kind.name for kind in CATALOG))
+        if kind.name == spec.scheme:
+            return spec, kind
+    raise unknown("data set", spec.scheme, (kind.name for kind in CATALOG))
 
 
 def _parse(text: str) -> Spec:
@@ -124,7 +173,9 @@ def _parse(text: str) -> Spec:
     return Spec(text, scheme, rest, spec.options)
 
 
-def select(data: SegmentationData, ids: Sequence[str] | None = None, limit: int | None = None) -> tuple[str, ...]:
+def select(
+    data: SegmentationData | DetectionData, ids: Sequence[str] | None = None, limit: int | None = None
+) -> tuple[str, ...]:
     """The ids to work on: all of `data`, or `ids` in the order given and each once; of these the first `limit`.
 
     Raises:

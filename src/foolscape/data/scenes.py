@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from foolscape.data import files
 from foolscape.data.sample import Sample
 from foolscape.errors import SettingError
-from foolscape.scenes import CLASSES, describe, render
+from foolscape.scenes import CLASSES, Frame, describe, render
 from foolscape.spec import Spec
 
 SPLITS: Mapping[str, int] = {"train": 0, "val": 1, "test": 2}
@@ -55,9 +55,13 @@ class Scenes:
 
     def load(self, sample_id: str) -> Sample:
         """The picture, (160, 256, 3), and its labels."""
-        index = files.fetch(self.indices, sample_id, self.spec)
-        frame = render(describe(self.seed, index), *SIZE)
+        frame = self.frame(sample_id)
         return Sample(sample_id, frame.image, frame.labels)
+
+    def frame(self, sample_id: str) -> Frame:
+        """The picture, its labels and its instances."""
+        index = files.fetch(self.indices, sample_id, self.spec)
+        return render(describe(self.seed, index), *SIZE)
 
 
 def open_scenes(spec: Spec, split: str | None = None) -> Scenes:

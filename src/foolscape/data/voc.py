@@ -17,8 +17,6 @@ CLASSES = (
 )  # fmt: skip
 """Names of the label values 0 to 20; 255 is void."""
 
-_LISTS = Path("ImageSets") / "Segmentation"
-
 
 @dataclass(frozen=True)
 class Voc:
@@ -63,13 +61,53 @@ def open_voc(spec: Spec, split: str | None = None) -> Voc:
         UnknownNameError: a split or year that is not there.
         DataError: no such folder, another layout, or an empty list.
     """
+    listing = read_listing(spec, split, "Segmentation", "SegmentationClass")
+    return Voc(spec.text, listing.split, listing.notes, listing.pairs("SegmentationClass", ".png"))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of images of one year.
+
+    Attributes:
+        root: the folder of the year.
+        split: name of the list.
+        names: of the images, in the order of the list, each once.
+        notes: the year, what was left out.
+    """
+
+    root: Path
+    split: str
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def pairs(self, truth: str, extension: str) -> dict[str, tuple[Path, Path]]:
+        """Paths of the image and of the file in the folder `truth` by name, in the order of the list."""
+        images, truths = self.root / "JPEGImages", self.root / truth
+        return {name: (images / f"{name}.jpg", truths / f"{name}{extension}") for name in self.names}
+
+
+def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> Listing:
+    """The list of a split of `voc:DIR[?year=YEAR]`, by default val of the newest year.
+
+    Args:
+        spec: DIR is VOCdevkit or one year in it.
+        split: such as train.
+        task: the folder in ImageSets that has the lists.
+        truth: the folder that has the truth; it must be there.
+
+    Raises:
+        UnknownNameError: a split or year that is not there.
+        DataError: no such folder, another layout, or an empty list.
+    """
     spec.only("year")
-    root = _year(spec, files.directory(spec))
-    for name in ("JPEGImages", "SegmentationClass"):
+    lists = Path("ImageSets") / task
+    root = _year(spec, files.directory(spec), lists)
+    for name in ("JPEGImages", truth):
         if not (root / name).is_dir():
             raise DataError(f"{spec.text}: expected the folder {root / name}, got none; unpack all of VOC")
-    split = files.pick_split(spec, split, (path.stem for path in (root / _LISTS).glob("*.txt")), "val")
-    listing = root / _LISTS / f"{split}.txt"
+    split = files.pick_split(spec, split, _splits(root / lists), "val")
+    listing = root / lists / f"{split}.txt"
     try:
         lines = listing.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -77,26 +115,33 @@ def open_voc(spec: Spec, split: str | None = None) -> Voc:
     names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise DataError(f"{listing}: expected a list of image names, got an empty file; unpack VOC again")
-    pairs = {name: (root / "JPEGImages" / f"{name}.jpg", root / "SegmentationClass" / f"{name}.png") for name in names}
+    once = tuple(dict.fromkeys(names))
     notes = [f"{root.resolve().name}, split {split}"]
-    if len(pairs) < len(names):
-        notes.append(f"{len(names) - len(pairs)} repeated names in {listing.name} left out")
-    return Voc(spec.text, split, tuple(notes), pairs)
+    if len(once) < len(names):
+        notes.append(f"{len(names) - len(once)} repeated names in {listing.name} left out")
+    return Listing(root, split, once, tuple(notes))
 
 
-def _year(spec: Spec, root: Path) -> Path:
-    """The folder of the year that `spec` asks for, or of the newest."""
+def _splits(folder: Path) -> list[str]:
+    """The lists in `folder`, without those of one class such as cat_val, which have a mark behind each name."""
+    stems = {path.stem for path in folder.glob("*.txt")}
+    of_classes = {f"{name}_{stem}" for name in CLASSES for stem in stems}
+    return sorted(stems - of_classes)
+
+
+def _year(spec: Spec, root: Path, lists: Path) -> Path:
+    """The folder of the year that `spec` asks for, or of the newest, with `lists` in it."""
     asked = spec.options.get("year")
-    if (root / _LISTS).is_dir():
+    if (root / lists).is_dir():
         if asked is not None and root.resolve().name != f"VOC{asked}":
             got = f"?year={asked} with {root}"
             raise SettingError(f"{spec.text}: expected ?year= only with VOCdevkit, got {got}; leave the option out")
         return root
-    years = {path.name[3:]: path for path in sorted(root.glob("VOC[0-9]*")) if (path / _LISTS).is_dir()}
+    years = {path.name[3:]: path for path in sorted(root.glob("VOC[0-9]*")) if (path / lists).is_dir()}
     if not years:
         raise DataError(
-            f"{spec.text}: expected VOCdevkit (with VOC2012/{_LISTS.as_posix()}) or one year of it "
-            f"(with {_LISTS.as_posix()}), got neither in {root}; check the path"
+            f"{spec.text}: expected VOCdevkit (with VOC2012/{lists.as_posix()}) or one year of it "
+            f"(with {lists.as_posix()}), got neither in {root}; check the path"
         )
     if asked is not None and asked not in years:
         raise unknown(f"year of {spec.text}", asked, years)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from foolscape.metrics import bootstrap as _bootstrap
+from foolscape.metrics import detection as _detection
 from foolscape.metrics import distortion as _distortion
 from foolscape.metrics import segmentation as _segmentation
 
@@ -13,4 +14,10 @@ CONVENTIONS: Final[dict[str, str]] = {
     **_bootstrap.CONVENTIONS,
     **_distortion.CONVENTIONS,
 }
-"""One sentence per score of a `summary.json`, under the score's key."""
+"""One sentence per score of a segmentation's `summary.json`, under the score's key."""
+
+DETECTION_CONVENTIONS: Final[dict[str, str]] = {
+    **_distortion.CONVENTIONS,
+    **_detection.CONVENTIONS,
+}
+"""The same for detection, where `per_class` means another thing."""

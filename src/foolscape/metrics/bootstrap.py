@@ -30,16 +30,20 @@ class Interval(NamedTuple):
     high: NDArray[np.float64]
 
 
-def resample(counts: Counts, seed: int, resamples: int = RESAMPLES) -> Counts:
-    """Pooled counts (R, C) of `resamples` draws with replacement from the N images of `counts` (N, C).
+def draws(images: int, seed: int, resamples: int = RESAMPLES) -> NDArray[np.float64]:
+    """How often each of N >= 1 images is drawn in R resamples with replacement: (R, N), whole numbers.
 
     Drawing N images with replacement and adding them up is the same as weighting each image with how often it was
     drawn, and those weights are multinomial: one matrix product instead of a loop.
     """
-    images = counts.hit.shape[0]
-    draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1.0 / images), size=resamples)
+    times = np.random.default_rng(seed).multinomial(images, np.full(images, 1.0 / images), size=resamples)
     # float64 goes through BLAS and is exact for counts below 2**53 pixels.
-    weights = draws.astype(np.float64)
+    return times.astype(np.float64)
+
+
+def resample(counts: Counts, seed: int, resamples: int = RESAMPLES) -> Counts:
+    """Pooled counts (R, C) of `resamples` draws with replacement from the N images of `counts` (N, C)."""
+    weights = draws(counts.hit.shape[0], seed, resamples)
     return Counts(*((weights @ field).astype(np.int64) for field in (counts.hit, counts.truth, counts.predicted)))
 
 
@@ -62,8 +66,12 @@ def interval(
         that says nothing about certainty. Resamples in which a class does not occur are left out of that class's
         interval; the ends are NaN where it occurs in none.
     """
-    scores = score(resample(counts, seed, resamples))
-    flat = scores.reshape(resamples, -1)
+    return middle(score(resample(counts, seed, resamples)))
+
+
+def middle(scores: NDArray[np.float64]) -> Interval:
+    """The interval that holds the middle 95 % of R resampled scores (R, ...); NaN counts nowhere."""
+    flat = scores.reshape(len(scores), -1)
     ends = np.full((2, flat.shape[1]), np.nan)
     known = np.isfinite(flat).any(axis=0)  # nanpercentile warns about columns that are NaN throughout
     tail = (100.0 - LEVEL) / 2

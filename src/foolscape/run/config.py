@@ -9,7 +9,8 @@ from typing import Annotated, Literal, get_args
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from foolscape.attacks.catalog import NONE, Options
+from foolscape.attacks.catalog import NONE
+from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
 
@@ -49,13 +50,13 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
-        eps, step, steps, norm, stop, variant: see `attacks.catalog.Options`.
+        eps, step, steps, norm, stop, variant, goal, victim: see `attacks.plan.Options`.
         batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
         memory_format: how images lie in memory when the network sees them.
         seed: of everything random.
         device: as PyTorch names it, or `auto`.
         classes: a file with the names of the output channels, one a line.
-        task: segmentation.
+        task: segmentation; detection is not wired up yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -73,6 +74,8 @@ class RunConfig(BaseModel):
     norm: str | None = None
     stop: float | None = None
     variant: str | None = None
+    goal: str | None = None
+    victim: str | None = None
     batch: int | None = Field(default=None, ge=1)
     memory_format: MemoryFormat = "contiguous"
     seed: int = Field(default=0, ge=0)
@@ -84,7 +87,14 @@ class RunConfig(BaseModel):
     def options(self) -> Options:
         """The attack's share of the settings."""
         return Options(
-            eps=self.eps, step=self.step, steps=self.steps, norm=self.norm, stop=self.stop, variant=self.variant
+            eps=self.eps,
+            step=self.step,
+            steps=self.steps,
+            norm=self.norm,
+            stop=self.stop,
+            variant=self.variant,
+            goal=self.goal,
+            victim=self.victim,
         )
 
     @property

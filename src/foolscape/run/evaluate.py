@@ -1,103 +1,132 @@
-"""One model on one data set: attack every image, then measure the 8-bit images read back from the disk."""
+"""One model on one data set: attack every image, then measure the 8-bit images read back from the disk.
+
+What a task knows of its own, loading, predicting and scoring, is in a `Subject`: run/segmentation.py, run/detection.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.attacks.catalog import Plan
 from foolscape.attacks.constraints import Linf
 from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
 from foolscape.attacks.driver import Outcome, ascend
 from foolscape.attacks.flight import Entrant
-from foolscape.data.images import resize
-from foolscape.data.sample import VOID, Sample, SegmentationData
+from foolscape.attacks.plan import Plan
 from foolscape.errors import ModelError, SampleError
 from foolscape.metrics.distortion import distortion
-from foolscape.metrics.segmentation import count
-from foolscape.pixels import to_image, to_unit
-from foolscape.problem import IGNORE
+from foolscape.pixels import to_image
 from foolscape.run.store import FAILED, Record, RunStore, safe_name
 from foolscape.seeds import generator_for
-from foolscape.tasks.segmentation import Segmenter, predict, problem
 
 CLEAN, ADVERSARIAL, PERMUTED, NOISE = "clean", "adversarial", "permuted", "noise"
 CONDITIONS = (CLEAN, ADVERSARIAL, PERMUTED, NOISE)
 
-FOOLED = 0.01
-"""An attack succeeded on an image if at most this share of its labelled pixels is still right."""
+R = TypeVar("R")
+"""What a task holds for true of an image: a label map, boxes."""
+P = TypeVar("P")
+"""What a task's model says of an image: a label map, detections."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is measured: a model with its place in the run.
+class Case(Generic[R, P]):
+    """A sample on its way through the attack.
 
     Attributes:
-        spec: as the user named it.
-        slug: its folder.
-        segmenter: the model.
-        colours: of its classes.
-        channels: for each class of the data set the model's channel; None for data without truth.
+        id: of the sample.
+        image: (H, W, 3) uint8, at the working size.
+        notes: what had to be done to read it.
+        reference: what its scores are against.
+        prediction: of the model on the clean image.
     """
 
-    spec: str
-    slug: str
-    segmenter: Segmenter
-    colours: Sequence[Sequence[int]]
-    channels: tuple[int, ...] | None
+    id: str
+    image: NDArray[np.uint8]
+    notes: tuple[str, ...]
+    reference: R
+    prediction: P
+
+
+class Subject(Protocol[R, P]):
+    """A model on a data set, as a task measures it.
+
+    Attributes:
+        spec: of the model, as the user named it.
+        slug: its folder.
+    """
+
+    @property
+    def spec(self) -> str: ...
+    @property
+    def slug(self) -> str: ...
+
+    def load(self, name: str) -> Case[R, P]:
+        """The sample `name` with the model's clean prediction; raises `SampleError` or `ModelError`."""
+        ...
+
+    def entrant(self, case: Case[R, P], plan: Plan, seed: int) -> Entrant:
+        """The case as the driver takes it."""
+        ...
+
+    def predict(self, image: NDArray[np.uint8]) -> P:
+        """The prediction for an 8-bit image (H, W, 3)."""
+        ...
+
+    def predict_float(self, image: Tensor) -> P:
+        """The prediction for a float image (1, 3, H, W) in [0, 1]."""
+        ...
+
+    def measured(self, case: Case[R, P], prediction: P) -> Record:
+        """What a row says of a prediction, enough to compute every score from."""
+        ...
+
+    def succeeded(self, case: Case[R, P], prediction: P, plan: Plan) -> bool | None:
+        """Whether the attack fooled the model on this image; None where there was nothing to fool."""
+        ...
+
+    def keep(self, case: Case[R, P], store: RunStore) -> None:
+        """Write the truth as a picture, where there is one."""
+        ...
+
+    def keep_prediction(self, store: RunStore, condition: str, name: str, prediction: P) -> None:
+        """Write a prediction as a picture, where rows do not hold it whole."""
+        ...
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How it is measured.
+    """How a subject is measured.
 
     Attributes:
         plan: the attack; None measures the clean model alone.
-        size: (height, width) to work at; None: each image's own.
         batch: images per call of the model during the attack.
         seed: of everything random.
-        device: where the model is.
     """
 
     plan: Plan | None
-    size: tuple[int, int] | None
     batch: int
     seed: int
-    device: torch.device
-
-
-@dataclass(frozen=True)
-class _Case:
-    """A sample on its way through the attack, with labels as model channels and `VOID`."""
-
-    sample: Sample
-    reference: NDArray[np.uint8]
-    prediction: NDArray[np.uint8]
 
 
 def evaluate(
-    subject: Subject,
-    data: SegmentationData,
-    ids: Sequence[str],
-    setting: Setting,
-    store: RunStore,
-    tick: Callable[[str], None],
+    subject: Subject[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> None:
     """Measure `subject` on the samples `ids` that `store` does not hold yet; `tick` is told of every one settled."""
     settled = store.settled(subject.spec) | store.settled(None)
-    cases: dict[str, _Case] = {}
+    cases: dict[str, Case[R, P]] = {}
 
-    def cases_to_do() -> Iterator[_Case]:
+    def cases_to_do() -> Iterator[Case[R, P]]:
         for name in ids:
             if name in settled:
                 continue
             try:
-                case = _prepare(load_at(data, name, setting.size), subject, setting.device)
+                case = subject.load(name)
             except (SampleError, ModelError) as error:
                 store.append([_failure(name, None if isinstance(error, SampleError) else subject.spec, str(error))])
                 tick(name)
@@ -107,68 +136,35 @@ def evaluate(
 
     def entrants(plan: Plan) -> Iterator[Entrant]:
         for case in cases_to_do():
-            cases[case.sample.id] = case
-            yield _entrant(case, subject, plan, setting)
+            cases[case.id] = case
+            yield subject.entrant(case, plan, setting.seed)
 
     if setting.plan is None:
         for case in cases_to_do():
             store.append([_row(case, subject, CLEAN, case.prediction)])
-            tick(case.sample.id)
+            tick(case.id)
         return
     for outcome in ascend(entrants(setting.plan), setting.plan.ascent, width=setting.batch):
         case = cases.pop(outcome.key)
-        store.append(_measure(case, outcome, subject, setting.plan, setting, store))
+        store.append(_measure(case, outcome, subject, setting.plan, setting.seed, store))
         tick(outcome.key)
 
 
-def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> Sample:
-    """The sample `name` at the working size; raises `SampleError`."""
-    sample = data.load(name)
-    return sample if size is None else resize(sample, size)
-
-
-def _prepare(sample: Sample, subject: Subject, device: torch.device) -> _Case:
-    prediction = _predict(subject.segmenter, sample.image, device)
-    if sample.labels is None or subject.channels is None:
-        return _Case(sample, prediction, prediction)
-    table = np.full(256, VOID, dtype=np.uint8)
-    table[: len(subject.channels)] = subject.channels
-    reference = table[sample.labels]
-    if (reference == VOID).all():
-        raise SampleError(f"expected labelled pixels in {sample.id}, got void alone; nothing can be measured on it")
-    return _Case(sample, reference, prediction)
-
-
-def _predict(model: Segmenter, image: NDArray[np.uint8], device: torch.device) -> NDArray[np.uint8]:
-    prediction = predict(model, to_unit(image).to(device))[0]
-    return prediction.to(torch.uint8).cpu().numpy()
-
-
-def _entrant(case: _Case, subject: Subject, plan: Plan, setting: Setting) -> Entrant:
-    images = to_unit(case.sample.image).to(setting.device)
-    labels = torch.from_numpy(case.reference.astype(np.int64))[None]
-    labels[labels == VOID] = IGNORE
-    generator = generator_for(setting.seed, "attack", case.sample.id)
-    target = None if plan.target is None else plan.target(labels, [generator]).to(setting.device)
-    view = problem(subject.segmenter, images, labels.to(setting.device), target)
-    return Entrant(case.sample.id, view, generator)
-
-
 def _measure(
-    case: _Case, outcome: Outcome, subject: Subject, plan: Plan, setting: Setting, store: RunStore
+    case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan, seed: int, store: RunStore
 ) -> list[Record]:
     """The rows of one attacked image, everything measured on what the PNG holds."""
     if outcome.failure is not None:
-        return [_failure(case.sample.id, subject.spec, f"the attack gave up: {outcome.failure}")]
+        return [_failure(case.id, subject.spec, f"the attack gave up: {outcome.failure}")]
     constraint = plan.ascent.constraint
     quantised = to_image(constraint.quantise(outcome.adversarial, outcome.clean)[0])
-    name = safe_name(case.sample.id)
+    name = safe_name(case.id)
     attacked = store.save_image(f"images/{subject.slug}/{name}.png", quantised)
-    clean, changed = _levels(case.sample.image), _levels(attacked)
-    noise = generator_for(setting.seed, "noise", case.sample.id)
+    clean, changed = _levels(case.image), _levels(attacked)
+    noise = generator_for(seed, "noise", case.id)
     images = {
         ADVERSARIAL: attacked,
-        PERMUTED: to_image(shuffled(clean, changed, generator_for(setting.seed, "permuted", case.sample.id))),
+        PERMUTED: to_image(shuffled(clean, changed, generator_for(seed, "permuted", case.id))),
         NOISE: to_image(
             noise_within(clean, constraint, noise)
             if isinstance(constraint, Linf)
@@ -177,72 +173,52 @@ def _measure(
     }
     rows = [_row(case, subject, CLEAN, case.prediction)]
     for condition, image in images.items():
-        prediction = _predict(subject.segmenter, image, setting.device)
-        _keep_prediction(store, subject, condition, name, prediction)
+        prediction = subject.predict(image)
+        subject.keep_prediction(store, condition, name, prediction)
         rows.append(_row(case, subject, condition, prediction))
         if condition == ADVERSARIAL:
-            rows[-1] |= _attack_part(case, outcome, prediction, attacked, subject)
+            rows[-1] |= {
+                "distortion": distortion(case.image, attacked).to_json(),
+                "attack": _account(outcome, subject.succeeded(case, prediction, plan)),
+                "in_float": subject.measured(case, subject.predict_float(outcome.adversarial)),
+            }
     return rows
 
 
-def _attack_part(
-    case: _Case,
-    outcome: Outcome,
-    prediction: NDArray[np.uint8],
-    attacked: NDArray[np.uint8],
-    subject: Subject,
-) -> Record:
-    counted = case.reference != VOID
-    right = int(((prediction == case.reference) & counted).sum())
-    in_float = predict(subject.segmenter, outcome.adversarial)[0].to(torch.uint8).cpu().numpy()
+def _account(outcome: Outcome, success: bool | None) -> Record:
     return {
-        "distortion": distortion(case.sample.image, attacked).to_json(),
-        "attack": {
-            "success": right <= FOOLED * int(counted.sum()),
-            "claimed": outcome.claimed,
-            "iterations": outcome.iterations,
-            "left": outcome.left,
-            "targets": outcome.targets,
-            "seconds": round(outcome.seconds, 4),
-        },
-        "float_counts": _counts(case, subject, in_float),
+        "success": success,
+        "claimed": outcome.claimed,
+        "iterations": outcome.iterations,
+        "left": outcome.left,
+        "targets": outcome.targets,
+        "seconds": round(outcome.seconds, 4),
     }
 
 
-def _counts(case: _Case, subject: Subject, prediction: NDArray[np.uint8]) -> Record:
-    return count(prediction, case.reference, len(subject.segmenter.classes)).to_json()
-
-
-def _row(case: _Case, subject: Subject, condition: str, prediction: NDArray[np.uint8]) -> Record:
+def _row(case: Case[R, P], subject: Subject[R, P], condition: str, prediction: P) -> Record:
     row: Record = {
         "model": subject.spec,
         "slug": subject.slug,
-        "id": case.sample.id,
-        "name": safe_name(case.sample.id),
+        "id": case.id,
+        "name": safe_name(case.id),
         "condition": condition,
-        "size": list(case.sample.image.shape[:2]),
-        "counts": _counts(case, subject, prediction),
+        "size": list(case.image.shape[:2]),
+        **subject.measured(case, prediction),
     }
-    return row | ({"notes": list(case.sample.notes)} if condition == CLEAN and case.sample.notes else {})
+    return row | ({"notes": list(case.notes)} if condition == CLEAN and case.notes else {})
 
 
 def _failure(name: str, model: str | None, reason: str) -> Record:
     return {"model": model, "id": name, "name": safe_name(name), "condition": FAILED, "reason": reason}
 
 
-def _keep(case: _Case, subject: Subject, store: RunStore) -> None:
+def _keep(case: Case[R, P], subject: Subject[R, P], store: RunStore) -> None:
     """Keep what the report shows besides the attack's own files."""
-    name = safe_name(case.sample.id)
-    store.save_image(f"clean/{name}.png", case.sample.image)
-    if subject.channels is not None:
-        store.save_image(f"truth/{subject.slug}/{name}.png", case.reference, subject.colours)
-    _keep_prediction(store, subject, CLEAN, name, case.prediction)
-
-
-def _keep_prediction(
-    store: RunStore, subject: Subject, condition: str, name: str, prediction: NDArray[np.uint8]
-) -> None:
-    store.save_image(f"predictions/{subject.slug}/{condition}/{name}.png", prediction, subject.colours)
+    name = safe_name(case.id)
+    store.save_image(f"clean/{name}.png", case.image)
+    subject.keep(case, store)
+    subject.keep_prediction(store, CLEAN, name, case.prediction)
 
 
 def _levels(image: NDArray[np.uint8]) -> Tensor:

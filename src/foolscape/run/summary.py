@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from foolscape.metrics import CONVENTIONS
-from foolscape.metrics.bootstrap import interval
-from foolscape.metrics.segmentation import Counts, iou_per_class, mean_iou, pixel_accuracy, stack, total
-from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS, FOOLED
+from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS
+from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record
 
 OWN_CONVENTIONS = {
-    "success_rate": f"Success: share of images with at least {1 - FOOLED:.0%} of the labelled pixels wrong at 8 bits.",
     "claimed_rate": "Claimed: share of images on which the attack reached its own stopping rule, before rounding.",
     "permuted": "PERM: the attack's change with its pixels in random order.",
     "noise": "NOISE: uniform noise of the same eps where the attack is bounded in Linf, else of the same L2.",
@@ -42,7 +38,7 @@ def summarise(record: Record, rows: Sequence[Record]) -> Record:
         "schema": 1,
         "task": record["task"],
         "reference": record["reference"],
-        "conventions": {**CONVENTIONS, **OWN_CONVENTIONS},
+        "conventions": {**SCORING[record["task"]].conventions, **OWN_CONVENTIONS},
         "data": record["data"],
         "attack": record["attack"],
         "models": models,
@@ -54,13 +50,12 @@ def _model(model: Record, record: Record, rows: Sequence[Record]) -> Record:
     classes: list[str] = model["classes"]
     by_condition = {c: [row for row in rows if row["condition"] == c] for c in CONDITIONS}
     attacked = by_condition[ADVERSARIAL]
-    conditions = {
-        condition: _scores([row["counts"] for row in found], classes, record["seed"])
-        for condition, found in by_condition.items()
-        if found
-    }
+    measured = {condition: found for condition, found in by_condition.items() if found}
     if attacked:
-        conditions["adversarial_float"] = _scores([row["float_counts"] for row in attacked], classes, record["seed"])
+        measured["adversarial_float"] = [row["in_float"] for row in attacked]
+    score, victim = SCORING[record["task"]].score, record["attack"].get("victim")
+    attacked_class = None if victim is None else classes.index(victim)
+    conditions = {name: score(found, classes, record["seed"], attacked_class) for name, found in measured.items()}
     summary: Record = {
         "model": model["model"],
         "slug": model["slug"],
@@ -76,28 +71,10 @@ def _attack(rows: Sequence[Record]) -> Record:
     iterations = [row["attack"]["iterations"] for row in rows]
     return {
         "distortion": {key: _mean([row["distortion"][key] for row in rows]) for key in rows[0]["distortion"]},
-        "success_rate": 100 * _mean([row["attack"]["success"] for row in rows]),
+        "success_rate": _rate([row["attack"]["success"] for row in rows]),
         "claimed_rate": 100 * _mean([row["attack"]["claimed"] for row in rows]),
         "iterations": {"mean": _mean(iterations), "max": max(iterations)},
         "seconds_per_image": _mean([row["attack"]["seconds"] for row in rows]),
-    }
-
-
-def _scores(counts: Sequence[Record], classes: Sequence[str], seed: int) -> Record:
-    images = [Counts.from_json(one, len(classes)) for one in counts]
-    pooled, stacked = total(images), stack(images)
-    return {
-        "mIoU": _number(mean_iou(pooled)),
-        "pixel_accuracy": _number(pixel_accuracy(pooled)),
-        "per_class": dict(zip(classes, _numbers(iou_per_class(pooled)), strict=True)),
-        "ci95": {
-            "mIoU": _numbers(np.stack(interval(stacked, mean_iou, seed))),
-            "pixel_accuracy": _numbers(np.stack(interval(stacked, pixel_accuracy, seed))),
-            "per_class": {
-                name: _numbers(ends)
-                for name, ends in zip(classes, np.stack(interval(stacked, iou_per_class, seed)).T, strict=True)
-            },
-        },
     }
 
 
@@ -105,10 +82,7 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _number(value: NDArray[np.float64]) -> float | None:
-    """A JSON number; NaN, where nothing was counted, becomes null."""
-    return None if np.isnan(value) else float(value)
-
-
-def _numbers(values: NDArray[np.float64]) -> list[float | None]:
-    return [_number(value) for value in values]
+def _rate(successes: Sequence[bool | None]) -> float | None:
+    """Percentage of the images on which there was something to fool; None where there was nothing on any."""
+    judged = [success for success in successes if success is not None]
+    return 100 * _mean(judged) if judged else None

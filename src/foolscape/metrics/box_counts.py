@@ -1,0 +1,147 @@
+"""What became of each object of an image: kept, mislabelled or vanished; and which detections are fabricated.
+
+The reference is the truth or, without labels, the detections of the clean image. Every reference object ends in exactly
+one of the three; detections that overlap one that already has its detection are duplicates and counted nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from foolscape.errors import SampleError
+from foolscape.metrics.boxes import Bools, Floats, Found, Ints, Truth
+from foolscape.metrics.matching import overlaps, tidy
+
+IOU: Final = 0.5
+
+CONVENTIONS: Final[dict[str, str]] = {
+    "boxes": "Boxes are counted among detections above a readable score, matched one to one at an IoU of 0.5, the "
+    "highest score first; difficult objects and crowds are not counted, nor are detections on them.",
+    "kept": "Kept: reference objects with a detection of their class.",
+    "mislabelled": "Mislabelled: reference objects with a detection, but only of another class.",
+    "vanished": "Vanished: reference objects without a detection.",
+    "fabricated": "Fabricated: detections that overlap no reference object by an IoU of 0.5, by the class they claim.",
+    "preserved": "Preserved: share of the reference objects of the classes that were not attacked which are kept.",
+}
+
+_FIELDS: Final = ("kept", "mislabelled", "vanished", "fabricated")
+
+
+@dataclass(frozen=True)
+class BoxCounts:
+    """Objects and detections per class, of one image or of many.
+
+    Attributes:
+        kept: (C,) int64, reference objects of the class that are found as such.
+        mislabelled: (C,) int64, reference objects of the class that are found as another.
+        vanished: (C,) int64, reference objects of the class that are not found.
+        fabricated: (C,) int64, detections as this class where no reference object is.
+    """
+
+    kept: Ints
+    mislabelled: Ints
+    vanished: Ints
+    fabricated: Ints
+
+    def to_json(self) -> dict[str, dict[str, int]]:
+        """Counts as a line of `rows.jsonl` holds them: the class index as a string key, zeros left out."""
+        return {field: {str(index): int(n) for index, n in enumerate(getattr(self, field)) if n} for field in _FIELDS}
+
+    @classmethod
+    def from_json(cls, sparse: Mapping[str, Mapping[str, int]], classes: int) -> BoxCounts:
+        """The BoxCounts that `to_json` wrote, for C = `classes`.
+
+        Raises:
+            SampleError: a class index is outside [0, classes), or one of the four fields is missing.
+        """
+        try:
+            return cls(*(_dense(sparse[field], classes) for field in _FIELDS))
+        except (KeyError, IndexError, ValueError) as error:
+            raise SampleError(
+                f"box counts do not fit; expected {', '.join(_FIELDS)} with classes 0 to {classes - 1}, got "
+                f"{dict(sparse)}. Delete this line of rows.jsonl and run again"
+            ) from error
+
+
+def as_reference(found: Found, score_threshold: float) -> Truth:
+    """The detections with a score of at least `score_threshold` as reference objects, for images without labels."""
+    found = _readable(found, score_threshold)
+    none = np.zeros(len(found.labels), np.bool_)
+    return Truth(found.boxes, found.labels, none, none, (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1))
+
+
+def count_boxes(reference: Truth, found: Found, classes: int, score_threshold: float) -> BoxCounts:
+    """What became of the reference objects of one image.
+
+    The highest score first, each detection takes the free object of its own class with the largest IoU of at least 0.5:
+    kept. Then, likewise, each detection left takes a free object of another class: mislabelled. Objects left are
+    vanished, also where their only overlap is with a detection that went to a neighbour.
+
+    Args:
+        reference: the objects; difficult ones and crowds absorb detections and are not counted.
+        found: the detections, in any order.
+        classes: C, shared by both.
+        score_threshold: detections with a lower score are not looked at.
+    """
+    found = _readable(found, score_threshold)
+    overlap = overlaps(found.boxes, reference)
+    fits = overlap >= IOU
+    own = found.labels[:, None] == reference.labels[None, :]
+    kept, used = _take(overlap, fits & own)
+    other, _ = _take(overlap, fits & ~own & ~used[:, None] & ~kept)
+    counted = ~(reference.difficult | reference.crowd)
+
+    def per_class(labels: Ints) -> Ints:
+        return np.bincount(labels, minlength=classes).astype(np.int64)
+
+    return BoxCounts(
+        kept=per_class(reference.labels[counted & kept]),
+        mislabelled=per_class(reference.labels[counted & other]),
+        vanished=per_class(reference.labels[counted & ~kept & ~other]),
+        fabricated=per_class(found.labels[~fits.any(axis=1)]),
+    )
+
+
+def total(images: Sequence[BoxCounts]) -> BoxCounts:
+    """The counts of many images added up; at least one image."""
+    return BoxCounts(*(np.sum([getattr(image, field) for image in images], axis=0) for field in _FIELDS))
+
+
+def preserved(counts: BoxCounts, attacked: Collection[int]) -> float:
+    """Percentage 0-100 of the reference objects of the classes not in `attacked` that are kept; NaN without any."""
+    others = np.array([label not in attacked for label in range(len(counts.kept))], np.bool_)
+    objects = (counts.kept + counts.mislabelled + counts.vanished)[others].sum()
+    return float(100.0 * counts.kept[others].sum() / objects) if objects else float("nan")
+
+
+def _readable(found: Found, score_threshold: float) -> Found:
+    """The detections above the threshold, usable and the highest score first."""
+    found = tidy(found)
+    order = np.argsort(-found.scores, kind="stable")
+    order = order[found.scores[order] >= score_threshold]
+    return Found(found.boxes[order], found.scores[order], found.labels[order])
+
+
+def _take(overlap: Floats, allowed: Bools) -> tuple[Bools, Bools]:
+    """Greedy one-to-one matching of (K, L): which of L objects are taken, and which of K detections took one."""
+    taken = np.zeros(overlap.shape[1], np.bool_)
+    used = np.zeros(overlap.shape[0], np.bool_)
+    for d in np.flatnonzero(allowed.any(axis=1)):
+        free = allowed[d] & ~taken
+        if free.any():
+            taken[np.where(free, overlap[d], -1.0).argmax()] = True
+            used[d] = True
+    return taken, used
+
+
+def _dense(sparse: Mapping[str, int], classes: int) -> Ints:
+    dense = np.zeros(classes, np.int64)
+    for index, n in sparse.items():
+        if int(index) < 0:
+            raise IndexError(index)
+        dense[int(index)] = n
+    return dense

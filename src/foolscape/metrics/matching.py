@@ -1,0 +1,172 @@
+"""Which detections of an image hit an object, by the rules of PASCAL VOC and of COCO.
+
+Neither rule looks across images or across classes, so an image is matched once and the score is computed from the
+matches of all images, as often as a bootstrap asks for it. Coordinates are continuous: a box is x2 - x1 wide, without
+the + 1 of the VOC devkit, which counts pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.metrics.boxes import Bools, Floats, Found, Ints, Truth, pairwise_iou
+
+FALSE, HIT, LEFT_OUT = 0, 1, 2
+"""What a detection is: a false positive, a hit, or neither because it lies on an object that does not count."""
+
+VOC_IOU: Final = 0.5
+COCO_IOUS: Final = np.linspace(0.5, 0.95, 10)
+COCO_DETECTIONS: Final = 100
+"""Of a class in an image COCO looks at this many detections, those with the highest scores."""
+LARGEST_AREA: Final = 1e10
+"""The upper end of COCO's area range "all", in square pixels: it leaves out whatever is larger."""
+
+Outcomes = NDArray[np.int8]
+_Rule = Callable[[Floats, Truth], Outcomes]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The detections of one image with what became of them at T thresholds of IoU.
+
+    Attributes:
+        scores: (K,) float64, falling within a class.
+        labels: (K,) int64.
+        outcome: (T, K) int8: FALSE, HIT or LEFT_OUT.
+        truths: (C,) int64, how many objects of each class count.
+    """
+
+    scores: Floats
+    labels: Ints
+    outcome: Outcomes
+    truths: Ints
+
+
+def tidy(found: Found) -> Found:
+    """The detections with every box and score usable, in the same order.
+
+    A box that is not finite, is inside out or exceeds LARGEST_AREA becomes an empty box: it overlaps nothing and is a
+    false positive. COCO's evaluators would match it (NaN) or leave it out (negative or huge area). A score of NaN
+    becomes 0.
+    """
+    with np.errstate(all="ignore"):
+        size = found.boxes[:, 2:] - found.boxes[:, :2]
+        usable = np.isfinite(found.boxes).all(axis=1) & (size >= 0).all(axis=1) & (size.prod(axis=1) <= LARGEST_AREA)
+    boxes = np.where(usable[:, None], found.boxes, 0.0)
+    return Found(boxes, np.nan_to_num(found.scores, nan=0.0, posinf=1.0, neginf=0.0), found.labels)
+
+
+def overlaps(boxes: Floats, truth: Truth) -> Floats:
+    """(K, L): the IoU of boxes with objects; with a crowd, the part of the box that lies in it, as COCO has it."""
+    found = pairwise_iou(boxes, truth.boxes)
+    if truth.crowd.any():
+        regions = truth.boxes[truth.crowd]
+        low = np.maximum(boxes[:, None, :2], regions[None, :, :2])
+        high = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
+        inside = (high - low).clip(min=0).prod(axis=2)
+        area = np.broadcast_to((boxes[:, 2:] - boxes[:, :2]).prod(axis=1)[:, None], inside.shape)
+        found[:, truth.crowd] = np.divide(inside, area, out=np.zeros_like(inside), where=area > 0)
+    return found
+
+
+def match_voc(truth: Truth, found: Found, classes: int) -> Matched:
+    """The matches of one image by the rule of the VOC devkit (VOCevaldet), T = 1.
+
+    In order of score, a detection looks at the object of its class with the largest IoU. Below 0.5 it is false. Is the
+    object difficult, or a crowd, it is left out, every time. Is the object free, it is a hit; is it taken, it is false,
+    even if it overlaps another free object by 0.5.
+
+    Args:
+        truth: the objects of the image.
+        found: its detections, in any order.
+        classes: C.
+    """
+    return _match(truth, found, classes, _voc, thresholds=1, most=None)
+
+
+def match_coco(truth: Truth, found: Found, classes: int) -> Matched:
+    """The matches of one image by the rule of COCO's evaluation (pycocotools, `evaluateImg`), T = 10, area "all".
+
+    In order of score, a detection takes the free object of its class with the largest IoU, the last one among equals;
+    if there is none, an object that does not count: a crowd as often as needed, measured by the part of the box inside
+    it, a difficult one once, measured by IoU.
+
+    Args:
+        truth: the objects of the image.
+        found: its detections, in any order; of each class the COCO_DETECTIONS highest scores are kept.
+        classes: C.
+    """
+    return _match(truth, found, classes, _coco, thresholds=len(COCO_IOUS), most=COCO_DETECTIONS)
+
+
+def _match(truth: Truth, found: Found, classes: int, rule: _Rule, thresholds: int, most: int | None) -> Matched:
+    found = tidy(found)
+    order = np.argsort(-found.scores, kind="stable")
+    kept, outcomes = [np.empty(0, np.int64)], [np.empty((thresholds, 0), np.int8)]
+    occurring = set(truth.labels.tolist())
+    for label in np.unique(found.labels).tolist():
+        mine = order[found.labels[order] == label][:most]
+        kept.append(mine)
+        if label in occurring:
+            outcomes.append(rule(found.boxes[mine], _of_class(truth, label)))
+        else:
+            outcomes.append(np.full((thresholds, len(mine)), FALSE, np.int8))
+    picked = np.concatenate(kept)
+    counted = truth.labels[~(truth.difficult | truth.crowd)]
+    return Matched(
+        scores=found.scores[picked],
+        labels=found.labels[picked],
+        outcome=np.concatenate(outcomes, axis=1),
+        truths=np.bincount(counted, minlength=classes).astype(np.int64),
+    )
+
+
+def _of_class(truth: Truth, label: int) -> Truth:
+    mine = truth.labels == label
+    return Truth(truth.boxes[mine], truth.labels[mine], truth.difficult[mine], truth.crowd[mine], truth.area[mine])
+
+
+def _voc(boxes: Floats, objects: Truth) -> Outcomes:
+    iou = pairwise_iou(boxes, objects.boxes)
+    left_out = objects.difficult | objects.crowd
+    taken = np.zeros(len(left_out), np.bool_)
+    outcome = np.full((1, len(boxes)), FALSE, np.int8)
+    best = iou.argmax(axis=1)
+    for d in np.flatnonzero(iou.max(axis=1) >= VOC_IOU):
+        nearest = best[d]
+        if left_out[nearest]:
+            outcome[0, d] = LEFT_OUT
+        elif not taken[nearest]:
+            outcome[0, d] = HIT
+            taken[nearest] = True
+    return outcome
+
+
+def _coco(boxes: Floats, objects: Truth) -> Outcomes:
+    overlap = overlaps(boxes, objects)
+    left_out = objects.difficult | objects.crowd
+    levels = np.arange(len(COCO_IOUS))
+    taken = np.zeros((len(COCO_IOUS), len(left_out)), np.bool_)
+    outcome = np.full((len(COCO_IOUS), len(boxes)), FALSE, np.int8)
+    for d in np.flatnonzero((overlap >= COCO_IOUS[0]).any(axis=1)):
+        free = (overlap[d] >= COCO_IOUS[:, None]) & ~taken
+        best, matched = _best(overlap[d], free, ~left_out)
+        outcome[matched, d] = np.where(left_out[best[matched]], LEFT_OUT, HIT)
+        taken[levels[matched], best[matched]] = True
+        taken[:, objects.crowd] = False  # a crowd is never full
+    return outcome
+
+
+def _best(overlap: Floats, free: Bools, counted: Bools) -> tuple[Ints, Bools]:
+    """Per threshold, the index of the object to take and whether there is one; counted objects go first."""
+    first = free & counted
+    candidates = np.where(first.any(axis=1, keepdims=True), first, free)
+    ranked = np.where(candidates, overlap, -1.0)
+    last = ranked.shape[1] - 1
+    matched: Bools = ranked.max(axis=1) >= 0
+    return last - ranked[:, ::-1].argmax(axis=1), matched

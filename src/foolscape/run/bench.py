@@ -1,0 +1,128 @@
+"""What a run works on, by task: data and models opened, checked against each other, and the attacks settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foolscape.attacks.catalog import NONE, plan
+from foolscape.attacks.plan import Options, Plan
+from foolscape.data.load import open_data, select
+from foolscape.data.sample import SegmentationData
+from foolscape.errors import DataError, ModelError, SampleError, SettingError
+from foolscape.models.classes import match_classes
+from foolscape.models.load import Loaded, load_model
+from foolscape.models.wrappers import with_channels_last
+from foolscape.run.colours import colours
+from foolscape.run.config import RunConfig
+from foolscape.run.evaluate import Subject
+from foolscape.run.segmentation import SegmentationSubject, load_at
+
+MOST_CLASSES = 254
+"""Class maps are kept in 8 bits; 255 is void."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model in a run.
+
+    Attributes:
+        subject: what is measured.
+        plan: the attack; None: the clean model alone.
+        classes, notes: of the model.
+        sha256: of its weights, where they are known.
+        scorer: what the check of the input gradient takes: anything with `logits(images)`.
+    """
+
+    subject: Subject[Any, Any]
+    plan: Plan | None
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+    sha256: str | None
+    scorer: Any
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything loaded and settled before the first image is attacked.
+
+    Attributes:
+        data: the data set.
+        ids: of the samples to measure.
+        first: (H, W, 3) uint8, the first image that can be read, at the working size.
+        entries: the models.
+    """
+
+    data: SegmentationData
+    ids: tuple[str, ...]
+    first: NDArray[np.uint8]
+    entries: tuple[Entry, ...]
+
+
+def open_bench(config: RunConfig, device: torch.device) -> Bench:
+    """Data and models of a segmentation run."""
+    data = open_data(config.data, split=config.split)
+    first = _first_usable(data, config, lambda name: load_at(data, name, config.size).image)
+    loaded = [_segmenter(spec, config, first, data.classes, device) for spec in config.models]
+    # COCO's labels depend on which classes the model knows.
+    data = open_data(config.data, split=config.split, classes=loaded[0].segmenter.classes)
+    first = _first_usable(data, config, lambda name: load_at(data, name, config.size).image)
+    entries = []
+    for model in loaded:
+        classes = model.segmenter.classes
+        channels = None if data.classes is None else match_classes(classes, data.classes)
+        subject = SegmentationSubject(
+            model.spec, model.slug, model.segmenter, colours(classes), channels, data, config.size, device
+        )
+        settled = _settled(config, classes, plan)
+        entries.append(Entry(subject, settled, classes, model.segmenter.notes, model.sha256, model.segmenter))
+    return Bench(data, select(data, config.ids, config.limit), first, tuple(entries))
+
+
+def _first_usable(
+    data: SegmentationData, config: RunConfig, load: Callable[[str], NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """The first image that can be read, at the working size."""
+    reason, ids = "no images", select(data, config.ids, config.limit)
+    for name in ids:
+        try:
+            return load(name)
+        except SampleError as error:
+            reason = str(error)
+    raise DataError(f"expected at least one usable image in {data.spec}, got none of {len(ids)}; the last: {reason}")
+
+
+def _segmenter(
+    spec: str,
+    config: RunConfig,
+    first: NDArray[np.uint8],
+    data_classes: tuple[str, ...] | None,
+    device: torch.device,
+) -> Loaded:
+    loaded = load_model(
+        spec,
+        image_size=(first.shape[0], first.shape[1]),
+        device=device,
+        classes_file=config.classes,
+        data_classes=data_classes,
+    )
+    if len(loaded.segmenter.classes) > MOST_CLASSES:
+        raise ModelError(f"expected at most {MOST_CLASSES} classes, got {len(loaded.segmenter.classes)} from {spec}")
+    if config.memory_format == "contiguous":
+        return loaded
+    return Loaded(loaded.spec, loaded.slug, with_channels_last(loaded.segmenter), loaded.sha256)
+
+
+def _settled(
+    config: RunConfig, classes: tuple[str, ...], planner: Callable[[str, Options, tuple[str, ...]], Plan]
+) -> Plan | None:
+    if not config.attacks:
+        if any(value is not None for value in asdict(config.options).values()):
+            raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {config.options}")
+        return None
+    return planner(config.attack, config.options, classes)

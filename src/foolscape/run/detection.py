@@ -1,0 +1,122 @@
+"""Object detection as a run measures it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foolscape.attacks.flight import Entrant
+from foolscape.attacks.goals import POSITIVE
+from foolscape.attacks.plan import Plan
+from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
+from foolscape.metrics.box_counts import BoxCounts, as_reference, count_boxes
+from foolscape.metrics.boxes import Found, Truth
+from foolscape.pixels import to_unit
+from foolscape.run.evaluate import Case
+from foolscape.run.store import Record, RunStore
+from foolscape.seeds import generator_for
+from foolscape.tasks.detection import Detector, assign, problem
+
+LOWEST = 0.001
+"""Detections below this score are left out of the average precision, which wants them down to near 0."""
+
+READABLE = 0.3
+"""Detections from this score on are drawn and counted, and stand for the truth where there is none."""
+
+
+@dataclass(frozen=True)
+class DetectionSubject:
+    """A detector on a data set; implements `run.evaluate.Subject`.
+
+    Attributes:
+        spec, slug: see `Subject`.
+        detector: the model.
+        channels: for each class of the data set the model's class; None for data without truth.
+        data: the images.
+        size: (height, width) to work at; None: each image's own.
+        device: where the model is.
+    """
+
+    spec: str
+    slug: str
+    detector: Detector
+    channels: tuple[int, ...] | None
+    data: DetectionData
+    size: tuple[int, int] | None
+    device: torch.device
+
+    def load(self, name: str) -> Case[Truth, Found]:
+        """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
+        sample = load_boxes_at(self.data, name, self.size)
+        found = self.predict(sample.image)
+        if sample.truth is None or self.channels is None:
+            return Case(sample.id, sample.image, sample.notes, as_reference(found, READABLE), found)
+        labels = np.array(self.channels, dtype=np.int64)[sample.truth.labels]
+        truth = dataclasses.replace(sample.truth, labels=labels)
+        return Case(sample.id, sample.image, sample.notes, truth, found)
+
+    def entrant(self, case: Case[Truth, Found], plan: Plan, seed: int) -> Entrant:
+        """The candidates of the clean image are the targets, as the plan's goal wants them."""
+        assert plan.goal is not None
+        images = to_unit(case.image).to(self.device)
+        with torch.no_grad():
+            candidates = self.detector.candidates(images)
+        counted = ~(case.reference.difficult | case.reference.crowd)
+        boxes = torch.from_numpy(case.reference.boxes[counted]).to(self.device)
+        labels = torch.from_numpy(case.reference.labels[counted]).to(self.device)
+        generator = generator_for(seed, "attack", case.id)
+        assigned = assign(candidates, boxes, labels, POSITIVE)
+        aim = plan.goal.aim(assigned, candidates.scores, plan.victim, generator)
+        view = problem(self.detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
+        return Entrant(case.id, view, generator)
+
+    def predict(self, image: NDArray[np.uint8]) -> Found:
+        """Detections from a score of `LOWEST` on."""
+        return self.predict_float(to_unit(image).to(self.device))
+
+    def predict_float(self, image: Tensor) -> Found:
+        """Detections from a score of `LOWEST` on."""
+        (found,) = self.detector.detect(image, LOWEST)
+        return Found(
+            found.boxes.double().cpu().numpy(), found.scores.double().cpu().numpy(), found.labels.long().cpu().numpy()
+        )
+
+    def measured(self, case: Case[Truth, Found], prediction: Found) -> Record:
+        """The objects and the detections, of which every score is made."""
+        return {"truth": case.reference.to_json(), "found": prediction.to_json()}
+
+    def succeeded(self, case: Case[Truth, Found], prediction: Found, plan: Plan) -> bool | None:
+        """Whether every object that the clean image shows met the goal; for fabricate, whether a box was invented."""
+        assert plan.goal is not None
+        before, after = self._counts(case, case.prediction), self._counts(case, prediction)
+        if plan.goal.name == "fabricate":
+            more = after.fabricated - before.fabricated
+            return bool((more.max() if plan.victim is None else more[plan.victim]) > 0)
+        chosen = slice(None) if plan.victim is None else slice(plan.victim, plan.victim + 1)
+        seen = int(before.kept[chosen].sum())
+        if seen == 0:
+            return None
+        kept, other = int(after.kept[chosen].sum()), int(after.mislabelled[chosen].sum())
+        if plan.goal.name == "vanish":
+            return kept + other == 0
+        return kept == 0 and (plan.goal.name == "untargeted" or other >= seen)
+
+    def _counts(self, case: Case[Truth, Found], found: Found) -> BoxCounts:
+        return count_boxes(case.reference, found, len(self.detector.classes), READABLE)
+
+    def keep(self, case: Case[Truth, Found], store: RunStore) -> None:
+        """Nothing: rows hold the objects."""
+
+    def keep_prediction(self, store: RunStore, condition: str, name: str, prediction: Found) -> None:
+        """Nothing: rows hold the detections."""
+
+
+def load_boxes_at(data: DetectionData, name: str, size: tuple[int, int] | None) -> DetectionSample:
+    """The sample `name` at the working size; raises `SampleError`."""
+    sample = data.load(name)
+    return sample if size is None else resize_boxes(sample, size)

@@ -1,0 +1,109 @@
+"""From what the rows hold of one condition to its scores, by task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.metrics import CONVENTIONS, DETECTION_CONVENTIONS
+from foolscape.metrics.bootstrap import interval
+from foolscape.metrics.box_counts import BoxCounts, count_boxes, preserved
+from foolscape.metrics.box_counts import total as total_boxes
+from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.detection import score_detection
+from foolscape.metrics.segmentation import Counts, iou_per_class, mean_iou, pixel_accuracy, stack, total
+from foolscape.run.detection import READABLE
+from foolscape.run.segmentation import FOOLED
+from foolscape.run.store import Record
+
+Score = Callable[[Sequence[Record], Sequence[str], int, int | None], Record]
+"""(what the rows hold, one per image; class names; seed; the attacked class or None) -> scores as in summary.json."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a task is scored.
+
+    Attributes:
+        score: one condition.
+        conventions: a sentence for each score.
+    """
+
+    score: Score
+    conventions: Mapping[str, str]
+
+
+def _segmentation(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
+    del victim
+    images = [Counts.from_json(one["counts"], len(classes)) for one in measured]
+    pooled, stacked = total(images), stack(images)
+    return {
+        "mIoU": number(mean_iou(pooled)),
+        "pixel_accuracy": number(pixel_accuracy(pooled)),
+        "per_class": dict(zip(classes, _numbers(iou_per_class(pooled)), strict=True)),
+        "ci95": {
+            "mIoU": _numbers(np.stack(interval(stacked, mean_iou, seed))),
+            "pixel_accuracy": _numbers(np.stack(interval(stacked, pixel_accuracy, seed))),
+            "per_class": {
+                name: _numbers(ends)
+                for name, ends in zip(classes, np.stack(interval(stacked, iou_per_class, seed)).T, strict=True)
+            },
+        },
+    }
+
+
+def _detection(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
+    truths = [Truth.from_json(one["truth"]) for one in measured]
+    founds = [Found.from_json(one["found"]) for one in measured]
+    counts = total_boxes([count_boxes(t, f, len(classes), READABLE) for t, f in zip(truths, founds, strict=True)])
+    scores = score_detection(truths, founds, classes, seed) | {"boxes": _boxes(counts, slice(None), len(measured))}
+    if victim is None:
+        return scores
+    chosen = slice(victim, victim + 1)
+    others = preserved(counts, [victim])
+    return scores | {
+        "victim_boxes": _boxes(counts, chosen, len(measured)),
+        "preserved": None if np.isnan(others) else others,
+    }
+
+
+def _boxes(counts: BoxCounts, chosen: slice, images: int) -> Record:
+    """Boxes per image."""
+    return {
+        name: float(getattr(counts, name)[chosen].sum()) / images
+        for name in ("kept", "mislabelled", "vanished", "fabricated")
+    }
+
+
+SCORING: dict[str, Scoring] = {
+    "segmentation": Scoring(
+        _segmentation,
+        CONVENTIONS
+        | {
+            "success_rate": f"Success: share of images with at least {1 - FOOLED:.0%} of the labelled pixels wrong "
+            "at 8 bits."
+        },
+    ),
+    "detection": Scoring(
+        _detection,
+        DETECTION_CONVENTIONS
+        | {
+            "success_rate": "Success: share of the images with a detected object of which, at 8 bits, every object met "
+            f"the goal among detections with a score of at least {READABLE}; for fabricate, with an invented box.",
+            "readable": f"Boxes are counted and drawn from a score of {READABLE} on.",
+        },
+    ),
+}
+"""By the name of the task."""
+
+
+def number(value: NDArray[np.float64]) -> float | None:
+    """A JSON number; NaN, where nothing was counted, becomes null."""
+    return None if np.isnan(value) else float(value)
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    return [number(value) for value in values]

@@ -1,0 +1,111 @@
+"""Semantic segmentation as a run measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foolscape.attacks.flight import Entrant
+from foolscape.attacks.plan import Plan
+from foolscape.data.images import resize
+from foolscape.data.sample import VOID, Sample, SegmentationData
+from foolscape.errors import SampleError
+from foolscape.metrics.segmentation import count
+from foolscape.pixels import to_unit
+from foolscape.problem import IGNORE
+from foolscape.run.evaluate import Case
+from foolscape.run.store import Record, RunStore, safe_name
+from foolscape.seeds import generator_for
+from foolscape.tasks.segmentation import Segmenter, predict, problem
+
+FOOLED = 0.01
+"""An attack succeeded on an image if at most this share of its labelled pixels is still right."""
+
+LabelMap = NDArray[np.uint8]
+"""(H, W): a model's channels, `VOID` where nothing counts."""
+
+
+@dataclass(frozen=True)
+class SegmentationSubject:
+    """A segmentation model on a data set; implements `run.evaluate.Subject`.
+
+    Attributes:
+        spec, slug: see `Subject`.
+        segmenter: the model.
+        colours: of its classes.
+        channels: for each class of the data set the model's channel; None for data without truth.
+        data: the images.
+        size: (height, width) to work at; None: each image's own.
+        device: where the model is.
+    """
+
+    spec: str
+    slug: str
+    segmenter: Segmenter
+    colours: Sequence[Sequence[int]]
+    channels: tuple[int, ...] | None
+    data: SegmentationData
+    size: tuple[int, int] | None
+    device: torch.device
+
+    def load(self, name: str) -> Case[LabelMap, LabelMap]:
+        """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
+        sample = load_at(self.data, name, self.size)
+        prediction = self.predict(sample.image)
+        if sample.labels is None or self.channels is None:
+            return Case(sample.id, sample.image, sample.notes, prediction, prediction)
+        table = np.full(256, VOID, dtype=np.uint8)
+        table[: len(self.channels)] = self.channels
+        reference = table[sample.labels]
+        if (reference == VOID).all():
+            raise SampleError(f"expected labelled pixels in {sample.id}, got void alone; nothing can be measured on it")
+        return Case(sample.id, sample.image, sample.notes, reference, prediction)
+
+    def entrant(self, case: Case[LabelMap, LabelMap], plan: Plan, seed: int) -> Entrant:
+        """Every labelled pixel is a target."""
+        labels = torch.from_numpy(case.reference.astype(np.int64))[None]
+        labels[labels == VOID] = IGNORE
+        generator = generator_for(seed, "attack", case.id)
+        target = None if plan.target is None else plan.target(labels, [generator]).to(self.device)
+        images = to_unit(case.image).to(self.device)
+        return Entrant(case.id, problem(self.segmenter, images, labels.to(self.device), target), generator)
+
+    def predict(self, image: NDArray[np.uint8]) -> LabelMap:
+        """(H, W) uint8 channels."""
+        return self.predict_float(to_unit(image).to(self.device))
+
+    def predict_float(self, image: Tensor) -> LabelMap:
+        """(H, W) uint8 channels."""
+        prediction: LabelMap = predict(self.segmenter, image)[0].to(torch.uint8).cpu().numpy()
+        return prediction
+
+    def measured(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+        """The counts of which IoU and accuracy are made."""
+        return {"counts": count(prediction, case.reference, len(self.segmenter.classes)).to_json()}
+
+    def succeeded(self, case: Case[LabelMap, LabelMap], prediction: LabelMap, plan: Plan) -> bool:
+        """At most `FOOLED` of the labelled pixels are still right."""
+        del plan
+        counted = case.reference != VOID
+        right = int(((prediction == case.reference) & counted).sum())
+        return right <= FOOLED * int(counted.sum())
+
+    def keep(self, case: Case[LabelMap, LabelMap], store: RunStore) -> None:
+        """The label map in the class colours."""
+        if self.channels is not None:
+            store.save_image(f"truth/{self.slug}/{safe_name(case.id)}.png", case.reference, self.colours)
+
+    def keep_prediction(self, store: RunStore, condition: str, name: str, prediction: LabelMap) -> None:
+        """The prediction in the class colours."""
+        store.save_image(f"predictions/{self.slug}/{condition}/{name}.png", prediction, self.colours)
+
+
+def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> Sample:
+    """The sample `name` at the working size; raises `SampleError`."""
+    sample = data.load(name)
+    return sample if size is None else resize(sample, size)
