@@ -96,7 +96,7 @@ def test_clean_detections_as_the_reference() -> None:
     reference = as_reference(clean, 0.3)
     assert reference.labels.tolist() == [0, 1]
     assert reference.area.tolist() == [100.0, 100.0]
-    assert _counts(reference, clean) == ([1, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0])
+    assert _counts(reference, clean, 0.3) == ([1, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0])
 
 
 def test_totals_and_what_is_preserved() -> None:

@@ -17,6 +17,8 @@ from foolscape.metrics.boxes import Bools, Floats, Found, Ints, Truth
 from foolscape.metrics.matching import overlaps, tidy
 
 IOU: Final = 0.5
+READABLE: Final = 0.3
+"""Detections from this score on are drawn and counted, and stand for the truth where there is none."""
 
 CONVENTIONS: Final[dict[str, str]] = {
     "boxes": "Boxes are counted among detections above a readable score, matched one to one at an IoU of 0.5, the "
