@@ -45,8 +45,20 @@ def test_vanish_sends_objects_to_the_background_and_keeps_the_others_with_a_vict
 
 
 def test_without_the_victim_there_is_nothing_to_attack() -> None:
-    found = goal_of("vanish").aim(torch.tensor([[0, 3]]), SCORES[:, :, :2], 1, torch.Generator())
-    assert (found.labels == IGNORE).all()
+    for goal in ("vanish", "mislabel"):
+        found = goal_of(goal).aim(torch.tensor([[0, 3]]), SCORES[:, :, :2], 1, torch.Generator())
+        assert (found.labels == IGNORE).all()
+
+
+def test_a_weak_bystander_is_left_alone() -> None:
+    scores = SCORES.clone()
+    scores[0, 0, 0] = 0.5  # the person, below the background even with its floor of log-odds
+    scores[0, 3, 0] = 5.0
+    for goal in ("vanish", "mislabel"):
+        found = goal_of(goal).aim(LABELS, scores, 2, torch.Generator().manual_seed(0))
+        assert found.labels[0].tolist()[:2] == [IGNORE, 2]
+        assert found.target is not None
+        assert found.target[0, 3] == 1  # the bicycle, which holds
 
 
 def test_fabricate_turns_the_background_into_its_likeliest_class_or_the_victim() -> None:
@@ -55,12 +67,12 @@ def test_fabricate_turns_the_background_into_its_likeliest_class_or_the_victim()
     assert aim("fabricate", victim=1) == (empty, [IGNORE, IGNORE, 1, IGNORE, 1])
 
 
-def test_towards_counts_a_kept_class_as_active_only_once_it_is_lost() -> None:
+def test_towards_weighs_a_kept_class_only_while_it_is_lost() -> None:
     scores = torch.tensor([[[3.0, 0, 0], [0, 3, 4], [0, 0, 5]]]).requires_grad_(True)
     problem = Problem(torch.zeros(1, 3, 1, 3), torch.tensor([[0, 1, 1]]), lambda x: x, torch.tensor([[1, 1, 1]]))
     seen = towards(scores, problem, torch.zeros(1))
     assert seen.active.tolist() == [[True, False, True]]
-    expected = scores.log_softmax(1)[0, 1]
+    expected = torch.stack([scores[0, 1, 0] - scores[0, 0, 0], torch.zeros(()), scores[0, 1, 2] - scores[0, 2, 2]])
     torch.testing.assert_close(seen.value[0], expected)
     (gradient,) = torch.autograd.grad(seen.value.sum(), scores, retain_graph=True)
     (reference,) = torch.autograd.grad(expected.sum(), scores)
@@ -104,7 +116,9 @@ def test_an_image_without_targets_is_left_as_it_is() -> None:
 
 
 def test_defaults_and_refusals() -> None:
-    assert plan_detection("dag", Options(), CLASSES).goal == goal_of("mislabel")
+    own = plan_detection("dag", Options(), CLASSES).goal
+    assert own is not None
+    assert (own.name, own.targeted) == ("untargeted", True)  # by adversarial labels, as in the paper
     assert plan_detection("dag", Options(), CLASSES).steps == 150
     assert plan_detection("pgd", Options(), CLASSES).goal == goal_of("untargeted")
     assert [goal.name for goal in GOALS] == ["untargeted", "mislabel", "vanish", "fabricate"]
@@ -115,7 +129,5 @@ def test_defaults_and_refusals() -> None:
         victim_of("bycicle", CLASSES)
     with pytest.raises(SettingError, match="several classes"):
         victim_of("car", ("car",))
-    with pytest.raises(SettingError, match="adversarial label"):
-        plan_detection("dag", Options(goal="untargeted"), CLASSES)
     with pytest.raises(SettingError, match="goal: is for detectors"):
         plan("pgd", Options(goal="vanish"), CLASSES)

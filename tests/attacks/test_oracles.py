@@ -8,7 +8,7 @@ from foolscape.attacks.ascent import Ascent, AtMost, never
 from foolscape.attacks.catalog import plan
 from foolscape.attacks.constraints import L2, Linf, PixelRange
 from foolscape.attacks.driver import ascend
-from foolscape.attacks.objectives import cross_entropy, dense_adversary, dense_adversary_released
+from foolscape.attacks.objectives import cross_entropy, dense_adversary, towards
 from foolscape.attacks.plan import Options
 from foolscape.attacks.updates import MaxAbs, Momentum, Sign, UnitL2
 from foolscape.pixels import Levels
@@ -40,7 +40,7 @@ def test_dag_reaches_the_linear_boundary_within_one_step_of_the_smallest_change(
     images = pictures(6, 1, 1, torch.float64) * 0.5 + 0.25
     problem = problem_of(net, images)
     target = 1 - problem.labels
-    attack = plan("dag", Options(), ("a", "b")).ascent
+    attack = plan("dag", Options(rounded=False), ("a", "b")).ascent
     for outcome in ascend(entrants(problem_of(net, images, target)), attack):
         i = int(outcome.key)
         slope = (net.weight[1] - net.weight[0]).flatten()  # type: ignore[index]
@@ -74,7 +74,7 @@ def test_released_variant_subtracts_the_prediction_and_waits_for_the_target() ->
     scores = scores_of([3, 1, 2], [1, 3, 2], [2, 1, 3])
     labels = torch.tensor([[[0, 0, 0]]])
     target = torch.tensor([[[1, 1, 1]]])
-    seen = dense_adversary_released(scores, Problem(torch.zeros(1, 3, 1, 3), labels, lambda x: x, target), PROGRESS)
+    seen = towards(scores, Problem(torch.zeros(1, 3, 1, 3), labels, lambda x: x, target), PROGRESS)
     assert seen.active.flatten().tolist() == [True, False, True]
     assert seen.value.flatten().tolist() == [1 - 3, 0, 1 - 3]
 

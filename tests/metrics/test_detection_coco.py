@@ -129,3 +129,15 @@ def test_a_crowd_excuses_all_within_it_and_a_difficult_object_one() -> None:
     assert (matched.outcome == HIT).tolist() == [[False, False, False, False, False, True]] * 10
     # One false before the one hit: 50, also by the evaluator.
     assert coco_ap([objects], [detections], 1) == pytest.approx(np.full((10, 1), 50.0))
+
+
+def test_of_equal_overlaps_the_last_object_is_taken() -> None:
+    # The first detection has IoU 8/12 with both objects and takes the second, up to a threshold of 0.65; there the
+    # second detection, which lies on that object alone, is false.
+    objects, detections = truth([(-2, 0, 8, 10), (2, 0, 12, 10)]), found([(0, 0, 10, 10), (2, 0, 12, 10)])
+    hits = match_coco(objects, detections, 1).outcome == HIT
+    assert hits[:, 0].tolist() == [True] * 4 + [False] * 6
+    assert hits[:, 1].tolist() == [False] * 4 + [True] * 6
+    # One hit first: 51 levels of 101. One false first: half of that.
+    expected = np.array([[100 * 51 / 101]] * 4 + [[50 * 51 / 101]] * 6)
+    assert coco_ap([objects], [detections], 1) == pytest.approx(expected)

@@ -47,6 +47,9 @@ def test_one_detection_keeps_one_object() -> None:
     # Two objects side by side at IoU 8/12 and one detection on the first: the second has vanished, nothing is made up.
     reference = truth([(0, 0, 10, 10), (2, 0, 12, 10)])
     assert _counts(reference, found([(0, 0, 10, 10)])) == ([1, 0, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0])
+    # Nor does it mislabel a neighbour of another class.
+    mixed = truth([(0, 0, 10, 10), (2, 0, 12, 10)], labels=[0, 1])
+    assert _counts(mixed, found([(0, 0, 10, 10)])) == ([1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0])
     # A second detection, of another class, on the same place goes to the object still free.
     both = found([(0, 0, 10, 10), (0, 0, 10, 10)], labels=[0, 1])
     assert _counts(reference, both) == ([1, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0])

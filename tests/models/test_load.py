@@ -7,7 +7,7 @@ import torch
 from foolscape.errors import CheckpointError, ModelError, SettingError, UnknownNameError
 from foolscape.models import bundled
 from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter
-from foolscape.models.load import as_double, list_models, load_model, slug_of
+from foolscape.models.load import as_double, list_models, list_plugins, load_model, slug_of
 from foolscape.spec import parse
 from foolscape.tasks.segmentation import predict
 
@@ -116,7 +116,7 @@ def test_a_segmenter_without_names_is_named(tmp_path: Path) -> None:
 def test_a_plugin_is_found_by_its_name() -> None:
     assert load_model("stripes", image_size=SIZE).segmenter.classes == ("stripe 0", "stripe 1")
     assert len(load_model("stripes:5", image_size=SIZE).segmenter.classes) == 5
-    assert any(listed.name == "stripes" and "foolscape_plugin_example" in listed.about for listed in list_models())
+    assert any(listed.name == "stripes" and "foolscape_plugin_example" in listed.about for listed in list_plugins())
 
 
 @pytest.mark.usefixtures("plugin")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from . import fake_detection
 from .fake_run import HOSTILE, Plan, pictures, write
 
 
@@ -18,6 +19,16 @@ def make(tmp_path: Path) -> Callable[..., Path]:
     def build(**changes: object) -> Path:
         plan = replace(Plan(pictures(["a b/1.png", "é", "0003"])), **changes)
         return write(tmp_path / "run", plan)
+
+    return build
+
+
+@pytest.fixture
+def detect(tmp_path: Path) -> Callable[..., Path]:
+    """Write a run of a detector on three images; keyword arguments change its `fake_detection.Plan`."""
+
+    def build(**changes: object) -> Path:
+        return fake_detection.write(tmp_path / "run", replace(fake_detection.Plan(), **changes))
 
     return build
 

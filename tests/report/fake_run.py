@@ -143,7 +143,7 @@ def _measure(
         found = count(guesses[condition], reference, len(plan.classes))
         counts.setdefault(condition, []).append(found)
         if condition == "adversarial_float":
-            rows[-1]["float_counts"] = found.to_json()
+            rows[-1]["in_float"] = {"counts": found.to_json()}
             continue
         _save(directory / "predictions" / slug(spec) / condition / name, guesses[condition], plan.colours)
         rows.append({"model": spec, "slug": slug(spec), "id": picture.id, "name": name, "condition": condition,

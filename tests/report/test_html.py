@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,45 +15,13 @@ from foolscape.report import write_report
 from foolscape.report.tables import TIMES
 
 from .fake_run import pictures
+from .page import page_of
 
 Make = Callable[..., Path]
 
-VOID_TAGS = {"meta", "link", "img"}
-
-
-class Page(HTMLParser):
-    """Collects tags, attributes and text, and fails on tags that do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(text)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID_TAGS:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data if self._open and self._open[-1] != "style" else ""
-
-
-def _page(directory: Path) -> Page:
-    path = write_report(directory)
-    assert path == directory / "report.html"
-    return Page(path.read_text(encoding="utf-8"))
-
 
 def test_it_says_what_the_run_found(make: Make) -> None:
-    page = _page(make(failures=[{"id": "z", "model": None, "reason": "truncated file"}]))
+    page = page_of(make(failures=[{"id": "z", "model": None, "reason": "truncated file"}]))
     for text in ("DAG cut mIoU from", "grey levels", "Scores", "Where it breaks", "truncated file", "Claimed:"):
         assert text in page.text
     for text in ("foolscape run --model", "9f2c9f2c", "2.11.0", "Xie et al. 2017, algorithm 1", "a b/1.png", "é"):
@@ -67,7 +34,7 @@ def test_it_says_what_the_run_found(make: Make) -> None:
 
 def test_it_needs_nothing_from_elsewhere(make: Make, hostile: Path) -> None:
     for directory in (make(), hostile):
-        page = _page(directory)
+        page = page_of(directory)
         assert not {"script", "iframe", "object", "embed", "base", "form"} & set(page.tags)
         for tag, name, value in page.attributes:
             assert not name.startswith("on")
@@ -80,7 +47,7 @@ def test_it_needs_nothing_from_elsewhere(make: Make, hostile: Path) -> None:
 
 
 def test_what_users_name_is_text_and_not_markup(hostile: Path) -> None:
-    page = _page(hostile)
+    page = page_of(hostile)
     source = (hostile / "report.html").read_text(encoding="utf-8")
     assert "<script" not in source
     assert "\x1b" not in source
@@ -94,7 +61,7 @@ def test_missing_and_damaged_pictures_do_not_break_it(make: Make) -> None:
         shutil.rmtree(directory / folder)
     for path in (directory / "clean").iterdir():
         path.write_bytes(b"not a picture")
-    page = _page(directory)
+    page = page_of(directory)
     assert page.text.count("not kept") == 3 * 5
     assert page.tags.count("img") == 3  # the truth
 
@@ -105,7 +72,7 @@ def test_a_name_that_leads_out_of_the_run_is_not_followed(make: Make) -> None:
     rows = (directory / "rows.jsonl").read_text(encoding="utf-8").splitlines()
     moved = [json.dumps(json.loads(row) | {"name": "../../secret"}) for row in rows]
     (directory / "rows.jsonl").write_text("\n".join(moved), encoding="utf-8")
-    assert "img" not in _page(directory).tags
+    assert "img" not in page_of(directory).tags
 
 
 def test_truth_may_lie_in_a_folder_per_model(make: Make) -> None:
@@ -113,11 +80,11 @@ def test_truth_may_lie_in_a_folder_per_model(make: Make) -> None:
     (directory / "truth").rename(directory / "moved")
     (directory / "truth").mkdir()
     (directory / "moved").rename(directory / "truth" / "bundled-street-net")
-    assert _page(directory).tags.count("img") == 3 * 6
+    assert page_of(directory).tags.count("img") == 3 * 6
 
 
 def test_the_gallery_is_limited_to_worst_and_best(make: Make) -> None:
-    page = _page(make(pictures=pictures([f"image-{n}" for n in range(9)])))
+    page = page_of(make(pictures=pictures([f"image-{n}" for n in range(9)])))
     assert page.tags.count("article") == 6
     assert page.text.index("Broke most") < page.text.index("Held best")
     order = re.findall(r"attacked (\d+\.\d) %", re.sub(r"\s+", " ", page.text.replace("attacked", " attacked ")))
@@ -127,14 +94,14 @@ def test_the_gallery_is_limited_to_worst_and_best(make: Make) -> None:
 
 
 def test_without_labels(make: Make) -> None:
-    page = _page(make(reference="clean prediction"))
+    page = page_of(make(reference="clean prediction"))
     assert "ORIG is 100 by construction" in page.text
     assert "where the class changed" in page.text
     assert "truth" not in [value for _, name, value in page.attributes if name == "alt"]
 
 
 def test_without_an_attack(make: Make) -> None:
-    page = _page(make(attack="none"))
+    page = page_of(make(attack="none"))
     assert "nothing was attacked" in page.text
     assert "ADVR" not in page.text
     assert page.tags.count("img") == 3 * 3
@@ -146,7 +113,7 @@ def test_a_run_in_which_nothing_could_be_measured(make: Make) -> None:
     summary["models"][0] |= {"samples": 0, "conditions": {}}
     (directory / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     (directory / "rows.jsonl").write_text("", encoding="utf-8")
-    assert "No image could be measured." in _page(directory).text
+    assert "No image could be measured." in page_of(directory).text
 
 
 def test_same_run_same_bytes_and_nothing_left_behind(make: Make) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from foolscape.errors import RunError
 from foolscape.report import latex, markdown, print_tables
 from foolscape.report.headline import headline, overview
+from foolscape.report.render import show
 from foolscape.report.tables import DASH, costs, failures, number, per_class, scores, tables
 
 from .fake_run import HOSTILE
@@ -88,7 +89,7 @@ def test_float_is_shown_only_where_it_differs() -> None:
 def test_costs_by_hand() -> None:
     (row,) = costs(_by_hand()).rows
     values = [cell.value for cell in row]
-    assert values == ["s", "97.5", "43.2", "1.50", "3.9", "1.23", "2.64", "0.9877"]
+    assert values == ["bundled:street-net", "97.5", "43.2", "1.50", "3.9", "1.23", "2.64", "0.9877"]
     assert (row[1].detail, row[2].detail) == (("100.0",), ("200",))
 
 
@@ -154,14 +155,26 @@ def test_the_terminal_fits_80_columns_and_shows_no_escape(hostile: Path) -> None
     assert "…" not in text  # nothing is cut
 
 
-def test_numbers_are_whole_on_80_columns() -> None:
+def test_numbers_and_names_are_whole_on_80_columns() -> None:
     summary, file = _by_hand(), io.StringIO()
-    summary["models"][0]["model"] = "transformers:nvidia/segformer-b0-finetuned-cityscapes-1024-1024"
-    from foolscape.report.render import show
-
+    name = "transformers:nvidia/segformer-b0-finetuned-cityscapes-1024-1024"
+    summary["models"] += [summary["models"][0] | {"model": name}]
     show(tables(summary), Console(file=file, width=80, color_system=None))
+    lines = [line.strip() for line in file.getvalue().splitlines()]
+    assert "bundled:street-net, 40 images" in lines
+    assert f"{name}, 40 images" in lines
+    assert lines.count(name) == 1  # the costs
     for text in ("88.12", f"87.1{DASH}89.1", "float 2.90", "0.9877", "claimed %"):
         assert text in file.getvalue()
+
+
+def test_the_rows_of_every_model_stand_below_the_same_headers() -> None:
+    summary, file = _by_hand(), io.StringIO()
+    summary["models"] += [summary["models"][0] | {"model": "other", "success_rate": 0.0}]
+    show((costs(summary),), Console(file=file, width=80, color_system=None))
+    lines = file.getvalue().splitlines()
+    ends = [line.index(text) + len(text) for text in ("success %", "97.5", " 0.0") for line in lines if text in line]
+    assert len(set(ends)) == 1
 
 
 def test_markdown_has_as_many_cells_in_every_row(hostile: Path) -> None:

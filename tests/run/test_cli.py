@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from foolscape.cli import DONE, ERROR, SOME_FAILED, USAGE, main
+from foolscape.cli import main
+from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE
 
 from .made import write_net, write_photos
+from .made_boxes import write_detector, write_squares
 
 
 def foolscape(*arguments: object) -> int:
@@ -124,3 +126,30 @@ def test_check_gives_a_verdict(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert "FAIL" not in capfd.readouterr().out
     assert foolscape("check", "--model", f"{nets}:detached", "--size", "40x48") == ERROR
     assert "FAIL  input gradient at batch 1" in capfd.readouterr().out
+
+
+def test_a_detector_is_attacked_checked_and_crossed_with_a_segmenter(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nets, detectors, data = write_net(tmp_path), write_detector(tmp_path), write_squares(tmp_path / "squares", 2)
+    given = ("--data", f"folder:{data}", "--attack", "fgsm")
+    one = tmp_path / "one"
+    assert foolscape("run", "--model", f"{detectors}:grid", *given, "--goal", "vanish", "--out", one) == DONE
+    printed = capfd.readouterr().out
+    assert "AP50" in printed
+    assert "vanish" in printed
+
+    both = tmp_path / "both"
+    models = ("--model", f"{nets}:net", "--model", f"{detectors}:grid")
+    assert foolscape("transfer", *models, *given, "--out", both) == DONE
+    printed = capfd.readouterr().out
+    assert "A + B, PERM" in printed
+    assert foolscape("report", both) == DONE
+    assert capfd.readouterr().out == printed
+    assert foolscape("report", both, "--format", "markdown") == DONE
+    assert capfd.readouterr().out == (both / "report.md").read_text()
+
+    assert foolscape("run", *models, *given, "--out", tmp_path / "mixed") == USAGE
+    assert "foolscape transfer" in capfd.readouterr().err
+    assert foolscape("check", "--model", f"{detectors}:grid", "--size", "32x48") == DONE
+    assert "FAIL" not in capfd.readouterr().out

@@ -29,6 +29,9 @@ class Ascent:
         steps: at most this many steps.
         stop: when an image is done before that.
         random_start: begin at a random image inside the constraint instead of the clean one.
+        rounded: look at each iterate as the 8-bit image that would be written, and add the gradient found there to the
+            iterate itself: what small steps have gathered counts once it moves a level.
+        refresh: ask an entrant that can for its targets anew after every so many steps; None: never.
     """
 
     objective: Objective
@@ -38,6 +41,8 @@ class Ascent:
     steps: int
     stop: Stop
     random_start: bool = False
+    rounded: bool = False
+    refresh: int | None = None
 
 
 def never(problem: Problem) -> Tensor:

@@ -7,9 +7,10 @@ from fractions import Fraction
 
 from foolscape.attacks import targets
 from foolscape.attacks.ascent import Ascent, AtMost, Stop, never
+from foolscape.attacks.boxes import dense_adversary_strong
 from foolscape.attacks.constraints import L2, Constraint, Linf, PixelRange
-from foolscape.attacks.goals import goal_of, victim_of
-from foolscape.attacks.objectives import cross_entropy, dense_adversary, dense_adversary_released, towards
+from foolscape.attacks.goals import DAG_UNTARGETED, Goal, goal_of, victim_of
+from foolscape.attacks.objectives import Objective, cross_entropy, dense_adversary, towards
 from foolscape.attacks.plan import Attack, Options, Plan, Scope
 from foolscape.attacks.updates import MaxAbs, Momentum, Sign, UnitL2, Update
 from foolscape.errors import SettingError, unknown
@@ -56,6 +57,8 @@ def _gradient_family(
             steps=steps,
             stop=stop,
             random_start=random_start,
+            rounded=bool(options.rounded),
+            refresh=options.refresh,
         ),
         target=None,
         eps=eps,
@@ -90,10 +93,10 @@ def _mi_fgsm(attack: Attack, options: Options, scope: Scope) -> Plan:
 
 
 def _dag(attack: Attack, options: Options, scope: Scope) -> Plan:
-    classes, released = scope.classes, options.variant == "released"
-    background = classes.index(BACKGROUND) if BACKGROUND in classes else None
-    share = (0.01 if released else 0.0) if options.stop is None else options.stop
-    step, steps = options.step or _levels(Fraction(1, 2)), options.steps or (200 if scope.goal is None else 150)
+    classes, released, detects = scope.classes, options.variant == "released", scope.goal is not None
+    background = classes.index(BACKGROUND) if BACKGROUND in classes and not detects else None
+    share = (0.01 if released and not detects else 0.0) if options.stop is None else options.stop
+    step, steps = options.step or _levels(Fraction(1, 2)), options.steps or (150 if detects else 200)
     norm = (options.norm or "linf") if options.eps else None
     target = targets.absent(len(classes), background) if released else targets.permuted(len(classes))
     return Plan(
@@ -101,14 +104,16 @@ def _dag(attack: Attack, options: Options, scope: Scope) -> Plan:
         variant=options.variant or attack.variants[0],
         source=attack.source,
         ascent=Ascent(
-            objective=dense_adversary_released if released else dense_adversary,
+            objective=_dag_objective(released, scope.goal),
             update=MaxAbs(),
             constraint=_bound(options.eps, norm) if options.eps and norm else PixelRange(),
             step=step.unit,
             steps=steps,
             stop=AtMost(share, background if released else None),
+            rounded=options.rounded is not False,
+            refresh=options.refresh,
         ),
-        target=target if scope.goal is None else None,
+        target=None if detects else target,
         eps=options.eps,
         norm=norm,
         step=step,
@@ -117,6 +122,15 @@ def _dag(attack: Attack, options: Options, scope: Scope) -> Plan:
         goal=scope.goal,
         victim=scope.victim,
     )
+
+
+def _dag_objective(released: bool, goal: Goal | None) -> Objective:
+    """The paper's for its own goal; a goal that names what each candidate is to be taken for is reached only then."""
+    if goal is None:
+        return towards if released else dense_adversary
+    if released:
+        return dense_adversary_strong
+    return dense_adversary if goal is DAG_UNTARGETED else towards
 
 
 CATALOG: tuple[Attack, ...] = (
@@ -161,25 +175,27 @@ def plan(name: str, options: Options, classes: tuple[str, ...]) -> Plan:
         UnknownNameError: no such attack, variant or norm.
         SettingError: a setting does not fit the attack.
     """
-    for setting in ("goal", "victim"):
+    for setting in ("goal", "victim", "refresh"):
         if getattr(options, setting) is not None:
             raise SettingError(f"{setting}: is for detectors, got {getattr(options, setting)!r} for segmentation")
     return _settle(name, options, Scope(classes))
 
 
 def plan_detection(name: str, options: Options, classes: tuple[str, ...]) -> Plan:
-    """The attack called `name`, settled for a detector of these classes; its goal is by default the published one.
+    """The attack called `name`, settled for a detector of these classes; by default it is untargeted.
 
     Raises:
         UnknownNameError: no such attack, variant, norm, goal or class.
         SettingError: a setting does not fit the attack.
     """
     is_dag = name == "dag"
-    goal = goal_of(options.goal or ("mislabel" if is_dag else "untargeted"))
+    goal = goal_of(options.goal or "untargeted")
+    if is_dag and options.variant == "released" and goal.name == "fabricate":
+        raise SettingError("goal: the released dag leaves what is background alone and cannot fabricate; use paper")
     if is_dag and not goal.targeted:
-        raise SettingError("goal: dag gives every object an adversarial label; expected mislabel, vanish or fabricate")
-    if is_dag and options.variant == "released":
-        raise SettingError("variant: expected paper, got released, which foolscape has for segmentation alone")
+        goal = DAG_UNTARGETED
+    if options.refresh is not None and options.refresh < 1:
+        raise SettingError(f"refresh: expected a number of steps of at least 1, got {options.refresh}")
     return _settle(name, options, Scope(classes, goal, victim_of(options.victim, classes)))
 
 

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.ascent import Ascent
-from foolscape.attacks.flight import Entrant, Flight, Queue, board, join
+from foolscape.attacks.flight import Entrant, Flight, Queue, board, join, renewed
 from foolscape.attacks.objectives import Seen
+from foolscape.pixels import WHITE
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
@@ -32,7 +33,7 @@ class Outcome:
         clean: (1, 3, H, W) in [0, 1], as it came in.
         adversarial: (1, 3, H, W) in [0, 1]: the last iterate if the attack reached its goal, else the iterate with the
             fewest targets left (of equals the latest). Not yet rounded to 8 bits.
-        claimed: whether the attack reached its own goal, before rounding.
+        claimed: whether the attack reached its own goal; before rounding, unless it is a rounded one.
         iterations: steps taken.
         left: active targets in `adversarial`.
         targets: targets that count.
@@ -97,6 +98,7 @@ class _Look:
 def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None, list[Outcome]]:
     """Look at the current iterates, let those that are done land, and take one step with the others."""
     begin = time.perf_counter()
+    flight = renewed(flight, attack)
     look = _look(flight, attack, width)
     flight, done = _keep_best(flight, look.seen, attack.steps)
     failures = {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
@@ -115,6 +117,8 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
 
 def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
     problem, images, taken = flight.problem, flight.images, torch.tensor(flight.taken, device=flight.images.device)
+    if attack.rounded:
+        images = attack.constraint.quantise(images, problem.images).to(images.dtype) / WHITE
     if len(flight.keys) < width:
         copies = torch.arange(width, device=images.device) % len(flight.keys)
         problem, images, taken = problem.take(copies), images[copies], taken[copies]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeVar
@@ -17,14 +17,25 @@ from foolscape.problem import Problem, cat, shape_of
 
 T = TypeVar("T")
 
+Renewal = Callable[[Tensor], Problem]
+"""An iterate (1, 3, H, W) -> the problem with the targets found in it, of the same shapes; its `images` are ignored."""
+
 
 @dataclass(frozen=True)
 class Entrant:
-    """An image that waits for its turn: its name, its problem (a batch of one) and its source of randomness."""
+    """An image that waits for its turn.
+
+    Attributes:
+        key: its name.
+        problem: a batch of one.
+        generator: its source of randomness.
+        renew: finds its targets anew, for `Ascent.refresh`; None: they stay.
+    """
 
     key: str
     problem: Problem
     generator: torch.Generator
+    renew: Renewal | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class Flight:
         best: the best iterates so far.
         best_left: active targets in them.
         seconds: time spent on each image.
+        renewals: see `Entrant.renew`.
     """
 
     keys: tuple[str, ...]
@@ -52,6 +64,7 @@ class Flight:
     best: Tensor
     best_left: tuple[int, ...]
     seconds: tuple[float, ...]
+    renewals: tuple[Renewal | None, ...]
 
     def take(self, index: Sequence[int]) -> Flight:
         """The images at `index`, in that order."""
@@ -71,6 +84,7 @@ class Flight:
             best=self.best[at],
             best_left=picked(self.best_left),
             seconds=picked(self.seconds),
+            renewals=picked(self.renewals),
         )
 
 
@@ -90,25 +104,50 @@ def join(flights: Sequence[Flight]) -> Flight:
         best=torch.cat([f.best for f in flights]),
         best_left=chained(f.best_left for f in flights),
         seconds=chained(f.seconds for f in flights),
+        renewals=chained(f.renewals for f in flights),
     )
 
 
 def board(entrant: Entrant, attack: Ascent) -> Flight:
     """The state of an image before its first step; one without a single target is done where it stands."""
     problem, generators = entrant.problem, [entrant.generator]
-    clean, idle = problem.images, not problem.counted.any()
-    start = attack.constraint.random_start(clean, generators) if attack.random_start and not idle else clean
+    clean, allowed = problem.images, _allowed(problem, attack)
+    start = (
+        attack.constraint.random_start(clean, generators) if attack.random_start and problem.counted.any() else clean
+    )
     return Flight(
         keys=(entrant.key,),
         problem=problem,
         images=start,
         state=attack.update.start(problem, generators),
-        allowed=(0,) if idle else tuple(attack.stop(problem).tolist()),
+        allowed=(allowed,),
         taken=(0,),
         best=start,
         best_left=(sys.maxsize,),
         seconds=(0.0,),
+        renewals=(entrant.renew,),
     )
+
+
+def renewed(flight: Flight, attack: Ascent) -> Flight:
+    """The flight with new targets for the images whose turn it is by `attack.refresh`.
+
+    What was best against the old targets is no measure for the new ones: the best iterate is found anew too.
+    """
+    if attack.refresh is None:
+        return flight
+    problems = [flight.problem.take(torch.tensor([i], device=flight.images.device)) for i in range(len(flight.keys))]
+    allowed, best_left = list(flight.allowed), list(flight.best_left)
+    for i, (taken, renew) in enumerate(zip(flight.taken, flight.renewals, strict=True)):
+        if renew is not None and taken and taken % attack.refresh == 0:
+            problems[i] = replace(renew(flight.images[i : i + 1]), images=problems[i].images)
+            allowed[i], best_left[i] = _allowed(problems[i], attack), sys.maxsize
+    return replace(flight, problem=cat(problems), allowed=tuple(allowed), best_left=tuple(best_left))
+
+
+def _allowed(problem: Problem, attack: Ascent) -> int:
+    """Active targets at which the image of `problem` is done: none, where it has no targets at all."""
+    return int(attack.stop(problem)) if problem.counted.any() else 0
 
 
 class Queue:

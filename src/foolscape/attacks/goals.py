@@ -43,16 +43,28 @@ class Goal:
         summary: one line for a person.
         floor: added to the background's score while the attack runs, as log-odds. A candidate is lost to the background
             when no class has more than `POSITIVE` of the odds, not when none has half of them: detectors are scored
-            far below one half. A box that is to appear must win against the background itself.
+            far below one half. A box that is to be found as something must win against the background itself.
         targeted: whether it names the class that each candidate is to be taken for.
-        aim: (labels (1, N), scores (1, C + 1, N), victim class or None, generator) -> `Aim`.
+        rule: (labels (1, N), scores (1, C + 1, N) with the floor, victim class or None, generator) -> `Aim`.
     """
 
     name: str
     summary: str
     floor: float
     targeted: bool
-    aim: Callable[[Tensor, Tensor, int | None, torch.Generator], Aim]
+    rule: Callable[[Tensor, Tensor, int | None, torch.Generator], Aim]
+
+    def aim(self, labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+        """What to do with the candidates of one image.
+
+        Args:
+            labels: (1, N) int64, what each is, the background as class C.
+            scores: (1, C + 1, N) on the clean image.
+            victim: the one class to attack, if any.
+            generator: of what is drawn.
+        """
+        lifted = torch.cat([scores[:, :-1], scores[:, -1:] + self.floor], dim=1)
+        return self.rule(labels, lifted, victim, generator)
 
 
 def _untargeted(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
@@ -92,19 +104,36 @@ def _change(labels: Tensor, scores: Tensor, victim: int | None, wanted: Tensor) 
     objects = _objects(labels, scores, None)
     if victim is not None:
         if not (labels == victim).any():
-            objects = torch.full_like(labels, IGNORE)  # nothing to attack: the image stays as it is
+            return _nothing(labels)
         wanted = torch.where(labels == victim, wanted, labels)
-    return Aim(objects, torch.where(objects != IGNORE, wanted, IGNORE))
+    return _holding(objects, scores, torch.where(objects != IGNORE, wanted, IGNORE), victim)
+
+
+def _holding(labels: Tensor, scores: Tensor, wanted: Tensor, victim: int | None) -> Aim:
+    """With a victim, what is to stay as it is must be so now: a weak bystander is left alone, not made stronger."""
+    if victim is None:
+        return Aim(labels, wanted)
+    aside = (wanted == labels) & (scores.argmax(dim=1) != labels)
+    return Aim(torch.where(aside, IGNORE, labels), torch.where(aside, IGNORE, wanted))
+
+
+def _nothing(labels: Tensor) -> Aim:
+    """Nothing to attack: the image stays as it is."""
+    ignored = torch.full_like(labels, IGNORE)
+    return Aim(ignored, ignored)
 
 
 _FLOOR = math.log(POSITIVE / (1 - POSITIVE))
 
 GOALS: tuple[Goal, ...] = (
     Goal("untargeted", "objects are no longer taken for what they are", _FLOOR, False, _untargeted),
-    Goal("mislabel", "objects are taken for another class, one permutation per image", _FLOOR, True, _mislabel),
+    Goal("mislabel", "objects are taken for another class, one permutation per image", 0.0, True, _mislabel),
     Goal("vanish", "objects are no longer found", _FLOOR, True, _vanish),
     Goal("fabricate", "objects are found where there are none", 0.0, True, _fabricate),
 )
+
+DAG_UNTARGETED = Goal("untargeted", GOALS[0].summary, _FLOOR, True, _mislabel)
+"""DAG's own goal: every object has an adversarial label to be pushed towards, and is done once it has lost its own."""
 
 
 def goal_of(name: str) -> Goal:

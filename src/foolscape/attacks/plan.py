@@ -24,6 +24,8 @@ class Options:
         variant: another published form of the same attack.
         goal: of an attack on a detector, see `attacks.goals`.
         victim: the one class that an attack on a detector is to touch.
+        rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
+        refresh: find a detector's candidates anew after every so many steps; None: keep those of the clean image.
     """
 
     eps: Levels | None = None
@@ -34,6 +36,8 @@ class Options:
     variant: str | None = None
     goal: str | None = None
     victim: str | None = None
+    rounded: bool | None = None
+    refresh: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,7 @@ class Plan:
     victim: int | None = None
 
     @property
-    def settings(self) -> dict[str, str | int | float | None]:
+    def settings(self) -> dict[str, str | int | float | bool | None]:
         """The settings as they are written into a run's record."""
         return {
             "name": self.name,
@@ -76,7 +80,8 @@ class Plan:
             "steps": self.steps,
             "stop": self.stop,
             "random_start": self.ascent.random_start,
-            **({} if self.goal is None else {"goal": self.goal.name}),
+            "rounded": self.ascent.rounded,
+            **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
         }
 
 

@@ -94,7 +94,7 @@ def checked(
     """
     for module in modules_of(segmenter):
         freeze(module, torch.device(device))
-    images = _probe_images(image_size, torch.device(device))
+    images = probe_images(image_size, torch.device(device))
     with torch.no_grad():
         scores = segmenter.logits(images)
     if not isinstance(scores, Tensor):
@@ -108,11 +108,11 @@ def checked(
 def _by_trying(module: nn.Module, size: tuple[int, int], device: torch.device) -> tuple[ModuleSegmenter, Tensor]:
     """The segmenter without class names, and its scores at the image size."""
     first = _try(module, size, 1, device)
-    odd = _try(module, (_odd(size[0] - 1), _odd(size[1] - 1)), 1, device)
+    odd = _try(module, (odd_below(size[0] - 1), odd_below(size[1] - 1)), 1, device)
     if first.clean and odd.clean:
         return _segmenter(module, first, size, 1)
     for multiple in MULTIPLES:
-        other = (_another(size[0], multiple) - 1, _another(size[1], multiple) - 1)
+        other = (another(size[0], multiple) - 1, another(size[1], multiple) - 1)
         if _try(module, other, multiple, device).clean:
             last = _try(module, size, multiple, device)
             if last.clean:
@@ -128,7 +128,7 @@ def _by_trying(module: nn.Module, size: tuple[int, int], device: torch.device) -
 
 def _try(module: nn.Module, size: tuple[int, int], multiple: int, device: torch.device) -> _Try:
     """One forward pass on a random image of `size` (H, W), padded to `multiple`."""
-    images = pad_to_multiple(_probe_images(size, device), multiple)
+    images = pad_to_multiple(probe_images(size, device), multiple)
     try:
         with torch.no_grad():
             given = images.clone()
@@ -178,23 +178,23 @@ def _segmenter(
     return segmenter, scores
 
 
-def _odd(number: int) -> int:
+def odd_below(number: int) -> int:
     """The nearest odd number that is not larger, at least 1."""
     return max(1, number - 1 + number % 2)
 
 
-def _another(side: int, multiple: int) -> int:
+def another(side: int, multiple: int) -> int:
     """A side near `side`, but not it, that is an odd number of times `multiple`.
 
     Odd, so that a multiple too small does not pass because the padded side happens to be divisible by a larger one.
     """
-    count = _odd(side // multiple)
+    count = odd_below(side // multiple)
     if count * multiple == side:
         count += -2 if count >= 5 else 2
     return count * multiple
 
 
-def _probe_images(size: tuple[int, int], device: torch.device) -> Tensor:
+def probe_images(size: tuple[int, int], device: torch.device) -> Tensor:
     """One random image (1, 3, H, W) in [0, 1], always the same."""
     generator = torch.Generator().manual_seed(0)
     return torch.rand((1, 3, *size), generator=generator).to(device)

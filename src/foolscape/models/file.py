@@ -14,10 +14,14 @@ from types import ModuleType
 from torch import nn
 
 from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
+from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 
+Brought = nn.Module | Segmenter | Detector
+"""What a factory may return."""
 
-def from_file(path: Path, factory: str) -> nn.Module | Segmenter:
+
+def from_file(path: Path, factory: str) -> Brought:
     """What `factory` in the Python file `path` makes; the file may import its neighbours.
 
     Raises:
@@ -34,7 +38,7 @@ def from_file(path: Path, factory: str) -> nn.Module | Segmenter:
         return _made(_execute(path.resolve()), factory, str(path))
 
 
-def from_module(name: str, factory: str) -> nn.Module | Segmenter:
+def from_module(name: str, factory: str) -> Brought:
     """What `factory` in the importable module `name` makes; see `from_file`."""
     try:
         module = importlib.import_module(name)
@@ -50,19 +54,19 @@ def from_module(name: str, factory: str) -> nn.Module | Segmenter:
     return _made(module, factory, name)
 
 
-def made(thing: object, source: str) -> nn.Module | Segmenter:
-    """`thing`, if it is a network or a segmenter; else `ModelError` naming `source` that made it."""
-    if isinstance(thing, nn.Module | Segmenter):
+def made(thing: object, source: str) -> Brought:
+    """`thing`, if it is a network, a segmenter or a detector; else `ModelError` naming `source` that made it."""
+    if isinstance(thing, Brought):
         return thing
     missing = [name for name in ("classes", "notes", "logits") if not hasattr(thing, name)]
     lacks = f" without {' and '.join(missing)}" if 0 < len(missing) < 3 else ""
     raise ModelError(
-        f"expected {source} to return a torch.nn.Module, or a Segmenter (classes, notes, logits), got "
-        f"{type(thing).__name__}{lacks}"
+        f"expected {source} to return a torch.nn.Module, or a Segmenter (classes, notes, logits) or Detector (classes, "
+        f"notes, two_stage, candidates, detect), got {type(thing).__name__}{lacks}"
     )
 
 
-def call(function: Callable[..., object], source: str, *arguments: str) -> nn.Module | Segmenter:
+def call(function: Callable[..., object], source: str, *arguments: str) -> Brought:
     """What `function` makes of `arguments`; whatever goes wrong in it becomes a `ModelError` that names `source`."""
     try:
         thing = function(*arguments)
@@ -73,7 +77,7 @@ def call(function: Callable[..., object], source: str, *arguments: str) -> nn.Mo
     return made(thing, source)
 
 
-def _made(module: ModuleType, factory: str, where: str) -> nn.Module | Segmenter:
+def _made(module: ModuleType, factory: str, where: str) -> Brought:
     """What the function `factory` of an imported module makes."""
     found = getattr(module, factory, None)
     if found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -23,12 +23,10 @@ from foolscape.models.wrappers import as_double, modules_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.segmentation import Segmenter
 
-__all__ = ["GROUP", "Listed", "Loaded", "as_double", "list_models", "load_model", "slug_of"]
+__all__ = ["GROUP", "Listed", "Loaded", "as_double", "list_models", "list_plugins", "load_model", "resolve", "slug_of"]
 
 GROUP: Final = "foolscape.models"
 """The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
-
-Made = torchvision.Built | nn.Module | Segmenter
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,11 @@ def load_model(
         ModelError: the model could not be made, or does not keep to the protocol.
     """
     spec = parse(text)
-    made = _make(spec)
+    if spec.scheme == "torchvision":
+        spec.only("weights", "classes")
+        made: torchvision.Built | file.Brought = torchvision.build(spec.rest, spec.options.get("weights"))
+    else:
+        made = resolve(spec, bundled.NAMES, _known_names)
     given = None if classes_file is None else read_classes(classes_file)
     segmenter = _segmenter(made, given, image_size, device)
     if "classes" in spec.options:
@@ -91,11 +93,15 @@ def load_model(
 
 
 def list_models() -> tuple[Listed, ...]:
-    """Every model that can be named without a path: bundled ones, torchvision's, and plug-ins."""
+    """Every segmentation model that can be named without a path but plug-ins: bundled ones and torchvision's."""
     bundles = (Listed(f"bundled:{name}", "comes with foolscape, no download") for name in bundled.NAMES)
     library = (Listed(f"torchvision:{name}", "weights downloaded, or ?weights=FILE") for name in torchvision.names())
-    plugins = (Listed(name, f"plug-in {point.value}") for name, point in sorted(_plugins().items()))
-    return (*bundles, *library, *plugins)
+    return (*bundles, *library)
+
+
+def list_plugins() -> tuple[Listed, ...]:
+    """The installed plug-ins; which task one is for shows when it is loaded."""
+    return tuple(Listed(name, f"plug-in {point.value}") for name, point in sorted(_plugins().items()))
 
 
 def slug_of(spec: Spec) -> str:
@@ -106,17 +112,28 @@ def slug_of(spec: Spec) -> str:
     return f"{name}-{hashlib.sha256(spec.text.encode()).hexdigest()[:6]}"
 
 
-def _make(spec: Spec) -> Made:
-    """What the scheme of `spec` makes, with `?weights=` loaded."""
-    spec.only("weights", "classes")
-    if spec.scheme == "torchvision":
-        return torchvision.build(spec.rest, spec.options.get("weights"))
+def resolve(spec: Spec, bundles: Sequence[str], known: Callable[[], Sequence[str]]) -> file.Brought:
+    """What a bundled name, a Python file, a plug-in or an importable module makes, with `?weights=` loaded.
+
+    Args:
+        spec: of any scheme but those of a library.
+        bundles: the names that `bundled:` takes.
+        known: all that a mistyped name may have meant; asked only then.
+
+    Raises:
+        UnknownNameError: no such model.
+        SettingError: an option or a path does not fit.
+        ModelError: it could not be made, or is neither a network nor a segmenter nor a detector.
+    """
+    spec.only("weights", "classes", "task")
     if spec.scheme == "bundled":
-        thing: nn.Module | Segmenter = _bundled(spec.only("classes"))
-    elif spec.scheme.endswith(".py"):
+        if spec.only("classes").rest not in bundles:
+            raise unknown("bundled model", spec.rest, bundles)
+        return bundled.bundled(spec.rest)
+    if spec.scheme.endswith(".py"):
         thing = file.from_file(Path(spec.scheme), _factory(spec))
     else:
-        thing = _plugin_or_module(spec)
+        thing = _plugin_or_module(spec, known)
     if "weights" in spec.options:
         if not isinstance(thing, nn.Module):
             raise ModelError(
@@ -127,7 +144,7 @@ def _make(spec: Spec) -> Made:
     return thing
 
 
-def _plugin_or_module(spec: Spec) -> nn.Module | Segmenter:
+def _plugin_or_module(spec: Spec, known: Callable[[], Sequence[str]]) -> file.Brought:
     """A plug-in's model, or one of an importable module."""
     name, _, rest = spec.text.partition("?")[0].partition(":")
     point = _plugins().get(name)
@@ -136,10 +153,10 @@ def _plugin_or_module(spec: Spec) -> nn.Module | Segmenter:
     top = spec.scheme.partition(".")[0]
     if top.isidentifier() and importlib.util.find_spec(top) is not None:
         return file.from_module(spec.scheme, _factory(spec))
-    raise unknown("model", spec.text.partition("?")[0], _known_names())
+    raise unknown("model", spec.text.partition("?")[0], known())
 
 
-def _from_plugin(point: EntryPoint, rest: str) -> nn.Module | Segmenter:
+def _from_plugin(point: EntryPoint, rest: str) -> file.Brought:
     """What the plug-in makes of `rest`; a plug-in that fails is an error, never skipped."""
     try:
         plugin = point.load()
@@ -148,12 +165,6 @@ def _from_plugin(point: EntryPoint, rest: str) -> nn.Module | Segmenter:
             f"expected the plug-in {point.name!r} ({point.value}) to be importable, got {type(error).__name__}: {error}"
         ) from error
     return file.call(plugin, f"the plug-in {point.name!r} ({point.value})", rest)
-
-
-def _bundled(spec: Spec) -> nn.Module:
-    if spec.rest not in bundled.NAMES:
-        raise unknown("bundled model", spec.rest, bundled.NAMES)
-    return bundled.bundled(spec.rest)
 
 
 def _factory(spec: Spec) -> str:
@@ -170,13 +181,16 @@ def _plugins() -> dict[str, EntryPoint]:
 def _known_names() -> list[str]:
     """All that a mistyped name may have meant."""
     try:
-        return [listed.name for listed in list_models()]
+        return [listed.name for listed in (*list_models(), *list_plugins())]
     except FoolscapeError:  # a broken torchvision must not hide that the name is unknown
         return [*(f"bundled:{name}" for name in bundled.NAMES), *_plugins()]
 
 
 def _segmenter(
-    made: Made, given: tuple[str, ...] | None, image_size: tuple[int, int], device: torch.device | str
+    made: torchvision.Built | file.Brought,
+    given: tuple[str, ...] | None,
+    image_size: tuple[int, int],
+    device: torch.device | str,
 ) -> ModuleSegmenter | CheckedSegmenter:
     """The segmenter of what was made; `given` names its classes if nothing else does."""
     if isinstance(made, torchvision.Built):
@@ -185,4 +199,6 @@ def _segmenter(
     if isinstance(made, Segmenter):  # asked first: a network may be a segmenter by itself
         outer = checked(made, image_size=image_size, device=device)
         return outer if outer.classes or given is None else renamed(outer, given)
+    if not isinstance(made, nn.Module):
+        raise ModelError(f"expected a network or a Segmenter, got the detector {type(made).__name__}")
     return adapt(made, classes=given, image_size=image_size, device=device)

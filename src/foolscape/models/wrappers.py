@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,10 @@ from torch.nn import functional
 
 from foolscape.errors import ModelError
 from foolscape.models.output import DOCS, check_scores, scores_of
+from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
+
+_MODELS: Final = (nn.Module, Segmenter, Detector)
 
 
 class _Scorer(Protocol):
@@ -119,13 +122,14 @@ def at_size(scores: Tensor, padded: Tensor, size: tuple[int, int]) -> Tensor:
     return scores[:, :, : size[0], : size[1]]
 
 
-def modules_of(thing: object) -> tuple[nn.Module, ...]:
-    """The networks in `thing`: itself, the one of a `ModuleSegmenter`, or those among its attributes."""
+def modules_of(thing: object, *, depth: int = 3) -> tuple[nn.Module, ...]:
+    """The networks in `thing`: itself, or those among its attributes and, `depth` levels down, in the models there."""
     if isinstance(thing, nn.Module):
         return (thing,)
-    if isinstance(thing, CheckedSegmenter):
-        return modules_of(thing.inner)
-    return tuple(value for value in getattr(thing, "__dict__", {}).values() if isinstance(value, nn.Module))
+    if depth == 0:  # models that refer to each other
+        return ()
+    parts = [part for part in getattr(thing, "__dict__", {}).values() if isinstance(part, _MODELS)]
+    return tuple(module for part in parts for module in modules_of(part, depth=depth - 1))
 
 
 def as_double(segmenter: Segmenter) -> Segmenter:

@@ -12,8 +12,9 @@ from typing import Any
 from rich.console import Console
 
 from foolscape.errors import RunError
-from foolscape.report.figures import palette, panel
-from foolscape.report.files import read_image, read_labels, read_run, read_summary, write_text
+from foolscape.report.figures import panel
+from foolscape.report.files import read_run, read_summary, write_text
+from foolscape.report.gallery import DRAWINGS, pictures, views
 from foolscape.report.html import write_report
 from foolscape.report.render import show, to_latex, to_markdown
 from foolscape.report.tables import tables
@@ -38,21 +39,20 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     """
     run = read_run(directory)
     models = [m for m in run.settings["models"] if model in (None, m["model"])]
-    names = [s["name"] for s in run.settings["samples"] if s["id"] == sample]
-    if not models or not names:
+    found = [view for view in views(run, models[0]) if view.judged["id"] == sample] if models else []
+    if not found or not found[0].attacked:
         raise RunError(
-            f"{directory}: expected {sample!r} and {model or 'a model'} in the run, got neither or one of them"
+            f"{directory}: expected {sample!r} attacked with {model or 'a model'}, got no such image. Name one that is "
+            "in rows.jsonl as adversarial."
         )
-    slug, name = models[0]["slug"], names[0]
-    image, attacked = read_image(directory, "clean", name), read_image(directory, "images", slug, name)
-    before, after = (read_labels(directory, "predictions", slug, c, name) for c in ("clean", "adversarial"))
-    if image is None or attacked is None or before is None or after is None:
-        raise RunError(f"{directory}: expected the four pictures of {sample!r}, got fewer; were they deleted?")
-    colours = palette(models[0]["colours"], len(models[0]["classes"]))
-    content, factor = panel(image, attacked, before, after, colours, side)
+    in_middle = DRAWINGS[run.summary["task"]].truth_in_panel
+    shown = pictures(found[0], side, truth=in_middle)
+    kept = [picture.pixels for picture in shown.pictures if picture.pixels is not None]
+    if len(kept) < len(shown.pictures) or shown.factor is None:
+        raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; were they deleted?")
     path = directory / "panel.png"
-    path.write_bytes(content)
-    return path, factor
+    path.write_bytes(panel(kept[:3], kept[3:]))
+    return path, shown.factor
 
 
 def print_tables(directory: Path, console: Console) -> None:

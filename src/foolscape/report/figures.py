@@ -86,40 +86,9 @@ def png(pixels: Pixels) -> bytes:
     return file.getvalue()
 
 
-def panel(
-    image: Pixels,
-    adversarial: Pixels,
-    clean_labels: Pixels,
-    fooled_labels: Pixels,
-    colours: Pixels,
-    side: int = SIDE,
-) -> tuple[bytes, float]:
-    """Six pictures: image, perturbation, adversarial image; below, the segmentations and what changed between them.
-
-    Args:
-        image: (H, W, 3) the clean image.
-        adversarial: (H, W, 3) the attacked image.
-        clean_labels: (H, W) predicted classes of the clean image.
-        fooled_labels: (H, W) predicted classes of the attacked image.
-        colours: a `palette`.
-        side: longer side of each picture, in pixels.
-
-    Returns:
-        The PNG, white between the pictures, and the factor by which the perturbation was magnified, for its caption.
-    """
-    noise = magnified(image, adversarial)
-    above = [
-        fitted(image, smooth=True, side=side),
-        fitted(noise.pixels, smooth=False, side=side),
-        fitted(adversarial, smooth=True, side=side),
-    ]
-    below = [
-        fitted(coloured(clean_labels, colours), smooth=False, side=side),
-        fitted(changed(clean_labels, fooled_labels, colours), smooth=False, side=side),
-        fitted(coloured(fooled_labels, colours), smooth=False, side=side),
-    ]
-    rows = [_spaced(above, axis=1), _spaced(below, axis=1)]
-    return png(_spaced(rows, axis=0)), noise.factor
+def panel(above: Sequence[Pixels], below: Sequence[Pixels]) -> bytes:
+    """The PNG of two rows of pictures (H, W, 3) of one size, white between them."""
+    return png(_spaced([_spaced(above, axis=1), _spaced(below, axis=1)], axis=0))
 
 
 def _spaced(parts: Sequence[Pixels], axis: int) -> Pixels:

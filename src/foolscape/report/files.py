@@ -41,21 +41,21 @@ def read_run(directory: Path) -> Run:
     Raises:
         RunError: it is no run directory, the run has not finished, or a file is damaged or of another schema.
     """
-    settings = _object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
+    settings = read_object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
     summary = read_summary(directory)
     return Run(directory, settings, summary, _lines(directory / "rows.jsonl"))
 
 
 def read_summary(directory: Path) -> dict[str, Any]:
     """`summary.json` of a finished run; RunError as for `read_run`."""
-    settings = _object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
+    settings = read_object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
     path = directory / "summary.json"
     if not path.exists():
         raise RunError(
             f"{directory}: the run has not finished; expected summary.json, got only {_progress(directory, settings)}. "
             f"Resume it, recorded images are skipped: {_command(settings)}"
         )
-    return _object(path, "")
+    return read_object(path, "")
 
 
 def read_image(directory: Path, *parts: str) -> NDArray[np.uint8] | None:
@@ -79,21 +79,8 @@ def write_text(path: Path, text: str) -> None:
         raise RunError(f"{path}: expected to write the report, got: {error}. Check space and permissions.") from error
 
 
-def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None) -> NDArray[np.uint8] | None:
-    path = directory.joinpath(*parts[:-1], f"{parts[-1]}.png")
-    # Names come from a file that may be someone else's: never embed a picture from outside the run.
-    if not path.resolve().is_relative_to(directory.resolve()):
-        return None
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert(mode) if mode else image)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-        return None
-    wanted = 3 if mode else 2
-    return pixels if pixels.dtype == np.uint8 and pixels.ndim == wanted else None
-
-
-def _object(path: Path, hint: str) -> dict[str, Any]:
+def read_object(path: Path, hint: str) -> dict[str, Any]:
+    """The JSON object in `path`; RunError, with the `hint`, where it is missing, damaged or of another schema."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -108,6 +95,20 @@ def _object(path: Path, hint: str) -> dict[str, Any]:
             f"{path}: expected schema {SCHEMA}, got {schema!r}. Report it with the version of foolscape that wrote it."
         )
     return dict(found)
+
+
+def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None) -> NDArray[np.uint8] | None:
+    path = directory.joinpath(*parts[:-1], f"{parts[-1]}.png")
+    # Names come from a file that may be someone else's: never embed a picture from outside the run.
+    if not path.resolve().is_relative_to(directory.resolve()):
+        return None
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert(mode) if mode else image)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        return None
+    wanted = 3 if mode else 2
+    return pixels if pixels.dtype == np.uint8 and pixels.ndim == wanted else None
 
 
 def _lines(path: Path) -> tuple[dict[str, Any], ...]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from foolscape.metrics.segmentation import VOID, Counts, pixel_accuracy
+from foolscape.metrics.segmentation import VOID
 from foolscape.report import figures
-from foolscape.report.files import Run, read_image, read_labels
-from foolscape.report.tables import TIMES, number
+from foolscape.report.cells import TIMES, Json, number
+from foolscape.report.detection import DETECTION
+from foolscape.report.figures import SIDE, Pixels
+from foolscape.report.files import Run, read_image
+from foolscape.report.segmentation import SEGMENTATION
+from foolscape.report.view import Drawing, Facts, View
 
 WORST: Final = 4
 BEST: Final = 2
-
-Json = Mapping[str, Any]
-Pixels = NDArray[np.uint8]
+DRAWINGS: Final[dict[str, Drawing]] = {"segmentation": SEGMENTATION, "detection": DETECTION}
+"""By the name of the task."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Case:
-    """One image of the gallery: its id, whether the attack succeeded on it (None: no attack), numbers, pictures."""
+    """One image of the gallery: its id, whether the attack succeeded (None: nothing to judge), numbers, pictures."""
 
     id: str
     success: bool | None
-    facts: tuple[tuple[str, str], ...]
+    facts: Facts
     figures: tuple[Figure, ...]
 
 
@@ -59,100 +59,120 @@ class Swatch:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The cases of one model under their headings, and the classes that occur in them."""
+    """The cases of one model under their headings, the classes that occur in them, and what a reader must know."""
 
     model: str
     groups: tuple[tuple[str, tuple[Case, ...]], ...]
     legend: tuple[Swatch, ...]
+    note: str
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """The arrays of one case; None where a file was not kept."""
+class Picture:
+    """A picture before it is a file: as `Figure`, with `pixels` (H, W, 3), None where they were not kept."""
 
-    image: Pixels | None
-    adversarial: Pixels | None
-    clean: Pixels | None
-    fooled: Pixels | None
-    truth: Pixels | None
+    slot: str
+    caption: str
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one image in reading order, and the classes and the magnification of the change in them."""
+
+    pictures: tuple[Picture, ...]
+    classes: frozenset[int]
+    factor: float | None
 
 
 def gallery(run: Run, model: Json) -> Gallery:
     """The gallery of one entry of `models` in run.json; empty groups where it has no rows."""
-    rows: dict[str, dict[str, Json]] = {}
-    for row in run.rows:
-        if row.get("slug") == model["slug"] and "counts" in row:
-            rows.setdefault(row["name"], {})[row["condition"]] = row
-    attacked = any("adversarial" in conditions for conditions in rows.values())
-    judged = "adversarial" if attacked else "clean"
+    drawing = DRAWINGS[run.summary["task"]]
+    found = views(run, model)
+    attacked = any(view.attacked for view in found)
+    standings = {id(view): drawing.standing(view) for view in found if view.attacked or not attacked}
     ranked = sorted(
-        (conditions for conditions in rows.values() if judged in conditions),
-        key=lambda conditions: (_accuracy(conditions[judged], model), conditions[judged]["id"]),
+        (view for view in found if id(view) in standings),
+        key=lambda view: (*standings[id(view)], view.judged["id"]),
     )
     seen: set[int] = set()
     groups = []
-    for title, chosen in _groups(ranked, attacked):
-        groups.append((title, tuple(_case(run, model, conditions, seen) for conditions in chosen)))
-    return Gallery(model["model"], tuple(groups), _legend(model, seen))
+    counted = [view for view in ranked if standings[id(view)][0] < float("inf")]
+    for title, chosen in _groups(ranked, counted, drawing, attacked):
+        groups.append((title, tuple(_case(view, drawing, seen) for view in chosen)))
+    return Gallery(model["model"], tuple(groups), _legend(model, seen), drawing.note)
 
 
-def swatches(model: Json) -> dict[str, str]:
-    """The colour of each class of a model as CSS."""
+def views(run: Run, model: Json) -> list[View]:
+    """Every image that an entry of `models` in run.json was measured on."""
+    measured = DRAWINGS[run.summary["task"]].measured
+    rows: dict[str, dict[str, Json]] = {}
+    for row in run.rows:
+        if row.get("slug") == model["slug"] and measured in row:
+            rows.setdefault(row["name"], {})[row["condition"]] = row
+    return [View(run, model, conditions) for conditions in rows.values()]
+
+
+def pictures(view: View, side: int, *, truth: bool) -> Pictures:
+    """The image and what the model said of it: six pictures where it was attacked, else two or three.
+
+    Args:
+        view: the image.
+        side: longer side of each in pixels.
+        truth: whether labels, where there are any, stand between the predictions; else what changed stands there.
+    """
+    drawing = DRAWINGS[view.run.summary["task"]]
+    directory, name = view.run.directory, view.judged["name"]
+    image = read_image(directory, "clean", name)
+    layers = drawing.layers(view, side)
+    labels = Picture("middle", "truth", layers.truth)
+    if not view.attacked:
+        shown = (Picture("image", "image", _photo(image, side)), Picture("fooled", drawing.said, layers.clean))
+        return Pictures((*shown, labels) if view.with_truth else shown, layers.classes, None)
+    adversarial = read_image(directory, "images", view.model["slug"], name)
+    changed = Picture("middle", drawing.changed, layers.difference)
+    change, factor = _change(image, adversarial, side)
+    found = (
+        Picture("image", "clean image", _photo(image, side)),
+        change,
+        Picture("adversarial", "attacked image", _photo(adversarial, side)),
+        Picture("clean", f"{drawing.said}, clean", layers.clean),
+        labels if truth and view.with_truth else changed,
+        Picture("fooled", f"{drawing.said}, attacked", layers.attacked),
+    )
+    return Pictures(found, layers.classes, factor)
+
+
+def swatches(model: Json) -> list[tuple[str, str]]:
+    """Each class of a model with its colour as CSS."""
     colours = figures.palette(model["colours"], len(model["classes"]))
-    return {name: _css(colours[min(index, VOID)]) for index, name in enumerate(model["classes"])}
+    return [(str(name), _css(colours[min(index, VOID)])) for index, name in enumerate(model["classes"])]
 
 
-def _groups(ranked: list[dict[str, Json]], attacked: bool) -> list[tuple[str, list[dict[str, Json]]]]:
+def _groups(ranked: list[View], counted: list[View], drawing: Drawing, attacked: bool) -> list[tuple[str, list[View]]]:
+    """Headings and their images; one in which nothing counts is shown only where there are few others."""
     if not ranked:
         return []
-    worst, best = ("Broke most", "Held best") if attacked else ("Lowest accuracy", "Highest accuracy")
     if len(ranked) <= WORST + BEST:
         return [("Every image, weakest first", ranked)]
-    return [(worst, ranked[:WORST]), (best, ranked[-BEST:][::-1])]
+    worst, best = ("Broke most", "Held best") if attacked else drawing.extremes
+    chosen = counted if len(counted) >= WORST + BEST else ranked
+    return [(worst, chosen[:WORST]), (best, chosen[-BEST:][::-1])]
 
 
-def _accuracy(row: Json | None, model: Json) -> float:
-    if row is None:
-        return float("nan")
-    value = float(pixel_accuracy(Counts.from_json(row["counts"], len(model["classes"]))))
-    return value if np.isfinite(value) else float("inf")  # nothing counted: last in every order
+def _case(view: View, drawing: Drawing, seen: set[int]) -> Case:
+    shown = pictures(view, SIDE, truth=True)
+    seen.update(shown.classes)
+    success = view.judged.get("attack", {}).get("success")
+    return Case(view.judged["id"], success, _facts(view, drawing), tuple(map(_figure, shown.pictures)))
 
 
-def _case(run: Run, model: Json, conditions: Mapping[str, Json], seen: set[int]) -> Case:
-    row = conditions.get("adversarial") or conditions["clean"]
-    name, slug = row["name"], model["slug"]
-    attacked = "adversarial" in conditions
-    truth = read_labels(run.directory, "truth", slug, name)
-    shown = _Shown(
-        image=read_image(run.directory, "clean", name),
-        adversarial=read_image(run.directory, "images", slug, name) if attacked else None,
-        clean=read_labels(run.directory, "predictions", slug, "clean", name),
-        fooled=read_labels(run.directory, "predictions", slug, "adversarial", name) if attacked else None,
-        truth=truth if truth is not None else read_labels(run.directory, "truth", name),
-    )
-    for labels in (shown.clean, shown.fooled, shown.truth):
-        if labels is not None:
-            seen.update(np.unique(labels).tolist())
-    colours = figures.palette(model["colours"], len(model["classes"]))
-    with_truth = run.summary.get("reference") == "truth"
-    pictures = _attacked(shown, colours, with_truth) if attacked else _unattacked(shown, colours, with_truth)
-    success = row["attack"]["success"] if "attack" in row else None
-    return Case(row["id"], success, _facts(conditions, model), pictures)
-
-
-def _facts(conditions: Mapping[str, Json], model: Json) -> tuple[tuple[str, str], ...]:
-    def accuracy(condition: str) -> str:
-        return f"{number(_accuracy(conditions.get(condition), model), 1)} %"
-
-    facts = [("pixel accuracy", accuracy("clean"))] if "clean" in conditions else []
-    row = conditions.get("adversarial")
-    if row is None:
-        return tuple(facts)
-    facts.append(("attacked", accuracy("adversarial")))
-    facts += [("shuffled", accuracy("permuted"))] if "permuted" in conditions else []
-    distortion, attack = row.get("distortion", {}), row.get("attack", {})
+def _facts(view: View, drawing: Drawing) -> Facts:
+    if not view.attacked:
+        return drawing.facts(view)
+    distortion, attack = view.judged.get("distortion", {}), view.judged.get("attack", {})
     return (
-        *facts,
+        *drawing.facts(view),
         ("iterations", number(attack.get("iterations"), 0)),
         ("Linf", f"{number(distortion.get('linf_levels'), 0)} levels"),
         ("p", f"{number(1000 * distortion.get('perceptibility', float('nan')), 2)} {TIMES}10⁻³"),
@@ -160,59 +180,29 @@ def _facts(conditions: Mapping[str, Json], model: Json) -> tuple[tuple[str, str]
     )
 
 
-def _attacked(shown: _Shown, colours: Pixels, with_truth: bool) -> tuple[Figure, ...]:
-    middle = _labels("middle", "truth", shown.truth, colours) if with_truth else _changed(shown, colours)
-    return (
-        _photo("image", "clean image", shown.image),
-        _change(shown),
-        _photo("adversarial", "attacked image", shown.adversarial),
-        _labels("clean", "prediction, clean", shown.clean, colours),
-        middle,
-        _labels("fooled", "prediction, attacked", shown.fooled, colours),
-    )
+def _photo(pixels: Pixels | None, side: int) -> Pixels | None:
+    return None if pixels is None else figures.fitted(pixels, smooth=True, side=side)
 
 
-def _unattacked(shown: _Shown, colours: Pixels, with_truth: bool) -> tuple[Figure, ...]:
-    figures_ = [_photo("image", "image", shown.image), _labels("fooled", "prediction", shown.clean, colours)]
-    return (*figures_, _labels("middle", "truth", shown.truth, colours)) if with_truth else tuple(figures_)
-
-
-def _photo(slot: str, caption: str, pixels: Pixels | None) -> Figure:
-    return _figure(slot, caption, None if pixels is None else figures.fitted(pixels, smooth=True))
-
-
-def _labels(slot: str, caption: str, labels: Pixels | None, colours: Pixels) -> Figure:
-    pixels = None if labels is None else figures.fitted(figures.coloured(labels, colours), smooth=False)
-    return _figure(slot, caption, pixels)
-
-
-def _change(shown: _Shown) -> Figure:
-    if shown.image is None or shown.adversarial is None or shown.image.shape != shown.adversarial.shape:
-        return _figure("change", "change", None)
-    noise = figures.magnified(shown.image, shown.adversarial)
+def _change(image: Pixels | None, adversarial: Pixels | None, side: int) -> tuple[Picture, float | None]:
+    if image is None or adversarial is None or image.shape != adversarial.shape:
+        return Picture("change", "change", None), None
+    noise = figures.magnified(image, adversarial)
     caption = f"change {TIMES} {noise.factor:.3g}, about mid-grey"
-    return _figure("change", caption, figures.fitted(noise.pixels, smooth=False))
+    return Picture("change", caption, figures.fitted(noise.pixels, smooth=False, side=side)), noise.factor
 
 
-def _changed(shown: _Shown, colours: Pixels) -> Figure:
-    if shown.clean is None or shown.fooled is None or shown.clean.shape != shown.fooled.shape:
-        return _figure("middle", "where the class changed", None)
-    pixels = figures.changed(shown.clean, shown.fooled, colours)
-    return _figure("middle", "where the class changed", figures.fitted(pixels, smooth=False))
-
-
-def _figure(slot: str, caption: str, pixels: Pixels | None) -> Figure:
-    if pixels is None:
-        return Figure(slot, caption, None)
-    data = f"data:image/png;base64,{base64.b64encode(figures.png(pixels)).decode('ascii')}"
-    return Figure(slot, caption, data, (pixels.shape[1], pixels.shape[0]))
+def _figure(picture: Picture) -> Figure:
+    if picture.pixels is None:
+        return Figure(picture.slot, picture.caption, None)
+    data = f"data:image/png;base64,{base64.b64encode(figures.png(picture.pixels)).decode('ascii')}"
+    return Figure(picture.slot, picture.caption, data, (picture.pixels.shape[1], picture.pixels.shape[0]))
 
 
 def _legend(model: Json, seen: set[int]) -> tuple[Swatch, ...]:
-    colours = figures.palette(model["colours"], len(model["classes"]))
-    names = enumerate(model["classes"])
-    known = [Swatch(str(name), _css(colours[index])) for index, name in names if index in seen and index < VOID]
-    return (*known, Swatch("void", _css(colours[VOID]))) if VOID in seen else tuple(known)
+    known = [Swatch(name, colour) for index, (name, colour) in enumerate(swatches(model)) if index in seen]
+    void = VOID in seen and len(model["classes"]) <= VOID
+    return (*known, Swatch("void", _css(figures.palette([], 0)[VOID]))) if void else tuple(known)
 
 
 def _css(colour: Sequence[int] | Pixels) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
-from foolscape.report.tables import DASH, known, number
+from foolscape.report.box_tables import objects
+from foolscape.report.cells import DASH, Json, images, known, number
+from foolscape.report.words import words
 
 _TITLES: Final[dict[str, str]] = {
     "dag": "DAG",
@@ -16,14 +18,20 @@ _TITLES: Final[dict[str, str]] = {
     "cospgd": "CosPGD",
 }
 _SAME: Final = 0.05
-"""Points of mIoU below which two scores read the same."""
+"""Points below which two scores read the same."""
+_DONE: Final[dict[str, tuple[str, str]]] = {
+    "mislabel": ("mislabelled", "are mislabelled"),
+    "vanish": ("vanished", "vanish"),
+    "fabricate": ("fabricated", "boxes are fabricated"),
+}
+"""By the goal of an attack on a detector: which boxes show that it was met, and how to say it."""
 
-Json = Mapping[str, Any]
 
-
-def attack_title(name: str) -> str:
-    """An attack as its paper writes it; an unknown name as it stands."""
-    return _TITLES.get(name, name)
+def attack_title(attack: Json) -> str:
+    """An attack as its paper writes it, with its goal; an unknown name as it stands."""
+    title = _TITLES.get(attack["name"], str(attack["name"]))
+    aim = " ".join(str(attack[key]) for key in ("goal", "victim") if attack.get(key) is not None)
+    return f"{title} ({aim})" if aim else title
 
 
 def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
@@ -36,40 +44,67 @@ def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
         model: one of its `models`.
         rows: the lines of `rows.jsonl`; the largest change is in them alone.
     """
-    conditions = model["conditions"]
-    clean = known(conditions.get("clean", {}).get("mIoU"))
-    attacked = known(conditions.get("adversarial", {}).get("mIoU"))
-    images = f"{model['samples']} image{'s' * (model['samples'] != 1)}"
-    if clean is None:
+    score, conditions = words(summary).headline, model["conditions"]
+    clean = known(conditions.get("clean", {}).get(score))
+    attacked = known(conditions.get("adversarial", {}).get(score))
+    if not conditions:
         return "No image could be measured."
+    if clean is None:
+        return f"{score} is not defined on {images(model['samples'])}: nothing in them counts."
     if "adversarial" not in conditions or attacked is None:
-        return f"mIoU is {number(clean, 1)} on {images}; nothing was attacked."
-    attack = attack_title(summary["attack"]["name"])
+        return f"{score} is {number(clean, 1)} on {images(model['samples'])}; nothing was attacked."
+    attack = attack_title(summary["attack"])
     if attacked < clean - _SAME:
-        found = f"{attack} cut mIoU from {number(clean, 1)} to {number(attacked, 1)}"
+        found = f"{attack} cut {score} from {number(clean, 1)} to {number(attacked, 1)}"
     else:
-        found = f"{attack} did not lower mIoU: {number(clean, 1)} before, {number(attacked, 1)} after"
-    shuffled = known(conditions.get("permuted", {}).get("mIoU"))
+        found = f"{attack} did not lower {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
+    shuffled = known(conditions.get("permuted", {}).get(score))
     control = "" if shuffled is None else f"; the same changes shuffled: {number(shuffled, 1)}"
     return f"{found}{_largest(model, rows)}{control}."
 
 
+def aftermath(summary: Json, model: Json) -> str:
+    """What the attack's goal did to the boxes of one model; empty where none were attacked.
+
+    For example: Per image, of 5.2 objects 0.3 are kept (4.1 before); 3.9 are mislabelled (0.2 before).
+    """
+    before, after = (model["conditions"].get(name, {}) for name in ("clean", "adversarial"))
+    victim = summary["attack"].get("victim")
+    key = "boxes" if victim is None else "victim_boxes"
+    if key not in before or key not in after:
+        return ""
+    of_class = "" if victim is None else f" of class {victim}"
+
+    def change(fate: str) -> tuple[str, str]:
+        return number(after[key][fate], 1), f"({number(before[key][fate], 1)} before)"
+
+    kept, was = change("kept")
+    text = f"Per image, of {number(objects(after[key]), 1)} objects{of_class} {kept} are kept {was}"
+    if (goal := summary["attack"].get("goal")) in _DONE:
+        fate, verb = _DONE[goal]
+        now, was = change(fate)
+        text += f"; {now} {verb} {was}"
+    if known(after.get("preserved")) is not None:
+        was = f"({number(before.get('preserved'), 1)} % before)"
+        text += f". Of the other classes' objects {number(after['preserved'], 1)} % are kept {was}"
+    return f"{text}."
+
+
 def overview(summary: Json) -> str:
-    """One sentence over several models: the range of mIoU before and after."""
-    models = summary["models"]
-    clean = _range(model["conditions"].get("clean") for model in models)
-    attacked = _range(model["conditions"].get("adversarial") for model in models)
+    """One sentence over several models: the range of the main score before and after."""
+    models, score = summary["models"], words(summary).headline
+    clean = _range(score, (model["conditions"].get("clean") for model in models))
+    attacked = _range(score, (model["conditions"].get("adversarial") for model in models))
     if attacked is None:
-        return f"{len(models)} models, not attacked" + (f": mIoU {clean}." if clean else ".")
-    attack = attack_title(summary["attack"]["name"])
-    return f"Under {attack}, mIoU of {len(models)} models went from {clean} to {attacked}."
+        return f"{len(models)} models, not attacked" + (f": {score} {clean}." if clean else ".")
+    return f"Under {attack_title(summary['attack'])}, {score} of {len(models)} models went from {clean} to {attacked}."
 
 
-def _range(conditions: Iterable[Json | None]) -> str | None:
-    scores = [score for condition in conditions if condition and (score := known(condition.get("mIoU"))) is not None]
-    if not scores:
+def _range(score: str, conditions: Iterable[Json | None]) -> str | None:
+    found = [value for condition in conditions if condition and (value := known(condition.get(score))) is not None]
+    if not found:
         return None
-    low, high = number(min(scores), 1), number(max(scores), 1)
+    low, high = number(min(found), 1), number(max(found), 1)
     return low if low == high else f"{low}{DASH}{high}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,22 +11,21 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from foolscape.metrics import CONVENTIONS
 from foolscape.report import tables
+from foolscape.report.cells import Json, images, number
 from foolscape.report.files import Run, read_run, write_text
 from foolscape.report.gallery import Gallery, gallery, swatches
-from foolscape.report.headline import headline, overview
+from foolscape.report.headline import aftermath, headline, overview
 from foolscape.report.render import printable
+from foolscape.report.words import conventions, reference_notes, words
 
 _OPEN_CLASSES: Final = 24
 """With more classes than this, the table by class starts folded."""
 
-Json = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Bar:
-    """One class of a model: IoU clean and attacked as text, and as lengths in percent for the bars."""
+    """One class of a model: its score clean and attacked as text, and as lengths in percent for the bars."""
 
     name: str
     colour: str
@@ -43,6 +41,7 @@ class ModelPart:
 
     name: str
     sentence: str
+    aftermath: str
     bars: tuple[Bar, ...]
     bars_open: bool
     attacked: bool
@@ -65,27 +64,29 @@ def render(run: Run) -> str:
     summary = run.summary
     settings = {model["slug"]: model for model in run.settings["models"]}
     parts = tuple(_part(run, model, settings[model["slug"]]) for model in summary["models"])
-    shown = _summary_tables(summary)
-    conventions = {key: str(text) for key, text in summary.get("conventions", {}).items()}
-    beside = " ".join(note for table in shown for note in table.notes) + conventions.get("per_class", "")
-    return _template().render(
+    shown = tables.overall(summary)
+    (per_class_note,) = conventions(summary, "per_class")
+    beside = " ".join([*(note for table in shown for note in table.notes), per_class_note])
+    return template("report.html.j2").render(
         title=_title(run),
         kicker=_kicker(run),
         parts=parts,
-        reference_notes=tables.reference_notes(summary),
+        reference_notes=reference_notes(summary),
         tables=shown,
         failures=tables.failures(summary) if summary.get("failures") else None,
         settings=_settings(run),
         config=json.dumps(run.settings.get("config", {}), indent=2, ensure_ascii=False),
         attacked=any(part.attacked for part in parts),
-        per_class_note={**CONVENTIONS, **conventions}["per_class"],
-        conventions=[text for text in conventions.values() if text not in beside],
+        by_class=words(summary).by_class,
+        per_class_note=per_class_note,
+        conventions=[str(text) for text in summary.get("conventions", {}).values() if str(text) not in beside],
         version=run.settings.get("foolscape", ""),
     )
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """The template `name` of this package; whatever is put into it is escaped."""
     environment = Environment(
         loader=PackageLoader("foolscape.report"),
         autoescape=True,
@@ -94,12 +95,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["printable"] = lambda value: printable(str(value))
-    return environment.get_template("report.html.j2")
-
-
-def _summary_tables(summary: Json) -> tuple[tables.Table, ...]:
-    attacked = any(model.get("distortion") for model in summary["models"])
-    return (tables.scores(summary), tables.costs(summary)) if attacked else (tables.scores(summary),)
+    return environment.get_template(name)
 
 
 def _title(run: Run) -> str:
@@ -110,18 +106,18 @@ def _title(run: Run) -> str:
 def _kicker(run: Run) -> str:
     data = run.summary["data"]
     where = " ".join(str(data[key]) for key in ("spec", "split") if data.get(key))
-    return f"{run.summary['task']}, {data['samples']} image{'s' * (data['samples'] != 1)} of {where}"
+    return f"{run.summary['task']}, {images(data['samples'])} of {where}"
 
 
 def _part(run: Run, model: Json, settings: Json) -> ModelPart:
-    colours = swatches(settings)
+    colours = dict(swatches(settings))
     scores = tables.class_scores(model)
     bars = tuple(
         Bar(
             name=name,
             colour=colours.get(name, "#808080"),
-            clean=tables.number(clean, 1),
-            attacked=tables.number(attacked, 1),
+            clean=number(clean, 1),
+            attacked=number(attacked, 1),
             clean_length=min(max(clean or 0.0, 0.0), 100.0),
             attacked_length=min(max(attacked or 0.0, 0.0), 100.0),
         )
@@ -130,6 +126,7 @@ def _part(run: Run, model: Json, settings: Json) -> ModelPart:
     return ModelPart(
         name=model["model"],
         sentence=headline(run.summary, model, run.rows),
+        aftermath=aftermath(run.summary, model),
         bars=bars,
         bars_open=len(bars) <= _OPEN_CLASSES,
         attacked="adversarial" in model["conditions"],

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from foolscape.report.tables import DASH, TIMES, Cell, Table
+from foolscape.report.cells import DASH, TIMES, Cell, Table
 
 _MARKDOWN_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
 _LATEX: Final[dict[str, str]] = {
@@ -47,23 +47,15 @@ def printable(text: str) -> str:
 
 
 def show(found: Sequence[Table], console: Console) -> None:
-    """Print tables and their notes to a terminal; they fit 80 columns, with long names folded."""
+    """Print tables and their notes to a terminal; they fit 80 columns, model names stand on lines of their own."""
     for table in found:
-        grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-        for position, header in enumerate(table.headers):
-            words = position < table.texts
-            grid.add_column(
-                _text(header, ""),
-                justify="left" if words else "right",
-                overflow="fold",
-                no_wrap=not words,
-            )
-        for row in table.rows:
-            grid.add_row(*(_text(cell, "") for cell in row))
         console.print()
         console.print(Text(printable(table.title), style="bold underline"))
         console.print()
-        console.print(grid)
+        if table.named:
+            _show_by_model(table, console)
+        else:
+            console.print(_grid(table.headers, table.rows, table.texts))
         for note in table.notes:
             console.print(Padding(Text(printable(note), style="dim"), (0, 0, 0, 2)))
 
@@ -106,9 +98,55 @@ def _latex_table(table: Table) -> str:
     )
 
 
-def _text(cell: Cell, style: str) -> Text:
+def _show_by_model(table: Table, console: Console) -> None:
+    """The columns behind the first, and the name of every model on a line above its rows."""
+    headers, texts = table.headers[1:], table.texts - 1
+    widths = tuple(_width(table, column) for column in range(1, len(table.headers)))
+    console.print(_grid(headers, (), texts, widths))
+    for number, row in enumerate(table.rows):
+        if row[0].value:
+            if number:
+                console.print()
+            name = Text(printable(row[0].value), style="bold", overflow="fold")
+            console.print(name.append("".join(f", {printable(line)}" for line in row[0].detail), style="not bold dim"))
+        console.print(_grid(headers, (row[1:],), texts, widths, headless=True))
+
+
+def _grid(
+    headers: Sequence[Cell],
+    rows: Sequence[Sequence[Cell]],
+    texts: int,
+    widths: Sequence[int] | None = None,
+    *,
+    headless: bool = False,
+) -> RichTable:
+    """Cells in columns, the first `texts` of them words; `widths` in letters, else as wide as they need to be."""
+    grid = RichTable(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False, show_header=not headless
+    )
+    for position, header in enumerate(headers):
+        words = position < texts
+        grid.add_column(
+            _text(header),
+            justify="left" if words else "right",
+            overflow="fold",
+            no_wrap=not words,
+            width=None if widths is None else widths[position],
+        )
+    for row in rows:
+        grid.add_row(*map(_text, row))
+    return grid
+
+
+def _width(table: Table, column: int) -> int:
+    """The letters of the longest line in a column."""
+    cells = [table.headers[column], *(row[column] for row in table.rows)]
+    return max(len(line) for cell in cells for line in (cell.value, *cell.detail))
+
+
+def _text(cell: Cell) -> Text:
     # Text objects, not strings: rich would read "[red]" in a name as markup.
-    text = Text(printable(cell.value), style=style)
+    text = Text(printable(cell.value))
     for line in cell.detail:
         text.append(f"\n{printable(line)}", style="not bold dim")
     return text

@@ -10,16 +10,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foolscape.attacks.catalog import NONE, plan
+from foolscape.attacks.catalog import NONE, plan, plan_detection
 from foolscape.attacks.plan import Options, Plan
-from foolscape.data.load import open_data, select
+from foolscape.data.boxes import DetectionData
+from foolscape.data.load import open_data, open_detection, select
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import DataError, ModelError, SampleError, SettingError
 from foolscape.models.classes import match_classes
+from foolscape.models.detectors.load import LoadedDetector, load_detector
+from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.load import Loaded, load_model
 from foolscape.models.wrappers import with_channels_last
+from foolscape.pixels import to_unit
 from foolscape.run.colours import colours
 from foolscape.run.config import RunConfig
+from foolscape.run.detection import DetectionSubject, load_boxes_at
 from foolscape.run.evaluate import Subject
 from foolscape.run.segmentation import SegmentationSubject, load_at
 
@@ -58,14 +63,18 @@ class Bench:
         entries: the models.
     """
 
-    data: SegmentationData
+    data: SegmentationData | DetectionData
     ids: tuple[str, ...]
     first: NDArray[np.uint8]
     entries: tuple[Entry, ...]
 
 
 def open_bench(config: RunConfig, device: torch.device) -> Bench:
-    """Data and models of a segmentation run."""
+    """Data and models of a run, whose task is settled."""
+    return _open_detection(config, device) if config.task == "detection" else _open_segmentation(config, device)
+
+
+def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
     data = open_data(config.data, split=config.split)
     first = _first_usable(data, config, lambda name: load_at(data, name, config.size).image)
     loaded = [_segmenter(spec, config, first, data.classes, device) for spec in config.models]
@@ -84,8 +93,39 @@ def open_bench(config: RunConfig, device: torch.device) -> Bench:
     return Bench(data, select(data, config.ids, config.limit), first, tuple(entries))
 
 
+def _open_detection(config: RunConfig, device: torch.device) -> Bench:
+    if config.memory_format != "contiguous":
+        raise SettingError(f"memory_format: expected contiguous for a detector, got {config.memory_format}")
+    data = open_detection(config.data, split=config.split)
+    first = _first_usable(data, config, lambda name: load_boxes_at(data, name, config.size).image)
+    entries = []
+    for spec in config.models:
+        model = load_detector(
+            spec,
+            image_size=(first.shape[0], first.shape[1]),
+            device=device,
+            classes_file=config.classes,
+            data_classes=data.classes,
+        )
+        classes = model.detector.classes
+        channels = None if data.classes is None else match_classes(classes, data.classes)
+        subject = DetectionSubject(model.spec, model.slug, model.detector, channels, data, config.size, device)
+        settled = _settled(config, classes, plan_detection)
+        scorer = _scorer(model, first, device)
+        entries.append(Entry(subject, settled, classes, model.detector.notes, model.sha256, scorer))
+    return Bench(data, select(data, config.ids, config.limit), first, tuple(entries))
+
+
+def _scorer(model: LoadedDetector, first: NDArray[np.uint8], device: torch.device) -> Scorer:
+    """What the check of the gradient differentiates: a two-stage detector's scores of the proposals of one image."""
+    if not model.detector.two_stage:
+        return Scorer(model.detector)
+    with torch.no_grad():
+        return Scorer(model.detector, model.detector.candidates(to_unit(first).to(device)).boxes)
+
+
 def _first_usable(
-    data: SegmentationData, config: RunConfig, load: Callable[[str], NDArray[np.uint8]]
+    data: SegmentationData | DetectionData, config: RunConfig, load: Callable[[str], NDArray[np.uint8]]
 ) -> NDArray[np.uint8]:
     """The first image that can be read, at the working size."""
     reason, ids = "no images", select(data, config.ids, config.limit)

@@ -14,7 +14,7 @@ from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
 
-Task = Literal["segmentation"]
+Task = Literal["segmentation", "detection"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 
 _SIZE = re.compile(r"(\d+)x(\d+)")
@@ -50,13 +50,13 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
-        eps, step, steps, norm, stop, variant, goal, victim: see `attacks.plan.Options`.
+        eps, step, steps, norm, stop, variant, goal, victim, rounded, refresh: see `attacks.plan.Options`.
         batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
         memory_format: how images lie in memory when the network sees them.
         seed: of everything random.
         device: as PyTorch names it, or `auto`.
         classes: a file with the names of the output channels, one a line.
-        task: segmentation; detection is not wired up yet.
+        task: segmentation or detection; None: the models tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -76,12 +76,14 @@ class RunConfig(BaseModel):
     variant: str | None = None
     goal: str | None = None
     victim: str | None = None
+    rounded: bool | None = None
+    refresh: int | None = None
     batch: int | None = Field(default=None, ge=1)
     memory_format: MemoryFormat = "contiguous"
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
     classes: Path | None = None
-    task: Task = "segmentation"
+    task: Task | None = None
 
     @property
     def options(self) -> Options:
@@ -95,6 +97,8 @@ class RunConfig(BaseModel):
             variant=self.variant,
             goal=self.goal,
             victim=self.victim,
+            rounded=self.rounded,
+            refresh=self.refresh,
         )
 
     @property
@@ -111,8 +115,8 @@ def make_config(settings: dict[str, object]) -> RunConfig:
     models = settings.get("models")
     if isinstance(models, list | tuple) and len(set(models)) < len(models):
         raise SettingError(f"models: expected each model once, got {', '.join(map(str, models))}")
-    task = settings.get("task", "segmentation")
-    if task not in get_args(Task):
+    task = settings.get("task")
+    if task is not None and task not in get_args(Task):
         raise unknown("task", str(task), get_args(Task))
     try:
         return RunConfig.model_validate(settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,19 +15,17 @@ from foolscape.attacks.flight import Entrant
 from foolscape.attacks.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
-from foolscape.metrics.box_counts import BoxCounts, as_reference, count_boxes
+from foolscape.metrics.box_counts import READABLE, BoxCounts, as_reference, count_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.pixels import to_unit
+from foolscape.problem import Problem
 from foolscape.run.evaluate import Case
 from foolscape.run.store import Record, RunStore
 from foolscape.seeds import generator_for
-from foolscape.tasks.detection import Detector, assign, problem
+from foolscape.tasks.detection import Candidates, Detector, assign, problem
 
 LOWEST = 0.001
 """Detections below this score are left out of the average precision, which wants them down to near 0."""
-
-READABLE = 0.3
-"""Detections from this score on are drawn and counted, and stand for the truth where there is none."""
 
 
 @dataclass(frozen=True)
@@ -62,18 +61,27 @@ class DetectionSubject:
 
     def entrant(self, case: Case[Truth, Found], plan: Plan, seed: int) -> Entrant:
         """The candidates of the clean image are the targets, as the plan's goal wants them."""
-        assert plan.goal is not None
         images = to_unit(case.image).to(self.device)
+        first = self._problem(images, case, plan, seed, None)
+        count = first.labels.shape[1]
+        renew = partial(self._problem, case=case, plan=plan, seed=seed, count=count)
+        return Entrant(case.id, first, generator_for(seed, "attack", case.id), renew)
+
+    def _problem(self, images: Tensor, case: Case[Truth, Found], plan: Plan, seed: int, count: int | None) -> Problem:
+        """The candidates found in `images` ((1, 3, H, W)) as targets; `count` of them, or all there are."""
+        assert plan.goal is not None
         with torch.no_grad():
             candidates = self.detector.candidates(images)
+        if count is not None and candidates.boxes.shape[1] != count:
+            rows = torch.arange(count, device=self.device).clamp(max=candidates.boxes.shape[1] - 1)
+            candidates = Candidates(candidates.boxes[:, rows], candidates.scores[:, :, rows])
         counted = ~(case.reference.difficult | case.reference.crowd)
         boxes = torch.from_numpy(case.reference.boxes[counted]).to(self.device)
         labels = torch.from_numpy(case.reference.labels[counted]).to(self.device)
-        generator = generator_for(seed, "attack", case.id)
         assigned = assign(candidates, boxes, labels, POSITIVE)
-        aim = plan.goal.aim(assigned, candidates.scores, plan.victim, generator)
-        view = problem(self.detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
-        return Entrant(case.id, view, generator)
+        # The same permutation of the classes each time that the candidates of an image are found anew.
+        aim = plan.goal.aim(assigned, candidates.scores, plan.victim, generator_for(seed, "goal", case.id))
+        return problem(self.detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
 
     def predict(self, image: NDArray[np.uint8]) -> Found:
         """Detections from a score of `LOWEST` on."""

@@ -25,6 +25,7 @@ from foolscape.run.config import RunConfig
 from foolscape.run.evaluate import CLEAN, CONDITIONS, Setting, evaluate
 from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.summary import summarise
+from foolscape.run.tasks import with_task
 
 ACCELERATOR_BATCH = 8
 
@@ -52,6 +53,7 @@ def execute(config: RunConfig, out: Path, command: Sequence[str], listener: List
         FoolscapeError: nothing was measured that should not have been; what is in `out` can be continued.
     """
     device = choose_device(config.device)
+    config = with_task(config)
     bench = open_bench(config, device)
     for note in (*bench.data.notes, *(f"{e.subject.spec}: {n}" for e in bench.entries for n in e.notes)):
         listener.say(note)

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from foolscape.metrics import CONVENTIONS, DETECTION_CONVENTIONS
 from foolscape.metrics.bootstrap import interval
-from foolscape.metrics.box_counts import BoxCounts, count_boxes, preserved
+from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, preserved
 from foolscape.metrics.box_counts import total as total_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.detection import score_detection
 from foolscape.metrics.segmentation import Counts, iou_per_class, mean_iou, pixel_accuracy, stack, total
-from foolscape.run.detection import READABLE
 from foolscape.run.segmentation import FOOLED
 from foolscape.run.store import Record
 

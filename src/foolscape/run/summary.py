@@ -11,7 +11,7 @@ from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record
 
 OWN_CONVENTIONS = {
-    "claimed_rate": "Claimed: share of images on which the attack reached its own stopping rule, before rounding.",
+    "claimed_rate": "Claimed: share of images on which the attack reached its own stopping rule, where it looked.",
     "permuted": "PERM: the attack's change with its pixels in random order.",
     "noise": "NOISE: uniform noise of the same eps where the attack is bounded in Linf, else of the same L2.",
     "eight_bit": "Every figure is measured on 8-bit images, read back from the files.",

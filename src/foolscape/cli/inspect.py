@@ -1,0 +1,119 @@
+"""The commands that look at what is there: `foolscape report`, `check` and `list`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from foolscape.cli import options as o
+from foolscape.cli.console import DONE, ERROR, err_console, out_console
+
+
+class Form(StrEnum):
+    """How `foolscape report` prints its tables."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+
+
+class Kind(StrEnum):
+    """What `foolscape list` lists."""
+
+    MODELS = "models"
+    ATTACKS = "attacks"
+    DATA = "data"
+
+
+def report(
+    directory: Annotated[Path, typer.Argument(help="Directory of a finished run or transfer.")],
+    form: Annotated[Form, typer.Option("--format", help="How to print the tables.")] = Form.TERMINAL,
+    panel: Annotated[
+        str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
+    ] = None,
+) -> None:
+    """Print the tables of a finished run and write report.html, report.md and report.tex beside it."""
+    from foolscape.report import print_tables, write_panel, write_report, write_texts
+    from foolscape.report.transfer import is_transfer, print_transfer, write_transfer_report, write_transfer_texts
+
+    crossed = is_transfer(directory)
+    page = write_transfer_report(directory) if crossed else write_report(directory)
+    texts = write_transfer_texts(directory) if crossed else write_texts(directory)
+    if form is Form.TERMINAL:
+        (print_transfer if crossed else print_tables)(directory, out_console)
+    else:
+        sys.stdout.write(texts[".md" if form is Form.MARKDOWN else ".tex"])
+    err_console.print(f"report: {escape(str(page))}", soft_wrap=True)
+    if panel is not None:
+        picture, factor = write_panel(directory, panel)
+        err_console.print(f"panel: {escape(str(picture))}, change magnified {factor:.3g} times", soft_wrap=True)
+
+
+def check(
+    model: Annotated[str, typer.Option(help="Spec of a model.")],
+    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH of the images it will see.")] = "160x256",
+    batch: Annotated[int, typer.Option(help="Batch size to check besides 1.")] = 2,
+    classes: Annotated[Path | None, typer.Option(help="File with the names of the output channels.")] = None,
+    device: Annotated[str, typer.Option(help="Device as PyTorch names it, or auto.")] = "auto",
+    task: o.Task = None,
+) -> None:
+    """Check that a model keeps its side of the contract, above all that its input gradient is right."""
+    from foolscape.models.detectors.load import load_detector
+    from foolscape.models.load import load_model
+    from foolscape.run.config import make_config
+    from foolscape.run.execute import choose_device
+    from foolscape.run.tasks import with_task
+    from foolscape.testing import check_detector, check_segmenter
+
+    settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size, "batch": batch}
+    config = with_task(make_config(settings if task is None else settings | {"task": task}))
+    assert config.size is not None
+    height, width = config.size
+    where = choose_device(device)
+    if config.task == "detection":
+        found = load_detector(model, image_size=config.size, device=where, classes_file=classes)
+        verdict = check_detector(found.detector, sizes=(config.size,), batch=batch, device=where)
+    else:
+        loaded = load_model(model, image_size=config.size, device=where, classes_file=classes)
+        sizes = (config.size, (height - 3, width - 5))
+        verdict = check_segmenter(loaded.segmenter, sizes=sizes, batch=batch, device=where)
+    for line in verdict.lines():
+        out_console.print(line, markup=False, soft_wrap=True)
+    raise typer.Exit(DONE if verdict.ok else ERROR)
+
+
+def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+    """List the models, attacks or data sets that can be named."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "what it is"):
+        table.add_column(column, no_wrap=column == "name")
+    for name, about in _catalog(kind):
+        table.add_row(Text(name), Text(about))
+    out_console.print(table)
+
+
+def _catalog(kind: Kind) -> list[tuple[str, str]]:
+    if kind is Kind.MODELS:
+        from foolscape.models.detectors.load import list_detectors
+        from foolscape.models.load import list_models, list_plugins
+
+        own = [("path/to/file.py:factory", "your nn.Module"), ("package.module:factory", "your nn.Module")]
+        segmenters = [(listed.name, f"segmentation; {listed.about}") for listed in list_models()]
+        detectors = [(listed.name, f"detection; {listed.about}") for listed in list_detectors()]
+        return [*segmenters, *detectors, *((listed.name, listed.about) for listed in list_plugins()), *own]
+    if kind is Kind.ATTACKS:
+        from foolscape.attacks.catalog import CATALOG as ATTACKS
+        from foolscape.attacks.catalog import NONE
+
+        attacks = [(a.name, f"{a.summary} [{a.source}; variants: {', '.join(a.variants)}]") for a in ATTACKS]
+        return [*attacks, (NONE, "measure the clean model alone")]
+    from foolscape.data.load import CATALOG as DATA
+
+    return [(d.form, d.description + (f" (splits: {', '.join(d.splits)})" if d.splits else "")) for d in DATA]

@@ -1,0 +1,135 @@
+"""The commands that measure: `foolscape run`, `transfer` and `demo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from foolscape.cli import options as o
+from foolscape.cli.console import close, listener, out_console, told_of_interruption
+from foolscape.errors import SettingError
+
+DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
+DEMO_DETECTORS = ("bundled:scenes-detector",)
+DEMO_SCENES = 5
+"""Both runs together stay under three minutes on two cores."""
+
+
+def run(
+    out: o.Out = None,
+    model: o.Model = None,
+    data: o.Data = None,
+    config: o.Config = None,
+    split: o.Split = None,
+    size: o.Size = None,
+    attack: o.Attack = None,
+    variant: o.Variant = None,
+    eps: o.Eps = None,
+    step: o.Step = None,
+    steps: o.Steps = None,
+    norm: o.Norm = None,
+    stop: o.Stop = None,
+    limit: o.Limit = None,
+    ids: o.Ids = None,
+    batch: o.Batch = None,
+    memory_format: o.MemoryFormat = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    classes: o.Classes = None,
+    goal: o.Goal = None,
+    victim: o.Victim = None,
+    rounded: o.Rounded = None,
+    refresh: o.Refresh = None,
+    task: o.Task = None,
+) -> None:
+    """Attack one or more models on images and measure them: table, pictures, artefacts, report.
+
+    The same command again goes on where the run was stopped.
+    """
+    settings = _settings(locals())
+    _run(settings, _place(out, settings))
+
+
+def transfer(
+    out: o.Out = None,
+    model: o.Model = None,
+    data: o.Data = None,
+    config: o.Config = None,
+    split: o.Split = None,
+    size: o.Size = None,
+    attack: o.Attack = None,
+    variant: o.Variant = None,
+    eps: o.Eps = None,
+    step: o.Step = None,
+    steps: o.Steps = None,
+    norm: o.Norm = None,
+    stop: o.Stop = None,
+    limit: o.Limit = None,
+    ids: o.Ids = None,
+    batch: o.Batch = None,
+    memory_format: o.MemoryFormat = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    classes: o.Classes = None,
+    goal: o.Goal = None,
+    victim: o.Victim = None,
+    rounded: o.Rounded = None,
+    refresh: o.Refresh = None,
+) -> None:
+    """Add the change made for each model to the images of every other: who is fooled by whose, alone and summed.
+
+    Models of different tasks may be mixed. The same command again goes on where it was stopped.
+    """
+    settings = _settings(locals())
+    from foolscape.report.transfer import print_transfer
+    from foolscape.run.transfer import transfer as measure
+
+    place = _place(out, settings)
+    with told_of_interruption():
+        matrix = measure(settings, place, ["foolscape", *sys.argv[1:]], listener())
+    print_transfer(place, out_console)
+    close(place, len({failure["id"] for failure in matrix["failures"]}))
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Directory for everything the two runs write.")] = Path("demo-run"),
+    limit: Annotated[int, typer.Option(help="How many scenes.")] = DEMO_SCENES,
+) -> None:
+    """Fool the bundled networks, two that segment and one that detects, on the bundled street; needs no download."""
+    for name, models in (("segmentation", DEMO_SEGMENTERS), ("detection", DEMO_DETECTORS)):
+        _run({"models": models, "data": "scenes:", "split": "test", "attack": "dag", "limit": limit}, out / name)
+
+
+def _settings(given: dict[str, Any]) -> dict[str, object]:
+    """The settings of the YAML file `config` in the options `given`, and over them the other options."""
+    from foolscape.run.config import read_settings
+
+    options = {name: value for name, value in given.items() if value is not None and name not in ("config", "out")}
+    if "ids" in options:
+        options["ids"] = [name.strip() for name in options["ids"].split(",")]
+    if models := options.pop("model", None):
+        options["models"] = models
+    return ({} if given["config"] is None else read_settings(given["config"])) | options
+
+
+def _place(out: Path | None, settings: dict[str, object]) -> Path:
+    """Where to write; taken out of `settings`."""
+    place = out or settings.get("out")
+    settings.pop("out", None)
+    if place is None:
+        raise SettingError("out: is needed and was not given; add --out DIR")
+    return Path(str(place))
+
+
+def _run(settings: dict[str, object], out: Path) -> None:
+    from foolscape.report import print_tables
+    from foolscape.run.config import make_config
+    from foolscape.run.execute import execute
+
+    with told_of_interruption():
+        summary = execute(make_config(settings), out, ["foolscape", *sys.argv[1:]], listener())
+    print_tables(out, out_console)
+    close(out, len(summary["failures"]))

@@ -1,0 +1,38 @@
+"""The options that several commands of the command line share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path | None, typer.Option(help="Directory for everything the run writes.")]
+Model = Annotated[list[str] | None, typer.Option(help="Spec of a model; repeat for several.")]
+Data = Annotated[str | None, typer.Option(help="Spec of the images, such as folder:DIR or camvid:DIR.")]
+Config = Annotated[Path | None, typer.Option(help="YAML file of settings; options given here win.")]
+Split = Annotated[str | None, typer.Option(help="Split of the data set.")]
+Size = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH to resize to; attack and metric work there.")]
+Attack = Annotated[str | None, typer.Option(help="An attack of `foolscape list attacks`, or none.")]
+Variant = Annotated[str | None, typer.Option(help="Another published form of the attack.")]
+Eps = Annotated[str | None, typer.Option(help="Bound on the change, such as 8/255.")]
+Step = Annotated[str | None, typer.Option(help="Size of a step, such as 0.5/255.")]
+Steps = Annotated[int | None, typer.Option(help="Most steps.")]
+Norm = Annotated[str | None, typer.Option(help="Norm of the bound: linf or l2.")]
+Stop = Annotated[float | None, typer.Option(help="Share of pixels that may be left when an image is done.")]
+Limit = Annotated[int | None, typer.Option(help="Only the first N images.")]
+Ids = Annotated[str | None, typer.Option(help="Only these images, separated by commas.")]
+Batch = Annotated[int | None, typer.Option(help="Images per call of the model.")]
+MemoryFormat = Annotated[str | None, typer.Option(help="contiguous or channels_last.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Device = Annotated[str | None, typer.Option(help="Device as PyTorch names it, or auto.")]
+Classes = Annotated[Path | None, typer.Option(help="File with the names of the output channels.")]
+Goal = Annotated[
+    str | None, typer.Option(help="Of an attack on a detector: mislabel, vanish, fabricate or untargeted.")
+]
+Victim = Annotated[str | None, typer.Option(help="The one class of a detector to attack.")]
+Rounded = Annotated[
+    bool | None, typer.Option(help="Look at every step as the 8-bit image it would be; dag does by default.")
+]
+Refresh = Annotated[int | None, typer.Option(help="Find a detector's candidates anew every N steps.")]
+Task = Annotated[str | None, typer.Option(help="segmentation or detection, where the model does not tell.")]

@@ -1,0 +1,109 @@
+"""From the name of a model to a detector that is ready to be attacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from foolscape.errors import ModelError
+from foolscape.models import bundled
+from foolscape.models.checkpoint import weights_sha256
+from foolscape.models.classes import read_classes
+from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, transformers, user
+from foolscape.models.detectors.naming import Given
+from foolscape.models.load import Listed, list_plugins, resolve, slug_of
+from foolscape.models.torchvision import Built
+from foolscape.models.wrappers import modules_of
+from foolscape.spec import Spec, parse
+from foolscape.tasks.detection import Detector
+
+
+@dataclass(frozen=True)
+class LoadedDetector:
+    """A detector that is ready to be attacked.
+
+    Attributes:
+        spec: as the user wrote it.
+        slug: a short name of it that is safe in paths, different for different specs.
+        detector: on the device, frozen, with class names.
+        sha256: of its parameters and buffers; None if no network was found in a detector somebody wrote.
+    """
+
+    spec: str
+    slug: str
+    detector: Detector
+    sha256: str | None
+
+
+def load_detector(
+    text: str,
+    *,
+    image_size: tuple[int, int],
+    device: torch.device | str = "cpu",
+    classes_file: Path | None = None,
+    data_classes: Sequence[str] | None = None,
+) -> LoadedDetector:
+    """The detector that the spec `text` names.
+
+    Args:
+        text: bundled:NAME, torchvision:NAME, transformers:ID or transformers:FOLDER, path/to/file.py:factory,
+            package.module:factory, or a plug-in; behind it ?weights=FILE, ?classes=FILE, as for `load_model`.
+        image_size: (H, W) of the images it will see.
+        device: where to run.
+        classes_file: class names for a network that names none.
+        data_classes: the data set's class names, used if there are no others.
+
+    Raises:
+        UnknownNameError: no such model.
+        SettingError: an option, a path or a class file does not fit.
+        ModelError: the model could not be made, or does not keep to the protocol.
+    """
+    spec = parse(text)
+    chosen = spec.options.get("classes")
+    given = Given(
+        option=None if chosen is None else read_classes(Path(chosen)),
+        file=None if classes_file is None else read_classes(classes_file),
+        data=None if data_classes is None else tuple(data_classes),
+    )
+    detector = _detector(spec, given, image_size, device)
+    modules = modules_of(detector)
+    return LoadedDetector(text, slug_of(spec), detector, weights_sha256(*modules) if modules else None)
+
+
+def list_detectors() -> tuple[Listed, ...]:
+    """Every detector that can be named without a path but plug-ins: bundled ones, torchvision's and transformers'."""
+    bundles = (Listed(f"bundled:{name}", "comes with foolscape, no download") for name in bundled.DETECTOR_NAMES)
+    weights = "weights downloaded, or ?weights=FILE"
+    library = (Listed(f"torchvision:{name}", weights) for name in torchvision_zoo.names())
+    kinds = ", ".join(transformers.FAMILIES)
+    hub = Listed("transformers:ID|FOLDER", f"a detector of the Hugging Face hub or a folder: {kinds}")
+    return (*bundles, *library, hub)
+
+
+def _detector(spec: Spec, given: Given, image_size: tuple[int, int], device: torch.device | str) -> Detector:
+    if spec.scheme == "torchvision":
+        spec.only("weights", "classes")
+        return _of_torchvision(torchvision_zoo.build(spec.rest, spec.options.get("weights")), given, device)
+    if spec.scheme == "transformers":
+        spec.only("weights", "classes")
+        module, processor = transformers.load(spec.rest, spec.options.get("weights"))
+        return transformers.adapt(module, processor, given, device=device)
+    made = resolve(
+        spec, bundled.DETECTOR_NAMES, lambda: [listed.name for listed in (*list_detectors(), *list_plugins())]
+    )
+    if isinstance(made, Detector):  # asked first: a network may be a detector by itself
+        return user.checked(made, given, image_size=image_size, device=device)
+    if not isinstance(made, nn.Module):
+        raise ModelError(f"expected a network or a Detector, got the segmenter {type(made).__name__}")
+    return user.adapt(made, given, image_size=image_size, device=device)
+
+
+def _of_torchvision(built: Built, given: Given, device: torch.device | str) -> Detector:
+    named = Given(given.option, built.classes, given.file, given.data)
+    two_stage = isinstance(built.module, torchvision_zoo.library().detection.FasterRCNN)
+    adapt = torchvision_two_stage.adapt if two_stage else torchvision_dense.adapt
+    return adapt(built.module, named, device=device, notes=built.notes)

@@ -1,0 +1,268 @@
+"""From any `nn.Module` that detects objects to a `Detector`: what the network wants is found out by trying.
+
+The network takes RGB in [0, 1] and returns `boxes` (B, N, 4), x1, y1, x2, y2 in pixels of its input, and `scores`
+(B, N, C) of every candidate before NMS, as probabilities or as log-odds. Scores are what detections are ranked by: an
+objectness is in them already. Where it is not, the network says `scores_hold_objectness = False` and returns it as
+`objectness` (B, N) or (B, N, 1), and probabilities are multiplied here; see `user_scores`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from foolscape.errors import ModelError
+from foolscape.models.adapter import MULTIPLES, another, odd_below, own_classes, probe_images
+from foolscape.models.classes import distinct
+from foolscape.models.detectors.common import (
+    SIGMOID_NOTE,
+    best_class,
+    candidates_of,
+    check_boxes,
+    check_scores,
+    detections_of,
+    sigmoid_scores,
+)
+from foolscape.models.detectors.naming import Given, name_channels
+from foolscape.models.detectors.user_output import Dense, check_detections, check_output, dense_of
+from foolscape.models.detectors.user_scores import Meaning, meaning_of
+from foolscape.models.output import DOCS
+from foolscape.models.wrappers import freeze, modules_of, pad_to_multiple
+from foolscape.tasks.detection import Candidates, Detections, Detector
+
+_IOU: Final = 0.5
+"""Above this overlap NMS drops a box, where the network does not say otherwise."""
+
+_MOST: Final = 100
+"""Detections kept per image by our own NMS: as many as COCO counts."""
+
+
+@dataclass(frozen=True)
+class ModuleDetector:
+    """A network, and what has to be done to its input and output. Made by `adapt`.
+
+    Attributes:
+        module: the network, in eval mode, its parameters frozen.
+        classes, notes: as of a `Detector`.
+        multiple: images are padded at the right and bottom (replicated) to sides divisible by this; boxes stay where
+            they are.
+        meaning: whether the scores are probabilities or log-odds, with or without an objectness. Decided once, by
+            `adapt`.
+        channels: how many classes the network scores.
+        only_size: (H, W), if the network takes images of this size alone.
+    """
+
+    module: nn.Module
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+    multiple: int
+    meaning: Meaning
+    channels: int
+    only_size: tuple[int, int] | None = None
+
+    @property
+    def two_stage(self) -> bool:
+        """Candidate n is the same one in every call."""
+        return False
+
+    def candidates(self, images: Tensor, boxes: Tensor | None = None) -> Candidates:  # noqa: ARG002
+        """The network's candidates; scores are class log-odds, the background's 0. See `Detector.candidates`.
+
+        Raises:
+            ModelError: the output has no boxes or scores, their shapes do not agree, or there are none.
+        """
+        dense = self._forward(images)
+        if not torch.is_grad_enabled():
+            self.meaning.check(dense)
+        return candidates_of(dense.boxes, sigmoid_scores(self.meaning.log_odds(dense)), images)
+
+    @torch.no_grad()
+    def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
+        """The detections by the network's own `detect`, if it has one, else by NMS. See `Detector.detect`."""
+        own = own_detect(self.module)
+        if own is not None:
+            self._check_size(images)
+            given = own(pad_to_multiple(images, self.multiple), score_threshold)
+            found = check_detections(given, images, self.channels)
+            return [detections_of(one.boxes, one.scores, one.labels, score_threshold) for one in found]
+        dense = self._forward(images)
+        self.meaning.check(dense)
+        chances = self.meaning.chances(dense)
+        check_boxes(dense.boxes)
+        check_scores(dense.scores)
+        check_scores(chances)  # an objectness may be NaN too
+        return [best_class(*one, score_threshold, _IOU, _MOST) for one in zip(dense.boxes, chances, strict=True)]
+
+    def _forward(self, images: Tensor) -> Dense:
+        self._check_size(images)
+        padded = pad_to_multiple(images, self.multiple)
+        dense = dense_of(self.module(padded))
+        check_output(dense, padded, self.channels)
+        return dense
+
+    def _check_size(self, images: Tensor) -> None:
+        size = (images.shape[2], images.shape[3])
+        if self.only_size is not None and size != self.only_size:
+            height, width = self.only_size
+            raise ModelError(
+                f"expected images of {height} x {width} (height x width), the only size this network takes, got "
+                f"{size[0]} x {size[1]}; give --size {height}x{width}"
+            )
+
+
+@dataclass(frozen=True)
+class CheckedDetector:
+    """A detector that somebody else wrote, its answers checked at every call. Made by `checked`.
+
+    Attributes:
+        inner: the detector itself.
+        classes, notes, two_stage: as of a `Detector`.
+    """
+
+    inner: Detector
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+    two_stage: bool
+
+    def candidates(self, images: Tensor, boxes: Tensor | None = None) -> Candidates:
+        """The candidates of `inner`; see `Detector.candidates`."""
+        found = self.inner.candidates(images, boxes)
+        check_output(Dense(found.boxes, found.scores.transpose(1, 2)), images, len(self.classes) + 1)
+        return candidates_of(found.boxes, found.scores, images)
+
+    @torch.no_grad()
+    def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
+        """The detections of `inner`; see `Detector.detect`."""
+        found = check_detections(self.inner.detect(images, score_threshold), images, len(self.classes))
+        return [detections_of(one.boxes, one.scores, one.labels, score_threshold) for one in found]
+
+
+@dataclass(frozen=True)
+class _Try:
+    """What became of one forward pass: its output, or an error."""
+
+    output: Dense | None = None
+    error: Exception | None = None
+
+
+def adapt(
+    module: nn.Module, given: Given, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
+) -> ModuleDetector:
+    """The `Detector` of `module`, which is put into eval mode, frozen and moved to `device` itself, not copied.
+
+    A few forward passes find out whether the sides must be padded, and whether the scores are probabilities (all in
+    [0, 1]) or log-odds. What had to be done stands in the notes.
+
+    Args:
+        module: see the head of this file.
+        given: class names; the network's own are taken from its `classes`.
+        image_size: (H, W) of the images it will see.
+        device: where to run.
+
+    Raises:
+        ModelError: no image size was accepted, the output does not hold what it must, or the names do not fit.
+    """
+    freeze(module, torch.device(device))
+    multiple, only, dense = _by_trying(module, image_size, torch.device(device))
+    check_boxes(dense.boxes)
+    check_scores(dense.scores)
+    meaning = meaning_of(dense, module)
+    ranked = "the network's own detect" if own_detect(module) else f"NMS at an IoU of {_IOU:g}, at most {_MOST} boxes"
+    notes = [SIGMOID_NOTE, *meaning.notes(dense), f"detections are those of {ranked}"]
+    if multiple > 1:
+        notes.append(f"image sides are padded to be divisible by {multiple}")
+    if only:
+        notes.append(f"the network takes no other image size than {image_size[0]} x {image_size[1]}")
+    channels = dense.scores.shape[2]
+    named = name_channels(channels, replace(given, own=own_classes(module)))
+    if len(named.names) != channels:
+        raise ModelError("expected the name of a class for every channel, got N/A or __background__ among them")
+    return ModuleDetector(
+        module,
+        named.names,
+        (*notes, *named.notes),
+        multiple,
+        meaning,
+        channels,
+        image_size if only else None,
+    )
+
+
+def checked(
+    detector: Detector, given: Given, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
+) -> CheckedDetector:
+    """A detector that somebody else wrote, tried once at `image_size` and checked at every later call.
+
+    Raises:
+        ModelError: its first answer breaks the protocol, or the names given do not fit.
+    """
+    for module in modules_of(detector):
+        freeze(module, torch.device(device))
+    names = distinct(detector.classes)
+    if given.option is not None:
+        names = name_channels(len(names), given).names
+    outer = CheckedDetector(detector, names, tuple(detector.notes), bool(detector.two_stage))
+    with torch.no_grad():
+        check_scores(outer.candidates(probe_images(image_size, torch.device(device))).scores)
+    return outer
+
+
+def own_detect(module: nn.Module) -> Callable[[Tensor, float], object] | None:
+    """`module.detect` of (images, score threshold), if it has one that takes a `score_threshold`.
+
+    Its `iou_threshold` stays at its own default; one without a default is given 0.5.
+    """
+    found: Any = getattr(module, "detect", None)
+    if not callable(found):
+        return None
+    parameters = inspect.signature(found).parameters
+    if "score_threshold" not in parameters:
+        return None
+    iou = parameters.get("iou_threshold")
+    more = {} if iou is None or iou.default is not iou.empty else {"iou_threshold": _IOU}
+    return lambda images, threshold: found(images, score_threshold=threshold, **more)
+
+
+def _by_trying(module: nn.Module, size: tuple[int, int], device: torch.device) -> tuple[int, bool, Dense]:
+    """The multiple to pad to, whether no other size is taken, and the output at the image size."""
+    first = _try(module, size, 1, device)
+    odd = _try(module, (odd_below(size[0] - 1), odd_below(size[1] - 1)), 1, device)
+    if first.output is not None and odd.output is not None:
+        return 1, False, first.output
+    for multiple in MULTIPLES:
+        other = (another(size[0], multiple) - 1, another(size[1], multiple) - 1)
+        if _try(module, other, multiple, device).output is not None:
+            last = _try(module, size, multiple, device)
+            if last.output is not None:
+                return multiple, False, last.output
+    if first.output is not None:
+        return 1, True, first.output
+    raise ModelError(
+        f"expected a network that takes images of {size[0]} x {size[1]} (height x width), or padded to sides divisible "
+        f"by {', '.join(map(str, MULTIPLES))}; got {type(first.error).__name__}: {first.error}. Give a size it takes "
+        f"with --size, or resize inside the network: {DOCS}"
+    ) from first.error
+
+
+def _try(module: nn.Module, size: tuple[int, int], multiple: int, device: torch.device) -> _Try:
+    """One forward pass on a random image of `size` (H, W), padded to `multiple`."""
+    images = pad_to_multiple(probe_images(size, device), multiple)
+    try:
+        with torch.no_grad():
+            output = module(images)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"expected a forward pass of one image of {size[0]} x {size[1]} to fit into the memory of {device}, got "
+            f"{error}; give a smaller --size"
+        ) from error
+    except Exception as error:  # a network may raise anything for a size it does not take
+        return _Try(error=error)
+    dense = dense_of(output)  # what is wrong with this, no other size will change
+    check_output(dense, images, None)
+    candidates_of(dense.boxes, dense.scores, images)
+    return _Try(dense)

@@ -1,0 +1,75 @@
+"""What tables are made of, before they have a format: cells, numbers as text, the names of the conditions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+DASH: Final = "\N{EN DASH}"
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+CONDITIONS: Final[dict[str, str]] = {"clean": "ORIG", "adversarial": "ADVR", "permuted": "PERM", "noise": "NOISE"}
+"""What the tables call each condition of a run, in their order."""
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in one cell.
+
+    Attributes:
+        value: the text.
+        detail: remarks that are set smaller below or beside it.
+    """
+
+    value: str
+    detail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table before it has a format.
+
+    Attributes:
+        name: one word, for anchors and labels.
+        title: a short heading.
+        headers: one cell per column, the unit as its detail.
+        rows: as many cells each.
+        notes: sentences for the caption: what was measured and by which convention.
+        texts: how many leading columns are words; the others are numbers and are set to the right.
+        named: whether the first column names a model, in the first row that is about it; names may be long, so a
+            narrow page or terminal gives them a line of their own.
+    """
+
+    name: str
+    title: str
+    headers: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+    texts: int = 1
+    named: bool = False
+
+
+def present(models: list[Json]) -> list[str]:
+    """The conditions that any of the models was measured under, in the order of the tables."""
+    return [name for name in CONDITIONS if any(name in model["conditions"] for model in models)]
+
+
+def images(n: int) -> str:
+    """`n` with its noun."""
+    return f"{n} image{'s' * (n != 1)}"
+
+
+def known(value: Any) -> float | None:
+    """`value` as a float; None where a score is absent, null or not a number."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def number(value: Any, digits: int, *, sign: bool = False) -> str:
+    """`value` with so many decimals, a true minus and never "-0.0"; a dash where it is not known."""
+    if known(value) is None:
+        return DASH
+    text = f"{float(value):+z.{digits}f}" if sign else f"{float(value):z.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}")

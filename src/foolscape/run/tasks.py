@@ -1,0 +1,62 @@
+"""Which task a model is for, as far as its name or the model itself tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from foolscape.errors import SettingError, unknown
+from foolscape.models import bundled, torchvision
+from foolscape.models.detectors import torchvision_zoo
+from foolscape.models.load import resolve
+from foolscape.run.config import RunConfig, Task
+from foolscape.spec import parse
+from foolscape.tasks.detection import Detector
+from foolscape.tasks.segmentation import Segmenter
+
+
+def task_of(text: str) -> Task:
+    """The task of the model that the spec `text` names.
+
+    A bundled, torchvision or transformers model tells by its name. A user's model by ?task=detection in its spec; else
+    its factory is called: it is for detection if it is a `Detector` or has a method `detect`, else for segmentation.
+
+    Raises:
+        UnknownNameError: no such model or task.
+        SettingError, ModelError: the factory cannot be called.
+    """
+    spec = parse(text)
+    if spec.scheme == "transformers":
+        return "detection"
+    if spec.scheme == "torchvision" and spec.rest in torchvision_zoo.names():
+        return "detection"
+    if spec.scheme == "bundled" and spec.rest in bundled.DETECTOR_NAMES:
+        return "detection"
+    if spec.scheme in ("torchvision", "bundled"):
+        return "segmentation"
+    told = spec.options.get("task")
+    if told is not None:
+        if told not in get_args(Task):
+            raise unknown("task", told, get_args(Task))
+        return "detection" if told == "detection" else "segmentation"
+    made: Any = resolve(spec, (), lambda: [f"torchvision:{name}" for name in torchvision.names()])
+    if isinstance(made, Segmenter):
+        return "segmentation"
+    return "detection" if isinstance(made, Detector) or callable(getattr(made, "detect", None)) else "segmentation"
+
+
+def common_task(models: Sequence[str]) -> Task:
+    """The one task of all `models`; raises `SettingError` where they differ, and what `task_of` does."""
+    tasks = {text: task_of(text) for text in models}
+    if len(set(tasks.values())) > 1:
+        told = "; ".join(f"{text}: {task}" for text, task in tasks.items())
+        raise SettingError(
+            f"models: expected models of one task, got {told}; run them apart, or use foolscape transfer, which "
+            "measures across tasks. Where a model of yours is taken for the wrong one, --task says which it is"
+        )
+    return next(iter(tasks.values()))
+
+
+def with_task(config: RunConfig) -> RunConfig:
+    """`config` with the task that its models are for, unless it says one."""
+    return config if config.task else config.model_copy(update={"task": common_task(config.models)})

@@ -1,0 +1,7 @@
+"""Contract checks for the models that users bring: what foolscape relies on, tried one by one."""
+
+from foolscape.testing.detector import check_detector
+from foolscape.testing.segmenter import check_segmenter
+from foolscape.testing.verdicts import Check, Report
+
+__all__ = ["Check", "Report", "check_detector", "check_segmenter"]

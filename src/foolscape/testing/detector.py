@@ -1,0 +1,203 @@
+"""Contract checks for detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from foolscape.models.detectors.naming import Given
+from foolscape.models.detectors.scorer import Scorer
+from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt, checked
+from foolscape.models.output import check_finite
+from foolscape.tasks.detection import Candidates, Detections, Detector
+from foolscape.testing.verdicts import SIZES, Check, FailedError, Report, alike, attempt, by, colours, right_gradient
+
+_LOWEST: Final = 0.01
+"""The score threshold of the detections that are looked at."""
+
+_FEW: Final = 100
+"""Proposals of a two-stage detector that are scored again and again; all of them would take long."""
+
+
+def check_detector(
+    model: Detector | nn.Module,
+    *,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    batch: int = 2,
+    device: torch.device | str = "cpu",
+) -> Report:
+    """Try on random images whether `model` keeps the contract of a `Detector`.
+
+    Shape and dtype of the candidates at every size, distinct class names, finite scores, the same candidates twice,
+    images left as they are, a batch that equals its images one by one, boxes in pixels of the image, detections sorted
+    and no lower than the threshold, and a right input gradient at batch 1 and at `batch`. A two-stage detector scores
+    the same proposals in all of these. Nothing is raised: what goes wrong is a failed check.
+
+    Args:
+        model: a network is adapted for the first of the sizes, as a run does; it is put into eval mode, frozen and
+            moved to `device`, itself, not a copy.
+        sizes: (H, W) of the images to try.
+        batch: the batch size of the run.
+        device: where to run.
+    """
+    device = torch.device(device)
+    adapted: list[Detector] = []
+
+    def fit() -> str:
+        adapted.append(_adapted(model, sizes[0], device))
+        return "; ".join(adapted[0].notes) or "nothing to be done to its input or output"
+
+    checks = [attempt(f"adapter at {by(sizes[0])}", fit)]
+    if not adapted:
+        return Report(tuple(checks))
+    detector = adapted[0]
+    only = detector.only_size if isinstance(detector, ModuleDetector) else None
+    for size in sizes:
+        for name, check in (("candidates", _shape), ("boxes", _boxes), ("detections", _detections)):
+            if only in (None, size):
+                checks.append(attempt(f"{name} at {by(size)}", partial(check, detector, colours(batch, size, device))))
+            else:
+                checks.append(Check(f"{name} at {by(size)}", None, f"not tried: the network takes {by(only)} alone"))
+    return Report((*checks, *_at_one_size(detector, colours(batch, sizes[0], device))))
+
+
+def _at_one_size(detector: Detector, images: Tensor) -> list[Check]:
+    """What does not depend on the size of the images."""
+    batch = images.shape[0]
+    checks = [
+        attempt("class names", lambda: _names(detector)),
+        attempt("same output twice", lambda: _repeatable(detector, images)),
+        attempt("images left unchanged", lambda: _unchanged(detector, images)),
+        attempt(f"batch of {batch} equals one by one", lambda: _independent(detector, images)),
+        attempt("input gradient at batch 1", lambda: right_gradient(_scorer(detector, images[:1]), images[:1])),
+    ]
+    if batch > 1:
+        name = f"input gradient at batch {batch}"
+        checks.append(attempt(name, lambda: right_gradient(_scorer(detector, images), images)))
+    return checks
+
+
+def _adapted(model: Detector | nn.Module, size: tuple[int, int], device: torch.device) -> Detector:
+    if isinstance(model, ModuleDetector | CheckedDetector):
+        return model
+    if isinstance(model, Detector):  # asked first: a network may be a detector by itself
+        return checked(model, Given(), image_size=size, device=device)
+    return adapt(model, Given(), image_size=size, device=device)
+
+
+def _shape(detector: Detector, images: Tensor) -> str:
+    found = _candidates(detector, images)
+    batch, count = found.boxes.shape[:2]
+    check_finite(found.scores)
+    if found.scores.dtype != images.dtype or found.boxes.dtype != images.dtype:
+        raise FailedError(f"expected {images.dtype}, got boxes {found.boxes.dtype} and scores {found.scores.dtype}")
+    return f"boxes {(batch, count, 4)}, scores {tuple(found.scores.shape)} {str(images.dtype)[6:]}, finite"
+
+
+def _boxes(detector: Detector, images: Tensor) -> str:
+    """Whether the candidates' boxes look like pixels of the images."""
+    boxes = _candidates(detector, images).boxes.flatten(0, 1)
+    height, width = images.shape[2:]
+    turned = int((boxes[:, 2:] < boxes[:, :2]).any(dim=1).sum())
+    if turned:
+        raise FailedError(
+            f"expected x1 <= x2 and y1 <= y2, got {turned} of {len(boxes)} boxes the other way round; are they x1, y1, "
+            "x2, y2, or centre and size?"
+        )
+    largest = float(boxes.abs().max())
+    if largest <= 2 and min(height, width) > 8:
+        raise FailedError(
+            f"expected boxes in pixels of images of {height} x {width}, got no coordinate above {largest:.2g}; "
+            "multiply relative ones by width and height"
+        )
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    within = ((middle >= 0) & (middle <= boxes.new_tensor([width, height]))).all(dim=1).float().mean()
+    if within < 0.5:
+        raise FailedError(
+            f"expected boxes in pixels of images of {height} x {width}, got {1 - float(within):.0%} with their middle "
+            "outside; are they in pixels of a resized image, or x and y swapped?"
+        )
+    return f"{float(within):.0%} have their middle in the image"
+
+
+def _detections(detector: Detector, images: Tensor) -> str:
+    """Whether detections are sorted, and keep to the threshold."""
+    found = detector.detect(images.clone(), _LOWEST)
+    for one in found:
+        _check_sorted(one, _LOWEST)
+    scores = torch.cat([one.scores for one in found])
+    if not len(scores):
+        return f"none with a score of at least {_LOWEST:g} on random images"
+    middle = float(scores.median())
+    fewer = detector.detect(images.clone(), middle)
+    for one in fewer:
+        _check_sorted(one, middle)
+    left, wanted = sum(len(one.scores) for one in fewer), int((scores >= middle).sum())
+    if left < wanted:
+        raise FailedError(
+            f"expected a threshold to be the least score, got {left} detections at {middle:g} where there are {wanted} "
+            f"such among those of {_LOWEST:g}; return those that are as high as the threshold, too"
+        )
+    return f"{len(scores)} of at least {_LOWEST:g}, sorted; {left} of at least {middle:.2g}"
+
+
+def _check_sorted(one: Detections, threshold: float) -> None:
+    if bool((one.scores[1:] > one.scores[:-1]).any()):
+        raise FailedError("expected the highest score first, got detections in another order")
+    if len(one.scores) and float(one.scores.min()) < threshold:
+        raise FailedError(f"expected scores of at least {threshold:g}, got {float(one.scores.min()):g}")
+    if one.boxes.requires_grad or one.scores.requires_grad:
+        raise FailedError("expected detections without gradient; detect under torch.no_grad()")
+
+
+def _names(detector: Detector) -> str:
+    shown = ", ".join(detector.classes[:8])
+    return f"{len(detector.classes)}: {shown}{', ...' if len(detector.classes) > 8 else ''}"
+
+
+def _repeatable(detector: Detector, images: Tensor) -> str:
+    first, second = _candidates(detector, images), _candidates(detector, images)
+    if first.scores.shape != second.scores.shape:
+        raise FailedError("expected as many candidates from two calls with the same images, got another number")
+    alike(second.boxes, first.boxes, 1e-4, "two calls with the same images (boxes)", "dropout or noise in forward")
+    return alike(second.scores, first.scores, 1e-4, "two calls with the same images", "dropout or noise in forward")
+
+
+def _unchanged(detector: Detector, images: Tensor) -> str:
+    given = images.clone()
+    with torch.no_grad():
+        detector.candidates(given)
+        detector.detect(given, _LOWEST)
+    if not torch.equal(given, images):
+        raise FailedError("expected the images as they were, got them overwritten; look for in-place operations")
+    return "nothing writes into them"
+
+
+def _independent(detector: Detector, images: Tensor) -> str:
+    scorer = _scorer(detector, images)
+    together, apart = _rows(scorer, images), []
+    for i, image in enumerate(images):
+        boxes = None if scorer.boxes is None else scorer.boxes[i : i + 1]
+        apart.append(_rows(Scorer(detector, boxes), image[None]))
+    return alike(together, torch.cat(apart), 1e-3, "the batch and its images one by one", "batch norm in training mode")
+
+
+def _scorer(detector: Detector, images: Tensor) -> Scorer:
+    """The scores of fixed candidates: for a two-stage detector, of the first proposals for `images`."""
+    if not detector.two_stage:
+        return Scorer(detector)
+    return Scorer(detector, _candidates(detector, images).boxes[:, :_FEW])
+
+
+@torch.no_grad()
+def _rows(scorer: Scorer, images: Tensor) -> Tensor:
+    return scorer.logits(images.clone())
+
+
+@torch.no_grad()
+def _candidates(detector: Detector, images: Tensor) -> Candidates:
+    return detector.candidates(images.clone())  # a network that writes into them must fail in its own check only

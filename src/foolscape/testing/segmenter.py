@@ -1,0 +1,127 @@
+"""Contract checks for segmenters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter, adapt, check_finite, checked, name_classes
+from foolscape.models.output import check_scores
+from foolscape.tasks.segmentation import Segmenter
+from foolscape.testing.verdicts import SIZES, Check, FailedError, Report, alike, attempt, by, colours, right_gradient
+
+
+def check_segmenter(
+    model: Segmenter | nn.Module,
+    *,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    batch: int = 2,
+    device: torch.device | str = "cpu",
+) -> Report:
+    """Try on random images whether `model` keeps the contract of a `Segmenter`.
+
+    Shape and dtype at every size, distinct class names, finite scores, the same scores twice, images left as they are,
+    a batch that equals its images one by one, a right input gradient at batch 1 and at `batch`, and a hint on whether
+    it takes RGB in [0, 1]. Nothing is raised: what goes wrong is a failed check.
+
+    Args:
+        model: a network is adapted for the first of the sizes, as a run does; it is put into eval mode, frozen and
+            moved to `device`, itself, not a copy.
+        sizes: (H, W) of the images to try.
+        batch: the batch size of the run.
+        device: where to run.
+    """
+    device = torch.device(device)
+    adapted: list[Segmenter] = []
+
+    def fit() -> str:
+        adapted.append(_adapted(model, sizes[0], device))
+        return "; ".join(adapted[0].notes) or "nothing to be done to its input or output"
+
+    checks = [attempt(f"adapter at {by(sizes[0])}", fit)]
+    if not adapted:
+        return Report(tuple(checks))
+    segmenter = adapted[0]
+    for size in sizes:
+        name = f"shape at {by(size)}"
+        only = segmenter.only_size if isinstance(segmenter, ModuleSegmenter) else None
+        if only in (None, size):
+            checks.append(attempt(name, partial(_shape, segmenter, colours(batch, size, device))))
+        else:
+            checks.append(Check(name, None, f"not tried: the network takes {by(only)} alone"))
+    images = colours(batch, sizes[0], device)
+    checks += [
+        attempt("class names", lambda: _names(segmenter)),
+        attempt("same output twice", lambda: _repeatable(segmenter, images)),
+        attempt("images left unchanged", lambda: _unchanged(segmenter, images)),
+        attempt(f"batch of {batch} equals one by one", lambda: _independent(segmenter, images)),
+        attempt("input gradient at batch 1", lambda: right_gradient(segmenter, images[:1])),
+    ]
+    if batch > 1:
+        checks.append(attempt(f"input gradient at batch {batch}", lambda: right_gradient(segmenter, images)))
+    hint = attempt("range of the input", lambda: _range(segmenter, images))
+    return Report((*checks, Check(hint.name, None, hint.detail)))
+
+
+def _adapted(model: Segmenter | nn.Module, size: tuple[int, int], device: torch.device) -> Segmenter:
+    if isinstance(model, ModuleSegmenter | CheckedSegmenter):
+        return name_classes(model, None)
+    if isinstance(model, Segmenter):
+        return name_classes(checked(model, image_size=size, device=device), None)
+    return name_classes(adapt(model, image_size=size, device=device), None)
+
+
+def _shape(segmenter: Segmenter, images: Tensor) -> str:
+    scores = _scores(segmenter, images)
+    check_scores(scores, images, len(segmenter.classes))
+    check_finite(scores)
+    if scores.dtype != images.dtype:
+        raise FailedError(f"expected {images.dtype}, got {scores.dtype}")
+    return f"{tuple(scores.shape)} {str(scores.dtype).removeprefix('torch.')}, finite"
+
+
+def _names(segmenter: Segmenter) -> str:
+    return (
+        f"{len(segmenter.classes)}: {', '.join(segmenter.classes[:8])}{', ...' if len(segmenter.classes) > 8 else ''}"
+    )
+
+
+def _repeatable(segmenter: Segmenter, images: Tensor) -> str:
+    first, second = _scores(segmenter, images), _scores(segmenter, images)
+    return alike(second, first, 1e-4, "two calls with the same images", "dropout or noise in forward")
+
+
+def _unchanged(segmenter: Segmenter, images: Tensor) -> str:
+    given = images.clone()
+    with torch.no_grad():
+        segmenter.logits(given)
+    if not torch.equal(given, images):
+        raise FailedError("expected the images as they were, got them overwritten; look for in-place operations")
+    return "nothing writes into them"
+
+
+def _independent(segmenter: Segmenter, images: Tensor) -> str:
+    together = _scores(segmenter, images)
+    apart = torch.cat([_scores(segmenter, image[None]) for image in images])
+    return alike(together, apart, 1e-3, "the batch and its images one by one", "batch norm in training mode")
+
+
+def _range(segmenter: Segmenter, images: Tensor) -> str:
+    """Which range the network seems to be made for, going by how sure it is of itself."""
+    small, large = (_confidence(segmenter, scale * images) for scale in (1.0, 255.0))
+    found = f"mean confidence {small:.2f} on RGB in [0, 1], {large:.2f} on [0, 255]"
+    if small < 0.5 and large > small + 0.25:
+        return f"{found}: does the network expect [0, 255]? Then multiply by 255 in its forward"
+    return f"{found}: nothing speaks against [0, 1]"
+
+
+def _confidence(segmenter: Segmenter, images: Tensor) -> float:
+    return float(_scores(segmenter, images).double().softmax(dim=1).amax(dim=1).mean())
+
+
+@torch.no_grad()
+def _scores(segmenter: Segmenter, images: Tensor) -> Tensor:
+    return segmenter.logits(images.clone())  # a network that writes into them must fail in its own check only

@@ -1,0 +1,97 @@
+"""What contract checks share: verdicts, how they are reached, and the images they are tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from foolscape.models.gradient import check_gradient
+from foolscape.tasks.segmentation import Segmenter
+
+SIZES: Final = ((96, 128), (75, 101))
+"""(H, W) tried by default: one divisible by 32, one by nothing."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried.
+
+    Attributes:
+        name: what.
+        passed: whether it holds; None for a hint, which cannot fail.
+        detail: what was found.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was tried on one model."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no check failed."""
+        return all(check.passed is not False for check in self.checks)
+
+    def lines(self) -> list[str]:
+        """One line per check for people to read."""
+        words = {True: "ok  ", False: "FAIL", None: "hint"}
+        return [f"{words[check.passed]}  {check.name}: {check.detail}" for check in self.checks]
+
+
+class FailedError(Exception):
+    """A check that does not hold; its text is the detail."""
+
+
+def attempt(name: str, check: Callable[[], str]) -> Check:
+    """The outcome of `check`, which returns a detail or raises."""
+    try:
+        return Check(name, True, check())
+    except FailedError as failure:
+        return Check(name, False, str(failure))
+    except Exception as error:  # a user's network may raise anything; the other checks still tell something
+        return Check(name, False, f"{type(error).__name__}: {error}")
+
+
+def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: str) -> str:
+    """How far two outputs of one shape, the same by right, are apart; raises FailedError above `tolerance`."""
+    difference = float((first - second).abs().max() / second.abs().max().clamp_min(1e-30))
+    if not difference <= tolerance:  # also a NaN
+        raise FailedError(
+            f"expected the same scores from {what}, within {tolerance:g} of the largest; got {difference:.1e}; "
+            f"look for {suspect}"
+        )
+    return f"differs by {difference:.0e} of the largest score"
+
+
+def right_gradient(segmenter: Segmenter, images: Tensor) -> str:
+    """What was found of the input gradient of `segmenter`; raises FailedError if it is not right."""
+    verdict = check_gradient(segmenter, images, seed=0)
+    advice = f"; right with {' or with '.join(verdict.remedies)}" if verdict.remedies else ""
+    found = f"{verdict.kind}, {verdict.message.partition(': ')[2]}{advice}"
+    if not verdict.ok:
+        raise FailedError(found)
+    return found
+
+
+def colours(batch: int, size: tuple[int, int], device: torch.device) -> Tensor:
+    """(B, 3, H, W) float32 in [0, 1]: smooth random colours with a little noise, which is nearer to a photograph."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand((batch, 3, 5, 7), generator=generator)
+    smooth = nn.functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
+    noise = torch.rand((batch, 3, *size), generator=generator)
+    return (0.9 * smooth + 0.1 * noise).to(device)
+
+
+def by(size: tuple[int, int]) -> str:
+    """`size` (H, W) as text."""
+    return f"{size[0]} x {size[1]}"

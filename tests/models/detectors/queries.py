@@ -1,0 +1,145 @@
+"""Tiny networks of transformers with random weights that depend on the image, and folders that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import transformers
+from torch import nn
+
+NAMES: Final = ("cat", "dog", "N/A", "car", "bus")
+SIZES: Final = {"shortest_edge": 64, "longest_edge": 90}
+_LABELS: Final[dict[str, Any]] = {"id2label": dict(enumerate(NAMES)), "label2id": {n: i for i, n in enumerate(NAMES)}}
+_MAPS: Final = ["stage2", "stage3", "stage4"]
+_TRUNK: Final[dict[str, Any]] = {
+    "embedding_size": 8,
+    "hidden_sizes": [8, 8, 16, 16],
+    "depths": [1, 1, 1, 1],
+    "layer_type": "basic",
+}
+_DETR: Final[dict[str, Any]] = {
+    "d_model": 32,
+    "encoder_layers": 1,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 16,
+    "decoder_ffn_dim": 16,
+    "num_queries": 9,
+}
+_RT_DETR: Final[dict[str, Any]] = {
+    "freeze_backbone_batch_norms": False,
+    "encoder_hidden_dim": 16,
+    "encoder_in_channels": [8, 16, 16],
+    "encoder_ffn_dim": 16,
+    "encoder_attention_heads": 2,
+    "encoder_layers": 1,
+    "d_model": 16,
+    "num_queries": 9,
+    "decoder_in_channels": [16, 16, 16],
+    "decoder_ffn_dim": 16,
+    "decoder_layers": 2,
+    "decoder_attention_heads": 2,
+    "num_feature_levels": 3,
+    "feat_strides": [8, 16, 32],
+    "decoder_n_points": 2,
+}
+
+
+def _resnet(stages: list[str]) -> Any:
+    return transformers.ResNetConfig(**_TRUNK, out_features=stages)
+
+
+def _rt_resnet() -> Any:
+    return transformers.RTDetrResNetConfig(**_TRUNK, out_features=_MAPS)
+
+
+def _hgnet() -> Any:
+    return transformers.HGNetV2Config(
+        hidden_sizes=[8, 8, 16, 16],
+        stem_channels=[3, 4, 8],
+        stage_in_channels=[8, 8, 8, 16],
+        stage_mid_channels=[4, 4, 8, 8],
+        stage_out_channels=[8, 8, 16, 16],
+        stage_num_blocks=[1] * 4,
+        stage_downsample=[False, True, True, True],
+        stage_light_block=[False] * 4,
+        stage_kernel_size=[3] * 4,
+        stage_numb_of_layers=[1] * 4,
+        embedding_size=8,
+        depths=[1] * 4,
+        out_features=_MAPS,
+    )
+
+
+def _deformable(**more: Any) -> Any:
+    return transformers.DeformableDetrConfig(
+        backbone_config=_resnet(_MAPS),
+        num_feature_levels=3,
+        encoder_n_points=2,
+        decoder_n_points=2,
+        with_box_refine=True,
+        **_DETR,
+        **_LABELS,
+        **more,
+    )
+
+
+CONFIGS: Final[dict[str, Callable[[], Any]]] = {
+    "detr": lambda: transformers.DetrConfig(backbone_config=_resnet(["stage4"]), **_DETR, **_LABELS),
+    "conditional_detr": lambda: transformers.ConditionalDetrConfig(
+        backbone_config=_resnet(["stage4"]), **_DETR, **_LABELS
+    ),
+    "deformable_detr": _deformable,
+    "deformable_detr, two stages": lambda: _deformable(two_stage=True, two_stage_num_proposals=9),
+    "rt_detr": lambda: transformers.RTDetrConfig(backbone_config=_rt_resnet(), **_RT_DETR, **_LABELS),
+    "rt_detr_v2": lambda: transformers.RTDetrV2Config(backbone_config=_rt_resnet(), **_RT_DETR, **_LABELS),
+    "d_fine": lambda: transformers.DFineConfig(
+        backbone_config=_hgnet(), **{**_RT_DETR, "decoder_n_points": [2, 2, 2]}, **_LABELS
+    ),
+    "yolos": lambda: transformers.YolosConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=[48, 64],
+        patch_size=16,
+        num_detection_tokens=9,
+        use_mid_position_embeddings=False,
+        **_LABELS,
+    ),
+}
+
+
+def processor(kind: str) -> Any:
+    """The image processor of a network, set to small images."""
+    if kind.startswith(("rt_detr", "d_fine")):
+        return transformers.RTDetrImageProcessor(size={"height": 64, "width": 96})
+    name = {"yolos": "Yolos", "detr": "Detr", "conditional_detr": "ConditionalDetr"}.get(kind, "DeformableDetr")
+    return getattr(transformers, f"{name}ImageProcessor")(size=SIZES)
+
+
+def network(kind: str) -> Any:
+    """The network with random weights; batch norms are fitted to random images, or the scores would hardly differ."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module: Any = transformers.AutoModelForObjectDetection.from_config(CONFIGS[kind]()).eval()
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.add_(torch.randn(parameter.shape) * 0.2)
+            norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+            for norm in norms:
+                norm.train().momentum = 1.0
+            if norms:
+                module(pixel_values=torch.rand(2, 3, 64, 96))
+    return module.eval()
+
+
+def folder(kind: str, path: Path) -> Path:
+    """`path` with config.json, preprocessor_config.json and model.safetensors."""
+    network(kind).save_pretrained(path)
+    processor(kind).save_pretrained(path)
+    return path

@@ -1,0 +1,146 @@
+"""A run directory of a detection run, written without a model; its summary is made as a real run makes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.distortion import distortion
+from foolscape.run.summary import summarise
+
+from .fake_run import slug
+
+CLASSES = ("car", "bicycle", "person", "sign")
+COLOURS = ((0, 0, 142), (119, 11, 32), (220, 20, 60), (220, 220, 0))
+NOWHERE = (0.02, 0.02, 0.12, 0.1)
+"""Where a fabricated box stands, as shares of the image: no object is there."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the run did; image n has n + 1 objects, and the attack leaves the last n // 2 of them alone."""
+
+    ids: Sequence[str] = ("a b/1.png", "é", "0003")
+    models: Sequence[str] = ("bundled:street-boxes",)
+    classes: Sequence[str] = CLASSES
+    attack: str = "dag"
+    goal: str = "mislabel"
+    victim: str | None = None
+    reference: str = "truth"
+    size: tuple[int, int] = (60, 80)
+    failures: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+
+def write(directory: Path, plan: Plan) -> Path:
+    rows = [row for model in plan.models for n in range(len(plan.ids)) for row in _rows(directory, plan, model, n)]
+    rows += [{**failure, "slug": None, "condition": "failed"} for failure in plan.failures]
+    record = _record(plan)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    (directory / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (directory / "summary.json").write_text(json.dumps(summarise(record, rows)), encoding="utf-8")
+    return directory
+
+
+def truth_of(plan: Plan, number: int) -> Truth:
+    """`number` + 1 objects in a row, side by side, of the classes in turn."""
+    height, width = plan.size
+    count = number + 1
+    left = np.linspace(0.15, 0.95, count, endpoint=False)
+    boxes = np.stack([left, 0.4 + 0 * left, left + 0.7 / count, 0.55 + 0.1 * (np.arange(count) % 4)], axis=1)
+    none = np.zeros(count, np.bool_)
+    boxes = boxes * [width, height, width, height]
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return Truth(boxes, np.arange(count, dtype=np.int64) % 4, none, none, area)
+
+
+def found_of(plan: Plan, number: int, condition: str) -> Found:
+    """Every object, a little to the right; under attack what its goal wants."""
+    truth = truth_of(plan, number)
+    boxes, labels = truth.boxes + 0.01 * plan.size[1], truth.labels.copy()
+    scores = np.linspace(0.95, 0.5, len(labels))
+    if condition == "adversarial":
+        touched = np.arange(len(labels)) < len(labels) - number // 2
+        if plan.victim is not None:
+            touched = labels == plan.classes.index(plan.victim)
+        if plan.goal == "mislabel":
+            labels = np.where(touched, (labels + 1) % len(plan.classes), labels)
+        elif plan.goal == "vanish":
+            boxes, labels, scores = boxes[~touched], labels[~touched], scores[~touched]
+    if condition == "adversarial" and plan.goal == "fabricate":
+        extra = np.array([NOWHERE]) * [*plan.size[::-1], *plan.size[::-1]]
+        boxes, labels, scores = np.vstack([boxes, extra]), np.append(labels, 3), np.append(scores, 0.4)
+    order = np.argsort(-scores, kind="stable")
+    return Found(boxes[order], scores[order], labels[order].astype(np.int64))
+
+
+def _rows(directory: Path, plan: Plan, model: str, number: int) -> list[dict[str, Any]]:
+    name = slug(plan.ids[number])
+    image = photo(plan, number)
+    attacked = np.clip(image + np.random.default_rng(number).integers(-3, 4, image.shape), 0, 255).astype(np.uint8)
+    _save(directory / "clean" / name, image)
+    rows = []
+    for condition in ("clean",) if plan.attack == "none" else ("clean", "adversarial", "permuted", "noise"):
+        rows.append({"model": model, "slug": slug(model), "id": plan.ids[number], "name": name, "condition": condition,
+                     "size": list(plan.size), **_measured(plan, number, condition)})  # fmt: skip
+        if condition == "adversarial":
+            _save(directory / "images" / slug(model) / name, attacked)
+            rows[-1] |= {
+                "distortion": distortion(image, attacked).to_json(),
+                "attack": {"success": None if number == 1 else number == 0, "claimed": True, "iterations": 40,
+                           "left": 0, "targets": 60, "seconds": 0.5},
+                "in_float": _measured(plan, number, condition),
+            }  # fmt: skip
+    return rows
+
+
+def _measured(plan: Plan, number: int, condition: str) -> dict[str, Any]:
+    reference = truth_of(plan, number)
+    return {"truth": reference.to_json(), "found": found_of(plan, number, condition).to_json()}
+
+
+def photo(plan: Plan, number: int) -> NDArray[np.uint8]:
+    """A grey ramp with the objects as plain blocks."""
+    height, width = plan.size
+    ramp = np.linspace(90, 190, height)[:, None, None] * np.ones((1, width, 3))
+    for label, (x1, y1, x2, y2) in enumerate(truth_of(plan, number).boxes.astype(int)):
+        ramp[y1:y2, x1:x2] = 60 + 40 * (label % 4)
+    return ramp.astype(np.uint8)
+
+
+def _record(plan: Plan) -> dict[str, Any]:
+    attack: dict[str, Any] = {"name": plan.attack}
+    if plan.attack != "none":
+        attack |= {"source": "Xie et al. 2017, algorithm 1", "eps": None, "goal": plan.goal, "victim": plan.victim}
+    return {
+        "schema": 1,
+        "foolscape": "0.1.0",
+        "command": ["foolscape", "run", "--model", plan.models[0], "--attack", plan.attack],
+        "started": "2026-03-02T10:15:00+00:00",
+        "config": {"models": list(plan.models), "seed": 7},
+        "task": "detection",
+        "reference": plan.reference,
+        "seed": 7,
+        "models": [
+            {"model": model, "slug": slug(model), "classes": list(plan.classes), "colours": [list(c) for c in COLOURS],
+             "weights_sha256": "9f2c" * 16, "notes": ["the background row is zero"]}
+            for model in plan.models
+        ],
+        "data": {"spec": "coco:photos", "split": None, "classes": None, "samples": len(plan.ids), "notes": []},
+        "samples": [{"id": name, "name": slug(name)} for name in plan.ids],
+        "attack": attack,
+        "versions": {"python": "3.11.7", "torch": "2.11.0"},
+    }  # fmt: skip
+
+
+def _save(path: Path, pixels: NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(f"{path}.png")

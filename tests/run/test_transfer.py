@@ -1,0 +1,118 @@
+"""Transfer: who is fooled by whose change, alone and summed, across tasks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foolscape.errors import RunError, SettingError
+from foolscape.report.transfer import print_transfer, write_transfer_texts
+from foolscape.run.execute import Listener
+from foolscape.run.transfer import transfer
+
+from .made import silent_progress, write_net
+from .made_boxes import write_detector, write_squares
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, Any]:
+    nets, detectors = write_net(tmp_path), write_detector(tmp_path)
+    data = f"folder:{write_squares(tmp_path / 'squares')}"
+    return {"models": [f"{nets}:net", f"{detectors}:grid"], "data": data, "attack": "pgd"}
+
+
+def measure(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    return transfer(settings, out, ["foolscape", "transfer"], Listener(lambda text: None, silent_progress))
+
+
+def test_every_change_is_measured_on_every_network(tmp_path: Path, settings: dict[str, Any]) -> None:
+    out = tmp_path / "out"
+    matrix = measure(out, settings)
+    one, other = (column["slug"] for column in matrix["columns"])
+    assert [(c["task"], c["score"]) for c in matrix["columns"]] == [("segmentation", "mIoU"), ("detection", "AP50")]
+    lines = {line["name"]: line for line in matrix["lines"]}
+    assert list(lines) == [
+        "clean", one, other, f"{one} + {other}", f"{one}, PERM", f"{other}, PERM", f"{one} + {other}, PERM",
+    ]  # fmt: skip
+    assert lines["clean"]["scores"] == {one: 100, other: 100}
+    assert lines["clean"]["distortion"] is None
+    # Each falls to its own change, and to the sum; the order of the pixels is what matters to the detector.
+    assert lines[one]["scores"][one] < 50
+    assert lines[other]["scores"][other] < 5
+    assert lines[f"{one} + {other}"]["scores"][other] < 50
+    assert lines[f"{other}, PERM"]["scores"][other] > 90
+    assert lines[one]["distortion"]["linf_levels"] == 8
+    assert 8 < lines[f"{one} + {other}"]["distortion"]["linf_levels"] <= 16
+    # Each network's own run is a run like any other, and says the same.
+    own = json.loads((out / "runs" / other / "summary.json").read_text())["models"][0]["conditions"]
+    assert own["adversarial"]["AP50"] == lines[other]["scores"][other]
+
+
+def test_the_same_command_again_goes_on_and_another_is_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
+    out = tmp_path / "out"
+    whole = measure(out, settings)
+    rows = (out / "rows.jsonl").read_bytes()
+    (out / "rows.jsonl").write_bytes(rows[: len(rows) // 2])
+    (out / "transfer.json").unlink()
+    assert measure(out, settings) == whole
+    assert json.loads((out / "transfer.json").read_text()) == json.loads(json.dumps(whole))
+    with pytest.raises(RunError, match="another one"):
+        measure(out, settings | {"seed": 1})
+
+
+def test_settings_for_detectors_reach_them_alone(tmp_path: Path, settings: dict[str, Any]) -> None:
+    matrix = measure(tmp_path / "out", settings | {"goal": "vanish", "limit": 1})
+    goals = [matrix["attacks"][column["slug"]].get("goal") for column in matrix["columns"]]
+    assert goals == [None, "vanish"]
+    assert matrix["data"]["samples"] == 1
+
+
+def test_an_image_that_one_network_cannot_use_is_left_out_for_all(tmp_path: Path, settings: dict[str, Any]) -> None:
+    (tmp_path / "squares" / "torn.png").write_bytes(b"no picture")
+    matrix = measure(tmp_path / "out", settings)
+    assert matrix["data"]["samples"] == 3
+    assert {failure["id"] for failure in matrix["failures"]} == {"torn"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"models": ["bundled:scenes-unet"]}, "two or more"),
+        ({"task": "detection"}, "each model tells its own"),
+        ({"attack": "none"}, "expected one whose changes"),
+    ],
+)
+def test_mistakes_are_told_in_words(
+    tmp_path: Path, settings: dict[str, Any], change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SettingError, match=words):
+        measure(tmp_path / "out", settings | change)
+
+
+def test_the_report_shows_the_matrix_and_escapes_names(
+    tmp_path: Path, settings: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+
+    out = tmp_path / "out"
+    Image.fromarray(np.full((32, 48, 3), 120, np.uint8)).save(tmp_path / "squares" / "blank.png")
+    matrix = measure(out, settings)
+    matrix["columns"][0]["model"] = "<script>alert(1)</script>"
+    (out / "transfer.json").write_text(json.dumps(matrix))
+    from foolscape.report.transfer import write_transfer_report
+
+    page = write_transfer_report(out).read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    for words in ("A + B, PERM", "mIoU", "AP50", "ORIG"):
+        assert words in page
+    print_transfer(out, Console(width=80))
+    printed = capfd.readouterr().out
+    assert "A + B, PERM" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    texts = write_transfer_texts(out)
+    assert texts[".md"].count("| ORIG") == 1
+    assert r"\toprule" in texts[".tex"]
