@@ -1,6 +1,6 @@
 """What an attack costs over the bare forward pass and gradient to the input.
 
-    python benchmarks/overhead.py [--rounds 15] [--threads 1] [--json FILE]
+    python benchmarks/overhead.py [--rounds 15] [--threads 1] [--only segmentation|detection|batching] [--json FILE]
 
 Ratios, not seconds: within one process, bare loop and attack take turns, and the median of the rounds' ratios is
 printed. Then DAG over images of differing difficulty, with finished images leaving the batch, against fixed batches
@@ -22,16 +22,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.attacks.ascent import never
-from foolscape.attacks.catalog import plan
+from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.attacks.driver import ascend
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import Options
 from foolscape.attacks.targets import permuted
 from foolscape.models.bundled import bundled
+from foolscape.models.bundled_detector import OBJECTS
+from foolscape.models.detectors.load import load_detector
 from foolscape.pixels import to_unit
-from foolscape.problem import Problem
+from foolscape.problem import IGNORE, Problem, cat
 from foolscape.scenes import CLASSES, describe, render
 from foolscape.seeds import generator_for
+from foolscape.tasks.detection import Detector, problem
 
 STEPS = 20  # as many as PGD takes by default
 
@@ -68,6 +71,47 @@ def attack(name: str, net: nn.Module, images: Tensor, labels: Tensor, classes: i
     whole = Problem(images, labels, net, target)
     entrants = [Entrant(str(i), whole.take(torch.tensor([i])), g) for i, g in enumerate(generators)]
     assert all(outcome.iterations == STEPS for outcome in ascend(entrants, ascent, width=len(images)))
+
+
+def bare_detector(detector: Detector, entrants: list[Entrant]) -> None:
+    """As `bare`, on the candidates of a detector."""
+    whole = cat([entrant.problem for entrant in entrants])
+    for _ in range(STEPS):
+        inputs = whole.images.clone().requires_grad_(True)
+        scores = detector.candidates(inputs).scores
+        loss = functional.cross_entropy(scores, whole.labels, ignore_index=IGNORE, reduction="sum")
+        torch.autograd.grad(loss, inputs)
+    detector.candidates(whole.images.clone().requires_grad_(True))
+
+
+def attack_detector(entrants: list[Entrant]) -> None:
+    """STEPS iterations of PGD, untargeted, on one batch."""
+    ascent = plan_detection("pgd", Options(steps=STEPS), OBJECTS).ascent
+    assert all(outcome.iterations == STEPS for outcome in ascend(entrants, ascent, width=len(entrants)))
+
+
+def detector_overheads(rounds: int) -> list[dict[str, object]]:
+    """One record per batch size, of the bundled detector on scenes."""
+    detector = load_detector("bundled:scenes-detector", image_size=(160, 256)).detector
+    records: list[dict[str, object]] = []
+    for batch in (1, 4):
+        entrants = []
+        for i in range(batch):
+            images = to_unit(render(describe(2, i)).image)
+            with torch.no_grad():
+                candidates = detector.candidates(images)
+            labels = candidates.scores.argmax(1)
+            labels = torch.where(labels == len(OBJECTS), IGNORE, labels)
+            view = problem(detector, images, candidates.boxes, labels, None, 0.0)
+            entrants.append(Entrant(str(i), view, generator_for(0, str(i))))
+        low, middle, high = ratio(
+            lambda entrants=entrants: attack_detector(entrants),  # type: ignore[misc]
+            lambda entrants=entrants: bare_detector(detector, entrants),  # type: ignore[misc]
+            rounds,
+        )
+        print(f"detector batch {batch}  pgd  {middle:.3f}  (quartiles {low:.3f} to {high:.3f})", flush=True)
+        records.append({"network": "detector", "batch": batch, "attack": "pgd", "ratio": middle})
+    return records
 
 
 def seconds(work: Callable[[], None]) -> float:
@@ -147,11 +191,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", choices=("segmentation", "detection", "batching"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; cost over forward + input gradient")
-    records = {"overhead": overheads(options.rounds), "batching": continuous()}
+    parts: dict[str, Callable[[], object]] = {
+        "segmentation": lambda: overheads(options.rounds),
+        "detection": lambda: detector_overheads(options.rounds),
+        "batching": continuous,
+    }
+    records = {name: part() for name, part in parts.items() if options.only in (None, name)}
     if options.json:
         options.json.write_text(json.dumps(records, indent=1))
 

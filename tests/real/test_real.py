@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.made import do_run
+from foolscape.run.execute import Listener
+from foolscape.run.transfer import transfer
+from tests.run.made import do_run, silent_progress
 
 
 def camvid(real: Path) -> dict[str, object]:
@@ -62,3 +64,42 @@ def test_dag_on_coco(tmp_path: Path, real: Path) -> None:
     scores = model["conditions"]
     assert scores["adversarial"]["mIoU"] < 5
     assert scores["permuted"]["mIoU"] > scores["clean"]["mIoU"] - 3
+
+
+def boxes(real: Path) -> dict[str, object]:
+    return {
+        "models": [f"{real / 'models/fastestdet.py'}:fastestdet_coco"],
+        "data": f"coco:{real / 'data/coco_val_mini'}",
+        "size": "352x352",
+    }
+
+
+@pytest.mark.slow
+def test_clean_accuracy_of_a_detector_is_the_independently_computed_one(tmp_path: Path, real: Path) -> None:
+    (model,) = do_run(tmp_path / "out", attack="none", **boxes(real))["models"]
+    assert model["samples"] == 158
+    assert model["conditions"]["clean"]["AP50"] == pytest.approx(30.1, abs=0.3)
+
+
+@pytest.mark.parametrize("settings", [{"attack": "pgd", "eps": "8/255"}, {"attack": "dag"}])
+def test_a_pretrained_detector_is_fooled_where_its_controls_are_not(
+    tmp_path: Path, real: Path, settings: dict[str, object]
+) -> None:
+    (model,) = do_run(tmp_path / "out", limit=2, **settings, **boxes(real))["models"]
+    scores = model["conditions"]
+    assert scores["clean"]["AP50"] > 30
+    assert scores["adversarial"]["AP50"] < 3
+    assert scores["permuted"]["AP50"] > scores["clean"]["AP50"] - 10
+    assert model["success_rate"] == 100
+
+
+@pytest.mark.slow
+def test_perturbations_of_segmenters_and_a_detector_on_each_other(tmp_path: Path, real: Path) -> None:
+    segmenter = f"{real / 'models/espnetv2.py'}:espnetv2_voc_s10"
+    settings = boxes(real) | {"models": [segmenter, *boxes(real)["models"]], "attack": "pgd", "limit": 2}  # type: ignore[misc]
+    matrix = transfer(settings, tmp_path / "out", [], Listener(lambda text: None, silent_progress))
+    one, other = (column["slug"] for column in matrix["columns"])
+    scores = {line["name"]: line["scores"] for line in matrix["lines"]}
+    assert scores[one][one] < scores["clean"][one] / 5
+    assert scores[other][other] < scores["clean"][other] / 5
+    assert scores[f"{other}, PERM"][other] > scores["clean"][other] - 10

@@ -102,19 +102,15 @@ def _objects(labels: Tensor, scores: Tensor, victim: int | None) -> Tensor:
 def _change(labels: Tensor, scores: Tensor, victim: int | None, wanted: Tensor) -> Aim:
     """Objects become `wanted`; with a victim only those of its class do, and the other objects are to stay."""
     objects = _objects(labels, scores, None)
-    if victim is not None:
-        if not (labels == victim).any():
-            return _nothing(labels)
-        wanted = torch.where(labels == victim, wanted, labels)
-    return _holding(objects, scores, torch.where(objects != IGNORE, wanted, IGNORE), victim)
-
-
-def _holding(labels: Tensor, scores: Tensor, wanted: Tensor, victim: int | None) -> Aim:
-    """With a victim, what is to stay as it is must be so now: a weak bystander is left alone, not made stronger."""
     if victim is None:
-        return Aim(labels, wanted)
-    aside = (wanted == labels) & (scores.argmax(dim=1) != labels)
-    return Aim(torch.where(aside, IGNORE, labels), torch.where(aside, IGNORE, wanted))
+        return Aim(objects, torch.where(objects != IGNORE, wanted, IGNORE))
+    hunted = labels == victim
+    if not hunted.any():
+        return _nothing(labels)
+    # What is to stay must hold now: a weak bystander is left alone, not made stronger.
+    holds = (objects != IGNORE) & (scores.argmax(dim=1) == labels)
+    seen = torch.where(hunted | holds, labels, IGNORE)
+    return Aim(seen, torch.where(hunted, wanted, seen))
 
 
 def _nothing(labels: Tensor) -> Aim:
