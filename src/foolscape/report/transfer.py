@@ -153,8 +153,8 @@ def _summary(matrix: Json) -> str:
             for cell in row.cells:
                 (own if cell.own else others).append(cell.share)
     return (
-        f"A network loses {fmean(own):.0f} % of its score to the change made for itself, and {fmean(others):.0f} % to "
-        "one made for another network."
+        f"A network loses {fmean(own):.0f}\N{NO-BREAK SPACE}% of its score to the change made for itself, and "
+        f"{fmean(others):.0f}\N{NO-BREAK SPACE}% to one made for another network."
     )
 
 
