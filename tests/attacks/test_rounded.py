@@ -72,6 +72,11 @@ def test_targets_are_found_anew_after_every_so_many_steps() -> None:
     seen.clear()
     list(ascend([_renewing(seen, labels, net)], settled))
     assert seen == []
+    # After the last step nothing is found anew: the best iterate would be thrown away with the old targets.
+    list(ascend([_renewing(seen, labels, net)], replace(settled, refresh=7)))
+    assert seen == []
+    (outcome,) = ascend([_renewing(seen, labels, net)], replace(settled, refresh=3, rounded=True))
+    assert all(torch.equal((image * 255).round() / 255, image) for image in seen)
 
 
 def test_an_image_on_which_nothing_is_found_any_more_is_done() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foolscape.report.boxes import Mark, draw_boxes
+from foolscape.report.boxes import TAGS, Mark, draw_boxes
 
 from .fake_run import HOSTILE
 
@@ -67,9 +67,26 @@ def test_a_tag_moves_to_where_it_hides_no_other_box() -> None:
 
 
 def test_where_there_is_no_room_the_tag_is_left_out() -> None:
-    marks = [_mark(0, 0, 299, 199, name=f"class {n}") for n in range(20)]
-    drawn = draw_boxes(GREY, marks, side=300)
-    assert (drawn[40:150, 100:200] == 90).all()
+    # A box as large as the picture has four places, its corners inside; its outline hides those of its copies.
+    box, green = (0, 0, 299, 199), _mark(0, 0, 299, 199, colour=GREEN)
+    three, four = ([_mark(*box, name=f"class {n}") for n in range(count)] for count in (3, 4))
+    assert _count(draw_boxes(GREY, [*three, green], side=300), GREEN) > 300
+    full = draw_boxes(GREY, four, side=300)
+    assert np.array_equal(draw_boxes(GREY, [*four, green], side=300), full)
+
+
+def test_only_so_many_boxes_have_a_tag() -> None:
+    photo = np.full((720, 1080, 3), 90, dtype=np.uint8)
+    cells = [(90 * (n % 12), 70 * (n // 12)) for n in range(TAGS + 1)]
+    marks = [_mark(x + 4, y + 40, x + 44, y + 64, name="") for x, y in cells]
+    x, y = cells[-1]
+    green = _mark(x + 4, y + 40, x + 44, y + 64, colour=GREEN, name="")
+    alone, last, behind = (
+        _count(draw_boxes(photo, [*others, green], side=1080), GREEN)
+        for others in ([], marks[: TAGS - 1], marks[:TAGS])
+    )
+    assert last == alone
+    assert 0 < behind < alone / 2
 
 
 @pytest.mark.parametrize("name", ["", HOSTILE, "a" * 1000, "\u202eabc", "\u4eba"])

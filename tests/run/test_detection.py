@@ -11,7 +11,7 @@ from PIL import Image
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 
 from .made import do_run, timeless, write_net
-from .made_boxes import write_detector, write_squares
+from .made_boxes import DETECTOR, write_detector, write_squares
 
 
 @pytest.fixture
@@ -184,3 +184,54 @@ def test_a_network_without_detect_is_named_a_detector_by_its_user(tmp_path: Path
     assert summary["task"] == "detection"
     settings["models"] = [f"{detectors}:without_detect?task=detection"]
     assert do_run(tmp_path / "spec", **settings)["task"] == "detection"
+
+
+def test_a_detector_of_one_class_is_attacked_too(tmp_path: Path, squares: str) -> None:
+    path = tmp_path / "single.py"
+    path.write_text(DETECTOR + SINGLE)
+    settings = {"models": [f"{path}:single"], "data": squares}
+    (model,) = do_run(tmp_path / "dag", attack="dag", **settings)["models"]
+    assert model["success_rate"] == 100
+    with pytest.raises(SettingError, match="several classes to mislabel"):
+        do_run(tmp_path / "mislabel", attack="pgd", goal="mislabel", **settings)
+
+
+SINGLE = """
+def single():
+    class Single(Grid):
+        classes = ("red",)
+        def forward(self, images):
+            dense = super().forward(images)
+            return {**dense, "scores": dense["scores"][:, :, :1]}
+    return Single()
+"""
+
+
+def test_a_share_that_may_be_left_is_of_what_is_to_change(tmp_path: Path, detectors: str, squares: str) -> None:
+    settings = {"attack": "dag", "goal": "vanish", "victim": "red", "stop": 0.5}
+    model = measured(tmp_path / "out", detectors, squares, **settings)
+    # One red square in each image: half of it is nothing, and bystanders do not count.
+    assert model["iterations"]["mean"] > 0
+    assert model["conditions"]["adversarial"]["victim_boxes"]["kept"] == 0
+
+
+def test_an_image_that_breaks_the_detector_is_recorded_and_the_run_goes_on(tmp_path: Path, squares: str) -> None:
+    path = tmp_path / "fragile.py"
+    path.write_text(DETECTOR + FRAGILE)
+    Image.fromarray(np.full((32, 48, 3), 250, np.uint8)).save(Path(squares.partition(":")[2]) / "too-bright.png")
+    summary = do_run(tmp_path / "out", models=[f"{path}:fragile"], data=squares, attack="pgd")
+    assert [failure["id"] for failure in summary["failures"]] == ["too-bright"]
+    assert "finite" in summary["failures"][0]["reason"]
+    assert summary["models"][0]["samples"] == 3
+
+
+FRAGILE = """
+def fragile():
+    class Fragile(Grid):
+        def forward(self, images):
+            dense = super().forward(images)
+            bright = images.mean((1, 2, 3), keepdim=False) > 0.9
+            broken = torch.where(bright, float("nan"), 0.0)
+            return {**dense, "boxes": dense["boxes"] + broken[:, None, None]}
+    return Fragile()
+"""

@@ -49,6 +49,9 @@ def test_every_change_is_measured_on_every_network(tmp_path: Path, settings: dic
     # Each network's own run is a run like any other, and says the same.
     own = json.loads((out / "runs" / other / "summary.json").read_text())["models"][0]["conditions"]
     assert own["adversarial"]["AP50"] == lines[other]["scores"][other]
+    assert own["permuted"]["AP50"] == lines[f"{other}, PERM"]["scores"][other]
+    assert own["adversarial"]["ci95"]["AP50"] == lines[other]["ci95"][other]
+    assert matrix["reference"] == "clean prediction"
 
 
 def test_the_same_command_again_goes_on_and_another_is_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
@@ -64,9 +67,11 @@ def test_the_same_command_again_goes_on_and_another_is_refused(tmp_path: Path, s
 
 
 def test_settings_for_detectors_reach_them_alone(tmp_path: Path, settings: dict[str, Any]) -> None:
-    matrix = measure(tmp_path / "out", settings | {"goal": "vanish", "limit": 1})
+    settings |= {"goal": "vanish", "victim": "red", "limit": 1, "memory_format": "channels_last"}
+    matrix = measure(tmp_path / "out", settings)
     goals = [matrix["attacks"][column["slug"]].get("goal") for column in matrix["columns"]]
     assert goals == [None, "vanish"]
+    assert matrix["attacks"][matrix["columns"][1]["slug"]]["victim"] == "red"
     assert matrix["data"]["samples"] == 1
 
 
@@ -81,6 +86,7 @@ def test_an_image_that_one_network_cannot_use_is_left_out_for_all(tmp_path: Path
     ("change", "words"),
     [
         ({"models": ["bundled:scenes-unet"]}, "two or more"),
+        ({"models": ["bundled:scenes-unet", "bundled:scenes-dilated"], "goal": "vanish"}, "goal: expected a model"),
         ({"task": "detection"}, "each model tells its own"),
         ({"attack": "none"}, "expected one whose changes"),
     ],

@@ -55,7 +55,7 @@ class AtMost:
     """Stop when at most a share of the targets is active; a share of 0 (the paper's DAG): when none is left.
 
     Attributes:
-        share: in [0, 1], of the labelled targets.
+        share: in [0, 1], of the labelled targets that are not to stay as they are.
         background: a class whose targets are left out of the base (the released DAG takes 1 % of the object pixels).
     """
 
@@ -65,6 +65,8 @@ class AtMost:
     def __call__(self, problem: Problem) -> Tensor:
         """(B,) int64."""
         base = problem.counted
+        if problem.target is not None:
+            base = base & (problem.target != problem.labels)
         if self.background is not None:
             base = base & (problem.labels != self.background)
         return (self.share * base.flatten(1).sum(1)).floor().long()

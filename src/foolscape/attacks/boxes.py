@@ -47,5 +47,7 @@ def _survives(boxes: Tensor, chance: Tensor, labels: Tensor, reached: Tensor) ->
     kept = torch.zeros_like(reached)
     for image, (box, score, label, here) in enumerate(zip(boxes, chance, labels, reached, strict=True)):
         at = torch.nonzero(here)[:, 0]
-        kept[image, at[batched_nms(box[at].float(), score[at].float(), label[at], OVERLAP)]] = True
+        # torchvision keeps classes apart by moving boxes, which only works for coordinates from 0 on.
+        chosen = (box[at] - box[at].min()).float() if len(at) else box[at].float()
+        kept[image, at[batched_nms(chosen, score[at].float(), label[at], OVERLAP)]] = True
     return kept

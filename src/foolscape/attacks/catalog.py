@@ -192,6 +192,8 @@ def plan_detection(name: str, options: Options, classes: tuple[str, ...]) -> Pla
     goal = goal_of(options.goal or "untargeted")
     if is_dag and options.variant == "released" and goal.name == "fabricate":
         raise SettingError("goal: the released dag leaves what is background alone and cannot fabricate; use paper")
+    if goal.name == "mislabel" and len(classes) < 2:
+        raise SettingError(f"goal: expected a model of several classes to mislabel, got {classes[0]} alone; use vanish")
     if is_dag and not goal.targeted:
         goal = DAG_UNTARGETED
     if options.refresh is not None and options.refresh < 1:

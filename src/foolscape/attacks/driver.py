@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.ascent import Ascent
-from foolscape.attacks.flight import Entrant, Flight, Queue, board, join, renewed
+from foolscape.attacks.flight import Entrant, Flight, Queue, as_looked_at, board, join, renewed
 from foolscape.attacks.objectives import Seen
-from foolscape.pixels import WHITE
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
@@ -98,10 +97,10 @@ class _Look:
 def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None, list[Outcome]]:
     """Look at the current iterates, let those that are done land, and take one step with the others."""
     begin = time.perf_counter()
-    flight = renewed(flight, attack)
+    flight, failures = renewed(flight, attack)
     look = _look(flight, attack, width)
     flight, done = _keep_best(flight, look.seen, attack.steps)
-    failures = {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
+    failures |= {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
     stepped = flight
     if len(done) < len(flight.keys):
         stepped, lost = _step(flight, look, attack)
@@ -116,9 +115,8 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
 
 
 def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
-    problem, images, taken = flight.problem, flight.images, torch.tensor(flight.taken, device=flight.images.device)
-    if attack.rounded:
-        images = attack.constraint.quantise(images, problem.images).to(images.dtype) / WHITE
+    problem, images = flight.problem, as_looked_at(flight, attack)
+    taken = torch.tensor(flight.taken, device=images.device)
     if len(flight.keys) < width:
         copies = torch.arange(width, device=images.device) % len(flight.keys)
         problem, images, taken = problem.take(copies), images[copies], taken[copies]

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from foolscape.attacks.ascent import Ascent
 from foolscape.attacks.updates import State
+from foolscape.errors import ModelError
+from foolscape.pixels import WHITE
 from foolscape.problem import Problem, cat, shape_of
 
 T = TypeVar("T")
@@ -129,20 +131,39 @@ def board(entrant: Entrant, attack: Ascent) -> Flight:
     )
 
 
-def renewed(flight: Flight, attack: Ascent) -> Flight:
-    """The flight with new targets for the images whose turn it is by `attack.refresh`.
+def renewed(flight: Flight, attack: Ascent) -> tuple[Flight, dict[int, str]]:
+    """The flight with new targets for the images whose turn it is by `attack.refresh`; and why some have none.
 
-    What was best against the old targets is no measure for the new ones: the best iterate is found anew too.
+    What was best against the old targets is no measure for the new ones: the best iterate is found anew too. After the
+    last step nothing is renewed, for no iterate would be left to compare.
     """
-    if attack.refresh is None:
-        return flight
+    due = {
+        i: renew
+        for i, (taken, renew) in enumerate(zip(flight.taken, flight.renewals, strict=True))
+        if attack.refresh and renew is not None and 0 < taken < attack.steps and taken % attack.refresh == 0
+    }
+    if not due:
+        return flight, {}
+    failures: dict[int, str] = {}
     problems = [flight.problem.take(torch.tensor([i], device=flight.images.device)) for i in range(len(flight.keys))]
     allowed, best_left = list(flight.allowed), list(flight.best_left)
-    for i, (taken, renew) in enumerate(zip(flight.taken, flight.renewals, strict=True)):
-        if renew is not None and taken and taken % attack.refresh == 0:
-            problems[i] = replace(renew(flight.images[i : i + 1]), images=problems[i].images)
-            allowed[i], best_left[i] = _allowed(problems[i], attack), sys.maxsize
-    return replace(flight, problem=cat(problems), allowed=tuple(allowed), best_left=tuple(best_left))
+    looked_at = as_looked_at(flight, attack)
+    for i, renew in due.items():
+        try:
+            problems[i] = replace(renew(looked_at[i : i + 1]), images=problems[i].images)
+        except ModelError as error:
+            failures[i] = str(error)
+            continue
+        allowed[i], best_left[i] = _allowed(problems[i], attack), sys.maxsize
+    return replace(flight, problem=cat(problems), allowed=tuple(allowed), best_left=tuple(best_left)), failures
+
+
+def as_looked_at(flight: Flight, attack: Ascent) -> Tensor:
+    """The iterates as the model sees them: for a rounded attack as the 8-bit images that would be written."""
+    if not attack.rounded:
+        return flight.images
+    clean = flight.problem.images
+    return attack.constraint.quantise(flight.images, clean).to(clean.dtype) / WHITE
 
 
 def _allowed(problem: Problem, attack: Ascent) -> int:

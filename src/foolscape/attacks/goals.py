@@ -77,6 +77,11 @@ def _mislabel(labels: Tensor, scores: Tensor, victim: int | None, generator: tor
     return _change(labels, scores, victim, permutation[_objects(labels, scores, None).clamp(min=0)])
 
 
+def _push(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+    """As `_mislabel`; a detector of one class has no other, and its objects are pushed towards the background."""
+    return (_mislabel if scores.shape[1] > 2 else _vanish)(labels, scores, victim, generator)
+
+
 def _vanish(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
     del generator
     return _change(labels, scores, victim, torch.full_like(labels, scores.shape[1] - 1))
@@ -128,7 +133,7 @@ GOALS: tuple[Goal, ...] = (
     Goal("fabricate", "objects are found where there are none", 0.0, True, _fabricate),
 )
 
-DAG_UNTARGETED = Goal("untargeted", GOALS[0].summary, _FLOOR, True, _mislabel)
+DAG_UNTARGETED = Goal("untargeted", GOALS[0].summary, _FLOOR, True, _push)
 """DAG's own goal: every object has an adversarial label to be pushed towards, and is done once it has lost its own."""
 
 

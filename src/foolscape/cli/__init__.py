@@ -1,4 +1,4 @@
-"""The command line: `foolscape run`, `transfer`, `report`, `check`, `list`, `demo`."""
+"""The command line: `foolscape run`, `transfer`, `universal`, `apply`, `report`, `check`, `list`, `demo`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from rich.markup import escape
 
-from foolscape.cli import inspect, measure
+from foolscape.cli import inspect, measure, universal
 from foolscape.cli.console import ERROR, USAGE, err_console
 from foolscape.errors import FoolscapeError, SettingError
 
@@ -21,7 +21,15 @@ app = typer.Typer(
 )
 
 
-for command in (measure.run, measure.demo, measure.transfer, inspect.report, inspect.check):
+for command in (
+    measure.run,
+    measure.demo,
+    measure.transfer,
+    universal.universal,
+    universal.apply,
+    inspect.report,
+    inspect.check,
+):
     app.command()(command)
 app.command(name="list")(inspect.list_)
 

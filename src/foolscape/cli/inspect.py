@@ -14,6 +14,7 @@ from rich.text import Text
 
 from foolscape.cli import options as o
 from foolscape.cli.console import DONE, ERROR, err_console, out_console
+from foolscape.errors import SettingError
 
 
 class Form(StrEnum):
@@ -33,21 +34,23 @@ class Kind(StrEnum):
 
 
 def report(
-    directory: Annotated[Path, typer.Argument(help="Directory of a finished run or transfer.")],
+    directory: Annotated[Path, typer.Argument(help="Directory of a finished run, transfer or universal.")],
     form: Annotated[Form, typer.Option("--format", help="How to print the tables.")] = Form.TERMINAL,
     panel: Annotated[
         str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
     ] = None,
 ) -> None:
     """Print the tables of a finished run and write report.html, report.md and report.tex beside it."""
-    from foolscape.report import print_tables, write_panel, write_report, write_texts
-    from foolscape.report.transfer import is_transfer, print_transfer, write_transfer_report, write_transfer_texts
+    from foolscape.report import write_panel
+    from foolscape.report.kinds import kind_of
 
-    crossed = is_transfer(directory)
-    page = write_transfer_report(directory) if crossed else write_report(directory)
-    texts = write_transfer_texts(directory) if crossed else write_texts(directory)
+    kind = kind_of(directory)
+    if panel is not None and kind.no_panel:
+        raise SettingError(f"panel: expected the directory of a run, got {kind.no_panel}")
+    page = kind.write_page(directory)
+    texts = kind.write_texts(directory)
     if form is Form.TERMINAL:
-        (print_transfer if crossed else print_tables)(directory, out_console)
+        kind.print_tables(directory, out_console)
     else:
         sys.stdout.write(texts[".md" if form is Form.MARKDOWN else ".tex"])
     err_console.print(f"report: {escape(str(page))}", soft_wrap=True)

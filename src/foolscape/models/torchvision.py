@@ -49,7 +49,7 @@ class Normalised(nn.Module):
 
 def names() -> tuple[str, ...]:
     """Every segmentation network of the installed torchvision."""
-    return tuple(sorted(_library().list_models(module=_library().segmentation)))
+    return tuple(sorted(library().list_models(module=library().segmentation)))
 
 
 def build(name: str, weights: str | None = None) -> Built:
@@ -68,19 +68,21 @@ def build(name: str, weights: str | None = None) -> Built:
     """
     if name not in names():
         raise unknown("torchvision segmentation network", name, names())
-    enum = _library().get_model_weights(name)
-    if weights == "none":
-        return Built(_normalised(_random(name)), _classes(enum.DEFAULT, _VOC_CLASSES), ("random weights, seed 0",))
-    if weights is None or weights in enum.__members__:
-        return _pretrained(name, enum.DEFAULT if weights is None else enum[weights])
-    if Path(weights).is_file() or Path(weights).suffix:
-        return _from_file(name, weights, enum.DEFAULT)
-    raise unknown(f"weights of {name} (a name of torchvision, a file or none)", weights, [*enum.__members__, "none"])
+    default = library().get_model_weights(name).DEFAULT
+    chosen = weights_called(name, weights)
+    if chosen is None:
+        network = random_network(name, _VOC_CLASSES)
+        return Built(_normalised(network), _classes(default, _VOC_CLASSES), ("random weights, seed 0",))
+    if isinstance(chosen, str):
+        return _from_file(name, chosen, default)
+    network = pretrained(name, chosen)
+    return Built(_normalised(network, chosen), _classes(chosen, len(chosen.meta["categories"])))
 
 
-def _library() -> Any:
-    """`torchvision.models`; imported here because it takes a second."""
+def library() -> Any:
+    """`torchvision.models`; imported here because it takes a second. ModelError if it does not fit torch."""
     try:
+        import torchvision.models.detection
         import torchvision.models.segmentation
     except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch
         raise ModelError(
@@ -90,16 +92,45 @@ def _library() -> Any:
     return torchvision.models
 
 
-def _pretrained(name: str, weights: WeightsEnum) -> Built:
-    """The network with weights of torchvision, from its cache or the network."""
+def weights_called(name: str, weights: str | None) -> WeightsEnum | str | None:
+    """What `?weights=` of the network `name` means: weights of torchvision, the path of a file, or None: random ones.
+
+    Raises:
+        UnknownNameError: none of these.
+    """
+    enum = library().get_model_weights(name)
+    if weights == "none":
+        return None
+    if weights is None or weights in enum.__members__:
+        named: WeightsEnum = enum.DEFAULT if weights is None else enum[weights]
+        return named
+    if Path(weights).is_file() or Path(weights).suffix:
+        return weights
+    raise unknown(f"weights of {name} (a name of torchvision, a file or none)", weights, [*enum.__members__, "none"])
+
+
+def pretrained(name: str, weights: WeightsEnum) -> nn.Module:
+    """The network with weights of torchvision, from its cache or the network.
+
+    Raises:
+        ModelError: they could not be downloaded.
+    """
     try:
-        network = _library().get_model(name, weights=weights)
+        network: nn.Module = library().get_model(name, weights=weights)
     except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong hash is a RuntimeError
         raise ModelError(
             f"expected to download {weights.url} or to find it in {torch.hub.get_dir()}, got "
             f"{type(error).__name__}: {error}. Without a connection give a file: torchvision:{name}?weights=FILE"
         ) from error
-    return Built(_normalised(network, weights), _classes(weights, len(weights.meta["categories"])))
+    return network
+
+
+def random_network(name: str, count: int) -> nn.Module:
+    """The network for `count` channels with random weights, always the same; the global random state stays as it is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network: nn.Module = library().get_model(name, weights=None, weights_backbone=None, num_classes=count)
+    return network
 
 
 def _from_file(name: str, path: str, default: WeightsEnum) -> Built:
@@ -107,7 +138,7 @@ def _from_file(name: str, path: str, default: WeightsEnum) -> Built:
     tensors = read_state_dict(path)
     count = _count_classes(name, path, tensors)
     aux = {} if name.startswith("lraspp") else {"aux_loss": any(n.startswith("aux_classifier.") for n in tensors)}
-    network = _library().get_model(name, weights=None, weights_backbone=None, num_classes=count, **aux)
+    network = library().get_model(name, weights=None, weights_backbone=None, num_classes=count, **aux)
     load_state(network, tensors, path)
     return Built(_normalised(network), _classes(default, count))
 
@@ -122,14 +153,6 @@ def _count_classes(name: str, path: str, tensors: Mapping[str, Tensor]) -> int:
             f"({', '.join(list(tensors)[:3])}, ...); these weights are another network's"
         )
     return int(heads[0].shape[0])
-
-
-def _random(name: str) -> nn.Module:
-    """The network with random weights, the same at every call; the global random state stays as it is."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network: nn.Module = _library().get_model(name, weights=None, weights_backbone=None, num_classes=_VOC_CLASSES)
-    return network
 
 
 def _normalised(network: nn.Module, weights: WeightsEnum | None = None) -> Normalised:

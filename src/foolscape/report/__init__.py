@@ -13,10 +13,10 @@ from rich.console import Console
 
 from foolscape.errors import RunError
 from foolscape.report.figures import panel
-from foolscape.report.files import read_run, read_summary, write_text
+from foolscape.report.files import read_run, read_summary
 from foolscape.report.gallery import DRAWINGS, pictures, views
 from foolscape.report.html import write_report
-from foolscape.report.render import show, to_latex, to_markdown
+from foolscape.report.render import show, to_latex, to_markdown, write_tables
 from foolscape.report.tables import tables
 
 __all__ = ["latex", "markdown", "print_tables", "write_panel", "write_report", "write_texts"]
@@ -72,8 +72,4 @@ def latex(summary: Mapping[str, Any]) -> str:
 
 def write_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex beside the page of the finished run in `directory`; the texts by suffix."""
-    summary = read_summary(directory)
-    texts = {".md": markdown(summary), ".tex": latex(summary)}
-    for suffix, text in texts.items():
-        write_text(directory / f"report{suffix}", text)
-    return texts
+    return write_tables(directory, tables(read_summary(directory)))

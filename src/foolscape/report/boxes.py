@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from foolscape.metrics.boxes import Floats
 from foolscape.report.figures import SIDE, Pixels, fitted
 from foolscape.report.render import printable
 
+TAGS: Final = 100
+"""So many marks get a tag; more could not be read, and each looks for a place among all boxes."""
 _SHARE_OF_TEXT: Final = 36
 """The longer side of a picture in heights of its text."""
 _LEAST_TEXT: Final = 10
@@ -24,6 +28,17 @@ _DARK, _LIGHT = (20, 20, 20), (255, 255, 255)
 Rectangle = tuple[int, int, int, int]
 """x1, y1, x2, y2 in pixels, the ends included."""
 Colour = tuple[int, int, int]
+Rectangles = NDArray[np.int64]
+"""(K, 4), each a `Rectangle`."""
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """A font, and where its letters with and without tails begin and how tall they are, in pixels."""
+
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont
+    top: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -46,8 +61,8 @@ class Mark:
 def draw_boxes(photo: Pixels, marks: Sequence[Mark], side: int = SIDE) -> Pixels:
     """The photograph brought to `side` with `marks` in it, the first on top.
 
-    Tags stay inside the picture and off each other: one that finds no free place at its box is left out, and a name
-    that is wider than the picture is cut.
+    Tags stay inside the picture and off each other: one that finds no free place at its box is left out, as are those
+    of all marks behind the first `TAGS`, and a name that is wider than the picture is cut.
 
     Args:
         photo: (H, W, 3).
@@ -65,11 +80,19 @@ def draw_boxes(photo: Pixels, marks: Sequence[Mark], side: int = SIDE) -> Pixels
     for mark, where in reversed(placed):
         pen.rectangle(where, outline=_against(mark.colour), width=thick + 1)
         pen.rectangle(where, outline=mark.colour, width=thick)
-    font = ImageFont.load_default(max(_LEAST_TEXT, longer // _SHARE_OF_TEXT))
+    lettering = _lettering(max(_LEAST_TEXT, longer // _SHARE_OF_TEXT))
+    boxes = np.array([where for _, where in placed], dtype=np.int64).reshape(-1, 4)
     taken: list[Rectangle] = []
-    for mark, where in placed:
-        _tag(pen, font, mark, where, (width, height), taken, [other for _, other in placed if other != where])
+    for mark, where in placed[:TAGS]:
+        _tag(pen, lettering, mark, where, (width, height), taken, boxes[(boxes != where).any(axis=1)])
     return np.asarray(picture)
+
+
+@cache
+def _lettering(size: int) -> Lettering:
+    font = ImageFont.load_default(size)
+    _, top, _, bottom = font.getbbox("Ag")
+    return Lettering(font, round(top), round(bottom - top))
 
 
 def _within(box: Floats, width: int, height: int) -> Rectangle | None:
@@ -85,26 +108,24 @@ def _within(box: Floats, width: int, height: int) -> Rectangle | None:
 
 def _tag(
     pen: ImageDraw.ImageDraw,
-    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+    lettering: Lettering,
     mark: Mark,
     where: Rectangle,
     size: tuple[int, int],
     taken: list[Rectangle],
-    others: Sequence[Rectangle],
+    others: Rectangles,
 ) -> None:
     """Write the name of a mark at the free corner that hides least of the `others`; add the place to `taken`."""
+    font = lettering.font
     text = _cut(font, mark, size[0] - 2 * _PAD)
     width = round(font.getlength(text)) + 2 * _PAD
-    # Letters with and without tails stand on tags of one height.
-    _, top, _, bottom = font.getbbox("Ag")
-    height = round(bottom - top) + 2 * _PAD
-    places = [
-        place for place in _corners(where, width, height, size) if not any(_shared(place, other) for other in taken)
-    ]
+    height = lettering.height + 2 * _PAD
+    tags = np.array(taken, dtype=np.int64).reshape(-1, 4)
+    places = [place for place in _corners(where, width, height, size) if not _shared(place, tags)]
     if places:
-        place = min(places, key=lambda place: sum(_shared(place, other) for other in others))
+        place = min(places, key=lambda place: _shared(place, others))
         pen.rectangle(place, fill=mark.colour)
-        pen.text((place[0] + _PAD, place[1] + _PAD - top), text, fill=_against(mark.colour), font=font)
+        pen.text((place[0] + _PAD, place[1] + _PAD - lettering.top), text, fill=_against(mark.colour), font=font)
         taken.append(place)
 
 
@@ -128,11 +149,11 @@ def _cut(font: ImageFont.ImageFont | ImageFont.FreeTypeFont, mark: Mark, room: i
     return mark.value
 
 
-def _shared(one: Rectangle, other: Rectangle) -> int:
-    """The square pixels that two rectangles have in common."""
-    width = min(one[2], other[2]) - max(one[0], other[0]) + 1
-    height = min(one[3], other[3]) - max(one[1], other[1]) + 1
-    return max(width, 0) * max(height, 0)
+def _shared(one: Rectangle, others: Rectangles) -> int:
+    """The square pixels that a rectangle has in common with each of the others, summed."""
+    left, top = np.maximum(others[:, :2], one[:2]).T
+    right, bottom = np.minimum(others[:, 2:], one[2:]).T
+    return int((np.maximum(right - left + 1, 0) * np.maximum(bottom - top + 1, 0)).sum())
 
 
 def _against(colour: Colour) -> Colour:

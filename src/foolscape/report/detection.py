@@ -11,7 +11,7 @@ from foolscape.metrics.box_counts import IOU, READABLE, count_boxes
 from foolscape.metrics.boxes import Found, Truth, pairwise_iou
 from foolscape.report import figures
 from foolscape.report.box_tables import FATES
-from foolscape.report.boxes import Mark, draw_boxes
+from foolscape.report.boxes import TAGS, Mark, draw_boxes
 from foolscape.report.cells import Json
 from foolscape.report.figures import Pixels
 from foolscape.report.files import read_image
@@ -113,7 +113,8 @@ DETECTION: Final = Drawing(
     said="detections",
     changed="clean detections that are lost",
     extremes=("Fewest objects found", "Most objects found"),
-    note=f"Boxes from a score of {READABLE} on; where tags would cover each other, the colour alone tells the class.",
+    note=f"Boxes from a score of {READABLE} on; where tags would cover each other, and behind the {TAGS} highest "
+    "scores, the colour alone tells the class.",
     truth_in_panel=True,
     standing=_standing,
     facts=_facts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import colorsys
 import io
 from collections.abc import Sequence
@@ -84,6 +85,11 @@ def png(pixels: Pixels) -> bytes:
     file = io.BytesIO()
     image.save(file, format="PNG", optimize=True)
     return file.getvalue()
+
+
+def data_url(pixels: Pixels) -> str:
+    """A picture as the address of itself, for a page that needs no other file."""
+    return f"data:image/png;base64,{base64.b64encode(png(pixels)).decode('ascii')}"
 
 
 def panel(above: Sequence[Pixels], below: Sequence[Pixels]) -> bytes:

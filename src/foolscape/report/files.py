@@ -49,13 +49,17 @@ def read_run(directory: Path) -> Run:
 def read_summary(directory: Path) -> dict[str, Any]:
     """`summary.json` of a finished run; RunError as for `read_run`."""
     settings = read_object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
-    path = directory / "summary.json"
-    if not path.exists():
+    require_finished(directory, settings, "summary.json")
+    return read_object(directory / "summary.json", "")
+
+
+def require_finished(directory: Path, settings: dict[str, Any], result: str) -> None:
+    """RunError, with the command that goes on, where the run of these `settings` has not come to its `result` file."""
+    if not (directory / result).exists():
         raise RunError(
-            f"{directory}: the run has not finished; expected summary.json, got only {_progress(directory, settings)}. "
+            f"{directory}: the run has not finished; expected {result}, got only {_progress(directory, settings)}. "
             f"Resume it, recorded images are skipped: {_command(settings)}"
         )
-    return read_object(path, "")
 
 
 def read_image(directory: Path, *parts: str) -> NDArray[np.uint8] | None:

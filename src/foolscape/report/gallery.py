@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -195,7 +194,7 @@ def _change(image: Pixels | None, adversarial: Pixels | None, side: int) -> tupl
 def _figure(picture: Picture) -> Figure:
     if picture.pixels is None:
         return Figure(picture.slot, picture.caption, None)
-    data = f"data:image/png;base64,{base64.b64encode(figures.png(picture.pixels)).decode('ascii')}"
+    data = figures.data_url(picture.pixels)
     return Figure(picture.slot, picture.caption, data, (picture.pixels.shape[1], picture.pixels.shape[0]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from rich import box
@@ -13,6 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from foolscape.report.cells import DASH, TIMES, Cell, Table
+from foolscape.report.files import write_text
 
 _MARKDOWN_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
 _LATEX: Final[dict[str, str]] = {
@@ -74,6 +76,14 @@ def to_markdown(found: Sequence[Table]) -> str:
 def to_latex(found: Sequence[Table]) -> str:
     r"""Tables as LaTeX floats; needs \usepackage{booktabs} and a T1 font encoding."""
     return "\n\n".join(_latex_table(table) for table in found) + "\n"
+
+
+def write_tables(directory: Path, found: Sequence[Table]) -> dict[str, str]:
+    """Write report.md and report.tex to `directory`; the texts by suffix."""
+    texts = {".md": to_markdown(found), ".tex": to_latex(found)}
+    for suffix, text in texts.items():
+        write_text(directory / f"report{suffix}", text)
+    return texts
 
 
 def _latex_table(table: Table) -> str:

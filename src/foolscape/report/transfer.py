@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from foolscape.report.cells import Cell, Json, Table, images, known, number
-from foolscape.report.files import read_object, write_text
+from foolscape.errors import RunError
+from foolscape.report.cells import TIMES, Cell, Json, Table, images, known, number
+from foolscape.report.files import read_object, require_finished, write_text
 from foolscape.report.html import template
-from foolscape.report.render import show, to_latex, to_markdown
+from foolscape.report.render import show, write_tables
+from foolscape.report.words import reference_notes
 
 MATRIX: Final = "transfer.json"
 """The file that a transfer leaves in its directory."""
@@ -27,14 +29,21 @@ _CONVENTIONS: Final = (
     "Every figure is of the same images, read back from 8-bit files. p: perceptibility, sqrt of the mean over pixels "
     "of the squared length of the change.",
 )
+_NOTHING_TO_LOSE: Final = "ORIG is zero or not defined, so that no share of it can be lost."
 
 
 @dataclass(frozen=True)
 class HeatCell:
-    """A figure of the heat map: `share` in percent is how much of the network's own ORIG is lost, 0 to 100."""
+    """A figure of the heat map.
+
+    Attributes:
+        text: the score.
+        share: how much of the network's own ORIG is lost, 0 to 100 percent; None where ORIG is zero or not defined.
+        own: whether the change was made for this network.
+    """
 
     text: str
-    share: float
+    share: float | None
     own: bool
 
 
@@ -47,15 +56,9 @@ class HeatRow:
     cells: tuple[HeatCell, ...]
 
 
-def is_transfer(directory: Path) -> bool:
-    """Whether `directory` holds a finished transfer."""
-    return (directory / MATRIX).is_file()
-
-
 def write_transfer_report(directory: Path) -> Path:
     """Write report.html of the transfer in `directory` and return its path; RunError as for `write_report`."""
-    matrix = _read(directory)
-    settings = read_object(directory / "run.json", "Name the folder that `foolscape transfer` was given as --out.")
+    matrix, settings = _read(directory), _settings(directory)
     path = directory / "report.html"
     page = template("transfer.html.j2").render(
         matrix=matrix,
@@ -78,18 +81,14 @@ def print_transfer(directory: Path, console: Console) -> None:
 
 def write_transfer_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex of the transfer in `directory`; the texts by suffix."""
-    found = matrix_tables(_read(directory))
-    texts = {".md": to_markdown(found), ".tex": to_latex(found)}
-    for suffix, text in texts.items():
-        write_text(directory / f"report{suffix}", text)
-    return texts
+    return write_tables(directory, matrix_tables(_read(directory)))
 
 
 def matrix_tables(matrix: Json) -> tuple[Table, ...]:
     """The matrix, and what the letters of its columns and rows stand for."""
     columns = matrix["columns"]
     names = letters(columns)
-    headers = [Cell("added"), Cell("Linf", ("levels",)), Cell("p", ("10⁻³",))]
+    headers = [Cell("added"), Cell("Linf", ("levels",)), Cell("p", (f"{TIMES}10⁻³",))]
     headers += [Cell(names[column["slug"]], (column["score"],)) for column in columns]
     rows = []
     for line in matrix["lines"]:
@@ -113,8 +112,8 @@ def heat(matrix: Json) -> tuple[HeatRow, ...]:
         for column in matrix["columns"]:
             slug = column["slug"]
             score, before = known(line["scores"][slug]), known(clean[slug])
-            lost = 0.0 if score is None or not before else 100 * (1 - score / before)
-            cells.append(HeatCell(number(score, 1), min(max(lost, 0.0), 100.0), slug in line["sources"]))
+            lost = None if score is None or not before else min(max(100 * (1 - score / before), 0.0), 100.0)
+            cells.append(HeatCell(number(score, 1), lost, slug in line["sources"]))
         p = known((line["distortion"] or {}).get("perceptibility"))
         rows.append(HeatRow(_added(line, names), "" if p is None else number(1000 * p, 2), tuple(cells)))
     return tuple(rows)
@@ -126,16 +125,35 @@ def letters(columns: Sequence[Json]) -> dict[str, str]:
 
 
 def notes(matrix: Json) -> tuple[str, ...]:
-    """The conventions, the attacks, and how many images fell out."""
-    attacks = {json.dumps(settings, sort_keys=True): settings for settings in matrix["attacks"].values()}
-    told = [f"Attack: {_told(settings)}." for settings in attacks.values()]
+    """What the scores are against, the conventions, the attacks, and how many images fell out."""
+    clean = matrix["lines"][0]["scores"]
+    against = _about(matrix, lambda column: reference_notes({**column, "reference": matrix["reference"]}))
+    nothing = _about(matrix, lambda column: () if known(clean[column["slug"]]) else (_NOTHING_TO_LOSE,))
+    attacks = _about(matrix, lambda column: (_told(matrix["attacks"][column["slug"]]),))
     lost = len({failure["id"] for failure in matrix["failures"]})
-    return (*_CONVENTIONS, *told, *([f"{images(lost)} left out: {matrix['failures'][0]['reason']}"] if lost else []))
+    left_out = [f"{images(lost)} left out: {matrix['failures'][0]['reason']}"] if lost else []
+    return (*against, *_CONVENTIONS, *nothing, *attacks, *left_out)
+
+
+def _about(matrix: Json, tell: Callable[[Json], Sequence[str]]) -> tuple[str, ...]:
+    """What `tell` says of each network of the columns, behind the letters of all of which it says the same."""
+    names = letters(matrix["columns"])
+    said: dict[str, list[str]] = {}
+    for column in matrix["columns"]:
+        for sentence in tell(column):
+            said.setdefault(sentence, []).append(names[column["slug"]])
+    return tuple(f"{', '.join(about)}: {sentence}" for sentence, about in said.items())
 
 
 def _told(settings: Json) -> str:
-    wanted = ("name", "variant", "goal", "eps", "step", "steps")
-    return ", ".join(f"{key} {settings[key]}" for key in wanted if settings.get(key) is not None)
+    """All that is set of an attack; its source stands on the page of the network's own run."""
+    words = {True: "yes", False: "no"}
+    told = [
+        f"{key.replace('_', ' ')} {words[value] if isinstance(value, bool) else value}"
+        for key, value in settings.items()
+        if value is not None and key not in ("name", "source")
+    ]
+    return ", ".join([f"attack {settings['name']}", *told]) + "."
 
 
 def _added(line: Json, names: dict[str, str]) -> str:
@@ -151,12 +169,26 @@ def _summary(matrix: Json) -> str:
     for line, row in zip(matrix["lines"], heat(matrix), strict=True):
         if len(line["sources"]) == 1 and not line["permuted"]:
             for cell in row.cells:
-                (own if cell.own else others).append(cell.share)
+                if cell.share is not None:
+                    (own if cell.own else others).append(cell.share)
+    if not own or not others:
+        return "How much of its score a network loses cannot be said: every ORIG is zero or not defined."
     return (
-        f"A network loses {fmean(own):.0f}\N{NO-BREAK SPACE}% of its score to the change made for itself, and "
-        f"{fmean(others):.0f}\N{NO-BREAK SPACE}% to one made for another network."
+        f"A network loses {fmean(own):.0f} percent of its score to the change made for itself, and "
+        f"{fmean(others):.0f} percent to one made for another network."
     )
 
 
 def _read(directory: Path) -> dict[str, Any]:
-    return read_object(directory / MATRIX, "Name the folder that `foolscape transfer` was given as --out.")
+    require_finished(directory, _settings(directory), MATRIX)
+    matrix = read_object(directory / MATRIX, "")
+    if "reference" not in matrix:
+        raise RunError(
+            f"{directory / MATRIX}: expected what the scores are against (reference), got none. Repeat the command, "
+            "recorded images are skipped."
+        )
+    return matrix
+
+
+def _settings(directory: Path) -> dict[str, Any]:
+    return read_object(directory / "run.json", "Name the folder that `foolscape transfer` was given as --out.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -24,21 +25,28 @@ def _levels(name: str) -> BeforeValidator:
     return BeforeValidator(lambda value: Levels.parse(value, name) if isinstance(value, str) else value)
 
 
-def _size(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = _SIZE.fullmatch(value)
-    if match is None or not all(8 <= int(side) <= 16384 for side in match.groups()):
-        raise SettingError(f"size: expected HEIGHTxWIDTH with sides of 8 to 16384, such as 384x512, got {value!r}")
-    return int(match[1]), int(match[2])
+def size_of(name: str) -> Callable[[object], object]:
+    """What makes (height, width) of `384x512`; errors call it `name`."""
+
+    def parse(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        match = _SIZE.fullmatch(value)
+        if match is None or not all(8 <= int(side) <= 16384 for side in match.groups()):
+            raise SettingError(
+                f"{name}: expected HEIGHTxWIDTH with sides of 8 to 16384, such as 384x512, got {value!r}"
+            )
+        return int(match[1]), int(match[2])
+
+    return parse
 
 
 _text = PlainSerializer(str, return_type=str)
-_size_text = PlainSerializer(lambda size: f"{size[0]}x{size[1]}", return_type=str)
+size_text = PlainSerializer(lambda size: f"{size[0]}x{size[1]}", return_type=str)
 
 Eps = Annotated[Levels, _levels("eps"), _text]
 Step = Annotated[Levels, _levels("step"), _text]
-Size = Annotated[tuple[int, int], BeforeValidator(_size), _size_text]
+Size = Annotated[tuple[int, int], BeforeValidator(size_of("size")), size_text]
 
 
 class RunConfig(BaseModel):

@@ -76,7 +76,7 @@ class DetectionSubject:
             rows = torch.arange(count, device=self.device).clamp(max=candidates.boxes.shape[1] - 1)
             candidates = Candidates(candidates.boxes[:, rows], candidates.scores[:, :, rows])
         counted = ~(case.reference.difficult | case.reference.crowd)
-        boxes = torch.from_numpy(case.reference.boxes[counted]).to(self.device)
+        boxes = torch.from_numpy(case.reference.boxes[counted]).to(self.device, images.dtype)
         labels = torch.from_numpy(case.reference.labels[counted]).to(self.device)
         assigned = assign(candidates, boxes, labels, POSITIVE)
         # The same permutation of the classes each time that the candidates of an image are found anew.
@@ -91,7 +91,7 @@ class DetectionSubject:
         """Detections from a score of `LOWEST` on."""
         (found,) = self.detector.detect(image, LOWEST)
         return Found(
-            found.boxes.double().cpu().numpy(), found.scores.double().cpu().numpy(), found.labels.long().cpu().numpy()
+            found.boxes.cpu().double().numpy(), found.scores.cpu().double().numpy(), found.labels.cpu().long().numpy()
         )
 
     def measured(self, case: Case[Truth, Found], prediction: Found) -> Record:

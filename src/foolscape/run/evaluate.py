@@ -118,36 +118,67 @@ def evaluate(
     subject: Subject[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> None:
     """Measure `subject` on the samples `ids` that `store` does not hold yet; `tick` is told of every one settled."""
-    settled = store.settled(subject.spec) | store.settled(None)
-    cases: dict[str, Case[R, P]] = {}
-
-    def cases_to_do() -> Iterator[Case[R, P]]:
-        for name in ids:
-            if name in settled:
-                continue
-            try:
-                case = subject.load(name)
-            except (SampleError, ModelError) as error:
-                store.append([_failure(name, None if isinstance(error, SampleError) else subject.spec, str(error))])
-                tick(name)
-                continue
-            _keep(case, subject, store)
-            yield case
-
-    def entrants(plan: Plan) -> Iterator[Entrant]:
-        for case in cases_to_do():
-            cases[case.id] = case
-            yield subject.entrant(case, plan, setting.seed)
-
+    todo = _cases(subject, ids, store, tick)
     if setting.plan is None:
-        for case in cases_to_do():
+        for case in todo:
             store.append([_row(case, subject, CLEAN, case.prediction)])
             tick(case.id)
         return
-    for outcome in ascend(entrants(setting.plan), setting.plan.ascent, width=setting.batch):
+    cases: dict[str, Case[R, P]] = {}
+    entrants = _entrants(todo, cases, subject, setting, store, tick)
+    for outcome in ascend(entrants, setting.plan.ascent, width=setting.batch):
         case = cases.pop(outcome.key)
-        store.append(_measure(case, outcome, subject, setting.plan, setting.seed, store))
+        store.append(_settled(case, outcome, subject, setting.plan, setting.seed, store))
         tick(outcome.key)
+
+
+def _cases(
+    subject: Subject[R, P], ids: Sequence[str], store: RunStore, tick: Callable[[str], None]
+) -> Iterator[Case[R, P]]:
+    """The samples that are still to be done; one that cannot be loaded is recorded with its reason."""
+    settled = store.settled(subject.spec) | store.settled(None)
+    for name in ids:
+        if name in settled:
+            continue
+        try:
+            case = subject.load(name)
+        except (SampleError, ModelError) as error:
+            store.append([_failure(name, None if isinstance(error, SampleError) else subject.spec, str(error))])
+            tick(name)
+            continue
+        _keep(case, subject, store)
+        yield case
+
+
+def _entrants(
+    todo: Iterator[Case[R, P]],
+    cases: dict[str, Case[R, P]],
+    subject: Subject[R, P],
+    setting: Setting,
+    store: RunStore,
+    tick: Callable[[str], None],
+) -> Iterator[Entrant]:
+    """The cases as the driver takes them, kept in `cases` until their outcome comes; not those that break the model."""
+    assert setting.plan is not None
+    for case in todo:
+        try:
+            entrant = subject.entrant(case, setting.plan, setting.seed)
+        except ModelError as error:
+            store.append([_failure(case.id, subject.spec, str(error))])
+            tick(case.id)
+            continue
+        cases[case.id] = case
+        yield entrant
+
+
+def _settled(
+    case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan, seed: int, store: RunStore
+) -> list[Record]:
+    """The rows of one attacked image, or why it could not be measured."""
+    try:
+        return _measure(case, outcome, subject, plan, seed, store)
+    except ModelError as error:
+        return [_failure(case.id, subject.spec, str(error))]
 
 
 def _measure(

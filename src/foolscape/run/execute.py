@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -28,6 +29,9 @@ from foolscape.run.summary import summarise
 from foolscape.run.tasks import with_task
 
 ACCELERATOR_BATCH = 8
+
+_PACKAGES = ("torch", "torchvision", "numpy", "pillow", "faster-coco-eval", "transformers")
+"""Packages that figures depend on; the last is optional."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +126,15 @@ def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, c
             "notes": list(data.notes),
         },
         "samples": [{"id": name, "name": safe_name(name)} for name in bench.ids],
-        "attack": _attack(config, settled),
+        "attack": recorded_attack(config, settled),
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "torchvision", "numpy", "pillow")},
+            **{name: version(name) for name in _PACKAGES if name == "pillow" or find_spec(name.replace("-", "_"))},
         },
     }
 
 
-def _attack(config: RunConfig, settled: Plan | None) -> Record:
+def recorded_attack(config: RunConfig, settled: Plan | None) -> Record:
     """The attack's settings; the victim by name, for models may number their classes differently."""
     if settled is None:
         return {"name": NONE}

@@ -212,7 +212,8 @@ def _complete_rows(directory: Path, conditions: set[str]) -> list[Record]:
     if not path.exists():
         return []
     content = path.read_bytes()
-    lines = content[: content.rfind(b"\n") + 1].decode().splitlines()
+    # Not splitlines: an id or a reason may hold U+2028.
+    lines = content[: content.rfind(b"\n") + 1].decode().split("\n")[:-1]
     rows: list[Record] = [json.loads(line) for line in lines]
     seen: dict[tuple[str | None, str], set[str]] = {}
     for row in rows:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from foolscape.errors import SettingError, unknown
-from foolscape.models import bundled, torchvision
+from foolscape.models import bundled
 from foolscape.models.detectors import torchvision_zoo
+from foolscape.models.detectors.load import known_names
 from foolscape.models.load import resolve
 from foolscape.run.config import RunConfig, Task
 from foolscape.spec import parse
@@ -39,7 +40,7 @@ def task_of(text: str) -> Task:
         if told not in get_args(Task):
             raise unknown("task", told, get_args(Task))
         return "detection" if told == "detection" else "segmentation"
-    made: Any = resolve(spec, (), lambda: [f"torchvision:{name}" for name in torchvision.names()])
+    made: Any = resolve(spec, (), known_names)
     if isinstance(made, Segmenter):
         return "segmentation"
     return "detection" if isinstance(made, Detector) or callable(getattr(made, "detect", None)) else "segmentation"

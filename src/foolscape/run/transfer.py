@@ -25,7 +25,7 @@ from foolscape.report.transfer import MATRIX, write_transfer_report
 from foolscape.run.bench import Entry, open_bench
 from foolscape.run.config import RunConfig, make_config
 from foolscape.run.evaluate import CLEAN
-from foolscape.run.execute import Listener, choose_device, execute
+from foolscape.run.execute import Listener, choose_device, execute, recorded_attack
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore, open_run, read_image, safe_name
 from foolscape.run.tasks import task_of
@@ -34,8 +34,8 @@ from foolscape.seeds import generator_for
 HEADLINE = {"segmentation": "mIoU", "detection": "AP50"}
 """The score of each task that stands in the matrix."""
 
-FOR_DETECTORS = ("goal", "victim", "refresh")
-"""Settings that a segmentation network's own run does without."""
+FOREIGN = {"segmentation": ("goal", "victim", "refresh"), "detection": ("memory_format",)}
+"""Settings that are for the other task: a network's own run does without them."""
 
 Pixels = NDArray[np.uint8]
 
@@ -57,10 +57,11 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Network:
-    """A network of the matrix: the settings of its own run, and what was opened for them."""
+    """A network of the matrix: the settings of its own run, what was opened for them, whether its data have labels."""
 
     config: RunConfig
     entry: Entry
+    labelled: bool
 
     @property
     def slug(self) -> str:
@@ -119,6 +120,7 @@ def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
         raise SettingError(f"attack: expected one whose changes can be transferred, got {config.attack}")
     device = choose_device(config.device)
     configs = [_own(config, spec) for spec in config.models]
+    _refuse_idle(config, {str(own.task) for own in configs})
     benches = [open_bench(own.model_copy(update={"limit": None}), device) for own in configs]
     everywhere = set[str].intersection(*(set(bench.ids) for bench in benches))
     shared = [name for name in benches[0].ids if name in everywhere][: config.limit]
@@ -126,15 +128,26 @@ def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
         raise SettingError(f"data: expected images that every model's task can use, got none in {config.data}")
     chosen = {"ids": tuple(shared), "limit": None}
     return [
-        Network(own.model_copy(update=chosen), bench.entries[0]) for own, bench in zip(configs, benches, strict=True)
+        Network(own.model_copy(update=chosen), bench.entries[0], bench.data.classes is not None)
+        for own, bench in zip(configs, benches, strict=True)
     ], tuple(shared)
 
 
 def _own(config: RunConfig, spec: str) -> RunConfig:
     """The settings of one network's own run, without those that are for another task."""
     task = task_of(spec)
-    foreign = {} if task == "detection" else dict.fromkeys(FOR_DETECTORS)
-    return config.model_copy(update={"models": (spec,), "task": task, **foreign})
+    fields = RunConfig.model_fields
+    return config.model_copy(
+        update={"models": (spec,), "task": task, **{name: fields[name].default for name in FOREIGN[task]}}
+    )
+
+
+def _refuse_idle(config: RunConfig, tasks: set[str]) -> None:
+    """`SettingError` if a setting is for a task that none of the models has."""
+    for task, names in FOREIGN.items():
+        for name in names:
+            if tasks == {task} and getattr(config, name) != RunConfig.model_fields[name].default:
+                raise SettingError(f"{name}: expected a model that takes it, got models for {task} alone; leave it out")
 
 
 def _place(out: Path, slug: str) -> Path:
@@ -172,7 +185,10 @@ def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out:
         return [{**common, "condition": FAILED, "reason": str(error)}]
     rows = []
     for disturbance, image in zip(disturbances, images, strict=True):
-        prediction = subject.predict(image) if disturbance.sources else case.prediction
+        try:
+            prediction = subject.predict(image) if disturbance.sources else case.prediction
+        except ModelError as error:
+            return [{**common, "condition": FAILED, "reason": str(error)}]
         rows.append(
             {
                 **common,
@@ -192,7 +208,9 @@ def _disturbed(clean: Pixels, name: str, disturbances: Sequence[Disturbance], ou
         change = sum((changes[slug] for slug in disturbance.sources), np.zeros(clean.shape, np.int16))
         image = np.clip(clean + change, 0, 255).astype(np.uint8)
         if disturbance.permuted:
-            generator = generator_for(seed, "transfer", *disturbance.sources, name)
+            # A network's own change is shuffled as in its own run, so that both say the same.
+            used_for = ("transfer", *disturbance.sources) if len(disturbance.sources) > 1 else ("permuted",)
+            generator = generator_for(seed, *used_for, name)
             image = to_image(shuffled(_planes(clean), _planes(image), generator))
         yield image
 
@@ -232,9 +250,10 @@ def summarise(store: RunStore, networks: Sequence[Network], disturbances: Sequen
         }
         for network in networks
     ]
-    plans = {network.slug: network.entry.plan.settings for network in networks if network.entry.plan}
+    plans = {network.slug: recorded_attack(network.config, network.entry.plan) for network in networks}
     return {
         "schema": 1,
+        "reference": "truth" if all(network.labelled for network in networks) else "clean prediction",
         "attacks": plans,
         "data": {"spec": networks[0].config.data, "samples": len(order) - len(failed)},
         "columns": columns,
@@ -250,15 +269,18 @@ def summarise(store: RunStore, networks: Sequence[Network], disturbances: Sequen
 def _line(disturbance: Disturbance, rows: Sequence[Record], networks: Sequence[Network]) -> Record:
     found = [row for row in rows if row["condition"] == disturbance.name]
     scores: dict[str, float | None] = {}
+    intervals: dict[str, list[float | None]] = {}
     for network in networks:
         own = [row for row in found if row["model"] == network.entry.subject.spec]
         scored = SCORING[network.task].score(own, network.entry.classes, network.config.seed, None)
         scores[network.slug] = scored[HEADLINE[network.task]]
+        intervals[network.slug] = scored["ci95"][HEADLINE[network.task]]
     # Every network saw the same pixels: the sizes are those that the first one's rows give.
     sizes = [row["distortion"] for row in found if row["model"] == networks[0].entry.subject.spec]
     return {
         **asdict(disturbance),
         "scores": scores,
+        "ci95": intervals,
         "distortion": {key: float(np.mean([size[key] for size in sizes])) for key in sizes[0]}
         if disturbance.sources
         else None,

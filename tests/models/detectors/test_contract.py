@@ -13,9 +13,9 @@ from foolscape.models.detectors.user import adapt, checked
 from foolscape.testing import Report, check_detector
 
 from .dense import Cells, Detecting, Returning, Sized
+from .test_checked import Handmade
 from .test_torchvision import FASTER, LITE
 from .test_torchvision import detector as of_torchvision
-from .test_user import Handmade
 
 SIZES = ((24, 40), (21, 37))
 

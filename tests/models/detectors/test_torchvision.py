@@ -19,6 +19,7 @@ from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
 from foolscape.models.gradient import check_gradient
+from foolscape.models.torchvision import random_network
 from foolscape.tasks.detection import Detector
 
 from ..networks import images
@@ -210,6 +211,36 @@ def test_scores_that_are_nan_are_an_error_and_not_an_empty_street() -> None:
         torchvision_two_stage.adapt(module, Given()).detect(images(1, *SIZE), 0.01)
 
 
+def test_region_proposals_that_are_nan_are_an_error_and_not_an_empty_street() -> None:
+    module: Any = torchvision_zoo.build(FASTER, "none").module
+    with torch.no_grad():
+        module.rpn.head.cls_logits.bias.fill_(math.nan)
+    with pytest.raises(ModelError, match="expected finite scores"):
+        torchvision_two_stage.adapt(module, Given()).detect(images(1, *SIZE), 0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        (LITE, "module_list"),
+        pytest.param("ssd300_vgg16", "module_list", marks=pytest.mark.slow),
+        pytest.param("retinanet_resnet50_fpn", "cls_logits", marks=pytest.mark.slow),
+        pytest.param("fcos_resnet50_fpn", "cls_logits", marks=pytest.mark.slow),
+    ],
+)
+def test_logits_of_a_dense_network_that_are_nan_are_an_error_and_not_an_empty_street(name: str, last: str) -> None:
+    module: Any = torchvision_zoo.build(name, "none").module
+    with torch.no_grad():
+        for parameter in getattr(module.head.classification_head, last).parameters():
+            parameter.fill_(math.nan)
+    found = torchvision_dense.adapt(module, Given())
+    with pytest.raises(ModelError, match="expected finite scores"):
+        found.detect(images(1, *SIZE), 0.01)
+    with torch.no_grad(), pytest.raises(ModelError, match="expected finite scores"):
+        found.candidates(images(1, *SIZE))
+    assert not module.head._forward_hooks
+
+
 def test_boxes_that_are_nan_are_an_error() -> None:
     module: Any = torchvision_zoo.build(LITE, "none").module
     with torch.no_grad():
@@ -235,7 +266,7 @@ def test_names_must_be_as_many_as_classes() -> None:
 
 
 def test_weights_of_your_own_bring_their_number_of_classes(tmp_path: Path) -> None:
-    state = torchvision_zoo._random(LITE, 4).state_dict()
+    state = random_network(LITE, 4).state_dict()
     torch.save(state, tmp_path / "mine.pth")
     built = torchvision_zoo.build(LITE, str(tmp_path / "mine.pth"))
     assert built.classes is None

@@ -1,7 +1,6 @@
 """Detection networks that users bring: what they may return, and what is said of what they may not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,11 +10,12 @@ from torchvision.ops import nms
 
 from foolscape.errors import ModelError
 from foolscape.models.bundled import bundled
+from foolscape.models.detectors.common import best_class
 from foolscape.models.detectors.naming import Given
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt, checked
+from foolscape.models.detectors.user import ModuleDetector, adapt
 from foolscape.models.gradient import check_gradient
-from foolscape.tasks.detection import Candidates, Detections, Detector
+from foolscape.tasks.detection import Detections, Detector
 
 from ..networks import REAL, images, needs_real
 from .dense import Cells, Detecting, Output, Returning, Sized, WithObjectness
@@ -153,6 +153,33 @@ def test_detections_are_those_of_nms_within_each_class() -> None:
     assert found.detect(images(1), 1.0)[0].boxes.shape == (0, 4)
 
 
+@pytest.mark.parametrize("huge", [[0.0, 0, 1e9, 1e9], [-1e9, -1e9, 4, 4]])
+def test_one_huge_box_does_not_disable_nms(huge: list[float]) -> None:
+    boxes = torch.tensor(
+        [[10.0, 10, 20, 20], [10, 10, 20, 21], [30, 30, 40, 40], [10, 10, 20, 20], [10, 10, 20, 21], huge]
+    )
+    scores = torch.tensor([[0.9, 0.0], [0.8, 0.0], [0.7, 0.0], [0.0, 0.6], [0.0, 0.55], [0.0, 0.95]])
+    found = best_class(boxes, scores, 0.5, 0.5, 100)
+    assert found.scores.tolist() == pytest.approx([0.95, 0.9, 0.7, 0.6])
+    assert found.labels.tolist() == [1, 0, 0, 1]
+    assert best_class(boxes, scores, 0.5, 0.5, 2).scores.tolist() == pytest.approx([0.95, 0.9])
+
+
+def test_a_network_that_writes_into_its_input_is_refused() -> None:
+    class Writing(Cells):
+        def forward(self, images: Tensor) -> Output:
+            return super().forward(images.sub_(0.5))
+
+    with pytest.raises(ModelError, match="leaves its input as it is"):
+        adapted(Writing())
+
+
+def test_scores_that_are_nan_later_are_an_error_where_no_gradient_is_recorded() -> None:
+    found = adapted(Returning(lambda b, s, o: (b, s if s.shape[1] == 60 else s / 0)))
+    with torch.no_grad(), pytest.raises(ModelError, match="expected finite scores"):
+        found.candidates(images(1, 32, 40) * 0)
+
+
 def test_the_networks_own_detect_is_used_sorted_and_thresholded() -> None:
     module = Detecting()
     found = adapted(module)
@@ -257,34 +284,3 @@ def test_names_come_from_the_network_or_who_knows_them_and_must_be_enough() -> N
             adapt(Cells(), Given(option=tuple("abcd"[:count])), image_size=SIZE)
     with pytest.raises(ModelError, match="the name of a class for every channel"):
         adapt(Cells(), Given(option=("a", "N/A", "c")), image_size=SIZE)
-
-
-@dataclass
-class Handmade:
-    """A detector that somebody wrote."""
-
-    network: nn.Module
-    classes: tuple[str, ...] = ("car", "dog", "cat")
-    notes: tuple[str, ...] = ("by hand",)
-    two_stage: bool = False
-    rows: int = 4
-
-    def candidates(self, images: Tensor, boxes: Tensor | None = None) -> Candidates:
-        found, scores = self.network(images)
-        return Candidates(found, torch.cat([scores, scores[..., :1] * 0], -1).transpose(1, 2)[:, : self.rows])
-
-    def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
-        return [Detections(torch.ones(1, 4), torch.tensor([0.5]), torch.tensor([1])) for _ in images]
-
-
-def test_a_detector_somebody_wrote_is_checked() -> None:
-    network = Cells()
-    found = checked(Handmade(network), Given(), image_size=SIZE)
-    assert isinstance(found, CheckedDetector)
-    assert found.notes == ("by hand",)
-    assert not any(parameter.requires_grad for parameter in network.parameters())
-    assert found.candidates(images(2)).scores.shape == (2, 4, 60)
-    assert [len(one.scores) for one in found.detect(images(2), 0.6)] == [0, 0]
-    assert checked(Handmade(network), Given(option=("a", "b", "c")), image_size=SIZE).classes == ("a", "b", "c")
-    with pytest.raises(ModelError, match=r"scores \(1, N, 4\)"):
-        checked(Handmade(network, rows=3), Given(), image_size=SIZE)

@@ -67,8 +67,8 @@ def candidates_of(boxes: Tensor, scores: Tensor, images: Tensor) -> Candidates:
     """`boxes` (B, N, 4) and `scores` (B, C + 1, N) for `images` ((B, 3, H, W)), in the dtype of the images.
 
     Raises:
-        ModelError: there is no candidate; or a box is NaN or infinite, which is looked for only where no gradient is
-            recorded: the steps of an attack do not wait for it, and an image that breaks there fails alone.
+        ModelError: there is no candidate; or a box or a score is NaN or infinite, which is looked for only where no
+            gradient is recorded: the steps of an attack do not wait for it, and an image that breaks there fails alone.
     """
     if boxes.shape[1] == 0:
         raise ModelError(
@@ -77,6 +77,7 @@ def candidates_of(boxes: Tensor, scores: Tensor, images: Tensor) -> Candidates:
         )
     if not torch.is_grad_enabled():
         check_boxes(boxes)
+        check_scores(scores)
     return Candidates(boxes.to(images.dtype), scores.to(images.dtype))
 
 
@@ -111,16 +112,19 @@ def best_class(boxes: Tensor, scores: Tensor, score_threshold: float, iou_thresh
         iou_threshold: a box that overlaps a better one of its class by more is dropped.
         most: how many are kept.
     """
-    from torchvision.ops import batched_nms
+    from torchvision.ops import nms
 
     best, labels = scores.max(dim=1)
     chosen = torch.nonzero(best >= score_threshold)[:, 0]
     boxes, best, labels = boxes[chosen], best[chosen], labels[chosen]
-    if not len(boxes):
-        return Detections(boxes, best, labels)
-    # batched_nms keeps classes apart by the largest coordinate, which takes none to be negative.
-    kept = batched_nms((boxes - boxes.min()).float(), best.float(), labels, iou_threshold)[:most]
-    return Detections(boxes[kept], best[kept], labels[kept])
+    kept = torch.zeros_like(labels, dtype=torch.bool)
+    # Not batched_nms: it moves boxes by the largest coordinate, and one huge box would round all others away.
+    for label in set(labels.tolist()):
+        own = torch.nonzero(labels == label)[:, 0]
+        kept[own[nms(boxes[own].float(), best[own].float(), iou_threshold)]] = True
+    rows = torch.nonzero(kept)[:, 0]
+    rows = rows[best[rows].argsort(descending=True, stable=True)][:most]
+    return Detections(boxes[rows], best[rows], labels[rows])
 
 
 def detections_of(

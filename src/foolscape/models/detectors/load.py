@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from foolscape.errors import ModelError
+from foolscape.errors import FoolscapeError, ModelError
 from foolscape.models import bundled
 from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.classes import read_classes
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, transformers, user
 from foolscape.models.detectors.naming import Given
-from foolscape.models.load import Listed, list_plugins, resolve, slug_of
-from foolscape.models.torchvision import Built
+from foolscape.models.load import Listed, list_models, list_plugins, resolve, slug_of
+from foolscape.models.torchvision import Built, library
 from foolscape.models.wrappers import modules_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.detection import Detector
@@ -84,6 +84,15 @@ def list_detectors() -> tuple[Listed, ...]:
     return (*bundles, *library, hub)
 
 
+def known_names() -> tuple[str, ...]:
+    """All that a mistyped name may have meant: segmenters, detectors and plug-ins, without torchvision if it fails."""
+    try:
+        listed = (*list_models(), *list_detectors())
+    except FoolscapeError:  # a broken torchvision must not hide that the name is unknown
+        listed = tuple(Listed(f"bundled:{name}", "") for name in (*bundled.NAMES, *bundled.DETECTOR_NAMES))
+    return tuple(one.name for one in (*listed, *list_plugins()))
+
+
 def _detector(spec: Spec, given: Given, image_size: tuple[int, int], device: torch.device | str) -> Detector:
     if spec.scheme == "torchvision":
         spec.only("weights", "classes")
@@ -92,9 +101,7 @@ def _detector(spec: Spec, given: Given, image_size: tuple[int, int], device: tor
         spec.only("weights", "classes")
         module, processor = transformers.load(spec.rest, spec.options.get("weights"))
         return transformers.adapt(module, processor, given, device=device)
-    made = resolve(
-        spec, bundled.DETECTOR_NAMES, lambda: [listed.name for listed in (*list_detectors(), *list_plugins())]
-    )
+    made = resolve(spec, bundled.DETECTOR_NAMES, known_names)
     if isinstance(made, Detector):  # asked first: a network may be a detector by itself
         return user.checked(made, given, image_size=image_size, device=device)
     if not isinstance(made, nn.Module):
@@ -104,6 +111,6 @@ def _detector(spec: Spec, given: Given, image_size: tuple[int, int], device: tor
 
 def _of_torchvision(built: Built, given: Given, device: torch.device | str) -> Detector:
     named = Given(given.option, built.classes, given.file, given.data)
-    two_stage = isinstance(built.module, torchvision_zoo.library().detection.FasterRCNN)
+    two_stage = isinstance(built.module, library().detection.FasterRCNN)
     adapt = torchvision_two_stage.adapt if two_stage else torchvision_dense.adapt
     return adapt(built.module, named, device=device, notes=built.notes)

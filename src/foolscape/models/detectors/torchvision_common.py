@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from foolscape.models.detectors.common import check_scores
 
 
 class Prepared(NamedTuple):
@@ -37,3 +41,16 @@ def prepare(module: nn.Module, images: Tensor) -> Prepared:
 def just_below(threshold: float) -> float:
     """The next smaller float32: torchvision keeps what is above a threshold, we what is at it too."""
     return float(torch.nextafter(torch.tensor(threshold, dtype=torch.float32), torch.tensor(-1.0)))
+
+
+def finite(head: nn.Module, scores: Callable[[Any], Iterable[Tensor]]) -> RemovableHandle:
+    """Within this context `head` raises `ModelError` where `scores` of its output are NaN or infinite.
+
+    torchvision's thresholds drop what is NaN: a network that breaks would have found nothing.
+    """
+
+    def check(module: nn.Module, given: object, output: object) -> None:  # noqa: ARG001
+        for part in scores(output):
+            check_scores(part)
+
+    return head.register_forward_hook(check)

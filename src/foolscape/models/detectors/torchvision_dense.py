@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +23,15 @@ from foolscape.models.detectors.common import (
     softmax_scores,
 )
 from foolscape.models.detectors.naming import Given, name_behind_background, name_channels
-from foolscape.models.detectors.torchvision_common import just_below, prepare
-from foolscape.models.detectors.torchvision_zoo import library
+from foolscape.models.detectors.torchvision_common import finite, just_below, prepare
+from foolscape.models.torchvision import library
 from foolscape.models.wrappers import freeze
 from foolscape.tasks.detection import Candidates, Detections
 
 Outputs = dict[str, Tensor]
+
+_SCORES: Final = ("cls_logits", "bbox_ctrness")
+"""What a head says of scores; the latter is FCOS's alone."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class DenseDetector:
         """The network's own detections, with its NMS and limits, at another threshold. See `Detector.detect`."""
         network: Any = copy.copy(self.module)  # shares all but its plain attributes
         network.score_thresh = just_below(score_threshold)
-        found = network(list(images))
+        with finite(network.head, lambda outputs: (outputs[key] for key in _SCORES if key in outputs)):
+            found = network(list(images))
         return [
             detections_of(one["boxes"], one["scores"], one["labels"], score_threshold, self.channels) for one in found
         ]

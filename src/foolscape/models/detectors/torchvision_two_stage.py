@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from foolscape.errors import ModelError
 from foolscape.models.detectors.common import SOFTMAX_NOTE, candidates_of, check_scores, detections_of, softmax_scores
 from foolscape.models.detectors.naming import Given, name_behind_background
-from foolscape.models.detectors.torchvision_common import Prepared, just_below, prepare
-from foolscape.models.detectors.torchvision_zoo import library
+from foolscape.models.detectors.torchvision_common import Prepared, finite, just_below, prepare
+from foolscape.models.torchvision import library
 from foolscape.models.wrappers import freeze
 from foolscape.tasks.detection import Candidates, Detections
 
@@ -66,7 +66,8 @@ class TwoStageDetector:
         """The network's own detections, with its proposals, NMS and limits, at another threshold."""
         network: Any = self.module
         seen = prepare(self.module, images)
-        proposals, _ = network.rpn(seen.listed, seen.features)
+        with finite(network.rpn.head, lambda outputs: outputs[0]):
+            proposals, _ = network.rpn(seen.listed, seen.features)
         heads: Any = copy.copy(network.roi_heads)  # shares all but its plain attributes
         heads.score_thresh = just_below(score_threshold)
         logits, regression = _heads(self.module, seen, proposals)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-import torch
 from torch import nn
 
-from foolscape.errors import CheckpointError, ModelError, unknown
+from foolscape.errors import CheckpointError, unknown
 from foolscape.models.checkpoint import load_state, read_state_dict
-from foolscape.models.torchvision import Built
-
-if TYPE_CHECKING:
-    from torchvision.models import WeightsEnum
+from foolscape.models.torchvision import Built, library, pretrained, random_network, weights_called
 
 _CLASSES: Final = 91
 """COCO's category numbers and the background, as in all of torchvision's weights."""
@@ -47,54 +43,20 @@ def build(name: str, weights: str | None = None) -> Built:
     """
     if name not in names():
         raise unknown("torchvision detection network", name, names())
-    enum = library().get_model_weights(name)
-    categories = tuple(enum.DEFAULT.meta["categories"])
-    if weights == "none":
-        return Built(_random(name), categories, ("random weights, seed 0",))
-    if weights is None or weights in enum.__members__:
-        return Built(_pretrained(name, enum.DEFAULT if weights is None else enum[weights]), categories)
-    if Path(weights).is_file() or Path(weights).suffix:
-        network, count = _from_file(name, weights)
-        return Built(network, categories if count == len(categories) else None)
-    raise unknown(f"weights of {name} (a name of torchvision, a file or none)", weights, [*enum.__members__, "none"])
-
-
-def library() -> Any:
-    """`torchvision.models`; imported here because it takes a second."""
-    try:
-        import torchvision.models.detection
-    except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch
-        raise ModelError(
-            f"expected a torchvision that fits torch {torch.__version__}, got {type(error).__name__}: {error}; install "
-            "both together: pip install -U torch torchvision"
-        ) from error
-    return torchvision.models
-
-
-def _pretrained(name: str, weights: WeightsEnum) -> nn.Module:
-    """The network with weights of torchvision, from its cache or the network."""
-    try:
-        network: nn.Module = library().get_model(name, weights=weights)
-    except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong hash is a RuntimeError
-        raise ModelError(
-            f"expected to download {weights.url} or to find it in {torch.hub.get_dir()}, got "
-            f"{type(error).__name__}: {error}. Without a connection give a file: torchvision:{name}?weights=FILE"
-        ) from error
-    return network
-
-
-def _random(name: str, count: int = _CLASSES) -> nn.Module:
-    """The network with random weights, the same at every call; the global random state stays as it is."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network: nn.Module = library().get_model(name, weights=None, weights_backbone=None, num_classes=count)
-    return network
+    categories = tuple(library().get_model_weights(name).DEFAULT.meta["categories"])
+    chosen = weights_called(name, weights)
+    if chosen is None:
+        return Built(random_network(name, _CLASSES), categories, ("random weights, seed 0",))
+    if not isinstance(chosen, str):
+        return Built(pretrained(name, chosen), categories)
+    network, count = _from_file(name, chosen)
+    return Built(network, categories if count == len(categories) else None)
 
 
 def _from_file(name: str, path: str) -> tuple[nn.Module, int]:
     """The network with the weights at `path`, and its number of class channels."""
     tensors = read_state_dict(path)
-    network = _random(name)
+    network = random_network(name, _CLASSES)
     head = next(key for key in network.state_dict() if _HEAD.search(key))
     per_class, rest = divmod(network.state_dict()[head].shape[0], _CLASSES)
     assert rest == 0
@@ -105,7 +67,7 @@ def _from_file(name: str, path: str) -> tuple[nn.Module, int]:
         )
     count = tensors[head].shape[0] // per_class
     if count != _CLASSES:
-        network = _random(name, count)
+        network = random_network(name, count)
     load_state(network, tensors, path)
     if name in _NO_EPS and Path(path).name == Path(library().get_model_weights(name).COCO_V1.url).name:
         _set_eps(network, 0.0)

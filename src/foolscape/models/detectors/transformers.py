@@ -171,14 +171,7 @@ def load(name: str, weights: str | None = None) -> tuple[nn.Module, object]:
     return module, processor
 
 
-def adapt(
-    module: nn.Module,
-    processor: object,
-    given: Given,
-    *,
-    device: torch.device | str = "cpu",
-    notes: tuple[str, ...] = (),
-) -> QueryDetector:
+def adapt(module: nn.Module, processor: object, given: Given, *, device: torch.device | str = "cpu") -> QueryDetector:
     """The `Detector` of `module` with its image `processor`; frozen and moved to `device` itself, not copied.
 
     Args:
@@ -186,7 +179,6 @@ def adapt(
         processor: its image processor; only its settings are used.
         given: class names; the network's own are those of its configuration.
         device: where to run.
-        notes: put before the adapter's own.
 
     Raises:
         UnknownNameError: a network of another family.
@@ -210,7 +202,7 @@ def adapt(
         remarks.append("gradients that the network cuts for its training are whole")
     if family.moves or getattr(network.config, "two_stage", False):  # the latter: Deformable DETR
         remarks.append(_MOVES)
-    return QueryDetector(module, named.names, (*notes, *remarks, *named.notes), named.channels, family, prepare)
+    return QueryDetector(module, named.names, (*remarks, *named.notes), named.channels, family, prepare)
 
 
 def _straighten_behind(module: nn.Module, given: object, output: Tensor) -> None:  # noqa: ARG001

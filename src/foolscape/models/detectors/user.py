@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
-from foolscape.models.adapter import MULTIPLES, another, odd_below, own_classes, probe_images
+from foolscape.models.adapter import own_classes
 from foolscape.models.classes import distinct
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
@@ -29,9 +29,9 @@ from foolscape.models.detectors.common import (
     sigmoid_scores,
 )
 from foolscape.models.detectors.naming import Given, name_channels
-from foolscape.models.detectors.user_output import Dense, check_detections, check_output, dense_of
+from foolscape.models.detectors.user_output import Dense, check_candidates, check_detections, check_output, dense_of
 from foolscape.models.detectors.user_scores import Meaning, meaning_of
-from foolscape.models.output import DOCS
+from foolscape.models.trying import Tried, by_trying, probe_images
 from foolscape.models.wrappers import freeze, modules_of, pad_to_multiple
 from foolscape.tasks.detection import Candidates, Detections, Detector
 
@@ -131,8 +131,7 @@ class CheckedDetector:
 
     def candidates(self, images: Tensor, boxes: Tensor | None = None) -> Candidates:
         """The candidates of `inner`; see `Detector.candidates`."""
-        found = self.inner.candidates(images, boxes)
-        check_output(Dense(found.boxes, found.scores.transpose(1, 2)), images, len(self.classes) + 1)
+        found = check_candidates(self.inner.candidates(images, boxes), images, len(self.classes))
         return candidates_of(found.boxes, found.scores, images)
 
     @torch.no_grad()
@@ -140,14 +139,6 @@ class CheckedDetector:
         """The detections of `inner`; see `Detector.detect`."""
         found = check_detections(self.inner.detect(images, score_threshold), images, len(self.classes))
         return [detections_of(one.boxes, one.scores, one.labels, score_threshold) for one in found]
-
-
-@dataclass(frozen=True)
-class _Try:
-    """What became of one forward pass: its output, or an error."""
-
-    output: Dense | None = None
-    error: Exception | None = None
 
 
 def adapt(
@@ -168,15 +159,16 @@ def adapt(
         ModelError: no image size was accepted, the output does not hold what it must, or the names do not fit.
     """
     freeze(module, torch.device(device))
-    multiple, only, dense = _by_trying(module, image_size, torch.device(device))
+    fitted = by_trying(module, image_size, torch.device(device), _read)
+    dense = fitted.found
     check_boxes(dense.boxes)
     check_scores(dense.scores)
     meaning = meaning_of(dense, module)
     ranked = "the network's own detect" if own_detect(module) else f"NMS at an IoU of {_IOU:g}, at most {_MOST} boxes"
     notes = [SIGMOID_NOTE, *meaning.notes(dense), f"detections are those of {ranked}"]
-    if multiple > 1:
-        notes.append(f"image sides are padded to be divisible by {multiple}")
-    if only:
+    if fitted.multiple > 1:
+        notes.append(f"image sides are padded to be divisible by {fitted.multiple}")
+    if fitted.only:
         notes.append(f"the network takes no other image size than {image_size[0]} x {image_size[1]}")
     channels = dense.scores.shape[2]
     named = name_channels(channels, replace(given, own=own_classes(module)))
@@ -186,10 +178,10 @@ def adapt(
         module,
         named.names,
         (*notes, *named.notes),
-        multiple,
+        fitted.multiple,
         meaning,
         channels,
-        image_size if only else None,
+        image_size if fitted.only else None,
     )
 
 
@@ -228,41 +220,9 @@ def own_detect(module: nn.Module) -> Callable[[Tensor, float], object] | None:
     return lambda images, threshold: found(images, score_threshold=threshold, **more)
 
 
-def _by_trying(module: nn.Module, size: tuple[int, int], device: torch.device) -> tuple[int, bool, Dense]:
-    """The multiple to pad to, whether no other size is taken, and the output at the image size."""
-    first = _try(module, size, 1, device)
-    odd = _try(module, (odd_below(size[0] - 1), odd_below(size[1] - 1)), 1, device)
-    if first.output is not None and odd.output is not None:
-        return 1, False, first.output
-    for multiple in MULTIPLES:
-        other = (another(size[0], multiple) - 1, another(size[1], multiple) - 1)
-        if _try(module, other, multiple, device).output is not None:
-            last = _try(module, size, multiple, device)
-            if last.output is not None:
-                return multiple, False, last.output
-    if first.output is not None:
-        return 1, True, first.output
-    raise ModelError(
-        f"expected a network that takes images of {size[0]} x {size[1]} (height x width), or padded to sides divisible "
-        f"by {', '.join(map(str, MULTIPLES))}; got {type(first.error).__name__}: {first.error}. Give a size it takes "
-        f"with --size, or resize inside the network: {DOCS}"
-    ) from first.error
-
-
-def _try(module: nn.Module, size: tuple[int, int], multiple: int, device: torch.device) -> _Try:
-    """One forward pass on a random image of `size` (H, W), padded to `multiple`."""
-    images = pad_to_multiple(probe_images(size, device), multiple)
-    try:
-        with torch.no_grad():
-            output = module(images)
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            f"expected a forward pass of one image of {size[0]} x {size[1]} to fit into the memory of {device}, got "
-            f"{error}; give a smaller --size"
-        ) from error
-    except Exception as error:  # a network may raise anything for a size it does not take
-        return _Try(error=error)
-    dense = dense_of(output)  # what is wrong with this, no other size will change
+def _read(output: object, images: Tensor) -> Tried[Dense]:
+    """Boxes and scores in what a network returned for `images`; what is wrong with them, no other size will change."""
+    dense = dense_of(output)
     check_output(dense, images, None)
     candidates_of(dense.boxes, dense.scores, images)
-    return _Try(dense)
+    return Tried(dense, clean=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from foolscape.errors import ModelError
 from foolscape.models.output import DOCS
-from foolscape.tasks.detection import Detections
+from foolscape.tasks.detection import Candidates, Detections
 
 
 class Dense(NamedTuple):
@@ -94,6 +94,29 @@ def check_output(dense: Dense, images: Tensor, channels: int | None) -> None:
             f"expected an answer on the device of the images, {images.device}, got boxes on {boxes.device} and scores "
             f"on {scores.device}; move what the network holds with register_buffer: {DOCS}"
         )
+
+
+def check_candidates(found: object, images: Tensor, classes: int) -> Candidates:
+    """What a user's own `Detector.candidates` returned for `images` ((B, 3, H, W)).
+
+    Raises:
+        ModelError: it has no fields boxes (B, N, 4) and scores (B, classes + 1, N), or they do not fit the images.
+    """
+    boxes, scores = getattr(found, "boxes", None), getattr(found, "scores", None)
+    if not (isinstance(boxes, Tensor) and isinstance(scores, Tensor)):
+        raise ModelError(
+            "expected Detector.candidates to return Candidates with the fields boxes (B, N, 4) and scores "
+            f"(B, C + 1, N), got {_describe(found)}: {DOCS}"
+        )
+    batch, count = images.shape[0], boxes.shape[1] if boxes.ndim == 3 else "N"
+    if boxes.shape != (batch, count, 4) or scores.shape != (batch, classes + 1, count):
+        raise ModelError(
+            f"expected Detector.candidates to return boxes ({batch}, N, 4) and scores ({batch}, {classes + 1}, N) with "
+            f"one N for {batch} images of {classes} classes, the background last, got boxes {tuple(boxes.shape)} and "
+            f"scores {tuple(scores.shape)}: {DOCS}"
+        )
+    check_output(Dense(boxes, scores.transpose(1, 2)), images, classes + 1)
+    return Candidates(boxes, scores)
 
 
 def check_detections(found: object, images: Tensor, classes: int) -> list[Detections]:

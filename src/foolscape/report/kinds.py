@@ -1,0 +1,72 @@
+"""The kinds of directories that a report can be made of, by what their run.json says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from foolscape.errors import RunError
+from foolscape.report import print_tables, transfer, universal, write_report, write_texts
+from foolscape.report.files import read_object, require_finished
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a directory of one kind is reported.
+
+    Attributes:
+        result: the file that is there when all is measured.
+        write_page: writes report.html; its path.
+        write_texts: writes report.md and report.tex; the texts by suffix.
+        print_tables: prints the tables.
+        no_panel: where no panel can be drawn, what the directory is and where pictures are; else empty.
+    """
+
+    result: str
+    write_page: Callable[[Path], Path]
+    write_texts: Callable[[Path], dict[str, str]]
+    print_tables: Callable[[Path, Console], None]
+    no_panel: str = ""
+
+
+_KINDS: Final[dict[str | None, Kind]] = {
+    None: Kind("summary.json", write_report, write_texts, print_tables),
+    "transfer": Kind(
+        transfer.MATRIX,
+        transfer.write_transfer_report,
+        transfer.write_transfer_texts,
+        transfer.print_transfer,
+        "a transfer; name the run of one of its models, runs/MODEL in it",
+    ),
+    universal.KIND: Kind(
+        "summary.json",
+        universal.write_universal_report,
+        universal.write_universal_texts,
+        universal.print_universal,
+        "a universal perturbation; its page shows the images",
+    ),
+}
+"""By `kind` of run.json; a run has none."""
+
+
+def kind_of(directory: Path) -> Kind:
+    """The kind of what is in `directory`.
+
+    Raises:
+        RunError: nothing that we know, or it has not finished.
+    """
+    settings = read_object(
+        directory / "run.json", "Name the folder that `foolscape run`, `transfer` or `universal` was given as --out."
+    )
+    name = settings.get("kind")
+    if name not in _KINDS:
+        raise RunError(
+            f"{directory}: expected a run, a transfer or a universal perturbation, got {name!r}. Report it with the "
+            "version of foolscape that wrote it."
+        )
+    require_finished(directory, settings, _KINDS[name].result)
+    return _KINDS[name]

@@ -1,0 +1,43 @@
+"""Adding a universal perturbation to a folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from foolscape.data.load import open_data
+from foolscape.errors import RunError, SampleError
+from foolscape.run.store import safe_name, write_image
+from foolscape.run.tile_file import Tile
+
+
+def apply_to_folder(tile: Tile, images: Path, out: Path) -> tuple[int, list[tuple[str, str]]]:
+    """Write a PNG with the pattern added for every image below `images`.
+
+    Args:
+        tile: the perturbation.
+        images: a folder.
+        out: a new or empty folder, so that nothing is overwritten.
+
+    Returns:
+        How many were written; and for those that could not be, name and reason.
+
+    Raises:
+        DataError: there are no images.
+        RunError: `out` holds files or cannot be written.
+    """
+    data = open_data(f"folder:{images}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise RunError(f"expected an empty folder at {out}, got one with files in it; choose another --out")
+        failures = []
+        for name in data.ids:
+            try:
+                image = data.load(name).image
+            except SampleError as error:
+                failures.append((name, str(error)))
+                continue
+            write_image(out / f"{safe_name(name)}.png", tile.added_to(image))
+    except OSError as error:
+        raise RunError(f"expected to write to {out}, got {error}") from error
+    return len(data.ids) - len(failures), failures

@@ -1,0 +1,37 @@
+"""A directory of a universal perturbation written by hand, without pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+
+def write(directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    record = {
+        "schema": 1, "kind": "universal", "foolscape": "0.1.0", "command": ["foolscape", "universal"],
+        "config": {"model": "net:one", "target": "hide:road"}, "classes": ["sky", "road"],
+        "colours": [[70, 130, 180], [128, 64, 128]], "reference": "truth", "train": {"samples": 4},
+        "test": {"samples": 2}, "samples": [{"id": name, "name": name} for name in ("a", "b")],
+    }  # fmt: skip
+
+    def condition(hidden: float) -> dict[str, object]:
+        return {"hidden": hidden, "hidden_per_image": hidden, "preserved": 97.0, "preserved_per_image": 96.0,
+                "preserved_without": 95.0, "images_without": 1, "mIoU": 70.0, "pixel_accuracy": 90.0,
+                "per_class": {"sky": 80.0, "road": 60.0},
+                "ci95": {"mIoU": [60, 80], "pixel_accuracy": [80, 95], "per_class": {}}}  # fmt: skip
+
+    summary = {
+        "schema": 1, "kind": "universal", "model": "net:one", "target": "hide:road", "reference": "truth",
+        "conventions": {"hidden": "Hidden: pixels."}, "test": {"samples": 2, "measured": 2},
+        "training": {"epochs": 2, "losses": [2.0, 1.0], "gradient_evaluations": 8},
+        "conditions": {"clean": condition(0.0), "adversarial": condition(77.0)}, "failures": [],
+    }  # fmt: skip
+    (directory / "run.json").write_text(json.dumps(record))
+    (directory / "rows.jsonl").write_text("")
+    (directory / "summary.json").write_text(json.dumps(summary))
+    save_file({"tile": np.full((3, 4, 5), 0.02, np.float32)}, directory / "perturbation.safetensors")
+    return directory

@@ -1,0 +1,76 @@
+"""`foolscape report` on every kind of directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from foolscape.cli import main
+from foolscape.cli.console import DONE, ERROR, USAGE
+
+from . import fake_transfer, fake_universal
+
+Make = Callable[..., Path]
+WRITTEN = ("report.html", "report.md", "report.tex")
+
+
+def report(*arguments: object) -> object:
+    """The exit code of `foolscape report`."""
+    with pytest.raises(SystemExit) as caught:
+        main(["report", *map(str, arguments)])
+    return caught.value.code
+
+
+@pytest.fixture(params=["run", "transfer", "universal"])
+def directory(request: pytest.FixtureRequest, make: Make, tmp_path: Path) -> Path:
+    if request.param == "run":
+        return make()
+    if request.param == "transfer":
+        return fake_transfer.write(tmp_path / "transfer", fake_transfer.matrix())
+    return fake_universal.write(tmp_path / "universal")
+
+
+def test_every_kind_is_printed_and_written(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    word = {"run": "bundled:street-net", "transfer": "net:boxes", "universal": "hidden %"}[directory.name]
+    assert report(directory) == DONE
+    assert word in capfd.readouterr().out
+    for name in WRITTEN:
+        assert word.replace("%", "") in (directory / name).read_text(encoding="utf-8")
+    assert report(directory, "--format", "markdown") == DONE
+    assert capfd.readouterr().out == (directory / "report.md").read_text(encoding="utf-8")
+    assert report(directory, "--format", "latex") == DONE
+    assert capfd.readouterr().out == (directory / "report.tex").read_text(encoding="utf-8")
+
+
+def test_what_has_not_finished_says_how_to_go_on(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("summary.json", "transfer.json"):
+        (directory / name).unlink(missing_ok=True)
+    assert report(directory) == ERROR
+    assert "has not finished" in (told := capfd.readouterr().err)
+    assert f"Resume it, recorded images are skipped: foolscape {directory.name}" in told
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda path: fake_transfer.write(path, fake_transfer.matrix()), "runs/MODEL"),
+        (fake_universal.write, "a universal perturbation"),
+    ],
+)
+def test_a_panel_is_of_a_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], write: Callable[[Path], Path], words: str
+) -> None:
+    directory = write(tmp_path / "out")
+    assert report(directory, "--panel", "a") == USAGE
+    assert words in capfd.readouterr().err
+    assert not (directory / "report.html").exists()
+
+
+def test_a_kind_of_a_newer_version_is_refused(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    path = make() / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"kind": "video"}))
+    assert report(path.parent) == ERROR
+    assert "got 'video'" in capfd.readouterr().err

@@ -1,0 +1,190 @@
+"""Universal perturbations: learnt on one split, measured on another, resumed to the same bytes, applied to a folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from foolscape.cli import main
+from foolscape.cli.console import DONE, SOME_FAILED
+from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError
+from foolscape.run import universal as module
+from foolscape.run.aims import Static, aim_of
+from foolscape.run.execute import Listener
+from foolscape.run.tile_file import Tile, read_tile, write_tile
+from foolscape.run.universal import universal
+from foolscape.run.universal_config import make_universal_config
+
+from .made import files_below, silent_progress
+
+SETTINGS: dict[str, object] = {
+    "model": "bundled:scenes-unet", "data": "scenes:", "train_split": "train", "test_split": "test", "size": "80x128",
+    "train_limit": 6, "limit": 2, "epochs": 4, "step": "3/255", "target": "hide:road",
+}  # fmt: skip
+
+
+def measure(out: Path, **settings: Any) -> dict[str, Any]:
+    config = make_universal_config({**SETTINGS, **settings})
+    return universal(config, out, ["foolscape", "universal"], Listener(lambda text: None, silent_progress))
+
+
+def test_a_class_is_hidden_and_the_controls_hide_less(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    summary = measure(out)
+    scores = summary["conditions"]
+    assert scores["clean"]["hidden"] == 0
+    assert scores["clean"]["preserved"] == 100
+    assert scores["adversarial"]["hidden"] > 30
+    assert scores["adversarial"]["hidden"] > 3 * max(scores[name]["hidden"] for name in ("permuted", "noise"))
+    assert scores["adversarial"]["per_class"]["road"] < scores["clean"]["per_class"]["road"] - 20
+    assert summary["training"]["gradient_evaluations"] == 24
+    tile = read_tile(out / "perturbation.safetensors")
+    assert tile.values.shape == (3, 80, 128)
+    assert float(tile.values.abs().max()) <= 10 / 255 + 1e-7
+    for row in map(json.loads, (out / "rows.jsonl").read_text().splitlines()):
+        clean, attacked = (
+            np.asarray(Image.open(out / kind / f"{row['name']}.png"), int) for kind in ("clean", "images")
+        )
+        assert 0 < np.abs(attacked - clean).max() <= 10
+
+
+def test_killed_learning_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = measure(tmp_path / "whole")
+    out, real = tmp_path / "out", module.write_learning
+
+    def killed(path: Path, learning: Any) -> None:
+        real(path, learning)
+        if learning.epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "write_learning", killed)
+    with pytest.raises(KeyboardInterrupt):
+        measure(out)
+    monkeypatch.undo()
+    assert measure(out) == whole
+    assert files_below(out) == files_below(tmp_path / "whole")
+    name = "perturbation.safetensors"
+    assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    with pytest.raises(RunError, match="another one"):
+        measure(out, target="hide:car")
+
+
+def test_a_word_is_written_over_every_image(tmp_path: Path) -> None:
+    summary = measure(tmp_path / "out", target="text:foo:tree:road", epochs=10, eps="40/255", step="10/255")
+    scores = summary["conditions"]
+    assert scores["adversarial"]["success"] > scores["clean"]["success"] + 5
+    assert scores["adversarial"]["success"] > scores["noise"]["success"] + 5
+
+
+def test_aims_of_words_and_pictures(tmp_path: Path) -> None:
+    classes = ("background", "person", "car")
+    word = aim_of("text:foo:person", classes, (32, 64))
+    assert isinstance(word, Static)
+    assert set(np.unique(word.wanted)) == {0, 1}
+    assert 0.05 < (word.wanted == 1).mean() < 0.6
+    wide = word(np.full((40, 100), 2))
+    assert (wide[:32, :64] == word.wanted).all()
+    assert (wide[32:, 64:] == word.wanted[:8, :36]).all()
+    path = tmp_path / "ink.png"
+    Image.fromarray(np.uint8([[0, 255], [255, 255]])).save(path)
+    drawn = aim_of(f"static:{path}:car:person", classes, (2, 2))
+    assert isinstance(drawn, Static)
+    assert drawn.wanted.tolist() == [[2, 1], [1, 1]]
+    with pytest.raises(SettingError, match="size of the tile"):
+        aim_of(f"static:{path}:car", classes, (2, 3))
+    Image.fromarray(np.uint8([[0, 99], [255, 255]])).save(path)
+    with pytest.raises(SettingError, match="other shades"):
+        aim_of(f"static:{path}:car", classes, (2, 2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        ({"test_split": "train"}, SettingError, "another split"),
+        ({"target": "hide:raod"}, SettingError, "did you mean road"),
+        ({"target": "hdie:road"}, SettingError, "did you mean hide"),
+        ({"target": "text:foo:road"}, SettingError, "without background"),
+        ({"target": "text:" + 60 * "long" + ":road:car", "tile": "16x16"}, SettingError, "shorten it"),
+        ({"eps": "0/255"}, SettingError, "more than 0/255"),
+        ({"preset": "papre"}, SettingError, "did you mean paper"),
+        ({"omega": 1.5}, SettingError, "omega"),
+        ({"data": "scenes:?seed=5"}, DataError, "not in the training split"),
+        ({"target": "hide:sky", "data": "scenes:", "train_limit": 1, "model": "FLAT"}, DataError, "got none of 1"),
+    ],
+)
+def test_mistakes_are_told_in_words(
+    tmp_path: Path, settings: dict[str, Any], kind: type[FoolscapeError], words: str
+) -> None:
+    if settings.get("model") == "FLAT":
+        (tmp_path / "flat.py").write_text(FLAT)
+        settings = settings | {"model": f"{tmp_path / 'flat.py'}:flat"}
+    with pytest.raises(kind, match=words):
+        measure(tmp_path / "out", **settings)
+
+
+FLAT = """
+import torch
+from torch import nn
+
+class Flat(nn.Module):
+    classes = ("sky", "building", "road", "pavement", "tree", "sign", "car", "bicycle", "person")
+
+    def forward(self, images):
+        lift = torch.arange(9.0).view(1, 9, 1, 1)
+        return lift + images.mean(1, keepdim=True) * torch.linspace(-0.1, 0.1, 9).view(1, 9, 1, 1)
+
+def flat():
+    return Flat()
+"""
+
+
+def test_the_pattern_is_applied_to_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    values = torch.linspace(-10 / 255, 10 / 255, 3 * 6 * 7).reshape(3, 6, 7)
+    path = tmp_path / "perturbation.safetensors"
+    write_tile(path, Tile(values, ("a", "b"), {"eps": "10/255"}))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    image = np.full((9, 20, 3), 100, np.uint8)
+    Image.fromarray(image).save(photos / "one.png")
+    (photos / "torn.png").write_bytes(b"no")
+    out = tmp_path / "out"
+
+    def apply() -> object:
+        with pytest.raises(SystemExit) as caught:
+            main(["apply", str(path), "--images", str(photos), "--out", str(out)])
+        return caught.value.code
+
+    assert apply() == SOME_FAILED
+    assert "torn" in capfd.readouterr().err
+    written = np.asarray(Image.open(out / "one.png"), int)
+    assert (written[:6, :7] - 100 == np.rint(values.permute(1, 2, 0).numpy() * 255)).all()
+    assert (written[:6, 7:14] == written[:6, :7]).all()
+    assert apply() not in (DONE, SOME_FAILED)  # nothing is overwritten
+    assert "empty folder" in capfd.readouterr().err
+
+    path.write_bytes(path.read_bytes().replace(b'format\\": 1', b'format\\": 7'))
+    with pytest.raises(CheckpointError, match="newer"):
+        read_tile(path)
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(CheckpointError, match="safetensors"):
+        read_tile(path)
+
+
+def test_the_command_prints_its_figures_and_writes_a_page(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in {**SETTINGS, "epochs": 1, "limit": 1}.items()]
+    with pytest.raises(SystemExit) as caught:
+        main(["universal", *options, "--out", str(out)])
+    assert caught.value.code == DONE
+    printed = capfd.readouterr().out
+    for word in ("hidden %", "preserved %", "PERM", "NOISE"):
+        assert word in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    page = (out / "report.html").read_text()
+    assert "magnified" in page
+    assert page.count("data:image/png") >= 5
+    assert (out / "pattern.png").exists()
