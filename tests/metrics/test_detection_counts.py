@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from foolscape.errors import SampleError
-from foolscape.metrics.box_counts import BoxCounts, as_reference, count_boxes, preserved, total
+from foolscape.metrics.box_counts import as_reference, count_boxes, preserved, total
 from foolscape.metrics.boxes import Found, Truth
 from tests.metrics.detection_data import crowded_images, found, square, truth
 
@@ -91,7 +88,9 @@ def test_every_reference_object_ends_in_one_place(seed: int) -> None:
         assert (counts.kept + counts.mislabelled + counts.vanished).tolist() == objects.tolist()
         order = np.random.default_rng(seed).permutation(len(detections.labels))
         shuffled = Found(detections.boxes[order], detections.scores[order], detections.labels[order])
-        assert count_boxes(reference, shuffled, 4, 0.3).to_json() == counts.to_json()
+        again = count_boxes(reference, shuffled, 4, 0.3)
+        for field in ("kept", "mislabelled", "vanished", "fabricated"):
+            assert getattr(again, field).tolist() == getattr(counts, field).tolist()
 
 
 def test_clean_detections_as_the_reference() -> None:
@@ -111,21 +110,3 @@ def test_totals_and_what_is_preserved() -> None:
     twice = total([hidden, hidden])
     assert twice.kept.tolist() == [0, 4, 2]
     assert twice.vanished.tolist() == [4, 0, 0]
-
-
-def test_json_there_and_back() -> None:
-    reference = truth([square(0), square(1), square(2)], labels=[0, 1, 1])
-    counts = count_boxes(reference, found([square(0), square(1), square(7)], labels=[0, 2, 2]), 3, 0.0)
-    record = json.loads(json.dumps(counts.to_json()))
-    assert record == {"kept": {"0": 1}, "mislabelled": {"1": 1}, "vanished": {"1": 1}, "fabricated": {"2": 1}}
-    assert BoxCounts.from_json(record, 3).to_json() == record
-    assert BoxCounts.from_json(record, 3).fabricated.tolist() == [0, 0, 1]
-
-
-@pytest.mark.parametrize("index", ["3", "-1", "person"])
-def test_counts_of_other_classes_are_refused(index: str) -> None:
-    record = {"kept": {index: 1}, "mislabelled": {}, "vanished": {}, "fabricated": {}}
-    with pytest.raises(SampleError, match="classes 0 to 2"):
-        BoxCounts.from_json(record, 3)
-    with pytest.raises(SampleError, match="expected kept, mislabelled"):
-        BoxCounts.from_json({"kept": {}}, 3)

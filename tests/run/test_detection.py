@@ -49,6 +49,7 @@ def test_the_summary_has_the_agreed_form(tmp_path: Path, detectors: str, squares
 def test_pgd_loses_every_box_and_its_controls_none(tmp_path: Path, detectors: str, squares: str) -> None:
     model = measured(tmp_path / "out", detectors, squares, attack="pgd")
     ap = {name: scores["AP50"] for name, scores in model["conditions"].items()}
+    assert model["samples"] == 3
     assert ap["clean"] == 100  # by definition: the reference is the clean detections
     assert ap["adversarial"] < 5
     assert ap["permuted"] > 90

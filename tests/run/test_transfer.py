@@ -34,6 +34,7 @@ def test_every_change_is_measured_on_every_network(tmp_path: Path, settings: dic
     one, other = (column["slug"] for column in matrix["columns"])
     assert [(c["task"], c["score"]) for c in matrix["columns"]] == [("segmentation", "mIoU"), ("detection", "AP50")]
     lines = {line["name"]: line for line in matrix["lines"]}
+    assert (matrix["data"]["samples"], matrix["failures"]) == (3, [])
     assert list(lines) == [
         "clean", one, other, f"{one} + {other}", f"{one}, PERM", f"{other}, PERM", f"{one} + {other}, PERM",
     ]  # fmt: skip

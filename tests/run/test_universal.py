@@ -18,6 +18,7 @@ from foolscape.run.execute import Listener
 from foolscape.run.tile_file import Tile, read_tile, write_tile
 from foolscape.run.universal import universal
 from foolscape.run.universal_config import make_universal_config
+from foolscape.run.universal_summary import _hiding, _static
 
 from .made import files_below, silent_progress
 
@@ -42,6 +43,7 @@ def test_a_class_is_hidden_and_the_controls_hide_less(tmp_path: Path) -> None:
     assert scores["adversarial"]["hidden"] > 3 * max(scores[name]["hidden"] for name in ("permuted", "noise"))
     assert scores["adversarial"]["per_class"]["road"] < scores["clean"]["per_class"]["road"] - 20
     assert summary["training"]["gradient_evaluations"] == 24
+    assert (summary["training"]["images"], summary["test"]["measured"], summary["failures"]) == (6, 2, [])
     tile = read_tile(out / "perturbation.safetensors")
     assert tile.values.shape == (3, 80, 128)
     assert float(tile.values.abs().max()) <= 10 / 255 + 1e-7
@@ -50,6 +52,54 @@ def test_a_class_is_hidden_and_the_controls_hide_less(tmp_path: Path) -> None:
             np.asarray(Image.open(out / kind / f"{row['name']}.png"), int) for kind in ("clean", "images")
         )
         assert 0 < np.abs(attacked - clean).max() <= 10
+
+
+def test_hidden_and_preserved_are_those_of_a_hand_worked_image() -> None:
+    before = np.array([[1, 1, 1, 0], [2, 2, 0, 0]], np.uint8)
+    wanted = np.array([[0, 0, 0, 0], [2, 2, 0, 0]])  # class 1 is to become 0
+    after = np.array([[1, 0, 2, 0], [2, 0, 0, 1]], np.uint8)
+    judged = module._judged(before, wanted, after)
+    assert judged == {"moving": 3, "left_class": 2, "reached": 4, "staying": 5, "stayed": 3, "pixels": 8}
+    unmoved = module._judged(before, before.astype(int), before)
+    scores = _hiding([judged, unmoved])
+    assert (scores["hidden"], scores["hidden_per_image"]) == pytest.approx((200 / 3, 200 / 3))
+    assert scores["preserved"] == pytest.approx(100 * (3 + 8) / (5 + 8))
+    assert (scores["preserved_per_image"], scores["preserved_without"], scores["images_without"]) == (60, 100, 1)
+    assert _static([judged]) == {"success": 50, "success_per_image": 50}
+
+
+def test_a_torn_training_image_is_left_out_and_counted(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for kind in (split, f"{split}annot"):
+            (tmp_path / "camvid" / kind).mkdir(parents=True)
+        for i in range(2):
+            rng = np.random.default_rng([i, len(split)])
+            Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save(tmp_path / f"camvid/{split}/im{i}.png")
+            Image.fromarray(np.full((48, 64), i, np.uint8)).save(tmp_path / f"camvid/{split}annot/im{i}.png")
+    (tmp_path / "camvid/train/im0.png").write_bytes(b"torn")  # the first of them, which also tells the size
+    (tmp_path / "net.py").write_text(CAMVID)
+    changes = {"model": f"{tmp_path / 'net.py'}:net", "data": f"camvid:{tmp_path / 'camvid'}", "size": None}
+    summary = measure(tmp_path / "out", **changes, epochs=1, target="hide:Sky")
+    assert summary["training"]["images"] == summary["training"]["gradient_evaluations"] == 1
+    assert [failure["id"] for failure in summary["training"]["failures"]] == ["im0"]
+    assert summary["test"]["measured"] == 2
+
+
+CAMVID = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    classes = ("Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian",
+               "Bicyclist")
+
+    def forward(self, images):
+        weights = torch.randn(11, 3, generator=torch.Generator().manual_seed(0))
+        return torch.einsum("cd,bdhw->bchw", weights, images - 0.5)
+
+def net():
+    return Net()
+"""
 
 
 def test_killed_learning_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,6 @@ class Goal:
 
     Attributes:
         name: untargeted, mislabel, vanish or fabricate.
-        summary: one line for a person.
         floor: added to the background's score while the attack runs, as log-odds. A candidate is lost to the background
             when no class has more than `POSITIVE` of the odds, not when none has half of them: detectors are scored
             far below one half. A box that is to be found as something must win against the background itself.
@@ -49,7 +48,6 @@ class Goal:
     """
 
     name: str
-    summary: str
     floor: float
     targeted: bool
     rule: Callable[[Tensor, Tensor, int | None, torch.Generator], Aim]
@@ -127,13 +125,13 @@ def _nothing(labels: Tensor) -> Aim:
 _FLOOR = math.log(POSITIVE / (1 - POSITIVE))
 
 GOALS: tuple[Goal, ...] = (
-    Goal("untargeted", "objects are no longer taken for what they are", _FLOOR, False, _untargeted),
-    Goal("mislabel", "objects are taken for another class, one permutation per image", 0.0, True, _mislabel),
-    Goal("vanish", "objects are no longer found", _FLOOR, True, _vanish),
-    Goal("fabricate", "objects are found where there are none", 0.0, True, _fabricate),
+    Goal("untargeted", _FLOOR, False, _untargeted),
+    Goal("mislabel", 0.0, True, _mislabel),
+    Goal("vanish", _FLOOR, True, _vanish),
+    Goal("fabricate", 0.0, True, _fabricate),
 )
 
-DAG_UNTARGETED = Goal("untargeted", GOALS[0].summary, _FLOOR, True, _push)
+DAG_UNTARGETED = Goal("untargeted", _FLOOR, True, _push)
 """DAG's own goal: every object has an adversarial label to be pushed towards, and is done once it has lost its own."""
 
 

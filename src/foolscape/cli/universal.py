@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from foolscape.cli import options as o
-from foolscape.cli.console import close, err_console, listener, out_console, told_of_interruption
+from foolscape.cli.console import SOME_FAILED, close, err_console, listener, out_console, told_of_interruption
 
 
 def universal(
@@ -47,7 +47,7 @@ def universal(
         summary = learn_and_measure(make_universal_config(given), out, ["foolscape", *sys.argv[1:]], listener())
     write_universal_report(out)
     print_universal(out, out_console)
-    close(out, len(summary["failures"]))
+    close(out, len(summary["failures"]) + len(summary["training"]["failures"]))
 
 
 def apply(
@@ -64,4 +64,4 @@ def apply(
         err_console.print(f"left out {name}: {reason}", markup=False, soft_wrap=True)
     out_console.print(f"{written} images written to {out}", markup=False, soft_wrap=True)
     if failures:
-        raise typer.Exit(3)
+        raise typer.Exit(SOME_FAILED)

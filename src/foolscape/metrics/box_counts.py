@@ -6,13 +6,12 @@ one of the three; detections that overlap one that already has its detection are
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from foolscape.errors import SampleError
 from foolscape.metrics.boxes import Bools, Floats, Found, Ints, Truth
 from foolscape.metrics.matching import overlaps, tidy
 
@@ -48,25 +47,6 @@ class BoxCounts:
     mislabelled: Ints
     vanished: Ints
     fabricated: Ints
-
-    def to_json(self) -> dict[str, dict[str, int]]:
-        """Counts as a line of `rows.jsonl` holds them: the class index as a string key, zeros left out."""
-        return {field: {str(index): int(n) for index, n in enumerate(getattr(self, field)) if n} for field in _FIELDS}
-
-    @classmethod
-    def from_json(cls, sparse: Mapping[str, Mapping[str, int]], classes: int) -> BoxCounts:
-        """The BoxCounts that `to_json` wrote, for C = `classes`.
-
-        Raises:
-            SampleError: a class index is outside [0, classes), or one of the four fields is missing.
-        """
-        try:
-            return cls(*(_dense(sparse[field], classes) for field in _FIELDS))
-        except (KeyError, IndexError, ValueError) as error:
-            raise SampleError(
-                f"box counts do not fit; expected {', '.join(_FIELDS)} with classes 0 to {classes - 1}, got "
-                f"{dict(sparse)}. Delete this line of rows.jsonl and run again"
-            ) from error
 
 
 def as_reference(found: Found, score_threshold: float) -> Truth:
@@ -138,12 +118,3 @@ def _take(overlap: Floats, allowed: Bools) -> tuple[Bools, Bools]:
             taken[np.where(free, overlap[d], -1.0).argmax()] = True
             used[d] = True
     return taken, used
-
-
-def _dense(sparse: Mapping[str, int], classes: int) -> Ints:
-    dense = np.zeros(classes, np.int64)
-    for index, n in sparse.items():
-        if int(index) < 0:
-            raise IndexError(index)
-        dense[int(index)] = n
-    return dense

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,11 +76,11 @@ def open_bench(config: RunConfig, device: torch.device) -> Bench:
 
 def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
     data = open_data(config.data, split=config.split)
-    first = _first_usable(data, config, lambda name: load_at(data, name, config.size).image)
+    first = first_usable(data, _chosen(data, config), lambda name: load_at(data, name, config.size).image)
     loaded = [_segmenter(spec, config, first, data.classes, device) for spec in config.models]
     # COCO's labels depend on which classes the model knows.
     data = open_data(config.data, split=config.split, classes=loaded[0].segmenter.classes)
-    first = _first_usable(data, config, lambda name: load_at(data, name, config.size).image)
+    first = first_usable(data, _chosen(data, config), lambda name: load_at(data, name, config.size).image)
     entries = []
     for model in loaded:
         classes = model.segmenter.classes
@@ -90,14 +90,14 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
         )
         settled = _settled(config, classes, plan)
         entries.append(Entry(subject, settled, classes, model.segmenter.notes, model.sha256, model.segmenter))
-    return Bench(data, select(data, config.ids, config.limit), first, tuple(entries))
+    return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
 def _open_detection(config: RunConfig, device: torch.device) -> Bench:
     if config.memory_format != "contiguous":
         raise SettingError(f"memory_format: expected contiguous for a detector, got {config.memory_format}")
     data = open_detection(config.data, split=config.split)
-    first = _first_usable(data, config, lambda name: load_boxes_at(data, name, config.size).image)
+    first = first_usable(data, _chosen(data, config), lambda name: load_boxes_at(data, name, config.size).image)
     entries = []
     for spec in config.models:
         model = load_detector(
@@ -113,7 +113,7 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
         settled = _settled(config, classes, plan_detection)
         scorer = _scorer(model, first, device)
         entries.append(Entry(subject, settled, classes, model.detector.notes, model.sha256, scorer))
-    return Bench(data, select(data, config.ids, config.limit), first, tuple(entries))
+    return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
 def _scorer(model: LoadedDetector, first: NDArray[np.uint8], device: torch.device) -> Scorer:
@@ -124,11 +124,15 @@ def _scorer(model: LoadedDetector, first: NDArray[np.uint8], device: torch.devic
         return Scorer(model.detector, model.detector.candidates(to_unit(first).to(device)).boxes)
 
 
-def _first_usable(
-    data: SegmentationData | DetectionData, config: RunConfig, load: Callable[[str], NDArray[np.uint8]]
+def _chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[str, ...]:
+    return select(data, config.ids, config.limit)
+
+
+def first_usable(
+    data: SegmentationData | DetectionData, ids: Sequence[str], load: Callable[[str], NDArray[np.uint8]]
 ) -> NDArray[np.uint8]:
     """The first image that can be read, at the working size."""
-    reason, ids = "no images", select(data, config.ids, config.limit)
+    reason = "no images"
     for name in ids:
         try:
             return load(name)

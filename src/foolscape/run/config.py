@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
@@ -17,6 +17,8 @@ from foolscape.pixels import Levels
 
 Task = Literal["segmentation", "detection"]
 MemoryFormat = Literal["contiguous", "channels_last"]
+
+M = TypeVar("M", bound=BaseModel)
 
 _SIZE = re.compile(r"(\d+)x(\d+)")
 
@@ -117,17 +119,27 @@ class RunConfig(BaseModel):
 
 def make_config(settings: dict[str, object]) -> RunConfig:
     """A checked config; raises `SettingError` or `UnknownNameError` in words a person can act on."""
-    for name in settings:
-        if name not in RunConfig.model_fields:
-            raise unknown("setting", name, RunConfig.model_fields)
+    refuse_unknown(RunConfig, settings)
     models = settings.get("models")
     if isinstance(models, list | tuple) and len(set(models)) < len(models):
         raise SettingError(f"models: expected each model once, got {', '.join(map(str, models))}")
     task = settings.get("task")
     if task is not None and task not in get_args(Task):
         raise unknown("task", str(task), get_args(Task))
+    return validated(RunConfig, settings)
+
+
+def refuse_unknown(kind: type[BaseModel], settings: dict[str, object]) -> None:
+    """`UnknownNameError` for a setting that `kind` does not have."""
+    for name in settings:
+        if name not in kind.model_fields:
+            raise unknown("setting", name, kind.model_fields)
+
+
+def validated(kind: type[M], settings: dict[str, object]) -> M:
+    """`settings` as a `kind`; what pydantic objects to first becomes a `SettingError` in words."""
     try:
-        return RunConfig.model_validate(settings)
+        return kind.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -24,7 +24,9 @@ from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.models.load import load_model
 from foolscape.pixels import to_image, to_unit
 from foolscape.problem import IGNORE
+from foolscape.report.files import read_object
 from foolscape.run.aims import Aim, Hide, aim_of
+from foolscape.run.bench import first_usable
 from foolscape.run.colours import colours
 from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED
 from foolscape.run.execute import Listener, choose_device
@@ -36,6 +38,8 @@ from foolscape.run.universal_summary import summarise
 from foolscape.seeds import generator_for
 
 ARTEFACT = "perturbation.safetensors"
+TRAINING = "training.json"
+"""What became of the training images."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
                 if name not in settled:
                     store.append(_measure(name, stand, tile, config, store))
                     tick(name)
-        summary = summarise(store.record, store.rows, stand.aim, learning)
+        training = read_object(out / TRAINING, "Run the same command again.")
+        summary = summarise(store.record, store.rows, stand.aim, learning, training)
         store.save_json("summary.json", summary)
     return summary
 
@@ -96,7 +101,8 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
 def _open(config: UniversalConfig, device: torch.device) -> tuple[Stand, NDArray[np.uint8]]:
     """Both splits, the model and the aim; and the first training image."""
     data = open_data(config.data, split=config.train_split)
-    first = load_at(data, data.ids[0], config.size).image
+    train_ids = select(data, limit=config.train_limit)
+    first = first_usable(data, train_ids, lambda name: load_at(data, name, config.size).image)
     size = (first.shape[0], first.shape[1])
     loaded = load_model(
         config.model, image_size=size, device=device, classes_file=config.classes, data_classes=data.classes
@@ -112,7 +118,6 @@ def _open(config: UniversalConfig, device: torch.device) -> tuple[Stand, NDArray
             )
         )
     train, test = subjects
-    train_ids = select(train.data, limit=config.train_limit)
     test_ids = select(test.data, limit=config.limit)
     seen = {train.data.fingerprint(name) for name in train_ids}
     shared = [name for name in test_ids if test.data.fingerprint(name) in seen]
@@ -181,7 +186,7 @@ def _usable(stand: Stand, store: RunStore) -> list[str]:
             continue
         usable.append(name)
         showing += bool((lesson.target != lesson.prediction).any())
-    store.save_json("training.json", {"schema": 1, "images": len(usable), "showing": showing, "failures": failures})
+    store.save_json(TRAINING, {"schema": 1, "images": len(usable), "showing": showing, "failures": failures})
     if not showing:
         what = "something is to change"
         if isinstance(stand.aim, Hide):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from foolscape.attacks.universal import Pull, Recipe
 from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
-from foolscape.run.config import Eps, Size, Step, size_of, size_text
+from foolscape.run.config import Eps, Size, Step, refuse_unknown, size_of, size_text, validated
 
 Preset = Literal["ours", "paper", "notebook"]
 Tile = Annotated[tuple[int, int], BeforeValidator(size_of("tile")), size_text]
@@ -89,9 +89,7 @@ _PRESETS: dict[str, Recipe] = {
 
 def make_universal_config(settings: dict[str, object]) -> UniversalConfig:
     """A checked config; raises `SettingError` or `UnknownNameError` in words a person can act on."""
-    for name in settings:
-        if name not in UniversalConfig.model_fields:
-            raise unknown("setting", name, UniversalConfig.model_fields)
+    refuse_unknown(UniversalConfig, settings)
     preset = settings.get("preset", "ours")
     if preset not in _PRESETS:
         raise unknown("preset", str(preset), _PRESETS)
@@ -100,10 +98,4 @@ def make_universal_config(settings: dict[str, object]) -> UniversalConfig:
             f"test_split: expected another split than the training one, got {settings.get('test_split')!r} for both; "
             "figures on the images that a tile was learnt on mean nothing"
         )
-    try:
-        return UniversalConfig.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = f"{where}: {first['msg'].lower()}, got {first['input']!r}"
-        raise SettingError(message if first["type"] != "missing" else f"{where}: is needed and was not given") from None
+    return validated(UniversalConfig, settings)

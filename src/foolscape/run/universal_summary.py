@@ -24,7 +24,7 @@ CONVENTIONS = {
 }
 
 
-def summarise(record: Record, rows: Sequence[Record], aim: Aim, learning: Learning) -> Record:
+def summarise(record: Record, rows: Sequence[Record], aim: Aim, learning: Learning, training: Record) -> Record:
     """The summary of a finished run.
 
     Args:
@@ -32,6 +32,7 @@ def summarise(record: Record, rows: Sequence[Record], aim: Aim, learning: Learni
         rows: of rows.jsonl, in any order.
         aim: what the model was to see.
         learning: after the last epoch.
+        training: of training.json.
     """
     order = {sample["id"]: i for i, sample in enumerate(record["samples"])}
     ordered = sorted(rows, key=lambda row: order[row["id"]])
@@ -54,7 +55,10 @@ def summarise(record: Record, rows: Sequence[Record], aim: Aim, learning: Learni
         "training": {
             "epochs": learning.epoch,
             "losses": list(learning.losses),
-            "gradient_evaluations": learning.epoch * record["train"]["samples"],
+            "images": training["images"],
+            "showing": training["showing"],
+            "gradient_evaluations": learning.epoch * training["images"],
+            "failures": training["failures"],
         },
         "conditions": conditions,
         "failures": failures,
