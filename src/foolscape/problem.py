@@ -12,6 +12,9 @@ from torch import Tensor
 IGNORE: Final = -1
 """The label of a target that counts nowhere: void pixels, crowds, padding."""
 
+OTHER: Final = -2
+"""The wanted class of a target that is to become anything but its label, whatever it is."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -23,7 +26,8 @@ class Problem:
     Attributes:
         images: (B, 3, H, W) float32 RGB in [0, 1], what the attack may change.
         labels: (B, *N) int64 class of each target, `IGNORE` where nothing counts.
-        target: (B, *N) int64 class the attacker wants, `IGNORE` where it wants nothing; None: any other than the label.
+        target: (B, *N) int64 class the attacker wants, `IGNORE` where it wants nothing, `OTHER` for any but the
+            label; None: any other than the label everywhere.
         context: what `scores` needs besides the images (candidate boxes, later frames, first mask), batch-first.
         scores: (images, *context) -> (B, C, *N), differentiable in the images. The same function for all problems
             that share a batch.
@@ -42,6 +46,21 @@ class Problem:
     def counted(self) -> Tensor:
         """(B, *N) bool: the targets that have a label."""
         return self.labels != IGNORE
+
+    @property
+    def wanted(self) -> Tensor:
+        """(B, *N) int64: `target`, or, where there is none, `OTHER` for all that have a label."""
+        return torch.where(self.counted, OTHER, IGNORE) if self.target is None else self.target
+
+    @property
+    def moving(self) -> Tensor:
+        """(B, *N) bool: the targets that are to become another class; without `target`, all that have a label."""
+        return self.counted if self.target is None else self.counted & (self.target != self.labels)
+
+    def won(self, predicted: Tensor) -> Tensor:
+        """(B, *N) bool: where the prediction (B, *N) is what is wanted."""
+        wanted = self.wanted
+        return torch.where(wanted == OTHER, predicted != self.labels, predicted == wanted)
 
     def take(self, index: Tensor) -> Problem:
         """The problems at `index` ((K,) int64), in that order; an index may repeat."""

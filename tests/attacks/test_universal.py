@@ -1,12 +1,16 @@
 """The tile, its gradient, its targets and what pulls at it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from foolscape.attacks.objectives import Persuasion, Seen, margin
 from foolscape.attacks.pictures import filled, replaced
 from foolscape.attacks.universal import Lesson, Pull, Recipe, begin, learn, spread
-from foolscape.problem import IGNORE
+from foolscape.problem import IGNORE, OTHER, Problem
 
 from .toys import conv_net, pictures
 
@@ -50,35 +54,104 @@ def test_weights_of_the_paper_and_of_the_balanced_pull() -> None:
     prediction = torch.tensor([[[0, 0, 0, 0, 0, 0, 1, 2, 2, IGNORE]]])
     target = torch.where(prediction == 2, 0, prediction)
     scores = torch.zeros(1, 3, 1, 10)  # every class is as likely: log 3 for each pixel
-    paper = Pull(omega=0.9, tau=0.75, balanced=False)(scores, prediction, target)
+    problem = Problem(torch.zeros(1, 3, 1, 10), prediction, lambda images: images, target)
+    paper = Pull(objective=Persuasion(0.75), omega=0.9, balanced=False)(scores, problem)
     assert float(paper) == pytest.approx(np.log(3) * (7 * 0.1 + 2 * 0.9) / 9)
-    balanced = Pull(omega=0.5, tau=0.75, balanced=True)(scores, prediction, target)
-    assert float(balanced) == pytest.approx(np.log(3))
+    balanced = Pull(objective=Persuasion(0.75), omega=0.5, balanced=True)
+    assert float(balanced(scores, problem)) == pytest.approx(np.log(3))
     # The one pixel of class 1 weighs as much as the six of class 0 together.
     sure = scores.clone()
     sure[:, 1, :, 6] = 9.0
-    assert float(Pull(omega=0.5, tau=0.75, balanced=True)(sure, prediction, target)) == pytest.approx(0.75 * np.log(3))
+    assert float(balanced(sure, problem)) == pytest.approx(0.75 * np.log(3))
+
+
+def test_without_a_target_the_answer_is_to_change() -> None:
+    labels = torch.tensor([[[0, 0, 0, 1, IGNORE]]])
+    scores = torch.zeros(1, 2, 1, 5)
+    problem = Problem(torch.zeros(1, 3, 1, 5), labels, lambda images: images)
+    scores[:, 1, :, 2] = 5.0  # fooled already: weighs nothing
+    sure = np.log(1 / (1 + np.exp(-5.0)))  # not quite 1, but above tau
+    assert sure > np.log(0.75)
+    even = Pull(objective=Persuasion(0.75), omega=0.5, balanced=False)(scores, problem)
+    assert float(even) == pytest.approx(np.log(2) * 3 / 4)
+    balanced = Pull(objective=Persuasion(0.75), omega=0.5, balanced=True)(scores, problem)
+    assert float(balanced) == pytest.approx(np.log(2) * (2 / 3 + 1) / 2)
+
+
+def test_anything_but_the_label_is_what_a_log_of_one_minus_its_chance_asks_for() -> None:
+    scores = torch.randn(1, 4, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3
+    labels = torch.randint(4, (1, 3, 3), generator=torch.Generator().manual_seed(1))
+    target = torch.where(labels == 3, OTHER, labels)
+    seen = Persuasion(1.0)(scores, Problem(torch.zeros(1, 3, 3, 3), labels, lambda x: x, target), torch.zeros(1))
+    chance = scores.softmax(1).gather(1, labels[:, None])[:, 0]
+    assert bool((labels == 3).any())
+    torch.testing.assert_close(seen.value, torch.where(labels == 3, (1 - chance).log(), chance.log()))
+    # The gradient lives where the label is all but certain, too.
+    certain = torch.tensor([60.0, 0.0]).view(1, 2, 1, 1).requires_grad_(True)
+    one = Problem(torch.zeros(1, 3, 1, 1), torch.zeros(1, 1, 1).long(), lambda x: x)
+    (slope,) = torch.autograd.grad(Persuasion(0.75)(certain, one, torch.zeros(1)).value.sum(), certain)
+    torch.testing.assert_close(slope.flatten(), torch.tensor([-1.0, 1.0]))
+
+
+def test_the_margin_is_that_of_the_best_other_class_until_the_target_is_fooled() -> None:
+    scores = torch.tensor([[3.0, 1.0, 2.0], [0.0, 1.0, 5.0]]).T[None, :, None]  # two targets, three classes
+    problem = Problem(torch.zeros(1, 3, 1, 2), torch.tensor([[[0, 1]]]), lambda x: x)
+    seen = margin(scores, problem, torch.zeros(1))
+    assert seen.value.flatten().tolist() == [-1.0, 0.0]
+    assert seen.active.flatten().tolist() == [True, False]
+
+
+def test_a_target_that_is_tied_to_the_tile_moves_with_it() -> None:
+    """Wherever the tile lands, the wanted map lands there too, also on images that are no multiple of it."""
+    seen = []
+
+    def objective(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+        assert problem.target is not None
+        seen.append((scores.detach(), problem.target))
+        return Seen(scores.sum(1), problem.counted)
+
+    wanted = torch.arange(20).reshape(4, 5)
+    lesson = Lesson(Problem(torch.zeros(1, 3, 6, 13), torch.zeros(1, 6, 13).long(), lambda images: images), wanted)
+    pull = Pull(objective=objective, omega=0.5, balanced=False)
+    recipe = Recipe(pull=pull, eps=1.0, step=0.1, epochs=3, batch=1, momentum=0.0, adaptive=False, shifts=True)
+    learning = replace(begin((4, 5)), tile=wanted.float().expand(3, 4, 5) / 255)
+    for seed in range(3):
+        learn(learning, recipe, [lambda: lesson], torch.Generator().manual_seed(seed))
+    for scores, target in seen:
+        assert (scores[:, 0] * 255).round().long().equal(target)
+    assert len({tuple(target.flatten().tolist()) for _, target in seen}) > 1
 
 
 def _lesson(index: int, net: torch.nn.Module) -> Lesson:
     image = pictures(4)[index : index + 1]
     prediction = net(image).argmax(1)
-    return Lesson(image, prediction, torch.where(prediction == 2, 0, prediction), tied=False)
+    return Lesson(Problem(image, prediction, net, torch.where(prediction == 2, 0, prediction)))
 
 
-@pytest.mark.parametrize(("batch", "momentum", "shifts"), [(None, 0.0, False), (2, 0.9, True)])
-def test_learning_stays_in_the_bound_and_lowers_the_loss(batch: int | None, momentum: float, shifts: bool) -> None:
+@pytest.mark.parametrize(
+    ("batch", "momentum", "adaptive", "shifts"),
+    [(None, 0.0, False, False), (2, 0.9, False, False), (2, 0.9, True, False), (1, 0.9, True, True)],
+)
+def test_learning_stays_in_the_bound_and_lowers_the_loss(
+    batch: int | None, momentum: float, adaptive: bool, shifts: bool
+) -> None:
     net = conv_net()
-    pull = Pull(omega=0.5, tau=0.75, balanced=True)
-    recipe = Recipe(pull=pull, eps=8 / 255, step=1 / 255, epochs=8, batch=batch, momentum=momentum, shifts=shifts)
+    pull = Pull(objective=Persuasion(0.75), omega=0.5, balanced=True)
+    recipe = Recipe(
+        pull=pull, eps=8 / 255, step=1 / 255, epochs=8, batch=batch, momentum=momentum, adaptive=adaptive, shifts=shifts
+    )
     lessons = [lambda i=i: _lesson(i, net) for i in range(4)]
     learning = begin((6, 8))
     for epoch in range(8):
-        learning = learn(learning, recipe, net, lessons, torch.Generator().manual_seed(epoch))
+        learning = learn(learning, recipe, lessons, torch.Generator().manual_seed(epoch))
         assert float(learning.tile.abs().max()) <= 8 / 255 + 1e-7
-    assert learning.epoch == len(learning.losses) == 8
-    assert learning.losses[-1] < learning.losses[0]
+    assert learning.steps == 8 * (1 if batch is None else 4 // batch)
+    first, last = learning.epochs[0], learning.epochs[-1]
+    assert len(learning.epochs) == 8
+    assert last.loss < first.loss
+    assert 0 <= first.moved <= 1
+    assert 0 <= first.stayed <= 1
     again = begin((6, 8))
     for epoch in range(8):
-        again = learn(again, recipe, net, lessons, torch.Generator().manual_seed(epoch))
+        again = learn(again, recipe, lessons, torch.Generator().manual_seed(epoch))
     assert torch.equal(again.tile, learning.tile)

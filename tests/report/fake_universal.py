@@ -13,8 +13,9 @@ def write(directory: Path) -> Path:
     directory.mkdir(parents=True)
     record = {
         "schema": 1, "kind": "universal", "foolscape": "0.1.0", "command": ["foolscape", "universal"],
-        "config": {"model": "net:one", "target": "hide:road"}, "classes": ["sky", "road"],
-        "colours": [[70, 130, 180], [128, 64, 128]], "reference": "truth", "train": {"samples": 4},
+        "config": {"model": "net:one", "target": "hide:road"}, "train": {"samples": 4},
+        "models": [{"model": "net:one", "slug": "one", "task": "segmentation", "classes": ["sky", "road"],
+                    "colours": [[70, 130, 180], [128, 64, 128]], "reference": "truth", "notes": []}],
         "test": {"samples": 2}, "samples": [{"id": name, "name": name} for name in ("a", "b")],
     }  # fmt: skip
 
@@ -25,9 +26,11 @@ def write(directory: Path) -> Path:
                 "ci95": {"mIoU": [60, 80], "pixel_accuracy": [80, 95], "per_class": {}}}  # fmt: skip
 
     summary = {
-        "schema": 1, "kind": "universal", "model": "net:one", "target": "hide:road", "reference": "truth",
+        "schema": 1, "kind": "universal", "model": "net:one", "target": "hide:road", "task": "segmentation",
+        "eps": "10/255", "omega": 0.5, "curves": {}, "transfer": [],
         "conventions": {"hidden": "Hidden: pixels."}, "test": {"samples": 2, "measured": 2},
-        "training": {"epochs": 2, "losses": [2.0, 1.0], "gradient_evaluations": 8},
+        "training": {"epochs": 2, "losses": [2.0, 1.0], "moved": [10.0, 20.0], "stayed": [99.0, 98.0], "images": 4,
+                     "showing": 3, "gradient_evaluations": 8, "failures": []},
         "conditions": {"clean": condition(0.0), "adversarial": condition(77.0)}, "failures": [],
     }  # fmt: skip
     (directory / "run.json").write_text(json.dumps(record))

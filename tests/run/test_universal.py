@@ -9,16 +9,21 @@ import pytest
 import torch
 from PIL import Image
 
+from foolscape.attacks.pictures import brought_to, repeated
 from foolscape.cli import main
 from foolscape.cli.console import DONE, SOME_FAILED
-from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError
-from foolscape.run import universal as module
-from foolscape.run.aims import Static, aim_of
+from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError, UnknownNameError
+from foolscape.run.evaluate import Case
 from foolscape.run.execute import Listener
-from foolscape.run.tile_file import Tile, read_tile, write_tile
-from foolscape.run.universal import universal
-from foolscape.run.universal_config import make_universal_config
-from foolscape.run.universal_summary import _hiding, _static
+from foolscape.run.universal import learning as module
+from foolscape.run.universal.aims import Hide, Scene, Static, Untargeted, aim_of
+from foolscape.run.universal.config import make_universal_config
+from foolscape.run.universal.execute import universal
+from foolscape.run.universal.lessons import Lessons
+from foolscape.run.universal.segmentation import SegmentationTeaching
+from foolscape.run.universal.stand import open_stand
+from foolscape.run.universal.teaching import scores_of
+from foolscape.run.universal.tile_file import Tile, read_tile, write_tile
 
 from .made import files_below, silent_progress
 
@@ -49,23 +54,32 @@ def test_a_class_is_hidden_and_the_controls_hide_less(tmp_path: Path) -> None:
     assert float(tile.values.abs().max()) <= 10 / 255 + 1e-7
     for row in map(json.loads, (out / "rows.jsonl").read_text().splitlines()):
         clean, attacked = (
-            np.asarray(Image.open(out / kind / f"{row['name']}.png"), int) for kind in ("clean", "images")
+            np.asarray(Image.open(out / kind / f"{row['name']}.png"), int)
+            for kind in ("clean", f"images/{row['slug']}")
         )
         assert 0 < np.abs(attacked - clean).max() <= 10
 
 
 def test_hidden_and_preserved_are_those_of_a_hand_worked_image() -> None:
     before = np.array([[1, 1, 1, 0], [2, 2, 0, 0]], np.uint8)
-    wanted = np.array([[0, 0, 0, 0], [2, 2, 0, 0]])  # class 1 is to become 0
     after = np.array([[1, 0, 2, 0], [2, 0, 0, 1]], np.uint8)
-    judged = module._judged(before, wanted, after)
-    assert judged == {"moving": 3, "left_class": 2, "reached": 4, "staying": 5, "stayed": 3, "pixels": 8}
-    unmoved = module._judged(before, before.astype(int), before)
-    scores = _hiding([judged, unmoved])
+    case = Case("one", np.zeros((2, 4, 3), np.uint8), (), before, before)
+
+    def judged(aim: Any, prediction: np.ndarray) -> dict[str, Any]:
+        return SegmentationTeaching(None, aim).judged(case, prediction)  # type: ignore[arg-type]
+
+    hide = Hide(1, 0)
+    one = judged(hide, after)
+    assert one == {"moving": 3, "left": 2, "reached": 1, "staying": 5, "stayed": 3}
+    empty = {"moving": 0, "left": 0, "reached": 0, "staying": 8, "stayed": 8}
+    scores = scores_of(hide, [one, empty])
     assert (scores["hidden"], scores["hidden_per_image"]) == pytest.approx((200 / 3, 200 / 3))
     assert scores["preserved"] == pytest.approx(100 * (3 + 8) / (5 + 8))
     assert (scores["preserved_per_image"], scores["preserved_without"], scores["images_without"]) == (60, 100, 1)
-    assert _static([judged]) == {"success": 50, "success_per_image": 50}
+    assert judged(Hide(1, "other"), after) == one | {"reached": 2}
+    picture = Static(np.array([[0, 0, 0, 0], [2, 2, 0, 0]]), tied=True)
+    assert scores_of(picture, [judged(picture, after)]) == {"success": 50, "success_per_image": 50}
+    assert scores_of(Untargeted(), [judged(Untargeted(), after)]) == {"success": 50, "success_per_image": 50}
 
 
 def test_a_torn_training_image_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -102,13 +116,29 @@ def net():
 """
 
 
+def test_lessons_are_the_same_whether_kept_or_read_again(tmp_path: Path) -> None:
+    for changes in ({}, {"model": "bundled:scenes-detector", "target": "hide:person", "size": None}):
+        stand = open_stand(make_universal_config({**SETTINGS, **changes}), torch.device("cpu"))
+        one = stand.train_ids[0]
+        kept = Lessons(stand.training)
+        small = Lessons(stand.training, budget=100)
+        read, again = small(one), (kept(one), kept(one))[1]
+        assert kept._kept
+        assert not small._kept
+        for name in ("images", "labels", "target"):
+            assert torch.equal(getattr(again.problem, name), getattr(read.problem, name))
+            assert getattr(again.problem, name).dtype == getattr(read.problem, name).dtype
+        assert torch.equal(again.problem.scores(again.problem.images, *again.problem.context),
+                           read.problem.scores(read.problem.images, *read.problem.context))  # fmt: skip
+
+
 def test_killed_learning_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = measure(tmp_path / "whole")
     out, real = tmp_path / "out", module.write_learning
 
     def killed(path: Path, learning: Any) -> None:
         real(path, learning)
-        if learning.epoch == 2:
+        if len(learning.epochs) == 2:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "write_learning", killed)
@@ -132,23 +162,29 @@ def test_a_word_is_written_over_every_image(tmp_path: Path) -> None:
 
 def test_aims_of_words_and_pictures(tmp_path: Path) -> None:
     classes = ("background", "person", "car")
-    word = aim_of("text:foo:person", classes, (32, 64))
+    word = aim_of("text:foo:person", classes, (32, 64), "segmentation")
     assert isinstance(word, Static)
     assert set(np.unique(word.wanted)) == {0, 1}
     assert 0.05 < (word.wanted == 1).mean() < 0.6
-    wide = word(np.full((40, 100), 2))
+    assert word.tied
+    wide = repeated(word.wanted, (40, 100))
     assert (wide[:32, :64] == word.wanted).all()
     assert (wide[32:, 64:] == word.wanted[:8, :36]).all()
+    assert brought_to(np.array([[0, 1], [2, 3]]), (4, 2)).tolist() == [[0, 1], [0, 1], [2, 3], [2, 3]]
+    assert aim_of("scene:train-000001", classes, (2, 2), "segmentation") == Scene("train-000001")
+    assert aim_of("hide:car->nearest", classes, (2, 2), "segmentation") == Hide(2, "nearest")
+    assert aim_of("hide:all", classes, (2, 2), "detection") == Hide(None, "other")
+    assert aim_of("hide:car->person", classes, (2, 2), "detection") == Hide(2, 1)
     path = tmp_path / "ink.png"
     Image.fromarray(np.uint8([[0, 255], [255, 255]])).save(path)
-    drawn = aim_of(f"static:{path}:car:person", classes, (2, 2))
+    drawn = aim_of(f"static:{path}:car:person", classes, (2, 2), "segmentation")
     assert isinstance(drawn, Static)
     assert drawn.wanted.tolist() == [[2, 1], [1, 1]]
     with pytest.raises(SettingError, match="size of the tile"):
-        aim_of(f"static:{path}:car", classes, (2, 3))
+        aim_of(f"static:{path}:car", classes, (2, 3), "segmentation")
     Image.fromarray(np.uint8([[0, 99], [255, 255]])).save(path)
     with pytest.raises(SettingError, match="other shades"):
-        aim_of(f"static:{path}:car", classes, (2, 2))
+        aim_of(f"static:{path}:car", classes, (2, 2), "segmentation")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +198,14 @@ def test_aims_of_words_and_pictures(tmp_path: Path) -> None:
         ({"eps": "0/255"}, SettingError, "more than 0/255"),
         ({"preset": "papre"}, SettingError, "did you mean paper"),
         ({"omega": 1.5}, SettingError, "omega"),
+        ({"target": "scene:train-1"}, UnknownNameError, "did you mean train-"),
+        ({"target": "hide:all"}, SettingError, "class"),
+        ({"target": "hide:road->road"}, SettingError, "another class"),
+        ({"transfer_to": ["bundled:scenes-unet"]}, SettingError, "other models"),
+        ({"model": "bundled:scenes-detector", "target": "text:foo:person"}, SettingError, "for a detector"),
+        ({"train_split": "train[:2"}, SettingError, "number the images from 0"),
+        ({"train_split": "train[1000:]"}, DataError, "got none of 1000"),
+        ({"train_split": "test[:3]", "test_split": "test[2:4]"}, DataError, "not in the training split"),
         ({"data": "scenes:?seed=5"}, DataError, "not in the training split"),
         ({"target": "hide:sky", "data": "scenes:", "train_limit": 1, "model": "FLAT"}, DataError, "got none of 1"),
     ],

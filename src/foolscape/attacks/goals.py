@@ -122,16 +122,16 @@ def _nothing(labels: Tensor) -> Aim:
     return Aim(ignored, ignored)
 
 
-_FLOOR = math.log(POSITIVE / (1 - POSITIVE))
+FLOOR = math.log(POSITIVE / (1 - POSITIVE))
 
 GOALS: tuple[Goal, ...] = (
-    Goal("untargeted", _FLOOR, False, _untargeted),
+    Goal("untargeted", FLOOR, False, _untargeted),
     Goal("mislabel", 0.0, True, _mislabel),
-    Goal("vanish", _FLOOR, True, _vanish),
+    Goal("vanish", FLOOR, True, _vanish),
     Goal("fabricate", 0.0, True, _fabricate),
 )
 
-DAG_UNTARGETED = Goal("untargeted", _FLOOR, True, _push)
+DAG_UNTARGETED = Goal("untargeted", FLOOR, True, _push)
 """DAG's own goal: every object has an adversarial label to be pushed towards, and is done once it has lost its own."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foolscape.problem import IGNORE, Problem
+from foolscape.problem import IGNORE, OTHER, Problem
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,43 @@ def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     return Seen(value, right)
 
 
+def margin(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    """The largest score of another class less that of the label, of the targets that are still right.
+
+    The loss of Carlini and Wagner (2017), f_6 with kappa = 0, per target: unlike the cross-entropy it is bounded by
+    what is still to be won, and it means the same for a softmax as for a sigmoid of every class.
+    """
+    del progress
+    own, other = _own_and_other(scores, problem)
+    active = (own >= other) & problem.counted
+    return Seen(torch.where(active, other - own, 0), active)
+
+
+@dataclass(frozen=True)
+class Persuasion:
+    """log p of the wanted class, of the targets that are not yet it with a confidence above `tau`.
+
+    The loss of Metzen et al. (2017), eq. 3 and section 3.3, negative: a target that is won for sure weighs nothing, so
+    that the others count. Confidence is the softmax of the scores. Beyond the paper, a target that is to be anything
+    but its label (`OTHER`, or no target at all) has log (1 - p) of the label.
+
+    Attributes:
+        tau: in (0, 1]; 0.75 in the paper.
+    """
+
+    tau: float
+
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+        """The objective."""
+        del progress
+        wanted = problem.wanted
+        total = scores.logsumexp(dim=1)
+        without_label = scores.scatter(1, problem.labels.clamp(min=0).unsqueeze(1), -torch.inf).logsumexp(dim=1)
+        won = torch.where(wanted == OTHER, without_label, _at(scores, wanted).squeeze(1)) - total
+        active = (wanted != IGNORE) & (won.detach().exp() <= self.tau)
+        return Seen(torch.where(active, won, 0), active)
+
+
 def dense_adversary(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     """DAG, eq. 1 of Xie et al. (2017): f_{l'} - f_l over the targets still classified as their label l.
 
@@ -110,6 +147,12 @@ def towards(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     active = (predicted != target) & (target != IGNORE)
     wanted = _at(scores, target).squeeze(1)
     return Seen(torch.where(active, wanted - top, 0), active)
+
+
+def _own_and_other(scores: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
+    """(B, *N) each: the score of the label, and the largest of all others."""
+    index = problem.labels.clamp(min=0).unsqueeze(1)
+    return scores.gather(1, index).squeeze(1), scores.scatter(1, index, -torch.inf).amax(dim=1)
 
 
 def _wanted(problem: Problem) -> Tensor:

@@ -28,3 +28,17 @@ def filled(prediction: LabelMap, hidden: int) -> LabelMap:
 def replaced(prediction: LabelMap, hidden: int, by: int) -> LabelMap:
     """`prediction` with every pixel of the class `hidden` given the class `by`."""
     return np.where(prediction == hidden, by, prediction)
+
+
+def brought_to(picture: LabelMap, size: tuple[int, int]) -> LabelMap:
+    """`picture` at `size` (H, W), every pixel the nearest one."""
+    rows, columns = ((np.arange(new) + 0.5) * old // new for new, old in zip(size, picture.shape, strict=True))
+    scaled: LabelMap = picture[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
+    return scaled
+
+
+def repeated(picture: LabelMap, size: tuple[int, int]) -> LabelMap:
+    """`picture` laid side by side over `size` (H, W), from the upper left corner on."""
+    copies = (-(-size[0] // picture.shape[0]), -(-size[1] // picture.shape[1]))
+    laid: LabelMap = np.tile(picture, copies)
+    return laid[: size[0], : size[1]]

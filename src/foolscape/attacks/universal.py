@@ -5,62 +5,66 @@ Metzen, Kumar, Brox, Fischer: Universal Adversarial Perturbations Against Semant
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from foolscape.problem import IGNORE
+from foolscape.attacks.objectives import Objective
+from foolscape.problem import IGNORE, Problem
+
+_MEMORY = 0.99
+"""Of the running mean of squares."""
+_TINY = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pull:
-    """What the perturbation is pulled by on one image: cross-entropy to the target, weighted.
+    """What a tile is pulled by on one image: an objective, and how much each target (pixel, box) weighs in it.
 
     Attributes:
-        omega: weight of the pixels that are to change; those that are to stay have 1 - omega (the paper's w).
-        tau: a pixel predicted as its target with more confidence than this weighs nothing.
-        balanced: whether every class that is to stay weighs the same, and all changing pixels together as much as they,
-            however few they are. If not, as in the paper, every pixel weighs the same but for omega: rare classes are
-            then given up first.
+        objective: what is wanted of a target.
+        omega: weight of the targets that are to change; those that are to stay have 1 - omega (the paper's w).
+        balanced: whether every class that is to stay weighs the same, and all changing targets together as much as
+            they, however few they are. If not, as in the paper, every target weighs the same but for omega: rare
+            classes are then given up first.
     """
 
+    objective: Objective
     omega: float
-    tau: float
     balanced: bool
 
-    def __call__(self, scores: Tensor, prediction: Tensor, target: Tensor) -> Tensor:
+    def __call__(self, scores: Tensor, problem: Problem) -> Tensor:
         """The loss, a scalar to be made small.
 
         Args:
-            scores: (1, C, H, W) on the perturbed image.
-            prediction: (1, H, W) int64, on the clean image, `IGNORE` where nothing counts.
-            target: (1, H, W) int64; where it equals the prediction, the pixel is to stay.
+            scores: (1, C, *N) on the perturbed image.
+            problem: of one image; its labels are the clean prediction. Where the target equals the label, the answer is
+                to stay; without a target it is to change everywhere.
         """
-        log_p = functional.log_softmax(scores, dim=1)
-        own = log_p.gather(1, target.clamp(min=0)[:, None]).squeeze(1)
-        counted = prediction != IGNORE
-        weighing = counted & (own.detach().exp() <= self.tau)
-        weights = self._weights(prediction, target, counted)
-        return -(own * weights * weighing).sum()
+        seen = self.objective(scores, problem, torch.zeros(1, device=scores.device))
+        return -(seen.value * self._weights(problem)).sum()
 
-    def _weights(self, prediction: Tensor, target: Tensor, counted: Tensor) -> Tensor:
-        """(1, H, W): how much each pixel weighs; in all about 1."""
-        moving = counted & (prediction != target)
+    def _weights(self, problem: Problem) -> Tensor:
+        """(1, *N): how much each target weighs; in all about 1."""
+        labels, counted, moving = problem.labels, problem.counted, problem.moving
+        if problem.target is None:
+            return _per_class(labels, counted) if self.balanced else counted / counted.sum().clamp(min=1)
         staying = counted & ~moving
         if not self.balanced:
             share = torch.where(moving, self.omega, 1 - self.omega)
             return share * counted / counted.sum().clamp(min=1)
-        sizes = torch.bincount(prediction[staying], minlength=int(prediction.max().clamp(min=0)) + 1)
-        kinds = (sizes > 0).sum().clamp(min=1)
-        per_class = 1 / (sizes.clamp(min=1) * kinds)
-        stay = per_class[prediction.clamp(min=0)] * staying
         move = moving / moving.sum().clamp(min=1)
-        if not bool(moving.any()):
-            return stay * (1 - self.omega)
-        return self.omega * move + (1 - self.omega) * stay
+        return self.omega * move + (1 - self.omega) * _per_class(labels, staying)
+
+
+def _per_class(labels: Tensor, chosen: Tensor) -> Tensor:
+    """(1, *N): a weight for each of the `chosen` targets, so that every class there has the same and all have 1."""
+    sizes = torch.bincount(labels[chosen], minlength=int(labels.max().clamp(min=0)) + 1)
+    kinds = (sizes > 0).sum().clamp(min=1)
+    return (1 / (sizes.clamp(min=1) * kinds))[labels.clamp(min=0)] * chosen
 
 
 def spread(tile: Tensor, size: tuple[int, int], shift: tuple[int, int] = (0, 0)) -> Tensor:
@@ -81,10 +85,12 @@ class Recipe:
     Attributes:
         pull: the loss.
         eps: bound on the change of any channel, in [0, 1].
-        step: size of a step, in [0, 1]; with `batch` it shrinks linearly to a tenth over the epochs.
+        step: size of a step, in [0, 1]; with `batch` it shrinks linearly to a tenth until the end.
         epochs: passes over the training images.
         batch: images per step; None: all of them, one step per epoch, as in the paper.
-        momentum: of the accumulated gradient whose sign is taken; 0 in the paper.
+        momentum: of the accumulated gradient; 0 in the paper.
+        adaptive: divide the accumulated gradient by its running root mean square (Adam, Kingma and Ba 2015), so that a
+            pixel on which the images disagree moves less; if not, its sign is taken, as in the paper.
         shifts: move the tile at random for every image, so that it works wherever it lands.
     """
 
@@ -94,7 +100,23 @@ class Recipe:
     epochs: int
     batch: int | None
     momentum: float
+    adaptive: bool
     shifts: bool
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch saw of the training images, each under the tile as it was then.
+
+    Attributes:
+        loss: its mean.
+        moved: share of the targets to change that were predicted as wanted (without a target, as anything else).
+        stayed: share of the targets to stay that did; nan where there were none.
+    """
+
+    loss: float
+    moved: float
+    stayed: float
 
 
 @dataclass(frozen=True)
@@ -103,19 +125,21 @@ class Learning:
 
     Attributes:
         tile: (3, h, w) float, in [-eps, eps].
-        velocity: (3, h, w), the accumulated gradient.
-        epoch: epochs done.
-        losses: mean loss of each.
+        velocity, square: (3, h, w), running means of the gradient and of its square.
+        steps: taken.
+        epochs: those done.
     """
 
     tile: Tensor
     velocity: Tensor
-    epoch: int
-    losses: tuple[float, ...]
+    square: Tensor
+    steps: int
+    epochs: tuple[Epoch, ...]
 
     def to(self, device: torch.device) -> Learning:
         """The same on another device."""
-        return replace(self, tile=self.tile.to(device), velocity=self.velocity.to(device))
+        tile, velocity, square = (tensor.to(device) for tensor in (self.tile, self.velocity, self.square))
+        return replace(self, tile=tile, velocity=velocity, square=square)
 
 
 @dataclass(frozen=True)
@@ -123,74 +147,99 @@ class Lesson:
     """A training image.
 
     Attributes:
-        image: (1, 3, H, W) in [0, 1].
-        prediction, target: (1, H, W) int64, see `Pull`; the target as it is for a tile that is not shifted.
-        tied: whether the target moves with the tile.
+        problem: of one image, see `Pull`.
+        wanted: (h, w) int64, of the size of the tile, for a target that is repeated and moves with it; the problem's
+            own target is then not looked at.
     """
 
-    image: Tensor
-    prediction: Tensor
-    target: Tensor
-    tied: bool
+    problem: Problem
+    wanted: Tensor | None = None
 
 
 def begin(tile: tuple[int, int], device: torch.device | str = "cpu") -> Learning:
     """A tile of zeros (as in the paper) of `tile` (h, w)."""
     zeros = torch.zeros(3, *tile, device=device)
-    return Learning(zeros, zeros.clone(), 0, ())
+    return Learning(zeros, zeros.clone(), zeros.clone(), 0, ())
 
 
 def learn(
-    learning: Learning,
-    recipe: Recipe,
-    scores: Callable[[Tensor], Tensor],
-    lessons: Sequence[Callable[[], Lesson]],
-    generator: torch.Generator,
+    learning: Learning, recipe: Recipe, lessons: Sequence[Callable[[], Lesson]], generator: torch.Generator
 ) -> Learning:
     """One more epoch.
 
     Args:
         learning: what there is.
         recipe: the settings.
-        scores: (1, 3, H, W) in [0, 1] -> (1, C, H, W).
         lessons: give the training images one by one; they are asked in random order, and none is kept.
         generator: of the order and the shifts of this epoch.
     """
     order = torch.randperm(len(lessons), generator=generator).tolist()
     batch = recipe.batch or len(lessons)
-    rate = recipe.step if recipe.batch is None else recipe.step * (1 - 0.9 * learning.epoch / max(recipe.epochs - 1, 1))
-    losses: list[float] = []
+    total = recipe.epochs * -(-len(lessons) // batch)
+    looks: list[_Look] = []
     for first in range(0, len(order), batch):
         picked = [lessons[i] for i in order[first : first + batch]]
         gradient = torch.zeros_like(learning.tile)
         for lesson in picked:
-            loss, slope = _look(learning.tile, lesson(), recipe, scores, generator)
-            losses.append(loss)
+            slope, look = _look(learning.tile, lesson(), recipe, generator)
             gradient += slope / len(picked)
+            looks.append(look)
+        rate = recipe.step if recipe.batch is None else recipe.step * (1 - 0.9 * learning.steps / total)
         learning = _step(learning, gradient, recipe, rate)
-    mean = sum(losses) / len(losses)
-    return replace(learning, epoch=learning.epoch + 1, losses=(*learning.losses, mean))
+    return replace(learning, epochs=(*learning.epochs, _epoch(looks)))
 
 
-def _look(
-    tile: Tensor, lesson: Lesson, recipe: Recipe, scores: Callable[[Tensor], Tensor], generator: torch.Generator
-) -> tuple[float, Tensor]:
-    """Loss and gradient of one image at the tile."""
-    size = (lesson.image.shape[2], lesson.image.shape[3])
+@dataclass(frozen=True)
+class _Look:
+    """What was seen of one image: the loss, and how many targets were to move and did, to stay and did."""
+
+    loss: float
+    moving: int
+    moved: int
+    staying: int
+    stayed: int
+
+
+def _look(tile: Tensor, lesson: Lesson, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, _Look]:
+    """The gradient of one image at the tile (3, h, w), and what was seen of it."""
+    problem = lesson.problem
+    size = (problem.images.shape[2], problem.images.shape[3])
     shift = (0, 0)
     if recipe.shifts:
         drawn = torch.randint(1 << 30, (2,), generator=generator)
         shift = (int(drawn[0]) % tile.shape[1], int(drawn[1]) % tile.shape[2])
-    target = torch.roll(lesson.target, shift, dims=(1, 2)) if lesson.tied else lesson.target
+    if lesson.wanted is not None:
+        target = spread(lesson.wanted[None], size, shift)[:, 0]
+        problem = replace(problem, target=torch.where(problem.counted, target, IGNORE))
     inputs = tile.detach().requires_grad_(True)
-    loss = recipe.pull(scores((lesson.image + spread(inputs, size, shift)).clamp(0, 1)), lesson.prediction, target)
+    images = (problem.images + spread(inputs, size, shift)).clamp(0, 1)
+    scores = problem.scores(images, *problem.context)
+    loss = recipe.pull(scores, problem)
     (slope,) = torch.autograd.grad(loss, inputs)
-    return float(loss.detach()), slope
+    predicted, moving = scores.detach().argmax(dim=1), problem.moving
+    staying = problem.counted & ~moving
+    parts = (moving, moving & problem.won(predicted), staying, staying & (predicted == problem.labels))
+    return slope, _Look(float(loss.detach()), *(int(part.sum()) for part in parts))
+
+
+def _epoch(looks: Sequence[_Look]) -> Epoch:
+    moving, staying = sum(look.moving for look in looks), sum(look.staying for look in looks)
+    return Epoch(
+        sum(look.loss for look in looks) / len(looks),
+        sum(look.moved for look in looks) / moving if moving else math.nan,
+        sum(look.stayed for look in looks) / staying if staying else math.nan,
+    )
 
 
 def _step(learning: Learning, gradient: Tensor, recipe: Recipe, rate: float) -> Learning:
-    """Against the sign of the accumulated gradient, back into the bound."""
-    length = gradient.abs().mean().clamp(min=torch.finfo(gradient.dtype).tiny)
-    velocity = recipe.momentum * learning.velocity + gradient / length
-    tile = (learning.tile - rate * velocity.sign()).clamp(-recipe.eps, recipe.eps)
-    return replace(learning, tile=tile, velocity=velocity)
+    """Against the accumulated gradient, back into the bound."""
+    steps = learning.steps + 1
+    velocity = recipe.momentum * learning.velocity + (1 - recipe.momentum) * gradient
+    square = _MEMORY * learning.square + (1 - _MEMORY) * gradient**2
+    if recipe.adaptive:
+        mean, spread_ = velocity / (1 - recipe.momentum**steps), square / (1 - _MEMORY**steps)
+        direction = mean / (spread_.sqrt() + _TINY)
+    else:
+        direction = velocity.sign()
+    tile = (learning.tile - rate * direction).clamp(-recipe.eps, recipe.eps)
+    return replace(learning, tile=tile, velocity=velocity, square=square, steps=steps)

@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from foolscape.errors import SettingError
+
 if TYPE_CHECKING:
     from foolscape.run.execute import Listener
 
@@ -62,3 +64,12 @@ def _progress(title: str, total: int, done: int) -> Iterator[Callable[[str], Non
     with Progress(*columns, console=err_console) as progress:
         task = progress.add_task(escape(title), total=total, completed=done)
         yield lambda _: progress.advance(task)
+
+
+def place_of(out: Path | None, settings: dict[str, object]) -> Path:
+    """Where to write, `out` or else what the settings say; taken out of `settings`."""
+    place = out or settings.get("out")
+    settings.pop("out", None)
+    if place is None:
+        raise SettingError("out: is needed and was not given; add --out DIR")
+    return Path(str(place))

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from foolscape.cli import options as o
-from foolscape.cli.console import close, listener, out_console, told_of_interruption
-from foolscape.errors import SettingError
+from foolscape.cli.console import close, listener, out_console, place_of, told_of_interruption
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
 DEMO_DETECTORS = ("bundled:scenes-detector",)
@@ -50,7 +49,7 @@ def run(
     The same command again goes on where the run was stopped.
     """
     settings = _settings(locals())
-    _run(settings, _place(out, settings))
+    _run(settings, place_of(out, settings))
 
 
 def transfer(
@@ -87,7 +86,7 @@ def transfer(
     from foolscape.report.transfer import print_transfer
     from foolscape.run.transfer import transfer as measure
 
-    place = _place(out, settings)
+    place = place_of(out, settings)
     with told_of_interruption():
         matrix = measure(settings, place, ["foolscape", *sys.argv[1:]], listener())
     print_transfer(place, out_console)
@@ -113,15 +112,6 @@ def _settings(given: dict[str, Any]) -> dict[str, object]:
     if models := options.pop("model", None):
         options["models"] = models
     return ({} if given["config"] is None else read_settings(given["config"])) | options
-
-
-def _place(out: Path | None, settings: dict[str, object]) -> Path:
-    """Where to write; taken out of `settings`."""
-    place = out or settings.get("out")
-    settings.pop("out", None)
-    if place is None:
-        raise SettingError("out: is needed and was not given; add --out DIR")
-    return Path(str(place))
 
 
 def _run(settings: dict[str, object], out: Path) -> None:

@@ -9,45 +9,70 @@ from typing import Annotated
 import typer
 
 from foolscape.cli import options as o
-from foolscape.cli.console import SOME_FAILED, close, err_console, listener, out_console, told_of_interruption
+from foolscape.cli.console import SOME_FAILED, close, err_console, listener, out_console, place_of, told_of_interruption
 
 
 def universal(
-    model: Annotated[str, typer.Option(help="Spec of a segmentation model.")],
-    data: Annotated[str, typer.Option(help="Spec of the images, such as camvid:DIR.")],
+    model: Annotated[str | None, typer.Option(help="Spec of the model to fool.")] = None,
+    transfer_to: Annotated[
+        list[str] | None, typer.Option(help="Spec of another model to measure the pattern on; repeat for several.")
+    ] = None,
+    data: o.Data = None,
     target: Annotated[
-        str, typer.Option(help="hide:CLASS[->CLASS], text:WORD:CLASS[:CLASS] or static:FILE:CLASS[:CLASS].")
-    ],
-    train_split: Annotated[str, typer.Option(help="Split to learn on.")],
-    test_split: Annotated[str, typer.Option(help="Split to measure on.")],
-    out: Annotated[Path, typer.Option(help="Directory for everything the run writes.")],
+        str | None,
+        typer.Option(
+            help="hide:CLASS[->CLASS], hide:all (of a detector), text:WORD:CLASS[:CLASS], static:FILE:CLASS[:CLASS], "
+            "scene:ID or untargeted."
+        ),
+    ] = None,
+    train_split: Annotated[
+        str | None, typer.Option(help="Split to learn on; a part of one is written val[:80%].")
+    ] = None,
+    test_split: Annotated[str | None, typer.Option(help="Split to measure on.")] = None,
+    config: o.Config = None,
+    out: o.Out = None,
     preset: Annotated[str | None, typer.Option(help="ours, paper or notebook.")] = None,
     eps: o.Eps = None,
     step: o.Step = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     omega: Annotated[float | None, typer.Option(help="What hiding weighs against preserving, 0 to 1.")] = None,
+    sweep_eps: Annotated[
+        str | None, typer.Option(help="Learn further patterns at these bounds, such as 2/255,5/255,20/255: a curve.")
+    ] = None,
+    sweep_omega: Annotated[
+        str | None, typer.Option(help="Learn further patterns at these omegas, such as 0.3,0.7: a curve.")
+    ] = None,
     tile: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH of the tile; an image's by default.")] = None,
+    shifts: Annotated[bool | None, typer.Option(help="Move the tile at random while learning.")] = None,
+    showing: Annotated[bool | None, typer.Option(help="Learn only on images that show what is to be hidden.")] = None,
     size: o.Size = None,
     train_limit: Annotated[int | None, typer.Option(help="Only the first N training images.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first N test images.")] = None,
     seed: o.Seed = None,
     device: o.Device = None,
     classes: o.Classes = None,
+    task: o.Task = None,
 ) -> None:
-    """Learn one pattern that makes any image segment as a fixed picture, or hides a class while the rest stays.
+    """Learn one pattern that fools a model on every image: it sees a fixed picture, or a class is hidden.
 
     It is learnt on one split and measured on another. The same command again goes on where it was stopped.
     """
-    given = {name: value for name, value in locals().items() if value is not None and name != "out"}
+    given = {name: value for name, value in locals().items() if value is not None and name not in ("out", "config")}
     from foolscape.report.universal import print_universal, write_universal_report
-    from foolscape.run.universal import universal as learn_and_measure
-    from foolscape.run.universal_config import make_universal_config
+    from foolscape.run.config import read_mapping
+    from foolscape.run.universal.config import make_universal_config
+    from foolscape.run.universal.execute import universal as learn_and_measure
 
+    for name in ("sweep_eps", "sweep_omega"):
+        if name in given:
+            given[name] = tuple(part.strip() for part in str(given[name]).split(","))
+    settings = ({} if config is None else read_mapping(config)) | given
+    place = place_of(out, settings)
     with told_of_interruption():
-        summary = learn_and_measure(make_universal_config(given), out, ["foolscape", *sys.argv[1:]], listener())
-    write_universal_report(out)
-    print_universal(out, out_console)
-    close(out, len(summary["failures"]) + len(summary["training"]["failures"]))
+        summary = learn_and_measure(make_universal_config(settings), place, ["foolscape", *sys.argv[1:]], listener())
+    write_universal_report(place)
+    print_universal(place, out_console)
+    close(place, len(summary["failures"]) + len(summary["training"]["failures"]))
 
 
 def apply(
@@ -56,8 +81,8 @@ def apply(
     out: Annotated[Path, typer.Option(help="Folder for the images with the pattern added, as PNG.")],
 ) -> None:
     """Add a universal perturbation to every image of a folder, quantised inside its bound."""
-    from foolscape.run.tile_file import read_tile
-    from foolscape.run.universal_apply import apply_to_folder
+    from foolscape.run.universal.apply import apply_to_folder
+    from foolscape.run.universal.tile_file import read_tile
 
     written, failures = apply_to_folder(read_tile(perturbation), images, out)
     for name, reason in failures:

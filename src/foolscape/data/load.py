@@ -13,6 +13,7 @@ from foolscape.data.camvid import open_camvid
 from foolscape.data.coco import open_coco
 from foolscape.data.coco_boxes import open_coco_boxes
 from foolscape.data.folder import open_folder, open_folder_boxes
+from foolscape.data.part import part, split_of
 from foolscape.data.sample import SegmentationData
 from foolscape.data.scene_boxes import open_scene_boxes
 from foolscape.data.scenes import open_scenes
@@ -104,7 +105,7 @@ def open_data(spec: str, *, split: str | None = None, classes: tuple[str, ...] |
 
     Args:
         spec: such as `folder:photos`, `camvid:CamVid`, `coco:coco?classes=voc`; see `CATALOG`.
-        split: None for the default of the data set.
+        split: None for the default of the data set; a part of one is written val[:80%] or val[100:200].
         classes: the model's class names, which choose the labels of a data set that has several kinds (coco).
 
     Raises:
@@ -113,8 +114,10 @@ def open_data(spec: str, *, split: str | None = None, classes: tuple[str, ...] |
         DataError: a folder that is missing, empty or laid out differently.
     """
     parsed, kind = _find(spec)
+    name, ends = split_of(split)
     with _readable(spec):
-        return kind.open(parsed, split, classes)
+        whole = kind.open(parsed, name, classes)
+    return whole if ends is None else part(whole, str(split), ends)
 
 
 def open_detection(spec: str, *, split: str | None = None) -> DetectionData:
@@ -122,7 +125,7 @@ def open_detection(spec: str, *, split: str | None = None) -> DetectionData:
 
     Args:
         spec: such as `folder:photos`, `voc:VOCdevkit`, `coco:coco?classes=voc`; see `CATALOG`.
-        split: None for the default of the data set.
+        split: None for the default of the data set; a part of one is written val[:80%] or val[100:200].
 
     Raises:
         UnknownNameError: a data set, option or split that does not exist.
@@ -134,8 +137,10 @@ def open_detection(spec: str, *, split: str | None = None) -> DetectionData:
         able = ", ".join(kind.name for kind in CATALOG if kind.open_boxes is not None)
         got = f"{kind.name}, which has no boxes"
         raise SettingError(f"{spec}: expected a data set for detection, got {got}; use one of {able}")
+    name, ends = split_of(split)
     with _readable(spec):
-        return kind.open_boxes(parsed, split)
+        whole = kind.open_boxes(parsed, name)
+    return whole if ends is None else part(whole, str(split), ends)
 
 
 @contextmanager

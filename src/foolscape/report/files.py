@@ -43,7 +43,7 @@ def read_run(directory: Path) -> Run:
     """
     settings = read_object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
     summary = read_summary(directory)
-    return Run(directory, settings, summary, _lines(directory / "rows.jsonl"))
+    return Run(directory, settings, summary, read_rows(directory))
 
 
 def read_summary(directory: Path) -> dict[str, Any]:
@@ -115,7 +115,9 @@ def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None) -> NDArra
     return pixels if pixels.dtype == np.uint8 and pixels.ndim == wanted else None
 
 
-def _lines(path: Path) -> tuple[dict[str, Any], ...]:
+def read_rows(directory: Path) -> tuple[dict[str, Any], ...]:
+    """The lines of `rows.jsonl` in `directory`; RunError for a damaged one."""
+    path = directory / "rows.jsonl"
     try:
         text = path.read_text(encoding="utf-8")
         lines = filter(str.strip, text.split("\n"))  # not splitlines: an id may hold U+2028

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,12 +94,25 @@ def gallery(run: Run, model: Json) -> Gallery:
         (view for view in found if id(view) in standings),
         key=lambda view: (*standings[id(view)], view.judged["id"]),
     )
-    seen: set[int] = set()
-    groups = []
     counted = [view for view in ranked if standings[id(view)][0] < float("inf")]
-    for title, chosen in _groups(ranked, counted, drawing, attacked):
-        groups.append((title, tuple(_case(view, drawing, seen) for view in chosen)))
-    return Gallery(model["model"], tuple(groups), _legend(model, seen), drawing.note)
+    groups = _groups(ranked, counted, drawing, attacked)
+    return gallery_of(model, groups, drawing, lambda view: _facts(view, drawing))
+
+
+def gallery_of(
+    model: Json, groups: Sequence[tuple[str, Sequence[View]]], drawing: Drawing, facts: Callable[[View], Facts]
+) -> Gallery:
+    """The gallery of images that are chosen already, under their headings.
+
+    Args:
+        model: an entry of `models` in run.json.
+        groups: headings and the images below them.
+        drawing: of the task.
+        facts: what stands below the pictures of an image.
+    """
+    seen: set[int] = set()
+    shown = tuple((title, tuple(_case(view, facts, seen) for view in chosen)) for title, chosen in groups)
+    return Gallery(model["model"], shown, _legend(model, seen), drawing.note)
 
 
 def views(run: Run, model: Json) -> list[View]:
@@ -159,11 +172,11 @@ def _groups(ranked: list[View], counted: list[View], drawing: Drawing, attacked:
     return [(worst, chosen[:WORST]), (best, chosen[-BEST:][::-1])]
 
 
-def _case(view: View, drawing: Drawing, seen: set[int]) -> Case:
+def _case(view: View, facts: Callable[[View], Facts], seen: set[int]) -> Case:
     shown = pictures(view, SIDE, truth=True)
     seen.update(shown.classes)
     success = view.judged.get("attack", {}).get("success")
-    return Case(view.judged["id"], success, _facts(view, drawing), tuple(map(_figure, shown.pictures)))
+    return Case(view.judged["id"], success, facts(view), tuple(map(_figure, shown.pictures)))
 
 
 def _facts(view: View, drawing: Drawing) -> Facts:

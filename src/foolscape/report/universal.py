@@ -1,42 +1,41 @@
-"""The report of a universal perturbation: its figures, the pattern, and images before and after."""
+"""The report of a universal perturbation: its figures, its curves, the pattern, and images before and after."""
 
 from __future__ import annotations
 
+import json
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from safetensors.numpy import load_file
 
 from foolscape.report.cells import CONDITIONS, Cell, Json, Table, images, known, number
-from foolscape.report.figures import coloured, data_url, palette, png
-from foolscape.report.files import read_image, read_labels, read_object, write_text
+from foolscape.report.figures import Pixels, data_url, png
+from foolscape.report.files import Run, read_object, read_rows, write_text
+from foolscape.report.gallery import DRAWINGS, Gallery, gallery_of, views
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
+from foolscape.report.universal_curves import curves
+from foolscape.report.view import Facts, View
 
 KIND: Final = "universal"
-_SHOWN: Final = 6
+_SHOWN: Final = 2
 _ROWS: Final = {
     "hidden": ("hidden %", "hidden_per_image"),
     "preserved": ("preserved %", "preserved_per_image"),
     "preserved_without": ("preserved without %", None),
     "success": ("success %", "success_per_image"),
+    "invented": ("invented per image", None),
     "mIoU": ("mIoU %", None),
     "pixel_accuracy": ("pixel acc. %", None),
+    "AP50": ("AP50 %", None),
+    "AP50_others": ("AP50 others %", None),
 }
 """Key of a condition -> its label, and the key of its mean over images."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A test image: its name, and pictures as data URLs with their captions."""
-
-    name: str
-    pictures: tuple[tuple[str, str], ...]
+_SCORE: Final = {"segmentation": "IoU", "detection": "AP50"}
+"""What a task has of every class."""
 
 
 def print_universal(directory: Path, console: Console) -> None:
@@ -50,21 +49,26 @@ def write_universal_texts(directory: Path) -> dict[str, str]:
 
 
 def universal_tables(summary: Json) -> tuple[Table, ...]:
-    """Scores under every condition, and the classes before and after."""
+    """Scores under every condition, the classes before and after, and other models under the same pattern."""
     conditions = summary["conditions"]
     shown = [name for name in CONDITIONS if name in conditions]
     headers = (Cell("score"), *(Cell(CONDITIONS[name]) for name in shown))
-    rows = []
-    for key, (label, mean) in _ROWS.items():
-        if any(known(conditions[name].get(key)) is not None for name in shown):
-            cells = [_score(conditions[name], key, mean) for name in shown]
-            rows.append((Cell(label), *cells))
     training = summary["training"]
     title = f"{summary['target']}, {summary['model']}, {images(summary['test']['measured'])}"
-    spent = f"Learnt in {training['epochs']} epochs, {training['gradient_evaluations']} gradient evaluations."
+    spent = (
+        f"Learnt on {images(training['images'])} in {training['epochs']} epochs, {training['gradient_evaluations']} "
+        f"gradient evaluations, at {summary['eps']}."
+    )
     small = "Small: the mean over images."
-    notes = (*(str(text) for text in summary["conventions"].values()), small, spent)
-    return Table("universal", title, headers, tuple(rows), notes), _classes(summary)
+    lost = [f"{len(summary['failures'])} measurements left out: {f['reason']}" for f in summary["failures"][:1]]
+    notes = (*(str(text) for text in summary["conventions"].values()), small, spent, *lost)
+    tables = [Table("universal", title, headers, _rows(conditions, shown), notes), _classes(summary)]
+    for i, other in enumerate(summary["transfer"]):
+        there = [name for name in CONDITIONS if name in other["conditions"]]
+        heads = (Cell("score"), *(Cell(CONDITIONS[name]) for name in there))
+        rows = _rows(other["conditions"], there)
+        tables.append(Table(f"transfer-{i}", f"The same pattern on {other['model']}", heads, rows))
+    return tuple(tables)
 
 
 def write_universal_report(directory: Path) -> Path:
@@ -73,21 +77,33 @@ def write_universal_report(directory: Path) -> Path:
     settings = read_object(directory / "run.json", "Name the folder that `foolscape universal` was given as --out.")
     values = load_file(directory / "perturbation.safetensors")["tile"]
     factor = 127 / max(float(np.abs(values).max()) * 255, 1e-9)
-    pattern = np.clip(np.rint(127.5 + factor * 255 * values.transpose(1, 2, 0)), 0, 255).astype(np.uint8)
+    pattern, plain = _pattern(values, factor), _pattern(values, 1.0)
     (directory / "pattern.png").write_bytes(png(pattern))
+    run = Run(directory, settings, summary | {"reference": settings["models"][0]["reference"]}, read_rows(directory))
     path = directory / "report.html"
     page = template("universal.html.j2").render(
         summary=summary,
+        headline=_headline(summary),
         tables=universal_tables(summary),
         pattern=data_url(pattern),
+        plain=data_url(plain),
         factor=number(factor, 1),
-        curve=_curve(summary["training"]["losses"]),
-        pairs=_pairs(directory, settings),
+        plots=curves(summary),
+        gallery=_gallery(run, settings["models"][0]),
         command=shlex.join(str(word) for word in settings.get("command", ())),
+        config=json.dumps(settings.get("config", {}), indent=2, ensure_ascii=False),
         version=settings.get("foolscape", ""),
     )
     write_text(path, page)
     return path
+
+
+def _rows(conditions: Json, shown: list[str]) -> tuple[tuple[Cell, ...], ...]:
+    rows = []
+    for key, (label, mean) in _ROWS.items():
+        if any(known(conditions[name].get(key)) is not None for name in shown):
+            rows.append((Cell(label), *(_score(conditions[name], key, mean) for name in shown)))
+    return tuple(rows)
 
 
 def _score(scores: Json, key: str, mean: str | None) -> Cell:
@@ -96,38 +112,71 @@ def _score(scores: Json, key: str, mean: str | None) -> Cell:
 
 
 def _classes(summary: Json) -> Table:
-    conditions = summary["conditions"]
-    before, after = conditions["clean"]["per_class"], conditions["adversarial"]["per_class"]
-    rows = tuple((Cell(name), Cell(number(before[name], 1)), Cell(number(after[name], 1))) for name in before)
-    return Table("classes", "IoU by class", (Cell("class"), Cell("ORIG", ("%",)), Cell("ADVR", ("%",))), rows)
+    """The classes that either has a score of, before and after."""
+    clean, adversarial = (summary["conditions"].get(name, {}) for name in ("clean", "adversarial"))
+    before, after = clean.get("per_class", {}), adversarial.get("per_class", {})
+    rows = tuple(
+        (Cell(name), Cell(number(value, 1)), Cell(number(after.get(name), 1)))
+        for name, value in before.items()
+        if known(value) is not None or known(after.get(name)) is not None
+    )
+    headers = (Cell("class"), Cell("ORIG", ("%",)), Cell("ADVR", ("%",)))
+    return Table("classes", f"{_SCORE[summary['task']]} by class", headers, rows)
 
 
-def _curve(losses: list[float]) -> str:
-    """Points of a polyline in a box of 600 x 120, from the first epoch to the last."""
-    if len(losses) < 2:
-        return ""
-    low, high = min(losses), max(losses)
-    span = (high - low) or 1.0
-    last = len(losses) - 1
-    return " ".join(f"{600 * i / last:.1f},{115 - 110 * (loss - low) / span:.1f}" for i, loss in enumerate(losses))
+def _headline(summary: Json) -> str:
+    """The result in a sentence."""
+    scores = {name: summary["conditions"].get(name, {}) for name in ("adversarial", "noise")}
+    attacked, noise = scores["adversarial"], scores["noise"]
+    eps = summary["eps"]
+    if "hidden" in attacked:
+        return (
+            f"One pattern of at most {eps} hides {number(attacked['hidden'], 0)} percent of what was to be hidden and "
+            f"leaves {number(attacked['preserved'], 0)} percent of the rest as it was. Uniform noise of that size "
+            f"hides {number(noise.get('hidden'), 0)} percent."
+        )
+    return (
+        f"One pattern of at most {eps} makes {number(attacked.get('success'), 0)} percent of the answers what was "
+        f"wanted, uniform noise of that size {number(noise.get('success'), 0)} percent."
+    )
 
 
-def _pairs(directory: Path, settings: Json) -> tuple[Pair, ...]:
-    colours = palette(settings["colours"], len(settings["classes"]))
-    pairs = []
-    for sample in settings["samples"][:_SHOWN]:
-        name = sample["name"]
-        found: list[tuple[str, NDArray[np.uint8] | None]] = [
-            ("clean image", read_image(directory, "clean", name)),
-            ("with the pattern", read_image(directory, "images", name)),
-        ]
-        for condition, caption in (("clean", "segmentation, clean"), ("adversarial", "segmentation, with the pattern")):
-            labels = read_labels(directory, "predictions", condition, name)
-            found.append((caption, None if labels is None else coloured(labels, colours)))
-        kept = tuple((caption, data_url(pixels)) for caption, pixels in found if pixels is not None)
-        if kept:
-            pairs.append(Pair(sample["id"], kept))
-    return tuple(pairs)
+def _pattern(values: Any, factor: float) -> Pixels:
+    """(h, w, 3): the tile (3, h, w) about mid-grey, magnified."""
+    pattern: Pixels = np.clip(np.rint(127.5 + factor * 255 * values.transpose(1, 2, 0)), 0, 255).astype(np.uint8)
+    return pattern
+
+
+def _gallery(run: Run, model: Json) -> Gallery:
+    """Images on which most and least of what was to change did, and one on which nothing was to change."""
+    found = [view for view in views(run, model) if view.attacked]
+    showing = sorted((view for view in found if _judged(view)["moving"]), key=_standing)
+    without = [view for view in found if not _judged(view)["moving"]]
+    groups = (
+        ("Worked best", showing[::-1][:_SHOWN]),
+        ("Worked least", showing[:-_SHOWN][:_SHOWN]),
+        ("Nothing was to change", without[:1]),
+    )
+    drawing = DRAWINGS[run.summary["task"]]
+    return gallery_of(model, [(title, chosen) for title, chosen in groups if chosen], drawing, _facts)
+
+
+def _standing(view: View) -> tuple[float, str]:
+    judged = _judged(view)
+    return judged["left"] / judged["moving"], str(view.judged["id"])
+
+
+def _facts(view: View) -> Facts:
+    judged = _judged(view)
+    pairs = (("changed", "left", "moving"), ("as wanted", "reached", "moving"), ("preserved", "stayed", "staying"))
+    return tuple(
+        (name, f"{number(100 * judged[part] / judged[whole], 1)} %") for name, part, whole in pairs if judged[whole]
+    )
+
+
+def _judged(view: View) -> Json:
+    judged: Json = view.rows["adversarial"]["universal"]
+    return judged
 
 
 def _summary(directory: Path) -> dict[str, Any]:

@@ -148,17 +148,23 @@ def validated(kind: type[M], settings: dict[str, object]) -> M:
 
 
 def read_settings(path: Path) -> dict[str, object]:
-    """The settings in a YAML file (a mapping of the names of `RunConfig`); `model` may stand for a single model."""
+    """The settings of a run in a YAML file, by the names of `RunConfig`; `model` may stand for a single model."""
+    loaded = read_mapping(path)
+    if "model" in loaded:
+        loaded["models"] = [loaded.pop("model")]
+    if isinstance(ids := loaded.get("ids"), list):
+        loaded["ids"] = [str(name) for name in ids]
+    return loaded
+
+
+def read_mapping(path: Path) -> dict[str, object]:
+    """The settings in a YAML file; raises `SettingError` for anything but a mapping of names."""
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingError(f"expected a YAML file of settings at {path}, got {_first_line(error)}") from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise SettingError(f"expected a mapping of settings in {path}, such as `data: scenes:`, got {loaded!r:.60}")
-    if "model" in loaded:
-        loaded["models"] = [loaded.pop("model")]
-    if isinstance(loaded.get("ids"), list):
-        loaded["ids"] = [str(name) for name in loaded["ids"]]
     return loaded
 
 

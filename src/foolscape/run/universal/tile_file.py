@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from foolscape.attacks.constraints import Linf
-from foolscape.attacks.universal import Learning, spread
+from foolscape.attacks.universal import Epoch, Learning, spread
 from foolscape.errors import CheckpointError
 from foolscape.pixels import Levels, to_image, to_unit
 from foolscape.run.store import write_atomically
@@ -69,14 +69,15 @@ def read_tile(path: Path) -> Tile:
 
 def write_learning(path: Path, learning: Learning) -> None:
     """Write how far a tile has come, atomically: a killed training goes on from here."""
-    tensors = {"tile": learning.tile, "velocity": learning.velocity}
-    _write(path, tensors, {"epoch": learning.epoch, "losses": learning.losses})
+    tensors = {"tile": learning.tile, "velocity": learning.velocity, "square": learning.square}
+    _write(path, tensors, {"steps": learning.steps, "epochs": [asdict(epoch) for epoch in learning.epochs]})
 
 
 def read_learning(path: Path) -> Learning:
     """What `write_learning` wrote."""
     tensors, metadata = _read(path)
-    return Learning(tensors["tile"], tensors["velocity"], metadata["epoch"], tuple(metadata["losses"]))
+    epochs = tuple(Epoch(**epoch) for epoch in metadata["epochs"])
+    return Learning(tensors["tile"], tensors["velocity"], tensors["square"], metadata["steps"], epochs)
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:

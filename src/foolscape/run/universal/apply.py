@@ -7,7 +7,7 @@ from pathlib import Path
 from foolscape.data.load import open_data
 from foolscape.errors import RunError, SampleError
 from foolscape.run.store import safe_name, write_image
-from foolscape.run.tile_file import Tile
+from foolscape.run.universal.tile_file import Tile
 
 
 def apply_to_folder(tile: Tile, images: Path, out: Path) -> tuple[int, list[tuple[str, str]]]:

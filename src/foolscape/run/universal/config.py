@@ -1,0 +1,171 @@
+"""The settings of a universal perturbation, and what its presets stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from foolscape.attacks.catalog import NONE
+from foolscape.attacks.objectives import Objective, Persuasion, margin, towards
+from foolscape.attacks.universal import Pull, Recipe
+from foolscape.errors import SettingError, unknown
+from foolscape.pixels import Levels
+from foolscape.run.config import Eps, RunConfig, Size, Step, Task, refuse_unknown, size_of, size_text, validated
+from foolscape.run.universal.aims import UNTARGETED
+
+MAIN = "main"
+Preset = Literal["ours", "paper", "notebook"]
+Tile = Annotated[tuple[int, int], BeforeValidator(size_of("tile")), size_text]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One tile of a run: the one that was asked for, or one of a curve.
+
+    Attributes:
+        name: `main`, or of a folder, such as eps-5 or omega-0.9.
+        eps: its bound.
+        omega: its weight of hiding.
+    """
+
+    name: str
+    eps: Levels
+    omega: float
+
+
+class UniversalConfig(BaseModel):
+    """Everything a user decides about a universal perturbation.
+
+    Attributes:
+        model, data, size, seed, device, classes, task: as of `RunConfig`.
+        transfer_to: other models that the tile is measured on.
+        train_split, test_split: the tile is learnt on the one, every figure is measured on the other.
+        train_limit, limit: how many images of them.
+        showing: learn on those images alone that show what is to be hidden.
+        target: see `run.universal.aims.aim_of`.
+        tile: (height, width) of the tile; None: the size of the first training image.
+        eps, step: bound and step; step None: the preset's.
+        epochs: passes over the training images; None: the preset's.
+        preset: where unset settings come from.
+        omega: what hiding weighs against preserving, 0 to 1; None: the preset's.
+        shifts: move the tile at random for every training image; None: the preset's.
+        sweep_eps, sweep_omega: learn and measure further tiles at these, for curves.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    model: str
+    transfer_to: tuple[str, ...] = ()
+    data: str
+    target: str
+    train_split: str
+    test_split: str
+    train_limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    showing: bool = False
+    size: Size | None = None
+    tile: Tile | None = None
+    eps: Eps = Levels.parse("10/255")
+    step: Step | None = None
+    epochs: int | None = Field(default=None, ge=1)
+    preset: Preset = "ours"
+    omega: Share | None = None
+    shifts: bool | None = None
+    sweep_eps: tuple[Eps, ...] = ()
+    sweep_omega: tuple[Share, ...] = ()
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+    classes: Path | None = None
+    task: Task | None = None
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The tile that was asked for, first, and those of the curves."""
+        omega = _PRESETS[self.preset].omega if self.omega is None else self.omega
+        main = Point(MAIN, self.eps, omega)
+        return (
+            main,
+            *(Point(f"eps-{_short(eps)}", eps, omega) for eps in self.sweep_eps if eps != self.eps),
+            *(Point(f"omega-{share:g}", self.eps, share) for share in self.sweep_omega if share != omega),
+        )
+
+    def recipe(self, point: Point, task: Task) -> Recipe:
+        """How the tile of a point is learnt."""
+        preset = _PRESETS[self.preset]
+        step = preset.step if preset.steps_in_levels else preset.step * point.eps.unit
+        return Recipe(
+            pull=Pull(objective=self._objective(preset, task), omega=point.omega, balanced=preset.balanced),
+            eps=point.eps.unit,
+            step=step if self.step is None else self.step.unit,
+            epochs=self.epochs or preset.epochs,
+            batch=preset.batch,
+            momentum=preset.momentum,
+            adaptive=preset.adaptive,
+            shifts=preset.shifts if self.shifts is None else self.shifts,
+        )
+
+    def _objective(self, preset: _Preset, task: Task) -> Objective:
+        if task == "segmentation":
+            return Persuasion(preset.tau)
+        # Of detectors with a sigmoid for each class, a softmax over all scores says little; see `towards`.
+        return margin if self.target == UNTARGETED else towards
+
+    def of_run(self, model: str, split: str, limit: int | None, task: Task) -> RunConfig:
+        """What opening a model on a split takes."""
+        return RunConfig(
+            models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
+            device=self.device, classes=self.classes, task=task,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Preset:
+    """See `Pull` and `Recipe`; `step` is a share of eps unless it `steps_in_levels`, in [0, 1]."""
+
+    omega: float
+    tau: float
+    balanced: bool
+    step: float
+    steps_in_levels: bool
+    epochs: int
+    batch: int | None
+    momentum: float
+    adaptive: bool
+    shifts: bool
+
+
+_PAPER = _Preset(
+    omega=0.9999, tau=0.75, balanced=False, step=1 / 255, steps_in_levels=True, epochs=60, batch=None, momentum=0.0,
+    adaptive=False, shifts=False,
+)  # fmt: skip
+
+_PRESETS: dict[str, _Preset] = {
+    "paper": _PAPER,
+    "notebook": replace(_PAPER, omega=0.9, epochs=100),
+    "ours": _Preset(
+        omega=0.5, tau=0.75, balanced=True, step=0.1, steps_in_levels=False, epochs=20, batch=4, momentum=0.9,
+        adaptive=True, shifts=False,
+    ),
+}  # fmt: skip
+
+
+def _short(eps: Levels) -> str:
+    return f"{float(eps.levels):g}"
+
+
+def make_universal_config(settings: dict[str, object]) -> UniversalConfig:
+    """A checked config; raises `SettingError` or `UnknownNameError` in words a person can act on."""
+    refuse_unknown(UniversalConfig, settings)
+    preset = settings.get("preset", "ours")
+    if preset not in _PRESETS:
+        raise unknown("preset", str(preset), _PRESETS)
+    if settings.get("train_split") == settings.get("test_split"):
+        raise SettingError(
+            f"test_split: expected another split than the training one, got {settings.get('test_split')!r} for both; "
+            "figures on the images that a tile was learnt on mean nothing. A part of a split is written val[:80%]"
+        )
+    return validated(UniversalConfig, settings)

@@ -1,0 +1,121 @@
+"""A universal perturbation from its settings to its figures: learn a tile on one split, measure it on another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from foolscape.models.gradient import check_gradient, raise_unless_ok
+from foolscape.pixels import to_unit
+from foolscape.run.colours import colours
+from foolscape.run.execute import Listener, choose_device
+from foolscape.run.store import Record, RunStore, open_run, safe_name
+from foolscape.run.universal.config import MAIN, Point, UniversalConfig
+from foolscape.run.universal.learning import learnt, training_images
+from foolscape.run.universal.lessons import Lessons
+from foolscape.run.universal.measure import Ink, conditions, rows
+from foolscape.run.universal.stand import Pupil, Stand, open_stand
+from foolscape.run.universal.summary import summarise
+from foolscape.run.universal.tile_file import Tile, write_tile
+
+ARTEFACT = "perturbation.safetensors"
+
+
+def universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Record:
+    """Learn and measure the perturbation that `config` describes in the directory `out`, or go on with it.
+
+    Returns:
+        The summary.
+
+    Raises:
+        FoolscapeError: what is in `out` can be continued by the same call.
+    """
+    device = choose_device(config.device)
+    stand = open_stand(config, device)
+    for pupil in stand.pupils:
+        for note in pupil.entry.notes:
+            listener.say(f"{pupil.entry.subject.spec}: {note}")
+    with open_run(out, _record(config, stand, device, command), conditions(config.points)) as store:
+        if "gradient" not in store.record:
+            _check_gradient(config, stand, device, store, listener)
+        lessons = Lessons(stand.training)
+        training = training_images(config, stand, lessons, store)
+        learned = {
+            point.name: learnt(config, point, stand, training["images"], lessons, store, listener)
+            for point in config.points
+        }
+        inks = []
+        for point in config.points:
+            tile = _tile(config, point, stand, learned[point.name].tile)
+            write_tile(out / (ARTEFACT if point.name == MAIN else f"points/{point.name}.safetensors"), tile)
+            inks.append(Ink(point, tile))
+        for pupil in stand.pupils:
+            _measure(pupil, stand, inks, config, store, listener)
+        summary = summarise(config, stand, training, learned, store)
+        store.save_json("summary.json", summary)
+    return summary
+
+
+def _measure(
+    pupil: Pupil, stand: Stand, inks: Sequence[Ink], config: UniversalConfig, store: RunStore, listener: Listener
+) -> None:
+    spec = pupil.entry.subject.spec
+    settled = store.settled(spec)
+    with listener.progress(f"{spec} on {config.test_split}", len(stand.test_ids), len(settled)) as tick:
+        for name in stand.test_ids:
+            if name not in settled:
+                store.append(rows(name, pupil, inks, config.seed, store))
+                tick(name)
+
+
+def _check_gradient(
+    config: UniversalConfig, stand: Stand, device: torch.device, store: RunStore, listener: Listener
+) -> None:
+    """Refuse a model whose input gradient is wrong: it would look robust."""
+    verdict = check_gradient(stand.pupils[0].entry.scorer, to_unit(stand.first).to(device), seed=config.seed)
+    raise_unless_ok(verdict)
+    listener.say(verdict.message)
+    store.record["gradient"] = asdict(verdict)
+    store.save_json("run.json", store.record)
+
+
+def _tile(config: UniversalConfig, point: Point, stand: Stand, values: torch.Tensor) -> Tile:
+    """The artefact of a point: its settings are those of a run that asks for it alone."""
+    alone = {"eps": point.eps, "omega": point.omega, "sweep_eps": (), "sweep_omega": (), "transfer_to": ()}
+    settings = config.model_copy(update=alone).model_dump(mode="json")
+    return Tile(values.cpu(), stand.pupils[0].entry.classes, settings)
+
+
+def _record(config: UniversalConfig, stand: Stand, device: torch.device, command: Sequence[str]) -> Record:
+    """What run.json holds: everything that is needed to repeat the run."""
+    train, test = stand.fingerprints
+    return {
+        "schema": 1,
+        "kind": "universal",
+        "foolscape": version("foolscape"),
+        "command": list(command),
+        "config": config.model_dump(mode="json"),
+        "device": device.type,
+        "seed": config.seed,
+        "tile": list(stand.tile),
+        "models": [
+            {
+                "model": pupil.entry.subject.spec,
+                "slug": pupil.entry.subject.slug,
+                "task": pupil.task,
+                "classes": list(pupil.entry.classes),
+                "colours": [list(colour) for colour in colours(pupil.entry.classes)],
+                "weights_sha256": pupil.entry.sha256,
+                "notes": list(pupil.entry.notes),
+                "reference": "truth" if pupil.labelled else "clean prediction",
+            }
+            for pupil in stand.pupils
+        ],
+        "train": {"samples": len(stand.train_ids), "sha256": train},
+        "test": {"samples": len(stand.test_ids), "sha256": test},
+        "samples": [{"id": name, "name": safe_name(name)} for name in stand.test_ids],
+    }

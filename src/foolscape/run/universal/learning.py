@@ -1,0 +1,93 @@
+"""Learning the tile of a point, saved after every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from foolscape.attacks.universal import Learning, Lesson, begin, learn
+from foolscape.errors import DataError, ModelError, SampleError
+from foolscape.report.files import read_object
+from foolscape.run.execute import Listener
+from foolscape.run.store import Record, RunStore
+from foolscape.run.universal.aims import Hide
+from foolscape.run.universal.config import Point, UniversalConfig
+from foolscape.run.universal.lessons import Lessons
+from foolscape.run.universal.stand import Stand
+from foolscape.run.universal.tile_file import read_learning, write_learning
+from foolscape.seeds import generator_for
+
+TRAINING = "training.json"
+"""What became of the training images."""
+
+
+def training_images(config: UniversalConfig, stand: Stand, lessons: Lessons, store: RunStore) -> Record:
+    """Which training images can be learnt from, as training.json holds it; looked at once.
+
+    Raises:
+        DataError: nothing is to change on any of them.
+    """
+    place = store.directory / TRAINING
+    if place.exists():
+        return read_object(place, "Run the same command again.")
+    showing: list[str] = []
+    others: list[str] = []
+    failures: list[Record] = []
+    for name in stand.train_ids:
+        try:
+            problem = lessons(name).problem
+        except (SampleError, ModelError) as error:
+            failures.append({"id": name, "reason": str(error)})
+            continue
+        (showing if bool(problem.moving.any()) else others).append(name)
+    if not showing:
+        what = "something is to change"
+        if isinstance(stand.training.aim, Hide):
+            what = f"the model sees what {config.target} names"
+        reason = f"; the last: {failures[-1]['reason']}" if failures else ""
+        raise DataError(f"expected training images on which {what}, got none of {len(stand.train_ids)}{reason}")
+    used = set(showing) if config.showing else {*showing, *others}
+    record = {
+        "schema": 1,
+        "images": [name for name in stand.train_ids if name in used],
+        "showing": len(showing),
+        "failures": failures,
+    }
+    store.save_json(TRAINING, record)
+    return record
+
+
+def learnt(
+    config: UniversalConfig,
+    point: Point,
+    stand: Stand,
+    images: Sequence[str],
+    lessons: Lessons,
+    store: RunStore,
+    listener: Listener,
+) -> Learning:
+    """The tile of `point` after the last epoch; what earlier calls have learnt is read from the disk.
+
+    Raises:
+        ModelError: the model returns scores that are not finite.
+    """
+    place = store.directory / "learning" / f"{point.name}.safetensors"
+    learning = read_learning(place) if place.exists() else begin(stand.tile)
+    recipe = config.recipe(point, stand.task)
+    learning = learning.to(stand.device)
+    title = f"learning {point.name} on {config.train_split}"
+    with listener.progress(title, recipe.epochs * len(images), len(learning.epochs) * len(images)) as tick:
+
+        def lesson(name: str) -> Lesson:
+            tick(name)
+            return lessons(name)
+
+        asked = [partial(lesson, name) for name in images]
+        while (epoch := len(learning.epochs)) < recipe.epochs:
+            learning = learn(learning, recipe, asked, generator_for(config.seed, "epoch", str(epoch)))
+            if not np.isfinite(learning.epochs[-1].loss):
+                raise ModelError(f"expected finite scores while learning, got a loss of {learning.epochs[-1].loss}")
+            write_learning(place, learning)
+    return learning

@@ -1,0 +1,64 @@
+"""The training images of a universal perturbation, read again in every epoch or kept, as far as memory allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.universal import Lesson
+from foolscape.pixels import WHITE, round_to_levels
+from foolscape.problem import Problem
+from foolscape.run.universal.teaching import Teaching
+
+BUDGET = 512 * 2**20
+"""Bytes of images that are kept: some thousands of small ones. Others are read and predicted anew in every epoch."""
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A lesson with its image and its classes in as few bytes as hold them exactly."""
+
+    problem: Problem
+    wanted: Tensor | None
+
+    @property
+    def size(self) -> int:
+        held = (self.problem.images, self.problem.labels, self.problem.target, *self.problem.context)
+        return sum(tensor.nbytes for tensor in held if tensor is not None)
+
+
+class Lessons:
+    """The lessons of a training set by name; the same whether they are kept or not."""
+
+    def __init__(self, teaching: Teaching[Any, Any], budget: int = BUDGET) -> None:
+        self._teaching = teaching
+        self._left = budget
+        self._kept: dict[str, _Packed] = {}
+
+    def __call__(self, name: str) -> Lesson:
+        """The lesson `name`; raises `SampleError` or `ModelError`."""
+        if name in self._kept:
+            return _unpacked(self._kept[name])
+        lesson = self._teaching.lesson(name)
+        packed = _packed(lesson)
+        if packed.size <= self._left:
+            self._left -= packed.size
+            self._kept[name] = packed
+        return lesson
+
+
+def _packed(lesson: Lesson) -> _Packed:
+    problem = lesson.problem
+    target = None if problem.target is None else problem.target.to(torch.int16)
+    images = round_to_levels(problem.images)
+    return _Packed(replace(problem, images=images, labels=problem.labels.to(torch.int16), target=target), lesson.wanted)
+
+
+def _unpacked(packed: _Packed) -> Lesson:
+    problem = packed.problem
+    target = None if problem.target is None else problem.target.long()
+    images = problem.images.float() / WHITE
+    return Lesson(replace(problem, images=images, labels=problem.labels.long(), target=target), packed.wanted)

@@ -1,0 +1,121 @@
+"""The rows of a test image: every model on every condition, all at 8 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foolscape.attacks.constraints import Linf
+from foolscape.attacks.controls import noise_within, shuffled
+from foolscape.errors import ModelError, SampleError
+from foolscape.pixels import Levels, to_image
+from foolscape.run.evaluate import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
+from foolscape.run.store import FAILED, Record, RunStore, safe_name
+from foolscape.run.universal.config import MAIN, Point
+from foolscape.run.universal.stand import Pupil
+from foolscape.run.universal.tile_file import Tile
+from foolscape.seeds import generator_for
+
+Pixels = NDArray[np.uint8]
+
+
+def adversarial(point: Point) -> str:
+    """The condition of the images with a point's tile on them."""
+    return ADVERSARIAL if point.name == MAIN else point.name
+
+
+def noise(point: Point) -> str:
+    """The condition of uniform noise of a point's bound."""
+    return NOISE if point.name == MAIN else f"{point.name}-{NOISE}"
+
+
+def conditions(points: Sequence[Point]) -> tuple[str, ...]:
+    """Those of a complete sample."""
+    main, *others = points
+    mine = (noise(point) for point in others if point.eps != main.eps)
+    return (CLEAN, ADVERSARIAL, PERMUTED, NOISE, *(adversarial(point) for point in others), *mine)
+
+
+@dataclass(frozen=True)
+class Ink:
+    """A point and its tile."""
+
+    point: Point
+    tile: Tile
+
+
+def rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunStore) -> list[Record]:
+    """The rows of one test image and one model.
+
+    Args:
+        name: the image.
+        pupil: the model.
+        inks: the tiles, that of the point `main` first.
+        seed: of the controls.
+        store: where the images go.
+    """
+    subject = pupil.teaching.subject
+    try:
+        return list(_rows(name, pupil, inks, seed, store))
+    except (SampleError, ModelError) as error:
+        return [{"model": subject.spec, "id": name, "condition": FAILED, "reason": str(error)}]
+
+
+def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunStore) -> Iterable[Record]:
+    subject, kept = pupil.teaching.subject, safe_name(name)
+    case = subject.load(name)
+    subject.keep(case, store)
+    store.save_image(f"clean/{kept}.png", case.image)
+    for condition, image in _images(case, subject.slug, inks, seed, store).items():
+        prediction = case.prediction if condition == CLEAN else subject.predict(image())
+        subject.keep_prediction(store, condition, kept, prediction)
+        yield {
+            "model": subject.spec,
+            "slug": subject.slug,
+            "id": name,
+            "name": kept,
+            "condition": condition,
+            "universal": pupil.teaching.judged(case, prediction),
+            **subject.measured(case, prediction),
+        }
+
+
+def _images(
+    case: Case[Any, Any], slug: str, inks: Sequence[Ink], seed: int, store: RunStore
+) -> dict[str, Callable[[], Pixels]]:
+    """What makes the image of every condition, in their order."""
+    main = inks[0].point
+
+    def inked(ink: Ink) -> Pixels:
+        folder = slug if ink.point.name == MAIN else f"{slug}-{ink.point.name}"
+        return store.save_image(f"images/{folder}/{safe_name(case.id)}.png", ink.tile.added_to(case.image))
+
+    def permuted() -> Pixels:
+        clean, attacked = _tensor(case.image), _tensor(inked(inks[0]))
+        return to_image(shuffled(clean, attacked, generator_for(seed, "permuted", case.id)))
+
+    def noisy(eps: Levels) -> Pixels:
+        generator = generator_for(seed, "noise", case.id)
+        return to_image(noise_within(_tensor(case.image), Linf(eps.unit), generator))
+
+    images: dict[str, Callable[[], Pixels]] = {
+        CLEAN: lambda: case.image,
+        ADVERSARIAL: lambda: inked(inks[0]),
+        PERMUTED: permuted,
+        NOISE: lambda: noisy(main.eps),
+    }
+    for ink in inks[1:]:
+        images[adversarial(ink.point)] = lambda ink=ink: inked(ink)  # type: ignore[misc]
+    for ink in inks[1:]:
+        if ink.point.eps != main.eps:
+            images[noise(ink.point)] = lambda eps=ink.point.eps: noisy(eps)  # type: ignore[misc]
+    return images
+
+
+def _tensor(image: Pixels) -> torch.Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1).contiguous()

@@ -1,0 +1,91 @@
+"""Universal perturbations for semantic segmentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foolscape.attacks.pictures import brought_to, filled, repeated, replaced
+from foolscape.attacks.universal import Lesson
+from foolscape.data.sample import VOID
+from foolscape.errors import SampleError
+from foolscape.pixels import to_unit
+from foolscape.problem import IGNORE, OTHER
+from foolscape.run.evaluate import Case
+from foolscape.run.segmentation import LabelMap, SegmentationSubject, load_at
+from foolscape.run.store import Record
+from foolscape.run.universal.aims import Aim, Hide, Static, Untargeted
+from foolscape.tasks.segmentation import problem
+
+
+@dataclass(frozen=True)
+class SegmentationTeaching:
+    """A segmentation model, and what it is to see; implements `run.universal.teaching.Teaching`."""
+
+    subject: SegmentationSubject
+    aim: Aim
+
+    def lesson(self, name: str) -> Lesson:
+        """Every pixel is a target."""
+        subject = self.subject
+        image = load_at(subject.data, name, subject.size).image
+        prediction = subject.predict(image)
+        wanted = self._wanted(prediction)
+        labels = prediction.astype(np.int64)
+        labels[labels == VOID] = IGNORE
+
+        def tensor(picture: NDArray[np.int64]) -> torch.Tensor:
+            return torch.from_numpy(picture)[None].to(subject.device)
+
+        view = problem(
+            subject.segmenter,
+            to_unit(image).to(subject.device),
+            tensor(labels),
+            tensor(np.where(labels == IGNORE, IGNORE, wanted)),
+        )
+        if isinstance(self.aim, Static) and self.aim.tied:
+            return Lesson(view, torch.from_numpy(self.aim.wanted).to(subject.device))
+        return Lesson(view)
+
+    def judged(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+        """In pixels. A fixed picture is to be reached everywhere, also where the clean prediction is it already."""
+        before = case.prediction
+        wanted = self._wanted(before)
+        moving = wanted != before if isinstance(self.aim, Hide) else np.ones_like(before, dtype=np.bool_)
+        return {
+            "moving": int(moving.sum()),
+            "left": int((moving & (prediction != before)).sum()),
+            "reached": int((moving & _reached(wanted, before, prediction)).sum()),
+            "staying": int((~moving).sum()),
+            "stayed": int((~moving & (prediction == before)).sum()),
+        }
+
+    def _wanted(self, prediction: LabelMap) -> NDArray[np.int64]:
+        """The wanted map for a clean prediction (H, W).
+
+        Raises:
+            SampleError: the image is the hidden class everywhere, so that there is nothing to fill from.
+        """
+        before = prediction.astype(np.int64)
+        match self.aim:
+            case Untargeted():
+                return np.full_like(before, OTHER)
+            case Static(wanted, tied):
+                return (repeated if tied else brought_to)(wanted, (before.shape[0], before.shape[1]))
+            case Hide(int(hidden), int(by)):
+                return replaced(before, hidden, by)
+            case Hide(int(hidden), "other"):
+                return replaced(before, hidden, OTHER)
+            case Hide(int(hidden), "nearest"):
+                if (before == hidden).all():
+                    raise SampleError("expected another class to fill the hidden one from, got it alone")
+                return filled(before, hidden) if (before == hidden).any() else before
+        raise TypeError(f"expected an aim for segmentation, got {self.aim}")
+
+
+def _reached(wanted: NDArray[np.int64], before: LabelMap, after: LabelMap) -> NDArray[np.bool_]:
+    reached: NDArray[np.bool_] = np.where(wanted == OTHER, after != before, after == wanted)
+    return reached

@@ -1,0 +1,163 @@
+"""Everything that a universal perturbation is learnt and measured on: models, both splits, and what they are to see."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foolscape.data.boxes import DetectionData
+from foolscape.data.load import open_data, open_detection, select
+from foolscape.data.sample import SegmentationData
+from foolscape.errors import DataError, SettingError
+from foolscape.run.bench import Entry, open_bench
+from foolscape.run.config import Task
+from foolscape.run.detection import DetectionSubject
+from foolscape.run.evaluate import Subject
+from foolscape.run.segmentation import SegmentationSubject
+from foolscape.run.tasks import task_of
+from foolscape.run.universal.aims import Aim, Scene, Static, aim_of
+from foolscape.run.universal.config import UniversalConfig
+from foolscape.run.universal.detection import DetectionTeaching
+from foolscape.run.universal.segmentation import SegmentationTeaching
+from foolscape.run.universal.teaching import Teaching
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """A model that the tile is measured on.
+
+    Attributes:
+        entry: the model.
+        task: what it is for.
+        teaching: the model on the test split.
+        data: the test split, as the task reads it.
+        labelled: whether it has truth for the model.
+    """
+
+    entry: Entry
+    task: Task
+    teaching: Teaching[Any, Any]
+    data: SegmentationData | DetectionData
+    labelled: bool
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Everything loaded and settled before the first epoch.
+
+    Attributes:
+        training: the model on the training split.
+        pupils: the models on the test split; the first is the one that the tile is learnt on.
+        train_ids, test_ids: the images, none in both.
+        fingerprints: of the training and of the test images, each list as one hash.
+        tile: (h, w).
+        first: (H, W, 3) uint8, the first training image that can be read.
+        device: where the models are.
+    """
+
+    training: Teaching[Any, Any]
+    pupils: tuple[Pupil, ...]
+    train_ids: tuple[str, ...]
+    test_ids: tuple[str, ...]
+    fingerprints: tuple[str, str]
+    tile: tuple[int, int]
+    first: NDArray[np.uint8]
+    device: torch.device
+
+    @property
+    def task(self) -> Task:
+        """Of the model that the tile is learnt on."""
+        return self.pupils[0].task
+
+
+def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
+    """Open models and data and check them against each other.
+
+    Raises:
+        FoolscapeError: a model, data set or target that does not fit; test images that are training images too.
+    """
+    task = config.task or task_of(config.model)
+    bench = open_bench(config.of_run(config.model, config.train_split, config.train_limit, task), device)
+    (entry,) = bench.entries
+    tile = config.tile or (bench.first.shape[0], bench.first.shape[1])
+    aim = _settled(aim_of(config.target, entry.classes, tile, task), entry.subject)
+    training = _teaching(entry.subject, aim)
+    tested = _on(entry.subject, config)
+    pupils = [
+        _pupil(entry, task, tested, aim),
+        *(_other(spec, config, aim, entry.classes, tile, device) for spec in config.transfer_to),
+    ]
+    test_ids = _common([select(pupil.data) for pupil in pupils])[: config.limit]
+    if not test_ids:
+        raise DataError(f"expected test images that {config.data} has for every model, got none")
+    train, test = (
+        {name: data.fingerprint(name) for name in ids}
+        for data, ids in ((bench.data, bench.ids), (tested.data, test_ids))
+    )
+    shared = [name for name, value in test.items() if value in set(train.values())]
+    if shared:
+        raise DataError(
+            f"expected test images that are not in the training split, got {len(shared)} that are ({shared[0]}, ...); "
+            "figures on the images that a tile was learnt on mean nothing"
+        )
+    hashes = (_digest(train), _digest(test))
+    return Stand(training, tuple(pupils), bench.ids, test_ids, hashes, tile, bench.first, device)
+
+
+def _teaching(subject: Subject[Any, Any], aim: Aim) -> Teaching[Any, Any]:
+    if isinstance(subject, DetectionSubject):
+        return DetectionTeaching(subject, aim)
+    assert isinstance(subject, SegmentationSubject)
+    return SegmentationTeaching(subject, aim)
+
+
+def _settled(aim: Aim, subject: Subject[Any, Any]) -> Aim:
+    """A scene as what the model sees in it."""
+    if not isinstance(aim, Scene):
+        return aim
+    assert isinstance(subject, SegmentationSubject)
+    return Static(subject.load(aim.name).prediction.astype(np.int64), tied=False)
+
+
+def _other(
+    spec: str, config: UniversalConfig, aim: Aim, classes: tuple[str, ...], tile: tuple[int, int], device: torch.device
+) -> Pupil:
+    """Another model on the test split, with the same aim in its own classes."""
+    if spec == config.model:
+        raise SettingError(f"transfer_to: expected other models than the one that is attacked, got {spec}")
+    task = task_of(spec)
+    bench = open_bench(config.of_run(spec, config.test_split, None, task), device)
+    (entry,) = bench.entries
+    if isinstance(aim, Static) and not aim.tied:
+        if task == "detection" or entry.classes != classes:
+            raise SettingError(f"transfer_to: expected a model of the same classes for a target scene, got {spec}")
+    else:
+        aim = aim_of(config.target, entry.classes, tile, task)
+    return _pupil(entry, task, entry.subject, aim)
+
+
+def _pupil(entry: Entry, task: Task, subject: Any, aim: Aim) -> Pupil:
+    return Pupil(entry, task, _teaching(subject, aim), subject.data, subject.channels is not None)
+
+
+def _on(subject: Any, config: UniversalConfig) -> Any:
+    """The same model on the test split."""
+    if isinstance(subject, DetectionSubject):
+        return replace(subject, data=open_detection(config.data, split=config.test_split))
+    data = open_data(config.data, split=config.test_split, classes=subject.segmenter.classes)
+    return replace(subject, data=data)
+
+
+def _common(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The ids that are in every list, in the order of the first."""
+    return tuple(name for name in lists[0] if all(name in set(others) for others in lists[1:]))
+
+
+def _digest(prints: dict[str, str]) -> str:
+    return hashlib.sha256("\n".join(f"{name} {value}" for name, value in prints.items()).encode()).hexdigest()

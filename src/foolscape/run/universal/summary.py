@@ -1,0 +1,156 @@
+"""`summary.json` of a universal perturbation, computed from the rows and the epochs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from foolscape.attacks.universal import Learning
+from foolscape.run.evaluate import ADVERSARIAL, CLEAN, NOISE, PERMUTED
+from foolscape.run.scoring import SCORING
+from foolscape.run.store import FAILED, Record, RunStore
+from foolscape.run.universal.aims import Hide
+from foolscape.run.universal.config import MAIN, Point, UniversalConfig
+from foolscape.run.universal.measure import adversarial, noise
+from foolscape.run.universal.stand import Pupil, Stand
+from foolscape.run.universal.teaching import scores_of
+
+_HIDING = {
+    "segmentation": {
+        "hidden": "Hidden: pixels that the clean prediction gives to the hidden class and that the model gives to "
+        "another one now; pooled over all pixels, and as the mean over the images that show the class.",
+        "preserved": "Preserved: pixels of the other classes on which the prediction is unchanged; pooled, and as the "
+        "mean over images with and without the hidden class apart.",
+    },
+    "detection": {
+        "hidden": "Hidden: objects of the hidden class that the clean detections have and that are no longer found as "
+        "it; pooled over all objects, and as the mean over the images that show the class.",
+        "preserved": "Preserved: clean detections of the other classes that are still found; pooled, and as the mean "
+        "over images with and without the hidden class apart.",
+        "invented": "Invented: detections per image that lie on no clean one.",
+        "AP50_others": "AP50 others: the mean of AP50 over the classes that are not to be hidden.",
+    },
+}
+_SUCCESS = {"success": "Success: share of the answers that are what was wanted, pooled and as the mean over images."}
+_ALWAYS = {
+    "permuted": "PERM: the change with its pixels in random order. NOISE: uniform noise of the same eps.",
+    "eight_bit": "Every figure is measured on 8-bit images, on the test split alone.",
+    "labels": "The other scores are against the labels where there are any, else against the clean prediction.",
+}
+
+
+def summarise(
+    config: UniversalConfig, stand: Stand, training: Record, learned: Mapping[str, Learning], store: RunStore
+) -> Record:
+    """The summary of a finished run.
+
+    Args:
+        config, stand: of the run.
+        training: of training.json.
+        learned: the tile of every point, by its name.
+        store: the rows.
+    """
+    main, *others = stand.pupils
+    hiding = isinstance(main.teaching.aim, Hide)
+    tasks = {pupil.task for pupil in stand.pupils}
+    said = [text for task in sorted(tasks) for text in (_HIDING[task] if hiding else _SUCCESS).items()]
+    epochs = sum(len(learning.epochs) for learning in learned.values())
+    failures = [
+        {"model": row["model"], "id": row["id"], "reason": row["reason"]}
+        for row in store.rows
+        if row["condition"] == FAILED
+    ]
+    return {
+        "schema": 1,
+        "kind": "universal",
+        "model": config.model,
+        "task": main.task,
+        "target": config.target,
+        "eps": str(config.eps),
+        "omega": config.points[0].omega,
+        "conventions": dict(said) | _ALWAYS,
+        "test": {"samples": len(stand.test_ids), "measured": len(_found(main, CLEAN, stand, store))},
+        "training": {
+            "epochs": len(learned[MAIN].epochs),
+            "losses": [epoch.loss for epoch in learned[MAIN].epochs],
+            "moved": [_percent(epoch.moved) for epoch in learned[MAIN].epochs],
+            "stayed": [_percent(epoch.stayed) for epoch in learned[MAIN].epochs],
+            "images": len(training["images"]),
+            "showing": training["showing"],
+            "gradient_evaluations": len(learned[MAIN].epochs) * len(training["images"]),
+            "gradient_evaluations_of_all_tiles": epochs * len(training["images"]),
+            "failures": training["failures"],
+        },
+        "conditions": _conditions(main, stand, store),
+        "curves": _curves(config.points, main, stand, store),
+        "transfer": [
+            {
+                "model": pupil.entry.subject.spec,
+                "task": pupil.task,
+                "conditions": _conditions(pupil, stand, store),
+            }
+            for pupil in others
+        ],
+        "failures": failures,
+    }
+
+
+def _conditions(pupil: Pupil, stand: Stand, store: RunStore) -> Record:
+    """The scores of the main tile and its controls."""
+    found = {name: _scores(pupil, name, stand, store) for name in (CLEAN, ADVERSARIAL, PERMUTED, NOISE)}
+    return {name: scores for name, scores in found.items() if scores is not None}
+
+
+def _curves(points: Sequence[Point], pupil: Pupil, stand: Stand, store: RunStore) -> Record:
+    """Scores against eps and against omega, the main point among them; empty where there is no other."""
+    main, *others = points
+    curves: Record = {}
+    for kind, along in (
+        ("eps", [p for p in others if p.eps != main.eps]),
+        ("omega", [p for p in others if p.eps == main.eps]),
+    ):
+        if along:
+            chosen = sorted((main, *along), key=lambda point: (point.eps.levels, point.omega))
+            curves[kind] = [_at(point, pupil, stand, store) for point in chosen]
+    return curves
+
+
+def _at(point: Point, pupil: Pupil, stand: Stand, store: RunStore) -> Record:
+    record: Record = {"eps": str(point.eps), "omega": point.omega}
+    for name, condition in ((ADVERSARIAL, adversarial(point)), (NOISE, noise(point))):
+        scores = _scores(pupil, condition, stand, store)
+        if scores is not None:
+            record[name] = scores
+    return record
+
+
+def _scores(pupil: Pupil, condition: str, stand: Stand, store: RunStore) -> Record | None:
+    found = _found(pupil, condition, stand, store)
+    if not found:
+        return None
+    aim, classes = pupil.teaching.aim, pupil.entry.classes
+    victim = aim.hidden if isinstance(aim, Hide) else None
+    scores = SCORING[pupil.task].score(found, classes, store.record["seed"], victim)
+    judged = [row["universal"] for row in found]
+    if pupil.task == "detection":
+        scores["invented"] = float(np.mean([one["invented"] for one in judged]))
+        if victim is not None:
+            scores["AP50_others"] = _others(scores["per_class"], classes[victim])
+    return scores | scores_of(aim, judged)
+
+
+def _others(per_class: Mapping[str, float | None], victim: str) -> float | None:
+    values = [value for name, value in per_class.items() if name != victim and value is not None]
+    return float(np.mean(values)) if values else None
+
+
+def _found(pupil: Pupil, condition: str, stand: Stand, store: RunStore) -> list[Record]:
+    """The rows of a model and a condition, in the order of the images."""
+    spec = pupil.entry.subject.spec
+    rows = {row["id"]: row for row in store.rows if row["model"] == spec and row["condition"] == condition}
+    return [rows[name] for name in stand.test_ids if name in rows]
+
+
+def _percent(share: float) -> float | None:
+    return None if np.isnan(share) else 100 * share

@@ -1,0 +1,78 @@
+"""What learning and judging a universal perturbation takes of a task: a `Teaching`, as a run takes a `Subject`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from foolscape.attacks.universal import Lesson
+from foolscape.run.evaluate import Case, Subject
+from foolscape.run.store import Record
+from foolscape.run.universal.aims import Aim, Hide, Untargeted
+
+R = TypeVar("R")
+P = TypeVar("P")
+
+
+class Teaching(Protocol[R, P]):
+    """A model on a data set, and what it is to see there.
+
+    Attributes:
+        subject: the model on the data.
+        aim: what it is to see.
+    """
+
+    @property
+    def subject(self) -> Subject[R, P]: ...
+    @property
+    def aim(self) -> Aim: ...
+
+    def lesson(self, name: str) -> Lesson:
+        """The sample `name` as a training image; labels and target come from the clean prediction.
+
+        Raises:
+            SampleError, ModelError: it cannot be used.
+        """
+        ...
+
+    def judged(self, case: Case[R, P], prediction: P) -> Record:
+        """What became of the clean prediction, as whole numbers that add up over images.
+
+        `moving` were to change, of which `left` are no longer what they were and `reached` are what was wanted;
+        `staying` were to stay, of which `stayed` did. Pixels, or detected objects.
+        """
+        ...
+
+
+def scores_of(aim: Aim, images: Sequence[Record]) -> Record:
+    """Percentages of what `Teaching.judged` counted: pooled over the images, and as the mean of the images' own.
+
+    Source: Metzen et al. (2017), section 4: success of a static target, pixels hidden, pixels preserved.
+    """
+    if isinstance(aim, Hide):
+        showing = [one for one in images if one["moving"]]
+        without = [one for one in images if not one["moving"]]
+        return {
+            "hidden": _pooled(images, "left", "moving"),
+            "hidden_per_image": _mean(showing, "left", "moving"),
+            "preserved": _pooled(images, "stayed", "staying"),
+            "preserved_per_image": _mean(showing, "stayed", "staying"),
+            "preserved_without": _mean(without, "stayed", "staying"),
+            "images_without": len(without),
+        }
+    part = "left" if isinstance(aim, Untargeted) else "reached"
+    return {"success": _pooled(images, part, "moving"), "success_per_image": _mean(images, part, "moving")}
+
+
+def _pooled(images: Sequence[Record], part: str, whole: str) -> float | None:
+    """Percent over all images together."""
+    total = sum(one[whole] for one in images)
+    return 100 * sum(one[part] for one in images) / total if total else None
+
+
+def _mean(images: Sequence[Record], part: str, whole: str) -> float | None:
+    """Percent, the mean over images that have such pixels or objects."""
+    shares = [one[part] / one[whole] for one in images if one[whole]]
+    return 100 * float(np.mean(shares)) if shares else None
