@@ -49,20 +49,24 @@ def test_nearest_fill_is_that_of_brute_force() -> None:
     assert (replaced(np.array([[0, 1]]), 1, 2) == [[0, 2]]).all()
 
 
-def test_weights_of_the_paper_and_of_the_balanced_pull() -> None:
+def test_weights_of_the_paper_and_of_a_balanced_pull() -> None:
     # Six pixels of class 0 stay, one of class 1 stays, two of class 2 are to become 0; one is void.
     prediction = torch.tensor([[[0, 0, 0, 0, 0, 0, 1, 2, 2, IGNORE]]])
     target = torch.where(prediction == 2, 0, prediction)
     scores = torch.zeros(1, 3, 1, 10)  # every class is as likely: log 3 for each pixel
     problem = Problem(torch.zeros(1, 3, 1, 10), prediction, lambda images: images, target)
-    paper = Pull(objective=Persuasion(0.75), omega=0.9, balanced=False)(scores, problem)
+    paper = Pull(objective=Persuasion(0.75), omega=0.9, balance=None)(scores, problem)
     assert float(paper) == pytest.approx(np.log(3) * (7 * 0.1 + 2 * 0.9) / 9)
-    balanced = Pull(objective=Persuasion(0.75), omega=0.5, balanced=True)
+    balanced = Pull(objective=Persuasion(0.75), omega=0.5, balance=1.0)
     assert float(balanced(scores, problem)) == pytest.approx(np.log(3))
+    # In between, a class weighs as the square root of its size: sqrt(6) and 1.
+    half = Pull(objective=Persuasion(0.75), omega=0.5, balance=0.5)
+    assert float(half(scores, problem)) == pytest.approx(np.log(3))
     # The one pixel of class 1 weighs as much as the six of class 0 together.
     sure = scores.clone()
     sure[:, 1, :, 6] = 9.0
     assert float(balanced(sure, problem)) == pytest.approx(0.75 * np.log(3))
+    assert float(half(sure, problem)) == pytest.approx((1 - 0.5 / (1 + 6**0.5)) * np.log(3))
 
 
 def test_without_a_target_the_answer_is_to_change() -> None:
@@ -72,9 +76,9 @@ def test_without_a_target_the_answer_is_to_change() -> None:
     scores[:, 1, :, 2] = 5.0  # fooled already: weighs nothing
     sure = np.log(1 / (1 + np.exp(-5.0)))  # not quite 1, but above tau
     assert sure > np.log(0.75)
-    even = Pull(objective=Persuasion(0.75), omega=0.5, balanced=False)(scores, problem)
+    even = Pull(objective=Persuasion(0.75), omega=0.5, balance=None)(scores, problem)
     assert float(even) == pytest.approx(np.log(2) * 3 / 4)
-    balanced = Pull(objective=Persuasion(0.75), omega=0.5, balanced=True)(scores, problem)
+    balanced = Pull(objective=Persuasion(0.75), omega=0.5, balance=1.0)(scores, problem)
     assert float(balanced) == pytest.approx(np.log(2) * (2 / 3 + 1) / 2)
 
 
@@ -112,7 +116,7 @@ def test_a_target_that_is_tied_to_the_tile_moves_with_it() -> None:
 
     wanted = torch.arange(20).reshape(4, 5)
     lesson = Lesson(Problem(torch.zeros(1, 3, 6, 13), torch.zeros(1, 6, 13).long(), lambda images: images), wanted)
-    pull = Pull(objective=objective, omega=0.5, balanced=False)
+    pull = Pull(objective=objective, omega=0.5, balance=None)
     recipe = Recipe(pull=pull, eps=1.0, step=0.1, epochs=3, batch=1, momentum=0.0, adaptive=False, shifts=True)
     learning = replace(begin((4, 5)), tile=wanted.float().expand(3, 4, 5) / 255)
     for seed in range(3):
@@ -136,7 +140,7 @@ def test_learning_stays_in_the_bound_and_lowers_the_loss(
     batch: int | None, momentum: float, adaptive: bool, shifts: bool
 ) -> None:
     net = conv_net()
-    pull = Pull(objective=Persuasion(0.75), omega=0.5, balanced=True)
+    pull = Pull(objective=Persuasion(0.75), omega=0.5, balance=1.0)
     recipe = Recipe(
         pull=pull, eps=8 / 255, step=1 / 255, epochs=8, batch=batch, momentum=momentum, adaptive=adaptive, shifts=shifts
     )

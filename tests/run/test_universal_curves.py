@@ -34,7 +34,7 @@ def test_curves_have_a_tile_of_their_own_at_every_point(tmp_path: Path) -> None:
     summary = measure(out, **settings)
     eps, omega = summary["curves"]["eps"], summary["curves"]["omega"]
     assert [point["eps"] for point in eps] == ["2/255", "10/255", "20/255"]
-    assert [point["omega"] for point in omega] == [0.5, 0.9]
+    assert [point["omega"] for point in omega] == [0.6, 0.9]
     assert eps[1]["adversarial"] == omega[0]["adversarial"]
     assert eps[1]["adversarial"]["hidden"] == summary["conditions"]["adversarial"]["hidden"]
     assert eps[0]["adversarial"]["hidden"] < eps[2]["adversarial"]["hidden"]

@@ -27,14 +27,15 @@ class Pull:
     Attributes:
         objective: what is wanted of a target.
         omega: weight of the targets that are to change; those that are to stay have 1 - omega (the paper's w).
-        balanced: whether every class that is to stay weighs the same, and all changing targets together as much as
-            they, however few they are. If not, as in the paper, every target weighs the same but for omega: rare
-            classes are then given up first.
+        balance: None, as in the paper: every target weighs the same but for omega, and rare classes are given up first.
+            Else, from 0 to 1: all changing targets together weigh as much as all that are to stay but for omega,
+            however few they are; and of the latter a class of n targets weighs in proportion to n ** (1 - balance), so
+            that at 1 all classes weigh the same.
     """
 
     objective: Objective
     omega: float
-    balanced: bool
+    balance: float | None
 
     def __call__(self, scores: Tensor, problem: Problem) -> Tensor:
         """The loss, a scalar to be made small.
@@ -51,20 +52,20 @@ class Pull:
         """(1, *N): how much each target weighs; in all about 1."""
         labels, counted, moving = problem.labels, problem.counted, problem.moving
         if problem.target is None:
-            return _per_class(labels, counted) if self.balanced else counted / counted.sum().clamp(min=1)
+            return _shares(labels, counted, self.balance or 0.0)
         staying = counted & ~moving
-        if not self.balanced:
+        if self.balance is None:
             share = torch.where(moving, self.omega, 1 - self.omega)
             return share * counted / counted.sum().clamp(min=1)
-        move = moving / moving.sum().clamp(min=1)
-        return self.omega * move + (1 - self.omega) * _per_class(labels, staying)
+        return self.omega * _shares(labels, moving, 0.0) + (1 - self.omega) * _shares(labels, staying, self.balance)
 
 
-def _per_class(labels: Tensor, chosen: Tensor) -> Tensor:
-    """(1, *N): a weight for each of the `chosen` targets, so that every class there has the same and all have 1."""
-    sizes = torch.bincount(labels[chosen], minlength=int(labels.max().clamp(min=0)) + 1)
-    kinds = (sizes > 0).sum().clamp(min=1)
-    return (1 / (sizes.clamp(min=1) * kinds))[labels.clamp(min=0)] * chosen
+def _shares(labels: Tensor, chosen: Tensor, balance: float) -> Tensor:
+    """(1, *N): a weight for each of the `chosen` targets, 1 in all; see `Pull.balance`."""
+    sizes = torch.bincount(labels[chosen], minlength=int(labels.max().clamp(min=0)) + 1).float()
+    wholes = torch.where(sizes > 0, sizes ** (1 - balance), 0)
+    each = wholes / wholes.sum().clamp(min=1) / sizes.clamp(min=1)
+    return each[labels.clamp(min=0)] * chosen
 
 
 def spread(tile: Tensor, size: tuple[int, int], shift: tuple[int, int] = (0, 0)) -> Tensor:

@@ -98,7 +98,7 @@ class UniversalConfig(BaseModel):
         preset = _PRESETS[self.preset]
         step = preset.step if preset.steps_in_levels else preset.step * point.eps.unit
         return Recipe(
-            pull=Pull(objective=self._objective(preset, task), omega=point.omega, balanced=preset.balanced),
+            pull=Pull(objective=self._objective(preset, task), omega=point.omega, balance=preset.balance),
             eps=point.eps.unit,
             step=step if self.step is None else self.step.unit,
             epochs=self.epochs or preset.epochs,
@@ -128,7 +128,7 @@ class _Preset:
 
     omega: float
     tau: float
-    balanced: bool
+    balance: float | None
     step: float
     steps_in_levels: bool
     epochs: int
@@ -139,7 +139,7 @@ class _Preset:
 
 
 _PAPER = _Preset(
-    omega=0.9999, tau=0.75, balanced=False, step=1 / 255, steps_in_levels=True, epochs=60, batch=None, momentum=0.0,
+    omega=0.9999, tau=0.75, balance=None, step=1 / 255, steps_in_levels=True, epochs=60, batch=None, momentum=0.0,
     adaptive=False, shifts=False,
 )  # fmt: skip
 
@@ -147,7 +147,7 @@ _PRESETS: dict[str, _Preset] = {
     "paper": _PAPER,
     "notebook": replace(_PAPER, omega=0.9, epochs=100),
     "ours": _Preset(
-        omega=0.5, tau=0.75, balanced=True, step=0.1, steps_in_levels=False, epochs=20, batch=4, momentum=0.9,
+        omega=0.6, tau=0.9, balance=0.5, step=0.1, steps_in_levels=False, epochs=20, batch=4, momentum=0.9,
         adaptive=True, shifts=False,
     ),
 }  # fmt: skip

@@ -1,0 +1,68 @@
+"""The experiment files, tried on random weights and small images: every setting in them is carried out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foolscape.cli import main
+from foolscape.cli.console import DONE
+from foolscape.data.load import open_data
+from foolscape.models.load import load_model
+from foolscape.pixels import to_unit
+from foolscape.run.universal.tile_file import read_tile
+from foolscape.tasks.segmentation import predict
+
+from ..data.made import note
+
+NOTEBOOK = Path(__file__).parents[2] / "experiments/universal-notebook"
+MODEL = "torchvision:lraspp_mobilenet_v3_large?weights=none"
+
+
+@pytest.fixture
+def coco(tmp_path: Path) -> str:
+    """Six photographs with a person each, in COCO's layout."""
+    rng = np.random.default_rng(0)
+    images, annotations = [], []
+    (tmp_path / "coco/val2017").mkdir(parents=True)
+    (tmp_path / "coco/annotations").mkdir()
+    for i in range(1, 7):
+        coarse = Image.fromarray(rng.integers(0, 256, (4, 6, 3), np.uint8))
+        coarse.resize((96, 64)).save(tmp_path / f"coco/val2017/{i:06d}.png")
+        images.append({"id": i, "file_name": f"{i:06d}.png", "height": 64, "width": 96})
+        annotations.append(note(i, 1, 5, 5, 20, 40))
+    categories = [{"id": 1, "name": "person", "supercategory": "person"}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (tmp_path / "coco/annotations/instances_val2017.json").write_text(json.dumps(content))
+    return f"coco:{tmp_path / 'coco'}?classes=voc"
+
+
+def _class_seen(coco: str) -> str:
+    """One that the random network sees in every image."""
+    net = load_model(MODEL, image_size=(64, 96)).segmenter
+    data = open_data(coco, split="val2017")
+    seen = [set(predict(net, to_unit(data.load(name).image)).unique().tolist()) for name in data.ids]
+    return net.classes[min(set.intersection(*seen) - {0})]
+
+
+@pytest.mark.parametrize(("name", "tile"), [("hide-people", (256, 256)), ("write-foo", (384, 384))])
+def test_the_notebook_is_repeated(
+    name: str, tile: tuple[int, int], coco: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    given = ["--config", str(NOTEBOOK / f"{name}.yaml"), "--model", MODEL, "--data", coco, "--epochs", "2"]
+    if name == "hide-people":
+        given += ["--target", f"hide:{_class_seen(coco)}->background"]
+    with pytest.raises(SystemExit) as caught:
+        main(["universal", *given, "--out", str(out)])
+    assert caught.value.code == DONE
+    assert ("success %" if name == "write-foo" else "hidden %") in capfd.readouterr().out
+    learnt = read_tile(out / "perturbation.safetensors")
+    assert learnt.values.shape == (3, *tile)
+    settings = json.loads((out / "run.json").read_text())
+    assert (settings["train"]["samples"], settings["test"]["samples"]) == (4, 2)
+    assert settings["config"]["preset"] == "notebook"
+    # Two full-batch steps of one level each, as the notebook takes them.
+    assert float(learnt.values.abs().max()) * 255 == pytest.approx(2)
