@@ -22,7 +22,7 @@ from splits import TEST, TEST_SCENES, TRAIN, VALIDATION, VALIDATION_SCENES, Spli
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import batched_nms, generalized_box_iou_loss
-from train_scenes import EMA, _augment, _blend
+from train_scenes import EMA, augment, blend
 
 from foolscape.data.scene_boxes import LEAST_PIXELS, scene_boxes
 from foolscape.metrics.boxes import Found, Truth
@@ -170,7 +170,7 @@ def train(options: argparse.Namespace) -> dict[str, object]:
         network.train()
         losses = []
         for images, *wanted in _batches(splits[TRAIN], goals[TRAIN], options.batch, rng):
-            pixels = _augment(images, generator, 0.0).to(device).to(memory_format=torch.channels_last)
+            pixels = augment(images, generator, 0.0).to(device).to(memory_format=torch.channels_last)
             loss = _loss(network(pixels), *(part.to(device) for part in wanted))
             optimiser.zero_grad()
             torch.autograd.backward(loss)
@@ -178,7 +178,7 @@ def train(options: argparse.Namespace) -> dict[str, object]:
             optimiser.step()
             schedule.step()
             step += 1
-            _blend(average, network, min(EMA, 1 - 10 / (step + 10)))
+            blend(average, network, min(EMA, 1 - 10 / (step + 10)))
             losses.append(loss.item())
             if step % 50 == 0:
                 print(f"step {step}/{total} loss {np.mean(losses[-50:]):.3f}", flush=True)

@@ -44,7 +44,7 @@ def _crops(split: Split, batch: int, rng: np.random.Generator) -> Iterator[tuple
         yield pictures, torch.from_numpy(np.stack(marked).astype(np.int64))
 
 
-def _augment(images: Tensor, generator: torch.Generator, noise: float) -> Tensor:
+def augment(images: Tensor, generator: torch.Generator, noise: float) -> Tensor:
     """Float images in [0, 1] with another exposure, white balance, contrast, sharpness and noise each.
 
     `noise` is the largest standard deviation in grey levels. Much of it makes a network robust to small changes of any
@@ -74,7 +74,7 @@ def _loss(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
 
 
 @torch.no_grad()
-def _blend(average: nn.Module, network: nn.Module, decay: float) -> None:
+def blend(average: nn.Module, network: nn.Module, decay: float) -> None:
     for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
         if kept.dtype.is_floating_point:
             kept.lerp_(new, 1 - decay)
@@ -130,14 +130,14 @@ def train(options: argparse.Namespace) -> dict[str, object]:
         network.train()
         losses = []
         for images, labels in _crops(splits[TRAIN], options.batch, rng):
-            pixels = _augment(images, generator, options.noise).to(device).to(memory_format=torch.channels_last)
+            pixels = augment(images, generator, options.noise).to(device).to(memory_format=torch.channels_last)
             loss = _loss(network(pixels), labels.to(device), options.smoothing)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
             step += 1
-            _blend(average, network, min(EMA, 1 - 10 / (step + 10)))
+            blend(average, network, min(EMA, 1 - 10 / (step + 10)))
             losses.append(loss.item())
             if step % 50 == 0:
                 print(f"step {step}/{total} loss {np.mean(losses[-50:]):.3f}", flush=True)

@@ -245,3 +245,11 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None
 def test_auto_is_a_device_that_works() -> None:
     device = choose_device("auto")
     assert torch.zeros(1, device=device).device.type == device.type
+
+
+def test_numbers_too_small_for_full_precision_cost_nothing() -> None:
+    try:
+        choose_device("cpu")
+        assert float(torch.tensor([1e-39]) * 1) == 0
+    finally:
+        torch.set_flush_denormal(False)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .bundled_nets import _conv, _normalised, _resized
+from .bundled_nets import conv, normalised, resized
 
 OBJECTS = ("sign", "car", "bicycle", "person")  # the scenes' classes that have instances of a bounded shape
 STRIDE = 4  # people in the distance are ten pixels wide
@@ -41,26 +41,26 @@ class ScenesDet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (16, 32, 56, 80)
-        self.stem = _conv(3, widths[0], nn.ReLU, stride=2, kernel=5)
+        self.stem = conv(3, widths[0], nn.ReLU, stride=2, kernel=5)
         self.quarter = _stage(widths[0], widths[1])
         self.eighth = _stage(widths[1], widths[2])
         self.sixteenth = _stage(widths[2], widths[3])
         self.around = nn.Sequential(
             nn.Conv2d(widths[3], widths[3], 3, 1, 2, 2, bias=False), nn.BatchNorm2d(widths[3]), nn.ReLU()
         )
-        self.squeeze = nn.ModuleList([_conv(widths[3], 48, nn.ReLU, kernel=1), _conv(48, 32, nn.ReLU, kernel=1)])
-        self.join = nn.ModuleList([_conv(48 + widths[2], 48, nn.ReLU), _conv(32 + widths[1], 40, nn.ReLU)])
-        self.tower = _conv(40, 64, nn.ReLU)
+        self.squeeze = nn.ModuleList([conv(widths[3], 48, nn.ReLU, kernel=1), conv(48, 32, nn.ReLU, kernel=1)])
+        self.join = nn.ModuleList([conv(48 + widths[2], 48, nn.ReLU), conv(32 + widths[1], 40, nn.ReLU)])
+        self.tower = conv(40, 64, nn.ReLU)
         self.head = nn.Conv2d(64, len(OBJECTS) + 4, 1)
 
     def forward(self, images: Tensor) -> Dense:
         """The candidates of images (B, 3, H, W)."""
-        quarter = self.quarter(self.stem(_normalised(images)))
+        quarter = self.quarter(self.stem(normalised(images)))
         eighth = self.eighth(quarter)
         maps = self.sixteenth(eighth)
         maps = maps + self.around(maps)
         for squeeze, join, skip in zip(self.squeeze, self.join, (eighth, quarter), strict=True):
-            maps = join(torch.cat([_resized(squeeze(maps), skip), skip], dim=1))
+            maps = join(torch.cat([resized(squeeze(maps), skip), skip], dim=1))
         raw = self.head(self.tower(maps))
         # Cells last by permute, not transpose: for one image PyTorch 2.13 got the gradient of the latter wrong.
         logits, sides = raw.permute(0, 2, 3, 1).flatten(1, 2).split([len(OBJECTS), 4], dim=-1)
@@ -69,7 +69,7 @@ class ScenesDet(nn.Module):
 
 
 def _stage(inner: int, outer: int) -> nn.Sequential:
-    return nn.Sequential(_conv(inner, outer, nn.ReLU, stride=2), _conv(outer, outer, nn.ReLU))
+    return nn.Sequential(conv(inner, outer, nn.ReLU, stride=2), conv(outer, outer, nn.ReLU))
 
 
 def _boxes(sides: Tensor, rows: int, columns: int) -> Tensor:
