@@ -81,8 +81,8 @@ def choose_device(name: str) -> torch.device:
     """The device called `name`; `auto` is an accelerator where there is one.
 
     Numbers too small for full precision become 0 from here on. On a CPU they cost a hundred times as much as others,
-    and trained networks are full of them: ESPNet's forward and backward pass take 0.33 s instead of 0.95 s, and give the
-    same to the last bit.
+    and trained networks are full of them: ESPNet's forward and backward pass take 0.33 s instead of 0.95 s, and give
+    the same to the last bit.
     """
     torch.set_flush_denormal(True)
     if name == "auto":
