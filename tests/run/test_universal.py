@@ -125,6 +125,9 @@ def test_lessons_are_the_same_whether_kept_or_read_again(tmp_path: Path) -> None
         read, again = small(one), (kept(one), kept(one))[1]
         assert kept._kept
         assert not small._kept
+        turned = kept(one, mirrored=True)
+        assert torch.equal(turned.problem.images, read.problem.images.flip(-1))
+        assert torch.equal(kept(one, mirrored=True).problem.labels, turned.problem.labels)
         for name in ("images", "labels", "target"):
             assert torch.equal(getattr(again.problem, name), getattr(read.problem, name))
             assert getattr(again.problem, name).dtype == getattr(read.problem, name).dtype

@@ -44,6 +44,9 @@ def universal(
     ] = None,
     tile: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH of the tile; an image's by default.")] = None,
     shifts: Annotated[bool | None, typer.Option(help="Move the tile at random while learning.")] = None,
+    mirror: Annotated[
+        bool | None, typer.Option(help="Learn from mirror images too; not where left and right matter.")
+    ] = None,
     showing: Annotated[bool | None, typer.Option(help="Learn only on images that show what is to be hidden.")] = None,
     size: o.Size = None,
     train_limit: Annotated[int | None, typer.Option(help="Only the first N training images.")] = None,

@@ -53,6 +53,8 @@ class UniversalConfig(BaseModel):
         preset: where unset settings come from.
         omega: what hiding weighs against preserving, 0 to 1; None: the preset's.
         shifts: move the tile at random for every training image; None: the preset's.
+        mirror: take about half of the training images as their mirror images, drawn anew in every epoch; None: the
+            preset's.
         sweep_eps, sweep_omega: learn and measure further tiles at these, for curves.
     """
 
@@ -75,6 +77,7 @@ class UniversalConfig(BaseModel):
     preset: Preset = "ours"
     omega: Share | None = None
     shifts: bool | None = None
+    mirror: bool | None = None
     sweep_eps: tuple[Eps, ...] = ()
     sweep_omega: tuple[Share, ...] = ()
     seed: int = Field(default=0, ge=0)
@@ -92,6 +95,11 @@ class UniversalConfig(BaseModel):
             *(Point(f"eps-{_short(eps)}", eps, omega) for eps in self.sweep_eps if eps != self.eps),
             *(Point(f"omega-{share:g}", self.eps, share) for share in self.sweep_omega if share != omega),
         )
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether mirror images are learnt from."""
+        return _PRESETS[self.preset].mirror if self.mirror is None else self.mirror
 
     def recipe(self, point: Point, task: Task) -> Recipe:
         """How the tile of a point is learnt."""
@@ -136,11 +144,12 @@ class _Preset:
     momentum: float
     adaptive: bool
     shifts: bool
+    mirror: bool
 
 
 _PAPER = _Preset(
     omega=0.9999, tau=0.75, balance=None, step=1 / 255, steps_in_levels=True, epochs=60, batch=None, momentum=0.0,
-    adaptive=False, shifts=False,
+    adaptive=False, shifts=False, mirror=False,
 )  # fmt: skip
 
 _PRESETS: dict[str, _Preset] = {
@@ -148,7 +157,7 @@ _PRESETS: dict[str, _Preset] = {
     "notebook": replace(_PAPER, omega=0.9, epochs=100),
     "ours": _Preset(
         omega=0.6, tau=0.9, balance=0.5, step=0.1, steps_in_levels=False, epochs=20, batch=4, momentum=0.9,
-        adaptive=True, shifts=False,
+        adaptive=True, shifts=False, mirror=True,
     ),
 }  # fmt: skip
 

@@ -27,13 +27,14 @@ class DetectionTeaching:
     subject: DetectionSubject
     aim: Aim
 
-    def lesson(self, name: str) -> Lesson:
+    def lesson(self, name: str, mirrored: bool) -> Lesson:
         """Every candidate of the clean image is a target, empty ones too, so that no boxes appear elsewhere.
 
         What a candidate is, is what it scores highest for, the background lifted as in `attacks.goals.Goal`.
         """
         subject = self.subject
         image = load_boxes_at(subject.data, name, subject.size).image
+        image = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
         images = to_unit(image).to(subject.device)
         with torch.no_grad():
             boxes = subject.detector.candidates(images).boxes

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+import torch
 
-from foolscape.attacks.universal import Learning, Lesson, begin, learn
+from foolscape.attacks.universal import Learning, begin, learn
 from foolscape.errors import DataError, ModelError, SampleError
 from foolscape.report.files import read_object
 from foolscape.run.execute import Listener
@@ -79,15 +80,18 @@ def learnt(
     learning = learning.to(stand.device)
     title = f"learning {point.name} on {config.train_split}"
     with listener.progress(title, recipe.epochs * len(images), len(learning.epochs) * len(images)) as tick:
-
-        def lesson(name: str) -> Lesson:
-            tick(name)
-            return lessons(name)
-
-        asked = [partial(lesson, name) for name in images]
         while (epoch := len(learning.epochs)) < recipe.epochs:
+            asked = [partial(lessons, name, mirrored, tick) for name, mirrored in _turns(config, images, epoch)]
             learning = learn(learning, recipe, asked, generator_for(config.seed, "epoch", str(epoch)))
             if not np.isfinite(learning.epochs[-1].loss):
                 raise ModelError(f"expected finite scores while learning, got a loss of {learning.epochs[-1].loss}")
             write_learning(place, learning)
     return learning
+
+
+def _turns(config: UniversalConfig, images: Sequence[str], epoch: int) -> list[tuple[str, bool]]:
+    """The images of an epoch, each with whether it is its mirror image's turn."""
+    if not config.mirrors:
+        return [(name, False) for name in images]
+    drawn = torch.randint(2, (len(images),), generator=generator_for(config.seed, "mirror", str(epoch)))
+    return list(zip(images, drawn.bool().tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,17 +37,23 @@ class Lessons:
     def __init__(self, teaching: Teaching[Any, Any], budget: int = BUDGET) -> None:
         self._teaching = teaching
         self._left = budget
-        self._kept: dict[str, _Packed] = {}
+        self._kept: dict[tuple[str, bool], _Packed] = {}
 
-    def __call__(self, name: str) -> Lesson:
-        """The lesson `name`; raises `SampleError` or `ModelError`."""
-        if name in self._kept:
-            return _unpacked(self._kept[name])
-        lesson = self._teaching.lesson(name)
+    def __call__(self, name: str, mirrored: bool = False, tick: Callable[[str], None] | None = None) -> Lesson:
+        """The lesson of the image `name` or of its mirror image; raises `SampleError` or `ModelError`.
+
+        `tick` is told of the name.
+        """
+        if tick is not None:
+            tick(name)
+        key = (name, mirrored)
+        if key in self._kept:
+            return _unpacked(self._kept[key])
+        lesson = self._teaching.lesson(name, mirrored)
         packed = _packed(lesson)
         if packed.size <= self._left:
             self._left -= packed.size
-            self._kept[name] = packed
+            self._kept[key] = packed
         return lesson
 
 

@@ -28,10 +28,11 @@ class SegmentationTeaching:
     subject: SegmentationSubject
     aim: Aim
 
-    def lesson(self, name: str) -> Lesson:
+    def lesson(self, name: str, mirrored: bool) -> Lesson:
         """Every pixel is a target."""
         subject = self.subject
         image = load_at(subject.data, name, subject.size).image
+        image = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
         prediction = subject.predict(image)
         wanted = self._wanted(prediction)
         labels = prediction.astype(np.int64)

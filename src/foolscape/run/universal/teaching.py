@@ -29,8 +29,8 @@ class Teaching(Protocol[R, P]):
     @property
     def aim(self) -> Aim: ...
 
-    def lesson(self, name: str) -> Lesson:
-        """The sample `name` as a training image; labels and target come from the clean prediction.
+    def lesson(self, name: str, mirrored: bool) -> Lesson:
+        """The sample `name`, or its mirror image, to learn from; labels and target come from the clean prediction.
 
         Raises:
             SampleError, ModelError: it cannot be used.
