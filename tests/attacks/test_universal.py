@@ -118,7 +118,7 @@ def test_a_target_that_is_tied_to_the_tile_moves_with_it() -> None:
     lesson = Lesson(Problem(torch.zeros(1, 3, 6, 13), torch.zeros(1, 6, 13).long(), lambda images: images), wanted)
     pull = Pull(objective=objective, omega=0.5, balance=None)
     recipe = Recipe(pull=pull, eps=1.0, step=0.1, epochs=3, batch=1, momentum=0.0, adaptive=False, shifts=True)
-    learning = replace(begin((4, 5)), tile=wanted.float().expand(3, 4, 5) / 255)
+    learning = replace(begin(torch.zeros(3, 4, 5)), tile=wanted.float().expand(3, 4, 5) / 255)
     for seed in range(3):
         learn(learning, recipe, [lambda: lesson], torch.Generator().manual_seed(seed))
     for scores, target in seen:
@@ -145,7 +145,7 @@ def test_learning_stays_in_the_bound_and_lowers_the_loss(
         pull=pull, eps=8 / 255, step=1 / 255, epochs=8, batch=batch, momentum=momentum, adaptive=adaptive, shifts=shifts
     )
     lessons = [lambda i=i: _lesson(i, net) for i in range(4)]
-    learning = begin((6, 8))
+    learning = begin(torch.zeros(3, 6, 8))
     for epoch in range(8):
         learning = learn(learning, recipe, lessons, torch.Generator().manual_seed(epoch))
         assert float(learning.tile.abs().max()) <= 8 / 255 + 1e-7
@@ -155,7 +155,7 @@ def test_learning_stays_in_the_bound_and_lowers_the_loss(
     assert last.loss < first.loss
     assert 0 <= first.moved <= 1
     assert 0 <= first.stayed <= 1
-    again = begin((6, 8))
+    again = begin(torch.zeros(3, 6, 8))
     for epoch in range(8):
         again = learn(again, recipe, lessons, torch.Generator().manual_seed(epoch))
     assert torch.equal(again.tile, learning.tile)

@@ -13,6 +13,7 @@ from foolscape.attacks.pictures import brought_to, repeated
 from foolscape.cli import main
 from foolscape.cli.console import DONE, SOME_FAILED
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError, UnknownNameError
+from foolscape.report.universal import universal_tables
 from foolscape.run.evaluate import Case
 from foolscape.run.execute import Listener
 from foolscape.run.universal import learning as module
@@ -24,6 +25,7 @@ from foolscape.run.universal.segmentation import SegmentationTeaching
 from foolscape.run.universal.stand import open_stand
 from foolscape.run.universal.teaching import scores_of
 from foolscape.run.universal.tile_file import Tile, read_tile, write_tile
+from foolscape.scenes import CLASSES
 
 from .made import files_below, silent_progress
 
@@ -156,6 +158,20 @@ def test_killed_learning_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: 
         measure(out, target="hide:car")
 
 
+def test_a_perturbation_is_learnt_further_or_measured_as_it_is(tmp_path: Path) -> None:
+    first = measure(tmp_path / "first", epochs=2)
+    start = tmp_path / "first/perturbation.safetensors"
+    same = measure(tmp_path / "same", start=start, epochs=0)
+    assert same["conditions"] == first["conditions"]
+    assert same["training"]["gradient_evaluations"] == 0
+    assert "measured as it was given" in universal_tables(same)[0].notes[-1]
+    more = measure(tmp_path / "more", start=start, epochs=2)
+    assert more["training"]["losses"][0] < 0.9 * first["training"]["losses"][0]
+    start.write_bytes((tmp_path / "more/perturbation.safetensors").read_bytes())
+    with pytest.raises(RunError, match="another one"):
+        measure(tmp_path / "more", start=start, epochs=2)
+
+
 def test_a_word_is_written_over_every_image(tmp_path: Path) -> None:
     summary = measure(tmp_path / "out", target="text:foo:tree:road", epochs=10, eps="40/255", step="10/255")
     scores = summary["conditions"]
@@ -201,6 +217,10 @@ def test_aims_of_words_and_pictures(tmp_path: Path) -> None:
         ({"eps": "0/255"}, SettingError, "more than 0/255"),
         ({"preset": "papre"}, SettingError, "did you mean paper"),
         ({"omega": 1.5}, SettingError, "omega"),
+        ({"epochs": 0}, SettingError, "at least 1"),
+        ({"start": "OTHER"}, CheckpointError, "a, b at .*transfer-to"),
+        ({"start": "OURS", "eps": "2/255"}, SettingError, "within eps"),
+        ({"start": "OURS", "tile": "16x16"}, SettingError, "8x8"),
         ({"target": "scene:train-1"}, UnknownNameError, "did you mean train-"),
         ({"target": "hide:all"}, SettingError, "class"),
         ({"target": "hide:road->road"}, SettingError, "another class"),
@@ -216,6 +236,10 @@ def test_aims_of_words_and_pictures(tmp_path: Path) -> None:
 def test_mistakes_are_told_in_words(
     tmp_path: Path, settings: dict[str, Any], kind: type[FoolscapeError], words: str
 ) -> None:
+    for name, classes in (("OTHER", ("a", "b")), ("OURS", CLASSES)):
+        if settings.get("start") == name:
+            write_tile(tmp_path / name, Tile(torch.full((3, 8, 8), 5 / 255), classes, {"eps": "5/255"}))
+            settings = settings | {"start": tmp_path / name}
     if settings.get("model") == "FLAT":
         (tmp_path / "flat.py").write_text(FLAT)
         settings = settings | {"model": f"{tmp_path / 'flat.py'}:flat"}

@@ -157,10 +157,9 @@ class Lesson:
     wanted: Tensor | None = None
 
 
-def begin(tile: tuple[int, int], device: torch.device | str = "cpu") -> Learning:
-    """A tile of zeros (as in the paper) of `tile` (h, w)."""
-    zeros = torch.zeros(3, *tile, device=device)
-    return Learning(zeros, zeros.clone(), zeros.clone(), 0, ())
+def begin(tile: Tensor) -> Learning:
+    """Learning that starts from `tile` (3, h, w); the paper starts from zeros."""
+    return Learning(tile, torch.zeros_like(tile), torch.zeros_like(tile), 0, ())
 
 
 def learn(

@@ -34,6 +34,9 @@ def universal(
     preset: Annotated[str | None, typer.Option(help="ours, paper or notebook.")] = None,
     eps: o.Eps = None,
     step: o.Step = None,
+    start: Annotated[
+        Path | None, typer.Option(help="A perturbation to begin from; --epochs 0 measures it as it is.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     omega: Annotated[float | None, typer.Option(help="What hiding weighs against preserving, 0 to 1.")] = None,
     sweep_eps: Annotated[

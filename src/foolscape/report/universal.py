@@ -56,9 +56,11 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
     training = summary["training"]
     title = f"{summary['target']}, {summary['model']}, {images(summary['test']['measured'])}"
     spent = (
-        f"Learnt on {images(training['images'])} in {training['epochs']} epochs, {training['gradient_evaluations']} "
-        f"gradient evaluations, at {summary['eps']}."
+        f"At {summary['eps']}, learnt on {images(training['images'])} in {training['epochs']} epochs, "
+        f"{training['gradient_evaluations']} gradient evaluations."
     )
+    if not training["epochs"]:
+        spent = f"At {summary['eps']}, measured as it was given."
     small = "Small: the mean over images."
     lost = [f"{len(summary['failures'])} measurements left out: {f['reason']}" for f in summary["failures"][:1]]
     notes = (*(str(text) for text in summary["conventions"].values()), small, spent, *lost)

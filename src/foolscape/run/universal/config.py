@@ -49,7 +49,8 @@ class UniversalConfig(BaseModel):
         target: see `run.universal.aims.aim_of`.
         tile: (height, width) of the tile; None: the size of the first training image.
         eps, step: bound and step; step None: the preset's.
-        epochs: passes over the training images; None: the preset's.
+        start: a perturbation to begin from, of a model with the same classes; None: zeros.
+        epochs: passes over the training images; None: the preset's; 0 measures `start` as it is.
         preset: where unset settings come from.
         omega: what hiding weighs against preserving, 0 to 1; None: the preset's.
         shifts: move the tile at random for every training image; None: the preset's.
@@ -73,7 +74,8 @@ class UniversalConfig(BaseModel):
     tile: Tile | None = None
     eps: Eps = Levels.parse("10/255")
     step: Step | None = None
-    epochs: int | None = Field(default=None, ge=1)
+    start: Path | None = None
+    epochs: int | None = Field(default=None, ge=0)
     preset: Preset = "ours"
     omega: Share | None = None
     shifts: bool | None = None
@@ -109,7 +111,7 @@ class UniversalConfig(BaseModel):
             pull=Pull(objective=self._objective(preset, task), omega=point.omega, balance=preset.balance),
             eps=point.eps.unit,
             step=step if self.step is None else self.step.unit,
-            epochs=self.epochs or preset.epochs,
+            epochs=preset.epochs if self.epochs is None else self.epochs,
             batch=preset.batch,
             momentum=preset.momentum,
             adaptive=preset.adaptive,
@@ -177,4 +179,7 @@ def make_universal_config(settings: dict[str, object]) -> UniversalConfig:
             f"test_split: expected another split than the training one, got {settings.get('test_split')!r} for both; "
             "figures on the images that a tile was learnt on mean nothing. A part of a split is written val[:80%]"
         )
-    return validated(UniversalConfig, settings)
+    config = validated(UniversalConfig, settings)
+    if config.epochs == 0 and config.start is None:
+        raise SettingError("epochs: expected at least 1, got 0; only a perturbation given by --start needs no learning")
+    return config

@@ -101,7 +101,8 @@ def _record(config: UniversalConfig, stand: Stand, device: torch.device, command
         "config": config.model_dump(mode="json"),
         "device": device.type,
         "seed": config.seed,
-        "tile": list(stand.tile),
+        "tile": list(stand.tile.shape[1:]),
+        "start_sha256": stand.started,
         "models": [
             {
                 "model": pupil.entry.subject.spec,

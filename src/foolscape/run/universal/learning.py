@@ -31,6 +31,8 @@ def training_images(config: UniversalConfig, stand: Stand, lessons: Lessons, sto
         DataError: nothing is to change on any of them.
     """
     place = store.directory / TRAINING
+    if config.epochs == 0:
+        return {"images": [], "showing": 0, "failures": []}
     if place.exists():
         return read_object(place, "Run the same command again.")
     showing: list[str] = []

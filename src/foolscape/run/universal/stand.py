@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from foolscape.data.boxes import DetectionData
 from foolscape.data.load import open_data, open_detection, select
 from foolscape.data.sample import SegmentationData
-from foolscape.errors import DataError, SettingError
+from foolscape.errors import CheckpointError, DataError, SettingError
 from foolscape.run.bench import Entry, open_bench
 from foolscape.run.config import Task
 from foolscape.run.detection import DetectionSubject
@@ -26,6 +27,7 @@ from foolscape.run.universal.config import UniversalConfig
 from foolscape.run.universal.detection import DetectionTeaching
 from foolscape.run.universal.segmentation import SegmentationTeaching
 from foolscape.run.universal.teaching import Teaching
+from foolscape.run.universal.tile_file import read_tile
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Stand:
         pupils: the models on the test split; the first is the one that the tile is learnt on.
         train_ids, test_ids: the images, none in both.
         fingerprints: of the training and of the test images, each list as one hash.
-        tile: (h, w).
+        tile: (3, h, w), what learning starts from.
+        started: sha256 of the file that it was read from, if any.
         first: (H, W, 3) uint8, the first training image that can be read.
         device: where the models are.
     """
@@ -66,7 +69,8 @@ class Stand:
     train_ids: tuple[str, ...]
     test_ids: tuple[str, ...]
     fingerprints: tuple[str, str]
-    tile: tuple[int, int]
+    tile: Tensor
+    started: str | None
     first: NDArray[np.uint8]
     device: torch.device
 
@@ -85,7 +89,8 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
     task = config.task or task_of(config.model)
     bench = open_bench(config.of_run(config.model, config.train_split, config.train_limit, task), device)
     (entry,) = bench.entries
-    tile = config.tile or (bench.first.shape[0], bench.first.shape[1])
+    start, started = _start(config, entry.classes, (bench.first.shape[0], bench.first.shape[1]))
+    tile = (start.shape[1], start.shape[2])
     aim = _settled(aim_of(config.target, entry.classes, tile, task), entry.subject)
     training = _teaching(entry.subject, aim)
     tested = _on(entry.subject, config)
@@ -107,7 +112,31 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
             "figures on the images that a tile was learnt on mean nothing"
         )
     hashes = (_digest(train), _digest(test))
-    return Stand(training, tuple(pupils), bench.ids, test_ids, hashes, tile, bench.first, device)
+    return Stand(training, tuple(pupils), bench.ids, test_ids, hashes, start, started, bench.first, device)
+
+
+def _start(config: UniversalConfig, classes: tuple[str, ...], size: tuple[int, int]) -> tuple[Tensor, str | None]:
+    """What learning starts from, and the sha256 of its file: zeros as in the paper, or a perturbation."""
+    if config.start is None:
+        return torch.zeros(3, *(config.tile or size)), None
+    tile = read_tile(config.start)
+    if tile.classes != classes:
+        raise CheckpointError(
+            f"start: expected a perturbation made for a model with the classes {_few(classes)}, got one for "
+            f"{_few(tile.classes)} at {config.start}; to measure a pattern on another model use --transfer-to"
+        )
+    height, width = tile.values.shape[1:]
+    if config.tile not in (None, (height, width)):
+        raise SettingError(f"tile: expected {height}x{width}, the size of the perturbation of --start, or none")
+    if float(tile.values.abs().max()) > config.eps.unit + 1e-6:
+        raise SettingError(
+            f"start: expected a perturbation within eps, {config.eps}, got one of {tile.settings['eps']}"
+        )
+    return tile.values, hashlib.sha256(config.start.read_bytes()).hexdigest()
+
+
+def _few(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:6]) + (f" and {len(classes) - 6} more" if len(classes) > 6 else "")
 
 
 def _teaching(subject: Subject[Any, Any], aim: Aim) -> Teaching[Any, Any]:
