@@ -130,7 +130,7 @@ def _start(config: UniversalConfig, classes: tuple[str, ...], size: tuple[int, i
         raise SettingError(f"tile: expected {height}x{width}, the size of the perturbation of --start, or none")
     if float(tile.values.abs().max()) > config.eps.unit + 1e-6:
         raise SettingError(
-            f"start: expected a perturbation within eps, {config.eps}, got one of {tile.settings['eps']}"
+            f"start: expected a perturbation within eps, {config.eps}, got one beyond it; give its --eps"
         )
     return tile.values, hashlib.sha256(config.start.read_bytes()).hexdigest()
 
