@@ -30,7 +30,7 @@ def measure(out: Path, **settings: Any) -> dict[str, Any]:
 
 def test_curves_have_a_tile_of_their_own_at_every_point(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    settings = {"sweep_eps": ["2/255", "20/255"], "sweep_omega": [0.9]}
+    settings = {"sweep_eps": ["2/255", "20/255", "10/255", "2/255"], "sweep_omega": [0.9]}
     summary = measure(out, **settings)
     eps, omega = summary["curves"]["eps"], summary["curves"]["omega"]
     assert [point["eps"] for point in eps] == ["2/255", "10/255", "20/255"]

@@ -46,8 +46,12 @@ def _trade_off(summary: Json) -> list[Plot]:
     points = summary["curves"].get("omega", [])
     if not points or "hidden" not in points[0]["adversarial"]:
         return []
-    hidden, kept = (_values(points, "adversarial", key) for key in ("hidden", "preserved"))
-    line = Curve("", [value or 0.0 for value in hidden], kept, [f"omega {point['omega']:g}" for point in points])
+    scores = [(point["adversarial"], f"omega {point['omega']:g}") for point in points]
+    known = [(one["hidden"], one["preserved"], name) for one, name in scores if one["hidden"] is not None]
+    if not known:
+        return []
+    hidden, kept, names = zip(*known, strict=True)
+    line = Curve("", hidden, kept, names)
     caption = "Hidden against preserved; --omega chooses the point"
     return [plot(caption, [line], "hidden, percent", "preserved, percent", percent=False)]
 

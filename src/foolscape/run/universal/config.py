@@ -91,12 +91,9 @@ class UniversalConfig(BaseModel):
     def points(self) -> tuple[Point, ...]:
         """The tile that was asked for, first, and those of the curves."""
         omega = _PRESETS[self.preset].omega if self.omega is None else self.omega
-        main = Point(MAIN, self.eps, omega)
-        return (
-            main,
-            *(Point(f"eps-{_short(eps)}", eps, omega) for eps in self.sweep_eps if eps != self.eps),
-            *(Point(f"omega-{share:g}", self.eps, share) for share in self.sweep_omega if share != omega),
-        )
+        along_eps = (Point(f"eps-{_short(eps)}", eps, omega) for eps in self.sweep_eps if eps != self.eps)
+        along_omega = (Point(f"omega-{share:g}", self.eps, share) for share in self.sweep_omega if share != omega)
+        return tuple(dict.fromkeys((Point(MAIN, self.eps, omega), *along_eps, *along_omega)))
 
     @property
     def mirrors(self) -> bool:
