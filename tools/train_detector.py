@@ -7,7 +7,6 @@ under --cache. Writes the weights to src/foolscape/models/weights and adds the r
 """
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from splits import TEST, TEST_SCENES, TRAIN, VALIDATION, VALIDATION_SCENES, Spli
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import batched_nms, generalized_box_iou_loss
-from train_scenes import EMA, augment, blend
+from train_scenes import EMA, augment, blend, common_options, run
 
 from foolscape.data.scene_boxes import LEAST_PIXELS, scene_boxes
 from foolscape.metrics.boxes import Found, Truth
@@ -217,35 +216,8 @@ def _record(
     }  # fmt: skip
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=DETECTOR_NAMES[0], choices=DETECTOR_NAMES)
-    parser.add_argument("--cache", type=Path, required=True, help="folder for the drawn scenes")
-    parser.add_argument("--scenes", type=int, default=2600, help="scenes to train on")
-    parser.add_argument("--start", type=Path, help="weights to continue from")
-    parser.add_argument("--epochs", type=int, default=24)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as torch chooses")
-    parser.add_argument("--workers", type=int, default=2, help="processes that draw scenes")
-    parser.add_argument("--weights", type=Path, help="default: the package's own file")
-    parser.add_argument("--log", type=Path, help="default: docs/training/MODEL.json")
-    options = parser.parse_args()
-    options.weights = options.weights or ROOT / "src/foolscape/models/weights" / f"{options.model}.safetensors"
-    options.log = options.log or ROOT / "docs/training" / f"{options.model}.json"
-    return options
-
-
 def main() -> None:
-    options = _options()
-    options.weights.parent.mkdir(parents=True, exist_ok=True)
-    record = train(options)
-    options.log.parent.mkdir(parents=True, exist_ok=True)
-    runs = json.loads(options.log.read_text()) if options.log.exists() else []
-    options.log.write_text(json.dumps([*runs, record], indent=2) + "\n")
-    print(f"{options.model}: test AP50 {record['test_ap50']}")
+    run(common_options(__doc__, DETECTOR_NAMES, epochs=24).parse_args(), train, "test_ap50")
 
 
 if __name__ == "__main__":

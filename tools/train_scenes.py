@@ -10,7 +10,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -170,37 +170,42 @@ def _record(
     }  # fmt: skip
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, choices=NAMES)
+def common_options(doc: str | None, models: Sequence[str], epochs: int) -> argparse.ArgumentParser:
+    """The options of every training of a bundled network; without a choice of models there need be no --model."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=len(models) > 1, default=models[0], choices=models)
     parser.add_argument("--cache", type=Path, required=True, help="folder for the drawn scenes")
     parser.add_argument("--scenes", type=int, default=2600, help="scenes to train on")
     parser.add_argument("--start", type=Path, help="weights to continue from")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
-    parser.add_argument("--noise", type=float, default=0.0, help="most noise added, standard deviation in levels")
-    parser.add_argument("--smoothing", type=float, default=0.0, help="of labels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as torch chooses")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw scenes")
     parser.add_argument("--weights", type=Path, help="default: the package's own file")
     parser.add_argument("--log", type=Path, help="default: docs/training/MODEL.json")
-    options = parser.parse_args()
+    return parser
+
+
+def run(options: argparse.Namespace, training: Callable[[argparse.Namespace], dict[str, object]], score: str) -> None:
+    """Train as the options say, add the record to the log, and print its `score`."""
     options.weights = options.weights or ROOT / "src/foolscape/models/weights" / f"{options.model}.safetensors"
     options.log = options.log or ROOT / "docs/training" / f"{options.model}.json"
-    return options
-
-
-def main() -> None:
-    options = _options()
     options.weights.parent.mkdir(parents=True, exist_ok=True)
-    record = train(options)
+    record = training(options)
     options.log.parent.mkdir(parents=True, exist_ok=True)
     runs = json.loads(options.log.read_text()) if options.log.exists() else []
     options.log.write_text(json.dumps([*runs, record], indent=2) + "\n")
-    print(f"{options.model}: test mIoU {record['test_miou']}")
+    print(f"{options.model}: {score} {record[score]}")
+
+
+def main() -> None:
+    parser = common_options(__doc__, NAMES, epochs=12)
+    parser.add_argument("--noise", type=float, default=0.0, help="most noise added, standard deviation in levels")
+    parser.add_argument("--smoothing", type=float, default=0.0, help="of labels")
+    run(parser.parse_args(), train, "test_miou")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data.images import resize
-from foolscape.data.sample import Sample, SegmentationData
+from foolscape.data.sample import Data, Sample, SegmentationData
 from foolscape.metrics.boxes import Bools, Truth
 
 _ROUNDING = 0.02
@@ -35,35 +35,8 @@ class DetectionSample:
     notes: tuple[str, ...] = ()
 
 
-class DetectionData(Protocol):
-    """A data set for detection, read lazily: listing is cheap, `load` does the work.
-
-    Attributes:
-        spec: the spec it was opened by.
-        classes: names of the object classes 0, 1, ..., without background; None if there is no truth.
-        ids: the samples' names, in a fixed order.
-        split: which part of it was opened; None where there are no parts.
-        notes: remarks for the reader of a table (which objects count, what was left out).
-    """
-
-    @property
-    def spec(self) -> str: ...
-    @property
-    def classes(self) -> tuple[str, ...] | None: ...
-    @property
-    def ids(self) -> Sequence[str]: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-    @property
-    def split(self) -> str | None: ...
-
-    def fingerprint(self, sample_id: str) -> str:
-        """A cheap sha256 of what `sample_id` would load (file bytes and annotations, or seed and index)."""
-        ...
-
-    def load(self, sample_id: str) -> DetectionSample:
-        """The sample called `sample_id`; raises `SampleError` with the reason if it cannot be used."""
-        ...
+DetectionData: TypeAlias = Data[DetectionSample]
+"""A data set for detection."""
 
 
 @dataclass(frozen=True)

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
+from foolscape.data.sample import Data
 from foolscape.errors import DataError, SettingError
 
 S = TypeVar("S")
-S_co = TypeVar("S_co", covariant=True)
 
 _PART = re.compile(r"(?P<split>[^\[\]]*)\[(?P<first>\d+%?)?:(?P<last>\d+%?)?\]")
 
 
-class Source(Protocol[S_co]):
-    """What `SegmentationData` and `DetectionData` have in common."""
-
-    @property
-    def spec(self) -> str: ...
-    @property
-    def classes(self) -> tuple[str, ...] | None: ...
-    @property
-    def ids(self) -> Sequence[str]: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-    def fingerprint(self, sample_id: str) -> str: ...
-    def load(self, sample_id: str) -> S_co: ...
-
-
 @dataclass(frozen=True)
 class Part(Generic[S]):
-    """Some of the samples of `source`, in its order; implements `SegmentationData` or `DetectionData` as it does.
+    """Some of the samples of `source`, in its order; implements `Data` as it does.
 
     Attributes:
         source: the data set.
@@ -40,7 +24,7 @@ class Part(Generic[S]):
         ids: of the samples.
     """
 
-    source: Source[S]
+    source: Data[S]
     split: str | None
     ids: tuple[str, ...]
 
@@ -85,7 +69,7 @@ def split_of(text: str | None) -> tuple[str | None, tuple[str | None, str | None
     return match["split"] or None, (match["first"], match["last"])
 
 
-def part(source: Source[S], text: str, ends: tuple[str | None, str | None]) -> Part[S]:
+def part(source: Data[S], text: str, ends: tuple[str | None, str | None]) -> Part[S]:
     """The samples of `source` between the `ends`; raises `DataError` where there are none."""
     total = len(source.ids)
     first, last = _place(ends[0], total, 0), _place(ends[1], total, total)

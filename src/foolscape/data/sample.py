@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+S_co = TypeVar("S_co", covariant=True)
 
 VOID = 255
 """The value of a label pixel that counts nowhere."""
@@ -30,15 +32,16 @@ class Sample:
     notes: tuple[str, ...] = ()
 
 
-class SegmentationData(Protocol):
-    """A data set for segmentation, read lazily: listing is cheap, `load` does the work.
+class Data(Protocol[S_co]):
+    """A data set, read lazily: listing is cheap, `load` does the work.
 
     Attributes:
         spec: the spec it was opened by.
-        classes: names of the label values 0, 1, ..., without void; None if there is no truth.
+        classes: names of the classes 0, 1, ... of its labels or objects, without void or background; None if there is
+            no truth.
         ids: the samples' names, in a fixed order.
         split: which part of it was opened; None where there are no parts.
-        notes: remarks for the reader of a table (what was ignored, how labels were made).
+        notes: remarks for the reader of a table (what was left out, how labels were made).
     """
 
     @property
@@ -53,9 +56,13 @@ class SegmentationData(Protocol):
     def split(self) -> str | None: ...
 
     def fingerprint(self, sample_id: str) -> str:
-        """A cheap sha256 of what `sample_id` would load (file bytes of image and label, or seed and index)."""
+        """A cheap sha256 of what `sample_id` would load (file bytes and annotations, or seed and index)."""
         ...
 
-    def load(self, sample_id: str) -> Sample:
+    def load(self, sample_id: str) -> S_co:
         """The sample called `sample_id`; raises `SampleError` with the reason if it cannot be used."""
         ...
+
+
+SegmentationData: TypeAlias = Data[Sample]
+"""A data set for segmentation."""
