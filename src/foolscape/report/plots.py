@@ -65,6 +65,8 @@ def plot(caption: str, curves: Sequence[Curve], x: str, y: str, *, percent: bool
             )  # fmt: skip
             for (a, b), text in zip(points, curve.labels, strict=False):
                 axes.annotate(text, (a, b), textcoords="offset points", xytext=(5, 5), fontsize=8)
+        if all(isinstance(value, int) for curve in curves for value in curve.xs):
+            axes.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 2.5
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         if percent:

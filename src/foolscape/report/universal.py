@@ -152,7 +152,9 @@ def _pattern(values: Any, factor: float) -> Pixels:
 def _gallery(run: Run, model: Json) -> Gallery:
     """Images on which most and least of what was to change did, and one on which nothing was to change."""
     found = [view for view in views(run, model) if view.attacked]
-    showing = sorted((view for view in found if _judged(view)["moving"]), key=_standing)
+    # A few pixels are soon hidden: what works and what does not is seen where there is much to change.
+    most = sorted((view for view in found if _judged(view)["moving"]), key=lambda view: -int(_judged(view)["moving"]))
+    showing = sorted(most[: max(len(most) // 2, 2 * _SHOWN)], key=_standing)
     without = [view for view in found if not _judged(view)["moving"]]
     groups = (
         ("Worked best", showing[::-1][:_SHOWN]),
