@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 _COLOURS: Final = ("#c2410c", "#2f6f4f", "#8fa3b8", "#6a665f")
 _INK, _LINE = "#1c1b19", "#e3dfd8"
@@ -66,7 +67,7 @@ def plot(caption: str, curves: Sequence[Curve], x: str, y: str, *, percent: bool
             for (a, b), text in zip(points, curve.labels, strict=False):
                 axes.annotate(text, (a, b), textcoords="offset points", xytext=(5, 5), fontsize=8)
         if all(isinstance(value, int) for curve in curves for value in curve.xs):
-            axes.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 2.5
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no epoch 2.5
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         if percent:
