@@ -12,10 +12,21 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+REAL = (ROOT / os.environ.get("FOOLSCAPE_REAL", "../shared/real")).resolve()
+
+
 @pytest.fixture(scope="session")
 def real() -> Path:
     """The folder of real networks and photographs: $FOOLSCAPE_REAL, relative to the repository, or ../shared/real."""
-    path = (ROOT / os.environ.get("FOOLSCAPE_REAL", "../shared/real")).resolve()
-    if not (path / "data").is_dir():
-        pytest.skip(f"no real networks and photographs at {path}; set FOOLSCAPE_REAL")
+    if not (REAL / "data").is_dir():
+        pytest.skip(f"no real networks and photographs at {REAL}; set FOOLSCAPE_REAL")
+    return REAL
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Path:
+    """The folder `conformance` of reference values, beside the folder that FOOLSCAPE_REAL names."""
+    path = REAL.parent / "conformance"
+    if not path.is_dir():
+        pytest.skip(f"no reference values at {path}; set FOOLSCAPE_REAL to a folder that has them beside it")
     return path

@@ -8,6 +8,8 @@ from foolscape.metrics import bootstrap as _bootstrap
 from foolscape.metrics import detection as _detection
 from foolscape.metrics import distortion as _distortion
 from foolscape.metrics import segmentation as _segmentation
+from foolscape.metrics import video as _video
+from foolscape.metrics import youtube_vos as _youtube_vos
 
 CONVENTIONS: Final[dict[str, str]] = {
     **_segmentation.CONVENTIONS,
@@ -21,3 +23,15 @@ DETECTION_CONVENTIONS: Final[dict[str, str]] = {
     **_detection.CONVENTIONS,
 }
 """The same for detection, where `per_class` means another thing."""
+
+VIDEO_CONVENTIONS: Final[dict[str, str]] = {
+    **_distortion.CONVENTIONS,
+    **_video.CONVENTIONS,
+}
+"""The same for video by the protocol of DAVIS 2017."""
+
+YOUTUBE_VOS_CONVENTIONS: Final[dict[str, str]] = {
+    **_distortion.CONVENTIONS,
+    **_youtube_vos.CONVENTIONS,
+}
+"""The same for video by the measure of YouTube-VOS."""

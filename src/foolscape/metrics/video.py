@@ -1,0 +1,234 @@
+"""Scores of video object segmentation: J and F per object and frame, and the semi-supervised protocol of DAVIS 2017.
+
+`measure_davis` makes the record of a clip, which a line of `rows.jsonl` holds; `score_davis` makes the scores of many
+records. Within records J and F are shares in [0, 1], in scores they are percentages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.errors import SampleError
+from foolscape.metrics.bootstrap import LEVEL, RESAMPLES, draws, middle
+from foolscape.metrics.masks import contour_f, region_j
+from foolscape.metrics.segmentation import VOID
+
+Floats = NDArray[np.float64]
+LabelMaps = NDArray[np.integer[Any]]
+
+CONVENTIONS: Final[dict[str, str]] = {
+    "J": "J: intersection over union of an object's masks, 1 where both are empty; mean over the frames of an object, "
+    "then over all objects of all clips, without the first and the last frame; void counts as background.",
+    "F": "F: harmonic mean of precision and recall of an object's contour, matched within 0.8 % of the frame's "
+    "diagonal; averaged as J.",
+    "J&F": "J&F: the mean of J and F.",
+    "recall": "J recall and F recall: share of an object's frames with more than 50 %, mean over all objects.",
+    "decay": "J decay and F decay: mean of an object's first quarter of frames less that of its last, mean over all "
+    "objects; negative where it gets better.",
+    "per_object": "Objects are told apart by clip and label.",
+    "ci95": f"Intervals: {LEVEL:g} % percentile bootstrap over clips, {RESAMPLES} resamples; no width for one clip.",
+}
+"""One sentence per score of a video's `summary.json`."""
+
+_SCORES: Final = ("J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay")
+_FIELDS: Final = ("label", "start", "J", "F", "category")
+
+
+@dataclass(frozen=True)
+class ObjectScores:
+    """J and F of one object in the frames that count.
+
+    Attributes:
+        label: of the object in the label maps.
+        start: index of the frame of the first values; the others follow without a gap.
+        J: n >= 1 shares in [0, 1], one per frame.
+        F: n shares in [0, 1].
+        category: of the object, for protocols that ask for it.
+    """
+
+    label: int
+    start: int
+    J: tuple[float, ...]
+    F: tuple[float, ...]
+    category: str | None = None
+
+
+@dataclass(frozen=True)
+class ClipScores:
+    """J and F of the objects of one clip."""
+
+    objects: tuple[ObjectScores, ...]
+
+    def to_json(self) -> dict[str, list[dict[str, Any]]]:
+        """As a line of `rows.jsonl` holds it, `{"objects": [{"label", "start", "J", "F", "category"}, ..]}`."""
+        return {"objects": [{**asdict(one), "J": list(one.J), "F": list(one.F)} for one in self.objects]}
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> ClipScores:
+        """The inverse of `to_json`; values come back exactly.
+
+        Raises:
+            SampleError: a field is missing, or an object has not one J and one F for each frame.
+        """
+        try:
+            objects = [{name: one[name] for name in _FIELDS} for one in record["objects"]]
+            measured = [ObjectScores(**{**one, "J": tuple(one["J"]), "F": tuple(one["F"])}) for one in objects]
+        except (KeyError, TypeError) as error:
+            raise _damaged(repr(error)) from error
+        for one in measured:
+            if not len(one.J) == len(one.F) > 0:
+                raise _damaged(f"{len(one.J)} J and {len(one.F)} F for object {one.label}")
+        return ClipScores(tuple(measured))
+
+
+class Statistics(NamedTuple):
+    """What becomes of one object's values over the frames of a clip, in the unit of the values."""
+
+    mean: float
+    recall: float
+    decay: float
+
+
+def statistics(values: Sequence[float]) -> Statistics:
+    """The mean, recall and decay of DAVIS (Perazzi et al. 2016, section 5) of n >= 1 shares.
+
+    Recall is the share of values above one half, and exactly one half is not above. Decay is the mean of the first
+    quarter less the mean of the last; quarters are cut at frames (n - 1) k / 4, halves rounded up, and neighbours share
+    the frame of the cut. We differ from the released evaluation in clips of 256 frames or more, whose cuts it keeps in
+    8 bits.
+    """
+    v = np.asarray(values, dtype=np.float64)
+    # Whole numbers all through: floor(x / 4 + 1 / 2) is (x + 2) // 4.
+    first_end, last_start = (((len(v) - 1) * k + 2) // 4 for k in (1, 3))
+    return Statistics(
+        mean=float(v.mean()),
+        recall=float((v > 0.5).mean()),
+        decay=float(v[: first_end + 1].mean() - v[last_start:].mean()),
+    )
+
+
+def measure_davis(prediction: LabelMaps, truth: LabelMaps) -> ClipScores:
+    """J and F of one clip by the semi-supervised protocol of DAVIS 2017 (Pont-Tuset et al. 2017, section 4).
+
+    The objects are 1 to the largest label of the first frame; what appears later is no object. All frames count but
+    the first, which the model is given, and the last. Void (255 in the truth) is background: not left out. An object
+    that is nowhere predicted is predicted empty.
+
+    Args:
+        prediction: (T, H, W) integers, label maps with 0 for background.
+        truth: (T, H, W) integers, the same, 255 for void. Masks of DAVIS 2016 hold 0 and 255: make those 0 and 1 first.
+
+    Returns:
+        Every object with T - 2 values from frame 1 on.
+
+    Raises:
+        SampleError: the two are not label maps of one shape with at least 3 frames, the first frame has no object, or
+            a frame that counts has a predicted label that is no object's.
+    """
+    check_label_maps(prediction, truth, least=3)
+    first = truth[0][truth[0] != VOID]
+    count = int(first.max(initial=0))
+    if count == 0:
+        raise SampleError(
+            f"the first frame must hold the objects as labels from 1 on; got none besides 0 and {VOID} (void). "
+            f"Masks of DAVIS 2016 hold {VOID} for the object: make it 1."
+        )
+    check_predicted(prediction[1:-1], range(1, count + 1))
+    return ClipScores(tuple(measure_object(prediction, truth, label, slice(1, -1)) for label in range(1, count + 1)))
+
+
+def measure_object(
+    prediction: LabelMaps, truth: LabelMaps, label: int, frames: slice, category: str | None = None
+) -> ObjectScores:
+    """J and F of the object with this label in those frames of (T, H, W) label maps."""
+    start, _, _ = frames.indices(len(truth))
+    masks = [(guess == label, real == label) for guess, real in zip(prediction[frames], truth[frames], strict=True)]
+    return ObjectScores(
+        label, start, tuple(region_j(*pair) for pair in masks), tuple(contour_f(*pair) for pair in masks), category
+    )
+
+
+def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
+    """The scores of a condition as `summary.json` holds them, in percent.
+
+    Every object weighs the same, whatever its clip and its number of frames.
+
+    Args:
+        clips: N >= 1 records by the name of their clip, with at least one object each.
+        seed: of the bootstrap.
+
+    Returns:
+        `{"J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay", "per_object": {clip: {label: {the same}}},
+        "ci95": {..}}`, the last with the seven keys and [low, high] for each.
+    """
+    tables = [np.array([_of_object(one) for one in clip.objects]) for clip in clips.values()]
+    sums = np.stack([table.sum(axis=0) for table in tables])
+    counts = np.array([[float(len(table))] for table in tables])
+    point = mean_over_objects(np.ones((1, len(tables))), sums, counts)[0]
+    low, high = middle(mean_over_objects(draws(len(tables), seed), sums, counts))
+    return {
+        **_named(point),
+        "per_object": {
+            name: {str(one.label): _named(row) for one, row in zip(clip.objects, table, strict=True)}
+            for (name, clip), table in zip(clips.items(), tables, strict=True)
+        },
+        "ci95": {name: [float(low[i]), float(high[i])] for i, name in enumerate(_SCORES)},
+    }
+
+
+def mean_over_objects(weights: Floats, sums: Floats, counts: Floats) -> Floats:
+    """(R, S) means of S scores over the objects of N clips; NaN where no clip that is drawn has an object.
+
+    Args:
+        weights: (R, N), how often each clip is drawn in each of R resamples.
+        sums: (N, S), the scores added up over the objects of a clip.
+        counts: (N, S) or (N, 1), how many objects of the clip the sum is over.
+    """
+    total, objects = weights @ sums, np.broadcast_to(weights @ counts, (len(weights), sums.shape[1]))
+    mean: Floats = np.divide(total, objects, out=np.full(total.shape, np.nan), where=objects > 0)
+    return mean
+
+
+def check_label_maps(prediction: LabelMaps, truth: LabelMaps, least: int) -> None:
+    """Refuses what are not integer maps (T, H, W) of one shape with T >= `least`, with a SampleError."""
+    for maps in (truth, prediction):
+        if maps.ndim != 3 or len(maps) < least or maps.shape != truth.shape or maps.dtype.kind not in "iu":
+            raise SampleError(
+                f"label maps of a clip must be integers (T, H, W) with T >= {least}, prediction and truth alike; got "
+                f"{prediction.dtype} {prediction.shape} and {truth.dtype} {truth.shape}. Predict every frame, at the "
+                "truth's size."
+            )
+
+
+def check_predicted(prediction: LabelMaps, objects: Sequence[int]) -> None:
+    """Refuses a prediction (T, H, W) with a label that is neither 0 nor one of `objects`, with a SampleError."""
+    foreign = prediction != 0
+    for label in objects:
+        foreign &= prediction != label
+    if foreign.any():
+        raise SampleError(
+            f"a prediction must hold 0 or an object's label; expected {', '.join(map(str, objects))}, got "
+            f"{prediction[foreign][0]}. Propagate the given objects alone; {VOID} is no void in a prediction."
+        )
+
+
+def _of_object(one: ObjectScores) -> Floats:
+    """(7,) percentages in the order of _SCORES."""
+    j, f = statistics(one.J), statistics(one.F)
+    return 100.0 * np.array([j.mean, f.mean, (j.mean + f.mean) / 2, j.recall, j.decay, f.recall, f.decay])
+
+
+def _named(row: Floats) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(_SCORES, row, strict=True)}
+
+
+def _damaged(got: str) -> SampleError:
+    return SampleError(
+        f"scores of a clip must hold {', '.join(_FIELDS)} for each object, with one J and one F per frame; got {got}. "
+        "The row was written by another version or is damaged: delete it and resume the run."
+    )

@@ -1,0 +1,136 @@
+"""The measure of YouTube-VOS: J and F of seen and of unseen categories, and the mean of the four.
+
+Xu et al. 2018 (YouTube-VOS, arXiv 1809.03327) and the evaluation section of the data set's page
+(youtube-vos.org/dataset/vos) say: J and F as in DAVIS, averaged over the objects of the categories that the training
+set has (seen) and over those of the others (unseen), and the final score is the mean of the four; objects may appear
+in the middle of a clip. The evaluation server's program is not published. Where the text leaves room, this is our
+reading of it, and figures may differ a little from the server's:
+
+- an object is measured from the frame after its first one, which the model is given, to the last frame;
+- its values are averaged over those frames, then over objects; categories within a group are not weighted;
+- a frame in which it is gone counts, with J and F of 1 if nothing is predicted;
+- an object whose first frame is the last has nothing to be measured and is left out;
+- void (255) in the truth is background; a predicted label that is no object's is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from foolscape.errors import SampleError
+from foolscape.metrics.bootstrap import draws, middle
+from foolscape.metrics.segmentation import VOID
+from foolscape.metrics.video import CONVENTIONS as _VIDEO_CONVENTIONS
+from foolscape.metrics.video import (
+    ClipScores,
+    Floats,
+    LabelMaps,
+    ObjectScores,
+    check_label_maps,
+    check_predicted,
+    mean_over_objects,
+    measure_object,
+)
+
+CONVENTIONS: Final[dict[str, str]] = {
+    "J": "J: intersection over union of an object's masks, 1 where both are empty; mean over the frames after the "
+    "object's first, then over all objects of seen or of unseen categories; void counts as background.",
+    "F": _VIDEO_CONVENTIONS["F"],
+    "G": "G: the mean of J and F of seen and J and F of unseen categories; not defined where one group has no object.",
+    "seen": "Seen categories are those that the data set's training part has.",
+    "per_object": _VIDEO_CONVENTIONS["per_object"],
+    "ci95": f"{_VIDEO_CONVENTIONS['ci95']} Resamples that miss a group leave its scores out.",
+}
+"""One sentence per score of a video's `summary.json` by this measure."""
+
+_SCORES: Final = ("G", "J_seen", "F_seen", "J_unseen", "F_unseen")
+
+
+def measure_youtube_vos(prediction: LabelMaps, truth: LabelMaps, categories: Mapping[int, str]) -> ClipScores:
+    """J and F of one clip, each object from the frame after its first one on.
+
+    Args:
+        prediction: (T, H, W) integers, label maps of the annotated frames alone (every fifth of the clip).
+        truth: (T, H, W) integers, the same, 255 for void. Every other label is an object.
+        categories: of each label.
+
+    Returns:
+        The objects by rising label, `start` counted in annotated frames. What is predicted for an object up to its
+        first frame is not looked at.
+
+    Raises:
+        SampleError: the two are not label maps of one shape with at least 2 frames, an object has no category, no
+            object has a frame that counts, or a frame after the first has a predicted label that is no object's.
+    """
+    check_label_maps(prediction, truth, least=2)
+    starts = _first_frames(truth)
+    check_predicted(prediction[1:], sorted(starts))
+    measured = {label: first for label, first in sorted(starts.items()) if first < len(truth) - 1}
+    unknown = [label for label in measured if label not in categories]
+    if unknown or not measured:
+        raise SampleError(
+            f"a clip must have objects before its last frame, each with a category; got labels "
+            f"{sorted(starts) or 'of no object'} and categories of {sorted(categories) or 'none'}. "
+            "Give the truth of all annotated frames, and the clip's entry of meta.json."
+        )
+    return ClipScores(
+        tuple(
+            measure_object(prediction, truth, label, slice(first + 1, None), categories[label])
+            for label, first in measured.items()
+        )
+    )
+
+
+def score_youtube_vos(clips: Mapping[str, ClipScores], seen: Collection[str], seed: int) -> dict[str, Any]:
+    """The scores of a condition as `summary.json` holds them, in percent; None where a group has no object.
+
+    Args:
+        clips: N >= 1 records of `measure_youtube_vos` by the name of their clip.
+        seen: the categories of the training set.
+        seed: of the bootstrap.
+
+    Returns:
+        `{"G", "J_seen", "F_seen", "J_unseen", "F_unseen", "per_object": {clip: {label: {"J", "F"}}}, "ci95": {..}}`,
+        the last with the five keys and [low, high] for each.
+    """
+    sums, counts = np.zeros((len(clips), 4)), np.zeros((len(clips), 4))
+    for row, clip in enumerate(clips.values()):
+        for one in clip.objects:
+            group = slice(0, 2) if one.category in seen else slice(2, 4)
+            sums[row, group] += list(_means(one).values())
+            counts[row, group] += 1
+    point = _with_overall(mean_over_objects(np.ones((1, len(clips))), sums, counts))[0]
+    low, high = middle(_with_overall(mean_over_objects(draws(len(clips), seed), sums, counts)))
+    return {
+        **{name: _number(value) for name, value in zip(_SCORES, point, strict=True)},
+        "per_object": {name: {str(one.label): _means(one) for one in clip.objects} for name, clip in clips.items()},
+        "ci95": {name: [_number(low[i]), _number(high[i])] for i, name in enumerate(_SCORES)},
+    }
+
+
+def _means(one: ObjectScores) -> dict[str, float]:
+    """Percentages."""
+    return {"J": 100.0 * float(np.mean(one.J)), "F": 100.0 * float(np.mean(one.F))}
+
+
+def _with_overall(four: Floats) -> Floats:
+    """(R, 5) in the order of _SCORES from (R, 4); a group that is not defined leaves no overall score."""
+    return np.column_stack([four.mean(axis=1), four])
+
+
+def _first_frames(truth: LabelMaps) -> dict[int, int]:
+    """The index of the first frame of each object."""
+    starts: dict[int, int] = {}
+    for index, frame in enumerate(truth):
+        for label in np.unique(frame):
+            if label not in (0, VOID):
+                starts.setdefault(int(label), index)
+    return starts
+
+
+def _number(value: np.float64) -> float | None:
+    """A JSON number; NaN, where a group has no object, becomes null."""
+    return None if np.isnan(value) else float(value)
