@@ -21,6 +21,7 @@ from .networks import Tiny
         lambda s: s,
         lambda s: {"state_dict": s, "epoch": 3, "optimizer": {"lr": 0.1}},
         lambda s: {"model": {"state_dict": s}},
+        lambda s: {"it": 3, "network": s},
         lambda s: {"model_state_dict": {f"module.{k}": v for k, v in s.items()}},
         lambda s: collections.OrderedDict((f"module._orig_mod.{k}", v) for k, v in s.items()),
         lambda s: {f"_orig_mod.module.{k}": v for k, v in s.items()},

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError
 
-_NESTS: Final = ("state_dict", "model_state_dict", "model")
+_NESTS: Final = ("state_dict", "model_state_dict", "model", "network")
 
 
 def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     """The tensors by name in a .safetensors file or a file of `torch.save`; no code in it is ever run.
 
-    A dict inside "state_dict", "model_state_dict" or "model" is taken out, and the prefixes that DataParallel
-    ("module.") and torch.compile ("_orig_mod.") leave behind are dropped.
+    A dict inside "state_dict", "model_state_dict", "model" or "network" is taken out, and the prefixes that
+    DataParallel ("module.") and torch.compile ("_orig_mod.") leave behind are dropped.
 
     Raises:
         CheckpointError: the file is missing, empty, damaged, needs code to be read, or holds no state dict.

@@ -1,0 +1,1 @@
+"""Video object segmentation networks as `Tracker`s."""
