@@ -64,5 +64,7 @@ def test_the_notebook_is_repeated(
     settings = json.loads((out / "run.json").read_text())
     assert (settings["train"]["samples"], settings["test"]["samples"]) == (4, 2)
     assert settings["config"]["preset"] == "notebook"
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["training"]["images"], summary["test"]["measured"], summary["failures"]) == (4, 2, [])
     # Two full-batch steps of one level each, as the notebook takes them.
     assert float(learnt.values.abs().max()) * 255 == pytest.approx(2)

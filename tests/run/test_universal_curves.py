@@ -40,6 +40,7 @@ def test_curves_have_a_tile_of_their_own_at_every_point(tmp_path: Path) -> None:
     assert eps[0]["adversarial"]["hidden"] < eps[2]["adversarial"]["hidden"]
     assert eps[0]["noise"]["hidden"] <= eps[2]["noise"]["hidden"]
     assert "noise" not in omega[1]  # of the same bound as the main one
+    assert (summary["test"]["measured"], summary["failures"]) == (2, [])
     assert summary["training"]["gradient_evaluations"] == 18
     assert summary["training"]["gradient_evaluations_of_all_tiles"] == 72
     for name, levels in (("eps-2", 2), ("eps-20", 20), ("omega-0.9", 10)):
@@ -71,6 +72,7 @@ def test_a_detector_loses_a_class_and_another_task_is_measured_beside_it(tmp_pat
         value for name, value in scores["adversarial"]["per_class"].items() if name != "car" and value is not None
     ]
     assert scores["adversarial"]["AP50_others"] == pytest.approx(np.mean(others))
+    assert (summary["test"]["measured"], summary["failures"]) == (2, [])
     (other,) = summary["transfer"]
     assert (other["model"], other["task"]) == ("bundled:scenes-unet", "segmentation")
     assert other["conditions"]["clean"]["hidden"] == 0
@@ -81,6 +83,8 @@ def test_a_detector_loses_a_class_and_another_task_is_measured_beside_it(tmp_pat
         for slug in ("scenes-detector", "scenes-unet")
         for condition in ("clean", "adversarial", "permuted", "noise")
     }
+    # Every model was measured on every test image under every condition.
+    assert len(rows) == 2 * 2 * 4
     tables = universal_tables(summary)
     assert [table.title for table in tables][-1] == "The same pattern on bundled:scenes-unet"
     page = write_universal_report(out).read_text()
@@ -95,6 +99,7 @@ def test_every_aim_of_a_detector_is_learnt(tmp_path: Path, target: str) -> None:
     summary = measure(tmp_path / "out", **{**DETECTOR, "target": target, "eps": "40/255", "step": "12/255"})
     losses = summary["training"]["losses"]
     assert losses[-1] < losses[0]
+    assert (summary["training"]["images"], summary["test"]["measured"], summary["failures"]) == (6, 2, [])
     key = "success" if target == "untargeted" else "hidden"
     assert summary["conditions"]["clean"][key] == 0
     assert summary["conditions"]["adversarial"][key] > 0

@@ -71,7 +71,7 @@ def check(
     from foolscape.models.detectors.load import load_detector
     from foolscape.models.load import load_model
     from foolscape.run.config import make_config
-    from foolscape.run.execute import choose_device
+    from foolscape.run.execute import ready_device
     from foolscape.run.tasks import with_task
     from foolscape.testing import check_detector, check_segmenter
 
@@ -79,7 +79,7 @@ def check(
     config = with_task(make_config(settings if task is None else settings | {"task": task}))
     assert config.size is not None
     height, width = config.size
-    where = choose_device(device)
+    where = ready_device(device)
     if config.task == "detection":
         found = load_detector(model, image_size=config.size, device=where, classes_file=classes)
         verdict = check_detector(found.detector, sizes=(config.size,), batch=batch, device=where)

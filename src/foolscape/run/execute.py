@@ -56,7 +56,7 @@ def execute(config: RunConfig, out: Path, command: Sequence[str], listener: List
     Raises:
         FoolscapeError: nothing was measured that should not have been; what is in `out` can be continued.
     """
-    device = choose_device(config.device)
+    device = ready_device(config.device)
     config = with_task(config)
     bench = open_bench(config, device)
     for note in (*bench.data.notes, *(f"{e.subject.spec}: {n}" for e in bench.entries for n in e.notes)):
@@ -77,8 +77,8 @@ def execute(config: RunConfig, out: Path, command: Sequence[str], listener: List
     return summary
 
 
-def choose_device(name: str) -> torch.device:
-    """The device called `name`; `auto` is an accelerator where there is one.
+def ready_device(name: str) -> torch.device:
+    """The device called `name`, and PyTorch made ready for it; `auto` is an accelerator where there is one.
 
     Numbers too small for full precision become 0 from here on. On a CPU they cost a hundred times as much as others,
     and trained networks are full of them: ESPNet's forward and backward pass take 0.33 s instead of 0.95 s, and give

@@ -25,7 +25,7 @@ from foolscape.report.transfer import MATRIX, write_transfer_report
 from foolscape.run.bench import Entry, open_bench
 from foolscape.run.config import RunConfig, make_config
 from foolscape.run.evaluate import CLEAN
-from foolscape.run.execute import Listener, choose_device, execute, recorded_attack
+from foolscape.run.execute import Listener, execute, ready_device, recorded_attack
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore, open_run, read_image, safe_name
 from foolscape.run.tasks import task_of
@@ -118,7 +118,7 @@ def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
         )
     if not config.attacks:
         raise SettingError(f"attack: expected one whose changes can be transferred, got {config.attack}")
-    device = choose_device(config.device)
+    device = ready_device(config.device)
     configs = [_own(config, spec) for spec in config.models]
     _refuse_idle(config, {str(own.task) for own in configs})
     benches = [open_bench(own.model_copy(update={"limit": None}), device) for own in configs]

@@ -12,7 +12,7 @@ import torch
 from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.pixels import to_unit
 from foolscape.run.colours import colours
-from foolscape.run.execute import Listener, choose_device
+from foolscape.run.execute import Listener, ready_device
 from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
@@ -34,7 +34,7 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
     Raises:
         FoolscapeError: what is in `out` can be continued by the same call.
     """
-    device = choose_device(config.device)
+    device = ready_device(config.device)
     stand = open_stand(config, device)
     for pupil in stand.pupils:
         for note in pupil.entry.notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,15 +106,15 @@ def _images(
 
     images: dict[str, Callable[[], Pixels]] = {
         CLEAN: lambda: case.image,
-        ADVERSARIAL: lambda: inked(inks[0]),
+        ADVERSARIAL: partial(inked, inks[0]),
         PERMUTED: permuted,
-        NOISE: lambda: noisy(main.eps),
+        NOISE: partial(noisy, main.eps),
     }
     for ink in inks[1:]:
-        images[adversarial(ink.point)] = lambda ink=ink: inked(ink)  # type: ignore[misc]
+        images[adversarial(ink.point)] = partial(inked, ink)
     for ink in inks[1:]:
         if ink.point.eps != main.eps:
-            images[noise(ink.point)] = lambda eps=ink.point.eps: noisy(eps)  # type: ignore[misc]
+            images[noise(ink.point)] = partial(noisy, ink.point.eps)
     return images
 
 
