@@ -78,6 +78,17 @@ def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     return Seen(value, right)
 
 
+def segpgd(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    """Cross-entropy that turns from the targets still right to those already wrong as the steps go by: SegPGD.
+
+    Gu et al. 2022 (SegPGD, arXiv 2207.12391), eq. 5 and 6: weight 1 - l for the right ones and l for the wrong ones, l
+    = t / (2 T) after t of T steps.
+    """
+    seen = cross_entropy(scores, problem, progress)
+    share = progress.to(scores.dtype).view(-1, *(1,) * (seen.value.ndim - 1)) / 2
+    return Seen(torch.where(seen.active, 1 - share, share) * seen.value, seen.active)
+
+
 def margin(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     """The largest score of another class less that of the label, of the targets that are still right.
 

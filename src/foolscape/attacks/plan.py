@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from foolscape.attacks.ara_released import Keeper, ReleasedAra
 from foolscape.attacks.ascent import Ascent
+from foolscape.attacks.driver import Outcome, ascend
+from foolscape.attacks.flight import Entrant
 from foolscape.attacks.goals import Goal
 from foolscape.attacks.targets import TargetRule
 from foolscape.pixels import Levels
@@ -26,6 +29,9 @@ class Options:
         victim: the one class that an attack on a detector is to touch.
         rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
         refresh: find a detector's candidates anew after every so many steps; None: keep those of the clean image.
+        window: how many frames of a clip the attack looks at, the first one included.
+        spread: whether these are spread over the whole clip, or are its first.
+        supervision: `truth` or `prediction`: what the later frames of a clip are judged by during the attack.
     """
 
     eps: Levels | None = None
@@ -38,6 +44,40 @@ class Options:
     victim: str | None = None
     rounded: bool | None = None
     refresh: int | None = None
+    window: int | None = None
+    spread: bool | None = None
+    supervision: str | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """What an attack on a clip looks at.
+
+    Attributes:
+        frames: how many, the first one included.
+        spread: whether they are spread over the whole clip, or follow each other.
+        truth: whether the later ones are judged by the truth, where it is known, or by the clean prediction.
+    """
+
+    frames: int
+    spread: bool
+    truth: bool
+
+    @property
+    def settings(self) -> dict[str, str | int | bool]:
+        """As they are written into a run's record."""
+        return {
+            "window": self.frames,
+            "spread": self.spread,
+            "supervision": "truth" if self.truth else "clean prediction",
+        }
+
+    def chosen(self, length: int) -> tuple[int, ...]:
+        """The frames of a clip of this length, 0 first."""
+        count = min(self.frames, length)
+        if not self.spread:
+            return tuple(range(count))
+        return tuple(round(i * (length - 1) / (count - 1)) for i in range(count))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +91,9 @@ class Plan:
         target: how adversarial labels are made; None for an untargeted attack.
         eps, norm: the bound; None where there is only the pixel range.
         step, steps, stop: as in `Options`.
-        goal, victim: of an attack on a detector, the victim as an index; None for segmentation.
+        goal, victim: of an attack on a detector, the victim as an index; None for other tasks.
+        window: of an attack on a clip; None for other tasks.
+        released: in the place of `ascent`, which then only says where images may lie.
     """
 
     name: str
@@ -66,6 +108,12 @@ class Plan:
     stop: float | None
     goal: Goal | None = None
     victim: int | None = None
+    window: Window | None = None
+    released: ReleasedAra | None = None
+
+    def run(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
+        """Attack every entrant; see `driver.ascend`. `keeper` is for an attack that learns from image to image."""
+        return ascend(entrants, self.ascent, width=width) if self.released is None else self.released(entrants, keeper)
 
     @property
     def settings(self) -> dict[str, str | int | float | bool | None]:
@@ -82,6 +130,7 @@ class Plan:
             "random_start": self.ascent.random_start,
             "rounded": self.ascent.rounded,
             **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
+            **({} if self.window is None else self.window.settings),
         }
 
 
@@ -93,6 +142,7 @@ class Attack:
     summary: str
     source: str
     variants: tuple[str, ...]
+    tasks: tuple[str, ...] = ("segmentation", "detection", "video")
     build: Callable[[Attack, Options, Scope], Plan]
 
 
@@ -100,6 +150,7 @@ class Attack:
 class Scope:
     """What an attack is planned for: the model's class names and, for a detector, the goal and the victim's index."""
 
+    task: str
     classes: tuple[str, ...]
     goal: Goal | None = None
     victim: int | None = None

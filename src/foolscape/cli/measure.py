@@ -42,6 +42,9 @@ def run(
     victim: o.Victim = None,
     rounded: o.Rounded = None,
     refresh: o.Refresh = None,
+    window: o.Window = None,
+    spread: o.Spread = None,
+    supervision: o.Supervision = None,
     task: o.Task = None,
 ) -> None:
     """Attack one or more models on images and measure them: table, pictures, artefacts, report.
@@ -77,6 +80,9 @@ def transfer(
     victim: o.Victim = None,
     rounded: o.Rounded = None,
     refresh: o.Refresh = None,
+    window: o.Window = None,
+    spread: o.Spread = None,
+    supervision: o.Supervision = None,
 ) -> None:
     """Add the change made for each model to the images of every other: who is fooled by whose, alone and summed.
 

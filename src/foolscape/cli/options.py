@@ -35,4 +35,9 @@ Rounded = Annotated[
     bool | None, typer.Option(help="Look at every step as the 8-bit image it would be; dag does by default.")
 ]
 Refresh = Annotated[int | None, typer.Option(help="Find a detector's candidates anew every N steps.")]
-Task = Annotated[str | None, typer.Option(help="segmentation or detection, where the model does not tell.")]
+Window = Annotated[int | None, typer.Option(help="How many frames of a clip the attack looks at.")]
+Spread = Annotated[bool | None, typer.Option(help="Look at frames from all over the clip instead of its first.")]
+Supervision = Annotated[
+    str | None, typer.Option(help="truth or prediction: what an attack on a clip takes for right in later frames.")
+]
+Task = Annotated[str | None, typer.Option(help="segmentation, detection or video, where the model does not tell.")]

@@ -112,16 +112,18 @@ def statistics(values: Sequence[float]) -> Statistics:
     )
 
 
-def measure_davis(prediction: LabelMaps, truth: LabelMaps) -> ClipScores:
+def measure_davis(prediction: LabelMaps, truth: LabelMaps, objects: Sequence[int] | None = None) -> ClipScores:
     """J and F of one clip by the semi-supervised protocol of DAVIS 2017 (Pont-Tuset et al. 2017, section 4).
 
-    The objects are 1 to the largest label of the first frame; what appears later is no object. All frames count but
+    The objects are 1 to the largest label of the first frame; what appears later is no object, unless `objects` says
+    which labels are. All frames count but
     the first, which the model is given, and the last. Void (255 in the truth) is background: not left out. An object
     that is nowhere predicted is predicted empty.
 
     Args:
         prediction: (T, H, W) integers, label maps with 0 for background.
         truth: (T, H, W) integers, the same, 255 for void. Masks of DAVIS 2016 hold 0 and 255: make those 0 and 1 first.
+        objects: the labels to measure, where the first frame does not tell or leaves gaps.
 
     Returns:
         Every object with T - 2 values from frame 1 on.
@@ -131,15 +133,15 @@ def measure_davis(prediction: LabelMaps, truth: LabelMaps) -> ClipScores:
             a frame that counts has a predicted label that is no object's.
     """
     check_label_maps(prediction, truth, least=3)
-    first = truth[0][truth[0] != VOID]
-    count = int(first.max(initial=0))
-    if count == 0:
+    if objects is None:
+        objects = range(1, int(truth[0][truth[0] != VOID].max(initial=0)) + 1)
+    if not objects:
         raise SampleError(
             f"the first frame must hold the objects as labels from 1 on; got none besides 0 and {VOID} (void). "
             f"Masks of DAVIS 2016 hold {VOID} for the object: make it 1."
         )
-    check_predicted(prediction[1:-1], range(1, count + 1))
-    return ClipScores(tuple(measure_object(prediction, truth, label, slice(1, -1)) for label in range(1, count + 1)))
+    check_predicted(prediction[1:-1], objects)
+    return ClipScores(tuple(measure_object(prediction, truth, label, slice(1, -1)) for label in objects))
 
 
 def measure_object(

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foolscape.attacks.catalog import NONE, plan, plan_detection
+from foolscape.attacks.catalog import NONE, plan, plan_detection, plan_video
 from foolscape.attacks.plan import Options, Plan
 from foolscape.data.boxes import DetectionData
-from foolscape.data.load import open_data, open_detection, select
+from foolscape.data.clips import Clip, ClipData
+from foolscape.data.load import open_clips, open_data, open_detection, select
+from foolscape.data.palette import davis_palette
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import DataError, ModelError, SampleError, SettingError
 from foolscape.models.classes import match_classes
 from foolscape.models.detectors.load import LoadedDetector, load_detector
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.load import Loaded, load_model
+from foolscape.models.trackers.load import load_tracker
+from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.models.wrappers import with_channels_last
 from foolscape.pixels import to_unit
 from foolscape.run.colours import colours
@@ -27,6 +31,10 @@ from foolscape.run.config import RunConfig
 from foolscape.run.detection import DetectionSubject, load_boxes_at
 from foolscape.run.evaluate import Subject
 from foolscape.run.segmentation import SegmentationSubject, load_at
+from foolscape.run.video import VideoSubject, load_clip_at
+from foolscape.tasks.video import Tracker, numbered
+
+S = TypeVar("S")
 
 MOST_CLASSES = 254
 """Class maps are kept in 8 bits; 255 is void."""
@@ -63,7 +71,7 @@ class Bench:
         entries: the models.
     """
 
-    data: SegmentationData | DetectionData
+    data: SegmentationData | DetectionData | ClipData
     ids: tuple[str, ...]
     first: NDArray[np.uint8]
     entries: tuple[Entry, ...]
@@ -71,7 +79,8 @@ class Bench:
 
 def open_bench(config: RunConfig, device: torch.device) -> Bench:
     """Data and models of a run, whose task is settled."""
-    return _open_detection(config, device) if config.task == "detection" else _open_segmentation(config, device)
+    openers = {"segmentation": _open_segmentation, "detection": _open_detection, "video": _open_video}
+    return openers[str(config.task)](config, device)
 
 
 def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
@@ -116,6 +125,33 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
     return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
+def _open_video(config: RunConfig, device: torch.device) -> Bench:
+    if config.memory_format != "contiguous":
+        raise SettingError(f"memory_format: expected contiguous for a tracker, got {config.memory_format}")
+    if config.batch not in (None, 1):
+        raise SettingError(f"batch: expected 1 for clips, which are followed one by one, got {config.batch}")
+    if config.classes is not None:
+        raise SettingError(f"classes: a tracker has none, got {config.classes}; leave it out")
+    data = open_clips(config.data, split=config.split)
+    ids = select(data, config.ids, config.limit)
+    first = first_usable(data, ids, lambda name: load_clip_at(data, name, config.size))
+    planned = _settled(config, (), lambda name, options, _: plan_video(name, options))
+    entries = []
+    for spec in config.models:
+        model = load_tracker(spec, device=device)
+        subject = VideoSubject(model.spec, model.slug, model.tracker, davis_palette(), data, config.size, device)
+        scorer = _clip_scorer(model.tracker, first, device)
+        entries.append(Entry(subject, planned, (), model.tracker.notes, model.sha256, scorer))
+    return Bench(data, ids, first.frames[0], tuple(entries))
+
+
+def _clip_scorer(tracker: Tracker, clip: Clip, device: torch.device) -> ClipScorer:
+    """What the check of the gradient differentiates: two frames that follow the first one of a clip."""
+    later = torch.cat([to_unit(frame) for frame in clip.frames[1:3]]).to(device)
+    mask, _ = numbered(torch.from_numpy(clip.given[0].mask.astype(np.int64)))
+    return ClipScorer(tracker, later, mask.to(device))
+
+
 def _scorer(model: LoadedDetector, first: NDArray[np.uint8], device: torch.device) -> Scorer:
     """What the check of the gradient differentiates: a two-stage detector's scores of the proposals of one image."""
     if not model.detector.two_stage:
@@ -129,9 +165,9 @@ def _chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[
 
 
 def first_usable(
-    data: SegmentationData | DetectionData, ids: Sequence[str], load: Callable[[str], NDArray[np.uint8]]
-) -> NDArray[np.uint8]:
-    """The first image that can be read, at the working size."""
+    data: SegmentationData | DetectionData | ClipData, ids: Sequence[str], load: Callable[[str], S]
+) -> S:
+    """The first image or clip that can be read, as `load` gives it."""
     reason = "no images"
     for name in ids:
         try:

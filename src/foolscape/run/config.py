@@ -15,7 +15,7 @@ from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
 
-Task = Literal["segmentation", "detection"]
+Task = Literal["segmentation", "detection", "video"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 
 M = TypeVar("M", bound=BaseModel)
@@ -60,13 +60,14 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
-        eps, step, steps, norm, stop, variant, goal, victim, rounded, refresh: see `attacks.plan.Options`.
+        eps, step, steps, norm, stop, variant, goal, victim, rounded, refresh, window, spread, supervision: see
+            `attacks.plan.Options`.
         batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
         memory_format: how images lie in memory when the network sees them.
         seed: of everything random.
         device: as PyTorch names it, or `auto`.
         classes: a file with the names of the output channels, one a line.
-        task: segmentation or detection; None: the models tell.
+        task: segmentation, detection or video; None: the models tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -88,6 +89,9 @@ class RunConfig(BaseModel):
     victim: str | None = None
     rounded: bool | None = None
     refresh: int | None = None
+    window: int | None = None
+    spread: bool | None = None
+    supervision: str | None = None
     batch: int | None = Field(default=None, ge=1)
     memory_format: MemoryFormat = "contiguous"
     seed: int = Field(default=0, ge=0)
@@ -109,6 +113,9 @@ class RunConfig(BaseModel):
             victim=self.victim,
             rounded=self.rounded,
             refresh=self.refresh,
+            window=self.window,
+            spread=self.spread,
+            supervision=self.supervision,
         )
 
     @property

@@ -52,7 +52,7 @@ class DetectionSubject:
     def load(self, name: str) -> Case[Truth, Found]:
         """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
         sample = load_boxes_at(self.data, name, self.size)
-        found = self.predict(sample.image)
+        found = self.seen(to_unit(sample.image))
         if sample.truth is None or self.channels is None:
             return Case(sample.id, sample.image, sample.notes, as_reference(found, READABLE), found)
         labels = np.array(self.channels, dtype=np.int64)[sample.truth.labels]
@@ -83,13 +83,19 @@ class DetectionSubject:
         aim = plan.goal.aim(assigned, candidates.scores, plan.victim, generator_for(seed, "goal", case.id))
         return problem(self.detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
 
-    def predict(self, image: NDArray[np.uint8]) -> Found:
+    def predict(self, case: Case[Truth, Found], image: NDArray[np.uint8]) -> Found:
         """Detections from a score of `LOWEST` on."""
-        return self.predict_float(to_unit(image).to(self.device))
+        del case
+        return self.seen(to_unit(image))
 
-    def predict_float(self, image: Tensor) -> Found:
+    def predict_float(self, case: Case[Truth, Found], image: Tensor) -> Found:
         """Detections from a score of `LOWEST` on."""
-        (found,) = self.detector.detect(image, LOWEST)
+        del case
+        return self.seen(image)
+
+    def seen(self, image: Tensor) -> Found:
+        """Detections from a score of `LOWEST` on in `image` ((1, 3, H, W) in [0, 1])."""
+        (found,) = self.detector.detect(image.to(self.device), LOWEST)
         return Found(
             found.boxes.cpu().double().numpy(), found.scores.cpu().double().numpy(), found.labels.cpu().long().numpy()
         )

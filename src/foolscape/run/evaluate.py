@@ -1,12 +1,13 @@
 """One model on one data set: attack every image, then measure the 8-bit images read back from the disk.
 
-What a task knows of its own, loading, predicting and scoring, is in a `Subject`: run/segmentation.py, run/detection.py.
+What a task knows of its own, loading, predicting and scoring, is in a `Subject`: run/segmentation.py, detection.py,
+video.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -16,13 +17,14 @@ from torch import Tensor
 
 from foolscape.attacks.constraints import Linf
 from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
-from foolscape.attacks.driver import Outcome, ascend
+from foolscape.attacks.driver import Outcome
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import Plan
 from foolscape.errors import ModelError, SampleError
 from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
 from foolscape.run.store import FAILED, Record, RunStore, safe_name
+from foolscape.run.stored_network import StoredNetwork
 from foolscape.seeds import generator_for
 
 CLEAN, ADVERSARIAL, PERMUTED, NOISE = "clean", "adversarial", "permuted", "noise"
@@ -44,6 +46,7 @@ class Case(Generic[R, P]):
         notes: what had to be done to read it.
         reference: what its scores are against.
         prediction: of the model on the clean image.
+        facts: what else the row of the clean image says.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Case(Generic[R, P]):
     notes: tuple[str, ...]
     reference: R
     prediction: P
+    facts: Record = field(default_factory=dict)
 
 
 class Subject(Protocol[R, P]):
@@ -74,12 +78,12 @@ class Subject(Protocol[R, P]):
         """The case as the driver takes it."""
         ...
 
-    def predict(self, image: NDArray[np.uint8]) -> P:
-        """The prediction for an 8-bit image (H, W, 3)."""
+    def predict(self, case: Case[R, P], image: NDArray[np.uint8]) -> P:
+        """The prediction for an 8-bit image (H, W, 3) in the place of the case's own."""
         ...
 
-    def predict_float(self, image: Tensor) -> P:
-        """The prediction for a float image (1, 3, H, W) in [0, 1]."""
+    def predict_float(self, case: Case[R, P], image: Tensor) -> P:
+        """The prediction for a float image (1, 3, H, W) in [0, 1] in the place of the case's own."""
         ...
 
     def measured(self, case: Case[R, P], prediction: P) -> Record:
@@ -126,7 +130,8 @@ def evaluate(
         return
     cases: dict[str, Case[R, P]] = {}
     entrants = _entrants(todo, cases, subject, setting, store, tick)
-    for outcome in ascend(entrants, setting.plan.ascent, width=setting.batch):
+    keeper = StoredNetwork(store, subject.spec, subject.slug)
+    for outcome in setting.plan.run(entrants, width=setting.batch, keeper=keeper):
         case = cases.pop(outcome.key)
         store.append(_settled(case, outcome, subject, setting.plan, setting.seed, store))
         tick(outcome.key)
@@ -204,14 +209,14 @@ def _measure(
     }
     rows = [_row(case, subject, CLEAN, case.prediction)]
     for condition, image in images.items():
-        prediction = subject.predict(image)
+        prediction = subject.predict(case, image)
         subject.keep_prediction(store, condition, name, prediction)
         rows.append(_row(case, subject, condition, prediction))
         if condition == ADVERSARIAL:
             rows[-1] |= {
                 "distortion": distortion(case.image, attacked).to_json(),
                 "attack": _account(outcome, subject.succeeded(case, prediction, plan)),
-                "in_float": subject.measured(case, subject.predict_float(outcome.adversarial)),
+                "in_float": subject.measured(case, subject.predict_float(case, outcome.adversarial)),
             }
     return rows
 
@@ -237,7 +242,9 @@ def _row(case: Case[R, P], subject: Subject[R, P], condition: str, prediction: P
         "size": list(case.image.shape[:2]),
         **subject.measured(case, prediction),
     }
-    return row | ({"notes": list(case.notes)} if condition == CLEAN and case.notes else {})
+    if condition != CLEAN:
+        return row
+    return row | case.facts | ({"notes": list(case.notes)} if case.notes else {})
 
 
 def _failure(name: str, model: str | None, reason: str) -> Record:

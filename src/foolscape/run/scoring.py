@@ -14,9 +14,12 @@ from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, prese
 from foolscape.metrics.box_counts import total as total_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.detection import score_detection
+from foolscape.metrics import video as davis
+from foolscape.metrics import youtube_vos
 from foolscape.metrics.segmentation import Counts, iou_per_class, mean_iou, pixel_accuracy, stack, total
 from foolscape.run.segmentation import FOOLED
 from foolscape.run.store import Record
+from foolscape.run.video import LOST
 
 Score = Callable[[Sequence[Record], Sequence[str], int, int | None], Record]
 """(what the rows hold, one per image; class names; seed; the attacked class or None) -> scores as in summary.json."""
@@ -77,6 +80,15 @@ def _boxes(counts: BoxCounts, chosen: slice, images: int) -> Record:
     }
 
 
+def _video(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
+    del classes, victim
+    clips = {one["id"]: davis.ClipScores.from_json(one) for one in measured}
+    if any(thing.category is not None for clip in clips.values() for thing in clip.objects):
+        seen = {name for one in measured for name in one["seen"]}
+        return youtube_vos.score_youtube_vos(clips, seen, seed)
+    return davis.score_davis(clips, seed)
+
+
 SCORING: dict[str, Scoring] = {
     "segmentation": Scoring(
         _segmentation,
@@ -93,6 +105,15 @@ SCORING: dict[str, Scoring] = {
             "success_rate": "Success: share of the images with a detected object of which, at 8 bits, every object met "
             f"the goal among detections with a score of at least {READABLE}; for fabricate, with an invented box.",
             "readable": f"Boxes are counted and drawn from a score of {READABLE} on.",
+        },
+    ),
+    "video": Scoring(
+        _video,
+        davis.CONVENTIONS
+        | {
+            "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "
+            "without any are not judged.",
+            "attacked": "Only the first frame of a clip is attacked; the later ones are as they were.",
         },
     ),
 }

@@ -56,7 +56,7 @@ class SegmentationSubject:
     def load(self, name: str) -> Case[LabelMap, LabelMap]:
         """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
         sample = load_at(self.data, name, self.size)
-        prediction = self.predict(sample.image)
+        prediction = self.seen(to_unit(sample.image))
         if sample.labels is None or self.channels is None:
             return Case(sample.id, sample.image, sample.notes, prediction, prediction)
         table = np.full(256, VOID, dtype=np.uint8)
@@ -75,13 +75,19 @@ class SegmentationSubject:
         images = to_unit(case.image).to(self.device)
         return Entrant(case.id, problem(self.segmenter, images, labels.to(self.device), target), generator)
 
-    def predict(self, image: NDArray[np.uint8]) -> LabelMap:
+    def predict(self, case: Case[LabelMap, LabelMap], image: NDArray[np.uint8]) -> LabelMap:
         """(H, W) uint8 channels."""
-        return self.predict_float(to_unit(image).to(self.device))
+        del case
+        return self.seen(to_unit(image))
 
-    def predict_float(self, image: Tensor) -> LabelMap:
+    def predict_float(self, case: Case[LabelMap, LabelMap], image: Tensor) -> LabelMap:
         """(H, W) uint8 channels."""
-        prediction: LabelMap = predict(self.segmenter, image)[0].to(torch.uint8).cpu().numpy()
+        del case
+        return self.seen(image)
+
+    def seen(self, image: Tensor) -> LabelMap:
+        """(H, W) uint8 channels that the model predicts for `image` ((1, 3, H, W) in [0, 1])."""
+        prediction: LabelMap = predict(self.segmenter, image.to(self.device))[0].to(torch.uint8).cpu().numpy()
         return prediction
 
     def measured(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:

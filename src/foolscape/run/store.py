@@ -110,6 +110,17 @@ class RunStore:
             write_image(path, image, palette)
             return read_image(path)
 
+    def save_photograph(self, place: str, image: NDArray[np.uint8]) -> None:
+        """Write (H, W, 3) RGB to `place` as a JPEG: for a page to show, never to be measured."""
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=90)
+        self.save_bytes(place, buffer.getvalue())
+
+    def save_bytes(self, place: str, content: bytes) -> None:
+        """Write a file to `place` below the directory."""
+        with _readable_errors(self.directory):
+            write_atomically(self.directory / place, content)
+
     def save_json(self, place: str, record: Record) -> None:
         """Write a JSON object to `place` below the directory."""
         with _readable_errors(self.directory):

@@ -52,7 +52,7 @@ def _model(model: Record, record: Record, rows: Sequence[Record]) -> Record:
     attacked = by_condition[ADVERSARIAL]
     measured = {condition: found for condition, found in by_condition.items() if found}
     if attacked:
-        measured["adversarial_float"] = [row["in_float"] for row in attacked]
+        measured["adversarial_float"] = [{"id": row["id"], **row["in_float"]} for row in attacked]
     score, victim = SCORING[record["task"]].score, record["attack"].get("victim")
     attacked_class = None if victim is None else classes.index(victim)
     conditions = {name: score(found, classes, record["seed"], attacked_class) for name, found in measured.items()}

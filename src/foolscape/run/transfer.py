@@ -31,11 +31,16 @@ from foolscape.run.store import FAILED, Record, RunStore, open_run, read_image, 
 from foolscape.run.tasks import task_of
 from foolscape.seeds import generator_for
 
-HEADLINE = {"segmentation": "mIoU", "detection": "AP50"}
+HEADLINE = {"segmentation": "mIoU", "detection": "AP50", "video": "J&F"}
 """The score of each task that stands in the matrix."""
 
-FOREIGN = {"segmentation": ("goal", "victim", "refresh"), "detection": ("memory_format",)}
-"""Settings that are for the other task: a network's own run does without them."""
+_DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "spread", "supervision")
+FOREIGN = {
+    "segmentation": (*_DETECTORS, *_CLIPS),
+    "detection": ("memory_format", *_CLIPS),
+    "video": ("memory_format", "classes", "batch", *_DETECTORS),
+}
+"""Settings that are for other tasks: a network's own run does without them."""
 
 Pixels = NDArray[np.uint8]
 
@@ -186,7 +191,7 @@ def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out:
     rows = []
     for disturbance, image in zip(disturbances, images, strict=True):
         try:
-            prediction = subject.predict(image) if disturbance.sources else case.prediction
+            prediction = subject.predict(case, image) if disturbance.sources else case.prediction
         except ModelError as error:
             return [{**common, "condition": FAILED, "reason": str(error)}]
         rows.append(

@@ -5,11 +5,17 @@ Semi-supervised: the objects of the first frame are given as a label map, and th
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from foolscape.problem import Problem
+
+_FAINTEST: Final = 1e-12
+"""Probabilities below this have the logarithm of this, and no gradient: what is so improbable is lost already."""
 
 
 @runtime_checkable
@@ -81,3 +87,81 @@ def labels(probabilities: Tensor, size: tuple[int, int] | None = None) -> Tensor
 def predict(tracker: Tracker, frames: Tensor, first_mask: Tensor) -> Tensor:
     """(T, H, W) int64: the object at every pixel of `frames` ((T, 3, H, W) in [0, 1]), 0 for none."""
     return labels(tracker.propagate(frames, first_mask))
+
+
+class Start(NamedTuple):
+    """Objects that a tracker is given in one frame.
+
+    Attributes:
+        frame: index of the frame.
+        mask: (H, W) int64, the objects' labels, which may have gaps; 0 elsewhere.
+    """
+
+    frame: int
+    mask: Tensor
+
+
+def numbered(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The label map `mask` ((H, W) int64) with its K objects as 1 to K, and the labels of 0 to K ((K + 1,))."""
+    own = torch.unique(mask)
+    own = torch.cat([own.new_zeros(1), own[own != 0]])
+    return torch.searchsorted(own, mask.contiguous()), own
+
+
+@torch.no_grad()
+def follow(
+    tracker: Tracker, frames: Tensor, starts: Sequence[Start], features: tuple[Any, ...] | None = None
+) -> Tensor:
+    """(T, H, W) int64: the label of the object at every pixel of `frames`, 0 for none.
+
+    Objects that appear later are followed from their own first frame, by themselves; those that share a pixel are
+    weighed by their probabilities, and the background has the product of what each group leaves.
+
+    Args:
+        tracker: any.
+        frames: (T, 3, H, W) in [0, 1].
+        starts: by rising frame, the first at 0.
+        features: of `frames[1:]`, for a `ReusingTracker`; None to compute them.
+    """
+    background = frames.new_ones(len(frames), *frames.shape[2:])
+    best, found = torch.zeros_like(background), torch.zeros_like(background, dtype=torch.int64)
+    for start in starts:
+        mask, own = numbered(start.mask)
+        given = {} if features is None else {"features": features[start.frame :]}
+        probabilities = tracker.propagate(frames[start.frame :], mask, **given)
+        background[start.frame :] *= probabilities[:, 0]
+        chance, which = probabilities[:, 1:].max(dim=1)
+        better = chance > best[start.frame :]
+        best[start.frame :] = torch.where(better, chance, best[start.frame :])
+        found[start.frame :] = torch.where(better, own[which + 1], found[start.frame :])
+    return torch.where(best > background, found, 0)
+
+
+def problem(tracker: Tracker, frames: Tensor, first_mask: Tensor, labels: Tensor, *, reuse: bool = True) -> Problem:
+    """A clip as a `Problem`: the first frame may change, the targets are the pixels of the later ones.
+
+    Scores are log-probabilities, (1, K + 1, T - 1, H, W), so that their cross-entropy is the negative log-likelihood
+    of what the tracker says. A tracker whose answer can lose its gradient offers `surrogate`, which is asked instead.
+
+    Args:
+        tracker: any.
+        frames: (T, 3, H, W) in [0, 1], of which all but the first are the problem's context.
+        first_mask: (H, W) int64 with the labels 1 to K.
+        labels: (T - 1, H, W) int64 in 0 to K, `IGNORE` where nothing counts.
+        reuse: whether the later frames are as in `frames` at every call, so that what a tracker makes of them is
+            computed once.
+    """
+    asked: Any = getattr(tracker, "surrogate", tracker)
+    given: dict[str, Any] = {}
+    if reuse and isinstance(asked, ReusingTracker):
+        with torch.no_grad():
+            given["features"] = asked.features(frames[1:])
+
+    def scores(images: Tensor, later: Tensor, masks: Tensor) -> Tensor:
+        clips = [
+            asked.propagate(torch.cat([image[None], rest]), mask, **given)[1:]
+            for image, rest, mask in zip(images, later, masks, strict=True)
+        ]
+        return torch.stack(clips).transpose(1, 2).clamp_min(_FAINTEST).log()
+
+    return Problem(frames[:1], labels[None], scores, context=(frames[None, 1:], first_mask[None]))

@@ -73,7 +73,7 @@ def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunSto
     subject.keep(case, store)
     store.save_image(f"clean/{kept}.png", case.image)
     for condition, image in _images(case, subject.slug, inks, seed, store).items():
-        prediction = case.prediction if condition == CLEAN else subject.predict(image())
+        prediction = case.prediction if condition == CLEAN else subject.predict(case, image())
         subject.keep_prediction(store, condition, kept, prediction)
         yield {
             "model": subject.spec,

@@ -33,7 +33,7 @@ class SegmentationTeaching:
         subject = self.subject
         image = load_at(subject.data, name, subject.size).image
         image = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
-        prediction = subject.predict(image)
+        prediction = subject.seen(to_unit(image))
         wanted = self._wanted(prediction)
         labels = prediction.astype(np.int64)
         labels[labels == VOID] = IGNORE

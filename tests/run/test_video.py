@@ -1,0 +1,164 @@
+"""A run on clips end to end: what is written, that the figures are those of the files, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foolscape.cli import main
+from foolscape.cli.console import DONE
+from foolscape.errors import GradientError, ModelError, SettingError
+from foolscape.metrics.video import measure_davis
+from foolscape.run.store import RunStore
+
+from .made import do_run, files_below, timeless
+from .made_clips import write_clips, write_tracker
+
+
+def rows_of(out: Path) -> list[dict]:  # type: ignore[type-arg]
+    return [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def tracker(tmp_path: Path) -> str:
+    return f"{write_tracker(tmp_path)}:colours?task=video"
+
+
+@pytest.fixture
+def davis(tmp_path: Path) -> str:
+    return f"davis2017:{write_clips(tmp_path / 'davis')}"
+
+
+def test_a_run_measures_the_first_frame_it_wrote(tmp_path: Path, tracker: str, davis: str) -> None:
+    out = tmp_path / "out"
+    summary = do_run(out, models=[tracker], data=davis, attack="ara")
+    assert (summary["task"], summary["reference"], summary["failures"]) == ("video", "truth", [])
+    rows = rows_of(out)
+    assert len(rows) == 2 * 4
+    for row in rows:
+        masks = sorted((out / "predictions" / row["slug"] / row["condition"] / row["name"]).glob("*.png"))
+        truth = sorted((tmp_path / "davis/Annotations/480p" / row["id"]).glob("*.png"))
+        assert [m.name for m in masks] == [t.name for t in truth]
+        labels, real = (np.stack([np.array(Image.open(p)) for p in paths]) for paths in (masks, truth))
+        assert Image.open(masks[0]).mode == "P"
+        assert measure_davis(labels, real).to_json()["objects"] == row["objects"]
+        assert np.array_equal(labels[0], real[0])
+    attacked = [row for row in rows if row["condition"] == "adversarial"]
+    for row in attacked:
+        clean, changed = (
+            np.array(Image.open(p)).astype(int)
+            for p in (out / "clean" / f"{row['name']}.png", out / "images" / row["slug"] / f"{row['name']}.png")
+        )
+        assert row["distortion"]["linf_levels"] == np.abs(changed - clean).max() <= 8
+        assert row["attack"]["iterations"] == 20
+    (model,) = summary["models"]
+    scores = model["conditions"]
+    assert scores["clean"]["J&F"] > 90
+    assert scores["adversarial"]["J&F"] < scores["clean"]["J&F"] - 20
+    assert scores["adversarial"]["J&F"] < scores["permuted"]["J&F"] - 10
+    assert scores["adversarial"]["J&F"] < scores["noise"]["J&F"] - 10
+    assert (out / "report.html").stat().st_size > 10_000
+    assert sorted(p.name for p in (out / "frames" / rows[0]["name"]).iterdir()) == [f"{t:05d}.jpg" for t in range(5)]
+
+
+def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, tracker: str, davis: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    settings = {"models": [tracker], "data": davis, "attack": "ara", "variant": "released", "steps": 3}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    expected = do_run(whole, **settings)
+    append, calls = RunStore.append, []
+
+    def dies_before_the_second_clip(store: RunStore, rows) -> None:  # type: ignore[no-untyped-def]
+        calls.append(rows)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        append(store, rows)
+
+    monkeypatch.setattr(RunStore, "append", dies_before_the_second_clip)
+    with pytest.raises(KeyboardInterrupt):
+        do_run(killed, **settings)
+    monkeypatch.setattr(RunStore, "append", append)
+    assert timeless(do_run(killed, **settings)) == timeless(expected)
+    assert files_below(killed) == files_below(whole)
+    assert expected["models"][0]["distortion"]["linf_levels"] > 8
+
+
+def test_supervision_and_window_are_recorded_and_matter(tmp_path: Path, tracker: str, davis: str) -> None:
+    first = do_run(tmp_path / "a", models=[tracker], data=davis, attack="pgd", limit=1)
+    other = do_run(
+        tmp_path / "b", models=[tracker], data=davis, attack="pgd", limit=1, window=2, supervision="prediction"
+    )
+    assert (first["attack"]["window"], first["attack"]["spread"], first["attack"]["supervision"]) == (3, False, "truth")
+    assert (other["attack"]["window"], other["attack"]["supervision"]) == (2, "clean prediction")
+    assert files_below(tmp_path / "a" / "images") != files_below(tmp_path / "b" / "images")
+
+
+def test_without_truth_the_clean_prediction_stands_for_it(tmp_path: Path, tracker: str, davis: str) -> None:
+    for mask in (tmp_path / "davis/Annotations").rglob("*.png"):
+        if mask.stem != "00000":
+            mask.unlink()
+    shutil.move(tmp_path / "davis/ImageSets/2017/val.txt", tmp_path / "davis/ImageSets/2017/test-dev.txt")
+    summary = do_run(tmp_path / "out", models=[tracker], data=davis, split="test-dev", attack="fgsm")
+    assert summary["reference"] == "clean prediction"
+    assert summary["models"][0]["conditions"]["clean"]["J&F"] == 100
+
+
+def test_clips_that_cannot_be_used_are_counted(tmp_path: Path, tracker: str, davis: str) -> None:
+    (tmp_path / "davis/JPEGImages/480p/clip0/00002.jpg").unlink()
+    summary = do_run(tmp_path / "out", models=[tracker], data=davis, attack="none")
+    (failure,) = summary["failures"]
+    assert failure["id"] == "clip0"
+    assert "00002" in failure["reason"]
+    assert summary["models"][0]["samples"] == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"batch": 2}, SettingError, "followed one by one"),
+        ({"attack": "dag"}, SettingError, "dag is for segmentation and detection"),
+        ({"memory_format": "channels_last"}, SettingError, "expected contiguous"),
+        ({"data": "folder:."}, SettingError, "data set"),
+    ],
+)
+def test_what_does_not_fit_clips_is_said(
+    tmp_path: Path, tracker: str, davis: str, settings: dict[str, object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        do_run(tmp_path / "out", **({"models": [tracker], "data": davis, "attack": "pgd"} | settings))
+
+
+def test_a_tracker_without_a_right_gradient_is_refused(tmp_path: Path, davis: str) -> None:
+    file = write_tracker(tmp_path)
+    with pytest.raises(GradientError):
+        do_run(tmp_path / "a", models=[f"{file}:detached?task=video"], data=davis, attack="pgd")
+    with pytest.raises((GradientError, ModelError)):
+        do_run(tmp_path / "b", models=[f"{file}:not_a_number?task=video"], data=davis, attack="pgd")
+
+
+def test_a_clip_too_long_for_the_memory_is_said_before_it_starts(
+    tmp_path: Path, tracker: str, davis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Little:
+        available = 100
+
+    monkeypatch.setattr("psutil.virtual_memory", Little)
+    from foolscape.errors import DataError
+
+    with pytest.raises(DataError, match="fits into memory"):
+        do_run(tmp_path / "out", models=[tracker], data=davis, attack="pgd")
+
+
+def test_transfer_goes_from_tracker_to_tracker(tmp_path: Path, davis: str, capfd: pytest.CaptureFixture[str]) -> None:
+    file, out = write_tracker(tmp_path), tmp_path / "out"
+    models = [arg for name in ("colours", "blunt") for arg in ("--model", f"{file}:{name}?task=video")]
+    with pytest.raises(SystemExit) as caught:
+        main(["transfer", *models, "--data", davis, "--attack", "ara", "--out", str(out)])
+    assert caught.value.code == DONE
+    matrix = json.loads((out / "transfer.json").read_text())
+    assert [column["score"] for column in matrix["columns"]] == ["J&F", "J&F"]
+    clean, own = matrix["lines"][0]["scores"], matrix["lines"][1]["scores"]
+    assert all(own[slug] < clean[slug] - 10 for slug in clean)
+    assert "J&F" in capfd.readouterr().out
