@@ -119,4 +119,8 @@ def _catalog(kind: Kind) -> list[tuple[str, str]]:
         return [*attacks, (NONE, "measure the clean model alone")]
     from foolscape.data.load import CATALOG as DATA
 
-    return [(d.form, d.description + (f" (splits: {', '.join(d.splits)})" if d.splits else "")) for d in DATA]
+    listed = []
+    for kind_of_data in DATA:
+        splits = f" (splits: {', '.join(kind_of_data.splits)})" if kind_of_data.splits else ""
+        listed.append((kind_of_data.form, f"{', '.join(kind_of_data.tasks)}; {kind_of_data.description}{splits}"))
+    return listed

@@ -94,11 +94,11 @@ def pick_split(spec: Spec, asked: str | None, known: Iterable[str], default: str
     return wanted
 
 
-def fetch(entries: Mapping[str, T], sample_id: str, spec: str) -> T:
+def fetch(entries: Mapping[str, T], sample_id: str, spec: str, what: str = "image id") -> T:
     """The entry called `sample_id`; raises `UnknownNameError` with near misses, and never lists thousands of ids."""
     if sample_id in entries:
         return entries[sample_id]
-    kind, ids = f"image id in {spec}", tuple(entries)
+    kind, ids = f"{what} in {spec}", tuple(entries)
     if len(ids) <= 20 or difflib.get_close_matches(sample_id, ids, n=1, cutoff=0.5):
         raise unknown(kind, sample_id, ids)
     raise UnknownNameError(f"unknown {kind} {sample_id!r}; its {len(ids)} ids are like {', '.join(ids[:3])}")

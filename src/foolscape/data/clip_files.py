@@ -1,0 +1,210 @@
+"""What the readers of clips share: frames and masks as numbered files in folders."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.data import files
+from foolscape.data.clips import MOST_OBJECTS, Clip, Given, objects_in
+from foolscape.data.images import read_image, read_labels
+from foolscape.data.sample import VOID
+from foolscape.errors import SampleError
+
+MOST_BYTES = 4 << 30
+"""How much memory the frames of a clip may take: about 690 frames of 1080x1920, or 2,900 of 480x854."""
+
+_NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<behind>\D*)")
+
+
+def natural_key(text: str) -> tuple[list[str | int], str]:
+    """Sorts frame2 before frame10; equal numbers written differently (1, 01) by their text."""
+    # Every other part is a number, so that a number is never compared with text.
+    parts = re.split(r"(\d+)", text)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], text
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files directly in `folder` in natural order, without hidden ones; none if it cannot be listed."""
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix.lower() in files.IMAGE_EXTENSIONS]
+    except OSError:
+        return []
+    return sorted((path for path in paths if not path.name.startswith(".")), key=lambda path: natural_key(path.name))
+
+
+def by_name(paths: Iterable[Path]) -> dict[str, Path]:
+    """`paths` by their names without extension, in order; raises `SampleError` if two share one."""
+    named: dict[str, Path] = {}
+    for path in paths:
+        other = named.setdefault(path.stem, path)
+        if other is not path:
+            raise SampleError(
+                f"{path.parent}: expected one file for each frame, got {other.name} and {path.name}; leave one out"
+            )
+    return named
+
+
+def frames_in(folder: Path) -> dict[str, Path]:
+    """The frames of a clip in `folder` by name, in natural order; raises as `in_order` and `by_name` do."""
+    return in_order(by_name(images_in(folder)), folder)
+
+
+def in_order(frames: dict[str, Path], folder: Path) -> dict[str, Path]:
+    """`frames`, the images of `folder` by name; raises `SampleError` for none, or for a gap in their numbers."""
+    if not frames:
+        got = "no image" if folder.is_dir() else "no such folder"
+        raise SampleError(f"{folder}: expected the frames of a clip, got {got}; check the path")
+    missing = first_gap(tuple(frames))
+    if missing is not None:
+        extension = next(iter(frames.values())).suffix
+        raise SampleError(
+            f"{folder / (missing + extension)}: expected a frame, since others before and behind it are there, got no "
+            "such file; copy the frames again, or number them without a gap"
+        )
+    return frames
+
+
+def first_gap(names: Sequence[str]) -> str | None:
+    """The first name that lacks in `names`, which are in natural order; None if none does.
+
+    Names count where they differ in one number alone. Its steps may be other than 1 (YouTube-VOS has every fifth
+    frame): the smallest one counts, if at least half are of it and the others whole multiples.
+    """
+    matches = [_NUMBERED.fullmatch(name) for name in names]
+    found = [match for match in matches if match is not None]
+    if len(found) < len(names) or len({(match["before"], match["behind"]) for match in found}) != 1:
+        return None
+    numbers = [int(match["number"]) for match in found]
+    steps = [after - before for before, after in pairwise(numbers)]
+    step = min(steps, default=0)
+    if step < 1 or 2 * steps.count(step) < len(steps) or any(other % step for other in steps):
+        return None
+    place = next((place for place, other in enumerate(steps) if other > step), None)
+    if place is None:
+        return None
+    digits = str(numbers[place] + step).zfill(len(found[place]["number"]))
+    return f"{found[place]['before']}{digits}{found[place]['behind']}"
+
+
+def refuse_strays(masks: Mapping[str, Path], frames: Collection[str]) -> None:
+    """Raises `SampleError` if one of `masks` has no frame of its name."""
+    for name, path in masks.items():
+        if name not in frames:
+            raise SampleError(
+                f"{path}: expected a frame of the name {name} for this mask, got none; copy the frames again, or leave "
+                "the mask out"
+            )
+
+
+def pick(named: Mapping[str, Path], names: Iterable[str], folder: Path, what: str) -> list[Path]:
+    """The paths of `names`; raises `SampleError` for the first that is not there: `what` in `folder`."""
+    chosen = []
+    for name in names:
+        if name not in named:
+            raise SampleError(f"{folder}: expected {what} {name}, got no file of that name; unpack the data again")
+        chosen.append(named[name])
+    return chosen
+
+
+def read_frames(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The frames in `paths` as `read_image` reads them.
+
+    Returns:
+        (T, H, W, 3) uint8, and each note with the number of frames that it holds for.
+
+    Raises:
+        SampleError: fewer than 2, one that cannot be read or has another size, or more than memory should hold.
+    """
+    check_length(len(paths), paths[0].parent if paths else "clip")
+    first, said = read_image(paths[0])
+    check_memory(len(paths), first.shape, paths[0].parent)
+    notes = Counter(said)
+    frames = np.empty((len(paths), *first.shape), np.uint8)
+    frames[0] = first
+    for index, path in enumerate(paths[1:], 1):
+        frame, said = read_image(path)
+        check_frame_size(path, frame.shape, first.shape)
+        frames[index] = frame
+        notes.update(said)
+    return frames, tuple(f"{note} ({count} of {len(paths)} frames)" for note, count in notes.items())
+
+
+def check_length(count: int, where: Path | str) -> None:
+    """Raises `SampleError` if a clip has fewer than 2 frames."""
+    if count < 2:
+        raise SampleError(f"{where}: expected a clip of at least 2 frames, got {count}; leave it out")
+
+
+def check_memory(count: int, shape: tuple[int, ...], where: Path | str) -> None:
+    """Raises `SampleError` if `count` frames of `shape` (H, W, 3) are more than `MOST_BYTES`."""
+    size = count * int(np.prod(shape))
+    if size > MOST_BYTES:
+        raise SampleError(
+            f"{where}: expected frames of at most {MOST_BYTES / 2**30:g} GiB together, got {count} of "
+            f"{shape[0]}x{shape[1]}, {size / 2**30:.1f} GiB; take fewer (video: has &frames=N) or make them smaller"
+        )
+
+
+def check_frame_size(where: Path | str, shape: tuple[int, ...], first: tuple[int, ...]) -> None:
+    """Raises `SampleError` if a frame's `shape` is not that of the `first`."""
+    if shape != first:
+        want, got = "x".join(map(str, first[:2])), "x".join(map(str, shape[:2]))
+        raise SampleError(
+            f"{where}: expected a frame of the first one's size {want}, got {got}; make all frames of one size"
+        )
+
+
+def read_masks(paths: Sequence[Path]) -> NDArray[np.uint8]:
+    """(J, H, W) uint8: the label maps in J >= 1 `paths`; raises `SampleError` if one is bad or of another size."""
+    first = read_labels(paths[0])
+    masks = np.empty((len(paths), *first.shape), np.uint8)
+    for index, path in enumerate(paths):
+        mask = read_labels(path) if index else first
+        if mask.shape != first.shape:
+            want, got = ("x".join(map(str, shape)) for shape in (first.shape, mask.shape))
+            raise SampleError(
+                f"{path}: expected a mask of the first one's size {want}, got {got}; use masks of one size"
+            )
+        masks[index] = mask
+    return masks
+
+
+def given_in(masks: Iterable[NDArray[np.uint8]], frames: Sequence[int]) -> tuple[Given, ...]:
+    """Each object of the `masks` of `frames`, given where it is seen first."""
+    seen: set[int] = set()
+    given = []
+    for mask, frame in zip(masks, frames, strict=True):
+        new = [label for label in objects_in(mask) if label not in seen]
+        if new:
+            given.append(Given(frame, np.where(np.isin(mask, new), mask, 0).astype(np.uint8)))
+            seen.update(new)
+    return tuple(given)
+
+
+def checked(clip: Clip, where: Path | str) -> Clip:
+    """`clip`, whose first mask is the file `where`, if a tracker can be given it.
+
+    Raises:
+        SampleError: masks of another size than the frames, no object in the first frame, too many objects.
+    """
+    for mask in (*(one.mask for one in clip.given), *([] if clip.truth is None else clip.truth[:1])):
+        files.check_size(where, mask.shape, clip.frames[0])
+    if not clip.given or clip.given[0].frame != 0:
+        raise SampleError(
+            f"{where}: expected a mask with an object (a label from 1 to {VOID - 1}) for the first frame, got none "
+            f"besides 0 and {VOID} (void); draw one or leave the clip out"
+        )
+    labels = {label for one in clip.given for label in objects_in(one.mask)}
+    if len(labels) > MOST_OBJECTS:
+        raise SampleError(
+            f"{where}: expected at most {MOST_OBJECTS} objects in a clip, got {len(labels)}; give fewer, and store "
+            "label values, without smooth edges"
+        )
+    return clip

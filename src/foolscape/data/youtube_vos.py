@@ -1,0 +1,206 @@
+"""`youtube-vos:DIR`: the clips of YouTube-VOS, in the folders that its archives unpack to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from foolscape.data import clip_files, files
+from foolscape.data.clips import CLASSES, Clip, objects_in
+from foolscape.errors import DataError, SampleError, SettingError
+from foolscape.spec import Spec
+
+SPLITS: Final = ("valid", "train", "test")
+
+_DO: Final = "unpack YouTube-VOS again"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object of a clip, as meta.json has it.
+
+    Attributes:
+        category: what it is; None where the file does not say.
+        frames: names of the annotated frames that show it, by rising number.
+    """
+
+    category: str | None
+    frames: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class YouTubeVos:
+    """One split of YouTube-VOS; implements `ClipData`.
+
+    Attributes:
+        spec: the spec it was opened by.
+        split: valid, train or test.
+        classes: ("object",) for train; None for the others, whose masks show where objects appear and no more.
+        notes: which frames are read.
+        frames, masks: the folders that have a folder for each clip.
+        clips: the objects of each clip by label, as meta.json has them.
+    """
+
+    spec: str
+    split: str
+    classes: tuple[str, ...] | None
+    notes: tuple[str, ...]
+    frames: Path
+    masks: Path
+    clips: Mapping[str, Mapping[int, Entry]]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of the clips, in the order of meta.json."""
+        return tuple(self.clips)
+
+    def fingerprint(self, sample_id: str) -> str:
+        """sha256 of names and bytes of frames and masks and of the entry of meta.json."""
+        objects = files.fetch(self.clips, sample_id, self.spec, "clip id")
+        folders = (self.frames / sample_id, self.masks / sample_id)
+        paths = [path for folder in folders for path in clip_files.images_in(folder)]
+        return files.digest(*(part for path in paths for part in (path.name, path)), repr(sorted(objects.items())))
+
+    def load(self, sample_id: str) -> Clip:
+        """The clip from the first frame that shows an object; `SampleError` if a file is missing or cannot be used.
+
+        An object is given in the first mask that shows it. In train, the annotated frames are judged.
+        """
+        objects = files.fetch(self.clips, sample_id, self.spec, "clip id")
+        folder = self.frames / sample_id
+        frames = clip_files.frames_in(folder)
+        masks = self._masks(sample_id, objects, frames)
+        maps = clip_files.read_masks(list(masks.values()))
+        shown = [place for place, mask in enumerate(maps) if objects_in(mask)]
+        if not shown:
+            raise SampleError(f"{self.masks / sample_id}: expected a mask with an object, got only empty ones; {_DO}")
+        first, maps = list(masks)[shown[0]], maps[shown[0] :]
+        names = tuple(frames)
+        skipped = names.index(first)
+        images, notes = clip_files.read_frames([frames[name] for name in names[skipped:]])
+        annotated = tuple(names.index(name) - skipped for name in list(masks)[shown[0] :])
+        given = clip_files.given_in(maps, annotated)
+        labels = {label for one in given for label in objects_in(one.mask)}
+        remarks = _remarks(labels, objects, skipped)
+        categories = {
+            label: entry.category
+            for label, entry in sorted(objects.items())
+            if label in labels and entry.category is not None
+        }
+        truth, judged = (maps, annotated) if self.classes is not None else (None, ())
+        clip = Clip(sample_id, images, names[skipped:], given, truth, judged, categories, notes + remarks)
+        return clip_files.checked(clip, masks[first])
+
+    def _masks(self, sample_id: str, objects: Mapping[int, Entry], frames: Mapping[str, Path]) -> dict[str, Path]:
+        """The masks of a clip by the name of their frame, in the order of `frames`; none that it needs is missing."""
+        folder = self.masks / sample_id
+        masks = clip_files.by_name(clip_files.images_in(folder))
+        if not masks:
+            raise SampleError(f"{folder}: expected masks of a clip, got none; {_DO}")
+        clip_files.refuse_strays(masks, frames)
+        for entry in objects.values():
+            clip_files.pick(frames, entry.frames, self.frames / sample_id, "the frame that meta.json lists,")
+            needed = entry.frames if self.classes is not None else entry.frames[:1]
+            clip_files.pick(masks, needed, folder, "the mask of the frame that meta.json lists,")
+        return {name: masks[name] for name in frames if name in masks}
+
+
+def open_youtube_vos(spec: Spec, split: str | None = None) -> YouTubeVos:
+    """List a split of `youtube-vos:DIR[?frames=all]`, by default valid.
+
+    DIR/valid has JPEGImages, Annotations and meta.json. `?frames=all` takes the frames of
+    DIR/valid_all_frames/JPEGImages instead, where not every fifth but every frame is.
+
+    Raises:
+        UnknownNameError: a split that is not there.
+        SettingError: another value of `frames`.
+        DataError: no such folder, another layout, or a damaged meta.json.
+    """
+    spec.only("frames")
+    which = spec.options.get("frames", "annotated")
+    if which not in ("annotated", "all"):
+        raise SettingError(f"{spec.text}: expected frames to be annotated or all, got {which!r}")
+    root = files.directory(spec)
+    there = [name for name in SPLITS if (root / name / "JPEGImages").is_dir()]
+    if not there:
+        raise DataError(
+            f"{spec.text}: expected {' or '.join(SPLITS)} in {root}, with JPEGImages, Annotations and meta.json, got "
+            "none; check the path"
+        )
+    split = files.pick_split(spec, split, there, SPLITS[0])
+    frames, masks = root / split / "JPEGImages", root / split / "Annotations"
+    notes: tuple[str, ...] = ()
+    if which == "all":
+        frames, notes = root / f"{split}_all_frames" / "JPEGImages", ("all frames, not every fifth",)
+    for folder in (frames, masks):
+        if not folder.is_dir():
+            raise DataError(f"{spec.text}: expected the folder {folder}, got none; unpack all of YouTube-VOS")
+    classes = CLASSES if split == "train" else None
+    return YouTubeVos(spec.text, split, classes, notes, frames, masks, read_meta(root / split / "meta.json"))
+
+
+def seen_categories(root: Path) -> frozenset[str]:
+    """The categories of the training split of the data set in `root`: those that its measure calls seen.
+
+    Raises:
+        DataError: root/train/meta.json is not there or is damaged.
+    """
+    clips = read_meta(root / "train/meta.json")
+    return frozenset(
+        entry.category for objects in clips.values() for entry in objects.values() if entry.category is not None
+    )
+
+
+def read_meta(path: Path) -> dict[str, dict[int, Entry]]:
+    """The objects of each clip by label, from the file meta.json.
+
+    It holds `{"videos": {clip: {"objects": {label: {"category": .., "frames": [..]}}}}}`.
+
+    Raises:
+        DataError: it cannot be read, has another layout, or no clip.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: expected the list of clips in JSON, got {error}; {_DO}") from None
+    videos = content.get("videos") if isinstance(content, dict) else None
+    if not isinstance(videos, dict) or not videos:
+        raise DataError(f"{path}: expected clips under 'videos', got none; {_DO}")
+    return {clip: _objects(path, clip, entry) for clip, entry in videos.items()}
+
+
+def _objects(path: Path, clip: str, entry: Any) -> dict[int, Entry]:
+    """The objects in a clip's entry of meta.json; raises `DataError` if it has another layout."""
+    try:
+        objects = {int(label): _entry(one) for label, one in entry["objects"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: expected objects with category and frames for the clip {clip}, got an entry where that fails "
+            f"({error!r}); {_DO}"
+        ) from None
+    if clip in ("", "..") or Path(clip).name != clip:
+        raise DataError(f"{path}: expected the name of a folder for each clip, got {clip!r}; {_DO}")
+    return objects
+
+
+def _entry(one: Any) -> Entry:
+    """An object of meta.json; raises `TypeError` and the like for another layout."""
+    category, frames = one.get("category"), one.get("frames", [])
+    if not isinstance(category, str | None) or not isinstance(frames, list):
+        raise TypeError(f"category {category!r}, frames {frames!r}")
+    if not all(isinstance(name, str) for name in frames):
+        raise TypeError(f"frames {frames!r}")
+    return Entry(category, tuple(sorted(frames, key=clip_files.natural_key)))
+
+
+def _remarks(labels: set[int], objects: Mapping[int, Entry], skipped: int) -> tuple[str, ...]:
+    """What there is to say of a clip that starts after `skipped` frames and has objects of these `labels`."""
+    named = {label for label, entry in objects.items() if entry.category is not None}
+    return (
+        *([f"{skipped} frames before the first object left out"] if skipped else []),
+        *(f"object {label} of meta.json is in no mask" for label in sorted(objects.keys() - labels)),
+        *(f"object {label} has no category in meta.json" for label in sorted(labels - named)),
+    )
