@@ -122,7 +122,7 @@ def test_every_clip_gets_a_network_of_its_own() -> None:
     assert not torch.equal(alone["a"].adversarial, alone["b"].adversarial)
 
 
-@pytest.mark.parametrize("name", ["fgsm", "pgd", "mi-fgsm", "segpgd", "ara"])
+@pytest.mark.parametrize("name", ["fgsm", "pgd", "mi-fgsm", "segpgd", "annealed", "ara"])
 def test_attacks_on_the_first_frame_lose_the_later_ones_within_the_bound(name: str) -> None:
     settled = plan_video(name, Options())
     clip = entrant()

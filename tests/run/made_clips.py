@@ -32,7 +32,8 @@ def colours():
 def blunt():
     class Blunt(Colours):
         def forward(self, frames, first_mask):
-            return super().forward(frames, first_mask).pow(0.5) / super().forward(frames, first_mask).pow(0.5).sum(1, True)
+            softer = super().forward(frames, first_mask).pow(0.5)
+            return softer / softer.sum(1, True)
     return Blunt()
 
 def not_a_number():

@@ -99,3 +99,33 @@ class Momentum:
         size = torch.linalg.vector_norm(gradient, ord=1, dim=(1, 2, 3), keepdim=True)
         momentum = self.decay * state[0] + gradient / size.clamp_(min=torch.finfo(gradient.dtype).tiny)
         return momentum.sign(), (momentum,)
+
+
+@dataclass(frozen=True)
+class Annealed:
+    """MI-FGSM's direction, with steps that shrink along half a cosine.
+
+    Long steps find the side of the bound that pays, short ones settle there. APGD (Croce and Hein 2020) finds out by
+    itself when to halve its step; in twenty steps there is no time for that.
+
+    Attributes:
+        steps: over which the step shrinks.
+        last: the last step, as a part of the first.
+        momentum: of the direction.
+    """
+
+    steps: int
+    last: float = 0.05
+    momentum: Momentum = Momentum(0.75)
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """The momentum's, and no step taken."""
+        return *self.momentum.start(problem, generators), problem.images.new_zeros(len(problem))
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """The momentum's direction, 1 long at first and `last` in the end."""
+        *before, taken = state
+        direction, after = self.momentum.direction(gradient, seen, tuple(before))
+        done = (taken / max(self.steps - 1, 1)).clamp(max=1)
+        length = self.last + (1 - self.last) * (1 + (torch.pi * done).cos()) / 2
+        return direction * length.view(-1, 1, 1, 1), (*after, taken + 1)

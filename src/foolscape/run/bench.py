@@ -164,9 +164,7 @@ def _chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[
     return select(data, config.ids, config.limit)
 
 
-def first_usable(
-    data: SegmentationData | DetectionData | ClipData, ids: Sequence[str], load: Callable[[str], S]
-) -> S:
+def first_usable(data: SegmentationData | DetectionData | ClipData, ids: Sequence[str], load: Callable[[str], S]) -> S:
     """The first image or clip that can be read, as `load` gives it."""
     reason = "no images"
     for name in ids:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.metrics import CONVENTIONS, DETECTION_CONVENTIONS
+from foolscape.metrics import CONVENTIONS, DETECTION_CONVENTIONS, youtube_vos
+from foolscape.metrics import video as davis
 from foolscape.metrics.bootstrap import interval
 from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, preserved
 from foolscape.metrics.box_counts import total as total_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.detection import score_detection
-from foolscape.metrics import video as davis
-from foolscape.metrics import youtube_vos
 from foolscape.metrics.segmentation import Counts, iou_per_class, mean_iou, pixel_accuracy, stack, total
 from foolscape.run.segmentation import FOOLED
 from foolscape.run.store import Record

@@ -107,9 +107,7 @@ class VideoSubject:
         tracker: Tracker = self.tracker
         if plan.released is not None:
             tracker = getattr(tracker, "released", tracker)
-        posed = problem(
-            tracker, frames, mask.to(self.device), labels.to(self.device), reuse=plan.released is None
-        )
+        posed = problem(tracker, frames, mask.to(self.device), labels.to(self.device), reuse=plan.released is None)
         return Entrant(case.id, posed, generator_for(seed, "attack", case.id))
 
     def predict(self, case: Case[Footage, Masks], image: NDArray[np.uint8]) -> Masks:
