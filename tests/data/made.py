@@ -5,6 +5,9 @@ import zlib
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
+from foolscape.data.palette import davis_palette
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: tuple[bytes, bytes]) -> bytes:
@@ -43,3 +46,25 @@ def runs(mask: np.ndarray) -> dict[str, Any]:
     edges = np.flatnonzero(np.diff(flat))
     counts = np.diff(np.concatenate([[0], edges, [mask.size]]))
     return {"size": list(mask.shape), "counts": counts.tolist()}
+
+
+def frame(index: int, height: int = 12, width: int = 16) -> np.ndarray:
+    """(H, W, 3) uint8: a smooth picture that no other index has."""
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows * 5 + 11 * index, columns * 4 + index, np.full_like(rows, 20 * index)], 2).astype(np.uint8)
+
+
+def mask(*labels: int, height: int = 12, width: int = 16) -> np.ndarray:
+    """(H, W) uint8: a 3x3 square for each label, one beside the other, further down for higher labels."""
+    out = np.zeros((height, width), np.uint8)
+    for place, label in enumerate(labels):
+        out[place : place + 3, 3 * place : 3 * place + 3] = label
+    return out
+
+
+def palette(labels: np.ndarray) -> Image.Image:
+    """`labels` as a palette image, as DAVIS 2017 and YouTube-VOS store them."""
+    image = Image.fromarray(labels).convert("P")
+    image.putdata(labels.ravel().tolist())
+    image.putpalette([value for colour in davis_palette() for value in colour])
+    return image

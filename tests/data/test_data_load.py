@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from foolscape.data.load import CATALOG, open_data, select
+from foolscape.data.load import CATALOG, open_clips, open_data, open_detection, select
 from foolscape.data.scenes import SPLITS
-from foolscape.errors import SettingError, UnknownNameError
+from foolscape.errors import DataError, SettingError, UnknownNameError
 from foolscape.scenes import CLASSES, describe, render
 
 
@@ -57,13 +57,38 @@ def test_option_without_value(tmp_path):
 
 
 def test_catalog():
-    assert [kind.name for kind in CATALOG] == ["scenes", "folder", "camvid", "voc", "coco"]
+    assert [kind.name for kind in CATALOG] == [
+        "scenes", "folder", "camvid", "voc", "coco", "davis2016", "davis2017", "youtube-vos", "video",
+    ]  # fmt: skip
+    openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
     for kind in CATALOG:
         assert kind.form.startswith(f"{kind.name}:")
         assert kind.description
         assert "\n" not in kind.description
-        with pytest.raises(UnknownNameError, match="unknown option in"):
-            open_data(f"{kind.name}:x?nonsense=1")
+        assert kind.tasks
+        for task, opener in openers.items():
+            error = UnknownNameError if task in kind.tasks else SettingError
+            want = (
+                "unknown option in" if task in kind.tasks else f"expected a data set for {task}, got {kind.name}, which"
+            )
+            with pytest.raises(error, match=want):
+                opener(f"{kind.name}:x?nonsense=1")
+
+
+def test_clips_are_no_images():
+    want = "got davis2016, which has no labels of classes; use one of scenes, folder, camvid, voc, coco$"
+    with pytest.raises(SettingError, match=want):
+        open_data("davis2016:x")
+    want = r"got camvid, which has no clips; use one of .*davis2016, davis2017, youtube-vos, video$"
+    with pytest.raises(SettingError, match=want):
+        open_clips("camvid:x")
+
+
+def test_schemes_with_a_hyphen():
+    with pytest.raises(UnknownNameError, match=r"unknown data set 'youtube_vos'; did you mean youtube-vos\?"):
+        open_clips("youtube_vos:x")
+    with pytest.raises(DataError, match=r"youtube-vos:no/such:place: expected a folder at no/such:place, got nothing"):
+        open_clips("youtube-vos:no/such:place")
 
 
 # Choosing images
@@ -105,6 +130,14 @@ def test_far_misses_do_not_list_a_thousand_ids():
 def test_select_refuses_no_images(photos, limit):
     with pytest.raises(SettingError, match=f"expected a limit of at least 1 image, got {limit}; leave it out"):
         select(photos, None, limit)
+
+
+def test_select_says_what_it_chooses(photos):
+    assert select(photos, ["b"], what="clip") == ("b",)
+    with pytest.raises(UnknownNameError, match=r"unknown clip id in folder:.* 'x'; known: a, b"):
+        select(photos, ["x"], what="clip")
+    with pytest.raises(SettingError, match="expected a limit of at least 1 clip, got 0"):
+        select(photos, None, 0, "clip")
 
 
 def test_select_refuses_an_empty_choice(photos):

@@ -110,7 +110,19 @@ def test_mistakes_are_told_in_words(
     [
         ("models", ["bundled:scenes-unet", "torchvision:lraspp_mobilenet_v3_large", "path/to/file.py:factory"]),
         ("attacks", ["dag", "pgd", "fgsm", "mi-fgsm", "none"]),
-        ("data", ["folder:DIR", "camvid:DIR", "voc:DIR", "coco:DIR", "scenes:"]),
+        (
+            "data",
+            [
+                "folder:DIR",
+                "camvid:DIR",
+                "voc:DIR",
+                "coco:DIR",
+                "scenes:",
+                "davis2016:DIR",
+                "youtube-vos:DIR",
+                "video; one",
+            ],
+        ),
     ],
 )
 def test_list_names_what_there_is(capfd: pytest.CaptureFixture[str], kind: str, names: list[str]) -> None:

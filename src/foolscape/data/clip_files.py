@@ -18,7 +18,7 @@ from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 
 MOST_BYTES = 4 << 30
-"""How much memory the frames of a clip may take: about 690 frames of 1080x1920, or 2,900 of 480x854."""
+"""How much memory the frames of a clip may take: about 690 frames of 1080x1920, or 3,490 of 480x854."""
 
 _NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<behind>\D*)")
 

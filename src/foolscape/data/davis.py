@@ -56,7 +56,8 @@ class Davis:
         folders = (self.frames / sample_id, self.masks / sample_id)
         paths = [path for folder in folders for path in clip_files.images_in(folder)]
         if listed is not None:
-            paths = [path for path in paths if path.stem in set(listed)]
+            wanted = set(listed)
+            paths = [path for path in paths if path.stem in wanted]
         return files.digest(*(part for path in paths for part in (path.name, path)), *(listed or ()))
 
     def load(self, sample_id: str) -> Clip:

@@ -125,7 +125,7 @@ def _notes(reading: _Reading, expected: float | None, start: int, count: int | N
     wanted = None if count is None else start + count
     if reading.turned:
         what = "turned upright" if reading.turned % 90 == 0 else "not turned upright"
-        notes.append(f"{what} ({reading.turned} degrees counterclockwise)")
+        notes.append(f"{what} by {reading.turned % 360} degrees counterclockwise")
     if reading.broken:
         notes.append(f"the video is broken behind {got} frames ({reading.broken}); those before are kept")
     elif expected is not None and got < expected and (wanted is None or got < wanted):
