@@ -38,14 +38,32 @@ def _draw_shard(file: Path, seed: int, number: int) -> None:
     part.rename(file)
 
 
-def load_drawn(cache: Path, seed: int, count: int, workers: int) -> Drawn:
-    """The first `count` clips of a seed (a multiple of SHARD), drawn where `cache` does not have them yet."""
-    if count % SHARD:
-        raise ValueError(f"expected a multiple of {SHARD} clips, got {count}")
-    files = [cache / f"clips-{seed}-{number:03d}.npz" for number in range(count // SHARD)]
-    cache.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers) as pool:
-        missing = [(file, seed, number) for number, file in enumerate(files) if not file.exists()]
-        list(pool.map(_draw_shard, *zip(*missing, strict=True)) if missing else ())
-    shards = [np.load(file) for file in files]
-    return Drawn(*(np.concatenate([shard[part] for shard in shards]) for part in Drawn._fields))
+class Drawing:
+    """The first `count` clips of a seed (a multiple of SHARD), drawn in the background where `cache` lacks them."""
+
+    def __init__(self, cache: Path, seed: int, count: int, workers: int) -> None:
+        if count % SHARD:
+            raise ValueError(f"expected a multiple of {SHARD} clips, got {count}")
+        cache.mkdir(parents=True, exist_ok=True)
+        self.files = [cache / f"clips-{seed}-{number:03d}.npz" for number in range(count // SHARD)]
+        pool = ProcessPoolExecutor(workers)
+        self.awaited = {
+            number: pool.submit(_draw_shard, file, seed, number)
+            for number, file in enumerate(self.files)
+            if not file.exists()
+        }
+        self.ready = Drawn(np.empty((0,), np.uint8), np.empty((0,), np.uint8))
+
+    def first(self, count: int) -> Drawn:
+        """The first `count` clips, all where there are fewer; waits until they are drawn."""
+        count = min(count, len(self.files) * SHARD)
+        if len(self.ready.images) != count:
+            self.ready = Drawn(*(np.concatenate(parts) for parts in zip(*self._shards(count // SHARD), strict=True)))
+        return self.ready
+
+    def _shards(self, count: int) -> list[Drawn]:
+        for number in range(count):
+            if number in self.awaited:
+                self.awaited[number].result()
+        shards = [np.load(file) for file in self.files[:count]]
+        return [Drawn(shard["images"], shard["masks"]) for shard in shards]
