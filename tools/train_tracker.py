@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from drawn_clips import SHARD, Drawn, Drawing
+from drawn_clips import SHARD, Drawing, Drawn
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -218,7 +218,8 @@ def train(options: argparse.Namespace) -> dict[str, object]:
             entry = {"step": training.step, "loss": round(recent, 4), "val_j_and_f": round(scores["J&F"], 2)}
             training.history.append(entry)
             print(entry, flush=True)
-            save_file({key: value.contiguous() for key, value in training.average.state_dict().items()}, options.weights)
+            weights = training.average.state_dict()
+            save_file({name: value.contiguous() for name, value in weights.items()}, options.weights)
     return _record(training, evaluate(training.average, load_clips("test", options.tested)))
 
 
@@ -236,8 +237,8 @@ def _record(training: Training, scores: dict[str, Any]) -> dict[str, object]:
         "history": training.history,
         "test": {name: round(scores[name], 2) for name in ("J&F", "J", "F", "J_recall", "F_recall", "J_decay")},
         "test_ci95": {name: [round(end, 2) for end in scores["ci95"][name]] for name in ("J&F", "J", "F")},
-        "convention": f"DAVIS 2017 in percent over the first {options.tested} test clips ({objects} objects, 20 frames, "
-        f"8 per second, {LEAST_PIXELS} pixels at least in the first and the last); 95 % bootstrap over clips",
+        "convention": f"DAVIS 2017 in percent over the first {options.tested} test clips ({objects} objects, 20 "
+        f"frames, 8 per second, {LEAST_PIXELS} pixels at least in the first and the last); 95 % bootstrap over clips",
         "parameters": sum(parameter.numel() for parameter in training.network.parameters()),
         "training_seconds": round(training.seconds),
         "torch": torch.__version__,

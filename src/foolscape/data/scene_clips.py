@@ -136,9 +136,7 @@ def choose(seed: int, index: int, duration: float) -> tuple[Street, tuple[_Objec
     return resting
 
 
-def shoot(
-    street: Street, objects: tuple[_Object, ...], time: float
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def shoot(street: Street, objects: tuple[_Object, ...], time: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The picture at `time` seconds, (160, 256, 3) uint8, and its labels, (160, 256) uint8: i + 1 for objects[i]."""
     frame = render(street, *SIZE, time=time)
     labels = np.zeros(SIZE, np.uint8)
