@@ -71,19 +71,29 @@ def open_scenes(spec: Spec, split: str | None = None) -> Scenes:
         UnknownNameError: a split that does not exist.
         SettingError: something behind the colon, a seed below 0 or a count below 1.
     """
-    spec.only("seed", "count")
+    split, seed, indices = series(spec, split, count=_COUNT)
+    return Scenes(spec.text, split, seed, (f"streets drawn by foolscape with seed {seed}",), indices)
+
+
+def series(spec: Spec, split: str | None, *, count: int, also: tuple[str, ...] = ()) -> tuple[str, int, dict[str, int]]:
+    """Split, seed and number by id of what `scenes:[?seed=N][&count=N]` asks for; `also` names further options.
+
+    Raises:
+        as `open_scenes`.
+    """
+    spec.only("seed", "count", *also)
     if spec.rest.strip():
         raise SettingError(f"expected scenes: without a folder, got {spec.text!r}; leave {spec.rest!r} out")
     split = files.pick_split(spec, split, SPLITS, "test")
-    count = _number(spec, "count", _COUNT, 1, _MOST)
-    seed = _number(spec, "seed", SPLITS[split], 0, 2**31 - 1)
+    count = number(spec, "count", count, 1, _MOST)
+    seed = number(spec, "seed", SPLITS[split], 0, 2**31 - 1)
     # An id must not say "test" where the pictures are others than those of the test split.
     prefix = f"seed{seed}" if "seed" in spec.options else split
-    notes = (f"streets drawn by foolscape with seed {seed}",)
-    return Scenes(spec.text, split, seed, notes, {f"{prefix}-{index:06d}": index for index in range(count)})
+    return split, seed, {f"{prefix}-{index:06d}": index for index in range(count)}
 
 
-def _number(spec: Spec, name: str, default: int, least: int, most: int) -> int:
+def number(spec: Spec, name: str, default: int, least: int, most: int) -> int:
+    """The whole number that the option `name` gives; raises `SettingError` if it gives another thing."""
     text = spec.options.get(name)
     if text is None:
         return default

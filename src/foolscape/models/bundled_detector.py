@@ -28,15 +28,22 @@ class Dense(NamedTuple):
     logits: Tensor
 
 
-class ScenesDet(nn.Module):
-    """A trunk down to stride 16, joined back up to stride 4, where each cell tells class and box (as FCOS does).
+class TrunkMaps(NamedTuple):
+    """What `ScenesTrunk` makes of images (B, 3, H, W), finest last.
 
-    Images (B, 3, H, W), RGB float in [0, 1], H and W multiples of 8, give `Dense`. FCOS: Tian et al. 2019, ICCV,
-    section 3; here at a single stride, without centre-ness: the class scores are trained to be the box's overlap
-    (Li et al. 2020, NeurIPS, equation 6).
+    Attributes:
+        eighth: (B, 48, H/8, W/8) and
+        quarter: (B, 40, H/4, W/4), which have seen stride 16.
+        half: (B, 16, H/2, W/2).
     """
 
-    classes = OBJECTS
+    eighth: Tensor
+    quarter: Tensor
+    half: Tensor
+
+
+class ScenesTrunk(nn.Module):
+    """A trunk down to stride 16, joined back up to stride 4; the tracker grows on it as well."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,18 +57,39 @@ class ScenesDet(nn.Module):
         )
         self.squeeze = nn.ModuleList([conv(widths[3], 48, nn.ReLU, kernel=1), conv(48, 32, nn.ReLU, kernel=1)])
         self.join = nn.ModuleList([conv(48 + widths[2], 48, nn.ReLU), conv(32 + widths[1], 40, nn.ReLU)])
+
+    def maps(self, pixels: Tensor) -> TrunkMaps:
+        """The maps of normalised images (B, 3, H, W), H and W multiples of 8."""
+        half = self.stem(pixels)
+        quarter = self.quarter(half)
+        eighth = self.eighth(quarter)
+        maps = self.sixteenth(eighth)
+        maps = maps + self.around(maps)
+        joined = []
+        for squeeze, join, skip in zip(self.squeeze, self.join, (eighth, quarter), strict=True):
+            maps = join(torch.cat([resized(squeeze(maps), skip), skip], dim=1))
+            joined.append(maps)
+        return TrunkMaps(*joined, half)
+
+
+class ScenesDet(ScenesTrunk):
+    """A trunk down to stride 16, joined back up to stride 4, where each cell tells class and box (as FCOS does).
+
+    Images (B, 3, H, W), RGB float in [0, 1], H and W multiples of 8, give `Dense`. FCOS: Tian et al. 2019, ICCV,
+    section 3; here at a single stride, without centre-ness: the class scores are trained to be the box's overlap
+    (Li et al. 2020, NeurIPS, equation 6).
+    """
+
+    classes = OBJECTS
+
+    def __init__(self) -> None:
+        super().__init__()
         self.tower = conv(40, 64, nn.ReLU)
         self.head = nn.Conv2d(64, len(OBJECTS) + 4, 1)
 
     def forward(self, images: Tensor) -> Dense:
         """The candidates of images (B, 3, H, W)."""
-        quarter = self.quarter(self.stem(normalised(images)))
-        eighth = self.eighth(quarter)
-        maps = self.sixteenth(eighth)
-        maps = maps + self.around(maps)
-        for squeeze, join, skip in zip(self.squeeze, self.join, (eighth, quarter), strict=True):
-            maps = join(torch.cat([resized(squeeze(maps), skip), skip], dim=1))
-        raw = self.head(self.tower(maps))
+        raw = self.head(self.tower(self.maps(normalised(images)).quarter))
         # Cells last by permute, not transpose: for one image PyTorch 2.13 got the gradient of the latter wrong.
         logits, sides = raw.permute(0, 2, 3, 1).flatten(1, 2).split([len(OBJECTS), 4], dim=-1)
         logits = logits + _RARE

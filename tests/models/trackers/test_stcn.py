@@ -195,7 +195,7 @@ def test_features_handed_in_give_the_same_values_and_gradient(network64: StcnNet
     stcn = Stcn(network64, mem_every=1, checkpointed=checkpointed)
     with torch.no_grad():
         features = stcn.features(frames[1:])
-    assert not any(part.requires_grad for feature in features for part in (feature.key, feature.f16, *feature.query))
+    assert not any(part.requires_grad for feature in features for part in (feature.key, feature.coarse, *feature.query))
 
     def run(first: Tensor, given: tuple[Features, ...] | None) -> Tensor:
         return stcn.propagate(torch.cat([first, frames[1:]]), mask, given)

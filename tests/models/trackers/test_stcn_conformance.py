@@ -137,7 +137,7 @@ def check_case(vectors: Vectors, network: StcnNetwork, case: str, names: tuple[s
         features = Stcn(network).features(frames)
         close(torch.cat([feature.key for feature in features]), vectors[f"{case}.k16"], scaled=True)
         first = aggregate(torch.stack([wide_mask == i + 1 for i in range(int(mask.max()))]).float())[1:]
-        value = network.value(normalised(wide[:1]), first, features[0].f16)
+        value = network.value(normalised(wide[:1]), first, features[0].coarse)
         close(value, vectors[f"{case}.value0"], scaled=True)
         for name in names:
             about = vectors.variant(case, name)
@@ -148,7 +148,7 @@ def check_case(vectors: Vectors, network: StcnNetwork, case: str, names: tuple[s
             compare_labels(vectors, f"{case}.{name}", cropped(vectors, case, whole))
             if f"{case}.{name}.value_last" in vectors.arrays:
                 last = about["permanent_memory_frames"][-1]
-                value = network.value(normalised(wide[last : last + 1]), whole[last, 1:], features[last].f16)
+                value = network.value(normalised(wide[last : last + 1]), whole[last, 1:], features[last].coarse)
                 close(value, vectors[f"{case}.{name}.value_last"], scaled=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from foolscape.errors import SampleError, SettingError
 from foolscape.models.checkpoint import load_state, read_state_dict
 from foolscape.models.trackers.canvas import Canvas
 from foolscape.models.trackers.stcn_memory import Memory, aggregate
-from foolscape.models.trackers.stcn_network import STRIDE, QueryMaps, StcnNetwork
+from foolscape.models.trackers.stcn_network import StcnNetwork
 
 _MEAN: Final = (0.485, 0.456, 0.406)
 _DEVIATION: Final = (0.229, 0.224, 0.225)
@@ -29,18 +29,51 @@ _FIRST: Final = "value_encoder.conv1.weight"
 _Out = TypeVar("_Out")
 
 
+class Network(Protocol):
+    """A network that `Stcn` can run, such as `StcnNetwork`; its own records of maps are opaque to the loop (Any).
+
+    Attributes:
+        stride: of keys and values; both sides of an image are multiples of it.
+    """
+
+    @property
+    def stride(self) -> int: ...
+
+    def encode(self, images: Tensor) -> Any:
+        """A tuple of maps of `images` (B, 3, H, W), normalised; keys and values are made of the first."""
+        ...
+
+    def key(self, coarse: Tensor) -> Tensor:
+        """(B, C, h, w), of the first of the maps."""
+        ...
+
+    def query(self, maps: Any) -> Any:
+        """A tuple of maps, what decoding needs besides the readout."""
+        ...
+
+    def value(self, image: Tensor, masks: Tensor, coarse: Tensor) -> Tensor:
+        """(K, D, h, w), of an image (1, 3, H, W), the probabilities (K, H, W), and the first of the image's maps."""
+        ...
+
+    def decode(self, readout: Tensor, query: Any) -> Tensor:
+        """(K, H, W) in [0, 1], of a readout (K, D, h, w)."""
+        ...
+
+
 class Features(NamedTuple):
     """What STCN makes of a frame alone, whatever the masks: about 50 MB at 480x854 in float32.
 
+    Shapes are those of `StcnNetwork`.
+
     Attributes:
         key: (1, 64, H/16, W/16).
-        f16: (1, 1024, H/16, W/16), for the value of the frame if it is remembered.
+        coarse: (1, 1024, H/16, W/16), for the value of the frame if it is remembered.
         query: what its decoding needs besides the readout.
     """
 
     key: Tensor
-    f16: Tensor
-    query: QueryMaps
+    coarse: Tensor
+    query: Any
 
 
 @dataclass(frozen=True)
@@ -60,7 +93,7 @@ class Stcn:
         notes: remarks for the reader of a table.
     """
 
-    network: StcnNetwork
+    network: Network
     mem_every: int = 5
     top_k: int = 20
     include_last: bool = False
@@ -114,24 +147,24 @@ class Stcn:
             probabilities.append(canvas.restored(objects))
             permanent = t % self.mem_every == 0
             if t < len(frames) - 1 and (permanent or self.include_last):
-                value = self._part(self.network.value, image, objects[1:], seen.f16)
+                value = self._part(self.network.value, image, objects[1:], seen.coarse)
                 memory = memory.plus(seen.key, value, temporary=not permanent)
         return torch.stack(probabilities)
 
     def _canvas(self, frames: Tensor) -> Canvas:
         if frames.ndim != 4 or frames.shape[1] != 3 or not frames.is_floating_point():
             raise ValueError(f"expected float RGB frames (T, 3, H, W), got {tuple(frames.shape)} of {frames.dtype}")
-        return Canvas.of((frames.shape[2], frames.shape[3]), self.shorter_side, STRIDE)
+        return Canvas.of((frames.shape[2], frames.shape[3]), self.shorter_side, self.network.stride)
 
     def _features(self, image: Tensor) -> Features:
         maps = self.network.encode(image)
-        return Features(self.network.key(maps.f16), maps.f16, self.network.query(maps))
+        return Features(self.network.key(maps[0]), maps[0], self.network.query(maps))
 
     def _first(self, image: Tensor, objects: Tensor) -> Memory:
         """The memory of the first frame (1, 3, h, w), which is not decoded, with its aggregated masks."""
-        f16 = self._part(lambda given: self.network.encode(given).f16, image)
-        value = self._part(self.network.value, image, objects[1:], f16)
-        return Memory((self.network.key(f16),), (value,))
+        coarse = self._part(lambda given: self.network.encode(given)[0], image)
+        value = self._part(self.network.value, image, objects[1:], coarse)
+        return Memory((self.network.key(coarse),), (value,))
 
     def _segment(self, memory: Memory, seen: Features) -> Tensor:
         """(K + 1, h, w): the objects in a frame, given what is remembered."""

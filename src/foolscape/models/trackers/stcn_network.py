@@ -63,6 +63,8 @@ class StcnNetwork(nn.Module):
     Images (B, 3, H, W) are normalised by mean and deviation, H and W multiples of 16.
     """
 
+    stride: Final = STRIDE
+
     def __init__(self) -> None:
         super().__init__()
         self.key_encoder = KeyEncoder()
