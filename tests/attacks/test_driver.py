@@ -17,7 +17,7 @@ from foolscape.seeds import generator_for
 from .toys import conv_net, entrants, pictures, problem_of
 
 CLASSES = ("a", "b", "c", "d")
-NAMES = [attack.name for attack in CATALOG]
+NAMES = [attack.name for attack in CATALOG if "segmentation" in attack.tasks]
 
 
 def dag_problem(count: int, dtype: torch.dtype = torch.float32) -> Problem:

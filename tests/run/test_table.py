@@ -11,7 +11,7 @@ from foolscape.models.bundled import NAMES
 
 from .made import do_run
 
-CASES = [(attack.name, variant) for attack in CATALOG for variant in attack.variants]
+CASES = [(attack.name, variant) for attack in CATALOG if "segmentation" in attack.tasks for variant in attack.variants]
 ROOT = Path(__file__).parents[2]
 
 

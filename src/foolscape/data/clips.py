@@ -49,6 +49,7 @@ class Clip:
             None where no more is known than what is given. A label that is never given stays as the files have it.
         judged: J indices of frames, rising; empty without truth.
         categories: of the labels, where the data set's measure asks for them (YouTube-VOS); else empty.
+        seen: the categories that this measure calls seen; None where they are not known.
         notes: what had to be done to read it, for the record.
     """
 
@@ -59,6 +60,7 @@ class Clip:
     truth: NDArray[np.uint8] | None
     judged: tuple[int, ...]
     categories: Mapping[int, str] = field(default_factory=dict)
+    seen: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -41,6 +41,7 @@ class YouTubeVos:
         classes: ("object",) for train; None for the others, whose masks show where objects appear and no more.
         notes: which frames are read.
         frames, masks: the folders that have a folder for each clip.
+        seen: the categories of the training split; None where it is not beside this one.
         clips: the objects of each clip by label, as meta.json has them.
     """
 
@@ -50,6 +51,7 @@ class YouTubeVos:
     notes: tuple[str, ...]
     frames: Path
     masks: Path
+    seen: frozenset[str] | None
     clips: Mapping[str, Mapping[int, Entry]]
 
     @property
@@ -91,7 +93,9 @@ class YouTubeVos:
             if label in labels and entry.category is not None
         }
         truth, judged = (maps, annotated) if self.classes is not None else (None, ())
-        clip = Clip(sample_id, images, names[skipped:], given, truth, judged, categories, notes + remarks)
+        clip = Clip(
+            sample_id, images, names[skipped:], given, truth, judged, categories, self.seen, notes=notes + remarks
+        )
         return clip_files.checked(clip, masks[first])
 
     def _masks(self, sample_id: str, objects: Mapping[int, Entry], frames: Mapping[str, Path]) -> dict[str, Path]:
@@ -139,7 +143,8 @@ def open_youtube_vos(spec: Spec, split: str | None = None) -> YouTubeVos:
         if not folder.is_dir():
             raise DataError(f"{spec.text}: expected the folder {folder}, got none; unpack all of YouTube-VOS")
     classes = CLASSES if split == "train" else None
-    return YouTubeVos(spec.text, split, classes, notes, frames, masks, read_meta(root / split / "meta.json"))
+    seen = seen_categories(root) if (root / "train/meta.json").is_file() else None
+    return YouTubeVos(spec.text, split, classes, notes, frames, masks, seen, read_meta(root / split / "meta.json"))
 
 
 def seen_categories(root: Path) -> frozenset[str]:

@@ -125,7 +125,7 @@ def evaluate(
     todo = _cases(subject, ids, store, tick)
     if setting.plan is None:
         for case in todo:
-            store.append([_row(case, subject, CLEAN, case.prediction)])
+            store.append(_measured_clean(case, subject))
             tick(case.id)
         return
     cases: dict[str, Case[R, P]] = {}
@@ -176,14 +176,22 @@ def _entrants(
         yield entrant
 
 
+def _measured_clean(case: Case[R, P], subject: Subject[R, P]) -> list[Record]:
+    """The row of an image that is not attacked, or why it could not be measured."""
+    try:
+        return [_row(case, subject, CLEAN, case.prediction)]
+    except SampleError as error:
+        return [_failure(case.id, None, str(error))]
+
+
 def _settled(
     case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan, seed: int, store: RunStore
 ) -> list[Record]:
     """The rows of one attacked image, or why it could not be measured."""
     try:
         return _measure(case, outcome, subject, plan, seed, store)
-    except ModelError as error:
-        return [_failure(case.id, subject.spec, str(error))]
+    except (ModelError, SampleError) as error:
+        return [_failure(case.id, None if isinstance(error, SampleError) else subject.spec, str(error))]
 
 
 def _measure(

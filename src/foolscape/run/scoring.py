@@ -82,8 +82,10 @@ def _boxes(counts: BoxCounts, chosen: slice, images: int) -> Record:
 def _video(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
     del classes, victim
     clips = {one["id"]: davis.ClipScores.from_json(one) for one in measured}
-    if any(thing.category is not None for clip in clips.values() for thing in clip.objects):
-        seen = {name for one in measured for name in one["seen"]}
+    seen = {name for one in measured for name in one.get("seen", ())}
+    found = {thing.category for clip in clips.values() for thing in clip.objects}
+    # The measure of YouTube-VOS has no overall score unless there are seen and unseen categories.
+    if found & seen and found - seen - {None}:
         return youtube_vos.score_youtube_vos(clips, seen, seed)
     return davis.score_davis(clips, seed)
 
@@ -110,6 +112,7 @@ SCORING: dict[str, Scoring] = {
         _video,
         davis.CONVENTIONS
         | {
+            "G": youtube_vos.CONVENTIONS["G"],
             "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "
             "without any are not judged.",
             "attacked": "Only the first frame of a clip is attacked; the later ones are as they were.",

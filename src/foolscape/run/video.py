@@ -121,7 +121,8 @@ class VideoSubject:
 
     def measured(self, case: Case[Footage, Masks], prediction: Masks) -> Record:
         """J and F of every object in every frame that counts."""
-        return self._scores(case.reference, prediction).to_json()
+        seen = case.reference.clip.seen
+        return self._scores(case.reference, prediction).to_json() | ({} if seen is None else {"seen": sorted(seen)})
 
     def succeeded(self, case: Case[Footage, Masks], prediction: Masks, plan: Plan) -> bool | None:
         """At most `LOST` of the clip's clean J is left; None where it had none."""
