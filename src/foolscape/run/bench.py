@@ -138,7 +138,7 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
     planned = _settled(config, (), lambda name, options, _: plan_video(name, options))
     entries = []
     for spec in config.models:
-        model = load_tracker(spec, device=device)
+        model = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
         subject = VideoSubject(model.spec, model.slug, model.tracker, davis_palette(), data, config.size, device)
         scorer = _clip_scorer(model.tracker, first, device)
         entries.append(Entry(subject, planned, (), model.tracker.notes, model.sha256, scorer))

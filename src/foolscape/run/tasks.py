@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from foolscape.errors import SettingError, unknown
 from foolscape.models import bundled
 from foolscape.models.detectors import torchvision_zoo
-from foolscape.models.detectors.load import known_names
 from foolscape.models.load import resolve
+from foolscape.models.trackers.load import is_tracker, known_names, tracks
 from foolscape.run.config import RunConfig, Task
 from foolscape.spec import parse
 from foolscape.tasks.detection import Detector
@@ -19,14 +19,17 @@ from foolscape.tasks.segmentation import Segmenter
 def task_of(text: str) -> Task:
     """The task of the model that the spec `text` names.
 
-    A bundled, torchvision or transformers model tells by its name. A user's model by ?task=detection in its spec; else
-    its factory is called: it is for detection if it is a `Detector` or has a method `detect`, else for segmentation.
+    A bundled, torchvision or transformers model tells by its name or configuration. A user's model by ?task=detection
+    in its spec; else its factory is called: it is for video if it has a method `propagate`, for detection if it is a
+    `Detector` or has a method `detect`, else for segmentation.
 
     Raises:
         UnknownNameError: no such model or task.
         SettingError, ModelError: the factory cannot be called.
     """
     spec = parse(text)
+    if is_tracker(spec):
+        return "video"
     if spec.scheme == "transformers":
         return "detection"
     if spec.scheme == "torchvision" and spec.rest in torchvision_zoo.names():
@@ -39,10 +42,12 @@ def task_of(text: str) -> Task:
     if told is not None:
         if told not in get_args(Task):
             raise unknown("task", told, get_args(Task))
-        return "detection" if told == "detection" else "segmentation"
+        return cast(Task, told)
     made: Any = resolve(spec, (), known_names)
     if isinstance(made, Segmenter):
         return "segmentation"
+    if tracks(made):
+        return "video"
     return "detection" if isinstance(made, Detector) or callable(getattr(made, "detect", None)) else "segmentation"
 
 
