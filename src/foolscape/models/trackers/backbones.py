@@ -15,7 +15,7 @@ from foolscape.models.checkpoint import load_state, read_state_dict
 from foolscape.models.load import resolve
 from foolscape.models.output import DOCS, check_finite
 from foolscape.models.torchvision import Normalised, library, weights_called
-from foolscape.models.trackers.hub import MEAN, STD, hub, pretrained_error
+from foolscape.models.trackers.hub import MEAN, STD, hub, normalisation, pretrained_error
 from foolscape.models.trackers.propagation import Propagation
 from foolscape.models.trying import Tried, by_trying
 from foolscape.models.wrappers import freeze
@@ -56,9 +56,7 @@ def backbone(spec: Spec, known: Callable[[], Any]) -> Backbone:
         spec.only("layer")
         return of_transformers(spec.rest, spec.options.get("layer"))
     if not spec.scheme:
-        raise SettingError(
-            f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.rest!r}"
-        )
+        raise SettingError(f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.rest!r}")
     made = resolve(spec.only("weights"), (), known)
     if not isinstance(made, nn.Module):
         raise ModelError(
@@ -87,7 +85,10 @@ def adapt(
     fitted = by_trying(found.module, size, torch.device(device), _read)
     check_finite(fitted.found)
     channels, height, width = fitted.found.shape[1:]
-    notes = [*found.notes, f"labels are propagated on {channels} features at {height} x {width} for {size[0]} x {size[1]}"]
+    notes = [
+        *found.notes,
+        f"labels are propagated on {channels} features at {height} x {width} for {size[0]} x {size[1]}",
+    ]
     if settings.size is not None:
         notes.append(f"frames are resized inside to {size[0]} x {size[1]}")
     if fitted.multiple > 1:
@@ -280,7 +281,8 @@ class _Tokens(nn.Module):
                 f"expected a token for each of {height} x {width} patches, got {states.shape[1]}; this network merges "
                 "them: name an earlier layer, ?layer=N"
             )
-        return states[:, -height * width :].transpose(1, 2).reshape(len(images), -1, height, width)
+        tokens: Tensor = states[:, -height * width :]
+        return tokens.transpose(1, 2).reshape(len(images), -1, height, width)
 
 
 def of_transformers(name: str, layer: str | None = None) -> Backbone:

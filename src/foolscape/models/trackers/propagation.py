@@ -20,7 +20,7 @@ from torch.nn import functional
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.trackers.given import check_clip, check_frames, one_hot, with_background
 from foolscape.models.trackers.nearby import Map, affinity
-from foolscape.models.wrappers import at_size, pad_to_multiple
+from foolscape.models.wrappers import pad_to_multiple
 
 
 class _Seen(NamedTuple):
@@ -105,9 +105,7 @@ class Propagation:
 
     def _labels(self, query: Map, others: Sequence[_Seen]) -> Tensor:
         """(h * w, K + 1): the labels of the positions of `query`, each row summing to 1."""
-        found = affinity(
-            query, [one.features for one in others], radius=self.radius, top_k=self.top_k, tau=self.tau
-        )
+        found = affinity(query, [one.features for one in others], radius=self.radius, top_k=self.top_k, tau=self.tau)
         labels = torch.cat([one.labels for one in others])
         return functional.embedding_bag(found.index, labels, per_sample_weights=found.weights, mode="sum")
 
@@ -139,9 +137,9 @@ class Propagation:
         """(K + 1, H, W): `labels` (h * w, K + 1) of a map of `size` (h, w) at the frame's own size `given` (H, W)."""
         inner = self.size or given
         padded = [side + -side % self.multiple for side in inner]
-        maps = functional.interpolate(
-            labels.T.reshape(1, -1, *size), padded, mode="bilinear", align_corners=False
-        )[:, :, : inner[0], : inner[1]]
+        maps = functional.interpolate(labels.T.reshape(1, -1, *size), padded, mode="bilinear", align_corners=False)[
+            :, :, : inner[0], : inner[1]
+        ]
         if inner == given:
             return maps[0]
         return functional.interpolate(maps, given, mode="bilinear", align_corners=False)[0]

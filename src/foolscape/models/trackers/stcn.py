@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from foolscape.errors import SettingError
 from foolscape.models.checkpoint import load_state, read_state_dict
 from foolscape.models.trackers.canvas import Canvas
-from foolscape.models.trackers.given import check_clip, check_frames, one_hot
+from foolscape.models.trackers.given import check_clip, one_hot
 from foolscape.models.trackers.stcn_memory import Memory, aggregate
 from foolscape.models.trackers.stcn_network import STRIDE, QueryMaps, StcnNetwork
 
@@ -117,7 +117,8 @@ class Stcn:
         return torch.stack(probabilities)
 
     def _canvas(self, frames: Tensor) -> Canvas:
-        check_frames(frames)
+        if frames.ndim != 4 or frames.shape[1] != 3 or not frames.is_floating_point():
+            raise ValueError(f"expected float RGB frames (T, 3, H, W), got {tuple(frames.shape)} of {frames.dtype}")
         return Canvas.of((frames.shape[2], frames.shape[3]), self.shorter_side, STRIDE)
 
     def _features(self, image: Tensor) -> Features:
