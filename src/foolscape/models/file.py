@@ -10,14 +10,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Protocol, runtime_checkable
 
-from torch import nn
+from torch import Tensor, nn
 
 from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 
-Brought = nn.Module | Segmenter | Detector
+
+@runtime_checkable
+class Follower(Protocol):
+    """What a user's tracker brings, at the least."""
+
+    def propagate(self, frames: Tensor, first_mask: Tensor) -> object:
+        """See `trackers.user`."""
+        ...
+
+
+Brought = nn.Module | Segmenter | Detector | Follower
 """What a factory may return."""
 
 
@@ -55,15 +66,21 @@ def from_module(name: str, factory: str) -> Brought:
 
 
 def made(thing: object, source: str) -> Brought:
-    """`thing`, if it is a network, a segmenter or a detector; else `ModelError` naming `source` that made it."""
+    """`thing`, if it is a network, segmenter, detector or tracker; else `ModelError` naming `source` that made it."""
     if isinstance(thing, Brought):
         return thing
     missing = [name for name in ("classes", "notes", "logits") if not hasattr(thing, name)]
     lacks = f" without {' and '.join(missing)}" if 0 < len(missing) < 3 else ""
     raise ModelError(
-        f"expected {source} to return a torch.nn.Module, or a Segmenter (classes, notes, logits) or Detector (classes, "
-        f"notes, two_stage, candidates, detect), got {type(thing).__name__}{lacks}"
+        f"expected {source} to return a torch.nn.Module, or a Segmenter (classes, notes, logits), Detector (classes, "
+        f"notes, two_stage, candidates, detect) or tracker (propagate), got {type(thing).__name__}{lacks}"
     )
+
+
+def kind_of(thing: Brought) -> str:
+    """What `thing` is, in a word."""
+    kinds = {Segmenter: "segmenter", Detector: "detector", Follower: "tracker"}
+    return next((word for kind, word in kinds.items() if isinstance(thing, kind)), "network")
 
 
 def call(function: Callable[..., object], source: str, *arguments: str) -> Brought:

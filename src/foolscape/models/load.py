@@ -123,7 +123,7 @@ def resolve(spec: Spec, bundles: Sequence[str], known: Callable[[], Sequence[str
     Raises:
         UnknownNameError: no such model.
         SettingError: an option or a path does not fit.
-        ModelError: it could not be made, or is neither a network nor a segmenter nor a detector.
+        ModelError: it could not be made, or is no network, segmenter, detector or tracker.
     """
     spec.only("weights", "classes", "task")
     if spec.scheme == "bundled":
@@ -200,5 +200,5 @@ def _segmenter(
         outer = checked(made, image_size=image_size, device=device)
         return outer if outer.classes or given is None else renamed(outer, given)
     if not isinstance(made, nn.Module):
-        raise ModelError(f"expected a network or a Segmenter, got the detector {type(made).__name__}")
+        raise ModelError(f"expected a network or a Segmenter, got the {file.kind_of(made)} {type(made).__name__}")
     return adapt(made, classes=given, image_size=image_size, device=device)

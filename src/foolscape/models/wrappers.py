@@ -15,8 +15,9 @@ from foolscape.errors import ModelError
 from foolscape.models.output import DOCS, check_scores, scores_of
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
+from foolscape.tasks.video import Tracker
 
-_MODELS: Final = (nn.Module, Segmenter, Detector)
+_MODELS: Final = (nn.Module, Segmenter, Detector, Tracker)
 
 
 class _Scorer(Protocol):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from foolscape.errors import FoolscapeError, ModelError
-from foolscape.models import bundled
+from foolscape.models import bundled, file
 from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.classes import read_classes
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, transformers, user
@@ -105,7 +105,7 @@ def _detector(spec: Spec, given: Given, image_size: tuple[int, int], device: tor
     if isinstance(made, Detector):  # asked first: a network may be a detector by itself
         return user.checked(made, given, image_size=image_size, device=device)
     if not isinstance(made, nn.Module):
-        raise ModelError(f"expected a network or a Detector, got the segmenter {type(made).__name__}")
+        raise ModelError(f"expected a network or a Detector, got the {file.kind_of(made)} {type(made).__name__}")
     return user.adapt(made, given, image_size=image_size, device=device)
 
 

@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from foolscape.errors import SampleError, SettingError
+from foolscape.errors import SettingError
 from foolscape.models.checkpoint import load_state, read_state_dict
 from foolscape.models.trackers.canvas import Canvas
+from foolscape.models.trackers.given import check_clip, one_hot
 from foolscape.models.trackers.stcn_memory import Memory, aggregate
 from foolscape.models.trackers.stcn_network import StcnNetwork
 
@@ -132,12 +133,9 @@ class Stcn:
             SampleError: the mask does not hold the labels 1 to K, or does not fit the frames.
             ValueError: frames or features are of another shape or number.
         """
-        if not len(frames):
-            raise ValueError("expected at least one frame, got none")
-        if features is not None and len(features) != len(frames) - 1:
-            raise ValueError(f"expected features of all frames but the first, {len(frames) - 1}, got {len(features)}")
+        check_clip(frames, features)
         canvas = self._canvas(frames)
-        objects = aggregate(canvas.masks(_one_hot(first_mask, frames)))
+        objects = aggregate(canvas.masks(one_hot(first_mask, frames)))
         probabilities = [canvas.restored(objects)]
         memory = self._first(_prepared(frames[:1], canvas), objects)
         for t in range(1, len(frames)):
@@ -205,20 +203,3 @@ def _prepared(frame: Tensor, canvas: Canvas) -> Tensor:
     """`frame` (1, 3, H, W) normalised, then resized and padded, so that the border has the mean colour."""
     mean, deviation = (frame.new_tensor(values)[:, None, None] for values in (_MEAN, _DEVIATION))
     return canvas.images((frame - mean) / deviation)
-
-
-def _one_hot(first_mask: Tensor, frames: Tensor) -> Tensor:
-    """(K, H, W), 1 where the label map has object i, in the dtype of `frames`."""
-    if first_mask.shape != frames.shape[2:]:
-        raise SampleError(
-            f"expected a first mask of the frames' size {tuple(frames.shape[2:])}, got {tuple(first_mask.shape)}; "
-            "resize it with nearest neighbour"
-        )
-    found = torch.unique(first_mask).tolist()
-    objects = [label for label in found if label != 0]
-    if not objects or objects != list(range(1, len(objects) + 1)):
-        raise SampleError(
-            f"expected a first mask with the labels 1 to K and 0 for the background, got {found[:9]}; number the "
-            "objects without a gap, and make void pixels background"
-        )
-    return torch.stack([first_mask == label for label in objects]).to(frames)

@@ -1,0 +1,82 @@
+"""What the adapters of transformers' networks share: the library, a configuration without weights, normalisation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from foolscape.errors import ModelError
+
+MEAN: Final = (0.485, 0.456, 0.406)
+"""ImageNet's."""
+STD: Final = (0.229, 0.224, 0.225)
+
+_PROCESSORS: Final = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
+_NESTS: Final = ("image_processor", "video_processor")
+
+
+def hub() -> Any:
+    """`transformers`; imported here because it is optional and takes seconds. ModelError if it is not installed."""
+    try:
+        import transformers
+    except ImportError as error:
+        raise ModelError(
+            f"expected transformers to be installed for a model transformers:..., got {error}; install it: "
+            "pip install foolscape[transformers]"
+        ) from error
+    return transformers
+
+
+def model_type(name: str) -> str | None:
+    """The `model_type` of the network `name`, a folder or an identifier of the hub; None if it cannot be told.
+
+    A folder is read as it is; of an identifier only what is in the cache already is looked at.
+    """
+    path = _local(name, "config.json")
+    found = None if path is None else _read(path).get("model_type")
+    return found if isinstance(found, str) else None
+
+
+def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and deviation that the images of the network `name` are normalised with: its processor's, or ImageNet's."""
+    for file in _PROCESSORS:
+        path = _local(name, file)
+        settings = {} if path is None else _read(path)
+        for part in (settings, *(settings.get(nest) or {} for nest in _NESTS)):
+            if part.get("do_normalize", True) and {"image_mean", "image_std"} <= part.keys():
+                return tuple(part["image_mean"]), tuple(part["image_std"])
+            if part.get("do_normalize") is False:
+                return (0.0,) * 3, (1.0,) * 3
+    return MEAN, STD
+
+
+def pretrained_error(name: str, what: str, error: Exception) -> ModelError:
+    """That there is no network `what` at `name`."""
+    kind = "folder" if Path(name).is_dir() else "identifier of the Hugging Face hub or a local folder"
+    first = (str(error).splitlines() or [""])[0]
+    return ModelError(f"expected a {kind} with {what} at {name}, got {type(error).__name__}: {first}")
+
+
+def _local(name: str, file: str) -> Path | None:
+    """The path of `file` of the network `name`, if it is on this machine."""
+    if Path(name).is_dir():
+        path = Path(name) / file
+        return path if path.is_file() else None
+    try:
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(name, file)
+    except (ImportError, ValueError):  # ValueError: no identifier of the hub
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty if there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

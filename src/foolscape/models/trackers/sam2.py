@@ -1,0 +1,301 @@
+"""SAM 2 and EdgeTAM of transformers as `Tracker`s, prompted by the first mask, with gradients through their memory.
+
+The library's own code runs; only its inference mode is taken off. Ravi et al., SAM 2: Segment Anything in Images and
+Videos, 2024; Zhou et al., EdgeTAM: On-Device Track Anything Model, CVPR 2025.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from foolscape.errors import CheckpointError, ModelError, unknown
+from foolscape.models.trackers.given import check_clip, check_frames, one_hot, with_background
+from foolscape.models.trackers.hub import MEAN, STD, hub, normalisation, pretrained_error
+from foolscape.models.wrappers import freeze
+
+FAMILIES: Final = {
+    "sam2_video": ("Sam2VideoModel", "Sam2VideoInferenceSession"),
+    "edgetam_video": ("EdgeTamVideoModel", "EdgeTamVideoInferenceSession"),
+}
+"""The classes of transformers for a network and its session, by the `model_type` of the configuration."""
+
+_MOST: Final = 40.0
+"""Log-odds are kept within this: beyond it nothing is left of the smaller probability in float32."""
+
+
+class Encoded(NamedTuple):
+    """What the image encoder makes of a frame.
+
+    Attributes:
+        maps: from fine to coarse, each (h * w, 1, C).
+        positions: their positional encodings.
+    """
+
+    maps: tuple[Tensor, ...]
+    positions: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Sam2:
+    """A network of one of FAMILIES. Made by `adapt`.
+
+    Attributes:
+        network: in eval mode, frozen.
+        size: (height, width) that frames and masks are resized to (bilinear, antialiased).
+        mean, std: of the normalisation.
+        notes: remarks for the reader of a table.
+        gated: whether an object's mask is empty where its score is not above 0, as the model answers; if not, see
+            `surrogate`.
+    """
+
+    network: nn.Module
+    size: tuple[int, int]
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+    notes: tuple[str, ...] = ()
+    gated: bool = True
+
+    @property
+    def surrogate(self) -> Sam2:
+        """A tracker to take gradients of: the same network, objects as probable as their score and mask say together.
+
+        Where the score is not above 0, the model's own answer is an empty mask without any gradient. This one has
+        sigmoid(score) * sigmoid(mask before the gate) everywhere. What is remembered of a frame stays the model's own.
+        """
+        return replace(self, gated=False)
+
+    def features(self, frames: Tensor) -> tuple[Encoded, ...]:
+        """What the image encoder makes of each of `frames` ((N, 3, H, W) float RGB in [0, 1]).
+
+        To be handed to `propagate` for frames that do not change; call it under `torch.no_grad` then.
+        """
+        check_frames(frames)
+        network: Any = self.network
+        found = []
+        for frame in frames:
+            with _precisely(frames.dtype):
+                out = network.get_image_features(self._prepared(frame[None]), return_dict=True)
+            found.append(Encoded(tuple(out.fpn_hidden_states), tuple(out.fpn_position_encoding)))
+        return tuple(found)
+
+    def propagate(self, frames: Tensor, first_mask: Tensor, features: Sequence[Encoded] | None = None) -> Tensor:
+        """How probable each object is at every pixel of every frame; see `Tracker.propagate`.
+
+        Objects are followed one by one and share pixels by soft aggregation. Frames are streamed: a frame's answer does
+        not depend on those after it, nor on how many there are. The library's answer for a clip as a whole does where
+        that has fewer frames than the encoder takes object pointers (16).
+
+        Args:
+            frames: (T, 3, H, W) float RGB in [0, 1]. In float64 nothing is rounded to bfloat16 inside, as SAM 2 does
+                with its memory: for checks of the gradient.
+            first_mask: (H, W) int64, 0 for the background and 1 to K for the objects.
+            features: of `frames[1:]`, from `features`; None to compute them. They are taken as they are, and the pixels
+                of those frames are not looked at.
+
+        Returns:
+            (T, K + 1, H, W), the background first; frame 0 is the first mask, a constant.
+
+        Raises:
+            SampleError: the mask does not hold the labels 1 to K, or does not fit the frames.
+            ValueError: frames or features are of another shape or number.
+        """
+        check_clip(frames, features)
+        masks = one_hot(first_mask, frames)
+        session = self._session(frames, masks, features or ())
+        probabilities = [with_background(masks)]
+        for t in range(len(frames)):
+            encoded = features is not None and t > 0
+            # A frame whose features are in the session's cache is not looked at.
+            image = frames[t : t + 1] if encoded else self._prepared(frames[t : t + 1])
+            log_odds = self._step(session, image, t)
+            if t > 0:
+                log_odds = functional.interpolate(
+                    log_odds[None], frames.shape[2:], mode="bilinear", align_corners=False
+                )[0]
+                probabilities.append(shared(log_odds))
+        return torch.stack(probabilities)
+
+    def _session(self, frames: Tensor, masks: Tensor, features: Sequence[Encoded]) -> Any:
+        """The library's session for `frames`, prompted with `masks` (K, H, W) in frame 0."""
+        kind = FAMILIES[self.network.config.model_type][1]  # type: ignore[index, union-attr]
+        where = frames.device
+        session = getattr(hub(), kind)(
+            video_height=self.size[0],
+            video_width=self.size[1],
+            inference_device=where,
+            inference_state_device=where,
+            video_storage_device=where,
+            dtype=frames.dtype,
+            max_vision_features_cache_size=len(features) + 1,
+        )
+        for t, one in enumerate(features, start=1):
+            session.cache.cache_vision_features(
+                t, {"vision_feats": list(one.maps), "vision_pos_embeds": list(one.positions)}
+            )
+        resized = self._resized(masks[:, None])
+        for label, mask in enumerate(resized, start=1):
+            session.add_mask_inputs(session.obj_id_to_idx(label), 0, (mask[None] >= 0.5).to(frames.dtype))
+        session.obj_with_new_inputs = list(session.obj_ids)
+        return session
+
+    def _step(self, session: Any, image: Tensor, t: int) -> Tensor:
+        """(K, h, w): log-odds of each object by itself in frame `t`, at the resolution of the mask decoder."""
+        forward = type(self.network).forward
+        forward = getattr(forward, "__wrapped__", forward)  # without the inference mode around it
+        with _decoded(self.network) as answers, _precisely(image.dtype):
+            output = forward(self.network, session, frame=image, frame_idx=t)
+        if self.gated or t == 0:
+            masks: Tensor = output.pred_masks[:, 0]
+            return masks
+        return torch.cat([_ungated(*one) for one in answers])
+
+    def _prepared(self, images: Tensor) -> Tensor:
+        """`images` (B, 3, H, W) resized and normalised."""
+        mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return (self._resized(images) - mean) / std
+
+    def _resized(self, images: Tensor) -> Tensor:
+        if tuple(images.shape[2:]) == self.size:
+            return images
+        return functional.interpolate(images, self.size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def shared(log_odds: Tensor) -> Tensor:
+    """(K + 1, ...): soft aggregation (`stcn_memory.aggregate`) of K objects by their `log_odds` (K, ...).
+
+    Written in log-odds, so that a gradient is left where an object is all but certain.
+    """
+    log_odds = log_odds.clamp(-_MOST, _MOST)
+    nothing = functional.logsigmoid(-log_odds).sum(dim=0, keepdim=True)
+    background = nothing - (-torch.expm1(nothing)).log()
+    return torch.cat([background, log_odds]).softmax(dim=0)
+
+
+def _ungated(masks: Tensor, quality: Tensor, score: Tensor) -> Tensor:
+    """(1, h, w): log-odds of sigmoid(score) * sigmoid(mask).
+
+    Args:
+        masks: (1, 1, M, h, w), the decoder's log-odds of M masks for one object.
+        quality: (1, 1, M), which of them is best.
+        score: (1, 1, 1), log-odds that the object is there.
+    """
+    mask = masks[0, 0, int(quality[0, 0].argmax())][None]
+    there, here = functional.logsigmoid(score[0]), functional.logsigmoid(mask)
+    absent, elsewhere = functional.logsigmoid(-score[0]), functional.logsigmoid(-mask)
+    return there + here - torch.logaddexp(absent.expand_as(mask), there + elsewhere)
+
+
+@contextmanager
+def _decoded(network: nn.Module) -> Iterator[list[tuple[Tensor, Tensor, Tensor]]]:
+    """A list that the mask decoder's masks, their quality and the object score are put into, call by call."""
+    answers: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def note(_module: nn.Module, _given: object, output: Any) -> None:
+        masks, quality, _, score = output
+        answers.append((masks, quality, score))
+
+    decoder: Any = network.mask_decoder
+    handle = decoder.register_forward_hook(note)
+    try:
+        yield answers
+    finally:
+        handle.remove()
+
+
+class _KeepDigits(TorchFunctionMode):
+    """Within it a conversion from float64 to float32 or bfloat16 does nothing."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        asked = (*args[1:], kwargs.get("dtype")) if func is Tensor.to else ()
+        fewer = func is Tensor.float or torch.bfloat16 in asked
+        if fewer and args[0].dtype == torch.float64:
+            return args[0]
+        return func(*args, **kwargs)
+
+
+def _precisely(dtype: torch.dtype) -> Any:
+    """In float64, nothing is rounded to float32 or bfloat16 on the way, so that central differences can be taken."""
+    return _KeepDigits() if dtype == torch.float64 else nullcontext()
+
+
+def load(name: str, weights: str | None = None) -> nn.Module:
+    """The network `name`.
+
+    Args:
+        name: an identifier of the Hugging Face hub, or a folder.
+        weights: None: those that come with it; "none": random ones from seed 0, for which its configuration suffices.
+
+    Raises:
+        UnknownNameError: there are no such `weights`, or it is a network of another kind.
+        CheckpointError: the weights are not those of the whole network.
+        ModelError: transformers is not installed, or it cannot load the network.
+    """
+    if weights not in (None, "none"):
+        raise unknown(f"weights of transformers:{name} (a folder holds its own)", str(weights), ["none"])
+    library = hub()
+    what = "a tracker (config.json, model.safetensors)"
+    try:
+        config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except Exception as error:  # transformers raises OSError, ValueError and more
+        raise pretrained_error(name, what, error) from error
+    if config.model_type not in FAMILIES:
+        raise unknown("kind of tracker in transformers", str(config.model_type), FAMILIES)
+    kind = getattr(library, FAMILIES[config.model_type][0])
+    try:
+        if weights == "none":
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                made: nn.Module = kind(config)
+                return made
+        module, info = kind.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
+    except Exception as error:
+        raise pretrained_error(name, what, error) from error
+    lost = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
+    if lost:
+        raise CheckpointError(
+            f"expected all weights of {type(module).__name__} in {name}, got none for {len(lost)} "
+            f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's"
+        )
+    loaded: nn.Module = module
+    return loaded
+
+
+def adapt(network: nn.Module, *, name: str | None = None, device: torch.device | str = "cpu") -> Sam2:
+    """The `Tracker` of `network`, which is frozen and moved to `device` itself, not copied.
+
+    Args:
+        network: of one of FAMILIES.
+        name: where it comes from, to look for the settings of its processor; None: ImageNet's normalisation.
+        device: where to run.
+
+    Raises:
+        UnknownNameError: a network of another kind.
+        ModelError: it has no image size.
+    """
+    config: Any = network.config
+    if config.model_type not in FAMILIES:
+        raise unknown("kind of tracker in transformers", str(config.model_type), FAMILIES)
+    size = config.image_size
+    height, width = (size, size) if isinstance(size, int) else tuple(size)
+    if height < 1 or width < 1:
+        raise ModelError(f"expected a configuration with an image_size, got {size}")
+    freeze(network, torch.device(device))
+    mean, std = (MEAN, STD) if name is None else normalisation(name)
+    notes = [
+        f"frames are resized inside to {height} x {width}",
+        "where an object's score is not above 0 its mask is empty and has no gradient; attacks take that of the "
+        "surrogate, sigmoid(score) * sigmoid(mask)",
+        "what is remembered of the first frame is its mask made binary at that size",
+    ]
+    if config.model_type == "sam2_video":
+        notes.append("memory is rounded to bfloat16")
+    return Sam2(network, (int(height), int(width)), tuple(mean), tuple(std), tuple(notes))
