@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from foolscape.report import tables
-from foolscape.report.cells import Json, images, number
+from foolscape.report.cells import Json, counted, number
 from foolscape.report.files import Run, read_run, write_text
 from foolscape.report.gallery import Gallery, gallery, swatches
 from foolscape.report.headline import aftermath, headline, overview
@@ -106,7 +106,7 @@ def _title(run: Run) -> str:
 def _kicker(run: Run) -> str:
     data = run.summary["data"]
     where = " ".join(str(data[key]) for key in ("spec", "split") if data.get(key))
-    return f"{run.summary['task']}, {images(data['samples'])} of {where}"
+    return f"{run.summary['task']}, {counted(data['samples'], words(run.summary).unit)} of {where}"
 
 
 def _part(run: Run, model: Json, settings: Json) -> ModelPart:
