@@ -94,8 +94,8 @@ def plot(
         for curve, colour in zip(curves, _COLOURS, strict=False):
             points = [(a, b) for a, b in zip(curve.xs, curve.ys, strict=True) if b is not None]
             axes.plot(
-                *zip(*points, strict=True), color=curve.colour or colour, label=curve.name,
-                marker="o" if len(points) < 13 else "", markersize=3.5, linewidth=1.6, linestyle="--" if curve.dashed else "-",
+                *zip(*points, strict=True), color=curve.colour or colour, label=curve.name, linewidth=1.6,
+                marker="o" if len(points) < 13 else "", markersize=3.5, linestyle="--" if curve.dashed else "-",
             )  # fmt: skip
             for (a, b), text in zip(points, curve.labels, strict=False):
                 axes.annotate(text, (a, b), textcoords="offset points", xytext=(5, 5), fontsize=8)
