@@ -15,7 +15,7 @@ from foolscape.report.gallery import BEST, WORST, Figure, chosen, css, facts, fi
 from foolscape.report.player import Player, player
 from foolscape.report.plots import Curve, Plot, plot
 from foolscape.report.strip import Strip, strip
-from foolscape.report.video import frame_scores, label_colours, object_score
+from foolscape.report.video import frame_scores, object_score
 from foolscape.report.view import Facts, View
 
 PAGE: Final = 24_000_000
@@ -129,7 +129,7 @@ def _still(view: View) -> Clip:
         player=None,
         curve=_curve(film, scores),
         conditions=tuple(CONDITIONS[name] for name in shown),
-        objects=_objects(view, shown),
+        objects=_objects(film, shown),
     )
 
 
@@ -153,22 +153,21 @@ def _curve(film: Film, scores: Mapping[str, Mapping[int, float]]) -> Plot | None
     last = max(len(film.names) - 1, *(max(curve.xs) for curve in curves), 1)
     # The ends lie a little outside, so that the first and the last frame are not cut in half.
     ends = (-0.01 * last, 1.01 * last)
-    return plot("J&F of every frame", curves, "frame", "J&F %", percent=True, size=(6.4, 2.3), ends=ends)
+    return plot("J&F of every frame", curves, "frame", "J&F %", percent=True, size=(5.8, 2.2), ends=ends)
 
 
-def _objects(view: View, shown: list[str]) -> tuple[ObjectRow, ...]:
+def _objects(film: Film, shown: list[str]) -> tuple[ObjectRow, ...]:
     by_label = {
-        name: {one.label: number(object_score(one), 1) for one in ClipScores.from_json(view.rows[name]).objects}
+        name: {one.label: number(object_score(one), 1) for one in ClipScores.from_json(film.view.rows[name]).objects}
         for name in shown
     }
-    colours = label_colours(view.model)
     return tuple(
         ObjectRow(
-            css(colours[min(one.label, 255)]),
+            css(film.colours[min(one.label, 255)]),
             f"object {one.label}" + (f", {one.category}" if one.category else ""),
             tuple(by_label[name].get(one.label, DASH) for name in shown),
         )
-        for one in ClipScores.from_json(view.judged).objects
+        for one in ClipScores.from_json(film.view.judged).objects
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from foolscape.report.figures import Pixels
+from foolscape.report.figures import Pixels, palette
 from foolscape.report.files import read_frame, read_image, read_labels
 from foolscape.report.view import View
 
@@ -23,7 +24,12 @@ class Film:
 
     view: View
 
-    @property
+    @cached_property
+    def colours(self) -> Pixels:
+        """(256, 3): the colour of every label."""
+        return palette(self.view.model["colours"], 256)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Of all frames."""
         return tuple(str(name) for name in self.view.rows.get("clean", {}).get("frames", ()))

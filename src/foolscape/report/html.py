@@ -16,12 +16,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from foolscape.report import tables
 from foolscape.report.cells import Json, counted, number
 from foolscape.report.clips import Reel, reels
+from foolscape.report.figures import palette
 from foolscape.report.files import Run, read_run, write_text
 from foolscape.report.gallery import Gallery, css, gallery, swatches
 from foolscape.report.headline import aftermath, headline, overview
 from foolscape.report.object_scores import object_scores
 from foolscape.report.render import printable
-from foolscape.report.video import label_colours
 from foolscape.report.words import conventions, reference_notes, words
 
 _OPEN_CLASSES: Final = 24
@@ -126,7 +126,7 @@ def _kicker(run: Run) -> str:
 
 
 def _part(run: Run, model: Json, settings: Json, reel: Reel | None) -> ModelPart:
-    labels = label_colours(settings)
+    labels = palette(settings["colours"], 256)
     colours = dict(swatches(settings)) | {one.name: css(labels[min(one.label, 255)]) for one in object_scores(model)}
     scores = tables.class_scores(model)
     bars = tuple(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ _MOST: Final = 126
 """Objects that have a colour of their own; a palette holds 256, two for each."""
 
 
-class Tint(NamedTuple):
+@dataclass(frozen=True)
+class Tint:
     """A picture to lay over another: `rgba` (N, 4) uint8 by `index` (H, W), 0 of which shows nothing."""
 
     index: Pixels
@@ -77,8 +79,9 @@ def jpeg_url(pixels: Pixels, quality: int) -> str:
 
 
 def _objects(labels: Pixels) -> NDArray[np.intp]:
-    found = np.unique(labels)
-    return found[(found != 0) & (found != VOID)][:_MOST].astype(np.intp)
+    there = np.bincount(labels.ravel(), minlength=256) > 0
+    there[[0, VOID]] = False
+    return np.flatnonzero(there)[:_MOST]
 
 
 def _edges(labels: Pixels, width: int) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from foolscape.report.figures import Pixels
 from foolscape.report.film import ATTACKED, CLEAN, TRUTH, Film, brought_to, evenly
 from foolscape.report.masks import jpeg_url, outline, tint, tint_url
 from foolscape.report.plots import Plot
-from foolscape.report.video import GREY, label_colours
+from foolscape.report.video import GREY
 
 FRAMES: Final = 60
 """A clip with more frames is shown in so many of them."""
@@ -101,12 +101,11 @@ def _fitting(frames: list[Frame], room: int) -> list[Frame]:
 def _frame(
     film: Film, index: int, size: tuple[int, int], cursor: float, scores: Mapping[str, Mapping[int, float]]
 ) -> Frame:
-    colours = label_colours(film.view.model)
     masks = {}
     for kind in film.kinds:
         if (labels := film.labels(index, kind)) is not None:
             fitted = brought_to(labels, size, smooth=False)
-            masks[kind] = tint_url(outline(fitted) if kind == TRUTH else tint(fitted, colours))
+            masks[kind] = tint_url(outline(fitted) if kind == TRUTH else tint(fitted, film.colours))
     first = index == 0 and film.view.attacked
     return Frame(
         said=_said(film, index, scores),

@@ -10,7 +10,7 @@ from foolscape.report.cells import number
 from foolscape.report.film import ATTACKED, CLEAN, TRUTH, Film, evenly
 from foolscape.report.gallery import Figure
 from foolscape.report.masks import jpeg_url
-from foolscape.report.video import label_colours, painted
+from foolscape.report.video import painted
 
 FRAMES: Final = 6
 
@@ -64,5 +64,5 @@ def _figure(film: Film, kind: str, index: int, score: float | None) -> Figure:
     height, width = film.view.judged["size"]
     scale = _SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    pixels = painted(film.photo(index, kind), labels, label_colours(film.view.model), size)
+    pixels = painted(film.photo(index, kind), labels, film.colours, size)
     return Figure(kind, caption, jpeg_url(pixels, _QUALITY), size)

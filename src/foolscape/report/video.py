@@ -44,11 +44,6 @@ def frame_scores(row: Json, judged: tuple[int, ...] | None) -> dict[int, float]:
     return {frame: float(np.mean(values)) for frame, values in sorted(found.items())}
 
 
-def label_colours(model: Json) -> Pixels:
-    """(256, 3): the colour of every label."""
-    return figures.palette(model["colours"], 256)
-
-
 def _standing(view: View) -> tuple[float, ...]:
     value = clip_score(view.judged)
     return (value if np.isfinite(value) else float("inf"),)
@@ -67,7 +62,8 @@ def _facts(view: View) -> Facts:
 
 def _layers(view: View, side: int) -> Layers:
     """Of the frame on which the attack took most; of a clip that was not attacked, of the one with the lowest score."""
-    film, colours = Film(view), label_colours(view.model)
+    film = Film(view)
+    colours = film.colours
     index = _telling(film)
     if index is None:
         return Layers(None, None, None, None, frozenset())

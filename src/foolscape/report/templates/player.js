@@ -12,15 +12,18 @@ function start(player) {
   const curve = player.parentElement.querySelector(".curve");
   const pictures = new Map();
   const perSecond = 12;
-  let timer = 0;
   let playing = false;
+  let turn = 0;
   let asked = 0;
 
   function picture(address) {
     if (!pictures.has(address)) {
       const image = new Image();
+      pictures.set(address, new Promise((done) => {
+        image.onload = () => done(image);
+        image.onerror = () => done(null);
+      }));
       image.src = address;
-      pictures.set(address, image.decode().then(() => image, () => null));
     }
     return pictures.get(address);
   }
@@ -45,18 +48,19 @@ function start(player) {
     if (curve) curve.querySelector(".cursor").style.left = frame.cursor + "%";
   }
 
-  async function next() {
-    slider.value = (Number(slider.value) + 1) % frames.length;
+  async function next(mine) {
+    if (mine !== turn) return; // paused, and perhaps begun anew, since
     const begun = performance.now();
+    slider.value = (Number(slider.value) + 1) % frames.length;
     await show();
-    if (playing) timer = setTimeout(next, Math.max(0, 1000 / perSecond - (performance.now() - begun)));
+    setTimeout(next, Math.max(0, 1000 / perSecond - (performance.now() - begun)), mine);
   }
 
   function run(wanted) {
     playing = wanted;
-    clearTimeout(timer);
     play.textContent = playing ? "Pause" : "Play";
-    if (playing) next();
+    turn += 1;
+    if (playing) next(turn);
   }
 
   function seek(event) {
