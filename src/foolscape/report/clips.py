@@ -91,7 +91,7 @@ def reels(run: Run, models: Sequence[Json]) -> dict[str, Reel]:
         run: of videos.
         models: entries of `models` in run.json.
     """
-    most = _most(len(models))
+    most = most_shown(len(models))
     views = {model["slug"]: chosen(run, model, most) for model in models}
     stills = [(view, _still(view)) for groups in views.values() for _, group in groups for view in group]
     left = PAGE - sum(_size(clip) for _, clip in stills)
@@ -106,7 +106,7 @@ def reels(run: Run, models: Sequence[Json]) -> dict[str, Reel]:
     }
 
 
-def _most(models: int) -> tuple[int, int]:
+def most_shown(models: int) -> tuple[int, int]:
     """How many of the worst and of the best clips each model shows."""
     count = max(1, min(WORST + BEST, _CLIPS // max(models, 1)))
     best = count * BEST // (WORST + BEST)

@@ -52,7 +52,7 @@ def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
     if not conditions:
         return f"No {said.unit} could be measured."
     if clean is None:
-        return f"{score} is not defined on {seen}: nothing in them counts."
+        return f"{score} is not defined on {seen}: {said.undefined}."
     if "adversarial" not in conditions or attacked is None:
         return f"{score} is {number(clean, 1)} on {seen}; nothing was attacked."
     attack = attack_title(summary["attack"])

@@ -48,6 +48,7 @@ class Words:
         further: as `scores`, for a second table; empty if there is none.
         further_title: of that table.
         further_beside: keys of the conventions that stand below it.
+        undefined: why there may be no `headline` score.
     """
 
     scores: Mapping[str, str]
@@ -63,6 +64,7 @@ class Words:
     further: Mapping[str, str] = field(default_factory=dict)
     further_title: str = ""
     further_beside: tuple[str, ...] = ()
+    undefined: str = "nothing in them counts"
 
 
 _VIDEO_SENTENCES: Final[dict[str, str]] = {
@@ -152,6 +154,7 @@ _WORDS: Final[dict[str, Words]] = {
         where=" to the first frame",
         parts="object",
         parts_note="per_object",
+        undefined="seen or unseen categories have no object in them",
     ),
 }
 
