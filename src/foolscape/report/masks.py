@@ -16,7 +16,7 @@ from foolscape.report.figures import Pixels
 
 _FILL: Final = 120
 """How opaque an object is, of 255."""
-_LIGHTER: Final = 0.35
+_LIGHTER: Final = 0.5
 """How far its contour goes towards white: colours of label maps may be as dark as a photograph."""
 _OUTLINE: Final = (255, 255, 255, 255)
 _HALO: Final = (0, 0, 0, 150)
