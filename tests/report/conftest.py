@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from . import fake_detection
+from . import fake_detection, fake_video
 from .fake_run import HOSTILE, Plan, pictures, write
 
 
@@ -29,6 +29,16 @@ def detect(tmp_path: Path) -> Callable[..., Path]:
 
     def build(**changes: object) -> Path:
         return fake_detection.write(tmp_path / "run", replace(fake_detection.Plan(), **changes))
+
+    return build
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Callable[..., Path]:
+    """Write a run of a tracker on three clips; keyword arguments change its `fake_video.Plan`."""
+
+    def build(**changes: object) -> Path:
+        return fake_video.write(tmp_path / "run", replace(fake_video.Plan(), **changes))
 
     return build
 

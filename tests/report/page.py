@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foolscape.report import write_report
 
-VOID_TAGS = {"meta", "link", "img"}
+VOID_TAGS = {"meta", "link", "img", "input"}
 
 
 class Page(HTMLParser):
@@ -32,7 +32,7 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data if self._open and self._open[-1] != "style" else ""
+        self.text += data if self._open and self._open[-1] not in {"style", "script"} else ""
 
 
 def page_of(directory: Path) -> Page:

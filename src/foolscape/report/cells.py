@@ -59,7 +59,12 @@ def present(models: list[Json]) -> list[str]:
 
 def images(n: int) -> str:
     """`n` with its noun."""
-    return f"{n} image{'s' * (n != 1)}"
+    return counted(n, "image")
+
+
+def counted(n: int, noun: str) -> str:
+    """`n` with `noun`, which takes an s."""
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def known(value: Any) -> float | None:

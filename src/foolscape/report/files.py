@@ -72,6 +72,11 @@ def read_labels(directory: Path, *parts: str) -> NDArray[np.uint8] | None:
     return _pixels(directory, parts, None)
 
 
+def read_frame(directory: Path, *parts: str) -> NDArray[np.uint8] | None:
+    """(H, W, 3) RGB of the JPEG at `parts` below `directory`; None as for `read_image`."""
+    return _pixels(directory, parts, "RGB", "jpg")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, all of it or nothing; RunError where that cannot be done."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -101,8 +106,8 @@ def read_object(path: Path, hint: str) -> dict[str, Any]:
     return dict(found)
 
 
-def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None) -> NDArray[np.uint8] | None:
-    path = directory.joinpath(*parts[:-1], f"{parts[-1]}.png")
+def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None, suffix: str = "png") -> NDArray[np.uint8] | None:
+    path = directory.joinpath(*parts[:-1], f"{parts[-1]}.{suffix}")
     # Names come from a file that may be someone else's: never embed a picture from outside the run.
     if not path.resolve().is_relative_to(directory.resolve()):
         return None

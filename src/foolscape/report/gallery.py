@@ -13,11 +13,13 @@ from foolscape.report.detection import DETECTION
 from foolscape.report.figures import SIDE, Pixels
 from foolscape.report.files import Run, read_image
 from foolscape.report.segmentation import SEGMENTATION
+from foolscape.report.video import VIDEO
 from foolscape.report.view import Drawing, Facts, View
+from foolscape.report.words import words
 
 WORST: Final = 4
 BEST: Final = 2
-DRAWINGS: Final[dict[str, Drawing]] = {"segmentation": SEGMENTATION, "detection": DETECTION}
+DRAWINGS: Final[dict[str, Drawing]] = {"segmentation": SEGMENTATION, "detection": DETECTION, "video": VIDEO}
 """By the name of the task."""
 
 
@@ -87,6 +89,15 @@ class Pictures:
 def gallery(run: Run, model: Json) -> Gallery:
     """The gallery of one entry of `models` in run.json; empty groups where it has no rows."""
     drawing = DRAWINGS[run.summary["task"]]
+    return gallery_of(model, chosen(run, model), drawing, facts)
+
+
+def chosen(run: Run, model: Json, most: tuple[int, int] = (WORST, BEST)) -> list[tuple[str, list[View]]]:
+    """Headings and the images below them, `most` of the weakest and of the strongest; every image where these are all.
+
+    An image in which nothing counts is shown only where there are few others.
+    """
+    drawing = DRAWINGS[run.summary["task"]]
     found = views(run, model)
     attacked = any(view.attacked for view in found)
     standings = {id(view): drawing.standing(view) for view in found if view.attacked or not attacked}
@@ -95,12 +106,19 @@ def gallery(run: Run, model: Json) -> Gallery:
         key=lambda view: (*standings[id(view)], view.judged["id"]),
     )
     counted = [view for view in ranked if standings[id(view)][0] < float("inf")]
-    groups = _groups(ranked, counted, drawing, attacked)
-    return gallery_of(model, groups, drawing, lambda view: _facts(view, drawing))
+    if not ranked:
+        return []
+    worst, best = most
+    if len(ranked) <= worst + best:
+        return [(f"Every {words(run.summary).unit}, weakest first", ranked)]
+    weak, strong = ("Broke most", "Held best") if attacked else drawing.extremes
+    left = counted if len(counted) >= worst + best else ranked
+    groups = [(weak, left[:worst]), (strong, left[len(left) - best :][::-1])]
+    return [(title, views_) for title, views_ in groups if views_]
 
 
 def gallery_of(
-    model: Json, groups: Sequence[tuple[str, Sequence[View]]], drawing: Drawing, facts: Callable[[View], Facts]
+    model: Json, groups: Sequence[tuple[str, Sequence[View]]], drawing: Drawing, told: Callable[[View], Facts]
 ) -> Gallery:
     """The gallery of images that are chosen already, under their headings.
 
@@ -108,10 +126,10 @@ def gallery_of(
         model: an entry of `models` in run.json.
         groups: headings and the images below them.
         drawing: of the task.
-        facts: what stands below the pictures of an image.
+        told: what stands below the pictures of an image.
     """
     seen: set[int] = set()
-    shown = tuple((title, tuple(_case(view, facts, seen) for view in chosen)) for title, chosen in groups)
+    shown = tuple((title, tuple(_case(view, told, seen) for view in group)) for title, group in groups)
     return Gallery(model["model"], shown, _legend(model, seen), drawing.note)
 
 
@@ -134,20 +152,15 @@ def pictures(view: View, side: int, *, truth: bool) -> Pictures:
         truth: whether labels, where there are any, stand between the predictions; else what changed stands there.
     """
     drawing = DRAWINGS[view.run.summary["task"]]
-    directory, name = view.run.directory, view.judged["name"]
-    image = read_image(directory, "clean", name)
+    photos, factor = photographs(view, side)
     layers = drawing.layers(view, side)
     labels = Picture("middle", "truth", layers.truth)
     if not view.attacked:
-        shown = (Picture("image", "image", _photo(image, side)), Picture("fooled", drawing.said, layers.clean))
+        shown = (*photos, Picture("fooled", drawing.said, layers.clean))
         return Pictures((*shown, labels) if view.with_truth else shown, layers.classes, None)
-    adversarial = read_image(directory, "images", view.model["slug"], name)
     changed = Picture("middle", drawing.changed, layers.difference)
-    change, factor = _change(image, adversarial, side)
     found = (
-        Picture("image", "clean image", _photo(image, side)),
-        change,
-        Picture("adversarial", "attacked image", _photo(adversarial, side)),
+        *photos,
         Picture("clean", f"{drawing.said}, clean", layers.clean),
         labels if truth and view.with_truth else changed,
         Picture("fooled", f"{drawing.said}, attacked", layers.attacked),
@@ -155,31 +168,34 @@ def pictures(view: View, side: int, *, truth: bool) -> Pictures:
     return Pictures(found, layers.classes, factor)
 
 
+def photographs(view: View, side: int) -> tuple[tuple[Picture, ...], float | None]:
+    """The image, and where it was attacked its change and what came of it; and the magnification of the change."""
+    directory, name = view.run.directory, view.judged["name"]
+    image, what = read_image(directory, "clean", name), DRAWINGS[view.run.summary["task"]].image
+    if not view.attacked:
+        return (Picture("image", what, _photo(image, side)),), None
+    adversarial = read_image(directory, "images", view.model["slug"], name)
+    change, factor = _change(image, adversarial, side)
+    before = Picture("image", f"clean {what}", _photo(image, side))
+    return (before, change, Picture("adversarial", f"attacked {what}", _photo(adversarial, side))), factor
+
+
 def swatches(model: Json) -> list[tuple[str, str]]:
     """Each class of a model with its colour as CSS."""
     colours = figures.palette(model["colours"], len(model["classes"]))
-    return [(str(name), _css(colours[min(index, VOID)])) for index, name in enumerate(model["classes"])]
+    return [(str(name), css(colours[min(index, VOID)])) for index, name in enumerate(model["classes"])]
 
 
-def _groups(ranked: list[View], counted: list[View], drawing: Drawing, attacked: bool) -> list[tuple[str, list[View]]]:
-    """Headings and their images; one in which nothing counts is shown only where there are few others."""
-    if not ranked:
-        return []
-    if len(ranked) <= WORST + BEST:
-        return [("Every image, weakest first", ranked)]
-    worst, best = ("Broke most", "Held best") if attacked else drawing.extremes
-    chosen = counted if len(counted) >= WORST + BEST else ranked
-    return [(worst, chosen[:WORST]), (best, chosen[-BEST:][::-1])]
-
-
-def _case(view: View, facts: Callable[[View], Facts], seen: set[int]) -> Case:
+def _case(view: View, told: Callable[[View], Facts], seen: set[int]) -> Case:
     shown = pictures(view, SIDE, truth=True)
     seen.update(shown.classes)
     success = view.judged.get("attack", {}).get("success")
-    return Case(view.judged["id"], success, facts(view), tuple(map(_figure, shown.pictures)))
+    return Case(view.judged["id"], success, told(view), tuple(map(figure, shown.pictures)))
 
 
-def _facts(view: View, drawing: Drawing) -> Facts:
+def facts(view: View) -> Facts:
+    """The scores of an image, and what the attack took and changed."""
+    drawing = DRAWINGS[view.run.summary["task"]]
     if not view.attacked:
         return drawing.facts(view)
     distortion, attack = view.judged.get("distortion", {}), view.judged.get("attack", {})
@@ -204,7 +220,8 @@ def _change(image: Pixels | None, adversarial: Pixels | None, side: int) -> tupl
     return Picture("change", caption, figures.fitted(noise.pixels, smooth=False, side=side)), noise.factor
 
 
-def _figure(picture: Picture) -> Figure:
+def figure(picture: Picture) -> Figure:
+    """A picture as the page holds it."""
     if picture.pixels is None:
         return Figure(picture.slot, picture.caption, None)
     data = figures.data_url(picture.pixels)
@@ -214,8 +231,9 @@ def _figure(picture: Picture) -> Figure:
 def _legend(model: Json, seen: set[int]) -> tuple[Swatch, ...]:
     known = [Swatch(name, colour) for index, (name, colour) in enumerate(swatches(model)) if index in seen]
     void = VOID in seen and len(model["classes"]) <= VOID
-    return (*known, Swatch("void", _css(figures.palette([], 0)[VOID]))) if void else tuple(known)
+    return (*known, Swatch("void", css(figures.palette([], 0)[VOID]))) if void else tuple(known)
 
 
-def _css(colour: Sequence[int] | Pixels) -> str:
+def css(colour: Sequence[int] | Pixels) -> str:
+    """A colour as CSS writes it."""
     return "#" + "".join(f"{int(part):02x}" for part in colour[:3])

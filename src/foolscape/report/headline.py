@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from foolscape.report.box_tables import objects
-from foolscape.report.cells import DASH, Json, images, known, number
+from foolscape.report.cells import DASH, Json, counted, known, number
 from foolscape.report.words import words
 
 _TITLES: Final[dict[str, str]] = {
@@ -16,6 +16,7 @@ _TITLES: Final[dict[str, str]] = {
     "mi-fgsm": "MI-FGSM",
     "segpgd": "SegPGD",
     "cospgd": "CosPGD",
+    "ara": "ARA",
 }
 _SAME: Final = 0.05
 """Points below which two scores read the same."""
@@ -44,15 +45,16 @@ def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
         model: one of its `models`.
         rows: the lines of `rows.jsonl`; the largest change is in them alone.
     """
-    score, conditions = words(summary).headline, model["conditions"]
+    said, conditions = words(summary), model["conditions"]
+    score, seen = said.headline, counted(model["samples"], said.unit)
     clean = known(conditions.get("clean", {}).get(score))
     attacked = known(conditions.get("adversarial", {}).get(score))
     if not conditions:
-        return "No image could be measured."
+        return f"No {said.unit} could be measured."
     if clean is None:
-        return f"{score} is not defined on {images(model['samples'])}: nothing in them counts."
+        return f"{score} is not defined on {seen}: {said.undefined}."
     if "adversarial" not in conditions or attacked is None:
-        return f"{score} is {number(clean, 1)} on {images(model['samples'])}; nothing was attacked."
+        return f"{score} is {number(clean, 1)} on {seen}; nothing was attacked."
     attack = attack_title(summary["attack"])
     if attacked < clean - _SAME:
         found = f"{attack} cut {score} from {number(clean, 1)} to {number(attacked, 1)}"
@@ -60,7 +62,7 @@ def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
         found = f"{attack} did not lower {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
     shuffled = known(conditions.get("permuted", {}).get(score))
     control = "" if shuffled is None else f"; the same changes shuffled: {number(shuffled, 1)}"
-    return f"{found}{_largest(model, rows)}{control}."
+    return f"{found}{_largest(model, rows, said.where)}{control}."
 
 
 def aftermath(summary: Json, model: Json) -> str:
@@ -108,11 +110,11 @@ def _range(score: str, conditions: Iterable[Json | None]) -> str | None:
     return low if low == high else f"{low}{DASH}{high}"
 
 
-def _largest(model: Json, rows: Iterable[Json]) -> str:
+def _largest(model: Json, rows: Iterable[Json], where: str) -> str:
     levels = [
         row["distortion"]["linf_levels"] for row in rows if row.get("slug") == model["slug"] and "distortion" in row
     ]
     if not levels:
         return ""
     most = max(levels)
-    return f" with changes of at most {most:.0f} grey level{'s' * (most != 1)}"
+    return f" with changes of at most {most:.0f} grey level{'s' * (most != 1)}{where}"

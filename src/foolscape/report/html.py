@@ -1,7 +1,9 @@
-"""The report of a run as one page that needs nothing else: no network, no script, no other file."""
+"""The report of a run as one page that needs nothing else: no network, no other file, and no script but a player's."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shlex
 from dataclasses import dataclass
@@ -12,10 +14,13 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from foolscape.report import tables
-from foolscape.report.cells import Json, images, number
+from foolscape.report.cells import Json, counted, number
+from foolscape.report.clips import Reel, reels
+from foolscape.report.figures import palette
 from foolscape.report.files import Run, read_run, write_text
-from foolscape.report.gallery import Gallery, gallery, swatches
+from foolscape.report.gallery import Gallery, css, gallery, swatches
 from foolscape.report.headline import aftermath, headline, overview
+from foolscape.report.object_scores import object_scores
 from foolscape.report.render import printable
 from foolscape.report.words import conventions, reference_notes, words
 
@@ -37,7 +42,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class ModelPart:
-    """What the page says about one model."""
+    """What the page says about one model; it shows images in `gallery`, or clips in `reel`, the other is None."""
 
     name: str
     sentence: str
@@ -45,7 +50,8 @@ class ModelPart:
     bars: tuple[Bar, ...]
     bars_open: bool
     attacked: bool
-    gallery: Gallery
+    gallery: Gallery | None
+    reel: Reel | None
 
 
 def write_report(directory: Path) -> Path:
@@ -63,11 +69,13 @@ def render(run: Run) -> str:
     """The page; a function of the files of the run alone, so the same run gives the same bytes."""
     summary = run.summary
     settings = {model["slug"]: model for model in run.settings["models"]}
-    parts = tuple(_part(run, model, settings[model["slug"]]) for model in summary["models"])
+    videos = reels(run, run.settings["models"]) if summary["task"] == "video" else {}
+    parts = tuple(_part(run, model, settings[model["slug"]], videos.get(model["slug"])) for model in summary["models"])
     shown = tables.overall(summary)
-    (per_class_note,) = conventions(summary, "per_class")
+    said = words(summary)
+    (per_class_note,) = conventions(summary, said.parts_note)
     beside = " ".join([*(note for table in shown for note in table.notes), per_class_note])
-    return template("report.html.j2").render(
+    return template("video.html.j2" if videos else "report.html.j2").render(
         title=_title(run),
         kicker=_kicker(run),
         parts=parts,
@@ -77,10 +85,12 @@ def render(run: Run) -> str:
         settings=_settings(run),
         config=json.dumps(run.settings.get("config", {}), indent=2, ensure_ascii=False),
         attacked=any(part.attacked for part in parts),
-        by_class=words(summary).by_class,
+        by_class=said.by_class,
+        noun=said.parts,
         per_class_note=per_class_note,
         conventions=[str(text) for text in summary.get("conventions", {}).values() if str(text) not in beside],
         version=run.settings.get("foolscape", ""),
+        script_hash=_script_hash(),
     )
 
 
@@ -98,6 +108,12 @@ def template(name: str) -> Template:
     return environment.get_template(name)
 
 
+def _script_hash() -> str:
+    """Of the player, the one script that the page lets a browser run."""
+    digest = hashlib.sha256(template("player.js").render().encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
 def _title(run: Run) -> str:
     models = run.summary["models"]
     return headline(run.summary, models[0], run.rows) if len(models) == 1 else overview(run.summary)
@@ -106,11 +122,12 @@ def _title(run: Run) -> str:
 def _kicker(run: Run) -> str:
     data = run.summary["data"]
     where = " ".join(str(data[key]) for key in ("spec", "split") if data.get(key))
-    return f"{run.summary['task']}, {images(data['samples'])} of {where}"
+    return f"{run.summary['task']}, {counted(data['samples'], words(run.summary).unit)} of {where}"
 
 
-def _part(run: Run, model: Json, settings: Json) -> ModelPart:
-    colours = dict(swatches(settings))
+def _part(run: Run, model: Json, settings: Json, reel: Reel | None) -> ModelPart:
+    labels = palette(settings["colours"], 256)
+    colours = dict(swatches(settings)) | {one.name: css(labels[min(one.label, 255)]) for one in object_scores(model)}
     scores = tables.class_scores(model)
     bars = tuple(
         Bar(
@@ -130,7 +147,8 @@ def _part(run: Run, model: Json, settings: Json) -> ModelPart:
         bars=bars,
         bars_open=len(bars) <= _OPEN_CLASSES,
         attacked="adversarial" in model["conditions"],
-        gallery=gallery(run, settings),
+        gallery=gallery(run, settings) if reel is None else None,
+        reel=reel,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -36,6 +37,7 @@ class Curve:
         xs, ys: its points.
         labels: what is written beside each point; empty: nothing.
         dashed: whether it is a control.
+        colour: of the line; None: one of ours by its place among the curves.
     """
 
     name: str
@@ -43,26 +45,57 @@ class Curve:
     ys: Sequence[float | None]
     labels: Sequence[str] = ()
     dashed: bool = False
+    colour: str | None = None
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A picture of curves: its caption, and the address of itself for an `img`."""
+    """A picture of curves.
+
+    Attributes:
+        caption: a few words.
+        data: the address of itself for an `img`.
+        sides: x at the left and at the right side of the picture.
+    """
 
     caption: str
     data: str
+    sides: tuple[float, float]
+
+    def across(self, x: float) -> float:
+        """Where `x` lies, in percent of the picture's width from the left."""
+        left, right = self.sides
+        return 100 * (x - left) / (right - left)
 
 
-def plot(caption: str, curves: Sequence[Curve], x: str, y: str, *, percent: bool) -> Plot:
-    """Draw `curves` over the axes called `x` and `y`; `percent`: y runs from 0 to 100."""
+def plot(
+    caption: str,
+    curves: Sequence[Curve],
+    x: str,
+    y: str,
+    *,
+    percent: bool,
+    size: tuple[float, float] = (5.2, 3.0),
+    ends: tuple[float, float] | None = None,
+) -> Plot:
+    """Draw `curves` over the axes called `x` and `y`.
+
+    Args:
+        caption: a few words.
+        curves: with at least one known point each.
+        x, y: the names of the axes.
+        percent: whether y runs from 0 to 100.
+        size: in inches.
+        ends: the first and the last x; None: those of the curves, with a margin.
+    """
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.2, 3.0), layout="constrained", facecolor="white")
+        figure = Figure(figsize=size, layout="constrained", facecolor="white")
         axes = figure.subplots()
         for curve, colour in zip(curves, _COLOURS, strict=False):
             points = [(a, b) for a, b in zip(curve.xs, curve.ys, strict=True) if b is not None]
             axes.plot(
-                *zip(*points, strict=True), color=colour, label=curve.name, marker="o" if len(points) < 13 else "",
-                markersize=3.5, linewidth=1.6, linestyle="--" if curve.dashed else "-",
+                *zip(*points, strict=True), color=curve.colour or colour, label=curve.name, linewidth=1.6,
+                marker="o" if len(points) < 13 else "", markersize=3.5, linestyle="--" if curve.dashed else "-",
             )  # fmt: skip
             for (a, b), text in zip(points, curve.labels, strict=False):
                 axes.annotate(text, (a, b), textcoords="offset points", xytext=(5, 5), fontsize=8)
@@ -72,10 +105,20 @@ def plot(caption: str, curves: Sequence[Curve], x: str, y: str, *, percent: bool
         axes.set_ylabel(y)
         if percent:
             axes.set_ylim(-3, 103)
+        if ends is not None:
+            axes.set_xlim(*ends)
         axes.grid(color=_LINE, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         if len(curves) > 1:
             axes.legend(frameon=False, fontsize=8)
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return Plot(caption, f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode('ascii')}")
+    data = f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    return Plot(caption, data, _sides(axes))
+
+
+def _sides(axes: Axes) -> tuple[float, float]:
+    """x at the sides of a figure that is drawn: beyond the axes, where names and numbers stand."""
+    (first, last), place = axes.get_xlim(), axes.get_position()
+    unit = (last - first) / place.width
+    return first - unit * place.x0, last + unit * (1 - place.x1)

@@ -5,7 +5,7 @@ The scores stand as in Table 1 of Xie et al. (2017): ORIG, ADVR, PERM, one line 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from foolscape.report.box_tables import box_tables
@@ -16,11 +16,12 @@ from foolscape.report.cells import (
     Cell,
     Json,
     Table,
-    images,
+    counted,
     known,
     number,
     present,
 )
+from foolscape.report.object_scores import object_scores
 from foolscape.report.words import conventions, reference_notes, words
 
 _NAMED: Final = 3
@@ -39,33 +40,29 @@ def tables(summary: Json) -> tuple[Table, ...]:
 def overall(summary: Json) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, and the cost of an attack."""
     attacked = any(model.get("distortion") for model in summary["models"])
-    return (scores(summary), *box_tables(summary), *((costs(summary),) if attacked else ()))
+    return (scores(summary), *further_scores(summary), *box_tables(summary), *((costs(summary),) if attacked else ()))
 
 
 def scores(summary: Json) -> Table:
     """The scores of every model under every condition, with their intervals."""
     models, said = summary["models"], words(summary)
-    columns = present(models)
-    rows = []
-    for model in models:
-        for position, (score, label) in enumerate(said.scores.items()):
-            name = Cell("") if position else Cell(str(model["model"]), (images(model["samples"]),))
-            rows.append((name, Cell(label), *(_score(model["conditions"], column, score) for column in columns)))
-    return Table(
-        name="scores",
-        title="Scores",
-        headers=(Cell("model"), Cell(""), *(Cell(CONDITIONS[name]) for name in columns)),
-        rows=tuple(rows),
-        notes=(
-            *reference_notes(summary),
-            " ".join(conventions(summary, *columns)),
-            *_float_note(models, said.scores),
-            *conventions(summary, "eight_bit", *said.beside),
-            *(f"{model['model']}: {note}." for model in models for note in model.get("notes", ())),
-        ),
-        texts=2,
-        named=True,
+    notes = (
+        *reference_notes(summary),
+        " ".join(conventions(summary, *present(models))),
+        *_float_note(models, said.scores),
+        *conventions(summary, "eight_bit", *said.beside),
+        *(f"{model['model']}: {note}." for model in models for note in model.get("notes", ())),
     )
+    return _by_condition(summary, "scores", "Scores", said.scores, notes)
+
+
+def further_scores(summary: Json) -> tuple[Table, ...]:
+    """The scores that stand back behind the first table; empty where the task has none."""
+    said = words(summary)
+    if not said.further:
+        return ()
+    notes = (*_float_note(summary["models"], said.further), *conventions(summary, *said.further_beside))
+    return (_by_condition(summary, "further", said.further_title, said.further, notes),)
 
 
 def costs(summary: Json) -> Table:
@@ -74,7 +71,7 @@ def costs(summary: Json) -> Table:
         Cell("model"),
         Cell("success %", ("claimed %",)),
         Cell("iterations", ("max",)),
-        Cell("time", ("s/image",)),
+        Cell("time", (f"s/{words(summary).unit}",)),
         Cell("Linf", ("levels",)),
         Cell("L2", ("[0, 1]",)),
         Cell("p", (f"{TIMES}10⁻³",)),
@@ -86,7 +83,7 @@ def costs(summary: Json) -> Table:
         headers=headers,
         rows=tuple(_cost(model) for model in summary["models"]),
         notes=(
-            "Means over images.",
+            f"Means over {words(summary).unit}s.",
             *conventions(summary, "success_rate", "claimed_rate"),
             *conventions(summary, "linf_levels", "l2", "perceptibility", "ssim"),
         ),
@@ -95,29 +92,35 @@ def costs(summary: Json) -> Table:
 
 
 def per_class(summary: Json, model: Json) -> Table:
-    """The score of each class that occurs in the truth of one model's images: ORIG, ADVR and the difference."""
+    """The score of each class in the truth of one model's images, or of each object: ORIG, ADVR and the difference."""
     attacked = "adversarial" in model["conditions"]
     victim = summary["attack"].get("victim")
     rows = []
+    said = words(summary)
     for name, clean, adversarial in class_scores(model):
         cells = [Cell(name, ("attacked",) if name == victim else ()), Cell(number(clean, 1))]
         if attacked:
             difference = None if clean is None or adversarial is None else adversarial - clean
             cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]
         rows.append(tuple(cells))
-    shown = ("class", "ORIG", "ADVR", "change") if attacked else ("class", "ORIG")
+    shown = (said.parts, "ORIG", "ADVR", "change") if attacked else (said.parts, "ORIG")
     return Table(
         name=f"classes-{model['slug']}",
-        title=f"{words(summary).by_class} by class, {model['model']}",
-        headers=tuple(Cell(header, () if header == "class" else ("%",)) for header in shown),
+        title=f"{said.by_class} by {said.parts}, {model['model']}",
+        headers=tuple(Cell(header, () if header == said.parts else ("%",)) for header in shown),
         rows=tuple(rows),
-        notes=conventions(summary, "per_class"),
+        notes=conventions(summary, said.parts_note),
     )
 
 
 def class_scores(model: Json) -> list[tuple[str, float | None, float | None]]:
-    """(class, score clean, score attacked) of the classes that occur in the truth; None where a score is missing."""
+    """(class, score clean, score attacked) of the classes that occur in the truth; None where a score is missing.
+
+    Where objects are measured, these stand in place of classes.
+    """
     measured = model["conditions"]
+    if objects := object_scores(model):
+        return [(one.name, one.clean, one.attacked) for one in objects]
     clean = measured.get("clean", {}).get("per_class") or {}
     attacked = measured.get("adversarial", {}).get("per_class") or {}
     both = [(name, known(clean.get(name)), known(attacked.get(name))) for name in {**clean, **attacked}]
@@ -126,6 +129,7 @@ def class_scores(model: Json) -> list[tuple[str, float | None, float | None]]:
 
 def failures(summary: Json) -> Table:
     """Samples that could not be used, counted by reason and model."""
+    unit = words(summary).unit
     groups: dict[tuple[str, str], list[str]] = {}
     for failure in summary["failures"]:
         groups.setdefault((failure["reason"], failure.get("model") or "any"), []).append(str(failure["id"]))
@@ -136,11 +140,24 @@ def failures(summary: Json) -> Table:
     return Table(
         name="failures",
         title="Left out",
-        headers=(Cell("reason"), Cell("model"), Cell("images"), Cell("count")),
+        headers=(Cell("reason"), Cell("model"), Cell(f"{unit}s"), Cell("count")),
         rows=tuple(rows),
-        notes=("These images are in no score of the models named.",),
+        notes=(f"These {unit}s are in no score of the models named.",),
         texts=3,
     )
+
+
+def _by_condition(summary: Json, name: str, title: str, shown: Mapping[str, str], notes: tuple[str, ...]) -> Table:
+    """The scores `shown`, key -> label, of every model: a column for each condition."""
+    models, unit = summary["models"], words(summary).unit
+    columns = present(models)
+    rows = []
+    for model in models:
+        for position, (score, label) in enumerate(shown.items()):
+            first = Cell("") if position else Cell(str(model["model"]), (counted(model["samples"], unit),))
+            rows.append((first, Cell(label), *(_score(model["conditions"], column, score) for column in columns)))
+    headers = (Cell("model"), Cell(""), *(Cell(CONDITIONS[column]) for column in columns))
+    return Table(name, title, headers, tuple(rows), notes, texts=2, named=True)
 
 
 def _score(measured: Json, name: str, score: str) -> Cell:

@@ -76,6 +76,7 @@ class Drawing:
         standing: how well the model did on an image, weakest first; the first number is infinite if nothing counts.
         facts: the scores of an image.
         layers: (image, longer side of the pictures) -> pictures.
+        image: what the attacked picture is called.
     """
 
     measured: str
@@ -87,3 +88,4 @@ class Drawing:
     standing: Callable[[View], tuple[float, ...]]
     facts: Callable[[View], Facts]
     layers: Callable[[View, int], Layers]
+    image: str = "image"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from foolscape.metrics import CONVENTIONS, DETECTION_CONVENTIONS
+from foolscape.metrics import CONVENTIONS, DETECTION_CONVENTIONS, VIDEO_CONVENTIONS, YOUTUBE_VOS_CONVENTIONS
 from foolscape.metrics.box_counts import READABLE
 from foolscape.metrics.matching import COCO_DETECTIONS
 from foolscape.report.cells import Json
@@ -41,6 +41,14 @@ class Words:
         beside: keys of the conventions that stand below the scores.
         without_labels: what a reader must know where the clean prediction stands for the truth.
         conventions: what a table says where the run has no sentence of its own under that key.
+        unit: the noun of a sample.
+        where: what of a sample the attack changes, to be said behind by how much; empty if that is all of it.
+        parts: the noun of what a score is broken down to.
+        parts_note: the key of the convention that stands below that.
+        further: as `scores`, for a second table; empty if there is none.
+        further_title: of that table.
+        further_beside: keys of the conventions that stand below it.
+        undefined: why there may be no `headline` score.
     """
 
     scores: Mapping[str, str]
@@ -49,7 +57,29 @@ class Words:
     beside: tuple[str, ...]
     without_labels: str
     conventions: Mapping[str, str]
+    unit: str = "image"
+    where: str = ""
+    parts: str = "class"
+    parts_note: str = "per_class"
+    further: Mapping[str, str] = field(default_factory=dict)
+    further_title: str = ""
+    further_beside: tuple[str, ...] = ()
+    undefined: str = "nothing in them counts"
 
+
+_VIDEO_SENTENCES: Final[dict[str, str]] = {
+    **_SENTENCES,
+    "clean": "ORIG: the clean clips.",
+    "adversarial": "ADVR: the first frame attacked, all later frames as they were.",
+    "permuted": "PERM: the attack's change of the first frame with its pixels in random order.",
+    "noise": "NOISE: uniform noise on the first frame, within the attack's bound, or of its L2 length if it has none.",
+    "success_rate": "Success: by the run's own rule, at 8 bits.",
+}
+_VIDEO_WITHOUT_LABELS: Final = (
+    "No labels: scores are against the model's own tracking of the clean clip, so ORIG is 100 by construction."
+)
+_YOUTUBE_VOS: Final = "youtube-vos"
+"""The key of the words for clips that are scored by the measure of YouTube-VOS."""
 
 _WORDS: Final[dict[str, Words]] = {
     "segmentation": Words(
@@ -87,12 +117,51 @@ _WORDS: Final[dict[str, Words]] = {
             "readable": f"Boxes are counted and drawn from a score of {READABLE} on.",
         },
     ),
+    "video": Words(
+        scores={"J&F": "J&F %", "J": "J %", "F": "F %"},
+        headline="J&F",
+        by_class="J&F",
+        beside=("J", "F", "J&F", "ci95"),
+        without_labels=_VIDEO_WITHOUT_LABELS,
+        conventions={**VIDEO_CONVENTIONS, **_VIDEO_SENTENCES},
+        unit="clip",
+        where=" to the first frame",
+        parts="object",
+        parts_note="per_object",
+        further={
+            "J_recall": "J recall %",
+            "F_recall": "F recall %",
+            "J_decay": "J decay",
+            "F_decay": "F decay",
+        },
+        further_title="Recall and decay",
+        further_beside=("recall", "decay"),
+    ),
+    _YOUTUBE_VOS: Words(
+        scores={
+            "G": "G %",
+            "J_seen": "J seen %",
+            "F_seen": "F seen %",
+            "J_unseen": "J unseen %",
+            "F_unseen": "F unseen %",
+        },
+        headline="G",
+        by_class="J&F",
+        beside=("J", "F", "G", "seen", "ci95"),
+        without_labels=_VIDEO_WITHOUT_LABELS,
+        conventions={**YOUTUBE_VOS_CONVENTIONS, **_VIDEO_SENTENCES},
+        unit="clip",
+        where=" to the first frame",
+        parts="object",
+        parts_note="per_object",
+        undefined="seen or unseen categories have no object in them",
+    ),
 }
 
 
 def words(summary: Json) -> Words:
-    """The words of the task of a summary."""
-    return _WORDS[summary["task"]]
+    """The words of the task of a summary; those of a video depend on the measure."""
+    return _WORDS[_YOUTUBE_VOS if summary["task"] == "video" and _has_overall(summary) else summary["task"]]
 
 
 def conventions(summary: Json, *names: str) -> tuple[str, ...]:
@@ -115,3 +184,9 @@ def goal_note(summary: Json) -> tuple[str, ...]:
     rest = "" if victim is None else ", and those of other classes stay as they are"
     wanted = _GOALS[goal].format(objects=f"objects{of_class}", boxes=f"boxes{of_class}", rest=rest)
     return (f"Goal {goal}: {wanted}.",)
+
+
+def _has_overall(summary: Json) -> bool:
+    """Whether the scores of a video, or the sentences about them, are those of YouTube-VOS."""
+    measured = (condition for model in summary["models"] for condition in model["conditions"].values())
+    return "G" in summary.get("conventions", {}) or any("G" in condition for condition in measured)
