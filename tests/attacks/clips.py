@@ -31,8 +31,8 @@ def moving_squares(frames: int = 5, objects: int = 1, size: int = 24) -> tuple[T
     labels = torch.zeros(frames, size, 2 * size, dtype=torch.int64)
     for t in range(frames):
         for k in range(objects):
-            top = 2 + k * (size // max(objects, 1))
-            labels[t, top : top + 5, 4 + 2 * t : 14 + 2 * t] = k + 1
+            top = 2 + k * (size // objects)
+            labels[t, top : top + min(9, size // objects - 3), 4 + 2 * t : 18 + 2 * t] = k + 1
     colours = torch.tensor([[0.45, 0.5, 0.5], [0.62, 0.5, 0.42], [0.4, 0.62, 0.5], [0.5, 0.4, 0.66]])
     clean = colours[labels].permute(0, 3, 1, 2) + 0.02 * torch.randn(frames, 3, 1, 1, generator=generator)
     return (clean * 255).round().clamp(0, 255) / 255, labels

@@ -37,9 +37,9 @@ class Shelf:
         self.kept.append((key, network))
 
 
-def posed(objects: int = 1, reuse: bool = True) -> Problem:
+def posed(objects: int = 1) -> Problem:
     frames, labels = moving_squares(3, objects)
-    return problem(ColourTracker(), frames, labels[0], labels[1:], reuse=reuse)
+    return problem(ColourTracker(), frames, labels[0], labels[1:])
 
 
 def entrant(objects: int = 1, name: str = "clip") -> Entrant:
@@ -175,10 +175,19 @@ def test_one_released_network_goes_from_clip_to_clip_also_over_a_kill() -> None:
 
 
 def test_a_window_is_the_first_frames_or_spread_over_the_clip() -> None:
-    assert Window(3, False, True).chosen(10) == (0, 1, 2)
-    assert Window(3, True, True).chosen(10) == (0, 4, 9)
-    assert Window(4, True, True).chosen(10) == (0, 3, 6, 9)
-    assert Window(8, True, True).chosen(3) == (0, 1, 2)
+    generator = generator_for(0, "window")
+    assert Window(3, "first", True).chosen(10, generator) == (0, 1, 2)
+    assert Window(3, "spread", True).chosen(10, generator) == (0, 4, 9)
+    assert Window(4, "spread", True).chosen(10, generator) == (0, 3, 6, 9)
+    assert Window(8, "spread", True).chosen(3, generator) == (0, 1, 2)
+
+
+def test_a_random_window_comes_to_every_frame_and_keeps_its_order() -> None:
+    generator, window = generator_for(0, "window"), Window(3, "random", True)
+    drawn = [window.chosen(8, generator) for _ in range(60)]
+    assert all(frames[0] == 0 and 0 < frames[1] < frames[2] < 8 for frames in drawn)
+    assert {frame for frames in drawn for frame in frames} == set(range(8))
+    assert window.chosen(2, generator) == (0, 1)
 
 
 @pytest.mark.parametrize(

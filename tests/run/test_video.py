@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.cli import main
@@ -16,6 +17,11 @@ from foolscape.run.store import RunStore
 
 from .made import do_run, files_below, timeless
 from .made_clips import write_clips, write_tracker
+
+
+def picture(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as opened:
+        return np.array(opened)
 
 
 def rows_of(out: Path) -> list[dict]:  # type: ignore[type-arg]
@@ -42,15 +48,15 @@ def test_a_run_measures_the_first_frame_it_wrote(tmp_path: Path, tracker: str, d
         masks = sorted((out / "predictions" / row["slug"] / row["condition"] / row["name"]).glob("*.png"))
         truth = sorted((tmp_path / "davis/Annotations/480p" / row["id"]).glob("*.png"))
         assert [m.name for m in masks] == [t.name for t in truth]
-        labels, real = (np.stack([np.array(Image.open(p)) for p in paths]) for paths in (masks, truth))
-        assert Image.open(masks[0]).mode == "P"
+        labels, real = (np.stack([picture(path) for path in paths]) for paths in (masks, truth))
+        assert masks[0].read_bytes()[25] == 3  # a palette, by the colour type in the PNG's header
         assert measure_davis(labels, real).to_json()["objects"] == row["objects"]
         assert np.array_equal(labels[0], real[0])
     attacked = [row for row in rows if row["condition"] == "adversarial"]
     for row in attacked:
         clean, changed = (
-            np.array(Image.open(p)).astype(int)
-            for p in (out / "clean" / f"{row['name']}.png", out / "images" / row["slug"] / f"{row['name']}.png")
+            picture(path).astype(int)
+            for path in (out / "clean" / f"{row['name']}.png", out / "images" / row["slug"] / f"{row['name']}.png")
         )
         assert row["distortion"]["linf_levels"] == np.abs(changed - clean).max() <= 8
         assert row["attack"]["iterations"] == 20
@@ -90,7 +96,11 @@ def test_supervision_and_window_are_recorded_and_matter(tmp_path: Path, tracker:
     other = do_run(
         tmp_path / "b", models=[tracker], data=davis, attack="pgd", limit=1, window=2, supervision="prediction"
     )
-    assert (first["attack"]["window"], first["attack"]["spread"], first["attack"]["supervision"]) == (3, False, "truth")
+    assert (first["attack"]["window"], first["attack"]["sampling"], first["attack"]["supervision"]) == (
+        3,
+        "first",
+        "truth",
+    )
     assert (other["attack"]["window"], other["attack"]["supervision"]) == (2, "clean prediction")
     assert files_below(tmp_path / "a" / "images") != files_below(tmp_path / "b" / "images")
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from foolscape.attacks import recipes
 from foolscape.attacks.goals import DAG_UNTARGETED, goal_of, victim_of
-from foolscape.attacks.plan import Attack, Options, Plan, Scope, Window
+from foolscape.attacks.plan import SAMPLINGS, Attack, Options, Plan, Scope, Window
 from foolscape.errors import SettingError, unknown
 
 NORMS = ("linf", "l2")
 SUPERVISIONS = ("truth", "prediction")
-DETECTORS_ALONE, CLIPS_ALONE = ("goal", "victim", "refresh"), ("window", "spread", "supervision")
+DETECTORS_ALONE, CLIPS_ALONE = ("goal", "victim", "refresh"), ("window", "sampling", "supervision")
 CATALOG: tuple[Attack, ...] = (
     Attack(
         name="dag",
@@ -56,6 +56,7 @@ CATALOG: tuple[Attack, ...] = (
         summary="pgd with momentum, its steps shrinking from the whole bound to a twentieth of it",
         source="foolscape; momentum of Dong et al., CVPR 2018",
         variants=("default",),
+        sampling="random",
         build=recipes.annealed,
     ),
     Attack(
@@ -119,9 +120,14 @@ def plan_video(name: str, options: Options) -> Plan:
         raise SettingError(f"window: expected the first frame and at least one more, got {options.window}")
     if supervision not in SUPERVISIONS:
         raise unknown("supervision", supervision, SUPERVISIONS)
-    if options.variant == "released" and (frames != 3 or options.spread):
-        raise SettingError("window: the released ara looks at the first three frames; leave window and spread out")
-    return replace(settled, window=Window(frames, bool(options.spread), supervision == SUPERVISIONS[0]))
+    sampling = options.sampling or next(attack.sampling for attack in CATALOG if attack.name == name)
+    if sampling not in SAMPLINGS:
+        raise unknown("sampling", sampling, SAMPLINGS)
+    if options.variant == "released" and (frames, sampling) != (3, "first"):
+        raise SettingError("window: the released ara looks at the first three frames; leave window and sampling out")
+    # Other frames at every step: as a detector's candidates are found anew.
+    ascent = replace(settled.ascent, refresh=1) if sampling == "random" else settled.ascent
+    return replace(settled, ascent=ascent, window=Window(frames, sampling, supervision == SUPERVISIONS[0]))
 
 
 def _refuse(options: Options, names: tuple[str, ...], whose: str, task: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
+
+import torch
 
 from foolscape.attacks.ara_released import Keeper, ReleasedAra
 from foolscape.attacks.ascent import Ascent
@@ -30,7 +33,7 @@ class Options:
         rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
         refresh: find a detector's candidates anew after every so many steps; None: keep those of the clean image.
         window: how many frames of a clip the attack looks at, the first one included.
-        spread: whether these are spread over the whole clip, or are its first.
+        sampling: which frames these are, a name of SAMPLINGS.
         supervision: `truth` or `prediction`: what the later frames of a clip are judged by during the attack.
     """
 
@@ -45,8 +48,12 @@ class Options:
     rounded: bool | None = None
     refresh: int | None = None
     window: int | None = None
-    spread: bool | None = None
+    sampling: str | None = None
     supervision: str | None = None
+
+
+SAMPLINGS: Final = ("first", "spread", "random")
+"""The frames of a window: the clip's first, evenly from all of it, or others at every step."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,12 @@ class Window:
 
     Attributes:
         frames: how many, the first one included.
-        spread: whether they are spread over the whole clip, or follow each other.
+        sampling: a name of SAMPLINGS.
         truth: whether the later ones are judged by the truth, where it is known, or by the clean prediction.
     """
 
     frames: int
-    spread: bool
+    sampling: str
     truth: bool
 
     @property
@@ -68,16 +75,18 @@ class Window:
         """As they are written into a run's record."""
         return {
             "window": self.frames,
-            "spread": self.spread,
+            "sampling": self.sampling,
             "supervision": "truth" if self.truth else "clean prediction",
         }
 
-    def chosen(self, length: int) -> tuple[int, ...]:
-        """The frames of a clip of this length, 0 first."""
+    def chosen(self, length: int, generator: torch.Generator) -> tuple[int, ...]:
+        """The frames of a clip of this length, rising, 0 first; `generator` is for those at random."""
         count = min(self.frames, length)
-        if not self.spread:
+        if self.sampling == "first":
             return tuple(range(count))
-        return tuple(round(i * (length - 1) / (count - 1)) for i in range(count))
+        if self.sampling == "spread":
+            return tuple(round(i * (length - 1) / (count - 1)) for i in range(count))
+        return 0, *sorted((1 + torch.randperm(length - 1, generator=generator)[: count - 1]).tolist())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +152,7 @@ class Attack:
     source: str
     variants: tuple[str, ...]
     tasks: tuple[str, ...] = ("segmentation", "detection", "video")
+    sampling: str = SAMPLINGS[0]
     build: Callable[[Attack, Options, Scope], Plan]
 
 

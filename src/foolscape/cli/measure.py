@@ -43,7 +43,7 @@ def run(
     rounded: o.Rounded = None,
     refresh: o.Refresh = None,
     window: o.Window = None,
-    spread: o.Spread = None,
+    sampling: o.Sampling = None,
     supervision: o.Supervision = None,
     task: o.Task = None,
 ) -> None:
@@ -81,7 +81,7 @@ def transfer(
     rounded: o.Rounded = None,
     refresh: o.Refresh = None,
     window: o.Window = None,
-    spread: o.Spread = None,
+    sampling: o.Sampling = None,
     supervision: o.Supervision = None,
 ) -> None:
     """Add the change made for each model to the images of every other: who is fooled by whose, alone and summed.

@@ -36,7 +36,9 @@ Rounded = Annotated[
 ]
 Refresh = Annotated[int | None, typer.Option(help="Find a detector's candidates anew every N steps.")]
 Window = Annotated[int | None, typer.Option(help="How many frames of a clip the attack looks at.")]
-Spread = Annotated[bool | None, typer.Option(help="Look at frames from all over the clip instead of its first.")]
+Sampling = Annotated[
+    str | None, typer.Option(help="Which frames an attack on a clip looks at: first, spread, or random at every step.")
+]
 Supervision = Annotated[
     str | None, typer.Option(help="truth or prediction: what an attack on a clip takes for right in later frames.")
 ]

@@ -60,7 +60,7 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
-        eps, step, steps, norm, stop, variant, goal, victim, rounded, refresh, window, spread, supervision: see
+        eps, step, steps, norm, stop, variant, goal, victim, rounded, refresh, window, sampling, supervision: see
             `attacks.plan.Options`.
         batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
         memory_format: how images lie in memory when the network sees them.
@@ -90,7 +90,7 @@ class RunConfig(BaseModel):
     rounded: bool | None = None
     refresh: int | None = None
     window: int | None = None
-    spread: bool | None = None
+    sampling: str | None = None
     supervision: str | None = None
     batch: int | None = Field(default=None, ge=1)
     memory_format: MemoryFormat = "contiguous"
@@ -114,7 +114,7 @@ class RunConfig(BaseModel):
             rounded=self.rounded,
             refresh=self.refresh,
             window=self.window,
-            spread=self.spread,
+            sampling=self.sampling,
             supervision=self.supervision,
         )
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.metrics import CONVENTIONS, DETECTION_CONVENTIONS, youtube_vos
+from foolscape.metrics import (
+    CONVENTIONS,
+    DETECTION_CONVENTIONS,
+    VIDEO_CONVENTIONS,
+    YOUTUBE_VOS_CONVENTIONS,
+    youtube_vos,
+)
 from foolscape.metrics import video as davis
 from foolscape.metrics.bootstrap import interval
 from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, preserved
@@ -81,14 +87,33 @@ def _boxes(counts: BoxCounts, chosen: slice, images: int) -> Record:
 
 def _video(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
     del classes, victim
-    clips = {one["id"]: davis.ClipScores.from_json(one) for one in measured}
-    seen = {name for one in measured for name in one.get("seen", ())}
-    found = {thing.category for clip in clips.values() for thing in clip.objects}
-    # The measure of YouTube-VOS has no overall score unless there are seen and unseen categories.
-    if found & seen and found - seen - {None}:
-        return youtube_vos.score_youtube_vos(clips, seen, seed)
-    return davis.score_davis(clips, seed)
+    return davis.score_davis(_clips(measured), seed)
 
+
+def _youtube_vos(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
+    del classes, victim
+    return youtube_vos.score_youtube_vos(_clips(measured), _seen(measured), seed)
+
+
+def _clips(measured: Sequence[Record]) -> dict[str, davis.ClipScores]:
+    return {one["id"]: davis.ClipScores.from_json(one) for one in measured}
+
+
+def _seen(measured: Sequence[Record]) -> set[str]:
+    return {name for one in measured for name in one.get("seen", ())}
+
+
+YOUTUBE_VOS = "youtube-vos"
+"""The name of the measure."""
+
+_ATTACKED_CLIPS = {
+    "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those without "
+    "any are not judged.",
+    "attacked": "Only the first frame of a clip is changed; the later ones are as they were.",
+    "permuted": "PERM: the change of the first frame with its pixels in random order.",
+    "noise": "NOISE: uniform noise on the first frame, of the same eps where the attack is bounded in Linf, else of the "
+    "same L2.",
+}
 
 SCORING: dict[str, Scoring] = {
     "segmentation": Scoring(
@@ -108,18 +133,19 @@ SCORING: dict[str, Scoring] = {
             "readable": f"Boxes are counted and drawn from a score of {READABLE} on.",
         },
     ),
-    "video": Scoring(
-        _video,
-        davis.CONVENTIONS
-        | {
-            "G": youtube_vos.CONVENTIONS["G"],
-            "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "
-            "without any are not judged.",
-            "attacked": "Only the first frame of a clip is attacked; the later ones are as they were.",
-        },
-    ),
+    "video": Scoring(_video, VIDEO_CONVENTIONS | _ATTACKED_CLIPS),
+    YOUTUBE_VOS: Scoring(_youtube_vos, YOUTUBE_VOS_CONVENTIONS | _ATTACKED_CLIPS),
 }
-"""By the name of the task."""
+"""By the name of the task; clips of YouTube-VOS have a measure of their own."""
+
+
+def scoring_of(task: str, rows: Sequence[Record]) -> Scoring:
+    """How a run's rows are scored: by YouTube-VOS where clips have seen and unseen categories, else by the task."""
+    if task == "video":
+        found = {one["category"] for row in rows for one in row.get("objects", ())} - {None}
+        if found & (seen := _seen(rows)) and found - seen:
+            return SCORING[YOUTUBE_VOS]
+    return SCORING[task]
 
 
 def number(value: NDArray[np.float64]) -> float | None:

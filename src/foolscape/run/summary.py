@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS
-from foolscape.run.scoring import SCORING
+from foolscape.run.scoring import Scoring, scoring_of
 from foolscape.run.store import FAILED, Record
 
 OWN_CONVENTIONS = {
@@ -33,12 +33,16 @@ def summarise(record: Record, rows: Sequence[Record]) -> Record:
         for row in ordered
         if row["condition"] == FAILED
     ]
-    models = [_model(model, record, [r for r in ordered if r["model"] == model["model"]]) for model in record["models"]]
+    scoring = scoring_of(record["task"], ordered)
+    models = [
+        _model(model, record, [r for r in ordered if r["model"] == model["model"]], scoring)
+        for model in record["models"]
+    ]
     return {
         "schema": 1,
         "task": record["task"],
         "reference": record["reference"],
-        "conventions": {**SCORING[record["task"]].conventions, **OWN_CONVENTIONS},
+        "conventions": {**OWN_CONVENTIONS, **scoring.conventions},
         "data": record["data"],
         "attack": record["attack"],
         "models": models,
@@ -46,16 +50,18 @@ def summarise(record: Record, rows: Sequence[Record]) -> Record:
     }
 
 
-def _model(model: Record, record: Record, rows: Sequence[Record]) -> Record:
+def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scoring) -> Record:
     classes: list[str] = model["classes"]
     by_condition = {c: [row for row in rows if row["condition"] == c] for c in CONDITIONS}
     attacked = by_condition[ADVERSARIAL]
     measured = {condition: found for condition, found in by_condition.items() if found}
     if attacked:
         measured["adversarial_float"] = [{"id": row["id"], **row["in_float"]} for row in attacked]
-    score, victim = SCORING[record["task"]].score, record["attack"].get("victim")
+    victim = record["attack"].get("victim")
     attacked_class = None if victim is None else classes.index(victim)
-    conditions = {name: score(found, classes, record["seed"], attacked_class) for name, found in measured.items()}
+    conditions = {
+        name: scoring.score(found, classes, record["seed"], attacked_class) for name, found in measured.items()
+    }
     summary: Record = {
         "model": model["model"],
         "slug": model["slug"],

@@ -34,7 +34,7 @@ from foolscape.seeds import generator_for
 HEADLINE = {"segmentation": "mIoU", "detection": "AP50", "video": "J&F"}
 """The score of each task that stands in the matrix."""
 
-_DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "spread", "supervision")
+_DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "sampling", "supervision")
 FOREIGN = {
     "segmentation": (*_DETECTORS, *_CLIPS),
     "detection": ("memory_format", *_CLIPS),

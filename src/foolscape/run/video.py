@@ -18,7 +18,7 @@ from foolscape.errors import SampleError
 from foolscape.metrics.video import ClipScores, measure_davis
 from foolscape.metrics.youtube_vos import measure_youtube_vos
 from foolscape.pixels import to_unit
-from foolscape.problem import IGNORE
+from foolscape.problem import IGNORE, Problem
 from foolscape.run.clip_memory import check_memory, worth_keeping
 from foolscape.run.evaluate import Case
 from foolscape.run.store import Record, RunStore, safe_name
@@ -97,18 +97,36 @@ class VideoSubject:
     def entrant(self, case: Case[Footage, Masks], plan: Plan, seed: int) -> Entrant:
         """The pixels of the later frames of the window are the targets; void and objects given later do not count."""
         assert plan.window is not None
-        clip = case.reference.clip
-        chosen = self._window(case, plan)
+        footage, window = case.reference, plan.window
+        right = dict(enumerate(case.prediction.labels))
+        if window.truth and footage.clip.truth is not None:
+            right = dict(zip(footage.judged, footage.reference, strict=True))
+        places = (0, *(frame for frame in right if frame > 0))
+        drawn = generator_for(seed, "window", case.id)
+
+        def posed(_: Tensor | None = None) -> Problem:
+            chosen = [places[i] for i in window.chosen(len(places), drawn)]
+            return self._posed(footage, plan, chosen, np.stack([right[frame] for frame in chosen[1:]]))
+
+        return Entrant(case.id, posed(), generator_for(seed, "attack", case.id), posed)
+
+    def _posed(self, footage: Footage, plan: Plan, chosen: Sequence[int], right: LabelMaps) -> Problem:
+        """The frames `chosen`, the first of them 0, with what is right in the others."""
+        clip, features = footage.clip, footage.features
         mask, own = numbered(torch.from_numpy(clip.given[0].mask.astype(np.int64)))
         table = torch.full((256,), IGNORE)
         table[own] = torch.arange(len(own))
-        labels = table[torch.from_numpy(self._labels(case, plan, chosen[1:]).astype(np.int64))]
+        labels = table[torch.from_numpy(right.astype(np.int64))].to(self.device)
         frames = torch.cat([to_unit(clip.frames[i]) for i in chosen]).to(self.device)
-        tracker: Tracker = self.tracker
         if plan.released is not None:
-            tracker = getattr(tracker, "released", tracker)
-        posed = problem(tracker, frames, mask.to(self.device), labels.to(self.device), reuse=plan.released is None)
-        return Entrant(case.id, posed, generator_for(seed, "attack", case.id))
+            # It changes the later frames too, while it lasts.
+            return problem(getattr(self.tracker, "released", self.tracker), frames, mask.to(self.device), labels)
+        if features is not None:
+            features = tuple(features[i - 1] for i in chosen[1:])
+        elif isinstance(self.tracker, ReusingTracker):
+            with torch.no_grad():
+                features = self.tracker.features(frames[1:])
+        return problem(self.tracker, frames, mask.to(self.device), labels, features)
 
     def predict(self, case: Case[Footage, Masks], image: NDArray[np.uint8]) -> Masks:
         """The objects followed from an 8-bit first frame (H, W, 3)."""
@@ -144,24 +162,6 @@ class VideoSubject:
         for frame, labels in zip(prediction.names, prediction.labels, strict=True):
             place = f"predictions/{self.slug}/{condition}/{name}/{safe_name(frame)}.png"
             store.save_image(place, labels, self.palette)
-
-    def _window(self, case: Case[Footage, Masks], plan: Plan) -> tuple[int, ...]:
-        """The frames that the attack looks at: with the truth, of those that have one."""
-        assert plan.window is not None
-        footage = case.reference
-        if not (plan.window.truth and footage.clip.truth is not None):
-            return plan.window.chosen(len(footage.clip.frames))
-        known = (0, *(i for i in footage.judged if i > 0))
-        return tuple(known[i] for i in plan.window.chosen(len(known)))
-
-    def _labels(self, case: Case[Footage, Masks], plan: Plan, frames: Sequence[int]) -> LabelMaps:
-        """What the attack takes for right in these frames."""
-        assert plan.window is not None
-        footage = case.reference
-        if not (plan.window.truth and footage.clip.truth is not None):
-            return case.prediction.labels[list(frames)]
-        place = {frame: i for i, frame in enumerate(footage.judged)}
-        return footage.reference[[place[frame] for frame in frames]]
 
     def _features(self, clip: Clip) -> tuple[Any, ...] | None:
         """What the tracker makes of each later frame alone, if it can be asked for and is not too large to keep."""

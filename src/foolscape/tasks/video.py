@@ -137,7 +137,9 @@ def follow(
     return torch.where(best > background, found, 0)
 
 
-def problem(tracker: Tracker, frames: Tensor, first_mask: Tensor, labels: Tensor, *, reuse: bool = True) -> Problem:
+def problem(
+    tracker: Tracker, frames: Tensor, first_mask: Tensor, labels: Tensor, features: tuple[Any, ...] | None = None
+) -> Problem:
     """A clip as a `Problem`: the first frame may change, the targets are the pixels of the later ones.
 
     Scores are log-probabilities, (1, K + 1, T - 1, H, W), so that their cross-entropy is the negative log-likelihood
@@ -148,14 +150,10 @@ def problem(tracker: Tracker, frames: Tensor, first_mask: Tensor, labels: Tensor
         frames: (T, 3, H, W) in [0, 1], of which all but the first are the problem's context.
         first_mask: (H, W) int64 with the labels 1 to K.
         labels: (T - 1, H, W) int64 in 0 to K, `IGNORE` where nothing counts.
-        reuse: whether the later frames are as in `frames` at every call, so that what a tracker makes of them is
-            computed once.
+        features: of `frames[1:]`, from a `ReusingTracker`, if those are the same at every call; None to compute them.
     """
     asked: Any = getattr(tracker, "surrogate", tracker)
-    given: dict[str, Any] = {}
-    if reuse and isinstance(asked, ReusingTracker):
-        with torch.no_grad():
-            given["features"] = asked.features(frames[1:])
+    given = {} if features is None else {"features": features}
 
     def scores(images: Tensor, later: Tensor, masks: Tensor) -> Tensor:
         clips = [

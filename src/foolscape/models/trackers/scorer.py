@@ -38,5 +38,5 @@ class ClipScorer:
         """(B, K + 1, T - 1, H, W) for the first frames `images` ((B, 3, H, W) in [0, 1])."""
         later = self.later.to(images)
         labels = self.mask.expand(len(later), -1, -1)
-        posed = problem(self.tracker, torch.cat([images[:1], later]), self.mask, labels, reuse=False)
+        posed = problem(self.tracker, torch.cat([images[:1], later]), self.mask, labels)
         return posed.scores(images, later.expand(len(images), *later.shape), self.mask.expand(len(images), -1, -1))
