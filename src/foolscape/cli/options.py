@@ -35,4 +35,4 @@ Rounded = Annotated[
     bool | None, typer.Option(help="Look at every step as the 8-bit image it would be; dag does by default.")
 ]
 Refresh = Annotated[int | None, typer.Option(help="Find a detector's candidates anew every N steps.")]
-Task = Annotated[str | None, typer.Option(help="segmentation or detection, where the model does not tell.")]
+Task = Annotated[str | None, typer.Option(help="segmentation, detection or video, where the model does not tell.")]

@@ -45,6 +45,15 @@ class Tracker(Protocol):
 
 
 @runtime_checkable
+class Follower(Protocol):
+    """What a user's tracker brings, at the least; see `models.trackers.user`."""
+
+    def propagate(self, frames: Tensor, first_mask: Tensor) -> object:
+        """The objects of `first_mask` ((H, W) int64) in every one of `frames` ((T, 3, H, W) in [0, 1])."""
+        ...
+
+
+@runtime_checkable
 class ReusingTracker(Protocol):
     """A `Tracker` that can be handed what it made of the later frames before.
 
