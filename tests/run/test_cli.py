@@ -109,7 +109,7 @@ def test_mistakes_are_told_in_words(
     ("kind", "names"),
     [
         ("models", ["bundled:scenes-unet", "torchvision:lraspp_mobilenet_v3_large", "path/to/file.py:factory"]),
-        ("attacks", ["dag", "pgd", "fgsm", "mi-fgsm", "none"]),
+        ("attacks", ["dag", "pgd", "fgsm", "mi-fgsm", "segpgd", "annealed", "ara", "none"]),
         (
             "data",
             [

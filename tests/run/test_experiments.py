@@ -5,17 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from foolscape.cli import main
 from foolscape.cli.console import DONE
 from foolscape.data.load import open_data
 from foolscape.models.load import load_model
+from foolscape.models.trackers.stcn_network import StcnNetwork
 from foolscape.pixels import to_unit
 from foolscape.run.universal.tile_file import read_tile
 from foolscape.tasks.segmentation import predict
 
 from ..data.made import note
+from .made_clips import write_clips
 
 NOTEBOOK = Path(__file__).parents[2] / "experiments/universal-notebook"
 MODEL = "torchvision:lraspp_mobilenet_v3_large?weights=none"
@@ -45,6 +49,25 @@ def _class_seen(coco: str) -> str:
     data = open_data(coco, split="val2017")
     seen = [set(predict(net, to_unit(data.load(name).image)).unique().tolist()) for name in data.ids]
     return net.classes[min(set.intersection(*seen) - {0})]
+
+
+def test_ara_on_stcn_is_repeated(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    weights, out = tmp_path / "stcn.safetensors", tmp_path / "out"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_file(StcnNetwork().state_dict(), weights)
+    given = ["--config", str(NOTEBOOK.parent / "ara-davis/stcn.yaml"), "--model", f"stcn:{weights}"]
+    davis = write_clips(tmp_path / "davis", count=1, frames=3, objects=1)
+    with pytest.raises(SystemExit) as caught:
+        main(["run", *given, "--data", f"davis2017:{davis}", "--steps", "2", "--out", str(out)])
+    weights.unlink()
+    assert caught.value.code == DONE
+    assert "J&F" in capfd.readouterr().out
+    settings = json.loads((out / "run.json").read_text())
+    assert settings["attack"]["variant"] == "released"
+    assert (settings["attack"]["eps"], settings["attack"]["window"]) == ("8/255", 3)
+    (learnt,) = (out / "learnt").rglob("*.safetensors")
+    assert learnt.stat().st_size > 3 * 4 * 2_000_000  # 512 channels and Adam's two means
 
 
 @pytest.mark.parametrize(("name", "tile"), [("hide-people", (256, 256)), ("write-foo", (384, 384))])

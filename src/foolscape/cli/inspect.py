@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 from rich.markup import escape
@@ -15,6 +15,12 @@ from rich.text import Text
 from foolscape.cli import options as o
 from foolscape.cli.console import DONE, ERROR, err_console, out_console
 from foolscape.errors import SettingError
+
+if TYPE_CHECKING:
+    from foolscape.testing import Report
+
+VIDEO: Final = "video"
+"""The task of trackers."""
 
 
 class Form(StrEnum):
@@ -70,11 +76,15 @@ def check(
     """Check that a model keeps its side of the contract, above all that its input gradient is right."""
     from foolscape.models.detectors.load import load_detector
     from foolscape.models.load import load_model
+    from foolscape.models.trackers.load import is_tracker
     from foolscape.run.config import make_config
     from foolscape.run.execute import ready_device
     from foolscape.run.tasks import with_task
+    from foolscape.spec import parse
     from foolscape.testing import check_detector, check_segmenter
 
+    if task == VIDEO or (task is None and is_tracker(parse(model))):
+        _check_tracker(model, size, device)
     settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size, "batch": batch}
     config = with_task(make_config(settings if task is None else settings | {"task": task}))
     assert config.size is not None
@@ -87,6 +97,25 @@ def check(
         loaded = load_model(model, image_size=config.size, device=where, classes_file=classes)
         sizes = (config.size, (height - 3, width - 5))
         verdict = check_segmenter(loaded.segmenter, sizes=sizes, batch=batch, device=where)
+    _say(verdict)
+
+
+def _check_tracker(model: str, size: str, device: str) -> NoReturn:
+    """`check` of a tracker."""
+    from foolscape.models.trackers.load import load_tracker
+    from foolscape.run.config import size_of
+    from foolscape.run.execute import ready_device
+    from foolscape.testing import check_tracker
+
+    sides: Any = size_of("size")(size)
+    height, width = sides
+    where = ready_device(device)
+    loaded = load_tracker(model, image_size=(height, width), device=where)
+    _say(check_tracker(loaded.tracker, sizes=((height, width), (height - 3, width - 5)), device=where))
+
+
+def _say(verdict: Report) -> NoReturn:
+    """Print all checks, and leave with the status that they deserve."""
     for line in verdict.lines():
         out_console.print(line, markup=False, soft_wrap=True)
     raise typer.Exit(DONE if verdict.ok else ERROR)
@@ -106,11 +135,13 @@ def _catalog(kind: Kind) -> list[tuple[str, str]]:
     if kind is Kind.MODELS:
         from foolscape.models.detectors.load import list_detectors
         from foolscape.models.load import list_models, list_plugins
+        from foolscape.models.trackers.load import list_trackers
 
         own = [("path/to/file.py:factory", "your nn.Module"), ("package.module:factory", "your nn.Module")]
         segmenters = [(listed.name, f"segmentation; {listed.about}") for listed in list_models()]
         detectors = [(listed.name, f"detection; {listed.about}") for listed in list_detectors()]
-        return [*segmenters, *detectors, *((listed.name, listed.about) for listed in list_plugins()), *own]
+        trackers = [(listed.name, f"video; {listed.about}") for listed in list_trackers()]
+        return [*segmenters, *detectors, *trackers, *((listed.name, listed.about) for listed in list_plugins()), *own]
     if kind is Kind.ATTACKS:
         from foolscape.attacks.catalog import CATALOG as ATTACKS
         from foolscape.attacks.catalog import NONE

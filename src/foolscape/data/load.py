@@ -18,6 +18,7 @@ from foolscape.data.folder import open_folder, open_folder_boxes
 from foolscape.data.part import part, split_of
 from foolscape.data.sample import Data, SegmentationData
 from foolscape.data.scene_boxes import open_scene_boxes
+from foolscape.data.scene_clips import open_scene_clips
 from foolscape.data.scenes import open_scenes
 from foolscape.data.video import open_video
 from foolscape.data.voc import open_voc
@@ -74,11 +75,12 @@ class DataKind:
 CATALOG: tuple[DataKind, ...] = (
     DataKind(
         "scenes",
-        "scenes:[?seed=N&count=N]",
-        "the bundled street, drawn on demand with exact labels (9 classes) and boxes (4), 160x256",
+        "scenes:[?seed=N&count=N&frames=T]",
+        "the bundled street, drawn on demand with exact labels (9 classes), boxes (4) and clips, 160x256",
         ("test", "val", "train"),
         _without_classes(open_scenes),
         open_scene_boxes,
+        open_scene_clips,
     ),
     DataKind(
         "folder",

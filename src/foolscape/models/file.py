@@ -10,23 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol, runtime_checkable
 
-from torch import Tensor, nn
+from torch import nn
 
 from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
-
-
-@runtime_checkable
-class Follower(Protocol):
-    """What a user's tracker brings, at the least."""
-
-    def propagate(self, frames: Tensor, first_mask: Tensor) -> object:
-        """See `trackers.user`."""
-        ...
-
+from foolscape.tasks.video import Follower
 
 Brought = nn.Module | Segmenter | Detector | Follower
 """What a factory may return."""

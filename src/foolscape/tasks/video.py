@@ -51,6 +51,15 @@ class Tracker(Protocol):
 
 
 @runtime_checkable
+class Follower(Protocol):
+    """What a user's tracker brings, at the least; see `models.trackers.user`."""
+
+    def propagate(self, frames: Tensor, first_mask: Tensor) -> object:
+        """The objects of `first_mask` ((H, W) int64) in every one of `frames` ((T, 3, H, W) in [0, 1])."""
+        ...
+
+
+@runtime_checkable
 class ReusingTracker(Protocol):
     """A `Tracker` that can be handed what it made of the later frames before.
 
@@ -137,6 +146,12 @@ def follow(
     return torch.where(best > background, found, 0)
 
 
+def differentiable(tracker: Tracker) -> Tracker:
+    """The tracker to take gradients of: the `surrogate` of `tracker`, if it has one, else itself."""
+    found = getattr(tracker, "surrogate", None)
+    return found if isinstance(found, Tracker) else tracker
+
+
 def problem(
     tracker: Tracker, frames: Tensor, first_mask: Tensor, labels: Tensor, features: tuple[Any, ...] | None = None
 ) -> Problem:
@@ -152,7 +167,7 @@ def problem(
         labels: (T - 1, H, W) int64 in 0 to K, `IGNORE` where nothing counts.
         features: of `frames[1:]`, from a `ReusingTracker`, if those are the same at every call; None to compute them.
     """
-    asked: Any = getattr(tracker, "surrogate", tracker)
+    asked: Any = differentiable(tracker)
     given = {} if features is None else {"features": features}
 
     def scores(images: Tensor, later: Tensor, masks: Tensor) -> Tensor:

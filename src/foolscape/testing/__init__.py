@@ -2,6 +2,7 @@
 
 from foolscape.testing.detector import check_detector
 from foolscape.testing.segmenter import check_segmenter
+from foolscape.testing.tracker import check_tracker
 from foolscape.testing.verdicts import Check, Report
 
-__all__ = ["Check", "Report", "check_detector", "check_segmenter"]
+__all__ = ["Check", "Report", "check_detector", "check_segmenter", "check_tracker"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import torch
@@ -14,7 +13,18 @@ from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt, checked
 from foolscape.models.output import check_finite
 from foolscape.tasks.detection import Candidates, Detections, Detector
-from foolscape.testing.verdicts import SIZES, Check, FailedError, Report, alike, attempt, by, colours, right_gradient
+from foolscape.testing.verdicts import (
+    SIZES,
+    Check,
+    FailedError,
+    Report,
+    alike,
+    at_sizes,
+    attempt,
+    colours,
+    fit,
+    right_gradient,
+)
 
 _LOWEST: Final = 0.01
 """The score threshold of the detections that are looked at."""
@@ -45,23 +55,16 @@ def check_detector(
         device: where to run.
     """
     device = torch.device(device)
-    adapted: list[Detector] = []
-
-    def fit() -> str:
-        adapted.append(_adapted(model, sizes[0], device))
-        return "; ".join(adapted[0].notes) or "nothing to be done to its input or output"
-
-    checks = [attempt(f"adapter at {by(sizes[0])}", fit)]
-    if not adapted:
-        return Report(tuple(checks))
-    detector = adapted[0]
+    first, detector = fit(sizes[0], lambda: _adapted(model, sizes[0], device))
+    if detector is None:
+        return Report((first,))
     only = detector.only_size if isinstance(detector, ModuleDetector) else None
-    for size in sizes:
-        for name, check in (("candidates", _shape), ("boxes", _boxes), ("detections", _detections)):
-            if only in (None, size):
-                checks.append(attempt(f"{name} at {by(size)}", partial(check, detector, colours(batch, size, device))))
-            else:
-                checks.append(Check(f"{name} at {by(size)}", None, f"not tried: the network takes {by(only)} alone"))
+
+    def on_images(check: Callable[[Detector, Tensor], str]) -> Callable[[tuple[int, int]], str]:
+        return lambda size: check(detector, colours(batch, size, device))
+
+    named = {"candidates": on_images(_shape), "boxes": on_images(_boxes), "detections": on_images(_detections)}
+    checks = [first, *at_sizes(named, sizes, only)]
     return Report((*checks, *_at_one_size(detector, colours(batch, sizes[0], device))))
 
 

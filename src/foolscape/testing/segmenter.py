@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,18 @@ from torch import Tensor, nn
 from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter, adapt, check_finite, checked, name_classes
 from foolscape.models.output import check_scores
 from foolscape.tasks.segmentation import Segmenter
-from foolscape.testing.verdicts import SIZES, Check, FailedError, Report, alike, attempt, by, colours, right_gradient
+from foolscape.testing.verdicts import (
+    SIZES,
+    Check,
+    FailedError,
+    Report,
+    alike,
+    at_sizes,
+    attempt,
+    colours,
+    fit,
+    right_gradient,
+)
 
 
 def check_segmenter(
@@ -35,23 +45,11 @@ def check_segmenter(
         device: where to run.
     """
     device = torch.device(device)
-    adapted: list[Segmenter] = []
-
-    def fit() -> str:
-        adapted.append(_adapted(model, sizes[0], device))
-        return "; ".join(adapted[0].notes) or "nothing to be done to its input or output"
-
-    checks = [attempt(f"adapter at {by(sizes[0])}", fit)]
-    if not adapted:
-        return Report(tuple(checks))
-    segmenter = adapted[0]
-    for size in sizes:
-        name = f"shape at {by(size)}"
-        only = segmenter.only_size if isinstance(segmenter, ModuleSegmenter) else None
-        if only in (None, size):
-            checks.append(attempt(name, partial(_shape, segmenter, colours(batch, size, device))))
-        else:
-            checks.append(Check(name, None, f"not tried: the network takes {by(only)} alone"))
+    first, segmenter = fit(sizes[0], lambda: _adapted(model, sizes[0], device))
+    if segmenter is None:
+        return Report((first,))
+    only = segmenter.only_size if isinstance(segmenter, ModuleSegmenter) else None
+    checks = [first, *at_sizes({"shape": lambda size: _shape(segmenter, colours(batch, size, device))}, sizes, only)]
     images = colours(batch, sizes[0], device)
     checks += [
         attempt("class names", lambda: _names(segmenter)),

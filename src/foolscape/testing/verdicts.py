@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from foolscape.models.gradient import check_gradient
 from foolscape.tasks.segmentation import Segmenter
+
+Model = TypeVar("Model", bound="Noted")
 
 SIZES: Final = ((96, 128), (75, 101))
 """(H, W) tried by default: one divisible by 32, one by nothing."""
@@ -60,6 +63,40 @@ def attempt(name: str, check: Callable[[], str]) -> Check:
         return Check(name, False, str(failure))
     except Exception as error:  # a user's network may raise anything; the other checks still tell something
         return Check(name, False, f"{type(error).__name__}: {error}")
+
+
+class Noted(Protocol):
+    """Whatever was adapted: a segmenter, a detector, a tracker."""
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+def fit(size: tuple[int, int], adapt: Callable[[], Model]) -> tuple[Check, Model | None]:
+    """The first check, that a model can be adapted for images of `size` (H, W), and what came of it."""
+    adapted: list[Model] = []
+
+    def tried() -> str:
+        adapted.append(adapt())
+        return "; ".join(adapted[0].notes) or "nothing to be done to its input or output"
+
+    check = attempt(f"adapter at {by(size)}", tried)
+    return check, adapted[0] if adapted else None
+
+
+def at_sizes(
+    checks: Mapping[str, Callable[[tuple[int, int]], str]],
+    sizes: Sequence[tuple[int, int]],
+    only: tuple[int, int] | None,
+) -> list[Check]:
+    """The outcomes of `checks`, by name, at each of `sizes` (H, W); only a hint where a model takes `only` one."""
+    return [
+        attempt(f"{name} at {by(size)}", partial(check, size))
+        if only in (None, size)
+        else Check(f"{name} at {by(size)}", None, f"not tried: the network takes {by(only)} alone")
+        for size in sizes
+        for name, check in checks.items()
+    ]
 
 
 def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: str) -> str:

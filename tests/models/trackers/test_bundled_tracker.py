@@ -40,7 +40,10 @@ def cut(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """A piece of a clip around its first object."""
     frames, mask = pixels(street(0, 3))
     row, column = (int(places.float().mean()) for places in torch.nonzero(mask == 1, as_tuple=True))
-    top, left = (max(0, min(mid - side // 2, full - side)) for mid, side, full in zip((row, column), size, mask.shape))
+    top, left = (
+        max(0, min(mid - side // 2, full - side))
+        for mid, side, full in zip((row, column), size, mask.shape, strict=True)
+    )
     area = (..., slice(top, top + size[0]), slice(left, left + size[1]))
     return frames[area].contiguous(), (mask[area] == 1).long()
 

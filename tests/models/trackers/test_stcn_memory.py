@@ -55,6 +55,19 @@ def test_reading_has_the_values_and_gradients_of_the_definition() -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_the_released_attack_shares_a_memory_position_among_the_queries() -> None:
+    keys, values, query = torch.randn(1, 4, 2, 3), torch.randn(2, 5, 2, 3), torch.randn(1, 4, 2, 3)
+    found = Memory((keys,), (values,)).read_as_released(query)
+    expected = torch.zeros_like(found)
+    flat, asked = keys[0].flatten(1), query[0].flatten(1)
+    for m in range(6):
+        near = torch.stack([-(flat[:, m] - asked[:, q]).square().sum() / 2 for q in range(6)])
+        # |q|^2 is left out of the affinity, where it cancels in the softmax over the memory; here it does not.
+        share = (near + asked.square().sum(dim=0) / 2).softmax(dim=0)
+        expected += (values.flatten(2)[:, :, m, None] * share).view_as(expected)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
 def test_a_temporary_frame_gives_way() -> None:
     frames = [random(1, 1, 1, 1, seed=i) for i in range(5)]
     memory = Memory((frames[0],), (frames[0],)).plus(frames[1], frames[1], temporary=True)

@@ -20,7 +20,7 @@ from foolscape.models.trackers.propagation import Propagation
 from foolscape.models.trackers.stcn import Stcn, load_stcn
 from foolscape.models.wrappers import freeze, modules_of
 from foolscape.spec import Spec, parse
-from foolscape.tasks.video import Tracker
+from foolscape.tasks.video import Follower, Tracker
 
 _T = TypeVar("_T")
 
@@ -56,7 +56,7 @@ def load_tracker(
     Args:
         text: one of
             stcn:FILE?mem_every=5&top_k=20&include_last=0&shorter_side=480&checkpointed=0;
-            propagation:BACKBONE?top_k=10&tau=0.05&radius=6&recent=5&size=HxW&layer=..&weights=.., see `backbones`;
+            propagation:BACKBONE?top_k=10&tau=0.05&radius=6&recent=5&everywhere=1&stretch=1&size=HxW&layer=..&weights=..;
             transformers:ID or transformers:FOLDER, for SAM 2 and EdgeTAM, with ?weights=none for random ones;
             bundled:NAME; path/to/file.py:factory, package.module:factory or a plug-in, with ?weights=FILE.
         image_size: (H, W) of the frames it will see.
@@ -91,7 +91,7 @@ def is_tracker(spec: Spec) -> bool | None:
 
 def tracks(made: object) -> bool:
     """Whether what a factory returned says that it is a tracker: by a method `propagate`."""
-    return callable(getattr(made, "propagate", None))
+    return isinstance(made, Follower)
 
 
 def tracker_names() -> tuple[str, ...]:
@@ -161,10 +161,11 @@ def _stcn(spec: Spec, device: torch.device) -> Stcn:
 
 
 def _propagation(spec: Spec, image_size: tuple[int, int], device: torch.device) -> Propagation:
-    spec.only("top_k", "tau", "radius", "recent", "size", "layer", "weights")
+    spec.only("top_k", "tau", "radius", "recent", "everywhere", "stretch", "size", "layer", "weights")
     settings = {
         **_read(spec, _whole, "top_k", "radius", "recent"),
         **_read(spec, _number, "tau"),
+        **_read(spec, _switch, "everywhere", "stretch"),
         **_read(spec, _size, "size"),
     }
     wanted = Propagation(nn.Identity(), **settings)

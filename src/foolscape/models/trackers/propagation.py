@@ -3,7 +3,8 @@
 Caron et al., Emerging Properties in Self-Supervised Vision Transformers, ICCV 2021 (DINO), section 4.2.1, after Jabri,
 Owens, Efros, Space-Time Correspondence as a Contrastive Random Walk, NeurIPS 2020: nothing is trained for it. A
 position of a frame takes the labels of the positions that it resembles most in the first frame and in the few frames
-before. Labels stay soft on their way from frame to frame.
+before. Labels stay soft on their way from frame to frame. As in the latter, the first frame is looked at everywhere; as
+in the former, each label's map is stretched to the range from 0 to 1 before the answer is read off.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,9 @@ from foolscape.errors import ModelError, SettingError
 from foolscape.models.trackers.given import check_clip, check_frames, one_hot, with_background
 from foolscape.models.trackers.nearby import Map, affinity
 from foolscape.models.wrappers import pad_to_multiple
+
+_FLAT: Final = 1e-4
+"""A label whose share varies by less than this in a frame is not stretched: it is everywhere, or nowhere."""
 
 
 class _Seen(NamedTuple):
@@ -42,6 +46,10 @@ class Propagation:
         tau: cosine similarities are divided by it before the softmax over these.
         radius: how many cells of the feature map away they may be, in rows and in columns.
         recent: how many frames before count, besides the first.
+        everywhere: whether the first frame is looked at without regard to the radius.
+        stretch: whether the map of each label is stretched to [0, 1] in each frame, before they are made to sum to 1
+            again. Objects that grow faint keep their pixels then; one that is gone may come back out of a trace.
+        shift: how many pixels the middle of what a feature stands for lies above and left of the middle of its cell.
         notes: remarks for the reader of a table.
         only_size: (H, W), if the backbone takes images of this size alone.
     """
@@ -53,6 +61,9 @@ class Propagation:
     tau: float = 0.05
     radius: int = 6
     recent: int = 5
+    everywhere: bool = True
+    stretch: bool = True
+    shift: int = 0
     notes: tuple[str, ...] = ()
     only_size: tuple[int, int] | None = None
 
@@ -105,7 +116,14 @@ class Propagation:
 
     def _labels(self, query: Map, others: Sequence[_Seen]) -> Tensor:
         """(h * w, K + 1): the labels of the positions of `query`, each row summing to 1."""
-        found = affinity(query, [one.features for one in others], radius=self.radius, top_k=self.top_k, tau=self.tau)
+        found = affinity(
+            query,
+            [one.features for one in others],
+            everywhere=int(self.everywhere),
+            radius=self.radius,
+            top_k=self.top_k,
+            tau=self.tau,
+        )
         labels = torch.cat([one.labels for one in others])
         return functional.embedding_bag(found.index, labels, per_sample_weights=found.weights, mode="sum")
 
@@ -129,17 +147,37 @@ class Propagation:
         return functional.interpolate(images, self.size, mode="bilinear", align_corners=False, antialias=True)
 
     def _lowered(self, masks: Tensor, size: tuple[int, int]) -> Tensor:
-        """(h * w, K + 1): the share of each of `masks` (K + 1, H, W) in every cell of a feature map."""
+        """(h * w, K + 1): the share of each of `masks` (K + 1, H, W) in what each cell of a feature map stands for."""
         padded = pad_to_multiple(self._resized(masks[None]), self.multiple)
-        return functional.adaptive_avg_pool2d(padded, size)[0].flatten(1).T
+        moved = _moved(padded, -self.shift)
+        return functional.adaptive_avg_pool2d(moved, size)[0].flatten(1).T
 
     def _raised(self, labels: Tensor, size: tuple[int, int], given: tuple[int, int]) -> Tensor:
         """(K + 1, H, W): `labels` (h * w, K + 1) of a map of `size` (h, w) at the frame's own size `given` (H, W)."""
+        maps = labels.T.reshape(1, -1, *size)
+        if self.stretch:
+            maps = _stretched(maps)
         inner = self.size or given
         padded = [side + -side % self.multiple for side in inner]
-        maps = functional.interpolate(labels.T.reshape(1, -1, *size), padded, mode="bilinear", align_corners=False)[
-            :, :, : inner[0], : inner[1]
-        ]
+        maps = functional.interpolate(maps, padded, mode="bilinear", align_corners=False)
+        maps = _moved(maps, self.shift)[:, :, : inner[0], : inner[1]]
         if inner == given:
             return maps[0]
         return functional.interpolate(maps, given, mode="bilinear", align_corners=False)[0]
+
+
+def _moved(maps: Tensor, by: int) -> Tensor:
+    """`maps` (B, C, H, W) moved up and left by so many pixels (down and right if negative), edges repeated."""
+    for dim in (2, 3):
+        side = maps.shape[dim]
+        index = (torch.arange(side, device=maps.device) + by).clamp(0, side - 1)
+        maps = maps.index_select(dim, index)
+    return maps
+
+
+def _stretched(maps: Tensor) -> Tensor:
+    """`maps` (B, C, h, w), summing to 1, each stretched to the range [0, 1], and all made to sum to 1 again."""
+    low, high = maps.amin(dim=(2, 3), keepdim=True), maps.amax(dim=(2, 3), keepdim=True)
+    flat = high - low < _FLAT
+    stretched = torch.where(flat, maps, (maps - low) / torch.where(flat, 1, high - low))
+    return stretched / stretched.sum(dim=1, keepdim=True)

@@ -7,7 +7,7 @@ NeurIPS 2021; the protocol is that of the official evaluation on DAVIS, where al
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -91,6 +91,7 @@ class Stcn:
         checkpointed: keep only what goes from part to part of a frame (`Features`, masks, memory) for the backward
             pass and calculate each part again there: more time, and the graph of one part of one frame at a time in
             memory. Without gradient it makes no difference.
+        across_queries: read the memory as ARA's released code does while it attacks; see `released`.
         notes: remarks for the reader of a table.
     """
 
@@ -100,6 +101,7 @@ class Stcn:
     include_last: bool = False
     shorter_side: int | None = None
     checkpointed: bool = False
+    across_queries: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -107,6 +109,11 @@ class Stcn:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingError(f"{name}: expected a whole number of at least 1, got {value}")
+
+    @property
+    def released(self) -> Stcn:
+        """The tracker that ARA's released code takes its gradients of."""
+        return replace(self, across_queries=True)
 
     def features(self, frames: Tensor) -> tuple[Features, ...]:
         """What each of `frames` ((N, 3, H, W) float RGB in [0, 1]) is made into before any mask is known.
@@ -166,7 +173,8 @@ class Stcn:
 
     def _segment(self, memory: Memory, seen: Features) -> Tensor:
         """(K + 1, h, w): the objects in a frame, given what is remembered."""
-        return aggregate(self.network.decode(memory.read(seen.key, self.top_k), seen.query))
+        found = memory.read_as_released(seen.key) if self.across_queries else memory.read(seen.key, self.top_k)
+        return aggregate(self.network.decode(found, seen.query))
 
     def _part(self, function: Callable[..., _Out], *given: object) -> _Out:
         """`function(*given)`, computed again in the backward pass if that is wanted."""

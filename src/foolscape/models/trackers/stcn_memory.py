@@ -97,6 +97,17 @@ class Memory:
         end = -1 if self.temporary else None
         return Memory((*self.keys[:end], key), (*self.values[:end], value), temporary)
 
+    def read_as_released(self, query: Tensor) -> Tensor:
+        """The readout of ARA's authors' code while it attacks: the softmax is over the queries, not over the memory.
+
+        Every memory position hands out its value once, shared by the query positions that are near it. Takes N x Q
+        affinities at once.
+        """
+        keys, queries = _positions(self.keys), _positions((query,))
+        scores = (2 * keys @ queries.T - keys.square().sum(dim=1, keepdim=True)) / queries.shape[1] ** 0.5
+        found: Tensor = scores.softmax(dim=1).T @ _positions(self.values)
+        return found.T.reshape(self.values[0].shape)
+
     def read(self, query: Tensor, top_k: int) -> Tensor:
         """The readout (K, 512, h, w) of every object for a frame's key `query` (1, 64, h, w).
 

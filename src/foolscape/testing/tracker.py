@@ -1,0 +1,186 @@
+"""Contract checks for trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from foolscape.models.trackers.propagation import Propagation
+from foolscape.models.trackers.sam2 import Sam2
+from foolscape.models.trackers.scorer import ClipScorer
+from foolscape.models.trackers.stcn import Stcn
+from foolscape.models.trackers.user import UserTracker, adapt
+from foolscape.tasks.video import Follower, ReusingTracker, Tracker, differentiable
+from foolscape.testing.verdicts import (
+    SIZES,
+    Check,
+    FailedError,
+    Report,
+    alike,
+    at_sizes,
+    attempt,
+    colours,
+    fit,
+    right_gradient,
+)
+
+_FRAMES: Final = 4
+"""Length of the clips that are tried."""
+
+_STEP: Final = 3
+"""Pixels by which the picture moves from frame to frame."""
+
+_EDGE: Final = 0.02
+"""Share of the pixels of the first frame that may differ from the mask: a tracker may work at another size."""
+
+
+def check_tracker(
+    model: Tracker | Follower | nn.Module,
+    *,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    device: torch.device | str = "cpu",
+) -> Report:
+    """Try on short random clips whether `model` keeps the contract of a `Tracker`.
+
+    Shape, dtype, range and sum of the answer at every size with one and with two objects, the mask in the first frame,
+    the same answer twice, frames and mask left as they are, features handed in again where the tracker takes them, and
+    a right gradient with respect to the first frame, of the surrogate where there is one. Two hints: whether a frame's
+    answer depends on those after it, and whether it matters which object has which label. Nothing is raised: what goes
+    wrong is a failed check.
+
+    Args:
+        model: a network, or an object with a method `propagate`, is adapted for the first of the sizes, as a run does;
+            its networks are put into eval mode, frozen and moved to `device` themselves, not copied.
+        sizes: (H, W) of the frames to try.
+        device: where to run.
+    """
+    device = torch.device(device)
+    first, tracker = fit(sizes[0], lambda: _adapted(model, sizes[0], device))
+    if tracker is None:
+        return Report((first,))
+    only = getattr(tracker, "only_size", None)
+    shapes = {
+        "one object": lambda size: _shape(tracker, clip(size, device), mask(size, 1, device)),
+        "two objects": lambda size: _shape(tracker, clip(size, device), mask(size, 2, device)),
+    }
+    frames, given = clip(sizes[0], device), mask(sizes[0], 2, device)
+    checks = [
+        first,
+        *at_sizes(shapes, sizes, only),
+        attempt("first frame", lambda: _repeats(tracker, frames, given)),
+        attempt("same output twice", lambda: _repeatable(tracker, frames, given)),
+        attempt("frames left unchanged", lambda: _unchanged(tracker, frames, given)),
+    ]
+    if isinstance(tracker, ReusingTracker) and callable(getattr(tracker, "features", None)):
+        checks.append(attempt("features handed in again", lambda: _reuses(tracker, frames, given)))
+    whose = "" if differentiable(tracker) is tracker else " of the surrogate"
+    scorer = ClipScorer(tracker, frames[1:3], given)
+    checks.append(attempt(f"gradient to the first frame{whose}", lambda: right_gradient(scorer, frames[:1])))
+    hints = [
+        attempt("frames that come later", lambda: _causal(tracker, frames, given)),
+        attempt("labels exchanged", lambda: _exchanged(tracker, frames, given)),
+    ]
+    return Report((*checks, *(Check(hint.name, None, hint.detail) for hint in hints)))
+
+
+def clip(size: tuple[int, int], device: torch.device) -> Tensor:
+    """(T, 3, H, W) float32 in [0, 1]: random colours that move to the right, a little less bright in each frame."""
+    image = colours(1, size, device)
+    return torch.cat([(1 - 0.05 * t) * image.roll(_STEP * t, dims=3) for t in range(_FRAMES)])
+
+
+def mask(size: tuple[int, int], objects: int, device: torch.device) -> Tensor:
+    """(H, W) int64: blocks side by side, labelled 1 to `objects`."""
+    found = torch.zeros(size, dtype=torch.int64, device=device)
+    width = size[1] // (objects + 1)
+    for label in range(1, objects + 1):
+        left = (label - 1) * (width + width // 3) + width // 4
+        found[size[0] // 4 : 3 * size[0] // 4, left : left + width] = label
+    return found
+
+
+def _adapted(model: Tracker | Follower | nn.Module, size: tuple[int, int], device: torch.device) -> Tracker:
+    # Those adapters keep to the answer's form by themselves; what others wrote is looked at in every call.
+    if isinstance(model, Stcn | Propagation | Sam2 | UserTracker):
+        return model
+    return adapt(model, image_size=size, device=device)
+
+
+def _shape(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
+    found = _answer(tracker, frames, given)
+    wanted = (len(frames), int(given.max()) + 1, *frames.shape[2:])
+    if tuple(found.shape) != wanted or found.dtype != frames.dtype:
+        raise FailedError(
+            f"expected (T, K + 1, H, W), {wanted} of {frames.dtype}, got {tuple(found.shape)} of {found.dtype}"
+        )
+    if not bool(torch.isfinite(found).all()):
+        raise FailedError(f"expected finite probabilities, got {int((~torch.isfinite(found)).sum())} NaN or infinite")
+    low, high = float(found.min()), float(found.max())
+    if low < 0 or high > 1 + 1e-5:
+        raise FailedError(f"expected probabilities in [0, 1], got values from {low:.3g} to {high:.3g}")
+    off = float((found.sum(dim=1) - 1).abs().max())
+    if off > 1e-3:
+        raise FailedError(f"expected probabilities that sum to 1 over the channels, got sums off by up to {off:.2g}")
+    return f"{wanted} {str(found.dtype).removeprefix('torch.')}, finite, in [0, 1], sums to 1"
+
+
+def _repeats(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
+    share = float((_answer(tracker, frames, given)[0].argmax(dim=0) != given).float().mean())
+    if share > _EDGE:
+        raise FailedError(
+            f"expected the mask that was given, got {share:.0%} of the pixels with another label; frame 0 repeats it, "
+            "object i in channel i, the background in channel 0"
+        )
+    return "repeats the mask" + ("" if share == 0 else f", but for {share:.1%} of the pixels, at edges")
+
+
+def _repeatable(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
+    first, second = _answer(tracker, frames, given), _answer(tracker, frames, given)
+    return alike(second, first, 1e-4, "two calls with the same frames", "dropout, noise, or a memory that is kept")
+
+
+def _unchanged(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
+    handed, label = frames.clone(), given.clone()
+    with torch.no_grad():
+        tracker.propagate(handed, label)
+    if not torch.equal(handed, frames) or not torch.equal(label, given):
+        raise FailedError("expected frames and mask as they were, got them overwritten; look for in-place operations")
+    return "nothing writes into them or the mask"
+
+
+@torch.no_grad()
+def _reuses(tracker: ReusingTracker, frames: Tensor, given: Tensor) -> str:
+    kept = tracker.features(frames[1:])
+    found = tracker.propagate(frames.clone(), given.clone(), kept)
+    return alike(
+        found, _answer(tracker, frames, given), 1e-4, "features computed before", "features that depend on more"
+    )
+
+
+def _causal(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
+    whole, part = _answer(tracker, frames, given), _answer(tracker, frames[:-1], given)
+    apart = float((whole[:-1] - part).abs().max())
+    if apart > 1e-3:
+        return (
+            f"a frame's answer depends on those that follow (probabilities differ by up to {apart:.2g}): what is "
+            "attacked on the first frames of a clip is not quite what is measured on all of them"
+        )
+    return "a frame's answer does not depend on them"
+
+
+def _exchanged(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
+    other = torch.tensor([0, 2, 1], device=given.device)[given]
+    apart = float((_answer(tracker, frames, other)[:, [0, 2, 1]] - _answer(tracker, frames, given)).abs().max())
+    if apart > 1e-3:
+        return f"it matters which object has which label (probabilities differ by up to {apart:.2g})"
+    return "it does not matter which object has which label"
+
+
+@torch.no_grad()
+def _answer(tracker: Tracker, frames: Tensor, given: Tensor) -> Tensor:
+    # A tracker that writes into them must fail in its own check only.
+    found: Any = tracker.propagate(frames.clone(), given.clone())
+    return found if isinstance(found, Tensor) else torch.as_tensor(found)
