@@ -215,6 +215,8 @@ def test_aims_of_words_and_pictures(tmp_path: Path) -> None:
         ({"target": "text:foo:road"}, SettingError, "without background"),
         ({"target": "text:" + 60 * "long" + ":road:car", "tile": "16x16"}, SettingError, "shorten it"),
         ({"eps": "0/255"}, SettingError, "more than 0/255"),
+        ({"model": "bundled:scenes-tracker"}, SettingError, "got the tracker"),
+        ({"transfer_to": ("bundled:scenes-tracker",)}, SettingError, "got the tracker"),
         ({"preset": "papre"}, SettingError, "did you mean paper"),
         ({"omega": 1.5}, SettingError, "omega"),
         ({"epochs": 0}, SettingError, "at least 1"),

@@ -111,8 +111,8 @@ _ATTACKED_CLIPS = {
     "any are not judged.",
     "attacked": "Only the first frame of a clip is changed; the later ones are as they were.",
     "permuted": "PERM: the change of the first frame with its pixels in random order.",
-    "noise": "NOISE: uniform noise on the first frame, of the same eps where the attack is bounded in Linf, else of the "
-    "same L2.",
+    "noise": "NOISE: uniform noise on the first frame, of the same eps where the attack is bounded in Linf, else of "
+    "the same L2.",
 }
 
 SCORING: dict[str, Scoring] = {

@@ -86,7 +86,7 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
     Raises:
         FoolscapeError: a model, data set or target that does not fit; test images that are training images too.
     """
-    task = config.task or task_of(config.model)
+    task = _task_of_images(config.model, config.task)
     bench = open_bench(config.of_run(config.model, config.train_split, config.train_limit, task), device)
     (entry,) = bench.entries
     start, started = _start(config, entry.classes, (bench.first.shape[0], bench.first.shape[1]))
@@ -160,7 +160,7 @@ def _other(
     """Another model on the test split, with the same aim in its own classes."""
     if spec == config.model:
         raise SettingError(f"transfer_to: expected other models than the one that is attacked, got {spec}")
-    task = task_of(spec)
+    task = _task_of_images(spec)
     bench = open_bench(config.of_run(spec, config.test_split, None, task), device)
     (entry,) = bench.entries
     if isinstance(aim, Static) and not aim.tied:
@@ -169,6 +169,16 @@ def _other(
     else:
         aim = aim_of(config.target, entry.classes, tile, task)
     return _pupil(entry, task, entry.subject, aim)
+
+
+def _task_of_images(spec: str, told: Task | None = None) -> Task:
+    """The task of a model that sees one image at a time; raises `SettingError` for a tracker."""
+    task = told or task_of(spec)
+    if task == "video":
+        raise SettingError(
+            f"model: expected one for segmentation or detection, got the tracker {spec}; use foolscape run"
+        )
+    return task
 
 
 def _pupil(entry: Entry, task: Task, subject: Any, aim: Aim) -> Pupil:
