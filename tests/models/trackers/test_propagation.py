@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError, ModelError, SampleError, SettingError, UnknownNameError
 from foolscape.models import torchvision
-from foolscape.models.trackers.backbones import Backbone, adapt, of_torchvision
+from foolscape.models.trackers.backbone_torchvision import of_torchvision
+from foolscape.models.trackers.backbones import adapt
 from foolscape.models.trackers.load import load_tracker
-from foolscape.models.trackers.propagation import Propagation
+from foolscape.models.trackers.propagation import Backbone, Propagation
 from foolscape.tasks.video import ReusingTracker, Tracker, predict
 from foolscape.testing import check_tracker
 
