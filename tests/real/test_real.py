@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
+from foolscape.metrics.video import measure_davis, statistics
+from foolscape.models.trackers.load import load_tracker
 from foolscape.run.execute import Listener
 from foolscape.run.transfer import transfer
+from foolscape.tasks.video import predict
 from tests.run.made import do_run, silent_progress
 
 
@@ -104,3 +110,28 @@ def test_perturbations_of_segmenters_and_a_detector_on_each_other(tmp_path: Path
     assert scores[one][one] < scores["clean"][one] / 5
     assert scores[other][other] < scores["clean"][other] / 5
     assert scores[f"{other}, PERM"][other] > scores["clean"][other] - 10
+
+
+@pytest.mark.slow
+def test_label_propagation_follows_the_objects_of_davis(real: Path) -> None:
+    """Frames of 240x432; 0.78 was expected of an implementation written apart, with these settings."""
+    spec = f"propagation:{real / 'models/espnetv2.py'}:espnetv2_features_s20?size=240x432"
+    tracker = load_tracker(spec).tracker
+    found = []
+    for folder in sorted((real / "data/davis16_val/JPEGImages/480p").iterdir()):
+        frames, truth = davis_clip(folder)
+        prediction = predict(tracker, frames, torch.from_numpy(truth[0]).long()).numpy()
+        found.append(statistics(measure_davis(prediction, truth).objects[0].J).mean)
+    assert len(found) == 8
+    assert sum(found) / 8 == pytest.approx(0.7756, abs=0.005)
+
+
+def davis_clip(folder: Path) -> tuple[torch.Tensor, np.ndarray]:
+    """Frames (T, 3, 240, 432) in [0, 1], and label maps (T, 240, 432) of 0 and 1, of a folder of DAVIS 2016."""
+    frames, maps = [], []
+    for path in sorted(folder.glob("*.jpg")):
+        image = Image.open(path).convert("RGB").resize((432, 240), Image.Resampling.BILINEAR)
+        frames.append(torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255)
+        mask = folder.parents[2] / "Annotations/480p" / folder.name / f"{path.stem}.png"
+        maps.append(np.array(Image.open(mask).resize((432, 240), Image.Resampling.NEAREST)) // 255)
+    return torch.stack(frames), np.stack(maps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import torch
@@ -70,8 +71,9 @@ def load_tracker(
     spec = parse(text)
     tracker = _tracker(spec, image_size, torch.device(device))
     modules = modules_of(tracker)
-    slug = slug_of(spec)
-    return LoadedTracker(text, slug, tracker, weights_sha256(*modules) if modules else None)
+    # The name of a checkpoint tells more than its folders.
+    short = replace(spec, rest=Path(spec.rest).name) if spec.scheme == "stcn" else spec
+    return LoadedTracker(text, slug_of(short), tracker, weights_sha256(*modules) if modules else None)
 
 
 def is_tracker(spec: Spec) -> bool | None:

@@ -27,6 +27,14 @@ _FLAT: Final = 1e-4
 """A label whose share varies by less than this in a frame is not stretched: it is everywhere, or nowhere."""
 
 
+@dataclass(frozen=True)
+class Backbone:
+    """A network from RGB (N, 3, H, W) in [0, 1] to features (N, C, h, w), and remarks on it."""
+
+    module: nn.Module
+    notes: tuple[str, ...] = ()
+
+
 class _Seen(NamedTuple):
     """A frame that labels are taken from: its features, and its labels (h * w, K + 1), the background first."""
 
