@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from foolscape.errors import SettingError
 from foolscape.models.checkpoint import load_state, read_state_dict
 from foolscape.models.trackers.canvas import Canvas
-from foolscape.models.trackers.given import check_clip, one_hot
+from foolscape.models.trackers.given import check_clip, check_frames, one_hot
 from foolscape.models.trackers.stcn_memory import Memory, aggregate
 from foolscape.models.trackers.stcn_network import StcnNetwork
 
@@ -120,6 +120,7 @@ class Stcn:
 
         To be handed to `propagate` for frames that do not change; call it under `torch.no_grad` then.
         """
+        check_frames(frames)
         canvas = self._canvas(frames)
         return tuple(self._part(self._features, _prepared(frame[None], canvas)) for frame in frames)
 
@@ -157,8 +158,6 @@ class Stcn:
         return torch.stack(probabilities)
 
     def _canvas(self, frames: Tensor) -> Canvas:
-        if frames.ndim != 4 or frames.shape[1] != 3 or not frames.is_floating_point():
-            raise ValueError(f"expected float RGB frames (T, 3, H, W), got {tuple(frames.shape)} of {frames.dtype}")
         return Canvas.of((frames.shape[2], frames.shape[3]), self.shorter_side, self.network.stride)
 
     def _features(self, image: Tensor) -> Features:
