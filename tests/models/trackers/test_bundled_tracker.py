@@ -39,8 +39,10 @@ def pixels(clip: Clip) -> tuple[Tensor, Tensor]:
 def cut(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """A piece of a clip around its first object."""
     frames, mask = pixels(street(0, 3))
-    row, column = (int(places.float().mean()) for places in torch.nonzero(mask == 1, as_tuple=True))
-    top, left = (max(0, min(mid - side // 2, full - side)) for mid, side, full in zip((row, column), size, mask.shape))
+    middle = torch.nonzero(mask == 1).float().mean(dim=0).int().tolist()
+    top, left = (
+        max(0, min(place - side // 2, full - side)) for place, side, full in zip(middle, size, mask.shape, strict=True)
+    )
     area = (..., slice(top, top + size[0]), slice(left, left + size[1]))
     return frames[area].contiguous(), (mask[area] == 1).long()
 
@@ -112,7 +114,8 @@ def test_features_handed_in_give_the_same_values_and_gradient() -> None:
     with torch.no_grad():
         torch.testing.assert_close(run(frames[:1], features), run(frames[:1]))
     one, other = (
-        gradient(lambda first: run(first, *given)[1:, 1].mean(), frames[:1]) for given in ((features,), ())  # noqa: B023
+        gradient(lambda first: run(first, *given)[1:, 1].mean(), frames[:1])
+        for given in ((features,), ())  # noqa: B023
     )
     assert bool(one.any())
     torch.testing.assert_close(one, other)
