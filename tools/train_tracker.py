@@ -185,7 +185,7 @@ class Training:
             sample = pick(clips, rng)
             # One above the other the frames are one picture: they get the same exposure.
             frames = augment(sample.frames.movedim(0, 1).flatten(1, 2)[None], generator, 2.0)[0]
-            frames = frames.unflatten(1, (FRAMES, CROP[0])).movedim(1, 0).contiguous(memory_format=torch.channels_last)
+            frames = frames.view(3, FRAMES, *CROP).movedim(1, 0).contiguous(memory_format=torch.channels_last)
             chances = Stcn(self.network, mem_every=1).propagate(frames, sample.masks[0])
             loss = _loss(chances[1:], sample.masks[1:], _share(self.step, options.steps)) / options.batch
             torch.autograd.backward(loss)
@@ -214,8 +214,8 @@ def train(options: argparse.Namespace) -> dict[str, object]:
             training.save()
         if training.step % options.watch == 0 or training.step == options.steps:
             scores = evaluate(training.average, watched)
-            recent = float(np.mean(training.losses[-options.watch :]))
-            entry = {"step": training.step, "loss": round(recent, 4), "val_j_and_f": round(scores["J&F"], 2)}
+            level = float(np.mean(training.losses[-options.watch :]))
+            entry = {"step": training.step, "loss": round(level, 4), "val_j_and_f": round(scores["J&F"], 2)}
             training.history.append(entry)
             print(entry, flush=True)
             weights = training.average.state_dict()
