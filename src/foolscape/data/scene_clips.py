@@ -29,7 +29,7 @@ _OBJECTS = tuple(CLASSES.index(name) for name in ("car", "bicycle", "person"))
 
 
 @dataclass(frozen=True)
-class _Object:
+class Followed:
     """What is followed under one label: the ids of its instances, and whether it moves."""
 
     instances: tuple[int, ...]
@@ -112,7 +112,7 @@ def open_scene_clips(spec: Spec, split: str | None = None) -> SceneClips:
     return SceneClips(spec.text, split, seed, length, notes, indices)
 
 
-def choose(seed: int, index: int, times: Sequence[float]) -> tuple[Street, tuple[_Object, ...]]:
+def choose(seed: int, index: int, times: Sequence[float]) -> tuple[Street, tuple[Followed, ...]]:
     """The street of clip number `index` of the series `seed`, and its objects by falling size in the first frame.
 
     Among the clip's streets it is the first with a moving object that is in view at all `times` (seconds, the first
@@ -121,7 +121,7 @@ def choose(seed: int, index: int, times: Sequence[float]) -> tuple[Street, tuple
     Raises:
         SampleError: there is none.
     """
-    resting: tuple[Street, tuple[_Object, ...]] | None = None
+    resting: tuple[Street, tuple[Followed, ...]] | None = None
     for candidate in range(index * _TRIES, (index + 1) * _TRIES):
         street = describe(seed, candidate)
         objects = _in_view(street, times)
@@ -137,7 +137,7 @@ def choose(seed: int, index: int, times: Sequence[float]) -> tuple[Street, tuple
     return resting
 
 
-def shoot(street: Street, objects: tuple[_Object, ...], time: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def shoot(street: Street, objects: tuple[Followed, ...], time: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The picture at `time` seconds, (160, 256, 3) uint8, and its labels, (160, 256) uint8: i + 1 for objects[i]."""
     frame = render(street, *SIZE, time=time)
     labels = np.zeros(SIZE, np.uint8)
@@ -146,7 +146,7 @@ def shoot(street: Street, objects: tuple[_Object, ...], time: float) -> tuple[ND
     return frame.image, labels
 
 
-def _in_view(street: Street, times: Sequence[float]) -> tuple[_Object, ...]:
+def _in_view(street: Street, times: Sequence[float]) -> tuple[Followed, ...]:
     """The largest objects that are large enough at all `times`, by falling size at the first."""
     # Houses stand behind everything and take half of the time.
     bare = replace(street, buildings=())
@@ -157,10 +157,10 @@ def _in_view(street: Street, times: Sequence[float]) -> tuple[_Object, ...]:
     return tuple(one for _, one in lasting[:MOST_OBJECTS])
 
 
-def _followed(street: Street) -> Iterator[_Object]:
+def _followed(street: Street) -> Iterator[Followed]:
     """Every car, person and bicycle of a street; who rides a bicycle goes with it."""
     riders = {getattr(thing.look, "bicycle", 0): thing.id for thing in street.things}
     for thing in street.things:
         if thing.label in _OBJECTS and not getattr(thing.look, "bicycle", 0):
             rider = (riders[thing.id],) if thing.id in riders else ()
-            yield _Object((thing.id, *rider), thing.speed > 0)
+            yield Followed((thing.id, *rider), thing.speed > 0)
