@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder for the drawn clips")
     parser.add_argument("--checkpoint", type=Path, required=True, help="file to go on from")
     parser.add_argument("--clips", type=int, default=400, help="clips to train on")
-    parser.add_argument("--steps", type=int, default=2800)
+    parser.add_argument("--steps", type=int, default=2600)
     parser.add_argument("--every", type=int, default=150, help="steps between one shard of clips and the next")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
