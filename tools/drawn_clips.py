@@ -22,10 +22,10 @@ class Drawn(NamedTuple):
 
 
 def draw(seed: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images and masks of FRAMES frames of clip `index`, at random gaps."""
+    """Images and masks of FRAMES frames of clip `index`, at random gaps; an object may be hidden in between."""
     gaps = np.random.default_rng([seed, index]).choice(GAPS, FRAMES - 1)
     times = [float(frame) / RATE for frame in (0, *np.cumsum(gaps))]
-    street, objects = choose(seed, index, times[-1])
+    street, objects = choose(seed, index, (0.0, times[-1]))
     images, masks = zip(*(shoot(street, objects, time) for time in times), strict=True)
     return np.stack(images), np.stack(masks)
 

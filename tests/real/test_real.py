@@ -11,7 +11,7 @@ from foolscape.metrics.video import measure_davis, statistics
 from foolscape.models.trackers.load import load_tracker
 from foolscape.run.execute import Listener
 from foolscape.run.transfer import transfer
-from foolscape.tasks.video import predict
+from foolscape.tasks.video import Start, follow
 from tests.run.made import do_run, silent_progress
 
 
@@ -120,7 +120,7 @@ def test_label_propagation_follows_the_objects_of_davis(real: Path) -> None:
     found = []
     for folder in sorted((real / "data/davis16_val/JPEGImages/480p").iterdir()):
         frames, truth = davis_clip(folder)
-        prediction = predict(tracker, frames, torch.from_numpy(truth[0]).long()).numpy()
+        prediction = follow(tracker, frames, [Start(0, torch.from_numpy(truth[0]).long())]).numpy()
         found.append(statistics(measure_davis(prediction, truth).objects[0].J).mean)
     assert len(found) == 8
     assert sum(found) / 8 == pytest.approx(0.7756, abs=0.005)

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, labels, numbered, predict
+from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, numbered
 
 
 @dataclass(frozen=True)
@@ -18,26 +18,9 @@ class Still:
         return objects.expand(len(frames), -1, -1, -1)
 
 
-def test_labels_are_the_largest_channel() -> None:
-    probabilities = torch.tensor([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]).T[None, :, None]
-    assert torch.equal(labels(probabilities), torch.tensor([[[1, 0]]]))
-
-
-def test_probabilities_are_resized_and_not_labels() -> None:
-    # Background, object 1, object 2 in a row of two pixels: in the middle between two certain objects, neither of which
-    # is label 1, the interpolated label would be 1.
-    row = torch.tensor([[0.0, 0.45], [0.0, 0.0], [1.0, 0.55]])[None, :, None]
-    row = torch.cat([row, torch.tensor([[1.0], [0.0], [0.0]])[None, :, None]], dim=3)
-    found = labels(row, (2, 12))
-    assert found.shape == (1, 2, 12)
-    assert found.unique().tolist() == [0, 2]
-    assert found[0, 0, 0] == 2
-    assert found[0, 0, -1] == 0
-
-
 def test_predicting_needs_no_gradient() -> None:
     mask = torch.tensor([[0, 1, 2], [2, 1, 0]])
-    found = predict(Still(), torch.zeros(4, 3, 2, 3, requires_grad=True), mask)
+    found = follow(Still(), torch.zeros(4, 3, 2, 3, requires_grad=True), [Start(0, mask)])
     assert torch.equal(found, mask.expand(4, -1, -1))
 
 

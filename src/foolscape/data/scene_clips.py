@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ RATE = 8
 """Frames per second."""
 
 LEAST_PIXELS = 120
-"""An object shows at least so many pixels in the first frame and in the last."""
+"""An object shows at least so many pixels whenever it is looked for: at both ends of a clip and at its quarters."""
 
 MOST_OBJECTS = 5
 
@@ -29,7 +29,7 @@ _OBJECTS = tuple(CLASSES.index(name) for name in ("car", "bicycle", "person"))
 
 
 @dataclass(frozen=True)
-class _Object:
+class Followed:
     """What is followed under one label: the ids of its instances, and whether it moves."""
 
     instances: tuple[int, ...]
@@ -81,7 +81,8 @@ class SceneClips:
         """
         index = files.fetch(self.indices, sample_id, self.spec)
         times = [frame / RATE for frame in range(self.length)]
-        street, objects = choose(self.seed, index, times[-1])
+        quarters = sorted({times[quarter * (self.length - 1) // 4] for quarter in range(5)})
+        street, objects = choose(self.seed, index, quarters)
         shots = [shoot(street, objects, time) for time in times]
         truth = np.stack([labels for _, labels in shots])
         return Clip(
@@ -106,37 +107,37 @@ def open_scene_clips(spec: Spec, split: str | None = None) -> SceneClips:
     notes = (
         f"clips of streets drawn by foolscape with seed {seed}, {length} frames, {RATE} per second, the camera at rest",
         f"objects are the largest cars, cyclists and people, at most {MOST_OBJECTS}, that show {LEAST_PIXELS} pixels "
-        "in the first and the last frame; a bicycle and its rider are one object",
+        "at both ends of the clip and at its quarters; a bicycle and its rider are one object",
     )
     return SceneClips(spec.text, split, seed, length, notes, indices)
 
 
-def choose(seed: int, index: int, duration: float) -> tuple[Street, tuple[_Object, ...]]:
+def choose(seed: int, index: int, times: Sequence[float]) -> tuple[Street, tuple[Followed, ...]]:
     """The street of clip number `index` of the series `seed`, and its objects by falling size in the first frame.
 
-    Among the clip's streets it is the first with a moving object that is in view at 0 and at `duration` seconds, else
-    the first with any.
+    Among the clip's streets it is the first with a moving object that is in view at all `times` (seconds, the first
+    0), else the first with any.
 
     Raises:
         SampleError: there is none.
     """
-    resting: tuple[Street, tuple[_Object, ...]] | None = None
+    resting: tuple[Street, tuple[Followed, ...]] | None = None
     for candidate in range(index * _TRIES, (index + 1) * _TRIES):
         street = describe(seed, candidate)
-        objects = _in_view(street, duration)
+        objects = _in_view(street, times)
         if any(one.moves for one in objects):
             return street, objects
         if objects and resting is None:
             resting = street, objects
     if resting is None:
         raise SampleError(
-            f"clip {index} of the streets of seed {seed}: nothing is in view for all of {duration:g} s; ask for fewer "
+            f"clip {index} of the streets of seed {seed}: nothing is in view for all of {times[-1]:g} s; ask for fewer "
             "frames"
         )
     return resting
 
 
-def shoot(street: Street, objects: tuple[_Object, ...], time: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def shoot(street: Street, objects: tuple[Followed, ...], time: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The picture at `time` seconds, (160, 256, 3) uint8, and its labels, (160, 256) uint8: i + 1 for objects[i]."""
     frame = render(street, *SIZE, time=time)
     labels = np.zeros(SIZE, np.uint8)
@@ -145,25 +146,21 @@ def shoot(street: Street, objects: tuple[_Object, ...], time: float) -> tuple[ND
     return frame.image, labels
 
 
-def _in_view(street: Street, duration: float) -> tuple[_Object, ...]:
-    """The largest objects that are large enough in the first and the last frame, by falling size in the first."""
+def _in_view(street: Street, times: Sequence[float]) -> tuple[Followed, ...]:
+    """The largest objects that are large enough at all `times`, by falling size at the first."""
     # Houses stand behind everything and take half of the time.
     bare = replace(street, buildings=())
-    first, last = (render(bare, *SIZE, time=time).instances for time in (0.0, duration))
-    sizes = [(int(np.isin(first, one.instances).sum()), one) for one in _followed(street)]
-    lasting = [
-        (size, one)
-        for size, one in sizes
-        if size >= LEAST_PIXELS and np.isin(last, one.instances).sum() >= LEAST_PIXELS
-    ]
+    shots = [render(bare, *SIZE, time=time).instances for time in times]
+    sizes = [([int(np.isin(shot, one.instances).sum()) for shot in shots], one) for one in _followed(street)]
+    lasting = [(size[0], one) for size, one in sizes if min(size) >= LEAST_PIXELS]
     lasting.sort(key=lambda sized: (-sized[0], sized[1].instances))
     return tuple(one for _, one in lasting[:MOST_OBJECTS])
 
 
-def _followed(street: Street) -> Iterator[_Object]:
+def _followed(street: Street) -> Iterator[Followed]:
     """Every car, person and bicycle of a street; who rides a bicycle goes with it."""
     riders = {getattr(thing.look, "bicycle", 0): thing.id for thing in street.things}
     for thing in street.things:
         if thing.label in _OBJECTS and not getattr(thing.look, "bicycle", 0):
             rider = (riders[thing.id],) if thing.id in riders else ()
-            yield _Object((thing.id, *rider), thing.speed > 0)
+            yield Followed((thing.id, *rider), thing.speed > 0)

@@ -69,7 +69,7 @@ class ScenesTrunk(nn.Module):
         for squeeze, join, skip in zip(self.squeeze, self.join, (eighth, quarter), strict=True):
             maps = join(torch.cat([resized(squeeze(maps), skip), skip], dim=1))
             joined.append(maps)
-        return TrunkMaps(*joined, half)
+        return TrunkMaps(joined[0], joined[1], half)
 
 
 class ScenesDet(ScenesTrunk):

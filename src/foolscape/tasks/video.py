@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from foolscape.problem import Problem
 
@@ -77,25 +76,6 @@ class ReusingTracker(Protocol):
     def propagate(self, frames: Tensor, first_mask: Tensor, features: tuple[Any, ...] | None = None) -> Tensor:
         """As `Tracker.propagate`; `features` are those of `frames[1:]`, None to compute them."""
         ...
-
-
-def labels(probabilities: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-    """The label maps (T, H, W) int64 of `probabilities` ((T, K + 1, h, w)), the largest channel at every pixel.
-
-    Args:
-        probabilities: as `Tracker.propagate` returns them.
-        size: (H, W) of the maps, if it is another than (h, w): probabilities are resized (bilinear,
-            align_corners=False), never labels.
-    """
-    if size is not None and size != tuple(probabilities.shape[2:]):
-        probabilities = functional.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)
-    return probabilities.argmax(dim=1)
-
-
-@torch.no_grad()
-def predict(tracker: Tracker, frames: Tensor, first_mask: Tensor) -> Tensor:
-    """(T, H, W) int64: the object at every pixel of `frames` ((T, 3, H, W) in [0, 1]), 0 for none."""
-    return labels(tracker.propagate(frames, first_mask))
 
 
 class Start(NamedTuple):

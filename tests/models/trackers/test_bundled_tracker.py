@@ -15,7 +15,7 @@ from foolscape.models.bundled import TRACKER_NAMES, bundled_tracker, untrained
 from foolscape.models.trackers.small import ScenesTracker
 from foolscape.models.trackers.stcn import Stcn
 from foolscape.spec import parse
-from foolscape.tasks.video import ReusingTracker, Tracker, predict
+from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow
 
 (NAME,) = TRACKER_NAMES
 
@@ -39,10 +39,9 @@ def pixels(clip: Clip) -> tuple[Tensor, Tensor]:
 def cut(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """A piece of a clip around its first object."""
     frames, mask = pixels(street(0, 3))
-    row, column = (int(places.float().mean()) for places in torch.nonzero(mask == 1, as_tuple=True))
+    middle = torch.nonzero(mask == 1).float().mean(dim=0).int().tolist()
     top, left = (
-        max(0, min(mid - side // 2, full - side))
-        for mid, side, full in zip((row, column), size, mask.shape, strict=True)
+        max(0, min(place - side // 2, full - side)) for place, side, full in zip(middle, size, mask.shape, strict=True)
     )
     area = (..., slice(top, top + size[0]), slice(left, left + size[1]))
     return frames[area].contiguous(), (mask[area] == 1).long()
@@ -114,10 +113,8 @@ def test_features_handed_in_give_the_same_values_and_gradient() -> None:
 
     with torch.no_grad():
         torch.testing.assert_close(run(frames[:1], features), run(frames[:1]))
-    one, other = (
-        gradient(lambda first: run(first, *given)[1:, 1].mean(), frames[:1])
-        for given in ((features,), ())  # noqa: B023
-    )
+    one = gradient(lambda first: run(first, features)[1:, 1].mean(), frames[:1])
+    other = gradient(lambda first: run(first)[1:, 1].mean(), frames[:1])
     assert bool(one.any())
     torch.testing.assert_close(one, other)
 
@@ -127,6 +124,7 @@ def test_it_follows_on_streets_it_never_saw() -> None:
     for index in (0, 1):
         clip = street(index, 8)
         assert clip.truth is not None
-        found = predict(tracker(), *pixels(clip)).numpy()
+        frames, mask = pixels(clip)
+        found = follow(tracker(), frames, [Start(0, mask)]).numpy()
         measured[clip.id] = measure_davis(found, clip.truth.astype(np.int64))
     assert score_davis(measured, seed=0)["J&F"] > 50

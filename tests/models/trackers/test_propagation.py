@@ -15,7 +15,7 @@ from foolscape.models.trackers.backbone_torchvision import of_torchvision
 from foolscape.models.trackers.backbones import adapt
 from foolscape.models.trackers.load import load_tracker
 from foolscape.models.trackers.propagation import Backbone, Propagation
-from foolscape.tasks.video import ReusingTracker, Tracker, predict
+from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow
 from foolscape.testing import check_tracker
 
 from .toys import Pixels, clip, mask
@@ -53,7 +53,7 @@ def test_the_contract(tracker: Propagation) -> None:
 
 def test_what_does_not_move_keeps_its_labels(tracker: Propagation) -> None:
     still = clip(1).expand(4, -1, -1, -1)
-    found = predict(replace(tracker, tau=0.001), still, mask(2))
+    found = follow(replace(tracker, tau=0.001), still, [Start(0, mask(2))])
     assert float((found == mask(2)).float().mean()) > 0.9  # but for the edges within cells
 
 

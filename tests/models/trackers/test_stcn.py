@@ -9,7 +9,7 @@ from foolscape.errors import SampleError, SettingError
 from foolscape.models.trackers.canvas import Canvas
 from foolscape.models.trackers.stcn import Features, Stcn
 from foolscape.models.trackers.stcn_network import StcnNetwork
-from foolscape.tasks.video import ReusingTracker, Tracker, predict
+from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow
 
 
 def clip(
@@ -58,7 +58,7 @@ def test_a_clip_of_one_frame_is_its_mask(network: StcnNetwork) -> None:
     frames, mask = clip(1, 32, 48, 2)
     found = Stcn(network).propagate(frames, mask)
     assert found.shape == (1, 3, 32, 48)
-    assert torch.equal(predict(Stcn(network), frames, mask)[0], mask)
+    assert torch.equal(follow(Stcn(network), frames, [Start(0, mask)])[0], mask)
     assert float(found.amin()) > 0
     assert float(found.amax(dim=1).min()) > 1 - 1e-6
 

@@ -17,7 +17,6 @@ from foolscape.models.trackers.canvas import Canvas
 from foolscape.models.trackers.stcn import Stcn
 from foolscape.models.trackers.stcn_memory import Memory, affinity, aggregate
 from foolscape.models.trackers.stcn_network import KeyMaps, StcnNetwork
-from foolscape.tasks.video import labels
 
 from .conftest import filled
 
@@ -157,6 +156,13 @@ def cropped(vectors: Vectors, case: str, whole: Tensor) -> Tensor:
     left, _, top, _ = vectors.about["cases"][case]["padding_left_right_top_bottom"]
     height, width = vectors.mask(case).shape
     return whole[:, :, top : top + height, left : left + width]
+
+
+def labels(probabilities: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    """The largest channel, of probabilities resized to another size where one is given, as the official code does."""
+    if size is not None:
+        probabilities = nn.functional.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)
+    return probabilities.argmax(dim=1)
 
 
 def compare_labels(vectors: Vectors, name: str, probabilities: Tensor) -> None:
