@@ -1,5 +1,6 @@
 """A small tracker and clips of coloured squares for it, in the layout of DAVIS 2016 or 2017."""
 
+import json
 from pathlib import Path
 from textwrap import dedent
 
@@ -74,4 +75,24 @@ def write_clips(folder: Path, count: int = 2, frames: int = 5, objects: int = 2)
             mask = Image.fromarray(truth.numpy().astype(np.uint8))
             mask.putpalette([channel for colour in davis_palette() for channel in colour])
             mask.save(masks / f"{t:05d}.png")
+    return folder
+
+
+def write_youtube_vos(folder: Path) -> Path:
+    """A clip of YouTube-VOS, split valid: a dog from the first frame on, a squid, unseen in training, from the third."""
+    clip, labels = moving_squares(6, 2)
+    names = [f"{5 * t:05d}" for t in range(len(clip))]
+    images, masks = (folder / "valid" / kind / "pond" for kind in ("JPEGImages", "Annotations"))
+    images.mkdir(parents=True)
+    masks.mkdir(parents=True)
+    for name, frame in zip(names, clip, strict=True):
+        picture = (frame.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        Image.fromarray(picture).save(images / f"{name}.jpg", "PNG")
+    for t, label in ((0, 1), (2, 2)):
+        Image.fromarray(np.where(labels[t] == label, label, 0).astype(np.uint8)).save(masks / f"{names[t]}.png")
+    objects = {"1": {"category": "dog", "frames": names}, "2": {"category": "squid", "frames": names[2:]}}
+    (folder / "valid/meta.json").write_text(json.dumps({"videos": {"pond": {"objects": objects}}}))
+    seen = {"1": {"category": "dog", "frames": ["00000"]}}
+    (folder / "train").mkdir()
+    (folder / "train/meta.json").write_text(json.dumps({"videos": {"park": {"objects": seen}}}))
     return folder

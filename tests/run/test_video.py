@@ -16,7 +16,7 @@ from foolscape.metrics.video import measure_davis
 from foolscape.run.store import RunStore
 
 from .made import do_run, files_below, timeless
-from .made_clips import write_clips, write_tracker
+from .made_clips import write_clips, write_tracker, write_youtube_vos
 
 
 def picture(path: Path) -> NDArray[np.uint8]:
@@ -113,6 +113,21 @@ def test_without_truth_the_clean_prediction_stands_for_it(tmp_path: Path, tracke
     summary = do_run(tmp_path / "out", models=[tracker], data=davis, split="test-dev", attack="fgsm")
     assert summary["reference"] == "clean prediction"
     assert summary["models"][0]["conditions"]["clean"]["J&F"] == 100
+
+
+def test_an_object_that_appears_later_is_out_of_the_attack_s_reach(tmp_path: Path, tracker: str) -> None:
+    out, data = tmp_path / "out", f"youtube-vos:{write_youtube_vos(tmp_path / 'yt')}"
+    summary = do_run(out, models=[tracker], data=data, attack="annealed")
+    assert (summary["reference"], summary["failures"]) == ("clean prediction", [])
+    assert "seen and J and F of unseen" in summary["conventions"]["G"]
+    clean, attacked = (summary["models"][0]["conditions"][name] for name in ("clean", "adversarial"))
+    assert clean["G"] == 100
+    assert attacked["J_seen"] < 80
+    assert attacked["J_unseen"] > 90
+    assert attacked["G"] < 95
+    assert "unseen" in (out / "report.html").read_text()
+    squid = [picture(path) == 2 for path in sorted((out / "predictions").rglob("adversarial/pond/*.png"))]
+    assert [bool(mask.any()) for mask in squid] == [False, False, True, True, True, True]
 
 
 def test_clips_that_cannot_be_used_are_counted(tmp_path: Path, tracker: str, davis: str) -> None:
