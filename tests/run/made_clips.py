@@ -79,7 +79,7 @@ def write_clips(folder: Path, count: int = 2, frames: int = 5, objects: int = 2)
 
 
 def write_youtube_vos(folder: Path) -> Path:
-    """A clip of YouTube-VOS, split valid: a dog from the first frame on, a squid, unseen in training, from the third."""
+    """A clip of YouTube-VOS, split valid: a dog from frame 0 on, a squid, unseen in training, from frame 2."""
     clip, labels = moving_squares(6, 2)
     names = [f"{5 * t:05d}" for t in range(len(clip))]
     images, masks = (folder / "valid" / kind / "pond" for kind in ("JPEGImages", "Annotations"))
