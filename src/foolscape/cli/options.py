@@ -24,6 +24,9 @@ Limit = Annotated[int | None, typer.Option(help="Only the first N images.")]
 Ids = Annotated[str | None, typer.Option(help="Only these images, separated by commas.")]
 Batch = Annotated[int | None, typer.Option(help="Images per call of the model.")]
 MemoryFormat = Annotated[str | None, typer.Option(help="contiguous or channels_last.")]
+Probes = Annotated[
+    int | None, typer.Option(help="On how many images other bounds and steps are tried, to see whether to trust it.")
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option(help="Device as PyTorch names it, or auto.")]
 Classes = Annotated[Path | None, typer.Option(help="File with the names of the output channels.")]

@@ -22,6 +22,7 @@ from foolscape.report.cells import (
     present,
 )
 from foolscape.report.object_scores import object_scores
+from foolscape.report.trust import trust
 from foolscape.report.words import conventions, reference_notes, words
 
 _NAMED: Final = 3
@@ -38,9 +39,10 @@ def tables(summary: Json) -> tuple[Table, ...]:
 
 
 def overall(summary: Json) -> tuple[Table, ...]:
-    """The tables over all models: scores, boxes where there are any, and the cost of an attack."""
+    """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
     attacked = any(model.get("distortion") for model in summary["models"])
-    return (scores(summary), *further_scores(summary), *box_tables(summary), *((costs(summary),) if attacked else ()))
+    attack = (costs(summary), *trust(summary)) if attacked else ()
+    return (scores(summary), *further_scores(summary), *box_tables(summary), *attack)
 
 
 def scores(summary: Json) -> Table:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,6 +31,7 @@ from foolscape.run.config import RunConfig
 from foolscape.run.detection import DetectionSubject, load_boxes_at
 from foolscape.run.evaluate import Subject
 from foolscape.run.segmentation import SegmentationSubject, load_at
+from foolscape.run.trust import probes
 from foolscape.run.video import VideoSubject, load_clip_at
 from foolscape.tasks.video import Tracker, numbered
 
@@ -47,6 +48,7 @@ class Entry:
     Attributes:
         subject: what is measured.
         plan: the attack; None: the clean model alone.
+        probes: the same attack otherwise bounded, to see whether to trust it; see `run.trust`.
         classes, notes: of the model.
         sha256: of its weights, where they are known.
         scorer: what the check of the input gradient takes: anything with `logits(images)`.
@@ -58,6 +60,7 @@ class Entry:
     notes: tuple[str, ...]
     sha256: str | None
     scorer: Any
+    probes: Mapping[str, Plan] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,8 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
         subject = SegmentationSubject(
             model.spec, model.slug, model.segmenter, colours(classes), channels, data, config.size, device
         )
-        settled = _settled(config, classes, plan)
-        entries.append(Entry(subject, settled, classes, model.segmenter.notes, model.sha256, model.segmenter))
+        settled, tried = _settled(config, classes, plan)
+        entries.append(Entry(subject, settled, classes, model.segmenter.notes, model.sha256, model.segmenter, tried))
     return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
@@ -119,9 +122,9 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
         classes = model.detector.classes
         channels = None if data.classes is None else match_classes(classes, data.classes)
         subject = DetectionSubject(model.spec, model.slug, model.detector, channels, data, config.size, device)
-        settled = _settled(config, classes, plan_detection)
+        settled, tried = _settled(config, classes, plan_detection)
         scorer = _scorer(model, first, device)
-        entries.append(Entry(subject, settled, classes, model.detector.notes, model.sha256, scorer))
+        entries.append(Entry(subject, settled, classes, model.detector.notes, model.sha256, scorer, tried))
     return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
@@ -135,13 +138,13 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
     data = open_clips(config.data, split=config.split)
     ids = select(data, config.ids, config.limit)
     first = first_usable(data, ids, lambda name: load_clip_at(data, name, config.size))
-    planned = _settled(config, (), lambda name, options, _: plan_video(name, options))
+    planned, tried = _settled(config, (), lambda name, options, _: plan_video(name, options))
     entries = []
     for spec in config.models:
         model = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
         subject = VideoSubject(model.spec, model.slug, model.tracker, davis_palette(), data, config.size, device)
         scorer = _clip_scorer(model.tracker, first, device)
-        entries.append(Entry(subject, planned, (), model.tracker.notes, model.sha256, scorer))
+        entries.append(Entry(subject, planned, (), model.tracker.notes, model.sha256, scorer, tried))
     return Bench(data, ids, first.frames[0], tuple(entries))
 
 
@@ -198,9 +201,11 @@ def _segmenter(
 
 def _settled(
     config: RunConfig, classes: tuple[str, ...], planner: Callable[[str, Options, tuple[str, ...]], Plan]
-) -> Plan | None:
+) -> tuple[Plan | None, dict[str, Plan]]:
+    """The attack, and the same otherwise bounded."""
     if not config.attacks:
         if any(value is not None for value in asdict(config.options).values()):
             raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {config.options}")
-        return None
-    return planner(config.attack, config.options, classes)
+        return None, {}
+    settled = planner(config.attack, config.options, classes)
+    return settled, probes(settled, config.options, lambda options: planner(config.attack, options, classes))

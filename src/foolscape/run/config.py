@@ -64,6 +64,7 @@ class RunConfig(BaseModel):
             `attacks.plan.Options`.
         batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
         memory_format: how images lie in memory when the network sees them.
+        probes: on how many images a bounded attack is tried with other bounds and steps, to see whether to trust it.
         seed: of everything random.
         device: as PyTorch names it, or `auto`.
         classes: a file with the names of the output channels, one a line.
@@ -94,6 +95,7 @@ class RunConfig(BaseModel):
     supervision: str | None = None
     batch: int | None = Field(default=None, ge=1)
     memory_format: MemoryFormat = "contiguous"
+    probes: int = Field(default=1, ge=0)
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
     classes: Path | None = None

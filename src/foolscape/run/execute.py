@@ -27,6 +27,7 @@ from foolscape.run.evaluate import CLEAN, CONDITIONS, Setting, evaluate
 from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.summary import summarise
 from foolscape.run.tasks import with_task
+from foolscape.run.trust import probe_stored
 
 ACCELERATOR_BATCH = 8
 
@@ -71,7 +72,9 @@ def execute(config: RunConfig, out: Path, command: Sequence[str], listener: List
             done = len((store.settled(subject.spec) | store.settled(None)) & set(bench.ids))
             with listener.progress(f"{config.attack} on {subject.spec}", len(bench.ids), done) as tick:
                 evaluate(subject, bench.ids, setting, store, tick)
-        summary = summarise(store.record, store.rows)
+            probe_stored(subject, config.probes, entry.probes, store, config.seed)
+        probed = {e.subject.slug: store.load_json(f"probes/{e.subject.slug}.json") for e in bench.entries}
+        summary = summarise(store.record, store.rows, probed)
         store.save_json("summary.json", summary)
         write_report(out)
     return summary

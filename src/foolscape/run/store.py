@@ -121,6 +121,12 @@ class RunStore:
         with _readable_errors(self.directory):
             write_atomically(self.directory / place, content)
 
+    def load_json(self, place: str) -> Record:
+        """What `save_json` wrote to `place`; empty if it did not."""
+        path = self.directory / place
+        found: Record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return found
+
     def save_json(self, place: str, record: Record) -> None:
         """Write a JSON object to `place` below the directory."""
         with _readable_errors(self.directory):

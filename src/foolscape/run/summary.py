@@ -1,14 +1,15 @@
-"""`summary.json`, computed from run.json and the rows alone: no model, no images."""
+"""`summary.json`, computed from run.json, the rows and the probes: no model, no images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.run.scoring import Scoring, scoring_of
 from foolscape.run.store import FAILED, Record
+from foolscape.run.trust import findings
 
 OWN_CONVENTIONS = {
     "claimed_rate": "Claimed: share of images on which the attack reached its own stopping rule, where it looked.",
@@ -18,13 +19,14 @@ OWN_CONVENTIONS = {
 }
 
 
-def summarise(record: Record, rows: Sequence[Record]) -> Record:
+def summarise(record: Record, rows: Sequence[Record], probed: Mapping[str, Record] | None = None) -> Record:
     """The summary of a finished run.
 
     Args:
         record: run.json.
         rows: of rows.jsonl, in any order; they are put into the order of the run's samples first, so that a resumed
             run sums up to the same bytes.
+        probed: by the models' slugs, what `trust.probe` found.
     """
     order = {sample["id"]: i for i, sample in enumerate(record["samples"])}
     ordered = sorted(rows, key=lambda row: order[row["id"]])
@@ -35,7 +37,7 @@ def summarise(record: Record, rows: Sequence[Record]) -> Record:
     ]
     scoring = scoring_of(record["task"], ordered)
     models = [
-        _model(model, record, [r for r in ordered if r["model"] == model["model"]], scoring)
+        _model(model, record, [r for r in ordered if r["model"] == model["model"]], scoring, probed or {})
         for model in record["models"]
     ]
     return {
@@ -50,7 +52,9 @@ def summarise(record: Record, rows: Sequence[Record]) -> Record:
     }
 
 
-def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scoring) -> Record:
+def _model(
+    model: Record, record: Record, rows: Sequence[Record], scoring: Scoring, probed: Mapping[str, Record]
+) -> Record:
     classes: list[str] = model["classes"]
     by_condition = {c: [row for row in rows if row["condition"] == c] for c in CONDITIONS}
     attacked = by_condition[ADVERSARIAL]
@@ -69,7 +73,12 @@ def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scori
         "samples": len(by_condition[CLEAN]),
         "conditions": conditions,
     }
-    return summary | (_attack(attacked) if attacked else {})
+    if not attacked:
+        return summary
+    gradient = record.get("gradient", {}).get(model["model"])
+    return (
+        summary | _attack(attacked) | {"trust": findings(conditions, attacked, gradient, probed.get(model["slug"], {}))}
+    )
 
 
 def _attack(rows: Sequence[Record]) -> Record:
