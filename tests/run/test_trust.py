@@ -17,7 +17,7 @@ from foolscape.run.trust import LARGER, LONGER, UNBOUND, findings, probes
 from .made import do_run, timeless, write_net, write_photos
 
 CLASSES = ("a", "b", "c")
-GRADIENT = {"ok": True, "message": "input gradient right"}
+GRADIENT = {"ok": True, "kind": "right"}
 
 
 def conditions(**scores: float | None) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_a_sound_attack_raises_no_doubt() -> None:
         ({"noise": 4.0}, GRADIENT, SOUND, "stronger than noise of its size"),
         ({"permuted": 5.0}, GRADIENT, SOUND, "stronger than its own change shuffled"),
         ({"adversarial": 20.0}, GRADIENT, SOUND, "holds at 8 bits"),
-        ({}, {"ok": False, "message": "zero"}, SOUND, "input gradient"),
+        ({}, {"ok": False, "kind": "zero"}, SOUND, "right in its gradient"),
         ({}, GRADIENT, {"a": SOUND["a"] | {LARGER: 0.2}}, "no worse with twice the bound"),
         ({}, GRADIENT, {"a": SOUND["a"] | {LONGER: 0.2}}, "no worse with twice the steps"),
         ({}, GRADIENT, {"a": SOUND["a"] | {UNBOUND: 0.2}}, "nothing is left with no bound"),
@@ -93,7 +93,7 @@ def test_a_run_probes_its_first_image_and_says_so(tmp_path: Path) -> None:
     (probed,) = (tmp_path / "out/probes").iterdir()
     assert list(json.loads(probed.read_text())) == ["photo0"]
     trust = {one["check"]: one["ok"] for one in summary["models"][0]["trust"]}
-    assert trust["input gradient"] is True
+    assert trust["right in its gradient"] is True
     assert trust["nothing is left with no bound"] is True
     assert len(trust) == 7
     assert "Can this be trusted?" in (tmp_path / "out/report.html").read_text()

@@ -97,7 +97,8 @@ def findings(
     """
     key = next(name for name in _HEADLINES if name in conditions["clean"])
     score = {name: found.get(key) for name, found in conditions.items()}
-    found = [] if gradient is None else [_finding("input gradient", bool(gradient["ok"]), str(gradient["message"]))]
+    # Not the message, which names the batch: a summary does not depend on it.
+    found = [] if gradient is None else [_finding("right in its gradient", bool(gradient["ok"]), str(gradient["kind"]))]
     for name, what in (("noise", "noise of its size"), ("permuted", "its own change shuffled")):
         found.append(_weaker(f"stronger than {what}", key, score, name))
     found.append(_rounded(key, score))
