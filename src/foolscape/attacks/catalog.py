@@ -26,6 +26,7 @@ CATALOG: tuple[Attack, ...] = (
         summary="one signed step of the cross-entropy gradient",
         source="Goodfellow et al., Explaining and Harnessing Adversarial Examples, ICLR 2015",
         variants=("paper",),
+        chooses=True,
         build=recipes.fgsm,
     ),
     Attack(
@@ -33,6 +34,7 @@ CATALOG: tuple[Attack, ...] = (
         summary="signed steps with projection from a random start",
         source="Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
         variants=("paper",),
+        chooses=True,
         build=recipes.pgd,
     ),
     Attack(
@@ -40,6 +42,7 @@ CATALOG: tuple[Attack, ...] = (
         summary="signed steps along an accumulated gradient",
         source="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
         variants=("paper",),
+        chooses=True,
         build=recipes.mi_fgsm,
     ),
     Attack(
@@ -57,6 +60,7 @@ CATALOG: tuple[Attack, ...] = (
         source="foolscape; momentum of Dong et al., CVPR 2018",
         variants=("default",),
         sampling="random",
+        chooses=True,
         build=recipes.annealed,
     ),
     Attack(
@@ -148,8 +152,18 @@ def _settle(name: str, options: Options, scope: Scope) -> Plan:
         raise unknown(f"variant of {name}", options.variant, attack.variants)
     if options.norm is not None and options.norm not in NORMS:
         raise unknown("norm", options.norm, NORMS)
+    if options.objective is not None:
+        _check_objective(attack, options.objective, scope)
     if options.steps is not None and options.steps < 1:
         raise SettingError(f"steps: expected at least 1, got {options.steps}")
     if options.stop is not None and not 0 <= options.stop < 1:
         raise SettingError(f"stop: expected a share of the pixels of at least 0 and below 1, got {options.stop}")
     return attack.build(attack, options, scope)
+
+
+def _check_objective(attack: Attack, objective: str, scope: Scope) -> None:
+    if not attack.chooses:
+        able = ", ".join(other.name for other in CATALOG if other.chooses and scope.task in other.tasks)
+        raise SettingError(f"objective: {attack.name} has its own, got {objective}; use one of {able}")
+    if scope.goal is not None and scope.goal.targeted:
+        raise SettingError(f"objective: goal {scope.goal.name} has its own, got {objective}; use untargeted")

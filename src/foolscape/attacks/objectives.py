@@ -96,7 +96,7 @@ def margin(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     what is still to be won, and it means the same for a softmax as for a sigmoid of every class.
     """
     del progress
-    own, other = _own_and_other(scores, problem)
+    own, other = own_and_other(scores, problem)
     active = (own >= other) & problem.counted
     return Seen(torch.where(active, other - own, 0), active)
 
@@ -160,7 +160,7 @@ def towards(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     return Seen(torch.where(active, wanted - top, 0), active)
 
 
-def _own_and_other(scores: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
+def own_and_other(scores: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
     """(B, *N) each: the score of the label, and the largest of all others."""
     index = problem.labels.clamp(min=0).unsqueeze(1)
     return scores.gather(1, index).squeeze(1), scores.scatter(1, index, -torch.inf).amax(dim=1)

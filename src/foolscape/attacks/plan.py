@@ -28,6 +28,7 @@ class Options:
         norm: of the bound, `linf` or `l2`.
         stop: the share of labelled targets that may be left when an image counts as done.
         variant: another published form of the same attack.
+        objective: what the attack makes large, a name of `attacks.losses.OBJECTIVES`.
         goal: of an attack on a detector, see `attacks.goals`.
         victim: the one class that an attack on a detector is to touch.
         rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
@@ -43,6 +44,7 @@ class Options:
     norm: str | None = None
     stop: float | None = None
     variant: str | None = None
+    objective: str | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -100,6 +102,7 @@ class Plan:
         target: how adversarial labels are made; None for an untargeted attack.
         eps, norm: the bound; None where there is only the pixel range.
         step, steps, stop: as in `Options`.
+        objective: the name of what is made large, where an attack has a choice.
         goal, victim: of an attack on a detector, the victim as an index; None for other tasks.
         window: of an attack on a clip; None for other tasks.
         released: in the place of `ascent`, which then only says where images may lie.
@@ -115,6 +118,7 @@ class Plan:
     step: Levels
     steps: int
     stop: float | None
+    objective: str | None = None
     goal: Goal | None = None
     victim: int | None = None
     window: Window | None = None
@@ -138,6 +142,7 @@ class Plan:
             "stop": self.stop,
             "random_start": self.ascent.random_start,
             "rounded": self.ascent.rounded,
+            **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
             **({} if self.window is None else self.window.settings),
         }
@@ -145,7 +150,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """An entry of the catalog."""
+    """An entry of the catalog; `chooses` says whether `Options.objective` is for it."""
 
     name: str
     summary: str
@@ -153,6 +158,7 @@ class Attack:
     variants: tuple[str, ...]
     tasks: tuple[str, ...] = ("segmentation", "detection", "video")
     sampling: str = SAMPLINGS[0]
+    chooses: bool = False
     build: Callable[[Attack, Options, Scope], Plan]
 
 
@@ -164,3 +170,8 @@ class Scope:
     classes: tuple[str, ...]
     goal: Goal | None = None
     victim: int | None = None
+
+    @property
+    def channels(self) -> int:
+        """Scores per target, the background's included; 0 for a tracker, whose clips differ."""
+        return len(self.classes) + (self.task == "detection")

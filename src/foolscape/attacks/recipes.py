@@ -13,8 +13,8 @@ from foolscape.attacks.boxes import dense_adversary_strong
 from foolscape.attacks.constraints import L2, Constraint, Linf, PixelRange
 from foolscape.attacks.goals import DAG_UNTARGETED, Goal
 from foolscape.attacks.hardness import Discovery, HardRegions
-from foolscape.attacks.objectives import Objective, cross_entropy, dense_adversary, towards
-from foolscape.attacks.objectives import segpgd as segpgd_objective
+from foolscape.attacks.losses import objective_of
+from foolscape.attacks.objectives import Objective, dense_adversary, towards
 from foolscape.attacks.plan import Attack, Options, Plan, Scope
 from foolscape.attacks.updates import Annealed, MaxAbs, Momentum, Sign, UnitL2, Update
 from foolscape.errors import SettingError
@@ -40,11 +40,12 @@ def _gradient_family(
     steps: int,
     part: Callable[[int], Fraction],
     random_start: bool = False,
-    objective: Objective = cross_entropy,
+    objective: str = "ce",
 ) -> Plan:
-    """Cross-entropy under a bound of 8/255: the family's members differ in the update, the step and the start.
+    """An objective under a bound of 8/255: the family's members differ in the update, the step and the start.
 
-    `part` is the size of a step as a part of eps, for a number of steps.
+    `objective` is the member's own, for a user who names none; `part` the size of a step as a part of eps, for a number
+    of steps.
     """
     eps = options.eps or _levels(8)
     steps = options.steps or steps
@@ -52,12 +53,13 @@ def _gradient_family(
     size = options.step or Levels(eps.levels * part(steps))
     stop: Stop = never if options.stop is None else AtMost(options.stop)
     targeted = scope.goal is not None and scope.goal.targeted
+    named = options.objective or objective
     return Plan(
         name=attack.name,
         variant=attack.variants[0],
         source=attack.source,
         ascent=Ascent(
-            objective=towards if targeted else objective,
+            objective=towards if targeted else objective_of(named, scope.task, scope.channels),
             update=UnitL2() if norm == "l2" else update,
             constraint=_bound(eps, norm),
             step=size.unit,
@@ -73,6 +75,7 @@ def _gradient_family(
         step=size,
         steps=steps,
         stop=options.stop,
+        objective=None if targeted else named,
         goal=scope.goal,
         victim=scope.victim,
     )
@@ -122,7 +125,7 @@ def segpgd(attack: Attack, options: Options, scope: Scope) -> Plan:
         steps=20,
         part=lambda _: part,
         random_start=True,
-        objective=segpgd_objective,
+        objective="segpgd",
     )
 
 
