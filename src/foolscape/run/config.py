@@ -60,8 +60,8 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
-        eps, step, steps, norm, stop, variant, objective, goal, victim, rounded, refresh, window, sampling, supervision:
-            see `attacks.plan.Options`.
+        eps, step, steps, norm, stop, variant, objective, schedule, budget, goal, victim, rounded, refresh, window,
+            sampling, supervision: see `attacks.plan.Options`.
         batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
         memory_format: how images lie in memory when the network sees them.
         seed: of everything random.
@@ -86,6 +86,8 @@ class RunConfig(BaseModel):
     stop: float | None = None
     variant: str | None = None
     objective: str | None = None
+    schedule: str | None = None
+    budget: int | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -111,6 +113,8 @@ class RunConfig(BaseModel):
             stop=self.stop,
             variant=self.variant,
             objective=self.objective,
+            schedule=self.schedule,
+            budget=self.budget,
             goal=self.goal,
             victim=self.victim,
             rounded=self.rounded,
