@@ -56,8 +56,9 @@ class ReleasedAra:
     discovery: Discovery
     seed: int = 0
 
-    def __call__(self, entrants: Iterable[Entrant], keeper: Keeper) -> Iterator[Outcome]:
+    def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
         """Attack clip after clip; one network learns from all of them, in their order."""
+        del width
         network = keeper.load() or self.discovery.born(torch.Generator().manual_seed(self.seed))
         for entrant in entrants:
             begin = time.perf_counter()

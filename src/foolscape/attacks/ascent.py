@@ -31,6 +31,7 @@ class Ascent:
         random_start: begin at a random image inside the constraint instead of the clean one.
         rounded: look at each iterate as the 8-bit image that would be written, and add the gradient found there to the
             iterate itself: what small steps have gathered counts once it moves a level.
+        free: the iterates before this many steps may lie outside the constraint, and are no results.
         refresh: ask an entrant that can for its targets anew after every so many steps; None: never.
     """
 
@@ -42,6 +43,7 @@ class Ascent:
     stop: Stop
     random_start: bool = False
     rounded: bool = False
+    free: int = 0
     refresh: int | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from foolscape.attacks import recipes
+from foolscape.attacks import recipes, strong
 from foolscape.attacks.goals import DAG_UNTARGETED, goal_of, victim_of
 from foolscape.attacks.plan import SAMPLINGS, Attack, Options, Plan, Scope, Window
 from foolscape.errors import SettingError, unknown
@@ -44,6 +44,15 @@ CATALOG: tuple[Attack, ...] = (
         variants=("paper",),
         chooses=True,
         build=recipes.mi_fgsm,
+    ),
+    Attack(
+        name="apgd",
+        summary="pgd with momentum whose steps halve by themselves and return to the best iterate",
+        source="Croce and Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse "
+        "Parameter-free Attacks, ICML 2020",
+        variants=("paper",),
+        chooses=True,
+        build=strong.apgd,
     ),
     Attack(
         name="segpgd",
@@ -129,6 +138,10 @@ def plan_video(name: str, options: Options) -> Plan:
         raise unknown("sampling", sampling, SAMPLINGS)
     if options.variant == "released" and (frames, sampling) != (3, "first"):
         raise SettingError("window: the released ara looks at the first three frames; leave window and sampling out")
+    if sampling == "random" and name in ("apgd", "worst-case"):
+        raise SettingError(
+            f"sampling: {name} compares its steps with each other, which random frames forbid; use spread"
+        )
     # Other frames at every step: as a detector's candidates are found anew.
     ascent = replace(settled.ascent, refresh=1) if sampling == "random" else settled.ascent
     return replace(settled, ascent=ascent, window=Window(frames, sampling, supervision == SUPERVISIONS[0]))
@@ -154,6 +167,10 @@ def _settle(name: str, options: Options, scope: Scope) -> Plan:
         raise unknown("norm", options.norm, NORMS)
     if options.objective is not None:
         _check_objective(attack, options.objective, scope)
+    for setting, owners in (("schedule", ("apgd", "worst-case")), ("budget", ("worst-case",))):
+        given = getattr(options, setting)
+        if given is not None and name not in owners:
+            raise SettingError(f"{setting}: is for {' and '.join(owners)}, got {given} for {name}")
     if options.steps is not None and options.steps < 1:
         raise SettingError(f"steps: expected at least 1, got {options.steps}")
     if options.stop is not None and not 0 <= options.stop < 1:

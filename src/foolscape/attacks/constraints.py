@@ -24,6 +24,10 @@ class Constraint(Protocol):
         """The nearest images inside."""
         ...
 
+    def scaled(self, factor: float) -> Constraint:
+        """The same with a radius `factor` times as large."""
+        ...
+
     def random_start(self, clean: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Random images inside, one generator per image."""
         ...
@@ -48,6 +52,11 @@ class PixelRange:
         del clean
         return images.clamp(0, 1)
 
+    def scaled(self, factor: float) -> PixelRange:
+        """Itself: there is no radius."""
+        del factor
+        return self
+
     def random_start(self, clean: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Uniform in the whole range."""
         return (uniform_like(clean, generators) + 1) / 2
@@ -67,6 +76,10 @@ class Linf:
     def project(self, images: Tensor, clean: Tensor) -> Tensor:
         """Clip to the cube and to [0, 1]."""
         return (images - clean).clamp_(-self.eps, self.eps).add_(clean).clamp_(0, 1)
+
+    def scaled(self, factor: float) -> Linf:
+        """Of radius `factor` eps."""
+        return Linf(self.eps * factor)
 
     def random_start(self, clean: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Uniform in the cube, clipped to [0, 1]."""
@@ -91,6 +104,10 @@ class L2:
         change = images - clean
         shrink = self.eps / _length(change).clamp(min=self.eps)
         return (clean + change * shrink).clamp_(0, 1)
+
+    def scaled(self, factor: float) -> L2:
+        """Of radius `factor` eps."""
+        return L2(self.eps * factor)
 
     def random_start(self, clean: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """A random direction of random length up to `eps`."""

@@ -18,9 +18,25 @@ from torch import Tensor
 from foolscape.attacks.ascent import Ascent
 from foolscape.attacks.flight import Entrant, Flight, Queue, as_looked_at, board, join, renewed
 from foolscape.attacks.objectives import Seen
+from foolscape.attacks.updates import Here
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of several results for an image.
+
+    Attributes:
+        name: of what found it.
+        adversarial: (1, 3, H, W) in [0, 1].
+        left: active targets in it.
+    """
+
+    name: str
+    adversarial: Tensor
+    left: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,7 @@ class Outcome:
         targets: targets that count.
         seconds: this image's share of the time.
         failure: why the attack had to be given up (NaN scores or gradient), else None.
+        candidates: of an attack that made several, all of them, `adversarial` among them.
     """
 
     key: str
@@ -49,6 +66,7 @@ class Outcome:
     targets: int
     seconds: float
     failure: str | None = None
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def perturbation(self) -> Tensor:
@@ -99,7 +117,7 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
     begin = time.perf_counter()
     flight, failures = renewed(flight, attack)
     look = _look(flight, attack, width)
-    flight, done = _keep_best(flight, look.seen, attack.steps)
+    flight, done = _keep_best(flight, look.seen, attack)
     failures |= {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
     stepped = flight
     if len(done) < len(flight.keys):
@@ -125,17 +143,18 @@ def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
     return _Look(images, scores, attack.objective(scores, problem, taken / attack.steps))
 
 
-def _keep_best(flight: Flight, seen: Seen, steps: int) -> tuple[Flight, list[int]]:
+def _keep_best(flight: Flight, seen: Seen, attack: Ascent) -> tuple[Flight, list[int]]:
     """The flight with its best iterates brought up to date, and which of its images are done."""
     # One number per image comes to the host, and what follows is decided there.
     left = seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
-    reached = [now <= allowed for now, allowed in zip(left, flight.allowed, strict=True)]
+    inside = [taken >= attack.free for taken in flight.taken]
+    reached = [ok and now <= allowed for ok, now, allowed in zip(inside, left, flight.allowed, strict=True)]
     # The start is no result: unless it is already fooled, only images that were stepped on compete.
     better = [
-        at_goal or (taken > 0 and now <= before)
-        for at_goal, taken, now, before in zip(reached, flight.taken, left, flight.best_left, strict=True)
+        at_goal or (ok and taken > 0 and now <= before)
+        for at_goal, ok, taken, now, before in zip(reached, inside, flight.taken, left, flight.best_left, strict=True)
     ]
-    done = [i for i, taken in enumerate(flight.taken) if reached[i] or taken >= steps]
+    done = [i for i, taken in enumerate(flight.taken) if reached[i] or taken >= attack.steps]
     if not any(better):
         return flight, done
     best_left = tuple(now if won else old for won, now, old in zip(better, left, flight.best_left, strict=True))
@@ -156,9 +175,8 @@ def _step(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int
     gradient = gradient[:count]
     lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
     seen = Seen(look.seen.value.detach()[:count], look.seen.active[:count])
-    direction, state = attack.update.direction(gradient, seen, flight.state)
-    moved = torch.add(flight.images, direction, alpha=attack.step)
-    moved = attack.constraint.project(moved, flight.problem.images)
+    here = Here(flight.images, flight.problem.images, gradient, seen, flight.taken)
+    moved, state = attack.update.moved(here, attack.constraint, attack.step, flight.state)
     return replace(flight, images=moved, state=state, taken=tuple(n + 1 for n in flight.taken)), lost
 
 

@@ -32,12 +32,14 @@ class Entrant:
         problem: a batch of one.
         generator: its source of randomness.
         renew: finds its targets anew, for `Ascent.refresh`; None: they stay.
+        start: (1, 3, H, W), the image to begin at; None: the attack says.
     """
 
     key: str
     problem: Problem
     generator: torch.Generator
     renew: Renewal | None = None
+    start: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,9 @@ def board(entrant: Entrant, attack: Ascent) -> Flight:
     """The state of an image before its first step; one without a single target is done where it stands."""
     problem, generators = entrant.problem, [entrant.generator]
     clean, allowed = problem.images, _allowed(problem, attack)
-    start = (
-        attack.constraint.random_start(clean, generators) if attack.random_start and problem.counted.any() else clean
-    )
+    start = clean if entrant.start is None else entrant.start
+    if entrant.start is None and attack.random_start and problem.counted.any():
+        start = attack.constraint.random_start(clean, generators)
     return Flight(
         keys=(entrant.key,),
         problem=problem,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 
-from foolscape.attacks.ara_released import Keeper, ReleasedAra
+from foolscape.attacks.ara_released import Keeper
 from foolscape.attacks.ascent import Ascent
 from foolscape.attacks.driver import Outcome, ascend
 from foolscape.attacks.flight import Entrant
@@ -29,6 +29,8 @@ class Options:
         stop: the share of labelled targets that may be left when an image counts as done.
         variant: another published form of the same attack.
         objective: what the attack makes large, a name of `attacks.losses.OBJECTIVES`.
+        schedule: of the bound of `apgd` and of the tries of `worst-case`, a name of SCHEDULES.
+        budget: gradients per image of `worst-case`.
         goal: of an attack on a detector, see `attacks.goals`.
         victim: the one class that an attack on a detector is to touch.
         rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
@@ -45,6 +47,8 @@ class Options:
     stop: float | None = None
     variant: str | None = None
     objective: str | None = None
+    schedule: str | None = None
+    budget: int | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -53,6 +57,9 @@ class Options:
     sampling: str | None = None
     supervision: str | None = None
 
+
+SCHEDULES: Final = ("constant", "shrinking")
+"""The bound as it is, or one that comes down to it in stages from twice as much."""
 
 SAMPLINGS: Final = ("first", "spread", "random")
 """The frames of a window: the clip's first, evenly from all of it, or others at every step."""
@@ -91,6 +98,14 @@ class Window:
         return 0, *sorted((1 + torch.randperm(length - 1, generator=generator)[: count - 1]).tolist())
 
 
+class Runner(Protocol):
+    """An attack that is more than one ascent."""
+
+    def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
+        """Attack every entrant, see `driver.ascend`; `keeper` is for what is learnt from image to image."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A named attack with every setting settled.
@@ -103,9 +118,11 @@ class Plan:
         eps, norm: the bound; None where there is only the pixel range.
         step, steps, stop: as in `Options`.
         objective: the name of what is made large, where an attack has a choice.
+        schedule: of the bound, where an attack has a choice.
         goal, victim: of an attack on a detector, the victim as an index; None for other tasks.
         window: of an attack on a clip; None for other tasks.
-        released: in the place of `ascent`, which then only says where images may lie.
+        budget: gradients per image, of an attack that shares them out.
+        runner: in the place of `ascent`, which then only says where images may lie.
     """
 
     name: str
@@ -119,14 +136,18 @@ class Plan:
     steps: int
     stop: float | None
     objective: str | None = None
+    schedule: str | None = None
     goal: Goal | None = None
     victim: int | None = None
     window: Window | None = None
-    released: ReleasedAra | None = None
+    budget: int | None = None
+    runner: Runner | None = None
 
     def run(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
         """Attack every entrant; see `driver.ascend`. `keeper` is for an attack that learns from image to image."""
-        return ascend(entrants, self.ascent, width=width) if self.released is None else self.released(entrants, keeper)
+        if self.runner is None:
+            return ascend(entrants, self.ascent, width=width)
+        return self.runner(entrants, width=width, keeper=keeper)
 
     @property
     def settings(self) -> dict[str, str | int | float | bool | None]:
@@ -143,6 +164,8 @@ class Plan:
             "random_start": self.ascent.random_start,
             "rounded": self.ascent.rounded,
             **({} if self.objective is None else {"objective": self.objective}),
+            **({} if self.schedule is None else {"schedule": self.schedule}),
+            **({} if self.budget is None else {"budget": self.budget}),
             **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
             **({} if self.window is None else self.window.settings),
         }

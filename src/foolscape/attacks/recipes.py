@@ -31,7 +31,7 @@ def _levels(size: int | float | Fraction) -> Levels:
     return Levels(Fraction(size))
 
 
-def _gradient_family(
+def gradient_family(
     attack: Attack,
     options: Options,
     scope: Scope,
@@ -89,20 +89,20 @@ def fgsm(attack: Attack, options: Options, scope: Scope) -> Plan:
     """One step as long as the bound."""
     if options.steps not in (None, 1):
         raise SettingError(f"steps: fgsm takes one step, got {options.steps}; use pgd for more")
-    return _gradient_family(attack, options, scope, update=Sign(), steps=1, part=lambda _: Fraction(1))
+    return gradient_family(attack, options, scope, update=Sign(), steps=1, part=lambda _: Fraction(1))
 
 
 def pgd(attack: Attack, options: Options, scope: Scope) -> Plan:
     """Steps of a quarter of the bound from a random start."""
     part = Fraction(1, 4)
-    return _gradient_family(attack, options, scope, update=Sign(), steps=20, part=lambda _: part, random_start=True)
+    return gradient_family(attack, options, scope, update=Sign(), steps=20, part=lambda _: part, random_start=True)
 
 
 def mi_fgsm(attack: Attack, options: Options, scope: Scope) -> Plan:
     """Steps along the accumulated gradient that add up to the bound."""
     if options.norm == "l2":
         raise SettingError("norm: mi-fgsm steps along a sign and has no l2 form here; use --norm linf, or pgd")
-    return _gradient_family(attack, options, scope, update=Momentum(), steps=10, part=lambda steps: Fraction(1, steps))
+    return gradient_family(attack, options, scope, update=Momentum(), steps=10, part=lambda steps: Fraction(1, steps))
 
 
 def annealed(attack: Attack, options: Options, scope: Scope) -> Plan:
@@ -111,13 +111,13 @@ def annealed(attack: Attack, options: Options, scope: Scope) -> Plan:
         raise SettingError("norm: annealed steps along a sign and has no l2 form here; use --norm linf, or pgd")
     steps, whole = options.steps or 20, Fraction(1)
     update = Annealed(steps)
-    return _gradient_family(attack, options, scope, update=update, steps=steps, part=lambda _: whole, random_start=True)
+    return gradient_family(attack, options, scope, update=update, steps=steps, part=lambda _: whole, random_start=True)
 
 
 def segpgd(attack: Attack, options: Options, scope: Scope) -> Plan:
     """PGD with the objective of the same name."""
     part = Fraction(1, 4)
-    return _gradient_family(
+    return gradient_family(
         attack,
         options,
         scope,
@@ -135,7 +135,7 @@ def ara(attack: Attack, options: Options, scope: Scope) -> Plan:
         raise SettingError("norm: ara steps along a sign and has no l2 form; use --norm linf, or pgd")
     variant, part = options.variant or attack.variants[0], Fraction(1, 4)
     update = HardRegions(Discovery(HARDNESS_WIDTH), levelled=variant == "levelled")
-    settled = _gradient_family(attack, options, scope, update=update, steps=20, part=lambda _: part, random_start=True)
+    settled = gradient_family(attack, options, scope, update=update, steps=20, part=lambda _: part, random_start=True)
     settled = replace(settled, variant=variant)
     if variant != "released":
         return settled
@@ -146,7 +146,7 @@ def ara(attack: Attack, options: Options, scope: Scope) -> Plan:
         eps=settled.eps.unit, step=settled.step.unit, steps=settled.steps, discovery=Discovery(RELEASED_WIDTH)
     )
     # Its bound is about another image than the clean one, so only the pixel range holds for certain.
-    return replace(settled, ascent=replace(settled.ascent, constraint=PixelRange()), released=released)
+    return replace(settled, ascent=replace(settled.ascent, constraint=PixelRange()), runner=released)
 
 
 def dag(attack: Attack, options: Options, scope: Scope) -> Plan:

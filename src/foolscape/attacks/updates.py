@@ -9,11 +9,31 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from foolscape.attacks.constraints import Constraint
 from foolscape.attacks.objectives import Seen
 from foolscape.problem import Problem
 
 State = tuple[Tensor, ...]
 """What an update remembers; every tensor is batch-first, so that images can leave and join."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where images stand when they are to move on.
+
+    Attributes:
+        images: (B, 3, H, W), the iterates.
+        clean: (B, 3, H, W), as they came in.
+        gradient: (B, 3, H, W), of the objective there.
+        seen: what the objective says of them.
+        taken: steps taken so far.
+    """
+
+    images: Tensor
+    clean: Tensor
+    gradient: Tensor
+    seen: Seen
+    taken: tuple[int, ...]
 
 
 class Update(Protocol):
@@ -27,9 +47,14 @@ class Update(Protocol):
         """(B, 3, H, W) direction to step along, and the next state."""
         ...
 
+    def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+        """The next iterates, inside the constraint, and the next state; here one step along the direction."""
+        direction, state = self.direction(here.gradient, here.seen, state)
+        return constraint.project(torch.add(here.images, direction, alpha=step), here.clean), state
+
 
 @dataclass(frozen=True)
-class Sign:
+class Sign(Update):
     """The sign of the gradient: FGSM, PGD."""
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
@@ -44,7 +69,7 @@ class Sign:
 
 
 @dataclass(frozen=True)
-class MaxAbs:
+class MaxAbs(Update):
     """The gradient divided by its largest magnitude: DAG, r' = gamma r / ||r||_inf (Xie et al. 2017, section 3.2).
 
     A gradient that is zero everywhere stays zero; the released code divides by zero there.
@@ -63,7 +88,7 @@ class MaxAbs:
 
 
 @dataclass(frozen=True)
-class UnitL2:
+class UnitL2(Update):
     """The gradient divided by its Euclidean length: PGD under an L2 bound."""
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
@@ -79,7 +104,7 @@ class UnitL2:
 
 
 @dataclass(frozen=True)
-class Momentum:
+class Momentum(Update):
     """The sign of an accumulated gradient: MI-FGSM, g <- mu g + grad / ||grad||_1 (Dong et al. 2018, eq. 6-7).
 
     Attributes:
@@ -102,7 +127,7 @@ class Momentum:
 
 
 @dataclass(frozen=True)
-class Annealed:
+class Annealed(Update):
     """MI-FGSM's direction, with steps that shrink along half a cosine.
 
     Long steps find the side of the bound that pays, short ones settle there. APGD (Croce and Hein 2020) finds out by

@@ -16,6 +16,8 @@ Size = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH to resize to; attac
 Attack = Annotated[str | None, typer.Option(help="An attack of `foolscape list attacks`, or none.")]
 Variant = Annotated[str | None, typer.Option(help="Another published form of the attack.")]
 Objective = Annotated[str | None, typer.Option(help="What the attack makes large, such as masked-ce, js or cospgd.")]
+Schedule = Annotated[str | None, typer.Option(help="Of the bound of apgd: constant, or shrinking from twice as much.")]
+Budget = Annotated[int | None, typer.Option(help="Gradients per image that worst-case may take.")]
 Eps = Annotated[str | None, typer.Option(help="Bound on the change, such as 8/255.")]
 Step = Annotated[str | None, typer.Option(help="Size of a step, such as 0.5/255.")]
 Steps = Annotated[int | None, typer.Option(help="Most steps.")]

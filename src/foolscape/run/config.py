@@ -60,8 +60,8 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
-        eps, step, steps, norm, stop, variant, objective, goal, victim, rounded, refresh, window, sampling, supervision:
-            see `attacks.plan.Options`.
+        eps, step, steps, norm, stop, variant, objective, schedule, budget, goal, victim, rounded, refresh, window,
+            sampling, supervision: see `attacks.plan.Options`.
         batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
         memory_format: how images lie in memory when the network sees them.
         probes: on how many images a bounded attack is tried with other bounds and steps, to see whether to trust it.
@@ -87,6 +87,8 @@ class RunConfig(BaseModel):
     stop: float | None = None
     variant: str | None = None
     objective: str | None = None
+    schedule: str | None = None
+    budget: int | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -113,6 +115,8 @@ class RunConfig(BaseModel):
             stop=self.stop,
             variant=self.variant,
             objective=self.objective,
+            schedule=self.schedule,
+            budget=self.budget,
             goal=self.goal,
             victim=self.victim,
             rounded=self.rounded,
