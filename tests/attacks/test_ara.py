@@ -140,7 +140,7 @@ def test_the_released_network_is_taught_a_constant(objects: int, constant: float
     assert math.log(math.e + objects) - 1 == pytest.approx(constant, abs=1e-4)
     shelf = Shelf()
     released = ReleasedAra(eps=8 / 255, step=2 / 255, steps=60, discovery=Discovery(4))
-    list(released([entrant(objects)], shelf))
+    list(released([entrant(objects)], width=1, keeper=shelf))
     weights, memory = shelf.kept[-1][1]
     gradient = torch.randn(3, 12, 12, generator=generator_for(0, "x")) * 1e-6
     look, _, _ = Discovery(4).look(gradient, torch.zeros(12, 12, dtype=torch.bool), weights, memory)
@@ -148,13 +148,13 @@ def test_the_released_network_is_taught_a_constant(objects: int, constant: float
 
 
 def released(steps: int = 20) -> ReleasedAra:
-    settled = plan_video("ara", Options(variant="released", steps=steps)).released
-    assert settled is not None
+    settled = plan_video("ara", Options(variant="released", steps=steps)).runner
+    assert isinstance(settled, ReleasedAra)
     return ReleasedAra(settled.eps, settled.step, settled.steps, Discovery(4))
 
 
 def test_the_released_bound_is_about_the_first_step_and_not_about_the_clean_frame() -> None:
-    (outcome,) = released()([entrant()], Shelf())
+    (outcome,) = released()([entrant()], width=1, keeper=Shelf())
     change = float(outcome.perturbation.abs().max()) * 255
     assert 9 < change <= 13.84
     assert outcome.left < 0.9 * outcome.targets
@@ -162,7 +162,7 @@ def test_the_released_bound_is_about_the_first_step_and_not_about_the_clean_fram
 
 def test_one_released_network_goes_from_clip_to_clip_also_over_a_kill() -> None:
     def attacked(clips: str, shelf: Shelf) -> dict[str, Outcome]:
-        return {o.key: o for o in released(6)((entrant(name=name) for name in clips), shelf)}
+        return {o.key: o for o in released(6)((entrant(name=name) for name in clips), width=1, keeper=shelf)}
 
     shelf = Shelf()
     whole, alone = attacked("ab", shelf), attacked("b", Shelf())
@@ -199,6 +199,7 @@ def test_a_random_window_comes_to_every_frame_and_keeps_its_order() -> None:
         ("ara", Options(variant="released", window=5), "first three frames"),
         ("ara", Options(variant="released", stop=0.1), "neither"),
         ("pgd", Options(goal="vanish"), "is for detectors"),
+        ("apgd", Options(sampling="random"), "compares its steps"),
     ],
 )
 def test_what_does_not_fit_is_said(name: str, options: Options, words: str) -> None:

@@ -34,11 +34,11 @@ def probes(settled: Plan, options: Options, planned: Any) -> dict[str, Plan]:
     """The attack `settled` under other bounds and numbers of steps, as far as they make sense for it.
 
     Args:
-        settled: the attack; none is probed that has no bound, or is the released code of ARA.
+        settled: the attack; none is probed that has no bound, or is more than one ascent.
         options: that it was settled from.
         planned: from options to a plan.
     """
-    if settled.eps is None or settled.released is not None:
+    if settled.eps is None or settled.runner is not None:
         return {}
     wanted: dict[str, dict[str, Any]] = {
         LARGER: {"eps": Levels(2 * settled.eps.levels)},

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from foolscape.attacks.ara_released import ReleasedAra
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import Plan
 from foolscape.data.clips import Clip, ClipData, resize_clip
@@ -118,7 +119,7 @@ class VideoSubject:
         table[own] = torch.arange(len(own))
         labels = table[torch.from_numpy(right.astype(np.int64))].to(self.device)
         frames = torch.cat([to_unit(clip.frames[i]) for i in chosen]).to(self.device)
-        if plan.released is not None:
+        if isinstance(plan.runner, ReleasedAra):
             # It changes the later frames too, while it lasts.
             return problem(getattr(self.tracker, "released", self.tracker), frames, mask.to(self.device), labels)
         if features is not None:
