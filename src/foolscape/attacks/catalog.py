@@ -55,6 +55,14 @@ CATALOG: tuple[Attack, ...] = (
         build=strong.apgd,
     ),
     Attack(
+        name="worst-case",
+        summary="apgd with several objectives, each tried for a while, the best one for the rest of a budget",
+        source="after SEA: Croce, Singh, Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic "
+        "Segmentation Models, ECCV 2024",
+        variants=("default",),
+        build=strong.worst_case,
+    ),
+    Attack(
         name="segpgd",
         summary="pgd that turns from pixels still right to those already wrong",
         source="Gu et al., SegPGD: An Effective and Efficient Adversarial Attack for Evaluating and Boosting "

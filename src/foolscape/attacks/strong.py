@@ -7,13 +7,22 @@ from fractions import Fraction
 from typing import Final
 
 from foolscape.attacks.apgd import CONSTANT, SHRINKING, Apgd, staged
+from foolscape.attacks.losses import OBJECTIVES, objective_of
 from foolscape.attacks.plan import SCHEDULES, Attack, Options, Plan, Scope
 from foolscape.attacks.recipes import gradient_family
 from foolscape.attacks.updates import Sign, UnitL2
+from foolscape.attacks.worst_case import Chosen, WorstCase
 from foolscape.errors import SettingError, unknown
 
 FEWEST_STAGED: Final = 10
 """Steps of a bound that shrinks at 3 : 3 : 4 of them."""
+
+BUDGET: Final = 120
+FEWEST_TRIED: Final = 5
+"""Steps of one objective's try; with fewer, APGD has no time to judge a step."""
+
+CONTENDERS: Final = ("masked-ce", "js", "balanced-ce", "margin")
+"""SEA's three objectives first; the first three that a task has are tried."""
 
 
 def apgd(attack: Attack, options: Options, scope: Scope) -> Plan:
@@ -37,3 +46,29 @@ def apgd(attack: Attack, options: Options, scope: Scope) -> Plan:
     # The family's step under an L2 bound is not APGD's.
     ascent = replace(settled.ascent, update=update, free=update.free)
     return replace(settled, ascent=ascent, schedule=schedule)
+
+
+def worst_case(attack: Attack, options: Options, scope: Scope) -> Plan:
+    """A sixth of the budget for each of three objectives, half of it for going on from the best image."""
+    budget = BUDGET if options.budget is None else options.budget
+    if options.steps is not None or options.step is not None:
+        raise SettingError("steps, step: worst-case shares out a budget and finds its own steps; use --budget")
+    if scope.goal is not None and scope.goal.targeted:
+        raise SettingError(f"attack: goal {scope.goal.name} has one objective, worst-case tries several; use apgd")
+    fewest = FEWEST_STAGED if options.schedule == "shrinking" else FEWEST_TRIED
+    names = tuple(name for name in CONTENDERS if scope.task in OBJECTIVES[name].tasks)[:3]
+    probe = budget // (2 * len(names))
+    if probe < fewest:
+        least = 2 * len(names) * fewest
+        raise SettingError(f"budget: {len(names)} objectives of at least {fewest} steps need {least}, got {budget}")
+    chosen = Chosen(tuple(objective_of(name, scope.task, scope.channels) for name in names))
+    settled = apgd(attack, replace(options, steps=probe), scope)
+    rest = budget - probe * len(names)
+    follow = apgd(attack, replace(options, steps=rest, schedule=None), scope)
+    # The image to go on from was found with small steps: the first of the bound's size, half of a fresh start's.
+    runner = WorstCase(
+        names,
+        replace(settled.ascent, objective=chosen),
+        replace(follow.ascent, objective=chosen, step=follow.ascent.step / 2),
+    )
+    return replace(settled, steps=budget, budget=budget, objective=", ".join(names), runner=runner)

@@ -225,8 +225,20 @@ def _measure(
                 "distortion": distortion(case.image, attacked).to_json(),
                 "attack": _account(outcome, subject.succeeded(case, prediction, plan)),
                 "in_float": subject.measured(case, subject.predict_float(case, outcome.adversarial)),
+                **_candidates(case, outcome, subject, plan),
             }
     return rows
+
+
+def _candidates(case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan) -> Record:
+    """What each of several results for an image measures at 8 bits, where the attack made several."""
+    if not outcome.candidates:
+        return {}
+    found = []
+    for candidate in outcome.candidates:
+        image = to_image(plan.ascent.constraint.quantise(candidate.adversarial, outcome.clean)[0])
+        found.append({"name": candidate.name, **subject.measured(case, subject.predict(case, image))})
+    return {"candidates": found}
 
 
 def _account(outcome: Outcome, success: bool | None) -> Record:

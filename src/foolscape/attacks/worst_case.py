@@ -1,0 +1,170 @@
+"""The worst that several objectives do to an image, for a fixed number of gradients: SEA's idea, spent where it pays.
+
+SEA (Croce, Singh, Hein, ECCV 2024, 2306.12941) runs APGD to its end with each of three losses and keeps, per image, the
+result with the fewest pixels right. Here every objective is given a short try, and the rest of the budget goes on from
+the best image found, with the objective that found it. An image without a target left leaves at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.ara_released import Keeper
+from foolscape.attacks.ascent import Ascent
+from foolscape.attacks.driver import Candidate, Outcome, ascend
+from foolscape.attacks.flight import Entrant
+from foolscape.attacks.objectives import Objective, Seen
+from foolscape.problem import Problem
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """For each image one of several objectives, by the number that is the last of the problem's context.
+
+    Every objective that some image wants is taken of the whole batch: a part of it could take other vector
+    instructions, and who shares a batch would show in the last bits.
+    """
+
+    objectives: tuple[Objective, ...]
+
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+        """The objective."""
+        which = problem.context[-1]
+        inner = replace(problem, context=problem.context[:-1])
+        first, *others = sorted(set(which.tolist()))
+        seen: Seen = self.objectives[first](scores, inner, progress)
+        for n in others:
+            mine = (which == n).view(-1, *(1,) * (seen.value.ndim - 1))
+            other = self.objectives[n](scores, inner, progress)
+            seen = Seen(torch.where(mine, other.value, seen.value), torch.where(mine, other.active, seen.active))
+        return seen
+
+
+@dataclass
+class _Trial:
+    """An image and what was tried on it.
+
+    Attributes:
+        entrant: as it came in.
+        tried: the outcome of each objective so far, by its number; the better one where there were several.
+        iterations, seconds: spent in all.
+        failure: why an attack had to be given up.
+    """
+
+    entrant: Entrant
+    tried: dict[int, Outcome] = field(default_factory=dict)
+    iterations: int = 0
+    seconds: float = 0.0
+    failure: str | None = None
+
+    @property
+    def best(self) -> int:
+        """The number of the objective that left the fewest targets; of equals the first."""
+        return min(self.tried, key=lambda n: self.tried[n].left)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing to be gained any more."""
+        return self.failure is not None or any(outcome.claimed for outcome in self.tried.values())
+
+    def add(self, objective: int, outcome: Outcome) -> None:
+        """The outcome of one more attack."""
+        self.iterations += outcome.iterations
+        self.seconds += outcome.seconds
+        self.failure = self.failure or outcome.failure
+        before = self.tried.get(objective)
+        if before is None or outcome.left <= before.left:
+            self.tried[objective] = outcome
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The attack; `probe` and `rest` have a `Chosen` of the same objectives.
+
+    Attributes:
+        names: of the objectives, the first of which wins a draw.
+        probe: each objective's try, from a start of its own.
+        rest: what follows, from the best image so far.
+    """
+
+    names: tuple[str, ...]
+    probe: Ascent
+    rest: Ascent
+
+    def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
+        """Attack every entrant; see `driver.ascend`."""
+        del keeper
+        trials: Iterator[_Trial] = (_Trial(entrant) for entrant in entrants)
+        for n in range(len(self.names)):
+            trials = _tried(trials, self.probe, width, _nth(n), None)
+        trials = _tried(trials, self.rest, width, lambda trial: trial.best, lambda trial: trial.best)
+        return map(self._outcome, trials)
+
+    def _outcome(self, trial: _Trial) -> Outcome:
+        best = trial.tried[trial.best]
+        others = tuple(
+            Candidate(self.names[n], outcome.adversarial, outcome.left) for n, outcome in sorted(trial.tried.items())
+        )
+        return replace(
+            best, iterations=trial.iterations, seconds=trial.seconds, failure=trial.failure, candidates=others
+        )
+
+
+def _nth(n: int) -> Callable[[_Trial], int]:
+    return lambda _: n
+
+
+def _tried(
+    trials: Iterator[_Trial],
+    ascent: Ascent,
+    width: int,
+    objective: Callable[[_Trial], int],
+    start: Callable[[_Trial], int] | None,
+) -> Iterator[_Trial]:
+    """The trials after one more attack on those that are not finished.
+
+    It reads `trials` a few batches ahead, as the driver does: attacks that follow each other share their time, and all
+    of them keep their batches full.
+
+    Args:
+        trials: as they were.
+        ascent: the attack.
+        width: of its batches.
+        objective: which one the attack takes.
+        start: the objective whose result it begins at; None: where the attack itself begins.
+    """
+    waiting: dict[str, tuple[_Trial, int]] = {}
+    passed: list[_Trial] = []
+
+    def entrants() -> Iterator[Entrant]:
+        for trial in trials:
+            if trial.finished:
+                passed.append(trial)
+                continue
+            n = objective(trial)
+            waiting[trial.entrant.key] = trial, n
+            begin = None if start is None else trial.tried[start(trial)].adversarial
+            yield replace(trial.entrant, problem=_numbered(trial.entrant.problem, n), start=begin)
+
+    for outcome in ascend(entrants(), ascent, width=width):
+        trial, n = waiting.pop(outcome.key)
+        trial.add(n, outcome)
+        yield trial
+        while passed:
+            yield passed.pop(0)
+    yield from passed
+
+
+def _numbered(problem: Problem, objective: int) -> Problem:
+    """The problem with an objective's number for `Chosen`."""
+    inner = problem.scores
+    number = torch.full((len(problem),), objective, device=problem.images.device)
+    return replace(
+        problem,
+        context=(*problem.context, number),
+        scores=lambda images, *context: inner(images, *context[:-1]),
+    )

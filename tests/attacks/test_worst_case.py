@@ -1,0 +1,113 @@
+"""Several objectives under one budget: what it costs, who wins, and that neighbours do not matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.driver import Outcome
+from foolscape.attacks.plan import Options, Plan
+from foolscape.errors import FoolscapeError
+from foolscape.pixels import Levels
+from foolscape.problem import Problem
+
+from .toys import conv_net, entrants, pictures, problem_of
+
+CLASSES = ("a", "b", "c", "d")
+
+
+class Nothing:
+    """A keeper of nothing."""
+
+    def load(self) -> None: ...
+
+    def save(self, key: str, network: object) -> None: ...
+
+
+def settled(eps: str = "1/255", budget: int = 60, schedule: str | None = None) -> Plan:
+    return plan("worst-case", Options(eps=Levels.parse(eps), budget=budget, schedule=schedule), CLASSES)
+
+
+def run(problem: Problem, attack: Plan, width: int = 3, keys: str = "012345") -> dict[str, Outcome]:
+    chosen = (entrant for entrant in entrants(problem) if entrant.key in keys)
+    return {outcome.key: outcome for outcome in attack.run(chosen, width=width, keeper=Nothing())}
+
+
+def test_the_best_of_all_candidates_wins_and_none_is_outside() -> None:
+    found = run(problem_of(conv_net(), pictures(6)), settled())
+    assert found.keys() == set("012345")
+    for outcome in found.values():
+        assert [candidate.name for candidate in outcome.candidates] == ["masked-ce", "js", "balanced-ce"]
+        assert outcome.left == min(candidate.left for candidate in outcome.candidates)
+        assert any(torch.equal(outcome.adversarial, candidate.adversarial) for candidate in outcome.candidates)
+        assert all((c.adversarial - outcome.clean).abs().max() <= 1 / 255 + 1e-6 for c in outcome.candidates)
+
+
+def test_an_image_costs_its_budget_of_gradients_and_no_more() -> None:
+    problem, gradients = problem_of(conv_net(), pictures(1)), 0
+
+    def counted(images: Tensor) -> Tensor:
+        def note(gradient: Tensor) -> None:
+            nonlocal gradients
+            gradients += 1
+
+        images.register_hook(note)
+        scores: Tensor = problem.scores(images)
+        return scores
+
+    (outcome,) = run(replace(problem, scores=counted), settled(budget=61)).values()
+    assert outcome.left > 0
+    assert outcome.iterations == gradients == 61
+
+
+def test_an_image_without_targets_left_leaves_at_once() -> None:
+    for outcome in run(problem_of(conv_net(), pictures(3)), settled("255/255")).values():
+        assert outcome.claimed
+        assert outcome.left == 0
+        assert outcome.iterations < 60
+        # What came before it was not enough, and nothing came after.
+        assert [candidate.left > 0 for candidate in outcome.candidates].count(False) == 1
+
+
+@pytest.mark.parametrize("schedule", ["constant", "shrinking"])
+def test_neighbours_do_not_change_a_bit(schedule: str) -> None:
+    problem = problem_of(conv_net(), pictures(6))
+    full = run(problem, settled("2/255", schedule=schedule))
+    for key, outcome in run(problem, settled("2/255", schedule=schedule), keys="14").items():
+        assert torch.equal(outcome.adversarial, full[key].adversarial)
+        assert outcome.iterations == full[key].iterations
+
+
+def test_its_settings_stand_in_the_record() -> None:
+    settings = plan("worst-case", Options(), CLASSES).settings
+    assert (settings["budget"], settings["objective"]) == (120, "masked-ce, js, balanced-ce")
+    assert plan_video("worst-case", Options()).objective == "masked-ce, js, balanced-ce"
+    assert plan_detection("worst-case", Options(), CLASSES).objective == "masked-ce, js, margin"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("worst-case", Options(budget=29), "budget: 3 objectives of at least 5 steps need 30, got 29"),
+        ("worst-case", Options(budget=0), "budget: 3 objectives of at least 5 steps need 30, got 0"),
+        ("worst-case", Options(budget=59, schedule="shrinking"), "budget: 3 objectives of at least 10 steps need 60"),
+        ("worst-case", Options(steps=50), "steps, step: worst-case shares out a budget"),
+        ("worst-case", Options(objective="js"), "objective: worst-case has its own, got js"),
+        ("pgd", Options(budget=50), "budget: is for worst-case, got 50 for pgd"),
+    ],
+)
+def test_settings_that_contradict_are_refused(name: str, options: Options, message: str) -> None:
+    with pytest.raises(FoolscapeError) as caught:
+        plan(name, options, CLASSES)
+    assert str(caught.value).startswith(message)
+
+
+def test_goals_and_random_frames_are_refused() -> None:
+    with pytest.raises(FoolscapeError, match="goal vanish has one objective"):
+        plan_detection("worst-case", Options(goal="vanish"), CLASSES)
+    with pytest.raises(FoolscapeError, match="sampling: worst-case compares its steps"):
+        plan_video("worst-case", Options(sampling="random"))
