@@ -21,7 +21,12 @@ def test_every_attack_harms_every_bundled_model_and_its_controls_do_not(
     tmp_path: Path, model: str, attack: str, variant: str
 ) -> None:
     # DAG's own 200 steps of half a level take too long here; larger ones come as far in fewer.
-    settings = {"dag": {"steps": 40, "step": "2/255"}, "fgsm": {}}.get(attack, {"steps": 20})
+    own: dict[str, dict[str, object]] = {
+        "dag": {"steps": 40, "step": "2/255"},
+        "fgsm": {},
+        "worst-case": {"budget": 60},
+    }
+    settings = own.get(attack, {"steps": 20})
     summary = do_run(
         tmp_path / "out",
         models=[f"bundled:{model}"],

@@ -96,7 +96,9 @@ def test_a_run_probes_its_first_image_and_says_so(tmp_path: Path) -> None:
     assert trust["right in its gradient"] is True
     assert trust["nothing is left with no bound"] is True
     assert len(trust) == 7
-    assert "Can this be trusted?" in (tmp_path / "out/report.html").read_text()
+    page = (tmp_path / "out/report.html").read_text()
+    assert "Can this be trusted?" in page
+    assert page.count("yes: ") == 7
     assert timeless(do_run(tmp_path / "out", **settings)) == timeless(summary)
     silent = do_run(tmp_path / "silent", probes=0, **settings)
     assert not (tmp_path / "silent/probes").exists()
@@ -108,3 +110,4 @@ def test_an_attack_whose_steps_are_too_small_is_doubted(tmp_path: Path) -> None:
     settings = {"models": [f"{net}:net"], "data": f"folder:{photos}", "attack": "mi-fgsm"}
     summary = do_run(tmp_path / "out", eps="4/255", steps=1, step="0.1/255", **settings)
     assert doubts(summary["models"][0]["trust"])
+    assert "NO: " in (tmp_path / "out/report.html").read_text()

@@ -15,7 +15,7 @@ def trust(summary: Json) -> tuple[Table, ...]:
     for model in summary["models"]:
         for position, found in enumerate(model.get("trust", ())):
             first = Cell("") if position else Cell(str(model["model"]))
-            rows.append((first, Cell(found["check"]), Cell(_VERDICTS[found["ok"]]), Cell(found["detail"])))
+            rows.append((first, Cell(found["check"]), Cell(f"{_VERDICTS[found['ok']]}: {found['detail']}")))
     if not rows:
         return ()
     doubtful = sum(found["ok"] is False for model in summary["models"] for found in model.get("trust", ()))
@@ -27,10 +27,10 @@ def trust(summary: Json) -> tuple[Table, ...]:
         Table(
             name="trust",
             title="Can this be trusted?",
-            headers=(Cell("model"), Cell("the attack is"), Cell(""), Cell("what was seen")),
+            headers=(Cell("model"), Cell("the attack is"), Cell("what was seen")),
             rows=tuple(rows),
             notes=(note,) if doubtful else (),
-            texts=4,
+            texts=3,
             named=True,
         ),
     )
