@@ -86,6 +86,12 @@ def test_what_has_no_bound_or_one_step_is_probed_as_far_as_it_goes() -> None:
     assert probes(plan_video("ara", released), released, lambda options: plan_video("ara", options)) == {}
 
 
+def test_what_finds_its_targets_anew_is_not_compared_by_what_is_left_of_them() -> None:
+    found = probes(plan_video("annealed", Options()), Options(), lambda options: plan_video("annealed", options))
+    assert list(found) == [UNBOUND]
+    assert len(probes(plan_video("pgd", Options()), Options(), lambda options: plan_video("pgd", options))) == 3
+
+
 def test_a_run_probes_its_first_image_and_says_so(tmp_path: Path) -> None:
     net, photos = write_net(tmp_path), write_photos(tmp_path / "photos")
     settings = {"models": [f"{net}:net"], "data": f"folder:{photos}", "attack": "pgd", "steps": 10}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -13,6 +14,8 @@ from foolscape.cli import main
 from foolscape.cli.console import DONE
 from foolscape.errors import GradientError, ModelError, SettingError
 from foolscape.metrics.video import measure_davis
+from foolscape.run.config import make_config
+from foolscape.run.execute import width_of
 from foolscape.run.store import RunStore
 
 from .made import do_run, files_below, timeless
@@ -113,6 +116,32 @@ def test_without_truth_the_clean_prediction_stands_for_it(tmp_path: Path, tracke
     summary = do_run(tmp_path / "out", models=[tracker], data=davis, split="test-dev", attack="fgsm")
     assert summary["reference"] == "clean prediction"
     assert summary["models"][0]["conditions"]["clean"]["J&F"] == 100
+
+
+def test_the_bundled_tracker_loses_cars_and_people_on_the_street(tmp_path: Path) -> None:
+    summary = do_run(
+        tmp_path / "out",
+        models=["bundled:scenes-tracker"],
+        data="scenes:?frames=5",
+        attack="annealed",
+        steps=6,
+        limit=1,
+        probes=0,
+    )
+    assert (summary["task"], summary["data"]["samples"], summary["failures"]) == ("video", 1, [])
+    (model,) = summary["models"]
+    scores = {name: found["J&F"] for name, found in model["conditions"].items()}
+    assert scores["clean"] > 75
+    assert scores["adversarial"] < scores["clean"] - 40
+    assert scores["permuted"] > scores["clean"] - 5
+    assert scores["noise"] > scores["clean"] - 5
+    assert model["distortion"]["linf_levels"] == 8
+
+
+def test_clips_are_followed_one_by_one_on_every_device() -> None:
+    config = make_config({"models": ["bundled:scenes-tracker"], "data": "scenes:", "task": "video"})
+    assert width_of(config, torch.device("cuda")) == 1
+    assert width_of(config.model_copy(update={"task": "segmentation"}), torch.device("cuda")) > 1
 
 
 def test_an_object_that_appears_later_is_out_of_the_attack_s_reach(tmp_path: Path, tracker: str) -> None:

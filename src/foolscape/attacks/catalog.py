@@ -12,6 +12,7 @@ from foolscape.errors import SettingError, unknown
 NORMS = ("linf", "l2")
 SUPERVISIONS = ("truth", "prediction")
 DETECTORS_ALONE, CLIPS_ALONE = ("goal", "victim", "refresh"), ("window", "sampling", "supervision")
+
 CATALOG: tuple[Attack, ...] = (
     Attack(
         name="dag",
@@ -150,8 +151,6 @@ def plan_video(name: str, options: Options) -> Plan:
         raise SettingError(
             f"sampling: {name} compares its steps with each other, which random frames forbid; use spread"
         )
-    if sampling == "random" and name in ("apgd", "worst-case"):
-        raise SettingError(f"sampling: {name} compares its steps with each other, which other frames forbid; use first")
     # Other frames at every step: as a detector's candidates are found anew.
     ascent = replace(settled.ascent, refresh=1) if sampling == "random" else settled.ascent
     return replace(settled, ascent=ascent, window=Window(frames, sampling, supervision == SUPERVISIONS[0]))

@@ -62,7 +62,7 @@ class RunConfig(BaseModel):
         attack: a name of the catalog, or `none` for the clean model alone.
         eps, step, steps, norm, stop, variant, objective, schedule, budget, goal, victim, rounded, refresh, window,
             sampling, supervision: see `attacks.plan.Options`.
-        batch: images per call of the model; None: 1 on a CPU, 8 on an accelerator.
+        batch: images per call of the model; None: 1 on a CPU and for clips, else 8.
         memory_format: how images lie in memory when the network sees them.
         probes: on how many images a bounded attack is tried with other bounds and steps, to see whether to trust it.
         seed: of everything random.

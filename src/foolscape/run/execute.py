@@ -62,7 +62,7 @@ def execute(config: RunConfig, out: Path, command: Sequence[str], listener: List
     bench = open_bench(config, device)
     for note in (*bench.data.notes, *(f"{e.subject.spec}: {n}" for e in bench.entries for n in e.notes)):
         listener.say(note)
-    batch = config.batch or (1 if device.type == "cpu" else ACCELERATOR_BATCH)
+    batch = width_of(config, device)
     record = _record(config, bench, device, batch, command)
     with open_run(out, record, CONDITIONS if config.attacks else (CLEAN,)) as store:
         if config.attacks and "gradient" not in store.record:
@@ -78,6 +78,14 @@ def execute(config: RunConfig, out: Path, command: Sequence[str], listener: List
         store.save_json("summary.json", summary)
         write_report(out)
     return summary
+
+
+def width_of(config: RunConfig, device: torch.device) -> int:
+    """Images per call of the model: what the user says, else as many as pay on the device.
+
+    Clips are followed one by one on every device: what a tracker made of the later frames belongs to one clip.
+    """
+    return config.batch or (1 if device.type == "cpu" or config.task == "video" else ACCELERATOR_BATCH)
 
 
 def ready_device(name: str) -> torch.device:

@@ -45,6 +45,8 @@ def probes(settled: Plan, options: Options, planned: Any) -> dict[str, Plan]:
         LONGER: {"steps": 2 * settled.steps},
         UNBOUND: {"eps": _WIDE, "steps": 2 * settled.steps, "step": None},
     }
+    if settled.ascent.refresh:  # what is left is of the targets found last, which are others in every attack
+        wanted = {UNBOUND: wanted[UNBOUND]}
     found = {}
     for name, changed in wanted.items():
         try:

@@ -29,8 +29,6 @@ from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, number
 LOST: Final = 0.5
 """An attack succeeded on a clip if at most this share of its clean J is left."""
 
-VOID: Final = 255
-
 LabelMaps = NDArray[np.uint8]
 
 
