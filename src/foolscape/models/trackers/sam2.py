@@ -6,19 +6,18 @@ Videos, 2024; Zhou et al., EdgeTAM: On-Device Track Anything Model, CVPR 2025.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from foolscape.errors import CheckpointError, ModelError, unknown
 from foolscape.models.trackers.given import check_clip, check_frames, one_hot, with_background
 from foolscape.models.trackers.hub import MEAN, STD, hub, normalisation, pretrained_error
+from foolscape.models.trackers.sam2_inside import decoded, precisely
 from foolscape.models.wrappers import freeze
 
 FAMILIES: Final = {
@@ -81,7 +80,7 @@ class Sam2:
         network: Any = self.network
         found = []
         for frame in frames:
-            with _precisely(frames.dtype):
+            with precisely(frames.dtype):
                 out = network.get_image_features(self._prepared(frame[None]), return_dict=True)
             found.append(Encoded(tuple(out.fpn_hidden_states), tuple(out.fpn_position_encoding)))
         return tuple(found)
@@ -150,7 +149,7 @@ class Sam2:
         """(K, h, w): log-odds of each object by itself in frame `t`, at the resolution of the mask decoder."""
         forward = type(self.network).forward
         forward = getattr(forward, "__wrapped__", forward)  # without the inference mode around it
-        with _decoded(self.network) as answers, _precisely(image.dtype):
+        with decoded(self.network) as answers, precisely(image.dtype):
             output = forward(self.network, session, frame=image, frame_idx=t)
         if self.gated or t == 0:
             masks: Tensor = output.pred_masks[:, 0]
@@ -191,40 +190,6 @@ def _ungated(masks: Tensor, quality: Tensor, score: Tensor) -> Tensor:
     there, here = functional.logsigmoid(score[0]), functional.logsigmoid(mask)
     absent, elsewhere = functional.logsigmoid(-score[0]), functional.logsigmoid(-mask)
     return there + here - torch.logaddexp(absent.expand_as(mask), there + elsewhere)
-
-
-@contextmanager
-def _decoded(network: nn.Module) -> Iterator[list[tuple[Tensor, Tensor, Tensor]]]:
-    """A list that the mask decoder's masks, their quality and the object score are put into, call by call."""
-    answers: list[tuple[Tensor, Tensor, Tensor]] = []
-
-    def note(_module: nn.Module, _given: object, output: Any) -> None:
-        masks, quality, _, score = output
-        answers.append((masks, quality, score))
-
-    decoder: Any = network.mask_decoder
-    handle = decoder.register_forward_hook(note)
-    try:
-        yield answers
-    finally:
-        handle.remove()
-
-
-class _KeepDigits(TorchFunctionMode):
-    """Within it a conversion from float64 to float32 or bfloat16 does nothing."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        asked = (*args[1:], kwargs.get("dtype")) if func is Tensor.to else ()
-        fewer = func is Tensor.float or torch.bfloat16 in asked
-        if fewer and args[0].dtype == torch.float64:
-            return args[0]
-        return func(*args, **kwargs)
-
-
-def _precisely(dtype: torch.dtype) -> Any:
-    """In float64, nothing is rounded to float32 or bfloat16 on the way, so that central differences can be taken."""
-    return _KeepDigits() if dtype == torch.float64 else nullcontext()
 
 
 def load(name: str, weights: str | None = None) -> nn.Module:
