@@ -253,3 +253,13 @@ def test_numbers_too_small_for_full_precision_cost_nothing() -> None:
         assert float(torch.tensor([1e-39]) * 1) == 0
     finally:
         torch.set_flush_denormal(False)
+
+
+def test_rows_of_the_worst_case_hold_every_objective(tmp_path: Path, nets: str, photos: str) -> None:
+    out = tmp_path / "out"
+    do_run(out, models=[f"{nets}:net"], data=photos, attack="worst-case", budget=30, eps="1/255", limit=2)
+    attacked = [row for row in rows_of(out) if row["condition"] == "adversarial"]
+    assert json.loads((out / "run.json").read_text())["attack"]["budget"] == 30
+    for row in attacked:
+        assert {candidate["name"] for candidate in row["candidates"]} <= {"masked-ce", "js", "balanced-ce"}
+        assert row["counts"] in [candidate["counts"] for candidate in row["candidates"]]
