@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from splits import TRAIN, Split, load_split
@@ -21,7 +22,7 @@ from train_scenes import ROOT
 from foolscape.cli.console import listener
 from foolscape.data.sample import Sample
 from foolscape.data.scenes import Scenes, open_scenes
-from foolscape.run.harden.config import make_harden_config
+from foolscape.run.harden.config import JUDGE, JUDGE_STEPS, make_harden_config
 from foolscape.run.harden.execute import WEIGHTS, harden
 from foolscape.spec import parse
 
@@ -50,6 +51,10 @@ def training_split(cache: Path, count: int, workers: int) -> DrawnScenes:
 def data_spec(count: int) -> str:
     """The street with `count` scenes in each split."""
     return f"scenes:?count={count}"
+
+
+def _miou(judged: dict[str, Any]) -> dict[str, float]:
+    return {name: round(scores["mIoU"], 2) for name, scores in judged["conditions"].items()}
 
 
 def main() -> None:
@@ -89,12 +94,13 @@ def main() -> None:
         "settings": config.model_dump(mode="json", exclude={"model", "classes", "device", "size", "train_limit"}),
         "epochs": summary["training"]["epochs"],
         "steps": summary["training"]["steps"],
-        "miou": {when: {c: round(s["mIoU"], 2) for c, s in summary[when]["conditions"].items()} for when in ("before", "after")},
-        "convention": f"mIoU in percent over {options.test_scenes} test scenes; adversarial: PGD, 20 steps at eps, 8 bits",
+        "miou": {when: _miou(summary[when]) for when in ("before", "after")},
+        "convention": f"mIoU in percent over {options.test_scenes} test scenes; adversarial: {JUDGE}, {JUDGE_STEPS} "
+        "steps at eps, 8 bits",
         "wall_seconds": round(time.perf_counter() - begun),
         "device": "cpu",
         "torch": torch.__version__,
-    }  # fmt: skip
+    }
     options.log.write_text(json.dumps([record], indent=2) + "\n")
     print(json.dumps(record["miou"], indent=2))
 

@@ -102,7 +102,9 @@ def _open(config: HardenConfig, device: torch.device, training: SegmentationData
     subject = entry.subject
     assert isinstance(subject, SegmentationSubject)
     segmenter = subject.segmenter
-    if not isinstance(segmenter, ModuleSegmenter) or not any(p.is_floating_point() for p in segmenter.module.parameters()):
+    if not isinstance(segmenter, ModuleSegmenter) or not any(
+        p.is_floating_point() for p in segmenter.module.parameters()
+    ):
         raise ModelError(
             f"model: expected a torch.nn.Module with weights, which foolscape adapts itself, got {config.model}; a "
             "ready-made segmenter hides its network: let the factory return the network"

@@ -21,9 +21,7 @@ def entropy_and_dice(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> 
         () the loss.
     """
     counted = (labels != IGNORE).unsqueeze(1)
-    total = functional.cross_entropy(
-        logits, labels, ignore_index=IGNORE, label_smoothing=smoothing, reduction="sum"
-    )
+    total = functional.cross_entropy(logits, labels, ignore_index=IGNORE, label_smoothing=smoothing, reduction="sum")
     entropy = total / counted.sum().clamp(min=1)  # crops may be void alone
     chance = logits.softmax(1) * counted
     truth = torch.zeros_like(chance).scatter_(1, labels.clamp(min=0).unsqueeze(1), 1) * counted

@@ -30,7 +30,8 @@ class Picture:
     def part(self, crop: tuple[int, int] | None, mirror: bool, generator: torch.Generator) -> Picture:
         """The part that an epoch sees: a random rectangle of size `crop`, mirrored or not as `generator` has it."""
         height, width = crop or self.labels.shape
-        top, left = (_below(whole - part + 1, generator) for whole, part in zip(self.labels.shape, (height, width)))
+        top = _below(self.labels.shape[0] - height + 1, generator)
+        left = _below(self.labels.shape[1] - width + 1, generator)
         step = -1 if mirror and _below(2, generator) else 1
         window = (slice(top, top + height), slice(left, left + width))
         return Picture(self.image[window][:, ::step], self.labels[window][:, ::step])

@@ -1,7 +1,7 @@
 """Adversarial training: every batch is attacked as the network stands, and the network takes a step on what comes out.
 
-Madry et al. 2018 (Towards Deep Learning Models Resistant to Adversarial Attacks), eq. 2.1; with SegPGD for the attack as
-Gu et al. 2022 do it.
+Madry et al. 2018 (Towards Deep Learning Models Resistant to Adversarial Attacks), eq. 2.1; with SegPGD for the attack
+as Gu et al. 2022 (SegPGD, arXiv 2207.12391) do it.
 """
 
 from __future__ import annotations
@@ -73,34 +73,42 @@ class Learner:
             ModelError: the network's loss is not finite.
         """
         course, number = self.course, str(len(self.epochs))
-        device = self._parameters[0].device
         generator = generator_for(course.seed, "epoch", number)
         order = torch.randperm(len(names), generator=generator).tolist()
         per_epoch = len(names) // course.batch
         losses, right = [], []
         # A network with dropout draws from the global generators: a resumed training must find them as this one did.
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        with torch.random.fork_rng([self._device] if self._device.type == "cuda" else []):
             torch.manual_seed(seed_of(course.seed, "network", number))
             for turn in range(per_epoch):
                 chosen = [names[i] for i in order[turn * course.batch : (turn + 1) * course.batch]]
                 parts = [pictures(name).part(course.crop, course.mirror, generator) for name in chosen]
-                images, labels = stacked(parts, device)
-                generators = [generator_for(course.seed, "attack", number, name) for name in chosen]
-                attacked = course.batch - course.clean
-                hurt = crafted(self.segmenter, images[:attacked], labels[:attacked], course.attack, generators[:attacked])
-                rate = rate_at(len(self.epochs) * per_epoch + turn, course.epochs * per_epoch, course.rate)
-                loss, share = self._step(torch.cat([hurt, images[attacked:]]), labels, attacked, rate)
+                images, labels = stacked(parts, self._device)
+                images = self._attacked(
+                    images, labels, [generator_for(course.seed, "attack", number, n) for n in chosen]
+                )
+                loss, share = self._step(images, labels, len(self.epochs) * per_epoch + turn, course.epochs * per_epoch)
                 losses.append(loss)
                 right.append(share)
                 for name in chosen:
                     tick(name)
         self.epochs.append(Epoch(math.fsum(losses) / per_epoch, 100 * math.fsum(right) / per_epoch))
 
-    def _step(self, images: Tensor, labels: Tensor, attacked: int, rate: float) -> tuple[float, float]:
-        """One step at `rate`; the loss, and the share of labelled pixels of the `attacked` first images that is right."""
-        module = self.segmenter.module
+    @property
+    def _device(self) -> torch.device:
+        return self._parameters[0].device
+
+    def _attacked(self, images: Tensor, labels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """The images (B, 3, H, W) of a batch, all but the last `clean` of them attacked."""
+        count = len(images) - self.course.clean
+        hurt = crafted(self.segmenter, images[:count], labels[:count], self.course.attack, generators[:count])
+        return torch.cat([hurt, images[count:]])
+
+    def _step(self, images: Tensor, labels: Tensor, step: int, total: int) -> tuple[float, float]:
+        """Step `step` of `total`; the loss, and the share of labelled pixels of the attacked images that is right."""
+        module, attacked = self.segmenter.module, len(images) - self.course.clean
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate_at(step, total, self.course.rate)
         module.train()
         for parameter in self._parameters:
             parameter.requires_grad_(True)
