@@ -18,11 +18,12 @@ from foolscape.cli import main
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE
 from foolscape.data.load import open_data
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, ModelError, RunError, SettingError
+from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.load import load_model
 from foolscape.problem import IGNORE, Problem
 from foolscape.run.execute import Listener
 from foolscape.run.harden import execute as module
-from foolscape.run.harden.checkpoint import read_learner
+from foolscape.run.harden.checkpoint import read_learner, write_weights
 from foolscape.run.harden.config import HardenConfig, make_harden_config
 from foolscape.run.harden.execute import harden, with_weights
 from foolscape.run.harden.loss import entropy_and_dice
@@ -158,7 +159,7 @@ def test_the_attack_is_the_drivers(setting: dict[str, object]) -> None:
         images, labels = stacked([pictures("5")], torch.device("cpu"))
         mine = crafted(taught.segmenter, images, labels, attack, [generator_for(1, "a")])
         assert 7.9 / 255 < float((mine - images).abs().max()) <= 8 / 255 + 1e-6
-        assert 0 <= float(mine.min())
+        assert float(mine.min()) >= 0
         assert float(mine.max()) <= 1
         problem = Problem(images=images, labels=labels, scores=taught.segmenter.logits)
         (outcome,) = ascend([Entrant("a", problem, generator_for(1, "a"))], attack)
@@ -169,7 +170,7 @@ def test_the_attack_is_the_drivers(setting: dict[str, object]) -> None:
         assert losses[1] > losses[0]
 
 
-def test_a_share_of_every_batch_is_left_clean(setting: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_share_of_every_batch_is_left_clean(setting: dict[str, object]) -> None:
     assert [learner(setting, clean_share=share)[1].clean for share in (0, 0.5, 0.99)] == [0, 2, 3]
     taught, _ = learner(setting, clean_share=0.5)
     images, labels = stacked([pictures(str(i)) for i in range(4)], torch.device("cpu"))
@@ -244,6 +245,15 @@ def test_a_spec_gets_other_weights() -> None:
     assert with_weights("bundled:scenes-unet", Path("a/b.safetensors")) == "bundled:scenes-unet?weights=a/b.safetensors"
     spec = with_weights("net.py:build?weights=old.pt&classes=names.txt", Path("a b&c.safetensors"))
     assert spec == "net.py:build?classes=names.txt&weights=a%20b%26c.safetensors"
+
+
+def test_weights_of_torchvision_are_read_back_by_its_spec(tmp_path: Path) -> None:
+    spec = "torchvision:lraspp_mobilenet_v3_large?weights=none"
+    segmenter: Any = load_model(spec, image_size=(32, 48)).segmenter
+    segmenter.module.network.classifier.high_classifier.bias.data.add_(1)
+    write_weights(tmp_path / "w.safetensors", segmenter.module)
+    loaded = load_model(with_weights(spec, tmp_path / "w.safetensors"), image_size=(32, 48))
+    assert loaded.sha256 == weights_sha256(segmenter.module)
 
 
 class Killed(Exception):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError
 from foolscape.models.checkpoint import load_state
+from foolscape.models.torchvision import Normalised
 from foolscape.run.harden.training import Epoch, Learner
 from foolscape.run.store import write_atomically
 
@@ -21,7 +22,8 @@ _NETWORK, _OPTIMISER = "network.", "optimiser."
 
 def write_weights(path: Path, module: nn.Module) -> None:
     """The weights of `module` as a safetensors file, atomically; `?weights=` reads it."""
-    write_atomically(path, save(_weights(module)))
+    # Weights of torchvision's networks have their own names, without those of what stands around them here.
+    write_atomically(path, save(_weights(module.network if isinstance(module, Normalised) else module)))
 
 
 def write_learner(path: Path, learner: Learner) -> None:
