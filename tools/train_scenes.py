@@ -20,7 +20,8 @@ from splits import TEST, TEST_SCENES, TRAIN, VALIDATION, VALIDATION_SCENES, Spli
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.models.bundled import NAMES, untrained
+from foolscape.models.bundled import untrained
+from foolscape.run.harden.loss import entropy_and_dice
 from foolscape.scenes import CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,16 +62,6 @@ def augment(images: Tensor, generator: torch.Generator, noise: float) -> Tensor:
     pixels = pixels + (soft - pixels) * lot(-0.6, 0.6).clamp(min=0)
     grain = torch.randn(pixels.shape, generator=generator) * lot(0.0, noise / 255)
     return (pixels + grain).clamp(0, 1)
-
-
-def _loss(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy plus soft Dice over the batch, which follows the mIoU where classes are thin."""
-    entropy = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    chance = logits.softmax(1)
-    truth = functional.one_hot(labels, len(CLASSES)).movedim(-1, 1).to(chance.dtype)
-    both = (chance * truth).sum((0, 2, 3))
-    dice = 1 - (2 * both + 1) / (chance.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)
-    return entropy + 0.5 * dice.mean()
 
 
 @torch.no_grad()
@@ -131,7 +122,7 @@ def train(options: argparse.Namespace) -> dict[str, object]:
         losses = []
         for images, labels in _crops(splits[TRAIN], options.batch, rng):
             pixels = augment(images, generator, options.noise).to(device).to(memory_format=torch.channels_last)
-            loss = _loss(network(pixels), labels.to(device), options.smoothing)
+            loss = entropy_and_dice(network(pixels), labels.to(device), options.smoothing)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
@@ -202,7 +193,7 @@ def run(options: argparse.Namespace, training: Callable[[argparse.Namespace], di
 
 
 def main() -> None:
-    parser = common_options(__doc__, NAMES, epochs=12)
+    parser = common_options(__doc__, ("scenes-unet", "scenes-dilated"), epochs=12)
     parser.add_argument("--noise", type=float, default=0.0, help="most noise added, standard deviation in levels")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of labels")
     run(parser.parse_args(), train, "test_miou")

@@ -7,6 +7,7 @@ import torch
 from foolscape.errors import CheckpointError, ModelError, SettingError, UnknownNameError
 from foolscape.models import bundled
 from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter
+from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.load import as_double, list_models, list_plugins, load_model, slug_of
 from foolscape.spec import parse
 from foolscape.tasks.segmentation import predict
@@ -146,7 +147,7 @@ def test_a_plugin_that_fails_is_an_error(spec: str, text: str) -> None:
         ("torchvison:fcn_resnet50", "did you mean torchvision:fcn_resnet50"),
         ("zzzz", "unknown model 'zzzz'; known: .*bundled:scenes-dilated, "),
         ("bundled:scenes-unet?weight=x", "unknown option in 'bundled:scenes-unet.weight=x' 'weight'"),
-        ("bundled:scenes-unet?weights=x", "unknown option .* 'weights'"),
+        ("bundled:scenes-unet?weigths=x", "unknown option .* 'weigths'; did you mean weights"),
         (f"{HERE}:tiny", "did you mean Tiny"),
     ],
 )
@@ -191,3 +192,15 @@ def test_slugs_are_safe_in_paths(spec: str, pattern: str) -> None:
     import re
 
     assert re.fullmatch(pattern, slug_of(parse(spec)))
+
+
+def test_a_bundled_network_takes_other_weights_of_its_own_kind(tmp_path: Path) -> None:
+    network = bundled.bundled("scenes-unet")
+    with torch.no_grad():
+        network.head.bias.add_(1)  # type: ignore[union-attr, operator]
+    torch.save(network.state_dict(), tmp_path / "w.pt")
+    loaded = load_model(f"bundled:scenes-unet?weights={tmp_path / 'w.pt'}", image_size=SIZE)
+    assert loaded.sha256 == weights_sha256(network)
+    assert loaded.sha256 != load_model("bundled:scenes-unet", image_size=SIZE).sha256
+    with pytest.raises(CheckpointError, match="another network's"):
+        load_model(f"bundled:scenes-dilated?weights={tmp_path / 'w.pt'}", image_size=SIZE)

@@ -11,7 +11,7 @@ import pytest
 from foolscape.cli import main
 from foolscape.cli.console import DONE, ERROR, USAGE
 
-from . import fake_transfer, fake_universal
+from . import fake_harden, fake_transfer, fake_universal
 
 Make = Callable[..., Path]
 WRITTEN = ("report.html", "report.md", "report.tex")
@@ -24,17 +24,25 @@ def report(*arguments: object) -> object:
     return caught.value.code
 
 
-@pytest.fixture(params=["run", "transfer", "universal"])
+@pytest.fixture(params=["run", "transfer", "universal", "harden"])
 def directory(request: pytest.FixtureRequest, make: Make, tmp_path: Path) -> Path:
     if request.param == "run":
         return make()
     if request.param == "transfer":
         return fake_transfer.write(tmp_path / "transfer", fake_transfer.matrix())
+    if request.param == "harden":
+        return fake_harden.write(tmp_path / "harden")
     return fake_universal.write(tmp_path / "universal")
 
 
 def test_every_kind_is_printed_and_written(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    word = {"run": "bundled:street-net", "transfer": "net:boxes", "universal": "hidden %"}[directory.name]
+    words = {
+        "run": "bundled:street-net",
+        "transfer": "net:boxes",
+        "universal": "hidden %",
+        "harden": "before and after",
+    }
+    word = words[directory.name]
     assert report(directory) == DONE
     assert word in capfd.readouterr().out
     for name in WRITTEN:
@@ -58,6 +66,7 @@ def test_what_has_not_finished_says_how_to_go_on(directory: Path, capfd: pytest.
     [
         (lambda path: fake_transfer.write(path, fake_transfer.matrix()), "runs/MODEL"),
         (fake_universal.write, "a universal perturbation"),
+        (fake_harden.write, "before or after"),
     ],
 )
 def test_a_panel_is_of_a_run(

@@ -1,4 +1,4 @@
-"""The command line: `foolscape run`, `transfer`, `universal`, `apply`, `report`, `check`, `list`, `demo`."""
+"""The command line: `foolscape run`, `transfer`, `universal`, `apply`, `harden`, `report`, `check`, `list`, `demo`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from rich.markup import escape
 
-from foolscape.cli import inspect, measure, universal
+from foolscape.cli import harden, inspect, measure, universal
 from foolscape.cli.console import ERROR, USAGE, err_console
 from foolscape.errors import FoolscapeError, SettingError
 
@@ -27,6 +27,7 @@ for command in (
     measure.transfer,
     universal.universal,
     universal.apply,
+    harden.harden,
     inspect.report,
     inspect.check,
 ):

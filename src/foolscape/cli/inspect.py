@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 
 def report(
-    directory: Annotated[Path, typer.Argument(help="Directory of a finished run, transfer or universal.")],
+    directory: Annotated[Path, typer.Argument(help="Directory of a finished run, transfer, universal or harden.")],
     form: Annotated[Form, typer.Option("--format", help="How to print the tables.")] = Form.TERMINAL,
     panel: Annotated[
         str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")

@@ -1,4 +1,4 @@
-"""Four trained networks that come with the package: enough to try an attack without a download."""
+"""Five trained networks that come with the package: enough to try an attack without a download."""
 
 from importlib import resources
 from typing import Any
@@ -11,7 +11,11 @@ from .bundled_nets import ScenesDilated, ScenesUNet
 from .trackers.small import ScenesTracker
 from .trackers.stcn import Stcn
 
-_SEGMENTERS: dict[str, type[nn.Module]] = {"scenes-unet": ScenesUNet, "scenes-dilated": ScenesDilated}
+_SEGMENTERS: dict[str, type[nn.Module]] = {
+    "scenes-unet": ScenesUNet,
+    "scenes-dilated": ScenesDilated,
+    "scenes-robust": ScenesUNet,  # hardened by tools/train_robust.py
+}
 _DETECTORS: dict[str, type[nn.Module]] = {"scenes-detector": ScenesDet}
 _TRACKERS: dict[str, type[ScenesTracker]] = {"scenes-tracker": ScenesTracker}
 
@@ -32,8 +36,9 @@ def bundled(name: str) -> nn.Module:
     """The trained network `name`, in eval mode on the CPU; KeyError for a name that is not bundled.
 
     It takes RGB float images (B, 3, H, W) in [0, 1], H and W multiples of 8 (else ValueError). One of NAMES gives
-    logits (B, 9, H, W), trained by tools/train_scenes.py; one of DETECTOR_NAMES gives `bundled_detector.Dense`, trained
-    by tools/train_detector.py; both on `foolscape.scenes`, whose classes `classes` names.
+    logits (B, 9, H, W), trained by tools/train_scenes.py (scenes-robust: by tools/train_robust.py, on attacked images);
+    one of DETECTOR_NAMES gives `bundled_detector.Dense`, trained by tools/train_detector.py; all on `foolscape.scenes`,
+    whose classes `classes` names.
     """
     network = untrained(name)
     _load(network, name)

@@ -127,10 +127,10 @@ def resolve(spec: Spec, bundles: Sequence[str], known: Callable[[], Sequence[str
     """
     spec.only("weights", "classes", "task")
     if spec.scheme == "bundled":
-        if spec.only("classes").rest not in bundles:
+        if spec.only("weights", "classes").rest not in bundles:
             raise unknown("bundled model", spec.rest, bundles)
-        return bundled.bundled(spec.rest)
-    if spec.scheme.endswith(".py"):
+        thing: file.Brought = bundled.bundled(spec.rest)
+    elif spec.scheme.endswith(".py"):
         thing = file.from_file(Path(spec.scheme), _factory(spec))
     else:
         thing = _plugin_or_module(spec, known)

@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 
 from foolscape.errors import RunError
-from foolscape.report import print_tables, transfer, universal, write_report, write_texts
+from foolscape.report import harden, print_tables, transfer, universal, write_report, write_texts
 from foolscape.report.files import read_object, require_finished
 
 
@@ -49,6 +49,13 @@ _KINDS: Final[dict[str | None, Kind]] = {
         universal.print_universal,
         "a universal perturbation; its page shows the images",
     ),
+    harden.KIND: Kind(
+        "summary.json",
+        harden.write_hardening_report,
+        harden.write_hardening_texts,
+        harden.print_hardening,
+        "a hardening; name one of its runs, before or after in it",
+    ),
 }
 """By `kind` of run.json; a run has none."""
 
@@ -60,13 +67,14 @@ def kind_of(directory: Path) -> Kind:
         RunError: nothing that we know, or it has not finished.
     """
     settings = read_object(
-        directory / "run.json", "Name the folder that `foolscape run`, `transfer` or `universal` was given as --out."
+        directory / "run.json",
+        "Name the folder that `foolscape run`, `transfer`, `universal` or `harden` was given as --out.",
     )
     name = settings.get("kind")
     if name not in _KINDS:
         raise RunError(
-            f"{directory}: expected a run, a transfer or a universal perturbation, got {name!r}. Report it with the "
-            "version of foolscape that wrote it."
+            f"{directory}: expected a run, a transfer, a universal perturbation or a hardening, got {name!r}. Report "
+            "it with the version of foolscape that wrote it."
         )
     require_finished(directory, settings, _KINDS[name].result)
     return _KINDS[name]

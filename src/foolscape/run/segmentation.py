@@ -57,14 +57,19 @@ class SegmentationSubject:
         """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
         sample = load_at(self.data, name, self.size)
         prediction = self.seen(to_unit(sample.image))
+        truth = self.truth(sample)
+        return Case(sample.id, sample.image, sample.notes, prediction if truth is None else truth, prediction)
+
+    def truth(self, sample: Sample) -> LabelMap | None:
+        """The labels of `sample` as model channels, None without; raises `SampleError` where no pixel counts."""
         if sample.labels is None or self.channels is None:
-            return Case(sample.id, sample.image, sample.notes, prediction, prediction)
+            return None
         table = np.full(256, VOID, dtype=np.uint8)
         table[: len(self.channels)] = self.channels
-        reference = table[sample.labels]
+        reference: LabelMap = table[sample.labels]
         if (reference == VOID).all():
             raise SampleError(f"expected labelled pixels in {sample.id}, got void alone; nothing can be measured on it")
-        return Case(sample.id, sample.image, sample.notes, reference, prediction)
+        return reference
 
     def entrant(self, case: Case[LabelMap, LabelMap], plan: Plan, seed: int) -> Entrant:
         """Every labelled pixel is a target."""

@@ -1,0 +1,127 @@
+"""The report of a hardening: the network before and after, clean and attacked."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from foolscape.report.cells import CONDITIONS, DASH, Cell, Json, Table, counted, images, known, number
+from foolscape.report.files import read_object, write_text
+from foolscape.report.html import template
+from foolscape.report.render import show, write_tables
+
+KIND: Final = "harden"
+_WHEN: Final = ("before", "after")
+_SCORES: Final = {"mIoU": "mIoU %", "pixel_accuracy": "pixel acc. %"}
+_NAME_THE_FOLDER: Final = "Name the folder that `foolscape harden` was given as --out."
+
+
+def print_hardening(directory: Path, console: Console) -> None:
+    """Print the tables of the finished hardening in `directory`."""
+    show(hardening_tables(_summary(directory)), console)
+
+
+def write_hardening_texts(directory: Path) -> dict[str, str]:
+    """Write report.md and report.tex of the finished hardening in `directory`; the texts by suffix."""
+    return write_tables(directory, hardening_tables(_summary(directory)))
+
+
+def write_hardening_report(directory: Path) -> Path:
+    """Write report.html of the finished hardening in `directory`; the page's path."""
+    summary = _summary(directory)
+    settings = read_object(directory / "run.json", _NAME_THE_FOLDER)
+    path = directory / "report.html"
+    page = template("harden.html.j2").render(
+        summary=summary,
+        headline=_headline(summary),
+        tables=hardening_tables(summary),
+        runs=_WHEN,
+        command=shlex.join(str(word) for word in settings.get("command", ())),
+        config=json.dumps(settings.get("config", {}), indent=2, ensure_ascii=False),
+        version=settings.get("foolscape", ""),
+    )
+    write_text(path, page)
+    return path
+
+
+def hardening_tables(summary: Json) -> tuple[Table, ...]:
+    """Scores before and after under every condition, the classes, and how the training went."""
+    return _scores(summary), _classes(summary), _epochs(summary)
+
+
+def _scores(summary: Json) -> Table:
+    rows = []
+    for when in _WHEN:
+        measured = summary[when]
+        for key, label in _SCORES.items():
+            first = key == next(iter(_SCORES))
+            success = Cell(number(measured["success_rate"], 1)) if first else Cell("")
+            cells = (_score(measured["conditions"].get(name, {}), key) for name in CONDITIONS)
+            rows.append((Cell(when if first else ""), Cell(label), *cells, success))
+    judge, said = summary["judged_by"], summary["conventions"]
+    notes = (
+        f"ADVR: {judge['name']}, {counted(judge['steps'], 'step')} of {judge['step']} within {judge['eps']}, "
+        f"on each network anew; {images(summary['test']['samples'])} of {summary['test']['split']}.",
+        *(str(said[name]) for name in ("permuted", "noise", "success_rate", "eight_bit") if name in said),
+        f"The hardened network: {summary['hardened']}",
+        *(f"Left out, {failure['id']}: {failure['reason']}" for failure in summary["failures"][:3]),
+    )
+    headers = (Cell("network"), Cell(""), *(Cell(label) for label in CONDITIONS.values()), Cell("success %"))
+    return Table("harden", f"{summary['model']} before and after", headers, tuple(rows), notes, texts=2)
+
+
+def _classes(summary: Json) -> Table:
+    columns = [(when, name) for when in _WHEN for name in ("clean", "adversarial")]
+    scores = [summary[when]["conditions"].get(name, {}).get("per_class", {}) for when, name in columns]
+    rows = tuple(
+        (Cell(name), *(Cell(number(by_class.get(name), 1)) for by_class in scores))
+        for name in scores[0]
+        if any(known(by_class.get(name)) is not None for by_class in scores)
+    )
+    headers = (Cell("class"), *(Cell(CONDITIONS[name], (when,)) for when, name in columns))
+    return Table("classes", "IoU by class, %", headers, rows)
+
+
+def _epochs(summary: Json) -> Table:
+    training, attack = summary["training"], summary["trained_on"]
+    epochs = training["epochs"]
+    rows = tuple(
+        (Cell(str(number_)), Cell(number(epoch["loss"], 3)), Cell(number(epoch["right"], 1)))
+        for number_, epoch in enumerate(epochs, 1)
+    )
+    left_out = training["failures"]
+    notes = (
+        f"Trained on {attack['name']}, {counted(attack['steps'], 'step')} of {attack['step']} within {attack['eps']}: "
+        f"{images(training['images'])} of {training['split']}, {counted(training['steps'], 'step')} of the network.",
+        "Right: attacked pixels of the epoch that were still right, before the step on them.",
+        *(f"Left out of the training: {images(len(left_out))}; {left_out[0]['reason']}" for _ in left_out[:1]),
+    )
+    return Table("epochs", "Training", (Cell("epoch"), Cell("loss"), Cell("right", ("%",))), rows, notes)
+
+
+def _score(scores: Json, key: str) -> Cell:
+    ends = scores.get("ci95", {}).get(key)
+    if not ends or any(known(end) is None for end in ends):
+        return Cell(number(scores.get(key), 1))
+    return Cell(number(scores.get(key), 1), (f"{number(ends[0], 1)}{DASH}{number(ends[1], 1)}",))
+
+
+def _headline(summary: Json) -> str:
+    """The result in a sentence."""
+
+    def miou(when: str, condition: str) -> str:
+        return number(summary[when]["conditions"].get(condition, {}).get("mIoU"), 1)
+
+    return (
+        f"Attacked within {summary['eps']}, the hardened network keeps a mIoU of {miou('after', 'adversarial')} "
+        f"percent, the one it was made from {miou('before', 'adversarial')}; on clean images "
+        f"{miou('after', 'clean')} and {miou('before', 'clean')}."
+    )
+
+
+def _summary(directory: Path) -> dict[str, Any]:
+    return read_object(directory / "summary.json", _NAME_THE_FOLDER)

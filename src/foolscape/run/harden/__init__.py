@@ -1,0 +1,1 @@
+"""Hardening: adversarial training of a segmentation network, and what it is worth."""

@@ -1,0 +1,119 @@
+"""The settings of a hardening, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from foolscape.attacks.catalog import NONE, plan
+from foolscape.attacks.plan import Options, Plan
+from foolscape.errors import SettingError, unknown
+from foolscape.pixels import Levels
+from foolscape.run.config import (
+    Eps,
+    MemoryFormat,
+    RunConfig,
+    Size,
+    Step,
+    refuse_unknown,
+    size_of,
+    size_text,
+    validated,
+)
+
+Teacher = Literal["segpgd", "pgd"]
+"""The attacks of the catalog that a network can be trained on."""
+
+Crop = Annotated[tuple[int, int], BeforeValidator(size_of("crop")), size_text]
+
+JUDGE, JUDGE_STEPS = "pgd", 20
+"""The attack, and its steps, that the network is measured under before and after."""
+
+REACH = Fraction(5, 4)
+"""All steps of the training attack together, as a part of eps (Wong et al. 2020, Fast is better than free, take 1.25
+with one step)."""
+
+
+class HardenConfig(BaseModel):
+    """Everything a user decides about hardening a network.
+
+    Attributes:
+        model, data, size, memory_format, seed, device, classes: as of `RunConfig`.
+        train_split, test_split: trained on the one, measured on the other.
+        train_limit, test_limit: how many images of them.
+        crop: (height, width) of the part of each image, drawn anew in every epoch, that is trained on; None: all of it.
+        attack, eps, step, steps: the attack that is trained on, from a random start; step None: `REACH` * eps / steps.
+        clean_share: part of every batch that is left clean.
+        mirror: take about half of the images as their mirror images, drawn anew in every epoch.
+        epochs: passes over the training images.
+        batch: images per step; those left over at the end of an epoch wait for another one.
+        rate: highest learning rate of AdamW.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    model: str
+    data: str
+    train_split: str
+    test_split: str
+    train_limit: int | None = Field(default=None, ge=1)
+    test_limit: int | None = Field(default=None, ge=1)
+    size: Size | None = None
+    crop: Crop | None = None
+    attack: Teacher = "segpgd"
+    eps: Eps = Levels.parse("8/255")
+    step: Step | None = None
+    steps: int = Field(default=2, ge=1)
+    clean_share: float = Field(default=0.0, ge=0, lt=1)
+    mirror: bool = True
+    epochs: int = Field(default=10, ge=1)
+    batch: int = Field(default=8, ge=2)
+    rate: float = Field(default=1e-3, gt=0, allow_inf_nan=False)
+    memory_format: MemoryFormat = "contiguous"
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+    classes: Path | None = None
+
+    @property
+    def clean(self) -> int:
+        """Images of a batch that are left clean; never all of them."""
+        return min(round(self.clean_share * self.batch), self.batch - 1)
+
+    def plan(self, classes: tuple[str, ...]) -> Plan:
+        """The attack that is trained on, settled for a network of these classes."""
+        step = self.step or Levels(self.eps.levels * REACH / self.steps)
+        return plan(self.attack, Options(eps=self.eps, step=step, steps=self.steps), classes)
+
+    @property
+    def on_training(self) -> RunConfig:
+        """What opening the network on the training split takes."""
+        return self._run(self.model, self.train_split, self.train_limit)
+
+    def on_test(self, model: str) -> RunConfig:
+        """The run that measures `model`, before or after, on the test split."""
+        judged = {"attack": JUDGE, "eps": self.eps, "steps": JUDGE_STEPS}
+        return self._run(model, self.test_split, self.test_limit).model_copy(update=judged)
+
+    def _run(self, model: str, split: str, limit: int | None) -> RunConfig:
+        return RunConfig(
+            models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
+            device=self.device, classes=self.classes, memory_format=self.memory_format, task="segmentation",
+        )  # fmt: skip
+
+
+def make_harden_config(settings: dict[str, object]) -> HardenConfig:
+    """A checked config; raises `SettingError` or `UnknownNameError` in words a person can act on."""
+    refuse_unknown(HardenConfig, settings)
+    attack = settings.get("attack", "segpgd")
+    if attack not in get_args(Teacher):
+        raise unknown("attack to train on", str(attack), get_args(Teacher))
+    config = validated(HardenConfig, settings)
+    if config.train_split == config.test_split:
+        raise SettingError(
+            f"test_split: expected another split than the training one, got {config.test_split!r} for both; figures on "
+            "the images that a network was trained on mean nothing. A part of a split is written val[:80%]"
+        )
+    return config

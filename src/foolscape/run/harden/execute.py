@@ -1,0 +1,220 @@
+"""A hardening from its settings to its figures: measure the network, train it, measure it again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import torch
+
+from foolscape.attacks.plan import Plan
+from foolscape.data.load import open_data, select
+from foolscape.data.sample import SegmentationData
+from foolscape.errors import DataError, ModelError, SampleError, SettingError
+from foolscape.models.wrappers import ModuleSegmenter
+from foolscape.report.files import read_object
+from foolscape.run.bench import Entry, open_bench
+from foolscape.run.execute import Listener, execute, ready_device
+from foolscape.run.harden.checkpoint import read_learner, write_learner, write_weights
+from foolscape.run.harden.config import HardenConfig
+from foolscape.run.harden.pictures import Pictures, check_size
+from foolscape.run.harden.summary import summarise
+from foolscape.run.harden.training import Course, Learner
+from foolscape.run.segmentation import SegmentationSubject
+from foolscape.run.store import Record, RunStore, open_run
+from foolscape.run.tasks import task_of
+from foolscape.spec import parse
+
+WEIGHTS = "weights.safetensors"
+"""The hardened network; `?weights=` reads it."""
+
+_CHECKPOINT, _TRAINING = "checkpoint.safetensors", "training.json"
+
+
+@dataclass(frozen=True)
+class _School:
+    """Everything loaded and settled before the first epoch."""
+
+    entry: Entry
+    subject: SegmentationSubject
+    segmenter: ModuleSegmenter
+    plan: Plan
+    train_ids: tuple[str, ...]
+    test_ids: tuple[str, ...]
+    fingerprints: tuple[str, str]
+
+
+def harden(
+    config: HardenConfig,
+    out: Path,
+    command: Sequence[str],
+    listener: Listener,
+    training: SegmentationData | None = None,
+) -> Record:
+    """Train the network that `config` names on attacked images in the directory `out`, or go on with it.
+
+    Args:
+        config: the settings.
+        out: gets the weights, the runs `before` and `after`, and the summary.
+        command: for run.json.
+        listener: told of the progress.
+        training: the training split where it is open already, say because its images lie in a cache; it must hold what
+            the config names.
+
+    Returns:
+        The summary.
+
+    Raises:
+        FoolscapeError: what is in `out` can be continued by the same call.
+    """
+    device = ready_device(config.device)
+    school = _open(config, device, training)
+    with open_run(out, _record(config, school, device, command), ()) as store:
+        # The run before training checks the input gradient: on a wrong one nothing can be trained.
+        before = execute(config.on_test(config.model), out / "before", command, listener)
+        images = _training_images(config, school, store, pictures := Pictures(school.subject), listener)
+        learner = _trained(config, school, images["images"], pictures, store, listener)
+        write_weights(out / WEIGHTS, learner.segmenter.module)
+        hardened = with_weights(config.model, out / WEIGHTS)
+        after = execute(config.on_test(hardened), out / "after", command, listener)
+        summary = summarise(store.record, hardened, images, learner.epochs, before, after)
+        store.save_json("summary.json", summary)
+    return summary
+
+
+def with_weights(text: str, weights: Path) -> str:
+    """The model spec `text` with the weights at `weights` in the place of its own."""
+    spec = parse(text)
+    options = {name: value for name, value in spec.options.items() if name != "weights"} | {"weights": str(weights)}
+    return f"{text.partition('?')[0]}?{urlencode(options, quote_via=quote, safe='/:')}"
+
+
+def _open(config: HardenConfig, device: torch.device, training: SegmentationData | None) -> _School:
+    """Open network and data and check them against each other."""
+    task = task_of(config.model)
+    if task != "segmentation":
+        raise SettingError(f"model: expected a segmentation network to train, got {config.model}, which is for {task}")
+    (entry,) = open_bench(config.on_training, device).entries
+    subject = entry.subject
+    assert isinstance(subject, SegmentationSubject)
+    segmenter = subject.segmenter
+    if not isinstance(segmenter, ModuleSegmenter) or not any(
+        p.is_floating_point() for p in segmenter.module.parameters()
+    ):
+        raise ModelError(
+            f"model: expected a torch.nn.Module with weights, which foolscape adapts itself, got {config.model}; a "
+            "ready-made segmenter hides its network: let the factory return the network"
+        )
+    if subject.channels is None:
+        raise DataError(f"data: expected images with labels to train on, got {config.data}, which has none")
+    subject = subject if training is None else replace(subject, data=training)
+    train_ids = select(subject.data, limit=config.train_limit)
+    tested = open_data(config.data, split=config.test_split, classes=entry.classes)
+    test_ids = select(tested, limit=config.test_limit)
+    train = {name: subject.data.fingerprint(name) for name in train_ids}
+    test = {name: tested.fingerprint(name) for name in test_ids}
+    if shared := [name for name, value in test.items() if value in set(train.values())]:
+        raise DataError(
+            f"expected test images that are not in the training split, got {len(shared)} that are ({shared[0]}, ...); "
+            "figures on the images that a network was trained on mean nothing"
+        )
+    plan = config.plan(entry.classes)
+    return _School(entry, subject, segmenter, plan, train_ids, test_ids, (_digest(train), _digest(test)))
+
+
+def _training_images(
+    config: HardenConfig, school: _School, store: RunStore, pictures: Pictures, listener: Listener
+) -> Record:
+    """Which training images can be used, as training.json holds it; looked at once.
+
+    Raises:
+        DataError: too few for a batch.
+        SettingError: their sizes do not fit.
+    """
+    place = store.directory / _TRAINING
+    if place.exists():
+        return read_object(place, "Run the same command again.")
+    usable: list[str] = []
+    failures: list[Record] = []
+    first: tuple[int, int] | None = None
+    with listener.progress(f"reading {config.train_split}", len(school.train_ids), 0) as tick:
+        for name in school.train_ids:
+            tick(name)
+            try:
+                picture = pictures(name)
+            except SampleError as error:
+                failures.append({"id": name, "reason": str(error)})
+                continue
+            height, width = picture.labels.shape
+            first = first or (height, width)
+            check_size(picture, config.crop, first, name)
+            usable.append(name)
+    if len(usable) < config.batch:
+        raise DataError(
+            f"expected at least {config.batch} training images, a whole batch, got {len(usable)} of "
+            f"{len(school.train_ids)} that can be used; give a smaller --batch"
+        )
+    record = {"schema": 1, "images": usable, "failures": failures}
+    store.save_json(_TRAINING, record)
+    return record
+
+
+def _trained(
+    config: HardenConfig,
+    school: _School,
+    images: Sequence[str],
+    pictures: Pictures,
+    store: RunStore,
+    listener: Listener,
+) -> Learner:
+    """The network after the last epoch; what earlier calls have trained is read from the disk."""
+    course = Course(
+        school.plan.ascent, config.epochs, config.batch, config.clean, config.rate, config.crop, config.mirror,
+        config.seed,
+    )  # fmt: skip
+    learner = Learner(school.segmenter, course)
+    place = store.directory / _CHECKPOINT
+    if place.exists():
+        read_learner(place, learner)
+    used = len(images) // config.batch * config.batch
+    title = f"training on {config.train_split}"
+    with listener.progress(title, config.epochs * used, len(learner.epochs) * used) as tick:
+        while len(learner.epochs) < config.epochs:
+            learner.epoch(images, pictures, tick)
+            write_learner(place, learner)
+            last = learner.epochs[-1]
+            listener.say(f"epoch {len(learner.epochs)}: loss {last.loss:.3f}, attacked pixels right {last.right:.1f} %")
+    return learner
+
+
+def _digest(prints: dict[str, str]) -> str:
+    return hashlib.sha256("\n".join(f"{name} {value}" for name, value in prints.items()).encode()).hexdigest()
+
+
+def _record(config: HardenConfig, school: _School, device: torch.device, command: Sequence[str]) -> Record:
+    """What run.json holds: everything that is needed to repeat the training."""
+    train, test = school.fingerprints
+    return {
+        "schema": 1,
+        "kind": "harden",
+        "foolscape": version("foolscape"),
+        "command": list(command),
+        "config": config.model_dump(mode="json"),
+        "device": device.type,
+        "seed": config.seed,
+        "models": [
+            {
+                "model": config.model,
+                "classes": list(school.entry.classes),
+                "weights_sha256": school.entry.sha256,
+                "notes": list(school.entry.notes),
+            }
+        ],
+        "attack": school.plan.settings,
+        "train": {"samples": len(school.train_ids), "sha256": train},
+        "test": {"samples": len(school.test_ids), "sha256": test},
+    }

@@ -1,0 +1,166 @@
+"""Adversarial training: every batch is attacked as the network stands, and the network takes a step on what comes out.
+
+Madry et al. 2018 (Towards Deep Learning Models Resistant to Adversarial Attacks), eq. 2.1; with SegPGD for the attack
+as Gu et al. 2022 (SegPGD, arXiv 2207.12391) do it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.ascent import Ascent
+from foolscape.errors import ModelError
+from foolscape.models.wrappers import ModuleSegmenter
+from foolscape.problem import IGNORE, Problem
+from foolscape.run.harden.loss import entropy_and_dice
+from foolscape.run.harden.pictures import Pictures, stacked
+from foolscape.seeds import generator_for, seed_of
+
+WARM = 0.05
+"""The part of the training in which the learning rate rises."""
+
+DECAY = 1e-3
+"""Weight decay of AdamW."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network is trained.
+
+    Attributes:
+        attack: what every batch is attacked with.
+        epochs, batch, rate, crop, mirror, seed: as of `HardenConfig`.
+        clean: images of a batch that are left clean.
+    """
+
+    attack: Ascent
+    epochs: int
+    batch: int
+    clean: int
+    rate: float
+    crop: tuple[int, int] | None
+    mirror: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What became of an epoch: the mean loss, and the percentage of attacked pixels that were still right."""
+
+    loss: float
+    right: float
+
+
+class Learner:
+    """A network in training; `segmenter.module` itself is changed, and is in eval mode and frozen between epochs."""
+
+    def __init__(self, segmenter: ModuleSegmenter, course: Course) -> None:
+        self.segmenter = segmenter
+        self.course = course
+        self.epochs: list[Epoch] = []
+        self._parameters = [p for p in segmenter.module.parameters() if p.is_floating_point()]
+        self.optimiser = torch.optim.AdamW(self._parameters, course.rate, weight_decay=DECAY)
+
+    def epoch(self, names: Sequence[str], pictures: Pictures, tick: Callable[[str], None]) -> None:
+        """One pass over the images `names`, in an order that follows from the seed and the epoch's number alone.
+
+        Raises:
+            ModelError: the network's loss is not finite.
+        """
+        course, number = self.course, str(len(self.epochs))
+        generator = generator_for(course.seed, "epoch", number)
+        order = torch.randperm(len(names), generator=generator).tolist()
+        per_epoch = len(names) // course.batch
+        losses, right = [], []
+        # A network with dropout draws from the global generators: a resumed training must find them as this one did.
+        with torch.random.fork_rng([self._device] if self._device.type == "cuda" else []):
+            torch.manual_seed(seed_of(course.seed, "network", number))
+            for turn in range(per_epoch):
+                chosen = [names[i] for i in order[turn * course.batch : (turn + 1) * course.batch]]
+                parts = [pictures(name).part(course.crop, course.mirror, generator) for name in chosen]
+                images, labels = stacked(parts, self._device)
+                images = self._attacked(
+                    images, labels, [generator_for(course.seed, "attack", number, n) for n in chosen]
+                )
+                loss, share = self._step(images, labels, len(self.epochs) * per_epoch + turn, course.epochs * per_epoch)
+                losses.append(loss)
+                right.append(share)
+                for name in chosen:
+                    tick(name)
+        self.epochs.append(Epoch(math.fsum(losses) / per_epoch, 100 * math.fsum(right) / per_epoch))
+
+    @property
+    def _device(self) -> torch.device:
+        return self._parameters[0].device
+
+    def _attacked(self, images: Tensor, labels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """The images (B, 3, H, W) of a batch, all but the last `clean` of them attacked."""
+        count = len(images) - self.course.clean
+        hurt = crafted(self.segmenter, images[:count], labels[:count], self.course.attack, generators[:count])
+        return torch.cat([hurt, images[count:]])
+
+    def _step(self, images: Tensor, labels: Tensor, step: int, total: int) -> tuple[float, float]:
+        """Step `step` of `total`; the loss, and the share of labelled pixels of the attacked images that is right."""
+        module, attacked = self.segmenter.module, len(images) - self.course.clean
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(step, total, self.course.rate)
+        module.train()
+        for parameter in self._parameters:
+            parameter.requires_grad_(True)
+        scores = self.segmenter.logits(images)
+        loss = entropy_and_dice(scores, labels)
+        if not bool(torch.isfinite(loss)):
+            raise ModelError(f"expected a finite loss while training, got {loss.item()}; try a lower --rate")
+        self.optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        self.optimiser.step()
+        # The attack takes no gradient to the weights, and leaves running statistics alone.
+        module.eval().requires_grad_(False)
+        counted = labels[:attacked] != IGNORE
+        right = (scores.detach()[:attacked].argmax(1) == labels[:attacked]) & counted
+        return loss.item(), int(right.sum()) / max(int(counted.sum()), 1)
+
+
+def crafted(
+    segmenter: ModuleSegmenter,
+    images: Tensor,
+    labels: Tensor,
+    attack: Ascent,
+    generators: Sequence[torch.Generator],
+) -> Tensor:
+    """The last iterates of `attack` on a batch: (B, 3, H, W) in [0, 1], inside its constraint.
+
+    What `driver.ascend` does besides is to find the best iterate: one more look at the scores, which a training, that
+    only wants a hard image, can do without.
+
+    Args:
+        segmenter: frozen, in eval mode.
+        images: (B, 3, H, W) in [0, 1].
+        labels: (B, H, W) int64.
+        attack: its `stop`, `rounded` and `refresh` are not looked at.
+        generators: one per image.
+    """
+    problem = Problem(images=images, labels=labels, scores=segmenter.logits)
+    moved = attack.constraint.random_start(images, generators) if attack.random_start else images
+    state = attack.update.start(problem, generators)
+    for taken in range(attack.steps):
+        looked_at = moved.detach().requires_grad_(True)
+        progress = torch.full((len(images),), taken / attack.steps, device=images.device)
+        seen = attack.objective(problem.scores(looked_at), problem, progress)
+        (gradient,) = torch.autograd.grad(seen.value.sum(), looked_at)
+        direction, state = attack.update.direction(gradient, seen, state)
+        moved = attack.constraint.project(torch.add(moved, direction, alpha=attack.step), images)
+    return moved.detach()
+
+
+def rate_at(step: int, total: int, highest: float) -> float:
+    """The learning rate of step `step` of `total`: up in a line, then down along half a cosine."""
+    warm = max(int(WARM * total), 1)
+    if step < warm:
+        return highest * (step + 1) / warm
+    return highest * (1 + math.cos(math.pi * (step - warm) / max(total - warm, 1))) / 2

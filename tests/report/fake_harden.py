@@ -1,0 +1,36 @@
+"""A directory of a hardening written by hand, without its two runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def write(directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    record = {
+        "schema": 1, "kind": "harden", "foolscape": "0.1.0", "command": ["foolscape", "harden"],
+        "config": {"model": "net:one"}, "models": [{"model": "net:one", "classes": ["sky", "road"], "notes": []}],
+    }  # fmt: skip
+
+    def judged(clean: float, attacked: float) -> dict[str, object]:
+        scores = {"clean": clean, "adversarial": attacked, "permuted": clean - 1, "noise": clean - 1}
+        conditions = {
+            name: {"mIoU": score, "pixel_accuracy": score + 5, "per_class": {"sky": score, "road": None},
+                   "ci95": {"mIoU": [score - 2, score + 2], "pixel_accuracy": [score, None]}}
+            for name, score in scores.items()
+        }  # fmt: skip
+        return {"conditions": conditions, "success_rate": 50.0, "distortion": {}}
+
+    attack = {"name": "segpgd", "eps": "8/255", "step": "5/255", "steps": 2}
+    summary = {
+        "schema": 1, "kind": "harden", "model": "net:one", "hardened": "net:one?weights=w.safetensors", "eps": "8/255",
+        "conventions": {"noise": "NOISE: uniform."}, "trained_on": attack,
+        "judged_by": {**attack, "name": "pgd", "steps": 20}, "test": {"split": "test", "samples": 2},
+        "training": {"split": "train", "images": 4, "steps": 2, "epochs": [{"loss": 1.5, "right": 40.0}],
+                     "failures": [{"id": "c", "reason": "torn"}]},
+        "before": judged(80.0, 3.0), "after": judged(70.0, 30.0), "failures": [],
+    }  # fmt: skip
+    (directory / "run.json").write_text(json.dumps(record))
+    (directory / "summary.json").write_text(json.dumps(summary))
+    return directory
