@@ -33,6 +33,9 @@ class Ascent:
             iterate itself: what small steps have gathered counts once it moves a level.
         free: the iterates before this many steps may lie outside the constraint, and are no results.
         refresh: ask an entrant that can for its targets anew after every so many steps; None: never.
+        ladder: bounds in levels; empty: an image is done as soon as it reaches `stop`. Else the attack looks for the
+            smallest change in Linf that does, goes on until its steps are taken or no 8-bit image is nearer, and the
+            best iterate within each of these bounds is kept too.
     """
 
     objective: Objective
@@ -45,6 +48,7 @@ class Ascent:
     rounded: bool = False
     free: int = 0
     refresh: int | None = None
+    ladder: tuple[int, ...] = ()
 
 
 def never(problem: Problem) -> Tensor:

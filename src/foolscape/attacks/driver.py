@@ -18,7 +18,9 @@ from torch import Tensor
 from foolscape.attacks.ascent import Ascent
 from foolscape.attacks.flight import Entrant, Flight, Queue, as_looked_at, board, join, renewed
 from foolscape.attacks.objectives import Seen
+from foolscape.attacks.smallest import SMALLEST, sizes_of
 from foolscape.attacks.updates import Here
+from foolscape.pixels import WHITE
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
@@ -55,6 +57,7 @@ class Outcome:
         seconds: this image's share of the time.
         failure: why the attack had to be given up (NaN scores or gradient), else None.
         candidates: of an attack that made several, all of them, `adversarial` among them.
+        within: of an attack that looks for the smallest change, the best image within each smaller bound (its name).
     """
 
     key: str
@@ -67,6 +70,7 @@ class Outcome:
     seconds: float
     failure: str | None = None
     candidates: tuple[Candidate, ...] = ()
+    within: tuple[Candidate, ...] = ()
 
     @property
     def perturbation(self) -> Tensor:
@@ -117,7 +121,7 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
     begin = time.perf_counter()
     flight, failures = renewed(flight, attack)
     look = _look(flight, attack, width)
-    flight, done = _keep_best(flight, look.seen, attack)
+    flight, done = (_keep_smallest if attack.ladder else _keep_best)(flight, look, attack)
     failures |= {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
     stepped = flight
     if len(done) < len(flight.keys):
@@ -143,10 +147,10 @@ def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
     return _Look(images, scores, attack.objective(scores, problem, taken / attack.steps))
 
 
-def _keep_best(flight: Flight, seen: Seen, attack: Ascent) -> tuple[Flight, list[int]]:
+def _keep_best(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
     """The flight with its best iterates brought up to date, and which of its images are done."""
     # One number per image comes to the host, and what follows is decided there.
-    left = seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
+    left = look.seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
     inside = [taken >= attack.free for taken in flight.taken]
     reached = [ok and now <= allowed for ok, now, allowed in zip(inside, left, flight.allowed, strict=True)]
     # The start is no result: unless it is already fooled, only images that were stepped on compete.
@@ -161,6 +165,26 @@ def _keep_best(flight: Flight, seen: Seen, attack: Ascent) -> tuple[Flight, list
     return replace(flight, best=_chosen(better, flight.images, flight.best), best_left=best_left), done
 
 
+def _keep_smallest(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
+    """As `_keep_best`, where the best iterate is the smallest change that reached the goal, as the model saw it."""
+    assert flight.found is not None
+    count, taken = len(flight.keys), flight.taken
+    looked_at = look.images[:count]
+    left = look.seen.active.flatten(1).sum(1)[:count].tolist()
+    sizes = sizes_of(looked_at, flight.problem.images).tolist()
+    ranks = list(flight.found.ranked(left, sizes, flight.allowed))
+    better = [
+        (at_goal or steps > 0) and (order < 0 or (order == 0 and now <= before))
+        for (at_goal, order), steps, now, before in zip(ranks, taken, left, flight.best_left, strict=True)
+    ]
+    found = flight.found.with_looks(looked_at, left, sizes, ranks, taken)
+    done = [i for i in range(count) if taken[i] >= attack.steps or (ranks[i][0] and sizes[i] <= SMALLEST)]
+    if any(better):
+        best_left = tuple(now if won else old for won, now, old in zip(better, left, flight.best_left, strict=True))
+        flight = replace(flight, best=_chosen(better, flight.images, flight.best), best_left=best_left)
+    return replace(flight, found=found), done
+
+
 def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
     """Image i of `images` where mask[i], else of `others`."""
     if all(mask):
@@ -171,13 +195,22 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
 def _step(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
     """The flight one step on, and which of its images have a gradient that is not finite."""
     count = len(flight.keys)
-    (gradient,) = torch.autograd.grad(look.seen.value.sum(), look.images)
-    gradient = gradient[:count]
-    lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
     seen = Seen(look.seen.value.detach()[:count], look.seen.active[:count])
+    weights, state = attack.update.weighed(seen, flight.taken, flight.state)
+    gradient = _gradient(look, weights)[:count]
+    lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
     here = Here(flight.images, flight.problem.images, gradient, seen, flight.taken)
-    moved, state = attack.update.moved(here, attack.constraint, attack.step, flight.state)
+    moved, state = attack.update.moved(here, attack.constraint, attack.step, state)
     return replace(flight, images=moved, state=state, taken=tuple(n + 1 for n in flight.taken)), lost
+
+
+def _gradient(look: _Look, weights: Tensor | None) -> Tensor:
+    """(width, 3, H, W): of the objective's sum, or of the sum with `weights` (B, *N), the copies then left out."""
+    if weights is None:
+        return torch.autograd.grad(look.seen.value.sum(), look.images)[0]
+    whole = torch.zeros_like(look.seen.value)
+    whole[: len(weights)] = weights
+    return torch.autograd.grad(look.seen.value, look.images, whole)[0]
 
 
 def _finite(values: Tensor) -> bool:
@@ -197,4 +230,7 @@ def _land(flight: Flight, i: int, share: float, failure: str | None) -> Outcome:
         targets=int(flight.problem.counted[i].sum()),
         seconds=flight.seconds[i] + share,
         failure=failure,
+        within=()
+        if flight.found is None
+        else tuple(Candidate(f"{bound}/{WHITE}", image, n) for bound, image, n in flight.found.below(i)),
     )

@@ -22,7 +22,7 @@ class Options:
     """What a user may set; None stands for the attack's own default.
 
     Attributes:
-        eps: the bound; DAG has none unless one is given.
+        eps: the bound; DAG has none unless one is given; of a bisected bound the largest that is tried.
         step: size of a step.
         steps: most steps.
         norm: of the bound, `linf` or `l2`.
@@ -123,6 +123,7 @@ class Plan:
         window: of an attack on a clip; None for other tasks.
         budget: gradients per image, of an attack that shares them out.
         runner: in the place of `ascent`, which then only says where images may lie.
+        largest: the largest bound tried, of an attack that looks for the smallest under which it succeeds.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Plan:
     window: Window | None = None
     budget: int | None = None
     runner: Runner | None = None
+    largest: Levels | None = None
 
     def run(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
         """Attack every entrant; see `driver.ascend`. `keeper` is for an attack that learns from image to image."""
@@ -166,6 +168,7 @@ class Plan:
             **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.schedule is None else {"schedule": self.schedule}),
             **({} if self.budget is None else {"budget": self.budget}),
+            **({} if not self.ascent.ladder else {"largest": None if self.largest is None else str(self.largest)}),
             **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
             **({} if self.window is None else self.window.settings),
         }
