@@ -39,7 +39,11 @@ def test_the_slope_is_the_derivative_of_the_penalty(c: float, rho: float, mu: fl
 
 
 def test_the_slope_of_hand_worked_constraints() -> None:
-    c, rho, mu = torch.tensor([2.0, -1.0, -1.0, 0.0]), torch.tensor([0.5, 0.5, 3.0, 7.0]), torch.tensor([1.0, 1, 1, 0.3])
+    c, rho, mu = (
+        torch.tensor([2.0, -1.0, -1.0, 0.0]),
+        torch.tensor([0.5, 0.5, 3.0, 7.0]),
+        torch.tensor([1.0, 1, 1, 0.3]),
+    )
     expected = [1 + 2 * 0.5 * 2 + 0.25 * 4 / 2, 1 / 4, 1 / 16, 0.3]
     torch.testing.assert_close(slope(c, rho, mu), torch.tensor(expected))
 
@@ -116,9 +120,9 @@ def test_multipliers_shrink_where_a_target_is_fooled_and_the_scale_follows_succe
     torch.testing.assert_close(state[0][0, 0, 0], shrunk)
     assert (state[0][0, 0, 1:] >= first[0, 0, 1:]).all()
     torch.testing.assert_close(weights[0, 0, 0], shrunk / 1.5**2)
-    assert state[4].item() == 1  # two of three are left where one may be; the scale is at its most
+    assert state[5].item() == 1  # two of three are left where one may be; the scale is at its most
     _, state = update.weighed(Seen(torch.ones(1, 1, 3), torch.zeros(1, 1, 3, dtype=torch.bool)), (1,), state)
-    torch.testing.assert_close(state[4], torch.tensor([1 / 1.02]))
+    torch.testing.assert_close(state[5], torch.tensor([1 / 1.02]))
 
 
 def test_curvature_doubles_where_nothing_was_won_in_ten_steps() -> None:
@@ -130,3 +134,14 @@ def test_curvature_doubles_where_nothing_was_won_in_ten_steps() -> None:
         c = torch.tensor([0.5, 0.5 * 0.95**t, -0.1 if t % 7 == 3 else 0.5, -0.5])[None, None]
         _, state = update.weighed(Seen(-c, c > 0), (t,), state)
     assert (state[1] / rho).flatten().tolist() == [2, 1, 1, 1]
+    for t in range(21, 60):
+        _, state = update.weighed(Seen(torch.full((1, 1, 4), -0.5), torch.ones(1, 1, 4, dtype=torch.bool)), (t,), state)
+    assert (state[1] / rho).flatten()[0].item() == pytest.approx(5)  # and no further
+
+
+def test_multipliers_begin_as_a_share_of_the_labelled_pixels() -> None:
+    labels = torch.tensor([[[0, 0, 0, IGNORE]], [[0, IGNORE, IGNORE, IGNORE]]])
+    problem = Problem(torch.zeros(2, 3, 1, 4), labels, lambda x: x)
+    state = AlmaProx(10, AtMost(0.01)).start(problem, [])
+    torch.testing.assert_close(state[0][:, 0, 0], torch.tensor([0.1 / 3, 0.1]))
+    torch.testing.assert_close(state[1][:, 0, 0] ** 2, 0.75**2 * state[0][:, 0, 0])

@@ -168,7 +168,11 @@ def test_settings_stand_in_the_record() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("dag-min", Options(eps=Levels.parse("1.5/255")), "eps: an 8-bit image changes by whole levels; expected a larg"),
+        (
+            "dag-min",
+            Options(eps=Levels.parse("1.5/255")),
+            "eps: an 8-bit image changes by whole levels; expected a larg",
+        ),
         ("dag-min", Options(norm="l2"), "norm: dag-min looks for the smallest change in linf, got l2"),
         ("pgd-min", Options(step=Levels.parse("1/255")), "step: pgd-min begins every try with steps as long as"),
         ("alma-prox", Options(eps=Levels.parse("8/255")), "eps: alma-prox has no bound, it looks for the smallest"),

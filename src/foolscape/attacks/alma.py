@@ -29,9 +29,12 @@ _SMOOTH: Final = 0.8
 """What a multiplier, and the mean of the squared gradient, keep of their last value."""
 _LEAST, _MOST = 1e-12, 1.0
 """Of a multiplier."""
-_FIRST_WEIGHT, _EVERY, _BETTER, _GROWTH = 0.01, 10, 0.95, 2.0
-"""Of the penalty's curvature rho: at first; how often it is looked at; the share of a constraint that must be left of it
-for the pixel to have improved; the factor by which it grows where it has not."""
+_EVERY, _BETTER, _GROWTH = 10, 0.95, 2.0
+"""Of the penalty's curvature rho: how often it is looked at; the share of a constraint that may be left if a
+pixel is to have improved; the factor by which it grows where it has not."""
+_TOGETHER, _CURVED, _STIFFEST = 0.1, 0.75, 5.0
+"""What all multipliers of an image add up to at first; rho at first, over the root of a multiplier; the most that rho
+grows by in all. The method's own are a multiplier of 1 and a rho of 0.01 for each pixel, without an end."""
 _SMALLEST_SCALE, _SHRINK = 0.1, 0.02
 """Of the constraints' scale: its least, and by how much it moves per step."""
 _HALVINGS: Final = 30
@@ -89,6 +92,7 @@ class _Memory(NamedTuple):
 
     Attributes:
         mu, rho: (B, *N), multipliers and curvatures.
+        stiffest: (B,), the largest rho that an image may have.
         checked: (B, *N), the constraint when the curvatures were looked at last.
         fooled: (B, *N) bool, whether the target has been fooled since.
         scale: (B,), of the constraints.
@@ -98,6 +102,7 @@ class _Memory(NamedTuple):
 
     mu: Tensor
     rho: Tensor
+    stiffest: Tensor
     checked: Tensor
     fooled: Tensor
     scale: Tensor
@@ -109,10 +114,15 @@ class _Memory(NamedTuple):
 class AlmaProx(Update):
     """The update: it weighs every target by its multiplier and takes a variable-metric forward-backward step.
 
-    The attack's objective is `margins_left`. A step of size lambda moves a pixel by about lambda along its gradient over
-    the root mean square of its gradients (the metric), and pulls the largest change down by the weight lambda. lambda
-    falls from the attack's step to `last` of it, lambda_0 / (1 + (1 / last - 1) i / (n - 1)). The constraints of the
+    The attack's objective is `margins_left`. A step of size lambda moves a pixel by lambda times its gradient over the
+    root mean square of its gradients (the metric), and pulls the largest change down by the weight lambda. lambda falls
+    from the attack's step to `last` of it, lambda_0 / (1 + (1 / last - 1) i / (n - 1)). The constraints of the
     targets furthest from being fooled are left out, more and more of them, until those that may be left are.
+
+    Where we differ: multipliers begin at 0.1 over the number of labelled pixels and not at 1, curvatures at 0.75 of the
+    root of that and not at 0.01, these grow fivefold at most, and `last` is 0.3, not 0.1. With the method's values the
+    penalties outweigh the largest change by six orders of magnitude on our images, which grows far too large before
+    they have come down (figures in docs/attacks.md).
 
     Attributes:
         steps: n.
@@ -122,15 +132,19 @@ class AlmaProx(Update):
 
     steps: int
     stop: Stop
-    last: float = 0.1
+    last: float = 0.3
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
-        """Multipliers of 1."""
+        """Multipliers that add up to `_TOGETHER` over the labelled targets of an image, all the same."""
         del generators
         ones = torch.ones(problem.labels.shape, dtype=problem.images.dtype, device=problem.images.device)
+        first = _TOGETHER / problem.counted.flatten(1).sum(1).clamp(min=1).to(ones.dtype)
+        rho = _CURVED * first.sqrt()
+        each = (-1, *(1,) * (ones.ndim - 1))
         return _Memory(
-            mu=ones,
-            rho=_FIRST_WEIGHT * ones,
+            mu=ones * first.view(each),
+            rho=ones * rho.view(each),
+            stiffest=_STIFFEST * rho,
             checked=torch.full_like(ones, torch.inf),
             fooled=torch.zeros_like(ones, dtype=torch.bool),
             scale=problem.images.new_ones(len(problem)),
@@ -156,8 +170,9 @@ class AlmaProx(Update):
         due = torch.tensor([steps > 0 and steps % _EVERY == 0 for steps in taken], device=c.device)
         due = due.view(-1, *(1,) * (c.ndim - 1))
         stuck = due & ~fooled & (c > _BETTER * memory.checked)
+        most = memory.stiffest.view(-1, *(1,) * (c.ndim - 1))
         return memory._replace(
-            rho=torch.where(stuck, _GROWTH * memory.rho, memory.rho),
+            rho=torch.where(stuck, torch.minimum(_GROWTH * memory.rho, most), memory.rho),
             checked=torch.where(due, c, memory.checked),
             fooled=fooled & ~due,
         )
@@ -173,7 +188,7 @@ class AlmaProx(Update):
         return kept
 
     def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
-        """The gradient over its root mean square."""
+        """There is none apart from the metric that the backward step needs too: see `moved`."""
         raise NotImplementedError
 
     def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:

@@ -98,8 +98,8 @@ class Bisected(Update):
         inner: gives the direction.
         search: gives the bound.
         stop: of the attack, which says when an image is fooled.
-        fading: whether a step is as long as the bound at first and shrinks, along half a cosine, to `FADED` of it during
-            each try; else steps are as long as the attack says.
+        fading: whether the first step of a try is as long as its bound and the others shrink, along half a cosine, to
+            `FADED` of it; else steps are as long as the attack says.
     """
 
     inner: Update

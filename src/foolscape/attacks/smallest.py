@@ -1,4 +1,4 @@
-"""For attacks that look for the smallest change: which iterate is best, and the best one within each of a few bounds."""
+"""What an attack that looks for the smallest change has found: the best iterate, and the best within a few bounds."""
 
 from __future__ import annotations
 
@@ -57,12 +57,15 @@ class Found:
         self, images: Tensor, left: Sequence[int], sizes: Sequence[float], ranks: Sequence[tuple[bool, int]],
         taken: Sequence[int],
     ) -> Found:  # fmt: skip
-        """With the iterates `images` ((B, 3, H, W) in [0, 1]) that have been looked at; the start is no result."""
+        """With the iterates `images` ((B, 3, H, W) in [0, 1]) that have been looked at.
+
+        The start is no result; of equals the latest is kept.
+        """
         won = [
             (i, k)
             for i, (n, size) in enumerate(zip(left, sizes, strict=True))
             for k, bound in enumerate(self.ladder)
-            if taken[i] > 0 and size <= bound and n < self.left[i][k]
+            if taken[i] > 0 and size <= bound and n <= self.left[i][k]
         ]
         smallest = tuple(
             size if reached and order < 0 else best

@@ -64,16 +64,16 @@ def minimum_plots(summary: Json) -> tuple[Plot, ...]:
 
 
 def minimum_sentence(model: Json) -> str:
-    """For example: Half of the images are fooled by changes of at most 5 grey levels; 1 of 4 images never was."""
+    """For example: Half of the images are fooled by changes of at most 5 grey levels, 1 of 4 by none up to 64/255."""
     found = model.get("minimum")
     if found is None or not found["judged"]:
         return ""
     median, judged, never = found["median_levels"], found["judged"], found["unreached"]
     up_to = "" if found["largest"] is None else f" up to {found['largest']}"
-    lost = f"{never} of {counted(judged, 'image')} never {'was' if never == 1 else 'were'}{up_to}."
+    lost = f", {never} of {judged} by none{up_to}" if never else ""
     if median is None:
-        return f"Less than half of the images were fooled; {lost}"
-    return f"Half of the images are fooled by changes of at most {counted(median, 'grey level')}; {lost}"
+        return f"Less than half of the images are fooled by any change{lost}."
+    return f"Half of the images are fooled by changes of at most {counted(median, 'grey level')}{lost}."
 
 
 def _smallest(model: Json) -> tuple[Cell, ...]:

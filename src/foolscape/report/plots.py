@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -140,8 +140,9 @@ def _shade(axes: Axes, curve: Curve, band: Band, colour: str) -> None:
         if low is not None and high is not None
     ]
     if known:
-        step = "post" if curve.stepped else None
-        axes.fill_between(*zip(*known, strict=True), color=curve.colour or colour, alpha=0.15, linewidth=0, step=step)
+        xs, lows, highs = zip(*known, strict=True)
+        step: Literal["post"] | None = "post" if curve.stepped else None
+        axes.fill_between(xs, lows, highs, color=curve.colour or colour, alpha=0.15, linewidth=0, step=step)
 
 
 def _sides(axes: Axes) -> tuple[float, float]:

@@ -16,10 +16,10 @@ from foolscape.run.scoring import Score
 from foolscape.run.store import Record
 
 CONVENTIONS: Final = {
-    "smallest": "Smallest change: the largest change of a pixel's channel, in whole levels of 255, in the 8-bit image with "
-    "the smallest one that was found to succeed; an upper bound of the true one.",
-    "median_levels": "Median: the number of levels with which at least half of the images were fooled; those that never "
-    "were count as more than any number. Quartiles likewise.",
+    "smallest": "Smallest change: of the 8-bit images that succeeded the nearest to the clean one in Linf, in whole "
+    "levels of 255; an upper bound of the true smallest.",
+    "median_levels": "Median: the levels within which at least half of the images were fooled; those that never were "
+    "count as more than any number. Quartiles likewise.",
     "curve": "Score at a bound: every image counts with the best 8-bit image that this run found within the bound, and "
     "as it is clean where it found none; an attack made for that bound alone may leave less.",
 }
@@ -115,7 +115,7 @@ def _middle(judged: NDArray[np.float64], seed: int) -> Record:
 
 
 def quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """(R,): of N `values`, drawn as often as `weights` (R, N) say, the smallest that `share` of the draws do not exceed.
+    """(R,): of N `values`, drawn as often as `weights` (R, N) say, the smallest that `share` of the draws are within.
 
     It is one of the values, so that infinite ones do no harm.
     """
