@@ -39,8 +39,8 @@ grows by in all. The method's own are a multiplier of 1 and a rho of 0.01 for ea
 _SMALLEST_SCALE, _SHRINK = 0.1, 0.02
 """Of the constraints' scale: its least, and by how much it moves per step."""
 _DROPPED: Final = 0.8
-"""Of the targets that may be left, the share whose constraints are left out in the end; 1 in the paper. Others waver about
-0 when an image is rounded to 8 bits."""
+"""Of the targets that may be left, the share whose constraints are left out in the end; 1 in the paper. Others waver
+about 0 when an image is rounded to 8 bits."""
 _HALVINGS: Final = 20
 """Of the interval in which the proximal step looks for the largest change: down to a millionth, as in the paper."""
 
@@ -124,8 +124,8 @@ class AlmaProx(Update):
     targets furthest from being fooled are left out, more and more of them, until those that may be left are.
 
     Where we differ: multipliers begin at 0.1 over the number of labelled pixels and not at 1, curvatures at 0.75 of the
-    root of that and not at 0.01, these grow fivefold at most, `last` is 0.3 and not 0.1, and a fifth of the targets that
-    may be left is kept back. With the method's values the penalties outweigh the largest change by six orders of
+    root of that and not at 0.01, these grow fivefold at most, `last` is 0.3 and not 0.1, and a fifth of the targets
+    that may be left is kept back. With the method's values the penalties outweigh the largest change by six orders of
     magnitude on our images, and it grows far too large before they have come down (figures in docs/attacks.md).
 
     Attributes:
