@@ -130,7 +130,7 @@ def pictures(name: str) -> Picture:
 def attacked_loss(learner: Learner) -> float:
     """The mean cross-entropy on two unseen images under a stronger attack than that of the training."""
     plan = make_harden_config({"model": "", "data": "", "train_split": "a", "test_split": "b", "attack": "pgd",
-                               "steps": 10, "step": "2/255"}).plan(())  # fmt: skip
+                               "steps": 10, "step": "2/255"}).plan(learner.segmenter.classes)  # fmt: skip
     images, labels = stacked([pictures("200"), pictures("201")], torch.device("cpu"))
     hurt = crafted(learner.segmenter, images, labels, plan.ascent, [generator_for(0, str(i)) for i in range(2)])
     with torch.no_grad():
