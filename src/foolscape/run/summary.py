@@ -8,6 +8,7 @@ import numpy as np
 
 from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.run.scoring import Scoring, scoring_of
+from foolscape.run.several import several
 from foolscape.run.store import FAILED, Record
 from foolscape.run.trust import findings
 
@@ -76,9 +77,9 @@ def _model(
     if not attacked:
         return summary
     gradient = record.get("gradient", {}).get(model["model"])
-    return (
-        summary | _attack(attacked) | {"trust": findings(conditions, attacked, gradient, probed.get(model["slug"], {}))}
-    )
+    summary |= _attack(attacked) | {"trust": findings(conditions, attacked, gradient, probed.get(model["slug"], {}))}
+    tried = several(attacked, classes, record["seed"]) if record["task"] == "segmentation" else {}
+    return summary | ({"several": tried} if tried else {})
 
 
 def _attack(rows: Sequence[Record]) -> Record:
