@@ -90,8 +90,8 @@ class Subject(Protocol[R, P]):
         """What a row says of a prediction, enough to compute every score from."""
         ...
 
-    def succeeded(self, case: Case[R, P], prediction: P, plan: Plan) -> bool | None:
-        """Whether the attack fooled the model on this image; None where there was nothing to fool."""
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+        """Whether the attack fooled the model, by what was `measured` before and after; None with nothing to fool."""
         ...
 
     def keep(self, case: Case[R, P], store: RunStore) -> None:
@@ -223,7 +223,7 @@ def _measure(
         if condition == ADVERSARIAL:
             rows[-1] |= {
                 "distortion": distortion(case.image, attacked).to_json(),
-                "attack": _account(outcome, subject.succeeded(case, prediction, plan)),
+                "attack": _account(outcome, subject.succeeded(rows[0], rows[-1], plan)),
                 "in_float": subject.measured(case, subject.predict_float(case, outcome.adversarial)),
                 **_candidates(case, outcome, subject, plan),
             }
