@@ -34,7 +34,7 @@ Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option(help="Device as PyTorch names it, or auto.")]
 Classes = Annotated[Path | None, typer.Option(help="File with the names of the output channels.")]
 Goal = Annotated[
-    str | None, typer.Option(help="Of an attack on a detector: mislabel, vanish, fabricate or untargeted.")
+    str | None, typer.Option(help="Of an attack on a detector: untargeted, mislabel, vanish, vanish-only or fabricate.")
 ]
 Victim = Annotated[str | None, typer.Option(help="The one class of a detector to attack.")]
 Rounded = Annotated[

@@ -116,7 +116,7 @@ class DetectionSubject:
         if seen == 0:
             return None
         kept, other = int(after.kept[chosen].sum()), int(after.mislabelled[chosen].sum())
-        if plan.goal.name == "vanish":
+        if plan.goal.name in ("vanish", "vanish-only"):
             return kept + other == 0
         return kept == 0 and (plan.goal.name == "untargeted" or other >= seen)
 
