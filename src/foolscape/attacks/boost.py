@@ -176,7 +176,8 @@ def placed(images: Tensor, places: Places) -> Tensor:
     """`images` (B, C, H, W), each shrunk to its place, black around it."""
     height, width = images.shape[2:]
     shown = []
-    for image, place in zip(images.split(1), places, strict=True):
+    for i, place in enumerate(places):
+        image = images[i : i + 1]
         if place is None:
             shown.append(image)
             continue
@@ -194,13 +195,13 @@ def brought_back(scores: Tensor, places: Places, size: tuple[int, int]) -> Tenso
         places: where the images lay.
         size: (H, W).
     """
-    maps = scores.flatten(2).unflatten(2, (-1, *size)).flatten(1, 2)
-    back = []
-    for one, place in zip(maps.split(1), places, strict=True):
+    maps, back = scores.reshape(len(places), -1, *size), []
+    for i, place in enumerate(places):
+        own = maps[i : i + 1]
         if place is not None:
             rows = slice(place.top, place.top + place.height)
-            one = _resized(one[:, :, rows, place.left : place.left + place.width], size)
-        back.append(one)
+            own = _resized(own[:, :, rows, place.left : place.left + place.width], size)
+        back.append(own)
     return torch.cat(back).reshape(scores.shape)
 
 

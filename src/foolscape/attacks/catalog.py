@@ -91,8 +91,8 @@ CATALOG: tuple[Attack, ...] = (
     Attack(
         name="square",
         summary="random squares of the largest change, kept by the scores alone: no gradient, one query a step",
-        source="Andriushchenko et al., Square Attack: a query-efficient black-box adversarial attack via random search, "
-        "ECCV 2020",
+        source="Andriushchenko et al., Square Attack: a Query-efficient Black-box Adversarial Attack via Random "
+        "Search, ECCV 2020",
         variants=("paper",),
         build=recipes.square,
     ),
@@ -189,19 +189,24 @@ def _settle(name: str, options: Options, scope: Scope) -> Plan:
         raise unknown(f"variant of {name}", options.variant, attack.variants)
     if options.norm is not None and options.norm not in NORMS:
         raise unknown("norm", options.norm, NORMS)
+    _check_owned(attack, options, scope)
+    if options.steps is not None and options.steps < 1:
+        raise SettingError(f"steps: expected at least 1, got {options.steps}")
+    if options.stop is not None and not 0 <= options.stop < 1:
+        raise SettingError(f"stop: expected a share of the pixels of at least 0 and below 1, got {options.stop}")
+    return attack.build(attack, options, scope)
+
+
+def _check_owned(attack: Attack, options: Options, scope: Scope) -> None:
+    """Refuse settings that only some attacks have."""
     if options.objective is not None:
         _check_objective(attack, options.objective, scope)
     if options.boost is not None:
         _check_boost(attack, options, scope)
     for setting, owners in (("schedule", ("apgd", "worst-case")), ("budget", ("worst-case",))):
         given = getattr(options, setting)
-        if given is not None and name not in owners:
-            raise SettingError(f"{setting}: is for {' and '.join(owners)}, got {given} for {name}")
-    if options.steps is not None and options.steps < 1:
-        raise SettingError(f"steps: expected at least 1, got {options.steps}")
-    if options.stop is not None and not 0 <= options.stop < 1:
-        raise SettingError(f"stop: expected a share of the pixels of at least 0 and below 1, got {options.stop}")
-    return attack.build(attack, options, scope)
+        if given is not None and attack.name not in owners:
+            raise SettingError(f"{setting}: is for {' and '.join(owners)}, got {given} for {attack.name}")
 
 
 def _check_objective(attack: Attack, objective: str, scope: Scope) -> None:

@@ -6,6 +6,7 @@ search, ECCV 2020, algorithms 1 and 2, for a bound in Linf.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,9 +31,10 @@ class Square(Update):
     each channel on its own: the step is 2 eps, and what follows is projected. The first look, at the clean image, is
     not counted as a query.
 
-    Where we differ: a proposal stays if it leaves fewer targets, or as many and a larger objective; the paper knows one
-    label per image, whose margin says both. Squares are as high as they are wide in images that are not square, too. A
-    square that happens to change nothing is not drawn anew.
+    A proposal stays if the objective, summed over the targets, is larger: with the margin of what is still right this
+    is the paper's loss over many labels. Going by fewer targets left, and the objective among equals, reaches less (2
+    scenes, `bundled:scenes-unet`, 8/255, 1,000 queries: 82.0 and 49.6 % of the pixels still right; by the objective
+    81.5 and 44.7). Where we differ: a square that happens to change nothing is not drawn anew.
 
     Attributes:
         queries: of the whole attack, for the schedule.
@@ -45,21 +47,19 @@ class Square(Update):
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
         """Nothing kept yet."""
         del generators
-        number = problem.images.new_zeros(len(problem))
-        return problem.images, number, number
+        return problem.images, problem.images.new_zeros(len(problem))
 
     def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
         """None: it goes by what `moved` sees."""
         raise NotImplementedError
 
     def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
-        """The next proposals, and what is kept so far: images, how many targets they leave, and the objective."""
-        kept, kept_left, kept_value = state
-        left = here.seen.active.flatten(1).sum(1).to(kept_left.dtype)
+        """The next proposals, and what is kept so far: images, and the objective there."""
+        kept, kept_value = state
         value = here.seen.value.flatten(1).sum(1).to(kept_value.dtype)
         # Before the first stripes there is nothing to keep; they stay as they are.
-        stays = torch.tensor([taken <= 1 for taken in here.taken], device=left.device)
-        stays |= (left < kept_left) | ((left == kept_left) & (value > kept_value))
+        early = torch.tensor([taken <= 1 for taken in here.taken], device=value.device)
+        stays = early | (value > kept_value)
         kept = torch.where(stays[:, None, None, None], here.images, kept)
         change = torch.stack(
             [
@@ -67,7 +67,7 @@ class Square(Update):
                 for image, taken, generator in zip(kept, here.taken, here.generators, strict=True)
             ]
         )
-        state = kept, torch.where(stays, left, kept_left), torch.where(stays, value, kept_value)
+        state = kept, torch.where(stays, value, kept_value)
         return constraint.project(torch.add(kept, change, alpha=step), here.clean), state
 
     def _change(self, image: Tensor, taken: int, generator: torch.Generator) -> Tensor:
@@ -87,7 +87,7 @@ def side_at(taken: int, queries: int, first: float, size: tuple[int, int]) -> in
     """The side of the square proposed after `taken` of `queries`, at least 1 and inside an image of `size` (H, W)."""
     scaled = 10_000 * taken // queries
     share = first / 2 ** sum(scaled > halving for halving in _HALVINGS)
-    return min(max(round((share * size[0] * size[1]) ** 0.5), 1), *size)
+    return min(max(round(math.sqrt(share * size[0] * size[1])), 1), *size)
 
 
 def _signs(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -21,6 +21,10 @@ Budget = Annotated[int | None, typer.Option(help="Gradients per image that worst
 Boost = Annotated[
     str | None, typer.Option(help="For changes that fool other networks too: any of di,ti,si,vt, by commas.")
 ]
+Ensemble = Annotated[
+    list[str] | None,
+    typer.Option(help="Networks to fool by one change, as A+B or all, by spec or short name; repeat for several."),
+]
 Eps = Annotated[str | None, typer.Option(help="Bound on the change, such as 8/255.")]
 Step = Annotated[str | None, typer.Option(help="Size of a step, such as 0.5/255.")]
 Steps = Annotated[int | None, typer.Option(help="Most steps.")]
