@@ -117,11 +117,11 @@ class _NoBackward(torch.autograd.Function):
         (lambda net, x: torch.from_numpy(net(x).detach().numpy()), "missing", "require no gradient"),
         (lambda net, x: _NoBackward.apply(net(x)), "missing", "expected a backward pass, got NotImplementedError"),
         (lambda net, x: net(x) * 0 + torch.arange(5.0).view(1, 5, 1, 1), "zero", "got exact zeros for 1 of 1 images"),
-        (lambda net, x: net(x).round(), "rounded", "look for rounded activations"),
+        (lambda net, x: (net(x) * 4).round(), "rounded", "look for rounded activations"),
         (lambda net, x: net((x * 255).round() / 255), "rounded", "though they follow a large one"),
         (lambda net, x: net(x) * 1e5, "saturated", "softmax is exactly 0 or 1"),
         (lambda net, x: (net(x) * 1e4).softmax(1), "saturated", "at their least or largest value"),
-        (lambda net, x: (net(x) * 20).softmax(1).clamp(1e-3, 1 - 1e-3).log(), "saturated", "clamp or argmax"),
+        (lambda net, x: (net(x) * 100).softmax(1).clamp(1e-3, 1 - 1e-3).log(), "saturated", "clamp or argmax"),
         # The gradient of a branch that is not taken: 0 * exp(100) is 0 in float64 and NaN in float32.
         (
             lambda net, x: torch.where(x[:, :1] < 2, net(x), (net(x) + 100).exp()),

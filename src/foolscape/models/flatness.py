@@ -25,7 +25,7 @@ _STRONG: Final = 0.25
 _MANY: Final = 0.25
 """The share of the targets from which on flat scores are a fault of the network; the bundled ones have none at all."""
 
-_ONE_SIDED: Final = 40.0
+_ONE_SIDED: Final = 104.0
 """A distance of two scores at which single precision knows a softmax of 0 and 1 alone."""
 
 
@@ -85,9 +85,7 @@ def lopsided(scores: Tensor) -> Flat | None:
 
 
 @torch.no_grad()
-def _still(
-    segmenter: Segmenter, images: Tensor, scores: Tensor, size: float, generator: torch.Generator
-) -> Tensor:
+def _still(segmenter: Segmenter, images: Tensor, scores: Tensor, size: float, generator: torch.Generator) -> Tensor:
     """(B, *N) bool: the targets none of whose scores changes with the image by up to `size`."""
     noise = torch.rand(images.shape, generator=generator, dtype=torch.float64).to(images)
     return (segmenter.logits(images + size * (2 * noise - 1)) == scores).all(dim=1)

@@ -134,7 +134,7 @@ def _named(found: _Finding, probe: Probe, clamps: bool, seed: int) -> _Finding:
     with torch.no_grad():
         scores = probe.segmenter.logits(probe.images)
     flat = flatness(probe.segmenter, probe.images, scores, seed, zero=found.kind == "zero")
-    if flat is None and found.kind == "zero":
+    if flat is None:
         flat = lopsided(scores)
     if flat is None or (clamps and flat.kind == "saturated"):
         return found
@@ -216,8 +216,8 @@ def _compare(probe: Probe, gradient: Tensor, generator: torch.Generator) -> _Fin
         return _Finding("right", f"agrees with central differences within {worst:.1g}", worst, gradient)
     return _Finding(
         "wrong",
-        f"expected agreement with central differences within {tolerance:.0%}, got a disagreement of {worst:.0%}; part of "
-        "the network is detached (detach, no_grad, numpy) or has a backward pass of its own that is not its "
+        f"expected agreement with central differences within {tolerance:.0%}, got a disagreement of {worst:.0%}; part "
+        "of the network is detached (detach, no_grad, numpy) or has a backward pass of its own that is not its "
         "derivative, or a known fault of PyTorch does this",
         worst,
     )
