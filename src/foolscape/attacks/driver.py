@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.ascent import Ascent
+from foolscape.attacks.boost import Slope
 from foolscape.attacks.flight import Entrant, Flight, Queue, as_looked_at, board, join, renewed
 from foolscape.attacks.objectives import Seen
-from foolscape.attacks.updates import Here
+from foolscape.attacks.updates import Here, State
+from foolscape.problem import Problem
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
@@ -107,7 +109,9 @@ def ascend(entrants: Iterable[Entrant], attack: Ascent, *, width: int = 1) -> It
 class _Look:
     """The current iterates as the model and the objective see them, copies that fill the batch included."""
 
+    problem: Problem
     images: Tensor
+    progress: Tensor
     scores: Tensor
     seen: Seen
 
@@ -138,9 +142,16 @@ def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
     if len(flight.keys) < width:
         copies = torch.arange(width, device=images.device) % len(flight.keys)
         problem, images, taken = problem.take(copies), images[copies], taken[copies]
-    images = images.detach().requires_grad_(True)
-    scores = problem.scores(images, *problem.context)
-    return _Look(images, scores, attack.objective(scores, problem, taken / attack.steps))
+    progress = taken / attack.steps
+    with torch.set_grad_enabled(_takes_own(attack)):
+        images = images.detach().requires_grad_(_takes_own(attack))
+        scores = problem.scores(images, *problem.context)
+        return _Look(problem, images, progress, scores, attack.objective(scores, problem, progress))
+
+
+def _takes_own(attack: Ascent) -> bool:
+    """Whether the gradient at the iterate itself is asked for."""
+    return not attack.blind and (attack.boost is None or attack.boost.takes_own)
 
 
 def _keep_best(flight: Flight, seen: Seen, attack: Ascent) -> tuple[Flight, list[int]]:
@@ -171,13 +182,26 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
 def _step(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
     """The flight one step on, and which of its images have a gradient that is not finite."""
     count = len(flight.keys)
-    (gradient,) = torch.autograd.grad(look.seen.value.sum(), look.images)
-    gradient = gradient[:count]
+    gradient, remembered = _gradient(flight, look, attack)
     lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
     seen = Seen(look.seen.value.detach()[:count], look.seen.active[:count])
-    here = Here(flight.images, flight.problem.images, gradient, seen, flight.taken)
+    here = Here(flight.images, flight.problem.images, gradient, seen, flight.taken, flight.generators)
     moved, state = attack.update.moved(here, attack.constraint, attack.step, flight.state)
-    return replace(flight, images=moved, state=state, taken=tuple(n + 1 for n in flight.taken)), lost
+    taken = tuple(n + 1 for n in flight.taken)
+    return replace(flight, images=moved, state=state, remembered=remembered, taken=taken), lost
+
+
+def _gradient(flight: Flight, look: _Look, attack: Ascent) -> tuple[Tensor, State]:
+    """(B, 3, H, W): the gradient to step along, and what its boost remembers."""
+    count = len(flight.keys)
+    if attack.blind:
+        return torch.zeros_like(flight.images), ()
+    own = torch.autograd.grad(look.seen.value.sum(), look.images)[0] if _takes_own(attack) else None
+    if attack.boost is None:
+        assert own is not None
+        return own[:count], ()
+    slope = Slope(look.problem, attack.objective, look.progress)
+    return attack.boost.gradient(slope, look.images.detach(), own, flight.generators, flight.remembered)
 
 
 def _finite(values: Tensor) -> bool:

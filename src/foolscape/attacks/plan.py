@@ -31,6 +31,7 @@ class Options:
         objective: what the attack makes large, a name of `attacks.losses.OBJECTIVES`.
         schedule: of the bound of `apgd` and of the tries of `worst-case`, a name of SCHEDULES.
         budget: gradients per image of `worst-case`.
+        boost: how gradients are taken, so that the change fools other networks too; see `attacks.boost.boost_of`.
         goal: of an attack on a detector, see `attacks.goals`.
         victim: the one class that an attack on a detector is to touch.
         rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
@@ -49,6 +50,7 @@ class Options:
     objective: str | None = None
     schedule: str | None = None
     budget: int | None = None
+    boost: str | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -122,6 +124,7 @@ class Plan:
         goal, victim: of an attack on a detector, the victim as an index; None for other tasks.
         window: of an attack on a clip; None for other tasks.
         budget: gradients per image, of an attack that shares them out.
+        boost: as in `Options`.
         runner: in the place of `ascent`, which then only says where images may lie.
     """
 
@@ -141,6 +144,7 @@ class Plan:
     victim: int | None = None
     window: Window | None = None
     budget: int | None = None
+    boost: str | None = None
     runner: Runner | None = None
 
     def run(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
@@ -166,6 +170,8 @@ class Plan:
             **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.schedule is None else {"schedule": self.schedule}),
             **({} if self.budget is None else {"budget": self.budget}),
+            **({} if self.boost is None else {"boost": self.boost}),
+            **({} if self.ascent.gradients_per_step == 1 else {"gradients_per_step": self.ascent.gradients_per_step}),
             **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
             **({} if self.window is None else self.window.settings),
         }
@@ -173,7 +179,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """An entry of the catalog; `chooses` says whether `Options.objective` is for it."""
+    """An entry of the catalog; `chooses` and `boosts` say whether `Options.objective` and `boost` are for it."""
 
     name: str
     summary: str
@@ -182,6 +188,7 @@ class Attack:
     tasks: tuple[str, ...] = ("segmentation", "detection", "video")
     sampling: str = SAMPLINGS[0]
     chooses: bool = False
+    boosts: bool = False
     build: Callable[[Attack, Options, Scope], Plan]
 
 

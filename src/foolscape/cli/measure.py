@@ -29,6 +29,7 @@ def run(
     objective: o.Objective = None,
     schedule: o.Schedule = None,
     budget: o.Budget = None,
+    boost: o.Boost = None,
     eps: o.Eps = None,
     step: o.Step = None,
     steps: o.Steps = None,
@@ -62,6 +63,7 @@ def run(
 def transfer(
     out: o.Out = None,
     model: o.Model = None,
+    ensemble: o.Ensemble = None,
     data: o.Data = None,
     config: o.Config = None,
     split: o.Split = None,
@@ -71,6 +73,7 @@ def transfer(
     objective: o.Objective = None,
     schedule: o.Schedule = None,
     budget: o.Budget = None,
+    boost: o.Boost = None,
     eps: o.Eps = None,
     step: o.Step = None,
     steps: o.Steps = None,
@@ -125,6 +128,8 @@ def _settings(given: dict[str, Any]) -> dict[str, object]:
         options["ids"] = [name.strip() for name in options["ids"].split(",")]
     if models := options.pop("model", None):
         options["models"] = models
+    if ensembles := options.pop("ensemble", None):
+        options["ensembles"] = ensembles
     return ({} if given["config"] is None else read_settings(given["config"])) | options
 
 

@@ -42,7 +42,7 @@ def tables(summary: Json) -> tuple[Table, ...]:
 def overall(summary: Json) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
     attacked = any(model.get("distortion") for model in summary["models"])
-    attack = (*several(summary), costs(summary), *trust(summary)) if attacked else ()
+    attack = (*several(summary), costs(summary), *trust(summary["models"])) if attacked else ()
     return (scores(summary), *further_scores(summary), *box_tables(summary), *attack)
 
 

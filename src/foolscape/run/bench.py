@@ -208,4 +208,4 @@ def _settled(
             raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {config.options}")
         return None, {}
     settled = planner(config.attack, config.options, classes)
-    return settled, probes(settled, config.options, lambda options: planner(config.attack, options, classes))
+    return settled, probes(settled, config.options, lambda name, options: planner(name, options, classes))

@@ -60,8 +60,8 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
-        eps, step, steps, norm, stop, variant, objective, schedule, budget, goal, victim, rounded, refresh, window,
-            sampling, supervision: see `attacks.plan.Options`.
+        eps, step, steps, norm, stop, variant, objective, schedule, budget, boost, goal, victim, rounded, refresh,
+            window, sampling, supervision: see `attacks.plan.Options`.
         batch: images per call of the model; None: 1 on a CPU and for clips, else 8.
         memory_format: how images lie in memory when the network sees them.
         probes: on how many images a bounded attack is tried with other bounds and steps, to see whether to trust it.
@@ -89,6 +89,7 @@ class RunConfig(BaseModel):
     objective: str | None = None
     schedule: str | None = None
     budget: int | None = None
+    boost: str | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -117,6 +118,7 @@ class RunConfig(BaseModel):
             objective=self.objective,
             schedule=self.schedule,
             budget=self.budget,
+            boost=self.boost,
             goal=self.goal,
             victim=self.victim,
             rounded=self.rounded,

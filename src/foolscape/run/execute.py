@@ -16,7 +16,7 @@ import torch
 
 from foolscape.attacks.catalog import NONE
 from foolscape.attacks.plan import Plan
-from foolscape.errors import SettingError
+from foolscape.errors import GradientError, SettingError
 from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.pixels import to_unit
 from foolscape.report import write_report
@@ -161,12 +161,20 @@ def recorded_attack(config: RunConfig, settled: Plan | None) -> Record:
 def _check_gradients(
     bench: Bench, seed: int, batch: int, device: torch.device, store: RunStore, listener: Listener
 ) -> None:
-    """Refuse models whose input gradient is wrong: they would look robust. The verdicts go into run.json."""
+    """Refuse models whose input gradient is wrong: they would look robust. The verdicts go into run.json.
+
+    An attack that takes no gradient needs none that is right.
+    """
     images = to_unit(bench.first).to(device).expand(batch, -1, -1, -1).contiguous()
     verdicts: Record = {}
     for entry in bench.entries:
-        verdict = check_gradient(entry.scorer, images, seed=seed)
-        raise_unless_ok(verdict)
+        if entry.plan is not None and entry.plan.ascent.blind:
+            continue
+        verdict = check_gradient(entry.scorer, images, seed=seed, clamps=store.record["task"] == "video")
+        try:
+            raise_unless_ok(verdict)
+        except GradientError as error:
+            raise GradientError(f"{error}. Or attack it without: --attack square") from error
         listener.say(f"{entry.subject.spec}: {verdict.message}")
         verdicts[entry.subject.spec] = asdict(verdict)
     store.record["gradient"] = verdicts
