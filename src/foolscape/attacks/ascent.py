@@ -33,6 +33,8 @@ class Ascent:
             iterate itself: what small steps have gathered counts once it moves a level.
         free: the iterates before this many steps may lie outside the constraint, and are no results.
         refresh: ask an entrant that can for its targets anew after every so many steps; None: never.
+        bf16: take the scores and the gradient of a step in bfloat16 wherever PyTorch's autocast thinks it safe. What
+            an image lands with, and that it is done, is counted in the images' own precision.
     """
 
     objective: Objective
@@ -45,6 +47,7 @@ class Ascent:
     rounded: bool = False
     free: int = 0
     refresh: int | None = None
+    bf16: bool = False
 
 
 def never(problem: Problem) -> Tensor:

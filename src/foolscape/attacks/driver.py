@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,6 +19,7 @@ from foolscape.attacks.ascent import Ascent
 from foolscape.attacks.flight import Entrant, Flight, Queue, as_looked_at, board, join, renewed
 from foolscape.attacks.objectives import Seen
 from foolscape.attacks.updates import Here
+from foolscape.problem import Problem
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
@@ -117,14 +118,18 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
     begin = time.perf_counter()
     flight, failures = renewed(flight, attack)
     look = _look(flight, attack, width)
-    flight, done = _keep_best(flight, look.seen, attack)
+    left = _left(flight, look.seen)
+    if attack.bf16:
+        left = _confirmed(flight, left, attack, width)
+    flight, done = _keep_best(flight, left, attack)
     failures |= {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
     stepped = flight
     if len(done) < len(flight.keys):
         stepped, lost = _step(flight, look, attack)
         failures |= {i: "the gradient to the input is not finite" for i in lost if i not in done}
+    ended = _recounted(flight, done, attack, width) if attack.bf16 else flight
     share = (time.perf_counter() - begin) / len(flight.keys)
-    landed = [_land(flight, i, share, failures.get(i)) for i in sorted({*done, *failures})]
+    landed = [_land(ended, i, share, failures.get(i)) for i in sorted({*done, *failures})]
     staying = [i for i in range(len(flight.keys)) if i not in done and i not in failures]
     if not staying:
         return None, landed
@@ -133,20 +138,64 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
 
 
 def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
+    problem, images, progress = _filled(flight, attack, width)
+    images = images.detach().requires_grad_(True)
+    scores = _autocast(problem, images) if attack.bf16 else problem.scores(images, *problem.context)
+    return _Look(images, scores, attack.objective(scores, problem, progress))
+
+
+def _filled(flight: Flight, attack: Ascent, width: int) -> tuple[Problem, Tensor, Tensor]:
+    """The problem, the iterates as the model sees them and their share of the steps, with copies up to the width."""
     problem, images = flight.problem, as_looked_at(flight, attack)
     taken = torch.tensor(flight.taken, device=images.device)
     if len(flight.keys) < width:
         copies = torch.arange(width, device=images.device) % len(flight.keys)
         problem, images, taken = problem.take(copies), images[copies], taken[copies]
-    images = images.detach().requires_grad_(True)
-    scores = problem.scores(images, *problem.context)
-    return _Look(images, scores, attack.objective(scores, problem, taken / attack.steps))
+    return problem, images, taken / attack.steps
 
 
-def _keep_best(flight: Flight, seen: Seen, attack: Ascent) -> tuple[Flight, list[int]]:
-    """The flight with its best iterates brought up to date, and which of its images are done."""
+def _autocast(problem: Problem, images: Tensor) -> Tensor:
+    with torch.autocast(images.device.type, torch.bfloat16):
+        scores = problem.scores(images, *problem.context)
+    return scores.to(images.dtype)
+
+
+def _left(flight: Flight, seen: Seen) -> list[int]:
     # One number per image comes to the host, and what follows is decided there.
-    left = seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
+    left: list[int] = seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
+    return left
+
+
+def _exactly_left(flight: Flight, attack: Ascent, width: int) -> list[int]:
+    """Active targets in the current iterates without autocast. No gradient is recorded, for none is asked for."""
+    problem, images, progress = _filled(flight, attack, width)
+    scores = problem.scores(images, *problem.context)
+    return _left(flight, attack.objective(scores, problem, progress))
+
+
+def _confirmed(flight: Flight, left: list[int], attack: Ascent, width: int) -> list[int]:
+    """`left`, as counted in bfloat16, with the exact number for the images that seem to be done."""
+    seems = [now <= allowed for now, allowed in zip(left, flight.allowed, strict=True)]
+    if not any(seems):
+        return left
+    exact = _exactly_left(flight, attack, width)
+    return [sure if seem else rough for seem, sure, rough in zip(seems, exact, left, strict=True)]
+
+
+def _recounted(flight: Flight, done: Sequence[int], attack: Ascent, width: int) -> Flight:
+    """The flight with the exact number of active targets in the best iterates of the images that ran out of steps."""
+    late = [i for i in done if flight.best_left[i] > flight.allowed[i]]
+    if not late:
+        return flight
+    exact = _exactly_left(replace(flight, images=flight.best), attack, width)
+    return replace(flight, best_left=tuple(exact[i] if i in late else n for i, n in enumerate(flight.best_left)))
+
+
+def _keep_best(flight: Flight, left: list[int], attack: Ascent) -> tuple[Flight, list[int]]:
+    """The flight with its best iterates brought up to date, and which of its images are done.
+
+    `left` are the active targets in the current iterates.
+    """
     inside = [taken >= attack.free for taken in flight.taken]
     reached = [ok and now <= allowed for ok, now, allowed in zip(inside, left, flight.allowed, strict=True)]
     # The start is no result: unless it is already fooled, only images that were stepped on compete.

@@ -37,7 +37,9 @@ def run(
     limit: o.Limit = None,
     ids: o.Ids = None,
     batch: o.Batch = None,
+    precision: o.Precision = None,
     memory_format: o.MemoryFormat = None,
+    compile: o.Compile = None,  # noqa: A002 - the option's name
     probes: o.Probes = None,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -79,6 +81,7 @@ def transfer(
     limit: o.Limit = None,
     ids: o.Ids = None,
     batch: o.Batch = None,
+    precision: o.Precision = None,
     memory_format: o.MemoryFormat = None,
     probes: o.Probes = None,
     seed: o.Seed = None,

@@ -121,6 +121,8 @@ def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
         raise SettingError(
             "task: each model tells its own here, if need be by ?task=detection in its spec; leave it out"
         )
+    if config.compile:
+        raise SettingError("compile: is for foolscape run alone; leave it out")
     if not config.attacks:
         raise SettingError(f"attack: expected one whose changes can be transferred, got {config.attack}")
     device = ready_device(config.device)
