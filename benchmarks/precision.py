@@ -1,7 +1,7 @@
 """What bfloat16, channels_last and torch.compile bring, and what they cost in strength.
 
-    python benchmarks/precision.py [--model SPEC] [--images 6] [--batch 1] [--rounds 3] [--steps 20] [--compile]
-        [--device auto] [--threads 1] [--json FILE]
+    python benchmarks/precision.py [--model SPEC] [--images 6] [--batch 1] [--rounds 3] [--steps 20]
+        [--eps 8/255] [--compile] [--device auto] [--threads 1] [--json FILE]
 
 PGD on scenes of the test split: time as a ratio to float32 in contiguous memory (the settings take turns within one
 process, and the median of the rounds is printed), and the mIoU that is left at 8 bits, measured in float32. The
@@ -77,7 +77,13 @@ class Way:
 
 def opened(given: argparse.Namespace, device: torch.device, precision: str, layout: str, compiled: bool) -> Way:
     settings: dict[str, object] = {"models": [given.model], "data": "scenes:", "split": "test", "limit": given.images}
-    settings |= {"attack": "pgd", "steps": given.steps, "precision": precision, "memory_format": layout}
+    settings |= {
+        "attack": "pgd",
+        "steps": given.steps,
+        "eps": given.eps,
+        "precision": precision,
+        "memory_format": layout,
+    }
     bench = open_bench(make_config(settings | {"task": "segmentation"}), device)
     way = Way(f"{precision}, {layout}{', compiled' if compiled else ''}", bench, given.batch, device)
     if compiled:
@@ -90,6 +96,7 @@ def main() -> None:
     parser.add_argument("--model", default="bundled:scenes-unet")
     for name, default in (("images", 6), ("batch", 1), ("rounds", 3), ("steps", 20), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--eps", default="8/255")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path)
@@ -114,7 +121,7 @@ def main() -> None:
             "mIoU": way.score(outcomes[way.name]),
             "cosine": cosine,
         }
-    print(f"{given.model}, PGD {given.steps} steps, {given.images} scenes, batch {given.batch}, {device}")
+    print(f"{given.model}, PGD {given.eps}, {given.steps} steps, {given.images} scenes, batch {given.batch}, {device}")
     for name, found in table.items():
         print(f"{name:34} time {found['time']:.3f}  mIoU {found['mIoU']:.2f}  cosine {found['cosine'] or 1:.4f}")
     if given.json:

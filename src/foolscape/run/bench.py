@@ -131,6 +131,8 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
 def _open_video(config: RunConfig, device: torch.device) -> Bench:
     if config.memory_format != "contiguous":
         raise SettingError(f"memory_format: expected contiguous for a tracker, got {config.memory_format}")
+    if config.precision != FLOAT32:
+        raise SettingError(f"precision: expected {FLOAT32} for clips, whose trackers mix types, got {config.precision}")
     if config.batch not in (None, 1):
         raise SettingError(f"batch: expected 1 for clips, which are followed one by one, got {config.batch}")
     if config.classes is not None:

@@ -38,7 +38,7 @@ _DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "sampling", "supe
 FOREIGN = {
     "segmentation": (*_DETECTORS, *_CLIPS),
     "detection": ("memory_format", *_CLIPS),
-    "video": ("memory_format", "classes", "batch", *_DETECTORS),
+    "video": ("precision", "memory_format", "classes", "batch", *_DETECTORS),
 }
 """Settings that are for other tasks: a network's own run does without them."""
 

@@ -27,7 +27,7 @@ MOST: Final = 64
 """The largest batch that is tried."""
 
 _GAIN: Final = 1.05
-"""A batch pays if it brings at least so many times the images per second of one half as large."""
+"""A batch pays if it is at least so many times as fast as one half as large."""
 
 _STEPS: Final = 2
 """Of the attack, in a trial; the trial before it, which is not counted, is for PyTorch to get ready."""
@@ -57,10 +57,10 @@ def width_of(config: RunConfig, bench: Bench, device: torch.device, out: Path, s
 
 
 def widest(speed: Callable[[int], float], most: int) -> tuple[int, str]:
-    """The batch to run at, and why no larger one: doubled from 1 on, while images per second grow and memory lasts.
+    """The batch to run at, and why no larger one: doubled from 1 on, while speed grows and memory lasts.
 
     Args:
-        speed: from a batch to images per second.
+        speed: from a batch to gradients per second, one for each image of it and step.
         most: no larger batch is tried.
 
     Raises:
@@ -79,7 +79,7 @@ def widest(speed: Callable[[int], float], most: int) -> tuple[int, str]:
             give_back()
             return batch, f"memory is short at {2 * batch} ({words})"
         if now < _GAIN * fastest:
-            return batch, f"{now:.3g} images per second and step at {2 * batch}, {fastest:.3g} at {batch}"
+            return batch, f"{now:.3g} gradients per second at {2 * batch}, {fastest:.3g} at {batch}"
         batch, fastest = 2 * batch, now
     return batch, f"no more than {most} were tried"
 
