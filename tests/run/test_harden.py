@@ -282,9 +282,11 @@ def same(one: Path, other: Path) -> None:
     assert texts[0] == texts[1]
 
 
+@pytest.mark.parametrize("memory_format", ["contiguous", pytest.param("channels_last", marks=pytest.mark.slow)])
 def test_a_killed_training_goes_on_to_the_same_bytes(
-    setting: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setting: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_format: str
 ) -> None:
+    setting["memory_format"] = memory_format
     whole = tmp_path / "whole"
     do(whole, setting)
     out, real = tmp_path / "out", module.write_learner

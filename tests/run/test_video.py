@@ -174,6 +174,7 @@ def test_clips_that_cannot_be_used_are_counted(tmp_path: Path, tracker: str, dav
         ({"batch": 2}, SettingError, "followed one by one"),
         ({"attack": "dag"}, SettingError, "dag is for segmentation and detection"),
         ({"memory_format": "channels_last"}, SettingError, "expected contiguous"),
+        ({"precision": "bf16"}, SettingError, "precision: expected float32 for clips"),
         ({"data": "folder:."}, SettingError, "data set"),
     ],
 )

@@ -36,6 +36,8 @@ class Ascent:
         refresh: ask an entrant that can for its targets anew after every so many steps; None: never.
         boost: how a step's gradient is taken; None: as that of the iterate.
         blind: the update takes no gradient, and a step costs one forward pass: a query.
+        bf16: take the scores and the gradient of a step in bfloat16 wherever PyTorch's autocast thinks it safe. What
+            an image lands with, and that it is done, is counted in the images' own precision.
     """
 
     objective: Objective
@@ -50,6 +52,7 @@ class Ascent:
     refresh: int | None = None
     boost: Boost | None = None
     blind: bool = False
+    bf16: bool = False
 
     @property
     def gradients_per_step(self) -> int:

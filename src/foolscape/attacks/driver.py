@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.ascent import Ascent
-from foolscape.attacks.boost import Slope
-from foolscape.attacks.flight import Entrant, Flight, Queue, as_looked_at, board, join, renewed
+from foolscape.attacks.flight import Entrant, Flight, Queue, board, join, renewed
+from foolscape.attacks.look import Look, gradient_of, left_in, look_at, recounted
 from foolscape.attacks.objectives import Seen
-from foolscape.attacks.updates import Here, State
-from foolscape.problem import Problem
+from foolscape.attacks.updates import Here
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
@@ -105,30 +104,20 @@ def ascend(entrants: Iterable[Entrant], attack: Ascent, *, width: int = 1) -> It
         yield from landed
 
 
-@dataclass(frozen=True)
-class _Look:
-    """The current iterates as the model and the objective see them, copies that fill the batch included."""
-
-    problem: Problem
-    images: Tensor
-    progress: Tensor
-    scores: Tensor
-    seen: Seen
-
-
 def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None, list[Outcome]]:
     """Look at the current iterates, let those that are done land, and take one step with the others."""
     begin = time.perf_counter()
     flight, failures = renewed(flight, attack)
-    look = _look(flight, attack, width)
-    flight, done = _keep_best(flight, look.seen, attack)
+    look = look_at(flight, attack, width)
+    flight, done = _keep_best(flight, left_in(flight, look, attack, width), attack)
     failures |= {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
     stepped = flight
     if len(done) < len(flight.keys):
         stepped, lost = _step(flight, look, attack)
         failures |= {i: "the gradient to the input is not finite" for i in lost if i not in done}
+    ended = recounted(flight, done, attack, width)
     share = (time.perf_counter() - begin) / len(flight.keys)
-    landed = [_land(flight, i, share, failures.get(i)) for i in sorted({*done, *failures})]
+    landed = [_land(ended, i, share, failures.get(i)) for i in sorted({*done, *failures})]
     staying = [i for i in range(len(flight.keys)) if i not in done and i not in failures]
     if not staying:
         return None, landed
@@ -136,28 +125,11 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
     return (stepped.take(staying) if landed else stepped), landed
 
 
-def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
-    problem, images = flight.problem, as_looked_at(flight, attack)
-    taken = torch.tensor(flight.taken, device=images.device)
-    if len(flight.keys) < width:
-        copies = torch.arange(width, device=images.device) % len(flight.keys)
-        problem, images, taken = problem.take(copies), images[copies], taken[copies]
-    progress = taken / attack.steps
-    with torch.set_grad_enabled(_takes_own(attack)):
-        images = images.detach().requires_grad_(_takes_own(attack))
-        scores = problem.scores(images, *problem.context)
-        return _Look(problem, images, progress, scores, attack.objective(scores, problem, progress))
+def _keep_best(flight: Flight, left: list[int], attack: Ascent) -> tuple[Flight, list[int]]:
+    """The flight with its best iterates brought up to date, and which of its images are done.
 
-
-def _takes_own(attack: Ascent) -> bool:
-    """Whether the gradient at the iterate itself is asked for."""
-    return not attack.blind and (attack.boost is None or attack.boost.takes_own)
-
-
-def _keep_best(flight: Flight, seen: Seen, attack: Ascent) -> tuple[Flight, list[int]]:
-    """The flight with its best iterates brought up to date, and which of its images are done."""
-    # One number per image comes to the host, and what follows is decided there.
-    left = seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
+    `left` are the active targets in the current iterates.
+    """
     inside = [taken >= attack.free for taken in flight.taken]
     reached = [ok and now <= allowed for ok, now, allowed in zip(inside, left, flight.allowed, strict=True)]
     # The start is no result: unless it is already fooled, only images that were stepped on compete.
@@ -179,29 +151,16 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
     return torch.where(torch.tensor(mask, device=images.device)[:, None, None, None], images, others)
 
 
-def _step(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
+def _step(flight: Flight, look: Look, attack: Ascent) -> tuple[Flight, list[int]]:
     """The flight one step on, and which of its images have a gradient that is not finite."""
     count = len(flight.keys)
-    gradient, remembered = _gradient(flight, look, attack)
+    gradient, remembered = gradient_of(flight, look, attack)
     lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
     seen = Seen(look.seen.value.detach()[:count], look.seen.active[:count])
     here = Here(flight.images, flight.problem.images, gradient, seen, flight.taken, flight.generators)
     moved, state = attack.update.moved(here, attack.constraint, attack.step, flight.state)
     taken = tuple(n + 1 for n in flight.taken)
     return replace(flight, images=moved, state=state, remembered=remembered, taken=taken), lost
-
-
-def _gradient(flight: Flight, look: _Look, attack: Ascent) -> tuple[Tensor, State]:
-    """(B, 3, H, W): the gradient to step along, and what its boost remembers."""
-    count = len(flight.keys)
-    if attack.blind:
-        return torch.zeros_like(flight.images), ()
-    own = torch.autograd.grad(look.seen.value.sum(), look.images)[0] if _takes_own(attack) else None
-    if attack.boost is None:
-        assert own is not None
-        return own[:count], ()
-    slope = Slope(look.problem, attack.objective, look.progress)
-    return attack.boost.gradient(slope, look.images.detach(), own, flight.generators, flight.remembered)
 
 
 def _finite(values: Tensor) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import torch
@@ -107,6 +107,10 @@ class Runner(Protocol):
         """Attack every entrant, see `driver.ascend`; `keeper` is for what is learnt from image to image."""
         ...
 
+    def at_precision(self, *, bf16: bool) -> Runner:
+        """The same with every ascent's `bf16` set; raises `SettingError` where that cannot be."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -153,6 +157,11 @@ class Plan:
             return ascend(entrants, self.ascent, width=width)
         return self.runner(entrants, width=width, keeper=keeper)
 
+    def at_precision(self, *, bf16: bool) -> Plan:
+        """The same attack with its gradients in bfloat16 or not, see `Ascent.bf16`."""
+        runner = None if self.runner is None else self.runner.at_precision(bf16=bf16)
+        return replace(self, ascent=replace(self.ascent, bf16=bf16), runner=runner)
+
     @property
     def settings(self) -> dict[str, str | int | float | bool | None]:
         """The settings as they are written into a run's record."""
@@ -167,6 +176,7 @@ class Plan:
             "stop": self.stop,
             "random_start": self.ascent.random_start,
             "rounded": self.ascent.rounded,
+            **({"precision": "bf16"} if self.ascent.bf16 else {}),
             **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.schedule is None else {"schedule": self.schedule}),
             **({} if self.budget is None else {"budget": self.budget}),

@@ -38,7 +38,9 @@ def run(
     limit: o.Limit = None,
     ids: o.Ids = None,
     batch: o.Batch = None,
+    precision: o.Precision = None,
     memory_format: o.MemoryFormat = None,
+    compile: o.Compile = None,  # noqa: A002 - the option's name
     probes: o.Probes = None,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -82,6 +84,7 @@ def transfer(
     limit: o.Limit = None,
     ids: o.Ids = None,
     batch: o.Batch = None,
+    precision: o.Precision = None,
     memory_format: o.MemoryFormat = None,
     probes: o.Probes = None,
     seed: o.Seed = None,

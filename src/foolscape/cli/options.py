@@ -32,7 +32,11 @@ Norm = Annotated[str | None, typer.Option(help="Norm of the bound: linf or l2.")
 Stop = Annotated[float | None, typer.Option(help="Share of pixels that may be left when an image is done.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first N images.")]
 Ids = Annotated[str | None, typer.Option(help="Only these images, separated by commas.")]
-Batch = Annotated[int | None, typer.Option(help="Images per call of the model.")]
+Batch = Annotated[str | None, typer.Option(help="Images per call of the model, or auto: found by trying.")]
+Precision = Annotated[
+    str | None, typer.Option(help="Of the attack's gradients: float32 or bf16. What it reached is counted in float32.")
+]
+Compile = Annotated[bool | None, typer.Option(help="Let torch.compile make the network's forward pass.")]
 MemoryFormat = Annotated[str | None, typer.Option(help="contiguous or channels_last.")]
 Probes = Annotated[
     int | None, typer.Option(help="On how many images other bounds and steps are tried, to see whether to trust it.")

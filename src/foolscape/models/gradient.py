@@ -15,6 +15,7 @@ from typing import Final, Literal
 import torch
 from torch import Tensor
 
+from foolscape import memory
 from foolscape.errors import GradientError
 from foolscape.models.differences import TOLERANCE, Probe, worst_disagreement
 from foolscape.models.flatness import flatness, lopsided
@@ -64,9 +65,9 @@ def check_gradient(segmenter: Segmenter, images: Tensor, *, seed: int, clamps: b
     """Compare the input gradient of `segmenter` with central differences, at the very batch size given.
 
     The gradient is that of the attacks' own kind of loss, on a float64 copy of the network; a network that does not run
-    in float64 is checked in float32, less sharply. It is compared along itself and along two random directions, one if
-    the batch has 2**19 pixels or more; before a network is accused, the median of five decides. Sound networks cost
-    about a dozen forward passes.
+    in float64, or not within the memory there is, is checked in float32, less sharply. It is compared along itself and
+    along two random directions, one if the batch has 2**19 pixels or more; before a network is accused, the median of
+    five decides. Sound networks cost about a dozen forward passes.
 
     Args:
         segmenter: on the device of `images`; not changed.
@@ -76,9 +77,14 @@ def check_gradient(segmenter: Segmenter, images: Tensor, *, seed: int, clamps: b
 
     Raises:
         ModelError: the network does not run at all on these images.
+        RuntimeError: memory is short in float32, too.
     """
     twin, dtype, why = _twin(segmenter, images)
-    found, probe = _examine(twin, images.to(dtype), seed)
+    examined = _within_memory(twin, images.to(dtype), seed)
+    if examined is None:
+        twin, dtype, why = segmenter, torch.float32, "memory is short"
+        examined = _examine(twin, images, seed)
+    found, probe = examined
     if found.kind in ("right", "zero", "wrong"):
         found = _named(found, probe, clamps, seed)
     if found.kind == "right" and dtype == torch.float64:
@@ -113,6 +119,17 @@ def _twin(segmenter: Segmenter, images: Tensor) -> tuple[Segmenter, torch.dtype,
     except Exception as error:  # networks differ in what they raise for another dtype
         return segmenter, torch.float32, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     return twin, torch.float64, ""
+
+
+def _within_memory(segmenter: Segmenter, images: Tensor, seed: int) -> tuple[_Finding, Probe] | None:
+    """What `_examine` finds; None if memory is too short for that in float64."""
+    try:
+        return _examine(segmenter, images, seed)
+    except Exception as error:
+        if images.dtype != torch.float64 or not memory.is_short(error):
+            raise
+    memory.give_back()
+    return None
 
 
 def _examine(segmenter: Segmenter, images: Tensor, seed: int) -> tuple[_Finding, Probe]:
@@ -161,6 +178,8 @@ def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | _Finding:
         try:
             logits = probe.segmenter.logits(images)
         except RuntimeError as error:  # the same forward pass went well without gradients
+            if memory.is_short(error):
+                raise
             return _Finding("missing", f"expected a forward pass that records gradients, got {error}")
         if clean is not None and (finding := _random(logits.detach(), clean)):
             return finding
@@ -173,6 +192,8 @@ def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | _Finding:
         try:
             parts: Sequence[Tensor | None] = torch.autograd.grad(probe.losses(logits).sum(), images, allow_unused=True)
         except RuntimeError as error:
+            if memory.is_short(error):
+                raise
             return _Finding("missing", f"expected a backward pass, got {type(error).__name__}: {error}")
     if parts[0] is None:
         return _Finding("missing", "expected scores that depend on the image, got none that do; look for detach")

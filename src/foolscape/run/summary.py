@@ -70,7 +70,7 @@ def _model(
     summary: Record = {
         "model": model["model"],
         "slug": model["slug"],
-        "notes": model["notes"],
+        "notes": [*model["notes"], *_hardware_notes(model["model"], record, attacked)],
         "samples": len(by_condition[CLEAN]),
         "conditions": conditions,
     }
@@ -80,6 +80,16 @@ def _model(
     summary |= _attack(attacked) | {"trust": findings(conditions, attacked, gradient, probed.get(model["slug"], {}))}
     tried = several(attacked, classes, record["seed"]) if record["task"] == "segmentation" else {}
     return summary | ({"several": tried} if tried else {})
+
+
+def _hardware_notes(spec: str, record: Record, attacked: Sequence[Record]) -> list[str]:
+    """What memory and precision made of the run of one model, as far as it was not to be expected."""
+    notes = []
+    if (batch := record.get("narrowed", {}).get(spec)) is not None:
+        notes.append(f"memory was short at a batch of {record['batch']}, the run went on with {batch}")
+    if fell_back := sum(row["attack"].get("fell_back", False) for row in attacked):
+        notes.append(f"images attacked in float32, for their scores or gradients were not finite in bf16: {fell_back}")
+    return notes
 
 
 def _attack(rows: Sequence[Record]) -> Record:

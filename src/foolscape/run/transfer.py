@@ -23,7 +23,7 @@ from foolscape.report.transfer import MATRIX, write_transfer_report
 from foolscape.run.bench import open_bench
 from foolscape.run.config import RunConfig, make_config
 from foolscape.run.ensemble import Ensemble, attack_together, ensembles_of, folder_of
-from foolscape.run.execute import Listener, execute, ready_device, width_of
+from foolscape.run.execute import Listener, execute, ready_device
 from foolscape.run.matrix import Disturbance, Network, disturbances_of, summarise
 from foolscape.run.store import FAILED, Record, open_run, read_image, safe_name
 from foolscape.run.tasks import task_of
@@ -33,7 +33,7 @@ _DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "sampling", "supe
 FOREIGN = {
     "segmentation": (*_DETECTORS, *_CLIPS),
     "detection": ("memory_format", *_CLIPS),
-    "video": ("memory_format", "classes", "batch", *_DETECTORS),
+    "video": ("precision", "memory_format", "classes", "batch", *_DETECTORS),
 }
 """Settings that are for other tasks: a network's own run does without them."""
 
@@ -88,6 +88,8 @@ def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
         raise SettingError(
             "task: each model tells its own here, if need be by ?task=detection in its spec; leave it out"
         )
+    if config.compile:
+        raise SettingError("compile: is for foolscape run alone; leave it out")
     if not config.attacks:
         raise SettingError(f"attack: expected one whose changes can be transferred, got {config.attack}")
     device = ready_device(config.device)
@@ -130,8 +132,11 @@ def _names(wanted: object) -> list[str]:
 
 
 def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path, listener: Listener) -> None:
-    """Make the change of an ensemble, as far as it is not there."""
-    device = ready_device(config.device)
+    """Make the change of an ensemble, as far as it is not there.
+
+    Images go one by one unless a batch is given by number: what is found by trying is for one network.
+    """
+    batch = config.batch if isinstance(config.batch, int) else 1
     weights = {entry.subject.spec: entry.sha256 for entry in ensemble.entries}
     record = {
         "schema": 1,
@@ -146,7 +151,7 @@ def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path
         ids,
         _joint_place(out, ensemble.slug),
         record,
-        (width_of(config, device), config.seed),
+        (batch, config.seed),
         lambda done: listener.progress(f"{config.attack} on {ensemble.name}", len(ids), done),
     )
 
