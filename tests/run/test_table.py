@@ -11,7 +11,9 @@ from foolscape.models.bundled import NAMES
 
 from .made import do_run
 
-CASES = [(attack.name, variant) for attack in CATALOG if "segmentation" in attack.tasks for variant in attack.variants]
+# Random search takes more queries than there is time for; it has tests of its own.
+SEGMENTING = [attack for attack in CATALOG if "segmentation" in attack.tasks and attack.name != "square"]
+CASES = [(attack.name, variant) for attack in SEGMENTING for variant in attack.variants]
 ROOT = Path(__file__).parents[2]
 
 
