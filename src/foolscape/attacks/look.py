@@ -1,4 +1,4 @@
-"""What a step of an attack sees: scores, objective and gradient of the images in progress, and how many targets are left."""
+"""What a step of an attack sees: scores, objective and gradient of the images in progress, and what is left."""
 
 from __future__ import annotations
 
