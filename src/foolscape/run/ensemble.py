@@ -71,10 +71,7 @@ def ensembles_of(wanted: Sequence[str], entries: Sequence[Entry], tasks: Sequenc
         SettingError: fewer than two networks, an ensemble twice, or an attack that cannot be shared.
     """
     by_name = {entry.subject.slug: entry for entry in entries} | {entry.subject.spec: entry for entry in entries}
-    channels = {
-        entry.subject.slug: len(entry.classes) + (task == "detection")
-        for entry, task in zip(entries, tasks, strict=True)
-    }
+    kinds = {entry.subject.slug: task for entry, task in zip(entries, tasks, strict=True)}
     found: list[Ensemble] = []
     for text in wanted:
         names = [entry.subject.slug for entry in entries] if text == ALL else [part.strip() for part in text.split("+")]
@@ -86,20 +83,21 @@ def ensembles_of(wanted: Sequence[str], entries: Sequence[Entry], tasks: Sequenc
             raise SettingError(f"ensemble: expected two networks or more, such as A+B, got {text!r}")
         # Always in the order of the models, so that B+A is A+B.
         members = tuple(entry for entry in entries if entry.subject.slug in chosen)
-        ensemble = Ensemble(members, tuple(channels[entry.subject.slug] for entry in members))
+        for entry in members:
+            _check(entry.plan, kinds[entry.subject.slug])
+        channels = (len(entry.classes) + (kinds[entry.subject.slug] == "detection") for entry in members)
+        ensemble = Ensemble(members, tuple(channels))
         if ensemble.slugs in [other.slugs for other in found]:
             raise SettingError(f"ensemble: expected each once, got {text!r} twice")
         found.append(ensemble)
-    if found:
-        _check(found[0].entries[0].plan, tasks)
     return found
 
 
-def _check(plan: Plan | None, tasks: Sequence[str]) -> None:
+def _check(plan: Plan | None, task: str) -> None:
     """`SettingError` where the attack is more than one ascent, or looks at what changes while it lasts."""
     assert plan is not None
-    if "video" in tasks:
-        raise SettingError("ensemble: is for networks that segment or detect, got trackers; leave it out")
+    if task == "video":
+        raise SettingError("ensemble: is for networks that segment or detect, got a tracker; leave it out")
     if plan.runner is not None or plan.variant == "released":
         raise SettingError(f"ensemble: {plan.name} in this form cannot be shared by networks; use mi-fgsm or pgd")
     if plan.ascent.refresh is not None:
