@@ -38,6 +38,9 @@ class Ascent:
         blind: the update takes no gradient, and a step costs one forward pass: a query.
         bf16: take the scores and the gradient of a step in bfloat16 wherever PyTorch's autocast thinks it safe. What
             an image lands with, and that it is done, is counted in the images' own precision.
+        ladder: bounds in levels; empty: an image is done as soon as it reaches `stop`. Else the attack looks for the
+            smallest change in Linf that does, goes on until its steps are taken or no 8-bit image is nearer, and the
+            best iterate within each of these bounds is kept too.
     """
 
     objective: Objective
@@ -53,6 +56,7 @@ class Ascent:
     boost: Boost | None = None
     blind: bool = False
     bf16: bool = False
+    ladder: tuple[int, ...] = ()
 
     @property
     def gradients_per_step(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from foolscape.attacks import recipes, strong
+from foolscape.attacks import minimum, recipes, strong
 from foolscape.attacks.boost import boost_of
 from foolscape.attacks.goals import DAG_UNTARGETED, goal_of, victim_of
 from foolscape.attacks.plan import SAMPLINGS, Attack, Options, Plan, Scope, Window
@@ -97,6 +97,31 @@ CATALOG: tuple[Attack, ...] = (
         build=recipes.square,
     ),
     Attack(
+        name="dag-min",
+        summary="the smallest bound at which dag fools an image, by doubling and bisecting it",
+        source="foolscape; steps of Xie et al., ICCV 2017",
+        variants=("default",),
+        tasks=("segmentation", "detection"),
+        build=minimum.dag_min,
+    ),
+    Attack(
+        name="pgd-min",
+        summary="the same with signed steps and momentum: usually much smaller than what dag-min finds",
+        source="foolscape; steps of Madry et al., ICLR 2018, and Dong et al., CVPR 2018",
+        variants=("default",),
+        tasks=("segmentation", "detection"),
+        chooses=True,
+        build=minimum.pgd_min,
+    ),
+    Attack(
+        name="alma-prox",
+        summary="the smallest change that fools 99 % of the pixels, by multipliers per pixel and a proximal step",
+        source="Rony et al., Proximal Splitting Adversarial Attack for Semantic Segmentation, CVPR 2023",
+        variants=("paper",),
+        tasks=("segmentation",),
+        build=minimum.alma_prox,
+    ),
+    Attack(
         name="ara",
         summary="first frame of a clip: pgd with longer steps where a network learns that the frame is fragile",
         source="Li et al., Adversarial Attacks on Video Object Segmentation with Hard Region Discovery, TCSVT 2024",
@@ -130,7 +155,7 @@ def plan_detection(name: str, options: Options, classes: tuple[str, ...]) -> Pla
         SettingError: a setting does not fit the attack.
     """
     _refuse(options, CLIPS_ALONE, "clips", "detection")
-    is_dag = name == "dag"
+    is_dag = name in ("dag", "dag-min")
     goal = goal_of(options.goal or "untargeted")
     if is_dag and options.variant == "released" and goal.name == "fabricate":
         raise SettingError("goal: the released dag leaves what is background alone and cannot fabricate; use paper")

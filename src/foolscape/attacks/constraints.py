@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -41,6 +41,14 @@ def uniform_like(images: Tensor, generators: Sequence[torch.Generator]) -> Tenso
     """Uniform numbers in [-1, 1], of the shape, dtype and device of `images`, image i drawn from generator i."""
     drawn = [torch.rand(images.shape[1:], generator=g, dtype=images.dtype) for g in generators]
     return (2 * torch.stack(drawn) - 1).to(images.device)
+
+
+def inside_cube(images: Tensor, clean: Tensor, eps: Any) -> Tensor:
+    """The nearest images within `eps` of `clean` in every channel of every pixel, and in [0, 1].
+
+    `eps` is a number for all images, or (B, 1, 1, 1) for each its own.
+    """
+    return (images - clean).clamp_(-eps, eps).add_(clean).clamp_(0, 1)
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Linf:
 
     def project(self, images: Tensor, clean: Tensor) -> Tensor:
         """Clip to the cube and to [0, 1]."""
-        return (images - clean).clamp_(-self.eps, self.eps).add_(clean).clamp_(0, 1)
+        return inside_cube(images, clean, self.eps)
 
     def scaled(self, factor: float) -> Linf:
         """Of radius `factor` eps."""

@@ -19,7 +19,9 @@ from foolscape.attacks.ascent import Ascent
 from foolscape.attacks.flight import Entrant, Flight, Queue, board, join, renewed
 from foolscape.attacks.look import Look, gradient_of, left_in, look_at, recounted
 from foolscape.attacks.objectives import Seen
+from foolscape.attacks.smallest import SMALLEST, sizes_of
 from foolscape.attacks.updates import Here
+from foolscape.pixels import WHITE
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
@@ -56,6 +58,7 @@ class Outcome:
         seconds: this image's share of the time.
         failure: why the attack had to be given up (NaN scores or gradient), else None.
         candidates: of an attack that made several, all of them, `adversarial` among them.
+        within: of an attack that looks for the smallest change, the best image within each smaller bound (its name).
     """
 
     key: str
@@ -68,6 +71,7 @@ class Outcome:
     seconds: float
     failure: str | None = None
     candidates: tuple[Candidate, ...] = ()
+    within: tuple[Candidate, ...] = ()
 
     @property
     def perturbation(self) -> Tensor:
@@ -109,7 +113,8 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
     begin = time.perf_counter()
     flight, failures = renewed(flight, attack)
     look = look_at(flight, attack, width)
-    flight, done = _keep_best(flight, left_in(flight, look, attack, width), attack)
+    left = left_in(flight, look, attack, width)
+    flight, done = _keep_smallest(flight, look, left, attack) if attack.ladder else _keep_best(flight, left, attack)
     failures |= {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
     stepped = flight
     if len(done) < len(flight.keys):
@@ -144,6 +149,25 @@ def _keep_best(flight: Flight, left: list[int], attack: Ascent) -> tuple[Flight,
     return replace(flight, best=_chosen(better, flight.images, flight.best), best_left=best_left), done
 
 
+def _keep_smallest(flight: Flight, look: Look, left: list[int], attack: Ascent) -> tuple[Flight, list[int]]:
+    """As `_keep_best`, where the best iterate is the smallest change that reached the goal, as the model saw it."""
+    assert flight.found is not None
+    count, taken = len(flight.keys), flight.taken
+    looked_at = look.images[:count]
+    sizes = sizes_of(looked_at, flight.problem.images).tolist()
+    ranks = list(flight.found.ranked(left, sizes, flight.allowed))
+    better = [
+        (at_goal or steps > 0) and (order < 0 or (order == 0 and now <= before))
+        for (at_goal, order), steps, now, before in zip(ranks, taken, left, flight.best_left, strict=True)
+    ]
+    found = flight.found.with_looks(looked_at, left, sizes, ranks, taken)
+    done = [i for i in range(count) if taken[i] >= attack.steps or (ranks[i][0] and sizes[i] <= SMALLEST)]
+    if any(better):
+        best_left = tuple(now if won else old for won, now, old in zip(better, left, flight.best_left, strict=True))
+        flight = replace(flight, best=_chosen(better, flight.images, flight.best), best_left=best_left)
+    return replace(flight, found=found), done
+
+
 def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
     """Image i of `images` where mask[i], else of `others`."""
     if all(mask):
@@ -154,11 +178,12 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
 def _step(flight: Flight, look: Look, attack: Ascent) -> tuple[Flight, list[int]]:
     """The flight one step on, and which of its images have a gradient that is not finite."""
     count = len(flight.keys)
-    gradient, remembered = gradient_of(flight, look, attack)
-    lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
     seen = Seen(look.seen.value.detach()[:count], look.seen.active[:count])
+    weights, state = attack.update.weighed(seen, flight.taken, flight.state)
+    gradient, remembered = gradient_of(flight, look, attack, weights)
+    lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
     here = Here(flight.images, flight.problem.images, gradient, seen, flight.taken, flight.generators)
-    moved, state = attack.update.moved(here, attack.constraint, attack.step, flight.state)
+    moved, state = attack.update.moved(here, attack.constraint, attack.step, state)
     taken = tuple(n + 1 for n in flight.taken)
     return replace(flight, images=moved, state=state, remembered=remembered, taken=taken), lost
 
@@ -180,4 +205,7 @@ def _land(flight: Flight, i: int, share: float, failure: str | None) -> Outcome:
         targets=int(flight.problem.counted[i].sum()),
         seconds=flight.seconds[i] + share,
         failure=failure,
+        within=()
+        if flight.found is None
+        else tuple(Candidate(f"{bound}/{WHITE}", image, n) for bound, image, n in flight.found.below(i)),
     )

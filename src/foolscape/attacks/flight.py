@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.ascent import Ascent
+from foolscape.attacks.smallest import Found, joined, nothing_found
 from foolscape.attacks.updates import State
 from foolscape.errors import ModelError
 from foolscape.pixels import WHITE
@@ -59,6 +60,7 @@ class Flight:
         best_left: active targets in them.
         seconds: time spent on each image.
         renewals: see `Entrant.renew`.
+        found: of an attack that looks for the smallest change.
     """
 
     keys: tuple[str, ...]
@@ -73,6 +75,7 @@ class Flight:
     best_left: tuple[int, ...]
     seconds: tuple[float, ...]
     renewals: tuple[Renewal | None, ...]
+    found: Found | None = None
 
     def take(self, index: Sequence[int]) -> Flight:
         """The images at `index`, in that order."""
@@ -95,6 +98,7 @@ class Flight:
             best_left=picked(self.best_left),
             seconds=picked(self.seconds),
             renewals=picked(self.renewals),
+            found=None if self.found is None else self.found.take(index),
         )
 
 
@@ -104,6 +108,7 @@ def join(flights: Sequence[Flight]) -> Flight:
     def chained(values: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
         return tuple(chain.from_iterable(values))
 
+    found = [f.found for f in flights if f.found is not None]
     return Flight(
         keys=chained(f.keys for f in flights),
         problem=cat([f.problem for f in flights]),
@@ -117,6 +122,7 @@ def join(flights: Sequence[Flight]) -> Flight:
         best_left=chained(f.best_left for f in flights),
         seconds=chained(f.seconds for f in flights),
         renewals=chained(f.renewals for f in flights),
+        found=joined(found) if found else None,
     )
 
 
@@ -140,6 +146,7 @@ def board(entrant: Entrant, attack: Ascent) -> Flight:
         best_left=(sys.maxsize,),
         seconds=(0.0,),
         renewals=(entrant.renew,),
+        found=nothing_found(attack.ladder, clean) if attack.ladder else None,
     )
 
 

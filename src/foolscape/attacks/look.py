@@ -57,10 +57,17 @@ def recounted(flight: Flight, done: Sequence[int], attack: Ascent, width: int) -
     return replace(flight, best_left=tuple(exact[i] if i in late else n for i, n in enumerate(flight.best_left)))
 
 
-def gradient_of(flight: Flight, look: Look, attack: Ascent) -> tuple[Tensor, State]:
-    """(B, 3, H, W): the gradient to step along, and what its boost remembers."""
+def gradient_of(flight: Flight, look: Look, attack: Ascent, weights: Tensor | None) -> tuple[Tensor, State]:
+    """(B, 3, H, W): the gradient to step along, and what its boost remembers.
+
+    It is that of the objective's sum, or of the sum with `weights` (B, *N) of an attack without a boost.
+    """
     if attack.blind:
         return torch.zeros_like(flight.images), ()
+    if weights is not None:
+        whole = torch.zeros_like(look.seen.value)  # copies that fill the batch count nothing
+        whole[: len(weights)] = weights
+        return torch.autograd.grad(look.seen.value, look.images, whole)[0][: len(weights)], ()
     own = torch.autograd.grad(look.seen.value.sum(), look.images)[0] if _takes_own(attack) else None
     if attack.boost is None:
         assert own is not None

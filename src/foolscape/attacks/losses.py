@@ -74,10 +74,18 @@ def logits_ratio(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     (Rony et al. 2023) only the targets still right count. It needs three scores per target.
     """
     del progress
+    ratio, active = logits_ratios(scores, problem, 0.0, _TINY)
+    return Seen(torch.where(active, ratio, 0), active)
+
+
+def logits_ratios(scores: Tensor, problem: Problem, slack: float, tiny: float) -> tuple[Tensor, Tensor]:
+    """(B, *N) each: (max of the others - u_y - slack) / (u_(1) - u_(3) + tiny), and whether the target is still right.
+
+    Where nothing counts the ratio means nothing.
+    """
     own, other = own_and_other(scores, problem)
-    active = (own >= other) & problem.counted
     top = scores.topk(3, dim=1).values
-    return Seen(torch.where(active, (other - own) / (top[:, 0] - top[:, 2] + _TINY), 0), active)
+    return (other - own - slack) / (top[:, 0] - top[:, 2] + tiny), (own >= other) & problem.counted
 
 
 def cospgd(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:

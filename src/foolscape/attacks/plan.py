@@ -14,6 +14,7 @@ from foolscape.attacks.driver import Outcome, ascend
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.goals import Goal
 from foolscape.attacks.targets import TargetRule
+from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 
 
@@ -22,7 +23,7 @@ class Options:
     """What a user may set; None stands for the attack's own default.
 
     Attributes:
-        eps: the bound; DAG has none unless one is given.
+        eps: the bound; DAG has none unless one is given; of a bisected bound the largest that is tried.
         step: size of a step.
         steps: most steps.
         norm: of the bound, `linf` or `l2`.
@@ -130,6 +131,7 @@ class Plan:
         budget: gradients per image, of an attack that shares them out.
         boost: as in `Options`.
         runner: in the place of `ascent`, which then only says where images may lie.
+        largest: the largest bound tried, of an attack that looks for the smallest under which it succeeds.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Plan:
     budget: int | None = None
     boost: str | None = None
     runner: Runner | None = None
+    largest: Levels | None = None
 
     def run(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
         """Attack every entrant; see `driver.ascend`. `keeper` is for an attack that learns from image to image."""
@@ -158,7 +161,9 @@ class Plan:
         return self.runner(entrants, width=width, keeper=keeper)
 
     def at_precision(self, *, bf16: bool) -> Plan:
-        """The same attack with its gradients in bfloat16 or not, see `Ascent.bf16`."""
+        """The same attack with its gradients in bfloat16 or not, see `Ascent.bf16`, or a `SettingError`."""
+        if bf16 and self.ascent.ladder:
+            raise SettingError(f"precision: {self.name} compares sizes at which targets flip, got bf16; leave it out")
         runner = None if self.runner is None else self.runner.at_precision(bf16=bf16)
         return replace(self, ascent=replace(self.ascent, bf16=bf16), runner=runner)
 
@@ -182,6 +187,7 @@ class Plan:
             **({} if self.budget is None else {"budget": self.budget}),
             **({} if self.boost is None else {"boost": self.boost}),
             **({} if self.ascent.gradients_per_step == 1 else {"gradients_per_step": self.ascent.gradients_per_step}),
+            **({} if not self.ascent.ladder else {"largest": None if self.largest is None else str(self.largest)}),
             **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
             **({} if self.window is None else self.window.settings),
         }

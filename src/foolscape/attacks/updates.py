@@ -45,6 +45,14 @@ class Update(Protocol):
         """Fresh state for the images of `problem`; `generators` holds one per image."""
         ...
 
+    def weighed(self, seen: Seen, taken: tuple[int, ...], state: State) -> tuple[Tensor | None, State]:
+        """(B, *N): how much the objective of each target counts in the gradient; None: all alike; and the next state.
+
+        `taken` are the steps so far. The gradient is that of the weighed sum, the weights taken as constants.
+        """
+        del seen, taken
+        return None, state
+
     def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
         """(B, 3, H, W) direction to step along, and the next state."""
         ...

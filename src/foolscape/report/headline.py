@@ -7,6 +7,7 @@ from typing import Final
 
 from foolscape.report.box_tables import objects
 from foolscape.report.cells import DASH, Json, counted, known, number
+from foolscape.report.minimum import minimum_sentence
 from foolscape.report.words import words
 
 _TITLES: Final[dict[str, str]] = {
@@ -17,6 +18,9 @@ _TITLES: Final[dict[str, str]] = {
     "segpgd": "SegPGD",
     "cospgd": "CosPGD",
     "ara": "ARA",
+    "dag-min": "DAG with the smallest bound",
+    "pgd-min": "PGD with the smallest bound",
+    "alma-prox": "ALMA prox",
 }
 _SAME: Final = 0.05
 """Points below which two scores read the same."""
@@ -67,10 +71,14 @@ def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
 
 
 def aftermath(summary: Json, model: Json) -> str:
-    """What the attack's goal did to the boxes of one model; empty where none were attacked.
+    """How small a change suffices, and what the attack's goal did to the boxes of one model; empty without either.
 
     For example: Per image, of 5.2 objects 0.3 are kept (4.1 before); 3.9 are mislabelled (0.2 before).
     """
+    return " ".join(filter(None, (minimum_sentence(model), _boxes(summary, model))))
+
+
+def _boxes(summary: Json, model: Json) -> str:
     before, after = (model["conditions"].get(name, {}) for name in ("clean", "adversarial"))
     victim = summary["attack"].get("victim")
     key = "boxes" if victim is None else "victim_boxes"

@@ -20,6 +20,7 @@ from foolscape.report.figures import palette
 from foolscape.report.files import Run, read_run, write_text
 from foolscape.report.gallery import Gallery, css, gallery, swatches
 from foolscape.report.headline import aftermath, headline, overview
+from foolscape.report.minimum import minimum_plots
 from foolscape.report.object_scores import object_scores
 from foolscape.report.render import printable
 from foolscape.report.words import conventions, reference_notes, words
@@ -81,6 +82,7 @@ def render(run: Run) -> str:
         parts=parts,
         reference_notes=reference_notes(summary),
         tables=shown,
+        plots=minimum_plots(summary),
         failures=tables.failures(summary) if summary.get("failures") else None,
         settings=_settings(run),
         config=json.dumps(run.settings.get("config", {}), indent=2, ensure_ascii=False),

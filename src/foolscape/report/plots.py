@@ -6,7 +6,8 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import cycle
+from typing import Any, Final, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -29,6 +30,14 @@ _STYLE: Final[dict[Any, Any]] = {
 
 
 @dataclass(frozen=True)
+class Band:
+    """What is shaded about a curve: from `low` to `high` at each of its points, nothing where either is None."""
+
+    low: Sequence[float | None]
+    high: Sequence[float | None]
+
+
+@dataclass(frozen=True)
 class Curve:
     """A line of a plot; points whose y is None are left out.
 
@@ -38,6 +47,8 @@ class Curve:
         labels: what is written beside each point; empty: nothing.
         dashed: whether it is a control.
         colour: of the line; None: one of ours by its place among the curves.
+        band: about it.
+        stepped: whether a value holds until the next point.
     """
 
     name: str
@@ -46,6 +57,8 @@ class Curve:
     labels: Sequence[str] = ()
     dashed: bool = False
     colour: str | None = None
+    band: Band | None = None
+    stepped: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,12 +104,15 @@ def plot(
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         axes = figure.subplots()
-        for curve, colour in zip(curves, _COLOURS, strict=False):
+        for curve, colour in zip(curves, cycle(_COLOURS), strict=False):
             points = [(a, b) for a, b in zip(curve.xs, curve.ys, strict=True) if b is not None]
             axes.plot(
                 *zip(*points, strict=True), color=curve.colour or colour, label=curve.name, linewidth=1.6,
                 marker="o" if len(points) < 13 else "", markersize=3.5, linestyle="--" if curve.dashed else "-",
+                drawstyle="steps-post" if curve.stepped else "default",
             )  # fmt: skip
+            if curve.band is not None:
+                _shade(axes, curve, curve.band, colour)
             for (a, b), text in zip(points, curve.labels, strict=False):
                 axes.annotate(text, (a, b), textcoords="offset points", xytext=(5, 5), fontsize=8)
         if all(isinstance(value, int) for curve in curves for value in curve.xs):
@@ -115,6 +131,18 @@ def plot(
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     data = f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
     return Plot(caption, data, _sides(axes))
+
+
+def _shade(axes: Axes, curve: Curve, band: Band, colour: str) -> None:
+    known = [
+        (x, low, high)
+        for x, low, high in zip(curve.xs, band.low, band.high, strict=True)
+        if low is not None and high is not None
+    ]
+    if known:
+        xs, lows, highs = zip(*known, strict=True)
+        step: Literal["post"] | None = "post" if curve.stepped else None
+        axes.fill_between(xs, lows, highs, color=curve.colour or colour, alpha=0.15, linewidth=0, step=step)
 
 
 def _sides(axes: Axes) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from foolscape.report.cells import (
     number,
     present,
 )
+from foolscape.report.minimum import minimum_tables
 from foolscape.report.object_scores import object_scores
 from foolscape.report.several import several
 from foolscape.report.trust import trust
@@ -43,7 +44,7 @@ def overall(summary: Json) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
     attacked = any(model.get("distortion") for model in summary["models"])
     attack = (*several(summary), costs(summary), *trust(summary["models"])) if attacked else ()
-    return (scores(summary), *further_scores(summary), *box_tables(summary), *attack)
+    return (scores(summary), *minimum_tables(summary), *further_scores(summary), *box_tables(summary), *attack)
 
 
 def scores(summary: Json) -> Table:

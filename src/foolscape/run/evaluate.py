@@ -244,25 +244,26 @@ def _measure(
         subject.keep_prediction(store, condition, name, prediction)
         rows.append(_row(case, subject, condition, prediction))
         if condition == ADVERSARIAL:
+            moved, success = distortion(case.image, attacked).to_json(), subject.succeeded(rows[0], rows[-1], plan)
+            smallest = {"smallest_eps": int(moved["linf_levels"]) if success else None} if plan.ascent.ladder else {}
             rows[-1] |= {
-                "distortion": distortion(case.image, attacked).to_json(),
-                "attack": _account(outcome, subject.succeeded(rows[0], rows[-1], plan))
-                | ({"fell_back": True} if setting.fell_back else {}),
+                "distortion": moved,
+                "attack": _account(outcome, success) | smallest | ({"fell_back": True} if setting.fell_back else {}),
                 "in_float": subject.measured(case, subject.predict_float(case, outcome.adversarial)),
-                **_candidates(case, outcome, subject, plan),
+                **_others(case, outcome, subject, plan),
             }
     return rows
 
 
-def _candidates(case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan) -> Record:
-    """What each of several results for an image measures at 8 bits, where the attack made several."""
-    if not outcome.candidates:
-        return {}
-    found = []
-    for candidate in outcome.candidates:
-        image = to_image(plan.ascent.constraint.quantise(candidate.adversarial, outcome.clean)[0])
-        found.append({"name": candidate.name, **subject.measured(case, subject.predict(case, image))})
-    return {"candidates": found}
+def _others(case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan) -> Record:
+    """What other results for an image measure at 8 bits: those of several objectives, or within smaller bounds."""
+    found: Record = {}
+    for kind, candidates in (("candidates", outcome.candidates), ("within", outcome.within)):
+        for candidate in candidates:
+            image = to_image(plan.ascent.constraint.quantise(candidate.adversarial, outcome.clean)[0])
+            measured = subject.measured(case, subject.predict(case, image))
+            found.setdefault(kind, []).append({"name": candidate.name, **measured})
+    return found
 
 
 def _account(outcome: Outcome, success: bool | None) -> Record:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS
+from foolscape.run.minimum import CONVENTIONS as MINIMUM_CONVENTIONS
+from foolscape.run.minimum import minimum, with_minimum
 from foolscape.run.scoring import Scoring, scoring_of
 from foolscape.run.several import several
 from foolscape.run.store import FAILED, Record
@@ -45,7 +47,11 @@ def summarise(record: Record, rows: Sequence[Record], probed: Mapping[str, Recor
         "schema": 1,
         "task": record["task"],
         "reference": record["reference"],
-        "conventions": {**OWN_CONVENTIONS, **scoring.conventions},
+        "conventions": {
+            **OWN_CONVENTIONS,
+            **scoring.conventions,
+            **(MINIMUM_CONVENTIONS if with_minimum(record["attack"]) else {}),
+        },
         "data": record["data"],
         "attack": record["attack"],
         "models": models,
@@ -76,6 +82,10 @@ def _model(
     }
     if not attacked:
         return summary
+    if with_minimum(record["attack"]):
+        clean, largest = by_condition[CLEAN], record["attack"]["largest"]
+        found = minimum(clean, attacked, scoring.score, classes, record["seed"], attacked_class, largest)
+        summary["minimum"] = found
     gradient = record.get("gradient", {}).get(model["model"])
     summary |= _attack(attacked) | {"trust": findings(conditions, attacked, gradient, probed.get(model["slug"], {}))}
     tried = several(attacked, classes, record["seed"]) if record["task"] == "segmentation" else {}

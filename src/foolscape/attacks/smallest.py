@@ -1,0 +1,118 @@
+"""What an attack that looks for the smallest change has found: the best iterate, and the best within a few bounds."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from foolscape.pixels import WHITE, round_to_levels
+
+LADDER: Final = (1, 2, 4, 8, 16, 32, 64)
+"""Bounds in levels within which the best iterate is kept, so that one run also says what is left at each of them."""
+
+SMALLEST: Final = 1
+"""The smallest change that an 8-bit image can have, in levels."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search has found so far, an item per image.
+
+    Attributes:
+        ladder: bounds in levels, rising.
+        sizes: the smallest change in levels that reached the goal; infinite where none has yet.
+        left: for each bound the active targets in the best iterate within it; `sys.maxsize` where there is none yet.
+        images: (B, bounds, 3, H, W) uint8, these iterates.
+    """
+
+    ladder: tuple[int, ...]
+    sizes: tuple[float, ...]
+    left: tuple[tuple[int, ...], ...]
+    images: Tensor
+
+    def take(self, index: Sequence[int]) -> Found:
+        """The images at `index`, in that order."""
+        at = torch.tensor(index, device=self.images.device)
+        return Found(
+            self.ladder, tuple(self.sizes[i] for i in index), tuple(self.left[i] for i in index), self.images[at]
+        )
+
+    def ranked(self, left: Sequence[int], sizes: Sequence[float], allowed: Sequence[int]) -> Iterator[tuple[bool, int]]:
+        """For each iterate whether it reached the goal, and -1, 0 or 1 as it is better than the best, equal or worse.
+
+        Of those that reached it the smaller is better; one that did is better than one that did not.
+        """
+        for n, size, most, best in zip(left, sizes, allowed, self.sizes, strict=True):
+            reached = n <= most
+            now = size if reached else math.inf
+            yield reached, (now > best) - (now < best)
+
+    def with_looks(
+        self, images: Tensor, left: Sequence[int], sizes: Sequence[float], ranks: Sequence[tuple[bool, int]],
+        taken: Sequence[int],
+    ) -> Found:  # fmt: skip
+        """With the iterates `images` ((B, 3, H, W) in [0, 1]) that have been looked at.
+
+        The start is no result; of equals the latest is kept.
+        """
+        won = [
+            (i, k)
+            for i, (n, size) in enumerate(zip(left, sizes, strict=True))
+            for k, bound in enumerate(self.ladder)
+            if taken[i] > 0 and size <= bound and n <= self.left[i][k]
+        ]
+        smallest = tuple(
+            size if reached and order < 0 else best
+            for (reached, order), size, best in zip(ranks, sizes, self.sizes, strict=True)
+        )
+        if not won:
+            return Found(self.ladder, smallest, self.left, self.images)
+        rows, columns = (torch.tensor(part, device=images.device) for part in zip(*won, strict=True))
+        kept = self.images.clone()
+        kept[rows, columns] = round_to_levels(images.detach())[rows]
+        places = set(won)
+        fewest = tuple(
+            tuple(left[i] if (i, k) in places else before for k, before in enumerate(row))
+            for i, row in enumerate(self.left)
+        )
+        return Found(self.ladder, smallest, fewest, kept)
+
+    def below(self, i: int) -> Iterator[tuple[int, Tensor, int]]:
+        """Bound, iterate (1, 3, H, W) in [0, 1] and its active targets, for image `i` and the bounds below its size.
+
+        A bound within which nothing was seen, or nothing better than within the one before it, is left out.
+        """
+        before = sys.maxsize
+        for k, bound in enumerate(self.ladder):
+            if bound < self.sizes[i] and self.left[i][k] < before:
+                before = self.left[i][k]
+                yield bound, self.images[i : i + 1, k].float() / WHITE, before
+
+
+def nothing_found(ladder: tuple[int, ...], images: Tensor) -> Found:
+    """Before the first look at `images` ((B, 3, H, W))."""
+    count = len(images)
+    empty = torch.zeros((count, len(ladder), *images.shape[1:]), dtype=torch.uint8, device=images.device)
+    return Found(ladder, (math.inf,) * count, ((sys.maxsize,) * len(ladder),) * count, empty)
+
+
+def joined(parts: Sequence[Found]) -> Found:
+    """The images of all `parts`, which share a ladder."""
+    return Found(
+        parts[0].ladder,
+        tuple(size for part in parts for size in part.sizes),
+        tuple(row for part in parts for row in part.left),
+        torch.cat([part.images for part in parts]),
+    )
+
+
+def sizes_of(images: Tensor, clean: Tensor) -> Tensor:
+    """(B,): the largest change of each image in levels, free of the error of floats."""
+    change: Tensor = (images - clean).detach().abs().flatten(1).amax(1)
+    return (change.double() * WHITE * 1024).round() / 1024

@@ -1,0 +1,135 @@
+"""From the rows of an attack that looks for the smallest change to what they say together: no model, no images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.metrics.bootstrap import LEVEL, draws
+from foolscape.pixels import Levels
+from foolscape.run.scoring import Score
+from foolscape.run.store import Record
+
+CONVENTIONS: Final = {
+    "smallest": "Smallest change: of the 8-bit images that succeeded the nearest to the clean one in Linf, in whole "
+    "levels of 255; an upper bound of the true smallest.",
+    "median_levels": "Median: the levels within which at least half of the images were fooled; those that never were "
+    "count as more than any number. Quartiles likewise.",
+    "curve": "Score at a bound: every image counts with the best 8-bit image that this run found within the bound, and "
+    "as it is clean where it found none; an attack made for that bound alone may leave less.",
+}
+
+HEADLINES: Final = ("mIoU", "AP50")
+"""The score of the curve, by task."""
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image under the attack.
+
+    Attributes:
+        id: its name.
+        judged: whether there was something to fool.
+        smallest: levels that fooled it; infinite where none did.
+        found: (levels, what was measured), rising and ever more effective; the clean image first.
+    """
+
+    id: str
+    judged: bool
+    smallest: float
+    found: tuple[tuple[float, Record], ...]
+
+    def at(self, level: float) -> Record:
+        """What was measured of the best image within `level`."""
+        return [measured for size, measured in self.found if size <= level][-1]
+
+
+def minimum(
+    clean: Sequence[Record],
+    attacked: Sequence[Record],
+    score: Score,
+    classes: Sequence[str],
+    seed: int,
+    victim: int | None,
+    largest: str | None,
+) -> Record:
+    """What a run says of the smallest changes, as summary.json holds it under `minimum`.
+
+    Args:
+        clean, attacked: the rows of one model, of the same images in the same order.
+        score: of the task.
+        classes: of the model.
+        seed: of the bootstrap.
+        victim: the attacked class, if there is one.
+        largest: the largest bound tried.
+    """
+    images = [_image(before, after) for before, after in zip(clean, attacked, strict=True)]
+    judged = np.array([image.smallest for image in images if image.judged])
+    levels = sorted({size for image in images for size, _ in image.found})
+    scores = [score([image.at(level) for image in images], classes, seed, victim) for level in levels]
+    key = next(name for name in HEADLINES if name in scores[0])
+    return {
+        "largest": largest,
+        **_middle(judged, seed),
+        "judged": len(judged),
+        "unreached": int(np.isinf(judged).sum()),
+        "per_image": {image.id: _whole(image.smallest) for image in images},
+        "curve": {
+            "score": key,
+            "levels": [int(level) for level in levels],
+            "values": [one[key] for one in scores],
+            "ci95": [one["ci95"][key] for one in scores],
+            "fooled": [100 * float((judged <= level).mean()) if len(judged) else None for level in levels],
+        },
+    }
+
+
+def _image(before: Record, after: Record) -> _Image:
+    smallest = after["attack"]["smallest_eps"]
+    found: list[tuple[float, Record]] = [(0, before)]
+    found += [(float(Levels.parse(one["name"]).levels), one) for one in after.get("within", ())]
+    found.append((after["distortion"]["linf_levels"], after))
+    return _Image(
+        id=after["id"],
+        judged=after["attack"]["success"] is not None,
+        smallest=math.inf if smallest is None else smallest,
+        found=tuple(sorted(found, key=lambda one: one[0])),
+    )
+
+
+def _middle(judged: NDArray[np.float64], seed: int) -> Record:
+    if not len(judged):
+        return {"median_levels": None, "quartiles": [None, None], "ci95": [None, None]}
+    once = np.ones((1, len(judged)))
+    low, median, high = (_whole(quantiles(judged, once, share)[0]) for share in (0.25, 0.5, 0.75))
+    resampled = quantiles(judged, draws(len(judged), seed), 0.5)
+    tail = (100 - LEVEL) / 2
+    # An observed number, never one between a number and "more than any".
+    ends = np.percentile(resampled, [tail, 100 - tail], method="inverted_cdf")
+    return {"median_levels": median, "quartiles": [low, high], "ci95": [_whole(end) for end in ends]}
+
+
+def quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """(R,): of N `values`, drawn as often as `weights` (R, N) say, the smallest that `share` of the draws are within.
+
+    It is one of the values, so that infinite ones do no harm.
+    """
+    order = np.argsort(values, kind="stable")
+    drawn = weights[:, order].cumsum(axis=1)
+    reached = drawn >= share * drawn[:, -1:] - 1e-9
+    found: NDArray[np.float64] = values[order][reached.argmax(axis=1)]
+    return found
+
+
+def _whole(levels: float) -> int | None:
+    return None if math.isinf(levels) else int(levels)
+
+
+def with_minimum(record: Mapping[str, object]) -> bool:
+    """Whether a run, by the `attack` in its run.json, looked for the smallest change."""
+    return "largest" in record

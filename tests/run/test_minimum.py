@@ -1,0 +1,137 @@
+"""What a run says of the smallest changes: by hand, and from runs on small and bundled networks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foolscape.run.minimum import minimum, quantiles
+
+from .made import do_run, files_below, timeless, write_net, write_photos
+from .made_boxes import write_detector, write_squares
+
+
+def score(measured: Sequence[dict[str, Any]], classes: Sequence[str], seed: int, victim: int | None) -> dict[str, Any]:
+    """The mean of `right`, and an interval to know it by."""
+    mean = sum(one["right"] for one in measured) / len(measured)
+    return {"mIoU": mean, "ci95": {"mIoU": [mean - 1, mean + 1]}}
+
+
+def attacked(
+    name: str, smallest: int | None, linf: int, right: float, within: dict[int, float], judged: bool = True
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "right": right,
+        "distortion": {"linf_levels": linf},
+        "attack": {"smallest_eps": smallest, "success": smallest is not None if judged else None},
+        "within": [{"name": f"{bound}/255", "right": value} for bound, value in within.items()],
+    }
+
+
+def test_the_curve_and_the_median_by_hand() -> None:
+    clean = [{"id": name, "right": 90.0} for name in "abc"]
+    rows = [
+        attacked("a", 3, 3, 0.5, {1: 60, 2: 30}),
+        attacked("b", 6, 6, 0.9, {2: 45, 4: 15}),
+        attacked("c", None, 5, 9.0, {1: 80, 8: 9}),
+    ]
+    found = minimum(clean, rows, score, (), 0, None, "64/255")
+    assert found["per_image"] == {"a": 3, "b": 6, "c": None}
+    assert (found["median_levels"], found["quartiles"]) == (6, [3, None])
+    assert (found["judged"], found["unreached"], found["largest"]) == (3, 1, "64/255")
+    curve = found["curve"]
+    assert curve["levels"] == [0, 1, 2, 3, 4, 5, 6, 8]
+    sums = [270, 60 + 90 + 80, 30 + 45 + 80, 0.5 + 45 + 80, 0.5 + 15 + 80, 0.5 + 15 + 9, 0.5 + 0.9 + 9, 0.5 + 0.9 + 9]
+    assert curve["values"] == pytest.approx([total / 3 for total in sums])
+    assert curve["fooled"] == pytest.approx([0, 0, 0, 100 / 3, 100 / 3, 100 / 3, 200 / 3, 200 / 3])
+    assert curve["ci95"][0] == [89, 91]
+
+
+def test_images_with_nothing_to_fool_are_in_no_quantile() -> None:
+    clean = [{"id": name, "right": 90.0} for name in "ab"]
+    rows = [attacked("a", 3, 3, 0, {}), attacked("b", None, 64, 0, {}, judged=False)]
+    found = minimum(clean, rows, score, (), 0, None, None)
+    assert (found["median_levels"], found["judged"], found["unreached"]) == (3, 1, 0)
+    nothing = minimum(clean[:1], [attacked("a", None, 64, 0, {}, judged=False)], score, (), 0, None, None)
+    assert (nothing["median_levels"], nothing["ci95"], nothing["judged"]) == (None, [None, None], 0)
+
+
+def test_quantiles_are_observed_values() -> None:
+    values, once = np.array([8.0, 2.0, math.inf, 4.0]), np.ones((1, 4))
+    assert [quantiles(values, once, share)[0] for share in (0.25, 0.5, 0.51, 0.75, 0.76)] == [2, 4, 8, 8, math.inf]
+    twice = np.array([[0.0, 4, 0, 0], [1, 0, 3, 0]])
+    assert quantiles(values, twice, 0.5).tolist() == [2, math.inf]
+
+
+@pytest.mark.parametrize("attack", ["dag-min", "pgd-min", "alma-prox"])
+def test_a_run_tells_the_smallest_changes_of_its_files(tmp_path: Path, attack: str) -> None:
+    nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos")
+    out = tmp_path / "out"
+    step = {"dag-min": {"step": "2/255"}}.get(attack, {})
+    summary = do_run(out, models=[f"{nets}:net"], data=f"folder:{photos}", attack=attack, steps=60, **step)
+    (model,) = summary["models"]
+    found = model["minimum"]
+    rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+    for row in rows:
+        if row["condition"] == "adversarial":
+            change = np.array(Image.open(out / "images" / row["slug"] / f"{row['name']}.png")).astype(int)
+            change -= np.array(Image.open(out / "clean" / f"{row['name']}.png"))
+            expected = np.abs(change).max() if row["attack"]["success"] else None
+            assert found["per_image"][row["id"]] == row["attack"]["smallest_eps"] == expected
+    assert found["unreached"] == sum(levels is None for levels in found["per_image"].values())
+    curve = found["curve"]
+    assert curve["values"][0] == model["conditions"]["clean"]["mIoU"] == 100
+    assert curve["values"][-1] == pytest.approx(model["conditions"]["adversarial"]["mIoU"])
+    assert curve["values"][1] < 100
+    page = (out / "report.html").read_text()
+    assert "How small a change suffices" in page
+    assert "mIoU by the bound" in page
+
+
+def test_what_no_change_fools_is_counted_and_has_no_number(tmp_path: Path) -> None:
+    nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 3)
+    settings = {"models": [f"{nets}:net"], "data": f"folder:{photos}", "attack": "pgd-min", "eps": "1/255", "steps": 20}
+    summary = do_run(tmp_path / "out", **settings)
+    (found,) = (model["minimum"] for model in summary["models"])
+    assert summary["attack"]["largest"] == "1/255"
+    assert found["unreached"] == found["judged"] == 3
+    assert set(found["per_image"].values()) == {None}
+    assert (found["median_levels"], found["ci95"], found["quartiles"]) == (None, [None, None], [None, None])
+    assert max(found["curve"]["levels"]) == 1
+
+
+@pytest.mark.parametrize("attack", ["pgd-min", "alma-prox"])
+def test_the_answer_does_not_depend_on_the_batch_or_on_a_stop(tmp_path: Path, attack: str) -> None:
+    nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos")
+    settings = {"models": [f"{nets}:net"], "data": f"folder:{photos}", "attack": attack, "steps": 40}
+    whole = do_run(tmp_path / "out1", batch=1, **settings)
+    assert timeless(do_run(tmp_path / "out3", batch=3, **settings)) == timeless(whole)
+    assert files_below(tmp_path / "out3") == files_below(tmp_path / "out1")
+    rows = (tmp_path / "out3" / "rows.jsonl").read_bytes()
+    (tmp_path / "out3" / "rows.jsonl").write_bytes(rows[: len(rows) // 2])
+    (tmp_path / "out3" / "summary.json").unlink()
+    assert timeless(do_run(tmp_path / "out3", batch=3, **settings)) == timeless(whole)
+
+
+@pytest.mark.parametrize("attack", ["dag-min", "pgd-min"])
+def test_detectors_lose_every_object_within_a_small_bound(tmp_path: Path, attack: str) -> None:
+    detector, squares = write_detector(tmp_path), f"folder:{write_squares(tmp_path / 'squares')}"
+    step = {"dag-min": {"step": "4/255"}}.get(attack, {})
+    summary = do_run(tmp_path / "out", models=[f"{detector}:grid"], data=squares, attack=attack, steps=60, **step)
+    (model,) = summary["models"]
+    found = model["minimum"]
+    assert found["curve"]["score"] == "AP50"
+    assert found["unreached"] == 0
+    assert found["median_levels"] is not None
+    # Not AP50: it counts what is found with scores far below the one from which an object counts as found.
+    assert found["curve"]["fooled"][0] == 0
+    assert found["curve"]["fooled"][-1] == 100
+    assert model["conditions"]["adversarial"]["boxes"]["kept"] == 0
