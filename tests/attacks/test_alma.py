@@ -126,7 +126,7 @@ def test_multipliers_shrink_where_a_target_is_fooled_and_the_scale_follows_succe
 
 
 def test_curvature_doubles_where_nothing_was_won_in_ten_steps() -> None:
-    update, problem, _ = made([0.5, 0.5, 0.5, -0.5])
+    update, problem, _ = made([0.5, 0.5, 0.5, -0.5], steps=101)
     state = update.start(problem, [])
     rho = state[1].clone()
     for t in range(21):

@@ -27,6 +27,9 @@ def test_every_attack_harms_every_bundled_model_and_its_controls_do_not(
         "dag": {"steps": 40, "step": "2/255"},
         "fgsm": {},
         "worst-case": {"budget": 60},
+        "dag-min": {"steps": 40, "step": "4/255"},
+        "pgd-min": {"steps": 30},
+        "alma-prox": {"steps": 40, "step": "1/255"},
     }
     settings = own.get(attack, {"steps": 20})
     summary = do_run(
