@@ -44,13 +44,14 @@ def _lines(axes: Axes, points: Sequence[tuple[str, float, float]], clean: float,
         nth = drawn[library] = drawn.get(library, -1) + 1
         bounds = [eps for other, eps, _ in points if other == name]
         left = [miou for other, _, miou in points if other == name]
+        ours = name == WORST_CASE
         axes.plot(
             bounds,
             left,
             label=name,
-            color=_HUES.get(library, "#1c1b19"),
-            linestyle=_DASHES[nth % len(_DASHES)],
-            linewidth=2.5 if name == WORST_CASE else 1.3,
+            color="#5b1a06" if ours else _HUES.get(library, "#1c1b19"),
+            linestyle="-" if ours else _DASHES[nth % len(_DASHES)],
+            linewidth=2.5 if ours else 1.3,
             marker=".",
         )
     ticks = sorted({eps for _, eps, _ in points})

@@ -170,7 +170,7 @@ def cospgd() -> list[Contender | Absent]:
     def attack(scale: Callable[..., Tensor], task: Task) -> Tensor:
         void = len(task.classes)
         labels = task.labels_with(void)
-        images = steps.init_linf(task.images, task.eps.unit)
+        images: Tensor = steps.init_linf(task.images, task.eps.unit)
         for taken in range(task.budget):
             images = images.detach().requires_grad_(True)
             scores = task.network(images)
