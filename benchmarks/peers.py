@@ -110,8 +110,11 @@ def _compare(options: argparse.Namespace) -> None:
     if "strength" in suites:
         record |= _strength(options, settings, contenders, bounds)
         _save(options, record)
-    if "cost" in suites or "memory" in suites:
+    if "cost" in suites:
         record |= _cost(options, settings, contenders, bounds[-1])
+        _save(options, record)
+    if "memory" in suites:
+        record |= _memory(options, settings, contenders, bounds[-1])
         _save(options, record)
     if "dag" in suites:
         record |= _dag(options, settings)
@@ -153,13 +156,20 @@ def _strength(
 def _cost(
     options: argparse.Namespace, settings: Settings, contenders: Sequence[Contender], eps: Levels
 ) -> dict[str, Any]:
-    suites, steps, batch = options.suite.split(","), options.cost_steps, options.batch
-    costs = times(open_stand(settings), contenders, eps, steps, batch, options.rounds) if "cost" in suites else []
-    names = [contender.name for contender in contenders]
-    peaks = memory(settings, names, eps, steps, batch) if "memory" in suites else {}
+    steps, batch = options.cost_steps, options.batch
+    costs = times(open_stand(settings), contenders, eps, steps, batch, options.rounds)
     print(f"\n{options.model}, batch {batch}, {steps} gradients, {options.rounds} rounds, {options.threads} threads\n")
-    print(tables.cost(costs, peaks), flush=True)
-    return {"cost": [one.to_json() for one in costs], "memory_mib": peaks}
+    print(tables.cost(costs), flush=True)
+    return {"cost": [one.to_json() for one in costs]}
+
+
+def _memory(
+    options: argparse.Namespace, settings: Settings, contenders: Sequence[Contender], eps: Levels
+) -> dict[str, Any]:
+    names = [contender.name for contender in contenders]
+    peaks = memory(settings, names, eps, options.cost_steps, options.batch)
+    print(f"\n{options.model}, batch {options.batch}\n\n{tables.memory(peaks)}", flush=True)
+    return {"memory_mib": peaks}
 
 
 def _dag(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:

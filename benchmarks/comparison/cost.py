@@ -141,6 +141,7 @@ def _child(sender: Any, settings: Settings, name: str, eps: Levels, budget: int,
     stand = open_stand(settings)
     task = _task(stand, eps, budget, batch)
     if name == BARE:
+        bare(task)
         sender.send(_peak(partial(bare, task), task))
         return
     contender = next(c for c in field([name])[0] if c.name == name)

@@ -44,23 +44,20 @@ def verdict(found: Sequence[Verdict], where: str) -> str:
     return "\n".join(lines)
 
 
-def cost(costs: Sequence[Cost], memory: Mapping[str, float | None]) -> str:
-    """Time over the bare loop, and peak memory; either may be missing."""
-    by_name = {one.attack: one for one in costs}
-    names = list(dict.fromkeys([*by_name, *(name for name in memory if name != BARE)]))
-    base = memory.get(BARE)
-    head = ["cost over forward + gradient", "time", "quartiles", "peak, MiB", "over the bare loop's"]
-    lines = [[BARE, "1", "", _mib(base), "1"]] if memory else []
-    for name in names:
-        one, peak = by_name.get(name), memory.get(name)
-        ratio = "" if peak is None or not base else f"{peak / base:.2f}"
-        timed = ["", ""] if one is None else [f"{one.ratio:.2f}", f"{one.low:.2f} to {one.high:.2f}"]
-        lines.append([name, *timed, _mib(peak), ratio])
-    return table(head, lines)
+def cost(costs: Sequence[Cost]) -> str:
+    """Time over the bare loop."""
+    lines = [[one.attack, f"{one.ratio:.2f}", f"{one.low:.2f} to {one.high:.2f}"] for one in costs]
+    return table(["time over forward + gradient", "median", "quartiles"], lines)
 
 
-def _mib(peak: float | None) -> str:
-    return "" if peak is None else f"{peak:.0f}"
+def memory(peaks: Mapping[str, float | None]) -> str:
+    """Peak memory, the bare loop's first."""
+    base = peaks[BARE]
+    lines = []
+    for name, peak in peaks.items():
+        known = ["broke off", ""] if peak is None else [f"{peak:.0f}", f"{peak / base:.2f}" if base else ""]
+        lines.append([name, *known])
+    return table(["peak memory", "MiB", "over the bare loop's"], lines)
 
 
 def adversary(passes: Sequence[Pass]) -> str:
