@@ -53,7 +53,7 @@ def left_in_float32(problem: Problem, outcome: Outcome, attack: Ascent) -> int:
     return int(attack.objective(one.scores(image), one, torch.ones(1)).active.sum())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if not plan(name, Options(), CLASSES).ascent.ladder])
 def test_what_an_image_lands_with_is_counted_in_float32(name: str) -> None:
     problem, attack = dag_problem(4), in_bf16(name)
     if attack.target is None:
@@ -139,3 +139,9 @@ def test_the_settings_say_so_and_the_released_ara_is_refused() -> None:
     with pytest.raises(SettingError, match="precision: the released ARA takes its gradients in float32"):
         released.at_precision(bf16=True)
     assert released.at_precision(bf16=False).runner == released.runner
+
+
+@pytest.mark.parametrize("name", ["dag-min", "pgd-min", "alma-prox"])
+def test_attacks_that_look_for_the_smallest_change_are_refused(name: str) -> None:
+    with pytest.raises(SettingError, match=f"precision: {name} compares sizes"):
+        in_bf16(name)
