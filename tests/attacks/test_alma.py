@@ -68,8 +68,8 @@ def test_the_proximal_step_is_the_best_of_a_brute_search(weight: float, seed: in
     radii = torch.linspace(0, 1.2, 40001, dtype=torch.float64)[:, None]
     tried = wanted.clamp(low, high).clamp(-radii, radii)
     best = cost(tried, wanted, weight, metric).min()
-    # The largest change is found to 2^-30 of the largest wanted.
-    assert cost(found, wanted, weight, metric).item() <= best.item() + weight * 2**-29 + 1e-9
+    # The largest change is found to 2^-20 of the largest wanted.
+    assert cost(found, wanted, weight, metric).item() <= best.item() + weight * 2**-19 + 1e-9
     assert ((found >= low) & (found <= high)).all()
 
 
@@ -95,7 +95,7 @@ def test_each_image_of_a_batch_has_its_own_largest_change() -> None:
         assert torch.equal(alone, together[i : i + 1])
 
 
-def made(values: list[float], steps: int = 11, share: float = 0.4) -> tuple[AlmaProx, Problem, Seen]:
+def made(values: list[float], steps: int = 11, share: float = 0.5) -> tuple[AlmaProx, Problem, Seen]:
     problem = Problem(torch.zeros(1, 3, 1, len(values)), torch.zeros(1, 1, len(values), dtype=torch.int64), lambda x: x)
     c = torch.tensor(values)[None, None]
     return AlmaProx(steps, AtMost(share)), problem, Seen(-c, c > 0)
@@ -104,11 +104,14 @@ def made(values: list[float], steps: int = 11, share: float = 0.4) -> tuple[Alma
 def test_the_worst_constraints_are_dropped_as_the_steps_go_by() -> None:
     update, problem, seen = made([0.5, 0.9, 0.1, 0.7, 0.3])
     state = update.start(problem, [])
-    dropped = {t: (update.weighed(seen, (t,), state)[0] == 0).flatten().tolist() for t in (0, 4, 5, 9, 10)}
+    dropped = {t: (update.weighed(seen, (t,), state)[0] == 0).flatten().tolist() for t in (0, 4, 6, 7, 10)}
     assert not any(dropped[0])
-    assert not any(dropped[4])
-    assert dropped[5] == dropped[9] == [False, True, False, False, False]  # 0.4 * 5 * 5 / 10 = 1
-    assert dropped[10] == [False, True, False, True, False]
+    assert not any(dropped[4] + dropped[6])
+    # 0.8 of the 2.5, cut to 2, that may be left, is 1.6: one of them, from 7 of 10 steps on.
+    assert dropped[7] == dropped[10] == [False, True, False, False, False]
+    _, problem, seen = made([0.5, 0.9, 0.1, 0.7, 0.3, -0.2])
+    last = update.weighed(seen, (10,), update.start(problem, []))[0]
+    assert (last == 0).flatten().tolist() == [False, True, False, True, False, False]  # 0.8 * 3 = 2.4
 
 
 def test_multipliers_shrink_where_a_target_is_fooled_and_the_scale_follows_success() -> None:

@@ -29,7 +29,7 @@ def test_every_attack_harms_every_bundled_model_and_its_controls_do_not(
         "worst-case": {"budget": 60},
         "dag-min": {"steps": 40, "step": "4/255"},
         "pgd-min": {"steps": 30},
-        "alma-prox": {"steps": 40, "step": "1/255"},
+        "alma-prox": {"steps": 30, "step": "4/255"},
     }
     settings = own.get(attack, {"steps": 20})
     summary = do_run(

@@ -108,7 +108,7 @@ def _at_bounds(model: Json) -> tuple[Cell, ...]:
 def _steps(model: Json, values: Sequence[Any], ends: Sequence[Any] | None = None) -> Curve:
     """A value that stays what it is until the next level at which there is another."""
     levels = model["minimum"]["curve"]["levels"]
-    last = max(levels[-1], SHOWN[-1])
+    last = max(levels[-1] + 1, SHOWN[-1])
     ranges = enumerate(pairwise([*levels, last + 1]))
     held = [n for n, (level, following) in ranges for _ in range(level, following)]
     xs = list(range(levels[0], last + 1))
