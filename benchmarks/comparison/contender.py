@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -52,10 +52,6 @@ class Task:
     def labels_with(self, void: int) -> Tensor:
         """The labels with another number for void."""
         return torch.where(self.counted, self.labels, void)
-
-    def shortened(self, budget: int) -> Task:
-        """The same with fewer evaluations."""
-        return replace(self, budget=budget)
 
 
 @dataclass(frozen=True)

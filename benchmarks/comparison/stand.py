@@ -129,9 +129,8 @@ def open_stand(settings: Settings) -> Stand:
 
 def _picture(subject: SegmentationSubject, name: str, crop: tuple[int, int] | None, device: torch.device) -> Picture:
     case = subject.load(name)
-    rows, columns = (
-        _middle(side, part) for side, part in zip(case.image.shape, crop or case.image.shape, strict=False)
-    )
+    height, width = case.reference.shape
+    rows, columns = (_middle(*pair) for pair in zip((height, width), crop or (height, width), strict=True))
     truth = case.reference[rows, columns]
     labels = torch.from_numpy(truth.astype(np.int64))[None]
     labels[labels == VOID] = IGNORE

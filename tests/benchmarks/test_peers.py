@@ -111,7 +111,7 @@ def test_an_attack_of_another_library_that_breaks_off_is_told() -> None:
     def broken(task: Task) -> None:
         raise IndexError("index 128 is out of bounds")
 
-    stand = open_stand(Settings("bundled:scenes-unet", "scenes:", None, 1, None, (48, 64), "cpu", 1, 0))
+    stand = open_stand(Settings("bundled:scenes-unet", "scenes:", None, 1, "48x64", None, "cpu", 1, 0))
     breaking = Contender("peer APGD", "peer", broken)
     idle = Contender("peer DAG", "peer", lambda task: task.images + 1.0, bounded=False)
     told, *scores = measure(stand, [breaking, idle], [Levels.parse("1/255"), Levels.parse("255/255")], 5, 0)
