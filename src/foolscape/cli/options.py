@@ -18,7 +18,6 @@ Variant = Annotated[str | None, typer.Option(help="Another published form of the
 Objective = Annotated[str | None, typer.Option(help="What the attack makes large, such as masked-ce, js or cospgd.")]
 Schedule = Annotated[str | None, typer.Option(help="Of the bound of apgd: constant, or shrinking from twice as much.")]
 Budget = Annotated[int | None, typer.Option(help="Gradients per image that worst-case may take.")]
-<<<<<<< HEAD
 Boost = Annotated[
     str | None, typer.Option(help="For changes that fool other networks too: any of di,ti,si,vt, by commas.")
 ]
@@ -26,10 +25,9 @@ Ensemble = Annotated[
     list[str] | None,
     typer.Option(help="Networks to fool by one change, as A+B or all, by spec or short name; repeat for several."),
 ]
-Eps = Annotated[str | None, typer.Option(help="Bound on the change, such as 8/255.")]
-=======
-Eps = Annotated[str | None, typer.Option(help="Bound on the change, such as 8/255; the largest tried by dag-min and pgd-min.")]
->>>>>>> six-minimum
+Eps = Annotated[
+    str | None, typer.Option(help="Bound on the change, such as 8/255; the largest tried by dag-min and pgd-min.")
+]
 Step = Annotated[str | None, typer.Option(help="Size of a step, such as 0.5/255.")]
 Steps = Annotated[int | None, typer.Option(help="Most steps.")]
 Norm = Annotated[str | None, typer.Option(help="Norm of the bound: linf or l2.")]
