@@ -119,6 +119,7 @@ def test_one_change_for_several_networks_is_a_line_of_its_own(tmp_path: Path, se
         ({"ensembles": "all"}, "list of names"),
         ({"ensembles": ["all", "all"]}, "twice"),
         ({"ensembles": ["all"], "attack": "worst-case"}, "cannot be shared"),
+        ({"ensembles": ["all"], "attack": "pgd-min", "eps": None}, "cannot be shared"),
         ({"ensembles": ["all"], "refresh": 2}, "leave refresh out"),
     ],
 )
