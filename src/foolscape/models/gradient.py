@@ -153,7 +153,7 @@ def _named(found: _Finding, probe: Probe, clamps: bool, seed: int) -> _Finding:
     flat = flatness(probe.segmenter, probe.images, scores, seed, zero=found.kind == "zero")
     if flat is None:
         flat = lopsided(scores)
-    if flat is None or (clamps and flat.kind == "saturated"):
+    if flat is None or (clamps and found.kind == "right"):
         return found
     return _Finding(flat.kind, flat.detail)
 
