@@ -9,6 +9,7 @@ FoolscapeError
  +- DataError        a data set as a whole: empty folder, unknown layout, labels that do not fit
  |   +- SampleError        one image or label: recorded, counted, and the run goes on
  +- RunError         a run directory: another command's, locked, unwritable
+ +- DeviceError      a device whose memory does not hold what it is given
 
 Every message has one form: what was expected, what was got, and what to do about it.
 """
@@ -56,6 +57,10 @@ class SampleError(DataError):
 
 class RunError(FoolscapeError):
     """A run directory cannot be used."""
+
+
+class DeviceError(FoolscapeError):
+    """A device's memory does not hold what it is given."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:

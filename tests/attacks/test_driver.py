@@ -17,6 +17,8 @@ from foolscape.seeds import generator_for
 from .toys import conv_net, entrants, pictures, problem_of
 
 CLASSES = ("a", "b", "c", "d")
+# A thousand queries say no more than these here.
+SETTINGS = {"square": Options(steps=60)}
 NAMES = [attack.name for attack in CATALOG if "segmentation" in attack.tasks]
 
 
@@ -34,7 +36,7 @@ def by_key(outcomes: Iterator[Outcome]) -> dict[str, Outcome]:
 @pytest.mark.parametrize("width", [2, 3, 7])
 def test_a_batch_equals_batches_of_one(name: str, width: int) -> None:
     problem = dag_problem(5, torch.float64)
-    attack = plan(name, Options(), CLASSES).ascent
+    attack = plan(name, SETTINGS.get(name, Options()), CLASSES).ascent
     alone = by_key(ascend(entrants(problem), attack, width=1))
     together = by_key(ascend(entrants(problem), attack, width=width))
     assert alone.keys() == together.keys() == {"0", "1", "2", "3", "4"}
@@ -48,7 +50,7 @@ def test_a_batch_equals_batches_of_one(name: str, width: int) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_neighbours_do_not_change_a_single_bit(name: str) -> None:
     problem = dag_problem(6)
-    attack = plan(name, Options(), CLASSES).ascent
+    attack = plan(name, SETTINGS.get(name, Options()), CLASSES).ascent
     full = by_key(ascend(entrants(problem), attack, width=3))
     resumed = by_key(ascend((e for e in entrants(problem) if e.key in {"1", "4"}), attack, width=3))
     for key, outcome in resumed.items():
@@ -114,7 +116,7 @@ def test_nothing_is_written_into_the_problem() -> None:
     problem = dag_problem(3)
     before = [t.clone() for t in (problem.images, problem.labels)]
     for name in NAMES:
-        list(ascend(entrants(problem), plan(name, Options(), CLASSES).ascent, width=2))
+        list(ascend(entrants(problem), plan(name, SETTINGS.get(name, Options()), CLASSES).ascent, width=2))
     assert torch.equal(problem.images, before[0])
     assert torch.equal(problem.labels, before[1])
 

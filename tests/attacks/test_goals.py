@@ -44,8 +44,20 @@ def test_vanish_sends_objects_to_the_background_and_keeps_the_others_with_a_vict
     assert aim("vanish", victim=2) == ([0, 2, IGNORE, 1, IGNORE], [0, BACKGROUND, IGNORE, 1, IGNORE])
 
 
+def test_vanish_only_holds_the_background_that_is_quiet() -> None:
+    held = [BACKGROUND, BACKGROUND, BACKGROUND, BACKGROUND, BACKGROUND]
+    assert aim("vanish-only") == ([0, 2, BACKGROUND, 1, BACKGROUND], held)
+    # A candidate that the clean image takes for an object where none is: nobody wants it held.
+    loud = SCORES.clone()
+    loud[0, 0, 4] = 9.0
+    found = goal_of("vanish-only").aim(LABELS, loud, None, torch.Generator())
+    assert found.labels[0].tolist() == [0, 2, BACKGROUND, 1, IGNORE]
+    with_victim = aim("vanish-only", victim=2)
+    assert with_victim == ([0, 2, BACKGROUND, 1, BACKGROUND], [0, BACKGROUND, BACKGROUND, 1, BACKGROUND])
+
+
 def test_without_the_victim_there_is_nothing_to_attack() -> None:
-    for goal in ("vanish", "mislabel"):
+    for goal in ("vanish", "vanish-only", "mislabel"):
         found = goal_of(goal).aim(torch.tensor([[0, 3]]), SCORES[:, :, :2], 1, torch.Generator())
         assert (found.labels == IGNORE).all()
 
@@ -80,7 +92,7 @@ def test_towards_weighs_a_kept_class_only_while_it_is_lost() -> None:
 
 
 @pytest.mark.parametrize("attack", ["dag", "pgd", "fgsm", "mi-fgsm"])
-@pytest.mark.parametrize("goal", ["mislabel", "vanish", "fabricate"])
+@pytest.mark.parametrize("goal", ["mislabel", "vanish", "vanish-only", "fabricate"])
 def test_every_attack_reaches_every_goal_on_a_linear_detector(attack: str, goal: str) -> None:
     # Five candidates, each reading three pixels of its own: every goal is within reach of small steps.
     weights = torch.randn(4, 3, generator=torch.Generator().manual_seed(3))
@@ -121,7 +133,7 @@ def test_defaults_and_refusals() -> None:
     assert (own.name, own.targeted) == ("untargeted", True)  # by adversarial labels, as in the paper
     assert plan_detection("dag", Options(), CLASSES).steps == 150
     assert plan_detection("pgd", Options(), CLASSES).goal == goal_of("untargeted")
-    assert [goal.name for goal in GOALS] == ["untargeted", "mislabel", "vanish", "fabricate"]
+    assert [goal.name for goal in GOALS] == ["untargeted", "mislabel", "vanish", "vanish-only", "fabricate"]
     assert victim_of(None, CLASSES) is None
     with pytest.raises(UnknownNameError, match="vanish"):
         goal_of("vanquish")

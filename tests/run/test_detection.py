@@ -61,12 +61,13 @@ def test_pgd_loses_every_box_and_its_controls_none(tmp_path: Path, detectors: st
 @pytest.mark.parametrize("attack", ["dag", "pgd"])
 def test_every_goal_does_what_it_says(tmp_path: Path, detectors: str, squares: str, attack: str) -> None:
     after = {}
-    for goal in ("untargeted", "mislabel", "vanish", "fabricate"):
+    for goal in ("untargeted", "mislabel", "vanish", "vanish-only", "fabricate"):
         model = measured(tmp_path / goal, detectors, squares, attack=attack, goal=goal)
         assert model["success_rate"] == 100
         after[goal] = model["conditions"]["adversarial"]["boxes"]
     assert after["untargeted"]["kept"] == 0
     assert after["vanish"] == {"kept": 0, "mislabelled": 0, "vanished": 3, "fabricated": 0}
+    assert after["vanish-only"] == after["vanish"]
     assert after["mislabel"]["mislabelled"] == 3
     assert after["mislabel"]["kept"] == 0
     assert after["fabricate"]["kept"] == 3

@@ -130,7 +130,7 @@ def pictures(name: str) -> Picture:
 def attacked_loss(learner: Learner) -> float:
     """The mean cross-entropy on two unseen images under a stronger attack than that of the training."""
     plan = make_harden_config({"model": "", "data": "", "train_split": "a", "test_split": "b", "attack": "pgd",
-                               "steps": 10, "step": "2/255"}).plan(())  # fmt: skip
+                               "steps": 10, "step": "2/255"}).plan(learner.segmenter.classes)  # fmt: skip
     images, labels = stacked([pictures("200"), pictures("201")], torch.device("cpu"))
     hurt = crafted(learner.segmenter, images, labels, plan.ascent, [generator_for(0, str(i)) for i in range(2)])
     with torch.no_grad():
@@ -282,9 +282,11 @@ def same(one: Path, other: Path) -> None:
     assert texts[0] == texts[1]
 
 
+@pytest.mark.parametrize("memory_format", ["contiguous", pytest.param("channels_last", marks=pytest.mark.slow)])
 def test_a_killed_training_goes_on_to_the_same_bytes(
-    setting: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setting: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_format: str
 ) -> None:
+    setting["memory_format"] = memory_format
     whole = tmp_path / "whole"
     do(whole, setting)
     out, real = tmp_path / "out", module.write_learner

@@ -207,7 +207,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path, nets: str) -> None:
         ({"step": "300/255"}, "step: expected more than 0/255 and at most 255/255"),
         ({"size": "384"}, "size: expected HEIGHTxWIDTH"),
         ({"size": "4x4"}, "size: expected HEIGHTxWIDTH with sides of 8 to 16384"),
-        ({"batch": 0}, "batch: input should be greater than or equal to 1, got 0"),
+        ({"batch": 0}, "batch: expected a number of images from 1 on, or auto, got 0"),
         ({"limit": -3}, "limit: input should be greater than or equal to 1, got -3"),
         ({"attack": "dga"}, "unknown attack 'dga'; did you mean dag"),
         ({"attack": "none", "steps": 3}, "expected no settings of an attack beside --attack none"),
@@ -263,3 +263,9 @@ def test_rows_of_the_worst_case_hold_every_objective(tmp_path: Path, nets: str, 
     for row in attacked:
         assert {candidate["name"] for candidate in row["candidates"]} <= {"masked-ce", "js", "balanced-ce"}
         assert row["counts"] in [candidate["counts"] for candidate in row["candidates"]]
+    (model,) = json.loads((out / "summary.json").read_text())["models"]
+    tried = model["several"]
+    assert set(tried["objectives"]) <= {"masked-ce", "js", "balanced-ce"}
+    assert sum(found["greedy"] for found in tried["objectives"].values()) == len(attacked)
+    assert tried["greedy"]["mIoU"] <= model["conditions"]["adversarial"]["mIoU"] + 1e-9
+    assert "greedy choice" in (out / "report.html").read_text()

@@ -83,6 +83,53 @@ def test_an_image_that_one_network_cannot_use_is_left_out_for_all(tmp_path: Path
     assert {failure["id"] for failure in matrix["failures"]} == {"torn"}
 
 
+def test_one_change_for_several_networks_is_a_line_of_its_own(tmp_path: Path, settings: dict[str, Any]) -> None:
+    out = tmp_path / "out"
+    settings |= {"limit": 2, "steps": 8, "probes": 0, "ensembles": ["all"]}
+    matrix = measure(out, settings)
+    one, other = (column["slug"] for column in matrix["columns"])
+    lines = {line["name"]: line for line in matrix["lines"]}
+    together = lines[f"ensemble of {one} and {other}"]
+    assert (together["sources"], together["joint"], together["permuted"]) == ((one, other), True, False)
+    # Both fall to a change that is no larger than either's own, where each's own leaves the other as it was.
+    assert together["distortion"]["linf_levels"] == 8
+    assert together["scores"][other] < lines[one]["scores"][other] - 20
+    assert together["scores"][one] < lines[other]["scores"][one]
+    assert f"ensemble of {one} and {other}, PERM" in lines
+    assert [e["attack"]["gradients_per_step"] for e in matrix["ensembles"]] == [2]
+    assert [column["trust"][0]["ok"] for column in matrix["columns"]] == [True, True]
+    page = (out / "report.html").read_text()
+    assert "A &amp; B" in page
+    assert "Can this be trusted?" in page
+    # Killed after the ensemble's first image: the same again.
+    place = next((out / "ensembles").iterdir())
+    images = {path.name: path.read_bytes() for path in (place / "images").iterdir()}
+    assert len(images) == 2
+    first, _ = (place / "rows.jsonl").read_text().splitlines()
+    (place / "rows.jsonl").write_text(first + "\n")
+    (out / "transfer.json").unlink()
+    assert measure(out, settings) == matrix
+    assert {path.name: path.read_bytes() for path in (place / "images").iterdir()} == images
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ensembles": ["nets-net+x"]}, "network of an ensemble"),
+        ({"ensembles": "all"}, "list of names"),
+        ({"ensembles": ["all", "all"]}, "twice"),
+        ({"ensembles": ["all"], "attack": "worst-case"}, "cannot be shared"),
+        ({"ensembles": ["all"], "attack": "pgd-min", "eps": None}, "cannot be shared"),
+        ({"ensembles": ["all"], "refresh": 2}, "leave refresh out"),
+    ],
+)
+def test_ensembles_that_there_are_not(
+    tmp_path: Path, settings: dict[str, Any], change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SettingError, match=words):
+        measure(tmp_path / "out", settings | change)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from foolscape.attacks.catalog import plan, plan_video
-from foolscape.attacks.plan import Options
+from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.plan import Options, Plan
 from foolscape.pixels import Levels
-from foolscape.run.trust import LARGER, LONGER, UNBOUND, findings, probes
+from foolscape.run.trust import LARGER, LONGER, SQUARE, UNBOUND, findings, probes, transferred
 
 from .made import do_run, timeless, write_net, write_photos
 
@@ -29,7 +29,7 @@ def rows(left: int = 3) -> list[dict[str, Any]]:
     return [{"id": "a", "attack": {"left": left, "targets": 100}}]
 
 
-SOUND = {"a": {LARGER: 0.0, LONGER: 0.02, UNBOUND: 0.0}}
+SOUND = {"a": {LARGER: 0.0, LONGER: 0.02, UNBOUND: 0.0, SQUARE: 0.6}}
 
 
 def doubts(found: list[dict[str, Any]]) -> list[str]:
@@ -39,7 +39,7 @@ def doubts(found: list[dict[str, Any]]) -> list[str]:
 def test_a_sound_attack_raises_no_doubt() -> None:
     found = findings(conditions(), rows(), GRADIENT, SOUND)
     assert doubts(found) == []
-    assert len(found) == 7
+    assert len(found) == 8
     assert all(one["ok"] for one in found)
 
 
@@ -53,6 +53,7 @@ def test_a_sound_attack_raises_no_doubt() -> None:
         ({}, GRADIENT, {"a": SOUND["a"] | {LARGER: 0.2}}, "no worse with twice the bound"),
         ({}, GRADIENT, {"a": SOUND["a"] | {LONGER: 0.2}}, "no worse with twice the steps"),
         ({}, GRADIENT, {"a": SOUND["a"] | {UNBOUND: 0.2}}, "nothing is left with no bound"),
+        ({}, GRADIENT, {"a": SOUND["a"] | {SQUARE: 0.005}}, f"as strong as {SQUARE}"),
     ],
 )
 def test_each_sign_is_named(scores: Any, gradient: Any, probed: Any, doubt: str) -> None:
@@ -65,31 +66,36 @@ def test_what_is_not_known_is_no_doubt() -> None:
     assert doubts(found) == []
 
 
-def test_probes_change_one_thing() -> None:
-    def planned(options: Options) -> Any:
-        return plan("pgd", options, CLASSES)
+def planned(name: str, options: Options) -> Plan:
+    return plan(name, options, CLASSES)
 
+
+def test_probes_change_one_thing() -> None:
     options = Options(eps=Levels(Fraction(4)))
-    found = probes(planned(options), options, planned)
+    found = probes(plan("pgd", options, CLASSES), options, planned)
     assert [(name, str(one.eps), str(one.step), one.steps) for name, one in found.items()] == [
         (LARGER, "8/255", "2/255", 20),
         (LONGER, "4/255", "1/255", 40),
         (UNBOUND, "64/255", "16/255", 40),
+        (SQUARE, "4/255", "8/255", 200),
     ]
+    assert found[SQUARE].name == "square"
 
 
 def test_what_has_no_bound_or_one_step_is_probed_as_far_as_it_goes() -> None:
-    assert probes(plan("dag", Options(), CLASSES), Options(), lambda options: plan("dag", options, CLASSES)) == {}
-    fgsm = probes(plan("fgsm", Options(), CLASSES), Options(), lambda options: plan("fgsm", options, CLASSES))
-    assert list(fgsm) == [LARGER]
+    assert probes(plan("dag", Options(), CLASSES), Options(), planned) == {}
+    assert list(probes(plan("fgsm", Options(), CLASSES), Options(), planned)) == [LARGER, SQUARE]
+    assert list(probes(plan("worst-case", Options(), CLASSES), Options(), planned)) == [SQUARE]
+    assert probes(plan("square", Options(), CLASSES), Options(), planned) == {}
+    round_ = Options(norm="l2")
+    assert SQUARE not in probes(plan("pgd", round_, CLASSES), round_, planned)
     released = Options(variant="released")
-    assert probes(plan_video("ara", released), released, lambda options: plan_video("ara", options)) == {}
+    assert probes(plan_video("ara", released), released, plan_video) == {}
 
 
 def test_what_finds_its_targets_anew_is_not_compared_by_what_is_left_of_them() -> None:
-    found = probes(plan_video("annealed", Options()), Options(), lambda options: plan_video("annealed", options))
-    assert list(found) == [UNBOUND]
-    assert len(probes(plan_video("pgd", Options()), Options(), lambda options: plan_video("pgd", options))) == 3
+    assert list(probes(plan_video("annealed", Options()), Options(), plan_video)) == [UNBOUND]
+    assert len(probes(plan_video("pgd", Options()), Options(), plan_video)) == 4
 
 
 def test_a_run_probes_its_first_image_and_says_so(tmp_path: Path) -> None:
@@ -101,10 +107,11 @@ def test_a_run_probes_its_first_image_and_says_so(tmp_path: Path) -> None:
     trust = {one["check"]: one["ok"] for one in summary["models"][0]["trust"]}
     assert trust["right in its gradient"] is True
     assert trust["nothing is left with no bound"] is True
-    assert len(trust) == 7
+    assert trust[f"as strong as {SQUARE}"] is True
+    assert len(trust) == 8
     page = (tmp_path / "out/report.html").read_text()
     assert "Can this be trusted?" in page
-    assert page.count("yes: ") == 7
+    assert page.count("yes: ") == 8
     assert timeless(do_run(tmp_path / "out", **settings)) == timeless(summary)
     silent = do_run(tmp_path / "silent", probes=0, **settings)
     assert not (tmp_path / "silent/probes").exists()
@@ -117,3 +124,37 @@ def test_an_attack_whose_steps_are_too_small_is_doubted(tmp_path: Path) -> None:
     summary = do_run(tmp_path / "out", eps="4/255", steps=1, step="0.1/255", **settings)
     assert doubts(summary["models"][0]["trust"])
     assert "NO: " in (tmp_path / "out/report.html").read_text()
+
+
+def lines(own: float | None, other: float, ensemble: float = 90.0) -> list[dict[str, Any]]:
+    def line(sources: tuple[str, ...], score: float | None, **kind: bool) -> dict[str, Any]:
+        kinds = {"permuted": False, "joint": False} | kind
+        return {"name": "+".join(sources), "sources": sources, "scores": {"one": score}, **kinds}
+
+    return [
+        line((), 95.0), line(("one",), own), line(("two",), other), line(("one", "two"), 0.0),
+        line(("two", "three"), ensemble, joint=True), line(("one", "two"), 0.0, joint=True),
+        line(("two",), 0.0, permuted=True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "ok"),
+    [
+        (lines(5.0, 60.0), True),
+        (lines(5.0, 4.5), True),
+        (lines(30.0, 20.0), False),
+        (lines(30.0, 60.0, ensemble=10.0), False),
+        (lines(None, 60.0), None),
+    ],
+)
+def test_a_change_for_others_must_not_be_the_stronger_one(found: list[dict[str, Any]], ok: bool | None) -> None:
+    # Sums, which are larger than the bound, and ensembles that the network is part of are no transfer.
+    assert transferred("one", "mIoU", plan("pgd", Options(), CLASSES), found)["ok"] is ok
+
+
+def test_changes_of_different_size_are_not_compared() -> None:
+    found = transferred("one", "mIoU", plan("dag", Options(), CLASSES), lines(30.0, 20.0))
+    assert found["ok"] is None
+    goal = plan_detection("pgd", Options(goal="vanish"), CLASSES)
+    assert transferred("one", "AP50", goal, lines(30.0, 20.0))["ok"] is None

@@ -14,9 +14,10 @@ from foolscape.cli import main
 from foolscape.cli.console import DONE
 from foolscape.errors import GradientError, ModelError, SettingError
 from foolscape.metrics.video import measure_davis
+from foolscape.run.bench import open_bench
 from foolscape.run.config import make_config
-from foolscape.run.execute import width_of
 from foolscape.run.store import RunStore
+from foolscape.run.widths import width_of
 
 from .made import do_run, files_below, timeless
 from .made_clips import write_clips, write_tracker, write_youtube_vos
@@ -138,10 +139,11 @@ def test_the_bundled_tracker_loses_cars_and_people_on_the_street(tmp_path: Path)
     assert model["distortion"]["linf_levels"] == 8
 
 
-def test_clips_are_followed_one_by_one_on_every_device() -> None:
-    config = make_config({"models": ["bundled:scenes-tracker"], "data": "scenes:", "task": "video"})
-    assert width_of(config, torch.device("cuda")) == 1
-    assert width_of(config.model_copy(update={"task": "segmentation"}), torch.device("cuda")) > 1
+def test_clips_are_followed_one_by_one_on_every_device(tmp_path: Path) -> None:
+    settings = {"models": ["bundled:scenes-tracker"], "data": "scenes:", "split": "val", "limit": 1, "attack": "fgsm"}
+    config = make_config(settings | {"task": "video"})
+    bench = open_bench(config, torch.device("cpu"))
+    assert width_of(config, bench, torch.device("cuda"), tmp_path, print) == 1
 
 
 def test_an_object_that_appears_later_is_out_of_the_attack_s_reach(tmp_path: Path, tracker: str) -> None:
@@ -174,6 +176,7 @@ def test_clips_that_cannot_be_used_are_counted(tmp_path: Path, tracker: str, dav
         ({"batch": 2}, SettingError, "followed one by one"),
         ({"attack": "dag"}, SettingError, "dag is for segmentation and detection"),
         ({"memory_format": "channels_last"}, SettingError, "expected contiguous"),
+        ({"precision": "bf16"}, SettingError, "precision: expected float32 for clips"),
         ({"data": "folder:."}, SettingError, "data set"),
     ],
 )

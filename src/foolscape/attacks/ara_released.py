@@ -18,6 +18,7 @@ from foolscape.attacks.constraints import uniform_like
 from foolscape.attacks.driver import Outcome
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.hardness import HARD, Discovery
+from foolscape.errors import SettingError
 from foolscape.problem import Problem
 
 _DEVIATION: Final = (0.229, 0.224, 0.225)
@@ -65,6 +66,12 @@ class ReleasedAra:
             frame, network, failure = self._attacked(entrant, network)
             keeper.save(entrant.key, network)
             yield self._outcome(entrant, frame, failure, time.perf_counter() - begin)
+
+    def at_precision(self, *, bf16: bool) -> ReleasedAra:
+        """Itself; raises `SettingError` for bfloat16, which the release does not have."""
+        if bf16:
+            raise SettingError("precision: the released ARA takes its gradients in float32, got bf16; leave it out")
+        return self
 
     def _attacked(self, entrant: Entrant, network: Network) -> tuple[Tensor, Network, str | None]:
         """The first frame (1, 3, H, W) after the attack, the network, and why the attack was given up."""

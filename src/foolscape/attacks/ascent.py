@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from foolscape.attacks.boost import Boost
 from foolscape.attacks.constraints import Constraint
 from foolscape.attacks.objectives import Objective
 from foolscape.attacks.updates import Update
@@ -19,7 +20,7 @@ Stop = Callable[[Problem], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Ascent:
-    """Gradient ascent in pixel space: FGSM, PGD, MI-FGSM and DAG are settings of it.
+    """Gradient ascent in pixel space: FGSM, PGD, MI-FGSM and DAG are settings of it, and Square.
 
     Attributes:
         objective: what is made large, and which targets are still to be fooled.
@@ -33,6 +34,10 @@ class Ascent:
             iterate itself: what small steps have gathered counts once it moves a level.
         free: the iterates before this many steps may lie outside the constraint, and are no results.
         refresh: ask an entrant that can for its targets anew after every so many steps; None: never.
+        boost: how a step's gradient is taken; None: as that of the iterate.
+        blind: the update takes no gradient, and a step costs one forward pass: a query.
+        bf16: take the scores and the gradient of a step in bfloat16 wherever PyTorch's autocast thinks it safe. What
+            an image lands with, and that it is done, is counted in the images' own precision.
         ladder: bounds in levels; empty: an image is done as soon as it reaches `stop`. Else the attack looks for the
             smallest change in Linf that does, goes on until its steps are taken or no 8-bit image is nearer, and the
             best iterate within each of these bounds is kept too.
@@ -48,7 +53,17 @@ class Ascent:
     rounded: bool = False
     free: int = 0
     refresh: int | None = None
+    boost: Boost | None = None
+    blind: bool = False
+    bf16: bool = False
     ladder: tuple[int, ...] = ()
+
+    @property
+    def gradients_per_step(self) -> int:
+        """How many gradients a step takes."""
+        if self.blind:
+            return 0
+        return 1 if self.boost is None else self.boost.gradients
 
 
 def never(problem: Problem) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from foolscape.attacks import minimum, recipes, strong
+from foolscape.attacks.boost import boost_of
 from foolscape.attacks.goals import DAG_UNTARGETED, goal_of, victim_of
 from foolscape.attacks.plan import SAMPLINGS, Attack, Options, Plan, Scope, Window
 from foolscape.errors import SettingError, unknown
@@ -28,6 +29,7 @@ CATALOG: tuple[Attack, ...] = (
         source="Goodfellow et al., Explaining and Harnessing Adversarial Examples, ICLR 2015",
         variants=("paper",),
         chooses=True,
+        boosts=True,
         build=recipes.fgsm,
     ),
     Attack(
@@ -36,6 +38,7 @@ CATALOG: tuple[Attack, ...] = (
         source="Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
         variants=("paper",),
         chooses=True,
+        boosts=True,
         build=recipes.pgd,
     ),
     Attack(
@@ -44,6 +47,7 @@ CATALOG: tuple[Attack, ...] = (
         source="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
         variants=("paper",),
         chooses=True,
+        boosts=True,
         build=recipes.mi_fgsm,
     ),
     Attack(
@@ -53,6 +57,7 @@ CATALOG: tuple[Attack, ...] = (
         "Parameter-free Attacks, ICML 2020",
         variants=("paper",),
         chooses=True,
+        boosts=True,
         build=strong.apgd,
     ),
     Attack(
@@ -70,6 +75,7 @@ CATALOG: tuple[Attack, ...] = (
         "Segmentation Robustness, ECCV 2022",
         variants=("paper",),
         tasks=("segmentation", "video"),
+        boosts=True,
         build=recipes.segpgd,
     ),
     Attack(
@@ -79,7 +85,16 @@ CATALOG: tuple[Attack, ...] = (
         variants=("default",),
         sampling="random",
         chooses=True,
+        boosts=True,
         build=recipes.annealed,
+    ),
+    Attack(
+        name="square",
+        summary="random squares of the largest change, kept by the scores alone: no gradient, one query a step",
+        source="Andriushchenko et al., Square Attack: a Query-efficient Black-box Adversarial Attack via Random "
+        "Search, ECCV 2020",
+        variants=("paper",),
+        build=recipes.square,
     ),
     Attack(
         name="dag-min",
@@ -172,7 +187,7 @@ def plan_video(name: str, options: Options) -> Plan:
         raise unknown("sampling", sampling, SAMPLINGS)
     if options.variant == "released" and (frames, sampling) != (3, "first"):
         raise SettingError("window: the released ara looks at the first three frames; leave window and sampling out")
-    if sampling == "random" and name in ("apgd", "worst-case"):
+    if sampling == "random" and name in ("apgd", "worst-case", "square"):
         raise SettingError(
             f"sampling: {name} compares its steps with each other, which random frames forbid; use spread"
         )
@@ -199,17 +214,24 @@ def _settle(name: str, options: Options, scope: Scope) -> Plan:
         raise unknown(f"variant of {name}", options.variant, attack.variants)
     if options.norm is not None and options.norm not in NORMS:
         raise unknown("norm", options.norm, NORMS)
-    if options.objective is not None:
-        _check_objective(attack, options.objective, scope)
-    for setting, owners in (("schedule", ("apgd", "worst-case")), ("budget", ("worst-case",))):
-        given = getattr(options, setting)
-        if given is not None and name not in owners:
-            raise SettingError(f"{setting}: is for {' and '.join(owners)}, got {given} for {name}")
+    _check_owned(attack, options, scope)
     if options.steps is not None and options.steps < 1:
         raise SettingError(f"steps: expected at least 1, got {options.steps}")
     if options.stop is not None and not 0 <= options.stop < 1:
         raise SettingError(f"stop: expected a share of the pixels of at least 0 and below 1, got {options.stop}")
     return attack.build(attack, options, scope)
+
+
+def _check_owned(attack: Attack, options: Options, scope: Scope) -> None:
+    """Refuse settings that only some attacks have."""
+    if options.objective is not None:
+        _check_objective(attack, options.objective, scope)
+    if options.boost is not None:
+        _check_boost(attack, options, scope)
+    for setting, owners in (("schedule", ("apgd", "worst-case")), ("budget", ("worst-case",))):
+        given = getattr(options, setting)
+        if given is not None and attack.name not in owners:
+            raise SettingError(f"{setting}: is for {' and '.join(owners)}, got {given} for {attack.name}")
 
 
 def _check_objective(attack: Attack, objective: str, scope: Scope) -> None:
@@ -218,3 +240,19 @@ def _check_objective(attack: Attack, objective: str, scope: Scope) -> None:
         raise SettingError(f"objective: {attack.name} has its own, got {objective}; use one of {able}")
     if scope.goal is not None and scope.goal.targeted:
         raise SettingError(f"objective: goal {scope.goal.name} has its own, got {objective}; use untargeted")
+
+
+def _check_boost(attack: Attack, options: Options, scope: Scope) -> None:
+    assert options.boost is not None
+    if not attack.boosts:
+        able = ", ".join(other.name for other in CATALOG if other.boosts and scope.task in other.tasks)
+        raise SettingError(f"boost: is for attacks that follow gradients step by step, got {attack.name}; use {able}")
+    boost = boost_of(options.boost, 0.0)
+    if boost.diverse and scope.task != "segmentation":
+        raise SettingError(
+            f"boost: di moves the image under what a network for {scope.task} looks at in fixed places; use ti, si, vt"
+        )
+    if boost.neighbours and options.norm == "l2":
+        raise SettingError("boost: vt looks around in a cube of 1.5 eps and has no l2 form; use --norm linf")
+    if boost.neighbours and attack.name == "fgsm":
+        raise SettingError("boost: vt corrects the next step, and fgsm takes one alone; use mi-fgsm")

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.ascent import Ascent
-from foolscape.attacks.flight import Entrant, Flight, Queue, as_looked_at, board, join, renewed
+from foolscape.attacks.flight import Entrant, Flight, Queue, board, join, renewed
+from foolscape.attacks.look import Look, gradient_of, left_in, look_at, recounted
 from foolscape.attacks.objectives import Seen
 from foolscape.attacks.smallest import SMALLEST, sizes_of
 from foolscape.attacks.updates import Here
@@ -107,28 +108,21 @@ def ascend(entrants: Iterable[Entrant], attack: Ascent, *, width: int = 1) -> It
         yield from landed
 
 
-@dataclass(frozen=True)
-class _Look:
-    """The current iterates as the model and the objective see them, copies that fill the batch included."""
-
-    images: Tensor
-    scores: Tensor
-    seen: Seen
-
-
 def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None, list[Outcome]]:
     """Look at the current iterates, let those that are done land, and take one step with the others."""
     begin = time.perf_counter()
     flight, failures = renewed(flight, attack)
-    look = _look(flight, attack, width)
-    flight, done = (_keep_smallest if attack.ladder else _keep_best)(flight, look, attack)
+    look = look_at(flight, attack, width)
+    left = left_in(flight, look, attack, width)
+    flight, done = _keep_smallest(flight, look, left, attack) if attack.ladder else _keep_best(flight, left, attack)
     failures |= {i: "the model's scores are not finite" for i in done if not _finite(look.scores[i].detach())}
     stepped = flight
     if len(done) < len(flight.keys):
         stepped, lost = _step(flight, look, attack)
         failures |= {i: "the gradient to the input is not finite" for i in lost if i not in done}
+    ended = recounted(flight, done, attack, width)
     share = (time.perf_counter() - begin) / len(flight.keys)
-    landed = [_land(flight, i, share, failures.get(i)) for i in sorted({*done, *failures})]
+    landed = [_land(ended, i, share, failures.get(i)) for i in sorted({*done, *failures})]
     staying = [i for i in range(len(flight.keys)) if i not in done and i not in failures]
     if not staying:
         return None, landed
@@ -136,21 +130,11 @@ def _iterate(flight: Flight, attack: Ascent, width: int) -> tuple[Flight | None,
     return (stepped.take(staying) if landed else stepped), landed
 
 
-def _look(flight: Flight, attack: Ascent, width: int) -> _Look:
-    problem, images = flight.problem, as_looked_at(flight, attack)
-    taken = torch.tensor(flight.taken, device=images.device)
-    if len(flight.keys) < width:
-        copies = torch.arange(width, device=images.device) % len(flight.keys)
-        problem, images, taken = problem.take(copies), images[copies], taken[copies]
-    images = images.detach().requires_grad_(True)
-    scores = problem.scores(images, *problem.context)
-    return _Look(images, scores, attack.objective(scores, problem, taken / attack.steps))
+def _keep_best(flight: Flight, left: list[int], attack: Ascent) -> tuple[Flight, list[int]]:
+    """The flight with its best iterates brought up to date, and which of its images are done.
 
-
-def _keep_best(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
-    """The flight with its best iterates brought up to date, and which of its images are done."""
-    # One number per image comes to the host, and what follows is decided there.
-    left = look.seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
+    `left` are the active targets in the current iterates.
+    """
     inside = [taken >= attack.free for taken in flight.taken]
     reached = [ok and now <= allowed for ok, now, allowed in zip(inside, left, flight.allowed, strict=True)]
     # The start is no result: unless it is already fooled, only images that were stepped on compete.
@@ -165,12 +149,11 @@ def _keep_best(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, lis
     return replace(flight, best=_chosen(better, flight.images, flight.best), best_left=best_left), done
 
 
-def _keep_smallest(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
+def _keep_smallest(flight: Flight, look: Look, left: list[int], attack: Ascent) -> tuple[Flight, list[int]]:
     """As `_keep_best`, where the best iterate is the smallest change that reached the goal, as the model saw it."""
     assert flight.found is not None
     count, taken = len(flight.keys), flight.taken
     looked_at = look.images[:count]
-    left = look.seen.active.flatten(1).sum(1)[:count].tolist()
     sizes = sizes_of(looked_at, flight.problem.images).tolist()
     ranks = list(flight.found.ranked(left, sizes, flight.allowed))
     better = [
@@ -192,25 +175,17 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
     return torch.where(torch.tensor(mask, device=images.device)[:, None, None, None], images, others)
 
 
-def _step(flight: Flight, look: _Look, attack: Ascent) -> tuple[Flight, list[int]]:
+def _step(flight: Flight, look: Look, attack: Ascent) -> tuple[Flight, list[int]]:
     """The flight one step on, and which of its images have a gradient that is not finite."""
     count = len(flight.keys)
     seen = Seen(look.seen.value.detach()[:count], look.seen.active[:count])
     weights, state = attack.update.weighed(seen, flight.taken, flight.state)
-    gradient = _gradient(look, weights)[:count]
+    gradient, remembered = gradient_of(flight, look, attack, weights)
     lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
-    here = Here(flight.images, flight.problem.images, gradient, seen, flight.taken)
+    here = Here(flight.images, flight.problem.images, gradient, seen, flight.taken, flight.generators)
     moved, state = attack.update.moved(here, attack.constraint, attack.step, state)
-    return replace(flight, images=moved, state=state, taken=tuple(n + 1 for n in flight.taken)), lost
-
-
-def _gradient(look: _Look, weights: Tensor | None) -> Tensor:
-    """(width, 3, H, W): of the objective's sum, or of the sum with `weights` (B, *N), the copies then left out."""
-    if weights is None:
-        return torch.autograd.grad(look.seen.value.sum(), look.images)[0]
-    whole = torch.zeros_like(look.seen.value)
-    whole[: len(weights)] = weights
-    return torch.autograd.grad(look.seen.value, look.images, whole)[0]
+    taken = tuple(n + 1 for n in flight.taken)
+    return replace(flight, images=moved, state=state, remembered=remembered, taken=taken), lost
 
 
 def _finite(values: Tensor) -> bool:

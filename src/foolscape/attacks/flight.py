@@ -52,6 +52,8 @@ class Flight:
         problem: as the images came in.
         images: the current iterates, (B, 3, H, W).
         state: of the update.
+        remembered: of the boost, see `Boost.start`.
+        generators: an image's source of randomness.
         allowed: active targets at which an image is done.
         taken: steps taken.
         best: the best iterates so far.
@@ -65,6 +67,8 @@ class Flight:
     problem: Problem
     images: Tensor
     state: State
+    remembered: State
+    generators: tuple[torch.Generator, ...]
     allowed: tuple[int, ...]
     taken: tuple[int, ...]
     best: Tensor
@@ -86,6 +90,8 @@ class Flight:
             problem=self.problem.take(at),
             images=self.images[at],
             state=tuple(s[at] for s in self.state),
+            remembered=tuple(s[at] for s in self.remembered),
+            generators=picked(self.generators),
             allowed=picked(self.allowed),
             taken=picked(self.taken),
             best=self.best[at],
@@ -108,6 +114,8 @@ def join(flights: Sequence[Flight]) -> Flight:
         problem=cat([f.problem for f in flights]),
         images=torch.cat([f.images for f in flights]),
         state=tuple(torch.cat(parts) for parts in zip(*(f.state for f in flights), strict=True)),
+        remembered=tuple(torch.cat(parts) for parts in zip(*(f.remembered for f in flights), strict=True)),
+        generators=chained(f.generators for f in flights),
         allowed=chained(f.allowed for f in flights),
         taken=chained(f.taken for f in flights),
         best=torch.cat([f.best for f in flights]),
@@ -130,6 +138,8 @@ def board(entrant: Entrant, attack: Ascent) -> Flight:
         problem=problem,
         images=start,
         state=attack.update.start(problem, generators),
+        remembered=() if attack.boost is None else attack.boost.start(problem),
+        generators=(entrant.generator,),
         allowed=(allowed,),
         taken=(0,),
         best=start,

@@ -39,7 +39,7 @@ class Goal:
     """A goal by name.
 
     Attributes:
-        name: untargeted, mislabel, vanish or fabricate.
+        name: untargeted, mislabel, vanish, vanish-only or fabricate.
         floor: added to the background's score while the attack runs, as log-odds. A candidate is lost to the background
             when no class has more than `POSITIVE` of the odds, not when none has half of them: detectors are scored
             far below one half. A box that is to be found as something must win against the background itself.
@@ -85,6 +85,17 @@ def _vanish(labels: Tensor, scores: Tensor, victim: int | None, generator: torch
     return _change(labels, scores, victim, torch.full_like(labels, scores.shape[1] - 1))
 
 
+def _vanish_only(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+    """As `_vanish`; and where no object was seen, none is to appear. TOG's vanishing does so for a whole image."""
+    aim, background = _vanish(labels, scores, victim, generator), scores.shape[1] - 1
+    quiet = (labels == background) & (scores.argmax(dim=1) == background)
+    if not (aim.labels != IGNORE).any():
+        return aim
+    held = torch.where(quiet, labels, aim.labels)
+    assert aim.target is not None
+    return Aim(held, torch.where(quiet, labels, aim.target))
+
+
 def _fabricate(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
     """Every background candidate becomes the object class it is likeliest to be, or the victim class."""
     del generator
@@ -128,6 +139,7 @@ GOALS: tuple[Goal, ...] = (
     Goal("untargeted", FLOOR, False, _untargeted),
     Goal("mislabel", 0.0, True, _mislabel),
     Goal("vanish", FLOOR, True, _vanish),
+    Goal("vanish-only", FLOOR, True, _vanish_only),
     Goal("fabricate", 0.0, True, _fabricate),
 )
 

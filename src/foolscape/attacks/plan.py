@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import torch
@@ -14,6 +14,7 @@ from foolscape.attacks.driver import Outcome, ascend
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.goals import Goal
 from foolscape.attacks.targets import TargetRule
+from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 
 
@@ -31,6 +32,7 @@ class Options:
         objective: what the attack makes large, a name of `attacks.losses.OBJECTIVES`.
         schedule: of the bound of `apgd` and of the tries of `worst-case`, a name of SCHEDULES.
         budget: gradients per image of `worst-case`.
+        boost: how gradients are taken, so that the change fools other networks too; see `attacks.boost.boost_of`.
         goal: of an attack on a detector, see `attacks.goals`.
         victim: the one class that an attack on a detector is to touch.
         rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
@@ -49,6 +51,7 @@ class Options:
     objective: str | None = None
     schedule: str | None = None
     budget: int | None = None
+    boost: str | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -105,6 +108,10 @@ class Runner(Protocol):
         """Attack every entrant, see `driver.ascend`; `keeper` is for what is learnt from image to image."""
         ...
 
+    def at_precision(self, *, bf16: bool) -> Runner:
+        """The same with every ascent's `bf16` set; raises `SettingError` where that cannot be."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -122,6 +129,7 @@ class Plan:
         goal, victim: of an attack on a detector, the victim as an index; None for other tasks.
         window: of an attack on a clip; None for other tasks.
         budget: gradients per image, of an attack that shares them out.
+        boost: as in `Options`.
         runner: in the place of `ascent`, which then only says where images may lie.
         largest: the largest bound tried, of an attack that looks for the smallest under which it succeeds.
     """
@@ -142,6 +150,7 @@ class Plan:
     victim: int | None = None
     window: Window | None = None
     budget: int | None = None
+    boost: str | None = None
     runner: Runner | None = None
     largest: Levels | None = None
 
@@ -150,6 +159,13 @@ class Plan:
         if self.runner is None:
             return ascend(entrants, self.ascent, width=width)
         return self.runner(entrants, width=width, keeper=keeper)
+
+    def at_precision(self, *, bf16: bool) -> Plan:
+        """The same attack with its gradients in bfloat16 or not, see `Ascent.bf16`, or a `SettingError`."""
+        if bf16 and self.ascent.ladder:
+            raise SettingError(f"precision: {self.name} compares sizes at which targets flip, got bf16; leave it out")
+        runner = None if self.runner is None else self.runner.at_precision(bf16=bf16)
+        return replace(self, ascent=replace(self.ascent, bf16=bf16), runner=runner)
 
     @property
     def settings(self) -> dict[str, str | int | float | bool | None]:
@@ -165,9 +181,12 @@ class Plan:
             "stop": self.stop,
             "random_start": self.ascent.random_start,
             "rounded": self.ascent.rounded,
+            **({"precision": "bf16"} if self.ascent.bf16 else {}),
             **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.schedule is None else {"schedule": self.schedule}),
             **({} if self.budget is None else {"budget": self.budget}),
+            **({} if self.boost is None else {"boost": self.boost}),
+            **({} if self.ascent.gradients_per_step == 1 else {"gradients_per_step": self.ascent.gradients_per_step}),
             **({} if not self.ascent.ladder else {"largest": None if self.largest is None else str(self.largest)}),
             **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
             **({} if self.window is None else self.window.settings),
@@ -176,7 +195,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """An entry of the catalog; `chooses` says whether `Options.objective` is for it."""
+    """An entry of the catalog; `chooses` and `boosts` say whether `Options.objective` and `boost` are for it."""
 
     name: str
     summary: str
@@ -185,6 +204,7 @@ class Attack:
     tasks: tuple[str, ...] = ("segmentation", "detection", "video")
     sampling: str = SAMPLINGS[0]
     chooses: bool = False
+    boosts: bool = False
     build: Callable[[Attack, Options, Scope], Plan]
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from foolscape.attacks import targets
 from foolscape.attacks.ara_released import ReleasedAra
 from foolscape.attacks.ascent import Ascent, AtMost, Stop, never
+from foolscape.attacks.boost import boost_of
 from foolscape.attacks.boxes import dense_adversary_strong
 from foolscape.attacks.constraints import L2, Constraint, Linf, PixelRange
 from foolscape.attacks.goals import DAG_UNTARGETED, Goal
@@ -16,12 +17,16 @@ from foolscape.attacks.hardness import Discovery, HardRegions
 from foolscape.attacks.losses import objective_of
 from foolscape.attacks.objectives import Objective, dense_adversary, towards
 from foolscape.attacks.plan import Attack, Options, Plan, Scope
+from foolscape.attacks.square import Square
 from foolscape.attacks.updates import Annealed, MaxAbs, Momentum, Sign, UnitL2, Update
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 
 HARDNESS_WIDTH, RELEASED_WIDTH = 32, 512
 """Hidden channels of ARA's network: ours, and the released one, which takes 250 times the work."""
+
+SQUARES = 0.8
+"""The share of the pixels that Square's first squares cover."""
 
 BACKGROUND = "background"
 """The class that the released DAG leaves alone, where a model has a class of this name."""
@@ -68,6 +73,7 @@ def gradient_family(
             random_start=random_start,
             rounded=bool(options.rounded),
             refresh=options.refresh,
+            boost=None if options.boost is None else boost_of(options.boost, eps.unit),
         ),
         target=None,
         eps=eps,
@@ -76,6 +82,7 @@ def gradient_family(
         steps=steps,
         stop=options.stop,
         objective=None if targeted else named,
+        boost=options.boost,
         goal=scope.goal,
         victim=scope.victim,
     )
@@ -112,6 +119,21 @@ def annealed(attack: Attack, options: Options, scope: Scope) -> Plan:
     steps, whole = options.steps or 20, Fraction(1)
     update = Annealed(steps)
     return gradient_family(attack, options, scope, update=update, steps=steps, part=lambda _: whole, random_start=True)
+
+
+def square(attack: Attack, options: Options, scope: Scope) -> Plan:
+    """Random squares under a bound in Linf: `steps` are queries; done when no target is left."""
+    if options.norm == "l2":
+        raise SettingError("norm: square changes pixels by the whole bound and has no l2 form here; use --norm linf")
+    if options.step is not None or options.refresh is not None:
+        raise SettingError("step, refresh: square takes the whole bound, and compares its steps; use --steps alone")
+    queries = options.steps or 1000
+    options = replace(options, stop=0.0 if options.stop is None else options.stop)
+    update, twice = Square(queries, SQUARES), Fraction(2)
+    settled = gradient_family(
+        attack, options, scope, update=update, steps=queries, part=lambda _: twice, objective="margin"
+    )
+    return replace(settled, ascent=replace(settled.ascent, blind=True))
 
 
 def segpgd(attack: Attack, options: Options, scope: Scope) -> Plan:

@@ -24,9 +24,10 @@ class Here:
     Attributes:
         images: (B, 3, H, W), the iterates.
         clean: (B, 3, H, W), as they came in.
-        gradient: (B, 3, H, W), of the objective there.
+        gradient: (B, 3, H, W), of the objective there; zero for an attack that takes none.
         seen: what the objective says of them.
         taken: steps taken so far.
+        generators: an image's source of randomness.
     """
 
     images: Tensor
@@ -34,6 +35,7 @@ class Here:
     gradient: Tensor
     seen: Seen
     taken: tuple[int, ...]
+    generators: tuple[torch.Generator, ...]
 
 
 class Update(Protocol):

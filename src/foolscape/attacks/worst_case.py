@@ -104,6 +104,10 @@ class WorstCase:
         trials = _tried(trials, self.rest, width, lambda trial: trial.best, lambda trial: trial.best)
         return map(self._outcome, trials)
 
+    def at_precision(self, *, bf16: bool) -> WorstCase:
+        """The same with the gradients of all its attacks in bfloat16 or not."""
+        return replace(self, probe=replace(self.probe, bf16=bf16), rest=replace(self.rest, bf16=bf16))
+
     def _outcome(self, trial: _Trial) -> Outcome:
         best = trial.tried[trial.best]
         others = tuple(

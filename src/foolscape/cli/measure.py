@@ -29,6 +29,7 @@ def run(
     objective: o.Objective = None,
     schedule: o.Schedule = None,
     budget: o.Budget = None,
+    boost: o.Boost = None,
     eps: o.Eps = None,
     step: o.Step = None,
     steps: o.Steps = None,
@@ -37,7 +38,9 @@ def run(
     limit: o.Limit = None,
     ids: o.Ids = None,
     batch: o.Batch = None,
+    precision: o.Precision = None,
     memory_format: o.MemoryFormat = None,
+    compile: o.Compile = None,  # noqa: A002 - the option's name
     probes: o.Probes = None,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -62,6 +65,7 @@ def run(
 def transfer(
     out: o.Out = None,
     model: o.Model = None,
+    ensemble: o.Ensemble = None,
     data: o.Data = None,
     config: o.Config = None,
     split: o.Split = None,
@@ -71,6 +75,7 @@ def transfer(
     objective: o.Objective = None,
     schedule: o.Schedule = None,
     budget: o.Budget = None,
+    boost: o.Boost = None,
     eps: o.Eps = None,
     step: o.Step = None,
     steps: o.Steps = None,
@@ -79,6 +84,7 @@ def transfer(
     limit: o.Limit = None,
     ids: o.Ids = None,
     batch: o.Batch = None,
+    precision: o.Precision = None,
     memory_format: o.MemoryFormat = None,
     probes: o.Probes = None,
     seed: o.Seed = None,
@@ -125,6 +131,8 @@ def _settings(given: dict[str, Any]) -> dict[str, object]:
         options["ids"] = [name.strip() for name in options["ids"].split(",")]
     if models := options.pop("model", None):
         options["models"] = models
+    if ensembles := options.pop("ensemble", None):
+        options["ensembles"] = ensembles
     return ({} if given["config"] is None else read_settings(given["config"])) | options
 
 

@@ -18,14 +18,27 @@ Variant = Annotated[str | None, typer.Option(help="Another published form of the
 Objective = Annotated[str | None, typer.Option(help="What the attack makes large, such as masked-ce, js or cospgd.")]
 Schedule = Annotated[str | None, typer.Option(help="Of the bound of apgd: constant, or shrinking from twice as much.")]
 Budget = Annotated[int | None, typer.Option(help="Gradients per image that worst-case may take.")]
-Eps = Annotated[str | None, typer.Option(help="Bound on the change, such as 8/255; for dag-min, pgd-min the largest.")]
+Boost = Annotated[
+    str | None, typer.Option(help="For changes that fool other networks too: any of di,ti,si,vt, by commas.")
+]
+Ensemble = Annotated[
+    list[str] | None,
+    typer.Option(help="Networks to fool by one change, as A+B or all, by spec or short name; repeat for several."),
+]
+Eps = Annotated[
+    str | None, typer.Option(help="Bound on the change, such as 8/255; the largest tried by dag-min and pgd-min.")
+]
 Step = Annotated[str | None, typer.Option(help="Size of a step, such as 0.5/255.")]
 Steps = Annotated[int | None, typer.Option(help="Most steps.")]
 Norm = Annotated[str | None, typer.Option(help="Norm of the bound: linf or l2.")]
 Stop = Annotated[float | None, typer.Option(help="Share of pixels that may be left when an image is done.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first N images.")]
 Ids = Annotated[str | None, typer.Option(help="Only these images, separated by commas.")]
-Batch = Annotated[int | None, typer.Option(help="Images per call of the model.")]
+Batch = Annotated[str | None, typer.Option(help="Images per call of the model, or auto: found by trying.")]
+Precision = Annotated[
+    str | None, typer.Option(help="Of the attack's gradients: float32 or bf16. What it reached is counted in float32.")
+]
+Compile = Annotated[bool | None, typer.Option(help="Let torch.compile make the network's forward pass.")]
 MemoryFormat = Annotated[str | None, typer.Option(help="contiguous or channels_last.")]
 Probes = Annotated[
     int | None, typer.Option(help="On how many images other bounds and steps are tried, to see whether to trust it.")
@@ -34,7 +47,7 @@ Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option(help="Device as PyTorch names it, or auto.")]
 Classes = Annotated[Path | None, typer.Option(help="File with the names of the output channels.")]
 Goal = Annotated[
-    str | None, typer.Option(help="Of an attack on a detector: mislabel, vanish, fabricate or untargeted.")
+    str | None, typer.Option(help="Of an attack on a detector: untargeted, mislabel, vanish, vanish-only or fabricate.")
 ]
 Victim = Annotated[str | None, typer.Option(help="The one class of a detector to attack.")]
 Rounded = Annotated[

@@ -1,8 +1,8 @@
 """Is the gradient of a model with respect to its input right?
 
 Some operations of PyTorch return a silently wrong one, and networks cut it, round it away or draw random numbers. An
-attack on such a network looks weak and the network robust. Central differences in float64 tell, for about ten forward
-passes.
+attack on such a network looks weak and the network robust. Central differences in float64 tell, for about a dozen
+forward passes; flat scores, which they cannot tell from a gradient of zero, are looked for apart.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from typing import Final, Literal
 import torch
 from torch import Tensor
 
+from foolscape import memory
 from foolscape.errors import GradientError
 from foolscape.models.differences import TOLERANCE, Probe, worst_disagreement
+from foolscape.models.flatness import flatness, lopsided
 from foolscape.models.wrappers import ModuleSegmenter, as_double, with_channels_last
 from foolscape.tasks.segmentation import Segmenter
 
 __all__ = ["GradientVerdict", "check_gradient", "raise_unless_ok"]
 
-Kind = Literal["right", "missing", "zero", "not finite", "wrong", "random output"]
+Kind = Literal["right", "missing", "zero", "saturated", "rounded", "not finite", "wrong", "random output"]
 
 _SINGLE_TOLERANCE: Final = 0.5  # float32 against float64 gradient: loose, for TF32 and autocast are not wrong
 _BATCHES: Final = (2, 3, 4)  # larger batches tried as a remedy
@@ -34,7 +36,7 @@ class GradientVerdict:
 
     Attributes:
         ok: whether the gradient can be trusted.
-        kind: "right", "missing", "zero", "not finite", "wrong" or "random output".
+        kind: "right", "missing", "zero", "saturated", "rounded", "not finite", "wrong" or "random output".
         relative_error: disagreement with central differences, 1 = as large as the gradient; None if not measured.
         batch: the batch size it was checked at.
         precision: "float64", or "float32" where the network does not run in float64.
@@ -59,24 +61,32 @@ class _Finding:
     gradient: Tensor | None = None
 
 
-def check_gradient(segmenter: Segmenter, images: Tensor, *, seed: int) -> GradientVerdict:
+def check_gradient(segmenter: Segmenter, images: Tensor, *, seed: int, clamps: bool = False) -> GradientVerdict:
     """Compare the input gradient of `segmenter` with central differences, at the very batch size given.
 
     The gradient is that of the attacks' own kind of loss, on a float64 copy of the network; a network that does not run
-    in float64 is checked in float32, less sharply. It is compared along itself and along two random directions, one if
-    the batch has 2**19 pixels or more; before a network is accused, the median of five decides. Sound networks cost
-    about ten forward passes.
+    in float64, or not within the memory there is, is checked in float32, less sharply. It is compared along itself and
+    along two random directions, one if the batch has 2**19 pixels or more; before a network is accused, the median of
+    five decides. Sound networks cost about a dozen forward passes.
 
     Args:
         segmenter: on the device of `images`; not changed.
         images: (B, 3, H, W) float32 in [0, 1], a batch as the run will have it.
         seed: of the random directions and weights.
+        clamps: whether scores of certain targets are clamped by right, as published trackers do.
 
     Raises:
         ModelError: the network does not run at all on these images.
+        RuntimeError: memory is short in float32, too.
     """
     twin, dtype, why = _twin(segmenter, images)
-    found, probe = _examine(twin, images.to(dtype), seed)
+    examined = _within_memory(twin, images.to(dtype), seed)
+    if examined is None:
+        twin, dtype, why = segmenter, torch.float32, "memory is short"
+        examined = _examine(twin, images, seed)
+    found, probe = examined
+    if found.kind in ("right", "zero", "wrong"):
+        found = _named(found, probe, clamps, seed)
     if found.kind == "right" and dtype == torch.float64:
         found = _single_precision(segmenter, probe, found)
     remedies = _remedies(twin, images.to(dtype), seed) if found.kind == "wrong" else ()
@@ -111,6 +121,17 @@ def _twin(segmenter: Segmenter, images: Tensor) -> tuple[Segmenter, torch.dtype,
     return twin, torch.float64, ""
 
 
+def _within_memory(segmenter: Segmenter, images: Tensor, seed: int) -> tuple[_Finding, Probe] | None:
+    """What `_examine` finds; None if memory is too short for that in float64."""
+    try:
+        return _examine(segmenter, images, seed)
+    except Exception as error:
+        if images.dtype != torch.float64 or not memory.is_short(error):
+            raise
+    memory.give_back()
+    return None
+
+
 def _examine(segmenter: Segmenter, images: Tensor, seed: int) -> tuple[_Finding, Probe]:
     """What is the matter with the gradient of `segmenter` at `images`, in their precision."""
     generator = torch.Generator().manual_seed(seed)
@@ -123,6 +144,18 @@ def _examine(segmenter: Segmenter, images: Tensor, seed: int) -> tuple[_Finding,
         return _Finding("not finite", "expected finite scores, got NaN or infinite ones"), probe
     gradient = _gradient(probe, clean)
     return (gradient if isinstance(gradient, _Finding) else _compare(probe, gradient, generator)), probe
+
+
+def _named(found: _Finding, probe: Probe, clamps: bool, seed: int) -> _Finding:
+    """`found`, or that the scores are flat, which says more than a gradient of zero or a wrong one."""
+    with torch.no_grad():
+        scores = probe.segmenter.logits(probe.images)
+    flat = flatness(probe.segmenter, probe.images, scores, seed, zero=found.kind == "zero")
+    if flat is None:
+        flat = lopsided(scores)
+    if flat is None or (clamps and found.kind == "right"):
+        return found
+    return _Finding(flat.kind, flat.detail)
 
 
 def _inside(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -145,6 +178,8 @@ def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | _Finding:
         try:
             logits = probe.segmenter.logits(images)
         except RuntimeError as error:  # the same forward pass went well without gradients
+            if memory.is_short(error):
+                raise
             return _Finding("missing", f"expected a forward pass that records gradients, got {error}")
         if clean is not None and (finding := _random(logits.detach(), clean)):
             return finding
@@ -157,6 +192,8 @@ def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | _Finding:
         try:
             parts: Sequence[Tensor | None] = torch.autograd.grad(probe.losses(logits).sum(), images, allow_unused=True)
         except RuntimeError as error:
+            if memory.is_short(error):
+                raise
             return _Finding("missing", f"expected a backward pass, got {type(error).__name__}: {error}")
     if parts[0] is None:
         return _Finding("missing", "expected scores that depend on the image, got none that do; look for detach")
@@ -185,7 +222,7 @@ def _at_first_sight(gradient: Tensor) -> _Finding | None:
         return _Finding(
             "zero",
             f"expected a non-zero value somewhere in every image, got exact zeros for {len(zero)} of {len(gradient)} "
-            "images; look for rounding, argmax, saturated scores or dead activations in the network",
+            "images; look for argmax, dead activations or scores that do not depend on the image",
         )
     return None
 
@@ -200,8 +237,9 @@ def _compare(probe: Probe, gradient: Tensor, generator: torch.Generator) -> _Fin
         return _Finding("right", f"agrees with central differences within {worst:.1g}", worst, gradient)
     return _Finding(
         "wrong",
-        f"expected agreement with central differences within {tolerance:.0%}, got a disagreement of {worst:.0%}; a "
-        "known fault of PyTorch, a detached branch or a rounded activation does this",
+        f"expected agreement with central differences within {tolerance:.0%}, got a disagreement of {worst:.0%}; part "
+        "of the network is detached (detach, no_grad, numpy) or has a backward pass of its own that is not its "
+        "derivative, or a known fault of PyTorch does this",
         worst,
     )
 

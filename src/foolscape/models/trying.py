@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
+from foolscape.memory import first_line, is_short, no_room
 from foolscape.models.output import DOCS
 from foolscape.models.wrappers import pad_to_multiple
 
@@ -62,7 +63,8 @@ def by_trying(
             ModelError for what no other size would change.
 
     Raises:
-        ModelError: no size was accepted, the network writes into its input, memory is short, or `read` says so.
+        ModelError: no size was accepted, the network writes into its input, or `read` says so.
+        DeviceError: memory is short.
     """
     first = _try(module, size, 1, device, read)
     odd = _try(module, (odd_below(size[0] - 1), odd_below(size[1] - 1)), 1, device, read)
@@ -92,17 +94,17 @@ def _try(
 ) -> Tried[T]:
     """One forward pass on a random image of `size` (H, W), padded to `multiple`."""
     images = pad_to_multiple(probe_images(size, device), multiple)
+    short = ""
     try:
         with torch.no_grad():
             given = images.clone()
             output = module(given)
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            f"expected a forward pass of one image of {size[0]} x {size[1]} to fit into the memory of {device}, got "
-            f"{error}; give a smaller --size"
-        ) from error
     except Exception as error:  # a network may raise anything for a size it does not take
-        return Tried(error=error)
+        if not is_short(error):
+            return Tried(error=error)
+        short = first_line(error)
+    if short:
+        raise no_room(module, images, short)
     if not torch.equal(given, images):
         raise ModelError(
             "expected a network that leaves its input as it is, got one that writes into it; replace operations such "

@@ -145,8 +145,8 @@ def as_double(segmenter: Segmenter) -> Segmenter:
     return twin
 
 
-def with_channels_last(segmenter: Segmenter) -> Segmenter:
-    """`segmenter` with its input in the channels_last memory format.
+def with_channels_last(segmenter: Segmenter) -> ModuleSegmenter:
+    """`segmenter` with its input in the channels_last memory format, and its network's weights, these in place.
 
     Raises:
         ModelError: it owns its preprocessing, so the format is not ours to choose.
@@ -156,6 +156,7 @@ def with_channels_last(segmenter: Segmenter) -> Segmenter:
             "expected a network that foolscape adapts, got a ready-made segmenter; convert the images in its logits: "
             "images.contiguous(memory_format=torch.channels_last)"
         )
+    segmenter.module.to(memory_format=torch.channels_last)
     return dataclasses.replace(segmenter, channels_last=True)
 
 

@@ -27,6 +27,7 @@ _SAME: Final = 0.05
 _DONE: Final[dict[str, tuple[str, str]]] = {
     "mislabel": ("mislabelled", "are mislabelled"),
     "vanish": ("vanished", "vanish"),
+    "vanish-only": ("vanished", "vanish"),
     "fabricate": ("fabricated", "boxes are fabricated"),
 }
 """By the goal of an attack on a detector: which boxes show that it was met, and how to say it."""

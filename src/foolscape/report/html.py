@@ -157,10 +157,15 @@ def _part(run: Run, model: Json, settings: Json, reel: Reel | None) -> ModelPart
 def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """Groups of (name, value) that say how to repeat the run."""
     settings = run.settings
+    config = settings.get("config") or {}
     whole = [
         ("command", shlex.join(str(word) for word in settings.get("command", ()))),
         ("started", settings.get("started")),
         ("seed", settings.get("seed")),
+        ("device", settings.get("device")),
+        ("batch", settings.get("batch")),
+        ("narrowed", settings.get("narrowed")),
+        *((name, config.get(name)) for name in ("precision", "memory_format", "compile")),
         ("reference", settings.get("reference")),
         ("foolscape", settings.get("foolscape")),
     ]

@@ -23,6 +23,7 @@ from foolscape.report.cells import (
 )
 from foolscape.report.minimum import minimum_tables
 from foolscape.report.object_scores import object_scores
+from foolscape.report.several import several
 from foolscape.report.trust import trust
 from foolscape.report.words import conventions, reference_notes, words
 
@@ -42,7 +43,7 @@ def tables(summary: Json) -> tuple[Table, ...]:
 def overall(summary: Json) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
     attacked = any(model.get("distortion") for model in summary["models"])
-    attack = (costs(summary), *trust(summary)) if attacked else ()
+    attack = (*several(summary), costs(summary), *trust(summary["models"])) if attacked else ()
     return (scores(summary), *minimum_tables(summary), *further_scores(summary), *box_tables(summary), *attack)
 
 

@@ -17,6 +17,7 @@ from foolscape.report.cells import TIMES, Cell, Json, Table, images, known, numb
 from foolscape.report.files import read_object, require_finished, write_text
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
+from foolscape.report.trust import trust
 from foolscape.report.words import reference_notes
 
 MATRIX: Final = "transfer.json"
@@ -25,7 +26,7 @@ MATRIX: Final = "transfer.json"
 _CONVENTIONS: Final = (
     "Rows: what was added to the images. ORIG: nothing. PERM: the same change with its pixels in random order.",
     "Columns: the network that then looked at them, with its score: mIoU of the labels, AP50 of the boxes.",
-    "A sum adds the 8-bit changes of two networks and clips to the pixel range.",
+    "A sum (A + B) adds the 8-bit changes of two networks and clips to the pixel range.",
     "Every figure is of the same images, read back from 8-bit files. p: perceptibility, sqrt of the mean over pixels "
     "of the squared length of the change.",
 )
@@ -64,6 +65,7 @@ def write_transfer_report(directory: Path) -> Path:
         matrix=matrix,
         summary=_summary(matrix),
         rows=heat(matrix),
+        trust=trust(matrix["columns"]),
         letters=letters(matrix["columns"]),
         notes=notes(matrix),
         command=shlex.join(str(word) for word in settings.get("command", ())),
@@ -85,7 +87,7 @@ def write_transfer_texts(directory: Path) -> dict[str, str]:
 
 
 def matrix_tables(matrix: Json) -> tuple[Table, ...]:
-    """The matrix, and what the letters of its columns and rows stand for."""
+    """The matrix, what the letters of its columns and rows stand for, and whether it can be trusted."""
     columns = matrix["columns"]
     names = letters(columns)
     headers = [Cell("added"), Cell("Linf", ("levels",)), Cell("p", (f"{TIMES}10⁻³",))]
@@ -99,7 +101,7 @@ def matrix_tables(matrix: Json) -> tuple[Table, ...]:
         rows.append((Cell(_added(line, names)), *sizes, *scores))
     legend = [f"{names[column['slug']]}: {column['model']} ({column['task']})" for column in columns]
     title = f"Transfer, {images(matrix['data']['samples'])} of {matrix['data']['spec']}"
-    return (Table("transfer", title, tuple(headers), tuple(rows), (*legend, *notes(matrix))),)
+    return Table("transfer", title, tuple(headers), tuple(rows), (*legend, *notes(matrix))), *trust(columns)
 
 
 def heat(matrix: Json) -> tuple[HeatRow, ...]:
@@ -130,9 +132,10 @@ def notes(matrix: Json) -> tuple[str, ...]:
     against = _about(matrix, lambda column: reference_notes({**column, "reference": matrix["reference"]}))
     nothing = _about(matrix, lambda column: () if known(clean[column["slug"]]) else (_NOTHING_TO_LOSE,))
     attacks = _about(matrix, lambda column: (_told(matrix["attacks"][column["slug"]]),))
+    shared = [_told_of(ensemble, letters(matrix["columns"])) for ensemble in matrix.get("ensembles", ())]
     lost = len({failure["id"] for failure in matrix["failures"]})
     left_out = [f"{images(lost)} left out: {matrix['failures'][0]['reason']}"] if lost else []
-    return (*against, *_CONVENTIONS, *nothing, *attacks, *left_out)
+    return (*against, *_CONVENTIONS, *nothing, *attacks, *shared, *left_out)
 
 
 def _about(matrix: Json, tell: Callable[[Json], Sequence[str]]) -> tuple[str, ...]:
@@ -156,10 +159,26 @@ def _told(settings: Json) -> str:
     return ", ".join([f"attack {settings['name']}", *told]) + "."
 
 
+def _told_of(ensemble: Json, names: dict[str, str]) -> str:
+    """How the change of an ensemble was made."""
+    return f"{_together(ensemble['sources'], names)}: one change for all, by the mean of their losses; " + _told(
+        ensemble["attack"]
+    )
+
+
+def _together(sources: Sequence[str], names: dict[str, str]) -> str:
+    """The networks of an ensemble by their letters: A, B & C."""
+    own = [names[slug] for slug in sources]
+    return f"{', '.join(own[:-1])} & {own[-1]}"
+
+
 def _added(line: Json, names: dict[str, str]) -> str:
     if not line["sources"]:
         return "ORIG"
-    return " + ".join(names[slug] for slug in line["sources"]) + (", PERM" if line["permuted"] else "")
+    sources = line["sources"]
+    # Transfers recorded before there were ensembles do not say.
+    added = _together(sources, names) if line.get("joint") else " + ".join(names[slug] for slug in sources)
+    return added + (", PERM" if line["permuted"] else "")
 
 
 def _summary(matrix: Json) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from foolscape.report.cells import Cell, Json, Table
@@ -9,16 +10,16 @@ from foolscape.report.cells import Cell, Json, Table
 _VERDICTS: Final = {True: "yes", False: "NO", None: "not known"}
 
 
-def trust(summary: Json) -> tuple[Table, ...]:
-    """What a run found for and against its own figures; empty without an attack."""
+def trust(models: Sequence[Json]) -> tuple[Table, ...]:
+    """What a run found for and against its own figures, by model; empty without an attack."""
     rows = []
-    for model in summary["models"]:
+    for model in models:
         for position, found in enumerate(model.get("trust", ())):
             first = Cell("") if position else Cell(str(model["model"]))
             rows.append((first, Cell(found["check"]), Cell(f"{_VERDICTS[found['ok']]}: {found['detail']}")))
     if not rows:
         return ()
-    doubtful = sum(found["ok"] is False for model in summary["models"] for found in model.get("trust", ()))
+    doubtful = sum(found["ok"] is False for model in models for found in model.get("trust", ()))
     note = (
         "Every NO is a reason to take the attack, and not the model, for what the figures show: an attack that was "
         "stronger would find less left."

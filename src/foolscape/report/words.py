@@ -25,6 +25,7 @@ _GOALS: Final[dict[str, str]] = {
     "untargeted": "{objects} are no longer taken for what they are",
     "mislabel": "{objects} are taken for another class{rest}",
     "vanish": "{objects} are no longer found{rest}",
+    "vanish-only": "{objects} are no longer found, nothing appears elsewhere{rest}",
     "fabricate": "{boxes} are found where nothing is",
 }
 """What an attack on a detector is to reach, by the name of its goal."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,7 +27,7 @@ from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.models.wrappers import with_channels_last
 from foolscape.pixels import to_unit
 from foolscape.run.colours import colours
-from foolscape.run.config import RunConfig
+from foolscape.run.config import FLOAT32, RunConfig
 from foolscape.run.detection import DetectionSubject, load_boxes_at
 from foolscape.run.evaluate import Subject
 from foolscape.run.segmentation import SegmentationSubject, load_at
@@ -131,6 +131,8 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
 def _open_video(config: RunConfig, device: torch.device) -> Bench:
     if config.memory_format != "contiguous":
         raise SettingError(f"memory_format: expected contiguous for a tracker, got {config.memory_format}")
+    if config.precision != FLOAT32:
+        raise SettingError(f"precision: expected {FLOAT32} for clips, whose trackers mix types, got {config.precision}")
     if config.batch not in (None, 1):
         raise SettingError(f"batch: expected 1 for clips, which are followed one by one, got {config.batch}")
     if config.classes is not None:
@@ -196,7 +198,9 @@ def _segmenter(
         raise ModelError(f"expected at most {MOST_CLASSES} classes, got {len(loaded.segmenter.classes)} from {spec}")
     if config.memory_format == "contiguous":
         return loaded
-    return Loaded(loaded.spec, loaded.slug, with_channels_last(loaded.segmenter), loaded.sha256)
+    segmenter = with_channels_last(loaded.segmenter)
+    segmenter = replace(segmenter, notes=(*segmenter.notes, "images and weights lie in memory channels last"))
+    return Loaded(loaded.spec, loaded.slug, segmenter, loaded.sha256)
 
 
 def _settled(
@@ -206,6 +210,12 @@ def _settled(
     if not config.attacks:
         if any(value is not None for value in asdict(config.options).values()):
             raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {config.options}")
+        if config.precision != FLOAT32:
+            raise SettingError(f"precision: expected an attack, whose gradients it is of, got {config.precision} alone")
         return None, {}
-    settled = planner(config.attack, config.options, classes)
-    return settled, probes(settled, config.options, lambda options: planner(config.attack, options, classes))
+
+    def planned(name: str, options: Options) -> Plan:
+        return planner(name, options, classes).at_precision(bf16=config.precision != FLOAT32)
+
+    settled = planned(config.attack, config.options)
+    return settled, probes(settled, config.options, planned)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Final, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
@@ -17,6 +17,11 @@ from foolscape.pixels import Levels
 
 Task = Literal["segmentation", "detection", "video"]
 MemoryFormat = Literal["contiguous", "channels_last"]
+Precision = Literal["float32", "bf16"]
+
+FLOAT32: Final = "float32"
+AUTO: Final = "auto"
+"""The batch that is found by trying."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -43,12 +48,21 @@ def size_of(name: str) -> Callable[[object], object]:
     return parse
 
 
+def _batch(value: object) -> object:
+    """A number of images, also in the command line's words, or `auto`."""
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if value in (None, AUTO) or (isinstance(number, int) and not isinstance(number, bool) and number >= 1):
+        return number
+    raise SettingError(f"batch: expected a number of images from 1 on, or {AUTO}, got {value!r}")
+
+
 _text = PlainSerializer(str, return_type=str)
 size_text = PlainSerializer(lambda size: f"{size[0]}x{size[1]}", return_type=str)
 
 Eps = Annotated[Levels, _levels("eps"), _text]
 Step = Annotated[Levels, _levels("step"), _text]
 Size = Annotated[tuple[int, int], BeforeValidator(size_of("size")), size_text]
+Batch = Annotated[int | Literal["auto"], BeforeValidator(_batch)]
 
 
 class RunConfig(BaseModel):
@@ -60,10 +74,12 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
-        eps, step, steps, norm, stop, variant, objective, schedule, budget, goal, victim, rounded, refresh, window,
-            sampling, supervision: see `attacks.plan.Options`.
-        batch: images per call of the model; None: 1 on a CPU and for clips, else 8.
-        memory_format: how images lie in memory when the network sees them.
+        eps, step, steps, norm, stop, variant, objective, schedule, budget, boost, goal, victim, rounded, refresh,
+            window, sampling, supervision: see `attacks.plan.Options`.
+        batch: images per call of the model; `auto`: found by trying; None: 1 on a CPU and for clips, else `auto`.
+        precision: of the attack's gradients; what an attack reached is counted in float32 all the same.
+        memory_format: how images and weights lie in memory when the network sees them.
+        compile: whether torch.compile makes the network's forward pass.
         probes: on how many images a bounded attack is tried with other bounds and steps, to see whether to trust it.
         seed: of everything random.
         device: as PyTorch names it, or `auto`.
@@ -89,6 +105,7 @@ class RunConfig(BaseModel):
     objective: str | None = None
     schedule: str | None = None
     budget: int | None = None
+    boost: str | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -96,8 +113,10 @@ class RunConfig(BaseModel):
     window: int | None = None
     sampling: str | None = None
     supervision: str | None = None
-    batch: int | None = Field(default=None, ge=1)
+    batch: Batch | None = None
+    precision: Precision = FLOAT32
     memory_format: MemoryFormat = "contiguous"
+    compile: bool = False
     probes: int = Field(default=1, ge=0)
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
@@ -117,6 +136,7 @@ class RunConfig(BaseModel):
             objective=self.objective,
             schedule=self.schedule,
             budget=self.budget,
+            boost=self.boost,
             goal=self.goal,
             victim=self.victim,
             rounded=self.rounded,

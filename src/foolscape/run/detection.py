@@ -104,10 +104,10 @@ class DetectionSubject:
         """The objects and the detections, of which every score is made."""
         return {"truth": case.reference.to_json(), "found": prediction.to_json()}
 
-    def succeeded(self, case: Case[Truth, Found], prediction: Found, plan: Plan) -> bool | None:
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
         """Whether every object that the clean image shows met the goal; for fabricate, whether a box was invented."""
         assert plan.goal is not None
-        before, after = self._counts(case, case.prediction), self._counts(case, prediction)
+        before, after = self._counts(clean), self._counts(attacked)
         if plan.goal.name == "fabricate":
             more = after.fabricated - before.fabricated
             return bool((more.max() if plan.victim is None else more[plan.victim]) > 0)
@@ -116,12 +116,13 @@ class DetectionSubject:
         if seen == 0:
             return None
         kept, other = int(after.kept[chosen].sum()), int(after.mislabelled[chosen].sum())
-        if plan.goal.name == "vanish":
+        if plan.goal.name in ("vanish", "vanish-only"):
             return kept + other == 0
         return kept == 0 and (plan.goal.name == "untargeted" or other >= seen)
 
-    def _counts(self, case: Case[Truth, Found], found: Found) -> BoxCounts:
-        return count_boxes(case.reference, found, len(self.detector.classes), READABLE)
+    def _counts(self, one: Record) -> BoxCounts:
+        truth, found = Truth.from_json(one["truth"]), Found.from_json(one["found"])
+        return count_boxes(truth, found, len(self.detector.classes), READABLE)
 
     def keep(self, case: Case[Truth, Found], store: RunStore) -> None:
         """Nothing: rows hold the objects."""

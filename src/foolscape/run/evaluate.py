@@ -7,7 +7,7 @@ video.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -90,8 +90,8 @@ class Subject(Protocol[R, P]):
         """What a row says of a prediction, enough to compute every score from."""
         ...
 
-    def succeeded(self, case: Case[R, P], prediction: P, plan: Plan) -> bool | None:
-        """Whether the attack fooled the model on this image; None where there was nothing to fool."""
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+        """Whether the attack fooled the model, by what was `measured` before and after; None with nothing to fool."""
         ...
 
     def keep(self, case: Case[R, P], store: RunStore) -> None:
@@ -111,30 +111,51 @@ class Setting:
         plan: the attack; None measures the clean model alone.
         batch: images per call of the model during the attack.
         seed: of everything random.
+        fell_back: the plan is that of images which broke in bfloat16.
     """
 
     plan: Plan | None
     batch: int
     seed: int
+    fell_back: bool = False
 
 
 def evaluate(
     subject: Subject[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> None:
-    """Measure `subject` on the samples `ids` that `store` does not hold yet; `tick` is told of every one settled."""
-    todo = _cases(subject, ids, store, tick)
+    """Measure `subject` on the samples `ids` that `store` does not hold yet; `tick` is told of every one settled.
+
+    Images on which an attack in bfloat16 breaks are attacked again in float32.
+    """
     if setting.plan is None:
-        for case in todo:
+        for case in _cases(subject, ids, store, tick):
             store.append(_measured_clean(case, subject))
             tick(case.id)
         return
+    broken = _attacked(subject, ids, setting, store, tick)
+    if broken:
+        exact = setting.plan.at_precision(bf16=False)
+        _attacked(subject, broken, replace(setting, plan=exact, fell_back=True), store, tick)
+
+
+def _attacked(
+    subject: Subject[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
+) -> list[str]:
+    """Attack and settle the samples `ids`; returns those that broke in bfloat16 and are left for float32."""
+    plan = setting.plan
+    assert plan is not None
     cases: dict[str, Case[R, P]] = {}
-    entrants = _entrants(todo, cases, subject, setting, store, tick)
+    entrants = _entrants(_cases(subject, ids, store, tick), cases, subject, setting, store, tick)
     keeper = StoredNetwork(store, subject.spec, subject.slug)
-    for outcome in setting.plan.run(entrants, width=setting.batch, keeper=keeper):
+    broken = []
+    for outcome in plan.run(entrants, width=setting.batch, keeper=keeper):
         case = cases.pop(outcome.key)
-        store.append(_settled(case, outcome, subject, setting.plan, setting.seed, store))
+        if outcome.failure is not None and plan.ascent.bf16:
+            broken.append(outcome.key)
+            continue
+        store.append(_settled(case, outcome, subject, setting, store))
         tick(outcome.key)
+    return broken
 
 
 def _cases(
@@ -185,30 +206,32 @@ def _measured_clean(case: Case[R, P], subject: Subject[R, P]) -> list[Record]:
 
 
 def _settled(
-    case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan, seed: int, store: RunStore
+    case: Case[R, P], outcome: Outcome, subject: Subject[R, P], setting: Setting, store: RunStore
 ) -> list[Record]:
     """The rows of one attacked image, or why it could not be measured."""
     try:
-        return _measure(case, outcome, subject, plan, seed, store)
+        return _measure(case, outcome, subject, setting, store)
     except (ModelError, SampleError) as error:
         return [_failure(case.id, None if isinstance(error, SampleError) else subject.spec, str(error))]
 
 
 def _measure(
-    case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan, seed: int, store: RunStore
+    case: Case[R, P], outcome: Outcome, subject: Subject[R, P], setting: Setting, store: RunStore
 ) -> list[Record]:
     """The rows of one attacked image, everything measured on what the PNG holds."""
     if outcome.failure is not None:
         return [_failure(case.id, subject.spec, f"the attack gave up: {outcome.failure}")]
+    plan = setting.plan
+    assert plan is not None
     constraint = plan.ascent.constraint
     quantised = to_image(constraint.quantise(outcome.adversarial, outcome.clean)[0])
     name = safe_name(case.id)
     attacked = store.save_image(f"images/{subject.slug}/{name}.png", quantised)
     clean, changed = _levels(case.image), _levels(attacked)
-    noise = generator_for(seed, "noise", case.id)
+    noise = generator_for(setting.seed, "noise", case.id)
     images = {
         ADVERSARIAL: attacked,
-        PERMUTED: to_image(shuffled(clean, changed, generator_for(seed, "permuted", case.id))),
+        PERMUTED: to_image(shuffled(clean, changed, generator_for(setting.seed, "permuted", case.id))),
         NOISE: to_image(
             noise_within(clean, constraint, noise)
             if isinstance(constraint, Linf)
@@ -221,11 +244,11 @@ def _measure(
         subject.keep_prediction(store, condition, name, prediction)
         rows.append(_row(case, subject, condition, prediction))
         if condition == ADVERSARIAL:
-            moved, success = distortion(case.image, attacked).to_json(), subject.succeeded(case, prediction, plan)
+            moved, success = distortion(case.image, attacked).to_json(), subject.succeeded(rows[0], rows[-1], plan)
             smallest = {"smallest_eps": int(moved["linf_levels"]) if success else None} if plan.ascent.ladder else {}
             rows[-1] |= {
                 "distortion": moved,
-                "attack": _account(outcome, success) | smallest,
+                "attack": _account(outcome, success) | smallest | ({"fell_back": True} if setting.fell_back else {}),
                 "in_float": subject.measured(case, subject.predict_float(case, outcome.adversarial)),
                 **_others(case, outcome, subject, plan),
             }

@@ -6,21 +6,26 @@ import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from foolscape.attacks.catalog import NONE
 from foolscape.attacks.plan import Plan
-from foolscape.errors import SettingError
+from foolscape.errors import GradientError, SettingError
+from foolscape.memory import first_line, halving, is_short, no_room
+from foolscape.models.compiled import compile_networks
 from foolscape.models.gradient import check_gradient, raise_unless_ok
+from foolscape.models.half import likeness
 from foolscape.pixels import to_unit
 from foolscape.report import write_report
-from foolscape.run.bench import Bench, open_bench
+from foolscape.run.bench import Bench, Entry, first_usable, open_bench
 from foolscape.run.colours import colours
 from foolscape.run.config import RunConfig
 from foolscape.run.evaluate import CLEAN, CONDITIONS, Setting, evaluate
@@ -28,8 +33,7 @@ from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.summary import summarise
 from foolscape.run.tasks import with_task
 from foolscape.run.trust import probe_stored
-
-ACCELERATOR_BATCH = 8
+from foolscape.run.widths import Room, trial, width_of
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "faster-coco-eval", "transformers")
 """Packages that figures depend on; the last is optional."""
@@ -60,32 +64,43 @@ def execute(config: RunConfig, out: Path, command: Sequence[str], listener: List
     device = ready_device(config.device)
     config = with_task(config)
     bench = open_bench(config, device)
+    words = ""
+    try:
+        return _executed(config, bench, device, out, command, listener)
+    except Exception as error:
+        if not is_short(error):
+            raise
+        words = first_line(error)
+    # Only here the traceback is gone, and with it the tensors that its frames held.
+    raise no_room(bench.entries[0].scorer.logits, to_unit(bench.first).to(device), words)
+
+
+def _executed(
+    config: RunConfig, bench: Bench, device: torch.device, out: Path, command: Sequence[str], listener: Listener
+) -> Record:
+    """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
+    batch = width_of(config, bench, device, out, listener.say)
+    if config.compile:
+        bench = _compiled(bench, batch)
     for note in (*bench.data.notes, *(f"{e.subject.spec}: {n}" for e in bench.entries for n in e.notes)):
         listener.say(note)
-    batch = width_of(config, device)
     record = _record(config, bench, device, batch, command)
     with open_run(out, record, CONDITIONS if config.attacks else (CLEAN,)) as store:
-        if config.attacks and "gradient" not in store.record:
-            _check_gradients(bench, config.seed, batch, device, store, listener)
+        room = Room(store, listener.say)
+        check = partial(_check_gradient, to_unit(bench.first).to(device), config.seed, store, listener)
         for entry in bench.entries:
-            subject, setting = entry.subject, Setting(entry.plan, batch, config.seed)
+            room.halving(entry.subject.spec, partial(check, entry))
+        for entry in bench.entries:
+            subject = entry.subject
             done = len((store.settled(subject.spec) | store.settled(None)) & set(bench.ids))
             with listener.progress(f"{config.attack} on {subject.spec}", len(bench.ids), done) as tick:
-                evaluate(subject, bench.ids, setting, store, tick)
+                room.halving(subject.spec, partial(_measure, entry, bench.ids, config.seed, store, tick, check))
             probe_stored(subject, config.probes, entry.probes, store, config.seed)
         probed = {e.subject.slug: store.load_json(f"probes/{e.subject.slug}.json") for e in bench.entries}
         summary = summarise(store.record, store.rows, probed)
         store.save_json("summary.json", summary)
         write_report(out)
     return summary
-
-
-def width_of(config: RunConfig, device: torch.device) -> int:
-    """Images per call of the model: what the user says, else as many as pay on the device.
-
-    Clips are followed one by one on every device: what a tracker made of the later frames belongs to one clip.
-    """
-    return config.batch or (1 if device.type == "cpu" or config.task == "video" else ACCELERATOR_BATCH)
 
 
 def ready_device(name: str) -> torch.device:
@@ -158,16 +173,57 @@ def recorded_attack(config: RunConfig, settled: Plan | None) -> Record:
     return settled.settings | ({} if settled.goal is None else {"victim": config.victim})
 
 
-def _check_gradients(
-    bench: Bench, seed: int, batch: int, device: torch.device, store: RunStore, listener: Listener
+def _compiled(bench: Bench, batch: int) -> Bench:
+    """The bench with its networks compiled, where that goes well; the notes of the models say whether it did."""
+
+    def done(entry: Entry) -> Entry:
+        attack = trial(entry, bench.ids)
+
+        def attempt() -> None:
+            first_usable(bench.data, bench.ids, entry.subject.load)
+            if attack is not None:  # a batch that memory does not hold is halved in the run, too
+                halving(attack, batch, lambda *_: None)
+
+        return replace(entry, notes=(*entry.notes, compile_networks(entry.scorer, attempt)))
+
+    return replace(bench, entries=tuple(done(entry) for entry in bench.entries))
+
+
+def _measure(
+    entry: Entry,
+    ids: Sequence[str],
+    seed: int,
+    store: RunStore,
+    tick: Callable[[str], None],
+    check: Callable[[Entry, int], None],
+    batch: int,
 ) -> None:
-    """Refuse models whose input gradient is wrong: they would look robust. The verdicts go into run.json."""
-    images = to_unit(bench.first).to(device).expand(batch, -1, -1, -1).contiguous()
-    verdicts: Record = {}
-    for entry in bench.entries:
-        verdict = check_gradient(entry.scorer, images, seed=seed)
+    """What is still to be measured of a model, with a batch that was checked before, or is now."""
+    check(entry, batch)
+    evaluate(entry.subject, ids, Setting(entry.plan, batch, seed), store, tick)
+
+
+def _check_gradient(first: Tensor, seed: int, store: RunStore, listener: Listener, entry: Entry, batch: int) -> None:
+    """Refuse a model whose input gradient is wrong: it would look robust. The verdict goes into run.json.
+
+    A verdict on the same batch that is there already stands. An attack in bfloat16 is refused where its gradient has
+    another direction than the float32 one. An attack that takes no gradient needs none that is right.
+    """
+    if entry.plan is None or entry.plan.ascent.blind:
+        return
+    spec, verdicts = entry.subject.spec, store.record.setdefault("gradient", {})
+    if verdicts.get(spec, {}).get("batch") == batch:
+        return
+    images = first.expand(batch, -1, -1, -1).contiguous()
+    verdict = check_gradient(entry.scorer, images, seed=seed, clamps=store.record["task"] == "video")
+    try:
         raise_unless_ok(verdict)
-        listener.say(f"{entry.subject.spec}: {verdict.message}")
-        verdicts[entry.subject.spec] = asdict(verdict)
-    store.record["gradient"] = verdicts
+    except GradientError as error:
+        raise GradientError(f"{error}. Or attack it without: --attack square") from error
+    listener.say(f"{spec}: {verdict.message}")
+    verdicts[spec] = asdict(verdict)
+    if entry.plan.ascent.bf16:
+        cosine = verdicts[spec]["bf16_cosine"] = likeness(entry.scorer, images)
+        found = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
+        listener.say(f"{spec}: input gradient in bfloat16: {found}")
     store.save_json("run.json", store.record)

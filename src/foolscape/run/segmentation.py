@@ -99,12 +99,11 @@ class SegmentationSubject:
         """The counts of which IoU and accuracy are made."""
         return {"counts": count(prediction, case.reference, len(self.segmenter.classes)).to_json()}
 
-    def succeeded(self, case: Case[LabelMap, LabelMap], prediction: LabelMap, plan: Plan) -> bool:
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool:
         """At most `FOOLED` of the labelled pixels are still right."""
-        del plan
-        counted = case.reference != VOID
-        right = int(((prediction == case.reference) & counted).sum())
-        return right <= FOOLED * int(counted.sum())
+        del clean, plan
+        right, labelled = (sum(attacked["counts"][key].values()) for key in ("hit", "truth"))
+        return bool(right <= FOOLED * labelled)
 
     def keep(self, case: Case[LabelMap, LabelMap], store: RunStore) -> None:
         """The label map in the class colours."""

@@ -10,6 +10,7 @@ from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.run.minimum import CONVENTIONS as MINIMUM_CONVENTIONS
 from foolscape.run.minimum import minimum, with_minimum
 from foolscape.run.scoring import Scoring, scoring_of
+from foolscape.run.several import several
 from foolscape.run.store import FAILED, Record
 from foolscape.run.trust import findings
 
@@ -75,7 +76,7 @@ def _model(
     summary: Record = {
         "model": model["model"],
         "slug": model["slug"],
-        "notes": model["notes"],
+        "notes": [*model["notes"], *_hardware_notes(model["model"], record, attacked)],
         "samples": len(by_condition[CLEAN]),
         "conditions": conditions,
     }
@@ -86,9 +87,19 @@ def _model(
         found = minimum(clean, attacked, scoring.score, classes, record["seed"], attacked_class, largest)
         summary["minimum"] = found
     gradient = record.get("gradient", {}).get(model["model"])
-    return (
-        summary | _attack(attacked) | {"trust": findings(conditions, attacked, gradient, probed.get(model["slug"], {}))}
-    )
+    summary |= _attack(attacked) | {"trust": findings(conditions, attacked, gradient, probed.get(model["slug"], {}))}
+    tried = several(attacked, classes, record["seed"]) if record["task"] == "segmentation" else {}
+    return summary | ({"several": tried} if tried else {})
+
+
+def _hardware_notes(spec: str, record: Record, attacked: Sequence[Record]) -> list[str]:
+    """What memory and precision made of the run of one model, as far as it was not to be expected."""
+    notes = []
+    if (batch := record.get("narrowed", {}).get(spec)) is not None:
+        notes.append(f"memory was short at a batch of {record['batch']}, the run went on with {batch}")
+    if fell_back := sum(row["attack"].get("fell_back", False) for row in attacked):
+        notes.append(f"images attacked in float32, for their scores or gradients were not finite in bf16: {fell_back}")
+    return notes
 
 
 def _attack(rows: Sequence[Record]) -> Record:

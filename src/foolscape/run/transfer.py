@@ -8,9 +8,7 @@ perturbations of different networks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -18,65 +16,28 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.attacks.controls import shuffled
-from foolscape.errors import DataError, ModelError, SampleError, SettingError
+from foolscape.errors import ModelError, SampleError, SettingError
 from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
 from foolscape.report.transfer import MATRIX, write_transfer_report
-from foolscape.run.bench import Entry, open_bench
+from foolscape.run.bench import open_bench
 from foolscape.run.config import RunConfig, make_config
-from foolscape.run.evaluate import CLEAN
-from foolscape.run.execute import Listener, execute, ready_device, recorded_attack
-from foolscape.run.scoring import SCORING
-from foolscape.run.store import FAILED, Record, RunStore, open_run, read_image, safe_name
+from foolscape.run.ensemble import Ensemble, attack_together, ensembles_of, folder_of
+from foolscape.run.execute import Listener, execute, ready_device
+from foolscape.run.matrix import Disturbance, Network, disturbances_of, summarise
+from foolscape.run.store import FAILED, Record, open_run, read_image, safe_name
 from foolscape.run.tasks import task_of
 from foolscape.seeds import generator_for
-
-HEADLINE = {"segmentation": "mIoU", "detection": "AP50", "video": "J&F"}
-"""The score of each task that stands in the matrix."""
 
 _DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "sampling", "supervision")
 FOREIGN = {
     "segmentation": (*_DETECTORS, *_CLIPS),
     "detection": ("memory_format", *_CLIPS),
-    "video": ("memory_format", "classes", "batch", *_DETECTORS),
+    "video": ("precision", "memory_format", "classes", "batch", *_DETECTORS),
 }
 """Settings that are for other tasks: a network's own run does without them."""
 
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Disturbance:
-    """A line of the matrix.
-
-    Attributes:
-        name: as it is printed, such as `scenes-unet + scenes-detector, PERM`.
-        sources: slugs of the networks whose perturbations are added up; none for the clean images.
-        permuted: whether the pixels of the sum are in random order.
-    """
-
-    name: str
-    sources: tuple[str, ...]
-    permuted: bool
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network of the matrix: the settings of its own run, what was opened for them, whether its data have labels."""
-
-    config: RunConfig
-    entry: Entry
-    labelled: bool
-
-    @property
-    def slug(self) -> str:
-        """Its short name."""
-        return self.entry.subject.slug
-
-    @property
-    def task(self) -> str:
-        """Its task."""
-        return str(self.config.task)
 
 
 def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], listener: Listener) -> Record:
@@ -84,8 +45,9 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
 
     Args:
         settings: as of `make_config`, with two models or more; `task` is left out, for each model tells its own.
-            `goal`, `victim` and `refresh` are for the detectors among them.
-        out: the directory; each network's own run goes to `runs/SLUG` in it.
+            `goal`, `victim` and `refresh` are for the detectors among them. `ensembles`: see `ensembles_of`.
+        out: the directory; each network's own run goes to `runs/SLUG` in it, each ensemble's change to
+            `ensembles/SLUG`.
         command, listener: as of `execute`.
 
     Returns:
@@ -94,11 +56,16 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     Raises:
         FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
     """
-    networks, ids = _open(make_config(dict(settings)))
-    disturbances = _disturbances([network.slug for network in networks])
-    with open_run(out, _record(networks, ids, command), [d.name for d in disturbances]) as store:
+    settings = dict(settings)
+    wanted = _names(settings.pop("ensembles", ()))
+    networks, ids = _open(make_config(settings))
+    ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
+    disturbances = disturbances_of([network.slug for network in networks], ensembles)
+    with open_run(out, _record(networks, ensembles, ids, command), [d.name for d in disturbances]) as store:
         for network in networks:
             execute(network.config, _place(out, network.slug), command, listener)
+        for ensemble in ensembles:
+            _attack(ensemble, networks[0].config, ids, out, listener)
         for network in networks:
             spec = network.entry.subject.spec
             settled = store.settled(spec)
@@ -107,7 +74,7 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
                     if name not in settled:
                         store.append(_rows(name, network, disturbances, out))
                         tick(name)
-        matrix = summarise(store, networks, disturbances)
+        matrix = summarise(store, networks, ensembles, disturbances)
         store.save_json(MATRIX, matrix)
         write_transfer_report(out)
     return matrix
@@ -121,6 +88,8 @@ def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
         raise SettingError(
             "task: each model tells its own here, if need be by ?task=detection in its spec; leave it out"
         )
+    if config.compile:
+        raise SettingError("compile: is for foolscape run alone; leave it out")
     if not config.attacks:
         raise SettingError(f"attack: expected one whose changes can be transferred, got {config.attack}")
     device = ready_device(config.device)
@@ -155,19 +124,49 @@ def _refuse_idle(config: RunConfig, tasks: set[str]) -> None:
                 raise SettingError(f"{name}: expected a model that takes it, got models for {task} alone; leave it out")
 
 
+def _names(wanted: object) -> list[str]:
+    """The ensembles of a command line or a YAML file; `SettingError` for anything but names."""
+    if not (isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted)):
+        raise SettingError(f"ensembles: expected a list of names such as A+B, got {wanted!r}")
+    return list(wanted)
+
+
+def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path, listener: Listener) -> None:
+    """Make the change of an ensemble, as far as it is not there.
+
+    Images go one by one unless a batch is given by number: what is found by trying is for one network.
+    """
+    batch = config.batch if isinstance(config.batch, int) else 1
+    weights = {entry.subject.spec: entry.sha256 for entry in ensemble.entries}
+    record = {
+        "schema": 1,
+        "kind": "ensemble",
+        "models": [{"model": spec, "weights_sha256": sha256} for spec, sha256 in weights.items()],
+        "attack": ensemble.settings,
+        "seed": config.seed,
+        "samples": list(ids),
+    }
+    attack_together(
+        ensemble,
+        ids,
+        _joint_place(out, ensemble.slug),
+        record,
+        (batch, config.seed),
+        lambda done: listener.progress(f"{config.attack} on {ensemble.name}", len(ids), done),
+    )
+
+
+def _joint_place(out: Path, slug: str) -> Path:
+    return out / "ensembles" / slug
+
+
 def _place(out: Path, slug: str) -> Path:
     return out / "runs" / slug
 
 
-def _disturbances(slugs: Sequence[str]) -> list[Disturbance]:
-    """Clean images, each network's perturbation, each sum of two, and every one of them shuffled."""
-    sums = [(slug,) for slug in slugs] + list(combinations(slugs, 2))
-    plain = [Disturbance(" + ".join(group), group, False) for group in sums]
-    control = [Disturbance(f"{' + '.join(group)}, PERM", group, True) for group in sums]
-    return [Disturbance(CLEAN, (), False), *plain, *control]
-
-
-def _record(networks: Sequence[Network], ids: Sequence[str], command: Sequence[str]) -> Record:
+def _record(
+    networks: Sequence[Network], ensembles: Sequence[Ensemble], ids: Sequence[str], command: Sequence[str]
+) -> Record:
     return {
         "schema": 1,
         "kind": "transfer",
@@ -176,6 +175,7 @@ def _record(networks: Sequence[Network], ids: Sequence[str], command: Sequence[s
         "configs": [network.config.model_dump(mode="json") for network in networks],
         "weights_sha256": [network.entry.sha256 for network in networks],
         "samples": list(ids),
+        **({"ensembles": [list(ensemble.slugs) for ensemble in ensembles]} if ensembles else {}),
     }
 
 
@@ -210,11 +210,15 @@ def _disturbed(clean: Pixels, name: str, disturbances: Sequence[Disturbance], ou
     slugs = {slug for disturbance in disturbances for slug in disturbance.sources}
     changes = {slug: _change(out, slug, name, clean) for slug in slugs}
     for disturbance in disturbances:
-        change = sum((changes[slug] for slug in disturbance.sources), np.zeros(clean.shape, np.int16))
+        if disturbance.joint:
+            change = _joint_change(out, disturbance, name, clean)
+        else:
+            change = sum((changes[slug] for slug in disturbance.sources), np.zeros(clean.shape, np.int16))
         image = np.clip(clean + change, 0, 255).astype(np.uint8)
         if disturbance.permuted:
             # A network's own change is shuffled as in its own run, so that both say the same.
-            used_for = ("transfer", *disturbance.sources) if len(disturbance.sources) > 1 else ("permuted",)
+            kind = "ensemble" if disturbance.joint else "transfer"
+            used_for = (kind, *disturbance.sources) if len(disturbance.sources) > 1 else ("permuted",)
             generator = generator_for(seed, *used_for, name)
             image = to_image(shuffled(_planes(clean), _planes(image), generator))
         yield image
@@ -231,62 +235,13 @@ def _change(out: Path, slug: str, name: str, clean: Pixels) -> NDArray[np.int16]
     return read_image(path).astype(np.int16) - clean
 
 
+def _joint_change(out: Path, disturbance: Disturbance, name: str, clean: Pixels) -> NDArray[np.int16]:
+    """What the attack on an ensemble changed in an image, in levels."""
+    path = _joint_place(out, folder_of(disturbance.sources)) / "images" / f"{safe_name(name)}.png"
+    if not path.exists():
+        raise SampleError(f"expected the image that the {disturbance.name} was attacked on, got none: it was given up")
+    return read_image(path).astype(np.int16) - clean
+
+
 def _planes(image: Pixels) -> torch.Tensor:
     return torch.from_numpy(image).permute(2, 0, 1).contiguous()
-
-
-def summarise(store: RunStore, networks: Sequence[Network], disturbances: Sequence[Disturbance]) -> Record:
-    """The matrix: a line per disturbance with its size, a column per network with its headline score.
-
-    Only images on which every network could be measured count, so that all figures are of the same images.
-    """
-    failed = {row["id"] for row in store.rows if row["condition"] == FAILED}
-    order = {name: i for i, name in enumerate(store.record["samples"])}
-    rows = sorted((row for row in store.rows if row["id"] not in failed), key=lambda row: order[row["id"]])
-    if not rows:
-        reasons = "; ".join(sorted({row["reason"] for row in store.rows})[:2])
-        raise DataError(f"expected an image that every network could be measured on, got none: {reasons}")
-    columns = [
-        {
-            "model": network.entry.subject.spec,
-            "slug": network.slug,
-            "task": network.task,
-            "score": HEADLINE[network.task],
-        }
-        for network in networks
-    ]
-    plans = {network.slug: recorded_attack(network.config, network.entry.plan) for network in networks}
-    return {
-        "schema": 1,
-        "reference": "truth" if all(network.labelled for network in networks) else "clean prediction",
-        "attacks": plans,
-        "data": {"spec": networks[0].config.data, "samples": len(order) - len(failed)},
-        "columns": columns,
-        "lines": [_line(disturbance, rows, networks) for disturbance in disturbances],
-        "failures": [
-            {"id": row["id"], "model": row["model"], "reason": row["reason"]}
-            for row in store.rows
-            if row["condition"] == FAILED
-        ],
-    }
-
-
-def _line(disturbance: Disturbance, rows: Sequence[Record], networks: Sequence[Network]) -> Record:
-    found = [row for row in rows if row["condition"] == disturbance.name]
-    scores: dict[str, float | None] = {}
-    intervals: dict[str, list[float | None]] = {}
-    for network in networks:
-        own = [row for row in found if row["model"] == network.entry.subject.spec]
-        scored = SCORING[network.task].score(own, network.entry.classes, network.config.seed, None)
-        scores[network.slug] = scored[HEADLINE[network.task]]
-        intervals[network.slug] = scored["ci95"][HEADLINE[network.task]]
-    # Every network saw the same pixels: the sizes are those that the first one's rows give.
-    sizes = [row["distortion"] for row in found if row["model"] == networks[0].entry.subject.spec]
-    return {
-        **asdict(disturbance),
-        "scores": scores,
-        "ci95": intervals,
-        "distortion": {key: float(np.mean([size[key] for size in sizes])) for key in sizes[0]}
-        if disturbance.sources
-        else None,
-    }

@@ -141,10 +141,10 @@ class VideoSubject:
         seen = case.reference.clip.seen
         return self._scores(case.reference, prediction).to_json() | ({} if seen is None else {"seen": sorted(seen)})
 
-    def succeeded(self, case: Case[Footage, Masks], prediction: Masks, plan: Plan) -> bool | None:
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
         """At most `LOST` of the clip's clean J is left; None where it had none."""
         del plan
-        before, after = (_mean_j(self._scores(case.reference, masks)) for masks in (case.prediction, prediction))
+        before, after = (_mean_j(ClipScores.from_json(one)) for one in (clean, attacked))
         return None if before == 0 else after <= LOST * before
 
     def keep(self, case: Case[Footage, Masks], store: RunStore) -> None:

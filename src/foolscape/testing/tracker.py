@@ -78,7 +78,9 @@ def check_tracker(
         checks.append(attempt("features handed in again", lambda: _reuses(tracker, frames, given)))
     whose = "" if differentiable(tracker) is tracker else " of the surrogate"
     scorer = ClipScorer(tracker, frames[1:3], given)
-    checks.append(attempt(f"gradient to the first frame{whose}", lambda: right_gradient(scorer, frames[:1])))
+    checks.append(
+        attempt(f"gradient to the first frame{whose}", lambda: right_gradient(scorer, frames[:1], clamps=True))
+    )
     hints = [
         attempt("frames that come later", lambda: _causal(tracker, frames, given)),
         attempt("labels exchanged", lambda: _exchanged(tracker, frames, given)),

@@ -110,9 +110,9 @@ def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: s
     return f"differs by {difference:.0e} of the largest score"
 
 
-def right_gradient(segmenter: Segmenter, images: Tensor) -> str:
+def right_gradient(segmenter: Segmenter, images: Tensor, *, clamps: bool = False) -> str:
     """What was found of the input gradient of `segmenter`; raises FailedError if it is not right."""
-    verdict = check_gradient(segmenter, images, seed=0)
+    verdict = check_gradient(segmenter, images, seed=0, clamps=clamps)
     advice = f"; right with {' or with '.join(verdict.remedies)}" if verdict.remedies else ""
     found = f"{verdict.kind}, {verdict.message.partition(': ')[2]}{advice}"
     if not verdict.ok:

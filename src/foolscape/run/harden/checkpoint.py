@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -54,6 +55,10 @@ def read_learner(path: Path, learner: Learner) -> None:
             index, _, what = name.removeprefix(_OPTIMISER).partition(".")
             state.setdefault(int(index), {})[what] = value
     learner.optimiser.load_state_dict({**learner.optimiser.state_dict(), "state": state})
+    for parameter, values in learner.optimiser.state.items():
+        for name, value in values.items():
+            if value.shape == parameter.shape:  # the file does not know the memory format, and last bits depend on it
+                values[name] = torch.empty_like(parameter).copy_(value)
     learner.epochs = epochs
 
 
