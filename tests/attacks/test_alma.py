@@ -139,7 +139,7 @@ def test_curvature_doubles_where_nothing_was_won_in_ten_steps() -> None:
     assert (state[1] / rho).flatten().tolist() == [2, 1, 1, 1]
     for t in range(21, 60):
         _, state = update.weighed(Seen(torch.full((1, 1, 4), -0.5), torch.ones(1, 1, 4, dtype=torch.bool)), (t,), state)
-    assert (state[1] / rho).flatten()[0].item() == pytest.approx(5)  # and no further
+    assert (state[1] / rho).flatten()[0].item() == pytest.approx(10)  # and no further
 
 
 def test_multipliers_begin_as_a_share_of_the_labelled_pixels() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foolscape.data.load import open_data
 from foolscape.run.minimum import minimum, quantiles
 
 from .made import do_run, files_below, timeless, write_net, write_photos
@@ -135,3 +136,21 @@ def test_detectors_lose_every_object_within_a_small_bound(tmp_path: Path, attack
     assert found["curve"]["fooled"][0] == 0
     assert found["curve"]["fooled"][-1] == 100
     assert model["conditions"]["adversarial"]["boxes"]["kept"] == 0
+
+
+@pytest.mark.slow
+def test_alma_prox_and_pgd_need_no_more_than_dag_on_two_parts_of_the_street(tmp_path: Path) -> None:
+    photos, street = tmp_path / "photos", open_data("scenes:", split="test")
+    photos.mkdir()
+    for name in street.ids[:2]:
+        Image.fromarray(street.load(name).image[70:134, 60:156]).save(photos / f"{name}.png")
+
+    def smallest(attack: str) -> list[float]:
+        settings = {"models": ["bundled:scenes-unet"], "data": f"folder:{photos}", "attack": attack}
+        (model,) = do_run(tmp_path / attack, **settings)["models"]
+        return [math.inf if levels is None else levels for levels in model["minimum"]["per_image"].values()]
+
+    by_dag = smallest("dag-min")
+    assert max(by_dag) < 20
+    for attack in ("alma-prox", "pgd-min"):
+        assert all(levels <= dags for levels, dags in zip(smallest(attack), by_dag, strict=True))

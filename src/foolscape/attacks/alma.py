@@ -33,7 +33,7 @@ _LEAST, _MOST = 1e-12, 1.0
 _EVERY, _BETTER, _GROWTH = 10, 0.95, 2.0
 """Of the penalty's curvature rho: how often it is looked at; the share of a constraint that may be left if a
 pixel is to have improved; the factor by which it grows where it has not."""
-_TOGETHER, _CURVED, _STIFFEST = 0.1, 0.75, 5.0
+_TOGETHER, _CURVED, _STIFFEST = 0.1, 0.75, 10.0
 """What all multipliers of an image add up to at first; rho at first, over the root of a multiplier; the most that rho
 grows by in all. The method's own are a multiplier of 1 and a rho of 0.01 for each pixel, without an end."""
 _SMALLEST_SCALE, _SHRINK = 0.1, 0.02
@@ -124,7 +124,7 @@ class AlmaProx(Update):
     targets furthest from being fooled are left out, more and more of them, until those that may be left are.
 
     Where we differ: multipliers begin at 0.1 over the number of labelled pixels and not at 1, curvatures at 0.75 of the
-    root of that and not at 0.01, these grow fivefold at most, `last` is 0.3 and not 0.1, and a fifth of the targets
+    root of that and not at 0.01, these grow tenfold at most, `last` is 0.3 and not 0.1, and a fifth of the targets
     that may be left is kept back. With the method's values the penalties outweigh the largest change by six orders of
     magnitude on our images, and it grows far too large before they have come down (figures in docs/attacks.md).
 

@@ -116,8 +116,8 @@ CATALOG: tuple[Attack, ...] = (
     Attack(
         name="alma-prox",
         summary="the smallest change that fools 99 % of the pixels, by multipliers per pixel and a proximal step",
-        source="Rony et al., Proximal Splitting Adversarial Attack for Semantic Segmentation, CVPR 2023",
-        variants=("paper",),
+        source="after Rony et al., Proximal Splitting Adversarial Attack for Semantic Segmentation, CVPR 2023",
+        variants=("default",),
         tasks=("segmentation",),
         build=minimum.alma_prox,
     ),

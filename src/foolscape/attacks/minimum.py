@@ -27,7 +27,7 @@ LARGEST: Final = LADDER[-1]
 """The largest bound tried, in levels, unless the user says otherwise."""
 
 ALLOWED: Final = 0.01
-"""The share of the labelled pixels that may stay right: an image then counts as fooled."""
+"""The share of the labelled pixels that may stay right if an image is to count as fooled."""
 
 
 def dag_min(attack: Attack, options: Options, scope: Scope) -> Plan:
@@ -123,7 +123,10 @@ def _plan(
 
 
 def _share(options: Options, scope: Scope) -> float:
-    """Of the targets that may be left: none of a detector's candidates, else `ALLOWED`."""
-    if options.stop is not None:
-        return options.stop
-    return 0.0 if scope.goal is not None else ALLOWED
+    """Of the targets that may be left: none of a detector's candidates, else `ALLOWED`, by which success is judged."""
+    detects = scope.goal is not None
+    if options.stop is None:
+        return 0.0 if detects else ALLOWED
+    if not detects and options.stop > ALLOWED:
+        raise SettingError(f"stop: an image counts as fooled with at most {ALLOWED:g} of it left, got {options.stop:g}")
+    return options.stop
