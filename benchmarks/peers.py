@@ -167,7 +167,10 @@ def _memory(
     options: argparse.Namespace, settings: Settings, contenders: Sequence[Contender], eps: Levels
 ) -> dict[str, Any]:
     names = [contender.name for contender in contenders]
-    peaks = memory(settings, names, eps, options.cost_steps, options.batch)
+    peaks: dict[str, float | None] = {}
+    for name, peak in memory(settings, names, eps, options.cost_steps, options.batch):
+        peaks[name] = peak
+        print(f"{name}: {peak} MiB", file=sys.stderr, flush=True)
     print(f"\n{options.model}, batch {options.batch}\n\n{tables.memory(peaks)}", flush=True)
     return {"memory_mib": peaks}
 

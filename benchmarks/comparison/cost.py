@@ -8,7 +8,7 @@ import multiprocessing
 import re
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -118,23 +118,24 @@ def _quartiles(name: str, values: list[float]) -> Cost:
     return Cost(name, low, middle, high)
 
 
-def memory(settings: Settings, names: Sequence[str], eps: Levels, budget: int, batch: int) -> dict[str, float | None]:
+def memory(
+    settings: Settings, names: Sequence[str], eps: Levels, budget: int, batch: int
+) -> Iterator[tuple[str, float | None]]:
     """MiB that each attack takes at its peak over what lay in memory before it, and the bare loop's.
 
     Each is measured in a process of its own. None: it could not be.
     """
     context = multiprocessing.get_context("spawn")
-    found: dict[str, float | None] = {}
     for name in (BARE, *names):
         receiver, sender = context.Pipe(duplex=False)
         child = context.Process(target=_child, args=(sender, settings, name, eps, budget, batch))
         child.start()
         sender.close()
-        found[name] = None
+        peak: float | None = None
         with suppress(EOFError):  # the attack broke off, or the process died
-            found[name] = receiver.recv()
+            peak = receiver.recv()
         child.join()
-    return found
+        yield name, peak
 
 
 def _child(sender: Any, settings: Settings, name: str, eps: Levels, budget: int, batch: int) -> None:
