@@ -41,7 +41,7 @@ def test_the_best_of_all_candidates_wins_and_none_is_outside() -> None:
     found = run(problem_of(conv_net(), pictures(6)), settled())
     assert found.keys() == set("012345")
     for outcome in found.values():
-        assert [candidate.name for candidate in outcome.candidates] == ["masked-ce", "js", "balanced-ce"]
+        assert [candidate.name for candidate in outcome.candidates] == ["js", "cospgd"]
         assert outcome.left == min(candidate.left for candidate in outcome.candidates)
         assert any(torch.equal(outcome.adversarial, candidate.adversarial) for candidate in outcome.candidates)
         assert all((c.adversarial - outcome.clean).abs().max() <= 1 / 255 + 1e-6 for c in outcome.candidates)
@@ -82,19 +82,32 @@ def test_neighbours_do_not_change_a_bit(schedule: str) -> None:
         assert outcome.iterations == full[key].iterations
 
 
+def test_under_l2_nothing_leaves_the_ball() -> None:
+    problem = problem_of(conv_net(), pictures(2))
+    eps = Levels.parse("20/255")
+    attack = plan("worst-case", Options(eps=eps, budget=30, norm="l2"), CLASSES)
+    for outcome in run(problem, attack, keys="01").values():
+        length = float((outcome.adversarial - outcome.clean).norm())
+        assert eps.unit / 2 < length <= eps.unit + 1e-6
+
+
 def test_its_settings_stand_in_the_record() -> None:
     settings = plan("worst-case", Options(), CLASSES).settings
-    assert (settings["budget"], settings["objective"]) == (120, "masked-ce, js, balanced-ce")
-    assert plan_video("worst-case", Options()).objective == "masked-ce, js, balanced-ce"
-    assert plan_detection("worst-case", Options(), CLASSES).objective == "masked-ce, js, margin"
+    assert (settings["budget"], settings["objective"]) == (120, "js, cospgd")
+    assert plan_video("worst-case", Options()).objective == "js, cospgd"
+    assert plan_detection("worst-case", Options(), CLASSES).objective == "js, cospgd"
 
 
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("worst-case", Options(budget=29), "budget: 3 objectives of at least 5 steps need 30, got 29"),
-        ("worst-case", Options(budget=0), "budget: 3 objectives of at least 5 steps need 30, got 0"),
-        ("worst-case", Options(budget=59, schedule="shrinking"), "budget: 3 objectives of at least 10 steps need 60"),
+        (
+            "worst-case",
+            Options(budget=29),
+            "budget: a sixth of it is a try of at least 5 steps, which needs 30, got 29",
+        ),
+        ("worst-case", Options(budget=0), "budget: a sixth of it is a try of at least 5 steps, which needs 30, got 0"),
+        ("worst-case", Options(budget=59, schedule="shrinking"), "budget: a sixth of it is a try of at least 10 steps"),
         ("worst-case", Options(steps=50), "steps, step: worst-case shares out a budget"),
         ("worst-case", Options(objective="js"), "objective: worst-case has its own, got js"),
         ("pgd", Options(budget=50), "budget: is for worst-case, got 50 for pgd"),

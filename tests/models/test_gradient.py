@@ -63,11 +63,25 @@ def test_real_architectures_are_not_accused(name: str) -> None:
     assert verdict.ok, verdict.message
 
 
+class _Calm(nn.Module):
+    """Scores about as far apart as trained ones are: those of random weights can be 900 apart, which is saturated."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network.eval()
+        with torch.no_grad():
+            self.size = float(network(images(1, 64, 96)).std())
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.network(x)
+        return scores * (5 / self.size)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in torchvision.names() if n != "lraspp_mobilenet_v3_large"])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_torchvision_networks_are_not_accused(name: str, batch: int) -> None:
-    verdict = _verdict(torchvision.build(name, "none").module, images(batch, 64, 96))
+    verdict = _verdict(_Calm(torchvision.build(name, "none").module), images(batch, 64, 96))
     assert verdict.ok, verdict.message
 
 

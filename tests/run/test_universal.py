@@ -14,8 +14,8 @@ from foolscape.cli import main
 from foolscape.cli.console import DONE, SOME_FAILED
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError, UnknownNameError
 from foolscape.report.universal import universal_tables
-from foolscape.run.evaluate import Case
 from foolscape.run.execute import Listener
+from foolscape.run.subject import Case
 from foolscape.run.universal import learning as module
 from foolscape.run.universal.aims import Hide, Scene, Static, Untargeted, aim_of
 from foolscape.run.universal.config import make_universal_config

@@ -29,8 +29,8 @@ from foolscape.pixels import to_unit
 from foolscape.run.colours import colours
 from foolscape.run.config import FLOAT32, RunConfig
 from foolscape.run.detection import DetectionSubject, load_boxes_at
-from foolscape.run.evaluate import Subject
 from foolscape.run.segmentation import SegmentationSubject, load_at
+from foolscape.run.subject import Subject
 from foolscape.run.trust import probes
 from foolscape.run.video import VideoSubject, load_clip_at
 from foolscape.tasks.video import Tracker, numbered

@@ -19,8 +19,8 @@ from foolscape.metrics.box_counts import READABLE, BoxCounts, as_reference, coun
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.pixels import to_unit
 from foolscape.problem import Problem
-from foolscape.run.evaluate import Case
 from foolscape.run.store import Record, RunStore
+from foolscape.run.subject import Case
 from foolscape.seeds import generator_for
 from foolscape.tasks.detection import Candidates, Detector, assign, problem
 

@@ -16,8 +16,8 @@ from foolscape.attacks.plan import Plan
 from foolscape.errors import ModelError, SampleError, SettingError, unknown
 from foolscape.pixels import to_image
 from foolscape.run.bench import Entry
-from foolscape.run.evaluate import ADVERSARIAL
 from foolscape.run.store import FAILED, Record, RunStore, open_run, safe_name
+from foolscape.run.subject import ADVERSARIAL
 
 ALL = "all"
 """The ensemble of every network."""

@@ -28,8 +28,9 @@ from foolscape.report import write_report
 from foolscape.run.bench import Bench, Entry, first_usable, open_bench
 from foolscape.run.colours import colours
 from foolscape.run.config import RunConfig
-from foolscape.run.evaluate import CLEAN, CONDITIONS, Setting, evaluate
+from foolscape.run.evaluate import Setting, evaluate
 from foolscape.run.store import Record, RunStore, open_run, safe_name
+from foolscape.run.subject import CLEAN, CONDITIONS
 from foolscape.run.summary import summarise
 from foolscape.run.tasks import with_task
 from foolscape.run.trust import probe_stored

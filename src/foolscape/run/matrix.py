@@ -12,10 +12,10 @@ from foolscape.errors import DataError
 from foolscape.run.bench import Entry
 from foolscape.run.config import RunConfig
 from foolscape.run.ensemble import Ensemble
-from foolscape.run.evaluate import CLEAN
 from foolscape.run.execute import recorded_attack
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore
+from foolscape.run.subject import CLEAN
 from foolscape.run.trust import transferred
 
 HEADLINE = {"segmentation": "mIoU", "detection": "AP50", "video": "J&F"}

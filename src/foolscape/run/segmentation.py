@@ -18,8 +18,8 @@ from foolscape.errors import SampleError
 from foolscape.metrics.segmentation import count
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
-from foolscape.run.evaluate import Case
 from foolscape.run.store import Record, RunStore, safe_name
+from foolscape.run.subject import Case
 from foolscape.seeds import generator_for
 from foolscape.tasks.segmentation import Segmenter, predict, problem
 

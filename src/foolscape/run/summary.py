@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from foolscape.run.evaluate import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.run.minimum import CONVENTIONS as MINIMUM_CONVENTIONS
 from foolscape.run.minimum import minimum, with_minimum
 from foolscape.run.scoring import Scoring, scoring_of
 from foolscape.run.several import several
 from foolscape.run.store import FAILED, Record
+from foolscape.run.subject import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.run.trust import findings
 
 OWN_CONVENTIONS = {

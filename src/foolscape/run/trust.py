@@ -15,9 +15,9 @@ from typing import Any, Final
 from foolscape.attacks.plan import Options, Plan
 from foolscape.errors import FoolscapeError, SettingError
 from foolscape.pixels import Levels
-from foolscape.run.evaluate import ADVERSARIAL, Subject
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.stored_network import StoredNetwork
+from foolscape.run.subject import ADVERSARIAL, Subject
 
 LARGER, LONGER, UNBOUND = "twice the bound", "twice the steps", "no bound"
 """The probes: the same attack with one thing changed."""

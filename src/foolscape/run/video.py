@@ -21,8 +21,8 @@ from foolscape.metrics.youtube_vos import measure_youtube_vos
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem
 from foolscape.run.clip_memory import check_memory, worth_keeping
-from foolscape.run.evaluate import Case
 from foolscape.run.store import Record, RunStore, safe_name
+from foolscape.run.subject import Case
 from foolscape.seeds import generator_for
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, numbered, problem
 

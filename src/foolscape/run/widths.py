@@ -18,8 +18,8 @@ from foolscape.errors import ModelError, SampleError
 from foolscape.memory import first_line, give_back, halving, is_short
 from foolscape.run.bench import Bench, Entry
 from foolscape.run.config import AUTO, RunConfig
-from foolscape.run.evaluate import Subject
 from foolscape.run.store import RunStore
+from foolscape.run.subject import Subject
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from foolscape.metrics.boxes import Found, Truth
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
 from foolscape.run.detection import DetectionSubject, load_boxes_at
-from foolscape.run.evaluate import Case
 from foolscape.run.store import Record
+from foolscape.run.subject import Case
 from foolscape.run.universal.aims import Aim, Hide, Untargeted
 from foolscape.tasks.detection import problem
 

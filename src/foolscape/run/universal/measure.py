@@ -15,8 +15,8 @@ from foolscape.attacks.constraints import Linf
 from foolscape.attacks.controls import noise_within, shuffled
 from foolscape.errors import ModelError, SampleError
 from foolscape.pixels import Levels, to_image
-from foolscape.run.evaluate import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
 from foolscape.run.store import FAILED, Record, RunStore, safe_name
+from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
 from foolscape.run.universal.config import MAIN, Point
 from foolscape.run.universal.stand import Pupil
 from foolscape.run.universal.tile_file import Tile

@@ -14,9 +14,9 @@ from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, OTHER
-from foolscape.run.evaluate import Case
 from foolscape.run.segmentation import LabelMap, SegmentationSubject, load_at
 from foolscape.run.store import Record
+from foolscape.run.subject import Case
 from foolscape.run.universal.aims import Aim, Hide, Static, Untargeted
 from foolscape.tasks.segmentation import problem
 

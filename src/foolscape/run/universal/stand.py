@@ -19,8 +19,8 @@ from foolscape.errors import CheckpointError, DataError, SettingError
 from foolscape.run.bench import Entry, open_bench
 from foolscape.run.config import Task
 from foolscape.run.detection import DetectionSubject
-from foolscape.run.evaluate import Subject
 from foolscape.run.segmentation import SegmentationSubject
+from foolscape.run.subject import Subject
 from foolscape.run.tasks import task_of
 from foolscape.run.universal.aims import Aim, Scene, Static, aim_of
 from foolscape.run.universal.config import UniversalConfig

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from foolscape.attacks.universal import Learning
-from foolscape.run.evaluate import ADVERSARIAL, CLEAN, NOISE, PERMUTED
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore
+from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED
 from foolscape.run.universal.aims import Hide
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.measure import adversarial, noise

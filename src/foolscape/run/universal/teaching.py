@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from foolscape.attacks.universal import Lesson
-from foolscape.run.evaluate import Case, Subject
 from foolscape.run.store import Record
+from foolscape.run.subject import Case, Subject
 from foolscape.run.universal.aims import Aim, Hide, Untargeted
 
 R = TypeVar("R")
