@@ -92,7 +92,7 @@ def attack_detector(entrants: list[Entrant]) -> None:
 
 def detector_overheads(rounds: int) -> list[dict[str, object]]:
     """One record per batch size, of the bundled detector on scenes."""
-    detector = load_detector("bundled:scenes-detector", image_size=(160, 256)).detector
+    detector = load_detector("bundled:scenes-detector", image_size=(160, 256)).model
     records: list[dict[str, object]] = []
     for batch in (1, 4):
         entrants = []

@@ -78,7 +78,7 @@ def contenders() -> list[Contender]:
         Contender("foolscape pgd", LIBRARY, _by_steps("pgd")),
         Contender("foolscape segpgd", LIBRARY, _by_steps("segpgd")),
         Contender("foolscape cospgd", LIBRARY, _by_steps("pgd", "cospgd"), note="pgd --objective cospgd"),
-        Contender("foolscape annealed", LIBRARY, _by_steps("annealed")),
+        Contender("foolscape annealed", LIBRARY, _by_steps("annealed", "masked-ce"), note="--objective masked-ce"),
         Contender("foolscape apgd", LIBRARY, _by_steps("apgd", "masked-ce"), note="--objective masked-ce"),
         Contender("foolscape dag", LIBRARY, _by_steps("dag"), note="--eps; the paper's step of half a level"),
         Contender(

@@ -38,11 +38,11 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", bundled.NAMES)
 def test_bundled_networks(name: str) -> None:
     loaded = load_model(f"bundled:{name}", image_size=(160, 256), data_classes=("another",))
-    assert isinstance(loaded.segmenter, ModuleSegmenter)
+    assert isinstance(loaded.model, ModuleSegmenter)
     assert (loaded.spec, loaded.slug) == (f"bundled:{name}", name)
-    assert len(loaded.segmenter.classes) == 9
-    assert loaded.segmenter.multiple == 8
-    assert predict(loaded.segmenter, torch.rand(2, 3, 30, 50)).shape == (2, 30, 50)
+    assert len(loaded.model.classes) == 9
+    assert loaded.model.multiple == 8
+    assert predict(loaded.model, torch.rand(2, 3, 30, 50)).shape == (2, 30, 50)
 
 
 def test_a_factory_in_a_module_takes_weights_and_classes(tmp_path: Path) -> None:
@@ -53,14 +53,14 @@ def test_a_factory_in_a_module_takes_weights_and_classes(tmp_path: Path) -> None
     (tmp_path / "own.txt").write_text("v\nw\nx\ny\nz\n")
     (tmp_path / "all.txt").write_text("1\n2\n3\n4\n5\n")
     plain = load_model(f"{HERE}:Tiny", image_size=SIZE)
-    assert plain.segmenter.classes == ("class 0", "class 1", "class 2", "class 3", "class 4")
+    assert plain.model.classes == ("class 0", "class 1", "class 2", "class 3", "class 4")
     loaded = load_model(f"{HERE}:Tiny?weights={tmp_path / 'w.pth'}", image_size=SIZE, data_classes=tuple("abcde"))
     assert loaded.sha256 != plain.sha256
-    assert loaded.segmenter.classes == tuple("abcde")
+    assert loaded.model.classes == tuple("abcde")
     named = load_model(f"{HERE}:Tiny", image_size=SIZE, classes_file=tmp_path / "all.txt", data_classes=tuple("abcde"))
-    assert named.segmenter.classes == tuple("12345")
+    assert named.model.classes == tuple("12345")
     both = load_model(f"{HERE}:Tiny?classes={tmp_path / 'own.txt'}", image_size=SIZE, classes_file=tmp_path / "all.txt")
-    assert both.segmenter.classes == tuple("vwxyz")
+    assert both.model.classes == tuple("vwxyz")
     with pytest.raises(ModelError, match=r"\(2: a, b\), got 5 channels without names"):
         load_model(f"{HERE}:Tiny", image_size=SIZE, data_classes=("a", "b"))
     with pytest.raises(CheckpointError, match="got nothing"):
@@ -94,12 +94,12 @@ def test_a_factory_may_return_a_segmenter(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text(SEGMENTER.format(classes=("a", "b")))
     loaded = load_model(f"{path}:Own", image_size=SIZE, data_classes=("x", "y"))
-    assert isinstance(loaded.segmenter, CheckedSegmenter)
-    assert (loaded.segmenter.classes, loaded.segmenter.notes) == (("a", "b"), ("mine",))
+    assert isinstance(loaded.model, CheckedSegmenter)
+    assert (loaded.model.classes, loaded.model.notes) == (("a", "b"), ("mine",))
     assert loaded.sha256 is not None
     assert load_model(f"{path}:Bare", image_size=SIZE).sha256 is None
-    assert isinstance(load_model(f"{path}:Both", image_size=SIZE).segmenter, CheckedSegmenter)
-    assert as_double(loaded.segmenter).logits(torch.rand(1, 3, *SIZE).double()).dtype == torch.float64
+    assert isinstance(load_model(f"{path}:Both", image_size=SIZE).model, CheckedSegmenter)
+    assert as_double(loaded.model).logits(torch.rand(1, 3, *SIZE).double()).dtype == torch.float64
     with pytest.raises(ModelError, match=r"expected a torch.nn.Module to load \?weights= into, got Own"):
         load_model(f"{path}:Own?weights=w.pth", image_size=SIZE)
 
@@ -107,16 +107,16 @@ def test_a_factory_may_return_a_segmenter(tmp_path: Path) -> None:
 def test_a_segmenter_without_names_is_named(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text(SEGMENTER.format(classes=()))
-    assert load_model(f"{path}:Own", image_size=SIZE, data_classes=("x", "y")).segmenter.classes == ("x", "y")
+    assert load_model(f"{path}:Own", image_size=SIZE, data_classes=("x", "y")).model.classes == ("x", "y")
     (tmp_path / "names.txt").write_text("p\nq\n")
     named = load_model(f"{path}:Own", image_size=SIZE, classes_file=tmp_path / "names.txt")
-    assert named.segmenter.classes == ("p", "q")
+    assert named.model.classes == ("p", "q")
 
 
 @pytest.mark.usefixtures("plugin")
 def test_a_plugin_is_found_by_its_name() -> None:
-    assert load_model("stripes", image_size=SIZE).segmenter.classes == ("stripe 0", "stripe 1")
-    assert len(load_model("stripes:5", image_size=SIZE).segmenter.classes) == 5
+    assert load_model("stripes", image_size=SIZE).model.classes == ("stripe 0", "stripe 1")
+    assert len(load_model("stripes:5", image_size=SIZE).model.classes) == 5
     assert any(listed.name == "stripes" and "foolscape_plugin_example" in listed.about for listed in list_plugins())
 
 

@@ -30,16 +30,16 @@ def _photographs(count: int, height: int, width: int) -> Tensor:
 def test_networks_as_users_bring_them(spec: str) -> None:
     multiple, count = NETWORKS[spec]
     loaded = load_model(f"{REAL / 'models'}/{spec}", image_size=(90, 122))
-    assert (loaded.segmenter.multiple, len(loaded.segmenter.classes)) == (multiple, count)
-    assert loaded.segmenter.notes[0].startswith(f"image sides must be divisible by {multiple}: 90 x 122 is padded to")
-    assert predict(loaded.segmenter, _photographs(1, 90, 122)).shape == (1, 90, 122)
+    assert (loaded.model.multiple, len(loaded.model.classes)) == (multiple, count)
+    assert loaded.model.notes[0].startswith(f"image sides must be divisible by {multiple}: 90 x 122 is padded to")
+    assert predict(loaded.model, _photographs(1, 90, 122)).shape == (1, 90, 122)
 
 
 @needs_real
 @pytest.mark.parametrize("spec", NETWORKS)
 @pytest.mark.parametrize("batch", [1, 2])
 def test_their_gradients_are_right(spec: str, batch: int) -> None:
-    segmenter = load_model(f"{REAL / 'models'}/{spec}", image_size=(96, 128)).segmenter
+    segmenter = load_model(f"{REAL / 'models'}/{spec}", image_size=(96, 128)).model
     verdict = check_gradient(segmenter, _photographs(batch, 96, 128), seed=0)
     assert verdict.ok, verdict.message
     assert verdict.precision == "float64"

@@ -35,11 +35,11 @@ def test_random_weights_run(name: str) -> None:
     before = torch.random.get_rng_state()
     loaded = load_model(f"torchvision:{name}?weights=none", image_size=SIZE)
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert loaded.segmenter.notes[0] == "random weights, seed 0"
-    assert len(loaded.segmenter.classes) == 21
-    assert (loaded.segmenter.classes[0], loaded.segmenter.classes[15]) == ("background", "person")
+    assert loaded.model.notes[0] == "random weights, seed 0"
+    assert len(loaded.model.classes) == 21
+    assert (loaded.model.classes[0], loaded.model.classes[15]) == ("background", "person")
     x = torch.rand(2, 3, *SIZE, requires_grad=True)
-    scores = loaded.segmenter.logits(x)
+    scores = loaded.model.logits(x)
     assert scores.shape == (2, 21, *SIZE)
     assert float(torch.autograd.grad(scores.square().sum(), x)[0].abs().max()) > 0
 
@@ -64,10 +64,10 @@ def test_a_file_sets_the_number_of_classes(tmp_path: Path, suffix: str, count: i
     network = torchvision.models.get_model(LRASPP, weights=None, weights_backbone=None, num_classes=count)
     path = _save(network, tmp_path / f"w{suffix}")
     loaded = load_model(f"torchvision:{LRASPP}?weights={path}", image_size=SIZE)
-    assert loaded.segmenter.logits(torch.rand(1, 3, *SIZE)).shape == (1, count, *SIZE)
+    assert loaded.model.logits(torch.rand(1, 3, *SIZE)).shape == (1, count, *SIZE)
     want = "background" if count == 21 else "class 0"
-    assert loaded.segmenter.classes[0] == want
-    assert loaded.segmenter.notes == ()
+    assert loaded.model.classes[0] == want
+    assert loaded.model.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_class_names_can_be_given(tmp_path: Path) -> None:
     path = _save(network, tmp_path / "w.pth")
     (tmp_path / "names.txt").write_text("road\nrest\n")
     spec = f"torchvision:{LRASPP}?weights={path}&classes={tmp_path / 'names.txt'}"
-    assert load_model(spec, image_size=SIZE).segmenter.classes == ("road", "rest")
+    assert load_model(spec, image_size=SIZE).model.classes == ("road", "rest")
     with pytest.raises(ModelError, match=r"one class name per output channel \(21\), got 2"):
         load_model(f"torchvision:{LRASPP}?weights=none&classes={tmp_path / 'names.txt'}", image_size=SIZE)
 

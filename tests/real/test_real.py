@@ -116,7 +116,7 @@ def test_perturbations_of_segmenters_and_a_detector_on_each_other(tmp_path: Path
 def test_label_propagation_follows_the_objects_of_davis(real: Path) -> None:
     """Frames of 240x432; 0.78 was expected of an implementation written apart, with these settings."""
     spec = f"propagation:{real / 'models/espnetv2.py'}:espnetv2_features_s20?size=240x432"
-    tracker = load_tracker(spec).tracker
+    tracker = load_tracker(spec).model
     found = []
     for folder in sorted((real / "data/davis16_val/JPEGImages/480p").iterdir()):
         frames, truth = davis_clip(folder)

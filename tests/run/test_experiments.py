@@ -45,7 +45,7 @@ def coco(tmp_path: Path) -> str:
 
 def _class_seen(coco: str) -> str:
     """One that the random network sees in every image."""
-    net = load_model(MODEL, image_size=(64, 96)).segmenter
+    net = load_model(MODEL, image_size=(64, 96)).model
     data = open_data(coco, split="val2017")
     seen = [set(predict(net, to_unit(data.load(name).image)).unique().tolist()) for name in data.ids]
     return net.classes[min(set.intersection(*seen) - {0})]

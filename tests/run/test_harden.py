@@ -117,7 +117,7 @@ def do(out: Path, setting: dict[str, object], **changes: Any) -> dict[str, Any]:
 
 def learner(setting: dict[str, object], **changes: Any) -> tuple[Learner, HardenConfig]:
     config = make_harden_config({**setting, **changes})
-    segmenter: Any = load_model(config.model, image_size=(32, 48)).segmenter
+    segmenter: Any = load_model(config.model, image_size=(32, 48)).model
     course = Course(config.plan(segmenter.classes).ascent, config.epochs, config.batch, config.clean, config.rate,
                     config.crop, config.mirror, config.seed)  # fmt: skip
     return Learner(segmenter, course), config
@@ -249,7 +249,7 @@ def test_a_spec_gets_other_weights() -> None:
 
 def test_weights_of_torchvision_are_read_back_by_its_spec(tmp_path: Path) -> None:
     spec = "torchvision:lraspp_mobilenet_v3_large?weights=none"
-    segmenter: Any = load_model(spec, image_size=(32, 48)).segmenter
+    segmenter: Any = load_model(spec, image_size=(32, 48)).model
     segmenter.module.network.classifier.high_classifier.bias.data.add_(1)
     write_weights(tmp_path / "w.safetensors", segmenter.module)
     loaded = load_model(with_weights(spec, tmp_path / "w.safetensors"), image_size=(32, 48))
@@ -402,7 +402,7 @@ def test_the_command_trains_prints_and_writes_a_page(
     spec = f"{setting['model']}?weights={out / 'weights.safetensors'}"
     run = ("run", "--model", spec, "--data", setting["data"], "--attack", "none", "--out", tmp_path / "run")
     assert foolscape(*run) == DONE
-    assert set(weights) == set(load_model(str(setting["model"]), image_size=(32, 48)).segmenter.module.state_dict())  # type: ignore[attr-defined]
+    assert set(weights) == set(load_model(str(setting["model"]), image_size=(32, 48)).model.module.state_dict())  # type: ignore[attr-defined]
     assert foolscape("harden", *options, "--out", out) == ERROR  # mirrored now
     assert "choose another --out" in capfd.readouterr().err.replace("\n", " ")
     assert foolscape("harden", *options) == USAGE

@@ -92,11 +92,11 @@ def check(
     where = ready_device(device)
     if config.task == "detection":
         found = load_detector(model, image_size=config.size, device=where, classes_file=classes)
-        verdict = check_detector(found.detector, sizes=(config.size,), batch=batch, device=where)
+        verdict = check_detector(found.model, sizes=(config.size,), batch=batch, device=where)
     else:
         loaded = load_model(model, image_size=config.size, device=where, classes_file=classes)
         sizes = (config.size, (height - 3, width - 5))
-        verdict = check_segmenter(loaded.segmenter, sizes=sizes, batch=batch, device=where)
+        verdict = check_segmenter(loaded.model, sizes=sizes, batch=batch, device=where)
     _say(verdict)
 
 
@@ -111,7 +111,7 @@ def _check_tracker(model: str, size: str, device: str) -> NoReturn:
     height, width = sides
     where = ready_device(device)
     loaded = load_tracker(model, image_size=(height, width), device=where)
-    _say(check_tracker(loaded.tracker, sizes=((height, width), (height - 3, width - 5)), device=where))
+    _say(check_tracker(loaded.model, sizes=((height, width), (height - 3, width - 5)), device=where))
 
 
 def _say(verdict: Report) -> NoReturn:

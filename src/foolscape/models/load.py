@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import torch
 from torch import nn
@@ -29,20 +29,23 @@ GROUP: Final = "foolscape.models"
 """The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
 
 
+M = TypeVar("M")
+
+
 @dataclass(frozen=True)
-class Loaded:
-    """A model that is ready to be attacked.
+class Loaded(Generic[M]):
+    """A segmenter, detector or tracker that is ready to be attacked.
 
     Attributes:
         spec: as the user wrote it.
         slug: a short name of it that is safe in paths, different for different specs.
-        segmenter: on the device, frozen, with class names.
-        sha256: of its parameters and buffers; None if no network was found in a segmenter somebody wrote.
+        model: on the device, frozen, with class names where its task has them.
+        sha256: of its parameters and buffers; None if no network was found in a model that somebody wrote.
     """
 
     spec: str
     slug: str
-    segmenter: Segmenter
+    model: M
     sha256: str | None
 
 
@@ -61,7 +64,7 @@ def load_model(
     device: torch.device | str = "cpu",
     classes_file: Path | None = None,
     data_classes: Sequence[str] | None = None,
-) -> Loaded:
+) -> Loaded[Segmenter]:
     """The model that the spec `text` names.
 
     Args:

@@ -19,7 +19,7 @@ from foolscape.data.palette import davis_palette
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import DataError, ModelError, SampleError, SettingError
 from foolscape.models.classes import match_classes
-from foolscape.models.detectors.load import LoadedDetector, load_detector
+from foolscape.models.detectors.load import load_detector
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.load import Loaded, load_model
 from foolscape.models.trackers.load import load_tracker
@@ -33,6 +33,8 @@ from foolscape.run.segmentation import SegmentationSubject, load_at
 from foolscape.run.subject import Subject
 from foolscape.run.trust import probes
 from foolscape.run.video import VideoSubject, load_clip_at
+from foolscape.tasks.detection import Detector
+from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Tracker, numbered
 
 S = TypeVar("S")
@@ -91,17 +93,17 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
     first = first_usable(data, _chosen(data, config), lambda name: load_at(data, name, config.size).image)
     loaded = [_segmenter(spec, config, first, data.classes, device) for spec in config.models]
     # COCO's labels depend on which classes the model knows.
-    data = open_data(config.data, split=config.split, classes=loaded[0].segmenter.classes)
+    data = open_data(config.data, split=config.split, classes=loaded[0].model.classes)
     first = first_usable(data, _chosen(data, config), lambda name: load_at(data, name, config.size).image)
     entries = []
     for model in loaded:
-        classes = model.segmenter.classes
+        classes = model.model.classes
         channels = None if data.classes is None else match_classes(classes, data.classes)
         subject = SegmentationSubject(
-            model.spec, model.slug, model.segmenter, colours(classes), channels, data, config.size, device
+            model.spec, model.slug, model.model, colours(classes), channels, data, config.size, device
         )
         settled, tried = _settled(config, classes, plan)
-        entries.append(Entry(subject, settled, classes, model.segmenter.notes, model.sha256, model.segmenter, tried))
+        entries.append(Entry(subject, settled, classes, model.model.notes, model.sha256, model.model, tried))
     return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
@@ -119,12 +121,12 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
             classes_file=config.classes,
             data_classes=data.classes,
         )
-        classes = model.detector.classes
+        classes = model.model.classes
         channels = None if data.classes is None else match_classes(classes, data.classes)
-        subject = DetectionSubject(model.spec, model.slug, model.detector, channels, data, config.size, device)
+        subject = DetectionSubject(model.spec, model.slug, model.model, channels, data, config.size, device)
         settled, tried = _settled(config, classes, plan_detection)
-        scorer = _scorer(model, first, device)
-        entries.append(Entry(subject, settled, classes, model.detector.notes, model.sha256, scorer, tried))
+        scorer = _scorer(model.model, first, device)
+        entries.append(Entry(subject, settled, classes, model.model.notes, model.sha256, scorer, tried))
     return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
@@ -144,9 +146,9 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
     entries = []
     for spec in config.models:
         model = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
-        subject = VideoSubject(model.spec, model.slug, model.tracker, davis_palette(), data, config.size, device)
-        scorer = _clip_scorer(model.tracker, first, device)
-        entries.append(Entry(subject, planned, (), model.tracker.notes, model.sha256, scorer, tried))
+        subject = VideoSubject(model.spec, model.slug, model.model, davis_palette(), data, config.size, device)
+        scorer = _clip_scorer(model.model, first, device)
+        entries.append(Entry(subject, planned, (), model.model.notes, model.sha256, scorer, tried))
     return Bench(data, ids, first.frames[0], tuple(entries))
 
 
@@ -157,12 +159,12 @@ def _clip_scorer(tracker: Tracker, clip: Clip, device: torch.device) -> ClipScor
     return ClipScorer(tracker, later, mask.to(device))
 
 
-def _scorer(model: LoadedDetector, first: NDArray[np.uint8], device: torch.device) -> Scorer:
+def _scorer(model: Detector, first: NDArray[np.uint8], device: torch.device) -> Scorer:
     """What the check of the gradient differentiates: a two-stage detector's scores of the proposals of one image."""
-    if not model.detector.two_stage:
-        return Scorer(model.detector)
+    if not model.two_stage:
+        return Scorer(model)
     with torch.no_grad():
-        return Scorer(model.detector, model.detector.candidates(to_unit(first).to(device)).boxes)
+        return Scorer(model, model.candidates(to_unit(first).to(device)).boxes)
 
 
 def _chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[str, ...]:
@@ -186,7 +188,7 @@ def _segmenter(
     first: NDArray[np.uint8],
     data_classes: tuple[str, ...] | None,
     device: torch.device,
-) -> Loaded:
+) -> Loaded[Segmenter]:
     loaded = load_model(
         spec,
         image_size=(first.shape[0], first.shape[1]),
@@ -194,11 +196,11 @@ def _segmenter(
         classes_file=config.classes,
         data_classes=data_classes,
     )
-    if len(loaded.segmenter.classes) > MOST_CLASSES:
-        raise ModelError(f"expected at most {MOST_CLASSES} classes, got {len(loaded.segmenter.classes)} from {spec}")
+    if len(loaded.model.classes) > MOST_CLASSES:
+        raise ModelError(f"expected at most {MOST_CLASSES} classes, got {len(loaded.model.classes)} from {spec}")
     if config.memory_format == "contiguous":
         return loaded
-    segmenter = with_channels_last(loaded.segmenter)
+    segmenter = with_channels_last(loaded.model)
     segmenter = replace(segmenter, notes=(*segmenter.notes, "images and weights lie in memory channels last"))
     return Loaded(loaded.spec, loaded.slug, segmenter, loaded.sha256)
 

@@ -43,7 +43,7 @@ def test_stcn(tmp_path: Path, state: Mapping[str, Tensor]) -> None:
     save_file(dict(state), path)
     options = "mem_every=3&top_k=7&include_last=1&shorter_side=48&checkpointed=1"
     loaded = load_tracker(f"stcn:{path}?{options}")
-    stcn = loaded.tracker
+    stcn = loaded.model
     assert isinstance(stcn, Stcn)
     settings = (stcn.mem_every, stcn.top_k, stcn.include_last, stcn.shorter_side, stcn.checkpointed)
     assert settings == (3, 7, True, 48, True)
@@ -78,7 +78,7 @@ def test_a_bundled_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundled, "bundled_tracker", lambda name: Thing(scores), raising=False)
     assert is_tracker(parse("bundled:toy")) is True
     loaded = load_tracker("bundled:toy")
-    assert isinstance(loaded.tracker, Thing)
+    assert isinstance(loaded.model, Thing)
     assert loaded.slug == "toy"
     assert "bundled:toy" in [one.name for one in list_trackers()]
 

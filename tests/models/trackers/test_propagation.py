@@ -138,8 +138,8 @@ def test_where_features_lie_is_found() -> None:
 def test_a_backbone_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(FILE)
     loaded = load_tracker(f"propagation:{tmp_path / 'net.py'}:build?top_k=3&radius=2&size=24x32", image_size=SIZE)
-    assert isinstance(loaded.tracker, Propagation)
-    assert (loaded.tracker.top_k, loaded.tracker.radius, loaded.tracker.size) == (3, 2, (24, 32))
+    assert isinstance(loaded.model, Propagation)
+    assert (loaded.model.top_k, loaded.model.radius, loaded.model.size) == (3, 2, (24, 32))
     assert loaded.slug.startswith("build-")
     assert loaded.sha256 is not None
     with pytest.raises(ModelError, match=r"to return a torch\.nn\.Module"):
@@ -202,14 +202,14 @@ def test_patch_tokens_of_transformers(tmp_path: Path, kind: str) -> None:
     network.save_pretrained(tmp_path)  # type: ignore[operator]
     (tmp_path / "preprocessor_config.json").write_text('{"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}')
     loaded = load_tracker(f"propagation:transformers:{tmp_path}", image_size=(32, 32))
-    assert isinstance(loaded.tracker, Propagation)
+    assert isinstance(loaded.model, Propagation)
     images = torch.rand(1, 3, 32, 32)
-    maps = loaded.tracker.module(images)
+    maps = loaded.model.module(images)
     tokens = network.eval()(pixel_values=2 * images - 1).last_hidden_state[0, 1:]
     torch.testing.assert_close(maps[0, :, 1, 2], tokens[1 * 4 + 2])
-    assert loaded.tracker.module(torch.rand(1, 3, 24, 40)).shape == (1, 16, 3, 5)
-    assert loaded.tracker.multiple == 8
-    report = check_tracker(loaded.tracker, sizes=((32, 48), (29, 43)))
+    assert loaded.model.module(torch.rand(1, 3, 24, 40)).shape == (1, 16, 3, 5)
+    assert loaded.model.multiple == 8
+    report = check_tracker(loaded.model, sizes=((32, 48), (29, 43)))
     assert report.ok, report.lines()
     with pytest.raises(SettingError, match="layer: expected a number from -3 to 2"):
         load_tracker(f"propagation:transformers:{tmp_path}?layer=5")

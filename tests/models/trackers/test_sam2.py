@@ -149,11 +149,11 @@ def test_a_folder(folder: Path) -> None:
     spec = f"transformers:{folder}"
     assert is_tracker(parse(spec)) is True
     loaded = load_tracker(spec)
-    assert isinstance(loaded.tracker, Sam2)
-    assert (loaded.tracker.mean, loaded.tracker.std) == ((0.5,) * 3, (0.25,) * 3)
+    assert isinstance(loaded.model, Sam2)
+    assert (loaded.model.mean, loaded.model.std) == ((0.5,) * 3, (0.25,) * 3)
     assert loaded.sha256 is not None
     own = tracker("sam2_video").network.state_dict()
-    assert all(torch.equal(own[name], value) for name, value in loaded.tracker.network.state_dict().items())
+    assert all(torch.equal(own[name], value) for name, value in loaded.model.network.state_dict().items())
     state = torch.random.get_rng_state()
     drawn = load_tracker(f"{spec}?weights=none")
     assert drawn.sha256 not in (None, loaded.sha256)

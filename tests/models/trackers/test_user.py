@@ -119,7 +119,7 @@ def test_specs(tmp_path: Path) -> None:
         spec = f"{tmp_path / 'mine.py'}:{factory}"
         assert is_tracker(parse(spec)) is None
         loaded = load_tracker(spec, image_size=SIZE)
-        assert loaded.tracker.logits is logits  # type: ignore[attr-defined]
+        assert loaded.model.logits is logits  # type: ignore[attr-defined]
         assert loaded.slug.startswith(f"{factory}-")
         assert (loaded.sha256 is None) is not logits
     with pytest.raises(ModelError, match=r"or tracker \(propagate\), got function"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,28 +14,11 @@ from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.classes import read_classes
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, transformers, user
 from foolscape.models.detectors.naming import Given
-from foolscape.models.load import Listed, list_models, list_plugins, resolve, slug_of
+from foolscape.models.load import Listed, Loaded, list_models, list_plugins, resolve, slug_of
 from foolscape.models.torchvision import Built, library
 from foolscape.models.wrappers import modules_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.detection import Detector
-
-
-@dataclass(frozen=True)
-class LoadedDetector:
-    """A detector that is ready to be attacked.
-
-    Attributes:
-        spec: as the user wrote it.
-        slug: a short name of it that is safe in paths, different for different specs.
-        detector: on the device, frozen, with class names.
-        sha256: of its parameters and buffers; None if no network was found in a detector somebody wrote.
-    """
-
-    spec: str
-    slug: str
-    detector: Detector
-    sha256: str | None
 
 
 def load_detector(
@@ -46,7 +28,7 @@ def load_detector(
     device: torch.device | str = "cpu",
     classes_file: Path | None = None,
     data_classes: Sequence[str] | None = None,
-) -> LoadedDetector:
+) -> Loaded[Detector]:
     """The detector that the spec `text` names.
 
     Args:
@@ -71,7 +53,7 @@ def load_detector(
     )
     detector = _detector(spec, given, image_size, device)
     modules = modules_of(detector)
-    return LoadedDetector(text, slug_of(spec), detector, weights_sha256(*modules) if modules else None)
+    return Loaded(text, slug_of(spec), detector, weights_sha256(*modules) if modules else None)
 
 
 def list_detectors() -> tuple[Listed, ...]:

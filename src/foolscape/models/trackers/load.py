@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ from foolscape.errors import ModelError, SettingError, unknown
 from foolscape.models import bundled
 from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.detectors.load import known_names as known_elsewhere
-from foolscape.models.load import Listed, resolve, slug_of
+from foolscape.models.load import Listed, Loaded, resolve, slug_of
 from foolscape.models.trackers import backbones, hub, sam2, user
 from foolscape.models.trackers.propagation import Propagation
 from foolscape.models.trackers.stcn import Stcn, load_stcn
@@ -32,26 +32,9 @@ _SIZE: Final = (240, 432)
 """(H, W) of the frames that a network is tried with where nobody says which it will see."""
 
 
-@dataclass(frozen=True)
-class LoadedTracker:
-    """A tracker that is ready to be attacked.
-
-    Attributes:
-        spec: as the user wrote it.
-        slug: a short name of it that is safe in paths, different for different specs.
-        tracker: on the device, frozen.
-        sha256: of its parameters and buffers; None if no network was found in a tracker somebody wrote.
-    """
-
-    spec: str
-    slug: str
-    tracker: Tracker
-    sha256: str | None
-
-
 def load_tracker(
     text: str, *, image_size: tuple[int, int] = _SIZE, device: torch.device | str = "cpu"
-) -> LoadedTracker:
+) -> Loaded[Tracker]:
     """The tracker that the spec `text` names.
 
     Args:
@@ -73,7 +56,7 @@ def load_tracker(
     modules = modules_of(tracker)
     # The name of a checkpoint tells more than its folders.
     short = replace(spec, rest=Path(spec.rest).name) if spec.scheme == "stcn" else spec
-    return LoadedTracker(text, slug_of(short), tracker, weights_sha256(*modules) if modules else None)
+    return Loaded(text, slug_of(short), tracker, weights_sha256(*modules) if modules else None)
 
 
 def is_tracker(spec: Spec) -> bool | None:
