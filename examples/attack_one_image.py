@@ -12,7 +12,7 @@ from foolscape.scenes import describe, render
 
 def main() -> None:
     frame = render(describe(seed=2, index=3))
-    model = load_model("bundled:scenes-unet", image_size=frame.labels.shape).segmenter
+    model = load_model("bundled:scenes-unet", image_size=frame.labels.shape).model
     dag = plan("dag", Options(steps=60, stop=0.01), model.classes)
 
     images, labels = to_unit(frame.image), torch.from_numpy(frame.labels).long()[None]
