@@ -11,9 +11,13 @@ from torch import Tensor
 from foolscape.attacks.catalog import plan, plan_detection, plan_video
 from foolscape.attacks.driver import Outcome
 from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.worst_case import WorstCase
 from foolscape.errors import FoolscapeError
-from foolscape.pixels import Levels
+from foolscape.models.bundled import bundled
+from foolscape.pixels import Levels, to_unit
 from foolscape.problem import Problem
+from foolscape.scenes import CLASSES as STREET
+from foolscape.scenes import describe, render
 
 from .toys import conv_net, entrants, pictures, problem_of
 
@@ -89,6 +93,19 @@ def test_under_l2_nothing_leaves_the_ball() -> None:
     for outcome in run(problem, attack, keys="01").values():
         length = float((outcome.adversarial - outcome.clean).norm())
         assert eps.unit / 2 < length <= eps.unit + 1e-6
+        assert outcome.left < 0.8 * outcome.targets  # all are right before it
+
+
+def test_what_follows_the_tries_leaves_less_than_they_do() -> None:
+    frame = render(describe(seed=2, index=0))
+    rows, columns = slice(64, 128), slice(64, 160)
+    labels = torch.from_numpy(frame.labels[rows, columns]).long()[None]
+    problem = Problem(to_unit(frame.image[rows, columns].copy()), labels, bundled("scenes-unet"))
+    attack = plan("worst-case", Options(eps=Levels.parse("2/255"), budget=30), STREET)
+    assert isinstance(attack.runner, WorstCase)
+    tries = replace(attack, runner=replace(attack.runner, rest=replace(attack.runner.rest, steps=1)))
+    (whole,), (short,) = (run(problem, each, keys="0").values() for each in (attack, tries))
+    assert whole.left < 0.9 * short.left
 
 
 def test_its_settings_stand_in_the_record() -> None:

@@ -85,6 +85,16 @@ def test_torchvision_networks_are_not_accused(name: str, batch: int) -> None:
     assert verdict.ok, verdict.message
 
 
+@pytest.mark.slow
+def test_random_weights_whose_softmax_is_exactly_one_are_saturated() -> None:
+    network = torchvision.build("fcn_resnet101", "none").module.eval()
+    x = images(1, 64, 96).requires_grad_(True)
+    scores = network(x)
+    loss = F.cross_entropy(scores, scores.detach().argmax(1), reduction="none")
+    assert float((loss == 0).float().mean()) > 0.5  # nothing to climb in single precision
+    assert _verdict(network, x.detach()).kind == "saturated"
+
+
 def test_the_fault_of_batch_norm_is_found_with_its_remedies() -> None:
     verdict = _verdict(Tokens(), images(1))
     assert not verdict.ok

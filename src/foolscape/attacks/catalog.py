@@ -62,7 +62,7 @@ CATALOG: tuple[Attack, ...] = (
     ),
     Attack(
         name="worst-case",
-        summary="apgd with several objectives, each tried for a while, the best one for the rest of a budget",
+        summary="two objectives, each tried by apgd, and annealed steps with the better one for the rest of a budget",
         source="after SEA: Croce, Singh, Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic "
         "Segmentation Models, ECCV 2024",
         variants=("default",),

@@ -96,14 +96,14 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
     data = open_data(config.data, split=config.split, classes=loaded[0].model.classes)
     first = first_usable(data, _chosen(data, config), lambda name: load_at(data, name, config.size).image)
     entries = []
-    for model in loaded:
-        classes = model.model.classes
+    for one in loaded:
+        classes = one.model.classes
         channels = None if data.classes is None else match_classes(classes, data.classes)
         subject = SegmentationSubject(
-            model.spec, model.slug, model.model, colours(classes), channels, data, config.size, device
+            one.spec, one.slug, one.model, colours(classes), channels, data, config.size, device
         )
         settled, tried = _settled(config, classes, plan)
-        entries.append(Entry(subject, settled, classes, model.model.notes, model.sha256, model.model, tried))
+        entries.append(Entry(subject, settled, classes, one.model.notes, one.sha256, one.model, tried))
     return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
@@ -114,19 +114,19 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
     first = first_usable(data, _chosen(data, config), lambda name: load_boxes_at(data, name, config.size).image)
     entries = []
     for spec in config.models:
-        model = load_detector(
+        loaded = load_detector(
             spec,
             image_size=(first.shape[0], first.shape[1]),
             device=device,
             classes_file=config.classes,
             data_classes=data.classes,
         )
-        classes = model.model.classes
+        classes = loaded.model.classes
         channels = None if data.classes is None else match_classes(classes, data.classes)
-        subject = DetectionSubject(model.spec, model.slug, model.model, channels, data, config.size, device)
+        subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
         settled, tried = _settled(config, classes, plan_detection)
-        scorer = _scorer(model.model, first, device)
-        entries.append(Entry(subject, settled, classes, model.model.notes, model.sha256, scorer, tried))
+        scorer = _scorer(loaded.model, first, device)
+        entries.append(Entry(subject, settled, classes, loaded.model.notes, loaded.sha256, scorer, tried))
     return Bench(data, _chosen(data, config), first, tuple(entries))
 
 
@@ -145,10 +145,10 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
     planned, tried = _settled(config, (), lambda name, options, _: plan_video(name, options))
     entries = []
     for spec in config.models:
-        model = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
-        subject = VideoSubject(model.spec, model.slug, model.model, davis_palette(), data, config.size, device)
-        scorer = _clip_scorer(model.model, first, device)
-        entries.append(Entry(subject, planned, (), model.model.notes, model.sha256, scorer, tried))
+        loaded = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
+        subject = VideoSubject(loaded.spec, loaded.slug, loaded.model, davis_palette(), data, config.size, device)
+        scorer = _clip_scorer(loaded.model, first, device)
+        entries.append(Entry(subject, planned, (), loaded.model.notes, loaded.sha256, scorer, tried))
     return Bench(data, ids, first.frames[0], tuple(entries))
 
 
@@ -159,12 +159,12 @@ def _clip_scorer(tracker: Tracker, clip: Clip, device: torch.device) -> ClipScor
     return ClipScorer(tracker, later, mask.to(device))
 
 
-def _scorer(model: Detector, first: NDArray[np.uint8], device: torch.device) -> Scorer:
+def _scorer(detector: Detector, first: NDArray[np.uint8], device: torch.device) -> Scorer:
     """What the check of the gradient differentiates: a two-stage detector's scores of the proposals of one image."""
-    if not model.two_stage:
-        return Scorer(model)
+    if not detector.two_stage:
+        return Scorer(detector)
     with torch.no_grad():
-        return Scorer(model, model.candidates(to_unit(first).to(device)).boxes)
+        return Scorer(detector, detector.candidates(to_unit(first).to(device)).boxes)
 
 
 def _chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[str, ...]:
