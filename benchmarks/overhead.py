@@ -32,6 +32,7 @@ from foolscape.models.bundled_detector import OBJECTS
 from foolscape.models.detectors.load import load_detector
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem, cat
+from foolscape.run.device import ready_device
 from foolscape.scenes import CLASSES, describe, render
 from foolscape.seeds import generator_for
 from foolscape.tasks.detection import Detector, problem
@@ -199,6 +200,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    ready_device("cpu")  # as every run does; the bare loop has the same of it
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; cost over forward + input gradient")
     parts: dict[str, Callable[[], object]] = {
         "segmentation": lambda: overheads(options.rounds),

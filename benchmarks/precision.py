@@ -26,7 +26,7 @@ from foolscape.models.half import likeness
 from foolscape.pixels import to_image, to_unit
 from foolscape.run.bench import Bench, open_bench
 from foolscape.run.config import make_config
-from foolscape.run.execute import ready_device
+from foolscape.run.device import ready_device
 
 WAYS = (("float32", "contiguous"), ("float32", "channels_last"), ("bf16", "contiguous"), ("bf16", "channels_last"))
 

@@ -15,7 +15,7 @@ from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
 from foolscape.run.bench import open_bench
 from foolscape.run.config import RunConfig
-from foolscape.run.execute import ready_device
+from foolscape.run.device import ready_device
 from foolscape.run.segmentation import SegmentationSubject
 from foolscape.tasks.segmentation import Segmenter
 

@@ -12,7 +12,6 @@ from PIL import Image
 from foolscape.errors import DataError, GradientError, ModelError, SettingError, UnknownNameError
 from foolscape.models.file import from_file
 from foolscape.run.config import make_config, read_settings
-from foolscape.run.execute import ready_device
 
 from .made import QUIET_STEPS, do_run, files_below, timeless, write_net, write_photos
 
@@ -240,19 +239,6 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None
     path.write_text(text)
     with pytest.raises(SettingError, match="expected a"):
         read_settings(path)
-
-
-def test_auto_is_a_device_that_works() -> None:
-    device = ready_device("auto")
-    assert torch.zeros(1, device=device).device.type == device.type
-
-
-def test_numbers_too_small_for_full_precision_cost_nothing() -> None:
-    try:
-        ready_device("cpu")
-        assert float(torch.tensor([1e-39]) * 1) == 0
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def test_rows_of_the_worst_case_hold_every_objective(tmp_path: Path, nets: str, photos: str) -> None:

@@ -78,7 +78,7 @@ def check(
     from foolscape.models.load import load_model
     from foolscape.models.trackers.load import is_tracker
     from foolscape.run.config import make_config
-    from foolscape.run.execute import ready_device
+    from foolscape.run.device import ready_device
     from foolscape.run.tasks import with_task
     from foolscape.spec import parse
     from foolscape.testing import check_detector, check_segmenter
@@ -104,7 +104,7 @@ def _check_tracker(model: str, size: str, device: str) -> NoReturn:
     """`check` of a tracker."""
     from foolscape.models.trackers.load import load_tracker
     from foolscape.run.config import size_of
-    from foolscape.run.execute import ready_device
+    from foolscape.run.device import ready_device
     from foolscape.testing import check_tracker
 
     sides: Any = size_of("size")(size)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from foolscape.attacks.catalog import NONE
 from foolscape.attacks.plan import Plan
-from foolscape.errors import GradientError, SettingError
+from foolscape.errors import GradientError
 from foolscape.memory import first_line, halving, is_short, no_room
 from foolscape.models.compiled import compile_networks
 from foolscape.models.gradient import check_gradient, raise_unless_ok
@@ -28,6 +28,7 @@ from foolscape.report import write_report
 from foolscape.run.bench import Bench, Entry, first_usable, open_bench
 from foolscape.run.colours import colours
 from foolscape.run.config import RunConfig
+from foolscape.run.device import ready_device
 from foolscape.run.evaluate import Setting, evaluate
 from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.subject import CLEAN, CONDITIONS
@@ -102,25 +103,6 @@ def _executed(
         store.save_json("summary.json", summary)
         write_report(out)
     return summary
-
-
-def ready_device(name: str) -> torch.device:
-    """The device called `name`, and PyTorch made ready for it; `auto` is an accelerator where there is one.
-
-    Numbers too small for full precision become 0 from here on. On a CPU they cost a hundred times as much as others,
-    and trained networks are full of them: ESPNet's forward and backward pass take 0.33 s instead of 0.95 s, and give
-    the same to the last bit.
-    """
-    torch.set_flush_denormal(True)
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise SettingError(f"device: expected one that PyTorch can use here, got {name!r}: {reason}") from error
-    return device
 
 
 def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, command: Sequence[str]) -> Record:

@@ -22,8 +22,9 @@ from foolscape.pixels import to_image
 from foolscape.report.transfer import MATRIX, write_transfer_report
 from foolscape.run.bench import open_bench
 from foolscape.run.config import RunConfig, make_config
+from foolscape.run.device import ready_device
 from foolscape.run.ensemble import Ensemble, attack_together, ensembles_of, folder_of
-from foolscape.run.execute import Listener, execute, ready_device
+from foolscape.run.execute import Listener, execute
 from foolscape.run.matrix import Disturbance, Network, disturbances_of, summarise
 from foolscape.run.store import FAILED, Record, open_run, read_image, safe_name
 from foolscape.run.tasks import task_of

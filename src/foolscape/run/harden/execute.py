@@ -18,7 +18,8 @@ from foolscape.errors import DataError, ModelError, SampleError, SettingError
 from foolscape.models.wrappers import ModuleSegmenter
 from foolscape.report.files import read_object
 from foolscape.run.bench import Entry, open_bench
-from foolscape.run.execute import Listener, execute, ready_device
+from foolscape.run.device import ready_device
+from foolscape.run.execute import Listener, execute
 from foolscape.run.harden.checkpoint import read_learner, write_learner, write_weights
 from foolscape.run.harden.config import HardenConfig
 from foolscape.run.harden.pictures import Pictures, check_size

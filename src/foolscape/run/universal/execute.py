@@ -12,7 +12,8 @@ import torch
 from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.pixels import to_unit
 from foolscape.run.colours import colours
-from foolscape.run.execute import Listener, ready_device
+from foolscape.run.device import ready_device
+from foolscape.run.execute import Listener
 from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images

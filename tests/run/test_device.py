@@ -1,0 +1,54 @@
+"""The device of a run, and the process made ready for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from foolscape.run.device import ready_device
+
+_FAULTS = """
+import resource, torch
+from foolscape.run.device import ready_device
+{ready}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+blocks = [torch.ones(1 << 20) for _ in range(16)]
+del blocks
+before = faults()
+for _ in range(20):
+    blocks = [torch.ones(1 << 20) for _ in range(16)]
+    del blocks
+print(faults() - before)
+"""
+
+
+def _faults(ready: str) -> int:
+    """Page faults of a fresh process that makes and drops sixteen blocks of 4 MiB twenty times."""
+    code = _FAULTS.format(ready=ready)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+def test_auto_is_a_device_that_works() -> None:
+    device = ready_device("auto")
+    assert torch.zeros(1, device=device).device.type == device.type
+
+
+def test_numbers_too_small_for_full_precision_cost_nothing() -> None:
+    try:
+        ready_device("cpu")
+        assert float(torch.tensor([1e-39]) * 1) == 0
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted where glibc may be")
+def test_memory_that_an_iteration_frees_is_there_for_the_next() -> None:
+    without = _faults("")
+    if without < 1000:
+        pytest.skip("this C library keeps freed memory by itself")
+    assert _faults("ready_device('cpu')") < without / 20
