@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from foolscape.errors import RunError, SettingError
 from foolscape.report.transfer import print_transfer, write_transfer_texts
+from foolscape.run.bench import Bench, open_bench
+from foolscape.run.config import RunConfig
 from foolscape.run.execute import Listener
 from foolscape.run.transfer import transfer
 
@@ -53,6 +56,19 @@ def test_every_change_is_measured_on_every_network(tmp_path: Path, settings: dic
     assert own["permuted"]["AP50"] == lines[f"{other}, PERM"]["scores"][other]
     assert own["adversarial"]["ci95"]["AP50"] == lines[other]["ci95"][other]
     assert matrix["reference"] == "clean prediction"
+
+
+def test_a_network_is_opened_once(tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def counted(config: RunConfig, device: torch.device) -> Bench:
+        opened.extend(config.models)
+        return open_bench(config, device)
+
+    for module in ("transfer", "execute"):
+        monkeypatch.setattr(f"foolscape.run.{module}.open_bench", counted)
+    measure(tmp_path / "out", settings)
+    assert opened == settings["models"]
 
 
 def test_the_same_command_again_goes_on_and_another_is_refused(tmp_path: Path, settings: dict[str, Any]) -> None:

@@ -54,8 +54,17 @@ class Listener:
     progress: Callable[[str, int, int], AbstractContextManager[Callable[[str], None]]]
 
 
-def execute(config: RunConfig, out: Path, command: Sequence[str], listener: Listener) -> Record:
+def execute(
+    config: RunConfig, out: Path, command: Sequence[str], listener: Listener, bench: Bench | None = None
+) -> Record:
     """Do or finish the run that `config` describes in the directory `out`, and write its report.
+
+    Args:
+        config: what to do.
+        out: where.
+        command: what run.json says that it was begun with.
+        listener: whom to tell.
+        bench: what was opened for this very config, if that was done before.
 
     Returns:
         The summary; its `failures` are the samples that could not be used.
@@ -65,7 +74,7 @@ def execute(config: RunConfig, out: Path, command: Sequence[str], listener: List
     """
     device = ready_device(config.device)
     config = with_task(config)
-    bench = open_bench(config, device)
+    bench = bench or open_bench(config, device)
     words = ""
     try:
         return _executed(config, bench, device, out, command, listener)

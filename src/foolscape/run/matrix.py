@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from foolscape.errors import DataError
-from foolscape.run.bench import Entry
+from foolscape.run.bench import Bench, Entry
 from foolscape.run.config import RunConfig
 from foolscape.run.ensemble import Ensemble
 from foolscape.run.execute import recorded_attack
@@ -41,11 +41,20 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Network:
-    """A network of the matrix: the settings of its own run, what was opened for them, whether its data have labels."""
+    """A network of the matrix: the settings of its own run, and what was opened for them."""
 
     config: RunConfig
-    entry: Entry
-    labelled: bool
+    bench: Bench
+
+    @property
+    def entry(self) -> Entry:
+        """The network itself."""
+        return self.bench.entries[0]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its data have labels."""
+        return self.bench.data.classes is not None
 
     @property
     def slug(self) -> str:

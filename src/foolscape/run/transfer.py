@@ -8,6 +8,7 @@ perturbations of different networks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
     with open_run(out, _record(networks, ensembles, ids, command), [d.name for d in disturbances]) as store:
         for network in networks:
-            execute(network.config, _place(out, network.slug), command, listener)
+            execute(network.config, _place(out, network.slug), command, listener, network.bench)
         for ensemble in ensembles:
             _attack(ensemble, networks[0].config, ids, out, listener)
         for network in networks:
@@ -103,7 +104,7 @@ def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
         raise SettingError(f"data: expected images that every model's task can use, got none in {config.data}")
     chosen = {"ids": tuple(shared), "limit": None}
     return [
-        Network(own.model_copy(update=chosen), bench.entries[0], bench.data.classes is not None)
+        Network(own.model_copy(update=chosen), replace(bench, ids=tuple(shared)))
         for own, bench in zip(configs, benches, strict=True)
     ], tuple(shared)
 
