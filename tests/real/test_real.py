@@ -103,7 +103,8 @@ def test_a_pretrained_detector_is_fooled_where_its_controls_are_not(
 @pytest.mark.slow
 def test_perturbations_of_segmenters_and_a_detector_on_each_other(tmp_path: Path, real: Path) -> None:
     segmenter = f"{real / 'models/espnetv2.py'}:espnetv2_voc_s10"
-    settings = boxes(real) | {"models": [segmenter, *boxes(real)["models"]], "attack": "pgd", "limit": 2}  # type: ignore[misc]
+    # On fewer photographs the segmenter's score under plain cross-entropy is the seed's: 3.7 to 6.5 of 29.1 on two.
+    settings = boxes(real) | {"models": [segmenter, *boxes(real)["models"]], "attack": "pgd", "limit": 4}  # type: ignore[misc]
     matrix = transfer(settings, tmp_path / "out", [], Listener(lambda text: None, silent_progress))
     one, other = (column["slug"] for column in matrix["columns"])
     scores = {line["name"]: line["scores"] for line in matrix["lines"]}
