@@ -109,21 +109,28 @@ class Persuasion:
     that the others count. Confidence is the softmax of the scores. Beyond the paper, a target that is to be anything
     but its label (`OTHER`, or no target at all) has log (1 - p) of the label.
 
+    Also beyond the paper, `bend` makes the loss bounded: (p^bend - 1) / bend, that is log p at 0 and p - 1 at 1, whose
+    sum is an expected number of targets lost (the L_q of Zhang and Sabuncu, *Generalized Cross Entropy Loss*, 2018).
+    One tile cannot win every target of every image, and under the logarithm those lost for good pull hardest.
+
     Attributes:
         tau: in (0, 1]; 0.75 in the paper.
+        bend: in [0, 1]; 0 in the paper.
     """
 
     tau: float
+    bend: float = 0.0
 
     def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
         """The objective."""
         del progress
         wanted = problem.wanted
         total = scores.logsumexp(dim=1)
-        without_label = scores.scatter(1, problem.labels.clamp(min=0).unsqueeze(1), -torch.inf).logsumexp(dim=1)
-        won = torch.where(wanted == OTHER, without_label, _at(scores, wanted).squeeze(1)) - total
+        others = scores.scatter(1, problem.labels.clamp(min=0).unsqueeze(1), -torch.inf).logsumexp(dim=1)
+        won = torch.where(wanted == OTHER, others, _at(scores, wanted).squeeze(1)) - total
         active = (wanted != IGNORE) & (won.detach().exp() <= self.tau)
-        return Seen(torch.where(active, won, 0), active)
+        value = won if self.bend == 0 else (self.bend * won).expm1() / self.bend
+        return Seen(torch.where(active, value, 0), active)
 
 
 def dense_adversary(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:

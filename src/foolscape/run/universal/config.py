@@ -117,7 +117,7 @@ class UniversalConfig(BaseModel):
 
     def _objective(self, preset: _Preset, task: Task) -> Objective:
         if task == "segmentation":
-            return Persuasion(preset.tau)
+            return Persuasion(preset.tau, preset.bend)
         # Of detectors with a sigmoid for each class, a softmax over all scores says little; see `towards`.
         return margin if self.target == UNTARGETED else towards
 
@@ -131,10 +131,11 @@ class UniversalConfig(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class _Preset:
-    """See `Pull` and `Recipe`; `step` is a share of eps unless it `steps_in_levels`, in [0, 1]."""
+    """See `Pull`, `Persuasion` and `Recipe`; `step` is a share of eps unless it `steps_in_levels`, in [0, 1]."""
 
     omega: float
     tau: float
+    bend: float
     balance: float | None
     step: float
     steps_in_levels: bool
@@ -147,16 +148,16 @@ class _Preset:
 
 
 _PAPER = _Preset(
-    omega=0.9999, tau=0.75, balance=None, step=1 / 255, steps_in_levels=True, epochs=60, batch=None, momentum=0.0,
-    adaptive=False, shifts=False, mirror=False,
+    omega=0.9999, tau=0.75, bend=0.0, balance=None, step=1 / 255, steps_in_levels=True, epochs=60, batch=None,
+    momentum=0.0, adaptive=False, shifts=False, mirror=False,
 )  # fmt: skip
 
 _PRESETS: dict[str, _Preset] = {
     "paper": _PAPER,
     "notebook": replace(_PAPER, omega=0.9, epochs=100),
     "ours": _Preset(
-        omega=0.6, tau=0.9, balance=0.5, step=0.1, steps_in_levels=False, epochs=20, batch=4, momentum=0.9,
-        adaptive=True, shifts=False, mirror=True,
+        omega=0.6, tau=1.0, bend=0.5, balance=0.5, step=0.1, steps_in_levels=False, epochs=20, batch=4,
+        momentum=0.9, adaptive=True, shifts=False, mirror=True,
     ),
 }  # fmt: skip
 
