@@ -11,7 +11,8 @@ import torch
 from foolscape.run.device import ready_device
 
 _FAULTS = """
-import resource, torch
+import ctypes, resource, torch
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: a huge page would count as one
 from foolscape.run.device import ready_device
 {ready}
 def faults():
@@ -48,7 +49,9 @@ def test_numbers_too_small_for_full_precision_cost_nothing() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted where glibc may be")
 def test_memory_that_an_iteration_frees_is_there_for_the_next() -> None:
-    without = _faults("")
-    if without < 1000:
+    # By its defaults glibc gives back everything every time (327,000 faults) or, where something small lies above the
+    # blocks, about one block of the sixteen (17,000); which of them is chance.
+    few = 4096
+    if _faults("") < 2 * few:
         pytest.skip("this C library keeps freed memory by itself")
-    assert _faults("ready_device('cpu')") < without / 20
+    assert _faults("ready_device('cpu')") < few
