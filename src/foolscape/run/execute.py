@@ -64,7 +64,7 @@ def execute(
         out: where.
         command: what run.json says that it was begun with.
         listener: whom to tell.
-        bench: what was opened for this very config, if that was done before.
+        bench: what was opened for it before, if it was; its first image need not be among the config's.
 
     Returns:
         The summary; its `failures` are the samples that could not be used.
