@@ -111,8 +111,8 @@ class Persuasion:
 
     Also beyond the paper, `bend` makes the loss bounded: (p^bend - 1) / bend, that is log p at 0 and p - 1 at 1, whose
     sum is minus the expected number of targets lost (L_q of Zhang and Sabuncu, *Generalized Cross Entropy Loss*, 2018).
-    One tile cannot win every target of every image, and under the logarithm those lost for good pull hardest. The price:
-    scores 60 apart leave no slope at all in single precision, where the logarithm has its largest.
+    One tile cannot win every target of every image, and under the logarithm those lost for good pull hardest. At a
+    price: scores 60 apart leave no slope at all in single precision, where the logarithm has its largest.
 
     Attributes:
         tau: in (0, 1]; 0.75 in the paper.
