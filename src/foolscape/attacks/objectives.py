@@ -29,6 +29,9 @@ class Seen:
     active: Tensor
 
 
+_LOGARITHM = 0.01
+"""Share of the logarithm in the bent loss of `Persuasion`."""
+
 Objective = Callable[[Tensor, Problem, Tensor], Seen]
 """(scores (B, C, *N), problem, progress (B,) in [0, 1], the share of the steps gone by) -> Seen."""
 
@@ -109,10 +112,11 @@ class Persuasion:
     that the others count. Confidence is the softmax of the scores. Beyond the paper, a target that is to be anything
     but its label (`OTHER`, or no target at all) has log (1 - p) of the label.
 
-    Also beyond the paper, `bend` makes the loss bounded: (p^bend - 1) / bend, that is log p at 0 and p - 1 at 1, whose
-    sum is minus the expected number of targets lost (L_q of Zhang and Sabuncu, *Generalized Cross Entropy Loss*, 2018).
-    One tile cannot win every target of every image, and under the logarithm those lost for good pull hardest. At a
-    price: scores 60 apart leave no slope at all in single precision, where the logarithm has its largest.
+    Also beyond the paper, `bend` makes the loss all but bounded: 0.99 (p^bend - 1) / bend + 0.01 log p. The first part
+    is log p at bend 0 and p - 1 at 1, whose sum is minus the expected number of targets lost (L_q of Zhang and Sabuncu,
+    *Generalized Cross Entropy Loss*, 2018): one tile cannot win every target of every image, and under the logarithm
+    those lost for good pull hardest. The second keeps a slope where scores lie so far apart that p is 0 in single
+    precision, and with it all of the first: a network that is sure of every pixel could not be learnt against.
 
     Attributes:
         tau: in (0, 1]; 0.75 in the paper.
@@ -130,7 +134,9 @@ class Persuasion:
         others = scores.scatter(1, problem.labels.clamp(min=0).unsqueeze(1), -torch.inf).logsumexp(dim=1)
         won = torch.where(wanted == OTHER, others, _at(scores, wanted).squeeze(1)) - total
         active = (wanted != IGNORE) & (won.detach().exp() <= self.tau)
-        value = won if self.bend == 0 else (self.bend * won).expm1() / self.bend
+        value = won
+        if self.bend:
+            value = (1 - _LOGARITHM) * (self.bend * won).expm1() / self.bend + _LOGARITHM * won
         return Seen(torch.where(active, value, 0), active)
 
 
