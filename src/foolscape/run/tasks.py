@@ -21,7 +21,7 @@ def task_of(text: str) -> Task:
 
     A bundled, torchvision or transformers model tells by its name or configuration. A user's model by ?task=detection
     in its spec; else its factory is called: it is for video if it has a method `propagate`, for detection if it is a
-    `Detector` or has a method `detect`, else for segmentation.
+    `Detector`, has a method `detect` or is a detection network of torchvision, else for segmentation.
 
     Raises:
         UnknownNameError: no such model or task.
@@ -43,12 +43,17 @@ def task_of(text: str) -> Task:
         if told not in get_args(Task):
             raise unknown("task", told, get_args(Task))
         return cast(Task, told)
-    made: Any = resolve(spec, (), known_names)
+    return _task_of_made(resolve(spec, (), known_names))
+
+
+def _task_of_made(made: Any) -> Task:
     if isinstance(made, Segmenter):
         return "segmentation"
     if tracks(made):
         return "video"
-    return "detection" if isinstance(made, Detector) or callable(getattr(made, "detect", None)) else "segmentation"
+    if isinstance(made, Detector) or callable(getattr(made, "detect", None)) or torchvision_zoo.is_of_torchvision(made):
+        return "detection"
+    return "segmentation"
 
 
 def common_task(models: Sequence[str]) -> Task:

@@ -10,6 +10,7 @@ from torch import nn
 
 from foolscape.errors import FoolscapeError, ModelError
 from foolscape.models import bundled, file
+from foolscape.models.adapter import own_classes
 from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.classes import read_classes
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, transformers, user
@@ -88,6 +89,8 @@ def _detector(spec: Spec, given: Given, image_size: tuple[int, int], device: tor
         return user.checked(made, given, image_size=image_size, device=device)
     if not isinstance(made, nn.Module):
         raise ModelError(f"expected a network or a Detector, got the {file.kind_of(made)} {type(made).__name__}")
+    if torchvision_zoo.is_of_torchvision(made) and user.own_detect(made) is None:
+        return _of_torchvision(Built(made, own_classes(made)), given, device)
     return user.adapt(made, given, image_size=image_size, device=device)
 
 

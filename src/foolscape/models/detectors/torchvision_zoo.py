@@ -28,6 +28,15 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if not name.startswith("keypoint")))
 
 
+def is_of_torchvision(thing: object) -> bool:
+    """Whether it is a detection network of torchvision, as a file of yours may make one with classes of its own.
+
+    Told by the names of its types, so that torchvision need not be imported, nor be whole, for other networks.
+    """
+    kinds = {(kind.__module__.rpartition(".")[0], kind.__name__) for kind in type(thing).__mro__}
+    return any(("torchvision.models.detection", name) in kinds for name in ("FasterRCNN", "RetinaNet", "FCOS", "SSD"))
+
+
 def build(name: str, weights: str | None = None) -> Built:
     """The torchvision network `name`, with the names of its class channels, the background's among them.
 
