@@ -61,14 +61,14 @@ class Contender:
     Attributes:
         name: in tables, the library first.
         library: whose it is.
-        run: Task -> images (B, 3, H, W), in float.
+        run: Task -> images (B, 3, H, W), in float; several of them, if it has several results for each image.
         bounded: False for an attack that looks for a small change by itself, whatever the bound.
         note: what its user has to know or work around.
     """
 
     name: str
     library: str
-    run: Callable[[Task], Tensor]
+    run: Callable[[Task], Tensor | tuple[Tensor, ...]]
     bounded: bool = True
     note: str = ""
 

@@ -57,19 +57,25 @@ def _by_steps(attack: str, objective: str | None = None) -> Callable[[Task], Ten
     return run
 
 
-def _worst_case(task: Task) -> Tensor:
-    options = Options(eps=task.eps, budget=task.budget)
-    return torch.cat([outcome.adversarial for outcome in outcomes(task, "worst-case", options)])
+def _worst_case(task: Task) -> tuple[Tensor, ...]:
+    """Every objective's image; where an image was done before one had its turn, the best stands for it."""
+    done = outcomes(task, "worst-case", Options(eps=task.eps, budget=task.budget))
+    most = max(len(outcome.candidates) for outcome in done)
+    of_image = [
+        [outcome.adversarial] * (most - len(outcome.candidates)) + [one.adversarial for one in outcome.candidates]
+        for outcome in done
+    ]
+    return tuple(torch.cat(column) for column in zip(*of_image, strict=True))
 
 
-def _ensemble(task: Task) -> Tensor:
-    """SEA's protocol by its paper: APGD with a shrinking bound per objective; of each image the fewest pixels right."""
+def _ensemble(task: Task) -> tuple[Tensor, ...]:
+    """SEA's protocol by its paper: APGD with a shrinking bound per objective, an image for each."""
     steps = task.budget // len(ENSEMBLE)
     tried = [
         outcomes(task, "apgd", Options(eps=task.eps, steps=steps, objective=objective, schedule="shrinking"))
         for objective in ENSEMBLE
     ]
-    return torch.cat([min(of_image, key=lambda o: o.left).adversarial for of_image in zip(*tried, strict=True)])
+    return tuple(torch.cat([outcome.adversarial for outcome in of_objective]) for of_objective in tried)
 
 
 def contenders() -> list[Contender]:

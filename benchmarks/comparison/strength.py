@@ -15,7 +15,8 @@ from comparison.contender import Absent, Contender, Task
 from comparison.own import LIBRARY
 from comparison.stand import Picture, Stand
 from foolscape.attacks.constraints import Linf
-from foolscape.metrics.segmentation import Counts, count, mean_iou, pixel_accuracy, total
+from foolscape.metrics.segmentation import Counts, count, mean_iou, pixel_accuracy, stack, total
+from foolscape.metrics.worst import worst_choice
 from foolscape.pixels import WHITE, Levels
 from foolscape.seeds import seed_of
 
@@ -54,9 +55,9 @@ class Score:
 
 @dataclass(frozen=True)
 class _Attacked:
-    """One image, attacked, in float, and what that took."""
+    """One image, attacked, in float: the results, and what they took."""
 
-    image: Tensor
+    results: tuple[Tensor, ...]
     forwards: int
     backwards: int
 
@@ -95,13 +96,14 @@ def task_of(stand: Stand, pictures: Sequence[Picture], eps: Levels, budget: int,
     return Task(stand.network, images, labels, names, stand.classes, eps, budget, seed)
 
 
-def seeded(contender: Contender, task: Task) -> Tensor:
-    """The attack run with all sources of randomness that the libraries draw from set from the task's seed."""
+def seeded(contender: Contender, task: Task) -> tuple[Tensor, ...]:
+    """All results of the attack, run with all sources of randomness that the libraries draw from set by the seed."""
     number = seed_of(task.seed, contender.name, *task.names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(number)
         np.random.seed(number % 2**32)  # noqa: NPY002  # ART draws from the global generator
-        return contender.run(task).detach()
+        found = contender.run(task)
+    return tuple(one.detach() for one in ((found,) if isinstance(found, Tensor) else found))
 
 
 def broken(contender: Contender, error: Exception) -> Absent:
@@ -113,34 +115,50 @@ def broken(contender: Contender, error: Exception) -> Absent:
 def _attacked(stand: Stand, picture: Picture, contender: Contender, eps: Levels, budget: int, seed: int) -> _Attacked:
     network = stand.network
     before = network.forwards, network.backwards
-    image = seeded(contender, task_of(stand, [picture], eps, budget, seed))
-    return _Attacked(image, network.forwards - before[0], network.backwards - before[1])
+    results = seeded(contender, task_of(stand, [picture], eps, budget, seed))
+    return _Attacked(results, network.forwards - before[0], network.backwards - before[1])
 
 
 def _score(stand: Stand, name: str, attacked: Sequence[_Attacked], eps: Levels) -> Score:
     bound, pictures = Linf(eps.unit), stand.pictures
-    reach = [float((one.image - p.image).abs().max()) for one, p in zip(attacked, pictures, strict=True)]
+
+    def written(i: int, result: Tensor) -> Tensor:
+        return bound.quantise(result, pictures[i].image).float() / WHITE
+
+    def cut(i: int, result: Tensor) -> Tensor:
+        return bound.project(result, pictures[i].image)
+
+    taken, in_float = (_taken(stand, attacked, shown) for shown in (written, cut))
+    reach = [float((one - p.image).abs().max()) for one, p in zip(taken, pictures, strict=True)]
     inside = [far <= eps.unit + TOLERANCE for far in reach]
-
-    def written(i: int) -> Tensor:
-        return bound.quantise(attacked[i].image, pictures[i].image).float() / WHITE
-
-    miou, accuracy = _judged(stand, written)
-    in_float, accuracy_in_float = _judged(stand, lambda i: bound.project(attacked[i].image, pictures[i].image))
-    own, _ = _judged(stand, lambda i: written(i) if inside[i] else pictures[i].image)
+    miou, accuracy = _judged(stand, lambda i: written(i, taken[i]))
+    miou_in_float, accuracy_in_float = _judged(stand, lambda i: cut(i, in_float[i]))
+    own, _ = _judged(stand, lambda i: written(i, taken[i]) if inside[i] else pictures[i].image)
     images = len(pictures)
     return Score(
         attack=name,
         eps=float(eps.levels),
         miou=miou,
         accuracy=accuracy,
-        miou_float=in_float,
+        miou_float=miou_in_float,
         accuracy_float=accuracy_in_float,
         within=sum(inside) / images,
         miou_within=own,
         forwards=sum(one.forwards for one in attacked) / images,
         backwards=sum(one.backwards for one in attacked) / images,
     )
+
+
+def _taken(stand: Stand, attacked: Sequence[_Attacked], shown: Callable[[int, Tensor], Tensor]) -> list[Tensor]:
+    """The result of each image that counts: of several SEA's greedy choice for a small mIoU of all, as `shown`."""
+    if all(len(one.results) == 1 for one in attacked):
+        return [one.results[0] for one in attacked]
+    seen = [
+        [_counts(stand, i, stand.network.prediction(shown(i, result))) for result in one.results]
+        for i, one in enumerate(attacked)
+    ]
+    chosen = worst_choice([stack(of_image) for of_image in seen])
+    return [one.results[k] for one, k in zip(attacked, chosen, strict=True)]
 
 
 def _judged(stand: Stand, image: Callable[[int], Tensor]) -> tuple[float, float]:

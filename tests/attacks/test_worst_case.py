@@ -45,7 +45,7 @@ def test_the_best_of_all_candidates_wins_and_none_is_outside() -> None:
     found = run(problem_of(conv_net(), pictures(6)), settled())
     assert found.keys() == set("012345")
     for outcome in found.values():
-        assert [candidate.name for candidate in outcome.candidates] == ["js", "cospgd"]
+        assert [candidate.name for candidate in outcome.candidates] == ["js", "cospgd", "balanced-ce"]
         assert outcome.left == min(candidate.left for candidate in outcome.candidates)
         assert any(torch.equal(outcome.adversarial, candidate.adversarial) for candidate in outcome.candidates)
         assert all((c.adversarial - outcome.clean).abs().max() <= 1 / 255 + 1e-6 for c in outcome.candidates)
@@ -96,21 +96,44 @@ def test_under_l2_nothing_leaves_the_ball() -> None:
         assert outcome.left < 0.8 * outcome.targets  # all are right before it
 
 
-def test_what_follows_the_tries_leaves_less_than_they_do() -> None:
+def part_of_street(network: str) -> Problem:
+    """64 x 96 pixels of a test scene."""
     frame = render(describe(seed=2, index=0))
     rows, columns = slice(64, 128), slice(64, 160)
     labels = torch.from_numpy(frame.labels[rows, columns]).long()[None]
-    problem = Problem(to_unit(frame.image[rows, columns].copy()), labels, bundled("scenes-unet"))
+    return Problem(to_unit(frame.image[rows, columns].copy()), labels, bundled(network))
+
+
+def test_what_follows_the_tries_leaves_less_than_they_do() -> None:
+    problem = part_of_street("scenes-unet")
     attack = plan("worst-case", Options(eps=Levels.parse("2/255"), budget=30), STREET)
     assert isinstance(attack.runner, WorstCase)
-    tries = replace(attack, runner=replace(attack.runner, rest=replace(attack.runner.rest, steps=1)))
+    tries = replace(attack, runner=replace(attack.runner, parts=attack.runner.parts[:2]))
     (whole,), (short,) = (run(problem, each, keys="0").values() for each in (attack, tries))
     assert whole.left < 0.9 * short.left
 
 
+def test_what_is_looked_for_last_leaves_less_of_rare_classes() -> None:
+    """Of the mean over classes of the share still right; the whole may well have fewer pixels right without it."""
+    problem = part_of_street("scenes-robust")
+    attack = plan("worst-case", Options(eps=Levels.parse("4/255"), budget=60), STREET)
+    assert isinstance(attack.runner, WorstCase)
+    without = replace(attack, runner=replace(attack.runner, parts=attack.runner.parts[:3]))
+    (whole,), (before,) = (run(problem, each, keys="0").values() for each in (attack, without))
+    rare = next(candidate for candidate in whole.candidates if candidate.name == "balanced-ce")
+    assert recall(problem, rare.adversarial) < recall(problem, before.adversarial) - 0.005
+
+
+def recall(problem: Problem, image: Tensor) -> float:
+    """The mean over the classes that the image shows of the share of their pixels that are right."""
+    with torch.no_grad():
+        right = problem.scores(image).argmax(1) == problem.labels
+    return float(torch.stack([right[problem.labels == n].float().mean() for n in problem.labels.unique()]).mean())
+
+
 def test_its_settings_stand_in_the_record() -> None:
     settings = plan("worst-case", Options(), CLASSES).settings
-    assert (settings["budget"], settings["objective"]) == (120, "js, cospgd")
+    assert (settings["budget"], settings["objective"]) == (120, "js, cospgd, balanced-ce")
     assert plan_video("worst-case", Options()).objective == "js, cospgd"
     assert plan_detection("worst-case", Options(), CLASSES).objective == "js, cospgd"
 

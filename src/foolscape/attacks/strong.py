@@ -12,7 +12,7 @@ from foolscape.attacks.losses import objective_of
 from foolscape.attacks.plan import SCHEDULES, Attack, Options, Plan, Scope
 from foolscape.attacks.recipes import annealed, gradient_family
 from foolscape.attacks.updates import Sign, UnitL2
-from foolscape.attacks.worst_case import Chosen, WorstCase
+from foolscape.attacks.worst_case import Chosen, Part, WorstCase
 from foolscape.errors import SettingError, unknown
 
 FEWEST_STAGED: Final = 10
@@ -26,8 +26,11 @@ CONTENDERS: Final = ("js", "cospgd")
 """The objectives that are tried: one of SEA's three and one that it does not have. A short try does not show well which
 of three is best in the end; these two are seldom far from it (docs/attacks.md)."""
 
-TRIED: Final = 6
-"""A try takes this part of the budget."""
+RARE: Final = "balanced-ce"
+"""What is looked for last on segmentation, where the score is a mean over classes: SEA's third objective."""
+
+TRIED, LAST = 6, 5
+"""A try takes a sixth of the budget, and what is looked for last a fifth."""
 
 
 def apgd(attack: Attack, options: Options, scope: Scope) -> Plan:
@@ -54,7 +57,7 @@ def apgd(attack: Attack, options: Options, scope: Scope) -> Plan:
 
 
 def worst_case(attack: Attack, options: Options, scope: Scope) -> Plan:
-    """A sixth of the budget for each of two objectives, the rest for going on from the best image."""
+    """A try for each of two objectives, then on from the best image with its own, and at last for rare classes."""
     budget = BUDGET if options.budget is None else options.budget
     if options.steps is not None or options.step is not None:
         raise SettingError("steps, step: worst-case shares out a budget and finds its own steps; use --budget")
@@ -67,20 +70,25 @@ def worst_case(attack: Attack, options: Options, scope: Scope) -> Plan:
         raise SettingError(
             f"budget: a sixth of it is a try of at least {fewest} steps, which needs {least}, got {budget}"
         )
-    chosen = Chosen(tuple(objective_of(name, scope.task, scope.channels) for name in CONTENDERS))
     settled = apgd(attack, replace(options, steps=probe), scope)
-    rest = replace(options, steps=budget - probe * len(CONTENDERS), schedule=None)
-    runner = WorstCase(
-        CONTENDERS, replace(settled.ascent, objective=chosen), replace(_rest(attack, rest, scope), objective=chosen)
-    )
-    return replace(settled, steps=budget, budget=budget, objective=", ".join(CONTENDERS), runner=runner)
+    last = budget // LAST if scope.task == "segmentation" else 0
+    rest = budget - probe * len(CONTENDERS) - last
+    names = (*CONTENDERS, RARE) if last else CONTENDERS
+    parts = [Part(settled.ascent, n, anew=True) for n in range(len(CONTENDERS))]
+    parts.append(Part(_onwards(attack, options, scope, steps=rest, first=2), None, anew=False))
+    if last:
+        parts.append(Part(_onwards(attack, options, scope, steps=last, first=1), names.index(RARE), anew=False))
+    chosen = Chosen(tuple(objective_of(name, scope.task, scope.channels) for name in names))
+    runner = WorstCase(names, tuple(replace(part, ascent=replace(part.ascent, objective=chosen)) for part in parts))
+    return replace(settled, steps=budget, budget=budget, objective=", ".join(names), runner=runner)
 
 
-def _rest(attack: Attack, options: Options, scope: Scope) -> Ascent:
-    """What follows the tries: steps that shrink from twice the bound, long enough to leave where a short try ended."""
+def _onwards(attack: Attack, options: Options, scope: Scope, *, steps: int, first: float) -> Ascent:
+    """Steps from a given image that shrink from `first` times the bound; twice is far enough to leave a short try's."""
+    options = replace(options, steps=steps, schedule=None, stop=0.0 if options.stop is None else options.stop)
     if options.norm == "l2":
         # Annealed steps have no form under this norm.
         ascent = apgd(attack, options, scope).ascent
         return replace(ascent, step=ascent.step / 2)
-    ascent = annealed(attack, replace(options, stop=0.0 if options.stop is None else options.stop), scope).ascent
-    return replace(ascent, step=2 * ascent.step)
+    ascent = annealed(attack, options, scope).ascent
+    return replace(ascent, step=first * ascent.step)

@@ -1,13 +1,14 @@
 """The worst that several objectives do to an image, for a fixed number of gradients: SEA's idea, spent where it pays.
 
 SEA (Croce, Singh, Hein, ECCV 2024, 2306.12941) runs APGD to its end with each of three losses and keeps, per image, the
-result with the fewest pixels right. Here every objective is given a short try, and the rest of the budget goes on from
-the best image found, with the objective that found it. An image without a target left leaves at once.
+result with the fewest pixels right. Here every objective is given a short try, and most of the rest goes on from the
+best image found, with the objective that found it; what rare classes are worth to the mIoU is looked for last. An image
+without a target left leaves at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -82,31 +83,43 @@ class _Trial:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of the budget.
+
+    Attributes:
+        ascent: the attack, with a `Chosen` of all objectives.
+        objective: the number of the one that it takes; None: that of the best image so far.
+        anew: begin where the attack itself begins; if not, at the best image so far.
+    """
+
+    ascent: Ascent
+    objective: int | None
+    anew: bool
+
+
+@dataclass(frozen=True)
 class WorstCase:
-    """The attack; `probe` and `rest` have a `Chosen` of the same objectives.
+    """The attack.
 
     Attributes:
         names: of the objectives, the first of which wins a draw.
-        probe: each objective's try, from a start of its own.
-        rest: what follows, from the best image so far.
+        parts: what is done, one after the other.
     """
 
     names: tuple[str, ...]
-    probe: Ascent
-    rest: Ascent
+    parts: tuple[Part, ...]
 
     def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
         """Attack every entrant; see `driver.ascend`."""
         del keeper
         trials: Iterator[_Trial] = (_Trial(entrant) for entrant in entrants)
-        for n in range(len(self.names)):
-            trials = _tried(trials, self.probe, width, _nth(n), None)
-        trials = _tried(trials, self.rest, width, lambda trial: trial.best, lambda trial: trial.best)
+        for part in self.parts:
+            trials = _tried(trials, part, width)
         return map(self._outcome, trials)
 
     def at_precision(self, *, bf16: bool) -> WorstCase:
         """The same with the gradients of all its attacks in bfloat16 or not."""
-        return replace(self, probe=replace(self.probe, bf16=bf16), rest=replace(self.rest, bf16=bf16))
+        return replace(self, parts=tuple(replace(part, ascent=replace(part.ascent, bf16=bf16)) for part in self.parts))
 
     def _outcome(self, trial: _Trial) -> Outcome:
         best = trial.tried[trial.best]
@@ -118,28 +131,11 @@ class WorstCase:
         )
 
 
-def _nth(n: int) -> Callable[[_Trial], int]:
-    return lambda _: n
-
-
-def _tried(
-    trials: Iterator[_Trial],
-    ascent: Ascent,
-    width: int,
-    objective: Callable[[_Trial], int],
-    start: Callable[[_Trial], int] | None,
-) -> Iterator[_Trial]:
-    """The trials after one more attack on those that are not finished.
+def _tried(trials: Iterator[_Trial], part: Part, width: int) -> Iterator[_Trial]:
+    """The trials after one more part of the budget on those that are not finished.
 
     It reads `trials` a few batches ahead, as the driver does: attacks that follow each other share their time, and all
-    of them keep their batches full.
-
-    Args:
-        trials: as they were.
-        ascent: the attack.
-        width: of its batches.
-        objective: which one the attack takes.
-        start: the objective whose result it begins at; None: where the attack itself begins.
+    of them keep their batches full. `width` is that of a batch.
     """
     waiting: dict[str, tuple[_Trial, int]] = {}
     passed: list[_Trial] = []
@@ -149,12 +145,12 @@ def _tried(
             if trial.finished:
                 passed.append(trial)
                 continue
-            n = objective(trial)
+            n = trial.best if part.objective is None else part.objective
             waiting[trial.entrant.key] = trial, n
-            begin = None if start is None else trial.tried[start(trial)].adversarial
+            begin = None if part.anew else trial.tried[trial.best].adversarial
             yield replace(trial.entrant, problem=_numbered(trial.entrant.problem, n), start=begin)
 
-    for outcome in ascend(entrants(), ascent, width=width):
+    for outcome in ascend(entrants(), part.ascent, width=width):
         trial, n = waiting.pop(outcome.key)
         trial.add(n, outcome)
         yield trial
