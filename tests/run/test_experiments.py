@@ -1,6 +1,8 @@
 """The experiment files, tried on random weights and small images: every setting in them is carried out."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +93,18 @@ def test_the_notebook_is_repeated(
     assert (summary["training"]["images"], summary["test"]["measured"], summary["failures"]) == (4, 2, [])
     # Two full-batch steps of one level each, as the notebook takes them.
     assert float(learnt.values.abs().max()) * 255 == pytest.approx(2)
+
+
+@pytest.mark.slow
+def test_a_two_stage_detector_is_trained_and_attacked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    weights, script = tmp_path / "faster.safetensors", NOTEBOOK.parent / "refresh/faster.py"
+    asked = ["--weights", str(weights), "--scenes", "2", "--epochs", "1", "--batch", "2"]
+    trained = subprocess.run([sys.executable, str(script), *asked], capture_output=True, text=True, check=True)
+    assert trained.stdout.startswith("pass 1: loss ")
+    with pytest.raises(SystemExit) as caught:
+        main([
+            "run", "--model", f"{script}:faster?weights={weights}", "--data", "scenes:", "--limit", "1", "--size",
+            "64x96", "--attack", "dag", "--steps", "2", "--refresh", "1", "--out", str(tmp_path / "out"),
+        ])  # fmt: skip
+    assert caught.value.code == DONE
+    assert "AP50" in capfd.readouterr().out

@@ -62,7 +62,7 @@ CATALOG: tuple[Attack, ...] = (
     ),
     Attack(
         name="worst-case",
-        summary="two objectives, each tried by apgd, and annealed steps with the better one for the rest of a budget",
+        summary="two objectives tried by apgd, annealed steps with the better one; on segmentation rare classes last",
         source="after SEA: Croce, Singh, Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic "
         "Segmentation Models, ECCV 2024",
         variants=("default",),
