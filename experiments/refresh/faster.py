@@ -2,8 +2,8 @@
 
     python experiments/refresh/faster.py --weights build/faster.safetensors
     foolscape run --model "experiments/refresh/faster.py:faster?weights=build/faster.safetensors" --data scenes: \
-        --limit 16 --attack dag --steps 50 --out build/kept
-    foolscape run ... --refresh 10 --out build/refreshed
+        --limit 8 --attack dag --steps 60 --out build/kept
+    foolscape run ... --refresh 5 --out build/anew
 
 Proposals, head and box regression are torchvision's; the trunk is the one that ships, and stays as it is.
 """
