@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from tests.conftest import ROOT
 
@@ -122,6 +125,36 @@ def test_an_attack_of_another_library_that_breaks_off_is_told() -> None:
     # An image from outside is cut to the bound; and where its own change is too large, the clean one may stand for it.
     assert (small.within, large.within) == (0, 1)
     assert small.miou_within > large.miou_within
+
+
+@pytest.mark.parametrize("strong", [0, 1])
+def test_of_several_results_the_worst_counts_in_float_and_at_eight_bits_alike(strong: int) -> None:
+    """Within half a level all results are the clean image at 8 bits, which must not choose for the float ones."""
+    from comparison.contender import Contender, Task
+    from comparison.stand import Settings, open_stand
+    from comparison.strength import Score, measure
+    from foolscape.pixels import Levels
+
+    def against(task: Task) -> Tensor:
+        images = task.images.clone().requires_grad_(True)
+        torch.autograd.backward(cross_entropy(task.network(images), task.labels_with(-1), ignore_index=-1))
+        assert images.grad is not None
+        return task.images + task.eps.unit * images.grad.sign()
+
+    def several(task: Task) -> tuple[Tensor, ...]:
+        results = [task.images, against(task)]
+        return tuple(results if strong else results[::-1])
+
+    stand = open_stand(Settings("bundled:scenes-unet", "scenes:", None, 2, "48x64", None, "cpu", 1, 0))
+    bounds = [Levels.parse("0.5/255"), Levels.parse("4/255")]
+    both = (Contender("one", "peer", against), Contender("several", "peer", several))
+    found = [one for one in measure(stand, both, bounds, 1, 0) if isinstance(one, Score)]
+    idle = next(measure(stand, [Contender("idle", "peer", lambda task: task.images)], bounds, 1, 0))
+    assert isinstance(idle, Score)
+    for single, chosen in zip(found[:2], found[2:], strict=True):
+        assert chosen.miou_float <= single.miou_float < idle.miou_float
+        assert chosen.miou <= single.miou
+    assert found[3].miou < idle.miou
 
 
 @pytest.mark.parametrize(

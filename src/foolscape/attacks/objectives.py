@@ -30,7 +30,7 @@ class Seen:
 
 
 _LOGARITHM = 0.001
-"""Share of the logarithm in the bent loss of `Persuasion`; a hundredth hides 1 % fewer of CamVid's cars."""
+"""Share of the logarithm in the bent loss of `Persuasion`; a hundredth hid a point fewer of CamVid's cars."""
 
 Objective = Callable[[Tensor, Problem, Tensor], Seen]
 """(scores (B, C, *N), problem, progress (B,) in [0, 1], the share of the steps gone by) -> Seen."""
