@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.attacks.ara_released import Network, ReleasedAra
-from foolscape.attacks.catalog import plan_video
+from foolscape.attacks.catalog import CATALOG, plan_video
 from foolscape.attacks.driver import Outcome, ascend
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.hardness import Discovery, HardRegions
@@ -176,14 +176,14 @@ def test_one_released_network_goes_from_clip_to_clip_also_over_a_kill() -> None:
 
 def test_a_window_is_the_first_frames_or_spread_over_the_clip() -> None:
     generator = generator_for(0, "window")
-    assert Window(3, "first", True).chosen(10, generator) == (0, 1, 2)
-    assert Window(3, "spread", True).chosen(10, generator) == (0, 4, 9)
-    assert Window(4, "spread", True).chosen(10, generator) == (0, 3, 6, 9)
-    assert Window(8, "spread", True).chosen(3, generator) == (0, 1, 2)
+    assert Window(3, "first", True, False).chosen(10, generator) == (0, 1, 2)
+    assert Window(3, "spread", True, False).chosen(10, generator) == (0, 4, 9)
+    assert Window(4, "spread", True, False).chosen(10, generator) == (0, 3, 6, 9)
+    assert Window(8, "spread", True, False).chosen(3, generator) == (0, 1, 2)
 
 
 def test_a_random_window_comes_to_every_frame_and_keeps_its_order() -> None:
-    generator, window = generator_for(0, "window"), Window(3, "random", True)
+    generator, window = generator_for(0, "window"), Window(3, "random", True, False)
     drawn = [window.chosen(8, generator) for _ in range(60)]
     assert all(frames[0] == 0 and 0 < frames[1] < frames[2] < 8 for frames in drawn)
     assert {frame for frames in drawn for frame in frames} == set(range(8))
@@ -205,6 +205,19 @@ def test_a_random_window_comes_to_every_frame_and_keeps_its_order() -> None:
 def test_what_does_not_fit_is_said(name: str, options: Options, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         plan_video(name, options)
+
+
+def test_attacks_of_our_own_are_against_the_objects_and_published_ones_against_all() -> None:
+    for attack in CATALOG:
+        if "video" in attack.tasks:
+            window = plan_video(attack.name, Options()).window
+            assert window is not None
+            assert window.objects == (attack.name in ("annealed", "worst-case"))
+    assert plan_video("annealed", Options(against="all")).window == Window(3, "random", truth=True, objects=False)
+    with pytest.raises(UnknownNameError, match="unknown against 'object'; did you mean objects"):
+        plan_video("pgd", Options(against="object"))
+    with pytest.raises(SettingError, match="leave window, sampling and against out"):
+        plan_video("ara", Options(variant="released", against="objects"))
 
 
 def test_an_unknown_supervision_names_near_ones() -> None:

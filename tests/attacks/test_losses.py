@@ -45,6 +45,13 @@ def naive_js(p: Tensor, one_hot: Tensor) -> Tensor:
     return (p * (p / middle).log()).sum(1) / 2 + to_label.sum(1) / 2
 
 
+def naive_unions(p: Tensor, one_hot: Tensor, problem: Problem) -> Tensor:
+    """(B, H, W): of each pixel's class the sum of its probability and its truth less their product."""
+    claimed = p * problem.counted.unsqueeze(1)
+    union = (claimed + one_hot - claimed * one_hot).sum(dim=(2, 3))
+    return torch.stack([union[n][problem.labels[n].clamp(min=0)] for n in range(len(union))])
+
+
 def naive(name: str, u: Tensor, problem: Problem) -> Tensor:
     """(B, H, W), with void pixels still in, as the papers write it."""
     labels = problem.labels.clamp(min=0)
@@ -57,6 +64,7 @@ def naive(name: str, u: Tensor, problem: Problem) -> Tensor:
         "ce": lambda: ce,
         "masked-ce": lambda: right * ce,
         "balanced-ce": lambda: right * ce / sizes,
+        "soft-iou": lambda: -(p * one_hot).sum(1) / naive_unions(p, one_hot * problem.counted.unsqueeze(1), problem),
         "js": lambda: naive_js(p, one_hot),
         "spherical": lambda: right * -own / u.norm(dim=1),
         "margin": lambda: right * (other - own),
@@ -154,6 +162,17 @@ def test_the_spherical_value_of_a_known_pixel() -> None:
     scores = torch.tensor([3.0, 4.0, 0.0])[None, :, None, None]
     problem = Problem(torch.zeros(1, 3, 1, 1), torch.ones(1, 1, 1, dtype=torch.long), lambda x: x)
     assert value_and_slope("spherical", scores, problem)[0].item() == pytest.approx(-0.8)
+
+
+def test_the_soft_iou_of_scores_far_apart_is_the_iou() -> None:
+    scores, problem = case()
+    worth = value_and_slope("soft-iou", 1e4 * scores, problem)[0].sum()
+    predicted, counted = scores.argmax(1), problem.counted
+    ious = []
+    for n in range(4):
+        truth, claimed = problem.labels == n, (predicted == n) & counted
+        ious.append((truth & claimed).sum() / (truth | claimed).sum())
+    torch.testing.assert_close(worth, -torch.stack(ious).sum().double(), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

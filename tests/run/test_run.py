@@ -247,11 +247,11 @@ def test_rows_of_the_worst_case_hold_every_objective(tmp_path: Path, nets: str, 
     attacked = [row for row in rows_of(out) if row["condition"] == "adversarial"]
     assert json.loads((out / "run.json").read_text())["attack"]["budget"] == 30
     for row in attacked:
-        assert {candidate["name"] for candidate in row["candidates"]} <= {"js", "cospgd", "balanced-ce"}
+        assert {candidate["name"] for candidate in row["candidates"]} <= {"js", "cospgd", "masked-ce", "soft-iou"}
         assert row["counts"] in [candidate["counts"] for candidate in row["candidates"]]
     (model,) = json.loads((out / "summary.json").read_text())["models"]
     tried = model["several"]
-    assert set(tried["objectives"]) <= {"js", "cospgd", "balanced-ce"}
+    assert set(tried["objectives"]) <= {"js", "cospgd", "masked-ce", "soft-iou"}
     assert sum(found["greedy"] for found in tried["objectives"].values()) == len(attacked)
     assert tried["greedy"]["mIoU"] <= model["conditions"]["adversarial"]["mIoU"] + 1e-9
     assert "greedy choice" in (out / "report.html").read_text()

@@ -7,12 +7,12 @@ from dataclasses import replace
 from foolscape.attacks import minimum, recipes, strong
 from foolscape.attacks.boost import boost_of
 from foolscape.attacks.goals import DAG_UNTARGETED, goal_of, victim_of
-from foolscape.attacks.plan import SAMPLINGS, Attack, Options, Plan, Scope, Window
+from foolscape.attacks.plan import AGAINST, SAMPLINGS, Attack, Options, Plan, Scope, Window
 from foolscape.errors import SettingError, unknown
 
 NORMS = ("linf", "l2")
 SUPERVISIONS = ("truth", "prediction")
-DETECTORS_ALONE, CLIPS_ALONE = ("goal", "victim", "refresh"), ("window", "sampling", "supervision")
+DETECTORS_ALONE, CLIPS_ALONE = ("goal", "victim", "refresh"), ("window", "sampling", "supervision", "against")
 
 CATALOG: tuple[Attack, ...] = (
     Attack(
@@ -62,10 +62,11 @@ CATALOG: tuple[Attack, ...] = (
     ),
     Attack(
         name="worst-case",
-        summary="two objectives tried by apgd, annealed steps with the better one; on segmentation rare classes last",
+        summary="several objectives, each from the best image found before, under one budget of gradients",
         source="after SEA: Croce, Singh, Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic "
         "Segmentation Models, ECCV 2024",
         variants=("default",),
+        against="objects",
         build=strong.worst_case,
     ),
     Attack(
@@ -80,10 +81,11 @@ CATALOG: tuple[Attack, ...] = (
     ),
     Attack(
         name="annealed",
-        summary="pgd with momentum, its steps shrinking from the whole bound to a twentieth of it",
+        summary="pgd with momentum and shrinking steps; on clips against the objects, seen at random frames",
         source="foolscape; momentum of Dong et al., CVPR 2018",
         variants=("default",),
         sampling="random",
+        against="objects",
         chooses=True,
         boosts=True,
         build=recipes.annealed,
@@ -172,7 +174,7 @@ def plan_video(name: str, options: Options) -> Plan:
     """The attack called `name`, settled for a tracker: on the first frame of a clip, seen through a window of frames.
 
     Raises:
-        UnknownNameError: no such attack, variant, norm or supervision.
+        UnknownNameError: no such attack, variant, norm, sampling, supervision or part of the frames.
         SettingError: a setting does not fit the attack.
     """
     _refuse(options, DETECTORS_ALONE, "detectors", "video")
@@ -182,18 +184,24 @@ def plan_video(name: str, options: Options) -> Plan:
         raise SettingError(f"window: expected the first frame and at least one more, got {options.window}")
     if supervision not in SUPERVISIONS:
         raise unknown("supervision", supervision, SUPERVISIONS)
-    sampling = options.sampling or next(attack.sampling for attack in CATALOG if attack.name == name)
-    if sampling not in SAMPLINGS:
-        raise unknown("sampling", sampling, SAMPLINGS)
-    if options.variant == "released" and (frames, sampling) != (3, "first"):
-        raise SettingError("window: the released ara looks at the first three frames; leave window and sampling out")
+    attack = next(attack for attack in CATALOG if attack.name == name)
+    sampling, against = options.sampling or attack.sampling, options.against or attack.against
+    for what, value, known in (("sampling", sampling, SAMPLINGS), ("against", against, AGAINST)):
+        if value not in known:
+            raise unknown(what, value, known)
+    if options.variant == "released" and (frames, sampling, against) != (3, "first", "all"):
+        raise SettingError(
+            "window: the released ara looks at all of the first three frames; leave window, sampling and against out"
+        )
     if sampling == "random" and name in ("apgd", "worst-case", "square"):
         raise SettingError(
             f"sampling: {name} compares its steps with each other, which random frames forbid; use spread"
         )
     # Other frames at every step: as a detector's candidates are found anew.
     ascent = replace(settled.ascent, refresh=1) if sampling == "random" else settled.ascent
-    return replace(settled, ascent=ascent, window=Window(frames, sampling, supervision == SUPERVISIONS[0]))
+    return replace(
+        settled, ascent=ascent, window=Window(frames, sampling, supervision == SUPERVISIONS[0], against == AGAINST[1])
+    )
 
 
 def _refuse(options: Options, names: tuple[str, ...], whose: str, task: str) -> None:

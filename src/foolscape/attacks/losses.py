@@ -43,6 +43,24 @@ def balanced_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -
     return Seen(seen.value / own_size, seen.active)
 
 
+def soft_iou(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    """Minus the sum over the image's classes of their IoU, a pixel counting for class c as much as its probability p_c.
+
+    Rahman and Wang, *Optimizing Intersection-Over-Union in Deep Neural Networks for Image Segmentation* (ISVC 2016),
+    who train with it. A target's part is -p_y over the union of its class, which grows with what others give to that
+    class: targets long lost are still worth being moved to the class that they harm most.
+    """
+    seen = cross_entropy(scores, problem, progress)
+    labels, counted = problem.labels.clamp(min=0).flatten(1), problem.counted.flatten(1)
+    p = scores.flatten(2).softmax(dim=1) * counted.unsqueeze(1)
+    own = p.gather(1, labels.unsqueeze(1)).squeeze(1)
+    empty = scores.new_zeros(p.shape[:2])
+    sizes, shared = (empty.scatter_add(1, labels, each) for each in (counted.to(scores.dtype), own))
+    union = (sizes + p.sum(dim=2) - shared).clamp(min=1)
+    value = -own / union.gather(1, labels)
+    return Seen(value.view_as(seen.value), seen.active)
+
+
 def jensen_shannon(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     """The Jensen-Shannon divergence of the softmax and the label: L_JS of SEA, in nats, between 0 and log 2.
 
@@ -148,6 +166,7 @@ OBJECTIVES: dict[str, Named] = {
     "masked-ce": Named(masked_cross_entropy),
     # A candidate's class says nothing of how many candidates an object has.
     "balanced-ce": Named(balanced_cross_entropy, ("segmentation", "video")),
+    "soft-iou": Named(soft_iou, ("segmentation", "video")),
     "js": Named(jensen_shannon),
     # A detector's zero is the background's, a tracker's scores are log-probabilities: neither is the scores' own zero.
     "spherical": Named(masked_spherical, ("segmentation",)),

@@ -40,6 +40,7 @@ class Options:
         window: how many frames of a clip the attack looks at, the first one included.
         sampling: which frames these are, a name of SAMPLINGS.
         supervision: `truth` or `prediction`: what the later frames of a clip are judged by during the attack.
+        against: what of a clip's later frames is to become wrong, a name of AGAINST.
     """
 
     eps: Levels | None = None
@@ -59,6 +60,7 @@ class Options:
     window: int | None = None
     sampling: str | None = None
     supervision: str | None = None
+    against: str | None = None
 
 
 SCHEDULES: Final = ("constant", "shrinking")
@@ -66,6 +68,9 @@ SCHEDULES: Final = ("constant", "shrinking")
 
 SAMPLINGS: Final = ("first", "spread", "random")
 """The frames of a window: the clip's first, evenly from all of it, or others at every step."""
+
+AGAINST: Final = ("all", "objects")
+"""What of the later frames is to become wrong: every pixel, or those of the objects."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,13 @@ class Window:
         frames: how many, the first one included.
         sampling: a name of SAMPLINGS.
         truth: whether the later ones are judged by the truth, where it is known, or by the clean prediction.
+        objects: whether the pixels of the objects alone are targets, or the background's too.
     """
 
     frames: int
     sampling: str
     truth: bool
+    objects: bool
 
     @property
     def settings(self) -> dict[str, str | int | bool]:
@@ -89,6 +96,7 @@ class Window:
             "window": self.frames,
             "sampling": self.sampling,
             "supervision": "truth" if self.truth else "clean prediction",
+            "against": AGAINST[self.objects],
         }
 
     def chosen(self, length: int, generator: torch.Generator) -> tuple[int, ...]:
@@ -203,6 +211,7 @@ class Attack:
     variants: tuple[str, ...]
     tasks: tuple[str, ...] = ("segmentation", "detection", "video")
     sampling: str = SAMPLINGS[0]
+    against: str = AGAINST[0]
     chooses: bool = False
     boosts: bool = False
     build: Callable[[Attack, Options, Scope], Plan]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import Final
 
 from foolscape.attacks.apgd import CONSTANT, SHRINKING, Apgd, staged
@@ -20,17 +22,14 @@ FEWEST_STAGED: Final = 10
 
 BUDGET: Final = 120
 FEWEST_TRIED: Final = 5
-"""Steps of one objective's try; with fewer, APGD has no time to judge a step."""
+"""Steps of the first objective; with fewer, APGD has no time to judge a step."""
 
-CONTENDERS: Final = ("js", "cospgd")
-"""The objectives that are tried: one of SEA's three and one that it does not have. A short try does not show well which
-of three is best in the end; these two are seldom far from it (docs/attacks.md)."""
-
-RARE: Final = "balanced-ce"
-"""What is looked for last on segmentation, where the score is a mean over classes: SEA's third objective."""
-
-TRIED, LAST = 6, 5
-"""A try takes a sixth of the budget, and what is looked for last a fifth."""
+TAKEN: Final = {
+    "segmentation": {"js": 1, "cospgd": 1, "masked-ce": 1, "soft-iou": 2},
+    "detection": {"js": 1, "cospgd": 2, "masked-ce": 2},
+    "video": {"cospgd": 1, "ce": 4},
+}
+"""The objectives by task, and how many fifths of the budget each takes. The last is nearest to the task's own score."""
 
 
 def apgd(attack: Attack, options: Options, scope: Scope) -> Plan:
@@ -57,34 +56,36 @@ def apgd(attack: Attack, options: Options, scope: Scope) -> Plan:
 
 
 def worst_case(attack: Attack, options: Options, scope: Scope) -> Plan:
-    """A try for each of two objectives, then on from the best image with its own, and at last for rare classes."""
+    """Objectives one after the other: APGD with the first, then annealed steps that set out less and less far."""
     budget = BUDGET if options.budget is None else options.budget
     if options.steps is not None or options.step is not None:
         raise SettingError("steps, step: worst-case shares out a budget and finds its own steps; use --budget")
     if scope.goal is not None and scope.goal.targeted:
         raise SettingError(f"attack: goal {scope.goal.name} has one objective, worst-case tries several; use apgd")
+    names, (first, second, *others) = tuple(TAKEN[scope.task]), _shared(budget, TAKEN[scope.task].values())
     fewest = FEWEST_STAGED if options.schedule == "shrinking" else FEWEST_TRIED
-    probe = budget // TRIED
-    if probe < fewest:
-        least = TRIED * fewest
+    if first < fewest:
         raise SettingError(
-            f"budget: a sixth of it is a try of at least {fewest} steps, which needs {least}, got {budget}"
+            f"budget: a fifth of it is the part of {names[0]}, of at least {fewest} steps, which needs {5 * fewest}, "
+            f"got {budget}"
         )
-    settled = apgd(attack, replace(options, steps=probe), scope)
-    last = budget // LAST if scope.task == "segmentation" else 0
-    rest = budget - probe * len(CONTENDERS) - last
-    names = (*CONTENDERS, RARE) if last else CONTENDERS
-    parts = [Part(settled.ascent, n, anew=True) for n in range(len(CONTENDERS))]
-    parts.append(Part(_onwards(attack, options, scope, steps=rest, first=2), None, anew=False))
-    if last:
-        parts.append(Part(_onwards(attack, options, scope, steps=last, first=1), names.index(RARE), anew=False))
+    settled = apgd(attack, replace(options, steps=first), scope)
+    ascents = [settled.ascent, _onwards(attack, options, scope, steps=second, first=2)]
+    ascents += [_onwards(attack, options, scope, steps=steps, first=1) for steps in others]
     chosen = Chosen(tuple(objective_of(name, scope.task, scope.channels) for name in names))
-    runner = WorstCase(names, tuple(replace(part, ascent=replace(part.ascent, objective=chosen)) for part in parts))
-    return replace(settled, steps=budget, budget=budget, objective=", ".join(names), runner=runner)
+    parts = tuple(Part(replace(ascent, objective=chosen), n) for n, ascent in enumerate(ascents))
+    objective = ", ".join(names)
+    return replace(settled, steps=budget, budget=budget, objective=objective, runner=WorstCase(names, parts))
+
+
+def _shared(budget: int, shares: Iterable[int]) -> list[int]:
+    """The budget in parts of so many fifths, whole numbers that add up to it."""
+    ends = [budget * end // 5 for end in accumulate(shares, initial=0)]
+    return [after - before for before, after in pairwise(ends)]
 
 
 def _onwards(attack: Attack, options: Options, scope: Scope, *, steps: int, first: float) -> Ascent:
-    """Steps from a given image that shrink from `first` times the bound; twice is far enough to leave a short try's."""
+    """Steps from a given image that shrink from `first` times the bound; twice is far enough to leave a maximum."""
     options = replace(options, steps=steps, schedule=None, stop=0.0 if options.stop is None else options.stop)
     if options.norm == "l2":
         # Annealed steps have no form under this norm.

@@ -1,9 +1,8 @@
 """The worst that several objectives do to an image, for a fixed number of gradients: SEA's idea, spent where it pays.
 
 SEA (Croce, Singh, Hein, ECCV 2024, 2306.12941) runs APGD to its end with each of three losses and keeps, per image, the
-result with the fewest pixels right. Here every objective is given a short try, and most of the rest goes on from the
-best image found, with the objective that found it; what rare classes are worth to the mIoU is looked for last. An image
-without a target left leaves at once.
+result with the fewest pixels right. Here every objective goes on from the best image that those before it found: where
+one gets stuck another moves on. An image without a target left leaves at once.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class _Trial:
 
     Attributes:
         entrant: as it came in.
-        tried: the outcome of each objective so far, by its number; the better one where there were several.
+        tried: the outcome of each objective so far, by its number.
         iterations, seconds: spent in all.
         failure: why an attack had to be given up.
     """
@@ -77,9 +76,7 @@ class _Trial:
         self.iterations += outcome.iterations
         self.seconds += outcome.seconds
         self.failure = self.failure or outcome.failure
-        before = self.tried.get(objective)
-        if before is None or outcome.left <= before.left:
-            self.tried[objective] = outcome
+        self.tried[objective] = outcome
 
 
 @dataclass(frozen=True)
@@ -87,14 +84,12 @@ class Part:
     """A part of the budget.
 
     Attributes:
-        ascent: the attack, with a `Chosen` of all objectives.
-        objective: the number of the one that it takes; None: that of the best image so far.
-        anew: begin where the attack itself begins; if not, at the best image so far.
+        ascent: the attack, with a `Chosen` of all objectives; all parts but the first begin at the best image so far.
+        objective: the number of the one that it takes.
     """
 
     ascent: Ascent
-    objective: int | None
-    anew: bool
+    objective: int
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ class WorstCase:
 
     Attributes:
         names: of the objectives, the first of which wins a draw.
-        parts: what is done, one after the other.
+        parts: one for each of them, in the order in which they are taken.
     """
 
     names: tuple[str, ...]
@@ -137,7 +132,7 @@ def _tried(trials: Iterator[_Trial], part: Part, width: int) -> Iterator[_Trial]
     It reads `trials` a few batches ahead, as the driver does: attacks that follow each other share their time, and all
     of them keep their batches full. `width` is that of a batch.
     """
-    waiting: dict[str, tuple[_Trial, int]] = {}
+    waiting: dict[str, _Trial] = {}
     passed: list[_Trial] = []
 
     def entrants() -> Iterator[Entrant]:
@@ -145,14 +140,13 @@ def _tried(trials: Iterator[_Trial], part: Part, width: int) -> Iterator[_Trial]
             if trial.finished:
                 passed.append(trial)
                 continue
-            n = trial.best if part.objective is None else part.objective
-            waiting[trial.entrant.key] = trial, n
-            begin = None if part.anew else trial.tried[trial.best].adversarial
-            yield replace(trial.entrant, problem=_numbered(trial.entrant.problem, n), start=begin)
+            waiting[trial.entrant.key] = trial
+            begin = trial.tried[trial.best].adversarial if trial.tried else None
+            yield replace(trial.entrant, problem=_numbered(trial.entrant.problem, part.objective), start=begin)
 
     for outcome in ascend(entrants(), part.ascent, width=width):
-        trial, n = waiting.pop(outcome.key)
-        trial.add(n, outcome)
+        trial = waiting.pop(outcome.key)
+        trial.add(part.objective, outcome)
         yield trial
         while passed:
             yield passed.pop(0)

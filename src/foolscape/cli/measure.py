@@ -52,6 +52,7 @@ def run(
     window: o.Window = None,
     sampling: o.Sampling = None,
     supervision: o.Supervision = None,
+    against: o.Against = None,
     task: o.Task = None,
 ) -> None:
     """Attack one or more models on images and measure them: table, pictures, artefacts, report.
@@ -97,6 +98,7 @@ def transfer(
     window: o.Window = None,
     sampling: o.Sampling = None,
     supervision: o.Supervision = None,
+    against: o.Against = None,
 ) -> None:
     """Add the change made for each model to the images of every other: who is fooled by whose, alone and summed.
 

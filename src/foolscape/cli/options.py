@@ -61,4 +61,7 @@ Sampling = Annotated[
 Supervision = Annotated[
     str | None, typer.Option(help="truth or prediction: what an attack on a clip takes for right in later frames.")
 ]
+Against = Annotated[
+    str | None, typer.Option(help="all or objects: which pixels of later frames an attack on a clip wants wrong.")
+]
 Task = Annotated[str | None, typer.Option(help="segmentation, detection or video, where the model does not tell.")]

@@ -75,7 +75,7 @@ class RunConfig(BaseModel):
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone.
         eps, step, steps, norm, stop, variant, objective, schedule, budget, boost, goal, victim, rounded, refresh,
-            window, sampling, supervision: see `attacks.plan.Options`.
+            window, sampling, supervision, against: see `attacks.plan.Options`.
         batch: images per call of the model; `auto`: found by trying; None: 1 on a CPU and for clips, else `auto`.
         precision: of the attack's gradients; what an attack reached is counted in float32 all the same.
         memory_format: how images and weights lie in memory when the network sees them.
@@ -113,6 +113,7 @@ class RunConfig(BaseModel):
     window: int | None = None
     sampling: str | None = None
     supervision: str | None = None
+    against: str | None = None
     batch: Batch | None = None
     precision: Precision = FLOAT32
     memory_format: MemoryFormat = "contiguous"
@@ -144,6 +145,7 @@ class RunConfig(BaseModel):
             window=self.window,
             sampling=self.sampling,
             supervision=self.supervision,
+            against=self.against,
         )
 
     @property

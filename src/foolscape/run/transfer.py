@@ -31,7 +31,7 @@ from foolscape.run.store import FAILED, Record, open_run, read_image, safe_name
 from foolscape.run.tasks import task_of
 from foolscape.seeds import generator_for
 
-_DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "sampling", "supervision")
+_DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "sampling", "supervision", "against")
 FOREIGN = {
     "segmentation": (*_DETECTORS, *_CLIPS),
     "detection": ("memory_format", *_CLIPS),

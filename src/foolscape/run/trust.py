@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.plan import AGAINST, Options, Plan
 from foolscape.errors import FoolscapeError, SettingError
 from foolscape.pixels import Levels
 from foolscape.run.store import FAILED, Record, RunStore
@@ -54,7 +54,9 @@ def _blind(settled: Plan, options: Options, planned: Callable[[str, Options], Pl
     if settled.norm != "linf" or settled.variant == "released" or settled.ascent.refresh:
         return {}
     own = ("eps", "goal", "victim", "window", "sampling", "supervision")
-    return {SQUARE: planned("square", Options(steps=QUERIES, **{name: getattr(options, name) for name in own}))}
+    against = None if settled.window is None else AGAINST[settled.window.objects]
+    same = {name: getattr(options, name) for name in own} | {"against": against}
+    return {SQUARE: planned("square", Options(steps=QUERIES, **same))}
 
 
 def _changed(settled: Plan, options: Options, planned: Callable[[str, Options], Plan]) -> dict[str, Plan]:

@@ -94,7 +94,10 @@ class VideoSubject:
         )
 
     def entrant(self, case: Case[Footage, Masks], plan: Plan, seed: int) -> Entrant:
-        """The pixels of the later frames of the window are the targets; void and objects given later do not count."""
+        """The targets are the pixels of the later frames of the window, or those of their objects alone.
+
+        Void and objects given later do not count.
+        """
         assert plan.window is not None
         footage, window = case.reference, plan.window
         right = dict(enumerate(case.prediction.labels))
@@ -115,6 +118,8 @@ class VideoSubject:
         mask, own = numbered(torch.from_numpy(clip.given[0].mask.astype(np.int64)))
         table = torch.full((256,), IGNORE)
         table[own] = torch.arange(len(own))
+        if plan.window is not None and plan.window.objects:
+            table[0] = IGNORE
         labels = table[torch.from_numpy(right.astype(np.int64))].to(self.device)
         frames = torch.cat([to_unit(clip.frames[i]) for i in chosen]).to(self.device)
         if isinstance(plan.runner, ReleasedAra):
