@@ -123,6 +123,19 @@ def test_an_attack_against_the_objects_counts_their_pixels_alone(tmp_path: Path,
     assert counted["objects"]["left"] < counted["objects"]["targets"]
 
 
+def test_frames_without_the_objects_do_not_end_an_attack_on_them(tmp_path: Path, tracker: str, davis: str) -> None:
+    for path in (tmp_path / "davis/Annotations/480p/clip0").glob("0000[2-9].png"):
+        with Image.open(path) as opened:
+            gone = opened.point(lambda _: 0)
+        gone.putpalette(opened.getpalette() or [])
+        gone.save(path)
+    out = tmp_path / "out"
+    do_run(out, models=[tracker], data=davis, attack="annealed", limit=1, probes=0)
+    (row,) = (row for row in rows_of(out) if row["condition"] == "adversarial")
+    assert row["attack"]["iterations"] == 20
+    assert 0 < row["attack"]["left"] < row["attack"]["targets"]
+
+
 def test_without_truth_the_clean_prediction_stands_for_it(tmp_path: Path, tracker: str, davis: str) -> None:
     for mask in (tmp_path / "davis/Annotations").rglob("*.png"):
         if mask.stem != "00000":

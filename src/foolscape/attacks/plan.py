@@ -81,7 +81,8 @@ class Window:
         frames: how many, the first one included.
         sampling: a name of SAMPLINGS.
         truth: whether the later ones are judged by the truth, where it is known, or by the clean prediction.
-        objects: whether the pixels of the objects alone are targets, or the background's too.
+        objects: whether the pixels of the objects alone are targets, or the background's too; if so, the frames are of
+            those that show an object.
     """
 
     frames: int

@@ -29,7 +29,7 @@ TAKEN: Final = {
     "detection": {"js": 1, "cospgd": 2, "masked-ce": 2},
     "video": {"cospgd": 1, "ce": 4},
 }
-"""The objectives by task, and how many fifths of the budget each takes. The last is nearest to the task's own score."""
+"""The objectives by task, and how many fifths of the budget each takes. Why these: docs/attacks.md."""
 
 
 def apgd(attack: Attack, options: Options, scope: Scope) -> Plan:

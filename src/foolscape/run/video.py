@@ -96,13 +96,15 @@ class VideoSubject:
     def entrant(self, case: Case[Footage, Masks], plan: Plan, seed: int) -> Entrant:
         """The targets are the pixels of the later frames of the window, or those of their objects alone.
 
-        Void and objects given later do not count.
+        Void and objects given later do not count. Where the objects alone do, the window is of frames that show one.
         """
         assert plan.window is not None
         footage, window = case.reference, plan.window
         right = dict(enumerate(case.prediction.labels))
         if window.truth and footage.clip.truth is not None:
             right = dict(zip(footage.judged, footage.reference, strict=True))
+        if window.objects:
+            right = _showing(right, footage.clip.given[0].mask)
         places = (0, *(frame for frame in right if frame > 0))
         drawn = generator_for(seed, "window", case.id)
 
@@ -206,6 +208,14 @@ def load_clip_at(data: ClipData, name: str, size: tuple[int, int] | None) -> Cli
     clip = clip if size is None else resize_clip(clip, size)
     check_memory(clip)
     return clip
+
+
+def _showing(right: dict[int, LabelMaps], given: LabelMaps) -> dict[int, LabelMaps]:
+    """The frames in which an object of the first mask can be seen; all of them, where there is no such frame."""
+    objects = np.unique(given)
+    shown = {frame: labels for frame, labels in right.items() if np.isin(labels, objects[objects > 0]).any()}
+    # An attack with nothing to fool in its window would be done where it stands.
+    return shown if any(frame > 0 for frame in shown) else right
 
 
 def _mean_j(scores: ClipScores) -> float:
