@@ -93,6 +93,19 @@ def test_what_has_no_bound_or_one_step_is_probed_as_far_as_it_goes() -> None:
     assert probes(plan_video("ara", released), released, plan_video) == {}
 
 
+def test_square_is_after_the_same_pixels_of_a_clip_as_the_attack_beside_it() -> None:
+    for name, options, objects in (
+        ("worst-case", Options(), True),
+        ("annealed", Options(sampling="first"), True),
+        ("pgd", Options(), False),
+        ("pgd", Options(against="objects"), True),
+        ("worst-case", Options(against="all"), False),
+    ):
+        window = probes(plan_video(name, options), options, plan_video)[SQUARE].window
+        assert window is not None
+        assert window.objects == objects
+
+
 def test_what_finds_its_targets_anew_is_not_compared_by_what_is_left_of_them() -> None:
     assert list(probes(plan_video("annealed", Options()), Options(), plan_video)) == [UNBOUND]
     assert len(probes(plan_video("pgd", Options()), Options(), plan_video)) == 4

@@ -30,7 +30,7 @@ class Options:
         stop: the share of labelled targets that may be left when an image counts as done.
         variant: another published form of the same attack.
         objective: what the attack makes large, a name of `attacks.losses.OBJECTIVES`.
-        schedule: of the bound of `apgd` and of the tries of `worst-case`, a name of SCHEDULES.
+        schedule: of the bound of `apgd` and of the first part of `worst-case`, a name of SCHEDULES.
         budget: gradients per image of `worst-case`.
         boost: how gradients are taken, so that the change fools other networks too; see `attacks.boost.boost_of`.
         goal: of an attack on a detector, see `attacks.goals`.

@@ -21,7 +21,7 @@ FEWEST_STAGED: Final = 10
 """Steps of a bound that shrinks at 3 : 3 : 4 of them."""
 
 BUDGET: Final = 120
-FEWEST_TRIED: Final = 5
+FEWEST_FIRST: Final = 5
 """Steps of the first objective; with fewer, APGD has no time to judge a step."""
 
 TAKEN: Final = {
@@ -63,7 +63,7 @@ def worst_case(attack: Attack, options: Options, scope: Scope) -> Plan:
     if scope.goal is not None and scope.goal.targeted:
         raise SettingError(f"attack: goal {scope.goal.name} has one objective, worst-case tries several; use apgd")
     names, (first, second, *others) = tuple(TAKEN[scope.task]), _shared(budget, TAKEN[scope.task].values())
-    fewest = FEWEST_STAGED if options.schedule == "shrinking" else FEWEST_TRIED
+    fewest = FEWEST_STAGED if options.schedule == "shrinking" else FEWEST_FIRST
     if first < fewest:
         raise SettingError(
             f"budget: a fifth of it is the part of {names[0]}, of at least {fewest} steps, which needs {5 * fewest}, "
