@@ -54,6 +54,7 @@ def test_a_class_is_hidden_and_the_controls_hide_less(tmp_path: Path) -> None:
     tile = read_tile(out / "perturbation.safetensors")
     assert tile.values.shape == (3, 80, 128)
     assert float(tile.values.abs().max()) <= 10 / 255 + 1e-7
+    assert not any("beyond" in note for note in json.loads((out / "run.json").read_text())["data_notes"])
     for row in map(json.loads, (out / "rows.jsonl").read_text().splitlines()):
         clean, attacked = (
             np.asarray(Image.open(out / kind / f"{row['name']}.png"), int)
@@ -295,6 +296,17 @@ def test_the_pattern_is_applied_to_a_folder(tmp_path: Path, capfd: pytest.Captur
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(CheckpointError, match="safetensors"):
         read_tile(path)
+
+
+def test_a_part_that_goes_beyond_the_images_is_said_and_recorded(tmp_path: Path) -> None:
+    said: list[str] = []
+    config = make_universal_config(
+        {**SETTINGS, "train_split": "train[:5000]", "train_limit": 2, "epochs": 1, "limit": 1}
+    )
+    universal(config, tmp_path, ["foolscape", "universal"], Listener(said.append, silent_progress))
+    note = "the part train[:5000] goes beyond the 1000 images that there are, and has 1000"
+    assert note in said
+    assert note in json.loads((tmp_path / "run.json").read_text())["data_notes"]
 
 
 def test_the_command_prints_its_figures_and_writes_a_page(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

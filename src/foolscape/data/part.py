@@ -22,11 +22,13 @@ class Part(Generic[S]):
         source: the data set.
         split: as it was asked for, such as val[:80%].
         ids: of the samples.
+        remarks: notes besides those of `source`.
     """
 
     source: Data[S]
     split: str | None
     ids: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def spec(self) -> str:
@@ -40,8 +42,8 @@ class Part(Generic[S]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The notes of the source."""
-        return self.source.notes
+        """Those of the source, and `remarks`."""
+        return (*self.source.notes, *self.remarks)
 
     def fingerprint(self, sample_id: str) -> str:
         """As of the source."""
@@ -76,11 +78,13 @@ def part(source: Data[S], text: str, ends: tuple[str | None, str | None]) -> Par
     ids = tuple(source.ids[first:last])
     if not ids:
         raise DataError(f"{source.spec}: expected images in the part {text}, got none of {total}")
-    return Part(source, text, ids)
+    # As in Python what is not there is left out; but a count in a command must not be taken for that of the images.
+    beyond = f"the part {text} goes beyond the {total} images that there are, and has {len(ids)}"
+    return Part(source, text, ids, (beyond,) if last > total else ())
 
 
 def _place(end: str | None, total: int, default: int) -> int:
-    """The place of an end among `total` images; percent are rounded down."""
+    """The place of an end among `total` images; percent are rounded down, and more than 100 lie beyond the last."""
     if end is None:
         return default
-    return total * min(int(end[:-1]), 100) // 100 if end.endswith("%") else int(end)
+    return total * int(end[:-1]) // 100 if end.endswith("%") else int(end)

@@ -37,9 +37,8 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
     """
     device = ready_device(config.device)
     stand = open_stand(config, device)
-    for pupil in stand.pupils:
-        for note in pupil.entry.notes:
-            listener.say(f"{pupil.entry.subject.spec}: {note}")
+    for note in (*stand.notes, *(f"{p.entry.subject.spec}: {n}" for p in stand.pupils for n in p.entry.notes)):
+        listener.say(note)
     with open_run(out, _record(config, stand, device, command), conditions(config.points)) as store:
         if "gradient" not in store.record:
             _check_gradient(config, stand, device, store, listener)
@@ -117,6 +116,7 @@ def _record(config: UniversalConfig, stand: Stand, device: torch.device, command
             }
             for pupil in stand.pupils
         ],
+        "data_notes": list(stand.notes),
         "train": {"samples": len(stand.train_ids), "sha256": train},
         "test": {"samples": len(stand.test_ids), "sha256": test},
         "samples": [{"id": name, "name": safe_name(name)} for name in stand.test_ids],

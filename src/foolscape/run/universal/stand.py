@@ -57,6 +57,7 @@ class Stand:
         training: the model on the training split.
         pupils: the models on the test split; the first is the one that the tile is learnt on.
         train_ids, test_ids: the images, none in both.
+        notes: of the data, those of both splits.
         fingerprints: of the training and of the test images, each list as one hash.
         tile: (3, h, w), what learning starts from.
         started: sha256 of the file that it was read from, if any.
@@ -68,6 +69,7 @@ class Stand:
     pupils: tuple[Pupil, ...]
     train_ids: tuple[str, ...]
     test_ids: tuple[str, ...]
+    notes: tuple[str, ...]
     fingerprints: tuple[str, str]
     tile: Tensor
     started: str | None
@@ -112,7 +114,8 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
             "figures on the images that a tile was learnt on mean nothing"
         )
     hashes = (_digest(train), _digest(test))
-    return Stand(training, tuple(pupils), bench.ids, test_ids, hashes, start, started, bench.first, device)
+    notes = tuple(dict.fromkeys((*bench.data.notes, *tested.data.notes)))
+    return Stand(training, tuple(pupils), bench.ids, test_ids, notes, hashes, start, started, bench.first, device)
 
 
 def _start(config: UniversalConfig, classes: tuple[str, ...], size: tuple[int, int]) -> tuple[Tensor, str | None]:
