@@ -13,7 +13,7 @@ from foolscape.attacks.pictures import brought_to, repeated
 from foolscape.cli import main
 from foolscape.cli.console import DONE, SOME_FAILED
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError, UnknownNameError
-from foolscape.report.universal import universal_tables
+from foolscape.report.universal import universal_tables, write_universal_report
 from foolscape.run.execute import Listener
 from foolscape.run.subject import Case
 from foolscape.run.universal import learning as module
@@ -323,3 +323,16 @@ def test_the_command_prints_its_figures_and_writes_a_page(tmp_path: Path, capfd:
     assert "magnified" in page
     assert page.count("data:image/png") >= 5
     assert (out / "pattern.png").exists()
+
+
+def test_what_worked_best_is_hidden_without_breaking_the_rest(tmp_path: Path) -> None:
+    measure(tmp_path, limit=4, epochs=2)
+    page = write_universal_report(tmp_path).read_text()
+    best, least = (page.split(f"<h3>{title}</h3>")[1].split("<h3>")[0] for title in ("Worked best", "Worked least"))
+    rows = map(json.loads, (tmp_path / "rows.jsonl").read_text().splitlines())
+    counts = {row["id"]: row["universal"] for row in rows if row["condition"] == "adversarial"}
+    worth = {name: one["reached"] / one["moving"] + one["stayed"] / one["staying"] for name, one in counts.items()}
+    order = sorted(worth, key=lambda name: -worth[name])
+    assert sum(name in best for name in order) == 2
+    assert all(name in best for name in order[:2])
+    assert all(name in least for name in order[2:])

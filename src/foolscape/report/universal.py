@@ -90,6 +90,7 @@ def write_universal_report(directory: Path) -> Path:
         pattern=data_url(pattern),
         plain=data_url(plain),
         factor=number(factor, 1),
+        tile=values.shape[1:],
         plots=curves(summary),
         gallery=_gallery(run, settings["models"][0]),
         command=shlex.join(str(word) for word in settings.get("command", ())),
@@ -166,8 +167,11 @@ def _gallery(run: Run, model: Json) -> Gallery:
 
 
 def _standing(view: View) -> tuple[float, str]:
+    """How well it worked: to hide people by breaking the whole picture is not what was wanted."""
     judged = _judged(view)
-    return judged["left"] / judged["moving"], str(view.judged["id"])
+    pairs = (("reached", "moving"), ("stayed", "staying"))
+    shares = [judged[part] / judged[whole] for part, whole in pairs if judged[whole]]
+    return sum(shares) / len(shares), str(view.judged["id"])
 
 
 def _facts(view: View) -> Facts:
