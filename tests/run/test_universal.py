@@ -52,7 +52,7 @@ def test_a_class_is_hidden_and_the_controls_hide_less(tmp_path: Path) -> None:
     assert summary["training"]["gradient_evaluations"] == 24
     assert (summary["training"]["images"], summary["test"]["measured"], summary["failures"]) == (6, 2, [])
     tile = read_tile(out / "perturbation.safetensors")
-    assert tile.values.shape == (3, 80, 128)
+    assert tile.values.shape == (3, 80, 16)
     assert float(tile.values.abs().max()) <= 10 / 255 + 1e-7
     assert not any("beyond" in note for note in json.loads((out / "run.json").read_text())["data_notes"])
     for row in map(json.loads, (out / "rows.jsonl").read_text().splitlines()):
@@ -171,6 +171,19 @@ def test_a_perturbation_is_learnt_further_or_measured_as_it_is(tmp_path: Path) -
     start.write_bytes((tmp_path / "more/perturbation.safetensors").read_bytes())
     with pytest.raises(RunError, match="another one"):
         measure(tmp_path / "more", start=start, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "size", "tile"),
+    [({}, (160, 256), (160, 32)), ({}, (360, 480), (360, 64)), ({}, (40, 100), (40, 16)), ({}, (9, 5), (9, 5)),
+     ({"preset": "paper"}, (160, 256), (160, 256)), ({"preset": "notebook"}, (160, 256), (160, 256)),
+     ({"tile": "64x48"}, (160, 256), (64, 48)), ({"target": "untargeted"}, (160, 256), (160, 32)),
+     ({"target": "text:foo:tree:road"}, (160, 256), (160, 256)), ({"target": "scene:a"}, (160, 256), (160, 256))],
+)  # fmt: skip
+def test_the_tile_is_narrow_where_nothing_fixed_is_shown(
+    settings: dict[str, object], size: tuple[int, int], tile: tuple[int, int]
+) -> None:
+    assert make_universal_config({**SETTINGS, **settings}).tile_for(size) == tile
 
 
 def test_a_word_is_written_over_every_image(tmp_path: Path) -> None:

@@ -45,7 +45,10 @@ def universal(
     sweep_omega: Annotated[
         str | None, typer.Option(help="Learn further patterns at these omegas, such as 0.3,0.7: a curve.")
     ] = None,
-    tile: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH of the tile; an image's by default.")] = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(help="HEIGHTxWIDTH of the tile; by default an image's, for hiding by ours an eighth as wide."),
+    ] = None,
     shifts: Annotated[bool | None, typer.Option(help="Move the tile at random while learning.")] = None,
     mirror: Annotated[
         bool | None, typer.Option(help="Learn from mirror images too; not where left and right matter.")

@@ -18,8 +18,10 @@ from foolscape.run.config import Task
 NEAREST: Final = "nearest"
 OTHER: Final = "other"
 ALL, UNTARGETED = "all", "untargeted"
+PICTURES: Final = ("text", "static", "scene")
+"""Kinds of targets that are the same picture for every image."""
 _KINDS = {
-    "segmentation": ("hide", "text", "static", "scene", UNTARGETED),
+    "segmentation": ("hide", *PICTURES, UNTARGETED),
     "detection": ("hide", UNTARGETED),
 }
 _HIDE = re.compile(r"hide:(?P<hidden>.+?)(?:->(?P<by>.+))?")

@@ -14,7 +14,7 @@ from foolscape.attacks.universal import Pull, Recipe
 from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
 from foolscape.run.config import Eps, RunConfig, Size, Step, Task, refuse_unknown, size_of, size_text, validated
-from foolscape.run.universal.aims import UNTARGETED
+from foolscape.run.universal.aims import PICTURES, UNTARGETED
 
 MAIN = "main"
 Preset = Literal["ours", "paper", "notebook"]
@@ -47,7 +47,7 @@ class UniversalConfig(BaseModel):
         train_limit, limit: how many images of them.
         showing: learn on those images alone that show what is to be hidden.
         target: see `run.universal.aims.aim_of`.
-        tile: (height, width) of the tile; None: the size of the first training image.
+        tile: (height, width) of the tile; None: see `tile_for`.
         eps, step: bound and step; step None: the preset's.
         start: a perturbation to begin from, of a model with the same classes; None: zeros.
         epochs: passes over the training images; None: the preset's; 0 measures `start` as it is.
@@ -100,6 +100,20 @@ class UniversalConfig(BaseModel):
         """Whether mirror images are learnt from."""
         return _PRESETS[self.preset].mirror if self.mirror is None else self.mirror
 
+    def tile_for(self, image: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the tile, for a first training image of this size.
+
+        As large as the image in the paper and for a fixed picture. *Ours* takes the full height, for what stands where
+        depends on the row, and an eighth of the width: every image then shows it several times, and a small training
+        set settles it.
+        """
+        if self.tile is not None:
+            return self.tile
+        height, width = image
+        parts = 1 if self.target.partition(":")[0] in PICTURES else _PRESETS[self.preset].parts
+        # To a multiple of what most networks shrink by, so that all copies lie alike on their grid.
+        return height, min(width, -(-width // (parts * _GRID)) * _GRID)
+
     def recipe(self, point: Point, task: Task) -> Recipe:
         """How the tile of a point is learnt."""
         preset = _PRESETS[self.preset]
@@ -131,7 +145,12 @@ class UniversalConfig(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class _Preset:
-    """See `Pull`, `Persuasion` and `Recipe`; `step` is a share of eps unless it `steps_in_levels`, in [0, 1]."""
+    """See `Pull`, `Persuasion` and `Recipe`.
+
+    Attributes:
+        step: a share of eps unless it `steps_in_levels`, in [0, 1].
+        parts: how many tiles lie side by side in an image; see `UniversalConfig.tile_for`.
+    """
 
     omega: float
     tau: float
@@ -145,11 +164,14 @@ class _Preset:
     adaptive: bool
     shifts: bool
     mirror: bool
+    parts: int
 
+
+_GRID = 8
 
 _PAPER = _Preset(
     omega=0.9999, tau=0.75, bend=0.0, balance=None, step=1 / 255, steps_in_levels=True, epochs=60, batch=None,
-    momentum=0.0, adaptive=False, shifts=False, mirror=False,
+    momentum=0.0, adaptive=False, shifts=False, mirror=False, parts=1,
 )  # fmt: skip
 
 _PRESETS: dict[str, _Preset] = {
@@ -157,7 +179,7 @@ _PRESETS: dict[str, _Preset] = {
     "notebook": replace(_PAPER, omega=0.9, epochs=100),
     "ours": _Preset(
         omega=0.6, tau=1.0, bend=0.5, balance=0.5, step=0.1, steps_in_levels=False, epochs=20, batch=4,
-        momentum=0.9, adaptive=True, shifts=False, mirror=True,
+        momentum=0.9, adaptive=True, shifts=False, mirror=True, parts=8,
     ),
 }  # fmt: skip
 

@@ -121,7 +121,7 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
 def _start(config: UniversalConfig, classes: tuple[str, ...], size: tuple[int, int]) -> tuple[Tensor, str | None]:
     """What learning starts from, and the sha256 of its file: zeros as in the paper, or a perturbation."""
     if config.start is None:
-        return torch.zeros(3, *(config.tile or size)), None
+        return torch.zeros(3, *config.tile_for(size)), None
     tile = read_tile(config.start)
     if tile.classes != classes:
         raise CheckpointError(
