@@ -168,6 +168,7 @@ class _Preset:
 
 
 _GRID = 8
+"""Pixels."""
 
 _PAPER = _Preset(
     omega=0.9999, tau=0.75, bend=0.0, balance=None, step=1 / 255, steps_in_levels=True, epochs=60, batch=None,
