@@ -317,7 +317,7 @@ def test_a_part_that_goes_beyond_the_images_is_said_and_recorded(tmp_path: Path)
         {**SETTINGS, "train_split": "train[:5000]", "train_limit": 2, "epochs": 1, "limit": 1}
     )
     universal(config, tmp_path, ["foolscape", "universal"], Listener(said.append, silent_progress))
-    note = "the part train[:5000] goes beyond the 1000 images that there are, and has 1000"
+    note = "the part train[:5000] goes beyond the 1000 that there are, and has 1000"
     assert note in said
     assert note in json.loads((tmp_path / "run.json").read_text())["data_notes"]
 
@@ -334,6 +334,7 @@ def test_the_command_prints_its_figures_and_writes_a_page(tmp_path: Path, capfd:
     assert max(map(len, printed.splitlines())) <= 80
     page = (out / "report.html").read_text()
     assert "magnified" in page
+    assert "80 x 16 pixels, repeated over every image" in page
     assert page.count("data:image/png") >= 5
     assert (out / "pattern.png").exists()
 

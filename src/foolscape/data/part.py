@@ -78,8 +78,8 @@ def part(source: Data[S], text: str, ends: tuple[str | None, str | None]) -> Par
     ids = tuple(source.ids[first:last])
     if not ids:
         raise DataError(f"{source.spec}: expected images in the part {text}, got none of {total}")
-    # As in Python what is not there is left out; but a count in a command must not be taken for that of the images.
-    beyond = f"the part {text} goes beyond the {total} images that there are, and has {len(ids)}"
+    # As in Python what is not there is left out; but a count in a command must not be taken for that of the samples.
+    beyond = f"the part {text} goes beyond the {total} that there are, and has {len(ids)}"
     return Part(source, text, ids, (beyond,) if last > total else ())
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from foolscape.attacks.catalog import CLIPS_ALONE, DETECTORS_ALONE
 from foolscape.attacks.controls import shuffled
 from foolscape.errors import ModelError, SampleError, SettingError
 from foolscape.metrics.distortion import distortion
@@ -31,11 +32,10 @@ from foolscape.run.store import FAILED, Record, open_run, read_image, safe_name
 from foolscape.run.tasks import task_of
 from foolscape.seeds import generator_for
 
-_DETECTORS, _CLIPS = ("goal", "victim", "refresh"), ("window", "sampling", "supervision", "against")
 FOREIGN = {
-    "segmentation": (*_DETECTORS, *_CLIPS),
-    "detection": ("memory_format", *_CLIPS),
-    "video": ("precision", "memory_format", "classes", "batch", *_DETECTORS),
+    "segmentation": (*DETECTORS_ALONE, *CLIPS_ALONE),
+    "detection": ("memory_format", *CLIPS_ALONE),
+    "video": ("precision", "memory_format", "classes", "batch", *DETECTORS_ALONE),
 }
 """Settings that are for other tasks: a network's own run does without them."""
 
