@@ -1,0 +1,66 @@
+"""Can a figure be trusted? One word, and the reasons for it.
+
+Every measuring command ends in a verdict. Each check that went into it is a `Reason`; the verdict is a function of the
+reasons alone, so that the terminal, the page, `summary.json` and the exit code cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """Whether the figures describe the model."""
+
+    TRUSTED = "trusted"
+    NOT_TRUSTED = "not trusted"
+    NOT_DECIDED = "not decided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """One check behind a verdict.
+
+    Attributes:
+        id: the check for a machine, such as `converged`; stable over versions.
+        check: the check for a reader, such as "has converged".
+        ok: True: passed. False: failed, so nothing is trusted. None: not known.
+        seen: what was measured, in one sentence without a full stop.
+        advice: what to do about it, if possible the command; empty where nothing is to be done.
+        assumed: where `ok` is None, the assumption under which the verdict stands all the same, such as "the clean
+            predictions are right"; empty: without this check nothing is decided.
+    """
+
+    id: str
+    check: str
+    ok: bool | None
+    seen: str
+    advice: str = ""
+    assumed: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `summary.json` holds it."""
+        return asdict(self)
+
+
+def verdict(reasons: Iterable[Mapping[str, Any]]) -> Verdict:
+    """The verdict on `reasons`, as `Reason.to_json` writes them; without any nothing is decided."""
+    found = list(reasons)
+    if any(reason["ok"] is False for reason in found):
+        return Verdict.NOT_TRUSTED
+    if not found or any(reason["ok"] is None and not reason["assumed"] for reason in found):
+        return Verdict.NOT_DECIDED
+    return Verdict.TRUSTED
+
+
+def assumptions(reasons: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What a verdict on `reasons` rests on, each assumption once."""
+    return tuple(dict.fromkeys(r["assumed"] for r in reasons if r["ok"] is None and r["assumed"]))
+
+
+def judged(reasons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """`trust` of a summary: the verdict on `reasons`, what it rests on, and the reasons themselves."""
+    return {"verdict": str(verdict(reasons)), "if": list(assumptions(reasons)), "reasons": [dict(r) for r in reasons]}
