@@ -49,6 +49,23 @@ class BoxCounts:
     fabricated: Ints
 
 
+@dataclass(frozen=True)
+class Fates:
+    """What became of the K reference objects of one image, one by one.
+
+    Attributes:
+        counted: (K,) bool, neither difficult nor a crowd; the others are False in all fields.
+        kept: (K,) bool, found as what they are.
+        mislabelled: (K,) bool, found as something else alone.
+        invented: (F,) int64, classes of the detections that lie on no object.
+    """
+
+    counted: Bools
+    kept: Bools
+    mislabelled: Bools
+    invented: Ints
+
+
 def as_reference(found: Found, score_threshold: float) -> Truth:
     """The detections with a score of at least `score_threshold` as reference objects, for images without labels."""
     found = _readable(found, score_threshold)
@@ -69,6 +86,21 @@ def count_boxes(reference: Truth, found: Found, classes: int, score_threshold: f
         classes: C, shared by both.
         score_threshold: detections with a lower score are not looked at.
     """
+    fates = fates_of(reference, found, score_threshold)
+
+    def per_class(labels: Ints) -> Ints:
+        return np.bincount(labels, minlength=classes).astype(np.int64)
+
+    return BoxCounts(
+        kept=per_class(reference.labels[fates.kept]),
+        mislabelled=per_class(reference.labels[fates.mislabelled]),
+        vanished=per_class(reference.labels[fates.counted & ~fates.kept & ~fates.mislabelled]),
+        fabricated=per_class(fates.invented),
+    )
+
+
+def fates_of(reference: Truth, found: Found, score_threshold: float) -> Fates:
+    """What became of each of K reference objects, by the rule of `count_boxes`."""
     found = _readable(found, score_threshold)
     overlap = overlaps(found.boxes, reference)
     fits = overlap >= IOU
@@ -76,16 +108,7 @@ def count_boxes(reference: Truth, found: Found, classes: int, score_threshold: f
     kept, used = _take(overlap, fits & own)
     other, _ = _take(overlap, fits & ~own & ~used[:, None] & ~kept)
     counted = ~(reference.difficult | reference.crowd)
-
-    def per_class(labels: Ints) -> Ints:
-        return np.bincount(labels, minlength=classes).astype(np.int64)
-
-    return BoxCounts(
-        kept=per_class(reference.labels[counted & kept]),
-        mislabelled=per_class(reference.labels[counted & other]),
-        vanished=per_class(reference.labels[counted & ~kept & ~other]),
-        fabricated=per_class(found.labels[~fits.any(axis=1)]),
-    )
+    return Fates(counted, counted & kept, counted & other, found.labels[~fits.any(axis=1)])
 
 
 def total(images: Sequence[BoxCounts]) -> BoxCounts:
