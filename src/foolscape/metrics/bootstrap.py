@@ -43,7 +43,11 @@ def draws(images: int, seed: int, resamples: int = RESAMPLES) -> NDArray[np.floa
 
 def resample(counts: Counts, seed: int, resamples: int = RESAMPLES) -> Counts:
     """Pooled counts (R, C) of `resamples` draws with replacement from the N images of `counts` (N, C)."""
-    weights = draws(counts.hit.shape[0], seed, resamples)
+    return weigh(counts, draws(counts.hit.shape[0], seed, resamples))
+
+
+def weigh(counts: Counts, weights: NDArray[np.float64]) -> Counts:
+    """Pooled counts (R, C) of the N images of `counts` (N, C), each as often as `weights` (R, N) says."""
     return Counts(*((weights @ field).astype(np.int64) for field in (counts.hit, counts.truth, counts.predicted)))
 
 

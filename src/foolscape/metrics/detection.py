@@ -6,7 +6,8 @@ image (`matching`), weighted (`precision`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -102,6 +103,23 @@ def score_detection(
             "per_class": dict(zip(classes, map(_numbers, ends["per_class"].T), strict=True)),
         },
     }
+
+
+def weighted_ap50(truths: Sequence[Truth], founds: Sequence[Found], classes: int) -> Callable[[Floats], Floats]:
+    """COCO's AP50 of N images as a function of their weights (R, N) -> (R,), percentages 0-100; NaN where undefined.
+
+    Args:
+        truths: N >= 1, one per image.
+        founds: N, in the same order, with scores down to near 0.
+        classes: C.
+    """
+    matches = [match_coco(truth, found, classes) for truth, found in zip(truths, founds, strict=True)]
+    halves = [replace(match, outcome=match.outcome[_AP50 : _AP50 + 1]) for match in matches]
+
+    def score(weights: Floats) -> Floats:
+        return _mean(100.0 * average_precision(halves, weights, hundred_one_points)[:, 0])
+
+    return score
 
 
 def _voc_pair(matches: Sequence[Matched], weights: Floats) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ records. Within records J and F are shares in [0, 1], in scores they are percent
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
@@ -168,9 +168,7 @@ def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
         `{"J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay", "per_object": {clip: {label: {the same}}},
         "ci95": {..}}`, the last with the seven keys and [low, high] for each.
     """
-    tables = [np.array([_of_object(one) for one in clip.objects]) for clip in clips.values()]
-    sums = np.stack([table.sum(axis=0) for table in tables])
-    counts = np.array([[float(len(table))] for table in tables])
+    tables, sums, counts = _tables(clips.values())
     point = mean_over_objects(np.ones((1, len(tables))), sums, counts)[0]
     low, high = middle(mean_over_objects(draws(len(tables), seed), sums, counts))
     return {
@@ -181,6 +179,18 @@ def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
         },
         "ci95": {name: [float(low[i]), float(high[i])] for i, name in enumerate(_SCORES)},
     }
+
+
+def weighted_j_and_f(clips: Sequence[ClipScores]) -> Callable[[Floats], Floats]:
+    """J&F of N >= 1 clips as a function of their weights (R, N) -> (R,), in percent; NaN where undefined."""
+    _, sums, counts = _tables(clips)
+    return lambda weights: mean_over_objects(weights, sums, counts)[:, _SCORES.index("J&F")]
+
+
+def _tables(clips: Iterable[ClipScores]) -> tuple[list[Floats], Floats, Floats]:
+    """Of N clips: the scores of the objects (K, 7) each, added up (N, 7), and how many objects (N, 1)."""
+    tables = [np.array([_of_object(one) for one in clip.objects]) for clip in clips]
+    return tables, np.stack([table.sum(axis=0) for table in tables]), np.array([[float(len(t))] for t in tables])
 
 
 def mean_over_objects(weights: Floats, sums: Floats, counts: Floats) -> Floats:

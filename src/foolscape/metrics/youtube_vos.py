@@ -15,7 +15,7 @@ reading of it, and figures may differ a little from the server's:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -96,12 +96,7 @@ def score_youtube_vos(clips: Mapping[str, ClipScores], seen: Collection[str], se
         `{"G", "J_seen", "F_seen", "J_unseen", "F_unseen", "per_object": {clip: {label: {"J", "F"}}}, "ci95": {..}}`,
         the last with the five keys and [low, high] for each.
     """
-    sums, counts = np.zeros((len(clips), 4)), np.zeros((len(clips), 4))
-    for row, clip in enumerate(clips.values()):
-        for one in clip.objects:
-            group = slice(0, 2) if one.category in seen else slice(2, 4)
-            sums[row, group] += list(_means(one).values())
-            counts[row, group] += 1
+    sums, counts = _tables(list(clips.values()), seen)
     point = _with_overall(mean_over_objects(np.ones((1, len(clips))), sums, counts))[0]
     low, high = middle(_with_overall(mean_over_objects(draws(len(clips), seed), sums, counts)))
     return {
@@ -109,6 +104,23 @@ def score_youtube_vos(clips: Mapping[str, ClipScores], seen: Collection[str], se
         "per_object": {name: {str(one.label): _means(one) for one in clip.objects} for name, clip in clips.items()},
         "ci95": {name: [_number(low[i]), _number(high[i])] for i, name in enumerate(_SCORES)},
     }
+
+
+def weighted_g(clips: Sequence[ClipScores], seen: Collection[str]) -> Callable[[Floats], Floats]:
+    """G of N >= 1 clips as a function of their weights (R, N) -> (R,), in percent; NaN where undefined."""
+    sums, counts = _tables(clips, seen)
+    return lambda weights: _with_overall(mean_over_objects(weights, sums, counts))[:, _SCORES.index("G")]
+
+
+def _tables(clips: Sequence[ClipScores], seen: Collection[str]) -> tuple[Floats, Floats]:
+    """Of N clips: J and F of seen and of unseen objects added up (N, 4), and how many objects (N, 4)."""
+    sums, counts = np.zeros((len(clips), 4)), np.zeros((len(clips), 4))
+    for row, clip in enumerate(clips):
+        for one in clip.objects:
+            group = slice(0, 2) if one.category in seen else slice(2, 4)
+            sums[row, group] += list(_means(one).values())
+            counts[row, group] += 1
+    return sums, counts
 
 
 def _means(one: ObjectScores) -> dict[str, float]:

@@ -16,11 +16,12 @@ from foolscape.metrics import (
     youtube_vos,
 )
 from foolscape.metrics import video as davis
-from foolscape.metrics.bootstrap import interval
+from foolscape.metrics.bootstrap import interval, weigh
 from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, preserved
 from foolscape.metrics.box_counts import total as total_boxes
 from foolscape.metrics.boxes import Found, Truth
-from foolscape.metrics.detection import score_detection
+from foolscape.metrics.detection import score_detection, weighted_ap50
+from foolscape.metrics.paired import Difference, Weighted, paired_difference
 from foolscape.metrics.segmentation import Counts, iou_per_class, mean_iou, pixel_accuracy, stack, total
 from foolscape.run.segmentation import FOOLED
 from foolscape.run.store import Record
@@ -30,17 +31,43 @@ Score = Callable[[Sequence[Record], Sequence[str], int, int | None], Record]
 """(what the rows hold, one per image; class names; seed; the attacked class or None) -> scores as in summary.json."""
 
 
+Headline = Callable[[Sequence[Record], Sequence[str]], Weighted]
+"""(what the rows hold, one per image; class names) -> the headline score, by how often each image counts."""
+
+
 @dataclass(frozen=True)
 class Scoring:
     """How a task is scored.
 
     Attributes:
         score: one condition.
+        headline: the key of the score that sums a condition up.
+        weighted: that score of one condition, as a function of how often each image counts.
         conventions: a sentence for each score.
     """
 
     score: Score
+    headline: str
+    weighted: Headline
     conventions: Mapping[str, str]
+
+    def difference(
+        self, rows_a: Sequence[Record], rows_b: Sequence[Record], classes: Sequence[str], seed: int
+    ) -> Difference:
+        """The headline score of one condition less that of another, in points, paired by image.
+
+        Args:
+            rows_a, rows_b: N >= 1 each, of the same images in the same order.
+            classes: class names.
+            seed: of the bootstrap.
+
+        Raises:
+            ValueError: the two do not have as many rows.
+        """
+        if len(rows_a) != len(rows_b):
+            raise ValueError(f"rows to be paired must be of the same images; got {len(rows_a)} and {len(rows_b)}")
+        a, b = self.weighted(rows_a, classes), self.weighted(rows_b, classes)
+        return paired_difference(a, b, len(rows_a), seed)
 
 
 def _segmentation(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
@@ -62,6 +89,11 @@ def _segmentation(measured: Sequence[Record], classes: Sequence[str], seed: int,
     }
 
 
+def _miou(measured: Sequence[Record], classes: Sequence[str]) -> Weighted:
+    counts = stack([Counts.from_json(one["counts"], len(classes)) for one in measured])
+    return lambda weights: mean_iou(weigh(counts, weights))
+
+
 def _detection(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
     truths = [Truth.from_json(one["truth"]) for one in measured]
     founds = [Found.from_json(one["found"]) for one in measured]
@@ -77,6 +109,11 @@ def _detection(measured: Sequence[Record], classes: Sequence[str], seed: int, vi
     }
 
 
+def _ap50(measured: Sequence[Record], classes: Sequence[str]) -> Weighted:
+    truths = [Truth.from_json(one["truth"]) for one in measured]
+    return weighted_ap50(truths, [Found.from_json(one["found"]) for one in measured], len(classes))
+
+
 def _boxes(counts: BoxCounts, chosen: slice, images: int) -> Record:
     """Boxes per image."""
     return {
@@ -90,9 +127,19 @@ def _video(measured: Sequence[Record], classes: Sequence[str], seed: int, victim
     return davis.score_davis(_clips(measured), seed)
 
 
+def _j_and_f(measured: Sequence[Record], classes: Sequence[str]) -> Weighted:
+    del classes
+    return davis.weighted_j_and_f([davis.ClipScores.from_json(one) for one in measured])
+
+
 def _youtube_vos(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
     del classes, victim
     return youtube_vos.score_youtube_vos(_clips(measured), _seen(measured), seed)
+
+
+def _g(measured: Sequence[Record], classes: Sequence[str]) -> Weighted:
+    del classes
+    return youtube_vos.weighted_g([davis.ClipScores.from_json(one) for one in measured], _seen(measured))
 
 
 def _clips(measured: Sequence[Record]) -> dict[str, davis.ClipScores]:
@@ -118,6 +165,8 @@ _ATTACKED_CLIPS = {
 SCORING: dict[str, Scoring] = {
     "segmentation": Scoring(
         _segmentation,
+        "mIoU",
+        _miou,
         CONVENTIONS
         | {
             "success_rate": f"Success: share of images with at least {1 - FOOLED:.0%} of the labelled pixels wrong "
@@ -126,6 +175,8 @@ SCORING: dict[str, Scoring] = {
     ),
     "detection": Scoring(
         _detection,
+        "AP50",
+        _ap50,
         DETECTION_CONVENTIONS
         | {
             "success_rate": "Success: share of the images with a detected object of which, at 8 bits, every object met "
@@ -133,8 +184,8 @@ SCORING: dict[str, Scoring] = {
             "readable": f"Boxes are counted and drawn from a score of {READABLE} on.",
         },
     ),
-    "video": Scoring(_video, VIDEO_CONVENTIONS | _ATTACKED_CLIPS),
-    YOUTUBE_VOS: Scoring(_youtube_vos, YOUTUBE_VOS_CONVENTIONS | _ATTACKED_CLIPS),
+    "video": Scoring(_video, "J&F", _j_and_f, VIDEO_CONVENTIONS | _ATTACKED_CLIPS),
+    YOUTUBE_VOS: Scoring(_youtube_vos, "G", _g, YOUTUBE_VOS_CONVENTIONS | _ATTACKED_CLIPS),
 }
 """By the name of the task; clips of YouTube-VOS have a measure of their own."""
 
