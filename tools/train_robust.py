@@ -24,7 +24,7 @@ from foolscape.data.sample import Sample
 from foolscape.data.scenes import Scenes, open_scenes
 from foolscape.pixels import Levels
 from foolscape.run.execute import execute
-from foolscape.run.harden.config import JUDGE, JUDGE_STEPS, HardenConfig, make_harden_config
+from foolscape.run.harden.config import JUDGE, HardenConfig, make_harden_config
 from foolscape.run.harden.execute import WEIGHTS, harden
 from foolscape.spec import parse
 
@@ -110,8 +110,7 @@ def main() -> None:
         "epochs": summary["training"]["epochs"],
         "steps": summary["training"]["steps"],
         "miou_within": within,
-        "convention": f"mIoU in percent over {options.test_scenes} test scenes; adversarial: {JUDGE}, {JUDGE_STEPS} "
-        "steps at eps, 8 bits",
+        "convention": f"mIoU in percent over {options.test_scenes} test scenes; adversarial: {JUDGE} at eps, 8 bits",
         "wall_seconds": round(time.perf_counter() - begun),
         "device": "cpu",
         "torch": torch.__version__,

@@ -119,7 +119,8 @@ def photo(plan: Plan, number: int) -> NDArray[np.uint8]:
 def _record(plan: Plan) -> dict[str, Any]:
     attack: dict[str, Any] = {"name": plan.attack}
     if plan.attack != "none":
-        attack |= {"source": "Xie et al. 2017, algorithm 1", "eps": None, "goal": plan.goal, "victim": plan.victim}
+        attack |= {"source": "Xie et al. 2017, algorithm 1", "eps": None, "steps": 200, "goal": plan.goal,
+                   "victim": plan.victim}  # fmt: skip
     return {
         "schema": 1,
         "foolscape": "0.1.0",

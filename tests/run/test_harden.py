@@ -234,7 +234,7 @@ def test_before_and_after_are_runs_and_the_weights_can_be_loaded(setting: dict[s
     assert summary["training"]["images"] == 8
     assert summary["training"]["steps"] == 16
     assert [failure["id"] for failure in summary["training"]["failures"]] == ["im3"]
-    assert summary["judged_by"]["steps"] == 20
+    assert (summary["judged_by"]["name"], summary["judged_by"]["budget"]) == ("worst-case", 120)
     loaded = load_model(summary["hardened"], image_size=(32, 48))
     record = json.loads((out / "after" / "run.json").read_text())
     assert record["models"][0]["weights_sha256"] == loaded.sha256

@@ -41,7 +41,7 @@ Precision = Annotated[
 Compile = Annotated[bool | None, typer.Option(help="Let torch.compile make the network's forward pass.")]
 MemoryFormat = Annotated[str | None, typer.Option(help="contiguous or channels_last.")]
 Probes = Annotated[
-    int | None, typer.Option(help="On how many images other bounds and steps are tried, to see whether to trust it.")
+    int | None, typer.Option(help="On how many images other attacks are tried, for the verdict; by default at least 4.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option(help="Device as PyTorch names it, or auto.")]

@@ -18,6 +18,7 @@ from foolscape.report.gallery import DRAWINGS, pictures, views
 from foolscape.report.html import write_report
 from foolscape.report.render import show, to_latex, to_markdown, write_tables
 from foolscape.report.tables import tables
+from foolscape.report.trust import print_verdict
 
 __all__ = ["latex", "markdown", "print_tables", "write_panel", "write_report", "write_texts"]
 
@@ -57,7 +58,9 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
 
 def print_tables(directory: Path, console: Console) -> None:
     """Print the tables of the finished run in `directory`; RunError where it has not finished."""
-    show(tables(read_summary(directory)), console)
+    summary = read_summary(directory)
+    show(tables(summary), console)
+    print_verdict(summary.get("trust"), console)
 
 
 def markdown(summary: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from foolscape.report.cells import CONDITIONS, DASH, Cell, Json, Table, counted,
 from foolscape.report.files import read_object, write_text
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
+from foolscape.report.trust import headline_of, print_verdict, trust
 
 KIND: Final = "harden"
 _WHEN: Final = ("before", "after")
@@ -22,7 +23,9 @@ _NAME_THE_FOLDER: Final = "Name the folder that `foolscape harden` was given as 
 
 def print_hardening(directory: Path, console: Console) -> None:
     """Print the tables of the finished hardening in `directory`."""
-    show(hardening_tables(_summary(directory)), console)
+    summary = _summary(directory)
+    show(hardening_tables(summary), console)
+    print_verdict(summary.get("trust"), console)
 
 
 def write_hardening_texts(directory: Path) -> dict[str, str]:
@@ -38,6 +41,7 @@ def write_hardening_report(directory: Path) -> Path:
     page = template("harden.html.j2").render(
         summary=summary,
         headline=_headline(summary),
+        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
         tables=hardening_tables(summary),
         runs=_WHEN,
         command=shlex.join(str(word) for word in settings.get("command", ())),
@@ -50,7 +54,7 @@ def write_hardening_report(directory: Path) -> Path:
 
 def hardening_tables(summary: Json) -> tuple[Table, ...]:
     """Scores before and after under every condition, the classes, and how the training went."""
-    return _scores(summary), _classes(summary), _epochs(summary)
+    return _scores(summary), _classes(summary), _epochs(summary), *trust(summary)
 
 
 def _scores(summary: Json) -> Table:
@@ -64,7 +68,7 @@ def _scores(summary: Json) -> Table:
             rows.append((Cell(when if first else ""), Cell(label), *cells, success))
     judge, said = summary["judged_by"], summary["conventions"]
     notes = (
-        f"ADVR: {judge['name']}, {counted(judge['steps'], 'step')} of {judge['step']} within {judge['eps']}, "
+        f"ADVR: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
         f"on each network anew; {images(summary['test']['samples'])} of {summary['test']['split']}.",
         *(str(said[name]) for name in ("permuted", "noise", "success_rate", "eight_bit") if name in said),
         f"The hardened network: {summary['hardened']}",

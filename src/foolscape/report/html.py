@@ -23,6 +23,7 @@ from foolscape.report.headline import aftermath, headline, overview
 from foolscape.report.minimum import minimum_plots
 from foolscape.report.object_scores import object_scores
 from foolscape.report.render import printable
+from foolscape.report.trust import headline_of
 from foolscape.report.words import conventions, reference_notes, words
 
 _OPEN_CLASSES: Final = 24
@@ -80,6 +81,7 @@ def render(run: Run) -> str:
         title=_title(run),
         kicker=_kicker(run),
         parts=parts,
+        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
         reference_notes=reference_notes(summary),
         tables=shown,
         plots=minimum_plots(summary),

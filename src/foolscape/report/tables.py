@@ -43,8 +43,15 @@ def tables(summary: Json) -> tuple[Table, ...]:
 def overall(summary: Json) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
     attacked = any(model.get("distortion") for model in summary["models"])
-    attack = (*several(summary), costs(summary), *trust(summary["models"])) if attacked else ()
-    return (scores(summary), *minimum_tables(summary), *further_scores(summary), *box_tables(summary), *attack)
+    attack = (*several(summary), costs(summary)) if attacked else ()
+    return (
+        scores(summary),
+        *minimum_tables(summary),
+        *further_scores(summary),
+        *box_tables(summary),
+        *attack,
+        *trust(summary),
+    )
 
 
 def scores(summary: Json) -> Table:

@@ -17,7 +17,7 @@ from foolscape.report.cells import TIMES, Cell, Json, Table, images, known, numb
 from foolscape.report.files import read_object, require_finished, write_text
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
-from foolscape.report.trust import trust
+from foolscape.report.trust import headline_of, print_verdict, trust
 from foolscape.report.words import reference_notes
 
 MATRIX: Final = "transfer.json"
@@ -65,7 +65,8 @@ def write_transfer_report(directory: Path) -> Path:
         matrix=matrix,
         summary=_summary(matrix),
         rows=heat(matrix),
-        trust=trust(matrix["columns"]),
+        trust=trust(matrix),
+        verdict=headline_of(matrix["trust"]) if matrix.get("trust") else None,
         letters=letters(matrix["columns"]),
         notes=notes(matrix),
         command=shlex.join(str(word) for word in settings.get("command", ())),
@@ -78,7 +79,9 @@ def write_transfer_report(directory: Path) -> Path:
 
 def print_transfer(directory: Path, console: Console) -> None:
     """Print the matrix of the transfer in `directory`."""
-    show(matrix_tables(_read(directory)), console)
+    matrix = _read(directory)
+    show(matrix_tables(matrix), console)
+    print_verdict(matrix.get("trust"), console)
 
 
 def write_transfer_texts(directory: Path) -> dict[str, str]:
@@ -101,7 +104,7 @@ def matrix_tables(matrix: Json) -> tuple[Table, ...]:
         rows.append((Cell(_added(line, names)), *sizes, *scores))
     legend = [f"{names[column['slug']]}: {column['model']} ({column['task']})" for column in columns]
     title = f"Transfer, {images(matrix['data']['samples'])} of {matrix['data']['spec']}"
-    return Table("transfer", title, tuple(headers), tuple(rows), (*legend, *notes(matrix))), *trust(columns)
+    return Table("transfer", title, tuple(headers), tuple(rows), (*legend, *notes(matrix))), *trust(matrix)
 
 
 def heat(matrix: Json) -> tuple[HeatRow, ...]:

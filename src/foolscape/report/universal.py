@@ -17,6 +17,7 @@ from foolscape.report.files import Run, read_object, read_rows, write_text
 from foolscape.report.gallery import DRAWINGS, Gallery, gallery_of, views
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
+from foolscape.report.trust import headline_of, print_verdict, trust
 from foolscape.report.universal_curves import curves
 from foolscape.report.view import Facts, View
 
@@ -40,7 +41,9 @@ _SCORE: Final = {"segmentation": "IoU", "detection": "AP50"}
 
 def print_universal(directory: Path, console: Console) -> None:
     """Print the tables of the finished run in `directory`."""
-    show(universal_tables(_summary(directory)), console)
+    summary = _summary(directory)
+    show(universal_tables(summary), console)
+    print_verdict(summary.get("trust"), console)
 
 
 def write_universal_texts(directory: Path) -> dict[str, str]:
@@ -70,7 +73,7 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
         heads = (Cell("score"), *(Cell(CONDITIONS[name]) for name in there))
         rows = _rows(other["conditions"], there)
         tables.append(Table(f"transfer-{i}", f"The same pattern on {other['model']}", heads, rows))
-    return tuple(tables)
+    return (*tables, *trust(summary))
 
 
 def write_universal_report(directory: Path) -> Path:
@@ -86,6 +89,7 @@ def write_universal_report(directory: Path) -> Path:
     page = template("universal.html.j2").render(
         summary=summary,
         headline=_headline(summary),
+        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
         tables=universal_tables(summary),
         pattern=data_url(pattern),
         plain=data_url(plain),

@@ -31,7 +31,7 @@ from foolscape.run.config import FLOAT32, RunConfig
 from foolscape.run.detection import DetectionSubject, load_boxes_at
 from foolscape.run.segmentation import SegmentationSubject, load_at
 from foolscape.run.subject import Subject
-from foolscape.run.trust import probes
+from foolscape.run.trust.probes import Probe, probes
 from foolscape.run.video import VideoSubject, load_clip_at
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
@@ -50,7 +50,7 @@ class Entry:
     Attributes:
         subject: what is measured.
         plan: the attack; None: the clean model alone.
-        probes: the same attack otherwise bounded, to see whether to trust it; see `run.trust`.
+        probes: other attacks that are tried beside it, to see whether to trust it.
         classes, notes: of the model.
         sha256: of its weights, where they are known.
         scorer: what the check of the input gradient takes: anything with `logits(images)`.
@@ -62,7 +62,7 @@ class Entry:
     notes: tuple[str, ...]
     sha256: str | None
     scorer: Any
-    probes: Mapping[str, Plan] = field(default_factory=dict)
+    probes: Mapping[str, Probe] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -207,8 +207,8 @@ def _segmenter(
 
 def _settled(
     config: RunConfig, classes: tuple[str, ...], planner: Callable[[str, Options, tuple[str, ...]], Plan]
-) -> tuple[Plan | None, dict[str, Plan]]:
-    """The attack, and the same otherwise bounded."""
+) -> tuple[Plan | None, dict[str, Probe]]:
+    """The attack, and what is tried beside it."""
     if not config.attacks:
         if any(value is not None for value in asdict(config.options).values()):
             raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {config.options}")

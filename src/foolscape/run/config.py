@@ -80,7 +80,8 @@ class RunConfig(BaseModel):
         precision: of the attack's gradients; what an attack reached is counted in float32 all the same.
         memory_format: how images and weights lie in memory when the network sees them.
         compile: whether torch.compile makes the network's forward pass.
-        probes: on how many images a bounded attack is tried with other bounds and steps, to see whether to trust it.
+        probes: on how many images other attacks are tried, to see whether the attack has converged; None: on at least
+            four, and on more where that costs at most a fifth of the run.
         seed: of everything random.
         device: as PyTorch names it, or `auto`.
         classes: a file with the names of the output channels, one a line.
@@ -118,7 +119,7 @@ class RunConfig(BaseModel):
     precision: Precision = FLOAT32
     memory_format: MemoryFormat = "contiguous"
     compile: bool = False
-    probes: int = Field(default=1, ge=0)
+    probes: int | None = Field(default=None, ge=0)
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
     classes: Path | None = None

@@ -34,7 +34,8 @@ from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.subject import CLEAN, CONDITIONS
 from foolscape.run.summary import summarise
 from foolscape.run.tasks import with_task
-from foolscape.run.trust import probe_stored
+from foolscape.run.trust.judge import Evidence
+from foolscape.run.trust.probes import probe_stored
 from foolscape.run.widths import Room, trial, width_of
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "faster-coco-eval", "transformers")
@@ -106,12 +107,19 @@ def _executed(
             done = len((store.settled(subject.spec) | store.settled(None)) & set(bench.ids))
             with listener.progress(f"{config.attack} on {subject.spec}", len(bench.ids), done) as tick:
                 room.halving(subject.spec, partial(_measure, entry, bench.ids, config.seed, store, tick, check))
-            probe_stored(subject, config.probes, entry.probes, store, config.seed)
-        probed = {e.subject.slug: store.load_json(f"probes/{e.subject.slug}.json") for e in bench.entries}
-        summary = summarise(store.record, store.rows, probed)
+            if entry.plan is not None:
+                tried = partial(probe_stored, subject, entry.plan, entry.probes, config.probes, store, listener.say)
+                room.halving(subject.spec, tried)
+        summary = summarise(store.record, store.rows, _evidence(bench, store))
         store.save_json("summary.json", summary)
         write_report(out)
     return summary
+
+
+def _evidence(bench: Bench, store: RunStore) -> Evidence:
+    """What the run's directory holds beside its rows, for the verdict."""
+    slugs = [entry.subject.slug for entry in bench.entries]
+    return Evidence({slug: found for slug in slugs if (found := store.load_json(f"probes/{slug}.json"))})
 
 
 def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, command: Sequence[str]) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
@@ -16,7 +16,7 @@ from foolscape.run.execute import recorded_attack
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.subject import CLEAN
-from foolscape.run.trust import transferred
+from foolscape.run.trust.transfer import transfer_trust
 
 HEADLINE = {"segmentation": "mIoU", "detection": "AP50", "video": "J&F"}
 """The score of each task that stands in the matrix."""
@@ -81,10 +81,12 @@ def summarise(
     networks: Sequence[Network],
     ensembles: Sequence[Ensemble],
     disturbances: Sequence[Disturbance],
+    runs: Mapping[str, Record],
 ) -> Record:
     """The matrix: a line per disturbance with its size, a column per network with its headline score.
 
-    Only images on which every network could be measured count, so that all figures are of the same images.
+    Only images on which every network could be measured count, so that all figures are of the same images. `runs` is
+    `trust` of each network's own run, by its slug.
     """
     failed = {row["id"] for row in store.rows if row["condition"] == FAILED}
     order = {name: i for i, name in enumerate(store.record["samples"])}
@@ -99,7 +101,6 @@ def summarise(
             "slug": network.slug,
             "task": network.task,
             "score": HEADLINE[network.task],
-            "trust": [transferred(network.slug, HEADLINE[network.task], network.entry.plan, lines)],
         }
         for network in networks
     ]
@@ -112,6 +113,12 @@ def summarise(
         "data": {"spec": networks[0].config.data, "samples": len(order) - len(failed)},
         "columns": columns,
         "lines": lines,
+        "trust": transfer_trust(
+            runs,
+            {network.slug: network.entry.plan for network in networks},
+            {column["slug"]: column["score"] for column in columns},
+            lines,
+        ),
         "failures": [
             {"id": row["id"], "model": row["model"], "reason": row["reason"]}
             for row in store.rows

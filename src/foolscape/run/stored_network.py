@@ -49,3 +49,19 @@ class StoredNetwork:
 
     def _path(self, key: str) -> Path:
         return self._store.directory / self._place(key)
+
+
+class Untouched:
+    """A `Keeper` for an attack beside the run's own: begins with what was learnt, and leaves it as it is."""
+
+    def __init__(self, stored: StoredNetwork) -> None:
+        self._now = stored.load()
+
+    def load(self) -> tuple[Tensor, Tensor] | None:
+        """What the image before left behind; None at the first of a run that has learnt nothing."""
+        return self._now
+
+    def save(self, key: str, network: tuple[Tensor, Tensor]) -> None:
+        """Keep what was learnt from the image `key` for the next one alone."""
+        del key
+        self._now = network

@@ -1,8 +1,8 @@
-"""`summary.json`, computed from run.json, the rows and the probes: no model, no images."""
+"""`summary.json`, computed from run.json, the rows and what was tried beside the attack: no model, no images."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from foolscape.run.scoring import Scoring, scoring_of
 from foolscape.run.several import several
 from foolscape.run.store import FAILED, Record
 from foolscape.run.subject import ADVERSARIAL, CLEAN, CONDITIONS
-from foolscape.run.trust import findings
+from foolscape.run.trust.judge import Evidence, run_trust
 
 OWN_CONVENTIONS = {
     "claimed_rate": "Claimed: share of images on which the attack reached its own stopping rule, where it looked.",
@@ -22,14 +22,17 @@ OWN_CONVENTIONS = {
 }
 
 
-def summarise(record: Record, rows: Sequence[Record], probed: Mapping[str, Record] | None = None) -> Record:
+_NOTHING = Evidence()
+
+
+def summarise(record: Record, rows: Sequence[Record], evidence: Evidence = _NOTHING) -> Record:
     """The summary of a finished run.
 
     Args:
         record: run.json.
         rows: of rows.jsonl, in any order; they are put into the order of the run's samples first, so that a resumed
             run sums up to the same bytes.
-        probed: by the models' slugs, what `trust.probe` found.
+        evidence: what was tried beside the attack.
     """
     order = {sample["id"]: i for i, sample in enumerate(record["samples"])}
     ordered = sorted(rows, key=lambda row: order[row["id"]])
@@ -40,7 +43,7 @@ def summarise(record: Record, rows: Sequence[Record], probed: Mapping[str, Recor
     ]
     scoring = scoring_of(record["task"], ordered)
     models = [
-        _model(model, record, [r for r in ordered if r["model"] == model["model"]], scoring, probed or {})
+        _model(model, record, [r for r in ordered if r["model"] == model["model"]], scoring)
         for model in record["models"]
     ]
     return {
@@ -55,13 +58,12 @@ def summarise(record: Record, rows: Sequence[Record], probed: Mapping[str, Recor
         "data": record["data"],
         "attack": record["attack"],
         "models": models,
+        "trust": run_trust(record, ordered, evidence),
         "failures": failures,
     }
 
 
-def _model(
-    model: Record, record: Record, rows: Sequence[Record], scoring: Scoring, probed: Mapping[str, Record]
-) -> Record:
+def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scoring) -> Record:
     classes: list[str] = model["classes"]
     by_condition = {c: [row for row in rows if row["condition"] == c] for c in CONDITIONS}
     attacked = by_condition[ADVERSARIAL]
@@ -86,8 +88,7 @@ def _model(
         clean, largest = by_condition[CLEAN], record["attack"]["largest"]
         found = minimum(clean, attacked, scoring.score, classes, record["seed"], attacked_class, largest)
         summary["minimum"] = found
-    gradient = record.get("gradient", {}).get(model["model"])
-    summary |= _attack(attacked) | {"trust": findings(conditions, attacked, gradient, probed.get(model["slug"], {}))}
+    summary |= _attack(attacked)
     tried = several(attacked, classes, record["seed"]) if record["task"] == "segmentation" else {}
     return summary | ({"several": tried} if tried else {})
 

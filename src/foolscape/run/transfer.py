@@ -64,8 +64,10 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
     with open_run(out, _record(networks, ensembles, ids, command), [d.name for d in disturbances]) as store:
-        for network in networks:
-            execute(network.config, _place(out, network.slug), command, listener, network.bench)
+        runs = {
+            network.slug: execute(network.config, _place(out, network.slug), command, listener, network.bench)["trust"]
+            for network in networks
+        }
         for ensemble in ensembles:
             _attack(ensemble, networks[0].config, ids, out, listener)
         for network in networks:
@@ -76,7 +78,7 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
                     if name not in settled:
                         store.append(_rows(name, network, disturbances, out))
                         tick(name)
-        matrix = summarise(store, networks, ensembles, disturbances)
+        matrix = summarise(store, networks, ensembles, disturbances, runs)
         store.save_json(MATRIX, matrix)
         write_transfer_report(out)
     return matrix

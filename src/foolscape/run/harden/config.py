@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -29,8 +29,8 @@ Teacher = Literal["segpgd", "pgd"]
 
 Crop = Annotated[tuple[int, int], BeforeValidator(size_of("crop")), size_text]
 
-JUDGE, JUDGE_STEPS = "pgd", 20
-"""The attack, and its steps, that the network is measured under before and after."""
+JUDGE: Final = "worst-case"
+"""The attack that the network is measured under before and after."""
 
 REACH = Fraction(5, 4)
 """All steps of the training attack together, as a part of eps (Wong et al. 2020, Fast is better than free, take 1.25
@@ -94,7 +94,7 @@ class HardenConfig(BaseModel):
 
     def on_test(self, model: str) -> RunConfig:
         """The run that measures `model`, before or after, on the test split."""
-        judged = {"attack": JUDGE, "eps": self.eps, "steps": JUDGE_STEPS}
+        judged = {"attack": JUDGE, "eps": self.eps}
         return self._run(model, self.test_split, self.test_limit).model_copy(update=judged)
 
     def _run(self, model: str, split: str, limit: int | None) -> RunConfig:

@@ -16,7 +16,7 @@ from foolscape.data.load import open_data, select
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import DataError, ModelError, SampleError, SettingError
 from foolscape.models.wrappers import ModuleSegmenter
-from foolscape.report.files import read_object
+from foolscape.report.files import read_object, read_rows
 from foolscape.run.bench import Entry, open_bench
 from foolscape.run.device import ready_device
 from foolscape.run.execute import Listener, execute
@@ -82,7 +82,9 @@ def harden(
         write_weights(out / WEIGHTS, learner.segmenter.module)
         hardened = with_weights(config.model, out / WEIGHTS)
         after = execute(config.on_test(hardened), out / "after", command, listener)
-        summary = summarise(store.record, hardened, images, learner.epochs, before, after)
+        rows = {when: read_rows(out / when) for when in ("before", "after")}
+        runs = {"before": before, "after": after}
+        summary = summarise(store.record, hardened, images, learner.epochs, runs, rows)
         store.save_json("summary.json", summary)
     return summary
 

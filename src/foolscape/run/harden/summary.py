@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from foolscape.metrics.paired import Difference
 from foolscape.run.harden.training import Epoch
+from foolscape.run.scoring import SCORING
 from foolscape.run.store import Record
+from foolscape.run.subject import ADVERSARIAL
+from foolscape.run.trust.harden import harden_trust
+
+_TASK = "segmentation"
 
 
 def summarise(
-    record: Record, hardened: str, images: Record, epochs: Sequence[Epoch], before: Record, after: Record
+    record: Record,
+    hardened: str,
+    images: Record,
+    epochs: Sequence[Epoch],
+    runs: Mapping[str, Record],
+    rows: Mapping[str, Sequence[Record]],
 ) -> Record:
     """The summary of a finished hardening.
 
@@ -19,8 +30,10 @@ def summarise(
         hardened: the spec that loads the trained network.
         images: training.json.
         epochs: what became of each.
-        before, after: summaries of the two runs.
+        runs: the summaries of the runs `before` and `after`.
+        rows: their rows.
     """
+    before, after = runs["before"], runs["after"]
     config = record["config"]
     per_epoch = len(images["images"]) // config["batch"]
     return {
@@ -42,8 +55,24 @@ def summarise(
         },
         "before": _judged(before),
         "after": _judged(after),
+        "trust": harden_trust(
+            {when: run["trust"] for when, run in runs.items()}, _gain(record, rows), SCORING[_TASK].headline
+        ),
         "failures": [*before["failures"], *after["failures"]],
     }
+
+
+def _gain(record: Record, rows: Mapping[str, Sequence[Record]]) -> Difference:
+    """What the attacked network scores higher than before, on the images that both were attacked on."""
+    attacked = {
+        when: {row["id"]: row for row in found if row["condition"] == ADVERSARIAL} for when, found in rows.items()
+    }
+    shared = [name for name in attacked["before"] if name in attacked["after"]]
+    (model,) = record["models"]
+    after, before = ([attacked[when][name] for name in shared] for when in ("after", "before"))
+    if not shared:
+        return Difference(None, None, None)
+    return SCORING[_TASK].difference(after, before, model["classes"], record["seed"])
 
 
 def _judged(summary: Record) -> Record:

@@ -10,7 +10,9 @@ from foolscape.attacks.universal import Learning
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED
-from foolscape.run.universal.aims import Hide
+from foolscape.run.trust.judge import by_model
+from foolscape.run.trust.universal import Learnt, universal_reasons
+from foolscape.run.universal.aims import OTHER, Hide, Untargeted
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.measure import adversarial, noise
 from foolscape.run.universal.stand import Pupil, Stand
@@ -61,6 +63,17 @@ def summarise(
         for row in store.rows
         if row["condition"] == FAILED
     ]
+    trained = {
+        "epochs": len(learned[MAIN].epochs),
+        "losses": [epoch.loss for epoch in learned[MAIN].epochs],
+        "moved": [_percent(epoch.moved) for epoch in learned[MAIN].epochs],
+        "stayed": [_percent(epoch.stayed) for epoch in learned[MAIN].epochs],
+        "images": len(training["images"]),
+        "showing": training["showing"],
+        "gradient_evaluations": len(learned[MAIN].epochs) * len(training["images"]),
+        "gradient_evaluations_of_all_tiles": epochs * len(training["images"]),
+        "failures": training["failures"],
+    }
     return {
         "schema": 1,
         "kind": "universal",
@@ -71,17 +84,7 @@ def summarise(
         "omega": config.points[0].omega,
         "conventions": dict(said) | _ALWAYS,
         "test": {"samples": len(stand.test_ids), "measured": len(_found(main, CLEAN, stand, store))},
-        "training": {
-            "epochs": len(learned[MAIN].epochs),
-            "losses": [epoch.loss for epoch in learned[MAIN].epochs],
-            "moved": [_percent(epoch.moved) for epoch in learned[MAIN].epochs],
-            "stayed": [_percent(epoch.stayed) for epoch in learned[MAIN].epochs],
-            "images": len(training["images"]),
-            "showing": training["showing"],
-            "gradient_evaluations": len(learned[MAIN].epochs) * len(training["images"]),
-            "gradient_evaluations_of_all_tiles": epochs * len(training["images"]),
-            "failures": training["failures"],
-        },
+        "training": trained,
         "conditions": _conditions(main, stand, store),
         "curves": _curves(config.points, main, stand, store),
         "transfer": [
@@ -92,8 +95,18 @@ def summarise(
             }
             for pupil in others
         ],
+        "trust": _trust(main, stand, trained, store),
         "failures": failures,
     }
+
+
+def _trust(main: Pupil, stand: Stand, trained: Record, store: RunStore) -> Record:
+    """The verdict on the main tile."""
+    rows = {name: _found(main, name, stand, store) for name in (CLEAN, ADVERSARIAL, PERMUTED, NOISE)}
+    aim = main.teaching.aim
+    anything = isinstance(aim, Untargeted) or (isinstance(aim, Hide) and aim.by == OTHER)
+    learnt = Learnt(rows, "left" if anything else "reached", trained, store.record.get("gradient"))
+    return by_model({main.entry.subject.slug: [reason.to_json() for reason in universal_reasons(learnt)]})
 
 
 def _conditions(pupil: Pupil, stand: Stand, store: RunStore) -> Record:

@@ -1,0 +1,43 @@
+"""The command that would do better, written out so that it can be pasted."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+
+from foolscape.attacks.plan import Options
+from foolscape.run.config import RunConfig
+from foolscape.run.store import Record
+
+_OF_THE_ATTACK = ("attack", *(field.name for field in fields(Options)))
+
+
+def with_attack(config: Record, model: str, probe: Mapping[str, object]) -> str:
+    """The run of `config` on `model` alone with another attack.
+
+    Args:
+        config: of run.json.
+        model: its spec.
+        probe: `attack` and its options, as `Probe.to_json` writes them.
+    """
+    kept = {name: value for name, value in config.items() if name not in (*_OF_THE_ATTACK, "models", "task")}
+    words = ["foolscape", "run", "--model", model]
+    for name, value in (*_given(kept), *probe.items()):
+        words += _option(name, value)
+    return shlex.join(words)
+
+
+def _given(config: Record) -> Iterator[tuple[str, object]]:
+    """What differs from the defaults."""
+    defaults = RunConfig.model_fields
+    for name, value in config.items():
+        if name in defaults and value is not None and value != defaults[name].default:
+            yield name, value
+
+
+def _option(name: str, value: object) -> list[str]:
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{flag}" if value else f"--no-{flag}"]
+    return [f"--{flag}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]

@@ -1,0 +1,32 @@
+"""The verdict on a hardening: both networks attacked by an attack to be trusted, and a gain beyond chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from foolscape.metrics.paired import Difference
+from foolscape.run.store import Record
+from foolscape.run.trust.own_run import own_run
+from foolscape.verdict import Reason, judged
+
+
+def harden_trust(runs: Mapping[str, Record], gain: Difference, score: str) -> Record:
+    """`trust` of the summary of a hardening.
+
+    Args:
+        runs: `trust` of the runs `before` and `after`.
+        gain: what the attacked score of the network is higher after than before, on the same images.
+        score: its name.
+    """
+    reasons = [{"model": when, **reason.to_json()} for when, trust in runs.items() for reason in own_run(when, trust)]
+    return judged([*reasons, {"model": "after", **_gain(gain, score).to_json()}])
+
+
+def _gain(gain: Difference, score: str) -> Reason:
+    check = "harder to fool than before"
+    if gain.value is None or gain.low is None or gain.high is None:
+        seen = f"{score} under attack has no interval"
+        return Reason(id="gain", check=check, ok=None, seen=seen, advice="measure more images: --test-limit")
+    seen = f"{score} under attack {gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})"
+    advice = "" if gain.above else "no gain beyond chance: train longer, or measure more images"
+    return Reason(id="gain", check=check, ok=gain.above, seen=seen, advice=advice)

@@ -1,0 +1,50 @@
+"""The verdict on a run, from its files alone: run.json, the rows, the probes, and what was seen of the clean model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from foolscape.run.store import Record
+from foolscape.run.subject import ADVERSARIAL, CONDITIONS
+from foolscape.run.trust.attack import Attacked, attack_reasons
+from foolscape.verdict import Reason, judged, verdict
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run tried beside its attack, by the models' slugs.
+
+    Attributes:
+        probed: `probes/SLUG.json` of each model that has it.
+    """
+
+    probed: Mapping[str, Record] = field(default_factory=dict)
+
+
+def run_trust(record: Record, rows: Sequence[Record], evidence: Evidence) -> Record:
+    """`trust` of summary.json: the verdict on the run, the reasons with the slug of their model, and each model's own.
+
+    Args:
+        record: run.json.
+        rows: in the run's order.
+        evidence: see there.
+    """
+    reasons = {
+        model["slug"]: [reason.to_json() for reason in _of_model(model, record, rows, evidence)]
+        for model in record["models"]
+    }
+    return by_model(reasons)
+
+
+def by_model(reasons: Mapping[str, Sequence[Mapping[str, object]]]) -> Record:
+    """The verdict over several models, and each model's own; `reasons` by slug."""
+    flat = [{"model": slug, **reason} for slug, found in reasons.items() for reason in found]
+    return judged(flat) | {"models": {slug: str(verdict(found)) for slug, found in reasons.items()}}
+
+
+def _of_model(model: Record, record: Record, rows: Sequence[Record], evidence: Evidence) -> Iterator[Reason]:
+    spec, slug = model["model"], model["slug"]
+    own = {name: [r for r in rows if r["model"] == spec and r["condition"] == name] for name in CONDITIONS}
+    if own[ADVERSARIAL]:
+        yield from attack_reasons(Attacked(record, spec, own, evidence.probed.get(slug, {})))

@@ -1,0 +1,217 @@
+"""Further attacks on a few images of a run, to see whether the run's own attack has converged.
+
+Twice the steps and the strongest attack of the catalogue are tried on enough images for a paired comparison; a larger
+bound, no bound and an attack without gradients on the first of them alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from foolscape.attacks.plan import AGAINST, Options, Plan
+from foolscape.errors import FoolscapeError, SettingError
+from foolscape.pixels import Levels, to_image
+from foolscape.run.store import FAILED, Record, RunStore
+from foolscape.run.stored_network import StoredNetwork, Untouched
+from foolscape.run.subject import ADVERSARIAL, Case, Subject
+from foolscape.run.trust.standing import standing
+
+LONGER, STRONGER, LARGER, UNBOUND, SQUARE = "longer", "stronger", "larger", "unbound", "square"
+"""The probes: twice the steps, the strongest attack, twice the bound, in effect no bound, no gradient."""
+
+PAIRED: Final = (LONGER, STRONGER)
+"""Those that are tried on every probe image and compared in pairs."""
+
+FEWEST: Final = 4
+"""Images that a paired comparison needs."""
+
+_MOST, _SHARE = 16, 0.2
+"""No more images than `_MOST` are probed, and beyond `FEWEST` no more than cost this share of the run's gradients."""
+
+_QUERIES: Final = 200
+"""Forward passes of Square."""
+
+_PASSES_PER_GRADIENT: Final = 3
+"""Forward passes that cost about as much as one gradient."""
+
+_STRONGEST: Final = ("worst-case", "annealed", "apgd")
+"""The first of these that takes the run's goal and norm is the strongest there is."""
+
+_WIDE: Final = Levels.parse("64/255")
+"""In effect no bound: a quarter of the range changes any picture beyond recognition."""
+
+_THREAT: Final = ("eps", "norm", "goal", "victim", "window", "sampling", "supervision", "against")
+"""Options that say what an attacker may do and wants, not how it is searched for."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An attack that is tried beside the run's own.
+
+    Attributes:
+        plan: the attack.
+        name, options: what a user would write for it; `options` holds what is set, as text or numbers.
+    """
+
+    plan: Plan
+    name: str
+    options: Mapping[str, object]
+
+    def to_json(self) -> Record:
+        """As it is stored beside its results."""
+        return {"attack": self.name, **self.options}
+
+
+Planner = Callable[[str, Options], Plan]
+"""From an attack's name and options to a plan; raises `SettingError`."""
+
+
+def probes(settled: Plan, options: Options, planned: Planner) -> dict[str, Probe]:
+    """The probes of the attack `settled`, which was made from `options`, as far as they make sense for it.
+
+    None for an attack without a bound: what it leaves says enough.
+    """
+    if settled.ascent.ladder:
+        return dict(_tried({LONGER: (settled.name, replace(options, steps=2 * settled.steps))}, planned))
+    if settled.eps is None:
+        return {}
+    wanted = {LONGER: (settled.name, _longer(settled, options))}
+    if settled.runner is None and not settled.ascent.blind:
+        wanted[LARGER] = settled.name, replace(options, eps=Levels(2 * settled.eps.levels))
+        wanted[UNBOUND] = settled.name, replace(options, eps=_WIDE, steps=2 * settled.steps, step=None)
+    if settled.norm == "linf" and settled.variant != "released" and not settled.ascent.blind:
+        wanted[SQUARE] = "square", replace(_same_threat(settled, options), steps=_QUERIES)
+    return dict(_tried(wanted, planned)) | _strongest(settled, options, planned)
+
+
+def _longer(settled: Plan, options: Options) -> Options:
+    """Twice the budget or twice the steps."""
+    if settled.budget is not None:
+        return replace(options, budget=2 * settled.budget, steps=None)
+    return replace(options, steps=2 * settled.steps)
+
+
+def _strongest(settled: Plan, options: Options, planned: Planner) -> dict[str, Probe]:
+    """The strongest attack under the same threat; none where that is the run's own."""
+    for name in _STRONGEST:
+        if name == settled.name:
+            return {}
+        # How a strong attack looks at a clip is its own business: only the window is the threat model's.
+        own = replace(_same_threat(settled, options), against=options.against, sampling=None)
+        if found := dict(_tried({STRONGER: (name, own)}, planned)):
+            return found
+    return {}
+
+
+def _same_threat(settled: Plan, options: Options) -> Options:
+    """What the attacker of `settled` may do and wants, and nothing of how it is searched for."""
+    against = None if settled.window is None else AGAINST[settled.window.objects]
+    kept = {name: getattr(options, name) for name in _THREAT}
+    return Options(**kept | {"eps": settled.eps, "against": against})
+
+
+def _tried(wanted: Mapping[str, tuple[str, Options]], planned: Planner) -> Iterator[tuple[str, Probe]]:
+    """The probes that can be settled: one step is all that fgsm takes, an eps above 1 is none."""
+    for what, (name, options) in wanted.items():
+        try:
+            plan = planned(name, options)
+        except SettingError:
+            continue
+        given = {key: value for key, value in vars(options).items() if value is not None}
+        yield what, Probe(plan, name, {k: str(v) if isinstance(v, Levels) else v for k, v in given.items()})
+
+
+def cost(plan: Plan) -> float:
+    """Gradients that `plan` takes of an image at most; of an attack without any, forward passes as such."""
+    if plan.ascent.blind:
+        return plan.steps / _PASSES_PER_GRADIENT
+    return plan.budget or plan.steps * plan.ascent.gradients_per_step
+
+
+def probed_images(images: int, plan: Plan, tried: Mapping[str, Probe], wanted: int | None) -> tuple[int, float]:
+    """How many of a run's attacked `images` to probe, and the share of the run's gradients that this costs.
+
+    Args:
+        images: attacked in the run.
+        plan: its attack.
+        tried: the probes.
+        wanted: what the user asked for; None: `FEWEST`, or as many as a fifth of the run pays for.
+    """
+    paired = sum(cost(probe.plan) for what, probe in tried.items() if what in PAIRED)
+    single = sum(cost(probe.plan) for what, probe in tried.items() if what not in PAIRED)
+    own = images * cost(plan)
+    if wanted is None:
+        affordable = int((_SHARE * own - single) / paired) if paired else 1
+        wanted = max(FEWEST, min(_MOST, affordable))
+    count = min(images, wanted)
+    return count, (count * paired + (single if count else 0.0)) / own if own else 0.0
+
+
+def probe_stored(
+    subject: Subject[Any, Any],
+    plan: Plan,
+    tried: Mapping[str, Probe],
+    wanted: int | None,
+    store: RunStore,
+    say: Callable[[str], None],
+    batch: int,
+) -> None:
+    """Try the probes on evenly spread attacked images, unless the run's directory holds the results already.
+
+    Results go to `probes/SLUG.json`: the probes, and per image and probe what was left.
+    """
+    place = f"probes/{subject.slug}.json"
+    attacked = _attacked(store, subject.spec)
+    count, share = probed_images(len(attacked), plan, tried, wanted)
+    if (store.directory / place).exists() or not tried or not count:
+        return
+    if share > _SHARE:
+        say(
+            f"{subject.spec}: other attacks are tried on {count} images, to see whether this one has converged; that "
+            f"takes {share:.0%} of the run's gradients (--probes 0 leaves it out, and the verdict undecided)"
+        )
+    ids = [attacked[i * len(attacked) // count] for i in range(count)]
+    found: Record = {"probes": {what: probe.to_json() for what, probe in tried.items()}}
+    try:
+        found["images"] = _results(subject, ids, tried, store, batch)
+    except FoolscapeError as error:
+        found = {FAILED: str(error)}
+    store.save_json(place, found)
+
+
+def _attacked(store: RunStore, spec: str) -> list[str]:
+    """The ids of the attacked images, in the run's order."""
+    order = {sample["id"]: i for i, sample in enumerate(store.record["samples"])}
+    ids = {row["id"] for row in store.rows if row["model"] == spec and row["condition"] == ADVERSARIAL}
+    return sorted(ids, key=order.__getitem__)
+
+
+def _results(
+    subject: Subject[Any, Any], ids: Sequence[str], tried: Mapping[str, Probe], store: RunStore, batch: int
+) -> Record:
+    """What each probe leaves of each image; null where the attack gave up."""
+    found: Record = {name: {} for name in ids}
+    for what, probe in tried.items():
+        chosen = ids if what in PAIRED else ids[:1]
+        cases = {name: subject.load(name) for name in chosen}
+        entrants = (subject.entrant(case, probe.plan, store.record["seed"]) for case in cases.values())
+        keeper = Untouched(StoredNetwork(store, subject.spec, subject.slug))
+        for outcome in probe.plan.run(entrants, width=batch, keeper=keeper):
+            measured = None if outcome.failure else _measured(subject, cases[outcome.key], outcome, probe.plan, store)
+            found[outcome.key][what] = measured
+    return found
+
+
+def _measured(subject: Subject[Any, Any], case: Case[Any, Any], outcome: Any, plan: Plan, store: RunStore) -> Record:
+    """What is left of an image at 8 bits, and the size of the change where its smallest is looked for."""
+    image = to_image(plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])
+    row = subject.measured(case, subject.predict(case, image))
+    levels = int(abs(image.astype(int) - case.image.astype(int)).max())
+    clean = subject.measured(case, case.prediction)
+    return {
+        "right": standing(store.record, subject.spec)(row),
+        "left": outcome.left / max(outcome.targets, 1),
+        **({"smallest": levels if subject.succeeded(clean, row, plan) else None} if plan.ascent.ladder else {}),
+    }

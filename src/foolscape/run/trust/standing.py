@@ -1,0 +1,44 @@
+"""How much of an image withstands an attack, as one number per row, by which attacks are compared image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from foolscape.metrics.box_counts import READABLE, count_boxes
+from foolscape.metrics.boxes import Found, Truth
+from foolscape.run.kept import right_share
+from foolscape.run.store import Record
+
+Standing = Callable[[Record], float | None]
+"""From what a row holds to how much withstands: lower is a stronger attack; None where there is nothing to fool."""
+
+SHARE: Final = "% of the targets still right"
+FREE: Final = "% of an image still free of invented boxes"
+
+
+def standing(record: Record, spec: str) -> Standing:
+    """How the attack of the run `record` on the model `spec` is judged.
+
+    That is the share of the reference that is still right, of the victim's class alone if there is one. An attack that
+    fabricates boxes leaves the reference as it is: n invented boxes count as 1 / (1 + n).
+    """
+    classes = next(model["classes"] for model in record["models"] if model["model"] == spec)
+    victim = record["attack"].get("victim")
+    index = None if victim is None else classes.index(victim)
+    if record["attack"].get("goal") == "fabricate":
+        return lambda row: _free(row, len(classes), index)
+    return lambda row: right_share(record["task"], row, index)
+
+
+def unit(record: Record) -> str:
+    """What 100 times a standing is called."""
+    return FREE if record["attack"].get("goal") == "fabricate" else SHARE
+
+
+def _free(row: Record, classes: int, victim: int | None) -> float:
+    counts = count_boxes(Truth.from_json(row["truth"]), Found.from_json(row["found"]), classes, READABLE)
+    invented = counts.fabricated if victim is None else counts.fabricated[victim]
+    return 1 / (1 + float(np.sum(invented)))

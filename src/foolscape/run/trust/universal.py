@@ -1,0 +1,106 @@
+"""The verdict on a universal perturbation: stronger than its controls on test images, and learnt to its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from foolscape.metrics.paired import mean_difference
+from foolscape.run.store import Record
+from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
+from foolscape.run.trust.attack import POINTS, difference_words, gradient_reasons
+from foolscape.verdict import Reason
+
+_OVERFIT: Final = 10.0
+"""Points by which training images may do better than test images before the pattern counts as made for those alone."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A pattern on the test images, and how it was learnt.
+
+    Attributes:
+        rows: of the model that it was learnt on, by condition.
+        part: which count of a row's `universal` says that a target moved as was wanted: `left` or `reached`.
+        epochs: `training` of summary.json: moved and stayed by epoch, in percent.
+        gradient: the verdict on the input gradient in run.json.
+    """
+
+    rows: Mapping[str, Sequence[Record]]
+    part: str
+    epochs: Record
+    gradient: Record | None
+
+    def moved(self, condition: str) -> dict[str, float]:
+        """The percentage of the targets of each test image that moved as was wanted, where it has any."""
+        counts = {row["id"]: row["universal"] for row in self.rows.get(condition, ())}
+        return {name: 100 * one[self.part] / one["moving"] for name, one in counts.items() if one["moving"]}
+
+    @property
+    def pooled(self) -> float | None:
+        """The percentage of all targets of the test images."""
+        counts = [row["universal"] for row in self.rows.get(ADVERSARIAL, ())]
+        moving = sum(one["moving"] for one in counts)
+        return 100 * sum(one[self.part] for one in counts) / moving if moving else None
+
+
+def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
+    """Every check of the pattern, in reading order."""
+    yield from gradient_reasons(learnt.gradient)
+    yield _stronger(learnt, NOISE, "beats-noise", "stronger than noise of its bound")
+    yield _stronger(learnt, PERMUTED, "beats-shuffled", "stronger than its own change, shuffled")
+    if learnt.epochs["moved"]:
+        yield _as_on_training_images(learnt)
+        yield _learnt_to_its_end(learnt)
+
+
+def _stronger(learnt: Learnt, control: str, name: str, check: str) -> Reason:
+    """Whether the pattern moves more than the control, by an interval above 0 over test images."""
+    own, other = learnt.moved(ADVERSARIAL), learnt.moved(control)
+    difference = mean_difference(*(np.array([values[n] for n in own if n in other]) for values in (own, other)))
+    if difference.value is None:
+        seen = "no clean prediction on a test image shows what is to change, so that nothing can be said"
+        return Reason(id=name, check=check, ok=None, seen=seen, advice="give images that show it")
+    more = f"{difference_words(difference)} than the control"
+    seen = f"{np.mean(list(own.values())):.1f} % moved as wanted on {len(own)} test image(s), {more}"
+    if difference.above:
+        return Reason(id=name, check=check, ok=True, seen=seen)
+    if len(own) == 1 and difference.value >= POINTS:
+        return Reason(id=name, check=check, ok=None, seen=seen, advice="one image says nothing: raise --limit")
+    return Reason(id=name, check=check, ok=False, seen=seen, advice="learn from more images or for more --epochs")
+
+
+def _as_on_training_images(learnt: Learnt) -> Reason:
+    """Whether new images move about as much as those that the pattern was learnt on."""
+    trained, tested = learnt.epochs["moved"][-1], learnt.pooled
+    check = "as good on new images"
+    if trained is None or tested is None:
+        return Reason(id="generalises", check=check, ok=None, seen="nothing was to move", advice="give other images")
+    seen = f"{tested:.1f} % moved on test images, {trained:.1f} % on the training images of the last epoch"
+    ok = trained - tested < _OVERFIT
+    advice = "" if ok else "it fits its training images: a pattern learnt from more of them would do more"
+    return Reason(id="generalises", check=check, ok=ok, seen=seen, advice=advice)
+
+
+def _learnt_to_its_end(learnt: Learnt) -> Reason:
+    """Whether the last epoch still gained."""
+    check, epochs = "learnt to its end", len(learnt.epochs["moved"])
+    more = f"give it more: --epochs {2 * epochs}"
+    if epochs < 2:
+        return Reason(id="converged", check=check, ok=None, seen="a single epoch does not tell", advice=more)
+    gains = {key: _gain(learnt.epochs[key]) for key in ("moved", "stayed")}
+    gain = sum(gains.values())
+    words = ", ".join(f"{name} {value:+.1f}" for name, value in gains.items())
+    seen = f"the last of {epochs} epochs changed, in percentage points: {words}"
+    ok = gain < POINTS
+    return Reason(id="converged", check=check, ok=ok, seen=seen, advice="" if ok else more)
+
+
+def _gain(values: Sequence[float | None]) -> float:
+    """What the last epoch added."""
+    before, after = (math.nan if value is None else value for value in values[-2:])
+    return 0.0 if math.isnan(after - before) else after - before

@@ -1,0 +1,112 @@
+"""What rows and probes say against an attack: nothing where it is sound, and each sign by its name where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from foolscape.run.trust.attack import Attacked
+from foolscape.run.trust.judge import by_model
+from foolscape.verdict import Reason
+
+from .made import attacked, reasons
+
+SOUND = {"longer": [4.0] * 4, "stronger": [4.5] * 4, "larger": [0.0], "unbound": [0.0], "square": [60.0]}
+
+
+def verdict_of(found: dict[str, Reason]) -> str:
+    return str(by_model({"net": [reason.to_json() for reason in found.values()]})["verdict"])
+
+
+def test_a_sound_attack_is_trusted() -> None:
+    found = reasons(attacked({}, SOUND))
+    assert [reason.ok for reason in found.values()] == [True] * 8
+    assert verdict_of(found) == "trusted"
+
+
+@pytest.mark.parametrize(
+    ("stands", "probes", "name", "ok"),
+    [
+        ({"noise": [5.0] * 4}, SOUND, "beats-noise", False),  # 5 against 5 is not stronger
+        ({"permuted": [4.0] * 4}, SOUND, "beats-shuffled", False),
+        ({"noise": [5.0, 60.0] * 2}, SOUND, "beats-noise", None),  # four images that differ tell nothing
+        ({"noise": [5.0, 60.0] + [5.0] * 8}, SOUND, "beats-noise", False),  # ten do
+        ({"in_float": [1.0] * 4}, SOUND, "eight-bits", False),
+        ({}, SOUND | {"longer": [0.0, 1.0, 0.0, 1.0]}, "converged", False),
+        ({}, SOUND | {"stronger": [0.0] * 4}, "converged", False),
+        ({}, SOUND | {"stronger": [5.0, 5.0, 5.0, -20.0]}, "converged", None),  # more, but by one image alone
+        ({}, SOUND | {"longer": [4.0] * 3, "stronger": [4.0] * 3}, "converged", None),  # too few
+        ({}, {}, "converged", None),
+        ({}, SOUND | {"larger": [8.0]}, "larger", False),
+        ({}, SOUND | {"unbound": [8.0]}, "unbound", False),
+        ({}, SOUND | {"square": [1.0]}, "square", False),
+    ],
+)
+def test_each_sign_is_named(stands: Any, probes: Any, name: str, ok: bool | None) -> None:
+    found = reasons(attacked(stands, probes))
+    assert {reason.id: reason.ok for reason in found.values() if reason.ok is not True} == {name: ok}
+    assert found[name].advice
+    assert verdict_of(found) == ("not decided" if ok is None else "not trusted")
+
+
+def test_two_points_less_are_within_chance() -> None:
+    assert reasons(attacked({}, SOUND | {"stronger": [3.1] * 4}))["converged"].ok is True
+    assert reasons(attacked({}, SOUND | {"stronger": [2.9] * 4}))["converged"].ok is False
+
+
+def test_the_better_command_can_be_pasted() -> None:
+    found = reasons(attacked({}, SOUND | {"stronger": [0.0] * 4}))["converged"]
+    assert found.seen == "5.0 % of the targets still right on 4 image(s), under worst-case 5.0 less (5.0 to 5.0)"
+    assert found.advice.endswith("foolscape run --model net.py:net --data folder:p --attack worst-case --steps 40")
+
+
+def test_one_image_says_nothing_of_its_controls() -> None:
+    run = attacked({}, {})
+    single = Attacked(run.record, run.spec, {name: found[:1] for name, found in run.rows.items()}, {})
+    found = reasons(single)
+    assert (found["beats-noise"].ok, found["beats-shuffled"].ok, found["converged"].ok) == (None, None, None)
+
+
+def test_a_wrong_gradient_and_probes_that_failed_are_named() -> None:
+    run = attacked({}, SOUND)
+    wrong = replace(run, record=run.record | {"gradient": {"net.py:net": {"ok": False, "kind": "zero"}}})
+    assert (reasons(wrong)["gradient"].ok, reasons(wrong)["gradient"].seen) == (False, "zero")
+    failed = reasons(replace(run, probed={"failed": "out of memory"}))
+    assert failed["converged"].ok is None
+    assert "out of memory" in failed["converged"].seen
+
+
+@pytest.mark.parametrize(("left", "stop", "ok"), [(1.0, 0.0, True), (9.0, 0.0, False), (9.0, 0.1, True)])
+def test_without_a_bound_nothing_may_be_left(left: float, stop: float, ok: bool) -> None:
+    found = reasons(attacked({"adversarial": [left] * 4, "in_float": [left] * 4}, {}, eps=None, stop=stop))
+    assert found["converged"].ok is ok
+    assert "larger" not in found
+
+
+@pytest.mark.parametrize(("longer", "ok"), [([3, 3, 4, None], True), ([1, 2, 2, 30], False), ([1, 1, 1], None)])
+def test_the_smallest_change_is_compared_in_levels(longer: list[int | None], ok: bool | None) -> None:
+    run = attacked({}, {"longer": [0.0] * 4}, eps=None, largest="64/255")
+    for row, smallest in zip(run.rows["adversarial"], (3, 4, 4, None), strict=True):
+        row["attack"] = {"smallest_eps": smallest}
+    images = {str(i): {"longer": {"right": 0.0, "left": 0.0, "smallest": level}} for i, level in enumerate(longer)}
+    found = reasons(replace(run, probed=dict(run.probed, images=images)))
+    assert found["converged"].ok is ok
+
+
+def test_an_attack_that_invents_boxes_is_judged_by_them() -> None:
+    run = attacked({}, {}, goal="fabricate")
+    truth = {"boxes": [[0, 0, 9, 9]], "labels": [0], "difficult": [False], "crowd": [False], "area": [81.0]}
+
+    def seen(boxes: int) -> dict[str, Any]:
+        found = {"boxes": [[20 + 9 * i, 20, 28 + 9 * i, 28] for i in range(boxes)], "scores": [0.9] * boxes}
+        return {"truth": truth, "found": found | {"labels": [0] * boxes}}
+
+    for name, boxes in {"clean": 0, "adversarial": 4, "permuted": 0, "noise": 0}.items():
+        for row in run.rows[name]:
+            row.update(seen(boxes), in_float=seen(boxes))
+    record = run.record | {"task": "detection"}
+    found = reasons(replace(run, record=record))
+    assert found["beats-noise"].ok is True
+    assert "free of invented boxes" in found["beats-noise"].seen
