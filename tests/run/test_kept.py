@@ -1,12 +1,21 @@
-"""The share of the reference that is right in a row, by hand for each task."""
+"""What of the reference is right in a row, and when an attack counts as a success: by hand for each task."""
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
+import torch
 
+from foolscape.attacks.catalog import plan, plan_detection
+from foolscape.attacks.plan import Options
+from foolscape.data.sample import VOID
+from foolscape.run.detection import DetectionSubject
 from foolscape.run.kept import right_share
+from foolscape.run.segmentation import SegmentationSubject
+from foolscape.run.subject import Case
 
 BOX, ELSEWHERE = [0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]
 
@@ -63,3 +72,66 @@ def test_objects_of_one_class(victim: int, share: float | None) -> None:
 def test_the_mean_region_of_a_clips_objects() -> None:
     assert right_share("video", clip([1.0, 0.5], [0.25])) == pytest.approx(0.5)
     assert right_share("video", clip()) is None
+
+
+CLASSES = ("a", "b", "c")
+
+
+def segmenter() -> SegmentationSubject:
+    model = cast(Any, SimpleNamespace(classes=CLASSES))
+    return SegmentationSubject("m", "m", model, (), None, cast(Any, None), None, torch.device("cpu"))
+
+
+def detector() -> DetectionSubject:
+    model = cast(Any, SimpleNamespace(classes=CLASSES))
+    return DetectionSubject("m", "m", model, None, cast(Any, None), None, torch.device("cpu"))
+
+
+def test_a_row_counts_what_was_right_and_still_is() -> None:
+    truth = np.array([[0, 0, 1, 1, VOID]], np.uint8)
+    before = np.array([[0, 0, 1, 2, 0]], np.uint8)
+    after = np.array([[1, 0, 2, 1, 0]], np.uint8)  # the last pixel that counts has become right
+    case = Case("x", np.zeros((1, 5, 3), np.uint8), (), truth, before)
+    assert segmenter().measured(case, after)["kept"] == {"right_before": 3, "right_after": 1}
+    assert segmenter().measured(case, before)["kept"] == {"right_before": 3, "right_after": 3}
+
+
+@pytest.mark.parametrize(
+    ("attack", "stop", "before", "after", "success"),
+    [
+        ("pgd", None, 900, 9, True),
+        ("pgd", None, 900, 10, False),
+        ("pgd", None, 0, 0, None),  # a model that has nothing right cannot be fooled
+        ("pgd", None, 5, 5, False),  # nor does one that has hardly anything right fall by itself
+        ("pgd-min", None, 900, 10, True),  # stops at 1 % of the labelled pixels, and so it is judged
+        ("pgd-min", None, 900, 11, False),
+        ("pgd-min", None, 10, 0, None),
+        ("pgd", 0.5, 900, 400, False),  # but none is judged by more than that
+    ],
+)
+def test_success_is_over_what_the_clean_model_had_right(
+    attack: str, stop: float | None, before: int, after: int, success: bool | None
+) -> None:
+    row = {"counts": {"truth": {"0": 600, "1": 400}}, "kept": {"right_before": before, "right_after": after}}
+    assert segmenter().succeeded({}, row, plan(attack, Options(stop=stop), CLASSES)) is success
+
+
+@pytest.mark.parametrize(
+    ("goal", "after", "success"),
+    [
+        ("untargeted", [], True),
+        ("untargeted", [(ELSEWHERE, 0.9, 1)], True),  # what was wrong before may even become right
+        ("untargeted", [(BOX, 0.9, 0)], False),
+        ("vanish", [(ELSEWHERE, 0.9, 0)], True),  # mislabelled before and after: it was none of the model's
+        ("vanish", [(BOX, 0.9, 1)], False),
+        ("mislabel", [(BOX, 0.9, 1)], True),
+        ("mislabel", [(ELSEWHERE, 0.9, 0)], False),
+    ],
+)
+def test_success_on_objects_is_over_those_found_when_clean(
+    goal: str, after: list[tuple[list[float], float, int]], success: bool
+) -> None:
+    clean = boxes([(BOX, 0.9, 0), (ELSEWHERE, 0.9, 0)])  # the second of two objects is taken for something else
+    aimed = plan_detection("pgd", Options(goal=goal), CLASSES)
+    assert detector().succeeded(clean, boxes(after), aimed) is success
+    assert detector().succeeded(boxes([(ELSEWHERE, 0.9, 0)]), boxes(after), aimed) is None

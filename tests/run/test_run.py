@@ -50,6 +50,7 @@ def test_a_run_measures_the_files_it_wrote(tmp_path: Path, nets: str, photos: st
 
         hits = int((classes(picture) == classes(clean)).sum())
         assert sum(row["counts"]["hit"].values()) == hits
+        assert row["kept"] == {"right_before": 16 * 24, "right_after": hits}
         accuracy[row["condition"]] += hits
         kept = Image.open(out / "predictions" / row["slug"] / row["condition"] / f"{row['name']}.png")
         assert np.array_equal(np.array(kept), classes(picture))

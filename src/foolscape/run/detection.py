@@ -15,7 +15,7 @@ from foolscape.attacks.flight import Entrant
 from foolscape.attacks.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
-from foolscape.metrics.box_counts import READABLE, BoxCounts, as_reference, count_boxes
+from foolscape.metrics.box_counts import READABLE, as_reference, fates_of
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.pixels import to_unit
 from foolscape.problem import Problem
@@ -105,24 +105,23 @@ class DetectionSubject:
         return {"truth": case.reference.to_json(), "found": prediction.to_json()}
 
     def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
-        """Whether every object that the clean image shows met the goal; for fabricate, whether a box was invented."""
-        assert plan.goal is not None
-        before, after = self._counts(clean), self._counts(attacked)
-        if plan.goal.name == "fabricate":
-            more = after.fabricated - before.fabricated
-            return bool((more.max() if plan.victim is None else more[plan.victim]) > 0)
-        chosen = slice(None) if plan.victim is None else slice(plan.victim, plan.victim + 1)
-        seen = int(before.kept[chosen].sum())
-        if seen == 0:
-            return None
-        kept, other = int(after.kept[chosen].sum()), int(after.mislabelled[chosen].sum())
-        if plan.goal.name in ("vanish", "vanish-only"):
-            return kept + other == 0
-        return kept == 0 and (plan.goal.name == "untargeted" or other >= seen)
+        """Whether every object that the clean model had right met the goal; for fabricate, whether a box was invented.
 
-    def _counts(self, one: Record) -> BoxCounts:
-        truth, found = Truth.from_json(one["truth"]), Found.from_json(one["found"])
-        return count_boxes(truth, found, len(self.detector.classes), READABLE)
+        Objects that it had wrong before are not asked for.
+        """
+        assert plan.goal is not None
+        truth = Truth.from_json(clean["truth"])
+        before, after = (fates_of(truth, Found.from_json(one["found"]), READABLE) for one in (clean, attacked))
+        if plan.goal.name == "fabricate":
+            classes = len(self.detector.classes)
+            more = np.bincount(after.invented, minlength=classes) - np.bincount(before.invented, minlength=classes)
+            return bool((more.max() if plan.victim is None else more[plan.victim]) > 0)
+        seen = before.kept if plan.victim is None else before.kept & (truth.labels == plan.victim)
+        if not seen.any():
+            return None
+        vanished = ~after.kept & ~after.mislabelled
+        met = {"untargeted": ~after.kept, "mislabel": after.mislabelled}.get(plan.goal.name, vanished)
+        return bool(met[seen].all())
 
     def keep(self, case: Case[Truth, Found], store: RunStore) -> None:
         """Nothing: rows hold the objects."""

@@ -169,8 +169,10 @@ SCORING: dict[str, Scoring] = {
         _miou,
         CONVENTIONS
         | {
-            "success_rate": f"Success: share of images with at least {1 - FOOLED:.0%} of the labelled pixels wrong "
-            "at 8 bits."
+            "success_rate": "Success: share of images on which, at 8 bits, at most "
+            f"{FOOLED:.0%} of the pixels that the clean model had right still are; an attack that stops by itself at a "
+            f"share of the labelled pixels is judged by that share, up to {FOOLED:.0%} of them; images on which the "
+            "clean model had no more right are not judged."
         },
     ),
     "detection": Scoring(
@@ -179,8 +181,9 @@ SCORING: dict[str, Scoring] = {
         _ap50,
         DETECTION_CONVENTIONS
         | {
-            "success_rate": "Success: share of the images with a detected object of which, at 8 bits, every object met "
-            f"the goal among detections with a score of at least {READABLE}; for fabricate, with an invented box.",
+            "success_rate": "Success: share of the images on which the clean model finds an object where, at 8 bits, "
+            f"every object that it finds met the goal, among detections with a score of at least {READABLE}; for "
+            "fabricate, with an invented box.",
             "readable": f"Boxes are counted and drawn from a score of {READABLE} on.",
         },
     ),

@@ -24,7 +24,7 @@ from foolscape.seeds import generator_for
 from foolscape.tasks.segmentation import Segmenter, predict, problem
 
 FOOLED = 0.01
-"""An attack succeeded on an image if at most this share of its labelled pixels is still right."""
+"""An attack succeeded on an image if at most this share of the pixels that the clean model had right still is."""
 
 LabelMap = NDArray[np.uint8]
 """(H, W): a model's channels, `VOID` where nothing counts."""
@@ -96,14 +96,24 @@ class SegmentationSubject:
         return prediction
 
     def measured(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:
-        """The counts of which IoU and accuracy are made."""
-        return {"counts": count(prediction, case.reference, len(self.segmenter.classes)).to_json()}
+        """The counts of which IoU and accuracy are made, and of the pixels right when clean how many still are."""
+        before = (case.prediction == case.reference) & (case.reference != VOID)
+        after = before & (prediction == case.reference)
+        return {
+            "counts": count(prediction, case.reference, len(self.segmenter.classes)).to_json(),
+            "kept": {"right_before": int(before.sum()), "right_after": int(after.sum())},
+        }
 
-    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool:
-        """At most `FOOLED` of the labelled pixels are still right."""
-        del clean, plan
-        right, labelled = (sum(attacked["counts"][key].values()) for key in ("hit", "truth"))
-        return bool(right <= FOOLED * labelled)
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+        """At most `FOOLED` of the pixels that the clean model had right are still right; None where it had none.
+
+        An attack that stops by itself at a share of the labelled pixels goes no further, and is judged by that share,
+        up to `FOOLED` of them; None where the clean image meets it.
+        """
+        del clean
+        kept, labelled = attacked["kept"], sum(attacked["counts"]["truth"].values())
+        allowed = max(FOOLED * kept["right_before"], min(plan.stop or 0.0, FOOLED) * labelled)
+        return None if kept["right_before"] <= allowed else bool(kept["right_after"] <= allowed)
 
     def keep(self, case: Case[LabelMap, LabelMap], store: RunStore) -> None:
         """The label map in the class colours."""
