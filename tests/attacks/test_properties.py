@@ -169,6 +169,52 @@ def test_shuffled_moves_whole_pixels_and_keeps_their_values() -> None:
     assert torch.equal(moved, shuffled(clean, attacked, generator_for(5)))
 
 
+def changes_of(clean: torch.Tensor, image: torch.Tensor) -> list[list[int]]:
+    """The change of every pixel, sorted."""
+    return sorted((image.int() - clean.int()).flatten(1).T.tolist())
+
+
+@given(seed=seeds, kind=st.sampled_from(["black and white", "eight colours", "near black", "any"]))
+@settings(max_examples=12, deadline=None)
+def test_shuffled_clips_nothing_and_loses_nothing(seed: int, kind: str) -> None:
+    generator = generator_for(seed)
+
+    def drawn(low: int, high: int, channels: int = 3) -> torch.Tensor:
+        return torch.randint(low, high, (channels, 12, 17), generator=generator)
+
+    clean = {
+        "black and white": 255 * drawn(0, 2, 1).expand(3, -1, -1),
+        "eight colours": 255 * drawn(0, 2),
+        "near black": drawn(0, 9),
+        "any": drawn(0, 256),
+    }[kind].to(torch.uint8)
+    attacked = (clean.int() + 16 * drawn(0, 2) - 8).clamp(0, 255).to(torch.uint8)
+    before = clean.clone(), attacked.clone()
+    moved = shuffled(clean, attacked, generator_for(seed, "order"))
+    assert changes_of(clean, moved) == changes_of(clean, attacked)
+    assert torch.equal(moved, shuffled(clean, attacked, generator_for(seed, "order")))
+    assert torch.equal(clean, before[0])
+    assert torch.equal(attacked, before[1])
+
+
+def test_shuffled_changes_go_anywhere_they_fit() -> None:
+    # Left black, right white, and the change all inwards: it can be shuffled within either half alone.
+    clean = torch.zeros(3, 8, 16, dtype=torch.uint8)
+    clean[:, :, 8:] = 255
+    size = torch.arange(128).reshape(8, 16).expand(3, -1, -1)
+    attacked = torch.where(clean == 0, size, 255 - size).to(torch.uint8)
+    counts = torch.zeros(8, 16)
+    for seed in range(40):
+        moved = shuffled(clean, attacked, generator_for(seed)).int() - clean.int()
+        assert (moved[:, :, :8] >= 0).all()
+        assert (moved[:, :, 8:] <= 0).all()
+        counts += moved[0] == 5
+    assert counts.sum() == 40
+    # Forty draws of 64 places: 30 different ones are expected.
+    assert (counts[:, :8] > 0).sum() >= 22
+    assert counts.max() <= 5
+
+
 @pytest.mark.parametrize("spread", [1, 4, 60])
 def test_noise_of_length_is_as_long_as_the_attack_at_eight_bits(spread: int) -> None:
     generator = generator_for(spread)

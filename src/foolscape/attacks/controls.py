@@ -6,7 +6,9 @@ merely fragile to noise.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.constraints import Linf, uniform_like
@@ -14,23 +16,107 @@ from foolscape.pixels import WHITE, round_to_levels
 
 _BISECTIONS = 24
 
+_ROUNDS = 32
+_TRIES, _FEWEST, _MOST = 1 << 16, 4, 64
+"""Exchanges looked at in a round, and the fewest and most for one place: many when few places are left."""
+
 
 def shuffled(clean: Tensor, attacked: Tensor, generator: torch.Generator) -> Tensor:
     """PERM: the attack's change with its pixels in random order, the channels of a pixel kept together.
 
+    A pixel's change goes only where it fits inside [0, 255], so that the result is as large as the attack: of a random
+    order the pixels that would be clipped are exchanged with others until both fit; what fits nowhere after `_ROUNDS`
+    makes room by sending others home.
+
     Args:
         clean: (3, H, W) uint8.
         attacked: (3, H, W) uint8.
-        generator: decides the order.
+        generator: decides the order; on the CPU.
 
     Returns:
-        (3, H, W) uint8, clipped to the pixel range. Source: Xie et al. (2017), Table 1, which permutes rows and
-        columns; here every pixel moves on its own.
+        (3, H, W) uint8. Source: Xie et al. (2017), Table 1, which permutes rows and columns; here every pixel moves on
+        its own.
     """
-    change = (attacked.to(torch.int16) - clean.to(torch.int16)).flatten(1)
-    order = torch.randperm(change.shape[1], generator=generator).to(change.device)
-    moved = change[:, order].reshape(clean.shape)
-    return (clean.to(torch.int16) + moved).clamp_(0, WHITE).to(torch.uint8)
+    origin = _pixels(clean)
+    change = _pixels(attacked) - origin
+    order = torch.randperm(len(change), generator=generator)
+    clipped = _clipping(origin, change[order]).nonzero().flatten()
+    owner = torch.full((len(change),), len(change))
+    for _ in range(_ROUNDS):
+        if not len(clipped):
+            break
+        first, second = _exchanges(origin, change, order, clipped, owner, generator)
+        order[first], order[second] = order[second], order[first]
+        touched = torch.unique(torch.cat([clipped, second]))
+        clipped = touched[_clipping(origin[touched], change[order[touched]]) > 0]
+    _send_home(origin, change, order, clipped.tolist())
+    moved = origin + change[order]
+    return moved.T.reshape(clean.shape).to(clean.device, torch.uint8)
+
+
+def _exchanges(
+    origin: Tensor, change: Tensor, order: Tensor, clipped: Tensor, owner: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Pairs of places (K,), (K,) that clip less when they exchange what `order` gives them; no place is in two.
+
+    Every place of `clipped` (J,) is tried with others at random, half of them from `clipped`: where a picture is black
+    and white, what does not fit here often fits there, and the other way round. `owner` is room to work in, as long as
+    there are places, the same before and after.
+    """
+    count, places = len(clipped), len(origin)
+    tries = (count, min(max(_TRIES // count, _FEWEST), _MOST))
+    anywhere = torch.randint(places, tries, generator=generator)
+    among = clipped[torch.randint(count, tries, generator=generator)]
+    others = torch.where(torch.rand(tries, generator=generator) < 0.5, among, anywhere)
+    here, there = origin[clipped][:, None], origin[others]
+    mine, theirs = change[order[clipped]][:, None], change[order[others]]
+    before = _clipping(here, mine) + _clipping(there, theirs)
+    gain = before - _clipping(here, theirs) - _clipping(there, mine)
+    best, chosen = gain.max(dim=1)
+    second = others.gather(1, chosen[:, None])[:, 0]
+    willing = best > 0
+    first, second = clipped[willing], second[willing]
+    rank = torch.arange(len(first))
+    owner.scatter_reduce_(0, first, rank, "amin").scatter_reduce_(0, second, rank, "amin")
+    alone = (owner[first] == rank) & (owner[second] == rank)
+    owner[first] = owner[second] = places
+    return first[alone], second[alone]
+
+
+def _send_home(origin: Tensor, change: Tensor, order: Tensor, clipped: list[int]) -> None:
+    """Make what `order` gives to the places `clipped` fit, too, by changing `order` in place.
+
+    A place takes back its own change, which fits, and hands on the one it had to where its own was; and so on until
+    that fits. The way ends where the change that is handed on has its own place, if not before.
+    """
+    places: NDArray[np.int16] = origin.numpy()
+    given: NDArray[np.int64] = order.numpy()
+    where = np.empty_like(given)
+    where[given] = np.arange(len(given))
+    for place in clipped:
+        index = given[place]
+        moved = change[index].numpy()
+        while not _fits(places[place], moved):
+            onward = where[place]
+            given[place] = where[place] = place
+            place = onward
+        given[place], where[index] = index, place
+
+
+def _fits(here: NDArray[np.int16], change: NDArray[np.int16]) -> bool:
+    wanted = here + change
+    return bool(wanted.min() >= 0 and wanted.max() <= WHITE)
+
+
+def _clipping(origin: Tensor, change: Tensor) -> Tensor:
+    """(..., 3) int16 each -> (...) int32: what would be cut off at 0 and 255, squared, summed over the channels."""
+    wanted = origin + change
+    return (wanted - wanted.clamp(0, WHITE)).int().square().sum(-1, dtype=torch.int32)
+
+
+def _pixels(image: Tensor) -> Tensor:
+    """(3, H, W) uint8 -> (H * W, 3) int16 on the CPU."""
+    return image.to("cpu", torch.int16).flatten(1).T.contiguous()
 
 
 def noise_within(clean: Tensor, constraint: Linf, generator: torch.Generator) -> Tensor:

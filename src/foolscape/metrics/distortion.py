@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -57,13 +58,19 @@ def distortion(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> Distort
                 f"got {image.dtype} {image.shape}. Quantise first: foolscape.pixels."
             )
     change = attacked.astype(np.int64) - clean.astype(np.int64)
-    squared = float((change**2).sum()) / 255.0**2
+    l2 = length(clean, attacked)
     return Distortion(
         linf_levels=int(np.abs(change).max(initial=0)),
-        l2=squared**0.5,
-        perceptibility=(squared / (clean.shape[0] * clean.shape[1])) ** 0.5,
+        l2=l2,
+        perceptibility=l2 / (clean.shape[0] * clean.shape[1]) ** 0.5,
         ssim=similarity(clean, attacked),
     )
+
+
+def length(clean: NDArray[np.uint8], changed: NDArray[np.uint8]) -> float:
+    """`Distortion.l2` alone, of two uint8 arrays of one shape."""
+    change = changed.astype(np.int64) - clean.astype(np.int64)
+    return math.sqrt((change**2).sum()) / 255
 
 
 def similarity(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> float:

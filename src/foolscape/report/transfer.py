@@ -24,7 +24,8 @@ MATRIX: Final = "transfer.json"
 """The file that a transfer leaves in its directory."""
 
 _CONVENTIONS: Final = (
-    "Rows: what was added to the images. ORIG: nothing. PERM: the same change with its pixels in random order.",
+    "Rows: what was added to the images. ORIG: nothing. PERM: the same change with its pixels in random order, each "
+    "where it fits.",
     "Columns: the network that then looked at them, with its score: mIoU of the labels, AP50 of the boxes.",
     "A sum (A + B) adds the 8-bit changes of two networks and clips to the pixel range.",
     "Every figure is of the same images, read back from 8-bit files. p: perceptibility, sqrt of the mean over pixels "

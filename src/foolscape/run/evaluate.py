@@ -21,6 +21,7 @@ from foolscape.attacks.plan import Plan
 from foolscape.errors import ModelError, SampleError
 from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
+from foolscape.run.controls import control_of
 from foolscape.run.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.stored_network import StoredNetwork
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case, P, R, Subject
@@ -167,7 +168,9 @@ def _measure(
         prediction = subject.predict(case, image)
         subject.keep_prediction(store, condition, name, prediction)
         rows.append(_row(case, subject, condition, prediction))
-        if condition == ADVERSARIAL:
+        if condition != ADVERSARIAL:
+            rows[-1] |= control_of(condition, case.image, attacked, image)
+        else:
             moved, success = distortion(case.image, attacked).to_json(), subject.succeeded(rows[0], rows[-1], plan)
             smallest = {"smallest_eps": int(moved["linf_levels"]) if success else None} if plan.ascent.ladder else {}
             rows[-1] |= {

@@ -157,7 +157,7 @@ _ATTACKED_CLIPS = {
     "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those without "
     "any are not judged.",
     "attacked": "Only the first frame of a clip is changed; the later ones are as they were.",
-    "permuted": "PERM: the change of the first frame with its pixels in random order.",
+    "permuted": "PERM: the change of the first frame with its pixels in random order, each where it fits.",
     "noise": "NOISE: uniform noise on the first frame, of the same eps where the attack is bounded in Linf, else of "
     "the same L2.",
 }

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from foolscape.run.controls import CONVENTIONS as CONTROLS
+from foolscape.run.controls import control_sizes
 from foolscape.run.minimum import CONVENTIONS as MINIMUM_CONVENTIONS
 from foolscape.run.minimum import minimum, with_minimum
 from foolscape.run.scoring import Scoring, scoring_of
@@ -16,9 +18,9 @@ from foolscape.run.trust.judge import Evidence, run_trust
 
 OWN_CONVENTIONS = {
     "claimed_rate": "Claimed: share of images on which the attack reached its own stopping rule, where it looked.",
-    "permuted": "PERM: the attack's change with its pixels in random order.",
     "noise": "NOISE: uniform noise of the same eps where the attack is bounded in Linf, else of the same L2.",
     "eight_bit": "Every figure is measured on 8-bit images, read back from the files.",
+    **CONTROLS,
 }
 
 
@@ -88,7 +90,7 @@ def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scori
         clean, largest = by_condition[CLEAN], record["attack"]["largest"]
         found = minimum(clean, attacked, scoring.score, classes, record["seed"], attacked_class, largest)
         summary["minimum"] = found
-    summary |= _attack(attacked)
+    summary |= _attack(attacked) | {"controls": control_sizes(rows)}
     tried = several(attacked, classes, record["seed"]) if record["task"] == "segmentation" else {}
     return summary | ({"several": tried} if tried else {})
 

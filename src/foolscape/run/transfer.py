@@ -24,11 +24,13 @@ from foolscape.pixels import to_image
 from foolscape.report.transfer import MATRIX, write_transfer_report
 from foolscape.run.bench import open_bench
 from foolscape.run.config import RunConfig, make_config
+from foolscape.run.controls import sized
 from foolscape.run.device import ready_device
 from foolscape.run.ensemble import Ensemble, attack_together, ensembles_of, folder_of
 from foolscape.run.execute import Listener, execute
 from foolscape.run.matrix import Disturbance, Network, disturbances_of, summarise
 from foolscape.run.store import FAILED, Record, open_run, read_image, safe_name
+from foolscape.run.subject import PERMUTED
 from foolscape.run.tasks import task_of
 from foolscape.seeds import generator_for
 
@@ -192,20 +194,21 @@ def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out:
         images = list(_disturbed(case.image, name, disturbances, out, network.config.seed))
     except (SampleError, ModelError) as error:
         return [{**common, "condition": FAILED, "reason": str(error)}]
-    rows = []
+    rows: list[Record] = []
+    lengths: dict[tuple[tuple[str, ...], bool], float] = {}
     for disturbance, image in zip(disturbances, images, strict=True):
         try:
             prediction = subject.predict(case, image) if disturbance.sources else case.prediction
         except ModelError as error:
             return [{**common, "condition": FAILED, "reason": str(error)}]
+        moved = distortion(case.image, image).to_json() if disturbance.sources else None
         rows.append(
-            {
-                **common,
-                "condition": disturbance.name,
-                "distortion": distortion(case.image, image).to_json() if disturbance.sources else None,
-                **subject.measured(case, prediction),
-            }
+            {**common, "condition": disturbance.name, "distortion": moved, **subject.measured(case, prediction)}
         )
+        if moved is not None:
+            # Every change comes before its own control.
+            own = lengths.setdefault((disturbance.sources, disturbance.joint), moved["l2"])
+            rows[-1] |= sized(PERMUTED, moved["l2"], own) if disturbance.permuted else {}
     return rows
 
 

@@ -15,6 +15,7 @@ from foolscape.attacks.constraints import Linf
 from foolscape.attacks.controls import noise_within, shuffled
 from foolscape.errors import ModelError, SampleError
 from foolscape.pixels import Levels, to_image
+from foolscape.run.controls import control_of
 from foolscape.run.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
 from foolscape.run.universal.config import MAIN, Point
@@ -72,8 +73,11 @@ def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunSto
     case = subject.load(name)
     subject.keep(case, store)
     store.save_image(f"clean/{kept}.png", case.image)
-    for condition, image in _images(case, subject.slug, inks, seed, store).items():
-        prediction = case.prediction if condition == CLEAN else subject.predict(case, image())
+    attacked = case.image
+    for condition, make in _images(case, subject.slug, inks, seed, store).items():
+        image = make()
+        attacked = image if condition == ADVERSARIAL else attacked
+        prediction = case.prediction if condition == CLEAN else subject.predict(case, image)
         subject.keep_prediction(store, condition, kept, prediction)
         yield {
             "model": subject.spec,
@@ -83,6 +87,7 @@ def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunSto
             "condition": condition,
             "universal": pupil.teaching.judged(case, prediction),
             **subject.measured(case, prediction),
+            **(control_of(condition, case.image, attacked, image) if condition in (PERMUTED, NOISE) else {}),
         }
 
 

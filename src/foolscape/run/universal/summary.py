@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from foolscape.attacks.universal import Learning
+from foolscape.run.controls import CONVENTIONS as CONTROLS
+from foolscape.run.controls import control_sizes
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED
@@ -36,7 +38,8 @@ _HIDING = {
 }
 _SUCCESS = {"success": "Success: share of the answers that are what was wanted, pooled and as the mean over images."}
 _ALWAYS = {
-    "permuted": "PERM: the change with its pixels in random order. NOISE: uniform noise of the same eps.",
+    **CONTROLS,
+    "noise": "NOISE: uniform noise of the same eps.",
     "eight_bit": "Every figure is measured on 8-bit images, on the test split alone.",
     "labels": "The other scores are against the labels where there are any, else against the clean prediction.",
 }
@@ -86,6 +89,7 @@ def summarise(
         "test": {"samples": len(stand.test_ids), "measured": len(_found(main, CLEAN, stand, store))},
         "training": trained,
         "conditions": _conditions(main, stand, store),
+        "controls": control_sizes(row for name in (PERMUTED, NOISE) for row in _found(main, name, stand, store)),
         "curves": _curves(config.points, main, stand, store),
         "transfer": [
             {

@@ -1,0 +1,68 @@
+"""How large the controls are beside the attack, and when one is too short to be one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foolscape.run.controls import control_of, control_sizes, short_controls, sized
+from foolscape.run.subject import NOISE, PERMUTED
+
+from .made import do_run, write_net, write_photos
+from .test_run import rows_of
+
+
+def rows(*shares: float, kind: str = PERMUTED) -> list[dict[str, Any]]:
+    return [{"id": f"{i}", **sized(kind, 100 * share, 100)} for i, share in enumerate(shares)]
+
+
+def test_the_length_is_of_the_images() -> None:
+    clean = np.full((2, 2, 3), 100, np.uint8)
+    attacked, control = clean.copy(), clean.copy()
+    attacked[0, 0] = (104, 100, 97)
+    control[1] = 97
+    found = control_of(NOISE, clean, attacked, control)["control"]
+    assert found == {"kind": NOISE, "l2": pytest.approx(54**0.5 / 255), "of_attack": pytest.approx(54**0.5 / 5)}
+    assert control_of(NOISE, clean, clean, control)["control"]["of_attack"] is None
+
+
+def test_sizes_are_means_with_the_worst_image() -> None:
+    found = control_sizes([*rows(1.0, 0.8), *rows(0.5, kind=NOISE), {"id": "old"}, {"id": "x", **sized(NOISE, 0, 0)}])
+    assert found == {
+        PERMUTED: {"of_attack": pytest.approx(0.9), "least": 0.8, "worst": "1"},
+        NOISE: {"of_attack": 0.5, "least": 0.5, "worst": "0"},
+    }
+    assert control_sizes([{"id": "old", "condition": PERMUTED}]) == {}
+
+
+@pytest.mark.parametrize(("shares", "ok"), [((1.0, 1.0), True), ((1.0, 0.91), True), ((1.0, 0.89), False)])
+def test_a_control_a_twentieth_shorter_is_none(shares: tuple[float, ...], ok: bool) -> None:
+    reason = short_controls(rows(*shares))
+    assert (reason.id, reason.ok) == ("controls-as-large", ok)
+    assert bool(reason.advice) is not ok
+    assert f"{100 * min(shares):.1f} % on 1" in reason.seen or ok
+
+
+def test_rows_that_do_not_tell_leave_it_open() -> None:
+    reason = short_controls([{"id": "a", "condition": PERMUTED}, *rows(0.1, kind=NOISE)])
+    assert reason.ok is None
+    assert reason.assumed
+
+
+def test_a_run_records_its_controls(tmp_path: Path) -> None:
+    nets, photos, out = write_net(tmp_path), write_photos(tmp_path / "photos", 2), tmp_path / "out"
+    summary = do_run(out, models=[f"{nets}:net"], data=f"folder:{photos}", attack="fgsm")
+    found = rows_of(out)
+    l2 = {row["id"]: row["distortion"]["l2"] for row in found if row["condition"] == "adversarial"}
+    told = [row for row in found if "control" in row]
+    assert [row["condition"] for row in told] == [row["control"]["kind"] for row in told] == [PERMUTED, NOISE] * 2
+    for row in told:
+        assert row["control"]["of_attack"] == pytest.approx(row["control"]["l2"] / l2[row["id"]])
+    (model,) = summary["models"]
+    assert model["controls"] == control_sizes(found)
+    assert model["controls"][PERMUTED]["least"] == pytest.approx(1)
+    assert 0.5 < model["controls"][NOISE]["of_attack"] < 0.7  # uniform within the bound, against its ends: 1 / sqrt(3)
+    assert short_controls(found).ok
