@@ -26,6 +26,7 @@ from foolscape.models.half import likeness
 from foolscape.pixels import to_unit
 from foolscape.report import write_report
 from foolscape.run.bench import Bench, Entry, first_usable, open_bench
+from foolscape.run.bounds import bound_notes
 from foolscape.run.colours import colours
 from foolscape.run.config import RunConfig
 from foolscape.run.device import ready_device
@@ -94,9 +95,10 @@ def _executed(
     batch = width_of(config, bench, device, out, listener.say)
     if config.compile:
         bench = _compiled(bench, batch)
-    for note in (*bench.data.notes, *(f"{e.subject.spec}: {n}" for e in bench.entries for n in e.notes)):
-        listener.say(note)
     record = _record(config, bench, device, batch, command)
+    of_models = (f"{entry.subject.spec}: {note}" for entry in bench.entries for note in entry.notes)
+    for note in (*bound_notes(record["attack"]), *bench.data.notes, *of_models):
+        listener.say(note)
     with open_run(out, record, CONDITIONS if config.attacks else (CLEAN,)) as store:
         room = Room(store, listener.say)
         check = partial(_check_gradient, to_unit(bench.first).to(device), config.seed, store, listener)

@@ -11,6 +11,7 @@ import torch
 
 from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.pixels import to_unit
+from foolscape.run.bounds import bound_notes
 from foolscape.run.colours import colours
 from foolscape.run.device import ready_device
 from foolscape.run.execute import Listener
@@ -37,7 +38,14 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
     """
     device = ready_device(config.device)
     stand = open_stand(config, device)
-    for note in (*stand.notes, *(f"{p.entry.subject.spec}: {n}" for p in stand.pupils for n in p.entry.notes)):
+    step = None if config.step is None else str(config.step)
+    bounds = [{"name": "universal", "eps": str(point.eps), "norm": "linf", "step": step} for point in config.points]
+    of_bounds = dict.fromkeys(note for attack in bounds for note in bound_notes(attack))
+    for note in (
+        *of_bounds,
+        *stand.notes,
+        *(f"{p.entry.subject.spec}: {n}" for p in stand.pupils for n in p.entry.notes),
+    ):
         listener.say(note)
     with open_run(out, _record(config, stand, device, command), conditions(config.points)) as store:
         if "gradient" not in store.record:
