@@ -21,7 +21,9 @@ def write(directory: Path) -> Path:
 
     def condition(hidden: float) -> dict[str, object]:
         return {"hidden": hidden, "hidden_per_image": hidden, "preserved": 97.0, "preserved_per_image": 96.0,
-                "preserved_without": 95.0, "images_without": 1, "mIoU": 70.0, "pixel_accuracy": 90.0,
+                "preserved_without": 95.0, "images_without": 1,
+                "counted": {"moving": {"number": 1234, "images": 1}, "staying": {"number": 4000, "images": 2}},
+                "mIoU": 70.0, "pixel_accuracy": 90.0,
                 "per_class": {"sky": 80.0, "road": 60.0},
                 "ci95": {"mIoU": [60, 80], "pixel_accuracy": [80, 95], "per_class": {}}}  # fmt: skip
 

@@ -10,6 +10,7 @@ import pytest
 
 from foolscape.cli import main
 from foolscape.cli.console import DONE, ERROR, USAGE
+from foolscape.report.universal import write_universal_report
 
 from . import fake_harden, fake_transfer, fake_universal
 
@@ -83,3 +84,20 @@ def test_a_kind_of_a_newer_version_is_refused(make: Make, capfd: pytest.CaptureF
     path.write_text(json.dumps(json.loads(path.read_text()) | {"kind": "video"}))
     assert report(path.parent) == ERROR
     assert "got 'video'" in capfd.readouterr().err
+
+
+def test_a_universal_page_says_what_its_percentages_are_of(tmp_path: Path) -> None:
+    directory = fake_universal.write(tmp_path / "universal")
+    write_universal_report(directory)
+    page = " ".join((directory / "report.html").read_text().split())
+    assert "hides 77 percent of what was to be hidden (1234 pixels in 1 image) and leaves 97 percent" in page
+    assert "What the percentages are of: hidden (1234 pixels in 1 image), preserved (4000 pixels in 2 images)." in page
+    summary = json.loads((directory / "summary.json").read_text())
+    summary["conditions"]["adversarial"]["hidden"] = None
+    (directory / "summary.json").write_text(json.dumps(summary))
+    write_universal_report(directory)
+    assert "hidden is not defined" in (directory / "report.html").read_text()
+    del summary["conditions"]["adversarial"]["counted"]  # as a run of an earlier version has it
+    (directory / "summary.json").write_text(json.dumps(summary))
+    write_universal_report(directory)
+    assert "What the percentages are of" not in (directory / "report.html").read_text()

@@ -81,8 +81,17 @@ def test_hidden_and_preserved_are_those_of_a_hand_worked_image() -> None:
     assert (scores["preserved_per_image"], scores["preserved_without"], scores["images_without"]) == (60, 100, 1)
     assert judged(Hide(1, "other"), after) == one | {"reached": 2}
     picture = Static(np.array([[0, 0, 0, 0], [2, 2, 0, 0]]), tied=True)
-    assert scores_of(picture, [judged(picture, after)]) == {"success": 50, "success_per_image": 50}
-    assert scores_of(Untargeted(), [judged(Untargeted(), after)]) == {"success": 50, "success_per_image": 50}
+    assert scores["counted"] == {"moving": {"number": 3, "images": 1}, "staying": {"number": 13, "images": 2}}
+    half = {"success": 50, "success_per_image": 50, "counted": {"moving": {"number": 8, "images": 1}}}
+    assert scores_of(picture, [judged(picture, after)]) == half
+    assert scores_of(Untargeted(), [judged(Untargeted(), after)]) == half
+
+
+def test_what_is_never_shown_is_not_hidden() -> None:
+    nothing = {"moving": 0, "left": 0, "reached": 0, "staying": 8, "stayed": 8}
+    scores = scores_of(Hide(1, 0), [nothing, nothing])
+    assert scores["hidden"] is scores["hidden_per_image"] is None
+    assert scores["counted"]["moving"] == {"number": 0, "images": 0}
 
 
 def test_a_torn_training_image_is_left_out_and_counted(tmp_path: Path) -> None:

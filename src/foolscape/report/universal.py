@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from safetensors.numpy import load_file
 
-from foolscape.report.cells import CONDITIONS, Cell, Json, Table, images, known, number
+from foolscape.report.cells import CONDITIONS, Cell, Json, Table, counted, images, known, number
 from foolscape.report.figures import Pixels, data_url, png
 from foolscape.report.files import Run, read_object, read_rows, write_text
 from foolscape.report.gallery import DRAWINGS, Gallery, gallery_of, views
@@ -35,6 +35,8 @@ _ROWS: Final = {
     "AP50_others": ("AP50 others %", None),
 }
 """Key of a condition -> its label, and the key of its mean over images."""
+_UNITS: Final = {"segmentation": "pixel", "detection": "clean detection"}
+"""What a task's percentages count, one of them."""
 _SCORE: Final = {"segmentation": "IoU", "detection": "AP50"}
 """What a task has of every class."""
 
@@ -66,13 +68,15 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
         spent = f"At {summary['eps']}, measured as it was given."
     small = "Small: the mean over images."
     lost = [f"{len(summary['failures'])} measurements left out: {f['reason']}" for f in summary["failures"][:1]]
-    notes = (*(str(text) for text in summary["conventions"].values()), small, spent, *lost)
+    said = (str(text) for text in summary["conventions"].values())
+    notes = (*said, *_counted(summary["task"], conditions), small, spent, *lost)
     tables = [Table("universal", title, headers, _rows(conditions, shown), notes), _classes(summary)]
     for i, other in enumerate(summary["transfer"]):
         there = [name for name in CONDITIONS if name in other["conditions"]]
         heads = (Cell("score"), *(Cell(CONDITIONS[name]) for name in there))
         rows = _rows(other["conditions"], there)
-        tables.append(Table(f"transfer-{i}", f"The same pattern on {other['model']}", heads, rows))
+        title = f"The same pattern on {other['model']}"
+        tables.append(Table(f"transfer-{i}", title, heads, rows, _counted(other["task"], other["conditions"])))
     return (*tables, *trust(summary))
 
 
@@ -137,15 +141,33 @@ def _headline(summary: Json) -> str:
     attacked, noise = scores["adversarial"], scores["noise"]
     eps = summary["eps"]
     if "hidden" in attacked:
+        if known(attacked["hidden"]) is None:
+            return "The model shows nothing of what was to be hidden on the clean images: hidden is not defined."
         return (
-            f"One pattern of at most {eps} hides {number(attacked['hidden'], 0)} percent of what was to be hidden and "
-            f"leaves {number(attacked['preserved'], 0)} percent of the rest as it was. Uniform noise of that size "
-            f"hides {number(noise.get('hidden'), 0)} percent."
+            f"One pattern of at most {eps} hides {number(attacked['hidden'], 0)} percent of what was to be hidden"
+            f"{_of(summary['task'], attacked, 'moving')} and leaves {number(attacked['preserved'], 0)} percent of the "
+            f"rest as it was. Uniform noise of that size hides {number(noise.get('hidden'), 0)} percent."
         )
     return (
         f"One pattern of at most {eps} makes {number(attacked.get('success'), 0)} percent of the answers what was "
         f"wanted, uniform noise of that size {number(noise.get('success'), 0)} percent."
     )
+
+
+def _of(task: str, scores: Json, part: str) -> str:
+    """How many pixels or objects and images a percentage is of, in brackets; empty where the run did not count."""
+    counted_ = scores.get("counted", {}).get(part)
+    if counted_ is None:
+        return ""
+    return f" ({counted(counted_['number'], _UNITS[task])} in {images(counted_['images'])})"
+
+
+def _counted(task: str, conditions: Json) -> tuple[str, ...]:
+    """The note on what the percentages of a table are of; they are of the clean prediction, so the same everywhere."""
+    scores = conditions.get("adversarial", {})
+    named = {"moving": "hidden" if "hidden" in scores else "success", "staying": "preserved"}
+    parts = [f"{name}{told}" for part, name in named.items() if (told := _of(task, scores, part))]
+    return (f"What the percentages are of: {', '.join(parts)}.",) if parts else ()
 
 
 def _pattern(values: Any, factor: float) -> Pixels:

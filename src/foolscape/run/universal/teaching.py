@@ -49,8 +49,14 @@ class Teaching(Protocol[R, P]):
 def scores_of(aim: Aim, images: Sequence[Record]) -> Record:
     """Percentages of what `Teaching.judged` counted: pooled over the images, and as the mean of the images' own.
 
+    `counted` says what they are of: pixels or objects, and the images that have such. A percentage of none is None.
+
     Source: Metzen et al. (2017), section 4: success of a static target, pixels hidden, pixels preserved.
     """
+    counted = {
+        part: {"number": sum(one[part] for one in images), "images": sum(one[part] > 0 for one in images)}
+        for part in ("moving", "staying")
+    }
     if isinstance(aim, Hide):
         showing = [one for one in images if one["moving"]]
         without = [one for one in images if not one["moving"]]
@@ -61,9 +67,14 @@ def scores_of(aim: Aim, images: Sequence[Record]) -> Record:
             "preserved_per_image": _mean(showing, "stayed", "staying"),
             "preserved_without": _mean(without, "stayed", "staying"),
             "images_without": len(without),
+            "counted": counted,
         }
     part = "left" if isinstance(aim, Untargeted) else "reached"
-    return {"success": _pooled(images, part, "moving"), "success_per_image": _mean(images, part, "moving")}
+    return {
+        "success": _pooled(images, part, "moving"),
+        "success_per_image": _mean(images, part, "moving"),
+        "counted": {"moving": counted["moving"]},
+    }
 
 
 def _pooled(images: Sequence[Record], part: str, whole: str) -> float | None:
