@@ -11,12 +11,12 @@ from foolscape.report.cells import CONDITIONS, DASH, Json, number
 from foolscape.report.figures import SIDE
 from foolscape.report.files import Run
 from foolscape.report.film import Film
-from foolscape.report.gallery import BEST, WORST, Figure, chosen, css, facts, figure, photographs
+from foolscape.report.gallery import BEST, WORST, Figure, chosen, css, facts, figure, loss, photographs
 from foolscape.report.player import Player, player
 from foolscape.report.plots import Curve, Plot, plot
 from foolscape.report.strip import Strip, strip
 from foolscape.report.video import frame_scores, object_score
-from foolscape.report.view import Facts, View
+from foolscape.report.view import Facts, Loss, View
 
 PAGE: Final = 24_000_000
 """Characters that all clips of a page may take: a browser opens such a page at once, and a mail still takes it."""
@@ -46,7 +46,7 @@ class Clip:
     Attributes:
         id: its name in the data.
         shape: (width, height) of its frames.
-        success: whether the attack succeeded; None: there is nothing to judge.
+        loss: what the attack took; None: there was nothing to take.
         facts: scores, and what the attack took.
         figures: the first frame, its change, the attacked frame.
         strip: some frames with the objects over them; None where the run does not say which frames there are.
@@ -58,7 +58,7 @@ class Clip:
 
     id: str
     shape: tuple[int, int]
-    success: bool | None
+    loss: Loss | None
     facts: Facts
     figures: tuple[Figure, ...]
     strip: Strip | None
@@ -122,7 +122,7 @@ def _still(view: View) -> Clip:
     return Clip(
         id=view.judged["id"],
         shape=(int(width), int(height)),
-        success=view.judged.get("attack", {}).get("success"),
+        loss=loss(view),
         facts=facts(view),
         figures=tuple(map(figure, photos)),
         strip=strip(film, scores) if film.names else None,

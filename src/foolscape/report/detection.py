@@ -12,10 +12,10 @@ from foolscape.metrics.boxes import Found, Truth, pairwise_iou
 from foolscape.report import figures
 from foolscape.report.box_tables import FATES
 from foolscape.report.boxes import TAGS, Mark, draw_boxes
-from foolscape.report.cells import Json
+from foolscape.report.cells import Json, counted
 from foolscape.report.figures import Pixels
 from foolscape.report.files import read_image
-from foolscape.report.view import Drawing, Facts, Layers, View
+from foolscape.report.view import Drawing, Facts, Layers, Loss, View
 
 
 def _standing(view: View) -> tuple[float, ...]:
@@ -36,6 +36,18 @@ def _facts(view: View) -> Facts:
         of = f"of {_objects(_counts(view, view.judged, victim))} kept"
         facts.append(("of the attacked class", f"{after} {of}, {clean} before"))
     return tuple(facts)
+
+
+def _lost(view: View) -> Loss | None:
+    """Of the objects that were found, of the attacked class if there is one; of `fabricate` the boxes that came up."""
+    before, after = (_counts(view, view.rows[name], _victim(view)) for name in ("clean", "adversarial"))
+    if view.run.summary["attack"].get("goal") == "fabricate":
+        more = max(after["fabricated"] - before["fabricated"], 0)
+        return Loss(f"{more} more box{'es' * (more != 1)} invented", float(more > 0))
+    if not before["kept"]:
+        return None
+    lost = max(before["kept"] - after["kept"], 0)
+    return Loss(f"lost {lost} of {counted(before['kept'], 'found object')}", lost / before["kept"])
 
 
 def _layers(view: View, side: int) -> Layers:
@@ -118,5 +130,6 @@ DETECTION: Final = Drawing(
     truth_in_panel=True,
     standing=_standing,
     facts=_facts,
+    lost=_lost,
     layers=_layers,
 )

@@ -14,7 +14,7 @@ from foolscape.report.figures import SIDE, Pixels
 from foolscape.report.files import Run, read_image
 from foolscape.report.segmentation import SEGMENTATION
 from foolscape.report.video import VIDEO
-from foolscape.report.view import Drawing, Facts, View
+from foolscape.report.view import Drawing, Facts, Loss, View
 from foolscape.report.words import words
 
 WORST: Final = 4
@@ -42,10 +42,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Case:
-    """One image of the gallery: its id, whether the attack succeeded (None: nothing to judge), numbers, pictures."""
+    """One image of the gallery: its id, what the attack took (None: there was nothing to take), numbers, pictures."""
 
     id: str
-    success: bool | None
+    loss: Loss | None
     facts: Facts
     figures: tuple[Figure, ...]
 
@@ -189,8 +189,13 @@ def swatches(model: Json) -> list[tuple[str, str]]:
 def _case(view: View, told: Callable[[View], Facts], seen: set[int]) -> Case:
     shown = pictures(view, SIDE, truth=True)
     seen.update(shown.classes)
-    success = view.judged.get("attack", {}).get("success")
-    return Case(view.judged["id"], success, told(view), tuple(map(figure, shown.pictures)))
+    return Case(view.judged["id"], loss(view), told(view), tuple(map(figure, shown.pictures)))
+
+
+def loss(view: View) -> Loss | None:
+    """What an attack of its own took from an image; None where there was none, or nothing to take."""
+    drawing = DRAWINGS[view.run.summary["task"]]
+    return drawing.lost(view) if "attack" in view.judged and "clean" in view.rows else None
 
 
 def facts(view: View) -> Facts:

@@ -11,7 +11,7 @@ from foolscape.report import figures
 from foolscape.report.cells import Json, number
 from foolscape.report.figures import Pixels
 from foolscape.report.files import read_labels
-from foolscape.report.view import Drawing, Facts, Layers, View
+from foolscape.report.view import Drawing, Facts, Layers, Loss, View, points_lost
 
 
 def _standing(view: View) -> tuple[float, ...]:
@@ -26,6 +26,10 @@ def _facts(view: View) -> Facts:
         for condition, title in titles.items()
         if condition in view.rows
     )
+
+
+def _lost(view: View) -> Loss | None:
+    return points_lost(*(_accuracy(view, view.rows[name]) for name in ("clean", "adversarial")), "accuracy")
 
 
 def _layers(view: View, side: int) -> Layers:
@@ -70,5 +74,6 @@ SEGMENTATION: Final = Drawing(
     truth_in_panel=False,
     standing=_standing,
     facts=_facts,
+    lost=_lost,
     layers=_layers,
 )

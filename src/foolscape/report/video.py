@@ -12,7 +12,7 @@ from foolscape.report.cells import Json, number
 from foolscape.report.figures import Pixels
 from foolscape.report.film import ATTACKED, CLEAN, TRUTH, Film, brought_to
 from foolscape.report.masks import laid_over, tint
-from foolscape.report.view import Drawing, Facts, Layers, View
+from foolscape.report.view import Drawing, Facts, Layers, Loss, View, points_lost
 
 GREY: Final = 127
 """What stands for a frame that was not kept."""
@@ -58,6 +58,16 @@ def _facts(view: View) -> Facts:
     )
     frames, objects = len(Film(view).names), len(view.judged["objects"])
     return (*scores, ("objects", str(objects)), *((("frames", str(frames)),) if frames else ()))
+
+
+def _lost(view: View) -> Loss | None:
+    return points_lost(*(_region(view.rows[name]) for name in ("clean", "adversarial")), "J")
+
+
+def _region(row: Json) -> float:
+    """J of a row in percent, the mean over its objects; NaN without any."""
+    objects = ClipScores.from_json(row).objects
+    return float(np.mean([100 * np.mean(one.J) for one in objects])) if objects else float("nan")
 
 
 def _layers(view: View, side: int) -> Layers:
@@ -111,6 +121,7 @@ VIDEO: Final = Drawing(
     truth_in_panel=True,
     standing=_standing,
     facts=_facts,
+    lost=_lost,
     layers=_layers,
     image="first frame",
 )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from foolscape.report.cells import Json
+from foolscape.report.cells import Json, number
 from foolscape.report.figures import Pixels
 from foolscape.report.files import Run
+
+_MUCH: Final = 0.5
+_LITTLE: Final = 0.1
+"""Shares of what was right that are much and little to lose."""
 
 Facts = tuple[tuple[str, str], ...]
 """Names and values, as they stand below the pictures."""
@@ -63,6 +68,32 @@ class Layers:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """What an attack took from an image.
+
+    Attributes:
+        words: such as "lost 94.3 of 96.2 points of accuracy".
+        share: of what the clean model had right, in [0, 1].
+    """
+
+    words: str
+    share: float
+
+    @property
+    def standing(self) -> str:
+        """The badge's CSS class: `fooled` where at least half is lost, `held` where less than a tenth is, else none."""
+        return "fooled" if self.share >= _MUCH else "held" if self.share < _LITTLE else ""
+
+
+def points_lost(before: float, after: float, of: str) -> Loss | None:
+    """The loss of a score in percent, called `of`; None where there was none to lose."""
+    if not before > 0:
+        return None
+    lost = max(before - after, 0.0)
+    return Loss(f"lost {number(lost, 1)} of {number(before, 1)} points of {of}", lost / before)
+
+
+@dataclass(frozen=True)
 class Drawing:
     """How a task shows its images.
 
@@ -75,6 +106,7 @@ class Drawing:
         truth_in_panel: whether a panel shows the truth where there is one, or always what changed.
         standing: how well the model did on an image, weakest first; the first number is infinite if nothing counts.
         facts: the scores of an image.
+        lost: what the attack took from an image; None where the clean model had nothing right.
         layers: (image, longer side of the pictures) -> pictures.
         image: what the attacked picture is called.
     """
@@ -87,5 +119,6 @@ class Drawing:
     truth_in_panel: bool
     standing: Callable[[View], tuple[float, ...]]
     facts: Callable[[View], Facts]
+    lost: Callable[[View], Loss | None]
     layers: Callable[[View, int], Layers]
     image: str = "image"
