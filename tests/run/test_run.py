@@ -95,6 +95,27 @@ def test_the_record_tells_how_to_repeat_the_run(tmp_path: Path, nets: str, photo
     assert repeated.model_dump(mode="json") == record["config"]
 
 
+def test_without_a_name_the_attack_is_the_worst_case_and_the_record_says_why(
+    tmp_path: Path, nets: str, photos: str
+) -> None:
+    out, said = tmp_path / "out", list[str]()
+    settings = {"models": [f"{nets}:net"], "data": photos, "limit": 1, "probes": 0}
+    summary = do_run(out, said, steps=25, **settings)
+    record = json.loads((out / "run.json").read_text())
+    config = {name: record["config"][name] for name in ("attack", "steps", "budget")}
+    assert config == {"attack": "worst-case", "steps": None, "budget": 25}
+    assert record["attack"] == summary["attack"]
+    assert {"name": "worst-case", "eps": "8/255", "budget": 25}.items() <= summary["attack"].items()
+    assert summary["attack"]["chosen"] == "default; steps are its budget of gradients"
+    assert said.count("attack: worst-case, the default; steps are its budget of gradients") == 1
+    # The same again, and the same by name, go on with the same run; a name leaves nothing to be said.
+    assert timeless(do_run(out, steps=25, **settings)) == timeless(summary)
+    named = list[str]()
+    assert timeless(do_run(out, named, attack="worst-case", budget=25, **settings)) == timeless(summary)
+    assert not [line for line in named if line.startswith("attack: ")]
+    assert make_config(record["config"]).attack == "worst-case"
+
+
 def test_truth_is_mapped_to_the_models_channels(tmp_path: Path, nets: str) -> None:
     summary = do_run(tmp_path / "out", models=[f"{nets}:street"], data="scenes:", limit=2, size="40x64", attack="fgsm")
     assert summary["reference"] == "truth"

@@ -129,6 +129,20 @@ def test_one_change_for_several_networks_is_a_line_of_its_own(tmp_path: Path, se
     assert {path.name: path.read_bytes() for path in (place / "images").iterdir()} == images
 
 
+def test_without_a_name_each_network_has_the_strongest_attack_that_fits(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    settings |= {"goal": "vanish", "limit": 1, "steps": 25, "probes": 0}
+    del settings["attack"]
+    attacks = list(measure(tmp_path / "apart", settings)["attacks"].values())
+    assert [attack["name"] for attack in attacks] == ["worst-case", "annealed"]
+    assert [attack.get("budget", attack["steps"]) for attack in attacks] == [25, 25]
+    assert "goal vanish has one objective" in attacks[1]["chosen"]
+    joined = measure(tmp_path / "joined", settings | {"ensembles": ["all"]})
+    assert {attack["name"] for attack in joined["attacks"].values()} == {"annealed"}
+    assert joined["ensembles"][0]["attack"]["steps"] == 25
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

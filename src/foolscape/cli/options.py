@@ -13,7 +13,10 @@ Data = Annotated[str | None, typer.Option(help="Spec of the images, such as fold
 Config = Annotated[Path | None, typer.Option(help="YAML file of settings; options given here win.")]
 Split = Annotated[str | None, typer.Option(help="Split of the data set.")]
 Size = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH to resize to; attack and metric work there.")]
-Attack = Annotated[str | None, typer.Option(help="An attack of `foolscape list attacks`, or none.")]
+Attack = Annotated[
+    str | None,
+    typer.Option(help="An attack of `foolscape list attacks`, or none; worst-case within 8/255 if left out."),
+]
 Variant = Annotated[str | None, typer.Option(help="Another published form of the attack.")]
 Objective = Annotated[str | None, typer.Option(help="What the attack makes large, such as masked-ce, js or cospgd.")]
 Schedule = Annotated[str | None, typer.Option(help="Of the bound of apgd: constant, or shrinking from twice as much.")]
@@ -29,7 +32,7 @@ Eps = Annotated[
     str | None, typer.Option(help="Bound on the change, such as 8/255; the largest tried by dag-min and pgd-min.")
 ]
 Step = Annotated[str | None, typer.Option(help="Size of a step, such as 0.5/255.")]
-Steps = Annotated[int | None, typer.Option(help="Most steps.")]
+Steps = Annotated[int | None, typer.Option(help="Most steps; without --attack the budget of gradients.")]
 Norm = Annotated[str | None, typer.Option(help="Norm of the bound: linf or l2.")]
 Stop = Annotated[float | None, typer.Option(help="Share of pixels that may be left when an image is done.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first N images.")]

@@ -74,16 +74,18 @@ class Bench:
         ids: of the samples to measure.
         first: (H, W, 3) uint8, the first image that can be read, at the working size.
         entries: the models.
+        chosen: why the attack is this one; None where the user named it.
     """
 
     data: SegmentationData | DetectionData | ClipData
     ids: tuple[str, ...]
     first: NDArray[np.uint8]
     entries: tuple[Entry, ...]
+    chosen: str | None = None
 
 
 def open_bench(config: RunConfig, device: torch.device) -> Bench:
-    """Data and models of a run, whose task is settled."""
+    """Data and models of a run, whose task and attack are settled."""
     openers = {"segmentation": _open_segmentation, "detection": _open_detection, "video": _open_video}
     return openers[str(config.task)](config, device)
 
@@ -219,5 +221,5 @@ def _settled(
     def planned(name: str, options: Options) -> Plan:
         return planner(name, options, classes).at_precision(bf16=config.precision != FLOAT32)
 
-    settled = planned(config.attack, config.options)
+    settled = planned(str(config.attack), config.options)
     return settled, probes(settled, config.options, planned)

@@ -73,7 +73,7 @@ class RunConfig(BaseModel):
         data: spec of the images.
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
-        attack: a name of the catalog, or `none` for the clean model alone.
+        attack: a name of the catalog, or `none` for the clean model alone; None: see `attacks.default`.
         eps, step, steps, norm, stop, variant, objective, schedule, budget, boost, goal, victim, rounded, refresh,
             window, sampling, supervision, against: see `attacks.plan.Options`.
         batch: images per call of the model; `auto`: found by trying; None: 1 on a CPU and for clips, else `auto`.
@@ -96,7 +96,7 @@ class RunConfig(BaseModel):
     ids: tuple[str, ...] | None = None
     limit: int | None = Field(default=None, ge=1)
     size: Size | None = None
-    attack: str = "dag"
+    attack: str | None = None
     eps: Eps | None = None
     step: Step | None = None
     steps: int | None = None

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.catalog import NONE
-from foolscape.attacks.plan import Plan
 from foolscape.errors import GradientError
 from foolscape.memory import first_line, halving, is_short, no_room
 from foolscape.models.compiled import compile_networks
@@ -27,6 +26,7 @@ from foolscape.pixels import to_unit
 from foolscape.report import write_report
 from foolscape.run.bench import Bench, Entry, first_usable, open_bench
 from foolscape.run.bounds import bound_notes
+from foolscape.run.choice import with_attack
 from foolscape.run.colours import colours
 from foolscape.run.config import RunConfig
 from foolscape.run.device import ready_device
@@ -75,8 +75,8 @@ def execute(
         FoolscapeError: nothing was measured that should not have been; what is in `out` can be continued.
     """
     device = ready_device(config.device)
-    config = with_task(config)
-    bench = bench or open_bench(config, device)
+    config, chosen = with_attack(with_task(config))
+    bench = bench or replace(open_bench(config, device), chosen=chosen)
     words = ""
     try:
         return _executed(config, bench, device, out, command, listener)
@@ -92,6 +92,8 @@ def _executed(
     config: RunConfig, bench: Bench, device: torch.device, out: Path, command: Sequence[str], listener: Listener
 ) -> Record:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
+    if bench.chosen is not None:
+        listener.say(f"attack: {config.attack}, the {bench.chosen}")
     batch = width_of(config, bench, device, out, listener.say)
     if config.compile:
         bench = _compiled(bench, batch)
@@ -128,7 +130,6 @@ def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, c
     """What run.json holds: everything that is needed to repeat the run."""
     data = bench.data
     digest = hashlib.sha256("\n".join(f"{i} {data.fingerprint(i)}" for i in bench.ids).encode()).hexdigest()
-    settled = bench.entries[0].plan
     return {
         "schema": 1,
         "foolscape": version("foolscape"),
@@ -160,7 +161,7 @@ def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, c
             "notes": list(data.notes),
         },
         "samples": [{"id": name, "name": safe_name(name)} for name in bench.ids],
-        "attack": recorded_attack(config, settled),
+        "attack": recorded_attack(config, bench),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES if name == "pillow" or find_spec(name.replace("-", "_"))},
@@ -168,11 +169,13 @@ def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, c
     }
 
 
-def recorded_attack(config: RunConfig, settled: Plan | None) -> Record:
+def recorded_attack(config: RunConfig, bench: Bench) -> Record:
     """The attack's settings; the victim by name, for models may number their classes differently."""
+    settled = bench.entries[0].plan
     if settled is None:
         return {"name": NONE}
-    return settled.settings | ({} if settled.goal is None else {"victim": config.victim})
+    chosen = {} if bench.chosen is None else {"chosen": bench.chosen}
+    return settled.settings | ({} if settled.goal is None else {"victim": config.victim}) | chosen
 
 
 def _compiled(bench: Bench, batch: int) -> Bench:

@@ -104,7 +104,7 @@ def summarise(
         }
         for network in networks
     ]
-    plans = {network.slug: recorded_attack(network.config, network.entry.plan) for network in networks}
+    plans = {network.slug: recorded_attack(network.config, network.bench) for network in networks}
     return {
         "schema": 1,
         "reference": "truth" if all(network.labelled for network in networks) else "clean prediction",

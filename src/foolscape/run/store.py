@@ -194,14 +194,20 @@ def _agree(directory: Path, record: Record) -> Record:
         return record
     there: Record = json.loads(path.read_text(encoding="utf-8"))
     record = json.loads(json.dumps(record))
-    was, now = ({key: value for key, value in r.items() if key not in _FREE} for r in (there, record))
-    changed = _differences(was, now)
+    changed = _differences(_compared(there), _compared(record))
     if changed:
         raise RunError(
             f"expected the command that began {directory}, got another one: {'; '.join(changed[:4])}. "
             "Runs are never mixed: choose another --out"
         )
     return there
+
+
+def _compared(record: Record) -> Record:
+    """What must not differ. An attack is the same whether its user named it or it was chosen."""
+    attack = record.get("attack")
+    own = {"attack": {k: v for k, v in attack.items() if k != "chosen"}} if isinstance(attack, dict) else {}
+    return {key: value for key, value in (record | own).items() if key not in _FREE}
 
 
 def _differences(there: Record, here: Record, prefix: str = "") -> list[str]:

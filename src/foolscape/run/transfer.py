@@ -23,6 +23,7 @@ from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
 from foolscape.report.transfer import MATRIX, write_transfer_report
 from foolscape.run.bench import open_bench
+from foolscape.run.choice import with_attack
 from foolscape.run.config import RunConfig, make_config
 from foolscape.run.controls import sized
 from foolscape.run.device import ready_device
@@ -62,7 +63,7 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     """
     settings = dict(settings)
     wanted = _names(settings.pop("ensembles", ()))
-    networks, ids = _open(make_config(settings))
+    networks, ids = _open(make_config(settings), shared=bool(wanted))
     ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
     with open_run(out, _record(networks, ensembles, ids, command), [d.name for d in disturbances]) as store:
@@ -86,8 +87,11 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     return matrix
 
 
-def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
-    """The networks, and the images: those that the data set has for the task of every one."""
+def _open(config: RunConfig, *, shared: bool) -> tuple[list[Network], tuple[str, ...]]:
+    """The networks, and the images: those that the data set has for the task of every one.
+
+    `shared`: there are ensembles, which ask for an attack that can be shared.
+    """
     if len(config.models) < 2:
         raise SettingError(f"models: expected two or more to transfer between, got {config.models[0]} alone")
     if config.task is not None:
@@ -99,18 +103,19 @@ def _open(config: RunConfig) -> tuple[list[Network], tuple[str, ...]]:
     if not config.attacks:
         raise SettingError(f"attack: expected one whose changes can be transferred, got {config.attack}")
     device = ready_device(config.device)
-    configs = [_own(config, spec) for spec in config.models]
+    settled = [with_attack(_own(config, spec), shared=shared) for spec in config.models]
+    configs = [own for own, _ in settled]
     _refuse_idle(config, {str(own.task) for own in configs})
     benches = [open_bench(own.model_copy(update={"limit": None}), device) for own in configs]
     everywhere = set[str].intersection(*(set(bench.ids) for bench in benches))
-    shared = [name for name in benches[0].ids if name in everywhere][: config.limit]
-    if not shared:
+    usable = [name for name in benches[0].ids if name in everywhere][: config.limit]
+    if not usable:
         raise SettingError(f"data: expected images that every model's task can use, got none in {config.data}")
-    chosen = {"ids": tuple(shared), "limit": None}
+    chosen = {"ids": tuple(usable), "limit": None}
     return [
-        Network(own.model_copy(update=chosen), replace(bench, ids=tuple(shared)))
-        for own, bench in zip(configs, benches, strict=True)
-    ], tuple(shared)
+        Network(own.model_copy(update=chosen), replace(bench, ids=tuple(usable), chosen=why))
+        for (own, why), bench in zip(settled, benches, strict=True)
+    ], tuple(usable)
 
 
 def _own(config: RunConfig, spec: str) -> RunConfig:

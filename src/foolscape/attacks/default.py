@@ -1,0 +1,80 @@
+"""The attack of a user who names none: the strongest within a bound that takes the settings that were given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.plan import Options, Plan
+from foolscape.errors import SettingError, UnknownNameError
+
+STRONGEST: Final = ("worst-case", "annealed", "apgd", "pgd")
+"""By strength at equal gradients. Each is bounded, by 8/255 if nothing is said; the last takes what no other does."""
+
+_STAND_INS: Final = ("a", "b", "c")
+"""Classes to plan with: whether an attack takes a setting does not depend on them, and no model is open yet."""
+
+
+@dataclass(frozen=True)
+class Default:
+    """An attack that was chosen for the user.
+
+    Attributes:
+        name: of the catalog.
+        options: what it takes for the user's settings; steps are the budget of an attack that has one.
+        why: for the record, one line.
+    """
+
+    name: str
+    options: Options
+    why: str
+
+
+def default_attack(task: str, options: Options, *, shared: bool = False) -> Default:
+    """The strongest attack for `task` that takes all of `options`.
+
+    Args:
+        task: segmentation, detection or video.
+        options: a victim is not looked at.
+        shared: one change is made for several networks, which asks for an attack of one ascent.
+
+    Raises:
+        SettingError: no attack takes them; the error is that of the strongest.
+    """
+    refused: list[tuple[str, SettingError]] = []
+    for name in STRONGEST:
+        asked = _budgeted(options) if name == STRONGEST[0] else options
+        try:
+            settled = _planned(task, name, asked)
+            if shared and settled.runner is not None:
+                raise SettingError("ensemble: one change for several networks is one ascent")
+        except UnknownNameError:
+            raise
+        except SettingError as error:
+            refused.append((name, error))
+            continue
+        return Default(name, asked, _reason(refused, budgeted=asked is not options))
+    raise refused[0][1]
+
+
+def _budgeted(options: Options) -> Options:
+    """With the steps as a budget, for an attack that takes a gradient a step and shares them out."""
+    if options.steps is None or options.budget is not None:
+        return options
+    return replace(options, steps=None, budget=options.steps)
+
+
+def _planned(task: str, name: str, options: Options) -> Plan:
+    options = replace(options, victim=None)
+    if task == "video":
+        return plan_video(name, options)
+    planner = plan_detection if task == "detection" else plan
+    return planner(name, options, _STAND_INS)
+
+
+def _reason(refused: list[tuple[str, SettingError]], *, budgeted: bool) -> str:
+    if refused:
+        name, error = refused[0]
+        return f"default; {name} does not apply ({error})"
+    return "default" + ("; steps are its budget of gradients" if budgeted else "")
