@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from foolscape.attacks.boxes import AndAppearing
 from foolscape.attacks.catalog import plan, plan_detection, plan_video
 from foolscape.attacks.driver import Outcome
+from foolscape.attacks.losses import Persistent, masked_cross_entropy
+from foolscape.attacks.objectives import cross_entropy
 from foolscape.attacks.plan import Options, Plan
 from foolscape.attacks.worst_case import WorstCase
 from foolscape.errors import FoolscapeError
 from foolscape.models.bundled import bundled
 from foolscape.pixels import Levels, to_unit
-from foolscape.problem import Problem
+from foolscape.problem import IGNORE, Problem
 from foolscape.scenes import CLASSES as STREET
 from foolscape.scenes import describe, render
 
@@ -144,6 +148,68 @@ def mean_iou(problem: Problem, image: Tensor) -> float:
     return float(torch.stack([(truth & found).sum() / (truth | found).sum() for truth, found in pairs]).mean())
 
 
+def boxes_of(net: torch.nn.Module, images: Tensor) -> Problem:
+    """As candidates: the pixels of the first class are the background's."""
+    problem = problem_of(net, images)
+    labels = problem.labels.flatten(1)
+    boxes = torch.zeros(*labels.shape, 4)
+    return Problem(images, torch.where(labels == 0, IGNORE, labels), lambda x, _: net(x).flatten(2), context=(boxes,))
+
+
+def detection(**options: Any) -> Plan:
+    return plan_detection("worst-case", Options(budget=30, **options), CLASSES[1:])
+
+
+def test_candidates_that_are_lost_are_pushed_on() -> None:
+    problem = boxes_of(conv_net(), pictures(2))
+    easy = detection(eps=Levels.parse("100/255"))
+    for outcome in run(problem, easy, keys="01").values():
+        assert outcome.left == 0
+        assert outcome.iterations == 30
+    # A stop that is asked for is kept to, and an image without an object takes no step.
+    asked = detection(eps=Levels.parse("100/255"), stop=0.0)
+    assert all(outcome.iterations < 30 for outcome in run(problem, asked, keys="01").values())
+    empty = replace(problem, labels=torch.full_like(problem.labels, IGNORE))
+    assert [outcome.iterations for outcome in run(empty, easy, keys="01").values()] == [0, 0]
+
+
+def test_an_objective_gives_way_to_the_cross_entropy_where_nothing_is_right() -> None:
+    problem, progress = problem_of(conv_net(), pictures(2)), torch.zeros(2)
+    scores = problem.scores(problem.images)
+    lost = torch.stack([scores[0], scores[1].scatter(0, problem.labels[1][None], -9.0)])
+    seen = Persistent(masked_cross_entropy)(lost, problem, progress)
+    assert torch.equal(seen.value[0], masked_cross_entropy(lost, problem, progress).value[0])
+    assert torch.equal(seen.value[1], cross_entropy(lost, problem, progress).value[1])
+    assert not seen.active[1].any()
+    assert seen.value[1].min() > 0
+
+
+def test_boxes_appear_where_nothing_is_and_are_no_targets() -> None:
+    problem, progress = boxes_of(conv_net(), pictures(1)), torch.zeros(1)
+    scores = problem.scores(problem.images, None).roll(-1, dims=1)  # the background comes last
+    labels = torch.where(problem.labels == IGNORE, IGNORE, problem.labels - 1)
+    problem = replace(problem, labels=labels)
+    plain, both = (f(scores, problem, progress) for f in (cross_entropy, AndAppearing(cross_entropy, 0.0)))
+    empty = labels == IGNORE
+    assert torch.equal(both.value[~empty], plain.value[~empty])
+    assert torch.allclose(both.value[empty], -0.1 * scores.log_softmax(1)[:, -1][empty], atol=1e-6)
+    assert torch.equal(both.active, plain.active)
+
+
+def test_an_image_is_chosen_by_what_the_model_still_finds_where_that_can_be_said() -> None:
+    problem, judged = problem_of(conv_net(), pictures(1)), list[Tensor]()
+
+    def remains(image: Tensor) -> float:
+        judged.append(image)
+        return abs(len(judged) - 2)  # the second is the best
+
+    (entrant,) = entrants(problem)
+    (outcome,) = settled().run([replace(entrant, remains=remains)], width=1, keeper=Nothing())
+    assert len(judged) == len(outcome.candidates) == 4
+    assert outcome.left > min(candidate.left for candidate in outcome.candidates)
+    assert torch.equal(outcome.adversarial, outcome.candidates[1].adversarial)
+
+
 def test_the_parts_add_up_to_the_budget() -> None:
     for budget in (30, 61, 119, 120):
         runner = settled(budget=budget).runner
@@ -155,7 +221,7 @@ def test_its_settings_stand_in_the_record() -> None:
     settings = plan("worst-case", Options(), CLASSES).settings
     assert (settings["budget"], settings["objective"]) == (120, "js, cospgd, masked-ce, soft-iou")
     assert plan_video("worst-case", Options()).objective == "cospgd, ce"
-    assert plan_detection("worst-case", Options(), CLASSES).objective == "js, cospgd, masked-ce"
+    assert plan_detection("worst-case", Options(), CLASSES).objective == "js, cospgd, masked-ce and boxes"
 
 
 @pytest.mark.parametrize(

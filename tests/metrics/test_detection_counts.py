@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foolscape.metrics.box_counts import as_reference, count_boxes, preserved, total
+from foolscape.metrics.box_counts import as_reference, confidence_kept, count_boxes, preserved, total
 from foolscape.metrics.boxes import Found, Truth
 from tests.metrics.detection_data import crowded_images, found, square, truth
 
@@ -32,6 +32,22 @@ def test_scores_below_the_threshold_are_not_looked_at(score: float, kept: int) -
     reference = truth([square(0)])
     detections = found([square(0), square(5)], scores=[score, 0.1])
     assert _counts(reference, detections, 0.3) == ([kept, 0, 0], [0, 0, 0], [1 - kept, 0, 0], [0, 0, 0])
+
+
+def test_what_is_left_of_the_objects_is_their_scores_times_their_precision() -> None:
+    reference = truth([square(0), square(1), square(2)], labels=[0, 1, 1], difficult=[2])
+    detections = found(
+        [square(0), square(0), square(0), square(1), square(2)],
+        labels=[0, 0, 2, 1, 1],
+        scores=[0.4, 0.2, 0.9, 0.01, 0.8],
+    )
+    assert confidence_kept(reference, detections, None) == pytest.approx(0.41)
+    assert confidence_kept(reference, detections, 1) == pytest.approx(0.01)
+    # One false detection of its class with a larger score halves what the first object counts; one below does not.
+    false = found([square(5), square(0), square(6)], labels=[0, 0, 0], scores=[0.7, 0.4, 0.1])
+    assert confidence_kept(reference, false, None) == pytest.approx(0.2)
+    assert confidence_kept(reference, found([]), None) == 0
+    assert confidence_kept(truth([]), detections, None) == 0
 
 
 @pytest.mark.parametrize(("height", "kept"), [(5.0, 1), (4.9, 0)])

@@ -71,6 +71,11 @@ def never(problem: Problem) -> Tensor:
     return torch.full((len(problem),), -1, device=problem.images.device)
 
 
+def while_targets(problem: Problem) -> Tensor:
+    """Take all steps on an image that has a target, and none on another."""
+    return -problem.counted.flatten(1).any(dim=1).long()
+
+
 @dataclass(frozen=True)
 class AtMost:
     """Stop when at most a share of the targets is active; a share of 0 (the paper's DAG): when none is left.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor
 
-from foolscape.attacks.objectives import Seen
+from foolscape.attacks.objectives import Objective, Seen, cross_entropy
 from foolscape.problem import IGNORE, Problem
 
 SURE = 0.8
@@ -13,6 +15,9 @@ SURE = 0.8
 
 OVERLAP = 0.35
 """Of the released DAG's NMS among the candidates that already have their adversarial labels."""
+
+APPEARING = 0.1
+"""The weight of a candidate of nothing in `AndAppearing`; of 1 the objects suffer less where they can be lost."""
 
 
 def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
@@ -38,6 +43,31 @@ def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -
         active = unsure | (asked & (predicted == own))
     value = (scores.gather(1, wanted[:, None]) - scores.gather(1, own[:, None])).squeeze(1)
     return Seen(torch.where(pushed, value, 0), active)
+
+
+@dataclass(frozen=True)
+class AndAppearing:
+    """`objective`, and a tenth of the cross-entropy of what shows no object, so that boxes appear as objects disappear.
+
+    What is left of the objects then stands behind false detections in the ranking of average precision. TOG's
+    untargeted form (Chow et al. 2020) likewise makes the whole training loss large. Active stay the targets alone.
+
+    Attributes:
+        objective: of the objects.
+        floor: what was added to the background's score, see `Goal`; no part of the second term.
+    """
+
+    objective: Objective
+    floor: float
+
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+        """The objective."""
+        seen, background = self.objective(scores, problem, progress), scores.shape[1] - 1
+        empty = replace(problem, labels=torch.where(problem.counted, IGNORE, background), target=None)
+        lift = torch.zeros(scores.shape[1], dtype=scores.dtype, device=scores.device)
+        lift[-1] = self.floor
+        appearing = cross_entropy(scores - lift[:, None], empty, progress)
+        return Seen(seen.value + APPEARING * appearing.value, seen.active)
 
 
 def _survives(boxes: Tensor, chance: Tensor, labels: Tensor, reached: Tensor) -> Tensor:

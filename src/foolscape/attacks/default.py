@@ -10,7 +10,8 @@ from foolscape.attacks.plan import Options, Plan
 from foolscape.errors import SettingError, UnknownNameError
 
 STRONGEST: Final = ("worst-case", "annealed", "apgd", "pgd")
-"""By strength at equal gradients. Each is bounded, by 8/255 if nothing is said; the last takes what no other does."""
+"""By strength at equal gradients, away from the label. Each is bounded, by 8/255 if nothing is said; the last takes
+what no other does."""
 
 _STAND_INS: Final = ("a", "b", "c")
 """Classes to plan with: whether an attack takes a setting does not depend on them, and no model is open yet."""

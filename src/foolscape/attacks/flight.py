@@ -34,6 +34,8 @@ class Entrant:
         generator: its source of randomness.
         renew: finds its targets anew, for `Ascent.refresh`; None: they stay.
         start: (1, 3, H, W), the image to begin at; None: the attack says.
+        remains: (1, 3, H, W) -> how much of what it should find the model still finds there, which is less the better
+            an attack did; None: the number of targets left says so.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Entrant:
     generator: torch.Generator
     renew: Renewal | None = None
     start: Tensor | None = None
+    remains: Callable[[Tensor], float] | None = None
 
 
 @dataclass(frozen=True)

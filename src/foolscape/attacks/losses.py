@@ -106,6 +106,27 @@ def logits_ratios(scores: Tensor, problem: Problem, slack: float, tiny: float) -
     return (other - own - slack) / (top[:, 0] - top[:, 2] + tiny), (own >= other) & problem.counted
 
 
+@dataclass(frozen=True)
+class Persistent:
+    """`objective` while a target of the image is right, and the cross-entropy of all of them once none is.
+
+    Objectives that look at what is right have nothing left to say of a detector's candidates that are lost; average
+    precision does, which takes detections of any score into its ranking.
+    """
+
+    objective: Objective
+
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+        """The objective."""
+        seen = self.objective(scores, problem, progress)
+        right = seen.active.flatten(1).any(dim=1)
+        if bool(right.all()):
+            return seen
+        lost = cross_entropy(scores, problem, progress)
+        right = right.view(-1, *(1,) * (seen.value.ndim - 1))
+        return Seen(torch.where(right, seen.value, lost.value), seen.active)
+
+
 def cospgd(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     """Cross-entropy weighed by cos(softmax(u), one-hot(y)) = p_y / ||p||_2: CosPGD as its official code has it.
 

@@ -2,11 +2,13 @@
 
 SEA (Croce, Singh, Hein, ECCV 2024, 2306.12941) runs APGD to its end with each of three losses and keeps, per image, the
 result with the fewest pixels right. Here every objective goes on from the best image that those before it found: where
-one gets stuck another moves on. An image without a target left leaves at once.
+one gets stuck another moves on. An image without a target left leaves at once, but for detectors: candidates lost by
+the attack's rule can still be found with low scores, which average precision counts, and are pushed on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -51,20 +53,22 @@ class _Trial:
     Attributes:
         entrant: as it came in.
         tried: the outcome of each objective so far, by its number.
+        remains: how much each left, see `Entrant.remains`.
         iterations, seconds: spent in all.
         failure: why an attack had to be given up.
     """
 
     entrant: Entrant
     tried: dict[int, Outcome] = field(default_factory=dict)
+    remains: dict[int, float] = field(default_factory=dict)
     iterations: int = 0
     seconds: float = 0.0
     failure: str | None = None
 
     @property
     def best(self) -> int:
-        """The number of the objective that left the fewest targets; of equals the first."""
-        return min(self.tried, key=lambda n: self.tried[n].left)
+        """The number of the objective that left least; of equals the first."""
+        return min(self.remains, key=self.remains.__getitem__)
 
     @property
     def finished(self) -> bool:
@@ -77,6 +81,11 @@ class _Trial:
         self.seconds += outcome.seconds
         self.failure = self.failure or outcome.failure
         self.tried[objective] = outcome
+        judge = self.entrant.remains
+        if outcome.failure is None and judge is not None:
+            self.remains[objective] = judge(outcome.adversarial)
+        else:
+            self.remains[objective] = float(outcome.left) if judge is None else math.inf
 
 
 @dataclass(frozen=True)

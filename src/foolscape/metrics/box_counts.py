@@ -111,6 +111,31 @@ def fates_of(reference: Truth, found: Found, score_threshold: float) -> Fates:
     return Fates(counted, counted & kept, counted & other, found.labels[~fits.any(axis=1)])
 
 
+def confidence_kept(reference: Truth, found: Found, victim: int | None) -> float:
+    """What an image still adds to average precision: the sum over its objects of score times precision.
+
+    An object counts with the score of the detection that finds it, and less the more false ones of its class have a
+    larger score: precision is the share of hits among the detections of that class down to that score.
+
+    Args:
+        reference: the objects; difficult ones and crowds absorb detections and do not count.
+        found: the detections, in any order and of any score.
+        victim: the one class that counts; None: all.
+    """
+    found = _readable(found, 0.0)
+    overlap = overlaps(found.boxes, reference)
+    fits = (overlap >= IOU) & (found.labels[:, None] == reference.labels[None, :])
+    counted = ~(reference.difficult | reference.crowd)
+    _, hit = _take(overlap, fits & counted)
+    false = ~hit & ~(fits & ~counted).any(axis=1)
+    total = 0.0
+    for label in set(found.labels.tolist()) if victim is None else (victim,):
+        own = found.labels == label
+        hits, misses = hit[own].cumsum(), false[own].cumsum()
+        total += float((found.scores[own] * hits / np.maximum(hits + misses, 1))[hit[own]].sum())
+    return total
+
+
 def total(images: Sequence[BoxCounts]) -> BoxCounts:
     """The counts of many images added up; at least one image."""
     return BoxCounts(*(np.sum([getattr(image, field) for image in images], axis=0) for field in _FIELDS))

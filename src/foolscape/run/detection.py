@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,9 +16,10 @@ from foolscape.attacks.flight import Entrant
 from foolscape.attacks.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
-from foolscape.metrics.box_counts import READABLE, as_reference, fates_of
+from foolscape.errors import ModelError
+from foolscape.metrics.box_counts import READABLE, as_reference, confidence_kept, fates_of
 from foolscape.metrics.boxes import Found, Truth
-from foolscape.pixels import to_unit
+from foolscape.pixels import to_image, to_unit
 from foolscape.problem import Problem
 from foolscape.run.store import Record, RunStore
 from foolscape.run.subject import Case
@@ -65,7 +67,17 @@ class DetectionSubject:
         first = self._problem(images, case, plan, seed, None)
         count = first.labels.shape[1]
         renew = partial(self._problem, case=case, plan=plan, seed=seed, count=count)
-        return Entrant(case.id, first, generator_for(seed, "attack", case.id), renew)
+        generator, remains = generator_for(seed, "attack", case.id), partial(self._found_in, case, plan)
+        return Entrant(case.id, first, generator, renew, remains=remains)
+
+    def _found_in(self, case: Case[Truth, Found], plan: Plan, image: Tensor) -> float:
+        """How much of the objects is still detected in `image` ((1, 3, H, W)) once it is written in 8 bits."""
+        levels = plan.ascent.constraint.quantise(image, to_unit(case.image).to(self.device))
+        try:
+            found = self.seen(to_unit(to_image(levels[0])))
+        except ModelError:  # such an image is no result as long as there is another
+            return math.inf
+        return confidence_kept(case.reference, found, plan.victim)
 
     def _problem(self, images: Tensor, case: Case[Truth, Found], plan: Plan, seed: int, count: int | None) -> Problem:
         """The candidates found in `images` ((1, 3, H, W)) as targets; `count` of them, or all there are."""
