@@ -41,6 +41,7 @@ def harden(
     seed: o.Seed = None,
     device: o.Device = None,
     classes: o.Classes = None,
+    input: o.Input = None,  # noqa: A002 - the option's name
 ) -> None:
     """Train a segmentation network on attacked images, and measure it before and after.
 
@@ -51,8 +52,9 @@ def harden(
     from foolscape.run.config import read_mapping
     from foolscape.run.harden.config import make_harden_config
     from foolscape.run.harden.execute import harden as train_and_measure
+    from foolscape.run.inputs import wired
 
-    settings = ({} if config is None else read_mapping(config)) | given
+    settings = wired(({} if config is None else read_mapping(config)) | given)
     place = place_of(out, settings)
     with told_of_interruption():
         summary = train_and_measure(make_harden_config(settings), place, ["foolscape", *sys.argv[1:]], listener())

@@ -71,6 +71,7 @@ def check(
     batch: Annotated[int, typer.Option(help="Batch size to check besides 1.")] = 2,
     classes: Annotated[Path | None, typer.Option(help="File with the names of the output channels.")] = None,
     device: Annotated[str, typer.Option(help="Device as PyTorch names it, or auto.")] = "auto",
+    input: o.Input = None,  # noqa: A002 - the option's name
     task: o.Task = None,
 ) -> None:
     """Check that a model keeps its side of the contract, above all that its input gradient is right."""
@@ -79,10 +80,13 @@ def check(
     from foolscape.models.trackers.load import is_tracker
     from foolscape.run.config import make_config
     from foolscape.run.device import ready_device
+    from foolscape.run.inputs import wired
     from foolscape.run.tasks import with_task
     from foolscape.spec import parse
     from foolscape.testing import check_detector, check_segmenter
 
+    if input is not None:
+        model = str(wired({"model": model, "input": input})["model"])
     if task == VIDEO or (task is None and is_tracker(parse(model))):
         _check_tracker(model, size, device)
     settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size, "batch": batch}

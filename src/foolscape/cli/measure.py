@@ -45,6 +45,7 @@ def run(
     seed: o.Seed = None,
     device: o.Device = None,
     classes: o.Classes = None,
+    input: o.Input = None,  # noqa: A002 - the option's name
     goal: o.Goal = None,
     victim: o.Victim = None,
     rounded: o.Rounded = None,
@@ -91,6 +92,7 @@ def transfer(
     seed: o.Seed = None,
     device: o.Device = None,
     classes: o.Classes = None,
+    input: o.Input = None,  # noqa: A002 - the option's name
     goal: o.Goal = None,
     victim: o.Victim = None,
     rounded: o.Rounded = None,
@@ -127,6 +129,7 @@ def demo(
 def _settings(given: dict[str, Any]) -> dict[str, object]:
     """The settings of the YAML file `config` in the options `given`, and over them the other options."""
     from foolscape.run.config import read_settings
+    from foolscape.run.inputs import wired
 
     options = {name: value for name, value in given.items() if value is not None and name not in ("config", "out")}
     if "ids" in options:
@@ -135,7 +138,7 @@ def _settings(given: dict[str, Any]) -> dict[str, object]:
         options["models"] = models
     if ensembles := options.pop("ensemble", None):
         options["ensembles"] = ensembles
-    return ({} if given["config"] is None else read_settings(given["config"])) | options
+    return wired(({} if given["config"] is None else read_settings(given["config"])) | options)
 
 
 def _run(settings: dict[str, object], out: Path) -> None:

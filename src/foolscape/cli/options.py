@@ -49,6 +49,13 @@ Probes = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option(help="Device as PyTorch names it, or auto.")]
 Classes = Annotated[Path | None, typer.Option(help="File with the names of the output channels.")]
+Input = Annotated[
+    str | None,
+    typer.Option(
+        help="How every model of yours wants its images and counts classes, by commas: bgr, 255, 1/255, -1..1, "
+        "imagenet, undo-imagenet, offset=1, and boxes as xywh, cxcywh, yxyx, shares. Short for ?input=bgr&range=255."
+    ),
+]
 Goal = Annotated[
     str | None, typer.Option(help="Of an attack on a detector: untargeted, mislabel, vanish, vanish-only or fabricate.")
 ]

@@ -60,6 +60,7 @@ def universal(
     seed: o.Seed = None,
     device: o.Device = None,
     classes: o.Classes = None,
+    input: o.Input = None,  # noqa: A002 - the option's name
     task: o.Task = None,
 ) -> None:
     """Learn one pattern that fools a model on every image: it sees a fixed picture, or a class is hidden.
@@ -69,13 +70,14 @@ def universal(
     given = {name: value for name, value in locals().items() if value is not None and name not in ("out", "config")}
     from foolscape.report.universal import print_universal, write_universal_report
     from foolscape.run.config import read_mapping
+    from foolscape.run.inputs import wired
     from foolscape.run.universal.config import make_universal_config
     from foolscape.run.universal.execute import universal as learn_and_measure
 
     for name in ("sweep_eps", "sweep_omega"):
         if name in given:
             given[name] = tuple(part.strip() for part in str(given[name]).split(","))
-    settings = ({} if config is None else read_mapping(config)) | given
+    settings = wired(({} if config is None else read_mapping(config)) | given)
     place = place_of(out, settings)
     with told_of_interruption():
         summary = learn_and_measure(make_universal_config(settings), place, ["foolscape", *sys.argv[1:]], listener())

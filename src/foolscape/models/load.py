@@ -19,6 +19,7 @@ from foolscape.models import bundled, file, torchvision
 from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter, adapt, checked
 from foolscape.models.checkpoint import load_weights, weights_sha256
 from foolscape.models.classes import name_classes, read_classes, renamed
+from foolscape.models.wiring import IMAGE_OPTIONS, OPTIONS, wiring_of
 from foolscape.models.wrappers import as_double, modules_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.segmentation import Segmenter
@@ -69,7 +70,8 @@ def load_model(
 
     Args:
         text: bundled:NAME, torchvision:NAME, path/to/file.py:factory, package.module:factory, or a plug-in's NAME or
-            NAME:rest; behind it ?weights=FILE, ?classes=FILE (which overrides all other class names).
+            NAME:rest; behind it ?weights=FILE, ?classes=FILE (which overrides all other class names), and for all but
+            the first two how the network wants its images and counts classes, see `models.wiring`.
         image_size: (H, W) of the images it will see.
         device: where to run.
         classes_file: class names for a network that names none.
@@ -88,6 +90,8 @@ def load_model(
         made = resolve(spec, bundled.NAMES, _known_names)
     given = None if classes_file is None else read_classes(classes_file)
     segmenter = _segmenter(made, given, image_size, device)
+    wiring = wiring_of(spec, *IMAGE_OPTIONS, "offset")
+    segmenter = replace(segmenter, wiring=wiring, notes=(*segmenter.notes, *wiring.notes))
     if "classes" in spec.options:
         segmenter = renamed(segmenter, read_classes(Path(spec.options["classes"])))
     segmenter = name_classes(segmenter, data_classes)
@@ -128,7 +132,7 @@ def resolve(spec: Spec, bundles: Sequence[str], known: Callable[[], Sequence[str
         SettingError: an option or a path does not fit.
         ModelError: it could not be made, or is no network, segmenter, detector or tracker.
     """
-    spec.only("weights", "classes", "task")
+    spec.only("weights", "classes", "task", *OPTIONS)
     if spec.scheme == "bundled":
         if spec.only("weights", "classes").rest not in bundles:
             raise unknown("bundled model", spec.rest, bundles)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from foolscape.errors import ModelError
 from foolscape.models.output import DOCS, check_scores, scores_of
+from foolscape.models.wiring import AS_IT_IS, Wiring
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Tracker
@@ -39,6 +40,7 @@ class ModuleSegmenter:
         channels: the number of output channels.
         only_size: (H, W), if the network takes images of this size alone.
         channels_last: whether the network gets its input in the channels_last memory format.
+        wiring: what is done to images before the network sees them, and to its channels afterwards.
     """
 
     module: nn.Module
@@ -48,6 +50,7 @@ class ModuleSegmenter:
     channels: int
     only_size: tuple[int, int] | None = None
     channels_last: bool = False
+    wiring: Wiring = AS_IT_IS
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores (B, C, H, W) for `images` ((B, 3, H, W) float RGB in [0, 1]); see `Segmenter.logits`."""
@@ -58,10 +61,11 @@ class ModuleSegmenter:
                 f"{_by(size)}; give --size {self.only_size[0]}x{self.only_size[1]}"
             )
         padded = pad_to_multiple(images, self.multiple)
-        scores = scores_of(self.module(to_format(padded, channels_last=self.channels_last)))
+        given = self.wiring.images(padded)
+        scores = scores_of(self.module(to_format(given, channels_last=self.channels_last)))
         check_scores(scores, padded, self.channels, any_scale=True)
         straighten(scores)
-        return at_size(scores, padded, size).to(images.dtype)
+        return at_size(self.wiring.channels(scores, 1), padded, size).to(images.dtype)
 
 
 @dataclass(frozen=True)
@@ -72,21 +76,23 @@ class CheckedSegmenter:
         inner: the segmenter itself.
         classes, notes: as of a `Segmenter`.
         channels: the number of output channels.
+        wiring: as of a `ModuleSegmenter`.
     """
 
     inner: _Scorer
     classes: tuple[str, ...]
     notes: tuple[str, ...]
     channels: int
+    wiring: Wiring = AS_IT_IS
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores (B, C, H, W) for `images` ((B, 3, H, W) float RGB in [0, 1]); see `Segmenter.logits`."""
-        scores = self.inner.logits(images)
+        scores = self.inner.logits(self.wiring.images(images))
         if not isinstance(scores, Tensor):
             raise ModelError(f"Segmenter.logits must return a tensor, got {type(scores).__name__}: {DOCS}")
         check_scores(scores, images, self.channels)
         straighten(scores)
-        return scores.to(images.dtype)
+        return self.wiring.channels(scores, 1).to(images.dtype)
 
 
 def straighten(scores: Tensor) -> None:

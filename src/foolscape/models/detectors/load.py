@@ -17,6 +17,7 @@ from foolscape.models.detectors import torchvision_dense, torchvision_two_stage,
 from foolscape.models.detectors.naming import Given
 from foolscape.models.load import Listed, Loaded, list_models, list_plugins, resolve, slug_of
 from foolscape.models.torchvision import Built, library
+from foolscape.models.wiring import AS_IT_IS, IMAGE_OPTIONS, OPTIONS, wiring_of
 from foolscape.models.wrappers import modules_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.detection import Detector
@@ -34,7 +35,8 @@ def load_detector(
 
     Args:
         text: bundled:NAME, torchvision:NAME, transformers:ID or transformers:FOLDER, path/to/file.py:factory,
-            package.module:factory, or a plug-in; behind it ?weights=FILE, ?classes=FILE, as for `load_model`.
+            package.module:factory, or a plug-in; behind it ?weights=FILE, ?classes=FILE, and how a user's network wants
+            its images, counts classes and writes boxes, as for `load_model`.
         image_size: (H, W) of the images it will see.
         device: where to run.
         classes_file: class names for a network that names none.
@@ -85,13 +87,25 @@ def _detector(spec: Spec, given: Given, image_size: tuple[int, int], device: tor
         module, processor = transformers.load(spec.rest, spec.options.get("weights"))
         return transformers.adapt(module, processor, given, device=device)
     made = resolve(spec, bundled.DETECTOR_NAMES, known_names)
+    return _of_user(spec, made, given, image_size, device)
+
+
+def _of_user(
+    spec: Spec, made: file.Brought, given: Given, image_size: tuple[int, int], device: torch.device | str
+) -> Detector:
+    """The detector of what a file, a module, a plug-in or a bundled name made, wired as `spec` says."""
     if isinstance(made, Detector):  # asked first: a network may be a detector by itself
-        return user.checked(made, given, image_size=image_size, device=device)
+        wiring = wiring_of(spec, *IMAGE_OPTIONS, "offset")
+        return user.wired(user.checked(made, given, image_size=image_size, device=device), wiring)
     if not isinstance(made, nn.Module):
         raise ModelError(f"expected a network or a Detector, got the {file.kind_of(made)} {type(made).__name__}")
     if torchvision_zoo.is_of_torchvision(made) and user.own_detect(made) is None:
-        return _of_torchvision(Built(made, own_classes(made)), given, device)
-    return user.adapt(made, given, image_size=image_size, device=device)
+        wiring = wiring_of(spec, *IMAGE_OPTIONS, "offset")
+        found = _of_torchvision(Built(made, own_classes(made)), given, device)
+        if wiring == AS_IT_IS:
+            return found
+        return user.wired(user.CheckedDetector(found, found.classes, found.notes, found.two_stage), wiring)
+    return user.wired(user.adapt(made, given, image_size=image_size, device=device), wiring_of(spec, *OPTIONS))
 
 
 def _of_torchvision(built: Built, given: Given, device: torch.device | str) -> Detector:

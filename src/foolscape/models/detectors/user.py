@@ -9,9 +9,9 @@ objectness is in them already. Where it is not, the network says `scores_hold_ob
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,7 @@ from foolscape.models.detectors.naming import Given, name_channels
 from foolscape.models.detectors.user_output import Dense, check_candidates, check_detections, check_output, dense_of
 from foolscape.models.detectors.user_scores import Meaning, meaning_of
 from foolscape.models.trying import Tried, by_trying, probe_images
+from foolscape.models.wiring import AS_IT_IS, Wiring
 from foolscape.models.wrappers import freeze, modules_of, pad_to_multiple
 from foolscape.tasks.detection import Candidates, Detections, Detector
 
@@ -55,6 +56,7 @@ class ModuleDetector:
             `adapt`.
         channels: how many classes the network scores.
         only_size: (H, W), if the network takes images of this size alone.
+        wiring: what is done to images before the network sees them, and to its classes and boxes afterwards.
     """
 
     module: nn.Module
@@ -64,6 +66,7 @@ class ModuleDetector:
     meaning: Meaning
     channels: int
     only_size: tuple[int, int] | None = None
+    wiring: Wiring = AS_IT_IS
 
     @property
     def two_stage(self) -> bool:
@@ -87,9 +90,10 @@ class ModuleDetector:
         own = own_detect(self.module)
         if own is not None:
             self._check_size(images)
-            given = own(pad_to_multiple(images, self.multiple), score_threshold)
+            padded = pad_to_multiple(images, self.multiple)
+            given = own(self.wiring.images(padded), score_threshold)
             found = check_detections(given, images, self.channels)
-            return [detections_of(one.boxes, one.scores, one.labels, score_threshold) for one in found]
+            return _sorted(found, self.wiring, padded, self.channels, score_threshold)
         dense = self._forward(images)
         self.meaning.check(dense)
         chances = self.meaning.chances(dense)
@@ -101,9 +105,10 @@ class ModuleDetector:
     def _forward(self, images: Tensor) -> Dense:
         self._check_size(images)
         padded = pad_to_multiple(images, self.multiple)
-        dense = dense_of(self.module(padded))
+        dense = dense_of(self.module(self.wiring.images(padded)))
         check_output(dense, padded, self.channels)
-        return dense
+        boxes = self.wiring.boxes(dense.boxes, padded.shape[2:])
+        return dense._replace(boxes=boxes, scores=self.wiring.channels(dense.scores, 2))
 
     def _check_size(self, images: Tensor) -> None:
         size = (images.shape[2], images.shape[3])
@@ -122,23 +127,32 @@ class CheckedDetector:
     Attributes:
         inner: the detector itself.
         classes, notes, two_stage: as of a `Detector`.
+        wiring: as of a `ModuleDetector`; boxes are pixels already.
     """
 
     inner: Detector
     classes: tuple[str, ...]
     notes: tuple[str, ...]
     two_stage: bool
+    wiring: Wiring = AS_IT_IS
 
     def candidates(self, images: Tensor, boxes: Tensor | None = None) -> Candidates:
         """The candidates of `inner`; see `Detector.candidates`."""
-        found = check_candidates(self.inner.candidates(images, boxes), images, len(self.classes))
-        return candidates_of(found.boxes, found.scores, images)
+        given = self.wiring.images(images)
+        found = check_candidates(self.inner.candidates(given, boxes), images, len(self.classes))
+        classes, background = found.scores[:, :-1], found.scores[:, -1:]
+        scores = torch.cat([self.wiring.channels(classes, 1), background], dim=1)
+        return candidates_of(found.boxes, scores, images)
 
     @torch.no_grad()
     def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
         """The detections of `inner`; see `Detector.detect`."""
-        found = check_detections(self.inner.detect(images, score_threshold), images, len(self.classes))
-        return [detections_of(one.boxes, one.scores, one.labels, score_threshold) for one in found]
+        given = self.wiring.images(images)
+        found = check_detections(self.inner.detect(given, score_threshold), images, len(self.classes))
+        return _sorted(found, self.wiring, images, len(self.classes), score_threshold)
+
+
+Wired = TypeVar("Wired", ModuleDetector, CheckedDetector)
 
 
 def adapt(
@@ -204,6 +218,11 @@ def checked(
     return outer
 
 
+def wired(detector: Wired, wiring: Wiring) -> Wired:
+    """`detector` with what `wiring` says done before and behind it, and said in its notes."""
+    return replace(detector, wiring=wiring, notes=(*detector.notes, *wiring.notes))
+
+
 def own_detect(module: nn.Module) -> Callable[[Tensor, float], object] | None:
     """`module.detect` of (images, score threshold), if it has one that takes a `score_threshold`.
 
@@ -218,6 +237,17 @@ def own_detect(module: nn.Module) -> Callable[[Tensor, float], object] | None:
     iou = parameters.get("iou_threshold")
     more = {} if iou is None or iou.default is not iou.empty else {"iou_threshold": _IOU}
     return lambda images, threshold: found(images, score_threshold=threshold, **more)
+
+
+def _sorted(
+    found: Sequence[Detections], wiring: Wiring, images: Tensor, classes: int, score_threshold: float
+) -> list[Detections]:
+    """What a network's own `detect` `found` in `images`, as foolscape counts classes and writes boxes."""
+    size = images.shape[2:]
+    return [
+        detections_of(wiring.boxes(one.boxes, size), one.scores, wiring.labels(one.labels, classes), score_threshold)
+        for one in found
+    ]
 
 
 def _read(output: object, images: Tensor) -> Tried[Dense]:

@@ -19,6 +19,7 @@ from foolscape.models.trackers.backbone_torchvision import of_torchvision
 from foolscape.models.trackers.backbone_transformers import of_transformers
 from foolscape.models.trackers.propagation import Backbone, Propagation
 from foolscape.models.trying import Tried, by_trying, probe_images
+from foolscape.models.wiring import AS_IT_IS, IMAGE_OPTIONS, Prepared, wiring_of
 from foolscape.models.wrappers import freeze
 from foolscape.spec import Spec
 
@@ -30,7 +31,8 @@ _SMALL, _PLACES = 128, 5
 
 
 def backbone(spec: Spec, known: Callable[[], Any]) -> Backbone:
-    """The backbone that `spec` names, without its `propagation:`; its options are `weights` and `layer` alone.
+    """The backbone that `spec` names, without its `propagation:`; its options are `weights` and `layer`
+    and, of a user's network, those of `models.wiring` for images.
 
     Raises:
         UnknownNameError: no such network, weights or layer.
@@ -38,19 +40,21 @@ def backbone(spec: Spec, known: Callable[[], Any]) -> Backbone:
         ModelError: it could not be made.
     """
     if spec.scheme == "torchvision":
+        spec.only("weights", "layer")
         return of_torchvision(spec.rest, spec.options.get("weights"), spec.options.get("layer"))
     if spec.scheme == "transformers":
         spec.only("layer")
         return of_transformers(spec.rest, spec.options.get("layer"))
     if not spec.scheme:
         raise SettingError(f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.rest!r}")
-    made = resolve(spec.only("weights"), (), known)
+    wiring = wiring_of(spec.only("weights", *IMAGE_OPTIONS), *IMAGE_OPTIONS)
+    made = resolve(spec, (), known)
     if not isinstance(made, nn.Module):
         raise ModelError(
             f"expected {spec.text} to return a torch.nn.Module from RGB (N, 3, H, W) to features (N, C, h, w), got "
             f"{type(made).__name__}"
         )
-    return Backbone(made)
+    return Backbone(made if wiring == AS_IT_IS else Prepared(made, wiring), wiring.notes)
 
 
 def adapt(

@@ -19,6 +19,7 @@ from foolscape.models.load import Listed, Loaded, resolve, slug_of
 from foolscape.models.trackers import backbones, hub, sam2, user
 from foolscape.models.trackers.propagation import Propagation
 from foolscape.models.trackers.stcn import Stcn, load_stcn
+from foolscape.models.wiring import IMAGE_OPTIONS, wiring_of
 from foolscape.models.wrappers import freeze, modules_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.video import Follower, Tracker
@@ -42,7 +43,8 @@ def load_tracker(
             stcn:FILE?mem_every=5&top_k=20&include_last=0&shorter_side=480&checkpointed=0;
             propagation:BACKBONE?top_k=10&tau=0.05&radius=6&recent=5&everywhere=1&stretch=1&size=HxW&layer=..&weights=..;
             transformers:ID or transformers:FOLDER, for SAM 2 and EdgeTAM, with ?weights=none for random ones;
-            bundled:NAME; path/to/file.py:factory, package.module:factory or a plug-in, with ?weights=FILE.
+            bundled:NAME; path/to/file.py:factory, package.module:factory or a plug-in, with ?weights=FILE, and how it
+            wants its frames (`models.wiring`), which goes for such a BACKBONE, too.
         image_size: (H, W) of the frames it will see.
         device: where to run.
 
@@ -116,7 +118,9 @@ def _tracker(spec: Spec, image_size: tuple[int, int], device: torch.device) -> T
         return _bundled(spec.only(), device)
     made: object = resolve(spec, (), known_names)
     if isinstance(made, nn.Module) or tracks(made):
-        return user.adapt(made, image_size=image_size, device=device)
+        tracker = user.adapt(made, image_size=image_size, device=device)
+        wiring = wiring_of(spec, *IMAGE_OPTIONS)
+        return replace(tracker, wiring=wiring, notes=(*tracker.notes, *wiring.notes))
     raise ModelError(
         f"expected {spec.text} to return a tracker, a torch.nn.Module or an object with a method propagate(frames, "
         f"first_mask), got {type(made).__name__}"
@@ -146,7 +150,7 @@ def _stcn(spec: Spec, device: torch.device) -> Stcn:
 
 
 def _propagation(spec: Spec, image_size: tuple[int, int], device: torch.device) -> Propagation:
-    spec.only("top_k", "tau", "radius", "recent", "everywhere", "stretch", "size", "layer", "weights")
+    spec.only("top_k", "tau", "radius", "recent", "everywhere", "stretch", "size", "layer", "weights", *IMAGE_OPTIONS)
     settings = {
         **_read(spec, _whole, "top_k", "radius", "recent"),
         **_read(spec, _number, "tau"),
@@ -154,7 +158,7 @@ def _propagation(spec: Spec, image_size: tuple[int, int], device: torch.device) 
         **_read(spec, _size, "size"),
     }
     wanted = Propagation(nn.Identity(), **settings)
-    options = {name: value for name, value in spec.options.items() if name in ("layer", "weights")}
+    options = {name: value for name, value in spec.options.items() if name in ("layer", "weights", *IMAGE_OPTIONS)}
     inner = f"{spec.scheme}:".removeprefix(PROPAGATION).removesuffix(":")
     named = Spec(spec.text.removeprefix(PROPAGATION), inner, spec.rest, options)
     found = backbones.backbone(named, known_names)

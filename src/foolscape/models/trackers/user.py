@@ -18,6 +18,7 @@ from foolscape.errors import ModelError
 from foolscape.models.output import DOCS, looks_like_probabilities
 from foolscape.models.trackers.given import check_clip, one_hot
 from foolscape.models.trying import Tried, by_trying
+from foolscape.models.wiring import AS_IT_IS, Wiring
 from foolscape.models.wrappers import freeze, modules_of, pad_to_multiple
 
 _FRAMES: Final = 3
@@ -38,6 +39,7 @@ class UserTracker:
             answer cropped.
         only_size: (H, W), if it takes frames of this size alone.
         notes: remarks for the reader of a table.
+        wiring: what is done to frames before the tracker sees them.
     """
 
     inner: Any
@@ -45,6 +47,7 @@ class UserTracker:
     multiple: int = 1
     only_size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    wiring: Wiring = AS_IT_IS
 
     def propagate(self, frames: Tensor, first_mask: Tensor) -> Tensor:
         """How probable each object is at every pixel of every frame; see `Tracker.propagate`.
@@ -64,7 +67,7 @@ class UserTracker:
             )
         padded = pad_to_multiple(frames, self.multiple)
         mask = pad_to_multiple(first_mask[None, None], self.multiple)[0, 0]
-        scores = stacked(call_of(self.inner)(padded, mask))
+        scores = stacked(call_of(self.inner)(self.wiring.images(padded), mask))
         check_answer(scores, padded, objects)
         scores = scores[:, :, : size[0], : size[1]]
         if self.logits:
