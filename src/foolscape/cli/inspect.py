@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
@@ -67,7 +68,12 @@ def report(
 
 def check(
     model: Annotated[str, typer.Option(help="Spec of a model.")],
-    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH of the images it will see.")] = "160x256",
+    data: Annotated[
+        str | None, typer.Option(help="Spec of labelled images: also check on up to 16 that the clean model is right.")
+    ] = None,
+    split: o.Split = None,
+    limit: o.Limit = None,
+    size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH of the images it will see.")] = None,
     batch: Annotated[int, typer.Option(help="Batch size to check besides 1.")] = 2,
     classes: Annotated[Path | None, typer.Option(help="File with the names of the output channels.")] = None,
     device: Annotated[str, typer.Option(help="Device as PyTorch names it, or auto.")] = "auto",
@@ -87,8 +93,11 @@ def check(
 
     if input is not None:
         model = str(wired({"model": model, "input": input})["model"])
+    on_data: dict[str, object] = {"models": [model], "data": data, "split": split, "limit": limit, "size": size}
+    on_data |= {"classes": classes, "device": device, "task": task}
+    size = size or "160x256"
     if task == VIDEO or (task is None and is_tracker(parse(model))):
-        _check_tracker(model, size, device)
+        _check_tracker(model, size, device, on_data)
     settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size, "batch": batch}
     config = with_task(make_config(settings if task is None else settings | {"task": task}))
     assert config.size is not None
@@ -101,10 +110,10 @@ def check(
         loaded = load_model(model, image_size=config.size, device=where, classes_file=classes)
         sizes = (config.size, (height - 3, width - 5))
         verdict = check_segmenter(loaded.model, sizes=sizes, batch=batch, device=where)
-    _say(verdict)
+    _say(verdict, on_data)
 
 
-def _check_tracker(model: str, size: str, device: str) -> NoReturn:
+def _check_tracker(model: str, size: str, device: str, on_data: dict[str, object]) -> NoReturn:
     """`check` of a tracker."""
     from foolscape.models.trackers.load import load_tracker
     from foolscape.run.config import size_of
@@ -115,11 +124,15 @@ def _check_tracker(model: str, size: str, device: str) -> NoReturn:
     height, width = sides
     where = ready_device(device)
     loaded = load_tracker(model, image_size=(height, width), device=where)
-    _say(check_tracker(loaded.model, sizes=((height, width), (height - 3, width - 5)), device=where))
+    _say(check_tracker(loaded.model, sizes=((height, width), (height - 3, width - 5)), device=where), on_data)
 
 
-def _say(verdict: Report) -> NoReturn:
-    """Print all checks, and leave with the status that they deserve."""
+def _say(verdict: Report, on_data: dict[str, object]) -> NoReturn:
+    """Print all checks, with one more on data where `on_data` names some, and leave with the status they deserve."""
+    from foolscape.run.wiring.command import check_on_data
+
+    if on_data["data"] is not None:
+        verdict = replace(verdict, checks=(*verdict.checks, check_on_data(on_data)))
     for line in verdict.lines():
         out_console.print(line, markup=False, soft_wrap=True)
     raise typer.Exit(DONE if verdict.ok else ERROR)

@@ -38,6 +38,7 @@ from foolscape.run.tasks import with_task
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
 from foolscape.run.widths import Room, trial, width_of
+from foolscape.run.wiring import check_wiring
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "faster-coco-eval", "transformers")
 """Packages that figures depend on; the last is optional."""
@@ -106,6 +107,7 @@ def _executed(
         check = partial(_check_gradient, to_unit(bench.first).to(device), config.seed, store, listener)
         for entry in bench.entries:
             room.halving(entry.subject.spec, partial(check, entry))
+            check_wiring(entry.subject, bench.ids, config.seed, store)
         for entry in bench.entries:
             subject = entry.subject
             done = len((store.settled(subject.spec) | store.settled(None)) & set(bench.ids))

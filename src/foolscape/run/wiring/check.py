@@ -1,0 +1,159 @@
+"""The model as it is against its rivals, on a few images of a run; the record of it is kept in the run's directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from foolscape.errors import FoolscapeError, ModelError, SampleError
+from foolscape.memory import is_short
+from foolscape.run.detection import DetectionSubject
+from foolscape.run.scoring import scoring_of
+from foolscape.run.segmentation import SegmentationSubject
+from foolscape.run.store import FAILED, Record, RunStore
+from foolscape.run.subject import Case, Subject
+from foolscape.run.video import VideoSubject
+from foolscape.run.wiring.detection import DetectionTrial
+from foolscape.run.wiring.hints import hints
+from foolscape.run.wiring.judge import Court, Measured
+from foolscape.run.wiring.rivals import View, advised
+from foolscape.run.wiring.segmentation import SegmentationTrial
+from foolscape.run.wiring.video import Shortened, VideoTrial
+
+MARGIN: Final = 5.0
+"""Points by which a rival may be behind on the first few images and still be tried on all."""
+
+MOST: Final = 6
+"""Rivals that are tried on all images, those that did best on the first few."""
+
+NEARLY_ALL: Final = 98.0
+"""A clean score from which on no rival can win by the points that name it."""
+
+
+class Trial(Protocol):
+    """A model on some images, as its task tries it; see `segmentation.SegmentationTrial`."""
+
+    @property
+    def cases(self) -> Sequence[Case[Any, Any]]: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def views(self) -> tuple[View, ...]: ...
+    def clean(self) -> list[Record]: ...
+    def floor(self) -> tuple[str, list[Record]] | None: ...
+    def row(self, index: int, view: View) -> Record: ...
+    def free(self) -> list[Measured]: ...
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a task is tried: its name, its trial, on how many samples, and on how many every view first."""
+
+    task: str
+    trial: Any
+    samples: int
+    few: int
+
+
+_KINDS: Final[dict[type, _Kind]] = {
+    SegmentationSubject: _Kind("segmentation", SegmentationTrial, 16, 4),
+    DetectionSubject: _Kind("detection", DetectionTrial, 16, 4),
+    VideoSubject: _Kind("video", VideoTrial, 6, 2),
+}
+
+
+def check_wiring(subject: Subject[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Record:
+    """`examine`, kept in `wiring/SLUG.json` of the run's directory; what is there already stands."""
+    place = f"wiring/{subject.slug}.json"
+    record = store.load_json(place)
+    if not record:
+        record = examine(subject, ids, seed)
+        store.save_json(place, record)
+    return record
+
+
+def examine(subject: Subject[Any, Any], ids: Sequence[str], seed: int) -> Record:
+    """Whether the model is wired rightly, as far as its clean scores on up to 16 images (6 clips) of `ids` tell.
+
+    Returns:
+        `{"score": name, "images": N, "clean": percent, "floor": {"name", "score", "gain", "low", "high"},
+        "rivals": [{"id", "says", "rank", "score", "gain", "low", "high", "least", "advice"}, ..]}`, the rivals that
+        score higher by `judge.POINTS` or more; of data without labels `{"hints": [sentence, ..], "seen": sentence}`; or
+        `{"failed": reason}`. `wiring_reasons` reads it.
+    """
+    kind = next(kind for of, kind in _KINDS.items() if isinstance(subject, of))
+    if isinstance(subject, VideoSubject):
+        short: Any = Shortened(subject.data)  # a subject asks its data for nothing but clips
+        subject = replace(subject, data=short)
+    try:
+        cases = _cases(subject, spread(ids, kind.samples))
+        if not cases:
+            return {FAILED: "no image could be read"}
+        if not kind.trial.labelled(subject, cases):
+            return hints(subject, cases, seed)
+        return _examined(subject, kind, kind.trial(subject, cases), seed)
+    except FoolscapeError as error:
+        return {FAILED: str(error)}
+
+
+def spread(ids: Sequence[str], most: int) -> list[str]:
+    """At most `most` of `ids`, spread evenly over them."""
+    places = np.linspace(0, len(ids) - 1, min(most, len(ids))).round().astype(int)
+    return [ids[i] for i in sorted(set(places.tolist()))]
+
+
+def _cases(subject: Subject[Any, Any], names: Sequence[str]) -> list[Case[Any, Any]]:
+    """Those of the samples that can be read and predicted."""
+    found = []
+    for name in names:
+        try:
+            found.append(subject.load(name))
+        except (SampleError, ModelError):  # the run says so of each of them
+            continue
+    return found
+
+
+def _examined(subject: Subject[Any, Any], kind: _Kind, trial: Trial, seed: int) -> Record:
+    clean = trial.clean()
+    court = Court(scoring_of(kind.task, clean), trial.classes, seed)
+    rivals = []
+    if court.score(clean) < NEARLY_ALL:
+        rivals = [*trial.free(), *_looked(trial, court, clean, kind.few)]
+    record = court.judged(clean, trial.floor(), rivals)
+    by_id = {one.rival.id: one.rival for one in rivals}
+    for won in record["rivals"]:
+        won["advice"] = advised(subject.spec, by_id[won["id"]])
+    return record
+
+
+def _looked(trial: Trial, court: Court, clean: Sequence[Record], few: int) -> list[Measured]:
+    """The views that do not fall behind on the first few images, on all of them."""
+    count = len(trial.cases)
+    first = sorted(range(count), key=lambda i: (i % max(count // few, 1), i))[:few]
+    least = court.score([clean[i] for i in first]) - MARGIN
+    scored = []
+    for view in trial.views:
+        rows = _rows(trial, view, first)
+        if rows is not None and (score := court.score([rows[i] for i in first])) >= least:
+            scored.append((score, view, rows))
+    scored.sort(key=lambda one: -one[0])
+    found = []
+    for _, view, rows in scored[:MOST]:
+        others = _rows(trial, view, [i for i in range(count) if i not in rows])
+        if others is not None:
+            rows |= others
+            found.append(Measured(view.rival, [rows[i] for i in range(count)]))
+    return found
+
+
+def _rows(trial: Trial, view: View, indices: Sequence[int]) -> dict[int, Record] | None:
+    """The rows of a view of the images `indices`; None where the network does not take it."""
+    try:
+        return {i: trial.row(i, view) for i in indices}
+    except Exception as error:  # a network may raise anything for values or a size that it does not know
+        if is_short(error):
+            raise
+        return None

@@ -1,0 +1,28 @@
+"""The same question before a run: one more line of `foolscape check --model M --data D`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from foolscape.attacks.catalog import NONE
+from foolscape.run.bench import open_bench
+from foolscape.run.config import make_config
+from foolscape.run.device import ready_device
+from foolscape.run.tasks import with_task
+from foolscape.run.wiring.check import examine
+from foolscape.run.wiring.reasons import wiring_reasons
+from foolscape.testing import Check
+
+
+def check_on_data(settings: Mapping[str, object]) -> Check:
+    """Whether the one model of `settings`, those of a `RunConfig` without an attack, is right on the data.
+
+    Raises:
+        FoolscapeError: the model or the data cannot be opened, or their classes do not fit.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    config = with_task(make_config(given | {"attack": NONE}))
+    bench = open_bench(config, ready_device(config.device))
+    (reason,) = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
+    detail = f"{reason.seen}; {reason.advice}" if reason.advice else reason.seen
+    return Check(reason.check, reason.ok, detail)

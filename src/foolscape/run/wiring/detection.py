@@ -1,0 +1,202 @@
+"""The rivals of a detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.metrics.boxes import Floats, Found, Truth, pairwise_iou
+from foolscape.pixels import to_unit
+from foolscape.run.detection import DetectionSubject
+from foolscape.run.store import Record
+from foolscape.run.subject import Case
+from foolscape.run.wiring.judge import Measured, best_numbering, fitted_apart
+from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
+
+Ints = NDArray[np.int64]
+
+_SAME: Final = 0.5
+"""IoU from which on two boxes are of the same object, and one of a class is dropped for a better one."""
+
+_UNUSED: Final = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+"""COCO's category ids below 91 that no object has: 80 classes have ids from 1 to 90."""
+
+_IDS: Final = np.array([number for number in range(91) if number not in _UNUSED])
+"""The id of each of COCO's 80 classes."""
+
+
+@dataclass(frozen=True)
+class DetectionTrial:
+    """A detector on N images; implements `check.Trial`.
+
+    Attributes:
+        subject: the model.
+        cases: the images, with the detections of the model as it is.
+    """
+
+    subject: DetectionSubject
+    cases: Sequence[Case[Truth, Found]]
+
+    @staticmethod
+    def labelled(subject: DetectionSubject, cases: Sequence[Case[Truth, Found]]) -> bool:
+        """Whether what the cases hold as reference is the truth."""
+        del cases
+        return subject.channels is not None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the model."""
+        return self.subject.detector.classes
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What is tried with another look at the images."""
+        return views()
+
+    def clean(self) -> list[Record]:
+        """Rows of the model as it is."""
+        return [self._row(case, case.prediction) for case in self.cases]
+
+    def floor(self) -> tuple[str, list[Record]] | None:
+        """The detections of the next image in the place of each image's own."""
+        if len(self.cases) < 2:
+            return None
+        others = [*self.cases[1:], self.cases[0]]
+        rows = [self._row(case, other.prediction) for case, other in zip(self.cases, others, strict=True)]
+        return "its boxes on another image", rows
+
+    def row(self, index: int, view: View) -> Record:
+        """The row of image `index` seen through `view`; raises whatever a network does that does not take it."""
+        case = self.cases[index]
+        found = self.subject.seen(view.images(to_unit(case.image)))
+        return self._row(case, replace(found, boxes=_yxyx(found.boxes)) if view.turned_out else found)
+
+    def free(self) -> list[Measured]:
+        """The rivals that take no further look: other readings of the boxes, and other numberings of the classes."""
+        return [*self._forms(), *self._numberings(), *self._fitted()]
+
+    def _row(self, case: Case[Truth, Found], found: Found) -> Record:
+        return self.subject.measured(case, found)
+
+    def _forms(self) -> list[Measured]:
+        found = []
+        for rival, read in _readings():
+            rows = []
+            for case in self.cases:
+                boxes = read(case.prediction.boxes, np.array(case.image.shape[:2], np.float64))
+                rows.append(self._row(case, suppressed(replace(case.prediction, boxes=boxes))))
+            found.append(Measured(rival, rows))
+        return found
+
+    def _numberings(self) -> list[Measured]:
+        known = [*rotations(self.classes), *_of_coco(self.classes)]
+        return [Measured(rival, [self._renumbered(case, meant) for case in self.cases]) for rival, meant in known]
+
+    def _fitted(self) -> list[Measured]:
+        if len(self.cases) < 2:
+            return []
+        tables = [_table(case, len(self.classes)) for case in self.cases]
+        advice = numbering(self.classes, best_numbering(sum(tables, np.zeros_like(tables[0]))))
+        rival = Rival("classes", "with the classes numbered otherwise", advice=advice, rank=FITTED)
+        apart = zip(self.cases, fitted_apart(tables), strict=True)
+        return [Measured(rival, [self._renumbered(case, meant) for case, meant in apart])]
+
+    def _renumbered(self, case: Case[Truth, Found], meant: Ints) -> Record:
+        """The row where label j of a detection means class `meant[j]`, -1 for none."""
+        labels = meant[case.prediction.labels]
+        kept = labels >= 0
+        found = case.prediction
+        return self._row(case, Found(found.boxes[kept], found.scores[kept], labels[kept]))
+
+
+def _readings() -> list[tuple[Rival, Callable[[Floats, Floats], Floats]]]:
+    """Other readings of a network's boxes (K, 4) in an image of sides (H, W)."""
+    forms: dict[str, Callable[[Floats], Floats]] = {
+        "xyxy": lambda boxes: boxes, "xywh": _xywh, "cxcywh": _cxcywh, "yxyx": _yxyx,
+    }  # fmt: skip
+    found: list[tuple[Rival, Callable[[Floats, Floats], Floats]]] = []
+    for name, form in forms.items():
+        if name != "xyxy":
+            rival = Rival(name, f"with its boxes read as {name}", {"boxes": name})
+            found.append((rival, lambda boxes, _, form=form: form(boxes)))  # type: ignore[misc]
+        option = "shares" if name == "xyxy" else f"{name},shares"
+        rival = Rival(option, f"with its boxes read as {name} in shares of the image", {"boxes": option})
+        found.append((rival, lambda boxes, size, form=form: form(boxes) * size[[1, 0, 1, 0]]))  # type: ignore[misc]
+    undone = {
+        "not-xywh": ("x, y, width and height", lambda boxes, _: _undone(boxes, 0.0)),
+        "not-cxcywh": ("middle, width and height", lambda boxes, _: _undone(boxes, 0.5)),
+        "not-shares": ("shares of the image", lambda boxes, size: boxes / size[[1, 0, 1, 0]]),
+    }
+    for name, (taken, read) in undone.items():
+        advice = f"do not make corners in pixels of them as if they were {taken}: they are that already"
+        found.append((Rival(name, f"with its boxes not taken for {taken}", advice=advice), read))
+    return found
+
+
+def _xywh(boxes: Floats) -> Floats:
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+
+
+def _cxcywh(boxes: Floats) -> Floats:
+    return np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], axis=1)
+
+
+def _yxyx(boxes: Floats) -> Floats:
+    return boxes[:, [1, 0, 3, 2]]
+
+
+def _undone(boxes: Floats, part: float) -> Floats:
+    """What corners were before somebody took them for a point, `part` of the way along the box, and its sides."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return np.concatenate([boxes[:, :2] + part * sides, sides], axis=1)
+
+
+def _of_coco(classes: Sequence[str]) -> list[tuple[Rival, Ints]]:
+    """COCO's ids from 1 to 90 taken for the numbers of its 80 classes, and the other way round; ids from 0 on, too."""
+    count = len(classes)
+    if count < len(_IDS):
+        return []
+    found = []
+    for first in (0, 1):
+        ids = _IDS - 1 + first
+        meant = np.full(max(count, 91), -1)
+        meant[ids] = np.arange(len(ids))
+        advice = "number the network's detections by COCO's 80 classes, not by its category ids up to 90"
+        rival = Rival(f"coco-ids-from-{first}", "with its labels read as COCO's category ids", advice=advice)
+        found.append((rival, meant[:count]))
+        if count > ids.max():
+            says = "with its labels read as numbers of COCO's 80 classes"
+            advice = "name the network's classes, ?classes=FILE, in the order of COCO's 80 classes, without unused ids"
+            back = np.full(count, -1)
+            back[: len(ids)] = ids
+            found.append((Rival(f"coco-classes-from-{first}", says, advice=advice), back))
+    return found
+
+
+def _table(case: Case[Truth, Found], classes: int) -> Ints:
+    """(C, C) objects by true class and by the class of the best detection that lies on them."""
+    table = np.zeros((classes, classes), np.int64)
+    truth, found = case.reference, case.prediction
+    if not len(found.scores):
+        return table
+    overlap = pairwise_iou(truth.boxes, found.boxes)
+    for i in np.flatnonzero(~(truth.difficult | truth.crowd)):
+        lying = np.flatnonzero(overlap[i] >= _SAME)
+        if len(lying):
+            table[truth.labels[i], found.labels[lying[found.scores[lying].argmax()]]] += 1
+    return table
+
+
+def suppressed(found: Found) -> Found:
+    """The detections without those that overlap a better one of their class: NMS read the boxes otherwise before."""
+    order = np.argsort(-found.scores, kind="stable")
+    kept: list[int] = []
+    overlap = pairwise_iou(found.boxes, found.boxes)
+    for i in order.tolist():
+        if not any(overlap[i, j] > _SAME and found.labels[i] == found.labels[j] for j in kept):
+            kept.append(i)
+    return Found(found.boxes[kept], found.scores[kept], found.labels[kept])

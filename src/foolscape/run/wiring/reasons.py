@@ -1,0 +1,83 @@
+"""From the record of `check.examine` to the reason that a verdict takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from foolscape.run.store import FAILED, Record
+from foolscape.run.wiring.judge import POINTS
+from foolscape.verdict import Reason
+
+CHECK: Final = "the clean model is right"
+ASSUMED: Final = "the clean predictions are right"
+
+FEW: Final = 8
+"""Below so many images a rival that wins by far is suspicious, although no interval says so."""
+
+FAR: Final = 10.0
+"""Points."""
+
+
+def wiring_reasons(record: Mapping[str, Any]) -> tuple[Reason, ...]:
+    """What `wiring/SLUG.json` says of a model, for its verdict; nothing where there is no such record."""
+    if not record:
+        return ()
+    if FAILED in record:
+        return (_reason(None, f"not checked: {record[FAILED]}", assumed=ASSUMED),)
+    if "hints" in record:
+        seen = "; ".join(["not checked: no labels", record["seen"], *record["hints"]])
+        return (_reason(None, seen, assumed=ASSUMED),)
+    named, ok = _named(record)
+    if named is not None:
+        return (_reason(ok, _against(record, named, ok=ok), advice=str(named["advice"])),)
+    return (_floored(record),)
+
+
+def _reason(ok: bool | None, seen: str, *, advice: str = "", assumed: str = "") -> Reason:
+    return Reason(id="clean-model", check=CHECK, ok=ok, seen=seen, advice=advice, assumed=assumed)
+
+
+def _named(record: Mapping[str, Any]) -> tuple[Record | None, bool | None]:
+    """The rival to name, and whether it fails the model (False) or leaves it undecided (None)."""
+    rivals = record["rivals"]
+    sure = [one for one in rivals if one["low"] is not None and one["low"] > 0]
+    if sure:
+        return _simplest(sure), False
+    far = [one for one in rivals if one["gain"] >= FAR and one["least"] is not None and one["least"] >= POINTS]
+    if record["images"] < FEW and far:
+        return _simplest(far), None
+    return None, None
+
+
+def _simplest(rivals: list[Record]) -> Record:
+    """The best of the simplest rivals that come within `POINTS` of the best of all."""
+    best = max(one["score"] for one in rivals)
+    near = [one for one in rivals if one["score"] >= best - POINTS]
+    rank = min(one["rank"] for one in near)
+    return max((one for one in near if one["rank"] == rank), key=lambda one: float(one["score"]))
+
+
+def _against(record: Mapping[str, Any], named: Record, *, ok: bool | None) -> str:
+    """The clean score and what it would be."""
+    text = f"{record['score']} {record['clean']:.1f}; {named['says']} it would be {named['score']:.1f}"
+    if ok is False:
+        return f"{text} (+{named['gain']:.1f}, {named['low']:.1f} to {named['high']:.1f})"
+    images = "1 image is" if record["images"] == 1 else f"{record['images']} images are"
+    return f"{text} (+{named['gain']:.1f}), but {images} too few to be sure"
+
+
+def _floored(record: Mapping[str, Any]) -> Reason:
+    """Of a model that no rival beats: whether it beats the constant answer."""
+    clean, floor = f"{record['score']} {record['clean']:.1f}", record.get("floor")
+    if floor is None:
+        return _reason(True, f"{clean}; no likely mistake of wiring scores higher")
+    beside = f"{floor['score']:.1f} for {floor['name']}"
+    if (floor["low"] is not None and floor["low"] > 0) or (floor["low"] is None and floor["gain"] >= POINTS):
+        return _reason(True, f"{clean}, against {beside}; no likely mistake of wiring scores higher")
+    advice = "look at the predictions: are the weights loaded, is the input what the network was trained on"
+    seen = f"{clean}, no better than {beside}; no likely mistake of wiring that was tried explains it"
+    enough = floor["high"] is not None and (floor["high"] < 0 or floor["gain"] < POINTS)
+    if not enough:
+        seen = f"{clean}, not surely better than {beside}"
+    return _reason(False if enough else None, seen, advice=advice)
