@@ -80,9 +80,9 @@ def examine(subject: Subject[Any, Any], ids: Sequence[str], seed: int) -> Record
 
     Returns:
         `{"score": name, "images": N, "clean": percent, "floor": {"name", "score", "gain", "low", "high"},
-        "rivals": [{"id", "says", "rank", "score", "gain", "low", "high", "least", "advice"}, ..]}`, the rivals that
-        score higher by `judge.POINTS` or more; of data without labels `{"hints": [sentence, ..], "seen": sentence}`; or
-        `{"failed": reason}`. `wiring_reasons` reads it.
+        "rivals": [{"id", "says", "rank", "score", "gain", "low", "high", "least", "part", "advice"}, ..]}`, the rivals
+        that score higher by `judge.POINTS` or more; of data without labels `{"hints": [sentence, ..], "seen":
+        sentence}`; or `{"failed": reason}`. `wiring_reasons` reads it.
     """
     kind = next(kind for of, kind in _KINDS.items() if isinstance(subject, of))
     if isinstance(subject, VideoSubject):

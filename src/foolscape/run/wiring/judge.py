@@ -95,6 +95,7 @@ class Court:
             "score": self.score(one.rows),
             **_json(self.difference(one.rows, against)),
             "least": float(known.min()) if len(known) else None,
+            "part": one.against is not None,
         }
 
 

@@ -18,6 +18,11 @@ FEW: Final = 8
 FAR: Final = 10.0
 """Points."""
 
+_PART: Final = 0.9
+
+_EASY: Final = 70.0
+"""A constant answer that scores as much, as on clips in which little moves, is no measure of a model."""
+
 
 def wiring_reasons(record: Mapping[str, Any]) -> tuple[Reason, ...]:
     """What `wiring/SLUG.json` says of a model, for its verdict; nothing where there is no such record."""
@@ -52,10 +57,15 @@ def _named(record: Mapping[str, Any]) -> tuple[Record | None, bool | None]:
 
 def _simplest(rivals: list[Record]) -> Record:
     """The best of the simplest rivals that come within `POINTS` of the best of all."""
-    best = max(one["score"] for one in rivals)
-    near = [one for one in rivals if one["score"] >= best - POINTS]
+    best = max(map(_worth, rivals))
+    near = [one for one in rivals if _worth(one) >= best - POINTS]
     rank = min(one["rank"] for one in near)
-    return max((one for one in near if one["rank"] == rank), key=lambda one: float(one["score"]))
+    return max((one for one in near if one["rank"] == rank), key=_worth)
+
+
+def _worth(one: Record) -> float:
+    """The points that a rival gains; fewer where it was judged on a part of every sample, unlike the others."""
+    return float(one["gain"]) * (_PART if one["part"] else 1.0)
 
 
 def _against(record: Mapping[str, Any], named: Record, *, ok: bool | None) -> str:
@@ -73,8 +83,12 @@ def _floored(record: Mapping[str, Any]) -> Reason:
     if floor is None:
         return _reason(True, f"{clean}; no likely mistake of wiring scores higher")
     beside = f"{floor['score']:.1f} for {floor['name']}"
-    if (floor["low"] is not None and floor["low"] > 0) or (floor["low"] is None and floor["gain"] >= POINTS):
+    if floor["gain"] is None:
+        return _reason(None, "not checked: nothing that counts is in these images", assumed=ASSUMED)
+    if floor["gain"] >= POINTS and (floor["low"] is None or floor["low"] > 0):
         return _reason(True, f"{clean}, against {beside}; no likely mistake of wiring scores higher")
+    if floor["score"] >= _EASY and floor["gain"] > -FAR:
+        return _reason(None, f"{clean}, against {beside}: on these images nothing can be told", assumed=ASSUMED)
     advice = "look at the predictions: are the weights loaded, is the input what the network was trained on"
     seen = f"{clean}, no better than {beside}; no likely mistake of wiring that was tried explains it"
     enough = floor["high"] is not None and (floor["high"] < 0 or floor["gain"] < POINTS)
