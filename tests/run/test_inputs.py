@@ -10,7 +10,7 @@ from foolscape.cli import app
 from foolscape.errors import SettingError
 from foolscape.run.inputs import wired
 
-from .made import write_net, write_photos
+from .made import do_run, write_net, write_photos
 
 
 def test_it_is_written_into_the_specs_of_own_models_alone() -> None:
@@ -46,3 +46,25 @@ def test_check_takes_it(tmp_path: Path) -> None:
     told = ["check", "--model", f"{net}:net", "--size", "16x24", "--batch", "1", "--device", "cpu", "--input", "255"]
     result = CliRunner().invoke(app, told)
     assert "input of the network: 0 to 1 made 0 to 255" in result.output
+
+
+def test_check_looks_at_data_too(tmp_path: Path) -> None:
+    net = write_net(tmp_path)
+    told = ["check", "--model", f"{net}:street", "--size", "16x24", "--batch", "1", "--device", "cpu"]
+    result = CliRunner().invoke(app, [*told, "--data", "scenes:", "--split", "test", "--limit", "4"])
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if "the clean model is right: mIoU " in line]
+    assert line.startswith("FAIL  ") or "not surely better than" in line
+    assert "the clean model is right" not in CliRunner().invoke(app, told).output
+
+
+def test_a_run_keeps_what_it_found_of_the_clean_model(tmp_path: Path) -> None:
+    net = write_net(tmp_path)
+    settings = {"models": [f"{net}:street"], "data": "scenes:", "size": "16x24", "limit": 2, "attack": "none"}
+    do_run(tmp_path / "out", **settings)
+    (place,) = (tmp_path / "out" / "wiring").glob("*.json")
+    kept = place.read_text()
+    assert json.loads(kept)["images"] == 2
+    place.write_text(kept.replace('"images": 2', '"images": 3'))
+    do_run(tmp_path / "out", **settings)
+    assert json.loads(place.read_text())["images"] == 3
