@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -42,6 +43,9 @@ S = TypeVar("S")
 MOST_CLASSES = 254
 """Class maps are kept in 8 bits; 255 is void."""
 
+_LOOKED_AT = 8
+"""Images among which a second one of the first one's size is looked for."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -75,6 +79,7 @@ class Bench:
         first: (H, W, 3) uint8, the first image that can be read, at the working size.
         entries: the models.
         chosen: why the attack is this one; None where the user named it.
+        beside: (H, W, 3) uint8, another image of that size, where one of the next few has it; of clips None.
     """
 
     data: SegmentationData | DetectionData | ClipData
@@ -82,6 +87,7 @@ class Bench:
     first: NDArray[np.uint8]
     entries: tuple[Entry, ...]
     chosen: str | None = None
+    beside: NDArray[np.uint8] | None = None
 
 
 def open_bench(config: RunConfig, device: torch.device) -> Bench:
@@ -106,7 +112,9 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
         )
         settled, tried = _settled(config, classes, plan)
         entries.append(Entry(subject, settled, classes, one.model.notes, one.sha256, one.model, tried))
-    return Bench(data, _chosen(data, config), first, tuple(entries))
+    ids = _chosen(data, config)
+    beside = another(first, ids, lambda name: load_at(data, name, config.size).image)
+    return Bench(data, ids, first, tuple(entries), beside)
 
 
 def _open_detection(config: RunConfig, device: torch.device) -> Bench:
@@ -129,7 +137,9 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
         settled, tried = _settled(config, classes, plan_detection)
         scorer = _scorer(loaded.model, first, device)
         entries.append(Entry(subject, settled, classes, loaded.model.notes, loaded.sha256, scorer, tried))
-    return Bench(data, _chosen(data, config), first, tuple(entries))
+    ids = _chosen(data, config)
+    beside = another(first, ids, lambda name: load_boxes_at(data, name, config.size).image)
+    return Bench(data, ids, first, tuple(entries), beside)
 
 
 def _open_video(config: RunConfig, device: torch.device) -> Bench:
@@ -182,6 +192,18 @@ def first_usable(data: SegmentationData | DetectionData | ClipData, ids: Sequenc
         except SampleError as error:
             reason = str(error)
     raise DataError(f"expected at least one usable image in {data.spec}, got none of {len(ids)}; the last: {reason}")
+
+
+def another(
+    first: NDArray[np.uint8], ids: Sequence[str], load: Callable[[str], NDArray[np.uint8]]
+) -> NDArray[np.uint8] | None:
+    """An image of the size of `first` with other pixels among the first `_LOOKED_AT` of `ids`, as `load` gives it."""
+    for name in ids[:_LOOKED_AT]:
+        with suppress(SampleError):
+            image = load(name)
+            if image.shape == first.shape and not np.array_equal(image, first):
+                return image
+    return None
 
 
 def _segmenter(

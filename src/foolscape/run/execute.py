@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +31,7 @@ from foolscape.run.colours import colours
 from foolscape.run.config import RunConfig
 from foolscape.run.device import ready_device
 from foolscape.run.evaluate import Setting, evaluate
+from foolscape.run.steady import keep_consistency
 from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.subject import CLEAN, CONDITIONS
 from foolscape.run.summary import summarise
@@ -106,6 +107,7 @@ def _executed(
         room = Room(store, listener.say)
         check = partial(_check_gradient, to_unit(bench.first).to(device), config.seed, store, listener)
         for entry in bench.entries:
+            _keep_consistency(entry, bench, config, device, room)
             room.halving(entry.subject.spec, partial(check, entry))
             check_wiring(entry.subject, bench.ids, config.seed, store)
         for entry in bench.entries:
@@ -194,6 +196,13 @@ def _compiled(bench: Bench, batch: int) -> Bench:
         return replace(entry, notes=(*entry.notes, compile_networks(entry.scorer, attempt)))
 
     return replace(bench, entries=tuple(done(entry) for entry in bench.entries))
+
+
+def _keep_consistency(entry: Entry, bench: Bench, config: RunConfig, device: torch.device, room: Room) -> None:
+    """See `keep_consistency`; without what torch.compile made, for it would make another forward pass for the batch."""
+    spec, pair = entry.subject.spec, (bench.first, bench.beside)
+    with torch.compiler.set_stance("force_eager") if config.compile else nullcontext():
+        room.halving(spec, partial(keep_consistency, spec, entry.scorer, pair, device, room.store, room.say))
 
 
 def _measure(

@@ -25,7 +25,7 @@ Record = dict[str, Any]
 FAILED = "failed"
 """The condition of a row that says why a sample could not be used."""
 
-_FREE = ("started", "command", "gradient", "narrowed")
+_FREE = ("started", "command", "gradient", "consistency", "narrowed")
 """Keys of run.json that may differ when a run is continued."""
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from foolscape.models.consistency import same_in_company, same_twice
 from foolscape.models.detectors.naming import Given
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt, checked
@@ -18,12 +19,12 @@ from foolscape.testing.verdicts import (
     Check,
     FailedError,
     Report,
-    alike,
     at_sizes,
     attempt,
     colours,
     fit,
     right_gradient,
+    sound,
 )
 
 _LOWEST: Final = 0.01
@@ -73,9 +74,9 @@ def _at_one_size(detector: Detector, images: Tensor) -> list[Check]:
     batch = images.shape[0]
     checks = [
         attempt("class names", lambda: _names(detector)),
-        attempt("same output twice", lambda: _repeatable(detector, images)),
+        attempt("same output twice", lambda: sound(same_twice(Scorer(detector), images))),
         attempt("images left unchanged", lambda: _unchanged(detector, images)),
-        attempt(f"batch of {batch} equals one by one", lambda: _independent(detector, images)),
+        attempt(f"batch of {max(2, batch)} equals one by one", lambda: _independent(detector, images)),
         attempt("input gradient at batch 1", lambda: right_gradient(_scorer(detector, images[:1]), images[:1])),
     ]
     if batch > 1:
@@ -162,14 +163,6 @@ def _names(detector: Detector) -> str:
     return f"{len(detector.classes)}: {shown}{', ...' if len(detector.classes) > 8 else ''}"
 
 
-def _repeatable(detector: Detector, images: Tensor) -> str:
-    first, second = _candidates(detector, images), _candidates(detector, images)
-    if first.scores.shape != second.scores.shape:
-        raise FailedError("expected as many candidates from two calls with the same images, got another number")
-    alike(second.boxes, first.boxes, 1e-4, "two calls with the same images (boxes)", "dropout or noise in forward")
-    return alike(second.scores, first.scores, 1e-4, "two calls with the same images", "dropout or noise in forward")
-
-
 def _unchanged(detector: Detector, images: Tensor) -> str:
     given = images.clone()
     with torch.no_grad():
@@ -181,12 +174,7 @@ def _unchanged(detector: Detector, images: Tensor) -> str:
 
 
 def _independent(detector: Detector, images: Tensor) -> str:
-    scorer = _scorer(detector, images)
-    together, apart = _rows(scorer, images), []
-    for i, image in enumerate(images):
-        boxes = None if scorer.boxes is None else scorer.boxes[i : i + 1]
-        apart.append(_rows(Scorer(detector, boxes), image[None]))
-    return alike(together, torch.cat(apart), 1e-3, "the batch and its images one by one", "batch norm in training mode")
+    return sound(same_in_company(_scorer(detector, images), images, len(images)))
 
 
 def _scorer(detector: Detector, images: Tensor) -> Scorer:
@@ -194,11 +182,6 @@ def _scorer(detector: Detector, images: Tensor) -> Scorer:
     if not detector.two_stage:
         return Scorer(detector)
     return Scorer(detector, _candidates(detector, images).boxes[:, :_FEW])
-
-
-@torch.no_grad()
-def _rows(scorer: Scorer, images: Tensor) -> Tensor:
-    return scorer.logits(images.clone())
 
 
 @torch.no_grad()

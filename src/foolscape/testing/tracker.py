@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from foolscape.models.consistency import same_twice
 from foolscape.models.trackers.propagation import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.scorer import ClipScorer
@@ -25,6 +26,7 @@ from foolscape.testing.verdicts import (
     colours,
     fit,
     right_gradient,
+    sound,
 )
 
 _FRAMES: Final = 4
@@ -140,8 +142,7 @@ def _repeats(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
 
 
 def _repeatable(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
-    first, second = _answer(tracker, frames, given), _answer(tracker, frames, given)
-    return alike(second, first, 1e-4, "two calls with the same frames", "dropout, noise, or a memory that is kept")
+    return sound(same_twice(ClipScorer(tracker, frames[1:], given), frames[:1]))
 
 
 def _unchanged(tracker: Tracker, frames: Tensor, given: Tensor) -> str:

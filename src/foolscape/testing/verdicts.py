@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from foolscape.models.gradient import check_gradient
 from foolscape.tasks.segmentation import Segmenter
+from foolscape.verdict import Reason
 
 Model = TypeVar("Model", bound="Noted")
 
@@ -108,6 +109,13 @@ def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: s
             f"look for {suspect}"
         )
     return f"differs by {difference:.0e} of the largest score"
+
+
+def sound(reason: Reason) -> str:
+    """What was seen of a check of `models.consistency`; raises FailedError, with the advice, unless it holds."""
+    if not reason.ok:
+        raise FailedError(f"{reason.seen}; {reason.advice}" if reason.advice else reason.seen)
+    return reason.seen
 
 
 def right_gradient(segmenter: Segmenter, images: Tensor, *, clamps: bool = False) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foolscape.tasks.detection import Detector
+from foolscape.tasks.detection import Candidates, Detector
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,11 @@ class Scorer:
 
     def logits(self, images: Tensor) -> Tensor:
         """(B, C + 1, N) class scores of the candidates of `images` ((B, 3, H, W) in [0, 1])."""
+        return self.candidates(images).scores
+
+    def candidates(self, images: Tensor) -> Candidates:
+        """The candidates of `images`; see `logits`."""
         if self.boxes is None:
-            return self.detector.candidates(images).scores
+            return self.detector.candidates(images)
         rows = torch.arange(images.shape[0], device=self.boxes.device) % self.boxes.shape[0]
-        return self.detector.candidates(images, self.boxes[rows]).scores
+        return self.detector.candidates(images, self.boxes[rows])

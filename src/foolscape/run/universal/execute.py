@@ -15,6 +15,7 @@ from foolscape.run.bounds import bound_notes
 from foolscape.run.colours import colours
 from foolscape.run.device import ready_device
 from foolscape.run.execute import Listener
+from foolscape.run.steady import keep_consistency
 from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
@@ -50,6 +51,9 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
     with open_run(out, _record(config, stand, device, command), conditions(config.points)) as store:
         if "gradient" not in store.record:
             _check_gradient(config, stand, device, store, listener)
+        for pupil in stand.pupils:
+            entry, pair = pupil.entry, (stand.first, stand.beside)
+            keep_consistency(entry.subject.spec, entry.scorer, pair, device, store, listener.say, 1)
         lessons = Lessons(stand.training)
         training = training_images(config, stand, lessons, store)
         learned = {

@@ -62,6 +62,7 @@ class Stand:
         tile: (3, h, w), what learning starts from.
         started: sha256 of the file that it was read from, if any.
         first: (H, W, 3) uint8, the first training image that can be read.
+        beside: (H, W, 3) uint8, another one of that size, if there is one; see `Bench`.
         device: where the models are.
     """
 
@@ -74,6 +75,7 @@ class Stand:
     tile: Tensor
     started: str | None
     first: NDArray[np.uint8]
+    beside: NDArray[np.uint8] | None
     device: torch.device
 
     @property
@@ -115,7 +117,9 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
         )
     hashes = (_digest(train), _digest(test))
     notes = tuple(dict.fromkeys((*bench.data.notes, *tested.data.notes)))
-    return Stand(training, tuple(pupils), bench.ids, test_ids, notes, hashes, start, started, bench.first, device)
+    return Stand(
+        training, tuple(pupils), bench.ids, test_ids, notes, hashes, start, started, bench.first, bench.beside, device
+    )
 
 
 def _start(config: UniversalConfig, classes: tuple[str, ...], size: tuple[int, int]) -> tuple[Tensor, str | None]:
