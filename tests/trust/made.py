@@ -26,6 +26,8 @@ def attacked(stands: Mapping[str, Sequence[float]], probes: Mapping[str, Sequenc
     images = max((len(values) for values in stands.values()), default=4)
     given = {name: list(stands.get(name, [value] * images)) for name, value in STANDS.items()}
     rows = {c: [{"id": str(i), "condition": c, **counts(given[c][i])} for i in range(images)] for c in CONDITIONS}
+    for row in rows["permuted"]:
+        row["control"] = {"kind": "permuted", "l2": 1.0, "of_attack": 1.0}
     for i, row in enumerate(rows["adversarial"]):
         row["in_float"] = counts(given["in_float"][i])
     record = {

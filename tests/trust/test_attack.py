@@ -22,7 +22,7 @@ def verdict_of(found: dict[str, Reason]) -> str:
 
 def test_a_sound_attack_is_trusted() -> None:
     found = reasons(attacked({}, SOUND))
-    assert [reason.ok for reason in found.values()] == [True] * 8
+    assert [reason.ok for reason in found.values()] == [True] * 9
     assert verdict_of(found) == "trusted"
 
 
@@ -60,6 +60,15 @@ def test_the_better_command_can_be_pasted() -> None:
     found = reasons(attacked({}, SOUND | {"stronger": [0.0] * 4}))["converged"]
     assert found.seen == "5.0 % of the targets still right on 4 image(s), under worst-case 5.0 less (5.0 to 5.0)"
     assert found.advice.endswith("foolscape run --model net.py:net --data folder:p --attack worst-case --steps 40")
+
+
+def test_a_bound_that_8_bits_cannot_use_and_a_short_control_are_named() -> None:
+    below = reasons(attacked({}, SOUND, eps="0.5/255"))
+    assert below["bound-below-a-level"].ok is False
+    run = attacked({}, SOUND)
+    for row in run.rows["permuted"]:
+        row["control"]["of_attack"] = 0.9
+    assert {one.id for one in reasons(run).values() if one.ok is False} == {"controls-as-large"}
 
 
 def test_one_image_says_nothing_of_its_controls() -> None:

@@ -94,6 +94,8 @@ def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) 
         return [{"id": str(i), "universal": {"moving": moving, "left": min(left + i, moving)}} for i in range(5)]
 
     found = {"adversarial": rows(adversarial), "noise": rows(noise), "permuted": rows(noise)}
+    for row in found["permuted"]:
+        row["control"] = {"kind": "permuted", "l2": 1.0, "of_attack": 1.0}
     return Learnt(found, "left", {"moved": moved, "stayed": [90.0] * len(moved)}, {"ok": True, "kind": "right"})
 
 

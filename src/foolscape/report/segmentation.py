@@ -29,7 +29,8 @@ def _facts(view: View) -> Facts:
 
 
 def _lost(view: View) -> Loss | None:
-    return points_lost(*(_accuracy(view, view.rows[name]) for name in ("clean", "adversarial")), "accuracy")
+    before, after = (_accuracy(view, view.rows[name]) for name in ("clean", "adversarial"))
+    return points_lost(before, after, "accuracy")
 
 
 def _layers(view: View, side: int) -> Layers:

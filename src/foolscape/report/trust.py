@@ -93,7 +93,7 @@ def trust(summary: Json) -> tuple[Table, ...]:
         return ()
     found = summary.get("trust")
     notes = (f"Verdict: {headline_of(found).text}.",) if found else ()
-    headers = (Cell("model"), Cell("is it"), Cell("what was seen"))
+    headers = (Cell("model"), Cell("check"), Cell("what was seen"))
     return (Table("trust", "Can this be trusted?", headers, rows, notes, texts=3, named=True),)
 
 

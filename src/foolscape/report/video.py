@@ -61,7 +61,8 @@ def _facts(view: View) -> Facts:
 
 
 def _lost(view: View) -> Loss | None:
-    return points_lost(*(_region(view.rows[name]) for name in ("clean", "adversarial")), "J")
+    before, after = (_region(view.rows[name]) for name in ("clean", "adversarial"))
+    return points_lost(before, after, "J")
 
 
 def _region(row: Json) -> float:

@@ -78,16 +78,16 @@ class Bench:
         ids: of the samples to measure.
         first: (H, W, 3) uint8, the first image that can be read, at the working size.
         entries: the models.
-        chosen: why the attack is this one; None where the user named it.
         beside: (H, W, 3) uint8, another image of that size, where one of the next few has it; of clips None.
+        chosen: why the attack is this one; None where the user named it.
     """
 
     data: SegmentationData | DetectionData | ClipData
     ids: tuple[str, ...]
     first: NDArray[np.uint8]
     entries: tuple[Entry, ...]
-    chosen: str | None = None
     beside: NDArray[np.uint8] | None = None
+    chosen: str | None = None
 
 
 def open_bench(config: RunConfig, device: torch.device) -> Bench:

@@ -118,16 +118,10 @@ def _executed(
             if entry.plan is not None:
                 tried = partial(probe_stored, subject, entry.plan, entry.probes, config.probes, store, listener.say)
                 room.halving(subject.spec, tried)
-        summary = summarise(store.record, store.rows, _evidence(bench, store))
+        summary = summarise(store.record, store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries)))
         store.save_json("summary.json", summary)
         write_report(out)
     return summary
-
-
-def _evidence(bench: Bench, store: RunStore) -> Evidence:
-    """What the run's directory holds beside its rows, for the verdict."""
-    slugs = [entry.subject.slug for entry in bench.entries]
-    return Evidence({slug: found for slug in slugs if (found := store.load_json(f"probes/{slug}.json"))})
 
 
 def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, command: Sequence[str]) -> Record:

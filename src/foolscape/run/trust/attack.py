@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 
 from foolscape.metrics.paired import Difference, mean_difference
+from foolscape.run.bounds import bound_reasons
+from foolscape.run.controls import short_controls
 from foolscape.run.store import FAILED, Record
 from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.command import with_attack
@@ -68,6 +70,8 @@ def attack_reasons(attacked: Attacked) -> Iterator[Reason]:
     """Every check of the attack, in reading order."""
     record = attacked.record
     yield from gradient_reasons(record.get("gradient", {}).get(attacked.spec))
+    yield from bound_reasons(record["attack"])
+    yield short_controls(attacked.rows[PERMUTED])
     yield _stronger(attacked, NOISE, "beats-noise", "stronger than noise of its size")
     yield _stronger(attacked, PERMUTED, "beats-shuffled", "stronger than its own change, shuffled")
     yield _at_8_bits(attacked)

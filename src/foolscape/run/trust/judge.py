@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from foolscape.run.store import Record
+from foolscape.run.store import Record, RunStore
 from foolscape.run.subject import ADVERSARIAL, CONDITIONS
 from foolscape.run.trust.attack import Attacked, attack_reasons
+from foolscape.run.wiring.reasons import wiring_reasons
 from foolscape.verdict import Reason, judged, verdict
 
 
@@ -17,9 +18,21 @@ class Evidence:
 
     Attributes:
         probed: `probes/SLUG.json` of each model that has it.
+        wired: `wiring/SLUG.json` likewise.
     """
 
     probed: Mapping[str, Record] = field(default_factory=dict)
+    wired: Mapping[str, Record] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, store: RunStore, slugs: Iterable[str]) -> Evidence:
+        """What the directory of `store` holds."""
+
+        def found(folder: str) -> dict[str, Record]:
+            return {slug: record for slug in slugs if (record := store.load_json(f"{folder}/{slug}.json"))}
+
+        slugs = list(slugs)
+        return cls(found("probes"), found("wiring"))
 
 
 def run_trust(record: Record, rows: Sequence[Record], evidence: Evidence) -> Record:
@@ -43,8 +56,15 @@ def by_model(reasons: Mapping[str, Sequence[Mapping[str, object]]]) -> Record:
     return judged(flat) | {"models": {slug: str(verdict(found)) for slug, found in reasons.items()}}
 
 
+def sound_reasons(record: Record, spec: str, wired: Record) -> Iterator[Reason]:
+    """Whether the model itself is sound: wired rightly, and the same whenever it is asked."""
+    yield from wiring_reasons(wired)
+    yield from (Reason(**reason) for reason in record.get("consistency", {}).get(spec, ()))
+
+
 def _of_model(model: Record, record: Record, rows: Sequence[Record], evidence: Evidence) -> Iterator[Reason]:
     spec, slug = model["model"], model["slug"]
+    yield from sound_reasons(record, spec, evidence.wired.get(slug, {}))
     own = {name: [r for r in rows if r["model"] == spec and r["condition"] == name] for name in CONDITIONS}
     if own[ADVERSARIAL]:
         yield from attack_reasons(Attacked(record, spec, own, evidence.probed.get(slug, {})))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from foolscape.attacks.default import STRONGEST
 from foolscape.attacks.plan import AGAINST, Options, Plan
 from foolscape.errors import FoolscapeError, SettingError
 from foolscape.pixels import Levels, to_image
@@ -35,9 +36,6 @@ _QUERIES: Final = 200
 
 _PASSES_PER_GRADIENT: Final = 3
 """Forward passes that cost about as much as one gradient."""
-
-_STRONGEST: Final = ("worst-case", "annealed", "apgd")
-"""The first of these that takes the run's goal and norm is the strongest there is."""
 
 _WIDE: Final = Levels.parse("64/255")
 """In effect no bound: a quarter of the range changes any picture beyond recognition."""
@@ -95,7 +93,7 @@ def _longer(settled: Plan, options: Options) -> Options:
 
 def _strongest(settled: Plan, options: Options, planned: Planner) -> dict[str, Probe]:
     """The strongest attack under the same threat; none where that is the run's own."""
-    for name in _STRONGEST:
+    for name in STRONGEST:
         if name == settled.name:
             return {}
         # How a strong attack looks at a clip is its own business: only the window is the threat model's.

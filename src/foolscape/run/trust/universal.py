@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from foolscape.metrics.paired import mean_difference
+from foolscape.run.controls import short_controls
 from foolscape.run.store import Record
 from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.attack import POINTS, difference_words, gradient_reasons
@@ -51,6 +52,7 @@ class Learnt:
 def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
     """Every check of the pattern, in reading order."""
     yield from gradient_reasons(learnt.gradient)
+    yield short_controls(learnt.rows.get(PERMUTED, ()))
     yield _stronger(learnt, NOISE, "beats-noise", "stronger than noise of its bound")
     yield _stronger(learnt, PERMUTED, "beats-shuffled", "stronger than its own change, shuffled")
     if learnt.epochs["moved"]:

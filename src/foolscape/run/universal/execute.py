@@ -24,6 +24,7 @@ from foolscape.run.universal.measure import Ink, conditions, rows
 from foolscape.run.universal.stand import Pupil, Stand, open_stand
 from foolscape.run.universal.summary import summarise
 from foolscape.run.universal.tile_file import Tile, write_tile
+from foolscape.run.wiring import check_wiring
 
 ARTEFACT = "perturbation.safetensors"
 
@@ -54,6 +55,7 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
         for pupil in stand.pupils:
             entry, pair = pupil.entry, (stand.first, stand.beside)
             keep_consistency(entry.subject.spec, entry.scorer, pair, device, store, listener.say, 1)
+        check_wiring(stand.pupils[0].teaching.subject, stand.test_ids, config.seed, store)
         lessons = Lessons(stand.training)
         training = training_images(config, stand, lessons, store)
         learned = {

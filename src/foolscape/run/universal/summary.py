@@ -12,7 +12,7 @@ from foolscape.run.controls import control_sizes
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED
-from foolscape.run.trust.judge import by_model
+from foolscape.run.trust.judge import by_model, sound_reasons
 from foolscape.run.trust.universal import Learnt, universal_reasons
 from foolscape.run.universal.aims import OTHER, Hide, Untargeted
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
@@ -110,7 +110,9 @@ def _trust(main: Pupil, stand: Stand, trained: Record, store: RunStore) -> Recor
     aim = main.teaching.aim
     anything = isinstance(aim, Untargeted) or (isinstance(aim, Hide) and aim.by == OTHER)
     learnt = Learnt(rows, "left" if anything else "reached", trained, store.record.get("gradient"))
-    return by_model({main.entry.subject.slug: [reason.to_json() for reason in universal_reasons(learnt)]})
+    subject, wired = main.entry.subject, store.load_json(f"wiring/{main.entry.subject.slug}.json")
+    found = (*sound_reasons(store.record, subject.spec, wired), *universal_reasons(learnt))
+    return by_model({subject.slug: [reason.to_json() for reason in found]})
 
 
 def _conditions(pupil: Pupil, stand: Stand, store: RunStore) -> Record:

@@ -29,7 +29,7 @@ def wiring_reasons(record: Mapping[str, Any]) -> tuple[Reason, ...]:
     if not record:
         return ()
     if FAILED in record:
-        return (_reason(None, f"not checked: {record[FAILED]}", assumed=ASSUMED),)
+        return (_reason(None, f"not checked: {record[FAILED]}", advice="mend that, and run it anew"),)
     if "hints" in record:
         seen = "; ".join(["not checked: no labels", record["seen"], *record["hints"]])
         return (_reason(None, seen, assumed=ASSUMED),)
