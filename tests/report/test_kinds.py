@@ -10,6 +10,7 @@ import pytest
 
 from foolscape.cli import main
 from foolscape.cli.console import DONE, ERROR, USAGE
+from foolscape.report.harden import write_hardening_report
 from foolscape.report.universal import write_universal_report
 
 from . import fake_harden, fake_transfer, fake_universal
@@ -101,3 +102,24 @@ def test_a_universal_page_says_what_its_percentages_are_of(tmp_path: Path) -> No
     (directory / "summary.json").write_text(json.dumps(summary))
     write_universal_report(directory)
     assert "What the percentages are of" not in (directory / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("ok", "words"),
+    [
+        (True, None),
+        (False, "That is no gain beyond chance: mIoU under attack +1.0 (-2.0 to +4.0)."),
+        (None, "70.0 and 80.0. mIoU under attack +1.0 (-2.0 to +4.0)."),
+    ],
+)
+def test_a_gain_within_chance_is_called_so(tmp_path: Path, ok: bool | None, words: str | None) -> None:
+    directory = fake_harden.write(tmp_path / "harden")
+    summary = json.loads((directory / "summary.json").read_text())
+    gain = {"model": "after", "id": "gain", "check": "harder to fool", "ok": ok, "advice": "", "assumed": "",
+            "seen": "mIoU under attack +1.0 (-2.0 to +4.0)"}  # fmt: skip
+    summary["trust"] = {"verdict": "not decided", "if": [], "reasons": [gain]}
+    (directory / "summary.json").write_text(json.dumps(summary))
+    write_hardening_report(directory)
+    page = " ".join((directory / "report.html").read_text().split())
+    assert ("no gain beyond chance" in page) == (ok is False)
+    assert words is None or words in page

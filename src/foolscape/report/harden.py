@@ -123,8 +123,17 @@ def _headline(summary: Json) -> str:
     return (
         f"Attacked within {summary['eps']}, the hardened network keeps a mIoU of {miou('after', 'adversarial')} "
         f"percent, the one it was made from {miou('before', 'adversarial')}; on clean images "
-        f"{miou('after', 'clean')} and {miou('before', 'clean')}."
+        f"{miou('after', 'clean')} and {miou('before', 'clean')}.{_chance(summary)}"
     )
+
+
+def _chance(summary: Json) -> str:
+    """What must be said where the paired interval of the gain does not lie above 0; empty where it does."""
+    reasons = summary.get("trust", {}).get("reasons", ())
+    gain = next((reason for reason in reasons if reason["id"] == "gain"), None)
+    if gain is None or gain["ok"]:
+        return ""
+    return f" That is no gain beyond chance: {gain['seen']}." if gain["ok"] is False else f" {gain['seen']}."
 
 
 def _summary(directory: Path) -> dict[str, Any]:
