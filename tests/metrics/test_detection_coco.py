@@ -10,7 +10,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from foolscape.metrics.bootstrap import draws
+from foolscape.metrics.bootstrap import around, draws
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.detection import score_detection, voc_ap
@@ -98,15 +98,16 @@ def test_weights_are_images_drawn_more_than_once(seed: int) -> None:
             assert 100 * average_precision(voc, weights, how)[row, 0] == pytest.approx(again, abs=1e-9, nan_ok=True)
 
 
-def test_the_interval_is_the_middle_of_drawn_scores() -> None:
-    # Enumerated for two images: both drawn once (1/2), the first alone (1/4), the second alone (1/4). Image 0 has its
-    # object found (AP 100), image 1 has one false detection before the hit (AP 50, its score below that of image 0).
-    # Together: hit, false, hit: precision 1 up to recall 1/2 (51 of 101 levels), then 2/3.
-    truths = [truth([square(0)]), truth([square(0)])]
-    founds = [found([square(0)], scores=[0.9]), found([square(5), square(0)], scores=[0.8, 0.7])]
-    scores = score_detection(truths, founds, "a", seed=0)
-    assert scores["AP50"] == pytest.approx(100 * (51 + 50 * 2 / 3) / 101)
-    assert scores["ci95"]["AP50"] == pytest.approx([50, 100])
+def test_the_interval_is_of_drawn_scores() -> None:
+    truths, founds = crowded_images(5)
+    scores = score_detection(truths, founds, "abcd", seed=2)
+    slow = []
+    for drawn in draws(len(truths), 2).astype(int)[:100]:
+        picked = np.repeat(np.arange(len(truths)), drawn)
+        per_class = coco_ap([truths[i] for i in picked], [founds[i] for i in picked], CLASSES)
+        slow.append(np.nanmean(per_class[0]))
+    wanted = np.array(around(np.float64(scores["AP50"]), np.array(slow), len(truths)))
+    assert scores["ci95"]["AP50"] == pytest.approx(wanted, abs=5)  # of a tenth of the resamples
 
 
 def test_coco_takes_a_free_object_where_voc_does_not() -> None:

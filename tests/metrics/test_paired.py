@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
+from foolscape.metrics.bootstrap import LEAST
 from foolscape.metrics.boxes import Found
-from foolscape.metrics.paired import LEAST, Difference, mean_difference, paired_difference
+from foolscape.metrics.paired import Difference, mean_difference, paired_difference
 from foolscape.metrics.segmentation import count
 from foolscape.run.scoring import SCORING, YOUTUBE_VOS
 from tests.metrics.detection_data import crowded_images

@@ -9,6 +9,7 @@ import pytest
 
 from foolscape.errors import SampleError
 from foolscape.metrics import VIDEO_CONVENTIONS
+from foolscape.metrics.bootstrap import LEAST, around
 from foolscape.metrics.video import ClipScores, ObjectScores, measure_davis, score_davis, statistics
 
 SCORES = ("J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay")
@@ -216,13 +217,22 @@ def test_intervals_by_picking_clips() -> None:
     scores = score_davis(dict(zip("abcdefgh", clips, strict=True)), seed=4)
     times = np.random.default_rng(4).multinomial(8, np.full(8, 1 / 8), size=1000)
     slow = [np.mean([np.mean(o.J) for i in np.repeat(np.arange(8), row) for o in clips[i].objects]) for row in times]
-    assert scores["ci95"]["J"] == pytest.approx(np.percentile(slow, [2.5, 97.5]) * 100)
+    assert scores["ci95"]["J"] == pytest.approx(np.array(around(np.float64(scores["J"]), 100 * np.array(slow), 8)))
 
 
-def test_one_clip_has_an_interval_without_width() -> None:
-    scores = score_davis(_clips(1, seed=3), seed=0)
-    for name in SCORES:
-        assert scores["ci95"][name] == pytest.approx([scores[name]] * 2)
+def test_few_clips_have_no_interval() -> None:
+    scores = score_davis(_clips(LEAST - 1, seed=3), seed=0)
+    assert all(scores[name] is not None and scores["ci95"][name] == [None, None] for name in SCORES)
+    assert "below 8 clips" in VIDEO_CONVENTIONS["ci95"]
+
+
+def test_a_decay_may_be_below_0() -> None:
+    clips = {str(i): ClipScores((one_object(0.5, 0.5, 0.5, 0.5 + i / 100, f=(0.5,) * 4),)) for i in range(9)}
+    scores = score_davis(clips, seed=0)
+    low, high = scores["ci95"]["J_decay"]
+    assert low < scores["J_decay"] < high < 0
+    assert high - scores["J_decay"] == pytest.approx(scores["J_decay"] - low)
+    assert scores["ci95"]["F_decay"] == [0, 0]
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

@@ -188,7 +188,7 @@ def _model(plan: Plan, spec: str, rows: list[dict[str, Any]], counts: dict[str, 
 def _scores(found: list[Counts], classes: Sequence[str]) -> dict[str, Any]:
     pooled, many = total(found), stack(found)
     ious = [float(iou) if np.isfinite(iou) else None for iou in iou_per_class(pooled)]
-    ends = [interval(many, score, seed=0) for score in (mean_iou, pixel_accuracy)]
+    ends = [interval(many, score, seed=0, least=2) for score in (mean_iou, pixel_accuracy)]
     return {
         "mIoU": float(mean_iou(pooled)),
         "pixel_accuracy": float(pixel_accuracy(pooled)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,22 @@ import pytest
 from PIL import Image
 
 from foolscape.data.load import open_data
-from foolscape.run.minimum import minimum, quantiles
+from foolscape.run import scoring
+from foolscape.run.minimum import median_interval, minimum, quantiles
 
 from .made import do_run, files_below, timeless, write_net, write_photos
 from .made_boxes import write_detector, write_squares
 
 
-def score(measured: Sequence[dict[str, Any]], classes: Sequence[str], seed: int, victim: int | None) -> dict[str, Any]:
-    """The mean of `right`, and an interval to know it by."""
-    mean = sum(one["right"] for one in measured) / len(measured)
-    return {"mIoU": mean, "ci95": {"mIoU": [mean - 1, mean + 1]}}
+def score(
+    measured: Sequence[dict[str, Any]], classes: Sequence[str], seed: int, victim: int | None, clean: bool = False
+) -> dict[str, Any]:
+    """The mean of `right`, and an interval to know it by; clean images have a narrower one."""
+    mean, width = sum(one["right"] for one in measured) / len(measured), 1 if clean else 2
+    return {"mIoU": mean, "ci95": {"mIoU": [mean - width, mean + width]}}
+
+
+SCORING = replace(scoring.SCORING["segmentation"], score=score)
 
 
 def attacked(
@@ -44,7 +51,7 @@ def test_the_curve_and_the_median_by_hand() -> None:
         attacked("b", 6, 6, 0.9, {2: 45, 4: 15}),
         attacked("c", None, 5, 9.0, {1: 80, 8: 9}),
     ]
-    found = minimum(clean, rows, score, (), 0, None, "64/255")
+    found = minimum(clean, rows, SCORING, (), 0, None, "64/255")
     assert found["per_image"] == {"a": 3, "b": 6, "c": None}
     assert (found["median_levels"], found["quartiles"]) == (6, [3, None])
     assert (found["judged"], found["unreached"], found["largest"]) == (3, 1, "64/255")
@@ -54,15 +61,16 @@ def test_the_curve_and_the_median_by_hand() -> None:
     assert curve["values"] == pytest.approx([total / 3 for total in sums])
     assert curve["fooled"] == pytest.approx([0, 0, 0, 100 / 3, 100 / 3, 100 / 3, 200 / 3, 200 / 3])
     assert curve["ci95"][0] == [89, 91]
+    assert curve["ci95"][-1] == pytest.approx([10.4 / 3 - 2, 10.4 / 3 + 2])
 
 
 def test_images_with_nothing_to_fool_are_in_no_quantile() -> None:
     clean = [{"id": name, "right": 90.0} for name in "ab"]
     rows = [attacked("a", 3, 3, 0, {}), attacked("b", None, 64, 0, {}, judged=False)]
-    found = minimum(clean, rows, score, (), 0, None, None)
+    found = minimum(clean, rows, SCORING, (), 0, None, None)
     assert (found["median_levels"], found["judged"], found["unreached"]) == (3, 1, 0)
-    nothing = minimum(clean[:1], [attacked("a", None, 64, 0, {}, judged=False)], score, (), 0, None, None)
-    assert (nothing["median_levels"], nothing["ci95"], nothing["judged"]) == (None, [None, None], 0)
+    nothing = minimum(clean[:1], [attacked("a", None, 64, 0, {}, judged=False)], SCORING, (), 0, None, None)
+    assert (nothing["median_levels"], nothing["ci95"], nothing["judged"]) == (None, None, 0)
 
 
 def test_quantiles_are_observed_values() -> None:
@@ -70,6 +78,13 @@ def test_quantiles_are_observed_values() -> None:
     assert [quantiles(values, once, share)[0] for share in (0.25, 0.5, 0.51, 0.75, 0.76)] == [2, 4, 8, 8, math.inf]
     twice = np.array([[0.0, 4, 0, 0], [1, 0, 3, 0]])
     assert quantiles(values, twice, 0.5).tolist() == [2, math.inf]
+
+
+def test_the_interval_of_the_median_by_binomials() -> None:
+    # 8 tosses: no heads 1 / 256, at most one 9 / 256; 20 tosses: at most 5 heads 0.0207, at most 6 0.0577.
+    assert median_interval(np.arange(7.0)) is None
+    assert median_interval(np.array([3.0, 1, 2, 4, 5, 6, 7, math.inf])) == (1, math.inf)
+    assert median_interval(np.arange(20.0)) == (5, 14)
 
 
 @pytest.mark.parametrize("attack", ["dag-min", "pgd-min", "alma-prox"])
@@ -105,7 +120,7 @@ def test_what_no_change_fools_is_counted_and_has_no_number(tmp_path: Path) -> No
     assert summary["attack"]["largest"] == "1/255"
     assert found["unreached"] == found["judged"] == 3
     assert set(found["per_image"].values()) == {None}
-    assert (found["median_levels"], found["ci95"], found["quartiles"]) == (None, [None, None], [None, None])
+    assert (found["median_levels"], found["ci95"], found["quartiles"]) == (None, None, [None, None])
     assert max(found["curve"]["levels"]) == 1
 
 

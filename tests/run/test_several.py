@@ -33,7 +33,9 @@ def test_the_scores_of_each_objective_and_of_their_choice() -> None:
     assert [one["fewest"] for one in found["objectives"].values()] == [2, 0]
     assert [one["greedy"] for one in found["objectives"].values()] == [1, 1]
     assert found["greedy"]["mIoU"] == pytest.approx(25)
-    assert found["greedy"]["ci95"]["mIoU"][0] <= 25 <= found["greedy"]["ci95"]["mIoU"][1]
+    assert found["greedy"]["ci95"]["mIoU"] == [None, None]  # of two images
+    low, high = several(ROWS * 4, CLASSES, seed=0)["greedy"]["ci95"]["mIoU"]
+    assert low < 25 < high
 
 
 def test_an_attack_with_one_result_has_nothing_to_choose() -> None:

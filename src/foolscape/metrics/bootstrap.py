@@ -1,8 +1,13 @@
 """Confidence intervals of pooled scores by resampling images.
 
-Percentile bootstrap (Efron and Tibshirani 1993, chapter 13): images are drawn with replacement, the score is computed
-from their pooled counts, and the interval spans the middle 95 % of the resampled scores. Images, not pixels, are
-drawn: the pixels of one image are far from independent.
+Images are drawn with replacement and the score is computed from their pooled counts (Efron and Tibshirani 1993, chapter
+13); images, not pixels, for the pixels of one image are far from independent. The interval spans Student's t times the
+standard error of the resampled scores on either side, on the scale of log-odds (ibid., section 12.6), so that it stays
+within 0 and 100 and is the longer on the side where there is more room.
+
+The middle 95 % of the resampled scores themselves are too narrow at few images: resamples scatter by sqrt((n - 1) / n)
+too little, take no heed of what n images do not know of their own scatter, and never leave the range of the sample.
+`benchmarks/coverage.py` compares ways by simulation.
 """
 
 from __future__ import annotations
@@ -12,14 +17,33 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit, stdtrit
 
-from foolscape.metrics.segmentation import Counts
+from foolscape.metrics.segmentation import Counts, iou_per_class
 
 RESAMPLES: Final = 1000
 LEVEL: Final = 95.0
+LEAST: Final = 8
+"""Images from which on scores have an interval: of fewer, too many samples show nothing of what is rare."""
+LEAST_CLEAN: Final = 5
+"""The same for the scores of a segmentation of clean images, which differ less from image to image."""
+SHOWN: Final = 8
+"""Images that must show a class for its own score to have an interval."""
+
+
+def convention(few: str, unit: str = "image") -> str:
+    """How intervals are made, and `few`: where none is given."""
+    return (
+        f"Intervals: {LEVEL:g} %, Student's t times the bootstrap's standard error on the scale of log-odds, "
+        f"{RESAMPLES} resamples of {unit}s. No interval is given, since it could not be relied on, {few}."
+    )
+
 
 CONVENTIONS: Final[dict[str, str]] = {
-    "ci95": f"Intervals: {LEVEL:g} % percentile bootstrap over images, {RESAMPLES} resamples; no width for one image.",
+    "ci95": convention(
+        f"below {LEAST} images ({LEAST_CLEAN} where they are clean), and for a class that fewer than {SHOWN} of them "
+        "show"
+    ),
 }
 
 
@@ -55,30 +79,74 @@ def interval(
     counts: Counts,
     score: Callable[[Counts], NDArray[np.float64]],
     seed: int,
+    least: int = LEAST,
     resamples: int = RESAMPLES,
 ) -> Interval:
     """The 95 % interval of a pooled score.
 
     Args:
         counts: (N, C), one row per image, N >= 1 (`segmentation.stack`).
-        score: `mean_iou`, `pixel_accuracy`, `iou_per_class` or any function of Counts that keeps leading axes.
+        score: `mean_iou`, `pixel_accuracy` or any function of Counts, (..., C) -> (...), in percent.
         seed: of the resampling; the same seed draws the same images whatever the score.
+        least: images from which on there is an interval.
         resamples: number of draws.
 
     Returns:
-        Ends in the unit of the score. With one image every resample is that image, so both ends are the score itself:
-        that says nothing about certainty. Resamples in which a class does not occur are left out of that class's
-        interval; the ends are NaN where it occurs in none.
+        As `around`.
     """
-    return middle(score(resample(counts, seed, resamples)))
+    images = len(counts.hit)
+    point = score(weigh(counts, np.ones((1, images))))[0]
+    return around(point, score(resample(counts, seed, resamples)), images, least)
 
 
-def middle(scores: NDArray[np.float64]) -> Interval:
-    """The interval that holds the middle 95 % of R resampled scores (R, ...); NaN counts nowhere."""
-    flat = scores.reshape(len(scores), -1)
-    ends = np.full((2, flat.shape[1]), np.nan)
-    known = np.isfinite(flat).any(axis=0)  # nanpercentile warns about columns that are NaN throughout
-    tail = (100.0 - LEVEL) / 2
-    if known.any():
-        ends[:, known] = np.nanpercentile(flat[:, known], [tail, 100.0 - tail], axis=0)
-    return Interval(ends[0].reshape(scores.shape[1:]), ends[1].reshape(scores.shape[1:]))
+def interval_per_class(counts: Counts, seed: int, resamples: int = RESAMPLES) -> Interval:
+    """The 95 % intervals (C,) of `iou_per_class`; NaN for classes that fewer than `SHOWN` images show."""
+    point = iou_per_class(weigh(counts, np.ones((1, len(counts.hit)))))[0]
+    shown = (counts.truth > 0).sum(axis=0)
+    return around(point, iou_per_class(resample(counts, seed, resamples)), shown, SHOWN)
+
+
+def around(
+    point: NDArray[np.float64], resampled: NDArray[np.float64], images: int | NDArray[np.int64], least: int = LEAST
+) -> Interval:
+    """The 95 % interval of scores in percent, within 0 and 100.
+
+    Args:
+        point: (...), the scores of all images.
+        resampled: (R, ...), those of the resamples; NaN counts nowhere.
+        images: how many images a score rests on, one number or (...).
+        least: images from which on there is an interval.
+
+    Returns:
+        Ends on either side of `point`; both are `point` where all resamples are equal. NaN below `least` images, for a
+        single one, and where `point` is.
+    """
+    share, reach = point / 100, _reach(resampled, images, least) / 100
+    inside = (share > 0) & (share < 1)
+    some = np.where(inside, share, 0.5)
+    # On the scale of log-odds the standard error is that of the share divided by p (1 - p), the slope there.
+    width = reach / (some * (1 - some))
+    ends = (np.where(inside, 100 * expit(logit(some) + end), point) for end in (-width, width))
+    return Interval(*(np.where(np.isnan(reach), np.nan, end) for end in ends))
+
+
+def around_unbounded(
+    point: NDArray[np.float64], resampled: NDArray[np.float64], images: int, least: int = LEAST
+) -> Interval:
+    """As `around`, for values that may be anything, such as differences: as far on either side."""
+    reach = _reach(resampled, images, least)
+    return Interval(point - reach, point + reach)
+
+
+def _reach(resampled: NDArray[np.float64], images: int | NDArray[np.int64], least: int) -> NDArray[np.float64]:
+    """(...): t times the standard error of resampled scores (R, ...), of which NaN counts nowhere."""
+    known = np.isfinite(resampled)
+    times = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, resampled, 0.0).sum(axis=0) / times
+    variance = (np.where(known, resampled - mean, 0.0) ** 2).sum(axis=0) / times
+    # Resamples scatter as the sample's plain variance says, which divides by N where the unbiased one has N - 1.
+    free = np.maximum(np.asarray(images) - 1, 1)
+    error = np.sqrt(variance * ((free + 1) / free))
+    enough = known.any(axis=0) & (np.asarray(images) >= max(least, 2))
+    reach: NDArray[np.float64] = np.where(enough, stdtrit(free, 0.5 + LEVEL / 200) * error, np.nan)
+    return reach

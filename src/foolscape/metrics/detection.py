@@ -13,8 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from foolscape.errors import SampleError
-from foolscape.metrics.bootstrap import CONVENTIONS as _BOOTSTRAP_CONVENTIONS
-from foolscape.metrics.bootstrap import draws, middle
+from foolscape.metrics.bootstrap import LEAST, SHOWN, Interval, around, convention, draws
 from foolscape.metrics.box_counts import CONVENTIONS as _BOX_CONVENTIONS
 from foolscape.metrics.boxes import Floats, Found, Ints, Truth
 from foolscape.metrics.coco_ap import coco_ap
@@ -32,8 +31,7 @@ CONVENTIONS: Final[dict[str, str]] = {
     "AP_scores": "Average precisions are measured on all detections down to a score near 0; pictures and box counts "
     "show those above a readable score.",
     "per_class": "AP50 of a class; not defined where the truth never has it.",
-    "ci95": f"{_BOOTSTRAP_CONVENTIONS['ci95']} Where classes occur in few images the intervals lean upwards: resamples "
-    "that miss a class leave it out, the others hold its images more than once.",
+    "ci95": convention(f"below {LEAST} images, and for a class that fewer than {SHOWN} of them show"),
     **_BOX_CONVENTIONS,
 }
 """One sentence per score of a detection summary, under the score's key."""
@@ -94,7 +92,11 @@ def score_detection(
         100.0 * average_precision(coco, weights, hundred_one_points),
         *_voc_pair(voc, weights),
     )
-    ends = {name: np.stack(middle(values)) for name, values in resampled.items()}
+    shown = np.sum([match.truths > 0 for match in coco], axis=0)
+    ends = {
+        name: np.stack(_interval(name, points[name][0], values, len(truths), shown))
+        for name, values in resampled.items()
+    }
     return {
         **{name: _number(points[name][0]) for name in points if name != "per_class"},
         "per_class": dict(zip(classes, map(_number, points["per_class"][0]), strict=True)),
@@ -103,6 +105,12 @@ def score_detection(
             "per_class": dict(zip(classes, map(_numbers, ends["per_class"].T), strict=True)),
         },
     }
+
+
+def _interval(name: str, point: Floats, resampled: Floats, images: int, shown: Ints) -> Interval:
+    if name == "per_class":
+        return around(point, resampled, shown, SHOWN)
+    return around(point, resampled, images)
 
 
 def weighted_ap50(truths: Sequence[Truth], founds: Sequence[Found], classes: int) -> Callable[[Floats], Floats]:

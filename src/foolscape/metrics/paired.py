@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from scipy.special import stdtrit
 
-from foolscape.metrics.bootstrap import LEVEL, draws, middle
+from foolscape.metrics.bootstrap import LEAST, LEVEL, around_unbounded, draws
 from foolscape.metrics.boxes import Floats
-
-LEAST: Final = 8
-"""Images from which on a difference of pooled scores has an interval."""
 
 Weighted = Callable[[Floats], Floats]
 """(R, N), how often each of N images counts -> the pooled score (R,) in percent; NaN where it is not defined."""
@@ -60,12 +56,12 @@ def paired_difference(a: Weighted, b: Weighted, images: int, seed: int) -> Diffe
         No ends below `LEAST` images, or where a score is defined in no resample.
     """
     once = np.ones((1, images))
-    value = _number(a(once)[0] - b(once)[0])
-    if images < LEAST or value is None:
-        return Difference(value, None, None)
+    value = a(once)[0] - b(once)[0]
+    if images < LEAST:
+        return Difference(_number(value), None, None)
     weights = draws(images, seed)
-    low, high = middle(a(weights) - b(weights))
-    return Difference(value, _number(low), _number(high))
+    low, high = around_unbounded(value, a(weights) - b(weights), images)
+    return Difference(_number(value), _number(low), _number(high))
 
 
 def mean_difference(a: Floats, b: Floats) -> Difference:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.errors import SampleError
-from foolscape.metrics.bootstrap import LEVEL, RESAMPLES, draws, middle
+from foolscape.metrics.bootstrap import LEAST, around, around_unbounded, convention, draws
 from foolscape.metrics.masks import contour_f, region_j
 from foolscape.metrics.segmentation import VOID
 
@@ -31,11 +31,13 @@ CONVENTIONS: Final[dict[str, str]] = {
     "decay": "J decay and F decay: mean of an object's first quarter of frames less that of its last, mean over all "
     "objects; negative where it gets better.",
     "per_object": "Objects are told apart by clip and label.",
-    "ci95": f"Intervals: {LEVEL:g} % percentile bootstrap over clips, {RESAMPLES} resamples; no width for one clip.",
+    "ci95": convention(f"below {LEAST} clips", "clip") + " That of a decay is as long on either side.",
 }
 """One sentence per score of a video's `summary.json`."""
 
 _SCORES: Final = ("J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay")
+_DECAYS: Final = ("J_decay", "F_decay")
+"""The scores that may be below 0."""
 _FIELDS: Final = ("label", "start", "J", "F", "category")
 
 
@@ -166,18 +168,21 @@ def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
 
     Returns:
         `{"J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay", "per_object": {clip: {label: {the same}}},
-        "ci95": {..}}`, the last with the seven keys and [low, high] for each.
+        "ci95": {..}}`, the last with the seven keys and [low, high] for each, [None, None] below `LEAST` clips.
     """
     tables, sums, counts = _tables(clips.values())
     point = mean_over_objects(np.ones((1, len(tables))), sums, counts)[0]
-    low, high = middle(mean_over_objects(draws(len(tables), seed), sums, counts))
+    resampled = mean_over_objects(draws(len(tables), seed), sums, counts)
+    free = np.array([name in _DECAYS for name in _SCORES])
+    ends = zip(around(point, resampled, len(tables)), around_unbounded(point, resampled, len(tables)), strict=True)
+    low, high = (np.where(free, wide, within) for within, wide in ends)
     return {
         **_named(point),
         "per_object": {
             name: {str(one.label): _named(row) for one, row in zip(clip.objects, table, strict=True)}
             for (name, clip), table in zip(clips.items(), tables, strict=True)
         },
-        "ci95": {name: [float(low[i]), float(high[i])] for i, name in enumerate(_SCORES)},
+        "ci95": {name: [_number(low[i]), _number(high[i])] for i, name in enumerate(_SCORES)},
     }
 
 
@@ -237,6 +242,11 @@ def _of_object(one: ObjectScores) -> Floats:
 
 def _named(row: Floats) -> dict[str, float]:
     return {name: float(value) for name, value in zip(_SCORES, row, strict=True)}
+
+
+def _number(value: np.float64) -> float | None:
+    """A JSON number; NaN, where there is no interval, becomes null."""
+    return None if np.isnan(value) else float(value)
 
 
 def _damaged(got: str) -> SampleError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -78,3 +78,13 @@ def number(value: Any, digits: int, *, sign: bool = False) -> str:
         return DASH
     text = f"{float(value):+z.{digits}f}" if sign else f"{float(value):z.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def between(ends: Sequence[Any] | None, score: Any) -> tuple[str, ...]:
+    """The interval [low, high] beside a score, or that it has none; nothing where none was looked for."""
+    if ends is None or known(score) is None:
+        return ()
+    low, high = ends
+    if known(low) is None or known(high) is None:
+        return ("no interval",)
+    return (f"{number(low, 1)}{DASH}{number(high, 1)}",)

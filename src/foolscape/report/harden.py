@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from foolscape.report.cells import CONDITIONS, DASH, Cell, Json, Table, counted, images, known, number
+from foolscape.report.cells import CONDITIONS, Cell, Json, Table, between, counted, images, known, number
 from foolscape.report.files import read_object, write_text
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
@@ -108,10 +108,7 @@ def _epochs(summary: Json) -> Table:
 
 
 def _score(scores: Json, key: str) -> Cell:
-    ends = scores.get("ci95", {}).get(key)
-    if not ends or any(known(end) is None for end in ends):
-        return Cell(number(scores.get(key), 1))
-    return Cell(number(scores.get(key), 1), (f"{number(ends[0], 1)}{DASH}{number(ends[1], 1)}",))
+    return Cell(number(scores.get(key), 1), between(scores.get("ci95", {}).get(key), scores.get(key)))
 
 
 def _headline(summary: Json) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from foolscape.report.cells import DASH, Cell, Json, Table, counted, known, number
+from foolscape.report.cells import DASH, Cell, Json, Table, between, counted, number
 from foolscape.report.plots import Band, Curve, Plot, plot
 
 SHOWN: Final = (1, 2, 4, 8, 16)
@@ -57,7 +57,11 @@ def minimum_plots(summary: Json) -> tuple[Plot, ...]:
     fooled = [_steps(model, model["minimum"]["curve"]["fooled"]) for model in models]
     x = "bound in levels of 255"
     found = (
-        (f"{score} with the best image found within a bound; shaded: its interval", scores, f"{score} %"),
+        (
+            f"{score} with the best image found within a bound; shaded: its interval, where there is one",
+            scores,
+            f"{score} %",
+        ),
         ("Images fooled within a bound", fooled, "percent"),
     )
     return tuple(plot(caption, lines, x, y, percent=True) for caption, lines, y in found if any(_drawn(lines)))
@@ -78,16 +82,22 @@ def minimum_sentence(model: Json) -> str:
 
 def _smallest(model: Json) -> tuple[Cell, ...]:
     found = model["minimum"]
-    low, high = found["ci95"]
-    detail = () if found["median_levels"] is None and low is None else (f"{_levels(low)}{DASH}{_levels(high)}",)
     quartiles = f"{_levels(found['quartiles'][0])}{DASH}{_levels(found['quartiles'][1])}"
     return (
         Cell(str(model["model"])),
-        Cell(_levels(found["median_levels"]), detail),
+        Cell(_levels(found["median_levels"]), _around_median(found)),
         Cell(quartiles),
         Cell(f"{found['unreached']} of {found['judged']}"),
         Cell(number(model.get("iterations", {}).get("mean"), 0)),
     )
+
+
+def _around_median(found: Json) -> tuple[str, ...]:
+    median, ends = found["median_levels"], found["ci95"]
+    if ends is None:
+        return ("no interval",) if found["judged"] else ()
+    low, high = ends
+    return () if median is None and low is None else (f"{_levels(low)}{DASH}{_levels(high)}",)
 
 
 def _levels(value: int | None) -> str:
@@ -99,9 +109,7 @@ def _at_bounds(model: Json) -> tuple[Cell, ...]:
     cells = [Cell(str(model["model"]))]
     for level in (0, *SHOWN):
         at = bisect_right(curve["levels"], level) - 1
-        low, high = curve["ci95"][at]
-        detail = () if known(low) is None or known(high) is None else (f"{number(low, 1)}{DASH}{number(high, 1)}",)
-        cells.append(Cell(number(curve["values"][at], 1), detail))
+        cells.append(Cell(number(curve["values"][at], 1), between(curve["ci95"][at], curve["values"][at])))
     return tuple(cells)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foolscape.report.cells import DASH, Cell, Json, Table, number
+from foolscape.report.cells import Cell, Json, Table, between, number
 
 
 def several(summary: Json) -> tuple[Table, ...]:
@@ -39,6 +39,5 @@ def several(summary: Json) -> tuple[Table, ...]:
 
 
 def _scores(found: Json) -> tuple[Cell, Cell]:
-    ends = found.get("ci95", {}).get("mIoU")
-    between = () if ends is None else (f"{number(ends[0], 1)}{DASH}{number(ends[1], 1)}",)
-    return Cell(number(found["mIoU"], 2), between), Cell(number(found["pixel_accuracy"], 2))
+    beside = between(found.get("ci95", {}).get("mIoU"), found["mIoU"])
+    return Cell(number(found["mIoU"], 2), beside), Cell(number(found["pixel_accuracy"], 2))

@@ -16,6 +16,7 @@ from foolscape.report.cells import (
     Cell,
     Json,
     Table,
+    between,
     counted,
     known,
     number,
@@ -175,10 +176,7 @@ def _score(measured: Json, name: str, score: str) -> Cell:
     condition = measured.get(name)
     if condition is None:
         return Cell(DASH)
-    detail = []
-    ends = condition.get("ci95", {}).get(score)
-    if ends and all(known(end) is not None for end in ends):
-        detail.append(f"{number(ends[0], 1)}{DASH}{number(ends[1], 1)}")
+    detail = [*between(condition.get("ci95", {}).get(score), condition.get(score))]
     if name == "adversarial" and _float_differs(measured, score):
         detail.append(f"float {number(measured['adversarial_float'][score], 2)}")
     return Cell(number(condition.get(score), 2), tuple(detail))

@@ -18,9 +18,6 @@ from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.subject import CLEAN
 from foolscape.run.trust.transfer import transfer_trust
 
-HEADLINE = {"segmentation": "mIoU", "detection": "AP50", "video": "J&F"}
-"""The score of each task that stands in the matrix."""
-
 
 @dataclass(frozen=True)
 class Disturbance:
@@ -100,7 +97,7 @@ def summarise(
             "model": network.entry.subject.spec,
             "slug": network.slug,
             "task": network.task,
-            "score": HEADLINE[network.task],
+            "score": SCORING[network.task].headline,
         }
         for network in networks
     ]
@@ -133,9 +130,10 @@ def _line(disturbance: Disturbance, rows: Sequence[Record], networks: Sequence[N
     intervals: dict[str, list[float | None]] = {}
     for network in networks:
         own = [row for row in found if row["model"] == network.entry.subject.spec]
-        scored = SCORING[network.task].score(own, network.entry.classes, network.config.seed, None)
-        scores[network.slug] = scored[HEADLINE[network.task]]
-        intervals[network.slug] = scored["ci95"][HEADLINE[network.task]]
+        scoring, clean = SCORING[network.task], not disturbance.sources
+        scored = scoring.score(own, network.entry.classes, network.config.seed, None, clean)
+        scores[network.slug] = scored[scoring.headline]
+        intervals[network.slug] = scored["ci95"][scoring.headline]
     # Every network saw the same pixels: the sizes are those that the first one's rows give.
     sizes = [row["distortion"] for row in found if row["model"] == networks[0].entry.subject.spec]
     return {

@@ -9,23 +9,22 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import bdtr
 
-from foolscape.metrics.bootstrap import LEVEL, draws
+from foolscape.metrics.bootstrap import LEAST, LEVEL
 from foolscape.pixels import Levels
-from foolscape.run.scoring import Score
+from foolscape.run.scoring import Scoring
 from foolscape.run.store import Record
 
 CONVENTIONS: Final = {
     "smallest": "Smallest change: of the 8-bit images that succeeded the nearest to the clean one in Linf, in whole "
     "levels of 255; an upper bound of the true smallest.",
     "median_levels": "Median: the levels within which at least half of the images were fooled; those that never were "
-    "count as more than any number. Quartiles likewise.",
+    f"count as more than any number. Quartiles likewise. Its interval spans two of the images' numbers, {LEVEL:g} % at "
+    f"least; there is none below {LEAST} images.",
     "curve": "Score at a bound: every image counts with the best 8-bit image that this run found within the bound, and "
     "as it is clean where it found none; an attack made for that bound alone may leave less.",
 }
-
-HEADLINES: Final = ("mIoU", "AP50")
-"""The score of the curve, by task."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class _Image:
 def minimum(
     clean: Sequence[Record],
     attacked: Sequence[Record],
-    score: Score,
+    scoring: Scoring,
     classes: Sequence[str],
     seed: int,
     victim: int | None,
@@ -62,7 +61,7 @@ def minimum(
 
     Args:
         clean, attacked: the rows of one model, of the same images in the same order.
-        score: of the task.
+        scoring: of the task; its headline is the score of the curve.
         classes: of the model.
         seed: of the bootstrap.
         victim: the attacked class, if there is one.
@@ -71,11 +70,14 @@ def minimum(
     images = [_image(before, after) for before, after in zip(clean, attacked, strict=True)]
     judged = np.array([image.smallest for image in images if image.judged])
     levels = sorted({size for image in images for size, _ in image.found})
-    scores = [score([image.at(level) for image in images], classes, seed, victim) for level in levels]
-    key = next(name for name in HEADLINES if name in scores[0])
+    scores = [
+        scoring.score([image.at(level) for image in images], classes, seed, victim, clean=level == 0)
+        for level in levels
+    ]
+    key = scoring.headline
     return {
         "largest": largest,
-        **_middle(judged, seed),
+        **_middle(judged),
         "judged": len(judged),
         "unreached": int(np.isinf(judged).sum()),
         "per_image": {image.id: _whole(image.smallest) for image in images},
@@ -102,16 +104,31 @@ def _image(before: Record, after: Record) -> _Image:
     )
 
 
-def _middle(judged: NDArray[np.float64], seed: int) -> Record:
+def _middle(judged: NDArray[np.float64]) -> Record:
     if not len(judged):
-        return {"median_levels": None, "quartiles": [None, None], "ci95": [None, None]}
+        return {"median_levels": None, "quartiles": [None, None], "ci95": None}
     once = np.ones((1, len(judged)))
     low, median, high = (_whole(quantiles(judged, once, share)[0]) for share in (0.25, 0.5, 0.75))
-    resampled = quantiles(judged, draws(len(judged), seed), 0.5)
-    tail = (100 - LEVEL) / 2
-    # An observed number, never one between a number and "more than any".
-    ends = np.percentile(resampled, [tail, 100 - tail], method="inverted_cdf")
-    return {"median_levels": median, "quartiles": [low, high], "ci95": [_whole(end) for end in ends]}
+    ends = median_interval(judged)
+    return {
+        "median_levels": median,
+        "quartiles": [low, high],
+        "ci95": None if ends is None else [_whole(end) for end in ends],
+    }
+
+
+def median_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The 95 % interval of the median of N values: two of them; None below `LEAST`.
+
+    Each value is above the median as a coin falls, so the k-th from below and the k-th from above hold it but for twice
+    the chance of fewer than k heads in N tosses (Hahn and Meeker 1991, section 5.2), whatever the distribution. No end
+    lies between a value and "more than any".
+    """
+    if (n := len(values)) < LEAST:
+        return None
+    k = int(np.flatnonzero(2 * bdtr(np.arange(n), n, 0.5) <= 1 - LEVEL / 100)[-1])  # values left out at each end
+    ordered = np.sort(values)
+    return float(ordered[k]), float(ordered[n - 1 - k])
 
 
 def quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from foolscape.metrics import (
     youtube_vos,
 )
 from foolscape.metrics import video as davis
-from foolscape.metrics.bootstrap import interval, weigh
+from foolscape.metrics.bootstrap import LEAST, LEAST_CLEAN, interval, interval_per_class, weigh
 from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, preserved
 from foolscape.metrics.box_counts import total as total_boxes
 from foolscape.metrics.boxes import Found, Truth
@@ -27,8 +28,24 @@ from foolscape.run.segmentation import FOOLED
 from foolscape.run.store import Record
 from foolscape.run.video import LOST
 
-Score = Callable[[Sequence[Record], Sequence[str], int, int | None], Record]
-"""(what the rows hold, one per image; class names; seed; the attacked class or None) -> scores as in summary.json."""
+
+class Score(Protocol):
+    """From what the rows hold, one per image, to the scores of a condition as in summary.json."""
+
+    def __call__(
+        self, measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None, clean: bool = False
+    ) -> Record:
+        """The scores.
+
+        Args:
+            measured: N >= 1 rows.
+            classes: class names.
+            seed: of the bootstrap.
+            victim: the attacked class, if there is one.
+            clean: whether the images are as they were. Any change, be it noise, breaks some images and spares others,
+                so that a few tell less of them all, and their scores have an interval from more images on.
+        """
+        ...
 
 
 Headline = Callable[[Sequence[Record], Sequence[str]], Weighted]
@@ -70,8 +87,11 @@ class Scoring:
         return paired_difference(a, b, len(rows_a), seed)
 
 
-def _segmentation(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
+def _segmentation(
+    measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None, clean: bool = False
+) -> Record:
     del victim
+    least = LEAST_CLEAN if clean else LEAST
     images = [Counts.from_json(one["counts"], len(classes)) for one in measured]
     pooled, stacked = total(images), stack(images)
     return {
@@ -79,11 +99,11 @@ def _segmentation(measured: Sequence[Record], classes: Sequence[str], seed: int,
         "pixel_accuracy": number(pixel_accuracy(pooled)),
         "per_class": dict(zip(classes, _numbers(iou_per_class(pooled)), strict=True)),
         "ci95": {
-            "mIoU": _numbers(np.stack(interval(stacked, mean_iou, seed))),
-            "pixel_accuracy": _numbers(np.stack(interval(stacked, pixel_accuracy, seed))),
+            "mIoU": _numbers(np.stack(interval(stacked, mean_iou, seed, least))),
+            "pixel_accuracy": _numbers(np.stack(interval(stacked, pixel_accuracy, seed, least))),
             "per_class": {
                 name: _numbers(ends)
-                for name, ends in zip(classes, np.stack(interval(stacked, iou_per_class, seed)).T, strict=True)
+                for name, ends in zip(classes, np.stack(interval_per_class(stacked, seed)).T, strict=True)
             },
         },
     }
@@ -94,7 +114,10 @@ def _miou(measured: Sequence[Record], classes: Sequence[str]) -> Weighted:
     return lambda weights: mean_iou(weigh(counts, weights))
 
 
-def _detection(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
+def _detection(
+    measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None, clean: bool = False
+) -> Record:
+    del clean
     truths = [Truth.from_json(one["truth"]) for one in measured]
     founds = [Found.from_json(one["found"]) for one in measured]
     counts = total_boxes([count_boxes(t, f, len(classes), READABLE) for t, f in zip(truths, founds, strict=True)])
@@ -122,8 +145,10 @@ def _boxes(counts: BoxCounts, chosen: slice, images: int) -> Record:
     }
 
 
-def _video(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
-    del classes, victim
+def _video(
+    measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None, clean: bool = False
+) -> Record:
+    del classes, victim, clean
     return davis.score_davis(_clips(measured), seed)
 
 
@@ -132,8 +157,10 @@ def _j_and_f(measured: Sequence[Record], classes: Sequence[str]) -> Weighted:
     return davis.weighted_j_and_f([davis.ClipScores.from_json(one) for one in measured])
 
 
-def _youtube_vos(measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None) -> Record:
-    del classes, victim
+def _youtube_vos(
+    measured: Sequence[Record], classes: Sequence[str], seed: int, victim: int | None, clean: bool = False
+) -> Record:
+    del classes, victim, clean
     return youtube_vos.score_youtube_vos(_clips(measured), _seen(measured), seed)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from foolscape.metrics.bootstrap import interval
 from foolscape.metrics.segmentation import Counts, mean_iou, pixel_accuracy, stack, total
 from foolscape.metrics.worst import picked, worst_choice
+from foolscape.run.scoring import number
 from foolscape.run.store import Record
 
 
@@ -42,7 +43,7 @@ def several(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record
             }
             for name in names
         },
-        "greedy": {**_scores(taken), "ci95": {"mIoU": [float(low), float(high)]}},
+        "greedy": {**_scores(taken), "ci95": {"mIoU": [number(low), number(high)]}},
     }
 
 

@@ -75,7 +75,8 @@ def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scori
     victim = record["attack"].get("victim")
     attacked_class = None if victim is None else classes.index(victim)
     conditions = {
-        name: scoring.score(found, classes, record["seed"], attacked_class) for name, found in measured.items()
+        name: scoring.score(found, classes, record["seed"], attacked_class, clean=name == CLEAN)
+        for name, found in measured.items()
     }
     summary: Record = {
         "model": model["model"],
@@ -88,7 +89,7 @@ def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scori
         return summary
     if with_minimum(record["attack"]):
         clean, largest = by_condition[CLEAN], record["attack"]["largest"]
-        found = minimum(clean, attacked, scoring.score, classes, record["seed"], attacked_class, largest)
+        found = minimum(clean, attacked, scoring, classes, record["seed"], attacked_class, largest)
         summary["minimum"] = found
     summary |= _attack(attacked) | {"controls": control_sizes(rows)}
     tried = several(attacked, classes, record["seed"]) if record["task"] == "segmentation" else {}

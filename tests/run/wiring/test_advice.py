@@ -55,14 +55,18 @@ def record(**changes: Any) -> dict[str, Any]:
 
 def rival(**changes: Any) -> dict[str, Any]:
     base = {"id": "bgr", "says": "in BGR", "rank": 0, "score": 60.0, "gain": 10.0, "low": 8.0, "high": 12.0}
-    return base | {"least": 5.0, "advice": "add it"} | changes
+    return base | {"least": 5.0, "part": False, "advice": "add it"} | changes
 
 
 def test_the_simplest_of_equal_rivals_is_named() -> None:
-    (reason,) = wiring_reasons(record(rivals=[rival(id="classes", says="renamed", rank=2, score=61.0), rival()]))
+    (reason,) = wiring_reasons(
+        record(rivals=[rival(id="classes", says="renamed", rank=2, score=61.0, gain=11.0), rival()])
+    )
     assert (reason.ok, reason.advice) == (False, "add it")
     assert reason.seen == "mIoU 50.0; in BGR it would be 60.0 (+10.0, 8.0 to 12.0)"
-    (reason,) = wiring_reasons(record(rivals=[rival(id="classes", says="renamed", rank=2, score=70.0), rival()]))
+    (reason,) = wiring_reasons(
+        record(rivals=[rival(id="classes", says="renamed", rank=2, score=70.0, gain=20.0), rival()])
+    )
     assert "renamed it would be 70.0" in reason.seen
 
 
@@ -80,7 +84,7 @@ def test_a_win_within_chance_accuses_nobody() -> None:
     [
         ({"gain": -1.0, "low": -3.0, "high": 1.0}, False),
         ({"gain": 6.0, "low": -3.0, "high": 15.0}, None),
-        ({"gain": 1.0, "low": 0.5, "high": 1.5}, True),
+        ({"gain": 1.0, "low": 0.5, "high": 1.5}, False),
         ({"gain": 30.0, "low": None, "high": None}, True),
         ({"gain": 1.0, "low": None, "high": None}, None),
     ],
@@ -89,6 +93,17 @@ def test_against_the_constant_answer(floor: dict[str, Any], ok: bool | None) -> 
     (reason,) = wiring_reasons(record(floor={"name": "road at every pixel", "score": 5.0} | floor))
     assert reason.ok is ok
     assert reason.assumed == ""
+
+
+def test_data_on_which_a_constant_answer_is_good_tells_nothing() -> None:
+    still = {"name": "the first mask kept still", "score": 93.0, "gain": -1.0, "low": -3.0, "high": 0.5}
+    (reason,) = wiring_reasons(record(score="J&F", clean=92.0, floor=still))
+    assert (reason.ok, reason.assumed) == (None, "the clean predictions are right")
+    (reason,) = wiring_reasons(record(score="J&F", clean=40.0, floor=still | {"gain": -53.0, "high": -40.0}))
+    assert reason.ok is False
+    nothing = {"name": "its boxes on another image", "score": 0.0, "gain": None, "low": None, "high": None}
+    (reason,) = wiring_reasons(record(score="AP50", clean=0.0, floor=nothing))
+    assert (reason.ok, reason.assumed) == (None, "the clean predictions are right")
 
 
 def test_what_could_not_be_tried_is_not_decided() -> None:

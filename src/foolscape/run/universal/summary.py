@@ -150,7 +150,7 @@ def _scores(pupil: Pupil, condition: str, stand: Stand, store: RunStore) -> Reco
         return None
     aim, classes = pupil.teaching.aim, pupil.entry.classes
     victim = aim.hidden if isinstance(aim, Hide) else None
-    scores = SCORING[pupil.task].score(found, classes, store.record["seed"], victim)
+    scores = SCORING[pupil.task].score(found, classes, store.record["seed"], victim, condition == CLEAN)
     judged = [row["universal"] for row in found]
     if pupil.task == "detection":
         scores["invented"] = float(np.mean([one["invented"] for one in judged]))
