@@ -25,7 +25,7 @@ def write(directory: Path) -> Path:
     attack = {"name": "segpgd", "eps": "8/255", "step": "5/255", "steps": 2}
     summary = {
         "schema": 1, "kind": "harden", "model": "net:one", "hardened": "net:one?weights=w.safetensors", "eps": "8/255",
-        "conventions": {"noise": "NOISE: uniform."}, "trained_on": attack,
+        "conventions": {"noise": "Random noise: uniform."}, "trained_on": attack,
         "judged_by": {**attack, "name": "pgd", "steps": 20}, "test": {"split": "test", "samples": 2},
         "training": {"split": "train", "images": 4, "steps": 2, "epochs": [{"loss": 1.5, "right": 40.0}],
                      "failures": [{"id": "c", "reason": "torn"}]},

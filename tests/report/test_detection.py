@@ -190,7 +190,10 @@ def test_images_without_objects_stand_last(detect: Make) -> None:
 
 def test_without_labels(detect: Make) -> None:
     page = page_of(detect(reference="clean prediction"))
-    assert "ORIG is 100 by construction. Only where an image has more than 100 of these of one class" in page.text
+    assert (
+        "the clean score is 100 by construction. Only where an image has more than 100 of these of one class"
+        in page.text
+    )
     assert "the model's own clean detections that can be read" in page.text
     captions = [value for _, name, value in page.attributes if name == "alt"]
     assert captions.count("clean detections that are lost") == 3
@@ -201,9 +204,9 @@ def test_without_an_attack(detect: Make) -> None:
     directory = detect(attack="none")
     page = page_of(directory)
     assert "nothing was attacked" in page.text
-    assert "ADVR" not in page.text
+    assert "same change" not in page.text
     assert page.tags.count("img") == 3 * 3
-    assert [header.value for header in scores(_summary(directory)).headers] == ["model", "", "ORIG"]
+    assert [header.value for header in scores(_summary(directory)).headers] == ["model", "", "clean"]
 
 
 def test_names_are_text_and_not_markup_everywhere(detect: Make) -> None:

@@ -95,7 +95,7 @@ def test_the_gallery_is_limited_to_worst_and_best(make: Make) -> None:
 
 def test_without_labels(make: Make) -> None:
     page = page_of(make(reference="clean prediction"))
-    assert "ORIG is 100 by construction" in page.text
+    assert "the clean score is 100 by construction" in page.text
     assert "where the class changed" in page.text
     assert "truth" not in [value for _, name, value in page.attributes if name == "alt"]
 
@@ -103,7 +103,7 @@ def test_without_labels(make: Make) -> None:
 def test_without_an_attack(make: Make) -> None:
     page = page_of(make(attack="none"))
     assert "nothing was attacked" in page.text
-    assert "ADVR" not in page.text
+    assert "same change" not in page.text
     assert page.tags.count("img") == 3 * 3
 
 

@@ -69,7 +69,14 @@ def _by_hand() -> dict[str, Any]:
 
 def test_scores_by_hand() -> None:
     table = scores(_by_hand())
-    assert [header.value for header in table.headers] == ["model", "", "ORIG", "ADVR", "PERM", "NOISE"]
+    assert [header.value for header in table.headers] == [
+        "model",
+        "",
+        "clean",
+        "attacked",
+        "same change, shuffled",
+        "random noise",
+    ]
     first, second = table.rows
     assert (first[0].value, first[0].detail) == ("bundled:street-net", ("40 images",))
     assert (first[2].value, first[2].detail) == ("88.12", (f"87.1{DASH}89.1",))
@@ -114,8 +121,8 @@ def test_numbers() -> None:
 
 def test_without_labels_the_caption_says_so(make: Make) -> None:
     summary = _summary(make(reference="clean prediction"))
-    assert "ORIG is 100 by construction" in scores(summary).notes[0]
-    assert "ORIG is 100 by construction" in markdown(summary)
+    assert "the clean score is 100 by construction" in scores(summary).remarks[0]
+    assert "the clean score is 100 by construction" in markdown(summary)
     assert "100.00" in markdown(summary)
 
 
@@ -123,18 +130,18 @@ def test_without_an_attack_only_the_clean_scores_stand(make: Make) -> None:
     summary = _summary(make(attack="none"))
     found = tables(summary)
     assert [table.name for table in found] == ["scores", "classes-bundled-street-net"]
-    assert [header.value for header in found[0].headers] == ["model", "", "ORIG"]
-    assert [header.value for header in found[1].headers] == ["class", "ORIG"]
-    assert "ADVR" not in markdown(summary) + latex(summary)
+    assert [header.value for header in found[0].headers] == ["model", "", "clean"]
+    assert [header.value for header in found[1].headers] == ["class", "clean"]
+    assert "same change" not in markdown(summary) + latex(summary)
 
 
 def test_every_number_says_its_convention() -> None:
     text = markdown(_by_hand())
     for word in (
-        "ORIG:",
-        "ADVR:",
-        "PERM:",
-        "NOISE:",
+        "Clean (ORIG in Xie et al. 2017):",
+        "Attacked (ADVR):",
+        "Same change, shuffled (PERM):",
+        "Random noise:",
         "mIoU:",
         "Intervals:",
         "Success:",

@@ -74,14 +74,14 @@ def test_a_network_without_a_clean_score_is_in_no_mean_and_has_no_colour(tmp_pat
     # Own: 90 and 100; others: 10, 20, 0 and 5.
     assert "loses 95 percent of its score to the change made for itself, and 9 percent to" in page
     assert page.count("--lost:") == 5 * 2
-    assert "B: ORIG is zero or not defined" in page
+    assert "B: The clean score is zero or not defined" in page
 
 
 def test_without_any_clean_score_the_page_says_so(tmp_path: Path) -> None:
     found = flat(flat(flat(matrix(), "one", 0.0), "two", None), "boxes", None)
     directory = write(tmp_path / "out", found)
     page = _page(directory)
-    assert "cannot be said: every ORIG is zero or not defined" in page
+    assert "cannot be said: every clean score is zero or not defined" in page
     assert "percent of its score" not in page
     assert "--lost:" not in page
 

@@ -27,7 +27,7 @@ def test_a_run_prints_its_table_and_report_prints_it_again(tmp_path: Path, capfd
         == DONE
     )
     first = capfd.readouterr()
-    for word in ("ORIG", "ADVR", "PERM", "NOISE", "mIoU"):
+    for word in ("clean", "attacked", "same change,", "shuffled", "random noise", "mIoU"):
         assert word in first.out
     assert "input gradient right" in first.err
     assert (out / "report.html").exists()
@@ -79,15 +79,21 @@ def test_boosts_and_ensembles_from_the_command_line(tmp_path: Path, capfd: pytes
     command = ("transfer", *models, *attack, "--data", f"folder:{photos}", "--out", tmp_path / "out")
     assert foolscape(*command) == DONE
     printed = capfd.readouterr().out
-    assert "A & B, PERM" in printed
+    assert "A & B, shuffled" in printed
     assert "Can this be trusted?" in printed
-    assert "boost di,ti=3,si=2, gradients per step 4" in " ".join(printed.split())
+    assert "boost di" not in printed
+    assert foolscape("report", tmp_path / "out", "--footnotes") == DONE
+    assert "boost di,ti=3,si=2, gradients per step 4" in " ".join(capfd.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["run", "--model", "bundled:scenes-unet", "--data", "scenes:"], USAGE, "out: is needed"),
+        (
+            ["run", "--model", "bundled:scenes-unet", "--data", "scenes:", "--new", "--out", "x"],
+            USAGE,
+            "new: is for runs",
+        ),
         (["run", "--out", "x"], USAGE, "models: is needed"),
         (["run", "--nonsense"], USAGE, "No such option"),
         (["list", "modles"], USAGE, "modles"),
@@ -167,7 +173,7 @@ def test_a_detector_is_attacked_checked_and_crossed_with_a_segmenter(
     models = ("--model", f"{nets}:net", "--model", f"{detectors}:grid")
     assert foolscape("transfer", *models, *given, "--out", both) == DONE
     printed = capfd.readouterr().out
-    assert "A + B, PERM" in printed
+    assert "A + B, shuffled" in printed
     assert foolscape("report", both) == DONE
     assert capfd.readouterr().out == printed
     assert foolscape("report", both, "--format", "markdown") == DONE

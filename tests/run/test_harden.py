@@ -390,7 +390,7 @@ def test_the_command_trains_prints_and_writes_a_page(
     options = [f"--{name.replace('_', '-')}={value}" for name, value in small.items()]
     assert foolscape("harden", *options, "--no-mirror", "--out", out) == SOME_FAILED  # a torn training image
     printed = capfd.readouterr().out
-    for word in ("before", "after", "ADVR", "NOISE", "mIoU %", "success %", "Sky"):
+    for word in ("before", "after", "attacked", "random noise", "mIoU %", "success %", "Sky"):
         assert word in printed
     assert max(map(len, printed.splitlines())) <= 80
     page = (out / "report.html").read_text()

@@ -192,13 +192,13 @@ def test_the_report_shows_the_matrix_and_escapes_names(
     page = write_transfer_report(out).read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
-    for words in ("A + B, PERM", "mIoU", "AP50", "ORIG"):
+    for words in ("A + B, shuffled", "mIoU", "AP50", "clean"):
         assert words in page
     print_transfer(out, Console(width=80))
     printed = capfd.readouterr().out
-    assert "A + B, PERM" in printed
+    assert "A + B, shuffled" in printed
     # A command that does better is one line, to be pasted.
     assert max(len(line) for line in printed.splitlines() if "foolscape run" not in line) <= 80
     texts = write_transfer_texts(out)
-    assert texts[".md"].count("| ORIG") == 1
+    assert texts[".md"].count("| clean") == 1
     assert r"\toprule" in texts[".tex"]

@@ -338,7 +338,7 @@ def test_the_command_prints_its_figures_and_writes_a_page(tmp_path: Path, capfd:
         main(["universal", *options, "--out", str(out)])
     assert caught.value.code == DONE
     printed = capfd.readouterr().out
-    for word in ("hidden %", "preserved %", "PERM", "NOISE"):
+    for word in ("hidden %", "preserved %", "shuffled", "random noise"):
         assert word in printed
     assert max(map(len, printed.splitlines())) <= 80
     page = (out / "report.html").read_text()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version as installed
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from foolscape.cli import harden, inspect, measure, universal
-from foolscape.cli.console import ERROR, USAGE, err_console
+from foolscape.cli.console import ERROR, USAGE, err_console, out_console
 from foolscape.errors import FoolscapeError, SettingError
 
 app = typer.Typer(
@@ -17,8 +19,25 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="How easily can a segmentation or detection model be fooled, where does it break, can you trust the answer?",
-    epilog="Exit codes: 0 done, 1 error, 2 wrong setting, 3 done but some images could not be used, 130 interrupted.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done; 1 error; 2 wrong setting; 3 done, but some images could not be used; 4 a verdict that "
+    "--fail-on names; 5 a score below --fail-under; 130 interrupted. Of 3, 4 and 5 the highest that holds.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out_console.print(f"foolscape {installed('foolscape')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 for command in (

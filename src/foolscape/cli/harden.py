@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foolscape.cli import options as o
-from foolscape.cli.console import close, listener, out_console, place_of, told_of_interruption
+from foolscape.cli.manners import Attacked, take_manners
+from foolscape.cli.measuring import Job, carry_out, out_of
+
+if TYPE_CHECKING:
+    from foolscape.run.harden.config import HardenConfig
 
 
 def harden(
@@ -42,22 +47,48 @@ def harden(
     device: o.Device = None,
     classes: o.Classes = None,
     input: o.Input = None,  # noqa: A002 - the option's name
+    new: o.New = False,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+    footnotes: o.Footnotes = False,
+    fail_under: o.FailUnder = None,
+    fail_on: o.FailOn = None,
 ) -> None:
     """Train a segmentation network on attacked images, and measure it before and after.
 
     The network is saved after every epoch; the same command again goes on where it was stopped.
     """
-    given = {name: value for name, value in locals().items() if value is not None and name not in ("out", "config")}
-    from foolscape.report.harden import print_hardening, write_hardening_report
+    given = locals()
+    manners = take_manners(given)
     from foolscape.run.config import read_mapping
     from foolscape.run.harden.config import make_harden_config
-    from foolscape.run.harden.execute import harden as train_and_measure
     from foolscape.run.inputs import wired
 
-    settings = wired(({} if config is None else read_mapping(config)) | given)
-    place = place_of(out, settings)
-    with told_of_interruption():
-        summary = train_and_measure(make_harden_config(settings), place, ["foolscape", *sys.argv[1:]], listener())
-    write_hardening_report(place)
-    print_hardening(place, out_console)
-    close(place, len(summary["failures"]) + len(summary["training"]["failures"]))
+    chosen = {name: value for name, value in given.items() if value is not None and name not in ("out", "config")}
+    settings = wired(({} if config is None else read_mapping(config)) | chosen)
+    out = out_of(out, settings)
+    carry_out(partial(_job, make_harden_config(settings)), out, manners)
+
+
+def _job(config: HardenConfig) -> Job:
+    """What `foolscape harden` does with these settings."""
+    from foolscape.report.harden import write_hardening_report
+    from foolscape.run.harden.execute import harden as train_and_measure
+    from foolscape.run.place import Wanted, model_name, name_of
+    from foolscape.run.scoring import keys_of
+
+    keys = keys_of("segmentation")
+    return Job(
+        wanted=Wanted(
+            name_of(model_name(config.model), "harden"),
+            {"kind": "harden", "foolscape": version("foolscape"), "config": config.model_dump(mode="json")},
+        ),
+        keys=lambda: keys,
+        work=partial(train_and_measure, config),
+        # The network that comes out of it is what there is to judge.
+        attacked=lambda summary: [
+            Attacked(summary["hardened"], keys, summary["after"]["conditions"].get("adversarial", {}))
+        ],
+        failures=lambda summary: len(summary["failures"]) + len(summary["training"]["failures"]),
+        page=write_hardening_report,
+    )

@@ -46,6 +46,7 @@ def report(
     panel: Annotated[
         str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
     ] = None,
+    footnotes: o.Footnotes = False,
 ) -> None:
     """Print the tables of a finished run and write report.html, report.md and report.tex beside it."""
     from foolscape.report import write_panel
@@ -57,7 +58,7 @@ def report(
     page = kind.write_page(directory)
     texts = kind.write_texts(directory)
     if form is Form.TERMINAL:
-        kind.print_tables(directory, out_console)
+        kind.print_tables(directory, out_console, footnotes=footnotes)
     else:
         sys.stdout.write(texts[".md" if form is Form.MARKDOWN else ".tex"])
     err_console.print(f"report: {escape(str(page))}", soft_wrap=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from foolscape.cli import options as o
-from foolscape.cli.console import close, listener, out_console, place_of, told_of_interruption
+from foolscape.cli.manners import Attacked, Manners, take_manners
+from foolscape.cli.measuring import Job, carry_out, out_of
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
 DEMO_DETECTORS = ("bundled:scenes-detector",)
@@ -55,13 +57,21 @@ def run(
     supervision: o.Supervision = None,
     against: o.Against = None,
     task: o.Task = None,
+    new: o.New = False,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+    footnotes: o.Footnotes = False,
+    fail_under: o.FailUnder = None,
+    fail_on: o.FailOn = None,
 ) -> None:
     """Attack one or more models on images and measure them: table, pictures, artefacts, report.
 
     The same command again goes on where the run was stopped.
     """
-    settings = _settings(locals())
-    _run(settings, place_of(out, settings))
+    given = locals()
+    manners = take_manners(given)
+    settings = _settings(given)
+    _run(settings, out_of(out, settings), manners)
 
 
 def transfer(
@@ -101,20 +111,22 @@ def transfer(
     sampling: o.Sampling = None,
     supervision: o.Supervision = None,
     against: o.Against = None,
+    new: o.New = False,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+    footnotes: o.Footnotes = False,
+    fail_under: o.FailUnder = None,
+    fail_on: o.FailOn = None,
 ) -> None:
     """Add the change made for each model to the images of every other: who is fooled by whose, alone and summed.
 
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
-    settings = _settings(locals())
-    from foolscape.report.transfer import print_transfer
-    from foolscape.run.transfer import transfer as measure
-
-    place = place_of(out, settings)
-    with told_of_interruption():
-        matrix = measure(settings, place, ["foolscape", *sys.argv[1:]], listener())
-    print_transfer(place, out_console)
-    close(place, len({failure["id"] for failure in matrix["failures"]}))
+    given = locals()
+    manners = take_manners(given)
+    settings = _settings(given)
+    out = out_of(out, settings)
+    carry_out(partial(_transfer_job, settings), out, manners)
 
 
 def demo(
@@ -123,7 +135,8 @@ def demo(
 ) -> None:
     """Fool the bundled networks, two that segment and one that detects, on the bundled street; needs no download."""
     for name, models in (("segmentation", DEMO_SEGMENTERS), ("detection", DEMO_DETECTORS)):
-        _run({"models": models, "data": "scenes:", "split": "test", "attack": "dag", "limit": limit}, out / name)
+        settings: dict[str, object] = {"models": models, "data": "scenes:", "split": "test", "attack": "dag"}
+        _run(settings | {"limit": limit}, out / name, Manners())
 
 
 def _settings(given: dict[str, Any]) -> dict[str, object]:
@@ -141,12 +154,64 @@ def _settings(given: dict[str, Any]) -> dict[str, object]:
     return wired(({} if given["config"] is None else read_settings(given["config"])) | options)
 
 
-def _run(settings: dict[str, object], out: Path) -> None:
-    from foolscape.report import print_tables
+def _run(settings: dict[str, object], out: Path | None, manners: Manners) -> None:
+    carry_out(partial(_run_job, settings), out, manners)
+
+
+def _run_job(settings: dict[str, object]) -> Job:
+    """What `foolscape run` does with these settings."""
     from foolscape.run.config import make_config
     from foolscape.run.execute import execute
+    from foolscape.run.place import Wanted, models_name, name_of
+    from foolscape.run.scoring import keys_of
+    from foolscape.run.tasks import with_task
 
-    with told_of_interruption():
-        summary = execute(make_config(settings), out, ["foolscape", *sys.argv[1:]], listener())
-    print_tables(out, out_console)
-    close(out, len(summary["failures"]))
+    config = with_task(make_config(settings))
+    keys = keys_of(str(config.task), config.victim)
+    judged = "adversarial" if config.attacks else "clean"
+    return Job(
+        wanted=Wanted(
+            name_of(models_name(config.models), str(config.attack)),
+            {"kind": None, "foolscape": version("foolscape"), "config": config.model_dump(mode="json")},
+        ),
+        keys=lambda: keys,
+        work=partial(execute, config),
+        attacked=lambda summary: [
+            Attacked(model["model"], keys, model["conditions"].get(judged, {})) for model in summary["models"]
+        ],
+        failures=lambda summary: len(summary["failures"]),
+    )
+
+
+def _transfer_job(settings: dict[str, object]) -> Job:
+    """What `foolscape transfer` does with these settings."""
+    from foolscape.report.transfer import MATRIX
+    from foolscape.run.matrix import HEADLINE
+    from foolscape.run.place import Wanted, models_name, name_of
+    from foolscape.run.tasks import task_of
+    from foolscape.run.transfer import asked
+    from foolscape.run.transfer import transfer as measure
+
+    config = asked(settings)
+
+    def left(matrix: dict[str, Any]) -> list[Attacked]:
+        """The score of every network under the change that was made for it."""
+        own = {
+            line["sources"][0]: line for line in matrix["lines"] if len(line["sources"]) == 1 and not line["permuted"]
+        }
+        return [
+            Attacked(one["model"], [one["score"]], {one["score"]: own[one["slug"]]["scores"][one["slug"]]})
+            for one in matrix["columns"]
+        ]
+
+    return Job(
+        wanted=Wanted(
+            name_of("transfer", models_name(config["models"]), str(config["attack"])),
+            {"kind": "transfer", "foolscape": version("foolscape"), "config": config},
+            MATRIX,
+        ),
+        keys=lambda: [HEADLINE[task_of(model)] for model in config["models"]],
+        work=partial(measure, settings),
+        attacked=left,
+        failures=lambda matrix: len({failure["id"] for failure in matrix["failures"]}),
+    )

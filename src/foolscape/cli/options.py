@@ -7,7 +7,32 @@ from typing import Annotated
 
 import typer
 
-Out = Annotated[Path | None, typer.Option(help="Directory for everything the run writes.")]
+from foolscape.cli.manners import FailOn as _FailOn
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Directory for everything the run writes. Without it, runs/NAME-N: the newest unfinished run of the same "
+        "settings, else the next N."
+    ),
+]
+New = Annotated[
+    bool, typer.Option("--new", help="Without --out: begin the next N even where an unfinished run could go on.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors, the result and the verdict alone.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the summary as JSON to standard output, all else to standard error.")
+]
+Footnotes = Annotated[bool, typer.Option("--footnotes", help="Print the conventions below the tables, as on the page.")]
+FailUnder = Annotated[
+    str | None,
+    typer.Option(
+        help="Exit with 5 where less than this is left of a score under attack, such as mIoU=40; several by commas."
+    ),
+]
+FailOn = Annotated[
+    _FailOn | None, typer.Option(help="Exit with 4 where the verdict is not trusted; undecided: or not decided.")
+]
 Model = Annotated[list[str] | None, typer.Option(help="Spec of a model; repeat for several.")]
 Data = Annotated[str | None, typer.Option(help="Spec of the images, such as folder:DIR or camvid:DIR.")]
 Config = Annotated[Path | None, typer.Option(help="YAML file of settings; options given here win.")]

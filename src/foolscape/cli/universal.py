@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foolscape.cli import options as o
-from foolscape.cli.console import SOME_FAILED, close, err_console, listener, out_console, place_of, told_of_interruption
+from foolscape.cli.console import SOME_FAILED, err_console, out_console
+from foolscape.cli.manners import Attacked, take_manners
+from foolscape.cli.measuring import Job, carry_out, out_of
+
+if TYPE_CHECKING:
+    from foolscape.run.universal.config import UniversalConfig
 
 
 def universal(
@@ -62,28 +68,65 @@ def universal(
     classes: o.Classes = None,
     input: o.Input = None,  # noqa: A002 - the option's name
     task: o.Task = None,
+    new: o.New = False,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+    footnotes: o.Footnotes = False,
+    fail_under: o.FailUnder = None,
+    fail_on: o.FailOn = None,
 ) -> None:
     """Learn one pattern that fools a model on every image: it sees a fixed picture, or a class is hidden.
 
     It is learnt on one split and measured on another. The same command again goes on where it was stopped.
     """
-    given = {name: value for name, value in locals().items() if value is not None and name not in ("out", "config")}
-    from foolscape.report.universal import print_universal, write_universal_report
+    given = locals()
+    manners = take_manners(given)
     from foolscape.run.config import read_mapping
     from foolscape.run.inputs import wired
     from foolscape.run.universal.config import make_universal_config
-    from foolscape.run.universal.execute import universal as learn_and_measure
 
+    chosen = {name: value for name, value in given.items() if value is not None and name not in ("out", "config")}
     for name in ("sweep_eps", "sweep_omega"):
-        if name in given:
-            given[name] = tuple(part.strip() for part in str(given[name]).split(","))
-    settings = wired(({} if config is None else read_mapping(config)) | given)
-    place = place_of(out, settings)
-    with told_of_interruption():
-        summary = learn_and_measure(make_universal_config(settings), place, ["foolscape", *sys.argv[1:]], listener())
-    write_universal_report(place)
-    print_universal(place, out_console)
-    close(place, len(summary["failures"]) + len(summary["training"]["failures"]))
+        if name in chosen:
+            chosen[name] = tuple(part.strip() for part in str(chosen[name]).split(","))
+    settings = wired(({} if config is None else read_mapping(config)) | chosen)
+    out = out_of(out, settings)
+    carry_out(partial(_job, make_universal_config(settings)), out, manners)
+
+
+def _job(config: UniversalConfig) -> Job:
+    """What `foolscape universal` does with these settings."""
+    from foolscape.report.universal import write_universal_report
+    from foolscape.run.place import Wanted, model_name, name_of
+    from foolscape.run.scoring import keys_of
+    from foolscape.run.tasks import task_of
+    from foolscape.run.universal.execute import universal as learn_and_measure
+    from foolscape.run.universal.teaching import HIDING_KEYS, SUCCESS_KEYS
+
+    moved = HIDING_KEYS if config.target.startswith("hide:") else SUCCESS_KEYS
+
+    def keys() -> list[str]:
+        specs = (config.model, *config.transfer_to)
+        return [*(key for spec in specs for key in keys_of(config.task or task_of(spec))), *moved]
+
+    def left(summary: dict[str, Any]) -> list[Attacked]:
+        measured = ((one["model"], one["task"], one["conditions"]) for one in (summary, *summary["transfer"]))
+        return [
+            Attacked(model, (*keys_of(task), *moved), conditions.get("adversarial", {}))
+            for model, task, conditions in measured
+        ]
+
+    return Job(
+        wanted=Wanted(
+            name_of(model_name(config.model), "universal", config.target),
+            {"kind": "universal", "foolscape": version("foolscape"), "config": config.model_dump(mode="json")},
+        ),
+        keys=keys,
+        work=partial(learn_and_measure, config),
+        attacked=left,
+        failures=lambda summary: len(summary["failures"]) + len(summary["training"]["failures"]),
+        page=write_universal_report,
+    )
 
 
 def apply(

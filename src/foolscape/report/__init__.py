@@ -56,10 +56,10 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     return path, shown.factor
 
 
-def print_tables(directory: Path, console: Console) -> None:
+def print_tables(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished run in `directory`; RunError where it has not finished."""
     summary = read_summary(directory)
-    show(tables(summary), console)
+    show(tables(summary), console, footnotes=footnotes)
     print_verdict(summary.get("trust"), console)
 
 

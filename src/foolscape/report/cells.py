@@ -9,8 +9,13 @@ from typing import Any, Final
 
 DASH: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
-CONDITIONS: Final[dict[str, str]] = {"clean": "ORIG", "adversarial": "ADVR", "permuted": "PERM", "noise": "NOISE"}
-"""What the tables call each condition of a run, in their order."""
+CONDITIONS: Final[dict[str, str]] = {
+    "clean": "clean",
+    "adversarial": "attacked",
+    "permuted": "same change, shuffled",
+    "noise": "random noise",
+}
+"""What the tables call each condition of a run, in their order. Xie et al. (2017) say ORIG, ADVR and PERM."""
 
 Json = Mapping[str, Any]
 
@@ -37,10 +42,11 @@ class Table:
         title: a short heading.
         headers: one cell per column, the unit as its detail.
         rows: as many cells each.
-        notes: sentences for the caption: what was measured and by which convention.
+        notes: sentences for the caption: what was measured and by which convention; a terminal prints them on request.
         texts: how many leading columns are words; the others are numbers and are set to the right.
         named: whether the first column names a model, in the first row that is about it; names may be long, so a
             narrow page or terminal gives them a line of their own.
+        remarks: sentences without which the figures would be misread, such as what a letter stands for; always there.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Table:
     notes: tuple[str, ...] = ()
     texts: int = 1
     named: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 def present(models: list[Json]) -> list[str]:

@@ -23,9 +23,9 @@ PAGE: Final = 24_000_000
 _CLIPS: Final = 2 * (WORST + BEST)
 """How many clips the models of a page may show together, if every one shows its worst."""
 _CURVES: Final = {
-    "adversarial": ("attacked", "#c2410c", False),
-    "permuted": ("shuffled", "#8a7a2f", True),
-    "clean": ("clean", "#3f6ea5", False),
+    "adversarial": (CONDITIONS["adversarial"], "#c2410c", False),
+    "permuted": (CONDITIONS["permuted"], "#8a7a2f", True),
+    "clean": (CONDITIONS["clean"], "#3f6ea5", False),
 }
 """Condition -> what its curve is called, its colour, whether it is a control."""
 

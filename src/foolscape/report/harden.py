@@ -21,10 +21,10 @@ _SCORES: Final = {"mIoU": "mIoU %", "pixel_accuracy": "pixel acc. %"}
 _NAME_THE_FOLDER: Final = "Name the folder that `foolscape harden` was given as --out."
 
 
-def print_hardening(directory: Path, console: Console) -> None:
+def print_hardening(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished hardening in `directory`."""
     summary = _summary(directory)
-    show(hardening_tables(summary), console)
+    show(hardening_tables(summary), console, footnotes=footnotes)
     print_verdict(summary.get("trust"), console)
 
 
@@ -68,14 +68,17 @@ def _scores(summary: Json) -> Table:
             rows.append((Cell(when if first else ""), Cell(label), *cells, success))
     judge, said = summary["judged_by"], summary["conventions"]
     notes = (
-        f"ADVR: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
+        f"Attacked: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
         f"on each network anew; {images(summary['test']['samples'])} of {summary['test']['split']}.",
         *(str(said[name]) for name in ("permuted", "noise", "success_rate", "eight_bit") if name in said),
+    )
+    remarks = (
         f"The hardened network: {summary['hardened']}",
         *(f"Left out, {failure['id']}: {failure['reason']}" for failure in summary["failures"][:3]),
     )
     headers = (Cell("network"), Cell(""), *(Cell(label) for label in CONDITIONS.values()), Cell("success %"))
-    return Table("harden", f"{summary['model']} before and after", headers, tuple(rows), notes, texts=2)
+    title = f"{summary['model']} before and after"
+    return Table("harden", title, headers, tuple(rows), notes, texts=2, remarks=remarks)
 
 
 def _classes(summary: Json) -> Table:

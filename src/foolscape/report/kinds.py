@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from rich.console import Console
 
 from foolscape.errors import RunError
 from foolscape.report import harden, print_tables, transfer, universal, write_report, write_texts
 from foolscape.report.files import read_object, require_finished
+
+
+class Printer(Protocol):
+    """Prints the tables of a directory, with their footnotes or without."""
+
+    def __call__(self, directory: Path, console: Console, *, footnotes: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Kind:
     result: str
     write_page: Callable[[Path], Path]
     write_texts: Callable[[Path], dict[str, str]]
-    print_tables: Callable[[Path, Console], None]
+    print_tables: Printer
     no_panel: str = ""
 
 

@@ -39,7 +39,7 @@ def minimum_tables(summary: Json) -> tuple[Table, ...]:
     bounds = Table(
         name="bounds",
         title=f"{score} by the bound",
-        headers=(Cell("model"), Cell("ORIG"), *(Cell(f"{level}/255") for level in SHOWN)),
+        headers=(Cell("model"), Cell("clean"), *(Cell(f"{level}/255") for level in SHOWN)),
         rows=tuple(_at_bounds(model) for model in models),
         notes=(str(said["curve"]),) if "curve" in said else (),
         named=True,

@@ -48,8 +48,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def show(found: Sequence[Table], console: Console) -> None:
-    """Print tables and their notes to a terminal; they fit 80 columns, model names stand on lines of their own."""
+def show(found: Sequence[Table], console: Console, *, footnotes: bool = False) -> None:
+    """Print tables to a terminal; they fit 80 columns, model names stand on lines of their own.
+
+    Below each stand its remarks, and its footnotes if these are wanted.
+    """
     for table in found:
         console.print()
         console.print(Text(printable(table.title), style="bold underline"))
@@ -58,7 +61,7 @@ def show(found: Sequence[Table], console: Console) -> None:
             _show_by_model(table, console)
         else:
             console.print(_grid(table.headers, table.rows, table.texts))
-        for note in table.notes:
+        for note in table.remarks + (table.notes if footnotes else ()):
             console.print(Padding(Text(printable(note), style="dim"), (0, 0, 0, 2)))
 
 
@@ -68,7 +71,7 @@ def to_markdown(found: Sequence[Table]) -> str:
     for table in found:
         rule = ["---" if position < table.texts else "---:" for position in range(len(table.headers))]
         lines = [_markdown_row(table.headers), f"| {' | '.join(rule)} |", *(_markdown_row(row) for row in table.rows)]
-        notes = [f"- {_markdown(note)}" for note in table.notes]
+        notes = [f"- {_markdown(note)}" for note in (*table.remarks, *table.notes)]
         blocks.append("\n".join([f"### {_markdown(table.title)}", "", *lines, "", *notes]).rstrip())
     return "\n\n".join(blocks) + "\n"
 
@@ -88,7 +91,8 @@ def write_tables(directory: Path, found: Sequence[Table]) -> dict[str, str]:
 
 def _latex_table(table: Table) -> str:
     columns = "l" * table.texts + "r" * (len(table.headers) - table.texts)
-    caption = ". ".join([_latex(table.title), " ".join(_latex(note) for note in table.notes)]).rstrip(". ") + "."
+    sentences = " ".join(_latex(note) for note in (*table.remarks, *table.notes))
+    caption = ". ".join([_latex(table.title), sentences]).rstrip(". ") + "."
     label = re.sub(r"[^A-Za-z0-9-]", "-", table.name)
     return "\n".join(
         [
@@ -137,7 +141,7 @@ def _grid(
     for position, header in enumerate(headers):
         words = position < texts
         grid.add_column(
-            _text(header),
+            _heading(header),
             justify="left" if words else "right",
             overflow="fold",
             no_wrap=not words,
@@ -150,13 +154,23 @@ def _grid(
 
 def _width(table: Table, column: int) -> int:
     """The letters of the longest line in a column."""
-    cells = [table.headers[column], *(row[column] for row in table.rows)]
-    return max(len(line) for cell in cells for line in (cell.value, *cell.detail))
+    header = table.headers[column]
+    below = (line for row in table.rows for line in (row[column].value, *row[column].detail))
+    return max(map(len, (*_lines(header), *header.detail, *below)))
 
 
-def _text(cell: Cell) -> Text:
+def _lines(header: Cell) -> list[str]:
+    """The name of a column on as many lines as it has parts: numbers are narrower than it."""
+    return printable(header.value).replace(", ", ",\n").split("\n")
+
+
+def _heading(header: Cell) -> Text:
+    return _text(header, "\n".join(_lines(header)))
+
+
+def _text(cell: Cell, value: str | None = None) -> Text:
     # Text objects, not strings: rich would read "[red]" in a name as markup.
-    text = Text(printable(cell.value))
+    text = Text(printable(cell.value) if value is None else value)
     for line in cell.detail:
         text.append(f"\n{printable(line)}", style="not bold dim")
     return text

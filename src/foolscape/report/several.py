@@ -28,7 +28,7 @@ def several(summary: Json) -> tuple[Table, ...]:
             headers=tuple(Cell(header, detail) for header, detail in zip(headers, details, strict=True)),
             rows=tuple(rows),
             notes=(
-                "ADVR and the pictures are of the fewest right pixels per image.",
+                "Attacked scores and the pictures are of the fewest right pixels per image.",
                 "Greedy choice: one result per image, swapped until no swap lowers the pooled mIoU (Croce et al. "
                 "2024); its interval is of the choice as it is.",
             ),

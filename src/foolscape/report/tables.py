@@ -1,11 +1,13 @@
 """The tables of a run as neutral records, from `summary.json` alone; `render.py` prints them.
 
-The scores stand as in Table 1 of Xie et al. (2017): ORIG, ADVR, PERM, one line per model.
+The scores stand as in Table 1 of Xie et al. (2017), whose ORIG, ADVR and PERM are clean, attacked and the same change
+shuffled, one line per model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from foolscape.report.box_tables import box_tables
@@ -59,13 +61,12 @@ def scores(summary: Json) -> Table:
     """The scores of every model under every condition, with their intervals."""
     models, said = summary["models"], words(summary)
     notes = (
-        *reference_notes(summary),
         " ".join(conventions(summary, *present(models))),
         *_float_note(models, said.scores),
         *conventions(summary, "eight_bit", *said.beside),
         *(f"{model['model']}: {note}." for model in models for note in model.get("notes", ())),
     )
-    return _by_condition(summary, "scores", "Scores", said.scores, notes)
+    return replace(_by_condition(summary, "scores", "Scores", said.scores, notes), remarks=reference_notes(summary))
 
 
 def further_scores(summary: Json) -> tuple[Table, ...]:
@@ -104,7 +105,7 @@ def costs(summary: Json) -> Table:
 
 
 def per_class(summary: Json, model: Json) -> Table:
-    """The score of each class in the truth of one model's images, or of each object: ORIG, ADVR and the difference."""
+    """The score of each class in the truth of one model's images, or of each object: clean, attacked, difference."""
     attacked = "adversarial" in model["conditions"]
     victim = summary["attack"].get("victim")
     rows = []
@@ -115,7 +116,7 @@ def per_class(summary: Json, model: Json) -> Table:
             difference = None if clean is None or adversarial is None else adversarial - clean
             cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]
         rows.append(tuple(cells))
-    shown = (said.parts, "ORIG", "ADVR", "change") if attacked else (said.parts, "ORIG")
+    shown = (said.parts, CONDITIONS["clean"], CONDITIONS["adversarial"], "change")[: 4 if attacked else 2]
     return Table(
         name=f"classes-{model['slug']}",
         title=f"{said.by_class} by {said.parts}, {model['model']}",

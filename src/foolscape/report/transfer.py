@@ -24,14 +24,14 @@ MATRIX: Final = "transfer.json"
 """The file that a transfer leaves in its directory."""
 
 _CONVENTIONS: Final = (
-    "Rows: what was added to the images. ORIG: nothing. PERM: the same change with its pixels in random order, each "
-    "where it fits.",
+    "Rows: what was added to the images. Clean (ORIG in Xie et al. 2017): nothing. Shuffled (PERM): the same change "
+    "with its pixels in random order, each where it fits.",
     "Columns: the network that then looked at them, with its score: mIoU of the labels, AP50 of the boxes.",
     "A sum (A + B) adds the 8-bit changes of two networks and clips to the pixel range.",
     "Every figure is of the same images, read back from 8-bit files. p: perceptibility, sqrt of the mean over pixels "
     "of the squared length of the change.",
 )
-_NOTHING_TO_LOSE: Final = "ORIG is zero or not defined, so that no share of it can be lost."
+_NOTHING_TO_LOSE: Final = "The clean score is zero or not defined, so that no share of it can be lost."
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class HeatCell:
 
     Attributes:
         text: the score.
-        share: how much of the network's own ORIG is lost, 0 to 100 percent; None where ORIG is zero or not defined.
+        share: how much of the network's own clean score is lost, 0 to 100 percent; None where that is zero or not
+            defined.
         own: whether the change was made for this network.
     """
 
@@ -69,7 +70,7 @@ def write_transfer_report(directory: Path) -> Path:
         trust=trust(matrix),
         verdict=headline_of(matrix["trust"]) if matrix.get("trust") else None,
         letters=letters(matrix["columns"]),
-        notes=notes(matrix),
+        notes=(*remarks(matrix), *notes(matrix)),
         command=shlex.join(str(word) for word in settings.get("command", ())),
         configs=json.dumps(settings.get("configs"), indent=2, ensure_ascii=False),
         version=settings.get("foolscape", ""),
@@ -78,10 +79,10 @@ def write_transfer_report(directory: Path) -> Path:
     return path
 
 
-def print_transfer(directory: Path, console: Console) -> None:
+def print_transfer(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the matrix of the transfer in `directory`."""
     matrix = _read(directory)
-    show(matrix_tables(matrix), console)
+    show(matrix_tables(matrix), console, footnotes=footnotes)
     print_verdict(matrix.get("trust"), console)
 
 
@@ -105,7 +106,8 @@ def matrix_tables(matrix: Json) -> tuple[Table, ...]:
         rows.append((Cell(_added(line, names)), *sizes, *scores))
     legend = [f"{names[column['slug']]}: {column['model']} ({column['task']})" for column in columns]
     title = f"Transfer, {images(matrix['data']['samples'])} of {matrix['data']['spec']}"
-    return Table("transfer", title, tuple(headers), tuple(rows), (*legend, *notes(matrix))), *trust(matrix)
+    found = Table("transfer", title, tuple(headers), tuple(rows), notes(matrix), remarks=(*legend, *remarks(matrix)))
+    return found, *trust(matrix)
 
 
 def heat(matrix: Json) -> tuple[HeatRow, ...]:
@@ -130,16 +132,21 @@ def letters(columns: Sequence[Json]) -> dict[str, str]:
     return {column["slug"]: chr(ord("A") + i) if i < 26 else f"N{i + 1}" for i, column in enumerate(columns)}
 
 
-def notes(matrix: Json) -> tuple[str, ...]:
-    """What the scores are against, the conventions, the attacks, and how many images fell out."""
+def remarks(matrix: Json) -> tuple[str, ...]:
+    """What must be known of the figures: that they are not against labels, mean nothing, or lack images."""
     clean = matrix["lines"][0]["scores"]
     against = _about(matrix, lambda column: reference_notes({**column, "reference": matrix["reference"]}))
     nothing = _about(matrix, lambda column: () if known(clean[column["slug"]]) else (_NOTHING_TO_LOSE,))
-    attacks = _about(matrix, lambda column: (_told(matrix["attacks"][column["slug"]]),))
-    shared = [_told_of(ensemble, letters(matrix["columns"])) for ensemble in matrix.get("ensembles", ())]
     lost = len({failure["id"] for failure in matrix["failures"]})
     left_out = [f"{images(lost)} left out: {matrix['failures'][0]['reason']}"] if lost else []
-    return (*against, *_CONVENTIONS, *nothing, *attacks, *shared, *left_out)
+    return (*against, *nothing, *left_out)
+
+
+def notes(matrix: Json) -> tuple[str, ...]:
+    """The conventions, and how the changes were made."""
+    attacks = _about(matrix, lambda column: (_told(matrix["attacks"][column["slug"]]),))
+    shared = [_told_of(ensemble, letters(matrix["columns"])) for ensemble in matrix.get("ensembles", ())]
+    return (*_CONVENTIONS, *attacks, *shared)
 
 
 def _about(matrix: Json, tell: Callable[[Json], Sequence[str]]) -> tuple[str, ...]:
@@ -178,11 +185,11 @@ def _together(sources: Sequence[str], names: dict[str, str]) -> str:
 
 def _added(line: Json, names: dict[str, str]) -> str:
     if not line["sources"]:
-        return "ORIG"
+        return "clean"
     sources = line["sources"]
     # Transfers recorded before there were ensembles do not say.
     added = _together(sources, names) if line.get("joint") else " + ".join(names[slug] for slug in sources)
-    return added + (", PERM" if line["permuted"] else "")
+    return added + (", shuffled" if line["permuted"] else "")
 
 
 def _summary(matrix: Json) -> str:
@@ -195,7 +202,7 @@ def _summary(matrix: Json) -> str:
                 if cell.share is not None:
                     (own if cell.own else others).append(cell.share)
     if not own or not others:
-        return "How much of its score a network loses cannot be said: every ORIG is zero or not defined."
+        return "How much of its score a network loses cannot be said: every clean score is zero or not defined."
     return (
         f"A network loses {fmean(own):.0f} percent of its score to the change made for itself, and "
         f"{fmean(others):.0f} percent to one made for another network."

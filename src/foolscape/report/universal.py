@@ -41,10 +41,10 @@ _SCORE: Final = {"segmentation": "IoU", "detection": "AP50"}
 """What a task has of every class."""
 
 
-def print_universal(directory: Path, console: Console) -> None:
+def print_universal(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished run in `directory`."""
     summary = _summary(directory)
-    show(universal_tables(summary), console)
+    show(universal_tables(summary), console, footnotes=footnotes)
     print_verdict(summary.get("trust"), console)
 
 
@@ -69,8 +69,9 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
     small = "Small: the mean over images."
     lost = [f"{len(summary['failures'])} measurements left out: {f['reason']}" for f in summary["failures"][:1]]
     said = (str(text) for text in summary["conventions"].values())
-    notes = (*said, *_counted(summary["task"], conditions), small, spent, *lost)
-    tables = [Table("universal", title, headers, _rows(conditions, shown), notes), _classes(summary)]
+    notes = (*said, *_counted(summary["task"], conditions), small, spent)
+    main = Table("universal", title, headers, _rows(conditions, shown), notes, remarks=tuple(lost))
+    tables = [main, _classes(summary)]
     for i, other in enumerate(summary["transfer"]):
         there = [name for name in CONDITIONS if name in other["conditions"]]
         heads = (Cell("score"), *(Cell(CONDITIONS[name]) for name in there))
@@ -131,7 +132,7 @@ def _classes(summary: Json) -> Table:
         for name, value in before.items()
         if known(value) is not None or known(after.get(name)) is not None
     )
-    headers = (Cell("class"), Cell("ORIG", ("%",)), Cell("ADVR", ("%",)))
+    headers = (Cell("class"), Cell("clean", ("%",)), Cell("attacked", ("%",)))
     return Table("classes", f"{_SCORE[summary['task']]} by class", headers, rows)
 
 

@@ -12,10 +12,10 @@ from foolscape.metrics.matching import COCO_DETECTIONS
 from foolscape.report.cells import Json
 
 _SENTENCES: Final[dict[str, str]] = {
-    "clean": "ORIG: the clean images.",
-    "adversarial": "ADVR: the attacked images.",
-    "permuted": "PERM: the attack's change with its pixels in random order.",
-    "noise": "NOISE: uniform noise within the attack's bound, or of its L2 length where it has none.",
+    "clean": "Clean (ORIG in Xie et al. 2017): the images as they are.",
+    "adversarial": "Attacked (ADVR): the images with the attack's change.",
+    "permuted": "Same change, shuffled (PERM): the attack's change with its pixels in random order.",
+    "noise": "Random noise: uniform, within the attack's bound, or of its L2 length where it has none.",
     "eight_bit": "Everything is measured on 8-bit images.",
     "claimed_rate": "Claimed: the attack's own stopping rule.",
 }
@@ -70,14 +70,15 @@ class Words:
 
 _VIDEO_SENTENCES: Final[dict[str, str]] = {
     **_SENTENCES,
-    "clean": "ORIG: the clean clips.",
-    "adversarial": "ADVR: the first frame attacked, all later frames as they were.",
-    "permuted": "PERM: the attack's change of the first frame with its pixels in random order.",
-    "noise": "NOISE: uniform noise on the first frame, within the attack's bound, or of its L2 length if it has none.",
+    "clean": "Clean (ORIG in Xie et al. 2017): the clips as they are.",
+    "adversarial": "Attacked (ADVR): the first frame attacked, all later frames as they were.",
+    "permuted": "Same change, shuffled (PERM): the change of the first frame with its pixels in random order.",
+    "noise": "Random noise: uniform, on the first frame, within the attack's bound, or of its L2 length without.",
     "success_rate": "Success: by the run's own rule, at 8 bits.",
 }
 _VIDEO_WITHOUT_LABELS: Final = (
-    "No labels: scores are against the model's own tracking of the clean clip, so ORIG is 100 by construction."
+    "No labels: scores are against the model's own tracking of the clean clip, so the clean score is 100 by "
+    "construction."
 )
 _YOUTUBE_VOS: Final = "youtube-vos"
 """The key of the words for clips that are scored by the measure of YouTube-VOS."""
@@ -88,7 +89,7 @@ _WORDS: Final[dict[str, Words]] = {
         headline="mIoU",
         by_class="IoU",
         beside=("mIoU", "pixel_accuracy", "void", "ci95"),
-        without_labels="No labels: scores are against the model's own clean prediction, so ORIG is 100 by "
+        without_labels="No labels: scores are against the model's own clean prediction, so the clean score is 100 by "
         "construction.",
         conventions={
             **_SENTENCES,
@@ -108,8 +109,9 @@ _WORDS: Final[dict[str, Words]] = {
         by_class="AP50",
         beside=("AP", "AP50", "AP75", "mAP_voc07", "mAP_voc", "AP_scores", "ci95"),
         without_labels="No labels: average precision is against the model's own clean detections from a score of "
-        f"{READABLE} on, so ORIG is 100 by construction. Only where an image has more than {COCO_DETECTIONS} of these "
-        f"of one class are its AP, AP50 and AP75 lower: they look at the {COCO_DETECTIONS} highest scores.",
+        f"{READABLE} on, so the clean score is 100 by construction. Only where an image has more than "
+        f"{COCO_DETECTIONS} of these of one class are its AP, AP50 and AP75 lower: they look at the "
+        f"{COCO_DETECTIONS} highest scores.",
         conventions={
             **_SENTENCES,
             **DETECTION_CONVENTIONS,

@@ -61,12 +61,14 @@ class Scoring:
         headline: the key of the score that sums a condition up.
         weighted: that score of one condition, as a function of how often each image counts.
         conventions: a sentence for each score.
+        keys: the scores that are single numbers.
     """
 
     score: Score
     headline: str
     weighted: Headline
     conventions: Mapping[str, str]
+    keys: tuple[str, ...]
 
     def difference(
         self, rows_a: Sequence[Record], rows_b: Sequence[Record], classes: Sequence[str], seed: int
@@ -184,8 +186,9 @@ _ATTACKED_CLIPS = {
     "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those without "
     "any are not judged.",
     "attacked": "Only the first frame of a clip is changed; the later ones are as they were.",
-    "permuted": "PERM: the change of the first frame with its pixels in random order, each where it fits.",
-    "noise": "NOISE: uniform noise on the first frame, of the same eps where the attack is bounded in Linf, else of "
+    "permuted": "Same change, shuffled (PERM in Xie et al. 2017): the change of the first frame with its pixels in "
+    "random order, each where it fits.",
+    "noise": "Random noise: uniform, on the first frame, of the same eps where the attack is bounded in Linf, else of "
     "the same L2.",
 }
 
@@ -201,6 +204,7 @@ SCORING: dict[str, Scoring] = {
             f"share of the labelled pixels is judged by that share, up to {FOOLED:.0%} of them; images on which the "
             "clean model had no more right are not judged."
         },
+        ("mIoU", "pixel_accuracy"),
     ),
     "detection": Scoring(
         _detection,
@@ -213,11 +217,30 @@ SCORING: dict[str, Scoring] = {
             "fabricate, with an invented box.",
             "readable": f"Boxes are counted and drawn from a score of {READABLE} on.",
         },
+        ("AP", "AP50", "AP75", "mAP_voc07", "mAP_voc"),
     ),
-    "video": Scoring(_video, "J&F", _j_and_f, VIDEO_CONVENTIONS | _ATTACKED_CLIPS),
-    YOUTUBE_VOS: Scoring(_youtube_vos, "G", _g, YOUTUBE_VOS_CONVENTIONS | _ATTACKED_CLIPS),
+    "video": Scoring(
+        _video,
+        "J&F",
+        _j_and_f,
+        VIDEO_CONVENTIONS | _ATTACKED_CLIPS,
+        ("J&F", "J", "F", "J_recall", "F_recall", "J_decay", "F_decay"),
+    ),
+    YOUTUBE_VOS: Scoring(
+        _youtube_vos,
+        "G",
+        _g,
+        YOUTUBE_VOS_CONVENTIONS | _ATTACKED_CLIPS,
+        ("G", "J_seen", "F_seen", "J_unseen", "F_unseen"),
+    ),
 }
 """By the name of the task; clips of YouTube-VOS have a measure of their own."""
+
+
+def keys_of(task: str, victim: str | None = None) -> tuple[str, ...]:
+    """The scores that a condition of a task may have as single numbers; clips have those of one of two measures."""
+    keys = SCORING[task].keys + (SCORING[YOUTUBE_VOS].keys if task == "video" else ())
+    return (*keys, "preserved") if victim is not None and task == "detection" else keys
 
 
 def scoring_of(task: str, rows: Sequence[Record]) -> Scoring:

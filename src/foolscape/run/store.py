@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.errors import RunError
+from foolscape.run.lock import LOCK, locked, readable_errors
 
 Record = dict[str, Any]
 """A JSON object."""
@@ -95,7 +96,7 @@ class RunStore:
     def append(self, rows: Sequence[Record]) -> None:
         """Add all rows of one sample and model at once, and make sure that they are on the disk."""
         text = "".join(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n" for row in rows)
-        with _readable_errors(self.directory), (self.directory / "rows.jsonl").open("ab") as file:
+        with readable_errors(self.directory), (self.directory / "rows.jsonl").open("ab") as file:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -106,7 +107,7 @@ class RunStore:
     ) -> NDArray[np.uint8]:
         """Write an image to `place` below the directory and return it as read back from the disk."""
         path = self.directory / place
-        with _readable_errors(self.directory):
+        with readable_errors(self.directory):
             write_image(path, image, palette)
             return read_image(path)
 
@@ -118,7 +119,7 @@ class RunStore:
 
     def save_bytes(self, place: str, content: bytes) -> None:
         """Write a file to `place` below the directory."""
-        with _readable_errors(self.directory):
+        with readable_errors(self.directory):
             write_atomically(self.directory / place, content)
 
     def load_json(self, place: str) -> Record:
@@ -129,7 +130,7 @@ class RunStore:
 
     def save_json(self, place: str, record: Record) -> None:
         """Write a JSON object to `place` below the directory."""
-        with _readable_errors(self.directory):
+        with readable_errors(self.directory):
             write_json(self.directory / place, record)
 
 
@@ -146,48 +147,17 @@ def open_run(directory: Path, record: Record, conditions: Iterable[str]) -> Iter
     Raises:
         RunError: another run's directory, a directory with other things in it, a second process, or no permission.
     """
-    with _lock(directory):
-        with _readable_errors(directory):
+    with locked(directory):
+        with readable_errors(directory):
             store = RunStore(directory, _agree(directory, record), _complete_rows(directory, set(conditions)))
         yield store
-
-
-@contextlib.contextmanager
-def _readable_errors(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(
-            f"expected to write to {directory}, got {reason!r}"
-            f"{f' for {error.filename}' if error.filename else ''}; what was finished is kept: make room or choose"
-            " another --out, and run the same command again to go on"
-        ) from error
-
-
-@contextlib.contextmanager
-def _lock(directory: Path) -> Iterator[None]:
-    with _readable_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / ".lock").open("w")
-    with file:
-        try:
-            import fcntl  # not there on Windows, where two runs in one directory are not prevented
-        except ImportError:
-            yield
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"expected {directory} to be free, got a run that is at work in it; wait for it") from None
-        yield
 
 
 def _agree(directory: Path, record: Record) -> Record:
     """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
     path = directory / "run.json"
     if not path.exists():
-        strangers = sorted(p.name for p in directory.iterdir() if p.name != ".lock" and not p.name.endswith(".part"))
+        strangers = sorted(p.name for p in directory.iterdir() if p.name != LOCK and not p.name.endswith(".part"))
         if strangers:
             raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(strangers[:3])}")
         write_json(path, record)
@@ -198,7 +168,7 @@ def _agree(directory: Path, record: Record) -> Record:
     if changed:
         raise RunError(
             f"expected the command that began {directory}, got another one: {'; '.join(changed[:4])}. "
-            "Runs are never mixed: choose another --out"
+            "Runs are never mixed: choose another --out, or --new without one"
         )
     return there
 

@@ -18,7 +18,7 @@ from foolscape.run.trust.judge import Evidence, run_trust
 
 OWN_CONVENTIONS = {
     "claimed_rate": "Claimed: share of images on which the attack reached its own stopping rule, where it looked.",
-    "noise": "NOISE: uniform noise of the same eps where the attack is bounded in Linf, else of the same L2.",
+    "noise": "Random noise: uniform, of the same eps where the attack is bounded in Linf, else of the same L2.",
     "eight_bit": "Every figure is measured on 8-bit images, read back from the files.",
     **CONTROLS,
 }

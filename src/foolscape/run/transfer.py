@@ -61,12 +61,12 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     Raises:
         FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
     """
-    settings = dict(settings)
-    wanted = _names(settings.pop("ensembles", ()))
-    networks, ids = _open(make_config(settings), shared=bool(wanted))
+    config, wanted = _asked(settings)
+    networks, ids = _open(config, shared=bool(wanted))
     ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
-    with open_run(out, _record(networks, ensembles, ids, command), [d.name for d in disturbances]) as store:
+    record = _record(asked(settings), networks, ensembles, ids, command)
+    with open_run(out, record, [d.name for d in disturbances]) as store:
         runs = {
             network.slug: execute(network.config, _place(out, network.slug), command, listener, network.bench)["trust"]
             for network in networks
@@ -85,6 +85,18 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
         store.save_json(MATRIX, matrix)
         write_transfer_report(out)
     return matrix
+
+
+def asked(settings: Mapping[str, object]) -> Record:
+    """`settings`, checked, as run.json holds them: those of a run, and the names of the ensembles."""
+    config, wanted = _asked(settings)
+    return config.model_dump(mode="json") | {"ensembles": wanted}
+
+
+def _asked(settings: Mapping[str, object]) -> tuple[RunConfig, list[str]]:
+    """The settings of all networks' runs, and the names of the ensembles."""
+    own = {name: value for name, value in settings.items() if name != "ensembles"}
+    return make_config(own), _names(settings.get("ensembles", ()))
 
 
 def _open(config: RunConfig, *, shared: bool) -> tuple[list[Network], tuple[str, ...]]:
@@ -176,13 +188,18 @@ def _place(out: Path, slug: str) -> Path:
 
 
 def _record(
-    networks: Sequence[Network], ensembles: Sequence[Ensemble], ids: Sequence[str], command: Sequence[str]
+    config: Record,
+    networks: Sequence[Network],
+    ensembles: Sequence[Ensemble],
+    ids: Sequence[str],
+    command: Sequence[str],
 ) -> Record:
     return {
         "schema": 1,
         "kind": "transfer",
         "foolscape": version("foolscape"),
         "command": list(command),
+        "config": config,
         "configs": [network.config.model_dump(mode="json") for network in networks],
         "weights_sha256": [network.entry.sha256 for network in networks],
         "samples": list(ids),

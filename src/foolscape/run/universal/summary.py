@@ -39,7 +39,7 @@ _HIDING = {
 _SUCCESS = {"success": "Success: share of the answers that are what was wanted, pooled and as the mean over images."}
 _ALWAYS = {
     **CONTROLS,
-    "noise": "NOISE: uniform noise of the same eps.",
+    "noise": "Random noise: uniform, of the same eps.",
     "eight_bit": "Every figure is measured on 8-bit images, on the test split alone.",
     "labels": "The other scores are against the labels where there are any, else against the clean prediction.",
 }

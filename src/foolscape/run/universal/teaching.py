@@ -46,6 +46,11 @@ class Teaching(Protocol[R, P]):
         ...
 
 
+HIDING_KEYS = ("hidden", "hidden_per_image", "preserved", "preserved_per_image", "preserved_without")
+SUCCESS_KEYS = ("success", "success_per_image")
+"""The percentages of `scores_of`, for a class that is to be hidden and for every other aim."""
+
+
 def scores_of(aim: Aim, images: Sequence[Record]) -> Record:
     """Percentages of what `Teaching.judged` counted: pooled over the images, and as the mean of the images' own.
 

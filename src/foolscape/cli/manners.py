@@ -1,0 +1,120 @@
+"""How a measuring command behaves: where it writes, what it prints, and the exit code that its result deserves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from foolscape.errors import SettingError, UnknownNameError
+from foolscape.verdict import Verdict
+
+
+class FailOn(StrEnum):
+    """From which verdict on `--fail-on` makes a command fail."""
+
+    DISTRUST = "distrust"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Manners:
+    """The options that have no part in what is measured.
+
+    Attributes:
+        new: begin a new run even where an unfinished one could go on.
+        quiet: print errors, the result and the verdict alone.
+        json: the summary goes to standard output, everything else to standard error.
+        footnotes: print the conventions below the tables.
+        floors: by score, what must be left of it.
+        fail_on: the verdict that is a failure; None: no verdict is.
+    """
+
+    new: bool = False
+    quiet: bool = False
+    json: bool = False
+    footnotes: bool = False
+    floors: Mapping[str, float] | None = None
+    fail_on: FailOn | None = None
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What is left of one model.
+
+    Attributes:
+        model: its spec.
+        keys: the scores that its task has.
+        scores: of the attacked images, or of the clean ones where nothing was attacked; one that is not there, or
+            null, is not defined.
+    """
+
+    model: str
+    keys: Sequence[str]
+    scores: Mapping[str, Any]
+
+
+def take_manners(given: dict[str, Any]) -> Manners:
+    """Its options, taken out of all that a command was `given`; `SettingError` for a floor that cannot be read."""
+    return Manners(
+        new=given.pop("new"),
+        quiet=given.pop("quiet"),
+        json=given.pop("json"),
+        footnotes=given.pop("footnotes"),
+        floors=floors_of(given.pop("fail_under")),
+        fail_on=given.pop("fail_on"),
+    )
+
+
+def floors_of(text: str | None) -> dict[str, float]:
+    """By score, what must be left of it, from `mIoU=40,pixel_accuracy=60`; `SettingError` for anything else."""
+    floors: dict[str, float] = {}
+    for part in () if text is None else text.split(","):
+        name, _, value = (word.strip() for word in part.partition("="))
+        try:
+            floor = float(value)
+        except ValueError:
+            floor = math.nan
+        if not name or not math.isfinite(floor):
+            raise SettingError(f"fail-under: expected SCORE=NUMBER, such as mIoU=40, got {part.strip()!r}")
+        if name in floors:
+            raise SettingError(f"fail-under: expected each score once, got {name} twice")
+        floors[name] = floor
+    return floors
+
+
+def check_floors(floors: Mapping[str, float], keys: Sequence[str]) -> None:
+    """`UnknownNameError`, with the scores there are, for a floor of one that none of the models has."""
+    for name in floors:
+        if name not in keys:
+            names = tuple(dict.fromkeys(keys))
+            raise UnknownNameError(f"fail-under: expected a score of these models, {', '.join(names)}; got {name!r}")
+
+
+def below(floors: Mapping[str, float], found: Sequence[Attacked]) -> list[str]:
+    """What is left of each model that is under its floor, or not defined, in words."""
+    told = []
+    for name, floor in floors.items():
+        for one in found:
+            if name not in one.keys:
+                continue
+            value = one.scores.get(name)
+            if value is None:
+                told.append(f"{name} of {one.model} is not defined, expected at least {floor:g}")
+            elif value < floor:
+                told.append(f"{name} of {one.model} is {value:.2f}, expected at least {floor:g}")
+    return told
+
+
+def verdict_of(result: Mapping[str, Any]) -> str:
+    """The verdict in a summary; without any nothing is decided."""
+    return str((result.get("trust") or {}).get("verdict", Verdict.NOT_DECIDED))
+
+
+def fails(verdict: str, fail_on: FailOn | None) -> bool:
+    """Whether a verdict is one to fail on."""
+    if fail_on is None:
+        return False
+    return verdict == Verdict.NOT_TRUSTED or (fail_on is FailOn.UNDECIDED and verdict != Verdict.TRUSTED)

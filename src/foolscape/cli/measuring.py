@@ -1,0 +1,129 @@
+"""What all commands that measure have in common: a place, the work, the tables, the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.markup import escape
+
+from foolscape.cli.console import BELOW, DISTRUST, DONE, INTERRUPTED, SOME_FAILED, err_console, listener, out_console
+from foolscape.cli.manners import Attacked, Manners, below, check_floors, fails, verdict_of
+from foolscape.errors import SettingError
+
+if TYPE_CHECKING:
+    from foolscape.run.execute import Listener
+    from foolscape.run.place import Wanted
+    from foolscape.run.store import Record
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command that measures, with all its settings.
+
+    Attributes:
+        wanted: what is to be done, for a directory of its own.
+        keys: gives the scores that its models have under attack; may have to make the models.
+        work: does it in a directory, with the command line for run.json; its summary.
+        attacked: from the summary, what is left of every model.
+        failures: from the summary, how many images could not be used.
+        page: writes the page; None where the work has done it.
+    """
+
+    wanted: Wanted
+    keys: Callable[[], Sequence[str]]
+    work: Callable[[Path, Sequence[str], Listener], Record]
+    attacked: Callable[[Record], list[Attacked]]
+    failures: Callable[[Record], int]
+    page: Callable[[Path], object] | None = None
+
+
+def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> None:
+    """Do a job in `out`, or in a place of its own, print what came of it, and leave with the exit code it deserves.
+
+    Args:
+        settle: makes the job of its settings; the models of a user may print when they are made.
+        out: where, if that was said.
+        manners: how.
+
+    Raises:
+        typer.Exit: interrupted, or done and not all is well.
+        FoolscapeError: what is in the directory can be continued by the same command.
+    """
+    with redirect_stdout(sys.stderr) if manners.json else nullcontext():
+        job = settle()
+        if manners.floors:
+            check_floors(manners.floors, job.keys())
+        with _place(job, out, manners) as place, _told_of_interruption():
+            result = job.work(place, ["foolscape", *sys.argv[1:]], listener(quiet=manners.quiet))
+            if job.page is not None:
+                job.page(place)
+        if not (manners.json and manners.quiet):
+            _show(place, manners)
+        code = _judge(job, result, manners)
+        err_console.print(f"report: {escape(str(place / 'report.html'))}", soft_wrap=True)
+    if manners.json:
+        sys.stdout.write((place / job.wanted.result).read_text(encoding="utf-8"))
+    if code != DONE:
+        raise typer.Exit(code)
+
+
+def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
+    """Where the user wants it written, `out` or else what the settings say; taken out of `settings`."""
+    place = out or settings.get("out")
+    settings.pop("out", None)
+    return None if place is None else Path(str(place))
+
+
+@contextmanager
+def _place(job: Job, out: Path | None, manners: Manners) -> Iterator[Path]:
+    """Where to write: `out`, or `runs/NAME-N`, which is said before anything else."""
+    from foolscape.run.place import placed
+
+    if out is not None:
+        if manners.new:
+            raise SettingError("new: is for runs without --out, which then take the next number; leave one of them out")
+        yield out
+        return
+    with placed(job.wanted, new=manners.new) as place:
+        if not manners.quiet:
+            how = ", an unfinished run of the same settings goes on; --new begins another" if place.continued else ""
+            err_console.print(f"out: {place.directory}{how}", markup=False, soft_wrap=True)
+        yield place.directory
+
+
+@contextmanager
+def _told_of_interruption() -> Iterator[None]:
+    """Ctrl-C within it is told in words, with its own exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err_console.print("interrupted; the same command again goes on from here")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _show(place: Path, manners: Manners) -> None:
+    """Print the tables of what was measured."""
+    from foolscape.report.kinds import kind_of
+
+    kind_of(place).print_tables(place, out_console, footnotes=manners.footnotes)
+
+
+def _judge(job: Job, result: dict[str, Any], manners: Manners) -> int:
+    """The highest exit code that the result deserves; what is wrong is said."""
+    codes = [DONE]
+    if failures := job.failures(result):
+        err_console.print(f"[yellow]{failures} image(s) could not be used; the report says why[/yellow]")
+        codes.append(SOME_FAILED)
+    if fails(verdict := verdict_of(result), manners.fail_on):
+        err_console.print(f"--fail-on {manners.fail_on}: the verdict is {verdict}", markup=False)
+        codes.append(DISTRUST)
+    for sentence in below(manners.floors or {}, job.attacked(result)):
+        err_console.print(f"--fail-under: {sentence}", markup=False, soft_wrap=True)
+        codes.append(BELOW)
+    return max(codes)

@@ -1,0 +1,103 @@
+"""The lock of a run directory: one process at a time, if need be from the moment its place is chosen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from foolscape.errors import RunError
+
+LOCK: Final = ".lock"
+"""The name of the locked file; the lock is the operating system's and ends with the process that holds it."""
+
+_RESERVED: Final[dict[Path, IO[str]]] = {}
+"""Directories that this process has reserved and not begun to work in, and their locked files."""
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of `directory`, which is made if it is missing; a reservation of this process is taken over.
+
+    Raises:
+        RunError: another process, or another call of this one, is at work in it; or it cannot be written.
+    """
+    with readable_errors(directory):
+        file = _RESERVED.pop(directory.resolve(), None) or _take(directory)
+    if file is None:
+        raise RunError(f"expected {directory} to be free, got a run that is at work in it; wait for it")
+    with file:
+        yield
+
+
+def reserve(directory: Path) -> bool:
+    """Lock `directory`, which is made if it is missing, until `locked` takes over; False where somebody else has it."""
+    with readable_errors(directory):
+        file = _take(directory)
+    if file is None:
+        return False
+    _RESERVED[directory.resolve()] = file
+    return True
+
+
+def release(directory: Path) -> None:
+    """Give up a reservation that nobody took over; the directory goes with it if nothing is in it."""
+    file = _RESERVED.pop(directory.resolve(), None)
+    if file is None:
+        return
+    with file, contextlib.suppress(OSError):
+        if is_empty(directory):
+            (directory / LOCK).unlink()
+            directory.rmdir()
+
+
+def is_empty(directory: Path) -> bool:
+    """Whether nothing has been written to `directory` but its lock."""
+    return all(path.name == LOCK for path in directory.iterdir())
+
+
+@contextlib.contextmanager
+def readable_errors(directory: Path) -> Iterator[None]:
+    """What the operating system refuses within it becomes a `RunError` in words."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(
+            f"expected to write to {directory}, got {reason!r}"
+            f"{f' for {error.filename}' if error.filename else ''}; what was finished is kept: make room or choose"
+            " another --out, and run the same command again to go on"
+        ) from error
+
+
+def _take(directory: Path) -> IO[str] | None:
+    """The locked file of `directory`; None where it is locked already."""
+    try:
+        import fcntl  # not there on Windows, where two runs in one directory are not prevented
+    except ImportError:
+        directory.mkdir(parents=True, exist_ok=True)
+        return (directory / LOCK).open("w")
+    while True:
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            file = (directory / LOCK).open("w")
+        except FileNotFoundError:  # given up and removed by another process since
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _still_there(file, directory / LOCK):
+                return file
+        except BlockingIOError:
+            file.close()
+            return None
+        file.close()
+
+
+def _still_there(file: IO[str], path: Path) -> bool:
+    """Whether the open `file` is the one at `path`: what was locked may have been removed before."""
+    try:
+        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
