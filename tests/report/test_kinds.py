@@ -10,7 +10,9 @@ import pytest
 
 from foolscape.cli import main
 from foolscape.cli.console import DONE, ERROR, USAGE
+from foolscape.errors import RunError
 from foolscape.report.harden import write_hardening_report
+from foolscape.report.kinds import kind_of, unfinished
 from foolscape.report.universal import write_universal_report
 
 from . import fake_harden, fake_transfer, fake_universal
@@ -55,12 +57,20 @@ def test_every_kind_is_printed_and_written(directory: Path, capfd: pytest.Captur
     assert capfd.readouterr().out == (directory / "report.tex").read_text(encoding="utf-8")
 
 
-def test_what_has_not_finished_says_how_to_go_on(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_has_not_finished_says_how_to_go_on(directory: Path) -> None:
+    assert not unfinished(directory)
     for name in ("summary.json", "transfer.json"):
         (directory / name).unlink(missing_ok=True)
-    assert report(directory) == ERROR
-    assert "has not finished" in (told := capfd.readouterr().err)
-    assert f"Resume it, recorded images are skipped: foolscape {directory.name}" in told
+    assert unfinished(directory)
+    with pytest.raises(RunError, match=f"not finished; .* recorded images are skipped: foolscape {directory.name}"):
+        kind_of(directory)
+
+
+def test_what_is_no_run_has_not_been_begun(tmp_path: Path) -> None:
+    for text in ("", "[]", "{", '{"kind": "other"}'):
+        (tmp_path / "run.json").write_text(text)
+        assert not unfinished(tmp_path)
+    assert not unfinished(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(

@@ -41,17 +41,27 @@ class Kind(StrEnum):
 
 
 def report(
-    directory: Annotated[Path, typer.Argument(help="Directory of a finished run, transfer, universal or harden.")],
+    directory: Annotated[
+        Path, typer.Argument(help="Directory of a run, transfer, universal or harden; unfinished ones too.")
+    ],
     form: Annotated[Form, typer.Option("--format", help="How to print the tables.")] = Form.TERMINAL,
     panel: Annotated[
         str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
     ] = None,
     footnotes: o.Footnotes = False,
 ) -> None:
-    """Print the tables of a finished run and write report.html, report.md and report.tex beside it."""
-    from foolscape.report import write_panel
-    from foolscape.report.kinds import kind_of
+    """Print the tables of a run and write report.html, report.md and report.tex beside it.
 
+    Of one that has not finished: of what is there, marked as unfinished.
+    """
+    from foolscape.report import write_panel
+    from foolscape.report.kinds import kind_of, unfinished
+
+    if unfinished(directory):
+        from foolscape.run.partial import write_partial
+
+        for inner in write_partial(directory)[:-1]:
+            kind_of(inner).write_page(inner)
     kind = kind_of(directory)
     if panel is not None and kind.no_panel:
         raise SettingError(f"panel: expected the directory of a run, got {kind.no_panel}")

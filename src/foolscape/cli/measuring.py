@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from foolscape.cli.console import BELOW, DISTRUST, DONE, INTERRUPTED, SOME_FAILED, err_console, listener, out_console
 from foolscape.cli.manners import Attacked, Manners, below, check_floors, fails, verdict_of
-from foolscape.errors import SettingError
+from foolscape.errors import FoolscapeError, RunError, SettingError
 
 if TYPE_CHECKING:
     from foolscape.run.execute import Listener
@@ -59,7 +59,7 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
         job = settle()
         if manners.floors:
             check_floors(manners.floors, job.keys())
-        with _place(job, out, manners) as place, _told_of_interruption():
+        with _place(job, out, manners) as place, _page_if_it_ends_early(place):
             result = job.work(place, ["foolscape", *sys.argv[1:]], listener(quiet=manners.quiet))
             if job.page is not None:
                 job.page(place)
@@ -98,13 +98,30 @@ def _place(job: Job, out: Path | None, manners: Manners) -> Iterator[Path]:
 
 
 @contextmanager
-def _told_of_interruption() -> Iterator[None]:
-    """Ctrl-C within it is told in words, with its own exit code."""
+def _page_if_it_ends_early(place: Path) -> Iterator[None]:
+    """What is there has a page, marked as unfinished, after Ctrl-C and errors; Ctrl-C is told, with its exit code."""
     try:
         yield
+    except RunError:  # somebody else's directory, or one that cannot be written
+        raise
     except KeyboardInterrupt:
-        err_console.print("interrupted; the same command again goes on from here")
+        err_console.print("interrupted; the same command again resumes it")
+        _leave_page(place)
         raise typer.Exit(INTERRUPTED) from None
+    except Exception:
+        _leave_page(place)
+        raise
+
+
+def _leave_page(place: Path) -> None:
+    """Write the page of an unfinished run as far as that can be done; it must not hide why the run has ended."""
+    from foolscape.report.kinds import kind_of, unfinished
+    from foolscape.run.partial import write_partial
+
+    with suppress(FoolscapeError, OSError, ValueError, KeyError, KeyboardInterrupt):
+        if unfinished(place):
+            pages = [kind_of(path).write_page(path) for path in write_partial(place)]
+            err_console.print(f"report of what is there: {escape(str(pages[-1]))}", soft_wrap=True)
 
 
 def _show(place: Path, manners: Manners) -> None:

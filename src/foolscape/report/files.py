@@ -16,16 +16,20 @@ from PIL import Image, UnidentifiedImageError
 from foolscape.errors import RunError
 
 SCHEMA: Final = 1
+PARTIAL: Final = "partial.json"
+"""What an unfinished run has in place of its result: what it amounts to so far."""
+REPORTS: Final = ("report.html", "report.md", "report.tex")
+"""What is written about a run."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A run that has finished, or what is there of one that has not.
 
     Attributes:
         directory: where it lies.
         settings: `run.json`.
-        summary: `summary.json`.
+        summary: `summary.json`, or `partial.json`.
         rows: the lines of `rows.jsonl`.
     """
 
@@ -43,12 +47,15 @@ def read_run(directory: Path) -> Run:
     """
     settings = read_object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
     summary = read_summary(directory)
-    return Run(directory, settings, summary, read_rows(directory))
+    rows = _whole_rows(directory) if summary.get("unfinished") else read_rows(directory)
+    return Run(directory, settings, summary, rows)
 
 
 def read_summary(directory: Path) -> dict[str, Any]:
-    """`summary.json` of a finished run; RunError as for `read_run`."""
+    """`summary.json` of a run, or `partial.json` of one that has not finished; RunError as for `read_run`."""
     settings = read_object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
+    if not (directory / "summary.json").exists() and (directory / PARTIAL).exists():
+        return read_object(directory / PARTIAL, "")
     require_finished(directory, settings, "summary.json")
     return read_object(directory / "summary.json", "")
 
@@ -58,7 +65,7 @@ def require_finished(directory: Path, settings: dict[str, Any], result: str) -> 
     if not (directory / result).exists():
         raise RunError(
             f"{directory}: the run has not finished; expected {result}, got only {_progress(directory, settings)}. "
-            f"Resume it, recorded images are skipped: {_command(settings)}"
+            f"Resume it, recorded images are skipped: {command_of(settings)}"
         )
 
 
@@ -131,6 +138,20 @@ def read_rows(directory: Path) -> tuple[dict[str, Any], ...]:
         raise RunError(f"{path}: expected one JSON object a line, got: {error}. Resume or repeat the run.") from error
 
 
+def _whole_rows(directory: Path) -> tuple[dict[str, Any], ...]:
+    """The rows of an unfinished run, without a torn line and without samples of which some rows are missing."""
+    path = directory / "rows.jsonl"
+    content = path.read_bytes() if path.exists() else b""
+    lines = content[: content.rfind(b"\n") + 1].decode().split("\n")[:-1]
+    rows = [dict(json.loads(line)) for line in lines]
+    samples: dict[tuple[Any, Any], set[str]] = {}
+    for row in rows:
+        samples.setdefault((row.get("model"), row["id"]), set()).add(row["condition"])
+    most = max((len(conditions) for conditions in samples.values()), default=0)
+    kept = {key for key, conditions in samples.items() if len(conditions) == most or "clean" not in conditions}
+    return tuple(row for row in rows if (row.get("model"), row["id"]) in kept)
+
+
 def _progress(directory: Path, settings: dict[str, Any]) -> str:
     try:
         text = (directory / "rows.jsonl").read_text(encoding="utf-8")
@@ -140,5 +161,6 @@ def _progress(directory: Path, settings: dict[str, Any]) -> str:
     return f"{rows} row{'s' * (rows != 1)} for {len(settings.get('samples', ()))} images"
 
 
-def _command(settings: dict[str, Any]) -> str:
+def command_of(settings: dict[str, Any]) -> str:
+    """The command line that began a run."""
     return shlex.join(str(word) for word in settings.get("command", ())) or "repeat the command that started it"

@@ -55,7 +55,7 @@ def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
     clean = known(conditions.get("clean", {}).get(score))
     attacked = known(conditions.get("adversarial", {}).get(score))
     if not conditions:
-        return f"No {said.unit} could be measured."
+        return f"No {said.unit} is done yet." if summary.get("unfinished") else f"No {said.unit} could be measured."
     if clean is None:
         return f"{score} is not defined on {seen}: {said.undefined}."
     if "adversarial" not in conditions or attacked is None:

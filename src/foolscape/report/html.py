@@ -24,7 +24,7 @@ from foolscape.report.minimum import minimum_plots
 from foolscape.report.object_scores import object_scores
 from foolscape.report.render import printable
 from foolscape.report.trust import headline_of
-from foolscape.report.words import conventions, reference_notes, words
+from foolscape.report.words import conventions, reference_notes, unfinished, words
 
 _OPEN_CLASSES: Final = 24
 """With more classes than this, the table by class starts folded."""
@@ -76,9 +76,10 @@ def render(run: Run) -> str:
     shown = tables.overall(summary)
     said = words(summary)
     (per_class_note,) = conventions(summary, said.parts_note)
-    beside = " ".join([*(note for table in shown for note in table.notes), per_class_note])
+    beside = " ".join([*(note for table in shown for note in (*table.remarks, *table.notes)), per_class_note])
     return template("video.html.j2" if videos else "report.html.j2").render(
         title=_title(run),
+        unfinished=unfinished(summary),
         kicker=_kicker(run),
         parts=parts,
         verdict=headline_of(summary["trust"]) if summary.get("trust") else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Final, Protocol
 from rich.console import Console
 
 from foolscape.errors import RunError
-from foolscape.report import harden, print_tables, transfer, universal, write_report, write_texts
-from foolscape.report.files import read_object, require_finished
+from foolscape.report import harden, parts, print_tables, transfer, universal, write_report, write_texts
+from foolscape.report.files import PARTIAL, read_object, require_finished
 
 
 class Printer(Protocol):
@@ -65,12 +66,24 @@ _KINDS: Final[dict[str | None, Kind]] = {
 }
 """By `kind` of run.json; a run has none."""
 
+_PARTS: Final = Kind(PARTIAL, parts.write_page, parts.write_texts, parts.print_parts, "an unfinished command")
+"""How all but a run are reported that have not finished."""
+
+
+def unfinished(directory: Path) -> bool:
+    """Whether a run of a kind that we know was begun in `directory` and has no result yet."""
+    try:
+        name = json.loads((directory / "run.json").read_text(encoding="utf-8")).get("kind")
+    except (OSError, ValueError, AttributeError):
+        return False
+    return name in _KINDS and not (directory / _KINDS[name].result).exists()
+
 
 def kind_of(directory: Path) -> Kind:
-    """The kind of what is in `directory`.
+    """The kind of what is in `directory`; of an unfinished run only where there is a `partial.json` to report.
 
     Raises:
-        RunError: nothing that we know, or it has not finished.
+        RunError: nothing that we know, or nothing to report.
     """
     settings = read_object(
         directory / "run.json",
@@ -82,5 +95,7 @@ def kind_of(directory: Path) -> Kind:
             f"{directory}: expected a run, a transfer, a universal perturbation or a hardening, got {name!r}. Report "
             "it with the version of foolscape that wrote it."
         )
+    if unfinished(directory) and (directory / PARTIAL).exists():
+        return _KINDS[name] if name is None else _PARTS
     require_finished(directory, settings, _KINDS[name].result)
     return _KINDS[name]

@@ -28,7 +28,7 @@ from foolscape.report.minimum import minimum_tables
 from foolscape.report.object_scores import object_scores
 from foolscape.report.several import several
 from foolscape.report.trust import trust
-from foolscape.report.words import conventions, reference_notes, words
+from foolscape.report.words import conventions, reference_notes, unfinished, words
 
 _NAMED: Final = 3
 """How many images a line of the failures names."""
@@ -38,7 +38,7 @@ _FLOAT_MATTERS: Final = 0.05
 
 def tables(summary: Json) -> tuple[Table, ...]:
     """Every table of a run that has something to say, in reading order."""
-    by_class = [per_class(summary, model) for model in summary["models"]]
+    by_class = [per_class(summary, model) for model in summary["models"] if model["conditions"]]
     left_out = [failures(summary)] if summary.get("failures") else []
     return (*overall(summary), *by_class, *left_out)
 
@@ -66,7 +66,8 @@ def scores(summary: Json) -> Table:
         *conventions(summary, "eight_bit", *said.beside),
         *(f"{model['model']}: {note}." for model in models for note in model.get("notes", ())),
     )
-    return replace(_by_condition(summary, "scores", "Scores", said.scores, notes), remarks=reference_notes(summary))
+    title = ", ".join(filter(None, ("Scores", unfinished(summary))))
+    return replace(_by_condition(summary, "scores", title, said.scores, notes), remarks=reference_notes(summary))
 
 
 def further_scores(summary: Json) -> tuple[Table, ...]:

@@ -178,6 +178,16 @@ def reference_notes(summary: Json) -> tuple[str, ...]:
     return (words(summary).without_labels,) if summary.get("reference") == "clean prediction" else ()
 
 
+def unfinished(summary: Json) -> str:
+    """How far an unfinished run is, such as `unfinished: 7 of 40 images`; empty where it has finished."""
+    parts, unit = summary.get("unfinished", ()), words(summary).unit
+    if not parts:
+        return ""
+    done, of = (sum(part[key] for part in parts) for key in ("done", "of"))
+    models = f", of {len(parts)} models together" if len(parts) > 1 else ""
+    return f"unfinished: {done} of {of} {unit}s{models}"
+
+
 def goal_note(summary: Json) -> tuple[str, ...]:
     """What the attack was to reach; empty where it has no goal that we know."""
     goal, victim = summary["attack"].get("goal"), summary["attack"].get("victim")

@@ -119,7 +119,7 @@ def _executed(
                 tried = partial(probe_stored, subject, entry.plan, entry.probes, config.probes, store, listener.say)
                 room.halving(subject.spec, tried)
         summary = summarise(store.record, store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries)))
-        store.save_json("summary.json", summary)
+        store.finish("summary.json", summary)
         write_report(out)
     return summary
 

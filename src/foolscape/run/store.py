@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.errors import RunError
+from foolscape.report.files import PARTIAL, REPORTS
 from foolscape.run.lock import LOCK, locked, readable_errors
 
 Record = dict[str, Any]
@@ -128,6 +129,12 @@ class RunStore:
         found: Record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return found
 
+    def finish(self, place: str, result: Record) -> None:
+        """Write the result, the last file of a run; reports of the unfinished run go."""
+        with readable_errors(self.directory):
+            _forget_partial(self.directory)
+        self.save_json(place, result)
+
     def save_json(self, place: str, record: Record) -> None:
         """Write a JSON object to `place` below the directory."""
         with readable_errors(self.directory):
@@ -150,7 +157,15 @@ def open_run(directory: Path, record: Record, conditions: Iterable[str]) -> Iter
     with locked(directory):
         with readable_errors(directory):
             store = RunStore(directory, _agree(directory, record), _complete_rows(directory, set(conditions)))
+            _forget_partial(directory)
         yield store
+
+
+def _forget_partial(directory: Path) -> None:
+    """Remove what was written about an unfinished run: it is not true any more when the run goes on."""
+    if (directory / PARTIAL).exists():
+        for name in (*REPORTS, PARTIAL):
+            (directory / name).unlink(missing_ok=True)
 
 
 def _agree(directory: Path, record: Record) -> Record:
@@ -199,20 +214,39 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def read_whole_rows(directory: Path, conditions: set[str] | None = None) -> list[Record]:
+    """The rows of samples that are wholly there, of a run that may be at work: nothing is cut off.
+
+    Args:
+        directory: of the run.
+        conditions: of a complete sample; None: whole lines are enough.
+    """
+    path = directory / "rows.jsonl"
+    content = path.read_bytes() if path.exists() else b""
+    return [row for _, row, whole in _read_rows(content, conditions) if whole]
+
+
 def _complete_rows(directory: Path, conditions: set[str]) -> list[Record]:
     """The rows of samples that are wholly there; a torn line and parts of a sample are cut off the file."""
     path = directory / "rows.jsonl"
     if not path.exists():
         return []
     content = path.read_bytes()
+    rows = _read_rows(content, conditions)
+    if not all(whole for *_, whole in rows) or not content.endswith(b"\n"):
+        write_atomically(path, "".join(f"{line}\n" for line, _, whole in rows if whole).encode())
+    return [row for _, row, whole in rows if whole]
+
+
+def _read_rows(content: bytes, conditions: set[str] | None) -> list[tuple[str, Record, bool]]:
+    """Every whole line with its row, and whether all of its sample is there."""
     # Not splitlines: an id or a reason may hold U+2028.
     lines = content[: content.rfind(b"\n") + 1].decode().split("\n")[:-1]
     rows: list[Record] = [json.loads(line) for line in lines]
+    if conditions is None:
+        return [(line, row, True) for line, row in zip(lines, rows, strict=True)]
     seen: dict[tuple[str | None, str], set[str]] = {}
     for row in rows:
         seen.setdefault((row["model"], row["id"]), set()).add(row["condition"])
     whole = [seen[row["model"], row["id"]] in ({FAILED}, conditions) for row in rows]
-    if not all(whole) or not content.endswith(b"\n"):
-        kept = [line for line, keep in zip(lines, whole, strict=True) if keep]
-        write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
-    return [row for row, keep in zip(rows, whole, strict=True) if keep]
+    return list(zip(lines, rows, whole, strict=True))

@@ -82,7 +82,7 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
                         store.append(_rows(name, network, disturbances, out))
                         tick(name)
         matrix = summarise(store, networks, ensembles, disturbances, runs)
-        store.save_json(MATRIX, matrix)
+        store.finish(MATRIX, matrix)
         write_transfer_report(out)
     return matrix
 

@@ -85,7 +85,7 @@ def harden(
         rows = {when: read_rows(out / when) for when in ("before", "after")}
         runs = {"before": before, "after": after}
         summary = summarise(store.record, hardened, images, learner.epochs, runs, rows)
-        store.save_json("summary.json", summary)
+        store.finish("summary.json", summary)
     return summary
 
 

@@ -70,7 +70,7 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
         for pupil in stand.pupils:
             _measure(pupil, stand, inks, config, store, listener)
         summary = summarise(config, stand, training, learned, store)
-        store.save_json("summary.json", summary)
+        store.finish("summary.json", summary)
     return summary
 
 
