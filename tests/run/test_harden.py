@@ -405,7 +405,7 @@ def test_the_command_trains_prints_and_writes_a_page(
     assert set(weights) == set(load_model(str(setting["model"]), image_size=(32, 48)).model.module.state_dict())  # type: ignore[attr-defined]
     assert foolscape("harden", *options, "--out", out) == ERROR  # mirrored now
     assert "choose another --out" in capfd.readouterr().err.replace("\n", " ")
-    assert foolscape("harden", *options) == USAGE
+    assert foolscape("harden", *options, "--new", "--out", out) == USAGE
     assert foolscape("harden", *options, "--eps", "no", "--out", out) == USAGE
 
 
