@@ -160,6 +160,7 @@ def _run(settings: dict[str, object], out: Path | None, manners: Manners) -> Non
 
 def _run_job(settings: dict[str, object]) -> Job:
     """What `foolscape run` does with these settings."""
+    from foolscape.run.choice import with_attack
     from foolscape.run.config import make_config
     from foolscape.run.execute import execute
     from foolscape.run.place import Wanted, models_name, name_of
@@ -167,12 +168,13 @@ def _run_job(settings: dict[str, object]) -> Job:
     from foolscape.run.tasks import with_task
 
     config = with_task(make_config(settings))
+    settled, _ = with_attack(config)
     keys = keys_of(str(config.task), config.victim)
-    judged = "adversarial" if config.attacks else "clean"
+    judged = "adversarial" if settled.attacks else "clean"
     return Job(
         wanted=Wanted(
-            name_of(models_name(config.models), str(config.attack)),
-            {"kind": None, "foolscape": version("foolscape"), "config": config.model_dump(mode="json")},
+            name_of(models_name(config.models), str(settled.attack)),
+            {"kind": None, "foolscape": version("foolscape"), "config": settled.model_dump(mode="json")},
         ),
         keys=lambda: keys,
         work=partial(execute, config),
@@ -186,8 +188,8 @@ def _run_job(settings: dict[str, object]) -> Job:
 def _transfer_job(settings: dict[str, object]) -> Job:
     """What `foolscape transfer` does with these settings."""
     from foolscape.report.transfer import MATRIX
-    from foolscape.run.matrix import HEADLINE
     from foolscape.run.place import Wanted, models_name, name_of
+    from foolscape.run.scoring import SCORING
     from foolscape.run.tasks import task_of
     from foolscape.run.transfer import asked
     from foolscape.run.transfer import transfer as measure
@@ -206,11 +208,11 @@ def _transfer_job(settings: dict[str, object]) -> Job:
 
     return Job(
         wanted=Wanted(
-            name_of("transfer", models_name(config["models"]), str(config["attack"])),
+            name_of("transfer", models_name(config["models"]), str(config["attack"] or "default")),
             {"kind": "transfer", "foolscape": version("foolscape"), "config": config},
             MATRIX,
         ),
-        keys=lambda: [HEADLINE[task_of(model)] for model in config["models"]],
+        keys=lambda: [SCORING[task_of(model)].headline for model in config["models"]],
         work=partial(measure, settings),
         attacked=left,
         failures=lambda matrix: len({failure["id"] for failure in matrix["failures"]}),
