@@ -20,7 +20,7 @@ CONVENTIONS: Final = {
     "permuted": "Same change, shuffled (PERM in Xie et al. 2017): the attack's change with its pixels in random order, "
     "each where it fits inside [0, 255].",
     "controls": "Controls: the L2 of the shuffled change and of the noise over that of the attack, mean over images. "
-    "The former is as large by construction; noise within a bound is shorter than a change that goes to the bound's ends.",
+    "The former is as large by construction; noise within a bound is shorter than a change that goes to its ends.",
 }
 
 Pixels = NDArray[np.uint8]
