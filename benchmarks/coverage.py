@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
-from foolscape.metrics.bootstrap import around, around_unbounded, draws, weigh
 from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.intervals import around, around_unbounded, left_out, weigh
 from foolscape.metrics.matching import match_coco
 from foolscape.metrics.precision import average_precision, hundred_one_points
 from foolscape.metrics.segmentation import Counts, iou_per_class, stack
@@ -138,10 +138,20 @@ def jackknife_t(sample: Sample) -> tuple[float, float]:
 
 
 def log_odds_t(sample: Sample) -> tuple[float, float]:
-    """What foolscape does; of differences, which have no log-odds, as far on either side."""
+    """What foolscape does, with the jackknife's standard error; of differences as far on either side."""
     make = around if sample.percent else around_unbounded
-    low, high = make(sample.value, sample.resampled, sample.images, 2)
+    low, high = make(sample.value, sample.without, sample.images, 2)
     return float(low), float(high)
+
+
+def bootstrap_t(sample: Sample) -> tuple[float, float]:
+    """As `log_odds_t`, but for the standard error, which is the bootstrap's."""
+    # `around` sums squares over what was left out; the resamples' own variance, in its place, has 1 / R before it.
+    times = len(sample.resampled)
+    scale = np.sqrt(sample.images / (sample.images - 1) / (times - 1))
+    middle = np.nanmean(sample.resampled)
+    same = middle + (sample.resampled - middle) * scale
+    return log_odds_t(replace(sample, without=same))
 
 
 def _quantiles(sample: Sample, low: float, high: float) -> tuple[float, float]:
@@ -154,6 +164,7 @@ WAYS: dict[str, Callable[[Sample], tuple[float, float]]] = {
     "expanded": expanded,
     "BCa": bca,
     "jackknife-t": jackknife_t,
+    "bootstrap t": bootstrap_t,
     "log-odds t": log_odds_t,
 }
 
@@ -181,10 +192,11 @@ def simulate(one: Population, other: Population | None, images: int, given: argp
     truth = (_mean(of_class) - (0.0 if other is None else _mean(other.scores(everything, once))))[0]
     rng = np.random.default_rng([given.seed, images])
     tally = Tally({way: [] for way in WAYS}, {way: [] for way in WAYS}, {})
-    apart = np.ones((images, images)) - np.eye(images)
-    for repetition in range(given.repetitions):
+    apart = left_out(images, given.seed)
+    for _ in range(given.repetitions):
         drawn = rng.integers(0, len(everything), images)
-        weights = np.concatenate([np.ones((1, images)), apart, draws(images, repetition, given.resamples)])
+        resampled = rng.multinomial(images, np.full(images, 1 / images), given.resamples).astype(np.float64)
+        weights = np.concatenate([np.ones((1, images)), apart, resampled])
         found = one.scores(drawn, weights)
         scores = _mean(found) - (0.0 if other is None else _mean(other.scores(drawn, weights)))
         sample = Sample(images, scores[0], scores[1 + images :], scores[1 : 1 + images], other is None)
@@ -194,7 +206,7 @@ def simulate(one: Population, other: Population | None, images: int, given: argp
             tally.width[way].append(high - low)
         if other is None and found.shape[1] > 1:
             shown = one.shows[drawn].sum(axis=0)
-            ends = around(found[0], found[1 + images :], shown, 2)
+            ends = around(found[0], found[1 : 1 + images], shown, 2)
             for low, high, score, k in zip(*ends, of_class[0], shown, strict=True):
                 if np.isfinite(low):
                     tally.by_class.setdefault(int(k), []).append(_holds(low, high, score))

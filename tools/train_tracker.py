@@ -238,7 +238,7 @@ def _record(training: Training, scores: dict[str, Any]) -> dict[str, object]:
         "test": {name: round(scores[name], 2) for name in ("J&F", "J", "F", "J_recall", "F_recall", "J_decay")},
         "test_ci95": {name: [round(end, 2) for end in scores["ci95"][name]] for name in ("J&F", "J", "F")},
         "convention": f"DAVIS 2017 in percent over the first {options.tested} test clips ({objects} objects, 20 "
-        f"frames, 8 per second, {LEAST_PIXELS} pixels at least at both ends and at the quarters); 95 % bootstrap "
+        f"frames, 8 per second, {LEAST_PIXELS} pixels at least at both ends and at the quarters); 95 % "
         "over clips",
         "parameters": sum(parameter.numel() for parameter in training.network.parameters()),
         "training_seconds": round(training.seconds),

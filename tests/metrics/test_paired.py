@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from foolscape.metrics.bootstrap import LEAST
 from foolscape.metrics.boxes import Found
+from foolscape.metrics.intervals import LEAST
 from foolscape.metrics.paired import Difference, mean_difference, paired_difference
 from foolscape.metrics.segmentation import count
 from foolscape.run.scoring import SCORING, YOUTUBE_VOS
@@ -87,7 +87,7 @@ def test_pairs_tell_what_overlapping_intervals_do_not() -> None:
     assert not found.below
 
 
-def test_the_same_images_are_drawn_for_both() -> None:
+def test_the_same_images_are_left_out_of_both() -> None:
     a, b = np.random.default_rng(0).random((2, 30))
     seen: list[np.ndarray] = []
 

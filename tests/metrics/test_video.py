@@ -9,7 +9,7 @@ import pytest
 
 from foolscape.errors import SampleError
 from foolscape.metrics import VIDEO_CONVENTIONS
-from foolscape.metrics.bootstrap import LEAST, around
+from foolscape.metrics.intervals import LEAST, around
 from foolscape.metrics.video import ClipScores, ObjectScores, measure_davis, score_davis, statistics
 
 SCORES = ("J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay")
@@ -212,12 +212,12 @@ def test_the_shape_of_a_summary() -> None:
     }
 
 
-def test_intervals_by_picking_clips() -> None:
+def test_intervals_by_leaving_out_clips() -> None:
     clips = list(_clips(8, seed=2).values())
     scores = score_davis(dict(zip("abcdefgh", clips, strict=True)), seed=4)
-    times = np.random.default_rng(4).multinomial(8, np.full(8, 1 / 8), size=1000)
-    slow = [np.mean([np.mean(o.J) for i in np.repeat(np.arange(8), row) for o in clips[i].objects]) for row in times]
-    assert scores["ci95"]["J"] == pytest.approx(np.array(around(np.float64(scores["J"]), 100 * np.array(slow), 8)))
+    slow = [np.mean([np.mean(o.J) for clip in clips[:i] + clips[i + 1 :] for o in clip.objects]) for i in range(8)]
+    wanted = np.array(around(np.float64(scores["J"]), 100 * np.array(slow), 8))
+    assert scores["ci95"]["J"] == pytest.approx(wanted)
 
 
 def test_few_clips_have_no_interval() -> None:
@@ -233,11 +233,6 @@ def test_a_decay_may_be_below_0() -> None:
     assert low < scores["J_decay"] < high < 0
     assert high - scores["J_decay"] == pytest.approx(scores["J_decay"] - low)
     assert scores["ci95"]["F_decay"] == [0, 0]
-
-
-def test_the_same_seed_gives_the_same_interval() -> None:
-    first, again, other = (score_davis(_clips(9, seed=5), seed)["ci95"] for seed in (0, 0, 1))
-    assert first == again != other
 
 
 def test_every_score_has_a_convention() -> None:

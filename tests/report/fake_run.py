@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.metrics import CONVENTIONS
-from foolscape.metrics.bootstrap import interval
 from foolscape.metrics.distortion import distortion
+from foolscape.metrics.intervals import interval
 from foolscape.metrics.segmentation import Counts, count, iou_per_class, mean_iou, pixel_accuracy, stack, total
 
 CLASSES = ("sky", "road", "building", "car")

@@ -135,6 +135,17 @@ def test_without_an_attack_only_the_clean_scores_stand(make: Make) -> None:
     assert "same change" not in markdown(summary) + latex(summary)
 
 
+def test_a_score_without_an_interval_says_so() -> None:
+    summary = _by_hand()
+    conditions = summary["models"][0]["conditions"]
+    conditions["adversarial"]["ci95"]["mIoU"] = [None, None]
+    conditions["noise"] |= {"mIoU": None, "ci95": {"mIoU": [None, None]}}
+    del conditions["permuted"]["ci95"]["mIoU"]
+    details = [cell.detail for cell in scores(summary).rows[0][2:]]
+    assert details == [(f"87.1{DASH}89.1",), ("no interval", "float 2.90"), (), ()]
+    assert "no interval" in markdown(summary)
+
+
 def test_every_number_says_its_convention() -> None:
     text = markdown(_by_hand())
     for word in (

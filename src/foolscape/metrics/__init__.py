@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from foolscape.metrics import bootstrap as _bootstrap
 from foolscape.metrics import detection as _detection
 from foolscape.metrics import distortion as _distortion
+from foolscape.metrics import intervals as _intervals
 from foolscape.metrics import segmentation as _segmentation
 from foolscape.metrics import video as _video
 from foolscape.metrics import youtube_vos as _youtube_vos
 
 CONVENTIONS: Final[dict[str, str]] = {
     **_segmentation.CONVENTIONS,
-    **_bootstrap.CONVENTIONS,
+    **_intervals.CONVENTIONS,
     **_distortion.CONVENTIONS,
 }
 """One sentence per score of a segmentation's `summary.json`, under the score's key."""

@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from foolscape.errors import SampleError
-from foolscape.metrics.bootstrap import LEAST, SHOWN, Interval, around, convention, draws
 from foolscape.metrics.box_counts import CONVENTIONS as _BOX_CONVENTIONS
 from foolscape.metrics.boxes import Floats, Found, Ints, Truth
 from foolscape.metrics.coco_ap import coco_ap
+from foolscape.metrics.intervals import LEAST, SHOWN, Interval, around, convention, left_out
 from foolscape.metrics.matching import Matched, match_coco, match_voc
 from foolscape.metrics.precision import Summary, area_under, average_precision, eleven_points, hundred_one_points
 
@@ -72,7 +72,7 @@ def score_detection(
         truths: N >= 1, one per image.
         founds: N, in the same order, with scores down to near 0.
         classes: the names of the C classes.
-        seed: of the bootstrap.
+        seed: of the intervals.
 
     Returns:
         `{"AP", "AP50", "AP75", "mAP_voc07", "mAP_voc", "per_class": {name: AP50}, "ci95": {..}}`, the last with the
@@ -86,16 +86,15 @@ def score_detection(
         _check_labels(labels, count)
     coco = [match_coco(truth, found, count) for truth, found in zip(truths, founds, strict=True)]
     voc = [match_voc(truth, found, count) for truth, found in zip(truths, founds, strict=True)]
-    weights = draws(len(truths), seed)
+    weights = left_out(len(truths), seed)
     points = _scalars(coco_ap(truths, founds, count)[None], *_voc_pair(voc, _once(voc)))
-    resampled = _scalars(
+    without = _scalars(
         100.0 * average_precision(coco, weights, hundred_one_points),
         *_voc_pair(voc, weights),
     )
     shown = np.sum([match.truths > 0 for match in coco], axis=0)
     ends = {
-        name: np.stack(_interval(name, points[name][0], values, len(truths), shown))
-        for name, values in resampled.items()
+        name: np.stack(_interval(name, points[name][0], values, len(truths), shown)) for name, values in without.items()
     }
     return {
         **{name: _number(points[name][0]) for name in points if name != "per_class"},
@@ -107,10 +106,10 @@ def score_detection(
     }
 
 
-def _interval(name: str, point: Floats, resampled: Floats, images: int, shown: Ints) -> Interval:
+def _interval(name: str, point: Floats, without: Floats, images: int, shown: Ints) -> Interval:
     if name == "per_class":
-        return around(point, resampled, shown, SHOWN)
-    return around(point, resampled, images)
+        return around(point, without, shown, SHOWN)
+    return around(point, without, images)
 
 
 def weighted_ap50(truths: Sequence[Truth], founds: Sequence[Found], classes: int) -> Callable[[Floats], Floats]:

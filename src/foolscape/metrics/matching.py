@@ -1,7 +1,7 @@
 """Which detections of an image hit an object, by the rules of PASCAL VOC and of COCO.
 
 Neither rule looks across images or across classes, so an image is matched once and the score is computed from the
-matches of all images, as often as a bootstrap asks for it. Coordinates are continuous: a box is x2 - x1 wide, without
+matches of all images, as often as an interval asks for it. Coordinates are continuous: a box is x2 - x1 wide, without
 the + 1 of the VOC devkit, which counts pixels.
 """
 

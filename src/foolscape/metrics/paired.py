@@ -1,7 +1,7 @@
 """Differences between two measurements of the same images, with intervals.
 
 Images differ far more from each other than an image from itself under another condition, so two intervals that overlap
-say little about the difference. Here the pairs are kept: every resample draws the same images for both.
+say little about the difference. Here the pairs are kept: the same images are left out of both.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from foolscape.metrics.bootstrap import LEAST, LEVEL, around_unbounded, draws
 from foolscape.metrics.boxes import Floats
+from foolscape.metrics.intervals import LEAST, LEVEL, around_unbounded, left_out
 
 Weighted = Callable[[Floats], Floats]
 """(R, N), how often each of N images counts -> the pooled score (R,) in percent; NaN where it is not defined."""
@@ -50,16 +50,16 @@ def paired_difference(a: Weighted, b: Weighted, images: int, seed: int) -> Diffe
     Args:
         a, b: the scores under weights of the images.
         images: N >= 1.
-        seed: of the bootstrap; the same images are drawn for both.
+        seed: of the interval; the same images are left out of both.
 
     Returns:
-        No ends below `LEAST` images, or where a score is defined in no resample.
+        No ends below `LEAST` images, or where a score is not defined.
     """
     once = np.ones((1, images))
     value = a(once)[0] - b(once)[0]
     if images < LEAST:
         return Difference(_number(value), None, None)
-    weights = draws(images, seed)
+    weights = left_out(images, seed)
     low, high = around_unbounded(value, a(weights) - b(weights), images)
     return Difference(_number(value), _number(low), _number(high))
 

@@ -1,7 +1,7 @@
 """Average precision from matches, for many weightings of the images at once.
 
-A bootstrap draws images with replacement, which weights each image by how often it was drawn. Precision as a function
-of recall has its corners at the hits, so the curve of every resample is needed only there: one matrix product per
+An interval leaves images out in turn, which weights each image by 0 or 1. Precision as a function
+of recall has its corners at the hits, so the curve of every weighting is needed only there: one matrix product per
 class, with as many rows as there are hits, however many detections lie between them.
 """
 

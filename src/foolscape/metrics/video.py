@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.errors import SampleError
-from foolscape.metrics.bootstrap import LEAST, around, around_unbounded, convention, draws
+from foolscape.metrics.intervals import LEAST, around, around_unbounded, convention, left_out
 from foolscape.metrics.masks import contour_f, region_j
 from foolscape.metrics.segmentation import VOID
 
@@ -164,7 +164,7 @@ def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
 
     Args:
         clips: N >= 1 records by the name of their clip, with at least one object each.
-        seed: of the bootstrap.
+        seed: of the intervals.
 
     Returns:
         `{"J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay", "per_object": {clip: {label: {the same}}},
@@ -172,9 +172,9 @@ def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
     """
     tables, sums, counts = _tables(clips.values())
     point = mean_over_objects(np.ones((1, len(tables))), sums, counts)[0]
-    resampled = mean_over_objects(draws(len(tables), seed), sums, counts)
+    without = mean_over_objects(left_out(len(tables), seed), sums, counts)
     free = np.array([name in _DECAYS for name in _SCORES])
-    ends = zip(around(point, resampled, len(tables)), around_unbounded(point, resampled, len(tables)), strict=True)
+    ends = zip(around(point, without, len(tables)), around_unbounded(point, without, len(tables)), strict=True)
     low, high = (np.where(free, wide, within) for within, wide in ends)
     return {
         **_named(point),

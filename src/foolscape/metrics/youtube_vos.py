@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from foolscape.errors import SampleError
-from foolscape.metrics.bootstrap import LEAST, around, convention, draws
+from foolscape.metrics.intervals import LEAST, around, convention, left_out
 from foolscape.metrics.segmentation import VOID
 from foolscape.metrics.video import CONVENTIONS as _VIDEO_CONVENTIONS
 from foolscape.metrics.video import (
@@ -42,7 +42,7 @@ CONVENTIONS: Final[dict[str, str]] = {
     "G": "G: the mean of J and F of seen and J and F of unseen categories; not defined where one group has no object.",
     "seen": "Seen categories are those that the data set's training part has.",
     "per_object": _VIDEO_CONVENTIONS["per_object"],
-    "ci95": convention(f"below {LEAST} clips", "clip") + " Resamples that miss a group leave its scores out.",
+    "ci95": convention(f"below {LEAST} clips", "clip"),
 }
 """One sentence per score of a video's `summary.json` by this measure."""
 
@@ -90,7 +90,7 @@ def score_youtube_vos(clips: Mapping[str, ClipScores], seen: Collection[str], se
     Args:
         clips: N >= 1 records of `measure_youtube_vos` by the name of their clip.
         seen: the categories of the training set.
-        seed: of the bootstrap.
+        seed: of the intervals.
 
     Returns:
         `{"G", "J_seen", "F_seen", "J_unseen", "F_unseen", "per_object": {clip: {label: {"J", "F"}}}, "ci95": {..}}`,
@@ -98,8 +98,8 @@ def score_youtube_vos(clips: Mapping[str, ClipScores], seen: Collection[str], se
     """
     sums, counts = _tables(list(clips.values()), seen)
     point = _with_overall(mean_over_objects(np.ones((1, len(clips))), sums, counts))[0]
-    resampled = _with_overall(mean_over_objects(draws(len(clips), seed), sums, counts))
-    low, high = around(point, resampled, len(clips))
+    without = _with_overall(mean_over_objects(left_out(len(clips), seed), sums, counts))
+    low, high = around(point, without, len(clips))
     return {
         **{name: _number(value) for name, value in zip(_SCORES, point, strict=True)},
         "per_object": {name: {str(one.label): _means(one) for one in clip.objects} for name, clip in clips.items()},

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from foolscape.metrics.bootstrap import LEAST, LEVEL
+from foolscape.metrics.intervals import LEAST, LEVEL
 from foolscape.pixels import Levels
 from foolscape.run.scoring import Scoring
 from foolscape.run.store import Record
@@ -63,7 +63,7 @@ def minimum(
         clean, attacked: the rows of one model, of the same images in the same order.
         scoring: of the task; its headline is the score of the curve.
         classes: of the model.
-        seed: of the bootstrap.
+        seed: of the intervals.
         victim: the attacked class, if there is one.
         largest: the largest bound tried.
     """

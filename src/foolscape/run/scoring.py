@@ -17,11 +17,11 @@ from foolscape.metrics import (
     youtube_vos,
 )
 from foolscape.metrics import video as davis
-from foolscape.metrics.bootstrap import LEAST, LEAST_CLEAN, interval, interval_per_class, weigh
 from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, preserved
 from foolscape.metrics.box_counts import total as total_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.detection import score_detection, weighted_ap50
+from foolscape.metrics.intervals import LEAST, LEAST_CLEAN, interval, interval_per_class, weigh
 from foolscape.metrics.paired import Difference, Weighted, paired_difference
 from foolscape.metrics.segmentation import Counts, iou_per_class, mean_iou, pixel_accuracy, stack, total
 from foolscape.run.segmentation import FOOLED
@@ -40,7 +40,7 @@ class Score(Protocol):
         Args:
             measured: N >= 1 rows.
             classes: class names.
-            seed: of the bootstrap.
+            seed: of the intervals.
             victim: the attacked class, if there is one.
             clean: whether the images are as they were. Any change, be it noise, breaks some images and spares others,
                 so that a few tell less of them all, and their scores have an interval from more images on.
@@ -78,7 +78,7 @@ class Scoring:
         Args:
             rows_a, rows_b: N >= 1 each, of the same images in the same order.
             classes: class names.
-            seed: of the bootstrap.
+            seed: of the intervals.
 
         Raises:
             ValueError: the two do not have as many rows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from foolscape.metrics.bootstrap import interval
+from foolscape.metrics.intervals import interval
 from foolscape.metrics.segmentation import Counts, mean_iou, pixel_accuracy, stack, total
 from foolscape.metrics.worst import picked, worst_choice
 from foolscape.run.scoring import number

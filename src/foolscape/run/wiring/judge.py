@@ -47,7 +47,7 @@ class Court:
     Attributes:
         scoring: of the task.
         classes: names of the model's classes.
-        seed: of the bootstrap.
+        seed: of the intervals.
     """
 
     scoring: Scoring

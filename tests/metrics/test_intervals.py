@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm, t
+from scipy.stats import t
 
-from foolscape.metrics.bootstrap import (
+from foolscape.metrics.intervals import (
     LEAST,
     LEAST_CLEAN,
     SHOWN,
     around,
     around_unbounded,
-    draws,
     interval,
     interval_per_class,
-    resample,
+    left_out,
+    weigh,
 )
 from foolscape.metrics.segmentation import Counts, count, iou_per_class, mean_iou, pixel_accuracy, stack, total
 
@@ -30,36 +30,45 @@ def _images(n: int, classes: int = 3, seed: int = 0) -> list[Counts]:
     return found
 
 
-def _by_hand(point: np.ndarray, resampled: list, images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Standard error over resamples, unbiased, times Student's t, on the scale of log-odds."""
-    error = np.std(resampled, axis=0) * np.sqrt(images / (images - 1)) * t(images - 1).ppf(0.975) / 100
+def _by_hand(point: np.ndarray, without: list, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Student's t times the jackknife's standard error, on the scale of log-odds."""
+    error = np.std(without, axis=0) * np.sqrt(images - 1) * t(images - 1).ppf(0.975) / 100
     share = np.asarray(point) / 100
     centre, width = np.log(share / (1 - share)), error / (share * (1 - share))
     return 100 / (1 + np.exp(width - centre)), 100 / (1 + np.exp(-width - centre))
 
 
 @pytest.mark.parametrize("score", [mean_iou, pixel_accuracy])
-def test_the_same_weights_in_a_slow_loop(score) -> None:
-    images, resamples = _images(9), 200
-    times = np.random.default_rng(5).multinomial(9, np.full(9, 1 / 9), size=resamples)
-    slow = [score(total([images[i] for i in np.repeat(np.arange(9), row)])) for row in times]
-    low, high = interval(stack(images), score, seed=5, resamples=resamples)
-    assert (low, high) == pytest.approx(_by_hand(score(total(images)), slow, 9))
+def test_each_image_left_out_in_a_slow_loop(score) -> None:
+    images = _images(9)
+    slow = [score(total(images[:i] + images[i + 1 :])) for i in range(9)]
+    assert interval(stack(images), score, seed=5) == pytest.approx(_by_hand(score(total(images)), slow, 9))
 
 
 def test_classes_in_a_slow_loop() -> None:
-    images, resamples = _images(9), 200
-    times = np.random.default_rng(5).multinomial(9, np.full(9, 1 / 9), size=resamples)
-    slow = [iou_per_class(total([images[i] for i in np.repeat(np.arange(9), row)])) for row in times]
-    found = interval_per_class(stack(images), seed=5, resamples=resamples)
-    assert np.array(found) == pytest.approx(np.array(_by_hand(iou_per_class(total(images)), slow, 9)))
+    images = _images(9)
+    slow = [iou_per_class(total(images[:i] + images[i + 1 :])) for i in range(9)]
+    wanted = np.array(_by_hand(iou_per_class(total(images)), slow, 9))
+    assert np.array(interval_per_class(stack(images), seed=5)) == pytest.approx(wanted)
 
 
-def test_multinomial_weights_draw_as_picking_images_does() -> None:
-    images, rng = _images(12), np.random.default_rng(9)
-    picked = [mean_iou(total([images[i] for i in rng.integers(0, 12, 12)])) for _ in range(4000)]
-    found = interval(stack(images), mean_iou, seed=1, resamples=4000)
-    assert found == pytest.approx(_by_hand(mean_iou(total(images)), picked, 12), abs=1.0)
+def test_of_a_mean_it_is_students_interval() -> None:
+    values = np.random.default_rng(2).normal(50, 9, 11)
+    weights = left_out(11, seed=0)
+    low, high = around_unbounded(values.mean(), weights @ values / weights.sum(axis=1), 11)
+    assert (low, high) == pytest.approx(t(10, values.mean(), values.std(ddof=1) / np.sqrt(11)).interval(0.95))
+
+
+def test_many_images_are_left_out_in_groups() -> None:
+    weights = left_out(25, seed=1, groups=10)
+    assert weights.shape == (10, 25)
+    assert (weights.sum(axis=0) == 9).all()
+    assert {int(n) for n in weights.sum(axis=1)} == {22, 23}
+    assert (weights == left_out(25, seed=1, groups=10)).all()
+    values = np.random.default_rng(3).normal(50, 9, 3000)
+    grouped = left_out(3000, seed=0, groups=300)
+    low, high = around_unbounded(values.mean(), grouped @ values / grouped.sum(axis=1), 3000)
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(3000), rel=0.15)
 
 
 @pytest.mark.parametrize(("images", "wanted"), [(5, 90.0), (8, 91.0), (20, 93.0)])
@@ -69,17 +78,17 @@ def test_coverage_on_a_skewed_population(images: int, wanted: float) -> None:
     right, size = rng.beta(6, 2, 20_000), rng.uniform(1, 5, 20_000)
     truth = 100 * (right * size).sum() / size.sum()
     held, plain = [], []
-    for repetition in range(1000):
+    weights = np.concatenate([np.ones((1, images)), left_out(images, 0)])
+    for _ in range(1000):
         drawn = rng.integers(0, len(right), images)
-        weights = np.concatenate([np.ones((1, images)), draws(images, repetition, resamples=200)])
-        scores = 100 * (weights @ (right * size)[drawn]) / (weights @ size[drawn])
+        times = rng.multinomial(images, np.full(images, 1 / images), 200)
+        scores, resampled = (100 * (w @ (right * size)[drawn]) / (w @ size[drawn]) for w in (weights, times))
         low, high = around(scores[0], scores[1:], images, 2)
         held.append(low <= truth <= high)
-        first, last = np.percentile(scores[1:], [2.5, 97.5])
+        first, last = np.percentile(resampled, [2.5, 97.5])
         plain.append(first <= truth <= last)
     error = 100 * np.sqrt(0.05 * 0.95 / 1000)
     assert 100 * np.mean(held) > wanted - 2 * error
-    assert 100 * np.mean(held) > 100 * np.mean(plain) + 1
     assert images > 8 or 100 * np.mean(plain) < wanted - 2 * error
 
 
@@ -102,8 +111,8 @@ def test_rare_classes_have_no_interval() -> None:
 
 
 def test_an_interval_stays_within_0_and_100_and_is_longer_where_there_is_room() -> None:
-    resampled = np.random.default_rng(0).normal([2.0, 50.0, 98.0], 5.0, (500, 3))
-    low, high = around(np.array([2.0, 50.0, 98.0]), resampled, 10)
+    without = np.random.default_rng(0).normal([2.0, 50.0, 98.0], 1.0, (10, 3))
+    low, high = around(np.array([2.0, 50.0, 98.0]), without, 10)
     assert (low > 0).all()
     assert (high < 100).all()
     assert high[0] - 2 > 2 - low[0]
@@ -113,13 +122,7 @@ def test_an_interval_stays_within_0_and_100_and_is_longer_where_there_is_room() 
 
 def test_scores_that_never_change_have_an_interval_without_width() -> None:
     for score in (0.0, 40.0, 100.0):
-        assert around(np.float64(score), np.full(99, score), 9) == pytest.approx((score, score))
-
-
-def test_an_unbounded_interval_is_as_long_on_either_side() -> None:
-    resampled = np.random.default_rng(1).normal(3.0, 1.0, 4000)
-    low, high = around_unbounded(np.float64(3.0), resampled, 10_000)
-    assert (low, high) == pytest.approx((3 + norm.ppf(0.025), 3 + norm.ppf(0.975)), abs=0.1)
+        assert around(np.float64(score), np.full(9, score), 9) == pytest.approx((score, score))
 
 
 def test_the_interval_holds_the_value() -> None:
@@ -128,13 +131,7 @@ def test_the_interval_holds_the_value() -> None:
     assert low < mean_iou(total(images)) < high
 
 
-def test_same_seed_same_interval() -> None:
-    counts = stack(_images(9))
-    assert interval(counts, mean_iou, seed=3) == interval(counts, mean_iou, seed=3)
-    assert interval(counts, mean_iou, seed=3) != interval(counts, mean_iou, seed=4)
-
-
-def test_resamples_without_a_class_are_left_out_of_its_score() -> None:
+def test_images_without_a_class() -> None:
     with_one = count(np.array([[0, 1]]), np.array([[0, 1]]), 2)
     without = count(np.array([[0, 0]]), np.array([[0, 0]]), 2)
     low, high = interval_per_class(stack([with_one] * SHOWN + [without] * 40), seed=0)
@@ -151,4 +148,4 @@ def test_nothing_counted_gives_nan() -> None:
 
 def test_large_counts_stay_exact() -> None:
     big = np.full((3, 2), 2**40 + 1, dtype=np.int64)
-    assert (resample(Counts(big, big, big), seed=0).truth == 3 * (2**40 + 1)).all()
+    assert (weigh(Counts(big, big, big), np.ones((1, 3))).truth == 3 * (2**40 + 1)).all()
