@@ -46,9 +46,9 @@ def test_each_image_left_out_in_a_slow_loop(score) -> None:
 
 
 def test_classes_in_a_slow_loop() -> None:
-    images = _images(9)
-    slow = [iou_per_class(total(images[:i] + images[i + 1 :])) for i in range(9)]
-    wanted = np.array(_by_hand(iou_per_class(total(images)), slow, 9))
+    images = _images(SHOWN)
+    slow = [iou_per_class(total(images[:i] + images[i + 1 :])) for i in range(SHOWN)]
+    wanted = np.array(_by_hand(iou_per_class(total(images)), slow, SHOWN))
     assert np.array(interval_per_class(stack(images), seed=5)) == pytest.approx(wanted)
 
 

@@ -29,7 +29,7 @@ LEAST: Final = 8
 """Images from which on scores have an interval: of fewer, too many samples show nothing of what is rare."""
 LEAST_CLEAN: Final = 5
 """The same for the scores of a segmentation of clean images, which differ less from image to image."""
-SHOWN: Final = 8
+SHOWN: Final = 10
 """Images that must show a class for its own score to have an interval."""
 
 
