@@ -113,3 +113,12 @@ def test_a_batch_of_one_has_one_gradient_check() -> None:
     names = [check.name for check in check_segmenter(Tiny(), sizes=SIZES[:1], batch=1).checks]
     assert "input gradient at batch 1" in names
     assert sum(name.startswith("input gradient") for name in names) == 1
+
+
+def test_every_check_is_told_when_it_begins_and_when_it_is_known() -> None:
+    told: list[tuple[str, str | None]] = []
+    report = check_segmenter(
+        Tiny(), sizes=SIZES, told=lambda name, check: told.append((name, None if check is None else check.line))
+    )
+    assert [line for _, line in told if line is not None] == report.lines()
+    assert told[::2] == [(name, None) for name, _ in told[1::2]]

@@ -43,6 +43,7 @@ def harden(
     train_limit: Annotated[int | None, typer.Option(help="Only the first N training images.")] = None,
     test_limit: Annotated[int | None, typer.Option(help="Only the first N test images.")] = None,
     memory_format: o.MemoryFormat = None,
+    attention: o.Attention = None,
     seed: o.Seed = None,
     device: o.Device = None,
     classes: o.Classes = None,

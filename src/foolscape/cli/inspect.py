@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 from rich.markup import escape
@@ -18,10 +19,13 @@ from foolscape.cli.console import DONE, ERROR, err_console, out_console
 from foolscape.errors import SettingError
 
 if TYPE_CHECKING:
-    from foolscape.testing import Report
+    from foolscape.run.config import RunConfig
+    from foolscape.testing.verdicts import Check, Report, Told
 
 VIDEO: Final = "video"
 """The task of trackers."""
+
+AUTO: Final = "auto"
 
 
 class Form(StrEnum):
@@ -90,8 +94,10 @@ def check(
     device: Annotated[str, typer.Option(help="Device as PyTorch names it, or auto.")] = "auto",
     input: o.Input = None,  # noqa: A002 - the option's name
     task: o.Task = None,
+    attention: o.Attention = AUTO,
 ) -> None:
     """Check that a model keeps its side of the contract, above all that its input gradient is right."""
+    from foolscape.models.attention import attention as kernels
     from foolscape.models.detectors.load import load_detector
     from foolscape.models.load import load_model
     from foolscape.models.trackers.load import is_tracker
@@ -106,47 +112,70 @@ def check(
         model = str(wired({"model": model, "input": input})["model"])
     on_data: dict[str, object] = {"models": [model], "data": data, "split": split, "limit": limit, "size": size}
     on_data |= {"classes": classes, "device": device, "task": task}
-    size = size or "160x256"
+    settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size or "160x256"}
+    settings["attention"] = attention
     if task == VIDEO or (task is None and is_tracker(parse(model))):
-        _check_tracker(model, size, device, on_data)
-    settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size, "batch": batch}
+        _check_tracker(model, make_config(settings | {"task": VIDEO}), device, on_data)
+    settings["batch"] = batch
     config = with_task(make_config(settings if task is None else settings | {"task": task}))
     assert config.size is not None
     height, width = config.size
     where = ready_device(device)
-    if config.task == "detection":
-        found = load_detector(model, image_size=config.size, device=where, classes_file=classes)
-        verdict = check_detector(found.model, sizes=(config.size,), batch=batch, device=where)
-    else:
-        loaded = load_model(model, image_size=config.size, device=where, classes_file=classes)
-        sizes = (config.size, (height - 3, width - 5))
-        verdict = check_segmenter(loaded.model, sizes=sizes, batch=batch, device=where)
-    _say(verdict, on_data)
+    with kernels(config.attention), _printing() as told:
+        if config.task == "detection":
+            found = load_detector(model, image_size=config.size, device=where, classes_file=classes)
+            verdict = check_detector(found.model, sizes=(config.size,), batch=batch, device=where, told=told)
+        else:
+            loaded = load_model(model, image_size=config.size, device=where, classes_file=classes)
+            sizes = (config.size, (height - 3, width - 5))
+            verdict = check_segmenter(loaded.model, sizes=sizes, batch=batch, device=where, told=told)
+        _leave(verdict, on_data, told)
 
 
-def _check_tracker(model: str, size: str, device: str, on_data: dict[str, object]) -> NoReturn:
+def _check_tracker(model: str, config: RunConfig, device: str, on_data: dict[str, object]) -> NoReturn:
     """`check` of a tracker."""
+    from foolscape.models.attention import attention as kernels
     from foolscape.models.trackers.load import load_tracker
-    from foolscape.run.config import size_of
     from foolscape.run.device import ready_device
     from foolscape.testing import check_tracker
 
-    sides: Any = size_of("size")(size)
-    height, width = sides
+    assert config.size is not None
+    height, width = config.size
     where = ready_device(device)
-    loaded = load_tracker(model, image_size=(height, width), device=where)
-    _say(check_tracker(loaded.model, sizes=((height, width), (height - 3, width - 5)), device=where), on_data)
+    with kernels(config.attention), _printing() as told:
+        loaded = load_tracker(model, image_size=config.size, device=where)
+        sizes = (config.size, (height - 3, width - 5))
+        verdict = check_tracker(loaded.model, sizes=sizes, device=where, told=told)
+        _leave(verdict, on_data, told)
 
 
-def _say(verdict: Report, on_data: dict[str, object]) -> NoReturn:
-    """Print all checks, with one more on data where `on_data` names some, and leave with the status they deserve."""
+def _leave(verdict: Report, on_data: dict[str, object], told: Told) -> NoReturn:
+    """Make one more check, on data, where `on_data` names some, and leave with the status that all deserve."""
     from foolscape.run.wiring.command import check_on_data
 
+    ok = verdict.ok
     if on_data["data"] is not None:
-        verdict = replace(verdict, checks=(*verdict.checks, check_on_data(on_data)))
-    for line in verdict.lines():
-        out_console.print(line, markup=False, soft_wrap=True)
-    raise typer.Exit(DONE if verdict.ok else ERROR)
+        told("the model on the data", None)
+        found = check_on_data(on_data)
+        told(found.name, found)
+        ok = ok and found.passed is not False
+    raise typer.Exit(DONE if ok else ERROR)
+
+
+@contextmanager
+def _printing() -> Iterator[Told]:
+    """What prints every check when it is known, and meanwhile says on stderr what is being tried."""
+    with err_console.status("loading") as status:
+
+        def told(name: str, found: Check | None) -> None:
+            if found is not None:
+                out_console.print(found.line, markup=False, soft_wrap=True)
+            elif err_console.is_terminal:
+                status.update(f"trying: {escape(name)}")
+            else:
+                err_console.print(f"trying: {name}", markup=False, soft_wrap=True)
+
+        yield told
 
 
 def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:

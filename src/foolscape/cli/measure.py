@@ -42,6 +42,7 @@ def run(
     batch: o.Batch = None,
     precision: o.Precision = None,
     memory_format: o.MemoryFormat = None,
+    attention: o.Attention = None,
     compile: o.Compile = None,  # noqa: A002 - the option's name
     probes: o.Probes = None,
     seed: o.Seed = None,
@@ -98,6 +99,7 @@ def transfer(
     batch: o.Batch = None,
     precision: o.Precision = None,
     memory_format: o.MemoryFormat = None,
+    attention: o.Attention = None,
     probes: o.Probes = None,
     seed: o.Seed = None,
     device: o.Device = None,

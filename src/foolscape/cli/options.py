@@ -68,6 +68,10 @@ Precision = Annotated[
 ]
 Compile = Annotated[bool | None, typer.Option(help="Let torch.compile make the network's forward pass.")]
 MemoryFormat = Annotated[str | None, typer.Option(help="contiguous or channels_last.")]
+Attention = Annotated[
+    str | None,
+    typer.Option(help="Kernel of scaled dot-product attention: auto, or math where others' gradient is wrong."),
+]
 Probes = Annotated[
     int | None, typer.Option(help="On how many images other attacks are tried, for the verdict; by default at least 4.")
 ]

@@ -63,6 +63,7 @@ def universal(
     size: o.Size = None,
     train_limit: Annotated[int | None, typer.Option(help="Only the first N training images.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first N test images.")] = None,
+    attention: o.Attention = None,
     seed: o.Seed = None,
     device: o.Device = None,
     classes: o.Classes = None,

@@ -35,3 +35,8 @@ def compile_networks(model: object, attempt: Callable[[], object]) -> str:
             module._compiled_call_impl = None
         return f"runs as it is, for torch.compile failed with {type(error).__name__}: {first_line(error)}"
     return "its forward pass is made by torch.compile"
+
+
+def is_compiled(model: object) -> bool:
+    """Whether torch.compile makes the forward pass of a network in `model`: then every new shape takes its time."""
+    return any(module._compiled_call_impl is not None for module in modules_of(model))

@@ -60,6 +60,14 @@ def worst_disagreement(probe: Probe, gradient: Tensor, generator: torch.Generato
     return worst
 
 
+def quick_disagreement(probe: Probe, gradient: Tensor, generator: torch.Generator) -> float | None:
+    """As `worst_disagreement` from two directions, the gradient's and a random one; None if rounding hides either."""
+    signs = torch.randint(0, 2, gradient.shape, generator=generator, dtype=torch.float64).to(gradient.device)
+    along_itself = _disagreement(probe, gradient, gradient / gradient.norm() * gradient.numel() ** 0.5)
+    along_random = None if along_itself is None else _disagreement(probe, gradient, 2 * signs - 1)
+    return None if along_itself is None or along_random is None else max(along_itself, along_random)
+
+
 def _worst(along_itself: float | None, randoms: Sequence[float | None], *, every: bool) -> float | None:
     """The larger of the disagreement along the gradient and the one along random directions (each, or the median)."""
     known = [error for error in randoms if error is not None]

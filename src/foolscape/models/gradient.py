@@ -7,26 +7,24 @@ forward passes; flat scores, which they cannot tell from a gradient of zero, are
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from foolscape import memory
 from foolscape.errors import GradientError
-from foolscape.models.differences import TOLERANCE, Probe, worst_disagreement
-from foolscape.models.flatness import flatness, lopsided
+from foolscape.models.attention import MATH, attention
+from foolscape.models.examination import Finding, Kind, judge, judge_quickly
+from foolscape.models.small_copy import small_copy
 from foolscape.models.wrappers import ModuleSegmenter, as_double, with_channels_last
 from foolscape.tasks.segmentation import Segmenter
 
 __all__ = ["GradientVerdict", "check_gradient", "raise_unless_ok"]
 
-Kind = Literal["right", "missing", "zero", "saturated", "rounded", "not finite", "wrong", "random output"]
-
-_SINGLE_TOLERANCE: Final = 0.5  # float32 against float64 gradient: loose, for TF32 and autocast are not wrong
 _BATCHES: Final = (2, 3, 4)  # larger batches tried as a remedy
 
 
@@ -53,21 +51,15 @@ class GradientVerdict:
     remedies: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Finding:
-    kind: Kind
-    detail: str
-    error: float | None = None
-    gradient: Tensor | None = None
-
-
 def check_gradient(segmenter: Segmenter, images: Tensor, *, seed: int, clamps: bool = False) -> GradientVerdict:
     """Compare the input gradient of `segmenter` with central differences, at the very batch size given.
 
     The gradient is that of the attacks' own kind of loss, on a float64 copy of the network; a network that does not run
     in float64, or not within the memory there is, is checked in float32, less sharply. It is compared along itself and
     along two random directions, one if the batch has 2**19 pixels or more; before a network is accused, the median of
-    five decides. Sound networks cost about a dozen forward passes.
+    five decides. Large images are looked at in two steps: all this on a small copy of them, and in float32, as attacks
+    take it, a forward and a backward pass at full size that must agree with differences along two directions. Where
+    either is not plainly right, or the network takes no small copy, float64 at full size decides.
 
     Args:
         segmenter: on the device of `images`; not changed.
@@ -79,22 +71,43 @@ def check_gradient(segmenter: Segmenter, images: Tensor, *, seed: int, clamps: b
         ModelError: the network does not run at all on these images.
         RuntimeError: memory is short in float32, too.
     """
+    return _in_two_steps(segmenter, images, seed, clamps) or _at_full_size(segmenter, images, seed, clamps)
+
+
+def _in_two_steps(segmenter: Segmenter, images: Tensor, seed: int, clamps: bool) -> GradientVerdict | None:
+    """The verdict on a network that is plainly right on a small copy of `images`, and in float32 on themselves."""
+    smaller = small_copy(segmenter, images)
+    if smaller is None:
+        return None
+    try:
+        verdict = _at_full_size(*smaller, seed, clamps, remedies=False)
+        whole = judge_quickly(segmenter, images, seed, clamps=clamps) if verdict.ok else None
+    except Exception:  # the network takes no such size, or memory is short: full size tells
+        memory.give_back()
+        return None
+    if whole is None:
+        return None
+    height, width = smaller[1].shape[2:]
+    message = f"{verdict.message}, at {height} x {width}; in float32 at full size within {whole.error:.1g}"
+    return dataclasses.replace(verdict, message=message)
+
+
+def _at_full_size(
+    segmenter: Segmenter, images: Tensor, seed: int, clamps: bool, *, remedies: bool = True
+) -> GradientVerdict:
+    """The verdict from central differences in float64, as far as the network and the memory allow."""
     twin, dtype, why = _twin(segmenter, images)
-    examined = _within_memory(twin, images.to(dtype), seed)
-    if examined is None:
+    found = _within_memory(segmenter, twin, images.to(dtype), seed, clamps)
+    if found is None:
         twin, dtype, why = segmenter, torch.float32, "memory is short"
-        examined = _examine(twin, images, seed)
-    found, probe = examined
-    if found.kind in ("right", "zero", "wrong"):
-        found = _named(found, probe, clamps, seed)
-    if found.kind == "right" and dtype == torch.float64:
-        found = _single_precision(segmenter, probe, found)
-    remedies = _remedies(twin, images.to(dtype), seed) if found.kind == "wrong" else ()
+        found = judge(segmenter, twin, images, seed, clamps=clamps)
+    helping = remedies and found.kind == "wrong"
+    options = _remedies(segmenter, twin, images.to(dtype), seed) if helping else ()
     batch = images.shape[0]
     precision = str(dtype).removeprefix("torch.")
     note = f" (checked in float32 only, for the network does not run in float64: {why})" if why else ""
     message = f"input gradient {found.kind} at batch {batch}: {found.detail}{note}"
-    return GradientVerdict(found.kind == "right", found.kind, found.error, batch, precision, message, remedies)
+    return GradientVerdict(found.kind == "right", found.kind, found.error, batch, precision, message, options)
 
 
 def raise_unless_ok(verdict: GradientVerdict) -> None:
@@ -104,7 +117,10 @@ def raise_unless_ok(verdict: GradientVerdict) -> None:
     if verdict.remedies:
         advice = f"Right with {' or with '.join(verdict.remedies)}"
     elif verdict.kind == "wrong":
-        advice = "Neither a larger batch nor another memory format makes it right: see docs/your-own-model.md"
+        advice = (
+            "Neither a larger batch nor another memory format or kernel of attention makes it right: see "
+            "docs/your-own-model.md"
+        )
     else:
         advice = "Repair the network: docs/your-own-model.md"
     raise GradientError(f"{verdict.message}. An attack on it would look weak and the model robust. {advice}")
@@ -121,10 +137,10 @@ def _twin(segmenter: Segmenter, images: Tensor) -> tuple[Segmenter, torch.dtype,
     return twin, torch.float64, ""
 
 
-def _within_memory(segmenter: Segmenter, images: Tensor, seed: int) -> tuple[_Finding, Probe] | None:
-    """What `_examine` finds; None if memory is too short for that in float64."""
+def _within_memory(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int, clamps: bool) -> Finding | None:
+    """What `judge` finds; None if memory is too short for that in float64."""
     try:
-        return _examine(segmenter, images, seed)
+        return judge(segmenter, twin, images, seed, clamps=clamps)
     except Exception as error:
         if images.dtype != torch.float64 or not memory.is_short(error):
             raise
@@ -132,144 +148,24 @@ def _within_memory(segmenter: Segmenter, images: Tensor, seed: int) -> tuple[_Fi
     return None
 
 
-def _examine(segmenter: Segmenter, images: Tensor, seed: int) -> tuple[_Finding, Probe]:
-    """What is the matter with the gradient of `segmenter` at `images`, in their precision."""
-    generator = torch.Generator().manual_seed(seed)
-    images = _inside(images, generator)
-    with torch.no_grad():
-        clean = segmenter.logits(images)
-    weights = torch.randn(clean.shape, generator=generator, dtype=torch.float64).to(images.device)
-    probe = Probe(segmenter, images, clean.argmax(dim=1), weights)
-    if not bool(torch.isfinite(clean).all()):
-        return _Finding("not finite", "expected finite scores, got NaN or infinite ones"), probe
-    gradient = _gradient(probe, clean)
-    return (gradient if isinstance(gradient, _Finding) else _compare(probe, gradient, generator)), probe
+def _remedies(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int) -> tuple[str, ...]:
+    """The options with which the gradient is right, in the precision of attacks, too."""
 
-
-def _named(found: _Finding, probe: Probe, clamps: bool, seed: int) -> _Finding:
-    """`found`, or that the scores are flat, which says more than a gradient of zero or a wrong one."""
-    with torch.no_grad():
-        scores = probe.segmenter.logits(probe.images)
-    flat = flatness(probe.segmenter, probe.images, scores, seed, zero=found.kind == "zero")
-    if flat is None:
-        flat = lopsided(scores)
-    if flat is None or (clamps and found.kind == "right"):
-        return found
-    return _Finding(flat.kind, flat.detail)
-
-
-def _inside(images: Tensor, generator: torch.Generator) -> Tensor:
-    """`images` moved by at most 7.6 levels: off 0 and 1, where clamping has a kink, and no two pixels alike.
-
-    A drawn or saturated area holds equal pixels: max-pool then has ties, and its central difference along a random
-    direction is not the derivative that autograd rightly picks.
-    """
-    noise = torch.rand(images.shape, generator=generator, dtype=torch.float64).to(images)
-    return (0.02 + 0.95 * images + 0.01 * noise).detach()
-
-
-def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | _Finding:
-    """(B, 3, H, W) float64: the gradient of the loss, or what is wrong with it or with the scores at first sight.
-
-    `clean` are the scores of an earlier call, to be had again.
-    """
-    images = probe.images.clone().requires_grad_()
-    with torch.enable_grad():
-        try:
-            logits = probe.segmenter.logits(images)
-        except RuntimeError as error:  # the same forward pass went well without gradients
-            if memory.is_short(error):
-                raise
-            return _Finding("missing", f"expected a forward pass that records gradients, got {error}")
-        if clean is not None and (finding := _random(logits.detach(), clean)):
-            return finding
-        if not logits.requires_grad:
-            return _Finding(
-                "missing",
-                "expected scores that depend on the image, got scores that require no gradient; look for "
-                "torch.no_grad, inference_mode, detach or numpy in forward",
-            )
-        try:
-            parts: Sequence[Tensor | None] = torch.autograd.grad(probe.losses(logits).sum(), images, allow_unused=True)
-        except RuntimeError as error:
-            if memory.is_short(error):
-                raise
-            return _Finding("missing", f"expected a backward pass, got {type(error).__name__}: {error}")
-    if parts[0] is None:
-        return _Finding("missing", "expected scores that depend on the image, got none that do; look for detach")
-    return _at_first_sight(parts[0]) or parts[0].double()
-
-
-def _random(logits: Tensor, clean: Tensor) -> _Finding | None:
-    """Whether two calls with the same images gave different scores."""
-    difference = float((logits - clean).abs().max() / clean.abs().max().clamp_min(1e-30))
-    if difference <= (1e-6 if clean.dtype == torch.float64 else 1e-3):
-        return None
-    return _Finding(
-        "random output",
-        f"expected the same scores for the same images, got a difference of {difference:.1e} of the largest score "
-        "between two calls; look for dropout that eval() does not switch off, or noise drawn in forward",
-    )
-
-
-def _at_first_sight(gradient: Tensor) -> _Finding | None:
-    """What is wrong with `gradient` (B, 3, H, W) that needs no comparison."""
-    if not bool(torch.isfinite(gradient).all()):
-        bad = int((~torch.isfinite(gradient)).sum())
-        return _Finding("not finite", f"expected finite values, got {bad} NaN or infinite of {gradient.numel()}")
-    zero = [i for i, part in enumerate(gradient) if not bool(part.any())]
-    if zero:
-        return _Finding(
-            "zero",
-            f"expected a non-zero value somewhere in every image, got exact zeros for {len(zero)} of {len(gradient)} "
-            "images; look for argmax, dead activations or scores that do not depend on the image",
-        )
-    return None
-
-
-def _compare(probe: Probe, gradient: Tensor, generator: torch.Generator) -> _Finding:
-    """The verdict of central differences on `gradient`."""
-    worst = worst_disagreement(probe, gradient, generator)
-    if worst is None:
-        return _Finding("right", "not zero, but too small for rounding errors to leave a check", None, gradient)
-    tolerance = TOLERANCE[probe.images.dtype]
-    if worst <= tolerance:
-        return _Finding("right", f"agrees with central differences within {worst:.1g}", worst, gradient)
-    return _Finding(
-        "wrong",
-        f"expected agreement with central differences within {tolerance:.0%}, got a disagreement of {worst:.0%}; part "
-        "of the network is detached (detach, no_grad, numpy) or has a backward pass of its own that is not its "
-        "derivative, or a known fault of PyTorch does this",
-        worst,
-    )
-
-
-def _single_precision(segmenter: Segmenter, probe: Probe, found: _Finding) -> _Finding:
-    """`found` in float64, or what is wrong with the float32 gradient, which is the one that attacks use."""
-    double = found.gradient
-    assert double is not None
-    single = _gradient(dataclasses.replace(probe, segmenter=segmenter, images=probe.images.float()), None)
-    if isinstance(single, _Finding):
-        return dataclasses.replace(single, detail=f"{single.detail} (in float32; right in float64)")
-    error = float((single - double).norm() / double.norm())
-    if error <= _SINGLE_TOLERANCE:
-        return found
-    return _Finding("wrong", f"right in float64, but in float32 off by {error:.0%}", error)
-
-
-def _remedies(twin: Segmenter, images: Tensor, seed: int) -> tuple[str, ...]:
-    """The options with which the gradient is right."""
-
-    def helps(segmenter: Segmenter, batch: int) -> bool:
+    def helps(single: Segmenter, double: Segmenter, batch: int) -> bool:
         repeated = images[torch.arange(batch, device=images.device) % images.shape[0]]
         try:
-            return _examine(segmenter, repeated, seed)[0].kind == "right"
+            return judge(single, double, repeated, seed).kind == "right"
         except Exception:  # out of memory, or a network that takes no other batch or format: then it is no remedy
             return False
 
     batch = images.shape[0]
-    larger = next((f"--batch {b}" for b in _BATCHES if b > batch and helps(twin, b)), None)
+    larger = next((f"--batch {b}" for b in _BATCHES if b > batch and helps(segmenter, twin, b)), None)
     found = [] if larger is None else [larger]
-    if isinstance(twin, ModuleSegmenter) and not twin.channels_last and helps(with_channels_last(twin), batch):
-        found.append("--memory-format channels_last")
+    with attention(MATH):
+        if helps(segmenter, twin, batch):
+            found.append(f"--attention {MATH}")
+    if isinstance(twin, ModuleSegmenter) and not twin.channels_last:
+        single = with_channels_last(copy.deepcopy(segmenter))  # moves weights, and the run's are to stay
+        if helps(single, with_channels_last(twin), batch):
+            found.append("--memory-format channels_last")
     return tuple(found)

@@ -168,7 +168,7 @@ def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
         ("device", settings.get("device")),
         ("batch", settings.get("batch")),
         ("narrowed", settings.get("narrowed")),
-        *((name, config.get(name)) for name in ("precision", "memory_format", "compile")),
+        *((name, config.get(name)) for name in ("precision", "memory_format", "attention", "compile")),
         ("reference", settings.get("reference")),
         ("foolscape", settings.get("foolscape")),
     ]

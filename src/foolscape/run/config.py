@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from foolscape.attacks.catalog import NONE
 from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, unknown
+from foolscape.models.attention import Attention
 from foolscape.pixels import Levels
 
 Task = Literal["segmentation", "detection", "video"]
@@ -79,6 +80,7 @@ class RunConfig(BaseModel):
         batch: images per call of the model; `auto`: found by trying; None: 1 on a CPU and for clips, else `auto`.
         precision: of the attack's gradients; what an attack reached is counted in float32 all the same.
         memory_format: how images and weights lie in memory when the network sees them.
+        attention: the kernel of scaled dot-product attention; see `models.attention`.
         compile: whether torch.compile makes the network's forward pass.
         probes: on how many images other attacks are tried, to see whether the attack has converged; None: on at least
             four, and on more where that costs at most a fifth of the run.
@@ -118,6 +120,7 @@ class RunConfig(BaseModel):
     batch: Batch | None = None
     precision: Precision = FLOAT32
     memory_format: MemoryFormat = "contiguous"
+    attention: Attention = "auto"
     compile: bool = False
     probes: int | None = Field(default=None, ge=0)
     seed: int = Field(default=0, ge=0)

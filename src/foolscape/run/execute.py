@@ -19,6 +19,7 @@ from torch import Tensor
 from foolscape.attacks.catalog import NONE
 from foolscape.errors import GradientError
 from foolscape.memory import first_line, halving, is_short, no_room
+from foolscape.models.attention import attention
 from foolscape.models.compiled import compile_networks
 from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.models.half import likeness
@@ -78,16 +79,17 @@ def execute(
     """
     device = ready_device(config.device)
     config, chosen = with_attack(with_task(config))
-    bench = bench or replace(open_bench(config, device), chosen=chosen)
-    words = ""
-    try:
-        return _executed(config, bench, device, out, command, listener)
-    except Exception as error:
-        if not is_short(error):
-            raise
-        words = first_line(error)
-    # Only here the traceback is gone, and with it the tensors that its frames held.
-    raise no_room(bench.entries[0].scorer.logits, to_unit(bench.first).to(device), words)
+    with attention(config.attention):
+        bench = bench or replace(open_bench(config, device), chosen=chosen)
+        words = ""
+        try:
+            return _executed(config, bench, device, out, command, listener)
+        except Exception as error:
+            if not is_short(error):
+                raise
+            words = first_line(error)
+        # Only here the traceback is gone, and with it the tensors that its frames held.
+        raise no_room(bench.entries[0].scorer.logits, to_unit(bench.first).to(device), words)
 
 
 def _executed(

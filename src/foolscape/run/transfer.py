@@ -20,6 +20,7 @@ from foolscape.attacks.catalog import CLIPS_ALONE, DETECTORS_ALONE
 from foolscape.attacks.controls import shuffled
 from foolscape.errors import ModelError, SampleError, SettingError
 from foolscape.metrics.distortion import distortion
+from foolscape.models.attention import attention
 from foolscape.pixels import to_image
 from foolscape.report.transfer import MATRIX, write_transfer_report
 from foolscape.run.bench import open_bench
@@ -62,10 +63,19 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
         FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
     """
     config, wanted = _asked(settings)
+    with attention(config.attention):
+        return _transferred(config, wanted, out, command, listener)
+
+
+def _transferred(
+    config: RunConfig, wanted: Sequence[str], out: Path, command: Sequence[str], listener: Listener
+) -> Record:
+    """`transfer` of settings that were checked."""
     networks, ids = _open(config, shared=bool(wanted))
     ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
-    record = _record(asked(settings), networks, ensembles, ids, command)
+    asked_for = config.model_dump(mode="json") | {"ensembles": list(wanted)}
+    record = _record(asked_for, networks, ensembles, ids, command)
     with open_run(out, record, [d.name for d in disturbances]) as store:
         runs = {
             network.slug: execute(network.config, _place(out, network.slug), command, listener, network.bench)["trust"]

@@ -16,14 +16,13 @@ from foolscape.models.output import check_finite
 from foolscape.tasks.detection import Candidates, Detections, Detector
 from foolscape.testing.verdicts import (
     SIZES,
-    Check,
     FailedError,
     Report,
-    at_sizes,
-    attempt,
+    Sheet,
+    Told,
     colours,
-    fit,
     right_gradient,
+    silent,
     sound,
 )
 
@@ -40,6 +39,7 @@ def check_detector(
     sizes: Sequence[tuple[int, int]] = SIZES,
     batch: int = 2,
     device: torch.device | str = "cpu",
+    told: Told = silent,
 ) -> Report:
     """Try on random images whether `model` keeps the contract of a `Detector`.
 
@@ -54,35 +54,37 @@ def check_detector(
         sizes: (H, W) of the images to try.
         batch: the batch size of the run.
         device: where to run.
+        told: is told of every check when it begins and when its outcome is known.
     """
     device = torch.device(device)
-    first, detector = fit(sizes[0], lambda: _adapted(model, sizes[0], device))
+    sheet = Sheet(told)
+    detector = sheet.fit(sizes[0], lambda: _adapted(model, sizes[0], device))
     if detector is None:
-        return Report((first,))
+        return sheet.report
     only = detector.only_size if isinstance(detector, ModuleDetector) else None
 
     def on_images(check: Callable[[Detector, Tensor], str]) -> Callable[[tuple[int, int]], str]:
         return lambda size: check(detector, colours(batch, size, device))
 
     named = {"candidates": on_images(_shape), "boxes": on_images(_boxes), "detections": on_images(_detections)}
-    checks = [first, *at_sizes(named, sizes, only)]
-    return Report((*checks, *_at_one_size(detector, colours(batch, sizes[0], device))))
+    sheet.at_sizes(named, sizes, only)
+    _at_one_size(sheet, detector, colours(batch, sizes[0], device))
+    return sheet.report
 
 
-def _at_one_size(detector: Detector, images: Tensor) -> list[Check]:
+def _at_one_size(sheet: Sheet, detector: Detector, images: Tensor) -> None:
     """What does not depend on the size of the images."""
     batch = images.shape[0]
-    checks = [
-        attempt("class names", lambda: _names(detector)),
-        attempt("same output twice", lambda: sound(same_twice(Scorer(detector), images))),
-        attempt("images left unchanged", lambda: _unchanged(detector, images)),
-        attempt(f"batch of {max(2, batch)} equals one by one", lambda: _independent(detector, images)),
-        attempt("input gradient at batch 1", lambda: right_gradient(_scorer(detector, images[:1]), images[:1])),
-    ]
+    beside = f"batch of {max(2, batch)} equals one by one"
+    sheet.attempt("class names", lambda: _names(detector))
+    sheet.attempt("same output twice", lambda: sound(same_twice(Scorer(detector), images)))
+    sheet.attempt("images left unchanged", lambda: _unchanged(detector, images))
+    sheet.attempt(beside, lambda: sound(same_in_company(_scorer(detector, images), images, batch)))
+    first = images[:1]
+    sheet.attempt("input gradient at batch 1", lambda: right_gradient(_scorer(detector, first), first))
     if batch > 1:
         name = f"input gradient at batch {batch}"
-        checks.append(attempt(name, lambda: right_gradient(_scorer(detector, images), images)))
-    return checks
+        sheet.attempt(name, lambda: right_gradient(_scorer(detector, images), images))
 
 
 def _adapted(model: Detector | nn.Module, size: tuple[int, int], device: torch.device) -> Detector:
@@ -171,10 +173,6 @@ def _unchanged(detector: Detector, images: Tensor) -> str:
     if not torch.equal(given, images):
         raise FailedError("expected the images as they were, got them overwritten; look for in-place operations")
     return "nothing writes into them"
-
-
-def _independent(detector: Detector, images: Tensor) -> str:
-    return sound(same_in_company(_scorer(detector, images), images, len(images)))
 
 
 def _scorer(detector: Detector, images: Tensor) -> Scorer:

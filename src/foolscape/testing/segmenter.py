@@ -13,14 +13,13 @@ from foolscape.models.output import check_scores
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.testing.verdicts import (
     SIZES,
-    Check,
     FailedError,
     Report,
-    at_sizes,
-    attempt,
+    Sheet,
+    Told,
     colours,
-    fit,
     right_gradient,
+    silent,
     sound,
 )
 
@@ -31,6 +30,7 @@ def check_segmenter(
     sizes: Sequence[tuple[int, int]] = SIZES,
     batch: int = 2,
     device: torch.device | str = "cpu",
+    told: Told = silent,
 ) -> Report:
     """Try on random images whether `model` keeps the contract of a `Segmenter`.
 
@@ -44,27 +44,26 @@ def check_segmenter(
         sizes: (H, W) of the images to try.
         batch: the batch size of the run.
         device: where to run.
+        told: is told of every check when it begins and when its outcome is known.
     """
     device = torch.device(device)
-    first, segmenter = fit(sizes[0], lambda: _adapted(model, sizes[0], device))
+    sheet = Sheet(told)
+    segmenter = sheet.fit(sizes[0], lambda: _adapted(model, sizes[0], device))
     if segmenter is None:
-        return Report((first,))
+        return sheet.report
     only = segmenter.only_size if isinstance(segmenter, ModuleSegmenter) else None
-    checks = [first, *at_sizes({"shape": lambda size: _shape(segmenter, colours(batch, size, device))}, sizes, only)]
+    sheet.at_sizes({"shape": lambda size: _shape(segmenter, colours(batch, size, device))}, sizes, only)
     images = colours(batch, sizes[0], device)
-    checks += [
-        attempt("class names", lambda: _names(segmenter)),
-        attempt("same output twice", lambda: sound(same_twice(segmenter, images))),
-        attempt("images left unchanged", lambda: _unchanged(segmenter, images)),
-        attempt(
-            f"batch of {max(2, batch)} equals one by one", lambda: sound(same_in_company(segmenter, images, batch))
-        ),
-        attempt("input gradient at batch 1", lambda: right_gradient(segmenter, images[:1])),
-    ]
+    beside = f"batch of {max(2, batch)} equals one by one"
+    sheet.attempt("class names", lambda: _names(segmenter))
+    sheet.attempt("same output twice", lambda: sound(same_twice(segmenter, images)))
+    sheet.attempt("images left unchanged", lambda: _unchanged(segmenter, images))
+    sheet.attempt(beside, lambda: sound(same_in_company(segmenter, images, batch)))
+    sheet.attempt("input gradient at batch 1", lambda: right_gradient(segmenter, images[:1]))
     if batch > 1:
-        checks.append(attempt(f"input gradient at batch {batch}", lambda: right_gradient(segmenter, images)))
-    hint = attempt("range of the input", lambda: _range(segmenter, images))
-    return Report((*checks, Check(hint.name, None, hint.detail)))
+        sheet.attempt(f"input gradient at batch {batch}", lambda: right_gradient(segmenter, images))
+    sheet.attempt("range of the input", lambda: _range(segmenter, images), hint=True)
+    return sheet.report
 
 
 def _adapted(model: Segmenter | nn.Module, size: tuple[int, int], device: torch.device) -> Segmenter:

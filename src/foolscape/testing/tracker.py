@@ -17,15 +17,14 @@ from foolscape.models.trackers.user import UserTracker, adapt
 from foolscape.tasks.video import Follower, ReusingTracker, Tracker, differentiable
 from foolscape.testing.verdicts import (
     SIZES,
-    Check,
     FailedError,
     Report,
+    Sheet,
+    Told,
     alike,
-    at_sizes,
-    attempt,
     colours,
-    fit,
     right_gradient,
+    silent,
     sound,
 )
 
@@ -44,6 +43,7 @@ def check_tracker(
     *,
     sizes: Sequence[tuple[int, int]] = SIZES,
     device: torch.device | str = "cpu",
+    told: Told = silent,
 ) -> Report:
     """Try on short random clips whether `model` keeps the contract of a `Tracker`.
 
@@ -58,36 +58,35 @@ def check_tracker(
             its networks are put into eval mode, frozen and moved to `device` themselves, not copied.
         sizes: (H, W) of the frames to try.
         device: where to run.
+        told: is told of every check when it begins and when its outcome is known.
     """
     device = torch.device(device)
-    first, tracker = fit(sizes[0], lambda: _adapted(model, sizes[0], device))
+    sheet = Sheet(told)
+    tracker = sheet.fit(sizes[0], lambda: _adapted(model, sizes[0], device))
     if tracker is None:
-        return Report((first,))
+        return sheet.report
     only = getattr(tracker, "only_size", None)
     shapes = {
         "one object": lambda size: _shape(tracker, clip(size, device), mask(size, 1, device)),
         "two objects": lambda size: _shape(tracker, clip(size, device), mask(size, 2, device)),
     }
-    frames, given = clip(sizes[0], device), mask(sizes[0], 2, device)
-    checks = [
-        first,
-        *at_sizes(shapes, sizes, only),
-        attempt("first frame", lambda: _repeats(tracker, frames, given)),
-        attempt("same output twice", lambda: _repeatable(tracker, frames, given)),
-        attempt("frames left unchanged", lambda: _unchanged(tracker, frames, given)),
-    ]
+    sheet.at_sizes(shapes, sizes, only)
+    _at_one_size(sheet, tracker, clip(sizes[0], device), mask(sizes[0], 2, device))
+    return sheet.report
+
+
+def _at_one_size(sheet: Sheet, tracker: Tracker, frames: Tensor, given: Tensor) -> None:
+    """What does not depend on the size of the frames."""
+    sheet.attempt("first frame", lambda: _repeats(tracker, frames, given))
+    sheet.attempt("same output twice", lambda: _repeatable(tracker, frames, given))
+    sheet.attempt("frames left unchanged", lambda: _unchanged(tracker, frames, given))
     if isinstance(tracker, ReusingTracker) and callable(getattr(tracker, "features", None)):
-        checks.append(attempt("features handed in again", lambda: _reuses(tracker, frames, given)))
+        sheet.attempt("features handed in again", lambda: _reuses(tracker, frames, given))
     whose = "" if differentiable(tracker) is tracker else " of the surrogate"
     scorer = ClipScorer(tracker, frames[1:3], given)
-    checks.append(
-        attempt(f"gradient to the first frame{whose}", lambda: right_gradient(scorer, frames[:1], clamps=True))
-    )
-    hints = [
-        attempt("frames that come later", lambda: _causal(tracker, frames, given)),
-        attempt("labels exchanged", lambda: _exchanged(tracker, frames, given)),
-    ]
-    return Report((*checks, *(Check(hint.name, None, hint.detail) for hint in hints)))
+    sheet.attempt(f"gradient to the first frame{whose}", lambda: right_gradient(scorer, frames[:1], clamps=True))
+    sheet.attempt("frames that come later", lambda: _causal(tracker, frames, given), hint=True)
+    sheet.attempt("labels exchanged", lambda: _exchanged(tracker, frames, given), hint=True)
 
 
 def clip(size: tuple[int, int], device: torch.device) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -34,6 +34,12 @@ class Check:
     passed: bool | None
     detail: str
 
+    @property
+    def line(self) -> str:
+        """For people to read."""
+        words = {True: "ok  ", False: "FAIL", None: "hint"}
+        return f"{words[self.passed]}  {self.name}: {self.detail}"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -48,22 +54,11 @@ class Report:
 
     def lines(self) -> list[str]:
         """One line per check for people to read."""
-        words = {True: "ok  ", False: "FAIL", None: "hint"}
-        return [f"{words[check.passed]}  {check.name}: {check.detail}" for check in self.checks]
+        return [check.line for check in self.checks]
 
 
 class FailedError(Exception):
     """A check that does not hold; its text is the detail."""
-
-
-def attempt(name: str, check: Callable[[], str]) -> Check:
-    """The outcome of `check`, which returns a detail or raises."""
-    try:
-        return Check(name, True, check())
-    except FailedError as failure:
-        return Check(name, False, str(failure))
-    except Exception as error:  # a user's network may raise anything; the other checks still tell something
-        return Check(name, False, f"{type(error).__name__}: {error}")
 
 
 class Noted(Protocol):
@@ -73,31 +68,72 @@ class Noted(Protocol):
     def notes(self) -> tuple[str, ...]: ...
 
 
-def fit(size: tuple[int, int], adapt: Callable[[], Model]) -> tuple[Check, Model | None]:
-    """The first check, that a model can be adapted for images of `size` (H, W), and what came of it."""
-    adapted: list[Model] = []
-
-    def tried() -> str:
-        adapted.append(adapt())
-        return "; ".join(adapted[0].notes) or "nothing to be done to its input or output"
-
-    check = attempt(f"adapter at {by(size)}", tried)
-    return check, adapted[0] if adapted else None
+Told = Callable[[str, Check | None], None]
+"""Takes the name of a check when it begins, with None, and with its outcome when that is known."""
 
 
-def at_sizes(
-    checks: Mapping[str, Callable[[tuple[int, int]], str]],
-    sizes: Sequence[tuple[int, int]],
-    only: tuple[int, int] | None,
-) -> list[Check]:
-    """The outcomes of `checks`, by name, at each of `sizes` (H, W); only a hint where a model takes `only` one."""
-    return [
-        attempt(f"{name} at {by(size)}", partial(check, size))
-        if only in (None, size)
-        else Check(f"{name} at {by(size)}", None, f"not tried: the network takes {by(only)} alone")
-        for size in sizes
-        for name, check in checks.items()
-    ]
+def silent(name: str, check: Check | None) -> None:
+    """Tells nobody."""
+
+
+@dataclass
+class Sheet:
+    """The checks of one model, written down and told of as they are made.
+
+    Attributes:
+        told: whom to tell.
+        checks: so far.
+    """
+
+    told: Told
+    checks: list[Check] = field(default_factory=list)
+
+    def attempt(self, name: str, check: Callable[[], str], *, hint: bool = False) -> None:
+        """Write down the outcome of `check`, which returns a detail or raises; a hint cannot fail."""
+        self.told(name, None)
+        try:
+            passed, detail = True, check()
+        except FailedError as failure:
+            passed, detail = False, str(failure)
+        except Exception as error:  # a user's network may raise anything; the other checks still tell something
+            passed, detail = False, f"{type(error).__name__}: {error}"
+        self.add(Check(name, None if hint else passed, detail))
+
+    def add(self, check: Check) -> None:
+        """Write down what was found without trying."""
+        self.checks.append(check)
+        self.told(check.name, check)
+
+    def fit(self, size: tuple[int, int], adapt: Callable[[], Model]) -> Model | None:
+        """The first check, that a model can be adapted for images of `size` (H, W), and what came of it."""
+        adapted: list[Model] = []
+
+        def tried() -> str:
+            adapted.append(adapt())
+            return "; ".join(adapted[0].notes) or "nothing to be done to its input or output"
+
+        self.attempt(f"adapter at {by(size)}", tried)
+        return adapted[0] if adapted else None
+
+    def at_sizes(
+        self,
+        checks: Mapping[str, Callable[[tuple[int, int]], str]],
+        sizes: Sequence[tuple[int, int]],
+        only: tuple[int, int] | None,
+    ) -> None:
+        """`checks`, by name, at each of `sizes` (H, W); only a hint where a model takes `only` one."""
+        for size in sizes:
+            for name, check in checks.items():
+                at = f"{name} at {by(size)}"
+                if only in (None, size):
+                    self.attempt(at, partial(check, size))
+                else:
+                    self.add(Check(at, None, f"not tried: the network takes {by(only)} alone"))
+
+    @property
+    def report(self) -> Report:
+        """All of them."""
+        return Report(tuple(self.checks))
 
 
 def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: str) -> str:

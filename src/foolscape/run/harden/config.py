@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from foolscape.attacks.catalog import NONE, plan
 from foolscape.attacks.plan import Options, Plan
 from foolscape.errors import SettingError, unknown
+from foolscape.models.attention import Attention
 from foolscape.pixels import Levels
 from foolscape.run.config import (
     Eps,
@@ -41,7 +42,7 @@ class HardenConfig(BaseModel):
     """Everything a user decides about hardening a network.
 
     Attributes:
-        model, data, size, memory_format, seed, device, classes: as of `RunConfig`.
+        model, data, size, memory_format, attention, seed, device, classes: as of `RunConfig`.
         train_split, test_split: trained on the one, measured on the other.
         train_limit, test_limit: how many images of them.
         crop: (height, width) of the part of each image, drawn anew in every epoch, that is trained on; None: all of it.
@@ -73,6 +74,7 @@ class HardenConfig(BaseModel):
     batch: int = Field(default=8, ge=2)
     rate: float = Field(default=1e-3, gt=0, allow_inf_nan=False)
     memory_format: MemoryFormat = "contiguous"
+    attention: Attention = "auto"
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
     classes: Path | None = None
@@ -100,7 +102,8 @@ class HardenConfig(BaseModel):
     def _run(self, model: str, split: str, limit: int | None) -> RunConfig:
         return RunConfig(
             models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
-            device=self.device, classes=self.classes, memory_format=self.memory_format, task="segmentation",
+            device=self.device, classes=self.classes, memory_format=self.memory_format, attention=self.attention,
+            task="segmentation",
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from foolscape.attacks.plan import Plan
 from foolscape.data.load import open_data, select
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import DataError, ModelError, SampleError, SettingError
+from foolscape.models.attention import attention
 from foolscape.models.wrappers import ModuleSegmenter
 from foolscape.report.files import read_object, read_rows
 from foolscape.run.bench import Entry, open_bench
@@ -72,6 +73,13 @@ def harden(
     Raises:
         FoolscapeError: what is in `out` can be continued by the same call.
     """
+    with attention(config.attention):
+        return _hardened(config, out, command, listener, training)
+
+
+def _hardened(
+    config: HardenConfig, out: Path, command: Sequence[str], listener: Listener, training: SegmentationData | None
+) -> Record:
     device = ready_device(config.device)
     school = _open(config, device, training)
     with open_run(out, _record(config, school, device, command), ()) as store:

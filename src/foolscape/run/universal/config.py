@@ -12,6 +12,7 @@ from foolscape.attacks.catalog import NONE
 from foolscape.attacks.objectives import Objective, Persuasion, margin, towards
 from foolscape.attacks.universal import Pull, Recipe
 from foolscape.errors import SettingError, unknown
+from foolscape.models.attention import Attention
 from foolscape.pixels import Levels
 from foolscape.run.config import Eps, RunConfig, Size, Step, Task, refuse_unknown, size_of, size_text, validated
 from foolscape.run.universal.aims import PICTURES, UNTARGETED
@@ -41,7 +42,7 @@ class UniversalConfig(BaseModel):
     """Everything a user decides about a universal perturbation.
 
     Attributes:
-        model, data, size, seed, device, classes, task: as of `RunConfig`.
+        model, data, size, attention, seed, device, classes, task: as of `RunConfig`.
         transfer_to: other models that the tile is measured on.
         train_split, test_split: the tile is learnt on the one, every figure is measured on the other.
         train_limit, limit: how many images of them.
@@ -82,6 +83,7 @@ class UniversalConfig(BaseModel):
     mirror: bool | None = None
     sweep_eps: tuple[Eps, ...] = ()
     sweep_omega: tuple[Share, ...] = ()
+    attention: Attention = "auto"
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
     classes: Path | None = None
@@ -139,7 +141,7 @@ class UniversalConfig(BaseModel):
         """What opening a model on a split takes."""
         return RunConfig(
             models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
-            device=self.device, classes=self.classes, task=task,
+            device=self.device, classes=self.classes, attention=self.attention, task=task,
         )  # fmt: skip
 
 

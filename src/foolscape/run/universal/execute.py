@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from foolscape.models.attention import attention
 from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.pixels import to_unit
 from foolscape.run.bounds import bound_notes
@@ -38,6 +39,11 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
     Raises:
         FoolscapeError: what is in `out` can be continued by the same call.
     """
+    with attention(config.attention):
+        return _universal(config, out, command, listener)
+
+
+def _universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Record:
     device = ready_device(config.device)
     stand = open_stand(config, device)
     step = None if config.step is None else str(config.step)
