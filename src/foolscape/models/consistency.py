@@ -112,14 +112,19 @@ def same_in_company(scorer: Segmenter, images: Tensor, batch: int) -> Reason:
         alone = [_answers(_alone(scorer, i), images[i : i + 1]) for i in range(len(images))]
     except Exception as error:
         return _untried(error, about)
+    seen = ""
     try:
         apart = _beside(scorer, images[rows], alone, tolerance)
     except Exception as error:
-        if is_short(error):
+        if is_short(error) and size == batch:
             raise
         seen = f"a batch of {size} is refused: {type(error).__name__}: {first_line(error)}"
-        if batch == 1:
-            return Reason(**about, ok=True, seen=f"{seen}; every image goes alone")
+    # Only here the traceback is gone, and with it the tensors that its frames held.
+    if seen and batch == 1:
+        return Reason(**about, ok=True, seen=f"{seen}; every image goes alone")
+    if seen and size > batch:
+        return same_in_company(scorer, images[:batch], batch)
+    if seen:
         return Reason(**about, ok=False, seen=seen, advice="give --batch 1")
     if apart.ok:
         return Reason(**about, ok=True, seen=f"a batch of {size} against its images one by one: {apart}")
