@@ -37,6 +37,7 @@ def test_every_attack_harms_every_bundled_model_and_its_controls_do_not(
         models=[f"bundled:{model}"],
         data="scenes:",
         limit=2,
+        probes=0,
         attack=attack,
         variant=variant,
         **settings,
