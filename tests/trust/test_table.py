@@ -64,7 +64,7 @@ def tracks_in_reverse(): return Tracks(True)
 
 STREET: dict[str, Any] = {"data": "scenes:", "split": "test", "limit": 8, "size": "96x160", "attack": "none"}
 BOXES = STREET | {"size": "160x256"}
-CLIPS = STREET | {"data": "scenes:?frames=8", "limit": 6, "size": "80x128"}
+CLIPS = STREET | {"data": "scenes:", "limit": 6, "size": "160x256"}
 ATTACKED = STREET | {"eps": "8/255"}
 
 WIRED_WRONGLY = [
@@ -76,7 +76,7 @@ WIRED_WRONGLY = [
     ("turned", STREET, "exchange"),
     ("background_first", STREET, "offset"),
     ("shuffled_classes", STREET, "a line"),
-    ("tracks_in_reverse", CLIPS, "order"),
+    ("tracks_in_reverse", CLIPS, "channel i for label i"),
 ]
 OTHERWISE_BROKEN = [
     ("dropping", STREET, "same-twice"),
