@@ -90,21 +90,15 @@ class Fed(nn.Module):
         return self.network(self.change(images))
 
 
-@dataclass(frozen=True)
-class Misread:
-    """A subject whose predictions are read wrongly."""
+def misread(subject: Any, change: Callable[[Any], Any]) -> Any:
+    """`subject` with its predictions changed, as if they were read wrongly."""
+    seen = type(subject).seen
 
-    change: Callable[[Any], Any]
+    class Wrong(type(subject)):  # type: ignore[misc]
+        def seen(self, image: Tensor) -> Any:
+            return change(seen(self, image))
 
-    def of(self, subject: Any) -> Any:
-        """`subject` with its predictions changed."""
-        seen, change = type(subject).seen, self.change
-
-        class Wrong(type(subject)):  # type: ignore[misc]
-            def seen(self, image: Tensor) -> Any:
-                return change(seen(self, image))
-
-        return Wrong(**vars(subject))
+    return Wrong(**vars(subject))
 
 
 @dataclass(frozen=True)
@@ -138,15 +132,11 @@ def segmenters(groups: int, seed: int) -> Iterator[Case]:
         for group in range(groups):
             yield wired(subject, "none", "", group, "sound")
             for mistake, (read, says) in maps(len(model.classes), seed + group).items():
-                yield wired(_misread(subject, read), mistake, says, group, "wiring")
+                yield wired(misread(subject, read), mistake, says, group, "wiring")
             if group < 2:
                 for mistake, (change, says) in FED.items():
                     fed = replace(subject, segmenter=replace(model, module=Fed(model.module, change)))
                     yield wired(fed, mistake, says, group, "wiring")
-
-
-def _misread(subject: Any, change: Callable[[Any], Any]) -> Any:
-    return Misread(change).of(subject)
 
 
 def detectors(groups: int) -> Iterator[Case]:
@@ -165,7 +155,7 @@ def detectors(groups: int) -> Iterator[Case]:
         for field, mistakes in (("boxes", boxes(np.array([256, 160, 256, 160]))), ("labels", labels)):
             for mistake, (change, says) in mistakes.items():
                 read = lambda found, f=field, c=change: replace(found, **{f: c(getattr(found, f))})  # noqa: E731
-                yield wired(_misread(subject, read), mistake, says, group, "wiring")
+                yield wired(misread(subject, read), mistake, says, group, "wiring")
 
 
 WEAK: Sequence[dict[str, object]] = (

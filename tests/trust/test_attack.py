@@ -34,6 +34,7 @@ def test_a_sound_attack_is_trusted() -> None:
         ({"noise": [5.0, 60.0] * 2}, SOUND, "beats-noise", None),  # four images that differ tell nothing
         ({"noise": [5.0, 60.0] + [5.0] * 8}, SOUND, "beats-noise", False),  # ten do
         ({"in_float": [1.0] * 4}, SOUND, "eight-bits", False),
+        ({"in_float": [5.0, 5.0, 5.0, -5.0]}, SOUND, "eight-bits", None),  # more is left, but on one image alone
         ({}, SOUND | {"longer": [0.0, 1.0, 0.0, 1.0]}, "converged", False),
         ({}, SOUND | {"stronger": [0.0] * 4}, "converged", False),
         ({}, SOUND | {"stronger": [5.0, 5.0, 5.0, -20.0]}, "converged", None),  # more, but by one image alone
@@ -69,6 +70,13 @@ def test_a_bound_that_8_bits_cannot_use_and_a_short_control_are_named() -> None:
     for row in run.rows["permuted"]:
         row["control"]["of_attack"] = 0.9
     assert {one.id for one in reasons(run).values() if one.ok is False} == {"controls-as-large"}
+
+
+def test_a_task_that_was_said_is_part_of_the_better_command() -> None:
+    run = attacked({}, SOUND | {"stronger": [0.0] * 4})
+    told = replace(run, record=run.record | {"command": ["foolscape", "run", "--task", "segmentation"]})
+    assert " --task segmentation " in reasons(told)["converged"].advice
+    assert "--task" not in reasons(run)["converged"].advice
 
 
 def test_one_image_says_nothing_of_its_controls() -> None:

@@ -134,9 +134,13 @@ def _at_8_bits(attacked: Attacked) -> Reason:
     if difference.value is None:
         return reason(ok=None, seen="no image has anything to fool", advice="give other images")
     seen = f"{_mean(own, exact):z.1f} {unit(attacked.record)} at 8 bits, {difference_words(difference)} than in float"
-    worse = difference.value >= POINTS and (difference.above or images == 1)
-    advice = "its steps are smaller than a level: give a larger --step or --eps, or --rounded" if worse else ""
-    return reason(ok=not worse, seen=seen, advice=advice)
+    if difference.value < POINTS:
+        return reason(ok=True, seen=seen)
+    if difference.above or images == 1:
+        advice = "its steps are smaller than a level: give a larger --step or --eps, or --rounded"
+        return reason(ok=False, seen=seen, advice=advice)
+    # As with the other attacks: more is left, but not on enough images to be sure.
+    return reason(ok=None, seen=seen, advice="too few images to tell: raise --limit")
 
 
 def _nothing_left(attacked: Attacked) -> Reason:
@@ -169,7 +173,7 @@ def _converged(attacked: Attacked) -> Reason:
     mean = _mean(own, _left(attacked, what))
     seen = f"{mean:z.1f} {unit(attacked.record)} on {images} image(s), under {named} {difference_words(difference)}"
     if _does_better(difference):
-        command = with_attack(attacked.record["config"], attacked.spec, probe)
+        command = with_attack(attacked.record, attacked.spec, probe)
         return reason(ok=False, seen=seen, advice=f"this does better: {command}")
     if images < FEWEST or (difference.value or 0.0) <= -POINTS:
         return reason(ok=None, seen=seen, advice=_MORE_IMAGES)
@@ -205,7 +209,7 @@ def _converged_size(attacked: Attacked) -> Reason:
     seen = f"twice the steps need {value:.0%} of its change ({low:.0%} to {high:.0%}), {images} images"
     if not (value <= _SMALLER and difference.below):
         return reason(ok=True, seen=seen)
-    command = with_attack(attacked.record["config"], attacked.spec, attacked.probed["probes"][LONGER])
+    command = with_attack(attacked.record, attacked.spec, attacked.probed["probes"][LONGER])
     return reason(ok=False, seen=seen, advice=f"this does better: {command}")
 
 
@@ -252,5 +256,5 @@ def _once(attacked: Attacked, what: str, name: str, own: float, left: float) -> 
     else:
         probe = attacked.probed["probes"][SQUARE]
         check, ok = f"as strong as Square with {probe['steps']} queries, without gradients", own <= left + POINTS
-        advice = f"this does better: {with_attack(attacked.record['config'], attacked.spec, probe)}"
+        advice = f"this does better: {with_attack(attacked.record, attacked.spec, probe)}"
     return Reason(id=what, check=check, ok=ok, seen=seen, advice="" if ok else advice)

@@ -13,15 +13,17 @@ from foolscape.run.store import Record
 _OF_THE_ATTACK = ("attack", *(field.name for field in fields(Options)))
 
 
-def with_attack(config: Record, model: str, probe: Mapping[str, object]) -> str:
-    """The run of `config` on `model` alone with another attack.
+def with_attack(record: Record, model: str, probe: Mapping[str, object]) -> str:
+    """The run `record` on `model` alone with another attack.
 
     Args:
-        config: of run.json.
+        record: run.json.
         model: its spec.
         probe: `attack` and its options, as `Probe.to_json` writes them.
     """
-    kept = {name: value for name, value in config.items() if name not in (*_OF_THE_ATTACK, "models", "task")}
+    # The task is settled in every config; only where it was said the model does not tell it.
+    left_out = (*_OF_THE_ATTACK, "models", *(() if "--task" in record.get("command", ()) else ("task",)))
+    kept = {name: value for name, value in record["config"].items() if name not in left_out}
     words = ["foolscape", "run", "--model", model]
     for name, value in (*_given(kept), *probe.items()):
         words += _option(name, value)

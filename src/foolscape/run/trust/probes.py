@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from foolscape.attacks.default import STRONGEST
+from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import AGAINST, Options, Plan
 from foolscape.errors import FoolscapeError, SettingError
 from foolscape.pixels import Levels, to_image
@@ -193,13 +194,23 @@ def _results(
     found: Record = {name: {} for name in ids}
     for what, probe in tried.items():
         chosen = ids if what in PAIRED else ids[:1]
-        cases = {name: subject.load(name) for name in chosen}
-        entrants = (subject.entrant(case, probe.plan, store.record["seed"]) for case in cases.values())
+        cases: dict[str, Case[Any, Any]] = {}
         keeper = Untouched(StoredNetwork(store, subject.spec, subject.slug))
+        entrants = _entrants(subject, chosen, probe.plan, store, cases)
         for outcome in probe.plan.run(entrants, width=batch, keeper=keeper):
-            measured = None if outcome.failure else _measured(subject, cases[outcome.key], outcome, probe.plan, store)
+            case = cases.pop(outcome.key)
+            measured = None if outcome.failure else _measured(subject, case, outcome, probe.plan, store)
             found[outcome.key][what] = measured
     return found
+
+
+def _entrants(
+    subject: Subject[Any, Any], ids: Sequence[str], plan: Plan, store: RunStore, cases: dict[str, Case[Any, Any]]
+) -> Iterator[Entrant]:
+    """The samples as the driver asks for them, kept in `cases` meanwhile: clips are too large to hold them all."""
+    for name in ids:
+        cases[name] = case = subject.load(name)
+        yield subject.entrant(case, plan, store.record["seed"])
 
 
 def _measured(subject: Subject[Any, Any], case: Case[Any, Any], outcome: Any, plan: Plan, store: RunStore) -> Record:
