@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version as installed
@@ -61,3 +62,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except FoolscapeError as error:
         err_console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         sys.exit(USAGE if isinstance(error, SettingError) else ERROR)
+    finally:
+        gc.freeze()  # or the interpreter looks through all of PyTorch for garbage as it ends, for about a second

@@ -151,10 +151,10 @@ def _check_tracker(model: str, config: RunConfig, device: str, on_data: dict[str
 
 def _leave(verdict: Report, on_data: dict[str, object], told: Told) -> NoReturn:
     """Make one more check, on data, where `on_data` names some, and leave with the status that all deserve."""
-    from foolscape.run.wiring.command import check_on_data
-
     ok = verdict.ok
     if on_data["data"] is not None:
+        from foolscape.run.wiring.command import check_on_data
+
         told("the model on the data", None)
         found = check_on_data(on_data)
         told(found.name, found)

@@ -18,7 +18,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, stdtrit
 
 from foolscape.metrics.segmentation import Counts, iou_per_class
 
@@ -119,6 +118,8 @@ def around(
         Ends on either side of `point`; both are `point` where no image changes anything. NaN below `least` images, for
         a single one, and where `point` is.
     """
+    from scipy.special import expit, logit  # here, for it takes as long to import as all of foolscape's metrics
+
     share, reach = point / 100, _reach(without, images, least) / 100
     inside = (share > 0) & (share < 1)
     some = np.where(inside, share, 0.5)
@@ -144,5 +145,13 @@ def _reach(without: NDArray[np.float64], images: int | NDArray[np.int64], least:
     error = np.sqrt((np.where(known, without - mean, 0.0) ** 2).sum(axis=0) * ((times - 1) / times))
     free = np.maximum(np.asarray(images) - 1, 1)
     enough = known.any(axis=0) & (np.asarray(images) >= max(least, 2))
-    reach: NDArray[np.float64] = np.where(enough, stdtrit(free, 0.5 + LEVEL / 200) * error, np.nan)
+    reach: NDArray[np.float64] = np.where(enough, student(free) * error, np.nan)
+    return reach
+
+
+def student(free: int | NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many standard errors an interval of `LEVEL` percent reaches to either side, by degrees of freedom."""
+    from scipy.special import stdtrit
+
+    reach: NDArray[np.float64] = stdtrit(free, 0.5 + LEVEL / 200)
     return reach

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from foolscape.metrics.boxes import Floats
-from foolscape.metrics.intervals import LEAST, LEVEL, around_unbounded, left_out
+from foolscape.metrics.intervals import LEAST, around_unbounded, left_out, student
 
 Weighted = Callable[[Floats], Floats]
 """(R, N), how often each of N images counts -> the pooled score (R,) in percent; NaN where it is not defined."""
@@ -84,7 +83,7 @@ def mean_difference(a: Floats, b: Floats) -> Difference:
     if np.ptp(difference) == 0:  # the mean of equal numbers may differ from them in the last bit
         same = float(difference[0])
         return Difference(same, same, same)
-    width = float(stdtrit(len(difference) - 1, 0.5 + LEVEL / 200) * difference.std(ddof=1) / np.sqrt(len(difference)))
+    width = float(student(len(difference) - 1) * difference.std(ddof=1) / np.sqrt(len(difference)))
     return Difference(mean, mean - width, mean + width)
 
 

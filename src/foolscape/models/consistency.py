@@ -83,11 +83,15 @@ def consistency(scorer: Segmenter, images: Tensor, batch: int) -> tuple[Reason, 
     return same_twice(scorer, images[:batch]), same_in_company(scorer, images, batch)
 
 
-def same_twice(scorer: Segmenter, images: Tensor) -> Reason:
-    """Whether two calls with the same `images` (N, 3, H, W) give the same answer; arguments as of `consistency`."""
+def same_twice(scorer: Segmenter, images: Tensor, before: tuple[Tensor, ...] | None = None) -> Reason:
+    """Whether two calls with the same `images` (N, 3, H, W) give the same answer; arguments as of `consistency`.
+
+    `before` is what a first call gave, where there was one.
+    """
     about = {"id": "same-twice", "check": "gives the same answer twice"}
     try:
-        apart = _apart(_answers(scorer, images), _answers(scorer, images), TWICE)
+        first = _answers(scorer, images) if before is None else before
+        apart = _apart(first, _answers(scorer, images), TWICE)
     except Exception as error:
         return _untried(error, about)
     if apart.ok:

@@ -30,6 +30,7 @@ class Probe:
     images: Tensor  # (B, 3, H, W) in the precision of the check
     labels: Tensor  # (B, H, W) the clean prediction
     weights: Tensor  # (B, C, H, W) of the softmax in the loss
+    clean: Tensor  # (B, C, H, W) scores of the images
 
     def losses(self, logits: Tensor) -> Tensor:
         """(B, H, W) float64: cross-entropy on the clean prediction plus a random linear function of the softmax."""

@@ -100,7 +100,7 @@ def examine(segmenter: Segmenter, images: Tensor, seed: int, *, quick: bool = Fa
     if picks:
         segmenter = _Holding(segmenter, tuple(picks))
     weights = torch.randn(clean.shape, generator=generator, dtype=torch.float64).to(images.device)
-    probe = Probe(segmenter, images, clean.argmax(dim=1), weights)
+    probe = Probe(segmenter, images, clean.argmax(dim=1), weights, clean)
     if not bool(torch.isfinite(clean).all()):
         return Finding("not finite", "expected finite scores, got NaN or infinite ones"), probe
     gradient = _gradient(probe, clean)
@@ -111,11 +111,9 @@ def examine(segmenter: Segmenter, images: Tensor, seed: int, *, quick: bool = Fa
 
 def _named(found: Finding, probe: Probe, clamps: bool, seed: int) -> Finding:
     """`found`, or that the scores are flat, which says more than a gradient of zero or a wrong one."""
-    with torch.no_grad():
-        scores = probe.segmenter.logits(probe.images)
-    flat = flatness(probe.segmenter, probe.images, scores, seed, zero=found.kind == "zero")
+    flat = flatness(probe.segmenter, probe.images, probe.clean, seed, zero=found.kind == "zero")
     if flat is None:
-        flat = lopsided(scores)
+        flat = lopsided(probe.clean)
     if flat is None or (clamps and found.kind == "right"):
         return found
     return Finding(flat.kind, flat.detail)

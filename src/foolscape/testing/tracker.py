@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Final
 
 import torch
@@ -30,6 +32,9 @@ from foolscape.testing.verdicts import (
 
 _FRAMES: Final = 4
 """Length of the clips that are tried."""
+
+_FEW: Final = 2
+"""The same at sizes besides the first, where the form of the answer alone is looked at."""
 
 _STEP: Final = 3
 """Pixels by which the picture moves from frame to frame."""
@@ -66,27 +71,49 @@ def check_tracker(
     if tracker is None:
         return sheet.report
     only = getattr(tracker, "only_size", None)
-    shapes = {
-        "one object": lambda size: _shape(tracker, clip(size, device), mask(size, 1, device)),
-        "two objects": lambda size: _shape(tracker, clip(size, device), mask(size, 2, device)),
-    }
-    sheet.at_sizes(shapes, sizes, only)
-    _at_one_size(sheet, tracker, clip(sizes[0], device), mask(sizes[0], 2, device))
+    frames, given = clip(sizes[0], device), mask(sizes[0], 2, device)
+    asked = cache(lambda: _asked(tracker, frames, given))  # a clip takes long: one answer serves most of the checks
+
+    def shape(size: tuple[int, int], objects: int) -> str:
+        if (size, objects) == (sizes[0], 2):
+            return _shape(asked().answer, frames, given)
+        some = clip(size, device)[: _FRAMES if size == sizes[0] else _FEW]
+        label = mask(size, objects, device)
+        return _shape(_answer(tracker, some, label), some, label)
+
+    sheet.at_sizes({"one object": partial(shape, objects=1), "two objects": partial(shape, objects=2)}, sizes, only)
+    _at_one_size(sheet, tracker, frames, given, asked)
     return sheet.report
 
 
-def _at_one_size(sheet: Sheet, tracker: Tracker, frames: Tensor, given: Tensor) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """A clip with two objects, as it was handed over and is afterwards, and the answer of the tracker."""
+
+    answer: Tensor
+    frames: Tensor
+    mask: Tensor
+
+
+@torch.no_grad()
+def _asked(tracker: Tracker, frames: Tensor, given: Tensor) -> _Asked:
+    handed, label = frames.clone(), given.clone()
+    return _Asked(_tensor(tracker.propagate(handed, label)), handed, label)
+
+
+def _at_one_size(sheet: Sheet, tracker: Tracker, frames: Tensor, given: Tensor, asked: Callable[[], _Asked]) -> None:
     """What does not depend on the size of the frames."""
-    sheet.attempt("first frame", lambda: _repeats(tracker, frames, given))
-    sheet.attempt("same output twice", lambda: _repeatable(tracker, frames, given))
-    sheet.attempt("frames left unchanged", lambda: _unchanged(tracker, frames, given))
+    sheet.attempt("first frame", lambda: _repeats(asked().answer, given))
+    twice = ClipScorer(tracker, frames[1:], given)
+    sheet.attempt("same output twice", lambda: sound(same_twice(twice, frames[:1], (asked().answer,))))
+    sheet.attempt("frames left unchanged", lambda: _unchanged(asked(), frames, given))
     if isinstance(tracker, ReusingTracker) and callable(getattr(tracker, "features", None)):
-        sheet.attempt("features handed in again", lambda: _reuses(tracker, frames, given))
+        sheet.attempt("features handed in again", lambda: _reuses(tracker, frames, given, asked().answer))
     whose = "" if differentiable(tracker) is tracker else " of the surrogate"
     scorer = ClipScorer(tracker, frames[1:3], given)
     sheet.attempt(f"gradient to the first frame{whose}", lambda: right_gradient(scorer, frames[:1], clamps=True))
-    sheet.attempt("frames that come later", lambda: _causal(tracker, frames, given), hint=True)
-    sheet.attempt("labels exchanged", lambda: _exchanged(tracker, frames, given), hint=True)
+    sheet.attempt("frames that come later", lambda: _causal(tracker, frames, given, asked().answer), hint=True)
+    sheet.attempt("labels exchanged", lambda: _exchanged(tracker, frames, given, asked().answer), hint=True)
 
 
 def clip(size: tuple[int, int], device: torch.device) -> Tensor:
@@ -112,8 +139,7 @@ def _adapted(model: Tracker | Follower | nn.Module, size: tuple[int, int], devic
     return adapt(model, image_size=size, device=device)
 
 
-def _shape(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
-    found = _answer(tracker, frames, given)
+def _shape(found: Tensor, frames: Tensor, given: Tensor) -> str:
     wanted = (len(frames), int(given.max()) + 1, *frames.shape[2:])
     if tuple(found.shape) != wanted or found.dtype != frames.dtype:
         raise FailedError(
@@ -130,8 +156,8 @@ def _shape(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
     return f"{wanted} {str(found.dtype).removeprefix('torch.')}, finite, in [0, 1], sums to 1"
 
 
-def _repeats(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
-    share = float((_answer(tracker, frames, given)[0].argmax(dim=0) != given).float().mean())
+def _repeats(found: Tensor, given: Tensor) -> str:
+    share = float((found[0].argmax(dim=0) != given).float().mean())
     if share > _EDGE:
         raise FailedError(
             f"expected the mask that was given, got {share:.0%} of the pixels with another label; frame 0 repeats it, "
@@ -140,31 +166,21 @@ def _repeats(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
     return "repeats the mask" + ("" if share == 0 else f", but for {share:.1%} of the pixels, at edges")
 
 
-def _repeatable(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
-    return sound(same_twice(ClipScorer(tracker, frames[1:], given), frames[:1]))
-
-
-def _unchanged(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
-    handed, label = frames.clone(), given.clone()
-    with torch.no_grad():
-        tracker.propagate(handed, label)
-    if not torch.equal(handed, frames) or not torch.equal(label, given):
+def _unchanged(asked: _Asked, frames: Tensor, given: Tensor) -> str:
+    if not torch.equal(asked.frames, frames) or not torch.equal(asked.mask, given):
         raise FailedError("expected frames and mask as they were, got them overwritten; look for in-place operations")
     return "nothing writes into them or the mask"
 
 
 @torch.no_grad()
-def _reuses(tracker: ReusingTracker, frames: Tensor, given: Tensor) -> str:
+def _reuses(tracker: ReusingTracker, frames: Tensor, given: Tensor, answer: Tensor) -> str:
     kept = tracker.features(frames[1:])
     found = tracker.propagate(frames.clone(), given.clone(), kept)
-    return alike(
-        found, _answer(tracker, frames, given), 1e-4, "features computed before", "features that depend on more"
-    )
+    return alike(found, answer, 1e-4, "features computed before", "features that depend on more")
 
 
-def _causal(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
-    whole, part = _answer(tracker, frames, given), _answer(tracker, frames[:-1], given)
-    apart = float((whole[:-1] - part).abs().max())
+def _causal(tracker: Tracker, frames: Tensor, given: Tensor, answer: Tensor) -> str:
+    apart = float((answer[:-1] - _answer(tracker, frames[:-1], given)).abs().max())
     if apart > 1e-3:
         return (
             f"a frame's answer depends on those that follow (probabilities differ by up to {apart:.2g}): what is "
@@ -173,9 +189,9 @@ def _causal(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
     return "a frame's answer does not depend on them"
 
 
-def _exchanged(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
+def _exchanged(tracker: Tracker, frames: Tensor, given: Tensor, answer: Tensor) -> str:
     other = torch.tensor([0, 2, 1], device=given.device)[given]
-    apart = float((_answer(tracker, frames, other)[:, [0, 2, 1]] - _answer(tracker, frames, given)).abs().max())
+    apart = float((_answer(tracker, frames, other)[:, [0, 2, 1]] - answer).abs().max())
     if apart > 1e-3:
         return f"it matters which object has which label (probabilities differ by up to {apart:.2g})"
     return "it does not matter which object has which label"
@@ -184,5 +200,8 @@ def _exchanged(tracker: Tracker, frames: Tensor, given: Tensor) -> str:
 @torch.no_grad()
 def _answer(tracker: Tracker, frames: Tensor, given: Tensor) -> Tensor:
     # A tracker that writes into them must fail in its own check only.
-    found: Any = tracker.propagate(frames.clone(), given.clone())
+    return _tensor(tracker.propagate(frames.clone(), given.clone()))
+
+
+def _tensor(found: Any) -> Tensor:
     return found if isinstance(found, Tensor) else torch.as_tensor(found)
