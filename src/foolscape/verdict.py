@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+ANSWERS: Final = {True: "yes", False: "NO", None: "not known"}
+"""How a reader is told whether a check passed."""
 
 
 class Verdict(StrEnum):
@@ -59,6 +62,11 @@ def verdict(reasons: Iterable[Mapping[str, Any]]) -> Verdict:
 def assumptions(reasons: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """What a verdict on `reasons` rests on, each assumption once."""
     return tuple(dict.fromkeys(r["assumed"] for r in reasons if r["ok"] is None and r["assumed"]))
+
+
+def ends_in_command(advice: str) -> bool:
+    """Whether `advice` ends in a command, which must stay one line to be pasted."""
+    return ": foolscape " in advice
 
 
 def judged(reasons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

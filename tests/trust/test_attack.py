@@ -74,8 +74,9 @@ def test_a_bound_that_8_bits_cannot_use_and_a_short_control_are_named() -> None:
 
 def test_a_task_that_was_said_is_part_of_the_better_command() -> None:
     run = attacked({}, SOUND | {"stronger": [0.0] * 4})
-    told = replace(run, record=run.record | {"command": ["foolscape", "run", "--task", "segmentation"]})
-    assert " --task segmentation " in reasons(told)["converged"].advice
+    for said in (["--task", "segmentation"], ["--task=segmentation"], ["--config", "run.yaml"]):
+        told = replace(run, record=run.record | {"command": ["foolscape", "run", *said]})
+        assert " --task segmentation " in reasons(told)["converged"].advice
     assert "--task" not in reasons(run)["converged"].advice
 
 
@@ -100,6 +101,43 @@ def test_without_a_bound_nothing_may_be_left(left: float, stop: float, ok: bool)
     found = reasons(attacked({"adversarial": [left] * 4, "in_float": [left] * 4}, {}, eps=None, stop=stop))
     assert found["converged"].ok is ok
     assert "larger" not in found
+
+
+def test_an_attack_that_should_go_on_is_a_whole_command() -> None:
+    run = attacked({"adversarial": [90.0] * 4, "in_float": [90.0] * 4}, {}, name="dag", eps=None, steps=3)
+    config = {"data": "folder:my photos", "attack": "dag", "steps": 3, "limit": 4, "rounded": False}
+    advice = reasons(replace(run, record=run.record | {"config": config}))["converged"].advice
+    assert advice == (
+        "let it go on: foolscape run --model net.py:net --data 'folder:my photos' --limit 4 --attack dag --steps 6 "
+        "--no-rounded"
+    )
+
+
+@pytest.mark.parametrize("what", ["larger", "unbound", "square"])
+def test_a_probe_that_gave_up_is_not_known(what: str) -> None:
+    run = attacked({}, SOUND)
+    run.probed["images"]["0"][what] = None
+    found = {one.id: one.ok for one in reasons(run).values() if one.ok is not True}
+    assert found == {what: None}
+
+
+@pytest.mark.parametrize("known", [0, 3])
+def test_the_strongest_attack_must_have_been_tried_on_enough_images(known: int) -> None:
+    run = attacked({}, SOUND)
+    for name in list(run.probed["images"])[known:]:
+        run.probed["images"][name]["stronger"] = None
+    found = reasons(run)["converged"]
+    assert found.ok is None
+    assert "worst-case" in found.seen
+
+
+def test_where_there_is_nothing_to_fool_that_is_the_reason() -> None:
+    run = attacked({}, {})
+    for rows in run.rows.values():
+        for row in rows:
+            row["counts"]["truth"] = {}
+    found = reasons(run)
+    assert (found["converged"].ok, found["converged"].seen) == (None, "no image has anything to fool")
 
 
 @pytest.mark.parametrize(("longer", "ok"), [([3, 3, 4, None], True), ([1, 2, 2, 30], False), ([1, 1, 1], None)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,42 +11,65 @@ from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.attacks.plan import Options, Plan
 from foolscape.metrics.paired import Difference
 from foolscape.run.trust.harden import harden_trust
-from foolscape.run.trust.transfer import transfer_trust, transferred
+from foolscape.run.trust.own_run import own_run
+from foolscape.run.trust.transfer import Column, transfer_trust, transferred
 from foolscape.run.trust.universal import Learnt, universal_reasons
 from foolscape.verdict import Reason, judged
 
+from .made import counts
+
 CLASSES = ("a", "b", "c")
+BOUND = {"name": "universal", "eps": "8/255", "norm": "linf", "step": None}
+LONGER = "foolscape universal --epochs 6"
 
 
 def trust(ok: bool | None, assumed: str = "") -> dict[str, Any]:
     return judged([Reason(id="converged", check="has converged", ok=ok, seen="5 less", assumed=assumed).to_json()])
 
 
-def lines(own: float | None, other: float, ensemble: float = 90.0) -> list[dict[str, Any]]:
-    def line(sources: tuple[str, ...], score: float | None, **kind: bool) -> dict[str, Any]:
-        kinds = {"permuted": False, "joint": False} | kind
-        return {"name": "+".join(sources), "sources": sources, "scores": {"one": score}, **kinds}
+NAMES = {"one": ("one",), "two": ("two",), "one+two": ("one", "two"), "two&three": ("two", "three")}
 
-    return [
-        line((), 95.0), line(("one",), own), line(("two",), other), line(("one", "two"), 0.0),
-        line(("two", "three"), ensemble, joint=True), line(("one", "two"), 0.0, joint=True),
-        line(("two",), 0.0, permuted=True),
-    ]  # fmt: skip
+
+def lines() -> list[dict[str, Any]]:
+    """Clean images, every change alone, a sum, two ensembles and a control."""
+    found = [
+        {"name": name, "sources": sources, "permuted": False, "joint": name == "two&three"}
+        for name, sources in NAMES.items()
+    ]
+    clean = {"name": "clean", "sources": (), "permuted": False, "joint": False}
+    joint = {"name": "one&two", "sources": ("one", "two"), "permuted": False, "joint": True}
+    shuffled = {"name": "two, PERM", "sources": ("two",), "permuted": True, "joint": False}
+    return [clean, *found, joint, shuffled]
+
+
+def left(own: list[float], other: list[float], ensemble: float = 90.0) -> dict[str, dict[str, float]]:
+    """What the network `one` has right by line and image; under sums and its own ensembles nothing."""
+
+    def images(values: list[float]) -> dict[str, float]:
+        return {str(i): value for i, value in enumerate(values)}
+
+    nothing = images([0.0] * len(own))
+    return {
+        "clean": images([95.0] * len(own)), "one": images(own), "two": images(other), "one+two": nothing,
+        "two&three": images([ensemble] * len(own)), "one&two": nothing, "two, PERM": nothing,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("found", "ok"),
     [
-        (lines(5.0, 60.0), True),
-        (lines(5.0, 4.5), True),
-        (lines(30.0, 20.0), False),
-        (lines(30.0, 60.0, ensemble=10.0), False),
-        (lines(None, 60.0), None),
+        (left([5.0] * 4, [60.0] * 4), True),
+        (left([5.0] * 4, [4.5] * 4), True),
+        (left([30.0, 31.0, 32.0, 33.0], [20.0] * 4), False),
+        (left([30.0, 31.0, 32.0, 33.0], [60.0] * 4, ensemble=10.0), False),
+        (left([30.0, 0.0, 0.0, 0.0], [10.0, 0.0, 0.0, 0.0]), None),  # less, but on one image alone
+        (left([30.0], [10.0]), None),
+        (left([], []), None),
     ],
 )
-def test_a_change_for_others_must_not_be_the_stronger_one(found: list[dict[str, Any]], ok: bool | None) -> None:
+def test_a_change_for_others_must_not_be_the_stronger_one(found: dict[str, dict[str, float]], ok: bool | None) -> None:
     # Sums, which are larger than the bound, and ensembles that the network is part of are no transfer.
-    (reason,) = transferred("one", "mIoU", plan("pgd", Options(), CLASSES), found)
+    (reason,) = transferred("one", plan("pgd", Options(), CLASSES), lines(), found)
     assert reason.ok is ok
 
 
@@ -55,7 +79,20 @@ def test_a_change_for_others_must_not_be_the_stronger_one(found: list[dict[str, 
     ids=["no bound", "a goal"],
 )
 def test_changes_that_differ_in_size_or_goal_are_not_compared(settled: Plan) -> None:
-    assert list(transferred("one", "mIoU", settled, lines(30.0, 20.0))) == []
+    assert transferred("one", settled, lines(), left([30.0] * 4, [20.0] * 4)) == ()
+
+
+def column(own: dict[str, Any]) -> Column:
+    return Column("net.py:one", "segmentation", plan("pgd", Options(), CLASSES), own)
+
+
+def rows() -> list[dict[str, Any]]:
+    """The network `one` on four images: 5 % are right under its own change, 60 % under the other."""
+    return [
+        {"model": "net.py:one", "condition": name, "id": str(i), **counts(percent)}
+        for name, percent in (("clean", 95), ("one", 5), ("two", 60))
+        for i in range(4)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,15 +100,23 @@ def test_changes_that_differ_in_size_or_goal_are_not_compared(settled: Plan) -> 
     [(trust(True), "trusted"), (trust(False), "not trusted"), (trust(None), "not decided")],
 )
 def test_the_sources_own_run_decides_what_a_transfer_says(own: dict[str, Any], word: str) -> None:
-    found = transfer_trust({"one": own}, {"one": plan("pgd", Options(), CLASSES)}, {"one": "mIoU"}, lines(5.0, 60.0))
+    found = transfer_trust({"one": column(own)}, lines(), rows(), 4)
     assert found["verdict"] == word
     assert found["models"] == {"one": word}
     assert ("5 less" in found["reasons"][0]["seen"]) == (word != "trusted")
 
 
+def test_the_advice_of_a_run_ends_in_one_command() -> None:
+    told = ["this does better: foolscape run --attack pgd", "mend that", "this does better: foolscape run --steps 9"]
+    own = judged([Reason(id=str(i), check="is so", ok=False, seen="x", advice=a).to_json() for i, a in enumerate(told)])
+    (reason,) = own_run("runs/one", own)
+    assert reason.advice == "mend that; this does better: foolscape run --attack pgd"
+    assert reason.seen == "not trusted (is so? NO: x; is so? NO: x; is so? NO: x)"
+
+
 def test_what_a_run_rests_on_the_transfer_rests_on() -> None:
     own = trust(None, "the clean predictions are right")
-    found = transfer_trust({"one": own}, {"one": plan("pgd", Options(), CLASSES)}, {"one": "mIoU"}, lines(5.0, 60.0))
+    found = transfer_trust({"one": column(own)}, lines(), rows(), 4)
     assert (found["verdict"], found["if"]) == ("trusted", ["the clean predictions are right"])
 
 
@@ -85,7 +130,7 @@ def test_what_a_run_rests_on_the_transfer_rests_on() -> None:
     ],
 )
 def test_a_hardening_needs_sound_runs_and_a_gain_beyond_chance(before: bool, gain: Difference, word: str) -> None:
-    found = harden_trust({"before": trust(before), "after": trust(True)}, gain, "mIoU")
+    found = harden_trust({"before": trust(before), "after": trust(True)}, gain, "mIoU", [], 8)
     assert found["verdict"] == word
 
 
@@ -96,13 +141,16 @@ def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) 
     found = {"adversarial": rows(adversarial), "noise": rows(noise), "permuted": rows(noise)}
     for row in found["permuted"]:
         row["control"] = {"kind": "permuted", "l2": 1.0, "of_attack": 1.0}
-    return Learnt(found, "left", {"moved": moved, "stayed": [90.0] * len(moved)}, {"ok": True, "kind": "right"})
+    return Learnt(
+        found, "left", {"moved": moved, "stayed": [90.0] * len(moved)}, {"ok": True, "kind": "right"}, BOUND, LONGER
+    )
 
 
 @pytest.mark.parametrize(
     ("pattern", "doubts"),
     [
         (learnt(80, 5, [70.0, 84.0, 85.0]), {}),
+        (replace(learnt(80, 5, [84.0, 85.0]), bound=BOUND | {"eps": "0.5/255"}), {"bound-below-a-level": False}),
         (learnt(80, 80, [84.0, 85.0]), {"beats-noise": False, "beats-shuffled": False}),
         (learnt(80, 5, [98.0, 99.0]), {"generalises": False}),
         (learnt(80, 5, [70.0, 84.0]), {"converged": False}),
@@ -115,3 +163,33 @@ def test_a_pattern_is_stronger_than_its_controls_and_learnt_to_its_end(
     pattern: Learnt, doubts: dict[str, bool | None]
 ) -> None:
     assert {one.id: one.ok for one in universal_reasons(pattern) if one.ok is not True} == doubts
+
+
+def test_a_pattern_that_seems_stronger_on_a_few_images_is_not_accused() -> None:
+    pattern = learnt(50, 5, [84.0, 85.0])
+    for i, row in enumerate(pattern.rows["adversarial"]):
+        row["universal"] = {"moving": 100, "left": 95 if i == 0 else 6}
+    assert {one.id: one.ok for one in universal_reasons(pattern) if one.id.startswith("beats")} == {
+        "beats-noise": None, "beats-shuffled": None
+    }  # fmt: skip
+
+
+def test_the_longer_learning_is_a_command() -> None:
+    (found,) = (one for one in universal_reasons(learnt(80, 5, [70.0, 84.0])) if one.id == "converged")
+    assert found.advice == f"give it more: {LONGER}"
+
+
+def test_a_transfer_that_lost_half_of_its_images_is_not_trusted() -> None:
+    lost = [
+        {"model": "net.py:one", "condition": "failed", "id": name, "reason": "torn"} for name in ("4", "5", "6", "7")
+    ]
+    found = transfer_trust({"one": column(trust(True))}, lines(), rows() + lost, 8)
+    assert found["verdict"] == "not trusted"
+    assert [one["id"] for one in found["reasons"] if one["ok"] is False] == ["failures"]
+
+
+def test_a_hardening_that_lost_half_of_its_training_images_is_not_trusted() -> None:
+    lost = [{"id": str(i), "reason": "torn"} for i in range(4)]
+    found = harden_trust({"before": trust(True), "after": trust(True)}, Difference(20.0, 15.0, 25.0), "mIoU", lost, 8)
+    assert [one["id"] for one in found["reasons"] if one["ok"] is False] == ["training-failures"]
+    assert found["verdict"] == "not trusted"

@@ -12,9 +12,8 @@ from rich.text import Text
 
 from foolscape.report.cells import Cell, Json, Table
 from foolscape.report.render import printable
-from foolscape.verdict import Verdict
+from foolscape.verdict import ANSWERS, Verdict, ends_in_command
 
-_ANSWERS: Final = {True: "yes", False: "NO", None: "not known"}
 _TONES: Final = {Verdict.TRUSTED: "good", Verdict.NOT_TRUSTED: "bad", Verdict.NOT_DECIDED: "open"}
 _STYLES: Final = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
 
@@ -59,7 +58,7 @@ def headline_of(trust: Json) -> Headline:
         Point(
             str(reason.get("model") or "") if several else "",
             str(reason["check"]),
-            _ANSWERS[reason["ok"]],
+            ANSWERS[reason["ok"]],
             str(reason["seen"]),
             str(reason["advice"]),
         )
@@ -82,7 +81,7 @@ def print_verdict(trust: Json | None, console: Console) -> None:
         if point.advice:
             advice = Text(printable(point.advice), style="dim")
             # A command is one line, to be pasted.
-            command = "foolscape " in point.advice
+            command = ends_in_command(point.advice)
             console.print(Text("    ") + advice if command else Padding(advice, (0, 0, 0, 4)), soft_wrap=command)
 
 
@@ -104,7 +103,7 @@ def _rows(summary: Json) -> Iterator[tuple[Cell, ...]]:
         last = name
         advice = (str(reason["advice"]),) if reason.get("advice") else ()
         seen = str(reason.get("seen", reason.get("detail")))
-        yield first, Cell(str(reason["check"])), Cell(f"{_ANSWERS[reason['ok']]}: {seen}", advice)
+        yield first, Cell(str(reason["check"])), Cell(f"{ANSWERS[reason['ok']]}: {seen}", advice)
 
 
 def _reasons(summary: Json) -> Iterator[tuple[str, Json]]:

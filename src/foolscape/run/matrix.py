@@ -16,7 +16,7 @@ from foolscape.run.execute import recorded_attack
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.subject import CLEAN
-from foolscape.run.trust.transfer import transfer_trust
+from foolscape.run.trust.transfer import Column, transfer_trust
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,10 @@ def summarise(
         "columns": columns,
         "lines": lines,
         "trust": transfer_trust(
-            runs,
-            {network.slug: network.entry.plan for network in networks},
-            {column["slug"]: column["score"] for column in columns},
+            {network.slug: _column(network, runs[network.slug]) for network in networks},
             lines,
+            [row for row in store.rows if row["condition"] == FAILED or row["id"] not in failed],
+            len(order),
         ),
         "failures": [
             {"id": row["id"], "model": row["model"], "reason": row["reason"]}
@@ -122,6 +122,10 @@ def summarise(
             if row["condition"] == FAILED
         ],
     }
+
+
+def _column(network: Network, trust: Record) -> Column:
+    return Column(network.entry.subject.spec, network.task, network.entry.plan, trust)
 
 
 def _line(disturbance: Disturbance, rows: Sequence[Record], networks: Sequence[Network]) -> Record:

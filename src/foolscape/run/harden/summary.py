@@ -56,7 +56,11 @@ def summarise(
         "before": _judged(before),
         "after": _judged(after),
         "trust": harden_trust(
-            {when: run["trust"] for when, run in runs.items()}, _gain(record, rows), SCORING[_TASK].headline
+            {when: run["trust"] for when, run in runs.items()},
+            _gain(record, rows),
+            SCORING[_TASK].headline,
+            images["failures"],
+            record["train"]["samples"],
         ),
         "failures": [*before["failures"], *after["failures"]],
     }
@@ -77,4 +81,4 @@ def _gain(record: Record, rows: Mapping[str, Sequence[Record]]) -> Difference:
 
 def _judged(summary: Record) -> Record:
     (model,) = summary["models"]
-    return {"conditions": model["conditions"], "success_rate": model["success_rate"], "distortion": model["distortion"]}
+    return {"conditions": model["conditions"], **{key: model.get(key) for key in ("success_rate", "distortion")}}

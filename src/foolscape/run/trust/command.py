@@ -6,11 +6,16 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
+from pydantic import BaseModel
+
 from foolscape.attacks.plan import Options
 from foolscape.run.config import RunConfig
 from foolscape.run.store import Record
 
 _OF_THE_ATTACK = ("attack", *(field.name for field in fields(Options)))
+
+_REPEATED = ("transfer_to",)
+"""Settings whose option is given once for each of their values."""
 
 
 def with_attack(record: Record, model: str, probe: Mapping[str, object]) -> str:
@@ -22,19 +27,36 @@ def with_attack(record: Record, model: str, probe: Mapping[str, object]) -> str:
         probe: `attack` and its options, as `Probe.to_json` writes them.
     """
     # The task is settled in every config; only where it was said the model does not tell it.
-    left_out = (*_OF_THE_ATTACK, "models", *(() if "--task" in record.get("command", ()) else ("task",)))
+    said = any(word.startswith(("--task", "--config")) for word in record.get("command", ()))
+    left_out = (*_OF_THE_ATTACK, "models", *(() if said else ("task",)))
     kept = {name: value for name, value in record["config"].items() if name not in left_out}
-    words = ["foolscape", "run", "--model", model]
-    for name, value in (*_given(kept), *probe.items()):
-        words += _option(name, value)
+    return command("run", {"model": model, **dict(_given(kept, RunConfig)), **probe})
+
+
+def with_options(record: Record, model: str, changes: Mapping[str, object]) -> str:
+    """The run `record` on `model` alone with its own attack, some options of which are others."""
+    own = {name: record["config"].get(name) for name in _OF_THE_ATTACK}
+    return with_attack(record, model, {**{name: value for name, value in own.items() if value is not None}, **changes})
+
+
+def again(name: str, kind: type[BaseModel], config: Mapping[str, object], changes: Mapping[str, object]) -> str:
+    """`foolscape NAME` with the settings `config` of a `kind`, some of which are others."""
+    return command(name, {**dict(_given(config, kind)), **changes})
+
+
+def command(name: str, settings: Mapping[str, object]) -> str:
+    """`foolscape NAME` with an option for each of `settings`."""
+    words = ["foolscape", name]
+    for option, value in settings.items():
+        words += _option(option, value)
     return shlex.join(words)
 
 
-def _given(config: Record) -> Iterator[tuple[str, object]]:
+def _given(config: Mapping[str, object], kind: type[BaseModel]) -> Iterator[tuple[str, object]]:
     """What differs from the defaults."""
-    defaults = RunConfig.model_fields
+    defaults = kind.model_fields
     for name, value in config.items():
-        if name in defaults and value is not None and value != defaults[name].default:
+        if name in defaults and value is not None and value != [] and value != defaults[name].default:
             yield name, value
 
 
@@ -42,4 +64,6 @@ def _option(name: str, value: object) -> list[str]:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return [f"--{flag}" if value else f"--no-{flag}"]
+    if isinstance(value, list) and name in _REPEATED:
+        return [word for one in value for word in (f"--{flag}", str(one))]
     return [f"--{flag}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]

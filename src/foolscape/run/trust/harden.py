@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from foolscape.metrics.paired import Difference
 from foolscape.run.store import Record
+from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.own_run import own_run
 from foolscape.verdict import Reason, judged
 
 
-def harden_trust(runs: Mapping[str, Record], gain: Difference, score: str) -> Record:
+def harden_trust(
+    runs: Mapping[str, Record], gain: Difference, score: str, lost: Sequence[Record], images: int
+) -> Record:
     """`trust` of the summary of a hardening.
 
     Args:
         runs: `trust` of the runs `before` and `after`.
         gain: what the attacked score of the network is higher after than before, on the same images.
         score: its name.
+        lost: training images that could not be used.
+        images: how many training images there were.
     """
     reasons = [{"model": when, **reason.to_json()} for when, trust in runs.items() for reason in own_run(when, trust)]
-    return judged([*reasons, {"model": "after", **_gain(gain, score).to_json()}])
+    after = (*failure_reasons(lost, images, "training-failures", "training "), _gain(gain, score))
+    return judged([*reasons, *({"model": "after", **reason.to_json()} for reason in after)])
 
 
 def _gain(gain: Difference, score: str) -> Reason:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from foolscape.run.store import Record, RunStore
 from foolscape.run.subject import ADVERSARIAL, CONDITIONS
 from foolscape.run.trust.attack import Attacked, attack_reasons
+from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.wiring.reasons import wiring_reasons
 from foolscape.verdict import Reason, judged, verdict
 
@@ -64,6 +65,7 @@ def sound_reasons(record: Record, spec: str, wired: Record) -> Iterator[Reason]:
 
 def _of_model(model: Record, record: Record, rows: Sequence[Record], evidence: Evidence) -> Iterator[Reason]:
     spec, slug = model["model"], model["slug"]
+    yield from failure_reasons(failed(rows, (spec, None)), len(record["samples"]))
     yield from sound_reasons(record, spec, evidence.wired.get(slug, {}))
     own = {name: [r for r in rows if r["model"] == spec and r["condition"] == name] for name in CONDITIONS}
     if own[ADVERSARIAL]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from foolscape.run.store import Record
-from foolscape.verdict import Reason, Verdict
+from foolscape.verdict import ANSWERS, Reason, Verdict, ends_in_command
 
 _OK: Final = {Verdict.TRUSTED: True, Verdict.NOT_TRUSTED: False, Verdict.NOT_DECIDED: None}
 
@@ -17,13 +17,19 @@ def own_run(place: str, trust: Record) -> Iterator[Reason]:
     shown = [r for r in trust["reasons"] if r["ok"] is False] or [
         r for r in trust["reasons"] if r["ok"] is None and not r["assumed"]
     ]
-    said = "; ".join(f"{reason['check']}: {reason['seen']}" for reason in shown)
+    said = "; ".join(f"{reason['check']}? {ANSWERS[reason['ok']]}: {reason['seen']}" for reason in shown)
     yield Reason(
         id="own-run",
         check="attacked by a run to be trusted",
         ok=ok,
         seen=f"{trust['verdict']}{f' ({said})' if said else ''}",
-        advice="" if ok else "; ".join(dict.fromkeys(r["advice"] for r in shown if r["advice"])) or f"see {place}",
+        advice="" if ok else _advice([r["advice"] for r in shown if r["advice"]]) or f"see {place}",
     )
     for condition in trust["if"]:
         yield Reason(id="assumption", check="sound in what it rests on", ok=None, seen=condition, assumed=condition)
+
+
+def _advice(told: Sequence[str]) -> str:
+    """All advice, each once; a command at the end and only one, so that it can be pasted."""
+    commands = [one for one in told if ends_in_command(one)]
+    return "; ".join(dict.fromkeys([*(one for one in told if not ends_in_command(one)), *commands[:1]]))

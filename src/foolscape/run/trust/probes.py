@@ -167,9 +167,11 @@ def probe_stored(
     if (store.directory / place).exists() or not tried or not count:
         return
     if share > _SHARE:
+        much = f"{share:.0%} of" if share < 2 else f"{share:.0f} times"
+        images = f"{count} image{'s' * (count != 1)}"
         say(
-            f"{subject.spec}: other attacks are tried on {count} images, to see whether this one has converged; that "
-            f"takes {share:.0%} of the run's gradients (--probes 0 leaves it out, and the verdict undecided)"
+            f"{subject.spec}: other attacks are tried on {images}, to see whether this one has converged; that "
+            f"takes {much} the run's gradients (--probes 0 leaves it out, and the verdict undecided)"
         )
     ids = [attacked[i * len(attacked) // count] for i in range(count)]
     found: Record = {"probes": {what: probe.to_json() for what, probe in tried.items()}}
@@ -181,9 +183,11 @@ def probe_stored(
 
 
 def _attacked(store: RunStore, spec: str) -> list[str]:
-    """The ids of the attacked images, in the run's order."""
+    """The ids of the attacked images on which there is something to fool, in the run's order."""
     order = {sample["id"]: i for i, sample in enumerate(store.record["samples"])}
-    ids = {row["id"] for row in store.rows if row["model"] == spec and row["condition"] == ADVERSARIAL}
+    rows = (row for row in store.rows if row["model"] == spec and row["condition"] == ADVERSARIAL)
+    judge = standing(store.record, spec)
+    ids = {row["id"] for row in rows if judge(row) is not None}
     return sorted(ids, key=order.__getitem__)
 
 

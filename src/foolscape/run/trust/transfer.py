@@ -2,71 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from foolscape.attacks.plan import Plan
-from foolscape.run.store import Record
+from foolscape.run.kept import right_share
+from foolscape.run.store import FAILED, Record
+from foolscape.run.trust.comparison import compare, difference_words, less, mean_of, standing_out, surely_less
+from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.judge import by_model
 from foolscape.run.trust.own_run import own_run
+from foolscape.run.trust.standing import SHARE
 from foolscape.verdict import Reason
 
-_CHANCE: Final = 1.0
-"""Points of a headline score that are within chance."""
+_CHECK: Final = "stronger than what was made for others"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A network of a transfer, under every change.
+
+    Attributes:
+        spec: of the network.
+        task: its own.
+        plan: its own attack.
+        trust: the verdict on its own run.
+    """
+
+    spec: str
+    task: str
+    plan: Plan | None
+    trust: Record
 
 
 def transfer_trust(
-    runs: Mapping[str, Record], plans: Mapping[str, Plan | None], scores: Mapping[str, str], lines: Sequence[Record]
+    columns: Mapping[str, Column], lines: Sequence[Record], rows: Sequence[Record], images: int
 ) -> Record:
     """`trust` of transfer.json.
 
     Args:
-        runs: `trust` of each network's own run, by slug.
-        plans: of each network's attack.
-        scores: the name of each network's score.
+        columns: the networks by slug.
         lines: of the matrix.
+        rows: of the matrix, those of images that could not be used among them.
+        images: how many images there were.
     """
+    lost = [row for row in rows if row["condition"] == FAILED]
+    blamed = {row["model"] for row in lost}
+    # An image that one network cannot use counts for none, but is told of the networks that it failed with.
     reasons = {
         slug: [
-            reason.to_json()
-            for reason in (*own_run(f"runs/{slug}", trust), *transferred(slug, scores[slug], plans[slug], lines))
+            *(failure_reasons(lost, images) if column.spec in blamed else ()),
+            *own_run(f"runs/{slug}", column.trust),
+            *transferred(slug, column.plan, lines, standings(column, rows)),
         ]
-        for slug, trust in runs.items()
+        for slug, column in columns.items()
     }
-    return by_model(reasons)
+    return by_model({slug: [reason.to_json() for reason in found] for slug, found in reasons.items()})
 
 
-def transferred(slug: str, key: str, settled: Plan | None, lines: Sequence[Record]) -> Iterator[Reason]:
-    """Whether the change made for the network `slug` does more to it than those made for others.
+def standings(column: Column, rows: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """By line and image, the percentage of the reference that `column` still has right, where there is any."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["model"] == column.spec and row["condition"] != FAILED:
+            share = right_share(column.task, row)
+            if share is not None:
+                found.setdefault(row["condition"], {})[row["id"]] = 100 * share
+    return found
 
-    Nothing where that cannot be compared: without a bound changes are of different size, and the headline score is not
-    what an attack with a goal is after.
+
+def transferred(
+    slug: str, settled: Plan | None, lines: Sequence[Record], left: Mapping[str, Mapping[str, float]]
+) -> tuple[Reason, ...]:
+    """Whether the change made for the network `slug` does as much to it as those made for others.
+
+    Nothing where that cannot be compared: without a bound changes are of different size, and what is right is not what
+    an attack with a goal is after.
 
     Args:
         slug: of the network.
-        key: the name of its score.
         settled: its attack.
         lines: of the matrix of a transfer.
+        left: by line and image, as of `standings`.
     """
     aimed = settled is not None and settled.goal is not None and settled.goal.name != "untargeted"
     if settled is None or settled.eps is None or settled.victim is not None or aimed:
-        return
-    own: float | None = None
-    foreign: dict[str, float] = {}
-    for line in lines:
-        score = line["scores"][slug]
-        if score is None or line["permuted"]:
-            continue
-        if list(line["sources"]) == [slug]:
-            own = score
-        elif slug not in line["sources"] and (line["joint"] or len(line["sources"]) == 1):
-            foreign[line["name"]] = score
-    check = "stronger than what was made for others"
-    if own is None or not foreign:
-        yield Reason(id="beats-foreign", check=check, ok=None, seen=f"{key} is not defined", advice="give other images")
-        return
-    best = min(foreign, key=foreign.__getitem__)
-    ok = own <= foreign[best] + _CHANCE
-    advice = "" if ok else "its own attack is the weaker one: give it more steps, or another --attack"
-    seen = f"{key} {own:.1f} against {foreign[best]:.1f} by {best}"
-    yield Reason(id="beats-foreign", check=check, ok=ok, seen=seen, advice=advice)
+        return ()
+    plain = [line for line in lines if line["sources"] and not line["permuted"]]
+    (own,) = (left.get(line["name"], {}) for line in plain if list(line["sources"]) == [slug])
+    foreign = [
+        line["name"] for line in plain if slug not in line["sources"] and (line["joint"] or len(line["sources"]) == 1)
+    ]
+    reason = partial(Reason, id="beats-foreign", check=_CHECK)
+    known = [(found, name) for name in foreign if (found := compare(left.get(name, {}), own)[0]).value is not None]
+    if not known:
+        return (reason(ok=None, seen="no image has anything to fool", advice="give other images"),)
+    found, name = min(known, key=lambda one: standing_out(one[0]))
+    mean = mean_of(own, left[name])
+    seen = f"{mean:z.1f} {SHARE}, under the change made for {name} {difference_words(found)}"
+    if surely_less(found):
+        advice = "its own attack is the weaker one: give it more steps, or another --attack"
+        return (reason(ok=False, seen=seen, advice=advice),)
+    if less(found):
+        return (reason(ok=None, seen=seen, advice="too few images to tell: raise --limit"),)
+    return (reason(ok=True, seen=seen),)

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from foolscape.metrics.paired import mean_difference
+from foolscape.run.bounds import bound_reasons
 from foolscape.run.controls import short_controls
 from foolscape.run.store import Record
 from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
-from foolscape.run.trust.attack import POINTS, difference_words, gradient_reasons
+from foolscape.run.trust.attack import gradient_reasons
+from foolscape.run.trust.comparison import POINTS, compare, difference_words, mean_of, stronger
 from foolscape.verdict import Reason
 
 _OVERFIT: Final = 10.0
@@ -29,12 +28,16 @@ class Learnt:
         part: which count of a row's `universal` says that a target moved as was wanted: `left` or `reached`.
         epochs: `training` of summary.json: moved and stayed by epoch, in percent.
         gradient: the verdict on the input gradient in run.json.
+        bound: `eps`, `norm` and `step` of its learning, as `bound_reasons` takes them.
+        longer: the command that learns it for twice the epochs.
     """
 
     rows: Mapping[str, Sequence[Record]]
     part: str
     epochs: Record
     gradient: Record | None
+    bound: Record
+    longer: str
 
     def moved(self, condition: str) -> dict[str, float]:
         """The percentage of the targets of each test image that moved as was wanted, where it has any."""
@@ -52,6 +55,7 @@ class Learnt:
 def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
     """Every check of the pattern, in reading order."""
     yield from gradient_reasons(learnt.gradient)
+    yield from bound_reasons(learnt.bound)
     yield short_controls(learnt.rows.get(PERMUTED, ()))
     yield _stronger(learnt, NOISE, "beats-noise", "stronger than noise of its bound")
     yield _stronger(learnt, PERMUTED, "beats-shuffled", "stronger than its own change, shuffled")
@@ -63,17 +67,16 @@ def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
 def _stronger(learnt: Learnt, control: str, name: str, check: str) -> Reason:
     """Whether the pattern moves more than the control, by an interval above 0 over test images."""
     own, other = learnt.moved(ADVERSARIAL), learnt.moved(control)
-    difference = mean_difference(*(np.array([values[n] for n in own if n in other]) for values in (own, other)))
+    difference, images = compare(own, other)
     if difference.value is None:
         seen = "no clean prediction on a test image shows what is to change, so that nothing can be said"
         return Reason(id=name, check=check, ok=None, seen=seen, advice="give images that show it")
     more = f"{difference_words(difference)} than the control"
-    seen = f"{np.mean(list(own.values())):.1f} % moved as wanted on {len(own)} test image(s), {more}"
-    if difference.above:
-        return Reason(id=name, check=check, ok=True, seen=seen)
-    if len(own) == 1 and difference.value >= POINTS:
-        return Reason(id=name, check=check, ok=None, seen=seen, advice="one image says nothing: raise --limit")
-    return Reason(id=name, check=check, ok=False, seen=seen, advice="learn from more images or for more --epochs")
+    seen = f"{mean_of(own, other):.1f} % moved as wanted on {images} test image(s), {more}"
+    ok = stronger(difference, images)
+    no = "learn from more images or for more --epochs"
+    advice = {True: "", False: no, None: "too few images to tell: raise --limit"}[ok]
+    return Reason(id=name, check=check, ok=ok, seen=seen, advice=advice)
 
 
 def _as_on_training_images(learnt: Learnt) -> Reason:
@@ -91,7 +94,7 @@ def _as_on_training_images(learnt: Learnt) -> Reason:
 def _learnt_to_its_end(learnt: Learnt) -> Reason:
     """Whether the last epoch still gained."""
     check, epochs = "learnt to its end", len(learnt.epochs["moved"])
-    more = f"give it more: --epochs {2 * epochs}"
+    more = f"give it more: {learnt.longer}"
     if epochs < 2:
         return Reason(id="converged", check=check, ok=None, seen="a single epoch does not tell", advice=more)
     gains = {key: _gain(learnt.epochs[key]) for key in ("moved", "stayed")}

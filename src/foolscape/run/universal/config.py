@@ -98,6 +98,12 @@ class UniversalConfig(BaseModel):
         return tuple(dict.fromkeys((Point(MAIN, self.eps, omega), *along_eps, *along_omega)))
 
     @property
+    def bounds(self) -> list[dict[str, str | None]]:
+        """Bound and step of every point, as `run.bounds` looks at them."""
+        step = None if self.step is None else str(self.step)
+        return [{"name": "universal", "eps": str(point.eps), "norm": "linf", "step": step} for point in self.points]
+
+    @property
     def mirrors(self) -> bool:
         """Whether mirror images are learnt from."""
         return _PRESETS[self.preset].mirror if self.mirror is None else self.mirror

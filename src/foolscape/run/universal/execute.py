@@ -46,9 +46,7 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
 def _universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Record:
     device = ready_device(config.device)
     stand = open_stand(config, device)
-    step = None if config.step is None else str(config.step)
-    bounds = [{"name": "universal", "eps": str(point.eps), "norm": "linf", "step": step} for point in config.points]
-    of_bounds = dict.fromkeys(note for attack in bounds for note in bound_notes(attack))
+    of_bounds = dict.fromkeys(note for bound in config.bounds for note in bound_notes(bound))
     for note in (
         *of_bounds,
         *stand.notes,

@@ -12,6 +12,8 @@ from foolscape.run.controls import control_sizes
 from foolscape.run.scoring import SCORING
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED
+from foolscape.run.trust.command import again
+from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.trust.judge import by_model, sound_reasons
 from foolscape.run.trust.universal import Learnt, universal_reasons
 from foolscape.run.universal.aims import OTHER, Hide, Untargeted
@@ -19,6 +21,7 @@ from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.measure import adversarial, noise
 from foolscape.run.universal.stand import Pupil, Stand
 from foolscape.run.universal.teaching import scores_of
+from foolscape.verdict import Reason
 
 _HIDING = {
     "segmentation": {
@@ -99,20 +102,41 @@ def summarise(
             }
             for pupil in others
         ],
-        "trust": _trust(main, stand, trained, store),
+        "trust": _trust(config, stand, trained, store),
         "failures": failures,
     }
 
 
-def _trust(main: Pupil, stand: Stand, trained: Record, store: RunStore) -> Record:
-    """The verdict on the main tile."""
+def _trust(config: UniversalConfig, stand: Stand, trained: Record, store: RunStore) -> Record:
+    """The verdict on the main tile; of other models it counts only that their images could be used."""
+    main, *others = stand.pupils
     rows = {name: _found(main, name, stand, store) for name in (CLEAN, ADVERSARIAL, PERMUTED, NOISE)}
     aim = main.teaching.aim
     anything = isinstance(aim, Untargeted) or (isinstance(aim, Hide) and aim.by == OTHER)
-    learnt = Learnt(rows, "left" if anything else "reached", trained, store.record.get("gradient"))
+    learnt = Learnt(
+        rows,
+        "left" if anything else "reached",
+        trained,
+        store.record.get("gradient"),
+        config.bounds[0],
+        again("universal", UniversalConfig, store.record["config"], {"epochs": 2 * trained["epochs"]}),
+    )
     subject, wired = main.entry.subject, store.load_json(f"wiring/{main.entry.subject.slug}.json")
-    found = (*sound_reasons(store.record, subject.spec, wired), *universal_reasons(learnt))
-    return by_model({subject.slug: [reason.to_json() for reason in found]})
+    found = {
+        subject.slug: (
+            *_lost(main, stand, store),
+            *failure_reasons(trained["failures"], len(stand.train_ids), "training-failures", "training "),
+            *sound_reasons(store.record, subject.spec, wired),
+            *universal_reasons(learnt),
+        ),
+        **{pupil.entry.subject.slug: lost for pupil in others if (lost := _lost(pupil, stand, store))},
+    }
+    return by_model({slug: [reason.to_json() for reason in reasons] for slug, reasons in found.items()})
+
+
+def _lost(pupil: Pupil, stand: Stand, store: RunStore) -> tuple[Reason, ...]:
+    """Whether enough test images are left of a model."""
+    return tuple(failure_reasons(failed(store.rows, (pupil.entry.subject.spec, None)), len(stand.test_ids)))
 
 
 def _conditions(pupil: Pupil, stand: Stand, store: RunStore) -> Record:
