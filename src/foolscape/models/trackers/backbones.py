@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.load import resolve
-from foolscape.models.output import DOCS, check_finite
+from foolscape.models.output import DOCS
 from foolscape.models.trackers.backbone_torchvision import of_torchvision
 from foolscape.models.trackers.backbone_transformers import of_transformers
 from foolscape.models.trackers.propagation import Backbone, Propagation
@@ -22,6 +22,7 @@ from foolscape.models.wiring import AS_IT_IS, IMAGE_OPTIONS, Prepared, wiring_of
 from foolscape.models.wrappers import freeze
 from foolscape.paths import with_home
 from foolscape.spec import Spec
+from foolscape.tasks.finite import check_finite
 
 FORMS: Final = ("torchvision:NAME", "transformers:ID", "transformers:FOLDER", "path/to/file.py:factory")
 """What may stand behind `propagation:`."""
