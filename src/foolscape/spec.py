@@ -1,11 +1,26 @@
-"""Specs: the one-line names of models and data sets, `scheme:rest?option=value&option=value`."""
+"""Specs: the one-line names of models and data sets, `scheme:rest?option=value&option=value`.
+
+What stands there is taken as it is: nothing is decoded. A value that holds `&` or `?` is quoted, `?weights="a&b.pth"`,
+and so is a part between colons that holds `?`, `folder:"what?"`; inside quotes a doubled quote is one quote.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
 
 from foolscape.errors import SettingError, unknown
+
+LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagation")
+"""The schemes of models that foolscape itself makes."""
+
+GROUP: Final = "foolscape.models"
+"""The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
+
+_QUOTED: Final = re.compile(r'"((?:[^"]|"")*)"')
 
 
 @dataclass(frozen=True)
@@ -14,7 +29,8 @@ class Spec:
 
     Attributes:
         text: as the user wrote it.
-        scheme: what stands before the last colon of the part before `?`; "" if there is no colon.
+        scheme: the word before the first colon, where it is registered; else what stands before the factory, such as
+            `path/to/file.py` or `package.module`; "" if there is no colon.
         rest: what stands behind it.
         options: the options behind `?`, in order.
     """
@@ -32,14 +48,129 @@ class Spec:
         return self
 
 
-def parse(text: str) -> Spec:
-    """Split `text`; raises `SettingError` if it is empty or an option has no value."""
-    body, _, query = text.partition("?")
-    if not body.strip():
+def plugins() -> dict[str, EntryPoint]:
+    """The installed plug-ins by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def parse(text: str, schemes: Collection[str] | None = None) -> Spec:
+    """Split `text`.
+
+    Args:
+        text: a spec.
+        schemes: the words that end at the first colon; None: `LIBRARIES` and the plug-ins, as for models.
+
+    Raises:
+        SettingError: it is empty, a quote is not closed, or an option has no name or value, or comes twice.
+    """
+    if "\0" in text:
+        raise SettingError(f"expected a spec such as bundled:scenes-unet or camvid:DIR, got {text!r} with a NUL in it")
+    parts, query = _parts(text)
+    if not "".join(parts).strip():
         raise SettingError(f"expected a spec such as bundled:scenes-unet or camvid:DIR, got {text!r}")
-    try:
-        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    except ValueError:
-        raise SettingError(f"expected options as ?name=value&name=value in {text!r}, got ?{query}") from None
-    head, _, tail = body.rpartition(":")
-    return Spec(text, head, tail, options)
+    options = {} if not query else _options(text, query)
+    if len(parts) > 1 and _registered(parts[0], schemes):
+        return Spec(text, parts[0], ":".join(parts[1:]), options)
+    # A folder's name may have colons, too: what ends in .py is a file, and what follows it the factory.
+    files = [end for end in range(1, len(parts)) if parts[end - 1].endswith(".py")]
+    end = files[-1] if files else len(parts) - 1
+    return Spec(text, ":".join(parts[:end]), ":".join(parts[end:]), options)
+
+
+def written(scheme: str, rest: str, options: Mapping[str, str]) -> str:
+    """The text of a spec, quoted where it must be: `parse` gives back what went in."""
+    body = ":".join(_quoted(part, "?") for part in (f"{scheme}:{rest}" if scheme else rest).split(":"))
+    query = "&".join(f"{name}={_quoted(value, '&?')}" for name, value in options.items())
+    return f"{body}?{query}" if query else body
+
+
+def text_of(value: object) -> object:
+    """A spec as a YAML file may have it, `{spec: net.py:build, weights: a&b.pth}`, as text; anything else as it is.
+
+    Raises:
+        SettingError: there is no `spec`, it says an option of the mapping too, or a value is no plain one.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    options = {str(name): _plain(str(name), given) for name, given in value.items() if name != "spec"}
+    named = value.get("spec")
+    if not isinstance(named, str):
+        raise SettingError(f"expected the key spec in a model or data set, {{spec: net.py:build, ..}}, got {value!r}")
+    parsed = parse(named)
+    if doubled := [name for name in options if name in parsed.options]:
+        raise SettingError(f"expected the option {doubled[0]} once, got it in {named!r} and beside it")
+    return written(parsed.scheme, parsed.rest, parsed.options | options)
+
+
+def _plain(name: str, value: object) -> str:
+    """A value of YAML as a spec has it: a switch as 0 or 1, a list with commas."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(part, str | int | float) for part in value):
+        return ",".join(str(part) for part in value)
+    raise SettingError(f"{name}: expected text, a number or a list of them, got {value!r}")
+
+
+def _registered(word: str, schemes: Collection[str] | None) -> bool:
+    if schemes is not None:
+        return word in schemes
+    return word in LIBRARIES or ("/" not in word and not word.endswith(".py") and word in plugins())
+
+
+def _parts(text: str) -> tuple[list[str], str]:
+    """The parts of `text` between colons, without quotes, and what stands behind the first `?` that is not quoted."""
+    parts, at = [], 0
+    while True:
+        part, at = _taken(text, at, ":?")
+        parts.append(part)
+        if at == len(text):
+            return parts, ""
+        at += 1
+        if text[at - 1] == "?":
+            return parts, text[at:]
+
+
+def _options(text: str, query: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    at = 0
+    while True:
+        name, equals, _ = query[at:].partition("=")
+        if not equals or not re.fullmatch(r"\w+", name):
+            wrong = query[at:].partition("&")[0]
+            raise SettingError(
+                f"expected options as ?name=value&name=value in {text!r}, got {wrong!r}; a value that holds & or ? is "
+                f'quoted: ?name="a&b"'
+            )
+        value, at = _taken(query, at + len(name) + 1, "&?")
+        if query[at : at + 1] == "?":
+            raise SettingError(
+                f"expected & between the options of {text!r}, got ?; a value that holds & or ? is quoted: "
+                f'?{name}="{value}?.."'
+            )
+        if name in found:
+            raise SettingError(f"expected the option {name} once in {text!r}, got {found[name]!r} and {value!r}")
+        found[name] = value
+        if at == len(query):
+            return found
+        at += 1
+
+
+def _taken(text: str, at: int, ends: str) -> tuple[str, int]:
+    """What stands in `text` from `at` up to one of the characters `ends`, or in quotes, and the place behind it."""
+    if text[at : at + 1] == '"':
+        match = _QUOTED.match(text, at)
+        if match is None or (match.end() < len(text) and text[match.end()] not in ends):
+            raise SettingError(
+                f'expected a closing quote in {text!r} behind {text[at:]}; inside quotes " is written ""'
+            )
+        return match[1].replace('""', '"'), match.end()
+    end = min((place for place in (text.find(char, at) for char in ends) if place >= 0), default=len(text))
+    return text[at:end], end
+
+
+def _quoted(value: str, special: str) -> str:
+    if value.startswith('"') or any(char in value for char in special):
+        return '"' + value.replace('"', '""') + '"'
+    return value

@@ -145,7 +145,7 @@ def test_a_plugin_that_fails_is_an_error(spec: str, text: str) -> None:
         ("scenes-unet", "did you mean bundled:scenes-unet"),
         ("bundled:scenes-net", "unknown bundled model 'scenes-net'; did you mean scenes-unet"),
         ("torchvison:fcn_resnet50", "did you mean torchvision:fcn_resnet50"),
-        ("zzzz", "unknown model 'zzzz'; known: .*bundled:scenes-dilated, "),
+        ("zzzz", "unknown model 'zzzz'; expected one of bundled:, .* path/to/file.py:factory"),
         ("bundled:scenes-unet?weight=x", "unknown option in 'bundled:scenes-unet.weight=x' 'weight'"),
         ("bundled:scenes-unet?weigths=x", "unknown option .* 'weigths'; did you mean weights"),
         (f"{HERE}:tiny", "did you mean Tiny"),

@@ -11,6 +11,7 @@ import typer
 from foolscape.cli import options as o
 from foolscape.cli.manners import Attacked, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
+from foolscape.models.names import check_names
 
 if TYPE_CHECKING:
     from foolscape.run.harden.config import HardenConfig
@@ -67,6 +68,7 @@ def harden(
 
     chosen = {name: value for name, value in given.items() if value is not None and name not in ("out", "config")}
     settings = wired(({} if config is None else read_mapping(config)) | chosen)
+    check_names([settings.get("model")])
     out = out_of(out, settings)
     carry_out(partial(_job, make_harden_config(settings)), out, manners)
 

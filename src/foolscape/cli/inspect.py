@@ -17,6 +17,8 @@ from rich.text import Text
 from foolscape.cli import options as o
 from foolscape.cli.console import DONE, ERROR, err_console, out_console
 from foolscape.errors import SettingError
+from foolscape.models.names import check_names
+from foolscape.paths import path_of
 
 if TYPE_CHECKING:
     from foolscape.run.config import RunConfig
@@ -61,6 +63,7 @@ def report(
     from foolscape.report import write_panel
     from foolscape.report.kinds import kind_of, unfinished
 
+    directory = path_of(directory)
     if unfinished(directory):
         from foolscape.run.partial import write_partial
 
@@ -97,6 +100,8 @@ def check(
     attention: o.Attention = AUTO,
 ) -> None:
     """Check that a model keeps its side of the contract, above all that its input gradient is right."""
+    check_names([model])
+    classes = None if classes is None else path_of(classes)
     from foolscape.models.attention import attention as kernels
     from foolscape.models.detectors.load import load_detector
     from foolscape.models.load import load_model

@@ -12,6 +12,8 @@ import typer
 from foolscape.cli import options as o
 from foolscape.cli.manners import Attacked, Manners, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
+from foolscape.models.names import check_names
+from foolscape.paths import path_of
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
 DEMO_DETECTORS = ("bundled:scenes-detector",)
@@ -137,6 +139,7 @@ def demo(
 ) -> None:
     """Fool the bundled networks, two that segment and one that detects, on the bundled street; needs no download."""
     scenes: dict[str, object] = {"data": "scenes:", "split": "test", "attack": "dag", "limit": limit}
+    out = path_of(out)
     # Steps of a level: by the paper's half level the segmenters are not done after its 200 steps.
     _run(scenes | {"models": DEMO_SEGMENTERS, "step": "1/255"}, out / "segmentation", Manners())
     _run(scenes | {"models": DEMO_DETECTORS}, out / "detection", Manners())
@@ -147,6 +150,7 @@ def _settings(given: dict[str, Any]) -> dict[str, object]:
     from foolscape.run.config import read_settings
     from foolscape.run.inputs import wired
 
+    check_names(given["model"])
     options = {name: value for name, value in given.items() if value is not None and name not in ("config", "out")}
     if "ids" in options:
         options["ids"] = [name.strip() for name in options["ids"].split(",")]
@@ -154,7 +158,9 @@ def _settings(given: dict[str, Any]) -> dict[str, object]:
         options["models"] = models
     if ensembles := options.pop("ensemble", None):
         options["ensembles"] = ensembles
-    return wired(({} if given["config"] is None else read_settings(given["config"])) | options)
+    settings = wired(({} if given["config"] is None else read_settings(given["config"])) | options)
+    check_names(settings.get("models"))
+    return settings
 
 
 def _run(settings: dict[str, object], out: Path | None, manners: Manners) -> None:

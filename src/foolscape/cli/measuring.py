@@ -15,6 +15,7 @@ from rich.markup import escape
 from foolscape.cli.console import BELOW, DISTRUST, DONE, INTERRUPTED, SOME_FAILED, err_console, listener, out_console
 from foolscape.cli.manners import Attacked, Manners, below, check_floors, fails, verdict_of
 from foolscape.errors import FoolscapeError, RunError, SettingError
+from foolscape.paths import path_of
 
 if TYPE_CHECKING:
     from foolscape.run.execute import Listener
@@ -75,9 +76,11 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
 
 def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
     """Where the user wants it written, `out` or else what the settings say; taken out of `settings`."""
-    place = out or settings.get("out")
+    place = settings.pop("out", None) if out is None else out
     settings.pop("out", None)
-    return None if place is None else Path(str(place))
+    if place is not None and not isinstance(place, str | Path):
+        raise SettingError(f"out: expected the path of a directory, got {place!r}")
+    return None if place is None else path_of(place)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from foolscape.cli import options as o
 from foolscape.cli.console import SOME_FAILED, err_console, out_console
 from foolscape.cli.manners import Attacked, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
+from foolscape.models.names import check_names
+from foolscape.paths import path_of
 
 if TYPE_CHECKING:
     from foolscape.run.universal.config import UniversalConfig
@@ -91,6 +93,8 @@ def universal(
         if name in chosen:
             chosen[name] = tuple(part.strip() for part in str(chosen[name]).split(","))
     settings = wired(({} if config is None else read_mapping(config)) | chosen)
+    check_names([settings.get("model")])
+    check_names(settings.get("transfer_to"))
     out = out_of(out, settings)
     carry_out(partial(_job, make_universal_config(settings)), out, manners)
 
@@ -139,7 +143,7 @@ def apply(
     from foolscape.run.universal.apply import apply_to_folder
     from foolscape.run.universal.tile_file import read_tile
 
-    written, failures = apply_to_folder(read_tile(perturbation), images, out)
+    written, failures = apply_to_folder(read_tile(path_of(perturbation)), path_of(images), path_of(out))
     for name, reason in failures:
         err_console.print(f"left out {name}: {reason}", markup=False, soft_wrap=True)
     out_console.print(f"{written} images written to {out}", markup=False, soft_wrap=True)

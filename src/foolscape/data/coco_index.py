@@ -13,6 +13,7 @@ from typing import Any
 from foolscape.data import files
 from foolscape.data.coco_masks import Annotation, Entry
 from foolscape.errors import DataError, SettingError
+from foolscape.paths import path_of
 from foolscape.spec import Spec
 
 
@@ -133,7 +134,7 @@ def _category(path: Path, annotation: Annotation, names: Mapping[int, str], know
 def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, str]:
     """The annotation file and the name of its split."""
     if "annotations" in spec.options:
-        given = Path(spec.options["annotations"]).expanduser()
+        given = path_of(spec.options["annotations"])
         path = root / given if (root / given).is_file() else given
         if not path.is_file():
             raise DataError(f"{spec.text}: expected an annotation file at {root / given} or {given}, got none")
@@ -156,7 +157,7 @@ def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, s
 def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
     """The first likely folder that holds one of the images."""
     if "images" in spec.options:
-        given = Path(spec.options["images"]).expanduser()
+        given = path_of(spec.options["images"])
         candidates = [root / given, given]
     else:
         of_file = index.path.stem.removeprefix("instances_")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from foolscape.data.images import read_image, read_labels
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError, unknown
+from foolscape.paths import path_of
 from foolscape.spec import Spec
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ def directory(spec: Spec) -> Path:
     """
     if not spec.rest.strip():
         raise SettingError(f"expected a folder, {spec.scheme}:DIR, got {spec.text!r}")
-    path = Path(spec.rest).expanduser()
+    path = path_of(spec.rest)
     if not path.is_dir():
         got = "a file" if path.exists() else "nothing there"
         raise DataError(f"{spec.text}: expected a folder at {path}, got {got}; check the path")

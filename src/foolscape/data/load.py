@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from foolscape.data import files
 from foolscape.data.boxes import DetectionData
@@ -26,6 +25,7 @@ from foolscape.data.voc_boxes import open_voc_boxes
 from foolscape.data.youtube_vos import SPLITS as YOUTUBE_SPLITS
 from foolscape.data.youtube_vos import open_youtube_vos
 from foolscape.errors import DataError, SettingError, unknown
+from foolscape.paths import path_of
 from foolscape.spec import Spec, parse
 
 Opener = Callable[[Spec, str | None, tuple[str, ...] | None], SegmentationData]
@@ -246,14 +246,16 @@ def _find(text: str) -> tuple[Spec, DataKind]:
 
 def _parse(text: str) -> Spec:
     """Like `parse`, but the scheme ends at the first colon: a folder's name may have colons too."""
-    spec = parse(text)
-    scheme, _, rest = f"{spec.scheme}:{spec.rest}".partition(":")
     names = [kind.name for kind in CATALOG]
+    spec = parse(text, names)
+    if spec.scheme in names:
+        return spec
+    body = f"{spec.scheme}:{spec.rest}" if spec.scheme else spec.rest
+    scheme, colon, rest = body.partition(":")
     # A path such as C:\photos or ./a:b has a colon, but no scheme.
-    if scheme not in names and (len(scheme) < 2 or "/" in scheme or "\\" in scheme):
-        body = text.partition("?")[0]
+    if not colon or len(scheme) < 2 or "/" in scheme or "\\" in scheme:
         near = f"{body}:" if body in names else f"folder:{body}"
-        path = Path(body).expanduser()
+        path = path_of(body)
         got = f"{'the folder' if path.is_dir() else 'no kind in'} {text!r}"
         raise SettingError(
             f"expected the kind of data before a colon ({', '.join(names)}), got {got}; did you mean {near}?"

@@ -15,6 +15,7 @@ from foolscape.data.images import read_labels
 from foolscape.data.sample import VOID
 from foolscape.data.video_file import read_video
 from foolscape.errors import DataError, SampleError, SettingError
+from foolscape.paths import path_of
 from foolscape.spec import Spec
 
 
@@ -119,7 +120,7 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
             f"{spec.text}: expected the mask of the first frame, {spec.scheme}:PATH?mask=FILE.png, got none; draw the "
             "objects as labels 1, 2, .. in a PNG of the frame's size"
         )
-    path, mask = Path(spec.rest).expanduser(), Path(spec.options["mask"]).expanduser()
+    path, mask = path_of(spec.rest), path_of(spec.options["mask"])
     if not path.exists():
         raise DataError(f"{spec.text}: expected a video file or a folder of frames at {path}, got nothing there")
     if not mask.is_file():

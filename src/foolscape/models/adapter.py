@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from foolscape.errors import ModelError
 from foolscape.models.classes import distinct, match_classes, name_classes, renamed
-from foolscape.models.output import DOCS, check_finite, check_scores, looks_like_probabilities, scores_of
+from foolscape.models.output import DOCS, check_scores, looks_like_probabilities, scores_of
 from foolscape.models.trying import Fitted, Tried, by_trying, probe_images
 from foolscape.models.wrappers import CheckedSegmenter, ModuleSegmenter, as_double, freeze, modules_of
+from foolscape.tasks.finite import check_finite
 from foolscape.tasks.segmentation import Segmenter
 
 __all__ = [

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError
+from foolscape.paths import path_of
 
 _NESTS: Final = ("state_dict", "model_state_dict", "model", "network")
 
@@ -26,7 +27,7 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     Raises:
         CheckpointError: the file is missing, empty, damaged, needs code to be read, or holds no state dict.
     """
-    path = Path(path)
+    path = path_of(path)
     if not path.is_file():
         raise CheckpointError(f"expected a weights file at {path}, got {'a folder' if path.is_dir() else 'nothing'}")
     if path.stat().st_size == 0:

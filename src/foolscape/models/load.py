@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
-from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
+from foolscape.errors import ModelError, SettingError, unknown
 from foolscape.models import bundled, file, torchvision
 from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter, adapt, checked
 from foolscape.models.checkpoint import load_weights, weights_sha256
 from foolscape.models.classes import name_classes, read_classes, renamed
+from foolscape.models.names import is_importable, unknown_model
 from foolscape.models.wiring import IMAGE_OPTIONS, OPTIONS, wiring_of
 from foolscape.models.wrappers import as_double, modules_of
-from foolscape.spec import Spec, parse
+from foolscape.paths import path_of
+from foolscape.spec import GROUP, Spec, parse, plugins
 from foolscape.tasks.segmentation import Segmenter
 
 __all__ = ["GROUP", "Listed", "Loaded", "as_double", "list_models", "list_plugins", "load_model", "resolve", "slug_of"]
-
-GROUP: Final = "foolscape.models"
-"""The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
-
 
 M = TypeVar("M")
 
@@ -87,13 +84,13 @@ def load_model(
         spec.only("weights", "classes")
         made: torchvision.Built | file.Brought = torchvision.build(spec.rest, spec.options.get("weights"))
     else:
-        made = resolve(spec, bundled.NAMES, _known_names)
+        made = resolve(spec, bundled.NAMES)
     given = None if classes_file is None else read_classes(classes_file)
     segmenter = _segmenter(made, given, image_size, device)
     wiring = wiring_of(spec, *IMAGE_OPTIONS, "offset")
     segmenter = replace(segmenter, wiring=wiring, notes=(*segmenter.notes, *wiring.notes))
     if "classes" in spec.options:
-        segmenter = renamed(segmenter, read_classes(Path(spec.options["classes"])))
+        segmenter = renamed(segmenter, read_classes(path_of(spec.options["classes"])))
     segmenter = name_classes(segmenter, data_classes)
     modules = modules_of(segmenter)
     return Loaded(text, slug_of(spec), segmenter, weights_sha256(*modules) if modules else None)
@@ -108,24 +105,23 @@ def list_models() -> tuple[Listed, ...]:
 
 def list_plugins() -> tuple[Listed, ...]:
     """The installed plug-ins; which task one is for shows when it is loaded."""
-    return tuple(Listed(name, f"plug-in {point.value}") for name, point in sorted(_plugins().items()))
+    return tuple(Listed(name, f"plug-in {point.value}") for name, point in sorted(plugins().items()))
 
 
 def slug_of(spec: Spec) -> str:
     """A short name for `spec` that is safe in paths; a hash keeps apart what only differs in folder or options."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", spec.rest).strip("-.")[:48] or "model"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", spec.rest.rpartition(":")[2]).strip("-.")[:48] or "model"
     if spec.scheme in ("bundled", "torchvision") and not spec.options and name == spec.rest:
         return name
     return f"{name}-{hashlib.sha256(spec.text.encode()).hexdigest()[:6]}"
 
 
-def resolve(spec: Spec, bundles: Sequence[str], known: Callable[[], Sequence[str]]) -> file.Brought:
+def resolve(spec: Spec, bundles: Sequence[str]) -> file.Brought:
     """What a bundled name, a Python file, a plug-in or an importable module makes, with `?weights=` loaded.
 
     Args:
         spec: of any scheme but those of a library.
         bundles: the names that `bundled:` takes.
-        known: all that a mistyped name may have meant; asked only then.
 
     Raises:
         UnknownNameError: no such model.
@@ -138,9 +134,9 @@ def resolve(spec: Spec, bundles: Sequence[str], known: Callable[[], Sequence[str
             raise unknown("bundled model", spec.rest, bundles)
         thing: file.Brought = bundled.bundled(spec.rest)
     elif spec.scheme.endswith(".py"):
-        thing = file.from_file(Path(spec.scheme), _factory(spec))
+        thing = file.from_file(path_of(spec.scheme), _factory(spec))
     else:
-        thing = _plugin_or_module(spec, known)
+        thing = _plugin_or_module(spec)
     if "weights" in spec.options:
         if not isinstance(thing, nn.Module):
             raise ModelError(
@@ -151,16 +147,15 @@ def resolve(spec: Spec, bundles: Sequence[str], known: Callable[[], Sequence[str
     return thing
 
 
-def _plugin_or_module(spec: Spec, known: Callable[[], Sequence[str]]) -> file.Brought:
+def _plugin_or_module(spec: Spec) -> file.Brought:
     """A plug-in's model, or one of an importable module."""
-    name, _, rest = spec.text.partition("?")[0].partition(":")
-    point = _plugins().get(name)
+    name, rest = (spec.scheme, spec.rest) if spec.scheme else (spec.rest, "")
+    point = plugins().get(name)
     if point is not None:
         return _from_plugin(point, rest)
-    top = spec.scheme.partition(".")[0]
-    if top.isidentifier() and importlib.util.find_spec(top) is not None:
+    if is_importable(spec):
         return file.from_module(spec.scheme, _factory(spec))
-    raise unknown("model", spec.text.partition("?")[0], known())
+    raise unknown_model(spec)
 
 
 def _from_plugin(point: EntryPoint, rest: str) -> file.Brought:
@@ -178,19 +173,6 @@ def _factory(spec: Spec) -> str:
     if not spec.rest:
         raise SettingError(f"expected a factory behind the colon, such as {spec.scheme}:build, got {spec.text!r}")
     return spec.rest
-
-
-def _plugins() -> dict[str, EntryPoint]:
-    """The installed plug-ins by name."""
-    return {point.name: point for point in entry_points(group=GROUP)}
-
-
-def _known_names() -> list[str]:
-    """All that a mistyped name may have meant."""
-    try:
-        return [listed.name for listed in (*list_models(), *list_plugins())]
-    except FoolscapeError:  # a broken torchvision must not hide that the name is unknown
-        return [*(f"bundled:{name}" for name in bundled.NAMES), *_plugins()]
 
 
 def _segmenter(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from foolscape.errors import ModelError
@@ -104,21 +103,6 @@ def fits(given: tuple[int, int], size: tuple[int, int]) -> bool:
         return False
     # Strided layers round up or down, so a side may be off by one from an exact fraction.
     return abs(w - width * h / height) <= 1 or abs(h - height * w / width) <= 1
-
-
-def check_finite(logits: Tensor) -> None:
-    """Raise `ModelError` if `logits` (any shape) hold NaN or infinite values."""
-    finite = torch.isfinite(logits)
-    if bool(finite.all()):
-        return
-    nan = int(torch.isnan(logits).sum())
-    infinite = int((~finite).sum()) - nan
-    images = sorted({int(i) for i in (~finite).nonzero()[:, 0].tolist()}) if logits.ndim else [0]
-    raise ModelError(
-        f"Segmenter.logits must return finite scores; expected {logits.numel()} finite values, got {nan} NaN and "
-        f"{infinite} infinite (images {', '.join(map(str, images[:5]))} of the batch). Look for a division by zero, "
-        f"log(0) or an overflow in the network, or weights that were not loaded"
-    )
 
 
 def looks_like_probabilities(scores: Tensor) -> bool:

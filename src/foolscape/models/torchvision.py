@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError, ModelError, unknown
 from foolscape.models.checkpoint import load_state, read_state_dict
+from foolscape.paths import path_of
 
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
@@ -104,7 +105,7 @@ def weights_called(name: str, weights: str | None) -> WeightsEnum | str | None:
     if weights is None or weights in enum.__members__:
         named: WeightsEnum = enum.DEFAULT if weights is None else enum[weights]
         return named
-    if Path(weights).is_file() or Path(weights).suffix:
+    if path_of(weights).is_file() or Path(weights).suffix:
         return weights
     raise unknown(f"weights of {name} (a name of torchvision, a file or none)", weights, [*enum.__members__, "none"])
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import SettingError, unknown
-from foolscape.spec import Spec, parse
+from foolscape.spec import LIBRARIES, Spec, parse, written
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -34,9 +34,6 @@ IMAGE_OPTIONS: Final = ("input", "range", "normalise", "mean", "std")
 """Options of a spec that say how the network wants its images."""
 OPTIONS: Final = (*IMAGE_OPTIONS, "offset", "boxes")
 """All options of a spec that this module reads."""
-
-_LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn")
-"""Schemes of networks that foolscape wires itself."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +156,8 @@ def wiring_of(spec: Spec, *allowed: str) -> Wiring:
 
 def is_own(spec: Spec) -> bool:
     """Whether `spec` names a network that a user brings: a file's, a module's or a plug-in's."""
-    scheme = f"{spec.scheme}:".removeprefix("propagation:").removesuffix(":")
-    return scheme not in _LIBRARIES
+    inner = parse(spec.text.partition(":")[2]) if spec.scheme == "propagation" and spec.rest else spec
+    return inner.scheme not in LIBRARIES
 
 
 def with_input(text: str, short: str) -> str:
@@ -177,8 +174,8 @@ def with_input(text: str, short: str) -> str:
     spec = parse(text)
     if not is_own(spec):
         return text
-    added = [f"{name}={value}" for name, value in wanted.items() if name not in spec.options]
-    return text + "".join(f"{'&' if i or spec.options else '?'}{word}" for i, word in enumerate(added))
+    added = {name: value for name, value in wanted.items() if name not in spec.options}
+    return written(spec.scheme, spec.rest, spec.options | added) if added else text
 
 
 def _words(short: str) -> dict[str, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ from foolscape.data.clips import Clip, ClipData
 from foolscape.data.load import open_clips, open_data, open_detection, select
 from foolscape.data.palette import davis_palette
 from foolscape.data.sample import SegmentationData
-from foolscape.errors import DataError, ModelError, SampleError, SettingError
+from foolscape.errors import ModelError, SettingError
 from foolscape.models.classes import match_classes
 from foolscape.models.detectors.load import load_detector
 from foolscape.models.detectors.scorer import Scorer
@@ -30,6 +29,7 @@ from foolscape.pixels import to_unit
 from foolscape.run.colours import colours
 from foolscape.run.config import FLOAT32, RunConfig
 from foolscape.run.detection import DetectionSubject, load_boxes_at
+from foolscape.run.firsts import answers, first_answered, first_usable, pair
 from foolscape.run.segmentation import SegmentationSubject, load_at
 from foolscape.run.subject import Subject
 from foolscape.run.trust.probes import Probe, probes
@@ -42,9 +42,6 @@ S = TypeVar("S")
 
 MOST_CLASSES = 254
 """Class maps are kept in 8 bits; 255 is void."""
-
-_LOOKED_AT = 8
-"""Images among which a second one of the first one's size is looked for."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class Bench:
     Attributes:
         data: the data set.
         ids: of the samples to measure.
-        first: (H, W, 3) uint8, the first image that can be read, at the working size.
+        first: (H, W, 3) uint8, the first image that can be read and that all models answer, at the working size.
         entries: the models.
         beside: (H, W, 3) uint8, another image of that size, where one of the next few has it; of clips None.
         chosen: why the attack is this one; None where the user named it.
@@ -113,7 +110,13 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
         settled, tried = _settled(config, classes, plan)
         entries.append(Entry(subject, settled, classes, one.model.notes, one.sha256, one.model, tried))
     ids = _chosen(data, config)
-    beside = another(first, ids, lambda name: load_at(data, name, config.size).image)
+    asked = [entry.scorer.logits for entry in entries]
+    first, beside = pair(
+        first,
+        ids,
+        lambda name: load_at(data, name, config.size).image,
+        lambda image: all(answers(ask, image, device) for ask in asked),
+    )
     return Bench(data, ids, first, tuple(entries), beside)
 
 
@@ -135,11 +138,17 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
         channels = None if data.classes is None else match_classes(classes, data.classes)
         subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
         settled, tried = _settled(config, classes, plan_detection)
-        scorer = _scorer(loaded.model, first, device)
-        entries.append(Entry(subject, settled, classes, loaded.model.notes, loaded.sha256, scorer, tried))
+        entries.append(Entry(subject, settled, classes, loaded.model.notes, loaded.sha256, loaded.model, tried))
     ids = _chosen(data, config)
-    beside = another(first, ids, lambda name: load_boxes_at(data, name, config.size).image)
-    return Bench(data, ids, first, tuple(entries), beside)
+    asked = [Scorer(entry.scorer).logits for entry in entries]
+    first, beside = pair(
+        first,
+        ids,
+        lambda name: load_boxes_at(data, name, config.size).image,
+        lambda image: all(answers(ask, image, device) for ask in asked),
+    )
+    scored = tuple(replace(entry, scorer=_scorer(entry.scorer, first, device)) for entry in entries)
+    return Bench(data, ids, first, scored, beside)
 
 
 def _open_video(config: RunConfig, device: torch.device) -> Bench:
@@ -159,9 +168,14 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
     for spec in config.models:
         loaded = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
         subject = VideoSubject(loaded.spec, loaded.slug, loaded.model, davis_palette(), data, config.size, device)
-        scorer = _clip_scorer(loaded.model, first, device)
-        entries.append(Entry(subject, planned, (), loaded.model.notes, loaded.sha256, scorer, tried))
-    return Bench(data, ids, first.frames[0], tuple(entries))
+        entries.append(Entry(subject, planned, (), loaded.model.notes, loaded.sha256, loaded.model, tried))
+
+    def answered(clip: Clip) -> bool:
+        return all(answers(_clip_scorer(e.scorer, clip, device).logits, clip.frames[0], device) for e in entries)
+
+    first = first_answered(first, ids, lambda name: load_clip_at(data, name, config.size), answered)
+    scored = tuple(replace(entry, scorer=_clip_scorer(entry.scorer, first, device)) for entry in entries)
+    return Bench(data, ids, first.frames[0], scored)
 
 
 def _clip_scorer(tracker: Tracker, clip: Clip, device: torch.device) -> ClipScorer:
@@ -181,29 +195,6 @@ def _scorer(detector: Detector, first: NDArray[np.uint8], device: torch.device) 
 
 def _chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[str, ...]:
     return select(data, config.ids, config.limit)
-
-
-def first_usable(data: SegmentationData | DetectionData | ClipData, ids: Sequence[str], load: Callable[[str], S]) -> S:
-    """The first image or clip that can be read, as `load` gives it."""
-    reason = "no images"
-    for name in ids:
-        try:
-            return load(name)
-        except SampleError as error:
-            reason = str(error)
-    raise DataError(f"expected at least one usable image in {data.spec}, got none of {len(ids)}; the last: {reason}")
-
-
-def another(
-    first: NDArray[np.uint8], ids: Sequence[str], load: Callable[[str], NDArray[np.uint8]]
-) -> NDArray[np.uint8] | None:
-    """An image of the size of `first` with other pixels among the first `_LOOKED_AT` of `ids`, as `load` gives it."""
-    for name in ids[:_LOOKED_AT]:
-        with suppress(SampleError):
-            image = load(name)
-            if image.shape == first.shape and not np.array_equal(image, first):
-                return image
-    return None
 
 
 def _segmenter(

@@ -14,6 +14,7 @@ from foolscape.attacks.catalog import NONE
 from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, unknown
 from foolscape.models.attention import Attention
+from foolscape.paths import path_of
 from foolscape.pixels import Levels
 
 Task = Literal["segmentation", "detection", "video"]
@@ -63,6 +64,7 @@ size_text = PlainSerializer(lambda size: f"{size[0]}x{size[1]}", return_type=str
 Eps = Annotated[Levels, _levels("eps"), _text]
 Step = Annotated[Levels, _levels("step"), _text]
 Size = Annotated[tuple[int, int], BeforeValidator(size_of("size")), size_text]
+UserPath = Annotated[Path, BeforeValidator(lambda value: path_of(value) if isinstance(value, str | Path) else value)]
 Batch = Annotated[int | Literal["auto"], BeforeValidator(_batch)]
 
 
@@ -125,7 +127,7 @@ class RunConfig(BaseModel):
     probes: int | None = Field(default=None, ge=0)
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
-    classes: Path | None = None
+    classes: UserPath | None = None
     task: Task | None = None
 
     @property
@@ -201,7 +203,7 @@ def read_settings(path: Path) -> dict[str, object]:
 def read_mapping(path: Path) -> dict[str, object]:
     """The settings in a YAML file; raises `SettingError` for anything but a mapping of names."""
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.safe_load(path_of(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingError(f"expected a YAML file of settings at {path}, got {_first_line(error)}") from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):

@@ -29,10 +29,12 @@ def ready_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        answer = float(torch.ones(1, device=device) + 1)  # a device such as meta holds no numbers
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise SettingError(f"device: expected one that PyTorch can use here, got {name!r}: {reason}") from error
+    if answer != 2:
+        raise SettingError(f"device: expected one that can add, got {name!r}, where 1 + 1 is {answer}")
     return device
 
 

@@ -16,6 +16,7 @@ from foolscape.attacks.plan import Plan
 from foolscape.errors import ModelError, SampleError, SettingError, unknown
 from foolscape.pixels import to_image
 from foolscape.run.bench import Entry
+from foolscape.run.inputs import members_of
 from foolscape.run.store import FAILED, Record, RunStore, open_run, safe_name
 from foolscape.run.subject import ADVERSARIAL
 
@@ -74,7 +75,7 @@ def ensembles_of(wanted: Sequence[str], entries: Sequence[Entry], tasks: Sequenc
     kinds = {entry.subject.slug: task for entry, task in zip(entries, tasks, strict=True)}
     found: list[Ensemble] = []
     for text in wanted:
-        names = [entry.subject.slug for entry in entries] if text == ALL else [part.strip() for part in text.split("+")]
+        names = [entry.subject.slug for entry in entries] if text == ALL else members_of(text, by_name)
         for name in names:
             if name not in by_name:
                 raise unknown("network of an ensemble", name, [entry.subject.slug for entry in entries])

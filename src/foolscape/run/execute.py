@@ -25,13 +25,14 @@ from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.models.half import likeness
 from foolscape.pixels import to_unit
 from foolscape.report import write_report
-from foolscape.run.bench import Bench, Entry, first_usable, open_bench
+from foolscape.run.bench import Bench, Entry, open_bench
 from foolscape.run.bounds import bound_notes
 from foolscape.run.choice import with_attack
 from foolscape.run.colours import colours
 from foolscape.run.config import RunConfig
 from foolscape.run.device import ready_device
 from foolscape.run.evaluate import Setting, evaluate
+from foolscape.run.firsts import first_usable
 from foolscape.run.steady import keep_consistency
 from foolscape.run.store import Record, RunStore, open_run, safe_name
 from foolscape.run.subject import CLEAN, CONDITIONS

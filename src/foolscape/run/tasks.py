@@ -9,7 +9,7 @@ from foolscape.errors import SettingError, unknown
 from foolscape.models import bundled
 from foolscape.models.detectors import torchvision_zoo
 from foolscape.models.load import resolve
-from foolscape.models.trackers.load import is_tracker, known_names, tracks
+from foolscape.models.trackers.load import is_tracker, tracks
 from foolscape.run.config import RunConfig, Task
 from foolscape.spec import parse
 from foolscape.tasks.detection import Detector
@@ -43,7 +43,7 @@ def task_of(text: str) -> Task:
         if told not in get_args(Task):
             raise unknown("task", told, get_args(Task))
         return cast(Task, told)
-    return _task_of_made(resolve(spec, (), known_names))
+    return _task_of_made(resolve(spec, ()))
 
 
 def _task_of_made(made: Any) -> Task:

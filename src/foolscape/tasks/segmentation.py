@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from foolscape.problem import Problem
+from foolscape.tasks.finite import check_finite
 
 
 @runtime_checkable
@@ -48,5 +49,11 @@ def problem(model: Segmenter, images: Tensor, labels: Tensor, target: Tensor | N
 
 @torch.no_grad()
 def predict(model: Segmenter, images: Tensor) -> Tensor:
-    """(B, H, W) int64: the class of the largest score at every pixel of `images` ((B, 3, H, W) in [0, 1])."""
-    return model.logits(images).argmax(dim=1)
+    """(B, H, W) int64: the class of the largest score at every pixel of `images` ((B, 3, H, W) in [0, 1]).
+
+    Raises:
+        ModelError: a score is NaN or infinite, or `logits` says so.
+    """
+    logits = model.logits(images)
+    check_finite(logits)
+    return logits.argmax(dim=1)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from foolscape.problem import Problem
+from foolscape.tasks.finite import check_finite
 
 _FAINTEST: Final = 1e-12
 """Probabilities below this have the logarithm of this, and no gradient: what is so improbable is lost already."""
@@ -111,6 +112,9 @@ def follow(
         frames: (T, 3, H, W) in [0, 1].
         starts: by rising frame, the first at 0.
         features: of `frames[1:]`, for a `ReusingTracker`; None to compute them.
+
+    Raises:
+        ModelError: a probability is NaN or infinite, or `propagate` says so.
     """
     background = frames.new_ones(len(frames), *frames.shape[2:])
     best, found = torch.zeros_like(background), torch.zeros_like(background, dtype=torch.int64)
@@ -118,6 +122,7 @@ def follow(
         mask, own = numbered(start.mask)
         given = {} if features is None else {"features": features[start.frame :]}
         probabilities = tracker.propagate(frames[start.frame :], mask, **given)
+        check_finite(probabilities, "Tracker.propagate", "frames")
         background[start.frame :] *= probabilities[:, 0]
         chance, which = probabilities[:, 1:].max(dim=1)
         better = chance > best[start.frame :]

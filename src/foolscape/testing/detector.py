@@ -12,8 +12,8 @@ from foolscape.models.consistency import same_in_company, same_twice
 from foolscape.models.detectors.naming import Given
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt, checked
-from foolscape.models.output import check_finite
 from foolscape.tasks.detection import Candidates, Detections, Detector
+from foolscape.tasks.finite import check_finite
 from foolscape.testing.verdicts import (
     SIZES,
     FailedError,

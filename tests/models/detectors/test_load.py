@@ -11,17 +11,18 @@ import torch
 from foolscape.errors import ModelError, UnknownNameError
 from foolscape.models import bundled, torchvision
 from foolscape.models.detectors import torchvision_zoo
-from foolscape.models.detectors.load import known_names, load_detector
+from foolscape.models.detectors.load import load_detector
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
+from foolscape.models.names import BUNDLED, TORCHVISION
 from foolscape.run.tasks import task_of
 
 
-def test_known_names_are_those_of_both_tasks() -> None:
-    names = known_names()
-    assert {f"bundled:{name}" for name in (*bundled.NAMES, *bundled.DETECTOR_NAMES)} <= set(names)
-    assert "torchvision:fcn_resnet50" in names
-    assert "torchvision:ssd300_vgg16" in names
+def test_the_names_that_are_written_down_are_those_there_are() -> None:
+    ours = (*bundled.NAMES, *bundled.DETECTOR_NAMES, *bundled.TRACKER_NAMES)
+    assert {f"bundled:{name}" for name in ours} == set(BUNDLED)
+    theirs = (*torchvision.names(), *torchvision_zoo.names())
+    assert {f"torchvision:{name}" for name in theirs} == set(TORCHVISION)
 
 
 def test_a_broken_torchvision_does_not_hide_that_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_stcn(tmp_path: Path, state: Mapping[str, Tensor]) -> None:
         ("stcn:none.pth?memevery=3", UnknownNameError, "did you mean mem_every"),
         ("stcn:", SettingError, "expected the file of a checkpoint behind stcn:"),
         ("bundled:scenes-trackr", UnknownNameError, "unknown bundled tracker"),
-        ("stnc:none.pth", UnknownNameError, "unknown model 'stnc:none.pth'; .*stcn:FILE"),
+        ("stnc:none.pth", UnknownNameError, "unknown model 'stnc:none.pth'; did you mean stcn:none.pth"),
         ("propagation:torchvision:resnet51", UnknownNameError, "resnet50"),
         ("propagation:torchvision:resnet18?tau=0", SettingError, "tau: expected a number above 0"),
     ],

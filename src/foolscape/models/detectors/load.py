@@ -8,17 +8,18 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from foolscape.errors import FoolscapeError, ModelError
+from foolscape.errors import ModelError
 from foolscape.models import bundled, file
 from foolscape.models.adapter import own_classes
 from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.classes import read_classes
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, transformers, user
 from foolscape.models.detectors.naming import Given
-from foolscape.models.load import Listed, Loaded, list_models, list_plugins, resolve, slug_of
+from foolscape.models.load import Listed, Loaded, resolve, slug_of
 from foolscape.models.torchvision import Built, library
 from foolscape.models.wiring import AS_IT_IS, IMAGE_OPTIONS, OPTIONS, wiring_of
 from foolscape.models.wrappers import modules_of
+from foolscape.paths import path_of, with_home
 from foolscape.spec import Spec, parse
 from foolscape.tasks.detection import Detector
 
@@ -50,7 +51,7 @@ def load_detector(
     spec = parse(text)
     chosen = spec.options.get("classes")
     given = Given(
-        option=None if chosen is None else read_classes(Path(chosen)),
+        option=None if chosen is None else read_classes(path_of(chosen)),
         file=None if classes_file is None else read_classes(classes_file),
         data=None if data_classes is None else tuple(data_classes),
     )
@@ -69,24 +70,15 @@ def list_detectors() -> tuple[Listed, ...]:
     return (*bundles, *library, hub)
 
 
-def known_names() -> tuple[str, ...]:
-    """All that a mistyped name may have meant: segmenters, detectors and plug-ins, without torchvision if it fails."""
-    try:
-        listed = (*list_models(), *list_detectors())
-    except FoolscapeError:  # a broken torchvision must not hide that the name is unknown
-        listed = tuple(Listed(f"bundled:{name}", "") for name in (*bundled.NAMES, *bundled.DETECTOR_NAMES))
-    return tuple(one.name for one in (*listed, *list_plugins()))
-
-
 def _detector(spec: Spec, given: Given, image_size: tuple[int, int], device: torch.device | str) -> Detector:
     if spec.scheme == "torchvision":
         spec.only("weights", "classes")
         return _of_torchvision(torchvision_zoo.build(spec.rest, spec.options.get("weights")), given, device)
     if spec.scheme == "transformers":
         spec.only("weights", "classes")
-        module, processor = transformers.load(spec.rest, spec.options.get("weights"))
+        module, processor = transformers.load(with_home(spec.rest), spec.options.get("weights"))
         return transformers.adapt(module, processor, given, device=device)
-    made = resolve(spec, bundled.DETECTOR_NAMES, known_names)
+    made = resolve(spec, bundled.DETECTOR_NAMES)
     return _of_user(spec, made, given, image_size, device)
 
 

@@ -91,6 +91,8 @@ class ModuleDetector:
         if own is not None:
             self._check_size(images)
             padded = pad_to_multiple(images, self.multiple)
+            # A threshold drops what is NaN, and an image on which all is would be one without objects.
+            check_scores(self._forward(images).scores)
             given = own(self.wiring.images(padded), score_threshold)
             found = check_detections(given, images, self.channels)
             return _sorted(found, self.wiring, padded, self.channels, score_threshold)
@@ -147,6 +149,7 @@ class CheckedDetector:
     @torch.no_grad()
     def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
         """The detections of `inner`; see `Detector.detect`."""
+        self.candidates(images)  # for its check: a threshold drops what is NaN
         given = self.wiring.images(images)
         found = check_detections(self.inner.detect(given, score_threshold), images, len(self.classes))
         return _sorted(found, self.wiring, images, len(self.classes), score_threshold)

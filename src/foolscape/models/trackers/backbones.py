@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +13,16 @@ from torch.nn import functional
 
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.load import resolve
-from foolscape.models.output import DOCS, check_finite
+from foolscape.models.output import DOCS
 from foolscape.models.trackers.backbone_torchvision import of_torchvision
 from foolscape.models.trackers.backbone_transformers import of_transformers
 from foolscape.models.trackers.propagation import Backbone, Propagation
 from foolscape.models.trying import Tried, by_trying, probe_images
 from foolscape.models.wiring import AS_IT_IS, IMAGE_OPTIONS, Prepared, wiring_of
 from foolscape.models.wrappers import freeze
+from foolscape.paths import with_home
 from foolscape.spec import Spec
+from foolscape.tasks.finite import check_finite
 
 FORMS: Final = ("torchvision:NAME", "transformers:ID", "transformers:FOLDER", "path/to/file.py:factory")
 """What may stand behind `propagation:`."""
@@ -30,7 +31,7 @@ _SMALL, _PLACES = 128, 5
 """Side of the image, and places along each of its sides, that show which pixel a feature stands for."""
 
 
-def backbone(spec: Spec, known: Callable[[], Any]) -> Backbone:
+def backbone(spec: Spec) -> Backbone:
     """The backbone that `spec` names, without its `propagation:`; its options are `weights` and `layer`
     and, of a user's network, those of `models.wiring` for images.
 
@@ -44,11 +45,11 @@ def backbone(spec: Spec, known: Callable[[], Any]) -> Backbone:
         return of_torchvision(spec.rest, spec.options.get("weights"), spec.options.get("layer"))
     if spec.scheme == "transformers":
         spec.only("layer")
-        return of_transformers(spec.rest, spec.options.get("layer"))
+        return of_transformers(with_home(spec.rest), spec.options.get("layer"))
     if not spec.scheme:
         raise SettingError(f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.rest!r}")
     wiring = wiring_of(spec.only("weights", *IMAGE_OPTIONS), *IMAGE_OPTIONS)
-    made = resolve(spec, (), known)
+    made = resolve(spec, ())
     if not isinstance(made, nn.Module):
         raise ModelError(
             f"expected {spec.text} to return a torch.nn.Module from RGB (N, 3, H, W) to features (N, C, h, w), got "

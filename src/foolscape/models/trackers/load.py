@@ -14,13 +14,13 @@ from torch import nn
 from foolscape.errors import ModelError, SettingError, unknown
 from foolscape.models import bundled
 from foolscape.models.checkpoint import weights_sha256
-from foolscape.models.detectors.load import known_names as known_elsewhere
 from foolscape.models.load import Listed, Loaded, resolve, slug_of
 from foolscape.models.trackers import backbones, hub, sam2, user
 from foolscape.models.trackers.propagation import Propagation
 from foolscape.models.trackers.stcn import Stcn, load_stcn
 from foolscape.models.wiring import IMAGE_OPTIONS, wiring_of
 from foolscape.models.wrappers import freeze, modules_of
+from foolscape.paths import with_home
 from foolscape.spec import Spec, parse
 from foolscape.tasks.video import Follower, Tracker
 
@@ -71,7 +71,7 @@ def is_tracker(spec: Spec) -> bool | None:
     if spec.scheme == "bundled":
         return spec.rest in tracker_names()
     if spec.scheme == "transformers":
-        kind = hub.model_type(spec.rest)
+        kind = hub.model_type(with_home(spec.rest))
         return None if kind is None else kind in sam2.FAMILIES
     return False if spec.scheme == "torchvision" else None
 
@@ -97,13 +97,8 @@ def list_trackers() -> tuple[Listed, ...]:
     )
 
 
-def known_names() -> tuple[str, ...]:
-    """All that a mistyped name may have meant."""
-    return (*(one.name for one in list_trackers()), *known_elsewhere())
-
-
 def _of_backbone(spec: Spec) -> bool:
-    return f"{spec.scheme}:".startswith(PROPAGATION)
+    return spec.scheme == "propagation"
 
 
 def _tracker(spec: Spec, image_size: tuple[int, int], device: torch.device) -> Tracker:
@@ -113,10 +108,10 @@ def _tracker(spec: Spec, image_size: tuple[int, int], device: torch.device) -> T
         return _stcn(spec, device)
     if spec.scheme == "transformers":
         spec.only("weights")
-        return sam2.adapt(sam2.load(spec.rest, spec.options.get("weights")), name=spec.rest, device=device)
+        return _sam2(spec, device)
     if spec.scheme == "bundled":
         return _bundled(spec.only(), device)
-    made: object = resolve(spec, (), known_names)
+    made: object = resolve(spec, ())
     if isinstance(made, nn.Module) or tracks(made):
         tracker = user.adapt(made, image_size=image_size, device=device)
         wiring = wiring_of(spec, *IMAGE_OPTIONS)
@@ -125,6 +120,11 @@ def _tracker(spec: Spec, image_size: tuple[int, int], device: torch.device) -> T
         f"expected {spec.text} to return a tracker, a torch.nn.Module or an object with a method propagate(frames, "
         f"first_mask), got {type(made).__name__}"
     )
+
+
+def _sam2(spec: Spec, device: torch.device) -> Tracker:
+    name = with_home(spec.rest)
+    return sam2.adapt(sam2.load(name, spec.options.get("weights")), name=name, device=device)
 
 
 def _bundled(spec: Spec, device: torch.device) -> Tracker:
@@ -159,9 +159,8 @@ def _propagation(spec: Spec, image_size: tuple[int, int], device: torch.device) 
     }
     wanted = Propagation(nn.Identity(), **settings)
     options = {name: value for name, value in spec.options.items() if name in ("layer", "weights", *IMAGE_OPTIONS)}
-    inner = f"{spec.scheme}:".removeprefix(PROPAGATION).removesuffix(":")
-    named = Spec(spec.text.removeprefix(PROPAGATION), inner, spec.rest, options)
-    found = backbones.backbone(named, known_names)
+    named = replace(parse(spec.text.removeprefix(PROPAGATION)), options=options)
+    found = backbones.backbone(named)
     return backbones.adapt(found, wanted, image_size=image_size, device=device)
 
 

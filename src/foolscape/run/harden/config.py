@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,6 +18,7 @@ from foolscape.run.config import (
     RunConfig,
     Size,
     Step,
+    UserPath,
     refuse_unknown,
     size_of,
     size_text,
@@ -77,7 +77,7 @@ class HardenConfig(BaseModel):
     attention: Attention = "auto"
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
-    classes: Path | None = None
+    classes: UserPath | None = None
 
     @property
     def clean(self) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
 import torch
 
@@ -29,7 +28,7 @@ from foolscape.run.harden.training import Course, Learner
 from foolscape.run.segmentation import SegmentationSubject
 from foolscape.run.store import Record, RunStore, open_run
 from foolscape.run.tasks import task_of
-from foolscape.spec import parse
+from foolscape.spec import parse, written
 
 WEIGHTS = "weights.safetensors"
 """The hardened network; `?weights=` reads it."""
@@ -101,7 +100,7 @@ def with_weights(text: str, weights: Path) -> str:
     """The model spec `text` with the weights at `weights` in the place of its own."""
     spec = parse(text)
     options = {name: value for name, value in spec.options.items() if name != "weights"} | {"weights": str(weights)}
-    return f"{text.partition('?')[0]}?{urlencode(options, quote_via=quote, safe='/:')}"
+    return written(spec.scheme, spec.rest, options)
 
 
 def _open(config: HardenConfig, device: torch.device, training: SegmentationData | None) -> _School:

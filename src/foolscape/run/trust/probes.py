@@ -7,13 +7,14 @@ bound, no bound and an attack without gradients on the first of them alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from foolscape.attacks.default import STRONGEST
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import AGAINST, Options, Plan
-from foolscape.errors import FoolscapeError, SettingError
+from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.stored_network import StoredNetwork, Untouched
@@ -194,7 +195,7 @@ def _attacked(store: RunStore, spec: str) -> list[str]:
 def _results(
     subject: Subject[Any, Any], ids: Sequence[str], tried: Mapping[str, Probe], store: RunStore, batch: int
 ) -> Record:
-    """What each probe leaves of each image; null where the attack gave up."""
+    """What each probe leaves of each image; null where the attack or the model gave up."""
     found: Record = {name: {} for name in ids}
     for what, probe in tried.items():
         chosen = ids if what in PAIRED else ids[:1]
@@ -203,8 +204,10 @@ def _results(
         entrants = _entrants(subject, chosen, probe.plan, store, cases)
         for outcome in probe.plan.run(entrants, width=batch, keeper=keeper):
             case = cases.pop(outcome.key)
-            measured = None if outcome.failure else _measured(subject, case, outcome, probe.plan, store)
-            found[outcome.key][what] = measured
+            found[outcome.key][what] = None
+            with suppress(ModelError):  # no numbers for what the probe made of it
+                if outcome.failure is None:
+                    found[outcome.key][what] = _measured(subject, case, outcome, probe.plan, store)
     return found
 
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foolscape.attacks.pictures import LabelMap
 from foolscape.errors import SettingError, unknown
+from foolscape.paths import path_of
 from foolscape.run.config import Task
 
 NEAREST: Final = "nearest"
@@ -96,7 +97,7 @@ def aim_of(text: str, classes: tuple[str, ...], tile: tuple[int, int], task: Tas
     if kind == "scene":
         return Scene(rest)
     ink, on, what = _painted(text, classes)
-    dark = _written(what, tile) if kind == "text" else _drawn(Path(what), tile)
+    dark = _written(what, tile) if kind == "text" else _drawn(path_of(what), tile)
     return Static(np.where(dark, ink, on).astype(np.int64), tied=True)
 
 

@@ -8,6 +8,7 @@ from foolscape.data.load import open_data
 from foolscape.errors import RunError, SampleError
 from foolscape.run.store import safe_name, write_image
 from foolscape.run.universal.tile_file import Tile
+from foolscape.spec import written
 
 
 def apply_to_folder(tile: Tile, images: Path, out: Path) -> tuple[int, list[tuple[str, str]]]:
@@ -25,7 +26,7 @@ def apply_to_folder(tile: Tile, images: Path, out: Path) -> tuple[int, list[tupl
         DataError: there are no images.
         RunError: `out` holds files or cannot be written.
     """
-    data = open_data(f"folder:{images}")
+    data = open_data(written("folder", str(images), {}))
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,7 +13,18 @@ from foolscape.attacks.universal import Pull, Recipe
 from foolscape.errors import SettingError, unknown
 from foolscape.models.attention import Attention
 from foolscape.pixels import Levels
-from foolscape.run.config import Eps, RunConfig, Size, Step, Task, refuse_unknown, size_of, size_text, validated
+from foolscape.run.config import (
+    Eps,
+    RunConfig,
+    Size,
+    Step,
+    Task,
+    UserPath,
+    refuse_unknown,
+    size_of,
+    size_text,
+    validated,
+)
 from foolscape.run.universal.aims import PICTURES, UNTARGETED
 
 MAIN = "main"
@@ -75,7 +85,7 @@ class UniversalConfig(BaseModel):
     tile: Tile | None = None
     eps: Eps = Levels.parse("10/255")
     step: Step | None = None
-    start: Path | None = None
+    start: UserPath | None = None
     epochs: int | None = Field(default=None, ge=0)
     preset: Preset = "ours"
     omega: Share | None = None
@@ -86,7 +96,7 @@ class UniversalConfig(BaseModel):
     attention: Attention = "auto"
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
-    classes: Path | None = None
+    classes: UserPath | None = None
     task: Task | None = None
 
     @property

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.models.wiring import OPTIONS, is_own, wiring_of
-from foolscape.spec import Spec, parse
+from foolscape.spec import Spec, parse, written
 
 Ints = NDArray[np.int64]
 
@@ -146,7 +146,7 @@ def advised(text: str, rival: Rival) -> str:
 
 
 def _joined(options: Mapping[str, str]) -> str:
-    return "&".join(f"{name}={value}" for name, value in options.items())
+    return written("", "", options).removeprefix("?")
 
 
 def _composed(there: Mapping[str, str], change: Mapping[str, str]) -> dict[str, str] | None:

@@ -1,0 +1,56 @@
+"""What is said of a name that names no model: what it is taken for, or what is supported and how."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from foolscape.errors import FoolscapeError, UnknownNameError
+from foolscape.models.names import check_names
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("ultralytics-like:yolov8n", "unknown kind of model 'ultralytics-like'.* any network that a function of yours"),
+        ("https://example.org/net.pt", "weights file"),
+        ("net.onnx", "an ONNX file, 'net.onnx'; write a file net.py .* onnx2torch"),
+        ("nets/net.ONNX", "an ONNX file"),
+        ("net.ts", r"a TorchScript file, .* return torch\.jit\.load\(FILE\)"),
+        ("net.pt2", r"an exported program, .* return torch\.export\.load\(FILE\)\.module\(\)"),
+        ("nowhere:net.onnx", "an ONNX file"),
+        ("net.engine", "a TensorRT engine"),
+        ("weights.pth", r"a weights file, .* net.py:build\?weights=weights.pth"),
+        ("net.py", "expected a factory behind the file, such as net.py:build"),
+        ("0", "unknown model '0'; expected one of bundled:, torchvision:.* path/to/file.py:factory"),
+        ("fcn_resnet50", "did you mean torchvision:fcn_resnet50"),
+        ("torchvsion:fcn_resnet50", "did you mean torchvision:fcn_resnet50"),
+        ("scenes-unet", "did you mean bundled:scenes-unet"),
+        ("propagation:zzzz", "unknown model 'zzzz'"),
+    ],
+)
+def test_a_name_that_names_nothing(spec: str, message: str) -> None:
+    with pytest.raises(FoolscapeError, match=message) as error:
+        check_names([spec])
+    assert len(str(error.value)) < 420  # no list of all there is
+
+
+def test_a_folder_is_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"got the folder .*name it transformers:"):
+        check_names([str(tmp_path)])
+
+
+def test_what_may_be_one_is_left_to_who_makes_it() -> None:
+    check_names(["bundled:zzzz", "nowhere/net.py:build", "json:nothing", "stcn:~/x.pth", "propagation:a.py:build", 0])
+
+
+def test_an_unknown_name_is_told_without_asking_a_library() -> None:
+    code = (
+        "import sys\nfrom foolscape.cli import main\n"
+        "try:\n    main(['run', '--model', '0', '--data', 'scenes:'])\nexcept SystemExit as end:\n    print(end.code)\n"
+        "print('torchvision' in sys.modules, 'transformers' in sys.modules, 'foolscape.run.execute' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "False", "False", "False"]
+    assert "unknown model '0'" in done.stderr
