@@ -263,7 +263,7 @@ def test_void_of_a_mask_is_no_object(video, save, tmp_path):
         (mask(0, height=48, width=64), r"m\.png: expected a mask with an object"),
         (mask(1, height=64, width=48), r"m\.png: expected labels of the image's size 48x64, got 64x48"),
         (mask(0, height=64, width=48), r"m\.png: expected labels of the image's size 48x64, got 64x48"),
-        (np.arange(48 * 64).reshape(48, 64).astype(np.uint8), r"expected at most 20 objects in a clip, got 254"),
+        (np.arange(48 * 64).reshape(48, 64).astype(np.uint8), r"at most 20 labels, got 254 grey values besides"),
         (frame(0, 48, 64), r"expected labels as single-channel class indices, got an image of mode RGB"),
     ],
 )

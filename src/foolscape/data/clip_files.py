@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from foolscape.data import files
 from foolscape.data.clips import MOST_OBJECTS, Clip, Given, objects_in
-from foolscape.data.images import read_image, read_labels
+from foolscape.data.images import read_image, read_indexed
+from foolscape.data.mask_values import Look, labels_of, stacked
 from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 
@@ -161,19 +162,24 @@ def check_frame_size(where: Path | str, shape: tuple[int, ...], first: tuple[int
         )
 
 
-def read_masks(paths: Sequence[Path]) -> NDArray[np.uint8]:
-    """(J, H, W) uint8: the label maps in J >= 1 `paths`; raises `SampleError` if one is bad or of another size."""
-    first = read_labels(paths[0])
-    masks = np.empty((len(paths), *first.shape), np.uint8)
-    for index, path in enumerate(paths):
-        mask = read_labels(path) if index else first
-        if mask.shape != first.shape:
-            want, got = ("x".join(map(str, shape)) for shape in (first.shape, mask.shape))
+def read_masks(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The (J, H, W) label maps that the masks of a clip in J >= 1 `paths` stand for, and notes; see `labels_of`."""
+    values, look = read_stored(paths)
+    return labels_of(values, paths[0] if len(paths) == 1 else paths[0].parent, look)
+
+
+def read_stored(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], Look]:
+    """The values in J >= 1 `paths`, (J, H, W), and how they look; `SampleError` if one is bad or of another size."""
+    masks = [read_indexed(paths[0])]
+    for path in paths[1:]:
+        mask = read_indexed(path)
+        if mask.values.shape != masks[0].values.shape:
+            want, got = ("x".join(map(str, one.values.shape)) for one in (masks[0], mask))
             raise SampleError(
                 f"{path}: expected a mask of the first one's size {want}, got {got}; use masks of one size"
             )
-        masks[index] = mask
-    return masks
+        masks.append(mask)
+    return stacked(masks, paths[0].parent)
 
 
 def given_in(masks: Iterable[NDArray[np.uint8]], frames: Sequence[int]) -> tuple[Given, ...]:

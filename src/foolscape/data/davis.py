@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data import clip_files, files
-from foolscape.data.clips import CLASSES, MOST_OBJECTS, Clip, objects_in
+from foolscape.data.clips import CLASSES, Clip, objects_in
+from foolscape.data.mask_values import PLAIN, TWO_NOTE, Look, labels_of
 from foolscape.data.sample import VOID
-from foolscape.errors import DataError, SampleError, unknown
+from foolscape.errors import DataError, unknown
 from foolscape.spec import Spec
 
 SPLITS_2016: Final = ("val", "train", "trainval")
@@ -78,9 +79,11 @@ class Davis:
         clip_files.check_length(len(frames), folder)
         wanted = tuple(frames) if self.classes is not None else tuple(frames)[:1]
         paths = clip_files.pick(masks, wanted, mask_folder, "a mask for the frame")
-        maps, remarks = clip_files.read_masks(paths), tuple[str, ...]()
         if self.single:
-            maps, remarks = one_object(maps, mask_folder)
+            values, look = clip_files.read_stored(paths)
+            maps, remarks = one_object(values, mask_folder, look)
+        else:
+            maps, remarks = clip_files.read_masks(paths)
         images, notes = clip_files.read_frames(list(frames.values()))
         given = clip_files.given_in(maps[:1], [0])
         truth, judged = (maps, tuple(range(len(maps)))) if self.classes is not None else (None, ())
@@ -111,24 +114,19 @@ def open_davis2017(spec: Spec, split: str | None = None) -> Davis:
     return _open(spec, split, "2017")
 
 
-def one_object(masks: NDArray[np.uint8], where: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """The (J, H, W) masks of a clip with all its objects as label 1, and a note if they were several.
+def one_object(masks: NDArray[np.uint8], where: Path, look: Look = PLAIN) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The (J, H, W) masks of a clip with all its objects as label 1 and void as 255, and notes.
 
-    Masks of 0 and 255 show one object. Where they hold labels, as in DAVIS 2017, 255 is void.
+    Masks of 0 and 255 show one object, also with smooth edges. Where they hold labels, as in DAVIS 2017, 255 is void.
 
     Raises:
-        SampleError: more values than objects can be: a grey mask with smooth edges.
+        SampleError: as `labels_of` does.
     """
-    values = objects_in(masks)
-    if not values:
-        return (masks == VOID).astype(np.uint8), ()
-    if len(values) > MOST_OBJECTS:
-        raise SampleError(
-            f"{where}: expected masks of 0 and 255, or of at most {MOST_OBJECTS} labels, got {len(values)} grey values "
-            f"besides; make each pixel 0 or 255"
-        )
-    single = np.where((masks > 0) & (masks < VOID), 1, masks).astype(np.uint8)
-    return single, ((f"{len(values)} objects made one",) if len(values) > 1 else ())
+    labels, notes = labels_of(masks, where, look)
+    several = len(objects_in(labels))
+    single = np.where((labels > 0) & (labels < VOID), 1, labels).astype(np.uint8)
+    said = tuple(note for note in notes if note != TWO_NOTE)  # which is how the data set stores its masks
+    return single, (*said, *((f"{several} objects made one",) if several > 1 else ()))
 
 
 def _open(spec: Spec, split: str | None, year: str) -> Davis:

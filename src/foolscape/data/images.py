@@ -36,6 +36,26 @@ _NOTE_OF_MODE = {
 _WIDENED_BY = {"L;2": 85, "L;4": 17}
 
 
+_TINT = 4
+"""How far, in levels, red, green and blue of a grey may be apart."""
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """An image of indices as its file holds it.
+
+    Attributes:
+        values: (H, W) uint8, the indices.
+        grey: (H, W) uint8, the grey that a viewer shows, the same array where it is the index; None where a pixel has a
+            colour.
+        colours: whether the file has a palette with a colour in it, used or not.
+    """
+
+    values: NDArray[np.uint8]
+    grey: NDArray[np.uint8] | None
+    colours: bool
+
+
 @dataclass(frozen=True)
 class _Decoded:
     """A decoded, upright image, its mode in the file (such as `RGB;16B`), and what there is to say about it."""
@@ -71,16 +91,41 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     Raises:
         SampleError: no such file, empty, damaged, not a PNG, several channels (colours), indices above 255.
     """
+    return read_indexed(path).values
+
+
+def read_indexed(path: Path) -> Indexed:
+    """The indices in the PNG `path` and what they look like; raises as `read_labels` does."""
     do = "store class indices in an 8-bit grey or palette PNG"
     decoded = _decode(path, ("PNG",), "a PNG of class indices", do)
     image = decoded.image
     if image.mode not in ("L", "P", "1", "I;16", "I"):
         raise _refuse(path, "labels as single-channel class indices", f"an image of mode {image.mode}", do)
-    values = np.array(image)
-    if values.min() < 0 or values.max() > 255:
-        got = f"indices from {values.min()} to {values.max()}"
+    stored = np.array(image)
+    if stored.min() < 0 or stored.max() > 255:
+        got = f"indices from {stored.min()} to {stored.max()}"
         raise _refuse(path, "class indices from 0 to 255", got, do)
-    return values.astype(np.uint8) // np.uint8(_WIDENED_BY.get(decoded.raw_mode, 1))
+    values = stored.astype(np.uint8)
+    if image.mode == "P":
+        return _with_palette(values, image.getpalette() or [])
+    if image.mode == "1":
+        return Indexed(values, values * np.uint8(255), colours=False)
+    widened = _WIDENED_BY.get(decoded.raw_mode, 1)
+    return Indexed(values if widened == 1 else values // np.uint8(widened), values, colours=False)
+
+
+def _with_palette(values: NDArray[np.uint8], palette: list[int]) -> Indexed:
+    """`values` with what they look like by the red, green and blue of each entry of `palette`, one after the other."""
+    entries = np.array(palette, np.int64).reshape(-1, 3)
+    coloured = np.ones(256, np.bool_)  # an index behind the end has no colour that is known
+    coloured[: len(entries)] = np.ptp(entries, axis=1) > _TINT
+    colours = bool(coloured[: len(entries)].any())
+    if coloured[np.unique(values)].any():
+        return Indexed(values, None, colours)
+    greys = np.zeros(256, np.uint8)
+    greys[: len(entries)] = entries[:, 1]
+    grey = greys[values]
+    return Indexed(values, values if np.array_equal(grey, values) else grey, colours)
 
 
 def resize(sample: Sample, size: tuple[int, int]) -> Sample:

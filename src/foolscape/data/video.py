@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data import clip_files, files
-from foolscape.data.clips import Clip, objects_in
-from foolscape.data.images import read_labels
-from foolscape.data.sample import VOID
+from foolscape.data.clips import Clip
 from foolscape.data.video_file import read_video
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.paths import path_of
@@ -132,11 +130,9 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
 
 
 def read_first_mask(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """The objects in the PNG `path`, (H, W) uint8, and notes; a mask of 0 and 255 shows one, else 255 is void."""
-    mask = read_labels(path)
-    if not objects_in(mask) and (mask == VOID).any():
-        return (mask == VOID).astype(np.uint8), ("mask of 0 and 255 taken for one object",)
-    return mask, ()
+    """The objects in the PNG `path`, (H, W) uint8, and notes; raises as `read_masks` does."""
+    (mask,), notes = clip_files.read_masks([path])
+    return mask, notes
 
 
 def _number(spec: Spec, name: str, least: int) -> int:

@@ -75,7 +75,7 @@ class YouTubeVos:
         folder = self.frames / sample_id
         frames = clip_files.frames_in(folder)
         masks = self._masks(sample_id, objects, frames)
-        maps = clip_files.read_masks(list(masks.values()))
+        maps, said = clip_files.read_masks(list(masks.values()))
         shown = [place for place, mask in enumerate(maps) if objects_in(mask)]
         if not shown:
             raise SampleError(f"{self.masks / sample_id}: expected a mask with an object, got only empty ones; {_DO}")
@@ -94,7 +94,15 @@ class YouTubeVos:
         }
         truth, judged = (maps, annotated) if self.classes is not None else (None, ())
         clip = Clip(
-            sample_id, images, names[skipped:], given, truth, judged, categories, self.seen, notes=notes + remarks
+            sample_id,
+            images,
+            names[skipped:],
+            given,
+            truth,
+            judged,
+            categories,
+            self.seen,
+            notes=notes + said + remarks,
         )
         return clip_files.checked(clip, masks[first])
 
