@@ -119,7 +119,7 @@ def test_a_universal_page_says_what_its_percentages_are_of(tmp_path: Path) -> No
     [
         (True, None),
         (False, "That is no gain beyond chance: mIoU under attack +1.0 (-2.0 to +4.0)."),
-        (None, "70.0 and 80.0. mIoU under attack +1.0 (-2.0 to +4.0)."),
+        (None, "70.0 and 80.0. Whether that is a gain is not known: mIoU under attack +1.0 (-2.0 to +4.0)."),
     ],
 )
 def test_a_gain_within_chance_is_called_so(tmp_path: Path, ok: bool | None, words: str | None) -> None:

@@ -13,6 +13,11 @@ from foolscape.verdict import Reason
 PIXELS = 1000
 PGD = {"name": "pgd", "eps": "8/255", "stop": 0.0, "steps": 20}
 CONFIG = {"models": ["net.py:net"], "data": "folder:p", "attack": "pgd", "eps": "8/255", "task": "segmentation"}
+PROBES: dict[str, Record] = {
+    "longer": {"attack": "pgd", "steps": 40}, "stronger": {"attack": "worst-case"},
+    "larger": {"attack": "pgd", "eps": "16/255"}, "unbound": {"attack": "pgd", "eps": "64/255", "steps": 40},
+    "square": {"attack": "square", "steps": 200},
+}  # fmt: skip
 STANDS = {"clean": 90, "adversarial": 5, "permuted": 88, "noise": 89, "in_float": 5}
 
 
@@ -37,7 +42,7 @@ def attacked(stands: Mapping[str, Sequence[float]], probes: Mapping[str, Sequenc
         "models": [{"model": "net.py:net", "slug": "net", "classes": ["a"]}],
         "gradient": {"net.py:net": {"ok": True, "kind": "right"}},
     }
-    tried = {what: {"attack": "worst-case" if what == "stronger" else "pgd", "steps": 40} for what in probes}
+    tried = {what: PROBES[what] for what in probes}
     left = {
         str(i): {what: {"right": values[i] / 100, "left": 0.0} for what, values in probes.items() if i < len(values)}
         for i in range(images)

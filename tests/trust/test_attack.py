@@ -60,7 +60,7 @@ def test_two_points_less_are_within_chance() -> None:
 def test_the_better_command_can_be_pasted() -> None:
     found = reasons(attacked({}, SOUND | {"stronger": [0.0] * 4}))["converged"]
     assert found.seen == "5.0 % of the targets still right on 4 image(s), under worst-case 5.0 less (5.0 to 5.0)"
-    assert found.advice.endswith("foolscape run --model net.py:net --data folder:p --attack worst-case --steps 40")
+    assert found.advice.endswith("foolscape run --model net.py:net --data folder:p --attack worst-case")
 
 
 def test_a_bound_that_8_bits_cannot_use_and_a_short_control_are_named() -> None:

@@ -134,6 +134,15 @@ def test_a_hardening_needs_sound_runs_and_a_gain_beyond_chance(before: bool, gai
     assert found["verdict"] == word
 
 
+def test_advice_on_a_hardening_names_its_own_options() -> None:
+    told = ["too few images to tell: raise --limit or --probes", "this does better: foolscape run --limit 4"]
+    own = judged([Reason(id=str(i), check="is so", ok=False, seen="x", advice=a).to_json() for i, a in enumerate(told)])
+    found = harden_trust({"before": own, "after": trust(True)}, Difference(20.0, 15.0, 25.0), "mIoU", [], 8)
+    assert found["reasons"][0]["advice"] == (
+        "too few images to tell: raise --test-limit; this does better: foolscape run --limit 4"
+    )
+
+
 def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) -> Learnt:
     def rows(left: int) -> list[dict[str, Any]]:
         return [{"id": str(i), "universal": {"moving": moving, "left": min(left + i, moving)}} for i in range(5)]

@@ -133,7 +133,8 @@ def _chance(summary: Json) -> str:
     gain = next((reason for reason in reasons if reason["id"] == "gain"), None)
     if gain is None or gain["ok"]:
         return ""
-    return f" That is no gain beyond chance: {gain['seen']}." if gain["ok"] is False else f" {gain['seen']}."
+    said = "That is no gain beyond chance" if gain["ok"] is False else "Whether that is a gain is not known"
+    return f" {said}: {gain['seen']}."
 
 
 def _summary(directory: Path) -> dict[str, Any]:

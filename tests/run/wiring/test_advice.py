@@ -95,6 +95,13 @@ def test_against_the_constant_answer(floor: dict[str, Any], ok: bool | None) -> 
     assert reason.assumed == ""
 
 
+@pytest.mark.parametrize(("clean", "ok"), [(0.0, None), (30.0, True)])
+def test_a_single_image_on_which_nothing_is_right_is_not_known(clean: float, ok: bool | None) -> None:
+    alone = {name: value for name, value in record(score="AP50", images=1, clean=clean).items() if name != "floor"}
+    (reason,) = wiring_reasons(alone)
+    assert (reason.ok, reason.assumed) == (ok, "")
+
+
 def test_data_on_which_a_constant_answer_is_good_tells_nothing() -> None:
     still = {"name": "the first mask kept still", "score": 93.0, "gain": -1.0, "low": -3.0, "high": 0.5}
     (reason,) = wiring_reasons(record(score="J&F", clean=92.0, floor=still))

@@ -233,18 +233,19 @@ def _tried_once(attacked: Attacked) -> Iterator[Reason]:
 def _once(attacked: Attacked, what: str, name: str, own: float, found: Record | None) -> Reason:
     """`found`: what the probe `what` left of the image `name`; None where it gave up."""
     probe = attacked.probed["probes"][what]
-    check = {
-        LARGER: "no worse with twice the bound",
-        UNBOUND: f"{_LITTLE:g} % or less is left with no bound",
-        SQUARE: f"as strong as Square with {probe['steps']} queries, without gradients",
-    }[what]
+    if what == LARGER:
+        check, allowed = "no worse with twice the bound", (0.0, own + POINTS)
+        advice = "a larger bound holds the smaller one: give more --steps or another --attack"
+    elif what == UNBOUND:
+        check, allowed = f"{_LITTLE:g} % or less is left with no bound", (0.0, _LITTLE)
+        advice = "what no bound helps against hides its gradient: see docs/your-own-model.md"
+    else:
+        check = f"as strong as Square with {probe['steps']} queries, without gradients"
+        allowed = own - POINTS, 100.0
+        advice = f"this does better: {with_attack(attacked.record, attacked.spec, probe)}"
     if found is None:
         return Reason(id=what, check=check, ok=None, seen=f"that attack gave up on {name}", advice="give other images")
     left = 100 * found["right"]
-    ok, advice = {
-        LARGER: (left <= own + POINTS, "a larger bound holds the smaller one: give more --steps or another --attack"),
-        UNBOUND: (left <= _LITTLE, "what no bound helps against hides its gradient: see docs/your-own-model.md"),
-        SQUARE: (own <= left + POINTS, f"this does better: {with_attack(attacked.record, attacked.spec, probe)}"),
-    }[what]
+    ok = allowed[0] <= left <= allowed[1]
     seen = f"{left:z.1f} {unit(attacked.record)} on {name}, {own:z.1f} by the attack itself"
     return Reason(id=what, check=check, ok=ok, seen=seen, advice="" if ok else advice)

@@ -8,7 +8,7 @@ from foolscape.metrics.paired import Difference
 from foolscape.run.store import Record
 from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.own_run import own_run
-from foolscape.verdict import Reason, judged
+from foolscape.verdict import Reason, ends_in_command, judged
 
 
 def harden_trust(
@@ -23,9 +23,21 @@ def harden_trust(
         lost: training images that could not be used.
         images: how many training images there were.
     """
-    reasons = [{"model": when, **reason.to_json()} for when, trust in runs.items() for reason in own_run(when, trust)]
+    reasons = [
+        {"model": when, **reason.to_json()} for when, trust in runs.items() for reason in own_run(when, _here(trust))
+    ]
     after = (*failure_reasons(lost, images, "training-failures", "training "), _gain(gain, score))
     return judged([*reasons, *({"model": "after", **reason.to_json()} for reason in after)])
+
+
+def _here(trust: Record) -> Record:
+    """`trust` of a run with its advice in the options of `foolscape harden`; commands are those of a run and stay."""
+
+    def told(advice: str) -> str:
+        own = advice.replace("--limit or --probes", "--limit").replace("--limit", "--test-limit")
+        return advice if ends_in_command(advice) else own
+
+    return trust | {"reasons": [reason | {"advice": told(reason["advice"])} for reason in trust["reasons"]]}
 
 
 def _gain(gain: Difference, score: str) -> Reason:

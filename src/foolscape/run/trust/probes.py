@@ -171,8 +171,8 @@ def probe_stored(
         much = f"{share:.0%} of" if share < 2 else f"{share:.0f} times"
         images = f"{count} image{'s' * (count != 1)}"
         say(
-            f"{subject.spec}: other attacks are tried on {images}, to see whether this one has converged; that "
-            f"takes {much} the run's gradients (--probes 0 leaves it out, and the verdict undecided)"
+            f"{subject.spec}: other attacks are tried on {images}, to see whether this one has converged; that takes "
+            f"{much} the run's gradients"
         )
     ids = [attacked[i * len(attacked) // count] for i in range(count)]
     found: Record = {"probes": {what: probe.to_json() for what, probe in tried.items()}}

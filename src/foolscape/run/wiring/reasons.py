@@ -80,6 +80,8 @@ def _against(record: Mapping[str, Any], named: Record, *, ok: bool | None) -> st
 def _floored(record: Mapping[str, Any]) -> Reason:
     """Of a model that no rival beats: whether it beats the constant answer."""
     clean, floor = f"{record['score']} {record['clean']:.1f}", record.get("floor")
+    if floor is None and record["clean"] < POINTS:
+        return _reason(None, f"{clean} on a single image: nothing can be told", advice="measure on more images")
     if floor is None:
         return _reason(True, f"{clean}; no likely mistake of wiring scores higher")
     beside = f"{floor['score']:.1f} for {floor['name']}"
