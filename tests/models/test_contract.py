@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -39,7 +38,8 @@ def test_a_sound_network_passes(network: nn.Module) -> None:
     ]
     lines = report.lines()
     assert lines[1] == "ok    shape at 24 x 40: (2, 5, 24, 40) float32, finite"
-    assert lines[-1].startswith("hint  range of the input: mean confidence ")
+    assert lines[-1].startswith("hint  range of the input: scores of black, white and colours differ by ")
+    assert lines[-1].endswith("nothing speaks against [0, 1]")
 
 
 @pytest.mark.parametrize("name", [*NAMES, "lraspp_mobilenet_v3_large"])
@@ -94,13 +94,16 @@ def test_a_segmenter_that_writes_into_the_images_fails() -> None:
 
 
 def test_a_network_that_wants_255_gets_a_hint() -> None:
-    network = Tiny()
-    with torch.no_grad():
-        network.head.weight.mul_(0.2)
-        network.norm.bias.zero_()
-    lines = check_segmenter(network, sizes=SIZES).lines()
+    # A mean and a deviation of levels taken from RGB in [0, 1]: all images are nearly black.
+    lines = check_segmenter(Around(lambda net, x: net((x - 120) / 58)), sizes=SIZES).lines()
     assert "does the network expect [0, 255]?" in lines[-1]
     assert lines[-1].startswith("hint")
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.2, 1, 50])
+def test_how_sure_a_network_is_of_itself_is_no_hint(scale: float) -> None:
+    lines = check_segmenter(Around(lambda net, x: scale * net((x - 0.45) / 0.22)), sizes=SIZES[:1], batch=1).lines()
+    assert lines[-1].endswith("nothing speaks against [0, 1]")
 
 
 def test_a_network_of_one_size_is_not_tried_at_others() -> None:

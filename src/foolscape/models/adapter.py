@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from foolscape.errors import ModelError
 from foolscape.models.classes import distinct, match_classes, name_classes, renamed
+from foolscape.models.freezing import freeze
+from foolscape.models.guard import guarded
 from foolscape.models.output import DOCS, check_scores, looks_like_probabilities, scores_of
-from foolscape.models.trying import Fitted, Tried, by_trying, probe_images
-from foolscape.models.wrappers import CheckedSegmenter, ModuleSegmenter, as_double, freeze, modules_of
+from foolscape.models.trying import Fitted, Others, Tried, by_trying, probe_images
+from foolscape.models.wrappers import CheckedSegmenter, ModuleSegmenter, as_double, modules_of, on_images
 from foolscape.tasks.finite import check_finite
 from foolscape.tasks.segmentation import Segmenter
 
@@ -49,10 +51,12 @@ def adapt(
     Raises:
         ModelError: no image size was accepted, the output is not a map of class scores, or the names do not fit.
     """
-    freeze(module, torch.device(device))
-    fitted = by_trying(module, image_size, torch.device(device), _read)
+    notes = freeze(module, torch.device(device))
+    fitted = by_trying(module, image_size, torch.device(device), _read, same=torch.equal)
     check_finite(fitted.found)
     segmenter = _segmenter(module, fitted, image_size)
+    others = Others(module, torch.device(device), _read, torch.equal, {image_size: fitted.multiple})
+    segmenter = replace(segmenter, notes=(*notes, *segmenter.notes), others=others)
     if looks_like_probabilities(fitted.found):
         note = (
             "the network returns probabilities, not logits: cross-entropy on probabilities has weak gradients, which "
@@ -81,16 +85,15 @@ def checked(
     Raises:
         ModelError: its first answer breaks the protocol, or it has not one class name per channel.
     """
-    for module in modules_of(segmenter):
-        freeze(module, torch.device(device))
+    notes = [note for module in modules_of(segmenter) for note in freeze(module, torch.device(device))]
     images = probe_images(image_size, torch.device(device))
-    with torch.no_grad():
+    with torch.no_grad(), guarded(on_images(segmenter, images)):
         scores = segmenter.logits(images)
     if not isinstance(scores, Tensor):
         raise ModelError(f"Segmenter.logits must return a tensor, got {type(scores).__name__}: {DOCS}")
     check_scores(scores, images, None)
     check_finite(scores)
-    outer = CheckedSegmenter(segmenter, (), tuple(segmenter.notes), scores.shape[1])
+    outer = CheckedSegmenter(segmenter, (), (*segmenter.notes, *notes), scores.shape[1])
     return renamed(outer, distinct(segmenter.classes)) if segmenter.classes else outer
 
 
@@ -100,7 +103,12 @@ def _read(output: object, images: Tensor) -> Tried[Tensor]:
     try:
         check_scores(scores, images, None, any_scale=True)
     except ModelError as error:
-        if not scores.is_floating_point() or scores.ndim != 4:
+        if (
+            not scores.is_floating_point()
+            or scores.ndim != 4
+            or scores.shape[0] != images.shape[0]
+            or scores.shape[1] < 2
+        ):
             raise  # no other size will change that
         return Tried(error=error)
     scales = [side / given for side, given in zip(images.shape[2:], scores.shape[2:], strict=True)]

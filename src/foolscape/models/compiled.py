@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from foolscape.memory import first_line, is_short
+from foolscape.memory import is_short
+from foolscape.models.guard import in_words, raised
 from foolscape.models.wrappers import modules_of
 
 
@@ -33,7 +34,7 @@ def compile_networks(model: object, attempt: Callable[[], object]) -> str:
             raise
         for module in modules:
             module._compiled_call_impl = None
-        return f"runs as it is, for torch.compile failed with {type(error).__name__}: {first_line(error)}"
+        return f"runs as it is, for torch.compile failed with {in_words(raised(error))}"
     return "its forward pass is made by torch.compile"
 
 

@@ -16,9 +16,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from foolscape.memory import first_line, is_short
+from foolscape.memory import is_short
 from foolscape.models.choices import held, recorded
 from foolscape.models.detectors.scorer import Scorer
+from foolscape.models.guard import in_words, raised, where
 from foolscape.models.suspects import suspects
 from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.tasks.segmentation import Segmenter
@@ -122,7 +123,7 @@ def same_in_company(scorer: Segmenter, images: Tensor, batch: int) -> Reason:
     except Exception as error:
         if is_short(error) and size == batch:
             raise
-        seen = f"a batch of {size} is refused: {type(error).__name__}: {first_line(error)}"
+        seen = f"a batch of {size} is refused: {in_words(raised(error))}"
     # Only here the traceback is gone, and with it the tensors that its frames held.
     if seen and batch == 1:
         return Reason(**about, ok=True, seen=f"{seen}; every image goes alone")
@@ -229,5 +230,5 @@ def _untried(error: Exception, about: dict[str, str]) -> Reason:
     """That the model gave no answer; what it raised is told elsewhere, too. Raises `error` where memory is short."""
     if is_short(error):
         raise error
-    seen = f"not tried, for the model gave no answer: {type(error).__name__}: {first_line(error)}"
+    seen = f"not tried, for the model gave no answer: {in_words(raised(error))}{where(raised(error))}"
     return Reason(id=about["id"], check=about["check"], ok=None, seen=seen)

@@ -12,13 +12,17 @@ import torch
 from torch import Tensor
 
 from foolscape import memory
+from foolscape.errors import ModelError
 from foolscape.models.choices import held, recorded
 from foolscape.models.compiled import is_compiled
 from foolscape.models.differences import TOLERANCE, Probe, quick_disagreement, worst_disagreement
 from foolscape.models.flatness import flatness, lopsided
+from foolscape.models.guard import raised, where
 from foolscape.tasks.segmentation import Segmenter
 
-Kind = Literal["right", "missing", "zero", "saturated", "rounded", "not finite", "wrong", "random output"]
+Kind = Literal[
+    "right", "missing", "zero", "saturated", "rounded", "not finite", "wrong", "random output", "half precision"
+]
 
 _SINGLE_TOLERANCE: Final = 0.5  # float32 against float64 gradient: loose, for TF32 and autocast are not wrong
 
@@ -111,7 +115,7 @@ def examine(segmenter: Segmenter, images: Tensor, seed: int, *, quick: bool = Fa
 
 def _named(found: Finding, probe: Probe, clamps: bool, seed: int) -> Finding:
     """`found`, or that the scores are flat, which says more than a gradient of zero or a wrong one."""
-    flat = flatness(probe.segmenter, probe.images, probe.clean, seed, zero=found.kind == "zero")
+    flat = flatness(probe.segmenter, probe.images, probe.clean, seed, found.kind)
     if flat is None:
         flat = lopsided(probe.clean)
     if flat is None or (clamps and found.kind == "right"):
@@ -138,10 +142,11 @@ def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | Finding:
     with torch.enable_grad():
         try:
             logits = probe.segmenter.logits(images)
-        except RuntimeError as error:  # the same forward pass went well without gradients
+        except (RuntimeError, ModelError) as error:  # the same forward pass went well without gradients
             if memory.is_short(error):
                 raise
-            return Finding("missing", f"expected a forward pass that records gradients, got {error}")
+            behind = raised(error)
+            return Finding("missing", f"expected a forward pass that records gradients, got {behind}{where(behind)}")
         if clean is not None and (finding := _random(logits.detach(), clean)):
             return finding
         if not logits.requires_grad:
@@ -152,10 +157,10 @@ def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | Finding:
             )
         try:
             parts: Sequence[Tensor | None] = torch.autograd.grad(probe.losses(logits).sum(), images, allow_unused=True)
-        except RuntimeError as error:
+        except Exception as error:  # of a backward pass that the user wrote
             if memory.is_short(error):
                 raise
-            return Finding("missing", f"expected a backward pass, got {type(error).__name__}: {error}")
+            return Finding("missing", f"expected a backward pass, got {type(error).__name__}: {error}{where(error)}")
     if parts[0] is None:
         return Finding("missing", "expected scores that depend on the image, got none that do; look for detach")
     return _at_first_sight(parts[0]) or parts[0].double()

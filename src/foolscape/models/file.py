@@ -14,6 +14,7 @@ from types import ModuleType
 from torch import nn
 
 from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
+from foolscape.models.guard import in_words, where
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Follower
@@ -128,4 +129,4 @@ def _neighbours(folder: Path) -> Iterator[None]:
 
 
 def _failed(what: str, error: BaseException) -> ModelError:
-    return ModelError(f"expected {what} to succeed, got {type(error).__name__}: {error}")
+    return ModelError(f"expected {what} to succeed, got {in_words(error)}{where(error)}")

@@ -25,6 +25,9 @@ _STRONG: Final = 0.25
 _MANY: Final = 0.25
 """The share of the targets from which on flat scores are a fault of the network; the bundled ones have none at all."""
 
+_BARE: Final = 9
+"""Different scores of places that nothing reached: inside, along four edges, in four corners."""
+
 _ONE_SIDED: Final = 104.0
 """A distance of two scores at which single precision knows a softmax of 0 and 1 alone."""
 
@@ -36,7 +39,7 @@ class Flat(NamedTuple):
     detail: str
 
 
-def flatness(segmenter: Segmenter, images: Tensor, scores: Tensor, seed: int, *, zero: bool) -> Flat | None:
+def flatness(segmenter: Segmenter, images: Tensor, scores: Tensor, seed: int, kind: str) -> Flat | None:
     """Whether a quarter of the targets or more have scores without a slope; None for a sound network.
 
     Args:
@@ -44,10 +47,10 @@ def flatness(segmenter: Segmenter, images: Tensor, scores: Tensor, seed: int, *,
         images: (B, 3, H, W).
         scores: (B, C, *N), of `images`.
         seed: of the changes.
-        zero: whether the gradient is zero: a suspicion that lets a tinier change decide.
+        kind: what was found of the gradient: where it is "zero", a suspicion, a tinier change decides.
     """
     generator = torch.Generator().manual_seed(seed)
-    still = _still(segmenter, images, scores, (_TINY if zero else _SMALL)[images.dtype], generator)
+    still = _still(segmenter, images, scores, (_TINY if kind == "zero" else _SMALL)[images.dtype], generator)
     share = float(still.double().mean())
     if share < _MANY:
         return None
@@ -61,6 +64,8 @@ def flatness(segmenter: Segmenter, images: Tensor, scores: Tensor, seed: int, *,
             "argmax at the end of the network, and return the scores before it",
         )
     if bool(_still(segmenter, images, scores, _STRONG, generator).all()):
+        return None
+    if kind == "right" and _places_without(scores, still):
         return None
     return Flat(
         "rounded",
@@ -82,6 +87,15 @@ def lopsided(scores: Tensor) -> Flat | None:
         f"expected a slope of the loss, got a largest score that is {distance:.3g} above the next at half of the "
         "targets, where softmax is exactly 0 or 1; look for a factor on the scores or a temperature near 0",
     )
+
+
+def _places_without(scores: Tensor, still: Tensor) -> bool:
+    """Whether the targets that are `still` are places which nothing reached, such as the zeros of a max-unpooling.
+
+    All of them then have the bias of the layers behind for scores, or one of nine where these pad at an edge; rounded
+    scores differ from place to place.
+    """
+    return len(torch.unique(scores.movedim(1, -1)[still], dim=0)) <= _BARE
 
 
 @torch.no_grad()

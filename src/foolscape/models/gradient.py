@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,14 +19,19 @@ from torch import Tensor
 from foolscape import memory
 from foolscape.errors import GradientError
 from foolscape.models.attention import MATH, attention
+from foolscape.models.choices import recorded
 from foolscape.models.examination import Finding, Kind, judge, judge_quickly
+from foolscape.models.freezing import half_weights
+from foolscape.models.guard import in_words, raised
 from foolscape.models.small_copy import small_copy
-from foolscape.models.wrappers import ModuleSegmenter, as_double, with_channels_last
+from foolscape.models.widened import widened
+from foolscape.models.wrappers import ModuleSegmenter, as_double, modules_of, with_channels_last
 from foolscape.tasks.segmentation import Segmenter
 
 __all__ = ["GradientVerdict", "check_gradient", "raise_unless_ok"]
 
 _BATCHES: Final = (2, 3, 4)  # larger batches tried as a remedy
+_REPEATS: Final = 3  # times that a remedy must pass, each with other directions and weights
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,8 @@ class GradientVerdict:
 
     Attributes:
         ok: whether the gradient can be trusted.
-        kind: "right", "missing", "zero", "saturated", "rounded", "not finite", "wrong" or "random output".
+        kind: "right", "missing", "zero", "saturated", "rounded", "not finite", "wrong", "random output" or
+            "half precision".
         relative_error: disagreement with central differences, 1 = as large as the gradient; None if not measured.
         batch: the batch size it was checked at.
         precision: "float64", or "float32" where the network does not run in float64.
@@ -101,11 +108,14 @@ def _at_full_size(
     if found is None:
         twin, dtype, why = segmenter, torch.float32, "memory is short"
         found = judge(segmenter, twin, images, seed, clamps=clamps)
+    found = _by_half(found, segmenter, twin, images.to(dtype), seed)
     helping = remedies and found.kind == "wrong"
     options = _remedies(segmenter, twin, images.to(dtype), seed) if helping else ()
     batch = images.shape[0]
     precision = str(dtype).removeprefix("torch.")
     note = f" (checked in float32 only, for the network does not run in float64: {why})" if why else ""
+    if helping and dtype == torch.float64 and _picks_differ(segmenter, twin, images):
+        note = "; float32 and float64 pick other places by rank (topk or sort), whose scores are then compared"
     message = f"input gradient {found.kind} at batch {batch}: {found.detail}{note}"
     return GradientVerdict(found.kind == "right", found.kind, found.error, batch, precision, message, options)
 
@@ -128,13 +138,43 @@ def raise_unless_ok(verdict: GradientVerdict) -> None:
 
 def _twin(segmenter: Segmenter, images: Tensor) -> tuple[Segmenter, torch.dtype, str]:
     """A copy of `segmenter` in float64, if that runs; else itself, and why not."""
-    try:
-        twin = as_double(segmenter)
-        with torch.no_grad():
-            twin.logits(images[:1].double())
-    except Exception as error:  # networks differ in what they raise for another dtype
-        return segmenter, torch.float32, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-    return twin, torch.float64, ""
+    why = ""
+    half = half_weights(*modules_of(segmenter))
+    for copied in (as_double,) if half is None else (widened, as_double):
+        try:
+            twin: Segmenter = copied(segmenter)
+            with torch.no_grad():
+                twin.logits(images[:1].double())
+        except Exception as error:  # networks differ in what they raise for another dtype
+            why = why or in_words(raised(error))
+            continue
+        return twin, torch.float64, ""
+    return segmenter, torch.float32, why
+
+
+def _by_half(found: Finding, segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int) -> Finding:
+    """`found`, or that it is the half precision of the weights that makes the gradient what it is."""
+    half = half_weights(*modules_of(segmenter))
+    if half is None or found.kind in ("right", "random output"):
+        return found
+    if twin is not segmenter and judge(twin, twin, images, seed).kind != "right":
+        return found
+    return Finding(
+        "half precision",
+        f"expected weights of float32, got {str(half).removeprefix('torch.')}, whose rounding leaves no gradient to "
+        "check or to follow; call .float() on the network where it is made, and cast its images to nothing less",
+        found.error,
+    )
+
+
+def _picks_differ(segmenter: Segmenter, twin: Segmenter, images: Tensor) -> bool:
+    """Whether the network picks otherwise by rank in float64, so that the same target is another place there."""
+    picks = []
+    for scorer, given in ((segmenter, images.float()), (twin, images.double())):
+        with torch.no_grad(), recorded() as picked:
+            scorer.logits(given)
+        picks.append(picked)
+    return any(not torch.equal(one, other) for one, other in zip(*picks, strict=False))
 
 
 def _within_memory(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int, clamps: bool) -> Finding | None:
@@ -152,20 +192,25 @@ def _remedies(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int) 
     """The options with which the gradient is right, in the precision of attacks, too."""
 
     def helps(single: Segmenter, double: Segmenter, batch: int) -> bool:
+        """Whether the gradient is right whatever is drawn: one that is so by chance is no help."""
         repeated = images[torch.arange(batch, device=images.device) % images.shape[0]]
         try:
-            return judge(single, double, repeated, seed).kind == "right"
+            return all(judge(single, double, repeated, seed + more).kind == "right" for more in range(_REPEATS))
         except Exception:  # out of memory, or a network that takes no other batch or format: then it is no remedy
             return False
 
     batch = images.shape[0]
+    if any(judge(segmenter, twin, images, seed + more).kind == "right" for more in range(1, _REPEATS)):
+        return ()  # what is wrong comes and goes as it is
     larger = next((f"--batch {b}" for b in _BATCHES if b > batch and helps(segmenter, twin, b)), None)
     found = [] if larger is None else [larger]
     with attention(MATH):
         if helps(segmenter, twin, batch):
             found.append(f"--attention {MATH}")
-    if isinstance(twin, ModuleSegmenter) and not twin.channels_last:
-        single = with_channels_last(copy.deepcopy(segmenter))  # moves weights, and the run's are to stay
-        if helps(single, with_channels_last(twin), batch):
-            found.append("--memory-format channels_last")
+    if isinstance(segmenter, ModuleSegmenter) and not segmenter.channels_last:
+        with suppress(Exception):  # a network that cannot be copied
+            # Copies, for weights are moved, and the run's are to stay.
+            single, double = (with_channels_last(copy.deepcopy(one)) for one in (segmenter, twin))
+            if helps(single, double, batch):
+                found.append("--memory-format channels_last")
     return tuple(found)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from foolscape.errors import GradientError, ModelError
-from foolscape.memory import first_line, is_short
+from foolscape.memory import is_short
+from foolscape.models.guard import in_words, raised
 from foolscape.tasks.segmentation import Segmenter
 
 _LEAST: Final = 0.5
@@ -39,8 +40,8 @@ def likeness(segmenter: Segmenter, images: Tensor) -> float | None:
         if is_short(error):
             raise
         raise ModelError(
-            f"expected a network that runs under autocast to bfloat16, got {type(error).__name__}: "
-            f"{first_line(error)}; leave --precision bf16 out"
+            f"expected a network that runs under autocast to bfloat16, got {in_words(raised(error))}; "
+            f"leave --precision bf16 out"
         ) from error
     if not bool(torch.isfinite(rough).all()):
         return None

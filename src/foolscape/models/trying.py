@@ -1,23 +1,35 @@
-"""Which image sizes a user's network takes, found out by trying: the same search for every task."""
+"""Which image sizes a user's network takes, found out by trying: the same search for every task.
+
+Sizes are tried at and above the one asked for, never below it, where a network may have its least size; and those that
+are to show a divisor have sides of another ratio, with no divisor in common but that one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from foolscape.errors import ModelError
-from foolscape.memory import first_line, is_short, no_room
+from foolscape.memory import first_line, give_back, is_short, no_room
+from foolscape.models.guard import in_words, where
 from foolscape.models.output import DOCS
 from foolscape.models.wrappers import pad_to_multiple
 
 T = TypeVar("T")
 
-MULTIPLES: Final = (2, 4, 8, 16, 32, 64)
-"""The divisors of image sides that are tried, in this order."""
+FAMILIES: Final = (64, 96, 160, 224, 256, 144, 240, 336, 400, 176, 208)
+"""Numbers one of which the divisor of a network's image sides is expected to divide, the likeliest first."""
+
+_LIKELY: Final = 4  # of them tried with a network that gives something usable at any size
+_PATCH: Final = 256  # the largest patch that is looked for
+_LOST: Final = 4  # rows from which on it is a patch that they do not fill, and not a stride that they end on
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,7 @@ class Tried(Generic[T]):
 
     found: T | None = None
     clean: bool = False
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +62,111 @@ class Fitted(Generic[T]):
     only: bool = False
 
 
+@dataclass(frozen=True)
+class Others(Generic[T]):
+    """How images of other sizes than the first one are padded, found out when one comes that fails otherwise.
+
+    Attributes:
+        module, read, same: as of `by_trying`.
+        device: where the module is.
+        known: by size, what images are padded to; an error where the network does not take them. It fills up as sizes
+            come, and what it holds of one does not depend on the others.
+    """
+
+    module: nn.Module
+    device: torch.device
+    read: Callable[[object, Tensor], Tried[T]]
+    same: Callable[[T, T], bool] | None = None
+    known: dict[tuple[int, int], int | ModelError] = field(default_factory=dict)
+
+    def find(self, size: tuple[int, int], dtype: torch.dtype) -> int:
+        """What images of `size` and `dtype` must be padded to be divisible by; ModelError as of `by_trying`."""
+        try:
+            found = by_trying(self.module, size, self.device, self.read, same=self.same, dtype=dtype)
+        except ModelError as error:
+            self.known[size] = error
+            raise
+        self.known[size] = found.multiple
+        return found.multiple
+
+
+@dataclass(frozen=True)
+class _Trials(Generic[T]):
+    """A network that is tried at several sizes; arguments of `by_trying`."""
+
+    module: nn.Module
+    device: torch.device
+    dtype: torch.dtype
+    read: Callable[[object, Tensor], Tried[T]]
+    same: Callable[[T, T], bool] | None
+
+    def asked(self, size: tuple[int, int], multiple: int = 1) -> Tried[T]:
+        """One forward pass on an image of `size` padded to `multiple`, for which there must be memory."""
+        images = pad_to_multiple(probe_images(size, self.device).to(self.dtype), multiple)
+        tried = self.on(images)
+        if tried.error is not None and is_short(tried.error):
+            raise no_room(self.module, images, first_line(tried.error))
+        return tried
+
+    def at(self, size: tuple[int, int]) -> Tried[T]:
+        """One forward pass on an image of another size, for which there may be no memory."""
+        tried = self.on(probe_images(size, self.device).to(self.dtype))
+        if tried.error is not None and is_short(tried.error):
+            give_back()
+        return tried
+
+    def on(self, images: Tensor) -> Tried[T]:
+        """One forward pass on `images` (1, 3, H, W)."""
+        given = images.clone()
+        try:
+            with torch.no_grad(), _same_weights(self.module, self.device):
+                output = self.module(given)
+        except (Exception, SystemExit) as error:  # a network may raise anything for a size it does not take
+            # Its traceback tells the place, but it holds tensors for which there may be no memory.
+            return Tried(error=error.with_traceback(None) if is_short(error) else error)
+        if not torch.equal(given, images):
+            raise ModelError(
+                "expected a network that leaves its input as it is, got one that writes into it; replace operations "
+                "such as images.sub_(mean) by images - mean"
+            )
+        return self.read(output, images)
+
+    def lost(self, size: tuple[int, int], found: T) -> tuple[int, int]:
+        """How many of the last rows and columns of an image of `size` do not reach what is `found` for it."""
+        if self.same is None:
+            return 0, 0
+        return self._lost(size, found, 2), self._lost(size, found, 3)
+
+    def _lost(self, size: tuple[int, int], found: T, dim: int) -> int:
+        images = probe_images(size, self.device).to(self.dtype)
+        side = images.shape[dim]
+
+        def reached(count: int) -> bool:
+            """Whether the last `count` rows (or columns) matter."""
+            kept, changed = images.narrow(dim, 0, side - count), images.narrow(dim, side - count, count)
+            tried = self.on(torch.cat([kept, 1 - changed], dim=dim))
+            return tried.found is None or self.same is None or not self.same(tried.found, found)
+
+        high = 1
+        while not reached(high):
+            high *= 2
+            if high > min(_PATCH, side // 2):
+                return 0  # none of it matters: this is no patch that is not filled
+        low = high // 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if reached(middle) else (middle, high)
+        return low
+
+
 def by_trying(
-    module: nn.Module, size: tuple[int, int], device: torch.device, read: Callable[[object, Tensor], Tried[T]]
+    module: nn.Module,
+    size: tuple[int, int],
+    device: torch.device,
+    read: Callable[[object, Tensor], Tried[T]],
+    *,
+    same: Callable[[T, T], bool] | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Fitted[T]:
     """What image sizes `module` takes, besides `size`, and what it returns there.
 
@@ -61,75 +176,174 @@ def by_trying(
         device: where the images are.
         read: (what the network returned, the padded image (1, 3, H, W) it was given) -> what that is good for. Raises
             ModelError for what no other size would change.
+        same: whether two of what `read` finds are the same. Where it is given, images are padded to whole patches if
+            the last rows or columns would reach the output only then.
+        dtype: of the images.
 
     Raises:
         ModelError: no size was accepted, the network writes into its input, or `read` says so.
         DeviceError: memory is short.
     """
-    first = _try(module, size, 1, device, read)
-    odd = _try(module, (odd_below(size[0] - 1), odd_below(size[1] - 1)), 1, device, read)
-    if first.found is not None and first.clean and odd.clean:
-        return Fitted(first.found)
-    for multiple in MULTIPLES:
-        other = (another(size[0], multiple) - 1, another(size[1], multiple) - 1)
-        if _try(module, other, multiple, device, read).clean:
-            last = _try(module, size, multiple, device, read)
-            if last.found is not None and last.clean:
-                return Fitted(last.found, multiple)
-    if first.found is not None:
-        return Fitted(first.found, only=odd.found is None)
-    raise ModelError(
-        f"expected a network that takes images of {size[0]} x {size[1]} (height x width), or padded to sides divisible "
-        f"by {', '.join(map(str, MULTIPLES))}; got {type(first.error).__name__}: {first.error}. Give a size it takes "
-        f"with --size, or resize inside the network: {DOCS}"
-    ) from first.error
+    trials = _Trials(module, device, dtype, read, same)
+    first = trials.asked(size)
+    if first.found is None:
+        _check_type(trials, size, first)
+    uneven = (_uneven(size[0], 11), _uneven(size[1], 21))
+    odd = trials.at(uneven)
+    if first.found is not None and odd.found is not None and first.clean and odd.clean:
+        return _whole_patches(trials, size, first.found, uneven, odd.found)
+    larger = None
+    for family in _families(size, first, odd):
+        if trials.at(_beyond(size, family)).clean:
+            larger = _beyond(size, family)
+            fitted = _padded(trials, size, _least(trials, size, family))
+            if fitted is not None:
+                return fitted
+    if first.found is None:
+        raise _refusal(size, first, larger) from first.error
+    twice = (2 * size[0], 2 * size[1])
+    if odd.found is None and larger is None and trials.at(twice).found is None:
+        _check_whole(trials, size, first.found)
+        return Fitted(first.found, only=True)
+    return Fitted(first.found)
 
 
-def _try(
-    module: nn.Module,
-    size: tuple[int, int],
-    multiple: int,
-    device: torch.device,
-    read: Callable[[object, Tensor], Tried[T]],
-) -> Tried[T]:
-    """One forward pass on a random image of `size` (H, W), padded to `multiple`."""
-    images = pad_to_multiple(probe_images(size, device), multiple)
-    short = ""
-    try:
-        with torch.no_grad():
-            given = images.clone()
-            output = module(given)
-    except Exception as error:  # a network may raise anything for a size it does not take
-        if not is_short(error):
-            return Tried(error=error)
-        short = first_line(error)
-    if short:
-        raise no_room(module, images, short)
-    if not torch.equal(given, images):
+def _families(size: tuple[int, int], first: Tried[T], odd: Tried[T]) -> Iterator[int]:
+    """Multiples of what may be the divisor of the sides that the network wants."""
+    if first.found is not None and first.clean:
+        common = math.gcd(*size)  # it divides both
+        yield from (common,) if common > 1 else ()
+    else:
+        yield from FAMILIES if first.found is None or odd.found is None else FAMILIES[:_LIKELY]
+
+
+def _least(trials: _Trials[T], size: tuple[int, int], family: int) -> int:
+    """The least divisor of `family`, of which multiples are taken, of which all multiples are."""
+    least = family
+    for prime in _primes(family):
+        while least % prime == 0 and least > prime and trials.at(_beyond(size, least // prime)).clean:
+            least //= prime
+    return least
+
+
+def _primes(number: int) -> list[int]:
+    """The primes that divide `number`."""
+    return [n for n in range(2, number + 1) if number % n == 0 and all(n % less for less in range(2, n))]
+
+
+def _padded(trials: _Trials[T], size: tuple[int, int], multiple: int) -> Fitted[T] | None:
+    """What is found at `size` padded to `multiple`, or to a few times that where the network has a least size."""
+    for count in (1, 2, 3, 4):
+        tried = trials.asked(size, count * multiple)
+        if tried.found is not None and tried.clean:
+            return Fitted(tried.found, count * multiple)
+    return None
+
+
+def _whole_patches(trials: _Trials[T], size: tuple[int, int], found: T, uneven: tuple[int, int], odd: T) -> Fitted[T]:
+    """`found` at `size`, or what is found there padded to patches, if the network leaves out what fills none."""
+    lost = trials.lost(uneven, odd)
+    for patch in _patches(uneven, lost):
+        padded = (uneven[0] + -uneven[0] % patch, uneven[1] + -uneven[1] % patch)
+        whole = trials.at(padded)
+        if whole.found is None or not whole.clean or any(trials.lost(padded, whole.found)):
+            continue
+        last = trials.asked(size, patch)
+        if last.found is not None and last.clean:
+            return Fitted(last.found, patch)
+    return Fitted(found)
+
+
+def _patches(size: tuple[int, int], lost: tuple[int, int]) -> list[int]:
+    """The sides of patches of which as many as go into `size` leave just `lost` rows and columns."""
+    if not any(lost):
+        return []
+    common = math.gcd(size[0] - lost[0], size[1] - lost[1])
+    return [patch for patch in range(max(lost) + 1, _PATCH + 1) if common % patch == 0]
+
+
+def _check_whole(trials: _Trials[T], size: tuple[int, int], found: T) -> None:
+    """Raise `ModelError` if a network of one size has another one, of which it fills the last patches."""
+    lost = trials.lost(size, found)
+    right = (size[0] - lost[0], size[1] - lost[1])
+    if max(lost) < _LOST:
+        return
+    other = trials.at(right)
+    if other.found is not None and other.clean and not any(trials.lost(right, other.found)):
         raise ModelError(
-            "expected a network that leaves its input as it is, got one that writes into it; replace operations such "
-            "as images.sub_(mean) by images - mean"
+            f"expected a network that looks at the whole of an image of {_by(size)} (height x width), got one that "
+            f"leaves out its last {lost[0]} rows and {lost[1]} columns and takes no padded one; give --size "
+            f"{right[0]}x{right[1]}"
         )
-    return read(output, images)
 
 
-def odd_below(number: int) -> int:
-    """The nearest odd number that is not larger, at least 1."""
-    return max(1, number - 1 + number % 2)
+def _check_type(trials: _Trials[T], size: tuple[int, int], first: Tried[T]) -> None:
+    """Raise `ModelError` if the network takes images of the type of its weights alone, which is no matter of size."""
+    if first.error is None or isinstance(first.error, ModelError):
+        return
+    weights = [p for p in trials.module.parameters() if not is_lazy(p)]
+    for dtype in sorted({p.dtype for p in weights if p.is_floating_point()} - {trials.dtype}, key=str):
+        if trials.on(probe_images(size, trials.device).to(dtype)).error is None:
+            name = str(dtype).removeprefix("torch.")
+            raise ModelError(
+                f"expected a network that takes images of float32, got one whose weights are {name} and that takes "
+                f"{name} alone ({in_words(first.error)}); call .float() on it where it is made, or cast in its forward"
+            ) from first.error
 
 
-def another(side: int, multiple: int) -> int:
-    """A side near `side`, but not it, that is an odd number of times `multiple`.
+def _refusal(size: tuple[int, int], first: Tried[T], larger: tuple[int, int] | None) -> ModelError:
+    """The error for a network that takes no image of `size`, as it is or padded; `larger` is one that it takes."""
+    assert first.error is not None
+    got, place = in_words(first.error), where(first.error)
+    if larger is not None:
+        return ModelError(
+            f"expected a network that takes images of {_by(size)} (height x width), got {got}. It takes {_by(larger)}: "
+            f"give that, or another size that it takes, with --size{place}"
+        )
+    if isinstance(first.error, ModelError):
+        return ModelError(got)
+    return ModelError(
+        f"expected a network that takes images of {_by(size)} (height x width), or padded to multiples of "
+        f"{', '.join(map(str, FAMILIES))} or their divisors; got {got}. If it takes one size alone, give that with "
+        f"--size, else repair it: {DOCS}{place}"
+    )
 
-    Odd, so that a multiple too small does not pass because the padded side happens to be divisible by a larger one.
+
+def _uneven(side: int, rest: int) -> int:
+    """The next larger side that is `rest` more than a multiple of 32 and divisible by none of 3, 5 and 7.
+
+    With a rest of 11 or 21 neither rounding up nor rounding down makes halves of halves that fit again.
     """
-    count = odd_below(side // multiple)
-    if count * multiple == side:
-        count += -2 if count >= 5 else 2
-    return count * multiple
+    found = side + 1 + (rest - side - 1) % 32
+    while math.gcd(found, 105) > 1:
+        found += 32
+    return found
+
+
+def _beyond(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """Larger sides than `size`, different ones, whose greatest common divisor is `multiple`."""
+    high, wide = (side // multiple + 1 for side in size)
+    while math.gcd(high, wide) > 1 or high == wide:
+        wide += 1
+    return high * multiple, wide * multiple
 
 
 def probe_images(size: tuple[int, int], device: torch.device) -> Tensor:
     """One random image (1, 3, H, W) in [0, 1], always the same."""
     generator = torch.Generator().manual_seed(0)
     return torch.rand((1, 3, *size), generator=generator).to(device)
+
+
+@contextmanager
+def _same_weights(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Within it lazy layers of `module` draw the weights of seed 0; elsewhere it is as if none had been drawn."""
+    if not any(is_lazy(parameter) for parameter in module.parameters()):
+        yield
+        return
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        yield
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

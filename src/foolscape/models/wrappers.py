@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.errors import ModelError
+from foolscape.models.guard import guarded
 from foolscape.models.output import DOCS, check_scores, scores_of
 from foolscape.models.wiring import AS_IT_IS, Wiring
 from foolscape.tasks.detection import Detector
@@ -19,6 +21,18 @@ from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Tracker
 
 _MODELS: Final = (nn.Module, Segmenter, Detector, Tracker)
+
+
+R = TypeVar("R")
+
+
+class Others(Protocol):
+    """How images of other sizes are padded; see `trying.Others`."""
+
+    @property
+    def known(self) -> dict[tuple[int, int], int | ModelError]: ...
+
+    def find(self, size: tuple[int, int], dtype: torch.dtype) -> int: ...
 
 
 class _Scorer(Protocol):
@@ -41,6 +55,7 @@ class ModuleSegmenter:
         only_size: (H, W), if the network takes images of this size alone.
         channels_last: whether the network gets its input in the channels_last memory format.
         wiring: what is done to images before the network sees them, and to its channels afterwards.
+        others: finds what images of a size that it does not take so are padded to; None: they are refused.
     """
 
     module: nn.Module
@@ -51,6 +66,7 @@ class ModuleSegmenter:
     only_size: tuple[int, int] | None = None
     channels_last: bool = False
     wiring: Wiring = AS_IT_IS
+    others: Others | None = field(default=None, compare=False, repr=False)
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores (B, C, H, W) for `images` ((B, 3, H, W) float RGB in [0, 1]); see `Segmenter.logits`."""
@@ -60,12 +76,17 @@ class ModuleSegmenter:
                 f"expected images of {_by(self.only_size)} (height x width), the only size this network takes, got "
                 f"{_by(size)}; give --size {self.only_size[0]}x{self.only_size[1]}"
             )
-        padded = pad_to_multiple(images, self.multiple)
-        given = self.wiring.images(padded)
-        scores = scores_of(self.module(to_format(given, channels_last=self.channels_last)))
+        return padded_for(images, self.multiple, self.others, lambda padded: self._logits(padded, size))
+
+    def _logits(self, padded: Tensor, size: tuple[int, int]) -> Tensor:
+        """The scores of `padded` images, cropped to `size`."""
+        given = to_format(self.wiring.images(padded), channels_last=self.channels_last)
+        with guarded(on_images(self.module, padded)):
+            output = self.module(handed(given))
+        scores = scores_of(output)
         check_scores(scores, padded, self.channels, any_scale=True)
         straighten(scores)
-        return at_size(self.wiring.channels(scores, 1), padded, size).to(images.dtype)
+        return at_size(self.wiring.channels(scores, 1), padded, size).to(padded.dtype)
 
 
 @dataclass(frozen=True)
@@ -87,12 +108,49 @@ class CheckedSegmenter:
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores (B, C, H, W) for `images` ((B, 3, H, W) float RGB in [0, 1]); see `Segmenter.logits`."""
-        scores = self.inner.logits(self.wiring.images(images))
+        with guarded(on_images(self.inner, images)):
+            scores = self.inner.logits(handed(self.wiring.images(images)))
         if not isinstance(scores, Tensor):
             raise ModelError(f"Segmenter.logits must return a tensor, got {type(scores).__name__}: {DOCS}")
         check_scores(scores, images, self.channels)
         straighten(scores)
         return self.wiring.channels(scores, 1).to(images.dtype)
+
+
+def padded_for(images: Tensor, multiple: int, others: Others | None, forward: Callable[[Tensor], R]) -> R:
+    """`forward` of `images` (B, C, H, W) padded to `multiple`, or to what `others` finds for a size where that fails.
+
+    Raises:
+        ModelError: it fails at the size that was tried first, or whatever they are padded to.
+    """
+    if others is None:
+        return forward(pad_to_multiple(images, multiple))
+    size = (images.shape[2], images.shape[3])
+    known = others.known.get(size)
+    if isinstance(known, ModelError):
+        raise ModelError(str(known))
+    if known is not None:
+        return forward(pad_to_multiple(images, known))
+    try:
+        found = forward(pad_to_multiple(images, multiple))
+    except ModelError:
+        other = others.find(size, images.dtype)
+        if other == multiple:
+            raise
+        return forward(pad_to_multiple(images, other))
+    others.known[size] = multiple
+    return found
+
+
+def handed(images: Tensor) -> Tensor:
+    """`images` as a network gets them: no leaf that records gradients, so that it may work on them in place."""
+    return images.clone() if images.is_leaf and images.requires_grad and torch.is_grad_enabled() else images
+
+
+def on_images(model: object, images: Tensor) -> str:
+    """What is said not to have succeeded where `model` raises for `images` (B, 3, H, W)."""
+    batch, _, height, width = images.shape
+    return f"{type(model).__name__} on {batch} image{'' if batch == 1 else 's'} of {height} x {width}"
 
 
 def straighten(scores: Tensor) -> None:
@@ -164,11 +222,6 @@ def with_channels_last(segmenter: Segmenter) -> ModuleSegmenter:
         )
     segmenter.module.to(memory_format=torch.channels_last)
     return dataclasses.replace(segmenter, channels_last=True)
-
-
-def freeze(module: nn.Module, device: torch.device) -> nn.Module:
-    """`module` itself, on `device`, in eval mode and without gradients to its parameters."""
-    return module.to(device).eval().requires_grad_(False)
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -29,6 +29,12 @@ from foolscape.testing.verdicts import (
 _LOWEST: Final = 0.01
 """The score threshold of the detections that are looked at."""
 
+_ROUNDING: Final = 1e-3
+"""How far scores may be apart, relative to them, and still be the same."""
+
+_APART: Final = 0.5
+"""Pixels by which boxes may be apart and still be the same."""
+
 _FEW: Final = 100
 """Proposals of a two-stage detector that are scored again and again; all of them would take long."""
 
@@ -142,13 +148,39 @@ def _detections(detector: Detector, images: Tensor) -> str:
     fewer = detector.detect(images.clone(), middle)
     for one in fewer:
         _check_sorted(one, middle)
+    above = middle * (1 + _ROUNDING)
+    clear = [_above(one, above) for one in found]
+    lost = sum(_without(*pair) for pair in zip(clear, fewer, strict=True))
+    more = sum(_without(_above(one, above), other) for one, other in zip(fewer, found, strict=True))
+    if lost or more:
+        raise FailedError(
+            f"expected the same detections above a score of {middle:g} at any threshold below, got {lost} of "
+            f"{sum(len(one.scores) for one in clear)} that are gone or changed at {middle:g}, and {more} that are not "
+            f"among those of {_LOWEST:g}"
+        )
     left, wanted = sum(len(one.scores) for one in fewer), int((scores >= middle).sum())
-    if left < wanted:
+    # One whose score is the threshold itself may fall on either side of it by rounding.
+    if left < wanted - 1:
         raise FailedError(
             f"expected a threshold to be the least score, got {left} detections at {middle:g} where there are {wanted} "
             f"such among those of {_LOWEST:g}; return those that are as high as the threshold, too"
         )
     return f"{len(scores)} of at least {_LOWEST:g}, sorted; {left} of at least {middle:.2g}"
+
+
+def _above(one: Detections, threshold: float) -> Detections:
+    chosen = one.scores > threshold
+    return Detections(one.boxes[chosen], one.scores[chosen], one.labels[chosen])
+
+
+def _without(wanted: Detections, given: Detections) -> int:
+    """How many of the `wanted` detections have none like them among the `given` ones."""
+    if not len(wanted.scores):
+        return 0
+    same = (wanted.scores[:, None] - given.scores).abs() <= _ROUNDING * wanted.scores[:, None]
+    same &= (wanted.boxes[:, None] - given.boxes).abs().amax(dim=2) <= _APART
+    same &= wanted.labels[:, None] == given.labels
+    return int((~same.any(dim=1)).sum())
 
 
 def _check_sorted(one: Detections, threshold: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,12 @@ from foolscape.testing.verdicts import (
     silent,
     sound,
 )
+
+_BLIND: Final = 0.015
+"""How far scores of quite different images are apart where a network hardly sees them; in sound ones twice as far."""
+
+_SEEING: Final = 0.15
+"""How far they are apart at least where it does."""
 
 
 def check_segmenter(
@@ -99,16 +106,23 @@ def _unchanged(segmenter: Segmenter, images: Tensor) -> str:
 
 
 def _range(segmenter: Segmenter, images: Tensor) -> str:
-    """Which range the network seems to be made for, going by how sure it is of itself."""
-    small, large = (_confidence(segmenter, scale * images) for scale in (1.0, 255.0))
-    found = f"mean confidence {small:.2f} on RGB in [0, 1], {large:.2f} on [0, 255]"
-    if small < 0.5 and large > small + 0.25:
+    """Which range the network seems to be made for, going by how far it tells black from white and from colours.
+
+    How sure it is of itself would be no judge: that grows with the input, whatever the network was made for.
+    """
+    small, large = (_apart(segmenter, images[:1], scale) for scale in (1.0, 255.0))
+    found = f"scores of black, white and colours differ by {small:.1%} of their size in [0, 1], {large:.1%} in [0, 255]"
+    if small < _BLIND and large > _SEEING:
         return f"{found}: does the network expect [0, 255]? Then multiply by 255 in its forward"
     return f"{found}: nothing speaks against [0, 1]"
 
 
-def _confidence(segmenter: Segmenter, images: Tensor) -> float:
-    return float(_scores(segmenter, images).double().softmax(dim=1).amax(dim=1).mean())
+def _apart(segmenter: Segmenter, image: Tensor, scale: float) -> float:
+    """How far the scores of a black, a white and a given image are from their mean, relative to what is in them."""
+    given = (torch.zeros_like(image), torch.ones_like(image), image)
+    scores = torch.cat([_scores(segmenter, scale * one).double() for one in given])
+    scores = scores - scores.mean(dim=1, keepdim=True)
+    return float((scores - scores.mean(dim=0)).norm() / scores.norm().clamp_min(1e-30))
 
 
 @torch.no_grad()

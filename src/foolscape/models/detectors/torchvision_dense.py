@@ -24,8 +24,8 @@ from foolscape.models.detectors.common import (
 )
 from foolscape.models.detectors.naming import Given, name_behind_background, name_channels
 from foolscape.models.detectors.torchvision_common import finite, just_below, prepare
+from foolscape.models.freezing import freeze
 from foolscape.models.torchvision import library
-from foolscape.models.wrappers import freeze
 from foolscape.tasks.detection import Candidates, Detections
 
 Outputs = dict[str, Tensor]

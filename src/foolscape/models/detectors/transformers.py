@@ -29,7 +29,9 @@ from foolscape.models.detectors.common import (
 )
 from foolscape.models.detectors.naming import Given, name_channels
 from foolscape.models.detectors.preparation import Preparation, preparation_of
-from foolscape.models.wrappers import freeze, straighten
+from foolscape.models.freezing import freeze
+from foolscape.models.guard import guarded
+from foolscape.models.wrappers import on_images, straighten
 from foolscape.tasks.detection import Candidates, Detections
 
 
@@ -120,7 +122,7 @@ class QueryDetector:
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Class logits (B, N, K), and boxes (B, N, 4) in pixels of `images`."""
         network: Any = self.module
-        with _whole_gradient(self.family.detaches):
+        with guarded(on_images(network, images)), _whole_gradient(self.family.detaches):
             output = network(pixel_values=self.prepare(images))
         x, y, width, height = output.pred_boxes.unbind(-1)
         corners = torch.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], dim=-1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 import torch
@@ -31,9 +31,11 @@ from foolscape.models.detectors.common import (
 from foolscape.models.detectors.naming import Given, name_channels
 from foolscape.models.detectors.user_output import Dense, check_candidates, check_detections, check_output, dense_of
 from foolscape.models.detectors.user_scores import Meaning, meaning_of
-from foolscape.models.trying import Tried, by_trying, probe_images
+from foolscape.models.freezing import freeze
+from foolscape.models.guard import guarded
+from foolscape.models.trying import Others, Tried, by_trying, probe_images
 from foolscape.models.wiring import AS_IT_IS, Wiring
-from foolscape.models.wrappers import freeze, modules_of, pad_to_multiple
+from foolscape.models.wrappers import handed, modules_of, on_images, padded_for
 from foolscape.tasks.detection import Candidates, Detections, Detector
 
 _IOU: Final = 0.5
@@ -41,6 +43,10 @@ _IOU: Final = 0.5
 
 _MOST: Final = 100
 """Detections kept per image by our own NMS: as many as COCO counts."""
+
+
+_OwnDetect = Callable[[Tensor, float], object]
+"""A network's own `detect`: (images, score threshold) -> detections."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class ModuleDetector:
         channels: how many classes the network scores.
         only_size: (H, W), if the network takes images of this size alone.
         wiring: what is done to images before the network sees them, and to its classes and boxes afterwards.
+        others: as of a `ModuleSegmenter`.
     """
 
     module: nn.Module
@@ -67,6 +74,7 @@ class ModuleDetector:
     channels: int
     only_size: tuple[int, int] | None = None
     wiring: Wiring = AS_IT_IS
+    others: Others[Dense] | None = field(default=None, compare=False, repr=False)
 
     @property
     def two_stage(self) -> bool:
@@ -90,12 +98,11 @@ class ModuleDetector:
         own = own_detect(self.module)
         if own is not None:
             self._check_size(images)
-            padded = pad_to_multiple(images, self.multiple)
             # A threshold drops what is NaN, and an image on which all is would be one without objects.
             check_scores(self._forward(images).scores)
-            given = own(self.wiring.images(padded), score_threshold)
-            found = check_detections(given, images, self.channels)
-            return _sorted(found, self.wiring, padded, self.channels, score_threshold)
+            return padded_for(
+                images, self.multiple, self.others, lambda padded: self._detected(own, padded, score_threshold)
+            )
         dense = self._forward(images)
         self.meaning.check(dense)
         chances = self.meaning.chances(dense)
@@ -104,10 +111,22 @@ class ModuleDetector:
         check_scores(chances)  # an objectness may be NaN too
         return [best_class(*one, score_threshold, _IOU, _MOST) for one in zip(dense.boxes, chances, strict=True)]
 
+    def _detected(self, own: _OwnDetect, padded: Tensor, score_threshold: float) -> list[Detections]:
+        """What the network's own `detect` finds in `padded` images."""
+        with guarded(f"detect of {on_images(self.module, padded)}"):
+            given = own(handed(self.wiring.images(padded)), score_threshold)
+        found = check_detections(given, padded, self.channels)
+        return _sorted(found, self.wiring, padded, self.channels, score_threshold)
+
     def _forward(self, images: Tensor) -> Dense:
         self._check_size(images)
-        padded = pad_to_multiple(images, self.multiple)
-        dense = dense_of(self.module(self.wiring.images(padded)))
+        return padded_for(images, self.multiple, self.others, self._dense)
+
+    def _dense(self, padded: Tensor) -> Dense:
+        """What the network returns for `padded` images."""
+        with guarded(on_images(self.module, padded)):
+            output = self.module(handed(self.wiring.images(padded)))
+        dense = dense_of(output)
         check_output(dense, padded, self.channels)
         boxes = self.wiring.boxes(dense.boxes, padded.shape[2:])
         return dense._replace(boxes=boxes, scores=self.wiring.channels(dense.scores, 2))
@@ -141,7 +160,9 @@ class CheckedDetector:
     def candidates(self, images: Tensor, boxes: Tensor | None = None) -> Candidates:
         """The candidates of `inner`; see `Detector.candidates`."""
         given = self.wiring.images(images)
-        found = check_candidates(self.inner.candidates(given, boxes), images, len(self.classes))
+        with guarded(f"candidates of {on_images(self.inner, images)}"):
+            answer = self.inner.candidates(handed(given), boxes)
+        found = check_candidates(answer, images, len(self.classes))
         classes, background = found.scores[:, :-1], found.scores[:, -1:]
         scores = torch.cat([self.wiring.channels(classes, 1), background], dim=1)
         return candidates_of(found.boxes, scores, images)
@@ -151,7 +172,9 @@ class CheckedDetector:
         """The detections of `inner`; see `Detector.detect`."""
         self.candidates(images)  # for its check: a threshold drops what is NaN
         given = self.wiring.images(images)
-        found = check_detections(self.inner.detect(given, score_threshold), images, len(self.classes))
+        with guarded(f"detect of {on_images(self.inner, images)}"):
+            answer = self.inner.detect(given, score_threshold)
+        found = check_detections(answer, images, len(self.classes))
         return _sorted(found, self.wiring, images, len(self.classes), score_threshold)
 
 
@@ -175,14 +198,14 @@ def adapt(
     Raises:
         ModelError: no image size was accepted, the output does not hold what it must, or the names do not fit.
     """
-    freeze(module, torch.device(device))
+    remarks = freeze(module, torch.device(device))
     fitted = by_trying(module, image_size, torch.device(device), _read)
     dense = fitted.found
     check_boxes(dense.boxes)
     check_scores(dense.scores)
     meaning = meaning_of(dense, module)
     ranked = "the network's own detect" if own_detect(module) else f"NMS at an IoU of {_IOU:g}, at most {_MOST} boxes"
-    notes = [SIGMOID_NOTE, *meaning.notes(dense), f"detections are those of {ranked}"]
+    notes = [*remarks, SIGMOID_NOTE, *meaning.notes(dense), f"detections are those of {ranked}"]
     if fitted.multiple > 1:
         notes.append(f"image sides are padded to be divisible by {fitted.multiple}")
     if fitted.only:
@@ -199,6 +222,7 @@ def adapt(
         meaning,
         channels,
         image_size if fitted.only else None,
+        others=Others(module, torch.device(device), _read, known={image_size: fitted.multiple}),
     )
 
 
@@ -210,12 +234,11 @@ def checked(
     Raises:
         ModelError: its first answer breaks the protocol, or the names given do not fit.
     """
-    for module in modules_of(detector):
-        freeze(module, torch.device(device))
+    notes = [note for module in modules_of(detector) for note in freeze(module, torch.device(device))]
     names = distinct(detector.classes)
     if given.option is not None:
         names = name_channels(len(names), given).names
-    outer = CheckedDetector(detector, names, tuple(detector.notes), bool(detector.two_stage))
+    outer = CheckedDetector(detector, names, (*detector.notes, *notes), bool(detector.two_stage))
     with torch.no_grad():
         check_scores(outer.candidates(probe_images(image_size, torch.device(device))).scores)
     return outer
@@ -226,7 +249,7 @@ def wired(detector: Wired, wiring: Wiring) -> Wired:
     return replace(detector, wiring=wiring, notes=(*detector.notes, *wiring.notes))
 
 
-def own_detect(module: nn.Module) -> Callable[[Tensor, float], object] | None:
+def own_detect(module: nn.Module) -> _OwnDetect | None:
     """`module.detect` of (images, score threshold), if it has one that takes a `score_threshold`.
 
     Its `iou_threshold` stays at its own default; one without a default is given 0.5.

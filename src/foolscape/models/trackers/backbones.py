@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.errors import ModelError, SettingError
+from foolscape.models.freezing import freeze
 from foolscape.models.load import resolve
 from foolscape.models.output import DOCS
 from foolscape.models.trackers.backbone_torchvision import of_torchvision
@@ -19,7 +20,6 @@ from foolscape.models.trackers.backbone_transformers import of_transformers
 from foolscape.models.trackers.propagation import Backbone, Propagation
 from foolscape.models.trying import Tried, by_trying, probe_images
 from foolscape.models.wiring import AS_IT_IS, IMAGE_OPTIONS, Prepared, wiring_of
-from foolscape.models.wrappers import freeze
 from foolscape.paths import with_home
 from foolscape.spec import Spec
 from foolscape.tasks.finite import check_finite

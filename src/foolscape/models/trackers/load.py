@@ -14,12 +14,13 @@ from torch import nn
 from foolscape.errors import ModelError, SettingError, unknown
 from foolscape.models import bundled
 from foolscape.models.checkpoint import weights_sha256
+from foolscape.models.freezing import freeze
 from foolscape.models.load import Listed, Loaded, resolve, slug_of
 from foolscape.models.trackers import backbones, hub, sam2, user
 from foolscape.models.trackers.propagation import Propagation
 from foolscape.models.trackers.stcn import Stcn, load_stcn
 from foolscape.models.wiring import IMAGE_OPTIONS, wiring_of
-from foolscape.models.wrappers import freeze, modules_of
+from foolscape.models.wrappers import modules_of
 from foolscape.paths import with_home
 from foolscape.spec import Spec, parse
 from foolscape.tasks.video import Follower, Tracker

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.errors import ModelError, SettingError
+from foolscape.models.guard import guarded
 from foolscape.models.trackers.given import check_clip, check_frames, one_hot, with_background
 from foolscape.models.trackers.nearby import Map, affinity
-from foolscape.models.wrappers import pad_to_multiple
+from foolscape.models.wrappers import handed, on_images, pad_to_multiple
 
 _FLAT: Final = 1e-4
 """A label whose share varies by less than this in a frame is not stretched: it is everywhere, or nowhere."""
@@ -144,7 +145,9 @@ class Propagation:
                 f"expected frames of {height} x {width} (height x width), the only size this backbone takes, got "
                 f"{given[0]} x {given[1]}; give it in the spec: size={height}x{width}"
             )
-        maps = self.module(pad_to_multiple(self._resized(frame), self.multiple))
+        padded = pad_to_multiple(self._resized(frame), self.multiple)
+        with guarded(on_images(self.module, padded)):
+            maps = self.module(handed(padded))
         # A position's vector in one piece: it is looked up as one.
         return Map(functional.normalize(maps[0].flatten(1).T, dim=1).contiguous(), (maps.shape[2], maps.shape[3]))
 

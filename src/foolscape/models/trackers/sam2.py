@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.errors import CheckpointError, ModelError, unknown
+from foolscape.models.freezing import freeze
 from foolscape.models.trackers.given import check_clip, check_frames, one_hot, with_background
 from foolscape.models.trackers.hub import MEAN, STD, hub, normalisation, pretrained_error
 from foolscape.models.trackers.sam2_inside import decoded, precisely
-from foolscape.models.wrappers import freeze
 
 FAMILIES: Final = {
     "sam2_video": ("Sam2VideoModel", "Sam2VideoInferenceSession"),

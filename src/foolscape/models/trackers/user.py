@@ -8,18 +8,20 @@ probabilities, or log-odds of a softmax.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
+from foolscape.models.freezing import freeze
+from foolscape.models.guard import guarded
 from foolscape.models.output import DOCS, looks_like_probabilities
 from foolscape.models.trackers.given import check_clip, one_hot
-from foolscape.models.trying import Tried, by_trying
+from foolscape.models.trying import Others, Tried, by_trying
 from foolscape.models.wiring import AS_IT_IS, Wiring
-from foolscape.models.wrappers import freeze, modules_of, pad_to_multiple
+from foolscape.models.wrappers import handed, modules_of, on_images, padded_for
 
 _FRAMES: Final = 3
 """Length of the clip that is tried."""
@@ -40,6 +42,7 @@ class UserTracker:
         only_size: (H, W), if it takes frames of this size alone.
         notes: remarks for the reader of a table.
         wiring: what is done to frames before the tracker sees them.
+        others: as of a `ModuleSegmenter`.
     """
 
     inner: Any
@@ -48,6 +51,7 @@ class UserTracker:
     only_size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
     wiring: Wiring = AS_IT_IS
+    others: Others[Tensor] | None = field(default=None, compare=False, repr=False)
 
     def propagate(self, frames: Tensor, first_mask: Tensor) -> Tensor:
         """How probable each object is at every pixel of every frame; see `Tracker.propagate`.
@@ -65,10 +69,9 @@ class UserTracker:
                 f"expected frames of {height} x {width} (height x width), the only size this tracker takes, got "
                 f"{size[0]} x {size[1]}; give --size {height}x{width}"
             )
-        padded = pad_to_multiple(frames, self.multiple)
-        mask = pad_to_multiple(first_mask[None, None], self.multiple)[0, 0]
-        scores = stacked(call_of(self.inner)(self.wiring.images(padded), mask))
-        check_answer(scores, padded, objects)
+        scores = padded_for(
+            frames, self.multiple, self.others, lambda padded: self._answer(padded, first_mask, objects)
+        )
         scores = scores[:, :, : size[0], : size[1]]
         if self.logits:
             scores = scores.softmax(dim=1)
@@ -78,6 +81,18 @@ class UserTracker:
                 f"{float(scores.min()):.3g} and {float(scores.max()):.3g}; return log-odds always or never: {DOCS}"
             )
         return scores.to(frames.dtype)
+
+    def _answer(self, padded: Tensor, first_mask: Tensor, objects: int) -> Tensor:
+        """What is answered for `padded` frames, at their size."""
+        mask = first_mask
+        for dim, more in enumerate(side - given for side, given in zip(padded.shape[2:], mask.shape, strict=True)):
+            last = mask.narrow(dim, mask.shape[dim] - 1, 1)
+            mask = torch.cat([mask, last.repeat_interleave(more, dim)], dim)
+        with guarded(f"propagate of {on_images(self.inner, padded)}"):
+            answer = call_of(self.inner)(handed(self.wiring.images(padded)), mask)
+        scores = stacked(answer)
+        check_answer(scores, padded, objects)
+        return scores
 
 
 def adapt(inner: object, *, image_size: tuple[int, int], device: torch.device | str = "cpu") -> UserTracker:
@@ -94,8 +109,7 @@ def adapt(inner: object, *, image_size: tuple[int, int], device: torch.device | 
     Raises:
         ModelError: no size was accepted, or the answer is not what it must be.
     """
-    for module in modules_of(inner):
-        freeze(module, torch.device(device))
+    remarks = [note for module in modules_of(inner) for note in freeze(module, torch.device(device))]
     tried = _OneObject(call_of(inner))
     fitted = by_trying(tried, image_size, torch.device(device), _read)
     if tried.wrote:
@@ -106,12 +120,15 @@ def adapt(inner: object, *, image_size: tuple[int, int], device: torch.device | 
     logits = not looks_like_probabilities(fitted.found)
     own = getattr(inner, "notes", ())
     notes = [str(note) for note in own] if isinstance(own, list | tuple) else []
+    notes += remarks
     notes.append("the answer is taken for log-odds of a softmax" if logits else "the answer holds probabilities")
     if fitted.multiple > 1:
         notes.append(f"image sides are padded to be divisible by {fitted.multiple}")
     if fitted.only:
         notes.append(f"the tracker takes no other image size than {image_size[0]} x {image_size[1]}")
-    return UserTracker(inner, logits, fitted.multiple, image_size if fitted.only else None, tuple(notes))
+    only = image_size if fitted.only else None
+    others = Others(tried, torch.device(device), _read, known={image_size: fitted.multiple})
+    return UserTracker(inner, logits, fitted.multiple, only, tuple(notes), others=others)
 
 
 def call_of(inner: object) -> Callable[[Tensor, Tensor], object]:
