@@ -92,7 +92,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "camvid",
-        "camvid:DIR",
+        "camvid:DIR[?annotated=stored]",
         "CamVid, road scenes: labels of 11 classes, no boxes; DIR has test, testannot and so on",
         ("test", "val", "train"),
         _without_classes(open_camvid),
@@ -100,7 +100,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "voc",
-        "voc:DIR[?year=2012]",
+        "voc:DIR[?year=2012&annotated=stored]",
         "PASCAL VOC: labels of 21 classes, boxes of 20; DIR is VOCdevkit or one year in it",
         ("val", "train", "trainval", "test"),
         _without_classes(open_voc),
@@ -108,7 +108,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "coco",
-        "coco:DIR[?classes=voc|coco&annotations=FILE&images=DIR]",
+        "coco:DIR[?classes=voc|coco&annotations=FILE&images=DIR&annotated=stored&outside=yes]",
         "COCO instances: painted as labels of VOC's 21 or COCO's 81 classes, or boxes of 20 or 80",
         ("val", "train"),
         open_coco,
