@@ -8,7 +8,7 @@ from PIL import ExifTags, Image
 
 from foolscape.data import upright
 from foolscape.data.images import read_image
-from foolscape.data.load import open_data, open_detection
+from foolscape.data.load import open_clips, open_data, open_detection
 from foolscape.data.picture import Picture
 from foolscape.errors import SampleError, SettingError
 from foolscape.metrics.boxes import Truth
@@ -142,7 +142,7 @@ def test_boxes_and_labels_turn_as_the_image_does(tmp_path, photo, orientation):
     assert labels.shape == size
     assert place(labels[..., None] * 255) == upright_place
     picture = Picture(np.zeros((*size, 3), np.uint8), (), orientation)
-    assert picture.stored == LONG
+    assert picture.turn.stored == LONG
 
 
 # Other readers
@@ -204,6 +204,55 @@ def test_labels_with_a_tag_of_their_own_are_upright(tmp_path, photo):
 def test_photographs_without_annotation_are_only_turned(tmp_path, photo):
     photo("photos", 3, LONG)
     assert open_data(f"folder:{tmp_path}/photos").load("a").notes == ("turned upright (EXIF orientation 3)",)
+
+
+# Clips
+
+
+@pytest.fixture
+def clip_spec(tmp_path, photo):
+    """Writes a clip of two frames, for each kind of data set, whose masks lie in a frame; returns its spec."""
+
+    def write(kind: str, orientation: int, frame: str) -> str:
+        folders = {
+            "davis2016": ("JPEGImages/480p/c", "Annotations/480p/c"),
+            "davis2017": ("JPEGImages/480p/c", "Annotations/480p/c"),
+            "youtube-vos": ("train/JPEGImages/c", "train/Annotations/c"),
+            "video": ("c", "masks"),
+        }
+        images, masks = folders[kind]
+        (tmp_path / masks).mkdir(parents=True, exist_ok=True)
+        for name in ("00000", "00005"):
+            (x1, y1, x2, y2), size = photo(images, orientation, LONG, f"{name}.png")[frame]
+            labels = np.zeros(size, np.uint8)
+            labels[y1:y2, x1:x2] = 1
+            image = Image.fromarray(labels)
+            image.putpalette([0, 0, 0, 128, 0, 0])
+            image.save(tmp_path / masks / f"{name}.png")
+        if kind == "video":
+            return f"video:{tmp_path / images}?mask={tmp_path / masks / '00000.png'}&"
+        objects = {"1": {"category": "cat", "frames": ["00000", "00005"]}}
+        if kind == "youtube-vos":
+            (tmp_path / "train/meta.json").write_text(json.dumps({"videos": {"c": {"objects": objects}}}))
+        return f"{kind}:{tmp_path}?"
+
+    return write
+
+
+@pytest.mark.parametrize("kind", ["davis2016", "davis2017", "youtube-vos", "video"])
+@pytest.mark.parametrize("frame", ["stored", "upright"])
+def test_masks_of_clips(clip_spec, kind, frame):
+    split = "train" if kind == "youtube-vos" else None
+    for orientation, option in ((6, ""), (3, f"annotated={frame}")):
+        spec = clip_spec(kind, orientation, frame)
+        clip = open_clips((spec + option).rstrip("?&"), split=split).load("c")
+        red = clip.frames[..., 0] > 160
+        np.testing.assert_array_equal(clip.given[0].mask == 1, red[0])
+        if clip.truth is not None:
+            np.testing.assert_array_equal(clip.truth == 1, red)
+        assert any(note.startswith("annotation of the ") for note in clip.notes)
+    with pytest.raises(SampleError, match=AMBIGUOUS):
+        open_clips(spec.rstrip("?&"), split=split).load("c")
 
 
 # EXIF that is not needed

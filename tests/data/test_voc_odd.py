@@ -89,6 +89,10 @@ def test_words_without_meaning_are_refused(year, word):
         (CAT.replace("</object>", "<name>dog</name></object>"), "expected one name in each object, got 2 that differ"),
         (CAT.replace("</bndbox>", "<xmin>4</xmin></bndbox>"), "expected one xmin in each bndbox, got 2 that differ"),
         (CAT.replace("<xmin>3", "<xmin>1_0"), "expected a number as xmin, got '1_0'"),
+        (
+            CAT.replace("<name>", f"{'<difficult>' * 3000}{'</difficult>' * 3000}" * 2 + "<name>"),
+            "expected one difficult",
+        ),
         (SIZE.replace("16", "15") + CAT, "expected one size in each annotation, got 2 that differ"),
     ],
 )

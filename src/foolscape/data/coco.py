@@ -88,7 +88,7 @@ class Coco:
         try:
             labels, notes = upright.settle(
                 where,
-                picture,
+                picture.turn,
                 said,
                 frame,
                 lambda size: paint(entry, self.values, size),

@@ -78,7 +78,7 @@ class CocoBoxes:
 
         try:
             boxes, notes = upright.settle(
-                where, picture, (entry.height, entry.width), self.found.frame, make, turn_boxes, same_boxes
+                where, picture.turn, (entry.height, entry.width), self.found.frame, make, turn_boxes, same_boxes
             )
         except ValueError as error:
             raise SampleError(f"{where}: {error}; {CORRECT}") from None

@@ -166,7 +166,7 @@ def load_pair(
         frame = "upright" if header is not None and header[1] > 1 else frame
     height, width = labels.shape
     labels, said = upright.settle(
-        label_path, picture, (height, width), frame, lambda _: labels, upright.turn_labels, np.array_equal
+        label_path, picture.turn, (height, width), frame, lambda _: labels, upright.turn_labels, np.array_equal
     )
     return Sample(sample_id, picture.image, to_classes(label_path, labels, classes, void), picture.notes + said)
 

@@ -23,6 +23,25 @@ TURNS: Mapping[int, Image.Transpose] = {
 
 
 @dataclass(frozen=True)
+class Turn:
+    """How an image was turned upright.
+
+    Attributes:
+        size: (H, W) of the upright image.
+        orientation: the EXIF orientation, 1 if it was not turned.
+    """
+
+    size: tuple[int, int]
+    orientation: int
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """(H, W) of the pixels in the file."""
+        height, width = self.size
+        return (height, width) if self.orientation < 5 else (width, height)
+
+
+@dataclass(frozen=True)
 class Picture:
     """A photograph.
 
@@ -37,10 +56,10 @@ class Picture:
     orientation: int
 
     @property
-    def stored(self) -> tuple[int, int]:
-        """(H, W) of the pixels in the file, before they were turned."""
+    def turn(self) -> Turn:
+        """For what lies on it."""
         height, width = self.image.shape[:2]
-        return (height, width) if self.orientation < 5 else (width, height)
+        return Turn((height, width), self.orientation)
 
 
 def orientation_of(image: Image.Image) -> tuple[int, tuple[str, ...]]:

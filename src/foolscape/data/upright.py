@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from foolscape.data.picture import TURNS, Picture
+from foolscape.data.picture import TURNS, Turn
 from foolscape.errors import SampleError, SettingError
 from foolscape.metrics.boxes import Truth
 from foolscape.spec import Spec
@@ -39,18 +39,18 @@ def asked(spec: Spec) -> str | None:
 
 def settle(
     where: Path | str,
-    picture: Picture,
+    turned: Turn,
     said: Size,
     frame: str | None,
     make: Callable[[tuple[int, int]], T],
     turn: Callable[[T, int], T],
     same: Callable[[T, T], bool],
 ) -> tuple[T, tuple[str, ...]]:
-    """The truth of `picture` in its upright frame, and a note where the image was turned.
+    """The truth of an image in its upright frame, and a note where the image was turned.
 
     Args:
         where: the annotation, for messages.
-        picture: the upright image, and the EXIF orientation that it was turned by.
+        turned: how the image was turned upright.
         said: the size that the annotation gives.
         frame: stored or upright where the user says which; None: the size decides.
         make: the truth in the annotation's own frame, whose size (H, W) it is given.
@@ -60,34 +60,34 @@ def settle(
     Raises:
         SampleError: the size fits neither frame, or it fits both and they give different truth.
     """
-    upright, stored = picture.image.shape[:2], picture.stored
+    upright, stored = turned.size, turned.stored
     fitting = [name for name, size in zip(FRAMES, (stored, upright), strict=True) if _fits(said, size)]
-    if picture.orientation == 1:
+    if turned.orientation == 1:
         if not fitting:
             raise mismatch(where, upright, said)
         return make(upright), ()
     possible = [name for name in fitting if frame in (None, name)]
     if not possible:
-        raise mismatch(where, upright, said, picture, frame)
-    found = [turn(make(stored), picture.orientation) if name == "stored" else make(upright) for name in possible]
+        raise mismatch(where, upright, said, turned, frame)
+    found = [turn(make(stored), turned.orientation) if name == "stored" else make(upright) for name in possible]
     if len(found) == 2 and not same(*found):
         raise SampleError(
             f"{where}: expected an annotation that tells whether it was made on the pixels as stored or on the upright "
-            f"image (EXIF orientation {picture.orientation}), got one whose size fits both; say it with "
+            f"image (EXIF orientation {turned.orientation}), got one whose size fits both; say it with "
             "?annotated=stored or ?annotated=upright, or save the image upright without the tag"
         )
-    return found[0], (_note(possible, fitting, picture.orientation),)
+    return found[0], (_note(possible, fitting, turned.orientation),)
 
 
 def mismatch(
-    where: Path | str, size: tuple[int, ...], said: Size, picture: Picture | None = None, frame: str | None = None
+    where: Path | str, size: tuple[int, ...], said: Size, turned: Turn | None = None, frame: str | None = None
 ) -> SampleError:
     """For labels whose size `said` is not that of the image, (H, W), nor of its stored pixels."""
     want = _text(size)
-    if picture is not None:
-        sizes = {"upright": f"{want} upright", "stored": f"{_text(picture.stored)} as stored"}
+    if turned is not None:
+        sizes = {"upright": f"{want} upright", "stored": f"{_text(turned.stored)} as stored"}
         told = " or ".join(text for name, text in sizes.items() if frame in (None, name))
-        want = f"{told} (EXIF orientation {picture.orientation})"
+        want = f"{told} (EXIF orientation {turned.orientation})"
     return SampleError(
         f"{where}: expected labels of the image's size {want}, got {_text(said)}; use the labels of this image"
     )
