@@ -266,10 +266,13 @@ def test_turned_and_grey_frames_are_noted(tree):
     for index in range(2):
         path = root / f"JPEGImages/480p/bear/{index:05d}.jpg"
         Image.open(path).convert("L").save(path, exif=exif)
-    clip = open_clips(f"davis2017:{root}").load("bear")
+    with pytest.raises(SampleError, match=r"00000\.png: expected an annotation that tells whether .* fits both"):
+        open_clips(f"davis2017:{root}").load("bear")
+    clip = open_clips(f"davis2017:{root}?annotated=upright").load("bear")
     assert set(clip.notes) == {
         "turned upright (EXIF orientation 3) (2 of 3 frames)",
         "grey made RGB (2 of 3 frames)",
+        "annotation of the upright image, as the spec says (EXIF orientation 3) (2 of 3 masks)",
     }
     stored = np.array(Image.open(root / "JPEGImages/480p/bear/00000.jpg"))
     np.testing.assert_array_equal(clip.frames[0, ..., 0], stored[::-1, ::-1])

@@ -53,17 +53,20 @@ def repainted(content: dict, image: dict) -> np.ndarray:
     height, width = image["height"], image["width"]
     labels = np.zeros((height, width), np.uint8)
     own = [a for a in content["annotations"] if a["image_id"] == image["id"]]
-    own.sort(key=lambda a: a["area"], reverse=True)
+    drawn = []
     for a in own:
         name = OF_VOC.get(names[a["category_id"]], names[a["category_id"]])
         value = CLASSES.index(name) if name in CLASSES else 0
         if a["iscrowd"]:
             if value:
-                labels[by_runs(a["segmentation"])] = VOID
+                drawn.append((by_runs(a["segmentation"]), VOID))
             continue
         mask = np.zeros((height, width), bool)
         for points in a["segmentation"]:  # one at a time, united here and not by pycocotools
             mask |= codec.decode(codec.frPyObjects([points], height, width))[..., 0] > 0
+        drawn.append((mask, value))
+    # By the masks themselves: the crowd in 376322 has an area of 12,561 in the file, and 6,963 pixels.
+    for mask, value in sorted(drawn, key=lambda one: one[0].sum(), reverse=True):
         labels[mask] = value
     return labels
 

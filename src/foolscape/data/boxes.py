@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from foolscape.data import upright
 from foolscape.data.images import resize
 from foolscape.data.sample import Data, Sample, SegmentationData
 from foolscape.metrics.boxes import Bools, Truth
@@ -88,8 +89,8 @@ def check_boxes(truth: Truth, size: tuple[int, int]) -> tuple[Truth, tuple[str, 
     """The objects of `truth` that an image of `size` = (H, W) can show, and a note for each kind of change.
 
     A box that is not finite, or has no area inside the image, is left out. A box that reaches beyond the image is
-    clipped, and its area is then at most that of the clipped box. An area that is not a finite number, or below 0,
-    becomes that of the box.
+    clipped, and its area is then at most that of the clipped box. An area that is not a finite number, below 0, or more
+    than the image has, becomes that of the box.
     """
     height, width = size
     finite = np.asarray(np.isfinite(truth.boxes).all(axis=1))
@@ -100,7 +101,7 @@ def check_boxes(truth: Truth, size: tuple[int, int]) -> tuple[Truth, tuple[str, 
     beyond = np.logical_and(shown, (np.abs(inside - given) > _ROUNDING).any(axis=1))
     box_area = sides.prod(axis=1)
     area = np.where(beyond, np.minimum(truth.area, box_area), truth.area)
-    guessed = np.logical_and(shown, ~(np.isfinite(area) & (area >= 0)))
+    guessed = np.logical_and(shown, ~((area >= 0) & (area <= height * width)))
     area = np.where(guessed, box_area, area)
     kept = Truth(inside[shown], truth.labels[shown], truth.difficult[shown], truth.crowd[shown], area[shown])
     notes = (
@@ -110,6 +111,31 @@ def check_boxes(truth: Truth, size: tuple[int, int]) -> tuple[Truth, tuple[str, 
         _count(guessed, "with no usable area: that of the box taken"),
     )
     return kept, tuple(filter(None, notes))
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The objects that `check_boxes` lets through.
+
+    Attributes:
+        truth: the objects.
+        changes: a note for each kind of change.
+        size: (H, W) of the image in the frame that they are given in.
+    """
+
+    truth: Truth
+    changes: tuple[str, ...]
+    size: tuple[int, int]
+
+
+def turn_boxes(boxes: Boxes, orientation: int) -> Boxes:
+    """Objects on the stored pixels, turned upright by an EXIF orientation, for `upright.settle`."""
+    return dataclasses.replace(boxes, truth=upright.turn_boxes(boxes.truth, orientation, boxes.size))
+
+
+def same_boxes(one: Boxes, other: Boxes) -> bool:
+    """Whether two readings of the same objects lie at the same place, for `upright.settle`."""
+    return np.array_equal(one.truth.boxes, other.truth.boxes) and np.array_equal(one.truth.labels, other.truth.labels)
 
 
 def _count(which: Bools, what: str) -> str:

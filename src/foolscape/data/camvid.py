@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from foolscape.data import files
+from foolscape.data import files, upright
 from foolscape.data.sample import Sample
 from foolscape.errors import DataError
 from foolscape.spec import Spec
@@ -30,6 +30,7 @@ class CamVid:
         notes: how void was marked, what was left out.
         images: path of each image by its id, in order.
         labels: the folder of the label maps.
+        frame: what `?annotated=` says of images that an EXIF tag turns.
     """
 
     spec: str
@@ -37,6 +38,7 @@ class CamVid:
     notes: tuple[str, ...]
     images: Mapping[str, Path]
     labels: Path
+    frame: str | None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class CamVid:
     def load(self, sample_id: str) -> Sample:
         """Image and labels, (H, W) with 11 as `VOID`; raises `SampleError` if either cannot be used."""
         image, label = self._pair(sample_id)
-        return files.load_pair(sample_id, image, label, len(CLASSES), _VOID_IN_FILES)
+        return files.load_pair(sample_id, image, label, len(CLASSES), _VOID_IN_FILES, self.frame)
 
     def _pair(self, sample_id: str) -> tuple[Path, Path]:
         image = files.fetch(self.images, sample_id, self.spec)
@@ -65,11 +67,14 @@ class CamVid:
 def open_camvid(spec: Spec, split: str | None = None) -> CamVid:
     """List a split of `camvid:DIR`, by default test, from DIR/{train,val,test} and DIR/{train,val,test}annot.
 
+    `?annotated=stored|upright` says what labels of images were made on that an EXIF tag turns.
+
     Raises:
-        UnknownNameError: a split that is not there.
+        UnknownNameError: a split that is not there, or an option.
         DataError: no such folder, another layout, or an empty split.
     """
-    spec.only()
+    spec.only("annotated")
+    frame = upright.asked(spec)
     root = files.directory(spec)
     there = [name for name in SPLITS if (root / name).is_dir()]
     if not there:
@@ -88,4 +93,4 @@ def open_camvid(spec: Spec, split: str | None = None) -> CamVid:
     notes = [f"label value {_VOID_IN_FILES} is void"]
     if unused:
         notes.append(f"{len(unused)} label maps in {labels.name} have no image and were left out")
-    return CamVid(spec.text, split, tuple(notes), images, labels)
+    return CamVid(spec.text, split, tuple(notes), images, labels, frame)

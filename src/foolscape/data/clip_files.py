@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.data import files
+from foolscape.data import files, upright
 from foolscape.data.clips import MOST_OBJECTS, Clip, Given, objects_in
-from foolscape.data.images import read_image, read_indexed
+from foolscape.data.images import read_header, read_image, read_indexed
 from foolscape.data.mask_values import Look, labels_of, stacked
+from foolscape.data.picture import Turn
 from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 
@@ -166,6 +167,42 @@ def read_masks(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], tuple[str, ...
     """The (J, H, W) label maps that the masks of a clip in J >= 1 `paths` stand for, and notes; see `labels_of`."""
     values, look = read_stored(paths)
     return labels_of(values, paths[0] if len(paths) == 1 else paths[0].parent, look)
+
+
+def upright_masks(
+    masks: NDArray[np.uint8], paths: Sequence[Path], frames: Sequence[Path], frame: str | None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The (J, H, W) `masks` of the files `paths`, turned upright where EXIF turns their `frames`, and notes.
+
+    `frame` is what `?annotated=` says, see `upright.settle`.
+
+    Raises:
+        SampleError: a frame was turned, and nothing tells whether its mask is to be turned too.
+    """
+    found = [_upright(*one, frame) for one in zip(masks, paths, frames, strict=True)]
+    if len({mask.shape for mask, _ in found}) > 1:
+        raise SampleError(
+            f"{paths[0].parent}: expected masks of one size, got others where EXIF turns the frames; turn all or none"
+        )
+    notes = Counter(note for _, said in found for note in said)
+    return np.stack([mask for mask, _ in found]), tuple(
+        f"{note} ({count} of {len(paths)} masks)" for note, count in notes.items()
+    )
+
+
+def _upright(
+    mask: NDArray[np.uint8], path: Path, shown: Path, frame: str | None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The mask in `path` of the frame in `shown`, turned upright as that is."""
+    header = read_header(shown)
+    if header is None or header[1] == 1:
+        return mask, ()
+    own = read_header(path)
+    said = "upright" if own is not None and own[1] > 1 else frame
+    height, width = mask.shape
+    return upright.settle(
+        path, Turn(*header), (height, width), said, lambda _: mask, upright.turn_labels, np.array_equal
+    )
 
 
 def read_stored(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], Look]:

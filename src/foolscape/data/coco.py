@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from foolscape.data import files, voc
-from foolscape.data.coco_index import Index, find
-from foolscape.data.coco_masks import Entry, paint, shows
-from foolscape.data.images import read_image
+import numpy as np
+
+from foolscape.data import files, upright, voc
+from foolscape.data.coco_index import CORRECT, OPTIONS, Found, find
+from foolscape.data.coco_masks import paint, shows
+from foolscape.data.coco_records import Entry
+from foolscape.data.fields import Key
 from foolscape.data.sample import Sample
 from foolscape.errors import DataError, SampleError, unknown
 from foolscape.spec import Spec
@@ -47,23 +49,24 @@ class Coco:
 
     Attributes:
         spec: the spec it was opened by.
-        split: such as val2017.
         classes: names of the label values.
         notes: how the labels were made, which images were left out.
-        entries: what the annotation file says of each image, by sample id.
-        images: the image folder.
-        annotations: the annotation file.
+        found: the files.
+        entries: what the annotation file says of each image that is used, by sample id.
         values: label value of each category id, without those that are background.
     """
 
     spec: str
-    split: str
     classes: tuple[str, ...]
     notes: tuple[str, ...]
+    found: Found
     entries: Mapping[str, Entry]
-    images: Path
-    annotations: Path
-    values: Mapping[int, int]
+    values: Mapping[Key, int]
+
+    @property
+    def split(self) -> str:
+        """Such as val2017."""
+        return self.found.split
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -73,27 +76,35 @@ class Coco:
     def fingerprint(self, sample_id: str) -> str:
         """sha256 of the image's bytes, its annotations and what each category means."""
         entry = files.fetch(self.entries, sample_id, self.spec)
-        drawn = [(self.values.get(item.category, 0), item.area, item.crowd, item.shape) for item in entry.annotations]
-        return files.digest(self.images / entry.file, json.dumps([entry.height, entry.width, self.classes, drawn]))
+        drawn = [(self.values.get(item.category, 0), item.crowd, item.shape) for item in entry.annotations]
+        described = json.dumps([entry.problem, entry.height, entry.width, self.classes, drawn])
+        return files.digest(self.found.images / entry.file, described)
 
     def load(self, sample_id: str) -> Sample:
         """Image and painted labels; raises `SampleError` if the image or a mask cannot be used."""
-        entry = files.fetch(self.entries, sample_id, self.spec)
-        image, notes = read_image(self.images / entry.file)
-        where = f"{entry.file} in {self.annotations}"
-        files.check_size(where, (entry.height, entry.width), image)
+        files.fetch(self.entries, sample_id, self.spec)
+        entry, picture, where = self.found.read(sample_id, self.spec)
+        said, frame = (entry.height, entry.width), self.found.frame
         try:
-            labels = paint(entry, self.values)
+            labels, notes = upright.settle(
+                where,
+                picture.turn,
+                said,
+                frame,
+                lambda size: paint(entry, self.values, size),
+                upright.turn_labels,
+                np.array_equal,
+            )
         except ValueError as error:
-            raise SampleError(f"{where}: {error}; correct the annotation or leave the image out") from None
-        return Sample(sample_id, image, labels, notes)
+            raise SampleError(f"{where}: {error}; {CORRECT}") from None
+        return Sample(sample_id, picture.image, labels, picture.notes + notes)
 
 
 def open_coco(spec: Spec, split: str | None = None, classes: tuple[str, ...] | None = None) -> Coco:
-    """List a split of `coco:DIR[?classes=voc|coco][&annotations=FILE][&images=DIR]`, by default val.
+    """List a split, by default val, of `coco:DIR[?classes=voc|coco]` with the options of `find`.
 
     Args:
-        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT or images.
+        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT, images or DIR itself.
         split: such as val2017, or val where that is clear.
         classes: the model's class names; where the spec says nothing they choose between VOC's and COCO's.
 
@@ -102,22 +113,22 @@ def open_coco(spec: Spec, split: str | None = None, classes: tuple[str, ...] | N
         SettingError: a split that several files fit.
         DataError: no such folder or file, an annotation file that is damaged or has unknown categories.
     """
-    spec.only("classes", "annotations", "images")
+    spec.only(*OPTIONS)
     choice, why = _choose_classes(spec, classes)
     found = find(spec, split, CATEGORIES)
     names = CLASS_SETS[choice]
-    values = class_values(found.index, names)
+    values = class_values(found.index.records.categories, names)
     listed = {
         name: entry
         for name, entry in found.entries.items()
-        if (shows(entry, values) if choice == "voc" else entry.annotations)
+        if (shows(entry, values, found.size(entry)) if choice == "voc" else entry.annotations or entry.problem)
     }
     if not listed:
         want = "an image that shows a VOC class" if choice == "voc" else "an image with an annotation"
         got = f"none among {len(found.entries)}"
         raise DataError(f"{found.index.path}: expected {want}, got {got}; use other annotations")
-    notes = (why, *_notes(choice, len(listed), len(found.entries)))
-    return Coco(spec.text, found.split, names, notes, listed, found.images, found.index.path, values)
+    notes = (why, *_notes(choice, len(listed), len(found.entries)), *found.index.records.notes)
+    return Coco(spec.text, names, notes, found, listed, values)
 
 
 def _choose_classes(spec: Spec, classes: tuple[str, ...] | None) -> tuple[str, str]:
@@ -136,10 +147,10 @@ def _choose_classes(spec: Spec, classes: tuple[str, ...] | None) -> tuple[str, s
     return choice, f"{len(CLASS_SETS[choice])} classes of {choice.upper()}, because {why}"
 
 
-def class_values(index: Index, names: tuple[str, ...]) -> dict[int, int]:
-    """Place in the classes `names` of each category id of `index` that is one of them, by its own or its VOC name."""
+def class_values(categories: Mapping[Key, str], names: tuple[str, ...]) -> dict[Key, int]:
+    """Place in the classes `names` of each id of `categories` that is one of them, by its own or its VOC name."""
     value = {name: number for number, name in enumerate(names)}
-    own = {number: value.get(name, value.get(_VOC_NAMES.get(name, ""))) for number, name in index.categories.items()}
+    own = {number: value.get(name, value.get(_VOC_NAMES.get(name, ""))) for number, name in categories.items()}
     return {number: found for number, found in own.items() if found is not None}
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from foolscape.data import files, voc
-from foolscape.data.boxes import DetectionSample, check_boxes
+from foolscape.data import files, upright, voc
+from foolscape.data.boxes import Boxes, DetectionSample, check_boxes, same_boxes, turn_boxes
 from foolscape.data.coco import CATEGORIES, class_values
-from foolscape.data.coco_index import Found, find
-from foolscape.data.coco_masks import Annotation, Entry
-from foolscape.data.images import read_image
-from foolscape.errors import unknown
+from foolscape.data.coco_index import CORRECT, OPTIONS, Found, find
+from foolscape.data.coco_masks import extent
+from foolscape.data.coco_records import Annotation, Box, Entry
+from foolscape.data.fields import Key
+from foolscape.errors import SampleError, unknown
 from foolscape.metrics.boxes import Truth
 from foolscape.spec import Spec
 
@@ -32,69 +33,93 @@ class CocoBoxes:
 
     Attributes:
         spec: the spec it was opened by.
-        split: such as val2017.
         classes: names of the object classes.
         notes: which objects count, what is missing.
-        entries: what the annotation file says of each image, by sample id.
-        images: the image folder.
-        annotations: the annotation file.
+        found: the files, and what the annotation file says of each image.
         values: class of each category id that is one of the classes.
     """
 
     spec: str
-    split: str
     classes: tuple[str, ...]
     notes: tuple[str, ...]
-    entries: Mapping[str, Entry]
-    images: Path
-    annotations: Path
-    values: Mapping[int, int]
+    found: Found
+    values: Mapping[Key, int]
+
+    @property
+    def split(self) -> str:
+        """Such as val2017."""
+        return self.found.split
 
     @property
     def ids(self) -> tuple[str, ...]:
         """File names without extension, in the order of the image ids: every image of the file, as COCO's AP has it."""
-        return tuple(self.entries)
+        return tuple(self.found.entries)
 
     def fingerprint(self, sample_id: str) -> str:
         """sha256 of the image's bytes, its boxes and what each category means."""
-        entry = files.fetch(self.entries, sample_id, self.spec)
-        objects = [(self.values[item.category], item.area, item.crowd, item.box) for item in self._objects(entry)]
-        described = json.dumps([entry.height, entry.width, self.classes, objects])
-        return files.digest(self.images / entry.file, described)
+        entry = files.fetch(self.found.entries, sample_id, self.spec)
+        objects = [
+            # The mask counts where there is no box.
+            (self.values[item.category], item.area, item.crowd, item.shape if item.box is None else item.box)
+            for item in self._objects(entry)
+        ]
+        described = json.dumps([entry.problem, entry.height, entry.width, self.classes, objects])
+        return files.digest(self.found.images / entry.file, described)
 
     def load(self, sample_id: str) -> DetectionSample:
         """Image and objects, the largest first; raises `SampleError` if the image cannot be used or has another size.
 
         Boxes without area inside the image are left out and those that reach beyond it clipped, with a note.
         """
-        entry = files.fetch(self.entries, sample_id, self.spec)
-        image, notes = read_image(self.images / entry.file)
-        size = (entry.height, entry.width)
-        files.check_size(f"{entry.file} in {self.annotations}", size, image)
-        objects = self._objects(entry)
-        boxes = [(x, y, x + width, y + height) for x, y, width, height in (item.box for item in objects)]
-        truth, changes = check_boxes(
-            Truth(
-                np.array(boxes, np.float64).reshape(-1, 4),
-                np.array([self.values[item.category] for item in objects], np.int64),
-                np.zeros(len(objects), np.bool_),
-                np.array([item.crowd for item in objects], np.bool_),
-                np.array([item.area for item in objects], np.float64),
-            ),
-            size,
-        )
-        return DetectionSample(sample_id, image, truth, notes + changes)
+        entry, picture, where = self.found.read(sample_id, self.spec)
+
+        def make(size: tuple[int, int]) -> Boxes:
+            return Boxes(*check_boxes(self._truth(entry, size), size), size)
+
+        try:
+            boxes, notes = upright.settle(
+                where, picture.turn, (entry.height, entry.width), self.found.frame, make, turn_boxes, same_boxes
+            )
+        except ValueError as error:
+            raise SampleError(f"{where}: {error}; {CORRECT}") from None
+        return DetectionSample(sample_id, picture.image, boxes.truth, picture.notes + notes + boxes.changes)
 
     def _objects(self, entry: Entry) -> list[Annotation]:
         return [item for item in entry.annotations if item.category in self.values]
 
+    def _truth(self, entry: Entry, size: tuple[int, int]) -> Truth:
+        """The objects as the file has them, in an image of `size` (H, W); `ValueError` for one without box and mask."""
+        objects = [(_box(item, size), item) for item in self._objects(entry)]
+        objects.sort(key=lambda pair: -_area(pair[0], pair[1], size))
+        return Truth(
+            np.array([(x, y, x + width, y + height) for (x, y, width, height), _ in objects]).reshape(-1, 4),
+            np.array([self.values[item.category] for _, item in objects], np.int64),
+            np.zeros(len(objects), np.bool_),
+            np.array([item.crowd for _, item in objects], np.bool_),
+            np.array([item.area for _, item in objects], np.float64),
+        )
+
+
+def _box(item: Annotation, size: tuple[int, int]) -> Box:
+    """The box that the file gives, or that of the mask."""
+    box = extent(item, size) if item.box is None else item.box
+    if box is None:
+        raise ValueError(f"expected a bbox of four numbers, or a mask, for annotation {item.name}, got neither")
+    return box
+
+
+def _area(box: Box, item: Annotation, size: tuple[int, int]) -> float:
+    """What the objects are put in order by: the area, or where `check_boxes` will not take it, that of the box."""
+    area = item.area if 0 <= item.area <= size[0] * size[1] else box[2] * box[3]
+    return 0.0 if math.isnan(area) else area
+
 
 def open_coco_boxes(spec: Spec, split: str | None = None) -> CocoBoxes:
-    """List every image of a split of `coco:DIR[?classes=coco|voc][&annotations=FILE][&images=DIR]`, by default val.
+    """List every image of a split, by default val, of `coco:DIR[?classes=coco|voc]` with the options of `find`.
 
     Args:
-        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT or images. The classes are
-            COCO's 80 unless it says VOC's 20; objects of other categories are then left out.
+        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT, images or DIR itself. The
+            classes are COCO's 80 unless it says VOC's 20; objects of other categories are then left out.
         split: such as val2017, or val where that is clear.
 
     Raises:
@@ -102,15 +127,15 @@ def open_coco_boxes(spec: Spec, split: str | None = None) -> CocoBoxes:
         SettingError: a split that several files fit.
         DataError: no such folder or file, an annotation file that is damaged or has unknown categories.
     """
-    spec.only("classes", "annotations", "images")
+    spec.only(*OPTIONS)
     choice = spec.options.get("classes", "coco")
     if choice not in CLASS_SETS:
         raise unknown(f"class set in {spec.text}", choice, CLASS_SETS)
     classes = CLASS_SETS[choice]
     found = find(spec, split, CATEGORIES)
-    values = class_values(found.index, classes)
-    notes = (_which_objects(choice), _how_many(found, values), *_missing(found))
-    return CocoBoxes(spec.text, found.split, classes, notes, found.entries, found.images, found.index.path, values)
+    values = class_values(found.index.records.categories, classes)
+    notes = (_which_objects(choice), _how_many(found, values), *_missing(found), *found.index.records.notes)
+    return CocoBoxes(spec.text, classes, notes, found, values)
 
 
 def _which_objects(choice: str) -> str:
@@ -119,14 +144,15 @@ def _which_objects(choice: str) -> str:
     return "20 classes of VOC; objects of other categories are left out, the images that show them are not"
 
 
-def _how_many(found: Found, values: Mapping[int, int]) -> str:
+def _how_many(found: Found, values: Mapping[Key, int]) -> str:
     total = len(found.entries)
     without = sum(all(item.category not in values for item in entry.annotations) for entry in found.entries.values())
     return f"{total} images, {without} of them without an object of these classes" if without else f"{total} images"
 
 
 def _missing(found: Found) -> tuple[str, ...]:
-    absent = [entry.file for entry in found.entries.values() if not (found.images / entry.file).is_file()]
+    named = [entry.file for entry in found.entries.values() if entry.file.name]
+    absent = [str(file) for file in named if not files.is_there(found.images / file)]
     if not absent:
         return ()
     listed = ", ".join(absent[:_NAMED]) + (f" and {len(absent) - _NAMED} more" if len(absent) > _NAMED else "")

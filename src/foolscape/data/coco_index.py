@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from foolscape.data import files
-from foolscape.data.coco_masks import Annotation, Entry
-from foolscape.errors import DataError, SettingError
+from foolscape.data import fields, files, upright
+from foolscape.data.coco_records import Entry, Records, read_records
+from foolscape.data.images import read_header, read_picture
+from foolscape.data.picture import Picture
+from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.paths import path_of
 from foolscape.spec import Spec
+
+CORRECT: Final = "correct the annotation or leave the image out"
+"""What to do about an image that its annotation makes unusable."""
+
+OPTIONS: Final = ("classes", "annotations", "images", "annotated", "outside")
+"""What may stand behind `?`."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,11 @@ class Index:
 
     Attributes:
         path: where it was read.
-        entries: its images in the order of their ids.
-        categories: name of each category id that an annotation uses.
+        records: what is in it.
     """
 
     path: Path
-    entries: tuple[Entry, ...]
-    categories: Mapping[int, str]
+    records: Records
 
 
 @dataclass(frozen=True)
@@ -41,19 +45,43 @@ class Found:
         index: the annotation file.
         entries: its images by sample id: the file name without extension.
         images: the image folder.
+        frame: what `?annotated=` says of images that an EXIF tag turns.
     """
 
     split: str
     index: Index
     entries: Mapping[str, Entry]
     images: Path
+    frame: str | None
+
+    def read(self, sample_id: str, spec: str) -> tuple[Entry, Picture, str]:
+        """What the file says of an image, the image, and where that stands, for messages.
+
+        Raises:
+            UnknownNameError: no image of that name.
+            SampleError: it cannot be read, or the file does not say what is needed.
+        """
+        entry = files.fetch(self.entries, sample_id, spec)
+        where = f"{entry.file if entry.file.name else entry.name} in {self.index.path}"
+        if entry.problem is not None:
+            raise SampleError(f"{where}: {entry.problem}; {CORRECT}")
+        return entry, read_picture(self.images / entry.file), where
+
+    def size(self, entry: Entry) -> tuple[int, int] | None:
+        """(H, W) as the file says, or, where it does not, as the picture's header does; None where that fails."""
+        if entry.height is not None and entry.width is not None:
+            return entry.height, entry.width
+        header = read_header(self.images / entry.file)
+        return None if header is None else header[0]
 
 
 def find(spec: Spec, split: str | None, known: Collection[str]) -> Found:
-    """The files of a split of `coco:DIR[?annotations=FILE][&images=DIR]`, by default val.
+    """The files of a split, by default val, of `coco:DIR[?annotations=FILE&images=DIR&annotated=FRAME&outside=yes]`.
 
     Args:
-        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT or images.
+        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT, images or DIR itself.
+            `annotated` says whether objects of images that an EXIF tag turns are `upright` or those of the `stored`
+            pixels, `outside` allows file names that lead out of the image folder.
         split: such as val2017, or val where that is clear.
         known: the names that a category may have.
 
@@ -64,24 +92,35 @@ def find(spec: Spec, split: str | None, known: Collection[str]) -> Found:
     """
     root = files.directory(spec)
     annotations, split = _annotation_file(spec, root, split)
-    index = read_index(annotations, known)
+    records = read_file(annotations, known, outside=_outside(spec))
+    index = Index(annotations, records)
     images = _image_folder(spec, root, split, index)
-    return Found(split, index, _by_id(annotations, index), images)
+    return Found(split, index, _by_id(annotations, index), images, upright.asked(spec))
 
 
-def read_index(path: Path, known: Collection[str]) -> Index:
-    """Read the annotation file `path`, whose categories must be among the names `known`.
+def _outside(spec: Spec) -> bool:
+    """Whether `?outside=yes` allows images outside the image folder."""
+    try:
+        return bool(fields.truth(spec.options.get("outside"), "outside"))
+    except ValueError as error:
+        raise SettingError(f"{spec.text}: {error}") from None
+
+
+def read_file(path: Path, known: Collection[str], *, outside: bool = False) -> Records:
+    """Read the annotation file `path`, whose categories must be among the names `known`; see `read_records`.
 
     Raises:
-        DataError: not JSON, not in COCO's form, no images, an image id twice, or a category that is not known.
+        DataError: not JSON, a field twice in one record, not in COCO's form, and what `read_records` raises it for.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), object_pairs_hook=_record)
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: expected COCO annotations in JSON, got {error}; download the file again") from None
+        digits = "set_int_max_str_digits" in str(error)
+        got = "a number of more than 4,300 digits" if digits else str(error)
+        raise DataError(f"{path}: expected COCO annotations in JSON, got {got}; download the file again") from None
     try:
-        return _index(path, content, known)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        return read_records(path, content, known, outside=outside)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         got = f"{type(error).__name__}: {error}"
         raise DataError(
             f"{path}: expected COCO's instances form (images, categories, annotations with area, bbox, segmentation), "
@@ -89,46 +128,15 @@ def read_index(path: Path, known: Collection[str]) -> Index:
         ) from None
 
 
-def _index(path: Path, content: dict[str, Any], known: Collection[str]) -> Index:
-    names = {int(category["id"]): str(category["name"]) for category in content["categories"]}
-    by_image: defaultdict[object, list[Annotation]] = defaultdict(list)
-    used: dict[int, str] = {}
-    for raw in content["annotations"]:
-        annotation = _annotation(raw)
-        number = annotation.category
-        if number not in used:
-            used[number] = _category(path, annotation, names, known)
-        by_image[raw["image_id"]].append(annotation)
-    images = sorted(content["images"], key=lambda raw: raw["id"])
-    if not images:
-        raise DataError(f"{path}: expected images, got an empty list; use another annotation file")
-    for before, after in itertools.pairwise(images):
-        if before["id"] == after["id"]:
-            raise DataError(f"{path}: expected each image id once, got {after['id']} twice; correct the file")
-    return Index(path, tuple(_entry(raw, by_image.get(raw["id"], [])) for raw in images), used)
-
-
-def _annotation(raw: dict[str, Any]) -> Annotation:
-    crowd = bool(raw.get("iscrowd", 0))
-    x, y, width, height = map(float, raw["bbox"])
-    box, area = (x, y, width, height), float(raw["area"])
-    return Annotation(raw.get("id"), int(raw["category_id"]), area, box, crowd, raw.get("segmentation"))
-
-
-def _entry(raw: dict[str, Any], annotations: list[Annotation]) -> Entry:
-    largest_first = tuple(sorted(annotations, key=lambda annotation: -annotation.area))
-    return Entry(str(raw["file_name"]), int(raw["height"]), int(raw["width"]), largest_first)
-
-
-def _category(path: Path, annotation: Annotation, names: Mapping[int, str], known: Collection[str]) -> str:
-    number = annotation.category
-    where = f"category {number} in annotation {annotation.id}"
-    if number not in names:
-        raise DataError(f"{path}: expected every category in its list 'categories', got {where}, which is not there")
-    if names[number] not in known:
-        do = "map it to one of them or leave its annotations out"
-        raise DataError(f"{path}: expected COCO's {len(known)} categories, got {names[number]!r} ({where}); {do}")
-    return names[number]
+def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A record of the JSON; raises `ValueError` where a field has two values, of which JSON's reader takes the last."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        for name, value in pairs:
+            if value is not record[name] and value != record[name]:
+                got = f"{fields.shown(value)} and {fields.shown(record[name])}"
+                raise ValueError(f"two values of {fields.shown(name)} in one record ({got})")
+    return record
 
 
 def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, str]:
@@ -162,9 +170,19 @@ def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
     else:
         of_file = index.path.stem.removeprefix("instances_")
         names = dict.fromkeys((of_file, split))
-        candidates = [*(root / name for name in names), *(root / "images" / name for name in names), root / "images"]
+        candidates = [
+            *(root / name for name in names),
+            *(root / "images" / name for name in names),
+            root / "images",
+            root,
+        ]
+    named = [entry for entry in index.records.entries if entry.file.name]
+    if not named:
+        first = index.records.entries[0]
+        got = f"none among {len(index.records.entries)}, the first ({first.name}) because of: {first.problem}"
+        raise DataError(f"{index.path}: expected an image whose file can be named, got {got}; correct the file names")
     for folder in candidates:
-        if folder.is_dir() and any((folder / entry.file).is_file() for entry in index.entries):
+        if folder.is_dir() and any(files.is_there(folder / entry.file) for entry in named):
             return folder
     tried = ", ".join(str(folder) for folder in dict.fromkeys(candidates))
     got = "none of its images there"
@@ -172,8 +190,17 @@ def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
 
 
 def _by_id(annotations: Path, index: Index) -> dict[str, Entry]:
-    ids = files.name_ids([Path(entry.file) for entry in index.entries])
-    by_id = dict(zip(ids, index.entries, strict=True))
-    if len(by_id) < len(ids):
+    """The images by the names of their files; those that have none by what the file calls them."""
+    named = [entry for entry in index.records.entries if entry.file.name]
+    ids = files.name_ids([entry.file for entry in named])
+    if len({entry.file for entry in named}) < len(named):
         raise DataError(f"{annotations}: expected each file_name once, got one twice; correct the file")
+    taken = set(ids)
+    by_id: dict[str, Entry] = {}
+    rest = iter(ids)
+    for entry in index.records.entries:
+        name = next(rest) if entry.file.name else entry.name
+        while not entry.file.name and name in taken:
+            name += "'"
+        by_id[name] = entry
     return by_id

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.data import clip_files, files
+from foolscape.data import clip_files, files, upright
 from foolscape.data.clips import CLASSES, Clip, objects_in
 from foolscape.data.mask_values import PLAIN, TWO_NOTE, Look, labels_of
 from foolscape.data.sample import VOID
@@ -35,6 +35,7 @@ class Davis:
         frames, masks: the folders that have a folder for each clip.
         clips: the names of a clip's frames by its id, in order; None: all that its folder has.
         single: whether a clip has one object (DAVIS 2016).
+        frame: what `?annotated=` says of frames that an EXIF tag turns.
     """
 
     spec: str
@@ -45,6 +46,7 @@ class Davis:
     masks: Path
     clips: Mapping[str, tuple[str, ...] | None]
     single: bool
+    frame: str | None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -84,10 +86,11 @@ class Davis:
             maps, remarks = one_object(values, mask_folder, look)
         else:
             maps, remarks = clip_files.read_masks(paths)
+        maps, turned = clip_files.upright_masks(maps, paths, [frames[name] for name in wanted], self.frame)
         images, notes = clip_files.read_frames(list(frames.values()))
         given = clip_files.given_in(maps[:1], [0])
         truth, judged = (maps, tuple(range(len(maps)))) if self.classes is not None else (None, ())
-        clip = Clip(sample_id, images, tuple(frames), given, truth, judged, notes=notes + remarks)
+        clip = Clip(sample_id, images, tuple(frames), given, truth, judged, notes=notes + remarks + turned)
         return clip_files.checked(clip, paths[0])
 
 
@@ -130,7 +133,7 @@ def one_object(masks: NDArray[np.uint8], where: Path, look: Look = PLAIN) -> tup
 
 
 def _open(spec: Spec, split: str | None, year: str) -> Davis:
-    spec.only("resolution")
+    spec.only("resolution", "annotated")
     root = files.directory(spec)
     resolution = _resolution(spec, root)
     folders = root / "JPEGImages" / resolution, root / "Annotations" / resolution
@@ -148,7 +151,7 @@ def _open(spec: Spec, split: str | None, year: str) -> Davis:
         clips = _all_clips(spec, split, folders[0], places[-1])
         notes.append(f"no list in {sets.name}: all {len(clips)} clips taken")
     classes = None if split is not None and split.startswith("test") else CLASSES
-    return Davis(spec.text, split, classes, tuple(notes), *folders, clips, year == "2016")
+    return Davis(spec.text, split, classes, tuple(notes), *folders, clips, year == "2016", upright.asked(spec))
 
 
 def _resolution(spec: Spec, root: Path) -> str:

@@ -6,14 +6,15 @@ import difflib
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.data.images import read_image, read_labels
+from foolscape.data import upright
+from foolscape.data.images import read_header, read_labels, read_picture
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError, unknown
 from foolscape.paths import path_of
@@ -105,6 +106,32 @@ def fetch(entries: Mapping[str, T], sample_id: str, spec: str, what: str = "imag
     raise UnknownNameError(f"unknown {kind} {sample_id!r}; its {len(ids)} ids are like {', '.join(ids[:3])}")
 
 
+def by_stem(folder: Path, extensions: Collection[str], preferred: str) -> tuple[dict[str, Path], int]:
+    """The files in `folder` by their names without extension, and how many names have several files.
+
+    Of several that with the extension `preferred` counts, as it is written, else the first of the alphabet. Upper case
+    makes no difference to what is an extension; hidden files are none. A folder that is not there has no files.
+    """
+    found: dict[str, Path] = {}
+    several: set[str] = set()
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix.lower() not in extensions or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            several.add(path.stem)
+        if path.stem not in found or path.suffix == preferred:
+            found[path.stem] = path
+    return found, len(several)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file at `path`; a name that no file system takes is not there."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def digest(*parts: Path | str) -> str:
     """A sha256 of the contents of files and of strings, in order; a file that cannot be read counts as such."""
     total = hashlib.sha256()
@@ -121,25 +148,34 @@ def _file_digest(path: Path) -> str:
         return f"unreadable {type(error).__name__}"
 
 
-def load_pair(sample_id: str, image_path: Path, label_path: Path, classes: int, void: int) -> Sample:
+def load_pair(
+    sample_id: str, image_path: Path, label_path: Path, classes: int, void: int, frame: str | None = None
+) -> Sample:
     """The image in one file with the class indices in another, whose value `void` becomes `VOID`.
 
+    `frame` is what `?annotated=` says, see `upright.settle`; labels with an EXIF orientation of their own are upright.
+
     Raises:
-        SampleError: a file is missing or damaged, their sizes differ, or a value is neither a class nor `void`.
+        SampleError: a file is missing or damaged, their sizes differ, a value is neither a class nor `void`, or the
+            image was turned and nothing tells whether the labels are to be turned too.
     """
-    image, notes = read_image(image_path)
+    picture = read_picture(image_path)
     labels = read_labels(label_path)
-    check_size(label_path, labels.shape, image)
-    return Sample(sample_id, image, to_classes(label_path, labels, classes, void), notes)
+    if picture.orientation > 1:
+        header = read_header(label_path)
+        frame = "upright" if header is not None and header[1] > 1 else frame
+    height, width = labels.shape
+    labels, said = upright.settle(
+        label_path, picture.turn, (height, width), frame, lambda _: labels, upright.turn_labels, np.array_equal
+    )
+    return Sample(sample_id, picture.image, to_classes(label_path, labels, classes, void), picture.notes + said)
 
 
 def check_size(where: Path | str, shape: tuple[int, ...], image: NDArray[np.uint8]) -> None:
     """Raises `SampleError` if labels from `where` have another (H, W) `shape` than their (H, W, 3) `image`."""
     if shape != image.shape[:2]:
-        want, got = "x".join(map(str, image.shape[:2])), "x".join(map(str, shape))
-        raise SampleError(
-            f"{where}: expected labels of the image's size {want}, got {got}; use the labels of this image"
-        )
+        height, width = shape
+        raise upright.mismatch(where, image.shape[:2], (height, width))
 
 
 def to_classes(path: Path, labels: NDArray[np.uint8], classes: int, void: int) -> NDArray[np.uint8]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from foolscape.data.picture import TURNS, Picture, orientation_of
 from foolscape.data.sample import Sample
 from foolscape.errors import SampleError, SettingError
 
@@ -58,20 +59,27 @@ class Indexed:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A decoded, upright image, its mode in the file (such as `RGB;16B`), and what there is to say about it."""
+    """A decoded, upright image, its mode in the file (such as `RGB;16B`), what there is to say, how it was turned."""
 
     image: Image.Image
     raw_mode: str
     notes: tuple[str, ...]
+    orientation: int
 
 
 def read_image(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The photograph in `path` and its notes, for data without annotations; see `read_picture`."""
+    picture = read_picture(path)
+    return picture.image, picture.notes
+
+
+def read_picture(path: Path) -> Picture:
     """The photograph in `path`, as 8-bit RGB.
 
     Returns:
-        (H, W, 3) uint8 RGB, upright (EXIF orientation applied), and a short note for each conversion: grey, palette,
-        CMYK, 16 bits, alpha (composited over white unless opaque), EXIF orientation, several frames. Colour profiles
-        are ignored.
+        The upright image (EXIF orientation applied), with a short note for each conversion: grey, palette, CMYK, 16
+        bits, alpha (composited over white unless opaque), EXIF orientation, several frames. Colour profiles are
+        ignored, and so is EXIF that cannot be read.
 
     Raises:
         SampleError: no such file, empty, damaged or truncated, not an image, smaller than 8x8, too large.
@@ -79,7 +87,20 @@ def read_image(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     decoded = _decode(path, _IMAGE_FORMATS, "an image", "copy or download the file again, or leave it out")
     notes = list(decoded.notes)
     rgb = _to_rgb(path, decoded, notes)
-    return np.array(rgb, dtype=np.uint8), tuple(notes)
+    return Picture(np.array(rgb, dtype=np.uint8), tuple(notes), decoded.orientation)
+
+
+def read_header(path: Path) -> tuple[tuple[int, int], int] | None:
+    """Upright size (H, W) and EXIF orientation, with no pixel decoded; None for a file that is no readable image."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=_IMAGE_FORMATS) as image:
+            warnings.simplefilter("ignore")
+            orientation, _ = orientation_of(image)
+            size = image.height, image.width
+            # TIFF's sizes are upright before anything is decoded.
+            return (size[::-1] if orientation > 4 and image.format != "TIFF" else size), orientation
+    except Exception:  # a damaged file makes Pillow raise nearly anything
+        return None
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
@@ -189,13 +210,16 @@ def _decode_file(path: Path, formats: tuple[str, ...]) -> _Decoded:
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":  # the further frames of an MPO are previews and depth maps
             notes.append(f"first of {frames} frames taken")
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        if orientation in range(2, 9):
-            notes.append(f"turned upright (EXIF orientation {orientation})")
+        orientation, said = orientation_of(image)
+        notes.extend(said)
         image.load()
         if image.format == "PNG":
             _verify_png(path)
-        return _Decoded(ImageOps.exif_transpose(image), raw_mode, tuple(notes))
+        # Not by ImageOps.exif_transpose, which writes the other tags anew and raises where one is odd. Some decoders
+        # (TIFF) have turned the image by now, and have no tag any more.
+        turn = TURNS.get(orientation_of(image)[0])
+        upright = image.copy() if turn is None else image.transpose(turn)
+        return _Decoded(upright, raw_mode, tuple(notes), orientation)
 
 
 def _verify_png(path: Path) -> None:

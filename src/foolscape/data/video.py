@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.data import clip_files, files
+from foolscape.data import clip_files, files, upright
 from foolscape.data.clips import Clip
 from foolscape.data.video_file import read_video
 from foolscape.errors import DataError, SampleError, SettingError
@@ -28,6 +28,7 @@ class Video:
         start: index of that frame.
         count: how many frames are taken; None: all.
         clips: `path` by the clip's id, the file's name without extension.
+        frame: what `?annotated=` says of frames that an EXIF tag turns.
     """
 
     spec: str
@@ -36,6 +37,7 @@ class Video:
     start: int
     count: int | None
     clips: Mapping[str, Path]
+    frame: str | None
 
     @property
     def classes(self) -> None:
@@ -70,6 +72,9 @@ class Video:
         mask, remarks = read_first_mask(self.mask)
         if self.path.is_dir():
             names, frames, notes = self._read_folder()
+            first = [path for path in self._frames() if path.stem == names[0]]
+            (mask,), turned = clip_files.upright_masks(mask[None], [self.mask], first, self.frame)
+            remarks += turned
         else:
             frames, notes = read_video(self.path, self.start, self.count)
             names = tuple(f"{index:05d}" for index in range(self.start, self.start + len(frames)))
@@ -108,7 +113,7 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
         SettingError: no path, no mask, a split, or numbers that make no sense.
         DataError: path or mask are not there.
     """
-    spec.only("mask", "start", "frames")
+    spec.only("mask", "start", "frames", "annotated")
     if not spec.rest.strip():
         raise SettingError(f"expected a video, {spec.scheme}:PATH?mask=FILE.png, got {spec.text!r}")
     if split is not None:
@@ -126,7 +131,7 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
     start = _number(spec, "start", 0)
     count = _number(spec, "frames", 2) if "frames" in spec.options else None
     name = path.resolve().name if path.is_dir() else path.stem
-    return Video(spec.text, path, mask, start or 0, count, {name or "video": path})
+    return Video(spec.text, path, mask, start or 0, count, {name or "video": path}, upright.asked(spec))
 
 
 def read_first_mask(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:

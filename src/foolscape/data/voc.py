@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from foolscape.data import files
+from foolscape.data import fields, files, upright
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import DataError, SettingError, unknown
 from foolscape.spec import Spec
@@ -27,12 +28,14 @@ class Voc:
         split: name of the list in ImageSets/Segmentation.
         notes: the year, what was left out.
         pairs: paths of image and label map by id, in the order of the list.
+        frame: what `?annotated=` says of images that an EXIF tag turns.
     """
 
     spec: str
     split: str
     notes: tuple[str, ...]
     pairs: Mapping[str, tuple[Path, Path]]
+    frame: str | None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -51,18 +54,21 @@ class Voc:
     def load(self, sample_id: str) -> Sample:
         """Image and labels, (H, W) with object borders as `VOID`; raises `SampleError` if either cannot be used."""
         image, label = files.fetch(self.pairs, sample_id, self.spec)
-        return files.load_pair(sample_id, image, label, len(CLASSES), VOID)
+        return files.load_pair(sample_id, image, label, len(CLASSES), VOID, self.frame)
 
 
 def open_voc(spec: Spec, split: str | None = None) -> Voc:
-    """List a split of `voc:DIR[?year=YEAR]`, by default val of the newest year; DIR is VOCdevkit or one year in it.
+    """List a split of `voc:DIR[?year=YEAR][&annotated=stored|upright]`, by default val of the newest year.
+
+    DIR is VOCdevkit or one year in it; `annotated` says what labels of images were made on that an EXIF tag turns.
 
     Raises:
         UnknownNameError: a split or year that is not there.
         DataError: no such folder, another layout, or an empty list.
     """
     listing = read_listing(spec, split, "Segmentation", "SegmentationClass")
-    return Voc(spec.text, listing.split, listing.notes, listing.pairs("SegmentationClass", ".png"))
+    pairs, notes = listing.pairs("SegmentationClass", ".png")
+    return Voc(spec.text, listing.split, listing.notes + notes, pairs, upright.asked(spec))
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,42 @@ class Listing:
     names: tuple[str, ...]
     notes: tuple[str, ...]
 
-    def pairs(self, truth: str, extension: str) -> dict[str, tuple[Path, Path]]:
-        """Paths of the image and of the file in the folder `truth` by name, in the order of the list."""
-        images, truths = self.root / "JPEGImages", self.root / truth
-        return {name: (images / f"{name}.jpg", truths / f"{name}{extension}") for name in self.names}
+    def pairs(self, truth: str, extension: str) -> tuple[dict[str, tuple[Path, Path]], tuple[str, ...]]:
+        """Paths of the image and of the file in the folder `truth` by name, in the order of the list, and notes.
+
+        Both may have other forms of their extensions (.PNG), images any that images have; VOC's own comes first.
+        """
+        images = _Finder(self.root / "JPEGImages", files.IMAGE_EXTENSIONS, ".jpg")
+        truths = _Finder(self.root / truth, frozenset((extension,)), extension)
+        pairs = {name: (images.path(name), truths.path(name)) for name in self.names}
+        several = images.several() + truths.several()
+        note = f"{several} names have files of several extensions: {images.preferred} and {extension} count"
+        return pairs, (note,) if several else ()
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """The files of a folder by their names without extension, folders below it looked at when a name needs them."""
+
+    folder: Path
+    extensions: Collection[str]
+    preferred: str
+    seen: dict[Path, tuple[dict[str, Path], int]] = field(default_factory=dict)
+
+    def find(self, name: str) -> Path | None:
+        """The file called `name`, which may have folders; None if there is none."""
+        folder = (self.folder / name).parent
+        if folder not in self.seen:
+            self.seen[folder] = files.by_stem(folder, self.extensions, self.preferred)
+        return self.seen[folder][0].get(Path(name).name)
+
+    def path(self, name: str) -> Path:
+        """As `find`; where that finds nothing, the file that VOC would have."""
+        return self.find(name) or self.folder / f"{name}{self.preferred}"
+
+    def several(self) -> int:
+        """How many names, in the folders that were looked at, have several files."""
+        return sum(count for _, count in self.seen.values())
 
 
 def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> Listing:
@@ -100,7 +138,7 @@ def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> Listin
         UnknownNameError: a split or year that is not there.
         DataError: no such folder, another layout, or an empty list.
     """
-    spec.only("year")
+    spec.only("year", "annotated")
     lists = Path("ImageSets") / task
     root = _year(spec, files.directory(spec), lists)
     for name in ("JPEGImages", truth):
@@ -108,18 +146,59 @@ def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> Listin
             raise DataError(f"{spec.text}: expected the folder {root / name}, got none; unpack all of VOC")
     split = files.pick_split(spec, split, _splits(root / lists), "val")
     listing = root / lists / f"{split}.txt"
-    try:
-        lines = listing.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{listing}: expected a list of image names, got {error}; unpack VOC again") from None
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise DataError(f"{listing}: expected a list of image names, got an empty file; unpack VOC again")
+    names, remarks = _read_names(listing, root / "JPEGImages")
     once = tuple(dict.fromkeys(names))
-    notes = [f"{root.resolve().name}, split {split}"]
+    notes = [f"{root.resolve().name}, split {split}", *remarks]
     if len(once) < len(names):
         notes.append(f"{len(names) - len(once)} repeated names in {listing.name} left out")
     return Listing(root, split, once, tuple(notes))
+
+
+def _read_names(listing: Path, images: Path) -> tuple[list[str], list[str]]:
+    """The names in the file `listing`, and notes.
+
+    A line that is no name of an image in the folder `images` may be a path to one, have its extension, or further
+    columns (the flags 1, 0 and -1 of VOC's lists of classes, the path of the truth).
+    """
+    try:
+        # With or without a byte order mark.
+        lines = re.split(r"\r\n|\r|\n", listing.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{listing}: expected a list of image names, got {error}; unpack VOC again") from None
+    finder = _Finder(images, files.IMAGE_EXTENSIONS, ".jpg")
+    names, others, columns = [], 0, 0
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text:
+            continue
+        try:
+            fields.inside(text, "name")
+        except ValueError as error:
+            raise DataError(f"{listing}: line {number}: {error}; correct the list") from None
+        name = _name(text, finder)
+        names.append(name)
+        others += name != text
+        columns += name != text and len(text.split()) > len(name.split())
+    if not names:
+        raise DataError(f"{listing}: expected a list of image names, got an empty file; unpack VOC again")
+    notes = []
+    if others - columns:
+        notes.append(f"{others - columns} names in {listing.name} without their folder or extension")
+    if columns:
+        notes.append(f"{columns} lines of {listing.name} have more columns than the name: left out")
+    return names, notes
+
+
+def _name(text: str, finder: _Finder) -> str:
+    """The name that a line stands for: the first reading that is an image, else the line, without a flag."""
+    column = text.split()[0]
+    for whole in dict.fromkeys((text, column)):
+        without = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", whole)
+        inner = without.replace("\\", "/").rpartition(f"{finder.folder.name}/")[2].lstrip("/")
+        for name in dict.fromkeys((whole, without, inner)):
+            if name and finder.find(name) is not None:
+                return name
+    return column if re.fullmatch(r"\S+\s+[+-]?[01]", text) else text
 
 
 def _splits(folder: Path) -> list[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
-from xml.etree.ElementTree import Element, TreeBuilder
+from xml.etree.ElementTree import Element, TreeBuilder, tostring
 from xml.parsers import expat
 
 import numpy as np
 
-from foolscape.data import files, voc
-from foolscape.data.boxes import DetectionSample, check_boxes
-from foolscape.data.images import read_image
+from foolscape.data import fields, files, upright, voc
+from foolscape.data.boxes import Boxes, DetectionSample, check_boxes, same_boxes, turn_boxes
+from foolscape.data.images import read_picture
 from foolscape.errors import SampleError
 from foolscape.metrics.boxes import Truth
 from foolscape.spec import Spec
@@ -33,12 +34,14 @@ class VocBoxes:
         split: name of the list in ImageSets/Main.
         notes: the year, what was left out.
         pairs: paths of image and annotation by id, in the order of the list.
+        frame: what `?annotated=` says of images that an EXIF tag turns.
     """
 
     spec: str
     split: str
     notes: tuple[str, ...]
     pairs: Mapping[str, tuple[Path, Path]]
+    frame: str | None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,29 +63,34 @@ class VocBoxes:
         Boxes without area inside the image are left out and those that reach beyond it clipped, with a note.
         """
         image_path, annotation = files.fetch(self.pairs, sample_id, self.spec)
-        image, notes = read_image(image_path)
-        height, width = image.shape[:2]
+        picture = read_picture(image_path)
         root = read_xml(annotation)
+
+        def make(size: tuple[int, int]) -> Boxes:
+            return Boxes(*check_boxes(truth, size), size)
+
         try:
-            said = root.find("size")
-            if said is not None:
-                files.check_size(annotation, (_whole(said, "height"), _whole(said, "width")), image)
-            truth = _truth(root)
+            (said, unknown), (truth, remarks) = _size(root), _truth(root)
         except ValueError as error:
             raise SampleError(f"{annotation}: {error}; {_DO}") from None
-        truth, changes = check_boxes(truth, (height, width))
-        return DetectionSample(sample_id, image, truth, notes + changes)
+        boxes, notes = upright.settle(annotation, picture.turn, said, self.frame, make, turn_boxes, same_boxes)
+        return DetectionSample(
+            sample_id, picture.image, boxes.truth, picture.notes + unknown + notes + remarks + boxes.changes
+        )
 
 
 def open_voc_boxes(spec: Spec, split: str | None = None) -> VocBoxes:
-    """List a split of `voc:DIR[?year=YEAR]`, by default val of the newest year; DIR is VOCdevkit or one year in it.
+    """List a split of `voc:DIR[?year=YEAR][&annotated=stored|upright]`, by default val of the newest year.
+
+    DIR is VOCdevkit or one year in it; `annotated` says what boxes of images were made on that an EXIF tag turns.
 
     Raises:
         UnknownNameError: a split or year that is not there.
         DataError: no such folder, another layout, or an empty list.
     """
     listing = voc.read_listing(spec, split, "Main", "Annotations")
-    return VocBoxes(spec.text, listing.split, listing.notes, listing.pairs("Annotations", ".xml"))
+    pairs, notes = listing.pairs("Annotations", ".xml")
+    return VocBoxes(spec.text, listing.split, listing.notes + notes, pairs, upright.asked(spec))
 
 
 def read_xml(path: Path) -> Element:
@@ -109,48 +117,72 @@ def read_xml(path: Path) -> Element:
     return builder.close()
 
 
-def _truth(root: Element) -> Truth:
-    """The objects as the file has them; raises `ValueError` for what is no object of VOC."""
-    if root.tag != "annotation":
+def _size(root: Element) -> tuple[upright.Size, tuple[str, ...]]:
+    """The size (H, W) that the file gives, None for a side that it does not tell, and a note."""
+    said = _child(root, "size")
+    if said is None:
+        return (None, None), ()
+    height, width = (fields.side(_text(said, name), name) for name in ("height", "width"))
+    unknown = height is None or width is None
+    return (height, width), ("no height or width above 0 given: that of the picture taken",) if unknown else ()
+
+
+def _truth(root: Element) -> tuple[Truth, tuple[str, ...]]:
+    """The objects as the file has them, and notes; raises `ValueError` for what is no object of VOC."""
+    if root.tag.casefold() != "annotation":
         raise ValueError(f"expected VOC's element annotation, got {root.tag}")
-    objects = root.findall("object")
+    objects = [element for element in root if element.tag.casefold() == "object"]
     corners = [_corners(element) for element in objects]
-    boxes = np.array(corners, np.float64).reshape(-1, 4)
-    return Truth(
-        boxes,
-        np.array([_class(element) for element in objects], np.int64),
-        np.array([element.findtext("difficult", "0").strip() == "1" for element in objects], np.bool_),
+    classes = [_class(element) for element in objects]
+    flags = [_text(element, "difficult") for element in objects]
+    difficult = [fields.truth(flag, "difficult") for flag in flags]
+    unsaid = Counter(flag for flag, found in zip(flags, difficult, strict=True) if found is None and flag)
+    notes = [f"{count} objects with {fields.shown(flag)} as difficult: taken as no" for flag, count in unsaid.items()]
+    again = len(objects) - len(set(zip(classes, corners, strict=True)))
+    if again:
+        notes.append(f"{again} objects are the same as another (class and box); all count")
+    truth = Truth(
+        np.array(corners, np.float64).reshape(-1, 4),
+        np.array(classes, np.int64),
+        np.array(difficult, np.bool_),
         np.zeros(len(objects), np.bool_),
         np.array([(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in corners], np.float64),
     )
+    return truth, tuple(notes)
+
+
+def _child(element: Element, name: str) -> Element | None:
+    """The element `name`, upper or lower case, directly in `element`; `ValueError` for several that differ."""
+    found = [child for child in element if child.tag.casefold() == name]
+    try:
+        different = len(found) > 1 and len({tostring(child).strip() for child in found}) > 1
+    except RecursionError:  # nested so deeply that they cannot be compared
+        different = True
+    if different:
+        raise ValueError(f"expected one {name} in each {element.tag}, got {len(found)} that differ")
+    return found[0] if found else None
+
+
+def _text(element: Element, name: str) -> str | None:
+    """What the element `name` directly in `element` says; None where it is not there."""
+    child = _child(element, name)
+    return None if child is None else (child.text or "").strip()
 
 
 def _corners(element: Element) -> tuple[float, float, float, float]:
     """x1, y1, x2, y2 from VOC's first and last pixel, counted from 1: a box of one pixel has the area 1."""
-    box = element.find("bndbox")  # not those of the parts (head, hand, foot), which lie deeper
+    box = _child(element, "bndbox")  # not those of the parts (head, hand, foot), which lie deeper
     if box is None:
         raise ValueError("expected a bndbox in each object, got an object without one")
-    first_x, first_y, last_x, last_y = (_number(box, name) for name in ("xmin", "ymin", "xmax", "ymax"))
+    first_x, first_y, last_x, last_y = (
+        fields.number(_text(box, name) or "", name) for name in ("xmin", "ymin", "xmax", "ymax")
+    )
     return first_x - 1, first_y - 1, last_x, last_y
 
 
 def _class(element: Element) -> int:
-    name = element.findtext("name", "").strip()
-    if name not in CLASSES:
-        raise ValueError(f"expected one of VOC's 20 classes, got {name!r}")
+    said = _text(element, "name") or ""
+    name = fields.alike(said, CLASSES)
+    if name is None:
+        raise ValueError(f"expected one of VOC's 20 classes, got {fields.shown(said)}")
     return CLASSES.index(name)
-
-
-def _number(element: Element, name: str) -> float:
-    text = element.findtext(name, "")
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"expected a number as {name}, got {text!r}") from None
-
-
-def _whole(element: Element, name: str) -> int:
-    number = _number(element, name)
-    if not number.is_integer():
-        raise ValueError(f"expected a whole number as {name}, got {number}")
-    return int(number)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from foolscape.data import clip_files, files
+from foolscape.data import clip_files, files, upright
 from foolscape.data.clips import CLASSES, Clip, objects_in
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.spec import Spec
@@ -43,6 +43,7 @@ class YouTubeVos:
         frames, masks: the folders that have a folder for each clip.
         seen: the categories of the training split; None where it is not beside this one.
         clips: the objects of each clip by label, as meta.json has them.
+        frame: what `?annotated=` says of frames that an EXIF tag turns.
     """
 
     spec: str
@@ -53,6 +54,7 @@ class YouTubeVos:
     masks: Path
     seen: frozenset[str] | None
     clips: Mapping[str, Mapping[int, Entry]]
+    frame: str | None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -76,6 +78,8 @@ class YouTubeVos:
         frames = clip_files.frames_in(folder)
         masks = self._masks(sample_id, objects, frames)
         maps, said = clip_files.read_masks(list(masks.values()))
+        shown_in = [frames[name] for name in masks]
+        maps, turned = clip_files.upright_masks(maps, list(masks.values()), shown_in, self.frame)
         shown = [place for place, mask in enumerate(maps) if objects_in(mask)]
         if not shown:
             raise SampleError(f"{self.masks / sample_id}: expected a mask with an object, got only empty ones; {_DO}")
@@ -102,7 +106,7 @@ class YouTubeVos:
             judged,
             categories,
             self.seen,
-            notes=notes + said + remarks,
+            notes=notes + said + turned + remarks,
         )
         return clip_files.checked(clip, masks[first])
 
@@ -131,7 +135,7 @@ def open_youtube_vos(spec: Spec, split: str | None = None) -> YouTubeVos:
         SettingError: another value of `frames`.
         DataError: no such folder, another layout, or a damaged meta.json.
     """
-    spec.only("frames")
+    spec.only("frames", "annotated")
     which = spec.options.get("frames", "annotated")
     if which not in ("annotated", "all"):
         raise SettingError(f"{spec.text}: expected frames to be annotated or all, got {which!r}")
@@ -152,7 +156,8 @@ def open_youtube_vos(spec: Spec, split: str | None = None) -> YouTubeVos:
             raise DataError(f"{spec.text}: expected the folder {folder}, got none; unpack all of YouTube-VOS")
     classes = CLASSES if split == "train" else None
     seen = seen_categories(root) if (root / "train/meta.json").is_file() else None
-    return YouTubeVos(spec.text, split, classes, notes, frames, masks, seen, read_meta(root / split / "meta.json"))
+    clips = read_meta(root / split / "meta.json")
+    return YouTubeVos(spec.text, split, classes, notes, frames, masks, seen, clips, upright.asked(spec))
 
 
 def seen_categories(root: Path) -> frozenset[str]:
