@@ -65,7 +65,7 @@ def flatness(segmenter: Segmenter, images: Tensor, scores: Tensor, seed: int, ki
         )
     if bool(_still(segmenter, images, scores, _STRONG, generator).all()):
         return None
-    if kind == "right" and _places_without(scores, still):
+    if kind == "right" and _bare(segmenter, images, scores, still, generator):
         return None
     return Flat(
         "rounded",
@@ -89,13 +89,21 @@ def lopsided(scores: Tensor) -> Flat | None:
     )
 
 
-def _places_without(scores: Tensor, still: Tensor) -> bool:
+@torch.no_grad()
+def _bare(segmenter: Segmenter, images: Tensor, scores: Tensor, still: Tensor, generator: torch.Generator) -> bool:
     """Whether the targets that are `still` are places which nothing reached, such as the zeros of a max-unpooling.
 
-    All of them then have the bias of the layers behind for scores, or one of nine where these pad at an edge; rounded
-    scores differ from place to place.
+    All of them then have the bias of the layers behind for scores, or one of nine where these pad at an edge, in any
+    other image as in this one; rounded scores differ from place to place and from image to image.
     """
-    return len(torch.unique(scores.movedim(1, -1)[still], dim=0)) <= _BARE
+    found = torch.unique(scores.movedim(1, -1)[still], dim=0)
+    if len(found) > _BARE:
+        return False
+    noise = torch.rand(images.shape, generator=generator, dtype=torch.float64).to(images)
+    other = (images + _STRONG * (2 * noise - 1)).flip(3)
+    others = segmenter.logits(other)
+    still = _still(segmenter, other, others, _SMALL[images.dtype], generator)
+    return torch.equal(torch.unique(others.movedim(1, -1)[still], dim=0), found)
 
 
 @torch.no_grad()

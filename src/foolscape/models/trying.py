@@ -28,6 +28,8 @@ FAMILIES: Final = (64, 96, 160, 224, 256, 144, 240, 336, 400, 176, 208)
 """Numbers one of which the divisor of a network's image sides is expected to divide, the likeliest first."""
 
 _LIKELY: Final = 4  # of them tried with a network that gives something usable at any size
+_UNITS: Final = (1, 14, 16, 32, 64)  # squares of which multiples are tried
+_MOST: Final = 5  # times as many pixels as the image has: with more padding than that, what is seen is padding
 _PATCH: Final = 256  # the largest patch that is looked for
 _LOST: Final = 4  # rows from which on it is a patch that they do not fill, and not a stride that they end on
 
@@ -200,7 +202,10 @@ def by_trying(
             if fitted is not None:
                 return fitted
     if first.found is None:
-        raise _refusal(size, first, larger) from first.error
+        square = None if larger else _squared(trials, size)
+        if square is None:
+            raise _refusal(size, first, larger) from first.error
+        return square
     twice = (2 * size[0], 2 * size[1])
     if odd.found is None and larger is None and trials.at(twice).found is None:
         _check_whole(trials, size, first.found)
@@ -234,9 +239,22 @@ def _primes(number: int) -> list[int]:
 def _padded(trials: _Trials[T], size: tuple[int, int], multiple: int) -> Fitted[T] | None:
     """What is found at `size` padded to `multiple`, or to a few times that where the network has a least size."""
     for count in (1, 2, 3, 4):
+        rows, columns = (side + -side % (count * multiple) for side in size)
+        if rows * columns > _MOST * size[0] * size[1]:
+            return None
         tried = trials.asked(size, count * multiple)
         if tried.found is not None and tried.clean:
             return Fitted(tried.found, count * multiple)
+    return None
+
+
+def _squared(trials: _Trials[T], size: tuple[int, int]) -> Fitted[T] | None:
+    """What is found at `size` padded to a square, for a network that takes nothing else."""
+    sides = [max(size) + -max(size) % unit for unit in _UNITS]
+    for side in dict.fromkeys(sides):
+        tried = trials.asked(size, side)
+        if tried.found is not None and tried.clean:
+            return Fitted(tried.found, side)
     return None
 
 
