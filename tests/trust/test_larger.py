@@ -99,6 +99,15 @@ def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) 
     return Learnt(found, "left", {"moved": moved, "stayed": [90.0] * len(moved)}, {"ok": True, "kind": "right"})
 
 
+def test_a_pattern_that_is_the_same_in_any_order_has_no_shuffled_control() -> None:
+    pattern = learnt(80, 80, [84.0, 85.0])
+    for row in pattern.rows["permuted"]:
+        row["control"]["apart"] = 0.0
+    (reason,) = (one for one in universal_reasons(pattern) if one.id == "beats-shuffled")
+    assert reason.ok is None
+    assert reason.assumed
+
+
 @pytest.mark.parametrize(
     ("pattern", "doubts"),
     [

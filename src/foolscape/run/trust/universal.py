@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from foolscape.metrics.paired import mean_difference
-from foolscape.run.controls import short_controls
+from foolscape.metrics.paired import Difference, mean_difference
+from foolscape.run.controls import no_control, same_again, short_controls
 from foolscape.run.store import Record
 from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.attack import POINTS, difference_words, gradient_reasons
@@ -63,7 +63,12 @@ def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
 def _stronger(learnt: Learnt, control: str, name: str, check: str) -> Reason:
     """Whether the pattern moves more than the control, by an interval above 0 over test images."""
     own, other = learnt.moved(ADVERSARIAL), learnt.moved(control)
-    difference = mean_difference(*(np.array([values[n] for n in own if n in other]) for values in (own, other)))
+    difference = _paired(own, other)
+    if not difference.above and (same := same_again(learnt.rows.get(control, ()))):
+        other = {image: value for image, value in other.items() if image not in same}
+        if not other:
+            return no_control(name, check)
+        difference = _paired(own, other)
     if difference.value is None:
         seen = "no clean prediction on a test image shows what is to change, so that nothing can be said"
         return Reason(id=name, check=check, ok=None, seen=seen, advice="give images that show it")
@@ -74,6 +79,11 @@ def _stronger(learnt: Learnt, control: str, name: str, check: str) -> Reason:
     if len(own) == 1 and difference.value >= POINTS:
         return Reason(id=name, check=check, ok=None, seen=seen, advice="one image says nothing: raise --limit")
     return Reason(id=name, check=check, ok=False, seen=seen, advice="learn from more images or for more --epochs")
+
+
+def _paired(own: Mapping[str, float], other: Mapping[str, float]) -> Difference:
+    """What `own` is more than `other` over the images of both."""
+    return mean_difference(*(np.array([values[name] for name in own if name in other]) for values in (own, other)))
 
 
 def _as_on_training_images(learnt: Learnt) -> Reason:
