@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from foolscape.run.controls import control_of, control_sizes, short_controls, sized
+from foolscape.attacks.controls import shuffled
+from foolscape.run.controls import control_of, control_sizes, same_again, short_controls, sized
 from foolscape.run.subject import NOISE, PERMUTED
 
 from .made import do_run, write_net, write_photos
@@ -25,7 +27,8 @@ def test_the_length_is_of_the_images() -> None:
     attacked[0, 0] = (104, 100, 97)
     control[1] = 97
     found = control_of(NOISE, clean, attacked, control)["control"]
-    assert found == {"kind": NOISE, "l2": pytest.approx(54**0.5 / 255), "of_attack": pytest.approx(54**0.5 / 5)}
+    shares = {"of_attack": pytest.approx(54**0.5 / 5), "apart": pytest.approx(79**0.5 / 5)}
+    assert found == {"kind": NOISE, "l2": pytest.approx(54**0.5 / 255), **shares}
     assert control_of(NOISE, clean, clean, control)["control"]["of_attack"] is None
 
 
@@ -50,6 +53,20 @@ def test_rows_that_do_not_tell_leave_it_open() -> None:
     reason = short_controls([{"id": "a", "condition": PERMUTED}, *rows(0.1, kind=NOISE)])
     assert reason.ok is None
     assert reason.assumed
+
+
+def test_a_change_that_is_the_same_in_any_order_is_found() -> None:
+    clean = np.zeros((16, 16, 3), np.uint8)
+    clean[::2] = 255
+    inwards = np.where(clean == 0, 8, -8)
+    half = inwards * np.random.default_rng(0).integers(0, 2, clean.shape)
+    found = []
+    for name, change in (("all", inwards), ("half", half)):
+        images = [torch.from_numpy(image).permute(2, 0, 1) for image in (clean, (clean + change).astype(np.uint8))]
+        moved = shuffled(*images, torch.Generator().manual_seed(0)).permute(1, 2, 0).numpy()
+        found.append({"id": name, **control_of(PERMUTED, clean, (clean + change).astype(np.uint8), moved)})
+    assert found[0]["control"]["apart"] == 0
+    assert same_again([*found, {"id": "old", **sized(PERMUTED, 1, 1)}, {"id": "older"}]) == {"all"}
 
 
 def test_a_run_records_its_controls(tmp_path: Path) -> None:

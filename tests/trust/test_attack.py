@@ -72,6 +72,24 @@ def test_a_bound_that_8_bits_cannot_use_and_a_short_control_are_named() -> None:
     assert {one.id for one in reasons(run).values() if one.ok is False} == {"controls-as-large"}
 
 
+def test_a_shuffled_change_that_is_the_attack_again_shows_nothing() -> None:
+    run = attacked({"permuted": [5.0] * 8 + [88.0] * 2}, SOUND)
+    assert reasons(run)["beats-shuffled"].ok is False
+    for row in run.rows["permuted"][:8]:
+        row["control"]["apart"] = 0.1
+    others = reasons(run)["beats-shuffled"]
+    assert (others.ok, others.seen) == (
+        True,
+        "5.0 % of the targets still right; the control leaves 83.0 more (83.0 to 83.0), 2 image(s)",
+    )
+    for row in run.rows["permuted"]:
+        row["control"]["apart"] = 0.1
+    none = reasons(run)["beats-shuffled"]
+    assert none.ok is None
+    assert none.assumed
+    assert verdict_of(reasons(run)) == "trusted"
+
+
 def test_a_task_that_was_said_is_part_of_the_better_command() -> None:
     run = attacked({}, SOUND | {"stronger": [0.0] * 4})
     for said in (["--task", "segmentation"], ["--task=segmentation"], ["--config", "run.yaml"]):

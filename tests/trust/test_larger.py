@@ -155,6 +155,15 @@ def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) 
     )
 
 
+def test_a_pattern_that_is_the_same_in_any_order_has_no_shuffled_control() -> None:
+    pattern = learnt(80, 80, [84.0, 85.0])
+    for row in pattern.rows["permuted"]:
+        row["control"]["apart"] = 0.0
+    (reason,) = (one for one in universal_reasons(pattern) if one.id == "beats-shuffled")
+    assert reason.ok is None
+    assert reason.assumed
+
+
 @pytest.mark.parametrize(
     ("pattern", "doubts"),
     [

@@ -16,6 +16,9 @@ from foolscape.verdict import Reason
 SHORT: Final = 0.95
 """A shuffled change below this share of the attack's L2 is no control."""
 
+APART: Final = 0.5
+"""A shuffled change that differs from the attack's by less than this share of its L2 is much the same change again."""
+
 CONVENTIONS: Final = {
     "permuted": "Same change, shuffled (PERM in Xie et al. 2017): the attack's change with its pixels in random order, "
     "each where it fits inside [0, 255].",
@@ -34,12 +37,35 @@ def control_of(kind: str, clean: Pixels, attacked: Pixels, control: Pixels) -> R
         clean, attacked: the image before and after the attack.
         control: the image with the control's change.
     """
-    return sized(kind, length(clean, control), length(clean, attacked))
+    record = sized(kind, length(clean, control), own := length(clean, attacked))
+    record["control"]["apart"] = length(attacked, control) / own if own else None
+    return record
 
 
 def sized(kind: str, l2: float, of_attack: float) -> Record:
-    """As `control_of`, from the two L2; the share is None where the attack changed nothing."""
+    """As `control_of`, from the two L2 alone; the share is None where the attack changed nothing."""
     return {"control": {"kind": kind, "l2": l2, "of_attack": l2 / of_attack if of_attack else None}}
+
+
+def same_again(rows: Iterable[Record]) -> set[str]:
+    """The images whose control, by its row, is much the same change as the attack's: where it fails, nothing is shown.
+
+    A picture of black and white takes changes inwards alone, so that one which is as large as it may be everywhere is
+    the same in any order.
+    """
+    shares = {row["id"]: row.get("control", {}).get("apart") for row in rows}
+    return {name for name, share in shares.items() if share is not None and share < APART}
+
+
+def no_control(name: str, check: str) -> Reason:
+    """The reason `name` where every shuffled change is the attack's again."""
+    return Reason(
+        id=name,
+        check=check,
+        ok=None,
+        seen="not checked: in these pictures its change is much the same in any order",
+        assumed="noise is control enough: the change is much the same in any order",
+    )
 
 
 def control_sizes(rows: Iterable[Record]) -> Record:

@@ -119,7 +119,7 @@ def test_boxes_that_are_nowhere_near_are_no_detections(trial: DetectionTrial) ->
 
 def test_labels_by_ids_of_coco_are_named(subject: DetectionSubject) -> None:
     """80 classes with the truth by their numbers, detections by the category ids less one, and the other way round."""
-    from foolscape.run.wiring.detection import _IDS
+    from foolscape.run.wiring.detection import COCO_IDS
 
     rng = np.random.default_rng(0)
 
@@ -140,8 +140,8 @@ def test_labels_by_ids_of_coco_are_named(subject: DetectionSubject) -> None:
     wide: Any = replace(subject, detector=Named())  # type: ignore[arg-type]
     numbers = np.arange(80)
     for named, numbered, says in (
-        (numbers, _IDS - 1, "with its labels read as COCO's category ids it would be 100.0"),
-        (_IDS - 1, numbers, "with its labels read as numbers of COCO's 80 classes it would be 100.0"),
+        (numbers, COCO_IDS - 1, "with its labels read as COCO's category ids it would be 100.0"),
+        (COCO_IDS - 1, numbers, "with its labels read as numbers of COCO's 80 classes it would be 100.0"),
     ):
         reason = reason_of(judged(DetectionTrial(wide, [case(i, named, numbered) for i in range(8)])))
         assert reason.ok is False

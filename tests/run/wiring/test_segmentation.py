@@ -44,7 +44,9 @@ def trial(subject: SegmentationSubject) -> SegmentationTrial:
 
 def judged(trial: Any) -> Record:
     """The record of what needs no further pass."""
-    record = Court(SCORING["segmentation"], trial.classes, 0).judged(trial.clean(), trial.floor(), trial.free())
+    record = Court(SCORING["segmentation"], trial.classes, 0).judged(
+        trial.clean(), trial.floor(), trial.free(), trial.elsewhere()
+    )
     for won in record["rivals"]:
         won["advice"] = next(one.rival.advice for one in trial.free() if one.rival.id == won["id"])
     return record
@@ -123,6 +125,57 @@ def test_no_better_than_a_constant_is_no_model(trial: SegmentationTrial, kind: s
     reason = reason_of(judged(with_predictions(trial, change)))
     assert reason.ok is False, reason
     assert "no better than" in reason.seen
+
+
+@pytest.mark.parametrize("kind", ["one class", "noise"])
+def test_another_numbering_is_no_excuse_for_what_does_not_look_at_its_image(
+    trial: SegmentationTrial, kind: str
+) -> None:
+    """The best class in the place of another is worth more, and so is a numbering by where in the image things are."""
+    rng = np.random.default_rng(0)
+    rows = np.linspace(0, 9, 96, endpoint=False).astype(np.uint8)[::-1, None]
+    blurred = [
+        np.broadcast_to((rows + rng.integers(0, 2, (96, 160))) % 9, (96, 160)).astype(np.uint8) for _ in range(8)
+    ]
+    cases = [
+        replace(case, prediction=np.full_like(case.prediction, 3) if kind == "one class" else blurred[i])
+        for i, case in enumerate(trial.cases)
+    ]
+    reason = reason_of(judged(replace(trial, cases=cases)))
+    assert reason.ok is False, reason
+    assert "no better than" in reason.seen
+
+
+@pytest.mark.parametrize("way", [np.fliplr, np.flipud])
+def test_a_mirrored_answer_is_named(trial: SegmentationTrial, way: Any) -> None:
+    reason = reason_of(judged(with_predictions(trial, way)))
+    assert reason.ok is False, reason
+    assert ("mirrored" if way is np.fliplr else "upside down") in reason.seen
+
+
+def test_the_labels_of_other_images_are_named(trial: SegmentationTrial) -> None:
+    moved = [
+        replace(case, reference=other.reference)
+        for case, other in zip(trial.cases, [*trial.cases[1:], trial.cases[0]], strict=True)
+    ]
+    reason = reason_of(judged(replace(trial, cases=moved)))
+    assert reason.ok is False, reason
+    assert "for its answers on other images" in reason.seen
+    assert "labels are those of these images" in reason.advice
+
+
+def test_where_images_are_much_alike_nothing_is_said_of_answers_on_others(trial: SegmentationTrial) -> None:
+    alike = replace(trial, cases=[trial.cases[0]] * 6)
+    reason = reason_of(judged(alike))
+    assert (reason.ok, bool(reason.assumed)) == (None, True), reason
+
+
+def test_answers_are_compared_between_images_of_different_sizes(subject: SegmentationSubject) -> None:
+    sizes = [(96, 160), (80, 96), (96, 160), (64, 128)]
+    trial = SegmentationTrial(subject, [replace(subject, size=size).load(IDS[i]) for i, size in enumerate(sizes)])
+    record = judged(trial)
+    assert reason_of(record).ok, record
+    assert record["elsewhere"]["score"] < record["clean"] / 2
 
 
 def test_one_image_is_too_few_to_accuse(trial: SegmentationTrial) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from foolscape.metrics.paired import Difference
 from foolscape.run.bounds import bound_reasons
-from foolscape.run.controls import short_controls
+from foolscape.run.controls import no_control, same_again, short_controls
 from foolscape.run.store import FAILED, Record
 from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.command import with_attack, with_options
@@ -100,6 +100,11 @@ def _stronger(attacked: Attacked, control: str, name: str, check: str) -> Reason
     reason = partial(Reason, id=name, check=check)
     own, other = attacked.own, attacked.standings(attacked.rows[control])
     difference, images = compare(other, own)
+    if not difference.above and (same := same_again(attacked.rows[control])):
+        other = {image: value for image, value in other.items() if image not in same}
+        if not other:
+            return no_control(name, check)
+        difference, images = compare(other, own)
     if difference.value is None:
         return reason(ok=None, seen=_NOTHING, advice="give other images")
     left, more = f"{mean_of(own, other):z.1f} {unit(attacked.record)}", difference_words(difference)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foolscape.run.bounds import bound_reasons
-from foolscape.run.controls import short_controls
+from foolscape.run.controls import no_control, same_again, short_controls
 from foolscape.run.store import Record
 from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.attack import gradient_reasons
@@ -68,6 +68,11 @@ def _stronger(learnt: Learnt, control: str, name: str, check: str) -> Reason:
     """Whether the pattern moves more than the control, by an interval above 0 over test images."""
     own, other = learnt.moved(ADVERSARIAL), learnt.moved(control)
     difference, images = compare(own, other)
+    if not difference.above and (same := same_again(learnt.rows.get(control, ()))):
+        other = {image: value for image, value in other.items() if image not in same}
+        if not other:
+            return no_control(name, check)
+        difference, images = compare(own, other)
     if difference.value is None:
         seen = "no clean prediction on a test image shows what is to change, so that nothing can be said"
         return Reason(id=name, check=check, ok=None, seen=seen, advice="give images that show it")

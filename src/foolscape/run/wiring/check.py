@@ -18,7 +18,7 @@ from foolscape.run.subject import Case, Subject
 from foolscape.run.video import VideoSubject
 from foolscape.run.wiring.detection import DetectionTrial
 from foolscape.run.wiring.hints import hints
-from foolscape.run.wiring.judge import Court, Measured
+from foolscape.run.wiring.judge import Court, Elsewhere, Measured
 from foolscape.run.wiring.rivals import View, advised
 from foolscape.run.wiring.segmentation import SegmentationTrial
 from foolscape.run.wiring.video import Shortened, VideoTrial
@@ -44,6 +44,7 @@ class Trial(Protocol):
     def views(self) -> tuple[View, ...]: ...
     def clean(self) -> list[Record]: ...
     def floor(self) -> tuple[str, list[Record]] | None: ...
+    def elsewhere(self) -> Elsewhere | None: ...
     def row(self, index: int, view: View) -> Record: ...
     def free(self) -> list[Measured]: ...
 
@@ -80,7 +81,8 @@ def examine(subject: Subject[Any, Any], ids: Sequence[str], seed: int) -> Record
 
     Returns:
         `{"score": name, "images": N, "clean": percent, "floor": {"name", "score", "gain", "low", "high"},
-        "rivals": [{"id", "says", "rank", "score", "gain", "low", "high", "least", "part", "advice"}, ..]}`, the rivals
+        "elsewhere": {"score", "alike", "gain", "low", "high"}, "rivals": [{"id", "says", "rank", "score", "gain",
+        "low", "high", "least", "part", "advice"}, ..]}`, the rivals
         that score higher by `judge.POINTS` or more; of data without labels `{"hints": [sentence, ..], "seen":
         sentence}`; or `{"failed": reason}`. `wiring_reasons` reads it.
     """
@@ -122,7 +124,7 @@ def _examined(subject: Subject[Any, Any], kind: _Kind, trial: Trial, seed: int) 
     rivals = []
     if court.score(clean) < NEARLY_ALL:
         rivals = [*trial.free(), *_looked(trial, court, clean, kind.few)]
-    record = court.judged(clean, trial.floor(), rivals)
+    record = court.judged(clean, trial.floor(), rivals, trial.elsewhere())
     by_id = {one.rival.id: one.rival for one in rivals}
     for won in record["rivals"]:
         won["advice"] = advised(subject.spec, by_id[won["id"]])

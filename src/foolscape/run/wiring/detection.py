@@ -25,7 +25,7 @@ _SAME: Final = 0.5
 _UNUSED: Final = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 """COCO's category ids below 91 that no object has: 80 classes have ids from 1 to 90."""
 
-_IDS: Final = np.array([number for number in range(91) if number not in _UNUSED])
+COCO_IDS: Final = np.array([number for number in range(91) if number not in _UNUSED])
 """The id of each of COCO's 80 classes."""
 
 
@@ -68,6 +68,9 @@ class DetectionTrial:
         others = [*self.cases[1:], self.cases[0]]
         rows = [self._row(case, other.prediction) for case, other in zip(self.cases, others, strict=True)]
         return "its boxes on another image", rows
+
+    def elsewhere(self) -> None:
+        """None: that is what `floor` is."""
 
     def row(self, index: int, view: View) -> Record:
         """The row of image `index` seen through `view`; raises whatever a network does that does not take it."""
@@ -158,11 +161,11 @@ def _undone(boxes: Floats, part: float) -> Floats:
 def _of_coco(classes: Sequence[str]) -> list[tuple[Rival, Ints]]:
     """COCO's ids from 1 to 90 taken for the numbers of its 80 classes, and the other way round; ids from 0 on, too."""
     count = len(classes)
-    if count < len(_IDS):
+    if count < len(COCO_IDS):
         return []
     found = []
     for first in (0, 1):
-        ids = _IDS - 1 + first
+        ids = COCO_IDS - 1 + first
         meant = np.full(max(count, 91), -1)
         meant[ids] = np.arange(len(ids))
         advice = "number the network's detections by COCO's 80 classes, not by its category ids up to 90"

@@ -33,11 +33,27 @@ class Measured:
         rival: what it is.
         rows: N, as `Subject.measured` gives them.
         against: rows of the model as it is to compare them with, where those are not its rows on all of every image.
+        chance: the rival's rows with the answers of other images: what it takes from where things are in most images.
+            None where that is not known.
     """
 
     rival: Rival
     rows: Rows
     against: Rows | None = None
+    chance: Rows | None = None
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Answers of the model in the place of those of other images: as good, and it does not look at its image.
+
+    Attributes:
+        rows: N, of the answers.
+        alike: N, of the true answers of the other images: what a score is worth where images are much alike.
+    """
+
+    rows: Rows
+    alike: Rows
 
 
 @dataclass(frozen=True)
@@ -71,17 +87,34 @@ class Court:
         single = mean_difference(self.each(rows), self.each(other))
         return Difference(pooled.value, single.low, single.high)
 
-    def judged(self, clean: Rows, floor: tuple[str, Rows] | None, rivals: Sequence[Measured]) -> Record:
+    def judged(
+        self,
+        clean: Rows,
+        floor: tuple[str, Rows] | None,
+        rivals: Sequence[Measured],
+        elsewhere: Elsewhere | None = None,
+    ) -> Record:
         """The record of the model as it is, with the rows `clean`, the constant answer `floor` and its `rivals`."""
         record: Record = {"score": self.scoring.headline, "images": len(clean), "clean": self.score(clean)}
         if floor is not None:
             name, rows = floor
-            found = self.difference(clean, rows)
-            record["floor"] = {"name": name, "score": self.score(rows), **_json(found)}
-        return record | {"rivals": [self._won(clean, one) for one in rivals if self._gain(clean, one) >= POINTS]}
+            record["floor"] = {"name": name, "score": self.score(rows), **_json(self.difference(clean, rows))}
+        if elsewhere is not None:
+            scores = {"score": self.score(elsewhere.rows), "alike": self.score(elsewhere.alike)}
+            record["elsewhere"] = scores | _json(self.difference(clean, elsewhere.rows))
+        named = [one for one in rivals if self._gain(clean, one) >= POINTS and self._explains(one, floor)]
+        return record | {"rivals": [self._won(clean, one) for one in named]}
 
     def _gain(self, clean: Rows, one: Measured) -> float:
         return self.score(one.rows) - self.score(clean if one.against is None else one.against)
+
+    def _explains(self, one: Measured, floor: tuple[str, Rows] | None) -> bool:
+        """Whether a rival is better than no model at all: else it is not how the network is meant, either."""
+        if one.against is not None:
+            return True
+        least = [rows for rows in (None if floor is None else floor[1], one.chance) if rows is not None]
+        found = [self.difference(one.rows, rows) for rows in least]
+        return all((gain.value or 0.0) >= POINTS and (gain.low is None or gain.low > 0) for gain in found)
 
     def _won(self, clean: Rows, one: Measured) -> Record:
         """What is recorded of a rival with a higher score."""

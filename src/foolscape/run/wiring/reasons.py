@@ -24,6 +24,10 @@ _EASY: Final = 70.0
 """A constant answer that scores as much, as on clips in which little moves, is no measure of a model."""
 
 
+_ALIKE: Final = 50.0
+"""Where the truth of one image scores as much on another, images are too much alike to tell whose answer it is."""
+
+
 def wiring_reasons(record: Mapping[str, Any]) -> tuple[Reason, ...]:
     """What `wiring/SLUG.json` says of a model, for its verdict; nothing where there is no such record."""
     if not record:
@@ -78,7 +82,7 @@ def _against(record: Mapping[str, Any], named: Record, *, ok: bool | None) -> st
 
 
 def _floored(record: Mapping[str, Any]) -> Reason:
-    """Of a model that no rival beats: whether it beats the constant answer."""
+    """Of a model that no rival beats: whether it beats the constant answer, and its answers on other images."""
     clean, floor = f"{record['score']} {record['clean']:.1f}", record.get("floor")
     if floor is None and record["clean"] < POINTS:
         return _reason(None, f"{clean} on a single image: nothing can be told", advice="measure on more images")
@@ -87,13 +91,27 @@ def _floored(record: Mapping[str, Any]) -> Reason:
     beside = f"{floor['score']:.1f} for {floor['name']}"
     if floor["gain"] is None:
         return _reason(None, "not checked: nothing that counts is in these images", assumed=ASSUMED)
-    if floor["gain"] >= POINTS and (floor["low"] is None or floor["low"] > 0):
-        return _reason(True, f"{clean}, against {beside}; no likely mistake of wiring scores higher")
-    if floor["score"] >= _EASY and floor["gain"] > -FAR:
-        return _reason(None, f"{clean}, against {beside}: on these images nothing can be told", assumed=ASSUMED)
+    elsewhere = record.get("elsewhere")
+    if _beaten(floor):
+        if elsewhere is None or _beaten(elsewhere):
+            return _reason(True, f"{clean}, against {beside}; no likely mistake of wiring scores higher")
+        name, alike = "its answers on other images", elsewhere["alike"] >= _ALIKE
+        advice = "look whether the labels are those of these images, and whether the network looks at its image"
+        return _fallen(clean, elsewhere, f"{elsewhere['score']:.1f} for {name}", advice, easy=alike)
     advice = "look at the predictions: are the weights loaded, is the input what the network was trained on"
-    seen = f"{clean}, no better than {beside}; no likely mistake of wiring that was tried explains it"
-    enough = floor["high"] is not None and (floor["high"] < 0 or floor["gain"] < POINTS)
-    if not enough:
-        seen = f"{clean}, not surely better than {beside}"
-    return _reason(False if enough else None, seen, advice=advice)
+    return _fallen(clean, floor, beside, advice, easy=floor["score"] >= _EASY and floor["gain"] > -FAR)
+
+
+def _beaten(floor: Mapping[str, Any]) -> bool:
+    """Whether the model is surely better than `floor`."""
+    return bool(floor["gain"] >= POINTS and (floor["low"] is None or floor["low"] > 0))
+
+
+def _fallen(clean: str, floor: Mapping[str, Any], beside: str, advice: str, *, easy: bool) -> Reason:
+    """Of a model that is not surely better than `floor`; `easy` where that says nothing of it."""
+    if easy:
+        return _reason(None, f"{clean}, against {beside}: on these images nothing can be told", assumed=ASSUMED)
+    if floor["high"] is not None and (floor["high"] < 0 or floor["gain"] < POINTS):
+        seen = f"{clean}, no better than {beside}; no likely mistake of wiring that was tried explains it"
+        return _reason(False, seen, advice=advice)
+    return _reason(None, f"{clean}, not surely better than {beside}", advice=advice)

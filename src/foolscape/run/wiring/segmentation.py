@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from foolscape.pixels import to_unit
 from foolscape.run.segmentation import LabelMap, SegmentationSubject
 from foolscape.run.store import Record
 from foolscape.run.subject import Case
-from foolscape.run.wiring.judge import Measured, best_numbering, fitted_apart
+from foolscape.run.wiring.judge import Elsewhere, Measured, best_numbering, fitted_apart
 from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
 
 Ints = NDArray[np.int64]
@@ -59,6 +59,18 @@ class SegmentationTrial:
         best = int(truths.sum(axis=0).argmax())
         return f"{self.classes[best]} at every pixel", [_row_of(_constant(truth, best)) for truth in truths]
 
+    def elsewhere(self) -> Elsewhere | None:
+        """Answers and truths of other images in the place of each image's own."""
+        if len(self.cases) < 2:
+            return None
+        truths = (
+            _known(_fitting(one.reference, case), case) for case, one in zip(self.cases, self._others(), strict=True)
+        )
+        return Elsewhere(
+            [self._row(case, case.prediction) for case in self._elsewhere()],
+            [self._row(case, truth) for case, truth in zip(self.cases, truths, strict=True)],
+        )
+
     def row(self, index: int, view: View) -> Record:
         """The row of image `index` seen through `view`; raises whatever a network does that does not take it."""
         case = self.cases[index]
@@ -68,22 +80,31 @@ class SegmentationTrial:
     def free(self) -> list[Measured]:
         """The rivals that take no further look: other numberings of the classes, and another layout of the answer."""
         tables = [self._table(case) for case in self.cases]
-        found = [
-            Measured(rival, [_row_of(_renumbered(table, meant)) for table in tables])
-            for rival, meant in rotations(self.classes)
-        ]
-        if len(tables) > 1:
-            apart = fitted_apart(tables)
+        elsewhere = [self._table(case) for case in self._elsewhere()]
+        count = len(tables)
+        found = [_numbered(rival, tables, elsewhere, [meant] * count) for rival, meant in rotations(self.classes)]
+        if count > 1:
             advice = numbering(self.classes, best_numbering(sum(tables, np.zeros_like(tables[0]))))
             rival = Rival("classes", "with the classes numbered otherwise", advice=advice, rank=FITTED)
-            rows = [_row_of(_renumbered(table, meant)) for table, meant in zip(tables, apart, strict=True)]
-            found.append(Measured(rival, rows))
-        turned = Rival(
-            "turned-answer",
-            "with height and width of its answer exchanged",
-            advice="exchange them in the network's answer: scores.transpose(2, 3)",
-        )
-        return [*found, Measured(turned, [self._row(case, _turned(case.prediction)) for case in self.cases])]
+            found.append(_numbered(rival, tables, elsewhere, fitted_apart(tables)))
+        for rival, move in _moved():
+            rows, chance = (
+                [self._row(case, move(case.prediction)) for case in cases] for cases in (self.cases, self._elsewhere())
+            )
+            found.append(Measured(rival, rows, chance=chance if count > 1 else None))
+        return found
+
+    def _elsewhere(self) -> list[Case[LabelMap, LabelMap]]:
+        """Each image with the answer of the one half of the list away, as images beside each other are often alike."""
+        return [
+            replace(case, prediction=_fitting(other.prediction, case))
+            for case, other in zip(self.cases, self._others(), strict=True)
+        ]
+
+    def _others(self) -> list[Case[LabelMap, LabelMap]]:
+        """For each image the one half of the list away."""
+        half = len(self.cases) // 2
+        return [*self.cases[half:], *self.cases[:half]]
 
     def _row(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:
         return self.subject.measured(case, prediction)
@@ -94,6 +115,48 @@ class SegmentationTrial:
         size = len(self.classes)
         pairs = size * case.reference[counted].astype(np.int64) + case.prediction[counted]
         return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.int64)
+
+
+def _numbered(rival: Rival, tables: Sequence[Ints], elsewhere: Sequence[Ints], meant: Sequence[Ints]) -> Measured:
+    """The rival for which image i has its classes numbered as `meant[i]`; `elsewhere` with others' answers."""
+    rows, chance = (
+        [_row_of(_renumbered(table, one)) for table, one in zip(of, meant, strict=True)] for of in (tables, elsewhere)
+    )
+    return Measured(rival, rows, chance=chance if len(tables) > 1 else None)
+
+
+def _fitting(answer: LabelMap, case: Case[LabelMap, LabelMap]) -> LabelMap:
+    """`answer` (h, w) at the size of `case`, nearest pixels taken."""
+    rows, columns = (
+        np.arange(side) * given // side for side, given in zip(case.reference.shape, answer.shape, strict=True)
+    )
+    fitting: LabelMap = answer[np.ix_(rows, columns)]
+    return fitting
+
+
+def _known(answer: LabelMap, case: Case[LabelMap, LabelMap]) -> LabelMap:
+    """`answer` with what is void in it as it is in `case`."""
+    return np.where(answer == VOID, case.prediction, answer)
+
+
+def _moved() -> list[tuple[Rival, Callable[[LabelMap], LabelMap]]]:
+    """Other layouts of an answer; an image that is mirrored on its way in gives a mirrored answer, too."""
+    turned = Rival(
+        "turned-answer",
+        "with height and width of its answer exchanged",
+        advice="exchange them in the network's answer: scores.transpose(2, 3)",
+    )
+    mirrored = Rival(
+        "mirrored-answer",
+        "with its answer mirrored, left to right",
+        advice="take the mirroring of image or answer out of the network: flip(3)",
+    )
+    over = Rival(
+        "upside-down-answer",
+        "with its answer upside down",
+        advice="take the turning over of image or answer out of the network: flip(2)",
+    )
+    return [(turned, _turned), (mirrored, np.fliplr), (over, np.flipud)]
 
 
 def _turned(prediction: LabelMap) -> LabelMap:

@@ -94,6 +94,9 @@ class VideoTrial:
         """The first mask in every frame, objects that are given later from then on."""
         return "the first mask kept still", [self._row(case, _still(case)) for case in self.cases]
 
+    def elsewhere(self) -> None:
+        """None: a clip's first mask is given, so that a tracker of another clip has nothing to do with it."""
+
     def row(self, index: int, view: View) -> Record:
         """The row of clip `index` seen through `view`; raises whatever a tracker does that does not take it."""
         case = self.cases[index]

@@ -1,0 +1,1 @@
+"""Planted cases for the verdict: networks fed or read wrongly, attacks stopped early, and sound ones."""
