@@ -10,6 +10,7 @@ FoolscapeError
  |   +- SampleError        one image or label: recorded, counted, and the run goes on
  +- RunError         a run directory: another command's, locked, unwritable
  +- DeviceError      a device whose memory does not hold what it is given
+ +- LossError        something was left out where nothing may be
 
 Every message has one form: what was expected, what was got, and what to do about it.
 """
@@ -61,6 +62,10 @@ class RunError(FoolscapeError):
 
 class DeviceError(FoolscapeError):
     """A device's memory does not hold what it is given."""
+
+
+class LossError(FoolscapeError):
+    """An image, a frame or an annotation cannot be used, and nothing may be left out."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:

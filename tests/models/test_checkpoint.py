@@ -41,6 +41,24 @@ def test_safetensors_are_read(tmp_path: Path) -> None:
     assert set(read_state_dict(tmp_path / "w.safetensors")) == set(state)
 
 
+def test_a_flipped_bit_in_an_archive_is_found(tmp_path: Path) -> None:
+    torch.save(Tiny().state_dict(), path := tmp_path / "w.pth")
+    content, weight = bytearray(path.read_bytes()), next(iter(Tiny().state_dict().values())).numpy().tobytes()
+    content[content.index(weight) + 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"the checksum of \S+/data/\d+ in it does not hold"):
+        read_state_dict(path)
+
+
+def test_an_archive_without_checksums_is_read(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(Tiny().state_dict(), tmp_path / "w.pth")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert set(read_state_dict(tmp_path / "w.pth")) == set(Tiny().state_dict())
+
+
 class Malicious:
     """Runs code where it is unpickled."""
 

@@ -1,6 +1,8 @@
 """A run that was interrupted has a report of what is there, and none of it is left when the run has finished."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from foolscape.cli.console import DONE, ERROR, INTERRUPTED
+from foolscape.cli.console import DONE, ERROR
+from foolscape.cli.signals import INTERRUPTED, signals_end_it
 from foolscape.errors import ModelError, RunError
 from foolscape.report.files import PARTIAL
 from foolscape.run import execute as module
@@ -71,6 +74,39 @@ def test_an_interrupted_run_leaves_a_page_that_goes_when_it_has_finished(
     summaries = [json.loads((of / "summary.json").read_text()) for of in (whole, out)]
     assert timeless(summaries[0]) == timeless(summaries[1])
     assert "Unfinished" not in (out / "report.html").read_text()
+
+
+def test_a_signal_ends_a_run_as_ctrl_c_does(
+    tmp_path: Path, quick: Command, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    real: Callable[..., None] = module.evaluate
+    wanted = [signal.SIGTERM, signal.SIGHUP]
+
+    def evaluate(subject: Any, ids: Any, *rest: Any) -> None:
+        real(subject, ids[:1], *rest)
+        os.kill(os.getpid(), wanted[0])
+        raise AssertionError("the signal came to nothing")
+
+    monkeypatch.setattr(module, "evaluate", evaluate)
+    assert foolscape(*quick, "--out", "out") == 143
+    said = capfd.readouterr().err
+    assert "terminated; the same command again resumes it" in said
+    assert "report of what is there: out/report.html" in said
+    assert "Unfinished: 1 of 3 images." in (tmp_path / "out/report.html").read_text()
+    del wanted[0]
+    assert foolscape(*quick, "--out", "out") == 129
+    assert {signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)} == {signal.SIG_DFL}
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_end_it():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_figures_are_those_of_a_run_of_the_images_that_are_done(

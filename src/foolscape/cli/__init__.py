@@ -6,14 +6,16 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version as installed
-from typing import Annotated
+from typing import Annotated, Final, cast
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from foolscape.cli import harden, inspect, measure, universal
-from foolscape.cli.console import ERROR, USAGE, err_console, out_console
-from foolscape.errors import FoolscapeError, SettingError
+from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console
+from foolscape.cli.outlet import STDERR, STDOUT
+from foolscape.errors import FoolscapeError, LossError, SettingError
+from foolscape.printable import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,8 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="How easily can a segmentation or detection model be fooled, where does it break, can you trust the answer?",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done; 1 error; 2 wrong setting; 3 done, but some images could not be used; 4 a verdict that "
-    "--fail-on names; 5 a score below --fail-under; 130 interrupted. Of 3, 4 and 5 the highest that holds.",
+    epilog="Exit codes: 0 done; 1 error; 2 wrong setting; 3 done, but some images could not be used, or ended at one "
+    "by --strict; 4 a verdict that --fail-on names; 5 a score below --fail-under; 130 interrupted; 143 terminated. Of "
+    "3, 4 and 5 the highest that holds.",
 )
 
 
@@ -55,12 +58,45 @@ for command in (
 app.command(name="list")(inspect.list_)
 
 
+_CODES: Final = {SettingError: USAGE, LossError: SOME_FAILED}
+_UsageError: Final = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
+"""What typer raises for a command line that cannot be understood; the base of what it offers has no public name."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; errors meant for people are printed without a traceback."""
+    for outlet in (STDOUT, STDERR):
+        outlet.ready()
     try:
-        app(args=None if arguments is None else list(arguments))
-    except FoolscapeError as error:
-        err_console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
-        sys.exit(USAGE if isinstance(error, SettingError) else ERROR)
+        code = _run(arguments)
     finally:
         gc.freeze()  # or the interpreter looks through all of PyTorch for garbage as it ends, for about a second
+        for outlet in (STDOUT, STDERR):
+            outlet.flush()
+    if STDOUT.lost is not None:
+        _say(f"expected a standard output that can be written, got: {STDOUT.lost}; what is in files is complete")
+        code = code or ERROR
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """The exit code of a command line, with what is wrong said."""
+    try:
+        left = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except FoolscapeError as error:
+        _say(error)
+        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), ERROR)
+    except _UsageError as error:
+        from typer.rich_utils import rich_format_error
+
+        error.message = printable(error.message)
+        rich_format_error(error)
+        return USAGE
+    except OSError as error:
+        _say(f"expected files and folders that can be read and written, got: {error}; check the paths and permissions")
+        return ERROR
+    return left if isinstance(left, int) else DONE
+
+
+def _say(error: object) -> None:
+    err_console.print(Text.assemble(("error:", "red"), " ", printable(str(error))), soft_wrap=True)

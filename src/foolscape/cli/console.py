@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.text import Text
+
+from foolscape.cli.outlet import STDERR, STDOUT, Outlet
+from foolscape.printable import printable
 
 if TYPE_CHECKING:
     from foolscape.run.execute import Listener
 
-DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW = 0, 1, 2, 3, 4, 5
 """Exit codes: all well; an error; a wrong setting; finished, but some images could not be used; with a verdict that
-`--fail-on` names; with a score below `--fail-under`; Ctrl-C. The highest that holds is the one."""
+`--fail-on` names; with a score below `--fail-under`. The highest that holds is the one. A signal that ends a command
+gives 128 and its number: 130 for Ctrl-C."""
 
-out_console = Console()
-err_console = Console(stderr=True)
+
+class _Printable(Console):
+    """Prints to an outlet; of any text that is not printable, nothing reaches the terminal."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__(file=cast(IO[str], outlet), stderr=outlet is STDERR)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of `renderable`, with those that are text made printable, line by line."""
+        for segment in super().render(renderable, options):
+            if segment.is_control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment("\n".join(map(printable, segment.text.split("\n"))), segment.style)
+
+
+out_console = _Printable(STDOUT)
+err_console = _Printable(STDERR)
+
+
+def tell(text: str, style: str | None = None) -> None:
+    """A line on standard error."""
+    err_console.print(printable(text), style=style, markup=False, soft_wrap=True)
 
 
 def listener(*, quiet: bool = False) -> Listener:
@@ -28,7 +54,7 @@ def listener(*, quiet: bool = False) -> Listener:
 
     if quiet:
         return Listener(say=lambda _: None, progress=_silence)
-    return Listener(say=lambda text: err_console.print(f"note: {text}", markup=False), progress=_progress)
+    return Listener(say=lambda text: err_console.print(f"note: {printable(text)}", markup=False), progress=_progress)
 
 
 class _Speed(ProgressColumn):

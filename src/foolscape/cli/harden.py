@@ -53,6 +53,7 @@ def harden(
     quiet: o.Quiet = False,
     json: o.Json = False,
     footnotes: o.Footnotes = False,
+    strict: o.Strict = False,
     fail_under: o.FailUnder = None,
     fail_on: o.FailOn = None,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -15,10 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from foolscape.cli import options as o
-from foolscape.cli.console import DONE, ERROR, err_console, out_console
+from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
+from foolscape.cli.outlet import STDOUT
 from foolscape.errors import SettingError
 from foolscape.models.names import check_names
 from foolscape.paths import path_of
+from foolscape.printable import printable
 
 if TYPE_CHECKING:
     from foolscape.run.config import RunConfig
@@ -77,11 +78,11 @@ def report(
     if form is Form.TERMINAL:
         kind.print_tables(directory, out_console, footnotes=footnotes)
     else:
-        sys.stdout.write(texts[".md" if form is Form.MARKDOWN else ".tex"])
-    err_console.print(f"report: {escape(str(page))}", soft_wrap=True)
+        STDOUT.write(texts[".md" if form is Form.MARKDOWN else ".tex"])
+    tell(f"report: {page}")
     if panel is not None:
         picture, factor = write_panel(directory, panel)
-        err_console.print(f"panel: {escape(str(picture))}, change magnified {factor:.3g} times", soft_wrap=True)
+        tell(f"panel: {picture}, change magnified {factor:.3g} times")
 
 
 def check(
@@ -174,11 +175,11 @@ def _printing() -> Iterator[Told]:
 
         def told(name: str, found: Check | None) -> None:
             if found is not None:
-                out_console.print(found.line, markup=False, soft_wrap=True)
+                out_console.print(printable(found.line), markup=False, soft_wrap=True)
             elif err_console.is_terminal:
                 status.update(f"trying: {escape(name)}")
             else:
-                err_console.print(f"trying: {name}", markup=False, soft_wrap=True)
+                tell(f"trying: {name}")
 
         yield told
 

@@ -28,6 +28,7 @@ class Manners:
         quiet: print errors, the result and the verdict alone.
         json: the summary goes to standard output, everything else to standard error.
         footnotes: print the conventions below the tables.
+        strict: end at the first image, frame or annotation that is left out.
         floors: by score, what must be left of it.
         fail_on: the verdict that is a failure; None: no verdict is.
     """
@@ -36,6 +37,7 @@ class Manners:
     quiet: bool = False
     json: bool = False
     footnotes: bool = False
+    strict: bool = False
     floors: Mapping[str, float] | None = None
     fail_on: FailOn | None = None
 
@@ -63,6 +65,7 @@ def take_manners(given: dict[str, Any]) -> Manners:
         quiet=given.pop("quiet"),
         json=given.pop("json"),
         footnotes=given.pop("footnotes"),
+        strict=given.pop("strict"),
         floors=floors_of(given.pop("fail_under")),
         fail_on=given.pop("fail_on"),
     )

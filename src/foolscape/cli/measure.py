@@ -64,6 +64,7 @@ def run(
     quiet: o.Quiet = False,
     json: o.Json = False,
     footnotes: o.Footnotes = False,
+    strict: o.Strict = False,
     fail_under: o.FailUnder = None,
     fail_on: o.FailOn = None,
 ) -> None:
@@ -119,6 +120,7 @@ def transfer(
     quiet: o.Quiet = False,
     json: o.Json = False,
     footnotes: o.Footnotes = False,
+    strict: o.Strict = False,
     fail_under: o.FailUnder = None,
     fail_on: o.FailOn = None,
 ) -> None:

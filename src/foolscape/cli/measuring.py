@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.markup import escape
 
-from foolscape.cli.console import BELOW, DISTRUST, DONE, INTERRUPTED, SOME_FAILED, err_console, listener, out_console
+from foolscape.cli.console import BELOW, DISTRUST, DONE, SOME_FAILED, listener, out_console, tell
 from foolscape.cli.manners import Attacked, Manners, below, check_floors, fails, verdict_of
+from foolscape.cli.outlet import STDOUT
+from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
 from foolscape.errors import FoolscapeError, RunError, SettingError
 from foolscape.paths import path_of
+from foolscape.printable import printable_json
+from foolscape.strict import strictly
 
 if TYPE_CHECKING:
     from foolscape.run.execute import Listener
@@ -56,7 +59,8 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
         typer.Exit: interrupted, or done and not all is well.
         FoolscapeError: what is in the directory can be continued by the same command.
     """
-    with redirect_stdout(sys.stderr) if manners.json else nullcontext():
+    aside = redirect_stdout(sys.stderr) if manners.json else nullcontext()
+    with aside, signals_end_it(), strictly(manners.strict):
         job = settle()
         if manners.floors:
             check_floors(manners.floors, job.keys())
@@ -67,9 +71,10 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
         if not (manners.json and manners.quiet):
             _show(place, manners)
         code = _judge(job, result, manners)
-        err_console.print(f"report: {escape(str(place / 'report.html'))}", soft_wrap=True)
+        tell(f"report: {place / 'report.html'}")
     if manners.json:
-        sys.stdout.write((place / job.wanted.result).read_text(encoding="utf-8"))
+        result_text = (place / job.wanted.result).read_text(encoding="utf-8")
+        STDOUT.write(printable_json(result_text, STDOUT.encoding))
     if code != DONE:
         raise typer.Exit(code)
 
@@ -96,21 +101,22 @@ def _place(job: Job, out: Path | None, manners: Manners) -> Iterator[Path]:
     with placed(job.wanted, new=manners.new) as place:
         if not manners.quiet:
             how = ", an unfinished run of the same settings goes on; --new begins another" if place.continued else ""
-            err_console.print(f"out: {place.directory}{how}", markup=False, soft_wrap=True)
+            tell(f"out: {place.directory}{how}")
         yield place.directory
 
 
 @contextmanager
 def _page_if_it_ends_early(place: Path) -> Iterator[None]:
-    """What is there has a page, marked as unfinished, after Ctrl-C and errors; Ctrl-C is told, with its exit code."""
+    """What is there has a page, marked as unfinished, after signals and errors; a signal is told, by its exit code."""
     try:
         yield
     except RunError:  # somebody else's directory, or one that cannot be written
         raise
-    except KeyboardInterrupt:
-        err_console.print("interrupted; the same command again resumes it")
+    except KeyboardInterrupt as error:
+        code = code_of(error)
+        tell(f"{'interrupted' if code == INTERRUPTED else 'terminated'}; the same command again resumes it")
         _leave_page(place)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(code) from None
     except Exception:
         _leave_page(place)
         raise
@@ -124,7 +130,7 @@ def _leave_page(place: Path) -> None:
     with suppress(FoolscapeError, OSError, ValueError, KeyError, KeyboardInterrupt):
         if unfinished(place):
             pages = [kind_of(path).write_page(path) for path in write_partial(place)]
-            err_console.print(f"report of what is there: {escape(str(pages[-1]))}", soft_wrap=True)
+            tell(f"report of what is there: {pages[-1]}")
 
 
 def _show(place: Path, manners: Manners) -> None:
@@ -138,12 +144,12 @@ def _judge(job: Job, result: dict[str, Any], manners: Manners) -> int:
     """The highest exit code that the result deserves; what is wrong is said."""
     codes = [DONE]
     if failures := job.failures(result):
-        err_console.print(f"[yellow]{failures} image(s) could not be used; the report says why[/yellow]")
+        tell(f"{failures} image(s) could not be used; the report says why", "yellow")
         codes.append(SOME_FAILED)
     if fails(verdict := verdict_of(result), manners.fail_on):
-        err_console.print(f"--fail-on {manners.fail_on}: the verdict is {verdict}", markup=False)
+        tell(f"--fail-on {manners.fail_on}: the verdict is {verdict}")
         codes.append(DISTRUST)
     for sentence in below(manners.floors or {}, job.attacked(result)):
-        err_console.print(f"--fail-under: {sentence}", markup=False, soft_wrap=True)
+        tell(f"--fail-under: {sentence}")
         codes.append(BELOW)
     return max(codes)

@@ -24,6 +24,13 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print the summary as JSON to standard output, all else to standard error.")
 ]
 Footnotes = Annotated[bool, typer.Option("--footnotes", help="Print the conventions below the tables, as on the page.")]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="End with 3 at the first image, frame or annotation that cannot be used, instead of counting it.",
+    ),
+]
 FailUnder = Annotated[
     str | None,
     typer.Option(

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foolscape.cli import options as o
-from foolscape.cli.console import SOME_FAILED, err_console, out_console
+from foolscape.cli.console import SOME_FAILED, out_console, tell
 from foolscape.cli.manners import Attacked, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.names import check_names
 from foolscape.paths import path_of
+from foolscape.printable import printable
 
 if TYPE_CHECKING:
     from foolscape.run.universal.config import UniversalConfig
@@ -75,6 +76,7 @@ def universal(
     quiet: o.Quiet = False,
     json: o.Json = False,
     footnotes: o.Footnotes = False,
+    strict: o.Strict = False,
     fail_under: o.FailUnder = None,
     fail_on: o.FailOn = None,
 ) -> None:
@@ -145,7 +147,7 @@ def apply(
 
     written, failures = apply_to_folder(read_tile(path_of(perturbation)), path_of(images), path_of(out))
     for name, reason in failures:
-        err_console.print(f"left out {name}: {reason}", markup=False, soft_wrap=True)
-    out_console.print(f"{written} images written to {out}", markup=False, soft_wrap=True)
+        tell(f"left out {name}: {reason}")
+    out_console.print(printable(f"{written} images written to {out}"), markup=False, soft_wrap=True)
     if failures:
         raise typer.Exit(SOME_FAILED)

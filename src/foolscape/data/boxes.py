@@ -14,6 +14,7 @@ from foolscape.data import upright
 from foolscape.data.images import resize
 from foolscape.data.sample import Data, Sample, SegmentationData
 from foolscape.metrics.boxes import Bools, Truth
+from foolscape.strict import Loss
 
 _ROUNDING = 0.02
 """How far, in pixels, a box may reach beyond the image without a note: COCO rounds corner and size to two decimals."""
@@ -105,8 +106,8 @@ def check_boxes(truth: Truth, size: tuple[int, int]) -> tuple[Truth, tuple[str, 
     area = np.where(guessed, box_area, area)
     kept = Truth(inside[shown], truth.labels[shown], truth.difficult[shown], truth.crowd[shown], area[shown])
     notes = (
-        _count(~finite, "whose corners are not finite numbers left out"),
-        _count(finite & ~shown, "without area inside the image left out"),
+        Loss(_count(~finite, "whose corners are not finite numbers left out")),
+        Loss(_count(finite & ~shown, "without area inside the image left out")),
         _count(beyond, "clipped to the image"),
         _count(guessed, "with no usable area: that of the box taken"),
     )

@@ -10,6 +10,7 @@ from foolscape.data import files, upright
 from foolscape.data.sample import Sample
 from foolscape.errors import DataError
 from foolscape.spec import Spec
+from foolscape.strict import Loss
 
 CLASSES = (
     "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist",
@@ -92,5 +93,5 @@ def open_camvid(spec: Spec, split: str | None = None) -> CamVid:
     unused = {path.stem for path in labels.glob("*.png")} - {path.stem for path in paths}
     notes = [f"label value {_VOID_IN_FILES} is void"]
     if unused:
-        notes.append(f"{len(unused)} label maps in {labels.name} have no image and were left out")
+        notes.append(Loss(f"{len(unused)} label maps in {labels.name} have no image and were left out"))
     return CamVid(spec.text, split, tuple(notes), images, labels, frame)

@@ -19,6 +19,7 @@ from foolscape.data.sample import Data, SegmentationData
 from foolscape.data.scene_boxes import open_scene_boxes
 from foolscape.data.scene_clips import open_scene_clips
 from foolscape.data.scenes import open_scenes
+from foolscape.data.strict import checked
 from foolscape.data.video import open_video
 from foolscape.data.voc import open_voc
 from foolscape.data.voc_boxes import open_voc_boxes
@@ -173,7 +174,7 @@ def open_data(spec: str, *, split: str | None = None, classes: tuple[str, ...] |
     name, ends = split_of(split)
     with _readable(spec):
         whole = kind.open(parsed, name, classes)
-    return whole if ends is None else part(whole, str(split), ends)
+    return checked(whole if ends is None else part(whole, str(split), ends))
 
 
 def open_detection(spec: str, *, split: str | None = None) -> DetectionData:
@@ -194,7 +195,7 @@ def open_detection(spec: str, *, split: str | None = None) -> DetectionData:
     name, ends = split_of(split)
     with _readable(spec):
         whole = kind.open_boxes(parsed, name)
-    return whole if ends is None else part(whole, str(split), ends)
+    return checked(whole if ends is None else part(whole, str(split), ends))
 
 
 def open_clips(spec: str, *, split: str | None = None) -> ClipData:
@@ -215,7 +216,7 @@ def open_clips(spec: str, *, split: str | None = None) -> ClipData:
     name, ends = split_of(split)
     with _readable(spec):
         whole = kind.open_clips(parsed, name)
-    return whole if ends is None else part(whole, str(split), ends)
+    return checked(whole if ends is None else part(whole, str(split), ends))
 
 
 def _unable(spec: str, kind: DataKind, task: str, lack: str) -> SettingError:

@@ -15,6 +15,7 @@ from foolscape.data.video_file import read_video
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.paths import path_of
 from foolscape.spec import Spec
+from foolscape.strict import Loss
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Video:
             )
         frames, notes = clip_files.read_frames([path for _, path in taken])
         if self.count is not None and len(taken) < self.count:
-            notes = (*notes, f"{len(taken)} frames from frame {self.start} on instead of {self.count}")
+            notes = (*notes, Loss(f"{len(taken)} frames from frame {self.start} on instead of {self.count}"))
         return tuple(name for name, _ in taken), frames, notes
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foolscape.data import clip_files
 from foolscape.errors import SampleError
+from foolscape.strict import Loss
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -127,9 +128,9 @@ def _notes(reading: _Reading, expected: float | None, start: int, count: int | N
         what = "turned upright" if reading.turned % 90 == 0 else "not turned upright"
         notes.append(f"{what} by {reading.turned % 360} degrees counterclockwise")
     if reading.broken:
-        notes.append(f"the video is broken behind {got} frames ({reading.broken}); those before are kept")
+        notes.append(Loss(f"the video is broken behind {got} frames ({reading.broken}); those before are kept"))
     elif expected is not None and got < expected and (wanted is None or got < wanted):
-        notes.append(f"the video ends after {got} frames, earlier than it says")
+        notes.append(Loss(f"the video ends after {got} frames, earlier than it says"))
     if wanted is not None and got < wanted:
-        notes.append(f"{got - start} frames from frame {start} on instead of {count}")
+        notes.append(Loss(f"{got - start} frames from frame {start} on instead of {count}"))
     return tuple(notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -50,6 +51,7 @@ def _read_torch(path: Path) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of other kinds of file before it refuses them
+            _compare_checksums(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler meets arbitrary bytes: anything may come out of it
         if needs := _needs_code(str(error), path):
@@ -59,6 +61,19 @@ def _read_torch(path: Path) -> object:
                 "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
             ) from error
         raise _damaged(path, error) from error
+
+
+def _compare_checksums(path: Path) -> None:
+    """`BadZipFile` where a file in the archive `path` is not what its checksum says; torch.load reads it all the same.
+
+    What is no archive has no checksums, nor has one that was written with `set_crc32_options(False)`: all are 0.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        wrong = archive.testzip() if any(entry.CRC for entry in archive.infolist()) else None
+    if wrong is not None:
+        raise zipfile.BadZipFile(f"the checksum of {wrong} in it does not hold")
 
 
 def _needs_code(message: str, path: Path) -> str | None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from foolscape.metrics.boxes import Floats
+from foolscape.printable import printable
 from foolscape.report.figures import SIDE, Pixels, fitted
-from foolscape.report.render import printable
 
 TAGS: Final = 100
 """So many marks get a tag; more could not be read, and each looks for a place among all boxes."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from foolscape.printable import printable
 from foolscape.report import tables
 from foolscape.report.cells import Json, counted, number
 from foolscape.report.clips import Reel, reels
@@ -22,7 +23,6 @@ from foolscape.report.gallery import Gallery, css, gallery, swatches
 from foolscape.report.headline import aftermath, headline, overview
 from foolscape.report.minimum import minimum_plots
 from foolscape.report.object_scores import object_scores
-from foolscape.report.render import printable
 from foolscape.report.trust import headline_of
 from foolscape.report.words import conventions, reference_notes, unfinished, words
 

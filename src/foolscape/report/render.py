@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from foolscape.printable import printable
 from foolscape.report.cells import DASH, TIMES, Cell, Table
 from foolscape.report.files import write_text
 
@@ -41,11 +42,6 @@ _LATEX: Final[dict[str, str]] = {
     "⁻": "$^{-}$",
     "³": "$^{3}$",
 }
-
-
-def printable(text: str) -> str:
-    """`text` on one line, with control characters (terminal escapes, bidirectional overrides) made visible."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def show(found: Sequence[Table], console: Console, *, footnotes: bool = False) -> None:

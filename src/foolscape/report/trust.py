@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from foolscape.printable import printable
 from foolscape.report.cells import Cell, Json, Table
-from foolscape.report.render import printable
 from foolscape.verdict import ANSWERS, Verdict, ends_in_command
 
 _TONES: Final = {Verdict.TRUSTED: "good", Verdict.NOT_TRUSTED: "bad", Verdict.NOT_DECIDED: "open"}

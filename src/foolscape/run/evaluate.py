@@ -26,6 +26,7 @@ from foolscape.run.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.stored_network import StoredNetwork
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case, P, R, Subject
 from foolscape.seeds import generator_for
+from foolscape.strict import losses
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,13 @@ def _row(case: Case[R, P], subject: Subject[R, P], condition: str, prediction: P
     }
     if condition != CLEAN:
         return row
-    return row | case.facts | ({"notes": list(case.notes)} if case.notes else {})
+    return row | case.facts | ({"notes": list(case.notes)} if case.notes else {}) | lost_of(case)
+
+
+def lost_of(case: Case[R, P]) -> Record:
+    """What a clean row says of what was left out of its image, for a run that goes on under `--strict`."""
+    lost = losses(case.notes)
+    return {"lost": lost} if lost else {}
 
 
 def _failure(name: str, model: str | None, reason: str) -> Record:

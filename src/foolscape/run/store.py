@@ -20,6 +20,7 @@ from PIL import Image
 from foolscape.errors import RunError
 from foolscape.report.files import PARTIAL, REPORTS
 from foolscape.run.lock import LOCK, locked, readable_errors
+from foolscape.strict import lose
 
 Record = dict[str, Any]
 """A JSON object."""
@@ -95,7 +96,12 @@ class RunStore:
         return {row["id"] for row in self.rows if row["model"] == model}
 
     def append(self, rows: Sequence[Record]) -> None:
-        """Add all rows of one sample and model at once, and make sure that they are on the disk."""
+        """Add all rows of one sample and model at once, and make sure that they are on the disk.
+
+        Raises:
+            LossError: one tells of something left out, and nothing may be.
+        """
+        lose_rows(rows)
         text = "".join(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n" for row in rows)
         with readable_errors(self.directory), (self.directory / "rows.jsonl").open("ab") as file:
             file.write(text.encode())
@@ -153,12 +159,27 @@ def open_run(directory: Path, record: Record, conditions: Iterable[str]) -> Iter
 
     Raises:
         RunError: another run's directory, a directory with other things in it, a second process, or no permission.
+        LossError: something was left out when it was begun, and nothing may be.
     """
     with locked(directory):
         with readable_errors(directory):
             store = RunStore(directory, _agree(directory, record), _complete_rows(directory, set(conditions)))
             _forget_partial(directory)
+        lose_rows(store.rows)
         yield store
+
+
+def lose_rows(rows: Iterable[Record]) -> None:
+    """`lose` for the first of the `rows` of a sample that could not be used, or of which something was left out."""
+    for row in rows:
+        for reason in (*([row["reason"]] if row["condition"] == FAILED else []), *row.get("lost", ())):
+            lose(f"{row['id']}: {reason}")
+
+
+def lose_failures(failures: Iterable[Record]) -> None:
+    """`lose` for the first of the images that training could not use, each with its id and reason."""
+    for failure in failures:
+        lose(f"{failure['id']}: {failure['reason']}")
 
 
 def _forget_partial(directory: Path) -> None:

@@ -26,7 +26,7 @@ from foolscape.run.harden.pictures import Pictures, check_size
 from foolscape.run.harden.summary import summarise
 from foolscape.run.harden.training import Course, Learner
 from foolscape.run.segmentation import SegmentationSubject
-from foolscape.run.store import Record, RunStore, open_run
+from foolscape.run.store import Record, RunStore, lose_failures, open_run
 from foolscape.run.tasks import task_of
 from foolscape.spec import parse, written
 
@@ -85,6 +85,7 @@ def _hardened(
         # The run before training checks the input gradient: on a wrong one nothing can be trained.
         before = execute(config.on_test(config.model), out / "before", command, listener)
         images = _training_images(config, school, store, pictures := Pictures(school.subject), listener)
+        lose_failures(images["failures"])
         learner = _trained(config, school, images["images"], pictures, store, listener)
         write_weights(out / WEIGHTS, learner.segmenter.module)
         hardened = with_weights(config.model, out / WEIGHTS)

@@ -17,7 +17,7 @@ from foolscape.run.colours import colours
 from foolscape.run.device import ready_device
 from foolscape.run.execute import Listener
 from foolscape.run.steady import keep_consistency
-from foolscape.run.store import Record, RunStore, open_run, safe_name
+from foolscape.run.store import Record, RunStore, lose_failures, open_run, safe_name
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
 from foolscape.run.universal.lessons import Lessons
@@ -62,6 +62,7 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
         check_wiring(stand.pupils[0].teaching.subject, stand.test_ids, config.seed, store)
         lessons = Lessons(stand.training)
         training = training_images(config, stand, lessons, store)
+        lose_failures(training["failures"])
         learned = {
             point.name: learnt(config, point, stand, training["images"], lessons, store, listener)
             for point in config.points

@@ -16,6 +16,7 @@ from foolscape.attacks.controls import noise_within, shuffled
 from foolscape.errors import ModelError, SampleError
 from foolscape.pixels import Levels, to_image
 from foolscape.run.controls import control_of
+from foolscape.run.evaluate import lost_of
 from foolscape.run.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
 from foolscape.run.universal.config import MAIN, Point
@@ -87,6 +88,7 @@ def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunSto
             "condition": condition,
             "universal": pupil.teaching.judged(case, prediction),
             **subject.measured(case, prediction),
+            **(lost_of(case) if condition == CLEAN else {}),
             **(control_of(condition, case.image, attacked, image) if condition in (PERMUTED, NOISE) else {}),
         }
 

@@ -1,0 +1,21 @@
+"""A module for each family of inputs: how a sound one is made, how it is mutated, how it is read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.fuzz.cases import Family
+from tests.fuzz.families import checkpoints, coco, images, lists, runs, settings, specs, trees, video, voc
+
+FAMILIES: Final[tuple[Family, ...]] = (
+    *coco.FAMILIES,
+    *voc.FAMILIES,
+    *trees.FAMILIES,
+    *lists.FAMILIES,
+    *settings.FAMILIES,
+    *specs.FAMILIES,
+    *checkpoints.FAMILIES,
+    *images.FAMILIES,
+    *video.FAMILIES,
+    *runs.FAMILIES,
+)
