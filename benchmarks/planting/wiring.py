@@ -48,8 +48,8 @@ def bundled() -> list[Stand]:
         for name in ("scenes-unet", "scenes-dilated", "scenes-robust")
     ]
     found.append(Stand("scenes-detector", street | {"models": ["bundled:scenes-detector"]}, 8, range(2, 5), 1))
-    clips = street | {"models": ["bundled:scenes-tracker"], "task": "video", "size": "96x160"}
-    return [*found, Stand("scenes-tracker", clips, 4, range(2, 4), 1)]
+    clips = street | {"models": ["bundled:scenes-tracker"], "task": "video"}
+    return [*found, Stand("scenes-tracker", clips, 4, range(2, 3), 1)]
 
 
 def real(place: Path) -> list[Stand]:

@@ -102,19 +102,15 @@ class Court:
         if elsewhere is not None:
             scores = {"score": self.score(elsewhere.rows), "alike": self.score(elsewhere.alike)}
             record["elsewhere"] = scores | _json(self.difference(clean, elsewhere.rows))
-        named = [one for one in rivals if self._gain(clean, one) >= POINTS and self._explains(one, floor)]
+        named = [one for one in rivals if self._gain(clean, one) >= POINTS and self._explains(one)]
         return record | {"rivals": [self._won(clean, one) for one in named]}
 
     def _gain(self, clean: Rows, one: Measured) -> float:
         return self.score(one.rows) - self.score(clean if one.against is None else one.against)
 
-    def _explains(self, one: Measured, floor: tuple[str, Rows] | None) -> bool:
-        """Whether a rival is better than no model at all: else it is not how the network is meant, either."""
-        if one.against is not None:
-            return True
-        least = [rows for rows in (None if floor is None else floor[1], one.chance) if rows is not None]
-        found = [self.difference(one.rows, rows) for rows in least]
-        return all((gain.value or 0.0) >= POINTS and (gain.low is None or gain.low > 0) for gain in found)
+    def _explains(self, one: Measured) -> bool:
+        """Whether a rival needs the image to win: else it is not how the network is meant, either."""
+        return one.chance is None or self.score(one.rows) - self.score(one.chance) >= POINTS
 
     def _won(self, clean: Rows, one: Measured) -> Record:
         """What is recorded of a rival with a higher score."""
