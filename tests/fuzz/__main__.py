@@ -7,7 +7,7 @@ import sys
 
 from tests.fuzz.cases import FAULTS, Verdict, table
 from tests.fuzz.families import FAMILIES
-from tests.fuzz.runner import run_family, settle
+from tests.fuzz.runner import SECONDS, run_family, settle
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--family", action="append", choices=[family.name for family in FAMILIES])
     options.add_argument("--only", type=int, help="one case alone, by its number")
+    options.add_argument("--seconds", type=float, default=SECONDS, help="that a case may take")
     options.add_argument("--all", action="store_true", help="print what became of every case")
     chosen = options.parse_args()
     settle()
@@ -32,7 +33,7 @@ def main() -> None:
         if chosen.family is None or family.name in chosen.family:
             count = max(1, chosen.cases // family.weight)
             indices = range(count) if chosen.only is None else [chosen.only]
-            run_family(family, indices, chosen.seed, tell)
+            run_family(family, indices, chosen.seed, tell, chosen.seconds)
     print(table(told))
     sys.exit(any(verdict.outcome in FAULTS for verdict in told))
 

@@ -25,8 +25,8 @@ from random import Random
 from foolscape.errors import FoolscapeError
 from tests.fuzz.cases import HANG, REFUSED, TRACEBACK, Family, Found, Verdict, judge
 
-SECONDS = 20
-"""A case that takes longer hangs; the machine may be busy."""
+SECONDS = 60
+"""A case that takes longer hangs; most take a hundredth of a second, but the machine may be busy."""
 MEMORY = 1 << 30
 """Bytes that a child may take beyond what it has from its parent."""
 A_CHILD = 40
@@ -40,19 +40,23 @@ class Prepared:
     Attributes:
         family: which.
         sound: the folder of the sound input.
-        seed: of its mutations.
-        found: what is read of it.
         work: the folder in which each case has its copy.
+        seed: of its mutations.
+        seconds: how long a case may take.
+        found: what is read of the sound input.
     """
 
     family: Family
     sound: Path
     work: Path
     seed: int
+    seconds: float
     found: Found
 
 
-def run_family(family: Family, indices: Sequence[int], seed: int, tell: Callable[[Verdict], None]) -> None:
+def run_family(
+    family: Family, indices: Sequence[int], seed: int, tell: Callable[[Verdict], None], seconds: float = SECONDS
+) -> None:
     """Try the cases `indices` of a family; `tell` is told of each."""
     with tempfile.TemporaryDirectory() as folder:
         sound, work = Path(folder) / "sound", Path(folder) / "case"
@@ -60,7 +64,7 @@ def run_family(family: Family, indices: Sequence[int], seed: int, tell: Callable
         work.mkdir()
         family.make(work)
         shutil.copytree(work, sound, symlinks=True)
-        prepared = Prepared(family, sound, work, seed, family.read(work))
+        prepared = Prepared(family, sound, work, seed, seconds, family.read(work))
         todo = list(indices)
         while todo:
             done = _child(prepared, todo[: max(1, A_CHILD // family.weight)])
@@ -101,7 +105,7 @@ def _child(prepared: Prepared, indices: Sequence[int]) -> list[Verdict]:
         os.close(reader)
         _work(prepared, indices, writer)
     os.close(writer)
-    done = [Verdict(**json.loads(line)) for line in _lines(reader)]
+    done = [Verdict(**json.loads(line)) for line in _lines(reader, prepared.seconds)]
     os.close(reader)
     ended = len(done) == len(indices)
     with contextlib.suppress(ProcessLookupError):
@@ -111,15 +115,17 @@ def _child(prepared: Prepared, indices: Sequence[int]) -> list[Verdict]:
     if not ended:
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == 9
         index, name = indices[len(done)], prepared.family.name
-        outcome, detail = (HANG, f"no end within {SECONDS} s") if killed else (TRACEBACK, f"ended with status {status}")
+        outcome, detail = (
+            (HANG, f"no end within {prepared.seconds:g} s") if killed else (TRACEBACK, f"ended with status {status}")
+        )
         done.append(Verdict(name, index, outcome, _described(prepared, index), detail))
     return done
 
 
-def _lines(reader: int) -> Iterator[str]:
+def _lines(reader: int, seconds: float) -> Iterator[str]:
     """What a child writes, line by line, until it ends or is silent for too long."""
     rest = b""
-    while select.select([reader], [], [], SECONDS)[0]:
+    while select.select([reader], [], [], seconds)[0]:
         read = os.read(reader, 1 << 16)
         if not read:
             return
