@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,7 +84,7 @@ def _job(config: HardenConfig) -> Job:
     return Job(
         wanted=Wanted(
             name_of(model_name(config.model), "harden"),
-            {"kind": "harden", "foolscape": version("foolscape"), "config": config.model_dump(mode="json")},
+            {"kind": "harden", "config": config.model_dump(mode="json")},
         ),
         keys=lambda: keys,
         work=partial(train_and_measure, config),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -185,7 +184,7 @@ def _run_job(settings: dict[str, object]) -> Job:
     return Job(
         wanted=Wanted(
             name_of(models_name(config.models), str(settled.attack)),
-            {"kind": None, "foolscape": version("foolscape"), "config": settled.model_dump(mode="json")},
+            {"kind": None, "config": settled.model_dump(mode="json")},
         ),
         keys=lambda: keys,
         work=partial(execute, config),
@@ -220,7 +219,7 @@ def _transfer_job(settings: dict[str, object]) -> Job:
     return Job(
         wanted=Wanted(
             name_of("transfer", models_name(config["models"]), str(config["attack"] or "default")),
-            {"kind": "transfer", "foolscape": version("foolscape"), "config": config},
+            {"kind": "transfer", "config": config},
             MATRIX,
         ),
         keys=lambda: [SCORING[task_of(model)].headline for model in config["models"]],

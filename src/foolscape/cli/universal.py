@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,7 +125,7 @@ def _job(config: UniversalConfig) -> Job:
     return Job(
         wanted=Wanted(
             name_of(model_name(config.model), "universal", config.target),
-            {"kind": "universal", "foolscape": version("foolscape"), "config": config.model_dump(mode="json")},
+            {"kind": "universal", "config": config.model_dump(mode="json")},
         ),
         keys=keys,
         work=partial(learn_and_measure, config),

@@ -12,7 +12,9 @@ from foolscape.errors import ModelError
 from foolscape.models.classes import distinct, match_classes, name_classes, renamed
 from foolscape.models.freezing import freeze
 from foolscape.models.guard import guarded
+from foolscape.models.margins import NONE, Margins, Mirrored
 from foolscape.models.output import DOCS, check_scores, looks_like_probabilities, scores_of
+from foolscape.models.placing import margins_of
 from foolscape.models.trying import Fitted, Others, Tried, by_trying, probe_images
 from foolscape.models.wrappers import CheckedSegmenter, ModuleSegmenter, as_double, modules_of, on_images
 from foolscape.tasks.finite import check_finite
@@ -51,11 +53,13 @@ def adapt(
     Raises:
         ModelError: no image size was accepted, the output is not a map of class scores, or the names do not fit.
     """
-    notes = freeze(module, torch.device(device))
-    fitted = by_trying(module, image_size, torch.device(device), _read, same=torch.equal)
+    where = torch.device(device)
+    notes = freeze(module, where)
+    fitted, margins = _fitted(module, image_size, where)
     check_finite(fitted.found)
-    segmenter = _segmenter(module, fitted, image_size)
-    others = Others(module, torch.device(device), _read, torch.equal, {image_size: fitted.multiple})
+    segmenter = _segmenter(module, fitted, margins, image_size)
+    asked = module if margins == NONE else Mirrored(module, margins)
+    others = Others(asked, where, _read, torch.equal, {image_size: fitted.multiple})
     segmenter = replace(segmenter, notes=(*notes, *segmenter.notes), others=others)
     if looks_like_probabilities(fitted.found):
         note = (
@@ -65,6 +69,17 @@ def adapt(
         segmenter = replace(segmenter, notes=(*segmenter.notes, note))
     names = own_classes(module) or classes
     return segmenter if names is None else renamed(segmenter, names)
+
+
+def _fitted(module: nn.Module, size: tuple[int, int], device: torch.device) -> tuple[Fitted[Tensor], Margins]:
+    """What sizes `module` takes; where its answers are cut off, with the margins that it needs."""
+    try:
+        return by_trying(module, size, device, _read, same=torch.equal), NONE
+    except ModelError:
+        margins = margins_of(module, size, device)
+        if margins is None:
+            raise
+    return by_trying(Mirrored(module, margins), size, device, _read, same=torch.equal), margins
 
 
 def own_classes(thing: object) -> tuple[str, ...] | None:
@@ -116,9 +131,9 @@ def _read(output: object, images: Tensor) -> Tried[Tensor]:
     return Tried(scores, clean=max(scales) == 1 or min(scales) >= 1.5)
 
 
-def _segmenter(module: nn.Module, fitted: Fitted[Tensor], size: tuple[int, int]) -> ModuleSegmenter:
+def _segmenter(module: nn.Module, fitted: Fitted[Tensor], margins: Margins, size: tuple[int, int]) -> ModuleSegmenter:
     """The segmenter for images of `size`, with its notes and without class names."""
-    notes: list[str] = []
+    notes: list[str] = list(margins.notes)
     multiple = fitted.multiple
     padded = (size[0] + -size[0] % multiple, size[1] + -size[1] % multiple)
     if multiple > 1:
@@ -130,4 +145,6 @@ def _segmenter(module: nn.Module, fitted: Fitted[Tensor], size: tuple[int, int])
     if given != padded:
         notes.append(f"scores are upsampled bilinearly from {given[0]} x {given[1]} to {padded[0]} x {padded[1]}")
     only_size = size if fitted.only else None
-    return ModuleSegmenter(module, (), multiple, tuple(notes), channels=fitted.found.shape[1], only_size=only_size)
+    return ModuleSegmenter(
+        module, (), multiple, tuple(notes), channels=fitted.found.shape[1], only_size=only_size, margins=margins
+    )

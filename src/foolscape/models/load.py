@@ -18,6 +18,7 @@ from foolscape.models import bundled, file, torchvision
 from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter, adapt, checked
 from foolscape.models.checkpoint import load_weights, weights_sha256
 from foolscape.models.classes import name_classes, read_classes, renamed
+from foolscape.models.identity import Record, identity_of
 from foolscape.models.names import is_importable, unknown_model
 from foolscape.models.wiring import IMAGE_OPTIONS, OPTIONS, wiring_of
 from foolscape.models.wrappers import as_double, modules_of
@@ -39,12 +40,14 @@ class Loaded(Generic[M]):
         slug: a short name of it that is safe in paths, different for different specs.
         model: on the device, frozen, with class names where its task has them.
         sha256: of its parameters and buffers; None if no network was found in a model that somebody wrote.
+        identity: what else makes it the one it is; see `models.identity`.
     """
 
     spec: str
     slug: str
     model: M
     sha256: str | None
+    identity: Record
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def load_model(
         segmenter = renamed(segmenter, read_classes(path_of(spec.options["classes"])))
     segmenter = name_classes(segmenter, data_classes)
     modules = modules_of(segmenter)
-    return Loaded(text, slug_of(spec), segmenter, weights_sha256(*modules) if modules else None)
+    sha256 = weights_sha256(*modules) if modules else None
+    return Loaded(text, slug_of(spec), segmenter, sha256, identity_of(spec, segmenter))
 
 
 def list_models() -> tuple[Listed, ...]:

@@ -11,6 +11,8 @@ from foolscape.errors import ModelError
 
 DOCS: Final = "docs/your-own-model.md"
 _KEYS: Final = ("out", "logits")
+_STRIDES: Final = (2, 3, 4, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 64)
+"""By how much networks shrink an image with sides that are no multiple: strides of convolutions, sides of patches."""
 
 
 def scores_of(output: object) -> Tensor:
@@ -55,7 +57,7 @@ def check_scores(scores: Tensor, images: Tensor, channels: int | None, *, any_sc
         scores: what the network returned.
         images: what it was given.
         channels: how many channels it must have; None: at least two.
-        any_scale: also accept a lower resolution of the same aspect ratio.
+        any_scale: also accept an integer fraction of the size; see `fits`.
     """
     if not scores.is_floating_point():
         raise ModelError(
@@ -93,16 +95,25 @@ def _advice(scores: Tensor, images: Tensor, channels: int | None) -> str:
         return f"The number of channels must stay the number of classes: {DOCS}"
     if scores.shape[2] > images.shape[2] or scores.shape[3] > images.shape[3]:
         return f"Downsample or crop in the adapter: {DOCS}"
-    return f"Upsample in the adapter: {DOCS}"
+    return (
+        "Where its pixels lie in the image does not show in a size that is no integer fraction of the image's: pad the "
+        f"convolutions, or upsample and place the scores in the network: {DOCS}"
+    )
 
 
 def fits(given: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether (h, w) `given` is a lower or equal resolution of (H, W) `size` with one scale for both sides."""
+    """Whether (h, w) `given` is (H, W) `size` shrunk by one whole number, so that stretching puts every pixel right.
+
+    Any number where nothing is left over; else one of `_STRIDES`, with which strided layers round each side down or up,
+    or to one more than down (kernels of 3 with a stride of 2 that count a started window). An answer that lacks a few
+    rows otherwise is not a shrunk one: see `models.margins`.
+    """
     (h, w), (height, width) = given, size
-    if not (0 < h <= height and 0 < w <= width):
+    if min(h, w) < 1 or h > height or w > width:
         return False
-    # Strided layers round up or down, so a side may be off by one from an exact fraction.
-    return abs(w - width * h / height) <= 1 or abs(h - height * w / width) <= 1
+    if height % h == 0 and width % w == 0 and height // h == width // w:
+        return True
+    return any(h in (height // k, height // k + 1) and w in (width // k, width // k + 1) for k in _STRIDES)
 
 
 def looks_like_probabilities(scores: Tensor) -> bool:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from foolscape.errors import ModelError
 from foolscape.models.guard import guarded
+from foolscape.models.margins import NONE, Margins
 from foolscape.models.output import DOCS, check_scores, scores_of
 from foolscape.models.wiring import AS_IT_IS, Wiring
 from foolscape.tasks.detection import Detector
@@ -56,6 +57,7 @@ class ModuleSegmenter:
         channels_last: whether the network gets its input in the channels_last memory format.
         wiring: what is done to images before the network sees them, and to its channels afterwards.
         others: finds what images of a size that it does not take so are padded to; None: they are refused.
+        margins: what is mirrored around images for a network whose answer is smaller than its input.
     """
 
     module: nn.Module
@@ -67,6 +69,7 @@ class ModuleSegmenter:
     channels_last: bool = False
     wiring: Wiring = AS_IT_IS
     others: Others | None = field(default=None, compare=False, repr=False)
+    margins: Margins = NONE
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores (B, C, H, W) for `images` ((B, 3, H, W) float RGB in [0, 1]); see `Segmenter.logits`."""
@@ -80,7 +83,7 @@ class ModuleSegmenter:
 
     def _logits(self, padded: Tensor, size: tuple[int, int]) -> Tensor:
         """The scores of `padded` images, cropped to `size`."""
-        given = to_format(self.wiring.images(padded), channels_last=self.channels_last)
+        given = to_format(self.wiring.images(self.margins.mirrored(padded)), channels_last=self.channels_last)
         with guarded(on_images(self.module, padded)):
             output = self.module(handed(given))
         scores = scores_of(output)

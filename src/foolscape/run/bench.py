@@ -31,6 +31,7 @@ from foolscape.run.config import FLOAT32, RunConfig
 from foolscape.run.detection import DetectionSubject, load_boxes_at
 from foolscape.run.firsts import answers, first_answered, first_usable, pair
 from foolscape.run.segmentation import SegmentationSubject, load_at
+from foolscape.run.store import Record
 from foolscape.run.subject import Subject
 from foolscape.run.trust.probes import Probe, probes
 from foolscape.run.video import VideoSubject, load_clip_at
@@ -54,6 +55,7 @@ class Entry:
         probes: other attacks that are tried beside it, to see whether to trust it.
         classes, notes: of the model.
         sha256: of its weights, where they are known.
+        identity: what else makes it the one it is; see `models.identity`.
         scorer: what the check of the input gradient takes: anything with `logits(images)`.
     """
 
@@ -63,6 +65,7 @@ class Entry:
     notes: tuple[str, ...]
     sha256: str | None
     scorer: Any
+    identity: Record
     probes: Mapping[str, Probe] = field(default_factory=dict)
 
 
@@ -108,7 +111,7 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
             one.spec, one.slug, one.model, colours(classes), channels, data, config.size, device
         )
         settled, tried = _settled(config, classes, plan)
-        entries.append(Entry(subject, settled, classes, one.model.notes, one.sha256, one.model, tried))
+        entries.append(Entry(subject, settled, classes, one.model.notes, one.sha256, one.model, one.identity, tried))
     ids = _chosen(data, config)
     asked = [entry.scorer.logits for entry in entries]
     first, beside = pair(
@@ -138,7 +141,9 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
         channels = None if data.classes is None else match_classes(classes, data.classes)
         subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
         settled, tried = _settled(config, classes, plan_detection)
-        entries.append(Entry(subject, settled, classes, loaded.model.notes, loaded.sha256, loaded.model, tried))
+        entries.append(
+            Entry(subject, settled, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried)
+        )
     ids = _chosen(data, config)
     asked = [Scorer(entry.scorer).logits for entry in entries]
     first, beside = pair(
@@ -168,7 +173,9 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
     for spec in config.models:
         loaded = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
         subject = VideoSubject(loaded.spec, loaded.slug, loaded.model, davis_palette(), data, config.size, device)
-        entries.append(Entry(subject, planned, (), loaded.model.notes, loaded.sha256, loaded.model, tried))
+        entries.append(
+            Entry(subject, planned, (), loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried)
+        )
 
     def answered(clip: Clip) -> bool:
         return all(answers(_clip_scorer(e.scorer, clip, device).logits, clip.frames[0], device) for e in entries)
@@ -217,7 +224,7 @@ def _segmenter(
         return loaded
     segmenter = with_channels_last(loaded.model)
     segmenter = replace(segmenter, notes=(*segmenter.notes, "images and weights lie in memory channels last"))
-    return Loaded(loaded.spec, loaded.slug, segmenter, loaded.sha256)
+    return replace(loaded, model=segmenter)
 
 
 def _settled(

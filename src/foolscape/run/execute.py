@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -25,6 +22,8 @@ from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.models.half import likeness
 from foolscape.pixels import to_unit
 from foolscape.report import write_report
+from foolscape.run.agreement import digest_of
+from foolscape.run.algorithms import algorithms, versions
 from foolscape.run.bench import Bench, Entry, open_bench
 from foolscape.run.bounds import bound_notes
 from foolscape.run.choice import with_attack
@@ -42,9 +41,6 @@ from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
 from foolscape.run.widths import Room, trial, width_of
 from foolscape.run.wiring import check_wiring
-
-_PACKAGES = ("torch", "torchvision", "numpy", "pillow", "faster-coco-eval", "transformers")
-"""Packages that figures depend on; the last is optional."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,7 @@ def _executed(
 def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, command: Sequence[str]) -> Record:
     """What run.json holds: everything that is needed to repeat the run."""
     data = bench.data
-    digest = hashlib.sha256("\n".join(f"{i} {data.fingerprint(i)}" for i in bench.ids).encode()).hexdigest()
+    prints = {name: data.fingerprint(name) for name in bench.ids}
     return {
         "schema": 1,
         "foolscape": version("foolscape"),
@@ -149,6 +145,7 @@ def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, c
                 "classes": list(entry.classes),
                 "colours": [list(colour) for colour in colours(entry.classes)],
                 "weights_sha256": entry.sha256,
+                "identity": entry.identity,
                 "notes": list(entry.notes),
             }
             for entry in bench.entries
@@ -158,15 +155,13 @@ def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, c
             "split": data.split,
             "classes": None if data.classes is None else list(data.classes),
             "samples": len(bench.ids),
-            "sha256": digest,
+            "sha256": digest_of(prints),
             "notes": list(data.notes),
         },
-        "samples": [{"id": name, "name": safe_name(name)} for name in bench.ids],
+        "samples": [{"id": name, "name": safe_name(name), "sha256": prints[name]} for name in bench.ids],
         "attack": recorded_attack(config, bench),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES if name == "pillow" or find_spec(name.replace("-", "_"))},
-        },
+        "algorithms": algorithms(config.attack, (str(config.task),), (*config.models, config.data)),
+        "versions": versions(),
     }
 
 

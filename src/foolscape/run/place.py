@@ -79,10 +79,12 @@ def name_of(*parts: str) -> str:
 def model_name(text: str) -> str:
     """A short name of the model that the spec `text` names, not unique: net-build of path/to/net.py:build?weights=.."""
     spec = parse(text)
+    if spec.scheme == "propagation" and spec.rest:
+        return model_name(text.partition(":")[2])
     name = re.sub(r"\.(pth|pt|safetensors)$", "", spec.rest.rstrip("/").rpartition("/")[2])
     if not spec.scheme or spec.scheme in _LIBRARIES:
         return name
-    scheme = re.split(r"[/:]", spec.scheme)[-1].removesuffix(".py").rpartition(".")[2]
+    scheme = re.split(r"[/:\\]", spec.scheme)[-1].removesuffix(".py").rpartition(".")[2]
     return name if name == scheme else f"{scheme}-{name}"
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from foolscape.errors import RunError
 from foolscape.report.files import PARTIAL, REPORTS
+from foolscape.run.agreement import differences
 from foolscape.run.lock import LOCK, locked, readable_errors
 from foolscape.strict import lose
 
@@ -27,9 +28,6 @@ Record = dict[str, Any]
 
 FAILED = "failed"
 """The condition of a row that says why a sample could not be used."""
-
-_FREE = ("started", "command", "gradient", "consistency", "narrowed")
-"""Keys of run.json that may differ when a run is continued."""
 
 
 def safe_name(text: str) -> str:
@@ -200,39 +198,13 @@ def _agree(directory: Path, record: Record) -> Record:
         return record
     there: Record = json.loads(path.read_text(encoding="utf-8"))
     record = json.loads(json.dumps(record))
-    changed = _differences(_compared(there), _compared(record))
+    changed = differences(there, record)
     if changed:
         raise RunError(
             f"expected the command that began {directory}, got another one: {'; '.join(changed[:4])}. "
             "Runs are never mixed: choose another --out, or --new without one"
         )
     return there
-
-
-def _compared(record: Record) -> Record:
-    """What must not differ. An attack is the same whether its user named it or it was chosen."""
-    attack = record.get("attack")
-    own = {"attack": {k: v for k, v in attack.items() if k != "chosen"}} if isinstance(attack, dict) else {}
-    return {key: value for key, value in (record | own).items() if key not in _FREE}
-
-
-def _differences(there: Record, here: Record, prefix: str = "") -> list[str]:
-    """What differs between two JSON objects, each by its path, such as `models.0.weights_sha256 was .., is ..`."""
-    found: list[str] = []
-    for key in {**there, **here}:
-        was, now = there.get(key), here.get(key)
-        if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-            was, now = dict(enumerate(was)), dict(enumerate(now))
-        if isinstance(was, dict) and isinstance(now, dict):
-            found += _differences(was, now, f"{prefix}{key}.")
-        elif was != now:
-            found.append(f"{prefix}{key} was {_short(was)}, is {_short(now)}")
-    return found
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def read_whole_rows(directory: Path, conditions: set[str] | None = None) -> list[Record]:

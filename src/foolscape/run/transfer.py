@@ -23,6 +23,7 @@ from foolscape.metrics.distortion import distortion
 from foolscape.models.attention import attention
 from foolscape.pixels import to_image
 from foolscape.report.transfer import MATRIX, write_transfer_report
+from foolscape.run.algorithms import algorithms, model_record, versions
 from foolscape.run.bench import open_bench
 from foolscape.run.choice import with_attack
 from foolscape.run.config import RunConfig, make_config
@@ -170,11 +171,14 @@ def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path
     Images go one by one unless a batch is given by number: what is found by trying is for one network.
     """
     batch = config.batch if isinstance(config.batch, int) else 1
-    weights = {entry.subject.spec: entry.sha256 for entry in ensemble.entries}
     record = {
         "schema": 1,
         "kind": "ensemble",
-        "models": [{"model": spec, "weights_sha256": sha256} for spec, sha256 in weights.items()],
+        "models": [model_record(e.subject.spec, e.sha256, e.identity) for e in ensemble.entries],
+        "algorithms": algorithms(
+            config.attack, ("transfer",), (*(e.subject.spec for e in ensemble.entries), config.data)
+        ),
+        "versions": versions(),
         "attack": ensemble.settings,
         "seed": config.seed,
         "samples": list(ids),
@@ -212,6 +216,13 @@ def _record(
         "config": config,
         "configs": [network.config.model_dump(mode="json") for network in networks],
         "weights_sha256": [network.entry.sha256 for network in networks],
+        "models": [model_record(n.entry.subject.spec, n.entry.sha256, n.entry.identity) for n in networks],
+        "algorithms": algorithms(
+            None,
+            ("transfer", *dict.fromkeys(network.task for network in networks)),
+            (*(network.entry.subject.spec for network in networks), networks[0].config.data),
+        ),
+        "versions": versions(),
         "samples": list(ids),
         **({"ensembles": [list(ensemble.slugs) for ensemble in ensembles]} if ensembles else {}),
     }

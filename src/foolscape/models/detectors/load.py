@@ -15,6 +15,7 @@ from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.classes import read_classes
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, transformers, user
 from foolscape.models.detectors.naming import Given
+from foolscape.models.identity import identity_of
 from foolscape.models.load import Listed, Loaded, resolve, slug_of
 from foolscape.models.torchvision import Built, library
 from foolscape.models.wiring import AS_IT_IS, IMAGE_OPTIONS, OPTIONS, wiring_of
@@ -57,7 +58,8 @@ def load_detector(
     )
     detector = _detector(spec, given, image_size, device)
     modules = modules_of(detector)
-    return Loaded(text, slug_of(spec), detector, weights_sha256(*modules) if modules else None)
+    sha256 = weights_sha256(*modules) if modules else None
+    return Loaded(text, slug_of(spec), detector, sha256, identity_of(spec, detector))
 
 
 def list_detectors() -> tuple[Listed, ...]:

@@ -15,6 +15,7 @@ from foolscape.errors import ModelError, SettingError, unknown
 from foolscape.models import bundled
 from foolscape.models.checkpoint import weights_sha256
 from foolscape.models.freezing import freeze
+from foolscape.models.identity import identity_of
 from foolscape.models.load import Listed, Loaded, resolve, slug_of
 from foolscape.models.trackers import backbones, hub, sam2, user
 from foolscape.models.trackers.propagation import Propagation
@@ -59,7 +60,8 @@ def load_tracker(
     modules = modules_of(tracker)
     # The name of a checkpoint tells more than its folders.
     short = replace(spec, rest=Path(spec.rest).name) if spec.scheme == "stcn" else spec
-    return Loaded(text, slug_of(short), tracker, weights_sha256(*modules) if modules else None)
+    sha256 = weights_sha256(*modules) if modules else None
+    return Loaded(text, slug_of(short), tracker, sha256, identity_of(spec, tracker))
 
 
 def is_tracker(spec: Spec) -> bool | None:

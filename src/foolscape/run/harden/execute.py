@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -17,6 +16,8 @@ from foolscape.errors import DataError, ModelError, SampleError, SettingError
 from foolscape.models.attention import attention
 from foolscape.models.wrappers import ModuleSegmenter
 from foolscape.report.files import read_object, read_rows
+from foolscape.run.agreement import digest_of
+from foolscape.run.algorithms import algorithms, versions
 from foolscape.run.bench import Entry, open_bench
 from foolscape.run.device import ready_device
 from foolscape.run.execute import Listener, execute
@@ -46,7 +47,7 @@ class _School:
     plan: Plan
     train_ids: tuple[str, ...]
     test_ids: tuple[str, ...]
-    fingerprints: tuple[str, str]
+    fingerprints: tuple[dict[str, str], dict[str, str]]
 
 
 def harden(
@@ -134,7 +135,7 @@ def _open(config: HardenConfig, device: torch.device, training: SegmentationData
             "figures on the images that a network was trained on mean nothing"
         )
     plan = config.plan(entry.classes)
-    return _School(entry, subject, segmenter, plan, train_ids, test_ids, (_digest(train), _digest(test)))
+    return _School(entry, subject, segmenter, plan, train_ids, test_ids, (train, test))
 
 
 def _training_images(
@@ -202,10 +203,6 @@ def _trained(
     return learner
 
 
-def _digest(prints: dict[str, str]) -> str:
-    return hashlib.sha256("\n".join(f"{name} {value}" for name, value in prints.items()).encode()).hexdigest()
-
-
 def _record(config: HardenConfig, school: _School, device: torch.device, command: Sequence[str]) -> Record:
     """What run.json holds: everything that is needed to repeat the training."""
     train, test = school.fingerprints
@@ -222,10 +219,13 @@ def _record(config: HardenConfig, school: _School, device: torch.device, command
                 "model": config.model,
                 "classes": list(school.entry.classes),
                 "weights_sha256": school.entry.sha256,
+                "identity": school.entry.identity,
                 "notes": list(school.entry.notes),
             }
         ],
         "attack": school.plan.settings,
-        "train": {"samples": len(school.train_ids), "sha256": train},
-        "test": {"samples": len(school.test_ids), "sha256": test},
+        "train": {"samples": len(school.train_ids), "sha256": digest_of(train), "images": train},
+        "test": {"samples": len(school.test_ids), "sha256": digest_of(test), "images": test},
+        "algorithms": algorithms(config.attack, ("harden", "segmentation"), (config.model, config.data)),
+        "versions": versions(),
     }

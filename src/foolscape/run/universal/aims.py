@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,13 @@ def aim_of(text: str, classes: tuple[str, ...], tile: tuple[int, int], task: Tas
     ink, on, what = _painted(text, classes)
     dark = _written(what, tile) if kind == "text" else _drawn(path_of(what), tile)
     return Static(np.where(dark, ink, on).astype(np.int64), tied=True)
+
+
+def picture_sha256(text: str, classes: tuple[str, ...]) -> str | None:
+    """Of the file that the target `static:FILE.png:..` names; None for a target without one."""
+    if text.partition(":")[0] != "static":
+        return None
+    return hashlib.sha256(path_of(_painted(text, classes)[2]).read_bytes()).hexdigest()
 
 
 def _hide(text: str, classes: tuple[str, ...], task: Task) -> Hide:

@@ -12,12 +12,15 @@ import torch
 from foolscape.models.attention import attention
 from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.pixels import to_unit
+from foolscape.run.agreement import digest_of
+from foolscape.run.algorithms import algorithms, versions
 from foolscape.run.bounds import bound_notes
 from foolscape.run.colours import colours
 from foolscape.run.device import ready_device
 from foolscape.run.execute import Listener
 from foolscape.run.steady import keep_consistency
 from foolscape.run.store import Record, RunStore, lose_failures, open_run, safe_name
+from foolscape.run.universal.aims import picture_sha256
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
 from foolscape.run.universal.lessons import Lessons
@@ -122,6 +125,7 @@ def _record(config: UniversalConfig, stand: Stand, device: torch.device, command
         "seed": config.seed,
         "tile": list(stand.tile.shape[1:]),
         "start_sha256": stand.started,
+        "target_sha256": picture_sha256(config.target, stand.pupils[0].entry.classes),
         "models": [
             {
                 "model": pupil.entry.subject.spec,
@@ -130,13 +134,20 @@ def _record(config: UniversalConfig, stand: Stand, device: torch.device, command
                 "classes": list(pupil.entry.classes),
                 "colours": [list(colour) for colour in colours(pupil.entry.classes)],
                 "weights_sha256": pupil.entry.sha256,
+                "identity": pupil.entry.identity,
                 "notes": list(pupil.entry.notes),
                 "reference": "truth" if pupil.labelled else "clean prediction",
             }
             for pupil in stand.pupils
         ],
         "data_notes": list(stand.notes),
-        "train": {"samples": len(stand.train_ids), "sha256": train},
-        "test": {"samples": len(stand.test_ids), "sha256": test},
-        "samples": [{"id": name, "name": safe_name(name)} for name in stand.test_ids],
+        "train": {"samples": len(stand.train_ids), "sha256": digest_of(train), "images": train},
+        "test": {"samples": len(stand.test_ids), "sha256": digest_of(test)},
+        "samples": [{"id": name, "name": safe_name(name), "sha256": test[name]} for name in stand.test_ids],
+        "algorithms": algorithms(
+            None,
+            ("universal", *dict.fromkeys(pupil.task for pupil in stand.pupils)),
+            (config.model, *config.transfer_to, config.data),
+        ),
+        "versions": versions(),
     }

@@ -58,7 +58,7 @@ class Stand:
         pupils: the models on the test split; the first is the one that the tile is learnt on.
         train_ids, test_ids: the images, none in both.
         notes: of the data, those of both splits.
-        fingerprints: of the training and of the test images, each list as one hash.
+        fingerprints: of the training and of the test images, by id.
         tile: (3, h, w), what learning starts from.
         started: sha256 of the file that it was read from, if any.
         first: (H, W, 3) uint8, the first training image that can be read.
@@ -71,7 +71,7 @@ class Stand:
     train_ids: tuple[str, ...]
     test_ids: tuple[str, ...]
     notes: tuple[str, ...]
-    fingerprints: tuple[str, str]
+    fingerprints: tuple[dict[str, str], dict[str, str]]
     tile: Tensor
     started: str | None
     first: NDArray[np.uint8]
@@ -115,10 +115,19 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
             f"expected test images that are not in the training split, got {len(shared)} that are ({shared[0]}, ...); "
             "figures on the images that a tile was learnt on mean nothing"
         )
-    hashes = (_digest(train), _digest(test))
     notes = tuple(dict.fromkeys((*bench.data.notes, *tested.data.notes)))
     return Stand(
-        training, tuple(pupils), bench.ids, test_ids, notes, hashes, start, started, bench.first, bench.beside, device
+        training,
+        tuple(pupils),
+        bench.ids,
+        test_ids,
+        notes,
+        (train, test),
+        start,
+        started,
+        bench.first,
+        bench.beside,
+        device,
     )
 
 
@@ -203,7 +212,3 @@ def _on(subject: Any, config: UniversalConfig) -> Any:
 def _common(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """The ids that are in every list, in the order of the first."""
     return tuple(name for name in lists[0] if all(name in set(others) for others in lists[1:]))
-
-
-def _digest(prints: dict[str, str]) -> str:
-    return hashlib.sha256("\n".join(f"{name} {value}" for name, value in prints.items()).encode()).hexdigest()

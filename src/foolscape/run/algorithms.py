@@ -1,0 +1,57 @@
+"""How each algorithm stands, by a number that is raised in the commit in which its results change.
+
+A run goes on with the rows that an earlier version of foolscape has left where none of its algorithms has another
+number: a version alone says nothing about results. Rounding in the last bit is no change; another choice, order,
+constant or random number is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from importlib.util import find_spec
+from platform import python_version
+from typing import Any, Final
+
+ATTACKS: Final = {
+    "fgsm": 1, "pgd": 1, "mi-fgsm": 1, "segpgd": 1, "annealed": 1, "apgd": 1, "worst-case": 1, "square": 1, "dag": 1,
+    "pgd-min": 1, "dag-min": 1, "alma-prox": 1, "ara": 1,
+}  # fmt: skip
+"""Every attack of the catalogue."""
+
+PARTS: Final = {
+    "reading data": 1, "scenes": 1, "adapting models": 1, "bundled networks": 1, "controls": 1, "probes": 1,
+    "wiring": 1, "segmentation": 1, "detection": 1, "video": 1, "transfer": 1, "universal": 1, "harden": 1,
+}  # fmt: skip
+"""What else figures depend on: how samples are read, models fed, answers measured, tiles and networks learnt."""
+
+_ALWAYS: Final = ("reading data", "adapting models", "controls", "probes", "wiring")
+
+_PACKAGES: Final = ("torch", "torchvision", "numpy", "pillow", "faster-coco-eval")
+"""Packages that figures depend on, whatever the model; the libraries of a model are part of its identity."""
+
+
+def algorithms(attack: str | None, parts: Iterable[str], specs: Iterable[str] = ()) -> dict[str, int]:
+    """The numbers of all that a run depends on.
+
+    Args:
+        attack: of the catalogue; `none` or None for no attack.
+        parts: tasks and kinds of run, of `PARTS`.
+        specs: of its models and data.
+    """
+    schemes = {text.partition(":")[0] for text in specs}
+    named = {"scenes": "scenes", "bundled": "bundled networks"}
+    wanted = (*_ALWAYS, *parts, *(part for scheme, part in named.items() if scheme in schemes))
+    found = {part: PARTS[part] for part in dict.fromkeys(wanted)}
+    return found | ({f"attack {attack}": ATTACKS[attack]} if attack in ATTACKS else {})
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that figures depend on."""
+    there = (name for name in _PACKAGES if name == "pillow" or find_spec(name.replace("-", "_")))
+    return {"python": python_version(), **{name: version(name) for name in there}}
+
+
+def model_record(spec: str, sha256: str | None, identity: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says of a model so that no other one goes on with its rows."""
+    return {"model": spec, "weights_sha256": sha256, "identity": identity}
