@@ -28,7 +28,7 @@ Record = dict[str, Any]
 FAILED = "failed"
 """The condition of a row that says why a sample could not be used."""
 
-_FREE = ("started", "command", "gradient", "consistency", "narrowed")
+_FREE = ("started", "command", "gradient", "consistency", "narrowed", "data_notes")
 """Keys of run.json that may differ when a run is continued."""
 
 
@@ -210,9 +210,16 @@ def _agree(directory: Path, record: Record) -> Record:
 
 
 def _compared(record: Record) -> Record:
-    """What must not differ. An attack is the same whether its user named it or it was chosen."""
-    attack = record.get("attack")
-    own = {"attack": {k: v for k, v in attack.items() if k != "chosen"}} if isinstance(attack, dict) else {}
+    """What must not differ. An attack is the same whether its user named it or it was chosen.
+
+    What is said of the data may change while its samples do not: the run's own directory may lie in it.
+    """
+    remarks = {"attack": "chosen", "data": "notes"}
+    own = {
+        key: {name: value for name, value in there.items() if name != remark}
+        for key, remark in remarks.items()
+        if isinstance(there := record.get(key), dict)
+    }
     return {key: value for key, value in (record | own).items() if key not in _FREE}
 
 
