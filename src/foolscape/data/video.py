@@ -73,7 +73,7 @@ class Video:
         mask, remarks = read_first_mask(self.mask)
         if self.path.is_dir():
             names, frames, notes = self._read_folder()
-            first = [path for path in self._frames() if path.stem == names[0]]
+            first = [path for path in self._frames() if files.readable(path.stem) == names[0]]
             (mask,), turned = clip_files.upright_masks(mask[None], [self.mask], first, self.frame)
             remarks += turned
         else:
