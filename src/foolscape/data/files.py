@@ -153,6 +153,8 @@ def load_pair(
     labels, said = upright.settle(
         label_path, picture.turn, (height, width), frame, lambda _: labels, upright.turn_labels, np.array_equal
     )
+    if void == VOID and set(np.unique(labels).tolist()) == {0, VOID}:  # as a black-and-white mask has it
+        said += (f"labels of {void} alone beside 0: {void} is void, no class",)
     return Sample(sample_id, picture.image, to_classes(label_path, labels, classes, void), picture.notes + said)
 
 
