@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from foolscape.data.files import digest, name_ids
+from foolscape.data.images import read_image
 from foolscape.data.load import open_data
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError
 
@@ -45,7 +47,10 @@ def test_folder_counts_other_files(tmp_path, save, picture):
         (tmp_path / name).touch()
     data = open_data(f"folder:{tmp_path}")
     assert data.ids == ("a",)
-    assert data.notes == ("6 files that are no images left out: 1 .heic, 2 .txt, 2 hidden, 1 no extension",)
+    assert data.notes == (
+        "6 files that are no images left out: 1 .heic (sub.heic), 2 .txt (more.txt), 2 hidden (._a.png), 1 no "
+        "extension (README)",
+    )
 
 
 def test_clashing_names_keep_their_extension(tmp_path, save, picture):
@@ -73,7 +78,7 @@ def test_empty_folder(tmp_path):
 
 def test_folder_without_images(tmp_path):
     (tmp_path / "a.txt").touch()
-    with pytest.raises(DataError, match=r"got only other files \(1 \.txt\)"):
+    with pytest.raises(DataError, match=r"got only other files \(1 \.txt \(a\.txt\)\)"):
         open_data(f"folder:{tmp_path}")
 
 
@@ -178,3 +183,103 @@ def test_fingerprint_of_unreadable_files(tmp_path, save, picture):
 def test_digest_keeps_its_parts_apart(tmp_path):
     assert digest("ab", "c") != digest("a", "bc")
     assert digest(tmp_path / "x") != digest("x")
+
+
+# Links, results, other kinds of files
+
+
+def test_links_to_folders_are_followed_once(tmp_path, save, picture):
+    save(tmp_path / "photos/day1/a.png", picture)
+    save(tmp_path / "elsewhere/b.png", picture)
+    save(tmp_path / "elsewhere/deep/c.png", picture)
+    root = tmp_path / "photos"
+    (root / "day2").symlink_to("../elsewhere")
+    (root / "day3").symlink_to(tmp_path / "elsewhere")  # the same again
+    (root / "day0").symlink_to("day1")  # the folder itself wins
+    (tmp_path / "elsewhere/back").symlink_to(root)
+    (root / "day1/loop").symlink_to(".")
+    (root / "up").symlink_to("..")
+    (root / "mutual").symlink_to("mutual2")
+    (root / "mutual2").symlink_to("mutual")
+    data = open_data(f"folder:{root}")
+    assert data.ids == ("day1/a", "day2/b", "day2/deep/c")
+    assert data.notes == (
+        "2 files that are no images left out: 2 no extension (mutual)",
+        "1 links to a folder around this one left out: up",
+        "4 links to folders that are read already left out: day0, day1/loop, day3 and 1 more",
+    )
+    np.testing.assert_array_equal(data.load("day2/deep/c").image, picture)
+
+
+def test_links_of_links_end(tmp_path, save, picture):
+    save(tmp_path / "a/x.png", picture)
+    save(tmp_path / "b/y.png", picture)
+    (tmp_path / "a/to_b").symlink_to("../b")
+    (tmp_path / "b/to_a").symlink_to("../a")
+    assert open_data(f"folder:{tmp_path / 'a'}").ids == ("to_b/y", "x")
+
+
+def test_link_to_the_root(tmp_path, save, picture):
+    save(tmp_path / "real/x.png", picture)
+    (tmp_path / "named").symlink_to("real")
+    assert open_data(f"folder:{tmp_path / 'named'}").ids == ("x",)
+
+
+@pytest.mark.parametrize("beside", ["rows.jsonl", "summary.json", ".lock"])
+def test_results_inside_the_data_are_no_photographs(tmp_path, save, picture, beside):
+    save(tmp_path / "a.png", picture)
+    save(tmp_path / "runs/fgsm-1/clean/a.png", picture)
+    for name in ("run.json", beside):
+        (tmp_path / "runs/fgsm-1" / name).write_text("{}")
+    (tmp_path / "again").symlink_to("runs/fgsm-1")
+    save(tmp_path / "mine/b.png", picture)
+    (tmp_path / "mine/run.json").write_text("{}")  # another program's
+    data = open_data(f"folder:{tmp_path}")
+    assert data.ids == ("a", "mine/b")
+    assert data.notes[1] == "2 folders with results of foolscape left out: runs/fgsm-1, again"
+    assert open_data(f"folder:{tmp_path}/runs/fgsm-1/clean").ids == ("a",)
+
+
+def test_hidden_folders_are_named(tmp_path, save, picture):
+    save(tmp_path / "a.png", picture)
+    save(tmp_path / ".thumbnails/a.png", picture)
+    data = open_data(f"folder:{tmp_path}")
+    assert (data.ids, data.notes) == (("a",), ("1 hidden folders left out: .thumbnails",))
+
+
+def test_names_that_are_no_utf8(tmp_path, save, picture):
+    for name in (b"caf\xe9.png", b"caf\\xe9.png", b"ok.png"):
+        (tmp_path / os.fsdecode(name)).write_bytes(save(tmp_path / "x.bmp", picture).read_bytes())
+    (tmp_path / "x.bmp").unlink()
+    (tmp_path / os.fsdecode(b"notes\xe9.t\xe9t")).touch()
+    data = open_data(f"folder:{tmp_path}")
+    assert data.ids == (r"caf\xe9.png", r"caf\xe9.png (2)", "ok.png")
+    assert data.notes == (r"1 files that are no images left out: 1 .t\xe9t (notes\xe9.t\xe9t)",)
+    for name in data.ids:
+        np.testing.assert_array_equal(data.load(name).image, picture)
+        assert len(data.fingerprint(name)) == 64
+    assert digest("\udce9") != digest("\\udce9")
+
+
+def special(path: Path, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(str(path))
+    else:
+        path.symlink_to({"device": "/dev/zero", "link to a pipe": path.with_name("pipe"), "terminal": "/dev/tty"}[kind])
+        if kind == "link to a pipe":
+            os.mkfifo(path.with_name("pipe"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "link to a pipe", "terminal"])
+def test_only_regular_files_are_opened(tmp_path, save, picture, kind):
+    save(tmp_path / "a.png", picture)
+    special(tmp_path / "b.png", kind)
+    data = open_data(f"folder:{tmp_path}")
+    assert data.ids == ("a",)
+    assert "1 no regular file (b.png)" in data.notes[0]
+    with pytest.raises(SampleError, match=r"b\.png: expected an image, got no readable file \(a .*, not a reg"):
+        read_image(tmp_path / "b.png")
+    assert digest(tmp_path / "b.png") == digest(tmp_path / "b.png")

@@ -62,9 +62,9 @@ def harden(
     """
     given = locals()
     manners = take_manners(given)
-    from foolscape.run.config import read_mapping
     from foolscape.run.harden.config import make_harden_config
     from foolscape.run.inputs import wired
+    from foolscape.run.yaml_file import read_mapping
 
     chosen = {name: value for name, value in given.items() if value is not None and name not in ("out", "config")}
     settings = wired(({} if config is None else read_mapping(config)) | chosen)

@@ -80,12 +80,17 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
 
 
 def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
-    """Where the user wants it written, `out` or else what the settings say; taken out of `settings`."""
-    place = settings.pop("out", None) if out is None else out
-    settings.pop("out", None)
-    if place is not None and not isinstance(place, str | Path):
-        raise SettingError(f"out: expected the path of a directory, got {place!r}")
-    return None if place is None else path_of(place)
+    """Where the user wants it written, `out` or else what the settings say; taken out of `settings`.
+
+    Raises:
+        SettingError: the settings say something else than the name of a directory.
+    """
+    place = settings.pop("out", None)
+    if out is not None or place is None:
+        return None if out is None else path_of(out)
+    if not isinstance(place, str) or not place.strip() or "\0" in place:
+        raise SettingError(f"out: expected the path of a directory, got {place!r:.60}")
+    return path_of(place)
 
 
 @contextmanager

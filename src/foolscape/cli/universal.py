@@ -85,9 +85,9 @@ def universal(
     """
     given = locals()
     manners = take_manners(given)
-    from foolscape.run.config import read_mapping
     from foolscape.run.inputs import wired
     from foolscape.run.universal.config import make_universal_config
+    from foolscape.run.yaml_file import read_mapping
 
     chosen = {name: value for name, value in given.items() if value is not None and name not in ("out", "config")}
     for name in ("sweep_eps", "sweep_omega"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from foolscape.data import files, upright
 from foolscape.data.sample import Sample
+from foolscape.data.walking import walk
 from foolscape.errors import DataError
 from foolscape.spec import Spec
 from foolscape.strict import Loss
@@ -86,12 +87,13 @@ def open_camvid(spec: Spec, split: str | None = None) -> CamVid:
     labels = root / f"{split}annot"
     if not labels.is_dir():
         raise DataError(f"{spec.text}: expected label maps in {labels}, got no such folder; use folder:{root / split}")
-    paths, _ = files.walk(root / split, recursive=False)
+    found = walk(root / split, recursive=False)
+    paths = found.images
     if not paths:
         raise DataError(f"{spec.text}: expected images in {root / split}, got none; check the path or the split")
     images = dict(zip(files.name_ids(paths), (root / split / path for path in paths), strict=True))
     unused = {path.stem for path in labels.glob("*.png")} - {path.stem for path in paths}
-    notes = [f"label value {_VOID_IN_FILES} is void"]
+    notes = [f"label value {_VOID_IN_FILES} is void", *found.notes]
     if unused:
         notes.append(Loss(f"{len(unused)} label maps in {labels.name} have no image and were left out"))
     return CamVid(spec.text, split, tuple(notes), images, labels, frame)

@@ -45,7 +45,7 @@ def by_name(paths: Iterable[Path]) -> dict[str, Path]:
     """`paths` by their names without extension, in order; raises `SampleError` if two share one."""
     named: dict[str, Path] = {}
     for path in paths:
-        other = named.setdefault(path.stem, path)
+        other = named.setdefault(files.readable(path.stem), path)
         if other is not path:
             raise SampleError(
                 f"{path.parent}: expected one file for each frame, got {other.name} and {path.name}; leave one out"

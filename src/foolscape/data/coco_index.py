@@ -14,6 +14,7 @@ from foolscape.data.images import read_header, read_picture
 from foolscape.data.picture import Picture
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.paths import path_of
+from foolscape.regular import MOST_JSON, read_bytes
 from foolscape.spec import Spec
 
 CORRECT: Final = "correct the annotation or leave the image out"
@@ -113,7 +114,7 @@ def read_file(path: Path, known: Collection[str], *, outside: bool = False) -> R
         DataError: not JSON, a field twice in one record, not in COCO's form, and what `read_records` raises it for.
     """
     try:
-        content = json.loads(path.read_bytes(), object_pairs_hook=_record)
+        content = json.loads(read_bytes(path, MOST_JSON), object_pairs_hook=_record)
     except (OSError, ValueError, RecursionError) as error:
         digits = "set_int_max_str_digits" in str(error)
         got = "a number of more than 4,300 digits" if digits else str(error)

@@ -15,6 +15,7 @@ from foolscape.data.clips import CLASSES, Clip, objects_in
 from foolscape.data.mask_values import PLAIN, TWO_NOTE, Look, labels_of
 from foolscape.data.sample import VOID
 from foolscape.errors import DataError, unknown
+from foolscape.regular import read_text
 from foolscape.spec import Spec
 
 SPLITS_2016: Final = ("val", "train", "trainval")
@@ -178,6 +179,10 @@ def _all_clips(spec: Spec, split: str | None, folder: Path, lists: Path) -> dict
             "split out to take all clips"
         )
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if strange := [name for name in names if files.readable(name) != name]:
+        raise DataError(
+            f"{spec.text}: expected names of clips in UTF-8, got the folder {files.readable(strange[0])}; rename it"
+        )
     if not names:
         raise DataError(f"{spec.text}: expected a folder for each clip in {folder}, got none; check the path")
     return dict.fromkeys(names)
@@ -193,8 +198,8 @@ def read_list(path: Path) -> dict[str, tuple[str, ...] | None]:
     """
     do = "unpack DAVIS again"
     try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        lines = [line.split() for line in read_text(path).split("\n") if line.strip()]
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: expected a list of clips, got {error}; {do}") from None
     if not lines:
         raise DataError(f"{path}: expected a list of clips, got an empty file; {do}")

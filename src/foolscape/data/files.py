@@ -18,6 +18,7 @@ from foolscape.data.images import read_header, read_labels, read_picture
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError, unknown
 from foolscape.paths import path_of
+from foolscape.regular import is_regular, open_regular
 from foolscape.spec import Spec
 
 T = TypeVar("T")
@@ -45,40 +46,26 @@ def directory(spec: Spec) -> Path:
     return path
 
 
-def walk(root: Path, *, recursive: bool) -> tuple[list[Path], Counter[str]]:
-    """The image files below `root`, relative to it and sorted, and how many others there are by extension.
-
-    Hidden files (a leading dot) count among the others: `._photo.jpg` on a disk from a Mac is no photograph.
-
-    Raises:
-        DataError: a folder cannot be listed.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise DataError(f"expected a folder that can be listed, got {error}; check its permissions") from error
-
-    found: list[Path] = []
-    others: Counter[str] = Counter()
-    for folder, below, names in os.walk(root, onerror=refuse):
-        if not recursive:
-            below.clear()
-        for name in names:
-            extension = Path(name).suffix.lower()
-            if extension in IMAGE_EXTENSIONS and not name.startswith("."):
-                found.append((Path(folder) / name).relative_to(root))
-            else:
-                others["hidden" if name.startswith(".") else extension or "no extension"] += 1
-    return sorted(found, key=Path.as_posix), others
-
-
 def name_ids(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Unique ids for relative `paths`: without the extension, or with it where that would clash."""
-    short = [path.with_suffix("").as_posix() for path in paths]
+    """Unique ids for relative `paths`: without the extension, or with it where that would clash; see `readable`."""
+    short = [readable(path.with_suffix("").as_posix()) for path in paths]
     times = Counter(short)
-    ids = [path.as_posix() if times[name] > 1 else name for path, name in zip(paths, short, strict=True)]
+    ids = [readable(path.as_posix()) if times[name] > 1 else name for path, name in zip(paths, short, strict=True)]
     if len(set(ids)) < len(ids):  # a.jpg and a.png beside a.jpg.png
-        ids = [path.as_posix() for path in paths]
+        ids = [readable(path.as_posix()) for path in paths]
+    seen: Counter[str] = Counter()
+    for place, name in enumerate(ids):  # bytes that are no UTF-8 beside a name that is written like them
+        seen[name] += 1
+        ids[place] = name if seen[name] == 1 else f"{name} ({seen[name]})"
     return tuple(ids)
+
+
+def readable(name: str) -> str:
+    r"""A file's `name` as text that can be written: bytes that are no UTF-8 as \xe9, lone surrogates as \ud800."""
+    try:
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def pick_split(spec: Spec, asked: str | None, known: Iterable[str], default: str) -> str:
@@ -126,23 +113,21 @@ def by_stem(folder: Path, extensions: Collection[str], preferred: str) -> tuple[
 
 def is_there(path: Path) -> bool:
     """Whether there is a file at `path`; a name that no file system takes is not there."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+    return is_regular(path)
 
 
 def digest(*parts: Path | str) -> str:
     """A sha256 of the contents of files and of strings, in order; a file that cannot be read counts as such."""
     total = hashlib.sha256()
     for part in parts:
-        total.update((_file_digest(part) if isinstance(part, Path) else f"text {part}").encode() + b"\0")
+        told = _file_digest(part) if isinstance(part, Path) else f"text {part}"
+        total.update(told.encode("utf-8", "surrogatepass") + b"\0")
     return total.hexdigest()
 
 
 def _file_digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"unreadable {type(error).__name__}"
@@ -168,6 +153,8 @@ def load_pair(
     labels, said = upright.settle(
         label_path, picture.turn, (height, width), frame, lambda _: labels, upright.turn_labels, np.array_equal
     )
+    if void == VOID and set(np.unique(labels).tolist()) == {0, VOID}:  # as a black-and-white mask has it
+        said += (f"labels of {void} alone beside 0: {void} is void, no class",)
     return Sample(sample_id, picture.image, to_classes(label_path, labels, classes, void), picture.notes + said)
 
 

@@ -10,6 +10,7 @@ from foolscape.data import files
 from foolscape.data.boxes import DetectionSample, SameImages
 from foolscape.data.images import read_image
 from foolscape.data.sample import Sample
+from foolscape.data.walking import walk
 from foolscape.errors import DataError, SettingError
 from foolscape.spec import Spec
 
@@ -64,15 +65,15 @@ def open_folder(spec: Spec, split: str | None = None) -> Folder:
     root = files.directory(spec)
     if split is not None:
         raise SettingError(f"{spec.text}: expected no split, since a folder has none, got {split!r}; leave it out")
-    paths, others = files.walk(root, recursive=True)
-    left_out = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
+    found = walk(root, recursive=True)
+    paths = found.images
     if not paths:
-        got = f"only other files ({left_out})" if others else "an empty folder"
+        got = f"only other files ({found.left_out})" if found.others else "an empty folder"
+        got += f" ({'; '.join(found.notes)})" if found.folders else ""
         known = " ".join(sorted(files.IMAGE_EXTENSIONS))
         raise DataError(f"{spec.text}: expected photographs ({known}) below {root}, got {got}; check the path")
-    notes = (f"{others.total()} files that are no images left out: {left_out}",) if others else ()
     images = dict(zip(files.name_ids(paths), (root / path for path in paths), strict=True))
-    return Folder(spec.text, notes, images)
+    return Folder(spec.text, found.notes, images)
 
 
 def open_folder_boxes(spec: Spec, split: str | None = None) -> SameImages:

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from foolscape.data.picture import TURNS, Picture, orientation_of
 from foolscape.data.sample import Sample
 from foolscape.errors import SampleError, SettingError
+from foolscape.regular import check_regular
 
 MIN_SIDE = 8
 """The smallest height and width of an image, in pixels."""
@@ -93,6 +94,7 @@ def read_picture(path: Path) -> Picture:
 def read_header(path: Path) -> tuple[tuple[int, int], int] | None:
     """Upright size (H, W) and EXIF orientation, with no pixel decoded; None for a file that is no readable image."""
     try:
+        check_regular(path)
         with warnings.catch_warnings(), Image.open(path, formats=_IMAGE_FORMATS) as image:
             warnings.simplefilter("ignore")
             orientation, _ = orientation_of(image)
@@ -193,11 +195,9 @@ def _decode(path: Path, formats: tuple[str, ...], expected: str, do: str) -> _De
 
 def _check_file(path: Path, expected: str, do: str) -> None:
     try:
-        size = path.stat().st_size
+        size = check_regular(path)
     except OSError as error:
         raise _refuse(path, expected, f"no readable file ({error.strerror})", do) from None
-    if not path.is_file():
-        raise _refuse(path, expected, "something that is not a file", do)
     if not size:
         raise _refuse(path, expected, "an empty file (zero bytes)", do)
 

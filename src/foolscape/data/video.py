@@ -65,7 +65,7 @@ class Video:
         path = files.fetch(self.clips, sample_id, self.spec, "clip id")
         paths = self._frames() if path.is_dir() else [path]
         which = f"{self.start} {self.count}"
-        return files.digest(which, self.mask, *(part for one in paths for part in (one.name, one)))
+        return files.digest(which, self.mask, *(part for one in paths for part in (files.readable(one.name), one)))
 
     def load(self, sample_id: str) -> Clip:
         """The clip with the objects of its first frame; raises `SampleError` if video or mask cannot be used."""
@@ -73,7 +73,7 @@ class Video:
         mask, remarks = read_first_mask(self.mask)
         if self.path.is_dir():
             names, frames, notes = self._read_folder()
-            first = [path for path in self._frames() if path.stem == names[0]]
+            first = [path for path in self._frames() if files.readable(path.stem) == names[0]]
             (mask,), turned = clip_files.upright_masks(mask[None], [self.mask], first, self.frame)
             remarks += turned
         else:
@@ -131,7 +131,7 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
         raise DataError(f"{spec.text}: expected the mask of the first frame at {mask}, got no such file")
     start = _number(spec, "start", 0)
     count = _number(spec, "frames", 2) if "frames" in spec.options else None
-    name = path.resolve().name if path.is_dir() else path.stem
+    name = files.readable(path.resolve().name if path.is_dir() else path.stem)
     return Video(spec.text, path, mask, start or 0, count, {name or "video": path}, upright.asked(spec))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foolscape.data import clip_files
 from foolscape.errors import SampleError
+from foolscape.regular import check_regular
 from foolscape.strict import Loss
 
 if TYPE_CHECKING:
@@ -54,18 +55,20 @@ def read_video(path: Path, start: int, count: int | None) -> tuple[NDArray[np.ui
 
     reading = _Reading()
     expected: float | None = None
+    remarks: tuple[str, ...] = ()
     try:
-        # A play list could else name addresses in the net.
-        with av.open(path, options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.video:
-                raise SampleError(f"{path}: expected a video, got a file without pictures; check the path")
-            stream = container.streams.video[0]
+        check_regular(path)
+        # A play list could else name addresses in the net. Titles and the like may be in any encoding.
+        with av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
+            stream, remarks = _stream(container, path)
             # Else decoders make up what is damaged.
             stream.codec_context.options = {"err_detect": "explode"}
             expected = _expected(container, stream)
             _read(reading, container.decode(stream), path, start, count)
     except (av.error.FFmpegError, OSError) as error:
         reading.broken = error.strerror or str(error)
+    except ValueError as error:  # a title or a pixel format that PyAV cannot name
+        reading.broken = str(error)
     if not reading.decoded and reading.broken:
         raise SampleError(f"{path}: expected a video, got a file that cannot be decoded ({reading.broken}); check it")
     if len(reading.kept) < 2:
@@ -74,7 +77,30 @@ def read_video(path: Path, start: int, count: int | None) -> tuple[NDArray[np.ui
             f"{path}: expected at least 2 frames from frame {start} on, got {len(reading.kept)} of "
             f"{reading.decoded}{why}; check the video, or start earlier"
         )
-    return _stacked(reading.kept), _notes(reading, expected, start, count)
+    return _stacked(reading.kept), (*remarks, *_notes(reading, expected, start, count))
+
+
+def _stream(container: InputContainer, path: Path) -> tuple[VideoStream, tuple[str, ...]]:
+    """The stream of moving pictures, and a note where there are several: the one that the file prefers, else the first.
+
+    Raises:
+        SampleError: sound alone, a cover or preview alone, or pictures in a coding that FFmpeg does not know.
+    """
+    from av.stream import Disposition
+
+    still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    moving = [stream for stream in container.streams.video if not stream.disposition & still]
+    if not moving:
+        got = "whose only picture is a cover or preview" if container.streams.video else "without pictures"
+        raise SampleError(f"{path}: expected a video, got a file {got}; check the path")
+    # A file may call several the default: then the first of them is.
+    chosen = next((stream for stream in moving if stream.disposition & Disposition.default), moving[0])
+    if chosen.codec_context is None:
+        raise SampleError(f"{path}: expected a video, got one in a coding that FFmpeg does not know; convert it")
+    if len(moving) == 1:
+        return chosen, ()
+    sizes = ", ".join(f"{stream.height}x{stream.width}" for stream in moving)
+    return chosen, (f"of {len(moving)} streams of pictures ({sizes}) number {moving.index(chosen) + 1} taken",)
 
 
 def _read(reading: _Reading, frames: Iterator[VideoFrame], path: Path, start: int, count: int | None) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from foolscape.data import fields, files, upright
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import DataError, SettingError, unknown
+from foolscape.regular import read_text
 from foolscape.spec import Spec
 
 CLASSES = (
@@ -161,8 +162,7 @@ def _read_names(listing: Path, images: Path) -> tuple[list[str], list[str]]:
     columns (the flags 1, 0 and -1 of VOC's lists of classes, the path of the truth).
     """
     try:
-        # With or without a byte order mark.
-        lines = re.split(r"\r\n|\r|\n", listing.read_text(encoding="utf-8-sig"))
+        lines = read_text(listing).split("\n")
     except (OSError, ValueError) as error:
         raise DataError(f"{listing}: expected a list of image names, got {error}; unpack VOC again") from None
     finder = _Finder(images, files.IMAGE_EXTENSIONS, ".jpg")

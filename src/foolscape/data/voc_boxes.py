@@ -17,6 +17,7 @@ from foolscape.data.boxes import Boxes, DetectionSample, check_boxes, same_boxes
 from foolscape.data.images import read_picture
 from foolscape.errors import SampleError
 from foolscape.metrics.boxes import Truth
+from foolscape.regular import read_bytes
 from foolscape.spec import Spec
 
 CLASSES = voc.CLASSES[1:]
@@ -109,7 +110,7 @@ def read_xml(path: Path) -> Element:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(read_bytes(path), True)
     except OSError as error:
         raise SampleError(f"{path}: expected an annotation, got no readable file ({error.strerror}); {_DO}") from None
     except (expat.ExpatError, ValueError, LookupError) as error:  # the last two: encodings

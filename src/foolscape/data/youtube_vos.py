@@ -11,6 +11,7 @@ from typing import Any, Final
 from foolscape.data import clip_files, files, upright
 from foolscape.data.clips import CLASSES, Clip, objects_in
 from foolscape.errors import DataError, SampleError, SettingError
+from foolscape.regular import MOST_JSON, read_bytes
 from foolscape.spec import Spec
 
 SPLITS: Final = ("valid", "train", "test")
@@ -181,7 +182,7 @@ def read_meta(path: Path) -> dict[str, dict[int, Entry]]:
         DataError: it cannot be read, has another layout, or no clip.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path, MOST_JSON))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: expected the list of clips in JSON, got {error}; {_DO}") from None
     videos = content.get("videos") if isinstance(content, dict) else None

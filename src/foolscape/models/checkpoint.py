@@ -7,6 +7,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
+from errno import ENOENT, ENOTDIR
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError
 from foolscape.paths import path_of
+from foolscape.regular import check_regular
 
 _NESTS: Final = ("state_dict", "model_state_dict", "model", "network")
 
@@ -29,9 +31,12 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
         CheckpointError: the file is missing, empty, damaged, needs code to be read, or holds no state dict.
     """
     path = path_of(path)
-    if not path.is_file():
-        raise CheckpointError(f"expected a weights file at {path}, got {'a folder' if path.is_dir() else 'nothing'}")
-    if path.stat().st_size == 0:
+    try:
+        size = check_regular(path)
+    except OSError as error:
+        got = "nothing" if error.errno in (ENOENT, ENOTDIR) else error.strerror
+        raise CheckpointError(f"expected a weights file at {path}, got {got}") from None
+    if not size:
         raise CheckpointError(f"expected weights in {path}, got an empty file; copy or download it again")
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     return _without_prefixes(_unwrapped(content, path))

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.wrappers import CheckedSegmenter, ModuleSegmenter
+from foolscape.regular import read_text
 
 S = TypeVar("S", bound=ModuleSegmenter | CheckedSegmenter)
 
@@ -21,8 +22,8 @@ def read_classes(path: Path) -> tuple[str, ...]:
         SettingError: the file is missing, not UTF-8 text, or names fewer than two classes or one twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path).split("\n")
+    except (OSError, ValueError) as error:
         raise SettingError(f"expected a class file (text, one name per line) at {path}, got {error}") from error
     names = tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
     if len(names) < 2:

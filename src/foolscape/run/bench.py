@@ -17,6 +17,7 @@ from foolscape.data.clips import Clip, ClipData
 from foolscape.data.load import open_clips, open_data, open_detection, select
 from foolscape.data.palette import davis_palette
 from foolscape.data.sample import SegmentationData
+from foolscape.data.sizes import said_of_size
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.classes import match_classes
 from foolscape.models.detectors.load import load_detector
@@ -120,7 +121,8 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
         lambda name: load_at(data, name, config.size).image,
         lambda image: all(answers(ask, image, device) for ask in asked),
     )
-    return Bench(data, ids, first, tuple(entries), beside)
+    said = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
+    return Bench(said, ids, first, tuple(entries), beside)
 
 
 def _open_detection(config: RunConfig, device: torch.device) -> Bench:
@@ -153,7 +155,8 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
         lambda image: all(answers(ask, image, device) for ask in asked),
     )
     scored = tuple(replace(entry, scorer=_scorer(entry.scorer, first, device)) for entry in entries)
-    return Bench(data, ids, first, scored, beside)
+    said = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
+    return Bench(said, ids, first, scored, beside)
 
 
 def _open_video(config: RunConfig, device: torch.device) -> Bench:
@@ -182,7 +185,8 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
 
     first = first_answered(first, ids, lambda name: load_clip_at(data, name, config.size), answered)
     scored = tuple(replace(entry, scorer=_clip_scorer(entry.scorer, first, device)) for entry in entries)
-    return Bench(data, ids, first.frames[0], scored)
+    said = said_of_size(data, ids, config.size, lambda clip: clip.frames.shape[1:3])
+    return Bench(said, ids, first.frames[0], scored)
 
 
 def _clip_scorer(tracker: Tracker, clip: Clip, device: torch.device) -> ClipScorer:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from foolscape.attacks.catalog import NONE
@@ -16,6 +15,7 @@ from foolscape.errors import SettingError, unknown
 from foolscape.models.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
+from foolscape.run.yaml_file import read_mapping
 
 Task = Literal["segmentation", "detection", "video"]
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -195,21 +195,4 @@ def read_settings(path: Path) -> dict[str, object]:
     loaded = read_mapping(path)
     if "model" in loaded:
         loaded["models"] = [loaded.pop("model")]
-    if isinstance(ids := loaded.get("ids"), list):
-        loaded["ids"] = [str(name) for name in ids]
     return loaded
-
-
-def read_mapping(path: Path) -> dict[str, object]:
-    """The settings in a YAML file; raises `SettingError` for anything but a mapping of names."""
-    try:
-        loaded = yaml.safe_load(path_of(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingError(f"expected a YAML file of settings at {path}, got {_first_line(error)}") from error
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise SettingError(f"expected a mapping of settings in {path}, such as `data: scenes:`, got {loaded!r:.60}")
-    return loaded
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

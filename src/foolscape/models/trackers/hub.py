@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foolscape.errors import ModelError
+from foolscape.regular import read_text
 
 MEAN: Final = (0.485, 0.456, 0.406)
 """ImageNet's."""
@@ -76,7 +77,7 @@ def _local(name: str, file: str) -> Path | None:
 def _read(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty if there is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

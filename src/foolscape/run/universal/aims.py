@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from foolscape.attacks.pictures import LabelMap
 from foolscape.errors import SettingError, unknown
 from foolscape.paths import path_of
+from foolscape.regular import check_regular
 from foolscape.run.config import Task
 
 NEAREST: Final = "nearest"
@@ -167,9 +168,10 @@ def _written(word: str, tile: tuple[int, int]) -> NDArray[np.bool_]:
 def _drawn(path: Path, tile: tuple[int, int]) -> NDArray[np.bool_]:
     """(h, w): what is dark in a black and white picture of the size of the tile."""
     try:
+        check_regular(path)
         with Image.open(path) as picture:
             grey = np.asarray(picture.convert("L"))
-    except OSError as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # as Pillow's decoders raise
         raise SettingError(f"target: expected a picture at {path}, got {error}") from error
     if grey.shape != tile:
         raise SettingError(

@@ -18,6 +18,7 @@ from foolscape.attacks.constraints import Linf
 from foolscape.attacks.universal import Epoch, Learning, spread
 from foolscape.errors import CheckpointError
 from foolscape.pixels import Levels, to_image, to_unit
+from foolscape.regular import check_regular
 from foolscape.run.store import write_atomically
 
 FORMAT = 1
@@ -88,6 +89,7 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
+        check_regular(path)
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get("foolscape", "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, dict(metadata)  # noqa: SIM118
