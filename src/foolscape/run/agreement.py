@@ -10,7 +10,7 @@ from typing import Any, Final
 Record = dict[str, Any]
 """A JSON object."""
 
-_FREE: Final = ("started", "command", "foolscape", "gradient", "consistency", "narrowed")
+_FREE: Final = ("started", "command", "foolscape", "gradient", "consistency", "narrowed", "data_notes")
 """Keys that may differ. Of foolscape's version only what it changes counts: `algorithms`."""
 
 Place = tuple[str, ...]
@@ -20,7 +20,8 @@ Place = tuple[str, ...]
 def differences(there: Record, here: Record) -> list[str]:
     """What differs between what run.json holds and what it would hold now, each in a phrase; samples that changed last.
 
-    An attack is the same whether its user named it or it was chosen.
+    An attack is the same whether its user named it or it was chosen. What is said of the data may change while its
+    samples do not: the run's own directory may lie in it.
     """
     found = list(_differences(_compared(there), _compared(here), ()))
     # The hash of a whole data set says less than which of its samples changed.
@@ -36,8 +37,11 @@ def digest_of(prints: Mapping[str, str]) -> str:
 
 
 def _compared(record: Record) -> Record:
-    attack = record.get("attack")
-    own = {"attack": {k: v for k, v in attack.items() if k != "chosen"}} if isinstance(attack, dict) else {}
+    own = {
+        key: {name: value for name, value in there.items() if name != remark}
+        for key, remark in (("attack", "chosen"), ("data", "notes"))
+        if isinstance(there := record.get(key), dict)
+    }
     return {key: value for key, value in (record | own).items() if key not in _FREE}
 
 

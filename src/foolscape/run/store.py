@@ -29,12 +29,6 @@ Record = dict[str, Any]
 FAILED = "failed"
 """The condition of a row that says why a sample could not be used."""
 
-<<<<<<< HEAD
-=======
-_FREE = ("started", "command", "gradient", "consistency", "narrowed", "data_notes")
-"""Keys of run.json that may differ when a run is continued."""
-
->>>>>>> masks
 
 def safe_name(text: str) -> str:
     """A file name for an arbitrary id: readable, of ASCII letters, digits, `.`, `_` and `-`, and without collisions.
@@ -213,42 +207,6 @@ def _agree(directory: Path, record: Record) -> Record:
     return there
 
 
-<<<<<<< HEAD
-=======
-def _compared(record: Record) -> Record:
-    """What must not differ. An attack is the same whether its user named it or it was chosen.
-
-    What is said of the data may change while its samples do not: the run's own directory may lie in it.
-    """
-    remarks = {"attack": "chosen", "data": "notes"}
-    own = {
-        key: {name: value for name, value in there.items() if name != remark}
-        for key, remark in remarks.items()
-        if isinstance(there := record.get(key), dict)
-    }
-    return {key: value for key, value in (record | own).items() if key not in _FREE}
-
-
-def _differences(there: Record, here: Record, prefix: str = "") -> list[str]:
-    """What differs between two JSON objects, each by its path, such as `models.0.weights_sha256 was .., is ..`."""
-    found: list[str] = []
-    for key in {**there, **here}:
-        was, now = there.get(key), here.get(key)
-        if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-            was, now = dict(enumerate(was)), dict(enumerate(now))
-        if isinstance(was, dict) and isinstance(now, dict):
-            found += _differences(was, now, f"{prefix}{key}.")
-        elif was != now:
-            found.append(f"{prefix}{key} was {_short(was)}, is {_short(now)}")
-    return found
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
->>>>>>> masks
 def read_whole_rows(directory: Path, conditions: set[str] | None = None) -> list[Record]:
     """The rows of samples that are wholly there, of a run that may be at work: nothing is cut off.
 
