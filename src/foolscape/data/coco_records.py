@@ -12,13 +12,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from foolscape.data import fields
 from foolscape.data.fields import Key, shown
 from foolscape.errors import DataError
+from foolscape.strict import Loss
 
 T = TypeVar("T")
+
+_LOST: Final = ("count nowhere", "left out")
+"""How remarks end that tell of something that was left out."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 """x, y, width, height in pixels."""
@@ -141,7 +145,8 @@ def _notes(said: Counter[str], totals: Mapping[str, int]) -> Iterable[str]:
     """`49 of 97 annotations belong to no listed image ..` for each remark that was counted."""
     for remark, count in said.items():
         if count:
-            yield f"{count} of {totals[remark.partition(' ')[0]]} {remark}"
+            note = f"{count} of {totals[remark.partition(' ')[0]]} {remark}"
+            yield Loss(note) if remark.endswith(_LOST) else note
 
 
 def _names(raws: list[Any], said: Counter[str]) -> dict[Key, list[object]]:

@@ -93,7 +93,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "camvid",
-        "camvid:DIR[?annotated=stored]",
+        "camvid:DIR",
         "CamVid, road scenes: labels of 11 classes, no boxes; DIR has test, testannot and so on",
         ("test", "val", "train"),
         _without_classes(open_camvid),
@@ -101,7 +101,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "voc",
-        "voc:DIR[?year=2012&annotated=stored]",
+        "voc:DIR[?year=2012]",
         "PASCAL VOC: labels of 21 classes, boxes of 20; DIR is VOCdevkit or one year in it",
         ("val", "train", "trainval", "test"),
         _without_classes(open_voc),
@@ -109,7 +109,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "coco",
-        "coco:DIR[?classes=voc|coco&annotations=FILE&images=DIR&annotated=stored&outside=yes]",
+        "coco:DIR[?classes=voc|coco&annotations=FILE&images=DIR]",
         "COCO instances: painted as labels of VOC's 21 or COCO's 81 classes, or boxes of 20 or 80",
         ("val", "train"),
         open_coco,
@@ -117,7 +117,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "davis2016",
-        "davis2016:DIR[?resolution=480p&annotated=stored]",
+        "davis2016:DIR[?resolution=480p]",
         "DAVIS 2016: clips of one object with a mask for every frame; DIR has JPEGImages, Annotations",
         SPLITS_2016,
         None,
@@ -126,7 +126,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "davis2017",
-        "davis2017:DIR[?resolution=480p&annotated=stored]",
+        "davis2017:DIR[?resolution=480p]",
         "DAVIS 2017: clips of several objects with a mask for every frame, or for the first in the test splits",
         SPLITS_2017,
         None,
@@ -135,7 +135,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "youtube-vos",
-        "youtube-vos:DIR[?frames=all&annotated=stored]",
+        "youtube-vos:DIR[?frames=all]",
         "YouTube-VOS: clips whose objects may appear late, masks only in train; DIR has valid, train",
         YOUTUBE_SPLITS,
         None,
@@ -144,7 +144,7 @@ CATALOG: tuple[DataKind, ...] = (
     ),
     DataKind(
         "video",
-        "video:PATH?mask=FILE.png[&start=N&frames=N&annotated=stored]",
+        "video:PATH?mask=FILE.png[&start=N&frames=N]",
         "one clip, a video file or a folder of frames, with the objects of its first frame",
         (),
         None,
