@@ -48,7 +48,7 @@ def test_what_is_no_regular_file(tmp_path, reader):
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_names_that_no_file_can_have(reader, name):
-    with pytest.raises(FoolscapeError, match=r"File name too long|a name that no file can have"):
+    with pytest.raises(FoolscapeError, match=r"File name too long|a name that no file can have|with a NUL in it"):
         READERS[reader](NAMES[name])
 
 
