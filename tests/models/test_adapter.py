@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from foolscape.errors import ModelError
 from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter, adapt, check_finite, checked
+from foolscape.models.margins import Margins
 from foolscape.models.wrappers import as_double, pad_to_multiple, with_channels_last
 from foolscape.tasks.segmentation import Segmenter
 
@@ -98,11 +99,16 @@ def test_a_network_that_loses_odd_rows_is_padded_rather_than_stretched() -> None
     assert adapt(network, image_size=SIZE).multiple == 8
 
 
-def test_a_network_without_padding_in_its_layers_is_stretched_at_any_size() -> None:
-    segmenter = adapt(Around(lambda net, x: net(x)[:, :, 1:-1, 1:-1]), image_size=SIZE)
+def test_a_network_without_padding_in_its_layers_is_placed_at_any_size() -> None:
+    network = Around(lambda net, x: net(x)[:, :, 1:-1, 1:-1])
+    segmenter = adapt(network, image_size=SIZE)
     assert segmenter.only_size is None
-    assert segmenter.notes == ("scores are upsampled bilinearly from 22 x 38 to 24 x 40",)
-    assert segmenter.logits(images(1, 31, 33)).shape == (1, 5, 31, 33)
+    assert segmenter.margins == Margins(1, 1, 1, 1)
+    x = images(1, 31, 33)
+    scores = segmenter.logits(x)
+    assert scores.shape == (1, 5, 31, 33)
+    # Its other layers are padded with zeros, which the mirrored edges keep away.
+    assert torch.allclose(scores[:, :, 6:-6, 6:-6], network(x)[:, :, 5:-5, 5:-5], atol=1e-5)
 
 
 def test_a_network_of_one_size_says_so() -> None:

@@ -81,14 +81,14 @@ def test_a_network_with_wide_layers_is_placed_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "module",
+    ("module", "says"),
     [
-        Cut(2, 10, 2, 10),  # neither in the middle nor at a corner
-        nn.Sequential(nn.Conv2d(3, 4, 3, stride=4), nn.Conv2d(4, 4, 3)),  # shrunk, and then cut
+        (Cut(2, 10, 2, 10), "Where its pixels lie in the image does not show"),  # in no middle and at no corner
+        (nn.Sequential(nn.Conv2d(3, 4, 3, stride=4), nn.Conv2d(4, 4, 3)), "Upsample in the adapter"),
     ],
 )
-def test_an_answer_whose_place_does_not_show_is_refused(module: nn.Module) -> None:
-    with pytest.raises(ModelError, match="Where its pixels lie in the image does not show"):
+def test_an_answer_whose_place_does_not_show_is_refused(module: nn.Module, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
         adapt(module, image_size=(60, 84))
 
 

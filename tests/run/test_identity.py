@@ -88,7 +88,7 @@ def command(kind: str, net: str, camvid: Path, out: Path) -> Callable[[], Any]:
     return lambda: harden(hardened, out, [], listener())
 
 
-@pytest.mark.parametrize("kind", ["run", "transfer", "universal", "harden"])
+@pytest.mark.parametrize("kind", ["run", "transfer", "universal", pytest.param("harden", marks=pytest.mark.slow)])
 def test_edited_code_and_data_are_refused_by_name(kind: str, net: str, camvid: Path, tmp_path: Path) -> None:
     do = command(kind, net, camvid, tmp_path / "out")
     do()

@@ -72,9 +72,10 @@ def check_scores(scores: Tensor, images: Tensor, channels: int | None, *, any_sc
         given = (scores.shape[2], scores.shape[3])
         right = given == size or (any_scale and fits(given, size))
     if not right:
+        advice = _advice(scores, images, channels, any_scale=any_scale)
         raise ModelError(
             "Segmenter.logits must return (B, C, H, W) at the input size; expected "
-            f"{expected_shape(images, channels)}, got {tuple(scores.shape)}. {_advice(scores, images, channels)}"
+            f"{expected_shape(images, channels)}, got {tuple(scores.shape)}. {advice}"
         )
     if scores.device != images.device:
         raise ModelError(
@@ -83,7 +84,7 @@ def check_scores(scores: Tensor, images: Tensor, channels: int | None, *, any_sc
         )
 
 
-def _advice(scores: Tensor, images: Tensor, channels: int | None) -> str:
+def _advice(scores: Tensor, images: Tensor, channels: int | None, *, any_scale: bool) -> str:
     """What to do about scores of a wrong shape."""
     if scores.ndim != 4:
         return f"Return the class scores before argmax and with the batch dimension: {DOCS}"
@@ -95,6 +96,8 @@ def _advice(scores: Tensor, images: Tensor, channels: int | None) -> str:
         return f"The number of channels must stay the number of classes: {DOCS}"
     if scores.shape[2] > images.shape[2] or scores.shape[3] > images.shape[3]:
         return f"Downsample or crop in the adapter: {DOCS}"
+    if 2 * scores.shape[2] <= images.shape[2] or 2 * scores.shape[3] <= images.shape[3] or not any_scale:
+        return f"Upsample in the adapter: {DOCS}"
     return (
         "Where its pixels lie in the image does not show in a size that is no integer fraction of the image's: pad the "
         f"convolutions, or upsample and place the scores in the network: {DOCS}"
