@@ -16,6 +16,7 @@ from foolscape.cli import main
 from foolscape.cli.console import DONE
 from foolscape.errors import ModelError
 from foolscape.models.adapter import adapt
+from foolscape.models.file import call
 from foolscape.models.gradient import check_gradient
 from foolscape.testing import check_segmenter
 
@@ -271,6 +272,16 @@ class Raises(Tiny):
 def test_what_a_model_raises_is_told_with_its_place(where: str, got: str) -> None:
     with pytest.raises(ModelError, match=rf"got {got}.*test_sound\.py:\d+\)$"):
         adapt(Raises(where), image_size=(24, 40))
+
+
+def test_attributes_that_raise_are_told_with_their_place() -> None:
+    class Secretive(Tiny):
+        @property
+        def classes(self) -> tuple[str, ...]:
+            raise ValueError("not yet")
+
+    with pytest.raises(ModelError, match=r"got ValueError: not yet \(.*test_sound\.py:\d+\)$"):
+        call(Secretive, "the factory")
 
 
 def test_a_network_that_is_where_it_should_be_need_not_move() -> None:

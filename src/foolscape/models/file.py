@@ -14,7 +14,7 @@ from types import ModuleType
 from torch import nn
 
 from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
-from foolscape.models.guard import in_words, where
+from foolscape.models.guard import guarded, in_words, where
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Follower
@@ -82,7 +82,10 @@ def call(function: Callable[..., object], source: str, *arguments: str) -> Broug
         raise
     except (Exception, SystemExit) as error:
         raise _failed(source, error) from error
-    return made(thing, source)
+    with guarded(f"a look at the attributes of what {source} returned"):
+        found = made(thing, source)
+        kind_of(found)  # asks for attributes that may be properties of the user's
+    return found
 
 
 def _made(module: ModuleType, factory: str, where: str) -> Brought:

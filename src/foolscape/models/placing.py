@@ -57,7 +57,10 @@ def _answer(module: nn.Module, images: Tensor) -> Tensor | None:
     """The scores (1, C, h, w) for `images`; None where the network does not take them."""
     try:
         scores = scores_of(module(images.clone()))
-    except Exception:  # a network may raise anything; what it raised at its own size is told by those who ask us
+    except (
+        Exception,
+        SystemExit,
+    ):  # a network may raise anything; what it raised at its own size is told by those who ask us
         return None
     return scores.float() if scores.ndim == 4 and scores.is_floating_point() else None
 

@@ -20,6 +20,7 @@ from foolscape.errors import ModelError
 from foolscape.memory import first_line, give_back, is_short, no_room
 from foolscape.models.guard import in_words, where
 from foolscape.models.output import DOCS
+from foolscape.models.sides import PATCH, beyond, patches, primes, size_text, uneven
 from foolscape.models.wrappers import pad_to_multiple
 
 T = TypeVar("T")
@@ -30,7 +31,6 @@ FAMILIES: Final = (64, 96, 160, 224, 256, 144, 240, 336, 400, 176, 208)
 _LIKELY: Final = 4  # of them tried with a network that gives something usable at any size
 _UNITS: Final = (1, 14, 16, 32, 64)  # squares of which multiples are tried
 _MOST: Final = 5  # times as many pixels as the image has: with more padding than that, what is seen is padding
-_PATCH: Final = 256  # the largest patch that is looked for
 _LOST: Final = 4  # rows from which on it is a patch that they do not fill, and not a stride that they end on
 
 
@@ -152,7 +152,7 @@ class _Trials(Generic[T]):
         high = 1
         while not reached(high):
             high *= 2
-            if high > min(_PATCH, side // 2):
+            if high > min(PATCH, side // 2):
                 return 0  # none of it matters: this is no patch that is not filled
         low = high // 2
         while high - low > 1:
@@ -190,14 +190,14 @@ def by_trying(
     first = trials.asked(size)
     if first.found is None:
         _check_type(trials, size, first)
-    uneven = (_uneven(size[0], 11), _uneven(size[1], 21))
-    odd = trials.at(uneven)
+    apart = (uneven(size[0], 11), uneven(size[1], 21))
+    odd = trials.at(apart)
     if first.found is not None and odd.found is not None and first.clean and odd.clean:
-        return _whole_patches(trials, size, first.found, uneven, odd.found)
+        return _whole_patches(trials, size, first.found, apart, odd.found)
     larger = None
     for family in _families(size, first, odd):
-        if trials.at(_beyond(size, family)).clean:
-            larger = _beyond(size, family)
+        if trials.at(beyond(size, family)).clean:
+            larger = beyond(size, family)
             fitted = _padded(trials, size, _least(trials, size, family))
             if fitted is not None:
                 return fitted
@@ -225,15 +225,10 @@ def _families(size: tuple[int, int], first: Tried[T], odd: Tried[T]) -> Iterator
 def _least(trials: _Trials[T], size: tuple[int, int], family: int) -> int:
     """The least divisor of `family`, of which multiples are taken, of which all multiples are."""
     least = family
-    for prime in _primes(family):
-        while least % prime == 0 and least > prime and trials.at(_beyond(size, least // prime)).clean:
+    for prime in primes(family):
+        while least % prime == 0 and least > prime and trials.at(beyond(size, least // prime)).clean:
             least //= prime
     return least
-
-
-def _primes(number: int) -> list[int]:
-    """The primes that divide `number`."""
-    return [n for n in range(2, number + 1) if number % n == 0 and all(n % less for less in range(2, n))]
 
 
 def _padded(trials: _Trials[T], size: tuple[int, int], multiple: int) -> Fitted[T] | None:
@@ -258,11 +253,11 @@ def _squared(trials: _Trials[T], size: tuple[int, int]) -> Fitted[T] | None:
     return None
 
 
-def _whole_patches(trials: _Trials[T], size: tuple[int, int], found: T, uneven: tuple[int, int], odd: T) -> Fitted[T]:
+def _whole_patches(trials: _Trials[T], size: tuple[int, int], found: T, apart: tuple[int, int], odd: T) -> Fitted[T]:
     """`found` at `size`, or what is found there padded to patches, if the network leaves out what fills none."""
-    lost = trials.lost(uneven, odd)
-    for patch in _patches(uneven, lost):
-        padded = (uneven[0] + -uneven[0] % patch, uneven[1] + -uneven[1] % patch)
+    lost = trials.lost(apart, odd)
+    for patch in patches(apart, lost):
+        padded = (apart[0] + -apart[0] % patch, apart[1] + -apart[1] % patch)
         whole = trials.at(padded)
         if whole.found is None or not whole.clean or any(trials.lost(padded, whole.found)):
             continue
@@ -270,14 +265,6 @@ def _whole_patches(trials: _Trials[T], size: tuple[int, int], found: T, uneven: 
         if last.found is not None and last.clean:
             return Fitted(last.found, patch)
     return Fitted(found)
-
-
-def _patches(size: tuple[int, int], lost: tuple[int, int]) -> list[int]:
-    """The sides of patches of which as many as go into `size` leave just `lost` rows and columns."""
-    if not any(lost):
-        return []
-    common = math.gcd(size[0] - lost[0], size[1] - lost[1])
-    return [patch for patch in range(max(lost) + 1, _PATCH + 1) if common % patch == 0]
 
 
 def _check_whole(trials: _Trials[T], size: tuple[int, int], found: T) -> None:
@@ -289,8 +276,8 @@ def _check_whole(trials: _Trials[T], size: tuple[int, int], found: T) -> None:
     other = trials.at(right)
     if other.found is not None and other.clean and not any(trials.lost(right, other.found)):
         raise ModelError(
-            f"expected a network that looks at the whole of an image of {_by(size)} (height x width), got one that "
-            f"leaves out its last {lost[0]} rows and {lost[1]} columns and takes no padded one; give --size "
+            f"expected a network that looks at the whole of an image of {size_text(size)} (height x width), got one "
+            f"that leaves out its last {lost[0]} rows and {lost[1]} columns and takes no padded one; give --size "
             f"{right[0]}x{right[1]}"
         )
 
@@ -315,35 +302,16 @@ def _refusal(size: tuple[int, int], first: Tried[T], larger: tuple[int, int] | N
     got, place = in_words(first.error), where(first.error)
     if larger is not None:
         return ModelError(
-            f"expected a network that takes images of {_by(size)} (height x width), got {got}. It takes {_by(larger)}: "
-            f"give that, or another size that it takes, with --size{place}"
+            f"expected a network that takes images of {size_text(size)} (height x width), got {got}. It takes "
+            f"{size_text(larger)}: give that, or another size that it takes, with --size{place}"
         )
     if isinstance(first.error, ModelError):
         return ModelError(got)
     return ModelError(
-        f"expected a network that takes images of {_by(size)} (height x width), or padded to multiples of "
+        f"expected a network that takes images of {size_text(size)} (height x width), or padded to multiples of "
         f"{', '.join(map(str, FAMILIES))} or their divisors; got {got}. If it takes one size alone, give that with "
         f"--size, else repair it: {DOCS}{place}"
     )
-
-
-def _uneven(side: int, rest: int) -> int:
-    """The next larger side that is `rest` more than a multiple of 32 and divisible by none of 3, 5 and 7.
-
-    With a rest of 11 or 21 neither rounding up nor rounding down makes halves of halves that fit again.
-    """
-    found = side + 1 + (rest - side - 1) % 32
-    while math.gcd(found, 105) > 1:
-        found += 32
-    return found
-
-
-def _beyond(size: tuple[int, int], multiple: int) -> tuple[int, int]:
-    """Larger sides than `size`, different ones, whose greatest common divisor is `multiple`."""
-    high, wide = (side // multiple + 1 for side in size)
-    while math.gcd(high, wide) > 1 or high == wide:
-        wide += 1
-    return high * multiple, wide * multiple
 
 
 def probe_images(size: tuple[int, int], device: torch.device) -> Tensor:
@@ -361,7 +329,3 @@ def _same_weights(module: nn.Module, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)
         yield
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]}"

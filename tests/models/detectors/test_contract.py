@@ -109,6 +109,44 @@ def test_a_threshold_that_leaves_out_its_own_score_fails() -> None:
     assert any("return those that are as high as the threshold" in line for line in report.lines())
 
 
+class Ranked(Handmade):
+    """A detector with 7 detections an image; `change` is what a threshold does besides dropping lower ones."""
+
+    def __init__(self, change: Callable[[int, Any, float], Any]) -> None:
+        super().__init__(Cells())
+        self.change = change
+
+    def detect(self, images: Tensor, score_threshold: float) -> list[Any]:
+        from foolscape.tasks.detection import Detections
+
+        scores = torch.linspace(0.9, 0.3, 7)
+        kept = scores[scores >= score_threshold]
+        whole = Detections(torch.arange(4.0 * len(kept)).view(-1, 4), kept, torch.ones(len(kept)).long())
+        return [self.change(number, whole, score_threshold) for number in range(len(images))]
+
+
+def _rounding(number: int, found: Any, threshold: float) -> Any:
+    drop = int(number == 0 and threshold > 0.1)
+    return type(found)(*(part[: len(part) - drop] for part in (found.boxes, found.scores, found.labels)))
+
+
+def _without_its_best(number: int, found: Any, threshold: float) -> Any:
+    drop = int(number == 0 and threshold > 0.1)
+    return type(found)(found.boxes[drop:], found.scores[drop:], found.labels[drop:])
+
+
+def _moved(_: int, found: Any, threshold: float) -> Any:
+    return type(found)(found.boxes + 9 * (threshold > 0.1), found.scores, found.labels)
+
+
+def test_one_detection_at_the_threshold_is_no_fault_but_others_are() -> None:
+    assert check_detector(Ranked(_rounding), sizes=SIZES[:1]).ok
+    for change in (_without_its_best, _moved):
+        report = check_detector(Ranked(change), sizes=SIZES[:1])
+        assert _failed(report) == {"detections at 24 x 40"}
+        assert any("that are gone or changed at 0.6" in line for line in report.lines())
+
+
 class Writer(Handmade):
     """A detector that spoils the images it is given."""
 
