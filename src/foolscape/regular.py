@@ -70,7 +70,8 @@ def read_bytes(path: Path | str, most: int = MOST_TEXT) -> bytes:
         OSError: as `check_regular`, or more than `most` bytes.
     """
     with open_regular(path) as file:
-        content = file.read(most + 1)
+        # Python takes the memory for all that is asked for at once.
+        content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
     return content

@@ -238,7 +238,8 @@ def _readable(spec: str) -> Iterator[None]:
 
 def _find(text: str) -> tuple[Spec, DataKind]:
     """The spec and its kind."""
-    spec = _parse(text)
+    with _readable(text):
+        spec = _parse(text)
     for kind in CATALOG:
         if kind.name == spec.scheme:
             return spec, kind

@@ -13,6 +13,7 @@ from foolscape.run.config import make_config
 from foolscape.run.inputs import wired
 from foolscape.run.place import model_name
 from foolscape.run.tasks import with_task
+from tests.data.made import mask, palette
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.families import reading
 from tests.fuzz.hostile import WORDS
@@ -28,6 +29,10 @@ DATA = (
     "davis2017:{}?resolution=480p", "youtube-vos:{}?frames=all",
     "video:{}/photos?mask={}/photos/a.png&start=0&frames=2",
 )  # fmt: skip
+SOUND = {
+    "model": ("{}/nets.py:net?classes={}/classes.txt", "{}/nets.py:net?mean=0.5&std=0.5"),
+    "data": ("folder:{}/photos", "video:{}/photos?mask={}/mask.png&start=0&frames=2"),
+}
 OTHERS = {
     "input": ("bgr,255", "range=255,order=bgr", "mean=0.5/0.5/0.5", "imagenet"),
     "split": ("test", "test[:50%]", "test[1:2]", "val[80%:]"),
@@ -42,13 +47,16 @@ def make(root: Path) -> None:
     (root / "classes.txt").write_text("red\ngreen\nblue\n")
     for index, name in enumerate("ab"):
         reading.photo(root / f"photos/{name}.png", index)
+    palette(mask(1, 2)).save(root / "mask.png")
     (root / "words.json").write_text(json.dumps({"model": MODELS[0], "data": DATA[0]}))
 
 
 def mutate(rng: Random, root: Path) -> Mutation:
     """One of the words."""
     kind = rng.choice(("model", "data", "data", *OTHERS))
-    text = rng.choice({"model": MODELS, "data": DATA}.get(kind) or OTHERS[kind]).replace("{}", str(root))
+    texts = {"model": MODELS, "data": DATA}.get(kind) or OTHERS[kind]
+    # Most of what the others name is not there.
+    text = rng.choice((*texts, *SOUND.get(kind, ()) * 4)).replace("{}", str(root))
     at, word = (
         rng.randrange(len(text) + 1),
         rng.choice((*WORDS, ":", "?", "&", "=", "+", "%41", "::", "[", ",", "\udcff")),
@@ -80,7 +88,8 @@ def read(root: Path) -> Found:
     model_name(config.models[0])
     openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
     split = config.split if config.data.startswith("scenes") else None
-    data = openers[str(config.task)](config.data, split=split)
+    task = "video" if config.data.startswith("video") else str(config.task)
+    data = openers[task](config.data, split=split)
     if config.task == "segmentation" and config.models[0] != MODELS[0]:
         load_model(config.models[0], image_size=config.size or (64, 96))
     return Found((), len(data.ids))

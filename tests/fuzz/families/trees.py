@@ -171,8 +171,8 @@ def held_davis(root: Path) -> tuple[int, ...] | None:
     except (OSError, ValueError, StopIteration):
         return None
     names = list(dict.fromkeys(line.split()[0].strip("/") for line in lines if line.strip()))
-    frames = [path for name in names for path in (root / "JPEGImages/480p" / name).glob("*.jpg")]
-    return len(names), len(frames)
+    frames = [path for name in names for path in (root / "JPEGImages/480p" / name).glob("*")]
+    return len(names), len([path for path in frames if path.suffix.lower() in IMAGES and path.name[0] != "."])
 
 
 def held_youtube(root: Path) -> tuple[int, ...] | None:
