@@ -204,16 +204,15 @@ def test_a_listed_image_that_is_missing(year):
         data.load("c")
 
 
-@pytest.mark.parametrize("line", ["../a", "/etc/passwd", "x/../../a", "a\0b", ".", "..\\a"])
+@pytest.mark.parametrize("line", ["../a", "/etc/passwd", "x/../../a", ".", "..\\a"])
 def test_names_that_lead_out_of_the_folder(year, line):
     spec = year(listed=f"a\n{line}\n")
     for opener in (open_detection, open_data):
-        with pytest.raises(DataError, match=r"val\.txt: line 2: expected (a path inside|the name of a file)") as caught:
+        with pytest.raises(DataError, match=r"val\.txt: line 2: expected (a path inside|the name of a file)"):
             opener(spec)
-        assert "\0" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"a\nb\xff\n", b"\xff\xfea\0\n\0"])
+@pytest.mark.parametrize("content", [b"a\nb\xff\n", b"\xff\xfea\0\n\0", b"a\nb\0\n"])
 def test_a_list_that_is_no_utf8(year, content):
     with pytest.raises(DataError, match=r"val\.txt: expected a list of image names, got "):
         open_detection(year(listed=content))
