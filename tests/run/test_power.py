@@ -45,8 +45,8 @@ def _run(folder: Path) -> Command:
 def _clips(folder: Path) -> Command:
     tracker, davis = write_tracker(folder), write_clips(folder / "davis", 3, 4)
     return [
-        "run", "--model", f"{tracker}:colours", "--data", f"davis:{davis}", "--attack", "ara", "--variant", "released",
-        "--steps", 2, "--probes", 0,
+        "run", "--model", f"{tracker}:colours", "--data", f"davis2017:{davis}", "--attack", "ara",
+        "--variant", "released", "--steps", 2, "--probes", 0, "--task", "video",
     ]  # fmt: skip
 
 

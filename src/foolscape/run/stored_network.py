@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from foolscape.disk import remove_file
+from foolscape.disk import in_words, remove_file, sync_folder
 from foolscape.run.rows import LEARNT, Record
 from foolscape.run.store import RunStore, safe_name
 
@@ -46,6 +46,8 @@ class StoredNetwork:
         for path in (directory / self._folder).glob("*.safetensors"):
             if path not in kept:
                 remove_file(path)
+        with in_words(directory):
+            sync_folder(directory / self._folder)  # else a power cut would bring back what was removed
         self._last = place
 
     def named_in(self, key: str, rows: Sequence[Record]) -> list[Record]:
