@@ -8,7 +8,8 @@ FoolscapeError
  |   +- GradientError      an input gradient that is missing, zero, not finite or wrong
  +- DataError        a data set as a whole: empty folder, unknown layout, labels that do not fit
  |   +- SampleError        one image or label: recorded, counted, and the run goes on
- +- RunError         a run directory: another command's, locked, unwritable
+ +- RunError         a run directory: another command's, locked, damaged
+ |   +- UnwritableError    one that cannot be written to
  +- DeviceError      a device whose memory does not hold what it is given
  +- LossError        something was left out where nothing may be
 
@@ -58,6 +59,10 @@ class SampleError(DataError):
 
 class RunError(FoolscapeError):
     """A run directory cannot be used."""
+
+
+class UnwritableError(RunError):
+    """Nothing can be written to a run directory: no room, no permission, or a link in the place of a file."""
 
 
 class DeviceError(FoolscapeError):

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foolscape import disk
 from foolscape.errors import RunError
-from foolscape.run import store
 from foolscape.run.store import open_run, safe_name
 
 from .made import QUIET_STEPS, do_run, files_below, timeless, write_net, write_photos
@@ -51,7 +51,7 @@ def _start_and_wait_for_a_row(command: list[str], out: Path) -> "subprocess.Pope
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
-    while not (out / "rows.jsonl").exists():
+    while not ((out / "rows.jsonl").exists() and _rows(out)):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -139,14 +139,14 @@ def test_a_full_disk_loses_nothing_that_was_finished(tmp_path: Path, monkeypatch
     def full(descriptor: int) -> None:
         nonlocal calls
         calls += 1
-        if calls > 20:
+        if calls > 50:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(disk.os, "fsync", full)
     with pytest.raises(RunError, match=r"No space left on device.*make room"):
         do_run(tmp_path / "out", **settings)
-    monkeypatch.setattr(store.os, "fsync", real)
+    monkeypatch.setattr(disk.os, "fsync", real)
     assert 0 < _rows(tmp_path / "out") < 3 * 4
     assert timeless(do_run(tmp_path / "out", **settings)) == timeless(whole)
 

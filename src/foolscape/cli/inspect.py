@@ -16,7 +16,7 @@ from rich.text import Text
 from foolscape.cli import options as o
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
 from foolscape.cli.outlet import STDOUT
-from foolscape.errors import SettingError
+from foolscape.errors import SettingError, UnwritableError
 from foolscape.models.names import check_names
 from foolscape.paths import path_of
 from foolscape.printable import printable
@@ -61,17 +61,36 @@ def report(
 
     Of one that has not finished: of what is there, marked as unfinished.
     """
-    from foolscape.report import write_panel
+    directory = path_of(directory)
+    try:
+        page = _reported(directory, form, footnotes=footnotes, panel=panel is not None)
+    except UnwritableError as error:
+        _told_alone(directory, form, error, footnotes=footnotes)
+    else:
+        tell(f"report: {page}")
+    if panel is not None:
+        from foolscape.report import write_panel
+
+        picture, factor = write_panel(directory, panel)
+        tell(f"panel: {picture}, change magnified {factor:.3g} times")
+
+
+def _reported(directory: Path, form: Form, *, footnotes: bool, panel: bool = False) -> Path:
+    """Write the reports of a directory and print its tables; the path of its page.
+
+    Raises:
+        UnwritableError: they cannot be written; nothing is printed yet.
+        SettingError: it is to have a `panel`, and is no run.
+    """
     from foolscape.report.kinds import kind_of, unfinished
 
-    directory = path_of(directory)
     if unfinished(directory):
         from foolscape.run.partial import write_partial
 
         for inner in write_partial(directory)[:-1]:
             kind_of(inner).write_page(inner)
     kind = kind_of(directory)
-    if panel is not None and kind.no_panel:
+    if panel and kind.no_panel:
         raise SettingError(f"panel: expected the directory of a run, got {kind.no_panel}")
     page = kind.write_page(directory)
     texts = kind.write_texts(directory)
@@ -79,10 +98,21 @@ def report(
         kind.print_tables(directory, out_console, footnotes=footnotes)
     else:
         STDOUT.write(texts[".md" if form is Form.MARKDOWN else ".tex"])
-    tell(f"report: {page}")
-    if panel is not None:
-        picture, factor = write_panel(directory, panel)
-        tell(f"panel: {picture}, change magnified {factor:.3g} times")
+    return page
+
+
+def _told_alone(directory: Path, form: Form, error: UnwritableError, *, footnotes: bool) -> None:
+    """Print the tables of a directory that cannot be written to, and why there are no reports."""
+    from foolscape.report.kinds import kind_of, unfinished
+    from foolscape.report.mirror import mirrored
+
+    if form is Form.TERMINAL and not unfinished(directory):
+        kind_of(directory).print_tables(directory, out_console, footnotes=footnotes)
+    else:
+        with mirrored(directory) as copy:
+            _reported(copy, form, footnotes=footnotes)
+    reason = str(error).partition("; ")[0]
+    tell(f"no report.html, report.md and report.tex: {reason}")
 
 
 def check(

@@ -11,9 +11,11 @@ from typing import Any
 
 from rich.console import Console
 
+from foolscape.disk import write_file
 from foolscape.errors import RunError
 from foolscape.report.figures import panel
 from foolscape.report.files import read_run, read_summary
+from foolscape.report.form import of_a_run
 from foolscape.report.gallery import DRAWINGS, pictures, views
 from foolscape.report.html import write_report
 from foolscape.report.render import show, to_latex, to_markdown, write_tables
@@ -23,6 +25,7 @@ from foolscape.report.trust import print_verdict
 __all__ = ["latex", "markdown", "print_tables", "write_panel", "write_report", "write_texts"]
 
 
+@of_a_run
 def write_panel(directory: Path, sample: str, model: str | None = None, side: int = 512) -> tuple[Path, float]:
     """Write `panel.png` for one image of a finished run: six pictures that tell what the attack did.
 
@@ -51,11 +54,10 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     kept = [picture.pixels for picture in shown.pictures if picture.pixels is not None]
     if len(kept) < len(shown.pictures) or shown.factor is None:
         raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; were they deleted?")
-    path = directory / "panel.png"
-    path.write_bytes(panel(kept[:3], kept[3:]))
-    return path, shown.factor
+    return write_file(directory, "panel.png", panel(kept[:3], kept[3:])), shown.factor
 
 
+@of_a_run
 def print_tables(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished run in `directory`; RunError where it has not finished."""
     summary = read_summary(directory)
@@ -73,6 +75,7 @@ def latex(summary: Mapping[str, Any]) -> str:
     return to_latex(tables(summary))
 
 
+@of_a_run
 def write_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex beside the page of the finished run in `directory`; the texts by suffix."""
     return write_tables(directory, tables(read_summary(directory)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from foolscape.disk import read_file, write_file
 from foolscape.errors import RunError
 
 SCHEMA: Final = 1
+ROWS: Final = "rows.jsonl"
+"""One line per image, model and condition."""
 PARTIAL: Final = "partial.json"
 """What an unfinished run has in place of its result: what it amounts to so far."""
 REPORTS: Final = ("report.html", "report.md", "report.tex")
@@ -86,31 +89,35 @@ def read_frame(directory: Path, *parts: str) -> NDArray[np.uint8] | None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, all of it or nothing; RunError where that cannot be done."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    write_file(path.parent, path.name, text.encode("utf-8", "backslashreplace"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; RunError, with the line, where it is missing, damaged or something else."""
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"{path}: expected to write the report, got: {error}. Check space and permissions.") from error
+        found = json.loads(read_file(path))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["nothing"])[0]
+        raise RunError(f"{path}: expected readable JSON, got: {reason}") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: expected a JSON object, got {type(found).__name__}")
+    return found
 
 
 def read_object(path: Path, hint: str) -> dict[str, Any]:
     """The JSON object in `path`; RunError, with the `hint`, where it is missing, damaged or of another schema."""
+    if not path.exists():
+        raise RunError(f"{path.parent}: expected a run directory with {path.name}, got none. {hint}".rstrip())
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(
-            f"{path.parent}: expected a run directory with {path.name}, got none. {hint}".rstrip()
-        ) from error
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: expected readable JSON, got: {error}. Resume or repeat the run.") from error
-    schema = found.get("schema") if isinstance(found, dict) else None
+        found = read_json(path)
+    except RunError as error:
+        raise RunError(f"{error}. Resume or repeat the run.") from error
+    schema = found.get("schema")
     if schema != SCHEMA:
         raise RunError(
             f"{path}: expected schema {SCHEMA}, got {schema!r}. Report it with the version of foolscape that wrote it."
         )
-    return dict(found)
+    return found
 
 
 def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None, suffix: str = "png") -> NDArray[np.uint8] | None:
@@ -119,31 +126,48 @@ def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None, suffix: s
     if not path.resolve().is_relative_to(directory.resolve()):
         return None
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(read_file(path))) as image:
             pixels = np.asarray(image.convert(mode) if mode else image)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
     wanted = 3 if mode else 2
     return pixels if pixels.dtype == np.uint8 and pixels.ndim == wanted else None
 
 
 def read_rows(directory: Path) -> tuple[dict[str, Any], ...]:
-    """The lines of `rows.jsonl` in `directory`; RunError for a damaged one."""
-    path = directory / "rows.jsonl"
+    """The lines of `rows.jsonl` in `directory`; RunError, with the line, for a damaged one."""
+    path = directory / ROWS
     try:
-        text = path.read_text(encoding="utf-8")
-        lines = filter(str.strip, text.split("\n"))  # not splitlines: an id may hold U+2028
-        return tuple(dict(json.loads(line)) for line in lines)
-    except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"{path}: expected one JSON object a line, got: {error}. Resume or repeat the run.") from error
+        lines = read_file(path).split(b"\n")  # not splitlines: an id may hold U+2028
+    except OSError as error:
+        raise RunError(f"{path}: expected rows, got: {error}. Resume or repeat the run.") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            row = _row(line)
+            if row is None:
+                raise RunError(
+                    f"{path}, line {number}: expected a JSON object, got something else. The command that made the run "
+                    "measures its image again"
+                )
+            rows.append(row)
+    return tuple(rows)
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """The row in a line; None where it is damaged."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def _whole_rows(directory: Path) -> tuple[dict[str, Any], ...]:
-    """The rows of an unfinished run, without a torn line and without samples of which some rows are missing."""
-    path = directory / "rows.jsonl"
-    content = path.read_bytes() if path.exists() else b""
-    lines = content[: content.rfind(b"\n") + 1].decode().split("\n")[:-1]
-    rows = [dict(json.loads(line)) for line in lines]
+    """The rows of an unfinished run, without damaged lines and without samples of which some rows are missing."""
+    path = directory / ROWS
+    content = read_file(path) if path.exists() else b""
+    rows = [row for line in content.split(b"\n")[:-1] if (row := _row(line)) is not None]
     samples: dict[tuple[Any, Any], set[str]] = {}
     for row in rows:
         samples.setdefault((row.get("model"), row["id"]), set()).add(row["condition"])
@@ -154,10 +178,10 @@ def _whole_rows(directory: Path) -> tuple[dict[str, Any], ...]:
 
 def _progress(directory: Path, settings: dict[str, Any]) -> str:
     try:
-        text = (directory / "rows.jsonl").read_text(encoding="utf-8")
+        content = read_file(directory / ROWS)
     except OSError:
         return "run.json and no row"
-    rows = sum(1 for line in text.split("\n") if line.strip())
+    rows = sum(1 for line in content.split(b"\n") if line.strip())
     return f"{rows} row{'s' * (rows != 1)} for {len(settings.get('samples', ()))} images"
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from foolscape.report.cells import CONDITIONS, Cell, Json, Table, between, counted, images, known, number
 from foolscape.report.files import read_object, write_text
+from foolscape.report.form import of_a_run
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
 from foolscape.report.trust import headline_of, print_verdict, trust
@@ -21,6 +22,7 @@ _SCORES: Final = {"mIoU": "mIoU %", "pixel_accuracy": "pixel acc. %"}
 _NAME_THE_FOLDER: Final = "Name the folder that `foolscape harden` was given as --out."
 
 
+@of_a_run
 def print_hardening(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished hardening in `directory`."""
     summary = _summary(directory)
@@ -28,11 +30,13 @@ def print_hardening(directory: Path, console: Console, *, footnotes: bool = Fals
     print_verdict(summary.get("trust"), console)
 
 
+@of_a_run
 def write_hardening_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex of the finished hardening in `directory`; the texts by suffix."""
     return write_tables(directory, hardening_tables(_summary(directory)))
 
 
+@of_a_run
 def write_hardening_report(directory: Path) -> Path:
     """Write report.html of the finished hardening in `directory`; the page's path."""
     summary = _summary(directory)

@@ -19,6 +19,7 @@ from foolscape.report.cells import Json, counted, number
 from foolscape.report.clips import Reel, reels
 from foolscape.report.figures import palette
 from foolscape.report.files import Run, read_run, write_text
+from foolscape.report.form import of_a_run
 from foolscape.report.gallery import Gallery, css, gallery, swatches
 from foolscape.report.headline import aftermath, headline, overview
 from foolscape.report.minimum import minimum_plots
@@ -56,6 +57,7 @@ class ModelPart:
     reel: Reel | None
 
 
+@of_a_run
 def write_report(directory: Path) -> Path:
     """Write `report.html` of the finished run in `directory`, all of it or nothing, and return its path.
 

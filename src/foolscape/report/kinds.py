@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,14 @@ from rich.console import Console
 
 from foolscape.errors import RunError
 from foolscape.report import harden, parts, print_tables, transfer, universal, write_report, write_texts
-from foolscape.report.files import PARTIAL, read_object, require_finished
+from foolscape.report.files import PARTIAL, read_json, read_object, require_finished
+from foolscape.report.form import of_a_run
 
 
 class Printer(Protocol):
     """Prints the tables of a directory, with their footnotes or without."""
 
-    def __call__(self, directory: Path, console: Console, *, footnotes: bool = False) -> None: ...
+    def __call__(self, directory: Path, /, console: Console, *, footnotes: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,13 @@ _PARTS: Final = Kind(PARTIAL, parts.write_page, parts.write_texts, parts.print_p
 def unfinished(directory: Path) -> bool:
     """Whether a run of a kind that we know was begun in `directory` and has no result yet."""
     try:
-        name = json.loads((directory / "run.json").read_text(encoding="utf-8")).get("kind")
-    except (OSError, ValueError, AttributeError):
+        name = read_json(directory / "run.json").get("kind")
+    except RunError:
         return False
-    return name in _KINDS and not (directory / _KINDS[name].result).exists()
+    return isinstance(name, str | None) and name in _KINDS and not (directory / _KINDS[name].result).exists()
 
 
+@of_a_run
 def kind_of(directory: Path) -> Kind:
     """The kind of what is in `directory`; of an unfinished run only where there is a `partial.json` to report.
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from foolscape.report.cells import Cell, Json, Table, known, number
 from foolscape.report.files import PARTIAL, read_object, read_summary, write_text
+from foolscape.report.form import of_a_run
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
 from foolscape.report.tables import scores
@@ -25,16 +26,19 @@ _EPOCHS: Final = {
 """What an epoch may tell -> its heading, digits, and what it is multiplied by."""
 
 
+@of_a_run
 def print_parts(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print how far the parts are, and the tables of those that have figures."""
     show(part_tables(directory), console, footnotes=footnotes)
 
 
+@of_a_run
 def write_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex; the texts by suffix."""
     return write_tables(directory, part_tables(directory))
 
 
+@of_a_run
 def write_page(directory: Path) -> Path:
     """Write report.html; its path."""
     partial, settings = read_object(directory / PARTIAL, ""), read_object(directory / "run.json", "")

@@ -15,6 +15,7 @@ from rich.console import Console
 from foolscape.errors import RunError
 from foolscape.report.cells import TIMES, Cell, Json, Table, images, known, number
 from foolscape.report.files import read_object, require_finished, write_text
+from foolscape.report.form import of_a_run
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
 from foolscape.report.trust import headline_of, print_verdict, trust
@@ -59,6 +60,7 @@ class HeatRow:
     cells: tuple[HeatCell, ...]
 
 
+@of_a_run
 def write_transfer_report(directory: Path) -> Path:
     """Write report.html of the transfer in `directory` and return its path; RunError as for `write_report`."""
     matrix, settings = _read(directory), _settings(directory)
@@ -79,6 +81,7 @@ def write_transfer_report(directory: Path) -> Path:
     return path
 
 
+@of_a_run
 def print_transfer(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the matrix of the transfer in `directory`."""
     matrix = _read(directory)
@@ -86,6 +89,7 @@ def print_transfer(directory: Path, console: Console, *, footnotes: bool = False
     print_verdict(matrix.get("trust"), console)
 
 
+@of_a_run
 def write_transfer_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex of the transfer in `directory`; the texts by suffix."""
     return write_tables(directory, matrix_tables(_read(directory)))

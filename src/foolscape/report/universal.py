@@ -11,9 +11,11 @@ import numpy as np
 from rich.console import Console
 from safetensors.numpy import load_file
 
+from foolscape.disk import write_file
 from foolscape.report.cells import CONDITIONS, Cell, Json, Table, counted, images, known, number
 from foolscape.report.figures import Pixels, data_url, png
 from foolscape.report.files import Run, read_object, read_rows, write_text
+from foolscape.report.form import of_a_run
 from foolscape.report.gallery import DRAWINGS, Gallery, gallery_of, views
 from foolscape.report.html import template
 from foolscape.report.render import show, write_tables
@@ -41,6 +43,7 @@ _SCORE: Final = {"segmentation": "IoU", "detection": "AP50"}
 """What a task has of every class."""
 
 
+@of_a_run
 def print_universal(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished run in `directory`."""
     summary = _summary(directory)
@@ -48,6 +51,7 @@ def print_universal(directory: Path, console: Console, *, footnotes: bool = Fals
     print_verdict(summary.get("trust"), console)
 
 
+@of_a_run
 def write_universal_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex of the finished run in `directory`; the texts by suffix."""
     return write_tables(directory, universal_tables(_summary(directory)))
@@ -81,6 +85,7 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
     return (*tables, *trust(summary))
 
 
+@of_a_run
 def write_universal_report(directory: Path) -> Path:
     """Write report.html and pattern.png of the finished run in `directory`; the page's path."""
     summary = _summary(directory)
@@ -88,7 +93,7 @@ def write_universal_report(directory: Path) -> Path:
     values = load_file(directory / "perturbation.safetensors")["tile"]
     factor = 127 / max(float(np.abs(values).max()) * 255, 1e-9)
     pattern, plain = _pattern(values, factor), _pattern(values, 1.0)
-    (directory / "pattern.png").write_bytes(png(pattern))
+    write_file(directory, "pattern.png", png(pattern))
     run = Run(directory, settings, summary | {"reference": settings["models"][0]["reference"]}, read_rows(directory))
     path = directory / "report.html"
     page = template("universal.html.j2").render(

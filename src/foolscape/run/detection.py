@@ -16,12 +16,13 @@ from foolscape.attacks.flight import Entrant
 from foolscape.attacks.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
-from foolscape.errors import ModelError
 from foolscape.metrics.box_counts import READABLE, as_reference, confidence_kept, fates_of
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.pixels import to_image, to_unit
 from foolscape.problem import Problem
-from foolscape.run.store import Record, RunStore
+from foolscape.run.album import Album
+from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.store import Record
 from foolscape.run.subject import Case
 from foolscape.seeds import generator_for
 from foolscape.tasks.detection import Candidates, Detector, assign, problem
@@ -75,7 +76,8 @@ class DetectionSubject:
         levels = plan.ascent.constraint.quantise(image, to_unit(case.image).to(self.device))
         try:
             found = self.seen(to_unit(to_image(levels[0])))
-        except ModelError:  # such an image is no result as long as there is another
+        except FAULTS as error:  # such an image is no result as long as there is another
+            reason_of(error)
             return math.inf
         return confidence_kept(case.reference, found, plan.victim)
 
@@ -135,10 +137,10 @@ class DetectionSubject:
         met = {"untargeted": ~after.kept, "mislabel": after.mislabelled}.get(plan.goal.name, vanished)
         return bool(met[seen].all())
 
-    def keep(self, case: Case[Truth, Found], store: RunStore) -> None:
+    def keep(self, case: Case[Truth, Found], album: Album) -> None:
         """Nothing: rows hold the objects."""
 
-    def keep_prediction(self, store: RunStore, condition: str, name: str, prediction: Found) -> None:
+    def keep_prediction(self, album: Album, condition: str, name: str, prediction: Found) -> None:
         """Nothing: rows hold the detections."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from foolscape.attacks.driver import Outcome, ascend
 from foolscape.attacks.ensemble import Joint, joint
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import Plan
-from foolscape.errors import ModelError, SampleError, SettingError, unknown
+from foolscape.errors import SampleError, SettingError, unknown
 from foolscape.pixels import to_image
 from foolscape.run.bench import Entry
+from foolscape.run.execute import Listener
+from foolscape.run.faults import FAULTS, fly, reason_of
 from foolscape.run.inputs import members_of
 from foolscape.run.store import FAILED, Record, RunStore, open_run, safe_name
 from foolscape.run.subject import ADVERSARIAL
@@ -111,7 +112,7 @@ def attack_together(
     place: Path,
     record: Record,
     setting: tuple[int, int],
-    progress: Callable[[int], AbstractContextManager[Callable[[str], None]]],
+    listener: Listener,
 ) -> None:
     """Make the change of `ensemble` for the images `ids`; those in `place` already are skipped.
 
@@ -121,28 +122,57 @@ def attack_together(
         place: its directory: run.json, rows.jsonl, images/NAME.png.
         record: for run.json.
         setting: images per call of the networks, and the seed.
-        progress: how many are done -> a context that gives the function to call for every one settled.
+        listener: told of the progress.
     """
+    with open_run(place, record, [ADVERSARIAL], listener.say) as store:
+        settled = store.settled(ensemble.name)
+        with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled)) as tick:
+
+            def left() -> list[str]:
+                settled = store.settled(ensemble.name)
+                return [name for name in ids if name not in settled]
+
+            def failed(name: str, reason: str) -> None:
+                store.append([_row(ensemble, name, FAILED) | {"reason": reason}])
+                tick(name)
+
+            fly(left, lambda names, flying: _flown(ensemble, names, setting, store, tick, flying), failed)
+
+
+def _flown(
+    ensemble: Ensemble,
+    ids: Sequence[str],
+    setting: tuple[int, int],
+    store: RunStore,
+    tick: Callable[[str], None],
+    flying: dict[str, None],
+) -> None:
+    """Attack the images `ids`; `flying` gets those that are on their way."""
     width, seed = setting
     plan = ensemble.plan
-    with open_run(place, record, [ADVERSARIAL]) as store:
-        settled = store.settled(ensemble.name)
-        todo = (name for name in ids if name not in settled)
-        with progress(len(settled)) as tick:
-            for outcome in ascend(_entrants(ensemble, todo, seed, store, tick), plan.ascent, width=width):
-                store.append([_settled(ensemble, outcome, plan, store)])
-                tick(outcome.key)
+    for outcome in ascend(_entrants(ensemble, ids, seed, store, tick, flying), plan.ascent, width=width):
+        store.append(_settled(ensemble, outcome, plan, store))
+        tick(outcome.key)
+        del flying[outcome.key]
 
 
 def _entrants(
-    ensemble: Ensemble, names: Iterator[str], seed: int, store: RunStore, tick: Callable[[str], None]
+    ensemble: Ensemble,
+    names: Sequence[str],
+    seed: int,
+    store: RunStore,
+    tick: Callable[[str], None],
+    flying: dict[str, None],
 ) -> Iterator[Entrant]:
     for name in names:
         try:
-            yield _entrant(ensemble, name, seed)
-        except (SampleError, ModelError) as error:
-            store.append([_row(ensemble, name, FAILED) | {"reason": str(error)}])
+            entrant = _entrant(ensemble, name, seed)
+        except FAULTS as error:
+            store.append([_row(ensemble, name, FAILED) | {"reason": reason_of(error)}])
             tick(name)
+            continue
+        flying[name] = None
+        yield entrant
 
 
 def _entrant(ensemble: Ensemble, name: str, seed: int) -> Entrant:
@@ -158,13 +188,15 @@ def _entrant(ensemble: Ensemble, name: str, seed: int) -> Entrant:
     return Entrant(name, joint([entrant.problem for entrant in own], ensemble.channels), own[0].generator)
 
 
-def _settled(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) -> Record:
+def _settled(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) -> list[Record]:
     if outcome.failure is not None:
-        return _row(ensemble, outcome.key, FAILED) | {"reason": f"the attack gave up: {outcome.failure}"}
+        return [_row(ensemble, outcome.key, FAILED) | {"reason": f"the attack gave up: {outcome.failure}"}]
     levels = plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)
-    store.save_image(f"images/{safe_name(outcome.key)}.png", to_image(levels[0]))
+    album = store.album()
+    album.save_image(f"images/{safe_name(outcome.key)}.png", to_image(levels[0]))
     account = {"iterations": outcome.iterations, "left": outcome.left, "targets": outcome.targets}
-    return _row(ensemble, outcome.key, ADVERSARIAL) | {"attack": {**account, "seconds": round(outcome.seconds, 4)}}
+    row = _row(ensemble, outcome.key, ADVERSARIAL)
+    return album.named_in([row | {"attack": {**account, "seconds": round(outcome.seconds, 4)}}])
 
 
 def _row(ensemble: Ensemble, name: str, condition: str) -> Record:

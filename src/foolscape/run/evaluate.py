@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic
 
 import numpy as np
 import torch
@@ -18,10 +19,12 @@ from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
 from foolscape.attacks.driver import Outcome
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import Plan
-from foolscape.errors import ModelError, SampleError
+from foolscape.errors import SampleError
 from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
+from foolscape.run.album import Album
 from foolscape.run.controls import control_of
+from foolscape.run.faults import FAULTS, fly, reason_of
 from foolscape.run.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.stored_network import StoredNetwork
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case, P, R, Subject
@@ -46,6 +49,14 @@ class Setting:
     fell_back: bool = False
 
 
+@dataclass(frozen=True)
+class Opened(Generic[R, P]):
+    """A sample that is on its way, and the files that it has so far."""
+
+    case: Case[R, P]
+    album: Album
+
+
 def evaluate(
     subject: Subject[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> None:
@@ -54,9 +65,9 @@ def evaluate(
     Images on which an attack in bfloat16 breaks are attacked again in float32.
     """
     if setting.plan is None:
-        for case in _cases(subject, ids, store, tick):
-            store.append(_measured_clean(case, subject))
-            tick(case.id)
+        for opened in _opened(subject, ids, store, tick):
+            store.append(opened.album.named_in(_measured_clean(opened.case, subject)))
+            tick(opened.case.id)
         return
     broken = _attacked(subject, ids, setting, store, tick)
     if broken:
@@ -68,25 +79,48 @@ def _attacked(
     subject: Subject[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> list[str]:
     """Attack and settle the samples `ids`; returns those that broke in bfloat16 and are left for float32."""
-    plan = setting.plan
-    assert plan is not None
-    cases: dict[str, Case[R, P]] = {}
-    entrants = _entrants(_cases(subject, ids, store, tick), cases, subject, setting, store, tick)
-    keeper = StoredNetwork(store, subject.spec, subject.slug)
-    broken = []
-    for outcome in plan.run(entrants, width=setting.batch, keeper=keeper):
-        case = cases.pop(outcome.key)
-        if outcome.failure is not None and plan.ascent.bf16:
-            broken.append(outcome.key)
-            continue
-        store.append(_settled(case, outcome, subject, setting, store))
-        tick(outcome.key)
+    broken: list[str] = []
+
+    def left() -> list[str]:
+        settled = store.settled(subject.spec) | store.settled(None)
+        return [name for name in ids if name not in settled and name not in broken]
+
+    def failed(name: str, reason: str) -> None:
+        store.append([_failure(name, subject.spec, reason)])
+        tick(name)
+
+    fly(left, lambda names, flying: _flown(subject, names, setting, store, tick, (flying, broken)), failed)
     return broken
 
 
-def _cases(
+def _flown(
+    subject: Subject[R, P],
+    ids: Sequence[str],
+    setting: Setting,
+    store: RunStore,
+    tick: Callable[[str], None],
+    under_way: tuple[dict[str, Opened[R, P]], list[str]],
+) -> None:
+    """Attack the samples `ids`; `under_way` gets those that are on their way, and those that broke in bfloat16."""
+    plan = setting.plan
+    assert plan is not None
+    flying, broken = under_way
+    entrants = _entrants(_opened(subject, ids, store, tick), flying, subject, setting, store, tick)
+    keeper = StoredNetwork(store, subject.spec, subject.slug)
+    for outcome in plan.run(entrants, width=setting.batch, keeper=keeper):
+        if outcome.failure is not None and plan.ascent.bf16:
+            broken.append(outcome.key)
+        else:
+            opened = flying[outcome.key]
+            rows = opened.album.named_in(_settled(opened, outcome, subject, setting))
+            store.append(keeper.named_in(outcome.key, rows))
+            tick(outcome.key)
+        del flying[outcome.key]
+
+
+def _opened(
     subject: Subject[R, P], ids: Sequence[str], store: RunStore, tick: Callable[[str], None]
-) -> Iterator[Case[R, P]]:
+) -> Iterator[Opened[R, P]]:
     """The samples that are still to be done; one that cannot be loaded is recorded with its reason."""
     settled = store.settled(subject.spec) | store.settled(None)
     for name in ids:
@@ -94,32 +128,34 @@ def _cases(
             continue
         try:
             case = subject.load(name)
-        except (SampleError, ModelError) as error:
-            store.append([_failure(name, None if isinstance(error, SampleError) else subject.spec, str(error))])
+        except FAULTS as error:
+            store.append([_failure(name, None if isinstance(error, SampleError) else subject.spec, reason_of(error))])
             tick(name)
             continue
-        _keep(case, subject, store)
-        yield case
+        opened = Opened(case, store.album())
+        _keep(opened, subject)
+        yield opened
 
 
 def _entrants(
-    todo: Iterator[Case[R, P]],
-    cases: dict[str, Case[R, P]],
+    todo: Iterator[Opened[R, P]],
+    flying: dict[str, Opened[R, P]],
     subject: Subject[R, P],
     setting: Setting,
     store: RunStore,
     tick: Callable[[str], None],
 ) -> Iterator[Entrant]:
-    """The cases as the driver takes them, kept in `cases` until their outcome comes; not those that break the model."""
+    """The samples as the driver takes them, kept in `flying` until their outcome comes; not what breaks the model."""
     assert setting.plan is not None
-    for case in todo:
+    for opened in todo:
+        name = opened.case.id
         try:
-            entrant = subject.entrant(case, setting.plan, setting.seed)
-        except ModelError as error:
-            store.append([_failure(case.id, subject.spec, str(error))])
-            tick(case.id)
+            entrant = subject.entrant(opened.case, setting.plan, setting.seed)
+        except FAULTS as error:
+            store.append([_failure(name, subject.spec, reason_of(error))])
+            tick(name)
             continue
-        cases[case.id] = case
+        flying[name] = opened
         yield entrant
 
 
@@ -131,20 +167,18 @@ def _measured_clean(case: Case[R, P], subject: Subject[R, P]) -> list[Record]:
         return [_failure(case.id, None, str(error))]
 
 
-def _settled(
-    case: Case[R, P], outcome: Outcome, subject: Subject[R, P], setting: Setting, store: RunStore
-) -> list[Record]:
+def _settled(opened: Opened[R, P], outcome: Outcome, subject: Subject[R, P], setting: Setting) -> list[Record]:
     """The rows of one attacked image, or why it could not be measured."""
     try:
-        return _measure(case, outcome, subject, setting, store)
-    except (ModelError, SampleError) as error:
-        return [_failure(case.id, None if isinstance(error, SampleError) else subject.spec, str(error))]
+        return _measure(opened, outcome, subject, setting)
+    except FAULTS as error:
+        model = None if isinstance(error, SampleError) else subject.spec
+        return [_failure(opened.case.id, model, reason_of(error))]
 
 
-def _measure(
-    case: Case[R, P], outcome: Outcome, subject: Subject[R, P], setting: Setting, store: RunStore
-) -> list[Record]:
+def _measure(opened: Opened[R, P], outcome: Outcome, subject: Subject[R, P], setting: Setting) -> list[Record]:
     """The rows of one attacked image, everything measured on what the PNG holds."""
+    case, album = opened.case, opened.album
     if outcome.failure is not None:
         return [_failure(case.id, subject.spec, f"the attack gave up: {outcome.failure}")]
     plan = setting.plan
@@ -152,7 +186,7 @@ def _measure(
     constraint = plan.ascent.constraint
     quantised = to_image(constraint.quantise(outcome.adversarial, outcome.clean)[0])
     name = safe_name(case.id)
-    attacked = store.save_image(f"images/{subject.slug}/{name}.png", quantised)
+    attacked = album.save_image(f"images/{subject.slug}/{name}.png", quantised)
     clean, changed = _levels(case.image), _levels(attacked)
     noise = generator_for(setting.seed, "noise", case.id)
     images = {
@@ -167,7 +201,7 @@ def _measure(
     rows = [_row(case, subject, CLEAN, case.prediction)]
     for condition, image in images.items():
         prediction = subject.predict(case, image)
-        subject.keep_prediction(store, condition, name, prediction)
+        subject.keep_prediction(album, condition, name, prediction)
         rows.append(_row(case, subject, condition, prediction))
         if condition != ADVERSARIAL:
             rows[-1] |= control_of(condition, case.image, attacked, image)
@@ -230,12 +264,13 @@ def _failure(name: str, model: str | None, reason: str) -> Record:
     return {"model": model, "id": name, "name": safe_name(name), "condition": FAILED, "reason": reason}
 
 
-def _keep(case: Case[R, P], subject: Subject[R, P], store: RunStore) -> None:
+def _keep(opened: Opened[R, P], subject: Subject[R, P]) -> None:
     """Keep what the report shows besides the attack's own files."""
+    case, album = opened.case, opened.album
     name = safe_name(case.id)
-    store.save_image(f"clean/{name}.png", case.image)
-    subject.keep(case, store)
-    subject.keep_prediction(store, CLEAN, name, case.prediction)
+    album.save_image(f"clean/{name}.png", case.image)
+    subject.keep(case, album)
+    subject.keep_prediction(album, CLEAN, name, case.prediction)
 
 
 def _levels(image: NDArray[np.uint8]) -> Tensor:

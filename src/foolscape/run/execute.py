@@ -22,6 +22,7 @@ from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.models.half import likeness
 from foolscape.pixels import to_unit
 from foolscape.report import write_report
+from foolscape.report.form import having_form
 from foolscape.run.agreement import digest_of
 from foolscape.run.algorithms import algorithms, versions
 from foolscape.run.bench import Bench, Entry, open_bench
@@ -102,7 +103,7 @@ def _executed(
     of_models = (f"{entry.subject.spec}: {note}" for entry in bench.entries for note in entry.notes)
     for note in (*bound_notes(record["attack"]), *bench.data.notes, *of_models):
         listener.say(note)
-    with open_run(out, record, CONDITIONS if config.attacks else (CLEAN,)) as store:
+    with open_run(out, record, CONDITIONS if config.attacks else (CLEAN,), listener.say) as store:
         room = Room(store, listener.say)
         check = partial(_check_gradient, to_unit(bench.first).to(device), config.seed, store, listener)
         for entry in bench.entries:
@@ -117,7 +118,8 @@ def _executed(
             if entry.plan is not None:
                 tried = partial(probe_stored, subject, entry.plan, entry.probes, config.probes, store, listener.say)
                 room.halving(subject.spec, tried)
-        summary = summarise(store.record, store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries)))
+        with having_form(out):
+            summary = summarise(store.record, store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries)))
         store.finish("summary.json", summary)
         write_report(out)
     return summary

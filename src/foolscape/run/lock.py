@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from foolscape.disk import PART, in_words, make_folder, open_lock
 from foolscape.errors import RunError
 
 LOCK: Final = ".lock"
 """The name of the locked file; the lock is the operating system's and ends with the process that holds it."""
 
-_RESERVED: Final[dict[Path, IO[str]]] = {}
+_RESERVED: Final[dict[Path, IO[bytes]]] = {}
 """Directories that this process has reserved and not begun to work in, and their locked files."""
 
 
@@ -24,7 +25,7 @@ def locked(directory: Path) -> Iterator[None]:
     Raises:
         RunError: another process, or another call of this one, is at work in it; or it cannot be written.
     """
-    with readable_errors(directory):
+    with in_words(directory):
         file = _RESERVED.pop(directory.resolve(), None) or _take(directory)
     if file is None:
         raise RunError(f"expected {directory} to be free, got a run that is at work in it; wait for it")
@@ -34,7 +35,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 def reserve(directory: Path) -> bool:
     """Lock `directory`, which is made if it is missing, until `locked` takes over; False where somebody else has it."""
-    with readable_errors(directory):
+    with in_words(directory):
         file = _take(directory)
     if file is None:
         return False
@@ -49,40 +50,27 @@ def release(directory: Path) -> None:
         return
     with file, contextlib.suppress(OSError):
         if is_empty(directory):
-            (directory / LOCK).unlink()
+            for path in directory.iterdir():
+                path.unlink()
             directory.rmdir()
 
 
 def is_empty(directory: Path) -> bool:
-    """Whether nothing has been written to `directory` but its lock."""
-    return all(path.name == LOCK for path in directory.iterdir())
+    """Whether nothing has been written to `directory` but its lock, or half written before the power was cut."""
+    return all(path.name == LOCK or path.name.endswith(PART) for path in directory.iterdir())
 
 
-@contextlib.contextmanager
-def readable_errors(directory: Path) -> Iterator[None]:
-    """What the operating system refuses within it becomes a `RunError` in words."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(
-            f"expected to write to {directory}, got {reason!r}"
-            f"{f' for {error.filename}' if error.filename else ''}; what was finished is kept: make room or choose"
-            " another --out, and run the same command again to go on"
-        ) from error
-
-
-def _take(directory: Path) -> IO[str] | None:
+def _take(directory: Path) -> IO[bytes] | None:
     """The locked file of `directory`; None where it is locked already."""
     try:
         import fcntl  # not there on Windows, where two runs in one directory are not prevented
     except ImportError:
-        directory.mkdir(parents=True, exist_ok=True)
-        return (directory / LOCK).open("w")
+        make_folder(directory)
+        return open_lock(directory / LOCK)
     while True:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_folder(directory)
         try:
-            file = (directory / LOCK).open("w")
+            file = open_lock(directory / LOCK)
         except FileNotFoundError:  # given up and removed by another process since
             continue
         try:
@@ -95,7 +83,7 @@ def _take(directory: Path) -> IO[str] | None:
         file.close()
 
 
-def _still_there(file: IO[str], path: Path) -> bool:
+def _still_there(file: IO[bytes], path: Path) -> bool:
     """Whether the open `file` is the one at `path`: what was locked may have been removed before."""
     try:
         return os.fstat(file.fileno()).st_ino == path.stat().st_ino

@@ -5,22 +5,23 @@ It is computed from the files of the run alone, whenever a report is asked for, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from foolscape.attacks.catalog import NONE
-from foolscape.errors import RunError
+from foolscape.errors import CheckpointError, RunError
 from foolscape.report.files import PARTIAL, command_of, read_object
+from foolscape.report.form import of_a_run
 from foolscape.report.kinds import unfinished
-from foolscape.run.store import Record, read_whole_rows, write_json
+from foolscape.run.rows import read_whole_rows
+from foolscape.run.store import Record, write_json
 from foolscape.run.subject import CLEAN, CONDITIONS
 from foolscape.run.summary import summarise
+from foolscape.run.tensors import read_tensors
 from foolscape.run.universal.config import UniversalConfig
 
 
+@of_a_run
 def write_partial(directory: Path) -> list[Path]:
     """Write partial.json to `directory` and to the unfinished runs in it; all these directories, `directory` last.
 
@@ -44,7 +45,7 @@ def write_partial(directory: Path) -> list[Path]:
             f"{directory}: the run has not finished; expected records of this version to sum up, got {error!r}. Resume "
             f"it, recorded images are skipped: {command_of(record)}"
         ) from error
-    write_json(directory / PARTIAL, found)
+    write_json(directory, PARTIAL, found)
     return [*written, directory]
 
 
@@ -126,9 +127,7 @@ def _run_of(runs: Path, spec: str) -> int:
 def _epochs(path: Path) -> list[Record]:
     """What became of each epoch of a learning, or a training, in a file; none where there is no such file yet."""
     try:
-        with safe_open(path, framework="np") as file:
-            told = json.loads((file.metadata() or {}).get("foolscape", "[]"))
-    except (OSError, ValueError, SafetensorError):
+        _, told = read_tensors(path)
+    except CheckpointError:
         return []
-    epochs: list[Record] = told if isinstance(told, list) else told["epochs"]
-    return epochs
+    return list(told.get("epochs", ()))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from foolscape.errors import RunError
+from foolscape.report.files import read_json
 from foolscape.run.lock import is_empty, release, reserve
-from foolscape.run.store import Record
+from foolscape.run.store import Record, read_settings
 from foolscape.spec import parse
 
 RUNS: Final = Path("runs")
@@ -109,7 +110,7 @@ def _numbered(wanted: Wanted, runs: Path) -> list[tuple[int, Path]]:
 def _to_go_on_with(wanted: Wanted, runs: Path) -> Place | None:
     """The newest run that is the `wanted` one and not finished, reserved; None where there is none."""
     for _, path in _numbered(wanted, runs):
-        if (path / wanted.result).exists() or not _agrees(path, wanted.settled):
+        if _is_there(path / wanted.result) or not _agrees(path, wanted.settled):
             continue
         if not reserve(path):
             raise RunError(
@@ -118,6 +119,15 @@ def _to_go_on_with(wanted: Wanted, runs: Path) -> Place | None:
             )
         return Place(path, continued=True)
     return None
+
+
+def _is_there(result: Path) -> bool:
+    """Whether a run has its result, and it can be read."""
+    try:
+        read_json(result)
+    except RunError:
+        return False
+    return True
 
 
 def _next(wanted: Wanted, runs: Path) -> Place:
@@ -134,10 +144,10 @@ def _next(wanted: Wanted, runs: Path) -> Place:
 
 
 def _agrees(directory: Path, settled: Record) -> bool:
-    """Whether run.json says `settled`; a damaged one, or none, is no run to go on with."""
+    """Whether run.json says `settled`; a damaged one, none, or one of another format is no run to go on with."""
     try:
-        there = json.loads((directory / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        there = read_settings(directory) or {}
+    except RunError:
         return False
     here = json.loads(json.dumps(settled))
-    return isinstance(there, dict) and all(there.get(key) == value for key, value in here.items())
+    return bool(there) and all(there.get(key) == value for key, value in here.items())

@@ -18,7 +18,8 @@ from foolscape.errors import SampleError
 from foolscape.metrics.segmentation import count
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
-from foolscape.run.store import Record, RunStore, safe_name
+from foolscape.run.album import Album
+from foolscape.run.store import Record, safe_name
 from foolscape.run.subject import Case
 from foolscape.seeds import generator_for
 from foolscape.tasks.segmentation import Segmenter, predict, problem
@@ -115,14 +116,14 @@ class SegmentationSubject:
         allowed = max(FOOLED * kept["right_before"], min(plan.stop or 0.0, FOOLED) * labelled)
         return None if kept["right_before"] <= allowed else bool(kept["right_after"] <= allowed)
 
-    def keep(self, case: Case[LabelMap, LabelMap], store: RunStore) -> None:
+    def keep(self, case: Case[LabelMap, LabelMap], album: Album) -> None:
         """The label map in the class colours."""
         if self.channels is not None:
-            store.save_image(f"truth/{self.slug}/{safe_name(case.id)}.png", case.reference, self.colours)
+            album.save_image(f"truth/{self.slug}/{safe_name(case.id)}.png", case.reference, self.colours)
 
-    def keep_prediction(self, store: RunStore, condition: str, name: str, prediction: LabelMap) -> None:
+    def keep_prediction(self, album: Album, condition: str, name: str, prediction: LabelMap) -> None:
         """The prediction in the class colours."""
-        store.save_image(f"predictions/{self.slug}/{condition}/{name}.png", prediction, self.colours)
+        album.save_image(f"predictions/{self.slug}/{condition}/{name}.png", prediction, self.colours)
 
 
 def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> Sample:

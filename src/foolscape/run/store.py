@@ -1,33 +1,39 @@
-"""The run directory: what is written survives a kill at any moment, and no run overwrites another."""
+"""The run directory: what is written survives a kill and a power cut at any moment, and no run overwrites another."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
+from foolscape.disk import PART, append_file, digest, in_words, remove_file, sweep, sync_folder, write_file
 from foolscape.errors import RunError
-from foolscape.report.files import PARTIAL, REPORTS
+from foolscape.report.files import PARTIAL, REPORTS, ROWS, read_json
 from foolscape.run.agreement import differences
-from foolscape.run.lock import LOCK, locked, readable_errors
+from foolscape.run.album import Album
+from foolscape.run.lock import LOCK, locked
+from foolscape.run.rows import FAILED, Record, keep_rows
 from foolscape.strict import lose
 
-Record = dict[str, Any]
-"""A JSON object."""
+__all__ = [
+    "FAILED", "FORMAT", "Record", "RunStore", "lose_failures", "lose_rows", "open_run", "read_settings", "safe_name",
+    "write_json",
+]  # fmt: skip
 
-FAILED = "failed"
-"""The condition of a row that says why a sample could not be used."""
+FORMAT: Final = 2
+"""Of a run's directory, in run.json: since 2 rows name their files. Others are not gone on with."""
+
+RECORD: Final = "run.json"
+
+
+def _nobody(text: str) -> None:
+    del text
 
 
 def safe_name(text: str) -> str:
@@ -38,41 +44,7 @@ def safe_name(text: str) -> str:
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:80]
     if kept == text and kept.lower() == text:
         return kept
-    return f"{kept}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a kill."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def write_json(path: Path, record: Record) -> None:
-    """Write a JSON object atomically; NaN is refused."""
-    write_atomically(path, (json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
-
-
-def write_image(path: Path, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None) -> None:
-    """Write (H, W, 3) RGB, or (H, W) class indices with a palette, as a PNG, atomically."""
-    picture = Image.fromarray(image)
-    if palette is not None:
-        # 255 is void: dark grey, apart from every class.
-        colours = [*palette, *[(0, 0, 0)] * (255 - len(palette)), (60, 60, 60)]
-        picture.putpalette([channel for colour in colours[:256] for channel in colour])
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    write_atomically(path, buffer.getvalue())
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read back a PNG that `write_image` wrote: (H, W, 3) RGB or (H, W) indices."""
-    with Image.open(path) as picture:
-        return np.array(picture, dtype=np.uint8)
+    return f"{kept}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 @dataclass
@@ -83,11 +55,13 @@ class RunStore:
         directory: the run's directory.
         record: what run.json holds.
         rows: the complete rows so far, in the order in which they were written.
+        say: is told what was lost and is made again.
     """
 
     directory: Path
     record: Record
     rows: list[Record] = field(default_factory=list)
+    say: Callable[[str], None] = _nobody
 
     def settled(self, model: str | None) -> set[str]:
         """Ids of samples that are done or given up for `model` (None: given up whatever the model)."""
@@ -100,71 +74,106 @@ class RunStore:
             LossError: one tells of something left out, and nothing may be.
         """
         lose_rows(rows)
-        text = "".join(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n" for row in rows)
-        with readable_errors(self.directory), (self.directory / "rows.jsonl").open("ab") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        append_file(self.directory, ROWS, b"".join(_json(row) for row in rows))
         self.rows.extend(rows)
 
-    def save_image(
-        self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None
-    ) -> NDArray[np.uint8]:
-        """Write an image to `place` below the directory and return it as read back from the disk."""
+    def album(self) -> Album:
+        """For the pictures of one sample."""
+        return Album(self.directory)
+
+    def save_bytes(self, place: str, content: bytes) -> list[int | str]:
+        """Write a file to `place` below the directory; its size and hash, as a row names it."""
+        write_file(self.directory, place, content)
+        return digest(content)
+
+    def load_json(self, place: str, *forms: Iterable[str]) -> Record:
+        """What `save_json` wrote to `place`; empty if it did not, or if that is damaged, which is said.
+
+        Args:
+            place: below the directory.
+            forms: the keys of each form that the object may have.
+        """
         path = self.directory / place
-        with readable_errors(self.directory):
-            write_image(path, image, palette)
-            return read_image(path)
-
-    def save_photograph(self, place: str, image: NDArray[np.uint8]) -> None:
-        """Write (H, W, 3) RGB to `place` as a JPEG: for a page to show, never to be measured."""
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "JPEG", quality=90)
-        self.save_bytes(place, buffer.getvalue())
-
-    def save_bytes(self, place: str, content: bytes) -> None:
-        """Write a file to `place` below the directory."""
-        with readable_errors(self.directory):
-            write_atomically(self.directory / place, content)
-
-    def load_json(self, place: str) -> Record:
-        """What `save_json` wrote to `place`; empty if it did not."""
-        path = self.directory / place
-        found: Record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not os.path.lexists(path):
+            return {}
+        try:
+            found = read_json(path)
+        except RunError as error:
+            self.say(f"{error}; it is made again")
+            return {}
+        if forms and not any(set(form) <= found.keys() for form in forms):
+            self.say(f"{path}: expected {' or '.join(', '.join(form) for form in forms)} in it, got none; made again")
+            return {}
         return found
 
     def finish(self, place: str, result: Record) -> None:
         """Write the result, the last file of a run; reports of the unfinished run go."""
-        with readable_errors(self.directory):
+        with in_words(self.directory):
             _forget_partial(self.directory)
         self.save_json(place, result)
 
     def save_json(self, place: str, record: Record) -> None:
-        """Write a JSON object to `place` below the directory."""
-        with readable_errors(self.directory):
-            write_json(self.directory / place, record)
+        """Write a JSON object to `place` below the directory; NaN is refused."""
+        write_json(self.directory, place, record)
+
+
+def write_json(directory: Path, place: str, record: Record) -> None:
+    """Write a JSON object to `place` below `directory`; NaN is refused."""
+    write_file(directory, place, _json(record, indent=1))
+
+
+def _json(record: Record, indent: int | None = None) -> bytes:
+    """A JSON object and a line break; a name that is no UTF-8 is written by its code points."""
+    try:
+        return (json.dumps(record, indent=indent, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError:
+        return (json.dumps(record, indent=indent, allow_nan=False) + "\n").encode()
 
 
 @contextlib.contextmanager
-def open_run(directory: Path, record: Record, conditions: Iterable[str]) -> Iterator[RunStore]:
+def open_run(
+    directory: Path, record: Record, conditions: Iterable[str], say: Callable[[str], None] = _nobody
+) -> Iterator[RunStore]:
     """Begin the run that `record` describes in `directory`, or go on with it.
 
     Args:
         directory: made if it is missing.
-        record: for run.json; apart from the time, the command line and the gradient checks it must equal what is
-            there.
-        conditions: of a complete sample; a sample of which only some rows reached the disk is done again.
+        record: for run.json, which gets the format too; apart from the time, the command line and the gradient checks
+            it must equal what is there.
+        conditions: of a complete sample; a sample of which only some rows reached the disk, or of which a file is lost
+            or changed, is done again.
+        say: told what was lost.
 
     Raises:
-        RunError: another run's directory, a directory with other things in it, a second process, or no permission.
+        RunError: another run's directory, one of another format or with other things in it, a second process, or no
+            permission.
         LossError: something was left out when it was begun, and nothing may be.
     """
     with locked(directory):
-        with readable_errors(directory):
-            store = RunStore(directory, _agree(directory, record), _complete_rows(directory, set(conditions)))
+        with in_words(directory):
+            agreed = _agree(directory, record | {"format": FORMAT})
+            rows = _kept_rows(directory, set(conditions), _order(agreed), say)
             _forget_partial(directory)
-        lose_rows(store.rows)
-        yield store
+            sweep(directory)
+            sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
+        lose_rows(rows)
+        yield RunStore(directory, agreed, rows, say)
+
+
+def _kept_rows(directory: Path, conditions: set[str], order: Sequence[str], say: Callable[[str], None]) -> list[Record]:
+    """The rows that count; the file is rewritten without the others, and what was lost is said."""
+    kept = keep_rows(directory, conditions, order)
+    for reason in kept.lost:
+        say(f"{directory}: {reason}; measured again")
+    if not kept.whole:
+        write_file(directory, ROWS, "".join(f"{line.text}\n" for line in kept.lines).encode())
+    return [line.row for line in kept.lines]
+
+
+def _order(record: Record) -> list[str]:
+    """The ids of a run's samples, as run.json holds them."""
+    samples = record.get("samples", ())
+    return [sample["id"] if isinstance(sample, dict) else sample for sample in samples]
 
 
 def lose_rows(rows: Iterable[Record]) -> None:
@@ -184,19 +193,46 @@ def _forget_partial(directory: Path) -> None:
     """Remove what was written about an unfinished run: it is not true any more when the run goes on."""
     if (directory / PARTIAL).exists():
         for name in (*REPORTS, PARTIAL):
-            (directory / name).unlink(missing_ok=True)
+            remove_file(directory / name)
+
+
+def read_settings(directory: Path) -> Record | None:
+    """What run.json of a run to go on with holds; None where nothing was begun in `directory`.
+
+    Raises:
+        RunError: it is damaged, or of a format whose rows do not say what files belong to them.
+    """
+    path = directory / RECORD
+    if not os.path.lexists(path):
+        return None
+    try:
+        found = read_json(path)
+    except RunError as error:
+        raise RunError(
+            f"{error}. Without it nobody knows what was measured in {directory}: delete that folder, or choose another "
+            "--out"
+        ) from error
+    if found.get("format") != FORMAT:
+        raise RunError(
+            f"{path}: expected format {FORMAT} of a run to go on with, got {found.get('format', 'an earlier one')!r}, "
+            f"of foolscape {found.get('foolscape', 'unknown')}: its rows do not say which files belong to them. A "
+            "finished run of it can be reported; to measure anew choose another --out"
+        )
+    for key in ("gradient", "consistency", "narrowed"):
+        if not isinstance(found.get(key, {}), dict):
+            raise RunError(f"{path}: does not have the form of a run: {key} is no object. Choose another --out")
+    return found
 
 
 def _agree(directory: Path, record: Record) -> Record:
     """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
-    path = directory / "run.json"
-    if not path.exists():
-        strangers = sorted(p.name for p in directory.iterdir() if p.name != LOCK and not p.name.endswith(".part"))
+    there = read_settings(directory)
+    if there is None:
+        strangers = sorted(p.name for p in directory.iterdir() if p.name != LOCK and not p.name.endswith(PART))
         if strangers:
             raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(strangers[:3])}")
-        write_json(path, record)
+        write_json(directory, RECORD, record)
         return record
-    there: Record = json.loads(path.read_text(encoding="utf-8"))
     record = json.loads(json.dumps(record))
     changed = differences(there, record)
     if changed:
@@ -205,41 +241,3 @@ def _agree(directory: Path, record: Record) -> Record:
             "Runs are never mixed: choose another --out, or --new without one"
         )
     return there
-
-
-def read_whole_rows(directory: Path, conditions: set[str] | None = None) -> list[Record]:
-    """The rows of samples that are wholly there, of a run that may be at work: nothing is cut off.
-
-    Args:
-        directory: of the run.
-        conditions: of a complete sample; None: whole lines are enough.
-    """
-    path = directory / "rows.jsonl"
-    content = path.read_bytes() if path.exists() else b""
-    return [row for _, row, whole in _read_rows(content, conditions) if whole]
-
-
-def _complete_rows(directory: Path, conditions: set[str]) -> list[Record]:
-    """The rows of samples that are wholly there; a torn line and parts of a sample are cut off the file."""
-    path = directory / "rows.jsonl"
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    rows = _read_rows(content, conditions)
-    if not all(whole for *_, whole in rows) or not content.endswith(b"\n"):
-        write_atomically(path, "".join(f"{line}\n" for line, _, whole in rows if whole).encode())
-    return [row for _, row, whole in rows if whole]
-
-
-def _read_rows(content: bytes, conditions: set[str] | None) -> list[tuple[str, Record, bool]]:
-    """Every whole line with its row, and whether all of its sample is there."""
-    # Not splitlines: an id or a reason may hold U+2028.
-    lines = content[: content.rfind(b"\n") + 1].decode().split("\n")[:-1]
-    rows: list[Record] = [json.loads(line) for line in lines]
-    if conditions is None:
-        return [(line, row, True) for line, row in zip(lines, rows, strict=True)]
-    seen: dict[tuple[str | None, str], set[str]] = {}
-    for row in rows:
-        seen.setdefault((row["model"], row["id"]), set()).add(row["condition"])
-    whole = [seen[row["model"], row["id"]] in ({FAILED}, conditions) for row in rows]
-    return list(zip(lines, rows, whole, strict=True))

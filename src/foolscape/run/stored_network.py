@@ -3,52 +3,57 @@ been."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from foolscape.disk import in_words, remove_file, sync_folder
+from foolscape.run.rows import LEARNT, Record
 from foolscape.run.store import RunStore, safe_name
 
 
 class StoredNetwork:
     """Two tensors per model, those after the last image that was settled; an `attacks.ara_released.Keeper`.
 
-    What was learnt from an image is written before its rows are. After a kill between the two, the image is attacked
-    again, from what was there before it: so one older state is kept.
+    What was learnt from an image is written before its rows are, which name it. After a kill between the two, the image
+    is attacked again, from what was there before it: so one older state is kept.
     """
 
     def __init__(self, store: RunStore, model: str, slug: str) -> None:
         self._store, self._model = store, model
-        self._folder = Path("learnt") / slug
+        self._folder = f"learnt/{slug}"
         self._last: str | None = None
+        self._saved: dict[str, Record] = {}
 
     def load(self) -> tuple[Tensor, Tensor] | None:
-        """Of the image that was settled last; None if none was."""
-        settled = [row["id"] for row in self._store.rows if row["model"] == self._model]
-        for key in reversed(settled):
-            path = self._path(key)
-            if path.exists():
-                tensors = load_file(path)
-                self._last = key
+        """Of the image that was settled last; None if none was. The store has seen that the file is as it was."""
+        for row in reversed(self._store.rows):
+            if row["model"] == self._model and LEARNT in row:
+                (self._last,) = row[LEARNT]
+                tensors = load_file(self._store.directory / self._last)
                 return tensors["weights"], tensors["memory"]
         return None
 
     def save(self, key: str, network: tuple[Tensor, Tensor]) -> None:
         """What was learnt up to and from the image `key`; the state before the last is dropped."""
         weights, memory = network
-        self._store.save_bytes(str(self._place(key)), save({"weights": weights, "memory": memory}))
-        kept = {self._path(key), *([] if self._last is None else [self._path(self._last)])}
-        for path in (self._store.directory / self._folder).glob("*.safetensors"):
+        place = f"{self._folder}/{safe_name(key)}.safetensors"
+        content = save({"weights": weights, "memory": memory})
+        self._saved = {key: {LEARNT: {place: self._store.save_bytes(place, content)}}}
+        directory = self._store.directory
+        kept = {directory / one for one in (place, self._last) if one is not None}
+        for path in (directory / self._folder).glob("*.safetensors"):
             if path not in kept:
-                path.unlink()
-        self._last = key
+                remove_file(path)
+        with in_words(directory):
+            sync_folder(directory / self._folder)  # else a power cut would bring back what was removed
+        self._last = place
 
-    def _place(self, key: str) -> Path:
-        return self._folder / f"{safe_name(key)}.safetensors"
-
-    def _path(self, key: str) -> Path:
-        return self._store.directory / self._place(key)
+    def named_in(self, key: str, rows: Sequence[Record]) -> list[Record]:
+        """The rows of the image `key`, of which the first names what was learnt from it, if anything was."""
+        first, *others = rows
+        return [first | self._saved.get(key, {}), *others]
 
 
 class Untouched:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import Plan
-from foolscape.run.store import Record, RunStore
+from foolscape.run.album import Album
+from foolscape.run.store import Record
 
 CLEAN, ADVERSARIAL, PERMUTED, NOISE = "clean", "adversarial", "permuted", "noise"
 CONDITIONS = (CLEAN, ADVERSARIAL, PERMUTED, NOISE)
@@ -83,10 +84,10 @@ class Subject(Protocol[R, P]):
         """Whether the attack fooled the model, by what was `measured` before and after; None with nothing to fool."""
         ...
 
-    def keep(self, case: Case[R, P], store: RunStore) -> None:
+    def keep(self, case: Case[R, P], album: Album) -> None:
         """Write the truth as a picture, where there is one."""
         ...
 
-    def keep_prediction(self, store: RunStore, condition: str, name: str, prediction: P) -> None:
+    def keep_prediction(self, album: Album, condition: str, name: str, prediction: P) -> None:
         """Write a prediction as a picture, where rows do not hold it whole."""
         ...

@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from foolscape.attacks.catalog import CLIPS_ALONE, DETECTORS_ALONE
 from foolscape.attacks.controls import shuffled
-from foolscape.errors import ModelError, SampleError, SettingError
+from foolscape.errors import SampleError, SettingError
 from foolscape.metrics.distortion import distortion
 from foolscape.models.attention import attention
 from foolscape.pixels import to_image
+from foolscape.report.form import having_form
 from foolscape.report.transfer import MATRIX, write_transfer_report
+from foolscape.run.album import read_image
 from foolscape.run.algorithms import algorithms, model_record, versions
 from foolscape.run.bench import open_bench
 from foolscape.run.choice import with_attack
@@ -31,8 +33,9 @@ from foolscape.run.controls import sized
 from foolscape.run.device import ready_device
 from foolscape.run.ensemble import Ensemble, attack_together, ensembles_of, folder_of
 from foolscape.run.execute import Listener, execute
+from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.matrix import Disturbance, Network, disturbances_of, summarise
-from foolscape.run.store import FAILED, Record, open_run, read_image, safe_name
+from foolscape.run.store import FAILED, Record, open_run, safe_name
 from foolscape.run.subject import PERMUTED
 from foolscape.run.tasks import task_of
 from foolscape.seeds import generator_for
@@ -77,7 +80,7 @@ def _transferred(
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
     asked_for = config.model_dump(mode="json") | {"ensembles": list(wanted)}
     record = _record(asked_for, networks, ensembles, ids, command)
-    with open_run(out, record, [d.name for d in disturbances]) as store:
+    with open_run(out, record, [d.name for d in disturbances], listener.say) as store:
         runs = {
             network.slug: execute(network.config, _place(out, network.slug), command, listener, network.bench)["trust"]
             for network in networks
@@ -92,7 +95,8 @@ def _transferred(
                     if name not in settled:
                         store.append(_rows(name, network, disturbances, out))
                         tick(name)
-        matrix = summarise(store, networks, ensembles, disturbances, runs)
+        with having_form(out):
+            matrix = summarise(store, networks, ensembles, disturbances, runs)
         store.finish(MATRIX, matrix)
         write_transfer_report(out)
     return matrix
@@ -189,7 +193,7 @@ def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path
         _joint_place(out, ensemble.slug),
         record,
         (batch, config.seed),
-        lambda done: listener.progress(f"{config.attack} on {ensemble.name}", len(ids), done),
+        listener,
     )
 
 
@@ -235,15 +239,15 @@ def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out:
     try:
         case = subject.load(name)
         images = list(_disturbed(case.image, name, disturbances, out, network.config.seed))
-    except (SampleError, ModelError) as error:
-        return [{**common, "condition": FAILED, "reason": str(error)}]
+    except FAULTS as error:
+        return [{**common, "condition": FAILED, "reason": reason_of(error)}]
     rows: list[Record] = []
     lengths: dict[tuple[tuple[str, ...], bool], float] = {}
     for disturbance, image in zip(disturbances, images, strict=True):
         try:
             prediction = subject.predict(case, image) if disturbance.sources else case.prediction
-        except ModelError as error:
-            return [{**common, "condition": FAILED, "reason": str(error)}]
+        except FAULTS as error:
+            return [{**common, "condition": FAILED, "reason": reason_of(error)}]
         moved = distortion(case.image, image).to_json() if disturbance.sources else None
         rows.append(
             {**common, "condition": disturbance.name, "distortion": moved, **subject.measured(case, prediction)}

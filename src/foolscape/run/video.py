@@ -20,8 +20,9 @@ from foolscape.metrics.video import ClipScores, measure_davis
 from foolscape.metrics.youtube_vos import measure_youtube_vos
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem
+from foolscape.run.album import Album
 from foolscape.run.clip_memory import check_memory, worth_keeping
-from foolscape.run.store import Record, RunStore, safe_name
+from foolscape.run.store import Record, safe_name
 from foolscape.run.subject import Case
 from foolscape.seeds import generator_for
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, numbered, problem
@@ -154,20 +155,20 @@ class VideoSubject:
         before, after = (_mean_j(ClipScores.from_json(one)) for one in (clean, attacked))
         return None if before == 0 else after <= LOST * before
 
-    def keep(self, case: Case[Footage, Masks], store: RunStore) -> None:
+    def keep(self, case: Case[Footage, Masks], album: Album) -> None:
         """The frames, for the page, and the truth."""
         footage, name = case.reference, safe_name(case.id)
         for frame, image in zip(footage.clip.names, footage.clip.frames, strict=True):
-            store.save_photograph(f"frames/{name}/{safe_name(frame)}.jpg", image)
+            album.save_photograph(f"frames/{name}/{safe_name(frame)}.jpg", image)
         if footage.clip.truth is not None:
             for i, labels in zip(footage.judged, footage.reference, strict=True):
-                store.save_image(f"truth/{name}/{safe_name(footage.clip.names[i])}.png", labels, self.palette)
+                album.save_image(f"truth/{name}/{safe_name(footage.clip.names[i])}.png", labels, self.palette)
 
-    def keep_prediction(self, store: RunStore, condition: str, name: str, prediction: Masks) -> None:
+    def keep_prediction(self, album: Album, condition: str, name: str, prediction: Masks) -> None:
         """A label map per frame, in the layout and the palette of DAVIS."""
         for frame, labels in zip(prediction.names, prediction.labels, strict=True):
             place = f"predictions/{self.slug}/{condition}/{name}/{safe_name(frame)}.png"
-            store.save_image(place, labels, self.palette)
+            album.save_image(place, labels, self.palette)
 
     def _features(self, clip: Clip) -> tuple[Any, ...] | None:
         """What the tracker makes of each later frame alone, if it can be asked for and is not too large to keep."""

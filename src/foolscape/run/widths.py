@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +13,11 @@ import torch
 from foolscape.attacks.ascent import never
 from foolscape.attacks.driver import ascend
 from foolscape.attacks.flight import Entrant
-from foolscape.errors import ModelError, SampleError
 from foolscape.memory import first_line, give_back, halving, is_short
 from foolscape.run.bench import Bench, Entry
 from foolscape.run.config import AUTO, RunConfig
-from foolscape.run.store import RunStore
+from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.store import RunStore, read_settings
 from foolscape.run.subject import Subject
 
 T = TypeVar("T")
@@ -43,9 +42,8 @@ def width_of(config: RunConfig, bench: Bench, device: torch.device, out: Path, s
         return config.batch
     if not config.attacks or config.task == "video" or (config.batch != AUTO and device.type == "cpu"):
         return 1
-    begun = out / "run.json"
-    if begun.exists():
-        batch: int = json.loads(begun.read_text(encoding="utf-8")).get("batch", 1)
+    begun = read_settings(out)
+    if begun is not None and isinstance(batch := begun.get("batch"), int):
         return batch
     most = min(MOST, len(bench.ids))
     found = [
@@ -111,7 +109,8 @@ def _maker(subject: Subject[Any, Any], name: str, plan: Any) -> Callable[[], Ent
     try:
         case = subject.load(name)
         subject.entrant(case, plan, 0)
-    except (SampleError, ModelError):
+    except FAULTS as error:
+        reason_of(error)
         return None
     return lambda: subject.entrant(case, plan, 0)
 

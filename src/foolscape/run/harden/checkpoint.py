@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from foolscape.disk import write_file
 from foolscape.errors import CheckpointError
 from foolscape.models.checkpoint import load_state
 from foolscape.models.torchvision import Normalised
 from foolscape.run.harden.training import Epoch, Learner
-from foolscape.run.store import write_atomically
+from foolscape.run.tensors import read_tensors, write_tensors
 
 _NETWORK, _OPTIMISER = "network.", "optimiser."
 
 
-def write_weights(path: Path, module: nn.Module) -> None:
-    """The weights of `module` as a safetensors file, atomically; `?weights=` reads it."""
+def write_weights(directory: Path, place: str, module: nn.Module) -> None:
+    """The weights of `module` as a safetensors file, all of it or nothing; `?weights=` reads it."""
     # Weights of torchvision's networks have their own names, without those of what stands around them here.
-    write_atomically(path, save(_weights(module.network if isinstance(module, Normalised) else module)))
+    content = save(_weights(module.network if isinstance(module, Normalised) else module))
+    write_file(directory, place, content)
 
 
-def write_learner(path: Path, learner: Learner) -> None:
+def write_learner(directory: Path, place: str, learner: Learner) -> None:
     """Weights, the optimiser's state and what became of each epoch."""
     tensors = {_NETWORK + name: value for name, value in _weights(learner.segmenter.module).items()}
     for index, state in learner.optimiser.state_dict()["state"].items():
         for name, value in state.items():
             tensors[f"{_OPTIMISER}{index}.{name}"] = _plain(value)
-    metadata = {"foolscape": json.dumps([asdict(epoch) for epoch in learner.epochs])}
-    write_atomically(path, save(tensors, metadata))
+    write_tensors(directory, place, tensors, {"epochs": [asdict(epoch) for epoch in learner.epochs]})
 
 
 def read_learner(path: Path, learner: Learner) -> None:
     """Put what `write_learner` wrote into `learner`; raises `CheckpointError` for a file that does not fit."""
+    tensors, about = read_tensors(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            epochs = [Epoch(**epoch) for epoch in json.loads((file.metadata() or {})["foolscape"])]
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise CheckpointError(
-            f"expected a training of foolscape harden at {path}, got {error!r}; delete the file to train anew"
-        ) from error
+        epochs = [Epoch(**epoch) for epoch in about["epochs"]]
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"expected a training of foolscape harden at {path}, got {error!r}") from error
     weights = {name.removeprefix(_NETWORK): value for name, value in tensors.items() if name.startswith(_NETWORK)}
     load_state(learner.segmenter.module, weights, str(path))
     state: dict[int, dict[str, Any]] = {}

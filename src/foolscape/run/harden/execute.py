@@ -12,10 +12,11 @@ import torch
 from foolscape.attacks.plan import Plan
 from foolscape.data.load import open_data, select
 from foolscape.data.sample import SegmentationData
-from foolscape.errors import DataError, ModelError, SampleError, SettingError
+from foolscape.errors import CheckpointError, DataError, ModelError, SampleError, SettingError
 from foolscape.models.attention import attention
 from foolscape.models.wrappers import ModuleSegmenter
-from foolscape.report.files import read_object, read_rows
+from foolscape.report.files import read_rows
+from foolscape.report.form import having_form
 from foolscape.run.agreement import digest_of
 from foolscape.run.algorithms import algorithms, versions
 from foolscape.run.bench import Entry, open_bench
@@ -82,18 +83,19 @@ def _hardened(
 ) -> Record:
     device = ready_device(config.device)
     school = _open(config, device, training)
-    with open_run(out, _record(config, school, device, command), ()) as store:
+    with open_run(out, _record(config, school, device, command), (), listener.say) as store:
         # The run before training checks the input gradient: on a wrong one nothing can be trained.
         before = execute(config.on_test(config.model), out / "before", command, listener)
         images = _training_images(config, school, store, pictures := Pictures(school.subject), listener)
         lose_failures(images["failures"])
         learner = _trained(config, school, images["images"], pictures, store, listener)
-        write_weights(out / WEIGHTS, learner.segmenter.module)
+        write_weights(out, WEIGHTS, learner.segmenter.module)
         hardened = with_weights(config.model, out / WEIGHTS)
         after = execute(config.on_test(hardened), out / "after", command, listener)
         rows = {when: read_rows(out / when) for when in ("before", "after")}
         runs = {"before": before, "after": after}
-        summary = summarise(store.record, hardened, images, learner.epochs, runs, rows)
+        with having_form(out):
+            summary = summarise(store.record, hardened, images, learner.epochs, runs, rows)
         store.finish("summary.json", summary)
     return summary
 
@@ -147,9 +149,8 @@ def _training_images(
         DataError: too few for a batch.
         SettingError: their sizes do not fit.
     """
-    place = store.directory / _TRAINING
-    if place.exists():
-        return read_object(place, "Run the same command again.")
+    if there := store.load_json(_TRAINING, ("images", "failures")):
+        return there
     usable: list[str] = []
     failures: list[Record] = []
     first: tuple[int, int] | None = None
@@ -191,13 +192,16 @@ def _trained(
     learner = Learner(school.segmenter, course)
     place = store.directory / _CHECKPOINT
     if place.exists():
-        read_learner(place, learner)
+        try:
+            read_learner(place, learner)
+        except CheckpointError as error:
+            listener.say(f"{error}; it is trained again from the start")
     used = len(images) // config.batch * config.batch
     title = f"training on {config.train_split}"
     with listener.progress(title, config.epochs * used, len(learner.epochs) * used) as tick:
         while len(learner.epochs) < config.epochs:
             learner.epoch(images, pictures, tick)
-            write_learner(place, learner)
+            write_learner(store.directory, _CHECKPOINT, learner)
             last = learner.epochs[-1]
             listener.say(f"epoch {len(learner.epochs)}: loss {last.loss:.3f}, attacked pixels right {last.right:.1f} %")
     return learner

@@ -16,6 +16,7 @@ from foolscape.attacks.flight import Entrant
 from foolscape.attacks.plan import AGAINST, Options, Plan
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
+from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.store import FAILED, Record, RunStore
 from foolscape.run.stored_network import StoredNetwork, Untouched
 from foolscape.run.subject import ADVERSARIAL, Case, Subject
@@ -29,6 +30,9 @@ PAIRED: Final = (LONGER, STRONGER)
 
 FEWEST: Final = 4
 """Images that a paired comparison needs."""
+
+FORMS: Final = (("probes", "images"), (FAILED,))
+"""The keys of what is stored of the probes of a model."""
 
 _MOST, _SHARE = 16, 0.2
 """No more images than `_MOST` are probed, and beyond `FEWEST` no more than cost this share of the run's gradients."""
@@ -165,7 +169,7 @@ def probe_stored(
     place = f"probes/{subject.slug}.json"
     attacked = _attacked(store, subject.spec)
     count, share = probed_images(len(attacked), plan, tried, wanted)
-    if (store.directory / place).exists() or not tried or not count:
+    if not tried or not count or store.load_json(place, *FORMS):
         return
     if share > _SHARE:
         much = f"{share:.0%} of" if share < 2 else f"{share:.0f} times"
@@ -178,6 +182,8 @@ def probe_stored(
     found: Record = {"probes": {what: probe.to_json() for what, probe in tried.items()}}
     try:
         found["images"] = _results(subject, ids, tried, store, batch)
+    except FAULTS as error:
+        found = {FAILED: reason_of(error)}
     except FoolscapeError as error:
         found = {FAILED: str(error)}
     store.save_json(place, found)

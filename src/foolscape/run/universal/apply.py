@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from foolscape.data.load import open_data
+from foolscape.disk import in_words, make_folder, write_file
 from foolscape.errors import RunError, SampleError
-from foolscape.run.store import safe_name, write_image
+from foolscape.run.album import png_of
+from foolscape.run.store import safe_name
 from foolscape.run.universal.tile_file import Tile
 from foolscape.spec import written
 
@@ -27,8 +29,8 @@ def apply_to_folder(tile: Tile, images: Path, out: Path) -> tuple[int, list[tupl
         RunError: `out` holds files or cannot be written.
     """
     data = open_data(written("folder", str(images), {}))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with in_words(out):
+        make_folder(out)
         if any(out.iterdir()):
             raise RunError(f"expected an empty folder at {out}, got one with files in it; choose another --out")
         failures = []
@@ -38,7 +40,5 @@ def apply_to_folder(tile: Tile, images: Path, out: Path) -> tuple[int, list[tupl
             except SampleError as error:
                 failures.append((name, str(error)))
                 continue
-            write_image(out / f"{safe_name(name)}.png", tile.added_to(image))
-    except OSError as error:
-        raise RunError(f"expected to write to {out}, got {error}") from error
+            write_file(out, f"{safe_name(name)}.png", png_of(tile.added_to(image)))
     return len(data.ids) - len(failures), failures

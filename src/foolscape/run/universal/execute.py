@@ -12,6 +12,7 @@ import torch
 from foolscape.models.attention import attention
 from foolscape.models.gradient import check_gradient, raise_unless_ok
 from foolscape.pixels import to_unit
+from foolscape.report.form import having_form
 from foolscape.run.agreement import digest_of
 from foolscape.run.algorithms import algorithms, versions
 from foolscape.run.bounds import bound_notes
@@ -56,7 +57,7 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
         *(f"{p.entry.subject.spec}: {n}" for p in stand.pupils for n in p.entry.notes),
     ):
         listener.say(note)
-    with open_run(out, _record(config, stand, device, command), conditions(config.points)) as store:
+    with open_run(out, _record(config, stand, device, command), conditions(config.points), listener.say) as store:
         if "gradient" not in store.record:
             _check_gradient(config, stand, device, store, listener)
         for pupil in stand.pupils:
@@ -73,11 +74,12 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
         inks = []
         for point in config.points:
             tile = _tile(config, point, stand, learned[point.name].tile)
-            write_tile(out / (ARTEFACT if point.name == MAIN else f"points/{point.name}.safetensors"), tile)
+            write_tile(out, ARTEFACT if point.name == MAIN else f"points/{point.name}.safetensors", tile)
             inks.append(Ink(point, tile))
         for pupil in stand.pupils:
             _measure(pupil, stand, inks, config, store, listener)
-        summary = summarise(config, stand, training, learned, store)
+        with having_form(out):
+            summary = summarise(config, stand, training, learned, store)
         store.finish("summary.json", summary)
     return summary
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from foolscape.attacks.universal import Learning, begin, learn
-from foolscape.errors import DataError, ModelError, SampleError
-from foolscape.report.files import read_object
+from foolscape.errors import CheckpointError, DataError, ModelError
 from foolscape.run.execute import Listener
+from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.store import Record, RunStore
 from foolscape.run.universal.aims import Hide
 from foolscape.run.universal.config import Point, UniversalConfig
@@ -30,19 +30,18 @@ def training_images(config: UniversalConfig, stand: Stand, lessons: Lessons, sto
     Raises:
         DataError: nothing is to change on any of them.
     """
-    place = store.directory / TRAINING
     if config.epochs == 0:
         return {"images": [], "showing": 0, "failures": []}
-    if place.exists():
-        return read_object(place, "Run the same command again.")
+    if there := store.load_json(TRAINING, ("images", "showing", "failures")):
+        return there
     showing: list[str] = []
     others: list[str] = []
     failures: list[Record] = []
     for name in stand.train_ids:
         try:
             problem = lessons(name).problem
-        except (SampleError, ModelError) as error:
-            failures.append({"id": name, "reason": str(error)})
+        except FAULTS as error:
+            failures.append({"id": name, "reason": reason_of(error)})
             continue
         (showing if bool(problem.moving.any()) else others).append(name)
     if not showing:
@@ -76,8 +75,8 @@ def learnt(
     Raises:
         ModelError: the model returns scores that are not finite.
     """
-    place = store.directory / "learning" / f"{point.name}.safetensors"
-    learning = read_learning(place) if place.exists() else begin(stand.tile)
+    place = f"learning/{point.name}.safetensors"
+    learning = _before(store, place) or begin(stand.tile)
     recipe = config.recipe(point, stand.task)
     learning = learning.to(stand.device)
     title = f"learning {point.name} on {config.train_split}"
@@ -87,8 +86,20 @@ def learnt(
             learning = learn(learning, recipe, asked, generator_for(config.seed, "epoch", str(epoch)))
             if not np.isfinite(learning.epochs[-1].loss):
                 raise ModelError(f"expected finite scores while learning, got a loss of {learning.epochs[-1].loss}")
-            write_learning(place, learning)
+            write_learning(store.directory, place, learning)
     return learning
+
+
+def _before(store: RunStore, place: str) -> Learning | None:
+    """What earlier calls have learnt; None where they have not, or where it is damaged, which is said."""
+    path = store.directory / place
+    if not path.exists():
+        return None
+    try:
+        return read_learning(path)
+    except CheckpointError as error:
+        store.say(f"{error}; it is learnt again from the start")
+        return None
 
 
 def _turns(config: UniversalConfig, images: Sequence[str], epoch: int) -> list[tuple[str, bool]]:

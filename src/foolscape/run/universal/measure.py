@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from foolscape.attacks.constraints import Linf
 from foolscape.attacks.controls import noise_within, shuffled
-from foolscape.errors import ModelError, SampleError
 from foolscape.pixels import Levels, to_image
+from foolscape.run.album import Album
 from foolscape.run.controls import control_of
 from foolscape.run.evaluate import lost_of
+from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
 from foolscape.run.universal.config import MAIN, Point
@@ -62,24 +63,24 @@ def rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunStor
         seed: of the controls.
         store: where the images go.
     """
-    subject = pupil.teaching.subject
+    subject, album = pupil.teaching.subject, store.album()
     try:
-        return list(_rows(name, pupil, inks, seed, store))
-    except (SampleError, ModelError) as error:
-        return [{"model": subject.spec, "id": name, "condition": FAILED, "reason": str(error)}]
+        return album.named_in(list(_rows(name, pupil, inks, seed, album)))
+    except FAULTS as error:
+        return [{"model": subject.spec, "id": name, "condition": FAILED, "reason": reason_of(error)}]
 
 
-def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunStore) -> Iterable[Record]:
+def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, album: Album) -> Iterable[Record]:
     subject, kept = pupil.teaching.subject, safe_name(name)
     case = subject.load(name)
-    subject.keep(case, store)
-    store.save_image(f"clean/{kept}.png", case.image)
+    subject.keep(case, album)
+    album.save_image(f"clean/{kept}.png", case.image)
     attacked = case.image
-    for condition, make in _images(case, subject.slug, inks, seed, store).items():
+    for condition, make in _images(case, subject.slug, inks, seed, album).items():
         image = make()
         attacked = image if condition == ADVERSARIAL else attacked
         prediction = case.prediction if condition == CLEAN else subject.predict(case, image)
-        subject.keep_prediction(store, condition, kept, prediction)
+        subject.keep_prediction(album, condition, kept, prediction)
         yield {
             "model": subject.spec,
             "slug": subject.slug,
@@ -94,14 +95,14 @@ def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunSto
 
 
 def _images(
-    case: Case[Any, Any], slug: str, inks: Sequence[Ink], seed: int, store: RunStore
+    case: Case[Any, Any], slug: str, inks: Sequence[Ink], seed: int, album: Album
 ) -> dict[str, Callable[[], Pixels]]:
     """What makes the image of every condition, in their order."""
     main = inks[0].point
 
     def inked(ink: Ink) -> Pixels:
         folder = slug if ink.point.name == MAIN else f"{slug}-{ink.point.name}"
-        return store.save_image(f"images/{folder}/{safe_name(case.id)}.png", ink.tile.added_to(case.image))
+        return album.save_image(f"images/{folder}/{safe_name(case.id)}.png", ink.tile.added_to(case.image))
 
     def permuted() -> Pixels:
         clean, attacked = _tensor(case.image), _tensor(inked(inks[0]))

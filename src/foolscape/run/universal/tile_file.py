@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from foolscape.attacks.constraints import Linf
 from foolscape.attacks.universal import Epoch, Learning, spread
 from foolscape.errors import CheckpointError
 from foolscape.pixels import Levels, to_image, to_unit
-from foolscape.regular import check_regular
-from foolscape.run.store import write_atomically
+from foolscape.run.tensors import read_tensors, write_tensors
 
 FORMAT = 1
 """The version of the file; a newer one is refused."""
@@ -46,14 +42,15 @@ class Tile:
         return to_image(Linf(Levels.parse(str(self.settings["eps"])).unit).quantise(moved, clean)[0])
 
 
-def write_tile(path: Path, tile: Tile) -> None:
-    """Write a tile, atomically."""
-    _write(path, {"tile": tile.values}, {"format": FORMAT, "classes": tile.classes, "settings": tile.settings})
+def write_tile(directory: Path, place: str, tile: Tile) -> None:
+    """Write a tile, all of it or nothing."""
+    told = {"format": FORMAT, "classes": tile.classes, "settings": tile.settings}
+    write_tensors(directory, place, {"tile": tile.values}, told)
 
 
 def read_tile(path: Path) -> Tile:
     """The tile at `path`; raises `CheckpointError` for another file, a damaged one or one from a newer version."""
-    tensors, metadata = _read(path)
+    tensors, metadata = read_tensors(path)
     made = metadata.get("format")
     if not isinstance(made, int) or "tile" not in tensors:
         raise CheckpointError(f"expected a perturbation that foolscape universal wrote at {path}, got another file")
@@ -68,30 +65,18 @@ def read_tile(path: Path) -> Tile:
     return Tile(tile.float(), tuple(metadata["classes"]), metadata["settings"])
 
 
-def write_learning(path: Path, learning: Learning) -> None:
-    """Write how far a tile has come, atomically: a killed training goes on from here."""
+def write_learning(directory: Path, place: str, learning: Learning) -> None:
+    """Write how far a tile has come, all of it or nothing: a killed training goes on from here."""
     tensors = {"tile": learning.tile, "velocity": learning.velocity, "square": learning.square}
-    _write(path, tensors, {"steps": learning.steps, "epochs": [asdict(epoch) for epoch in learning.epochs]})
+    told = {"steps": learning.steps, "epochs": [asdict(epoch) for epoch in learning.epochs]}
+    write_tensors(directory, place, tensors, told)
 
 
 def read_learning(path: Path) -> Learning:
-    """What `write_learning` wrote."""
-    tensors, metadata = _read(path)
-    epochs = tuple(Epoch(**epoch) for epoch in metadata["epochs"])
-    return Learning(tensors["tile"], tensors["velocity"], tensors["square"], metadata["steps"], epochs)
-
-
-def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    # One entry: several would be written in an order that changes from call to call.
-    described = {"foolscape": json.dumps(metadata)}
-    write_atomically(path, save({name: value.cpu().contiguous() for name, value in tensors.items()}, described))
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_learning` wrote; raises `CheckpointError` for a damaged file or another one."""
+    tensors, told = read_tensors(path)
     try:
-        check_regular(path)
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("foolscape", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(metadata)  # noqa: SIM118
-    except (OSError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"expected a safetensors file at {path}, got {error}") from error
+        epochs = tuple(Epoch(**epoch) for epoch in told["epochs"])
+        return Learning(tensors["tile"], tensors["velocity"], tensors["square"], told["steps"], epochs)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"expected a learning of foolscape universal at {path}, got {error!r}") from error

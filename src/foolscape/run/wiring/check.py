@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from foolscape.errors import FoolscapeError, ModelError, SampleError
+from foolscape.errors import FoolscapeError
 from foolscape.memory import is_short
 from foolscape.run.detection import DetectionSubject
+from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.scoring import scoring_of
 from foolscape.run.segmentation import SegmentationSubject
 from foolscape.run.store import FAILED, Record, RunStore
@@ -31,6 +32,10 @@ MOST: Final = 6
 
 NEARLY_ALL: Final = 98.0
 """A clean score from which on no rival can win by the points that name it."""
+
+
+FORMS: Final = ((FAILED,), ("hints", "seen"), ("score", "images", "clean", "rivals"))
+"""The keys of what `examine` returns."""
 
 
 class Trial(Protocol):
@@ -69,7 +74,7 @@ _KINDS: Final[dict[type, _Kind]] = {
 def check_wiring(subject: Subject[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Record:
     """`examine`, kept in `wiring/SLUG.json` of the run's directory; what is there already stands."""
     place = f"wiring/{subject.slug}.json"
-    record = store.load_json(place)
+    record = store.load_json(place, *FORMS)
     if not record:
         record = examine(subject, ids, seed)
         store.save_json(place, record)
@@ -113,7 +118,8 @@ def _cases(subject: Subject[Any, Any], names: Sequence[str]) -> list[Case[Any, A
     for name in names:
         try:
             found.append(subject.load(name))
-        except (SampleError, ModelError):  # the run says so of each of them
+        except FAULTS as error:  # the run says so of each of them
+            reason_of(error)
             continue
     return found
 

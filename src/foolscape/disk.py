@@ -1,0 +1,222 @@
+"""Every file of a run directory is written and read here, so that none is lost or torn by a power cut or a full disk.
+
+What was written is on the disk, whole and under its name, when a function returns: the file is synced, renamed, and
+the folder that holds the name is synced too. Nothing is written through a symbolic link below the directory, and
+nothing but regular files is read, for a pipe or a device in the place of a file has no end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from foolscape.errors import UnwritableError
+
+PART: Final = ".part"
+"""How the names of files end that are being written; they begin with a dot."""
+
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_COMMON: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Without waiting for whoever holds the other end of a pipe."""
+
+_NO_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+"""What file systems answer that cannot sync a folder."""
+
+
+@contextlib.contextmanager
+def in_words(directory: Path) -> Iterator[None]:
+    """What the operating system refuses within it becomes an `UnwritableError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        linked = error.errno in (errno.ELOOP, errno.EMLINK)
+        reason = "a symbolic link in the place of a file or folder of the run" if linked else error.strerror
+        raise UnwritableError(
+            f"expected to write to {directory}, got {reason or str(error)!r}"
+            f"{f' for {error.filename}' if error.filename else ''}; what was finished is kept: "
+            f"{'remove the link' if linked else 'make room'} or choose another --out, and run the same command again "
+            "to go on"
+        ) from error
+
+
+def write_file(directory: Path, place: str, content: bytes) -> Path:
+    """Write `content` to `place` below `directory`: all of it or nothing, also after a power cut.
+
+    A link in the place of the file is replaced, and what it points to stays as it is.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnwritableError: it cannot be written, or a folder of `place` is a symbolic link; nothing half written is left.
+    """
+    with in_words(directory):
+        path = _below(directory, place)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+        try:
+            _write_new(temporary, content)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        sync_folder(path.parent)
+    return path
+
+
+def append_file(directory: Path, place: str, content: bytes) -> None:
+    """Add `content` to the end of the file at `place` below `directory`, and make sure that it is on the disk.
+
+    A file that has other names (hard links), as a copy made to be kept may have, gets a body of its own first.
+
+    Raises:
+        UnwritableError: as of `write_file`; the file is as long as before, as far as that can be done.
+    """
+    with in_words(directory):
+        path = _below(directory, place)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_FOLLOW | _COMMON, 0o666)
+        try:
+            about = _regular(descriptor, path)
+            shared = about.st_nlink > 1
+            if not shared:
+                _append(descriptor, content, about.st_size)
+        finally:
+            os.close(descriptor)
+        if not shared and about.st_size == 0:  # it may be new
+            sync_folder(path.parent)
+    if shared:
+        write_file(directory, place, read_file(path) + content)
+
+
+def read_file(path: Path) -> bytes:
+    """What is in the regular file at `path`; raises `OSError` for anything else, without waiting for it."""
+    descriptor = os.open(path, os.O_RDONLY | _COMMON)
+    with os.fdopen(descriptor, "rb") as file:
+        _regular(descriptor, path)
+        return file.read()
+
+
+def open_lock(path: Path) -> IO[bytes]:
+    """The file at `path`, made if it is missing, open to be locked; nothing is written to it, nor to what it links to.
+
+    Raises:
+        OSError: it is a link, or no regular file.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _COMMON, 0o666)
+    try:
+        _regular(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "r+b", buffering=0)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder `path` and those above it that are missing, each with its name on the disk; raises `OSError`."""
+    missing = []
+    above = path
+    while not above.is_dir():
+        missing.append(above)
+        above = above.parent
+    for folder in reversed(missing):
+        _make(folder)
+
+
+def remove_file(path: Path) -> None:
+    """Remove the file at `path`, if there is one; a later `write_file` beside it makes that last."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Make sure that the names in the folder `path` are on the disk, where the system can do that."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sweep(directory: Path) -> None:
+    """Remove what a kill has left half written in `directory`, but not in the directories of other runs below it."""
+    for folder, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if not (Path(folder) / name / "run.json").exists()]
+        for name in files:
+            if name.startswith(".") and name.endswith(PART):
+                remove_file(Path(folder) / name)
+
+
+def digest(content: bytes) -> list[int | str]:
+    """The size and the sha256 of a file, as a row names it."""
+    return [len(content), hashlib.sha256(content).hexdigest()]
+
+
+def _below(directory: Path, place: str) -> Path:
+    """The path of `place` below `directory`, its folders made; raises `OSError` where one of them is a link."""
+    make_folder(directory)
+    *folders, name = Path(place).parts
+    path = directory
+    for part in folders:
+        path = path / part
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        if not path.is_dir():
+            _make(path)
+    return path / name
+
+
+def _make(folder: Path) -> None:
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        if not folder.is_dir():  # else another process was faster
+            raise
+    sync_folder(folder.parent)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _COMMON
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileExistsError:  # left by a killed process of the same number
+        os.unlink(path)
+        descriptor = os.open(path, flags, 0o666)
+    try:
+        _write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _append(descriptor: int, content: bytes, size: int) -> None:
+    try:
+        _write(descriptor, content)
+        os.fsync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _regular(descriptor: int, path: Path) -> os.stat_result:
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return about
