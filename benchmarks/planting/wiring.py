@@ -69,7 +69,7 @@ def real(place: Path) -> list[Stand]:
     return [
         Stand("ESPNet, CamVid", street | {"split": "test", "size": "144x192"}, 8, range(2, 5), 1),
         Stand("ESPNetv2, COCO", things | {"size": "288x288"}, 8, range(2, 4), 0),
-        Stand("FastestDet, COCO", boxes | {"size": "352x352"}, 8, range(2, 5), 1),
+        Stand("FastestDet, COCO", boxes | {"size": "352x352"}, 16, range(2, 4), 1),
         Stand("propagation, DAVIS", clips | {"size": "120x216", "task": "video"}, 4, range(1, 2), 1),
     ]
 

@@ -10,6 +10,7 @@ from foolscape.run.wiring.judge import POINTS
 from foolscape.verdict import Reason
 
 CHECK: Final = "the clean model is right"
+HIGHER: Final = "no likely mistake of wiring scores higher"
 ASSUMED: Final = "the clean predictions are right"
 
 FEW: Final = 8
@@ -17,6 +18,9 @@ FEW: Final = 8
 
 FAR: Final = 10.0
 """Points."""
+
+_DOUBT: Final = 20.0
+"""Points by which a rival wins that leaves the model undecided, although the interval includes 0."""
 
 _PART: Final = 0.9
 
@@ -37,26 +41,46 @@ def wiring_reasons(record: Mapping[str, Any]) -> tuple[Reason, ...]:
     if "hints" in record:
         seen = "; ".join(["not checked: no labels", record["seen"], *record["hints"]])
         return (_reason(None, seen, assumed=ASSUMED),)
-    named, ok = _named(record)
-    if named is not None:
-        return (_reason(ok, _against(record, named, ok=ok), advice=str(named["advice"])),)
-    return (_floored(record),)
+    if sure := [one for one in record["rivals"] if _is_sure(one)]:
+        named = _best(record["rivals"], _simplest(sure))
+        return (_reason(False, _against(record, named, _simplest(sure)), advice=str(named["advice"])),)
+    if record["images"] < FEW and (far := [one for one in record["rivals"] if _is_far(one)]):
+        named = _simplest(far)
+        return (_reason(None, _too_few(record, named), advice=str(named["advice"])),)
+    best = max(record["rivals"], key=_worth, default=None)
+    if best is None:
+        return (_floored(record, HIGHER),)
+    floored = _floored(record, f"{HIGHER} beyond chance: {_would_be(best)} {_gained(best)}")
+    return (_doubted(record, best) if floored.ok and best["gain"] >= _DOUBT else floored,)
 
 
 def _reason(ok: bool | None, seen: str, *, advice: str = "", assumed: str = "") -> Reason:
     return Reason(id="clean-model", check=CHECK, ok=ok, seen=seen, advice=advice, assumed=assumed)
 
 
-def _named(record: Mapping[str, Any]) -> tuple[Record | None, bool | None]:
-    """The rival to name, and whether it fails the model (False) or leaves it undecided (None)."""
-    rivals = record["rivals"]
-    sure = [one for one in rivals if one["low"] is not None and one["low"] > 0]
-    if sure:
-        return _simplest(sure), False
-    far = [one for one in rivals if one["gain"] >= FAR and one["least"] is not None and one["least"] >= POINTS]
-    if record["images"] < FEW and far:
-        return _simplest(far), None
-    return None, None
+def _is_sure(one: Record) -> bool:
+    """Whether a rival wins beyond chance."""
+    return one["low"] is not None and one["low"] > 0
+
+
+def _is_far(one: Record) -> bool:
+    """Whether a rival wins by far, and on every image."""
+    return one["gain"] >= FAR and one["least"] is not None and one["least"] >= POINTS
+
+
+def _doubted(record: Mapping[str, Any], best: Record) -> Reason:
+    """Of a model that a rival beats by far, but not beyond chance."""
+    advice = f"too few images to be sure, raise --limit; if so: {best['advice']}"
+    return _reason(None, f"{_clean(record)}; {_would_be(best)} {_gained(best)}, which may be chance", advice=advice)
+
+
+def _best(rivals: list[Record], sure: Record) -> Record:
+    """The rival to name where `sure` wins beyond chance: it, or one as simple that wins by more.
+
+    What explains most may be less sure than what explains a part: some mistakes undo much of another.
+    """
+    better = [one for one in rivals if one["rank"] <= sure["rank"] and _worth(one) >= _worth(sure) + POINTS]
+    return max(better, key=_worth, default=sure)
 
 
 def _simplest(rivals: list[Record]) -> Record:
@@ -72,29 +96,46 @@ def _worth(one: Record) -> float:
     return float(one["gain"]) * (_PART if one["part"] else 1.0)
 
 
-def _against(record: Mapping[str, Any], named: Record, *, ok: bool | None) -> str:
-    """The clean score and what it would be."""
-    text = f"{record['score']} {record['clean']:.1f}; {named['says']} it would be {named['score']:.1f}"
-    if ok is False:
-        return f"{text} (+{named['gain']:.1f}, {named['low']:.1f} to {named['high']:.1f})"
+def _against(record: Mapping[str, Any], named: Record, sure: Record) -> str:
+    """The clean score, what it would be, and the interval behind it."""
+    would = f"{_clean(record)}; {_would_be(named)}"
+    if named is sure:
+        return f"{would} {_gained(sure)}"
+    return f"{would} (+{named['gain']:.1f}), and more beyond chance {sure['says']} {_gained(sure)}"
+
+
+def _too_few(record: Mapping[str, Any], named: Record) -> str:
     images = "1 image is" if record["images"] == 1 else f"{record['images']} images are"
-    return f"{text} (+{named['gain']:.1f}), but {images} too few to be sure"
+    return f"{_clean(record)}; {_would_be(named)} (+{named['gain']:.1f}), but {images} too few to be sure"
 
 
-def _floored(record: Mapping[str, Any]) -> Reason:
-    """Of a model that no rival beats: whether it beats the constant answer, and its answers on other images."""
-    clean, floor = f"{record['score']} {record['clean']:.1f}", record.get("floor")
+def _clean(record: Mapping[str, Any]) -> str:
+    return f"{record['score']} {record['clean']:.1f}"
+
+
+def _would_be(one: Record) -> str:
+    return f"{one['says']} it would be {one['score']:.1f}"
+
+
+def _gained(one: Record) -> str:
+    interval = "" if one["low"] is None else f", {one['low']:.1f} to {one['high']:.1f}"
+    return f"(+{one['gain']:.1f}{interval})"
+
+
+def _floored(record: Mapping[str, Any], higher: str) -> Reason:
+    """Of a model that no rival surely beats, as `higher` says: whether it beats a constant, and answers on others."""
+    clean, floor = _clean(record), record.get("floor")
     if floor is None and record["clean"] < POINTS:
         return _reason(None, f"{clean} on a single image: nothing can be told", advice="measure on more images")
     if floor is None:
-        return _reason(True, f"{clean}; no likely mistake of wiring scores higher")
+        return _reason(True, f"{clean}; {higher}")
     beside = f"{floor['score']:.1f} for {floor['name']}"
     if floor["gain"] is None:
         return _reason(None, "not checked: nothing that counts is in these images", assumed=ASSUMED)
     elsewhere = record.get("elsewhere")
     if _beaten(floor):
         if elsewhere is None or _beaten(elsewhere):
-            return _reason(True, f"{clean}, against {beside}; no likely mistake of wiring scores higher")
+            return _reason(True, f"{clean}, against {beside}; {higher}")
         name, alike = "its answers on other images", elsewhere["alike"] >= _ALIKE
         advice = "look whether the labels are those of these images, and whether the network looks at its image"
         return _fallen(clean, elsewhere, f"{elsewhere['score']:.1f} for {name}", advice, easy=alike)
