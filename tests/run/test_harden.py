@@ -244,7 +244,7 @@ def test_before_and_after_are_runs_and_the_weights_can_be_loaded(setting: dict[s
 def test_a_spec_gets_other_weights() -> None:
     assert with_weights("bundled:scenes-unet", Path("a/b.safetensors")) == "bundled:scenes-unet?weights=a/b.safetensors"
     spec = with_weights("net.py:build?weights=old.pt&classes=names.txt", Path("a b&c.safetensors"))
-    assert spec == "net.py:build?classes=names.txt&weights=a%20b%26c.safetensors"
+    assert spec == 'net.py:build?classes=names.txt&weights="a b&c.safetensors"'
 
 
 def test_weights_of_torchvision_are_read_back_by_its_spec(tmp_path: Path) -> None:
