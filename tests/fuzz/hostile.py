@@ -34,32 +34,32 @@ RAW = (LONG_NUMBER, DEEP, "NaN", "-0", "1e999")
 """Values of JSON that Python does not write."""
 
 
+TOKENS = (b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3", b"9" * 5000, b'"', b"{", b"<", b"\r\n")
+"""Bytes that are awkward in texts."""
+
+
 def mutate_bytes(rng: Random, data: bytes) -> tuple[bytes, Mutation]:
-    """`data` with a few bytes changed, lost, doubled or put in."""
-    kind = rng.choice(("flip", "flips", "cut", "lose", "double", "zeros", "noise", "token", "empty", "behind"))
+    """`data` with a few bits changed, or bytes lost, doubled or put in."""
     at, length = rng.randrange(len(data) + 1), rng.choice((1, 4, 16, 64))
-    match kind:
-        case "flip" | "flips":
-            out = bytearray(data)
-            for _ in range(1 if kind == "flip" else 8):
-                out[rng.randrange(len(out))] ^= 1 << rng.randrange(8)
-            return bytes(out), Mutation(f"{kind} bits")
-        case "cut":
-            return data[:at], Mutation(f"cut off at {at} of {len(data)}")
-        case "lose":
-            return data[:at] + data[at + length :], Mutation(f"{length} bytes lost at {at}")
-        case "double":
-            return data[:at] + data[at : at + length] + data[at:], Mutation(f"{length} bytes doubled at {at}")
-        case "zeros":
-            return data[:at] + bytes(length) + data[at + length :], Mutation(f"{length} zeros at {at}")
-        case "noise":
-            return data[:at] + rng.randbytes(length) + data[at + length :], Mutation(f"{length} random bytes at {at}")
-        case "token":
-            token = rng.choice((b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3", b"9" * 5000, b'"', b"{", b"<", b"\r\n"))
-            return data[:at] + token + data[at:], Mutation(f"{token[:8]!r} put in at {at}")
-        case "empty":
-            return b"", Mutation("emptied")
-    return data + rng.randbytes(length), Mutation(f"{length} bytes put behind")
+    kind = rng.choice(("bits", "bits", "cut", "lose", "double", "zeros", "noise", "token", "empty", "behind"))
+    if kind == "bits" and data:
+        out, bits = bytearray(data), rng.choice((1, 8))
+        for _ in range(bits):
+            out[rng.randrange(len(out))] ^= 1 << rng.randrange(8)
+        return bytes(out), Mutation(f"{bits} bits flipped")
+    before, part, behind = data[:at], data[at : at + length], data[at + length :]
+    token = rng.choice(TOKENS)
+    forms = {
+        "cut": (before, f"cut off at {at} of {len(data)}"),
+        "lose": (before + behind, f"{length} bytes lost at {at}"),
+        "double": (before + part + part + behind, f"{length} bytes doubled at {at}"),
+        "zeros": (before + bytes(length) + behind, f"{length} zeros at {at}"),
+        "noise": (before + rng.randbytes(length) + behind, f"{length} random bytes at {at}"),
+        "token": (before + token + part + behind, f"{token[:8]!r} put in at {at}"),
+        "empty": (b"", "emptied"),
+    }
+    content, what = forms.get(kind, (data + rng.randbytes(length), f"{length} bytes put behind"))
+    return content, Mutation(what)
 
 
 def mutate_lines(rng: Random, text: str) -> tuple[bytes, Mutation]:

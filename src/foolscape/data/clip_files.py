@@ -61,7 +61,7 @@ def frames_in(folder: Path) -> dict[str, Path]:
 def in_order(frames: dict[str, Path], folder: Path) -> dict[str, Path]:
     """`frames`, the images of `folder` by name; raises `SampleError` for none, or for a gap in their numbers."""
     if not frames:
-        got = "no image" if folder.is_dir() else "no such folder"
+        got = "no image" if files.is_folder(folder) else "no such folder"
         raise SampleError(f"{folder}: expected the frames of a clip, got {got}; check the path")
     missing = first_gap(tuple(frames))
     if missing is not None:

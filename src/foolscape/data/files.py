@@ -116,6 +116,14 @@ def is_there(path: Path) -> bool:
     return is_regular(path)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at `path`; a name that no file system takes is not there."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def digest(*parts: Path | str) -> str:
     """A sha256 of the contents of files and of strings, in order; a file that cannot be read counts as such."""
     total = hashlib.sha256()

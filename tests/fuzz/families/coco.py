@@ -59,7 +59,7 @@ def read(root: Path) -> Found:
 def held(root: Path) -> tuple[int, ...] | None:
     """Images listed and objects, as the JSON has them; label maps are of the images that show an object."""
     try:
-        content: Any = json.loads((root / FILE).read_bytes())
+        content: Any = json.loads(reading.content(root / FILE))
         images, objects = content["images"], content["annotations"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

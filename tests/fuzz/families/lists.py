@@ -7,6 +7,7 @@ from random import Random
 
 from foolscape.models.classes import read_classes
 from tests.fuzz.cases import Family, Found, Mutation
+from tests.fuzz.families import reading
 from tests.fuzz.hostile import mutate_lines, mutate_tree
 
 NAMES = ("sky", "road", "building", "traffic light")
@@ -36,7 +37,7 @@ def read(root: Path) -> Found:
 def held(root: Path) -> tuple[int, ...] | None:
     """Lines that say something."""
     try:
-        lines = [line.strip() for line in (root / "classes.txt").read_text("utf-8-sig").split("\n")]
+        lines = [line.strip() for line in reading.content(root / "classes.txt").decode("utf-8-sig").split("\n")]
     except (OSError, ValueError):
         return None
     return (len([line for line in lines if line and not line.startswith("#")]),)

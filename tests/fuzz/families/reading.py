@@ -28,6 +28,13 @@ def save(path: Path, picture: np.ndarray, **options: Any) -> Path:
     return path
 
 
+def content(path: Path) -> bytes:
+    """What is in a file; `OSError` for a pipe or device, which is not waited for."""
+    if not path.is_file():
+        raise OSError(f"{path} is no file")
+    return path.read_bytes()
+
+
 def photo(path: Path, index: int = 0) -> Path:
     """Write a photograph of 12x16 pixels."""
     return save(path, frame(index))

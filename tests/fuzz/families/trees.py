@@ -167,7 +167,7 @@ def held_camvid(root: Path) -> tuple[int, ...]:
 def held_davis(root: Path) -> tuple[int, ...] | None:
     """Names in the list, each once, and the frames in their folders."""
     try:
-        lines = next(root.glob("ImageSets/*/val.txt")).read_text("utf-8-sig").splitlines()
+        lines = reading.content(next(root.glob("ImageSets/*/val.txt"))).decode("utf-8-sig").splitlines()
     except (OSError, ValueError, StopIteration):
         return None
     names = list(dict.fromkeys(line.split()[0].strip("/") for line in lines if line.strip()))

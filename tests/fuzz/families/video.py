@@ -18,9 +18,10 @@ FRAMES = 6
 FORMS = {"mkv": ("ffv1", "bgr0"), "mp4": ("mpeg4", "yuv420p"), "avi": ("mjpeg", "yuvj420p")}
 
 
-def make(root: Path) -> None:
-    """A video of each form; the one that is read is mutated."""
-    for suffix, (codec, pixels) in FORMS.items():
+def _family(suffix: str, codec: str, pixels: str) -> Family:
+    """Videos of one form."""
+
+    def make(root: Path) -> None:
         with av.open(root / f"video.{suffix}", "w") as container:
             stream = container.add_stream(codec, rate=Fraction(10))
             stream.height, stream.width, stream.pix_fmt = 48, 64, pixels
@@ -28,39 +29,25 @@ def make(root: Path) -> None:
                 picture = av.VideoFrame.from_ndarray(frame(index, 48, 64), format="rgb24")
                 container.mux(stream.encode(picture))
             container.mux(stream.encode())
-    (root / "which").write_text("mkv")
+
+    def mutate(rng: Random, root: Path) -> Mutation:
+        if rng.random() < 0.1:
+            return mutate_tree(rng, root)
+        path = root / f"video.{suffix}"
+        mutated, mutation = mutate_bytes(rng, path.read_bytes())
+        path.write_bytes(mutated)
+        return mutation
+
+    def read(root: Path) -> Found:
+        path = next(iter(sorted(root.glob("video.*"))), root / f"video.{suffix}")
+        try:
+            frames, notes = read_video(path, 0, None)
+        except SampleError as error:
+            return Found((FRAMES,), None, (f"failed: {error}",))
+        return Found((len(frames),), None, notes)
+
+    # All frames are there, or it is said that there are fewer.
+    return Family(suffix, make, mutate, read, lambda _: (FRAMES,), weight=2)
 
 
-def mutate(rng: Random, root: Path) -> Mutation:
-    """Bytes of one."""
-    suffix = rng.choice(tuple(FORMS))
-    (root / "which").write_text(suffix)
-    path = root / f"video.{suffix}"
-    if rng.random() < 0.1:
-        for other in root.glob("video.*"):
-            if other != path:
-                other.unlink()
-        return mutate_tree(rng, root)
-    mutated, mutation = mutate_bytes(rng, path.read_bytes())
-    path.write_bytes(mutated)
-    return Mutation(f"{suffix}: {mutation.what}")
-
-
-def read(root: Path) -> Found:
-    """How many frames there are."""
-    which = root / "which"
-    path = root / f"video.{which.read_text() if which.is_file() and which.stat().st_size else 'mkv'}"
-    try:
-        frames, notes = read_video(path, 0, None)
-    except SampleError as error:
-        return Found((FRAMES,), None, (f"failed: {error}",))
-    return Found((len(frames),), None, notes)
-
-
-def held(root: Path) -> tuple[int, ...]:
-    """All frames, or it is said that there are fewer."""
-    del root
-    return (FRAMES,)
-
-
-FAMILIES = (Family("video file", make, mutate, read, held),)
+FAMILIES = tuple(_family(suffix, *form) for suffix, form in FORMS.items())

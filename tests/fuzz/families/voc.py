@@ -87,7 +87,7 @@ def held_xml(root: Path) -> tuple[int, ...] | None:
     """Images in the list, objects in the annotations."""
     paths = [root / f"VOC2012/Annotations/{name}.xml" for name in _NAMES]
     try:
-        return len(_NAMES), sum(len(ElementTree.parse(path).getroot().findall("object")) for path in paths)
+        return len(_NAMES), sum(len(ElementTree.fromstring(reading.content(path)).findall("object")) for path in paths)
     except (OSError, ElementTree.ParseError, ValueError):
         return None
 
@@ -111,7 +111,10 @@ def read_year(root: Path) -> Found:
 def held_year(root: Path) -> tuple[int, ...] | None:
     """Lines of the two lists, each name once."""
     try:
-        texts = [(root / f"VOC2012/ImageSets/{k}/val.txt").read_text("utf-8-sig") for k in ("Main", "Segmentation")]
+        texts = [
+            reading.content(root / f"VOC2012/ImageSets/{k}/val.txt").decode("utf-8-sig")
+            for k in ("Main", "Segmentation")
+        ]
     except (OSError, ValueError):
         return None
     names = [dict.fromkeys(line.split()[0] for line in text.split("\n") if line.strip()) for text in texts]
