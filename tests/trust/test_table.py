@@ -40,6 +40,20 @@ def normalised(): return Net(lambda x: (x - MEAN) / STD)
 def turned(): return Net(lambda x: x.transpose(2, 3), lambda y: y.transpose(2, 3))
 def background_first(): return Net(after=lambda y: y.roll(1, 1))
 def shuffled_classes(): return Net(after=lambda y: y[:, [4, 2, 0, 1, 3, 8, 5, 7, 6]])
+def mirrored(): return Net(lambda x: x.flip(3))
+def two_exchanged(): return Net(after=lambda y: y[:, [0, 1, 2, 3, 4, 5, 6, 8, 7]])
+def constant(): return Net(after=lambda y: 0 * y + torch.arange(9.0).view(1, 9, 1, 1))
+def of_the_mean_image(): return Net(lambda x: 0 * x + torch.linspace(1, 0, x.shape[2])[:, None])
+def untrained():
+    net = Net()
+    torch.manual_seed(0)
+    for layer in net.modules():
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+    return net
+def coarse(): return Net(lambda x: F.interpolate(F.interpolate(x, scale_factor=0.5), scale_factor=2.0))
+def grey(): return Net(lambda x: x.mean(1, keepdim=True).expand(-1, 3, -1, -1))
+def half_resolution(): return Net(after=lambda y: F.avg_pool2d(y, 2))
 def dropping(): return Net(after=lambda y: F.dropout(y, 0.3, training=True))
 def by_batch(): return Net(after=lambda y: y - y.mean(dim=(0, 2, 3), keepdim=True) * 3)
 
@@ -76,6 +90,11 @@ WIRED_WRONGLY = [
     ("turned", STREET, "exchange"),
     ("background_first", STREET, "offset"),
     ("shuffled_classes", STREET, "a line"),
+    ("two_exchanged", STREET, "a line"),
+    ("mirrored", STREET, "flip(3)"),
+    ("constant", STREET, "are the weights loaded"),
+    ("of_the_mean_image", STREET, "look at the predictions"),
+    ("untrained", STREET, "are the weights loaded"),
     ("tracks_in_reverse", CLIPS, "channel i for label i"),
 ]
 OTHERWISE_BROKEN = [
@@ -92,6 +111,9 @@ SOUND = [
     ("right", STREET),
     ("bundled:scenes-dilated", STREET),
     ("bundled:scenes-robust", STREET),
+    ("coarse", STREET),
+    ("grey", STREET),
+    ("half_resolution", STREET),
     ("wants_bgr?input=bgr", STREET),
     ("wants_255?range=255", STREET),
     ("bundled:scenes-detector", BOXES),

@@ -134,7 +134,7 @@ def _floored(record: Mapping[str, Any], higher: str) -> Reason:
         return _reason(None, "not checked: nothing that counts is in these images", assumed=ASSUMED)
     elsewhere = record.get("elsewhere")
     if _beaten(floor):
-        if elsewhere is None or _beaten(elsewhere):
+        if elsewhere is None or elsewhere["gain"] is None or _beaten(elsewhere):
             return _reason(True, f"{clean}, against {beside}; {higher}")
         name, alike = "its answers on other images", elsewhere["alike"] >= _ALIKE
         advice = "look whether the labels are those of these images, and whether the network looks at its image"

@@ -79,9 +79,8 @@ class SegmentationTrial:
 
     def free(self) -> list[Measured]:
         """The rivals that take no further look: other numberings of the classes, and another layout of the answer."""
-        tables = [self._table(case) for case in self.cases]
-        elsewhere = [self._table(case) for case in self._elsewhere()]
-        count = len(tables)
+        others, count = self._elsewhere(), len(self.cases)
+        tables, elsewhere = ([self._table(case) for case in cases] for cases in (self.cases, others))
         found = [_numbered(rival, tables, elsewhere, [meant] * count) for rival, meant in rotations(self.classes)]
         if count > 1:
             advice = numbering(self.classes, best_numbering(sum(tables, np.zeros_like(tables[0]))))
@@ -89,7 +88,7 @@ class SegmentationTrial:
             found.append(_numbered(rival, tables, elsewhere, fitted_apart(tables)))
         for rival, move in _moved():
             rows, chance = (
-                [self._row(case, move(case.prediction)) for case in cases] for cases in (self.cases, self._elsewhere())
+                [self._row(case, move(case.prediction)) for case in cases] for cases in (self.cases, others)
             )
             found.append(Measured(rival, rows, chance=chance if count > 1 else None))
         return found
