@@ -322,7 +322,7 @@ def test_other_layouts(tmp_path):
 
 def test_a_clip_whose_name_no_file_system_takes(tree):
     root = tree("bear", [mask(1)] * 2)
-    listed(root, "2017", "bear", "x" * 300)
+    listed(root, "2017/val.txt", "bear", "x" * 300)
     data = open_clips(f"davis2017:{root}")
     assert data.fingerprint("x" * 300) != data.fingerprint("bear")
     with pytest.raises(SampleError, match="expected the frames of a clip, got no such folder"):
