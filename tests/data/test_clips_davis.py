@@ -318,3 +318,12 @@ def test_other_layouts(tmp_path):
         open_clips(f"davis2017:{tmp_path}")
     with pytest.raises(SettingError, match="expected a folder, davis2017:DIR"):
         open_clips("davis2017:")
+
+
+def test_a_clip_whose_name_no_file_system_takes(tree):
+    root = tree("bear", [mask(1)] * 2)
+    listed(root, "2017/val.txt", "bear", "x" * 300)
+    data = open_clips(f"davis2017:{root}")
+    assert data.fingerprint("x" * 300) != data.fingerprint("bear")
+    with pytest.raises(SampleError, match="expected the frames of a clip, got no such folder"):
+        data.load("x" * 300)

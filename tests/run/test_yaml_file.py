@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from foolscape.cli import app
 from foolscape.cli.measuring import out_of
 from foolscape.errors import SettingError
-from foolscape.run.config import read_settings
+from foolscape.run.config import make_config, read_settings
+from foolscape.run.harden.config import make_harden_config
 from foolscape.run.yaml_file import read_mapping
 
 
@@ -44,6 +45,19 @@ def test_settings(file):
         "eps": "8/255",
         "size": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("make", "settings"),
+    [
+        (make_config, {"models": ["m"], "data": "scenes:", "limit": True}),
+        (make_config, {"models": ["m"], "data": "scenes:", "stop": False}),
+        (make_harden_config, {"model": "m", "data": "d", "train_split": "a", "test_split": "b", "epochs": True}),
+    ],
+)
+def test_a_truth_value_is_no_number(make, settings):
+    with pytest.raises(SettingError, match=r"^(limit|stop|epochs): expected .*(true|false|True|False)"):
+        make(settings)
 
 
 def test_ids_are_names_as_they_are_written(file):

@@ -101,7 +101,7 @@ def by_stem(folder: Path, extensions: Collection[str], preferred: str) -> tuple[
     """
     found: dict[str, Path] = {}
     several: set[str] = set()
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in sorted(folder.iterdir()) if is_folder(folder) else ():
         if path.suffix.lower() not in extensions or path.name.startswith("."):
             continue
         if path.stem in found:

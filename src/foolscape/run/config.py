@@ -182,12 +182,25 @@ def refuse_unknown(kind: type[BaseModel], settings: dict[str, object]) -> None:
 def validated(kind: type[M], settings: dict[str, object]) -> M:
     """`settings` as a `kind`; what pydantic objects to first becomes a `SettingError` in words."""
     try:
-        return kind.model_validate(settings)
+        made = kind.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         message = f"{where}: {first['msg'].lower()}, got {first['input']!r}"
         raise SettingError(message if first["type"] != "missing" else f"{where}: is needed and was not given") from None
+    for name, value in settings.items():
+        if _is_turned(value, getattr(made, name)):
+            raise SettingError(f"{name}: expected a number or a text, got the truth value {str(value).lower()}")
+    return made
+
+
+def _is_turned(written: object, settled: object) -> bool:
+    """Whether a truth value was taken for a number, which pydantic does: `epochs: true` is no 1."""
+    if isinstance(written, bool):
+        return not isinstance(settled, bool)
+    if isinstance(written, list | tuple) and isinstance(settled, list | tuple):
+        return any(_is_turned(*pair) for pair in zip(written, settled, strict=False))
+    return False
 
 
 def read_settings(path: Path) -> dict[str, object]:

@@ -31,10 +31,10 @@ def _mutate(rng: Random, root: Path, texts: tuple[str, ...]) -> Mutation:
     if kind < 0.5:
         mutated, mutation = mutate_bytes(rng, content)
     elif path.suffix == ".jsonl":
-        lines = content.splitlines()
-        at = rng.randrange(len(lines))
+        lines = content.split(b"\n")
+        at = rng.randrange(len(lines) - 1)  # behind the last end of a line stands nothing, or half a row
         lines[at], mutation = mutate_json(rng, json.loads(lines[at]))
-        mutated = b"\n".join(lines) + b"\n"
+        mutated = b"\n".join(lines)
     else:
         mutated, mutation = mutate_json(rng, json.loads(content))
     path.write_bytes(mutated)

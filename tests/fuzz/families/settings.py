@@ -103,8 +103,12 @@ def read(root: Path) -> Found:
 
 def _same(written: object, settled: object) -> bool:
     """Whether a setting is what was written, as far as its type goes."""
-    if isinstance(written, bool) or isinstance(settled, bool):
-        return written is settled
+    if isinstance(settled, bool):
+        return str(written).lower() in (
+            ("true", "yes", "on", "1", "1.0") if settled else ("false", "no", "off", "0", "0.0")
+        )
+    if isinstance(written, bool):
+        return False
     if isinstance(written, list):
         return isinstance(settled, list | tuple) and [str(one) for one in settled] == [str(one) for one in written]
     if isinstance(written, int | float) and isinstance(settled, int | float):

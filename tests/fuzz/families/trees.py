@@ -168,10 +168,10 @@ def held_davis(root: Path) -> tuple[int, ...] | None:
     """Names in the list, each once, and the frames in their folders."""
     try:
         lines = reading.content(next(root.glob("ImageSets/*/val.txt"))).decode("utf-8-sig").splitlines()
+        names = list(dict.fromkeys(line.split()[0].strip("/") for line in lines if line.strip()))
+        frames = [path for name in names for path in (root / "JPEGImages/480p" / name).glob("*")]
     except (OSError, ValueError, StopIteration):
         return None
-    names = list(dict.fromkeys(line.split()[0].strip("/") for line in lines if line.strip()))
-    frames = [path for name in names for path in (root / "JPEGImages/480p" / name).glob("*")]
     return len(names), len([path for path in frames if path.suffix.lower() in IMAGES and path.name[0] != "."])
 
 

@@ -58,6 +58,7 @@ def mutate_xml(rng: Random, root: Path) -> Mutation:
         used = rng.choice([one for one in tree.iter() if one.tag in _USED])
         old, used.text = used.text, rng.choice((*(w for w in WORDS if w.isprintable()), "1e1", "3", " 2 ", "٣"))
         legit = used.tag not in ("difficult", "name") and used.text.strip().isascii() and _number(used.text)
+        legit |= used.tag == "difficult" and used.text.strip() in ("1.0", "true")
         what = f"{used.tag}: {old!r} became {used.text!r:.40}"
     elif kind == "attribute":
         child.set("x", "1")
