@@ -57,3 +57,20 @@ def test_what_goes_wrong_is_seen() -> None:
     assert len(lines) == 40
     assert dict(lines) == WANTED
     assert all(outcome == WANTED[way] for way, outcome in lines)
+
+
+def fuzz(*options: str) -> None:
+    """Try every family; the table and all faults are printed."""
+    code, out, err = run("tests.fuzz", *options)
+    print(out)
+    assert code == 0, f"{out}\n{err[-2000:]}"
+
+
+def test_mutated_inputs() -> None:
+    fuzz("--cases", "120")
+
+
+@pytest.mark.slow
+def test_many_mutated_inputs() -> None:
+    """5,000 in all."""
+    fuzz("--cases", "300", "--seed", "1")

@@ -97,6 +97,16 @@ def test_a_kind_of_a_newer_version_is_refused(make: Make, capfd: pytest.CaptureF
     assert "got 'video'" in capfd.readouterr().err
 
 
+def test_a_universal_page_needs_its_pattern(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    directory = fake_universal.write(tmp_path / "universal")
+    path = directory / "perturbation.safetensors"
+    path.unlink()
+    for make in (lambda: path.mkdir(), lambda: (path.rmdir(), path.symlink_to("."))):
+        make()
+        assert report(directory) == ERROR
+        assert "expected the perturbation, got: " in capfd.readouterr().err
+
+
 def test_a_universal_page_says_what_its_percentages_are_of(tmp_path: Path) -> None:
     directory = fake_universal.write(tmp_path / "universal")
     write_universal_report(directory)

@@ -12,6 +12,8 @@ from rich.console import Console
 from safetensors.numpy import load_file
 
 from foolscape.disk import write_file
+from foolscape.errors import RunError
+from foolscape.regular import check_regular
 from foolscape.report.cells import CONDITIONS, Cell, Json, Table, counted, images, known, number
 from foolscape.report.figures import Pixels, data_url, png
 from foolscape.report.files import Run, read_object, read_rows, write_text
@@ -85,12 +87,21 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
     return (*tables, *trust(summary))
 
 
+def _tile(path: Path) -> Any:
+    """The perturbation in a file; `RunError` where there is none to read."""
+    try:
+        check_regular(path)
+        return load_file(path)["tile"]
+    except OSError as error:
+        raise RunError(f"{path}: expected the perturbation, got: {error}. Resume or repeat the run.") from error
+
+
 @of_a_run
 def write_universal_report(directory: Path) -> Path:
     """Write report.html and pattern.png of the finished run in `directory`; the page's path."""
     summary = _summary(directory)
     settings = read_object(directory / "run.json", "Name the folder that `foolscape universal` was given as --out.")
-    values = load_file(directory / "perturbation.safetensors")["tile"]
+    values = _tile(directory / "perturbation.safetensors")
     factor = 127 / max(float(np.abs(values).max()) * 255, 1e-9)
     pattern, plain = _pattern(values, factor), _pattern(values, 1.0)
     write_file(directory, "pattern.png", png(pattern))
