@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version as installed
@@ -70,7 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = _run(arguments)
     finally:
-        gc.freeze()  # or the interpreter looks through all of PyTorch for garbage as it ends, for about a second
         for outlet in (STDOUT, STDERR):
             outlet.flush()
     if STDOUT.lost is not None:
