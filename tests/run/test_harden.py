@@ -1,6 +1,7 @@
 """Hardening: trained on attacked images, resumed to the same bytes, measured before and after."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -251,7 +252,7 @@ def test_weights_of_torchvision_are_read_back_by_its_spec(tmp_path: Path) -> Non
     spec = "torchvision:lraspp_mobilenet_v3_large?weights=none"
     segmenter: Any = load_model(spec, image_size=(32, 48)).model
     segmenter.module.network.classifier.high_classifier.bias.data.add_(1)
-    write_weights(tmp_path / "w.safetensors", segmenter.module)
+    write_weights(tmp_path, "w.safetensors", segmenter.module)
     loaded = load_model(with_weights(spec, tmp_path / "w.safetensors"), image_size=(32, 48))
     assert loaded.sha256 == weights_sha256(segmenter.module)
 
@@ -296,8 +297,8 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert (out / "checkpoint.safetensors").exists()
     for epoch in (2, 3):
 
-        def killed(path: Path, learner: Learner, last: int = epoch) -> None:
-            real(path, learner)
+        def killed(directory: Path, place: str, learner: Learner, last: int = epoch) -> None:
+            real(directory, place, learner)
             if len(learner.epochs) == last:
                 raise Killed
 
@@ -313,19 +314,29 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     same(out, whole)
 
 
-def test_another_command_is_refused_and_a_damaged_file_named(setting: dict[str, object], tmp_path: Path) -> None:
+def test_another_command_is_refused_and_a_damaged_file_made_again(setting: dict[str, object], tmp_path: Path) -> None:
     out = tmp_path / "out"
     do(out, setting, epochs=1)
+    shutil.copytree(out, tmp_path / "whole")
     for changes in ({"epochs": 2}, {"epochs": 1, "seed": 1}, {"epochs": 1, "eps": "4/255"}):
         with pytest.raises(RunError, match="another one"):
             do(out, setting, **changes)
     taught, _ = learner(setting)
-    (out / "checkpoint.safetensors").write_bytes((out / "weights.safetensors").read_bytes())
-    with pytest.raises(CheckpointError, match="delete the file"):
-        do(out, setting, epochs=1)
-    (out / "checkpoint.safetensors").write_bytes(b"no")
-    with pytest.raises(CheckpointError, match="expected a training"):
-        read_learner(out / "checkpoint.safetensors", taught)
+    whole = (out / "checkpoint.safetensors").read_bytes()
+    config = make_harden_config({**setting, "epochs": 1})
+    for content in (
+        (out / "weights.safetensors").read_bytes(), b"no", b"", bytes(len(whole)), whole[:-9], whole[:-9] + bytes(9),
+    ):  # fmt: skip
+        (out / "checkpoint.safetensors").write_bytes(content)
+        with pytest.raises(CheckpointError, match="expected"):
+            read_learner(out / "checkpoint.safetensors", taught)
+    (out / "training.json").write_bytes(b"")
+    said: list[str] = []
+    harden(config, out, ["foolscape", "harden"], Listener(said.append, silent_progress))
+    assert any("checkpoint.safetensors" in text and "trained again from the start" in text for text in said)
+    assert any("training.json" in text and "made again" in text for text in said)
+    for name in ("weights.safetensors", "checkpoint.safetensors", "training.json", "summary.json"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -151,8 +151,8 @@ def test_killed_learning_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: 
     whole = measure(tmp_path / "whole")
     out, real = tmp_path / "out", module.write_learning
 
-    def killed(path: Path, learning: Any) -> None:
-        real(path, learning)
+    def killed(directory: Path, place: str, learning: Any) -> None:
+        real(directory, place, learning)
         if len(learning.epochs) == 2:
             raise KeyboardInterrupt
 
@@ -160,6 +160,10 @@ def test_killed_learning_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         measure(out)
     monkeypatch.undo()
+    assert measure(out) == whole
+    (out / "learning/main.safetensors").write_bytes(b"")  # learnt again, since it is damaged
+    (out / "training.json").write_bytes(b"")
+    next(iter((out / "clean").iterdir())).unlink()
     assert measure(out) == whole
     assert files_below(out) == files_below(tmp_path / "whole")
     name = "perturbation.safetensors"
@@ -263,7 +267,7 @@ def test_mistakes_are_told_in_words(
 ) -> None:
     for name, classes in (("OTHER", ("a", "b")), ("OURS", CLASSES)):
         if settings.get("start") == name:
-            write_tile(tmp_path / name, Tile(torch.full((3, 8, 8), 5 / 255), classes, {"eps": "5/255"}))
+            write_tile(tmp_path, name, Tile(torch.full((3, 8, 8), 5 / 255), classes, {"eps": "5/255"}))
             settings = settings | {"start": tmp_path / name}
     if settings.get("model") == "FLAT":
         (tmp_path / "flat.py").write_text(FLAT)
@@ -291,7 +295,7 @@ def flat():
 def test_the_pattern_is_applied_to_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     values = torch.linspace(-10 / 255, 10 / 255, 3 * 6 * 7).reshape(3, 6, 7)
     path = tmp_path / "perturbation.safetensors"
-    write_tile(path, Tile(values, ("a", "b"), {"eps": "10/255"}))
+    write_tile(path.parent, path.name, Tile(values, ("a", "b"), {"eps": "10/255"}))
     photos = tmp_path / "photos"
     photos.mkdir()
     image = np.full((9, 20, 3), 100, np.uint8)
