@@ -42,9 +42,10 @@ def guarded(what: str) -> Iterator[None]:
 
 
 def raised(error: BaseException) -> BaseException:
-    """What a user's code raised: what stands behind `error`, if `guarded` made that of it."""
-    behind = error.__cause__
-    return behind if isinstance(error, ModelError) and behind is not None else error
+    """What a user's code raised: what stands behind `error`, if foolscape made that of it."""
+    while isinstance(error, FoolscapeError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def in_words(error: BaseException) -> str:

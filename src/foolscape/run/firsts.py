@@ -25,13 +25,15 @@ _LOOKED_AT = 8
 
 def first_usable(data: Data[Any], ids: Sequence[str], load: Callable[[str], S]) -> S:
     """The first image or clip that can be read, and that a model answers where `load` asks one, as `load` gives it."""
-    reason = "no images"
+    last: Exception | None = None
     for name in ids:
         try:
             return load(name)
         except (SampleError, ModelError) as error:
-            reason = str(error)
-    raise DataError(f"expected at least one usable image in {data.spec}, got none of {len(ids)}; the last: {reason}")
+            last = error
+    raise DataError(
+        f"expected at least one usable image in {data.spec}, got none of {len(ids)}; the last: {last or 'no images'}"
+    ) from last
 
 
 def first_answered(first: S, ids: Sequence[str], load: Callable[[str], S], answered: Callable[[S], bool]) -> S:
