@@ -11,7 +11,7 @@ import pytest
 from foolscape.errors import RunError
 from foolscape.run.lock import is_empty, locked, release, reserve
 from foolscape.run.place import Wanted, model_name, models_name, name_of, placed
-from foolscape.run.store import open_run
+from foolscape.run.store import FORMAT, open_run
 
 SETTLED = {"kind": None, "config": {"models": ["a"], "eps": "8/255"}}
 WANTED = Wanted("net-pgd", SETTLED)
@@ -21,7 +21,8 @@ def begin(runs: Path, number: int, *, finished: bool = False, settled: dict[str,
     """A run that was begun before, with a number."""
     path = runs / f"net-pgd-{number}"
     path.mkdir(parents=True)
-    (path / "run.json").write_text(json.dumps(settled))
+    record = {"format": FORMAT, **settled} if isinstance(settled, dict) else settled
+    (path / "run.json").write_text(json.dumps(record))
     if finished:
         (path / "summary.json").write_text("{}")
     return path
