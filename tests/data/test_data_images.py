@@ -232,7 +232,7 @@ def test_missing_file(tmp_path):
 
 def test_folder_instead_of_a_file(tmp_path):
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(SampleError, match=r"a\.png: expected an image, got something that is not a file"):
+    with pytest.raises(SampleError, match=r"a\.png: expected an image, got no readable file \(a folder, not a regular"):
         read_image(tmp_path / "a.png")
 
 

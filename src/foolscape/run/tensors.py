@@ -14,6 +14,7 @@ from torch import Tensor
 
 from foolscape.disk import read_file, write_file
 from foolscape.errors import CheckpointError
+from foolscape.regular import check_regular
 
 _SUM: Final = "sha256"
 """Of the tensors. A file may have its length and be empty at the end: the format has no sum of its own."""
@@ -34,6 +35,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         CheckpointError: it is missing, damaged, or no safetensors file.
     """
     try:
+        check_regular(path)
         content = read_file(path)
         tensors = load(content)
         about = _about(content)
