@@ -35,3 +35,8 @@ def with_home(written: str) -> str:
             "file of that name"
         )
     return path
+
+
+def real(path: Path) -> Path:
+    """`path` with its links followed, absolute; one that leads round in a circle stays, where `Path.resolve` raises."""
+    return Path(os.path.realpath(path))

@@ -155,29 +155,37 @@ def test_no_escape_sequence_reaches_the_terminal(
 
 
 LONG = "x" * 5000
+MODEL, SCENES = ("--model", "bundled:scenes-unet"), ("--data", "scenes:", "--limit", 1, "--attack", "none")
 
 
+@pytest.mark.parametrize("name", [LONG, "loop"])
 @pytest.mark.parametrize(
     "command",
     [
-        ("report", LONG),
-        ("apply", LONG, "--images", LONG, "--out", LONG),
-        ("check", "--model", f"{LONG}.py:net"),
-        ("run", "--data", "scenes:", "--model", f"{LONG}.py:net", "--attack", "none"),
-        ("run", "--data", "scenes:", "--model", LONG),
-        ("run", "--data", LONG, "--model", "bundled:scenes-unet"),
-        ("run", "--data", "scenes:", "--model", "bundled:scenes-unet", "--config", LONG),
-        ("run", "--data", "scenes:", "--model", "bundled:scenes-unet", "--classes", LONG),
-        ("run", "--data", f"folder:{LONG}", "--model", "bundled:scenes-unet"),
-        ("run", "--data", "scenes:", "--model", "bundled:scenes-unet", "--out", LONG, "--limit", 1, "--attack", "none"),
-        ("run", "--data", f"video:{LONG}?mask={LONG}", "--model", "bundled:scenes-tracker"),
-        ("run", "--data", f"coco:.?annotations={LONG}", "--model", "bundled:scenes-detector"),
-        ("run", "--data", "scenes:", "--model", f"bundled:scenes-unet?weights={LONG}"),
+        ("report", "{}"),
+        ("apply", "{}", "--images", "{}", "--out", "{}"),
+        ("check", "--model", "{}.py:net"),
+        ("run", *SCENES, "--model", "{}.py:net"),
+        ("run", *SCENES, "--model", "{}"),
+        ("run", *SCENES, *MODEL, "--config", "{}"),
+        ("run", *SCENES, *MODEL, "--classes", "{}"),
+        ("run", *SCENES, *MODEL, "--out", "{}"),
+        ("run", *MODEL, "--data", "{}"),
+        ("run", *MODEL, "--data", "folder:{}"),
+        ("run", "--model", "bundled:scenes-tracker", "--data", "video:{}?mask={}"),
+        ("run", "--model", "bundled:scenes-detector", "--data", "coco:.?annotations={}"),
+        ("run", *SCENES, "--model", "torchvision:fcn_resnet50?weights={}"),
     ],
 )
-def test_a_path_that_is_too_long_is_refused_in_words(
-    command: tuple[Any, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_a_path_that_leads_nowhere_is_refused_in_words(
+    command: tuple[Any, ...],
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert foolscape(*command) in (ERROR, USAGE)
+    for link in ("loop", "loop.py"):
+        Path(link).symlink_to(link)
+    assert foolscape(*(str(word).replace("{}", name) for word in command)) in (ERROR, USAGE)
     assert "error: " in capfd.readouterr().err

@@ -13,7 +13,7 @@ from foolscape.data import clip_files, files, upright
 from foolscape.data.clips import Clip
 from foolscape.data.video_file import read_video
 from foolscape.errors import DataError, SampleError, SettingError
-from foolscape.paths import path_of
+from foolscape.paths import path_of, real
 from foolscape.spec import Spec
 from foolscape.strict import Loss
 
@@ -86,8 +86,8 @@ class Video:
 
     def _frames(self) -> list[Path]:
         """The images in the folder, without the mask, which may lie beside them."""
-        mask = self.mask.resolve()
-        return [path for path in clip_files.images_in(self.path) if path.resolve() != mask]
+        mask = real(self.mask)
+        return [path for path in clip_files.images_in(self.path) if real(path) != mask]
 
     def _read_folder(self) -> tuple[tuple[str, ...], NDArray[np.uint8], tuple[str, ...]]:
         """Names, frames and notes."""
@@ -131,7 +131,7 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
         raise DataError(f"{spec.text}: expected the mask of the first frame at {mask}, got no such file")
     start = _number(spec, "start", 0)
     count = _number(spec, "frames", 2) if "frames" in spec.options else None
-    name = files.readable(path.resolve().name if path.is_dir() else path.stem)
+    name = files.readable(real(path).name if path.is_dir() else path.stem)
     return Video(spec.text, path, mask, start or 0, count, {name or "video": path}, upright.asked(spec))
 
 

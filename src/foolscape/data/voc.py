@@ -10,6 +10,7 @@ from pathlib import Path
 from foolscape.data import fields, files, upright
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import DataError, SettingError, unknown
+from foolscape.paths import real
 from foolscape.regular import read_text
 from foolscape.spec import Spec
 
@@ -149,7 +150,7 @@ def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> Listin
     listing = root / lists / f"{split}.txt"
     names, remarks = _read_names(listing, root / "JPEGImages")
     once = tuple(dict.fromkeys(names))
-    notes = [f"{root.resolve().name}, split {split}", *remarks]
+    notes = [f"{real(root).name}, split {split}", *remarks]
     if len(once) < len(names):
         notes.append(f"{len(names) - len(once)} repeated names in {listing.name} left out")
     return Listing(root, split, once, tuple(notes))
@@ -212,7 +213,7 @@ def _year(spec: Spec, root: Path, lists: Path) -> Path:
     """The folder of the year that `spec` asks for, or of the newest, with `lists` in it."""
     asked = spec.options.get("year")
     if (root / lists).is_dir():
-        if asked is not None and root.resolve().name != f"VOC{asked}":
+        if asked is not None and real(root).name != f"VOC{asked}":
             got = f"?year={asked} with {root}"
             raise SettingError(f"{spec.text}: expected ?year= only with VOCdevkit, got {got}; leave the option out")
         return root

@@ -11,6 +11,7 @@ from typing import Final
 
 from foolscape.data.files import IMAGE_EXTENSIONS, readable
 from foolscape.errors import DataError
+from foolscape.paths import real
 from foolscape.regular import is_regular
 
 _RESULTS: Final = ("rows.jsonl", "summary.json", "training.json", "runs", "clean", ".lock")
@@ -116,11 +117,11 @@ def _is_to_enter(on: _Walk, path: Path) -> bool:
 
 def _follow(on: _Walk, path: Path) -> None:
     """Enter the folder that the link `path` leads to, unless it was entered, or holds a folder that is being read."""
-    there = path.resolve()
+    there = real(path)
     found = there.stat()
     if (found.st_dev, found.st_ino) in on.seen:
         on.leave(path, "links to folders that are read already")
-    elif there in path.parent.resolve().parents or there in on.root.resolve().parents:
+    elif there in real(path.parent).parents or there in real(on.root).parents:
         on.leave(path, "links to a folder around this one")
     elif _holds_results(there):
         on.leave(path, "folders with results of foolscape")

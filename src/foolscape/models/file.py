@@ -15,6 +15,7 @@ from torch import nn
 
 from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
 from foolscape.models.guard import guarded, in_words, where
+from foolscape.paths import real
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Follower
@@ -36,8 +37,8 @@ def from_file(path: Path, factory: str) -> Brought:
             f"expected a Python file at {path}, got nothing there ({path.parent} has {near or 'no .py files'})"
         )
     # The factory is called in here as well: it may import a neighbour only then.
-    with _neighbours(path.resolve().parent):
-        return _made(_execute(path.resolve()), factory, str(path))
+    with _neighbours(real(path).parent):
+        return _made(_execute(real(path)), factory, str(path))
 
 
 def from_module(name: str, factory: str) -> Brought:

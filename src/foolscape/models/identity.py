@@ -15,7 +15,7 @@ from torch import nn
 
 from foolscape.models import sources
 from foolscape.models.wrappers import modules_of
-from foolscape.paths import path_of
+from foolscape.paths import path_of, real
 from foolscape.spec import LIBRARIES, Spec, parse, plugins
 
 Record = dict[str, Any]
@@ -55,7 +55,7 @@ def identity_of(spec: Spec, model: object) -> Record:
 def _origin(spec: Spec) -> tuple[Path, list[Path], Path | None, dict[str, str]]:
     """Where the factory is: the folder that its imports begin at, its file, its package, and its plug-in's version."""
     if spec.scheme.endswith(".py"):
-        path = path_of(spec.scheme).resolve()
+        path = real(path_of(spec.scheme))
         return path.parent, [path], None, {}
     if spec.scheme in LIBRARIES:
         return Path.cwd(), [], None, {}
@@ -68,8 +68,8 @@ def _origin(spec: Spec) -> tuple[Path, list[Path], Path | None, dict[str, str]]:
         return Path.cwd(), [], None, libraries
     top = importlib.util.find_spec(name.partition(".")[0])
     places = () if top is None else tuple(top.submodule_search_locations or ())
-    package = Path(places[0]).resolve() if places else None
-    return (package or Path(file).resolve()).parent, [Path(file)], package, libraries
+    package = real(Path(places[0])) if places else None
+    return (package or real(Path(file))).parent, [Path(file)], package, libraries
 
 
 def _outermost(model: object) -> Iterator[object]:

@@ -16,12 +16,13 @@ from types import FunctionType, ModuleType
 from typing import Final
 
 import foolscape
+from foolscape.paths import real
 
 _INSTALLED: Final = tuple(
-    Path(place).resolve()
+    real(Path(place))
     for place in {
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        *(str(Path(root).resolve()) for root in foolscape.__path__),
+        *(str(real(Path(root))) for root in foolscape.__path__),
     }
 )
 
@@ -41,10 +42,10 @@ def behind(kinds: Iterable[type]) -> set[Path]:
             path = Path(function.__code__.co_filename)
             if not is_own(path):
                 continue
-            found.add(path.resolve())
+            found.add(real(path))
             held = (value for value in function.__globals__.values() if isinstance(value, ModuleType))
             files = (getattr(module, "__file__", None) for module in held)
-            found |= {Path(file).resolve() for file in files if file and is_own(Path(file))}
+            found |= {real(Path(file)) for file in files if file and is_own(Path(file))}
     return found
 
 
@@ -58,7 +59,7 @@ def closure(seeds: Iterable[Path], root: Path, package: Path | None = None) -> d
         root: the folder that absolute imports are looked for in first.
         package: the folder of a package whose files count although it is installed.
     """
-    waiting, hashes = [path.resolve() for path in seeds], dict[Path, str]()
+    waiting, hashes = [real(path) for path in seeds], dict[Path, str]()
     while waiting:
         path = waiting.pop()
         if path in hashes:
@@ -109,11 +110,11 @@ def _files(name: str, folder: Path, *, relative: bool = False) -> Iterator[Path]
         place = folder.joinpath(*parts[:count])
         for path in (place.with_suffix(".py") if count else place, place / "__init__.py"):
             if path.is_file():
-                yield path.resolve()
+                yield real(path)
     module = None if relative else sys.modules.get(name)
     file = getattr(module, "__file__", None)
     if isinstance(file, str) and file.endswith(".py"):
-        yield Path(file).resolve()
+        yield real(Path(file))
 
 
 def _named(path: Path, root: Path) -> str:

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from foolscape.disk import read_file, write_file
 from foolscape.errors import RunError
+from foolscape.paths import real
 
 SCHEMA: Final = 1
 ROWS: Final = "rows.jsonl"
@@ -123,7 +124,7 @@ def read_object(path: Path, hint: str) -> dict[str, Any]:
 def _pixels(directory: Path, parts: tuple[str, ...], mode: str | None, suffix: str = "png") -> NDArray[np.uint8] | None:
     path = directory.joinpath(*parts[:-1], f"{parts[-1]}.{suffix}")
     # Names come from a file that may be someone else's: never embed a picture from outside the run.
-    if not path.resolve().is_relative_to(directory.resolve()):
+    if not real(path).is_relative_to(real(directory)):
         return None
     try:
         with Image.open(io.BytesIO(read_file(path))) as image:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from foolscape.disk import in_words
+from foolscape.paths import real
 
 _FOLDERS: Final = ("runs", "ensembles")
 """Folders of runs."""
@@ -24,8 +25,8 @@ def mirrored(directory: Path) -> Iterator[Path]:
         RunError: there is no room for it either.
     """
     with in_words(Path("the folder for temporary files")), TemporaryDirectory(prefix="foolscape-") as made:
-        copy = Path(made) / (directory.resolve().name or "run")
-        _link(directory.resolve(), copy)
+        copy = Path(made) / (real(directory).name or "run")
+        _link(real(directory), copy)
         yield copy
 
 

@@ -10,6 +10,7 @@ from typing import IO, Final
 
 from foolscape.disk import PART, in_words, make_folder, open_lock
 from foolscape.errors import RunError
+from foolscape.paths import real
 
 LOCK: Final = ".lock"
 """The name of the locked file; the lock is the operating system's and ends with the process that holds it."""
@@ -26,7 +27,7 @@ def locked(directory: Path) -> Iterator[None]:
         RunError: another process, or another call of this one, is at work in it; or it cannot be written.
     """
     with in_words(directory):
-        file = _RESERVED.pop(directory.resolve(), None) or _take(directory)
+        file = _RESERVED.pop(real(directory), None) or _take(directory)
     if file is None:
         raise RunError(f"expected {directory} to be free, got a run that is at work in it; wait for it")
     with file:
@@ -39,13 +40,13 @@ def reserve(directory: Path) -> bool:
         file = _take(directory)
     if file is None:
         return False
-    _RESERVED[directory.resolve()] = file
+    _RESERVED[real(directory)] = file
     return True
 
 
 def release(directory: Path) -> None:
     """Give up a reservation that nobody took over; the directory goes with it if nothing is in it."""
-    file = _RESERVED.pop(directory.resolve(), None)
+    file = _RESERVED.pop(real(directory), None)
     if file is None:
         return
     with file, contextlib.suppress(OSError):

@@ -100,7 +100,8 @@ def _check_scalar(node: yaml.ScalarNode) -> None:
 def _mark_texts(root: yaml.MappingNode) -> None:
     """Makes the values of `_TEXTS` what is written."""
     for key, value in root.value:
-        if str(key.value) in _TEXTS and isinstance(value, yaml.SequenceNode):
+        # A key that is no name may hold aliases, and must not be written out.
+        if isinstance(key, yaml.ScalarNode) and key.value in _TEXTS and isinstance(value, yaml.SequenceNode):
             for one in value.value:
                 if isinstance(one, yaml.ScalarNode):
                     one.tag = _TEXT
