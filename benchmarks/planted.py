@@ -23,6 +23,9 @@ from planting.case import SOUND, Case, rates, table
 from planting.subjects import opened
 from planting.wiring import Stand, bundled, cases, real
 
+_ATTACKED = 8
+"""Samples of a group that are attacked."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -54,7 +57,9 @@ def _all(stands: Sequence[Stand], options: argparse.Namespace) -> Iterator[Case]
     for stand in stands:
         groups = range(stand.groups.start) if options.looked_at else stand.attacked
         for group in list(groups)[: options.attacks]:
-            yield from attacks(stand.name, stand.settings, opened(stand.settings)[1], stand.samples, [group])
+            yield from attacks(
+                stand.name, stand.settings, opened(stand.settings)[1], min(stand.samples, _ATTACKED), [group]
+            )
 
 
 def report(found: Sequence[Case]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -154,7 +154,9 @@ def of_objects() -> tuple[Mistake, ...]:
     return (
         Mistake("objects in reverse", ("channel i for label i",), read=lambda s: _objects(s, s[:, 1:].flip(1))),
         Mistake("objects off by one", ("channel i for label i",), read=lambda s: _objects(s, s[:, 1:].roll(1, 1))),
-        Mistake("background last", ("background as the last",), read=lambda s: s.roll(-1, 1)),
+        Mistake(
+            "background last", ("background as the last", "channel 0 for the background"), read=lambda s: s.roll(-1, 1)
+        ),
         Mistake("all background", ("no better than",), read=lambda s: torch.cat([1 + 0 * s[:, :1], 0 * s[:, 1:]], 1)),
         BGR.beside(
             Mistake("objects in reverse", ("channel i for label i",), read=lambda s: _objects(s, s[:, 1:].flip(1)))
@@ -177,8 +179,3 @@ def _labels(change: Callable[[Labels], Labels]) -> Callable[[Found], Found]:
 def named(mistake: Mistake, text: str) -> bool:
     """Whether `text`, what a reason saw and advises, says what the mistake is."""
     return any(says in text for says in mistake.says)
-
-
-def listed(mistakes: Sequence[Mistake]) -> str:
-    """Their names."""
-    return ", ".join(mistake.name for mistake in mistakes)

@@ -44,12 +44,16 @@ def bundled() -> list[Stand]:
     """What comes with foolscape."""
     street: dict[str, object] = {"data": "scenes:", "split": "test"}
     found = [
-        Stand(name, street | {"models": [f"bundled:{name}"], "size": "96x160"}, 8, range(2, 6), 1)
-        for name in ("scenes-unet", "scenes-dilated", "scenes-robust")
+        Stand(name, street | {"models": [f"bundled:{name}"], "size": "96x160"}, 8, range(2, 5), 1, attacked)
+        for name, attacked in (("scenes-unet", range(3)), ("scenes-dilated", range(3)), ("scenes-robust", range(0)))
     ]
-    found.append(Stand("scenes-detector", street | {"models": ["bundled:scenes-detector"]}, 8, range(2, 5), 1))
+    boxes = street | {"models": ["bundled:scenes-detector"]}
     clips = street | {"models": ["bundled:scenes-tracker"], "task": "video"}
-    return [*found, Stand("scenes-tracker", clips, 4, range(2, 3), 1)]
+    return [
+        *found,
+        Stand("scenes-detector", boxes, 8, range(2, 4), 1, range(2, 3)),
+        Stand("scenes-tracker", clips, 4, range(2, 3), 1),
+    ]
 
 
 def real(place: Path) -> list[Stand]:
@@ -67,9 +71,9 @@ def real(place: Path) -> list[Stand]:
     followed = f"propagation:{models / 'espnetv2.py'}:espnetv2_features_s10"
     clips: dict[str, object] = {"models": [followed], "data": f"davis2016:{data / 'davis16_val'}"}
     return [
-        Stand("ESPNet, CamVid", street | {"split": "test", "size": "144x192"}, 8, range(2, 5), 1),
+        Stand("ESPNet, CamVid", street | {"split": "test", "size": "144x192"}, 8, range(2, 5), 1, range(2, 3)),
         Stand("ESPNetv2, COCO", things | {"size": "288x288"}, 8, range(2, 4), 0),
-        Stand("FastestDet, COCO", boxes | {"size": "352x352"}, 16, range(2, 4), 1),
+        Stand("FastestDet, COCO", boxes | {"size": "352x352"}, 16, range(2, 3), 1, range(2, 3)),
         Stand("propagation, DAVIS", clips | {"size": "120x216", "task": "video"}, 4, range(1, 2), 1),
     ]
 
