@@ -107,11 +107,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_object(path: Path, hint: str) -> dict[str, Any]:
     """The JSON object in `path`; RunError, with the `hint`, where it is missing, damaged or of another schema."""
-    if not path.exists():
-        raise RunError(f"{path.parent}: expected a run directory with {path.name}, got none. {hint}".rstrip())
     try:
         found = read_json(path)
     except RunError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            raise RunError(
+                f"{path.parent}: expected a run directory with {path.name}, got none. {hint}".rstrip()
+            ) from error
         raise RunError(f"{error}. Resume or repeat the run.") from error
     schema = found.get("schema")
     if schema != SCHEMA:
