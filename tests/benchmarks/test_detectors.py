@@ -11,13 +11,6 @@ from foolscape.models.bundled import bundled
 from foolscape.pixels import to_unit
 from foolscape.spec import parse
 from foolscape.tasks.detection import Detections
-from tests.conftest import ROOT
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    monkeypatch.syspath_prepend(str(ROOT / "experiments/refresh"))
 
 
 def test_a_line_for_every_attack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

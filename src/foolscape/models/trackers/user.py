@@ -86,8 +86,9 @@ class UserTracker:
         """What is answered for `padded` frames, at their size."""
         mask = first_mask
         for dim, more in enumerate(side - given for side, given in zip(padded.shape[2:], mask.shape, strict=True)):
-            last = mask.narrow(dim, mask.shape[dim] - 1, 1)
-            mask = torch.cat([mask, last.repeat_interleave(more, dim)], dim)
+            if more:  # else the mask itself: whether a tracker writes into it is seen by `check`
+                last = mask.narrow(dim, mask.shape[dim] - 1, 1)
+                mask = torch.cat([mask, last.repeat_interleave(more, dim)], dim)
         with guarded(f"propagate of {on_images(self.inner, padded)}"):
             answer = call_of(self.inner)(handed(self.wiring.images(padded)), mask)
         scores = stacked(answer)
