@@ -29,6 +29,7 @@ FAMILIES: Final = (64, 96, 160, 224, 256, 144, 240, 336, 400, 176, 208)
 """Numbers one of which the divisor of a network's image sides is expected to divide, the likeliest first."""
 
 _LIKELY: Final = 4  # of them tried with a network that gives something usable at any size
+_USUAL: Final = 64  # what most networks' divisors divide
 _UNITS: Final = (1, 14, 16, 32, 64)  # squares of which multiples are tried
 _MOST: Final = 5  # times as many pixels as the image has: with more padding than that, what is seen is padding
 _LOST: Final = 4  # rows from which on it is a patch that they do not fill, and not a stride that they end on
@@ -216,8 +217,8 @@ def by_trying(
 def _families(size: tuple[int, int], first: Tried[T], odd: Tried[T]) -> Iterator[int]:
     """Multiples of what may be the divisor of the sides that the network wants."""
     if first.found is not None and first.clean:
-        common = math.gcd(*size)  # it divides both
-        yield from (common,) if common > 1 else ()
+        common = math.gcd(*size)  # the divisor divides it; multiples of what is likelier are nearer, and quicker to try
+        yield from (family for family in dict.fromkeys((math.gcd(common, _USUAL), common)) if family > 1)
     else:
         yield from FAMILIES if first.found is None or odd.found is None else FAMILIES[:_LIKELY]
 

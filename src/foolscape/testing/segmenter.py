@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import torch
@@ -59,17 +61,25 @@ def check_segmenter(
     if segmenter is None:
         return sheet.report
     only = segmenter.only_size if isinstance(segmenter, ModuleSegmenter) else None
-    sheet.at_sizes({"shape": lambda size: _shape(segmenter, colours(batch, size, device))}, sizes, only)
     images = colours(batch, sizes[0], device)
+    asked = cache(lambda: _asked(segmenter, images))  # one answer serves most of the checks
+
+    def shape(size: tuple[int, int]) -> str:
+        if size == sizes[0]:
+            return _shape(segmenter, images, asked().scores)
+        others = colours(batch, size, device)
+        return _shape(segmenter, others, _scores(segmenter, others))
+
+    sheet.at_sizes({"shape": shape}, sizes, only)
     beside = f"batch of {max(2, batch)} equals one by one"
     sheet.attempt("class names", lambda: _names(segmenter))
-    sheet.attempt("same output twice", lambda: sound(same_twice(segmenter, images)))
-    sheet.attempt("images left unchanged", lambda: _unchanged(segmenter, images))
+    sheet.attempt("same output twice", lambda: sound(same_twice(segmenter, images, (asked().scores,))))
+    sheet.attempt("images left unchanged", lambda: _unchanged(asked(), images))
     sheet.attempt(beside, lambda: sound(same_in_company(segmenter, images, batch)))
     sheet.attempt("input gradient at batch 1", lambda: right_gradient(segmenter, images[:1]))
     if batch > 1:
         sheet.attempt(f"input gradient at batch {batch}", lambda: right_gradient(segmenter, images))
-    sheet.attempt("range of the input", lambda: _range(segmenter, images), hint=True)
+    sheet.attempt("range of the input", lambda: _range(segmenter, images[:1], asked().scores[:1]), hint=True)
     return sheet.report
 
 
@@ -81,8 +91,21 @@ def _adapted(model: Segmenter | nn.Module, size: tuple[int, int], device: torch.
     return name_classes(adapt(model, image_size=size, device=device), None)
 
 
-def _shape(segmenter: Segmenter, images: Tensor) -> str:
-    scores = _scores(segmenter, images)
+@dataclass(frozen=True)
+class _Asked:
+    """The scores of a batch, and the images as they are after the call."""
+
+    scores: Tensor
+    images: Tensor
+
+
+@torch.no_grad()
+def _asked(segmenter: Segmenter, images: Tensor) -> _Asked:
+    handed = images.clone()
+    return _Asked(segmenter.logits(handed), handed)
+
+
+def _shape(segmenter: Segmenter, images: Tensor, scores: Tensor) -> str:
     check_scores(scores, images, len(segmenter.classes))
     check_finite(scores)
     if scores.dtype != images.dtype:
@@ -96,31 +119,29 @@ def _names(segmenter: Segmenter) -> str:
     )
 
 
-def _unchanged(segmenter: Segmenter, images: Tensor) -> str:
-    given = images.clone()
-    with torch.no_grad():
-        segmenter.logits(given)
-    if not torch.equal(given, images):
+def _unchanged(asked: _Asked, images: Tensor) -> str:
+    if not torch.equal(asked.images, images):
         raise FailedError("expected the images as they were, got them overwritten; look for in-place operations")
     return "nothing writes into them"
 
 
-def _range(segmenter: Segmenter, images: Tensor) -> str:
+def _range(segmenter: Segmenter, image: Tensor, scores: Tensor) -> str:
     """Which range the network seems to be made for, going by how far it tells black from white and from colours.
 
     How sure it is of itself would be no judge: that grows with the input, whatever the network was made for.
     """
-    small, large = (_apart(segmenter, images[:1], scale) for scale in (1.0, 255.0))
+    black, white = torch.zeros_like(image), torch.ones_like(image)
+    small = _apart(_scores(segmenter, black), _scores(segmenter, white), scores)
+    large = _apart(*(_scores(segmenter, 255 * one) for one in (black, white, image)))
     found = f"scores of black, white and colours differ by {small:.1%} of their size in [0, 1], {large:.1%} in [0, 255]"
     if small < _BLIND and large > _SEEING:
         return f"{found}: does the network expect [0, 255]? Then multiply by 255 in its forward"
     return f"{found}: nothing speaks against [0, 1]"
 
 
-def _apart(segmenter: Segmenter, image: Tensor, scale: float) -> float:
+def _apart(*answers: Tensor) -> float:
     """How far the scores of a black, a white and a given image are from their mean, relative to what is in them."""
-    given = (torch.zeros_like(image), torch.ones_like(image), image)
-    scores = torch.cat([_scores(segmenter, scale * one).double() for one in given])
+    scores = torch.cat(answers).double()
     scores = scores - scores.mean(dim=1, keepdim=True)
     return float((scores - scores.mean(dim=0)).norm() / scores.norm().clamp_min(1e-30))
 
