@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,15 @@ def test_an_interrupted_run_leaves_a_page_that_goes_when_it_has_finished(
     assert "Unfinished" not in (out / "report.html").read_text()
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """SIGHUP is not ignored, as it is under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_a_signal_ends_a_run_as_ctrl_c_does(
     tmp_path: Path, quick: Command, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
