@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from foolscape.cli.console import DONE, ERROR
+from foolscape.report.plots import Plot
 from foolscape.run.lock import LOCK
 
 from .made import write_net, write_photos
@@ -106,9 +107,13 @@ def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
     monkeypatch.setattr("foolscape.report.figures.png", lambda pixels: b"a figure")
-    monkeypatch.setattr("foolscape.report.universal_curves.plot", lambda *given, **more: "")
+    monkeypatch.setattr("foolscape.report.universal_curves.plot", _no_plot)
     monkeypatch.setattr("foolscape.run.harden.config.JUDGE", "fgsm")
     return tmp_path
+
+
+def _no_plot(caption: str, *given: object, **more: object) -> Plot:
+    return Plot(caption, "data:", (0.0, 1.0))
 
 
 def contents(out: Path) -> dict[str, object]:
@@ -127,8 +132,8 @@ def differing(whole: dict[str, object], out: Path) -> list[str]:
     return [name for name in sorted({*whole, *here}) if whole.get(name) != here.get(name)]
 
 
-def cut_and_go_on(folder: Path, kind: str, moments: int) -> int:
-    """Cut the power at so many random moments of a command and repeat it each time; how many ended in other bytes."""
+def cut_and_go_on(folder: Path, kind: str, moments: int) -> list[str]:
+    """Cut the power at so many random moments of a command and repeat it each time; where files ended as others."""
     command = [*COMMANDS[kind](folder), "--out", "there/out", "--quiet"]
     with recorded(folder) as ops:
         assert foolscape(*command) == DONE
@@ -139,39 +144,39 @@ def cut_and_go_on(folder: Path, kind: str, moments: int) -> int:
     # When the command has said that it is done, it is: all of it is there without the command again.
     lay_out(ops, folder / "done", random.Random(0))
     assert differing(whole, folder / "done" / "there") == []
-    wrong = 0
+    wrong = []
     for _ in range(moments):
         shutil.rmtree(folder / "there")
         moment = rng.randrange(len(ops))
         lay_out(ops[:moment], folder, rng)
         assert foolscape(*command) == DONE, moment
-        wrong += differing(whole, folder / "there") != []
+        wrong += [f"operation {moment}: {name}" for name in differing(whole, folder / "there")]
     return wrong
 
 
-def fill_and_go_on(folder: Path, kind: str, sizes: int) -> int:
-    """Let the disk be full at so many sizes, then repeat the command with room; how many ended in other bytes."""
+def fill_and_go_on(folder: Path, kind: str, sizes: int) -> list[str]:
+    """Let the disk be full at so many sizes, then repeat the command with room; where files ended as others."""
     command = [*COMMANDS[kind](folder), "--out", "there/out", "--quiet"]
     assert foolscape(*command) == DONE
     whole = contents(folder / "there")
     needed = sum(path.stat().st_size for path in (folder / "there").rglob("*") if path.is_file())
-    wrong = 0
+    wrong = []
     for i in range(sizes):
         shutil.rmtree(folder / "there")
         with room_for(needed * i // sizes):
             assert foolscape(*command) == ERROR
         assert list((folder).rglob("there/**/*.part")) == []
         assert foolscape(*command) == DONE
-        wrong += differing(whole, folder / "there") != []
+        wrong += [f"{i}/{sizes}: {name}" for name in differing(whole, folder / "there")]
     return wrong
 
 
 def test_a_power_cut_during_a_run(still: Path) -> None:
-    assert cut_and_go_on(still, "run", 4) == 0
+    assert cut_and_go_on(still, "run", 4) == []
 
 
 def test_a_full_disk_during_a_run(still: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert fill_and_go_on(still, "run", 3) == 0
+    assert fill_and_go_on(still, "run", 3) == []
     said = capfd.readouterr().err
     assert said.count("'No space left on device'") == 3
     assert "Traceback" not in said
@@ -182,7 +187,7 @@ def test_a_full_disk_during_a_run(still: Path, capfd: pytest.CaptureFixture[str]
     ("kind", "moments"), [("run", 50), ("clips", 20), ("transfer", 40), ("universal", 50), ("harden", 40)]
 )
 def test_power_cuts_at_many_moments(still: Path, kind: str, moments: int) -> None:
-    assert cut_and_go_on(still, kind, moments) == 0
+    assert cut_and_go_on(still, kind, moments) == []
 
 
 @pytest.mark.slow
@@ -190,7 +195,7 @@ def test_power_cuts_at_many_moments(still: Path, kind: str, moments: int) -> Non
     ("kind", "sizes"), [("run", 20), ("clips", 5), ("transfer", 20), ("universal", 20), ("harden", 20)]
 )
 def test_full_disks_of_many_sizes(still: Path, kind: str, sizes: int, capfd: pytest.CaptureFixture[str]) -> None:
-    assert fill_and_go_on(still, kind, sizes) == 0
+    assert fill_and_go_on(still, kind, sizes) == []
     assert "Traceback" not in capfd.readouterr().err
 
 
