@@ -36,7 +36,7 @@ def test_a_sound_tracker_passes() -> None:
         "labels exchanged",
     ]
     lines = report.lines()
-    assert lines[1] == "ok    one object at 24 x 40: (4, 2, 24, 40) float32, finite, in [0, 1], sums to 1"
+    assert lines[1] == "ok    one object at 24 x 40: (2, 2, 24, 40) float32, finite, in [0, 1], sums to 1"
     assert lines[-2:] == [
         "hint  frames that come later: a frame's answer does not depend on them",
         "hint  labels exchanged: it does not matter which object has which label",

@@ -133,6 +133,8 @@ def _range(segmenter: Segmenter, image: Tensor, scores: Tensor) -> str:
     black, white = torch.zeros_like(image), torch.ones_like(image)
     small = _apart(_scores(segmenter, black), _scores(segmenter, white), scores)
     large = _apart(*(_scores(segmenter, 255 * one) for one in (black, white, image)))
+    if not small < float("inf"):
+        return "a black or a white image gives NaN or infinite scores: such an image would be a failure of the run"
     found = f"scores of black, white and colours differ by {small:.1%} of their size in [0, 1], {large:.1%} in [0, 255]"
     if small < _BLIND and large > _SEEING:
         return f"{found}: does the network expect [0, 255]? Then multiply by 255 in its forward"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final
@@ -34,7 +35,13 @@ _FRAMES: Final = 4
 """Length of the clips that are tried."""
 
 _FEW: Final = 2
-"""The same at sizes besides the first, where the form of the answer alone is looked at."""
+"""The same where the form of the answer alone is looked at."""
+
+_SMALL: Final = 4
+"""How many times smaller the clip is of checks that compare answers with each other alone."""
+
+_LEAST: Final = 96
+"""Sides of it, at least: trackers have least sizes."""
 
 _STEP: Final = 3
 """Pixels by which the picture moves from frame to frame."""
@@ -77,7 +84,7 @@ def check_tracker(
     def shape(size: tuple[int, int], objects: int) -> str:
         if (size, objects) == (sizes[0], 2):
             return _shape(asked().answer, frames, given)
-        some = clip(size, device)[: _FRAMES if size == sizes[0] else _FEW]
+        some = clip(size, device)[:_FEW]
         label = mask(size, objects, device)
         return _shape(_answer(tracker, some, label), some, label)
 
@@ -104,16 +111,16 @@ def _asked(tracker: Tracker, frames: Tensor, given: Tensor) -> _Asked:
 def _at_one_size(sheet: Sheet, tracker: Tracker, frames: Tensor, given: Tensor, asked: Callable[[], _Asked]) -> None:
     """What does not depend on the size of the frames."""
     sheet.attempt("first frame", lambda: _repeats(asked().answer, given))
-    twice = ClipScorer(tracker, frames[1:], given)
-    sheet.attempt("same output twice", lambda: sound(same_twice(twice, frames[:1], (asked().answer,))))
+    small = cache(lambda: _small(tracker, frames, given, asked))
+    sheet.attempt("same output twice", lambda: _twice(tracker, *small()))
     sheet.attempt("frames left unchanged", lambda: _unchanged(asked(), frames, given))
     if isinstance(tracker, ReusingTracker) and callable(getattr(tracker, "features", None)):
         sheet.attempt("features handed in again", lambda: _reuses(tracker, frames, given, asked().answer))
     whose = "" if differentiable(tracker) is tracker else " of the surrogate"
     scorer = ClipScorer(tracker, frames[1:3], given)
     sheet.attempt(f"gradient to the first frame{whose}", lambda: right_gradient(scorer, frames[:1], clamps=True))
-    sheet.attempt("frames that come later", lambda: _causal(tracker, frames, given, asked().answer), hint=True)
-    sheet.attempt("labels exchanged", lambda: _exchanged(tracker, frames, given, asked().answer), hint=True)
+    sheet.attempt("frames that come later", lambda: _causal(tracker, *small()), hint=True)
+    sheet.attempt("labels exchanged", lambda: _exchanged(tracker, *small()), hint=True)
 
 
 def clip(size: tuple[int, int], device: torch.device) -> Tensor:
@@ -166,6 +173,10 @@ def _repeats(found: Tensor, given: Tensor) -> str:
     return "repeats the mask" + ("" if share == 0 else f", but for {share:.1%} of the pixels, at edges")
 
 
+def _twice(tracker: Tracker, frames: Tensor, given: Tensor, answer: Tensor) -> str:
+    return sound(same_twice(ClipScorer(tracker, frames[1:], given), frames[:1], (answer,)))
+
+
 def _unchanged(asked: _Asked, frames: Tensor, given: Tensor) -> str:
     if not torch.equal(asked.frames, frames) or not torch.equal(asked.mask, given):
         raise FailedError("expected frames and mask as they were, got them overwritten; look for in-place operations")
@@ -177,6 +188,18 @@ def _reuses(tracker: ReusingTracker, frames: Tensor, given: Tensor, answer: Tens
     kept = tracker.features(frames[1:])
     found = tracker.propagate(frames.clone(), given.clone(), kept)
     return alike(found, answer, 1e-4, "features computed before", "features that depend on more")
+
+
+def _small(
+    tracker: Tracker, frames: Tensor, given: Tensor, asked: Callable[[], _Asked]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A smaller clip, its mask and the answer for it; `frames` themselves where the tracker takes no smaller ones."""
+    height, width = (max(_LEAST, side // _SMALL) for side in frames.shape[2:])
+    if height < frames.shape[2] and width < frames.shape[3]:
+        less, label = clip((height, width), frames.device), mask((height, width), 2, frames.device)
+        with suppress(Exception):  # a tracker may raise anything for a size that it does not take
+            return less, label, _answer(tracker, less, label)
+    return frames, given, asked().answer
 
 
 def _causal(tracker: Tracker, frames: Tensor, given: Tensor, answer: Tensor) -> str:
