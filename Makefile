@@ -39,7 +39,7 @@ wheel: .venv/.ready
 	rm -rf dist build/wheel-check
 	$(BIN)/python -m build --quiet --wheel --installer uv
 	$(BIN)/uv pip install --quiet --no-deps --target build/wheel-check dist/*.whl
-	cd build && PYTHONPATH=wheel-check ../$(BIN)/python -c "import foolscape, foolscape.models.bundled as b; \
+	cd build && PYTHONPATH=wheel-check ../$(BIN)/python -c "import foolscape, foolscape.models.bundled.load as b; \
 		assert 'wheel-check' in foolscape.__file__, foolscape.__file__; [b.bundled(n) for n in b.NAMES]"
 
 clean:

@@ -22,21 +22,21 @@ from torch import Tensor, nn
 
 from detection.losses import training_loss
 from foolscape.attacks.catalog import plan_detection
-from foolscape.attacks.driver import Outcome, ascend
-from foolscape.attacks.flight import Entrant
-from foolscape.attacks.objectives import Seen
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome, ascend
+from foolscape.attacks.parts.objectives import Seen
 from foolscape.attacks.plan import Options, Plan
 from foolscape.errors import SettingError
 from foolscape.metrics.box_counts import READABLE
 from foolscape.metrics.boxes import Found, Truth
-from foolscape.models.wrappers import modules_of
+from foolscape.models.common.wrappers import modules_of
 from foolscape.pixels import Levels, to_image, to_unit
 from foolscape.problem import Problem
-from foolscape.run.bench import open_bench
-from foolscape.run.config import make_config
-from foolscape.run.detection import DetectionSubject
-from foolscape.run.scoring import SCORING
-from foolscape.run.subject import Case
+from foolscape.run.scores.scoring import SCORING
+from foolscape.run.settings.config import make_config
+from foolscape.run.setup import open_bench
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.seeds import generator_for
 from foolscape.tasks.detection import Detections
 

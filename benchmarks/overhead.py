@@ -21,18 +21,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.attacks.ascent import never
 from foolscape.attacks.catalog import plan, plan_detection
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.ascent import never
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.targets import permuted
 from foolscape.attacks.plan import Options
-from foolscape.attacks.targets import permuted
-from foolscape.models.bundled import bundled
-from foolscape.models.bundled_detector import OBJECTS
+from foolscape.models.bundled.detector import OBJECTS
+from foolscape.models.bundled.load import bundled
 from foolscape.models.detectors.load import load_detector
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem, cat
-from foolscape.run.device import ready_device
+from foolscape.run.settings.device import ready_device
 from foolscape.scenes import CLASSES, describe, render
 from foolscape.seeds import generator_for
 from foolscape.tasks.detection import Detector, problem

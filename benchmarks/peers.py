@@ -31,7 +31,7 @@ from comparison.stand import Settings, open_stand
 from comparison.strength import Score, clean, measure, verdicts
 from foolscape.errors import FoolscapeError, SettingError, unknown
 from foolscape.pixels import Levels
-from foolscape.run.config import size_of
+from foolscape.run.settings.config import size_of
 
 SUITES = ("strength", "cost", "memory", "dag")
 

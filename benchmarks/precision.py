@@ -21,12 +21,12 @@ from typing import Any
 import torch
 
 from foolscape.metrics.segmentation import Counts, mean_iou, total
-from foolscape.models.compiled import compile_networks
-from foolscape.models.half import likeness
+from foolscape.models.common.bf16 import likeness
+from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_image, to_unit
-from foolscape.run.bench import Bench, open_bench
-from foolscape.run.config import make_config
-from foolscape.run.device import ready_device
+from foolscape.run.settings.config import make_config
+from foolscape.run.settings.device import ready_device
+from foolscape.run.setup import Bench, open_bench
 
 WAYS = (("float32", "contiguous"), ("float32", "channels_last"), ("bf16", "contiguous"), ("bf16", "channels_last"))
 

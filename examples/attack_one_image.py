@@ -6,7 +6,7 @@ python examples/attack_one_image.py
 import torch
 
 from foolscape import Entrant, Options, ascend, generator_for, plan, segmentation_problem, to_unit
-from foolscape.models.load import load_model
+from foolscape.models.segmenters.load import load_model
 from foolscape.scenes import describe, render
 
 

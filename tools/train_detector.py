@@ -26,8 +26,8 @@ from train_scenes import EMA, augment, blend, common_options, run
 from foolscape.data.scene_boxes import LEAST_PIXELS, scene_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.coco_ap import coco_ap
-from foolscape.models.bundled import DETECTOR_NAMES, untrained
-from foolscape.models.bundled_detector import OBJECTS, STRIDE, Dense
+from foolscape.models.bundled.detector import OBJECTS, STRIDE, Dense
+from foolscape.models.bundled.load import DETECTOR_NAMES, untrained
 from foolscape.scenes import CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,7 +20,7 @@ from splits import TEST, TEST_SCENES, TRAIN, VALIDATION, VALIDATION_SCENES, Spli
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.models.bundled import untrained
+from foolscape.models.bundled.load import untrained
 from foolscape.run.harden.loss import entropy_and_dice
 from foolscape.scenes import CLASSES
 

@@ -28,9 +28,9 @@ from train_scenes import EMA, augment, blend
 from foolscape.data.clips import Clip
 from foolscape.data.scene_clips import LEAST_PIXELS, open_scene_clips
 from foolscape.metrics.video import measure_davis, score_davis
-from foolscape.models.bundled import TRACKER_NAMES, TRACKING, bundled
-from foolscape.models.trackers.small import ScenesTracker
-from foolscape.models.trackers.stcn import Stcn
+from foolscape.models.bundled.load import TRACKER_NAMES, TRACKING, bundled
+from foolscape.models.bundled.tracker import ScenesTracker
+from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.spec import parse
 from foolscape.tasks.video import Start, follow
 

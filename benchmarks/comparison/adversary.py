@@ -20,9 +20,9 @@ from torch import Tensor
 from comparison.cost import clock
 from comparison.stand import Picture, Stand
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.flight import Entrant
-from foolscape.attacks.objectives import margin
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.objectives import margin
 from foolscape.attacks.plan import Options
 from foolscape.pixels import WHITE, Levels
 from foolscape.problem import IGNORE, Problem

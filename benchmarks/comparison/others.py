@@ -17,7 +17,7 @@ from torch import Tensor, autograd
 from torch.nn import functional
 
 from comparison.contender import Absent, Contender, Task
-from foolscape.attacks.targets import permuted
+from foolscape.attacks.parts.targets import permuted
 from foolscape.problem import IGNORE
 from foolscape.seeds import generator_for
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from comparison.contender import Contender, Task
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.driver import Outcome
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.plan import Options
 from foolscape.problem import Problem
 from foolscape.seeds import generator_for

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from foolscape.metrics.segmentation import VOID
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
-from foolscape.run.bench import open_bench
-from foolscape.run.config import RunConfig
-from foolscape.run.device import ready_device
-from foolscape.run.segmentation import SegmentationSubject
+from foolscape.run.settings.config import RunConfig
+from foolscape.run.settings.device import ready_device
+from foolscape.run.setup import open_bench
+from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.tasks.segmentation import Segmenter
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from comparison.contender import Absent, Contender, Task
 from comparison.own import LIBRARY
 from comparison.stand import Picture, Stand
-from foolscape.attacks.constraints import Linf
+from foolscape.attacks.parts.constraints import Linf
 from foolscape.metrics.segmentation import Counts, count, mean_iou, pixel_accuracy, stack, total
 from foolscape.metrics.worst import worst_choice
 from foolscape.pixels import WHITE, Levels

@@ -16,7 +16,7 @@ from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.ops import generalized_box_iou_loss
 
 from foolscape.errors import ModelError
-from foolscape.models.bundled_detector import STRIDE, Dense, ScenesDet
+from foolscape.models.bundled.detector import STRIDE, Dense, ScenesDet
 from foolscape.tasks.detection import Detections, pairwise_iou
 
 CELLS = 9

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from foolscape.run.config import make_config
 from foolscape.run.execute import Listener, execute
-from foolscape.run.tasks import with_task
+from foolscape.run.settings.config import make_config
+from foolscape.run.settings.task_of import with_task
 from planting.case import CAUGHT, NAMED, OPEN, TRUSTED, Case
 
 Settings = Mapping[str, object]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.metrics.boxes import Found
-from foolscape.models.wiring import IMAGENET_MEAN, IMAGENET_STD
+from foolscape.models.common.wiring import IMAGENET_MEAN, IMAGENET_STD
 from foolscape.run.wiring.detection import COCO_IDS
 
 Labels = NDArray[Any]

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foolscape.run.bench import open_bench
-from foolscape.run.config import make_config
-from foolscape.run.detection import DetectionSubject
-from foolscape.run.segmentation import SegmentationSubject
-from foolscape.run.subject import Subject
-from foolscape.run.tasks import with_task
-from foolscape.run.video import VideoSubject
+from foolscape.run.settings.config import make_config
+from foolscape.run.settings.task_of import with_task
+from foolscape.run.setup import open_bench
+from foolscape.run.tasks.base import Subject
+from foolscape.run.tasks.detection import DetectionSubject
+from foolscape.run.tasks.segmentation import SegmentationSubject
+from foolscape.run.tasks.video import VideoSubject
 from planting.mistakes import Mistake
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from foolscape.run.detection import DetectionSubject
-from foolscape.run.segmentation import SegmentationSubject
-from foolscape.run.video import VideoSubject
+from foolscape.run.tasks.detection import DetectionSubject
+from foolscape.run.tasks.segmentation import SegmentationSubject
+from foolscape.run.tasks.video import VideoSubject
 from foolscape.run.wiring import examine, wiring_reasons
 from planting.case import CAUGHT, NAMED, OPEN, TRUSTED, Case
 from planting.mistakes import BGR, FED, TIMES_255, TWICE, Mistake, named, of_boxes, of_maps, of_objects

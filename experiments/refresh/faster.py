@@ -27,9 +27,9 @@ from torchvision.ops import MultiScaleRoIAlign
 from foolscape.data.boxes import DetectionSample
 from foolscape.data.scene_boxes import CLASSES, open_scene_boxes
 from foolscape.data.scenes import SIZE
-from foolscape.models.bundled import bundled
-from foolscape.models.bundled_detector import ScenesTrunk
-from foolscape.models.bundled_nets import DEVIATION, MEAN, conv
+from foolscape.models.bundled.detector import ScenesTrunk
+from foolscape.models.bundled.load import bundled
+from foolscape.models.bundled.segmenters import DEVIATION, MEAN, conv
 from foolscape.pixels import to_unit
 from foolscape.spec import parse
 

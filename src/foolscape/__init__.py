@@ -1,9 +1,9 @@
 """foolscape: how easily can a dense-prediction model be fooled, and where does it break?"""
 
-from foolscape.attacks.ascent import Ascent, AtMost, never
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.driver import Outcome, ascend
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.ascent import Ascent, AtMost, never
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.plan import Options, Plan
 from foolscape.errors import FoolscapeError
 from foolscape.pixels import Levels, to_image, to_unit

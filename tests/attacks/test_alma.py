@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from foolscape.attacks.alma import AlmaProx, margins_left, prox_largest, slope
-from foolscape.attacks.ascent import AtMost
-from foolscape.attacks.objectives import Seen
+from foolscape.attacks.engine.ascent import AtMost
+from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.zoo.alma import AlmaProx, margins_left, prox_largest, slope
 from foolscape.problem import IGNORE, Problem
 
 PROGRESS = torch.zeros(1)

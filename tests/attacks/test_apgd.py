@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.apgd import CONSTANT, SHRINKING, Apgd, staged
-from foolscape.attacks.ascent import Ascent, never
 from foolscape.attacks.catalog import plan, plan_detection, plan_video
-from foolscape.attacks.constraints import L2, Linf, PixelRange
-from foolscape.attacks.driver import Outcome, ascend
-from foolscape.attacks.flight import Entrant
-from foolscape.attacks.objectives import Seen
+from foolscape.attacks.engine.ascent import Ascent, never
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome, ascend
+from foolscape.attacks.parts.constraints import L2, Linf, PixelRange
+from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.parts.updates import Sign
 from foolscape.attacks.plan import Options
-from foolscape.attacks.updates import Sign
+from foolscape.attacks.zoo.apgd import CONSTANT, SHRINKING, Apgd, staged
 from foolscape.errors import FoolscapeError
 from foolscape.pixels import Levels
 from foolscape.problem import Problem

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.attacks.ara_released import Network, ReleasedAra
 from foolscape.attacks.catalog import CATALOG, plan_video
-from foolscape.attacks.driver import Outcome, ascend
-from foolscape.attacks.flight import Entrant
-from foolscape.attacks.hardness import Discovery, HardRegions
-from foolscape.attacks.objectives import Seen
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome, ascend
+from foolscape.attacks.parts.objectives import Seen
 from foolscape.attacks.plan import Options, Window
+from foolscape.attacks.zoo.ara import Discovery, HardRegions
+from foolscape.attacks.zoo.ara_released import Network, ReleasedAra
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.problem import Problem
 from foolscape.seeds import generator_for

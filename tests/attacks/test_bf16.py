@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foolscape.attacks.ara_released import Network, ReleasedAra
-from foolscape.attacks.ascent import Ascent
 from foolscape.attacks.catalog import plan, plan_video
-from foolscape.attacks.driver import Outcome, ascend
+from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.zoo.ara_released import Network, ReleasedAra
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 from foolscape.problem import Problem

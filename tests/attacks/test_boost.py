@@ -7,10 +7,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foolscape.attacks.boost import Boost, Place, Slope, boost_of, brought_back, place_at_random, placed, smoothed
 from foolscape.attacks.catalog import plan, plan_detection, plan_video
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.objectives import cross_entropy
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.objectives import cross_entropy
+from foolscape.attacks.parts.transforms import (
+    Boost,
+    Place,
+    Slope,
+    boost_of,
+    brought_back,
+    place_at_random,
+    placed,
+    smoothed,
+)
 from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.problem import Problem

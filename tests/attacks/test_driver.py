@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.catalog import CATALOG, plan
-from foolscape.attacks.driver import Outcome, ascend
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome, ascend
+from foolscape.attacks.parts.targets import permuted
 from foolscape.attacks.plan import Options
-from foolscape.attacks.targets import permuted
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.ensemble import Joint, joint
-from foolscape.attacks.flight import Entrant
-from foolscape.attacks.objectives import cross_entropy, dense_adversary
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.engine.ensemble import Joint, joint
+from foolscape.attacks.parts.objectives import cross_entropy, dense_adversary
+from foolscape.attacks.parts.targets import permuted
 from foolscape.attacks.plan import Options
-from foolscape.attacks.targets import permuted
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
 

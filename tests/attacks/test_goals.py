@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from foolscape.attacks.catalog import plan, plan_detection
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.flight import Entrant
-from foolscape.attacks.goals import GOALS, goal_of, victim_of
-from foolscape.attacks.objectives import towards
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.goals import GOALS, goal_of, victim_of
+from foolscape.attacks.parts.objectives import towards
 from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.problem import IGNORE, Problem

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from foolscape.attacks.catalog import CATALOG, plan, plan_detection, plan_video
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.losses import OBJECTIVES, objective_of
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.objective_table import OBJECTIVES, objective_of
 from foolscape.attacks.plan import Options
 from foolscape.errors import FoolscapeError
 from foolscape.problem import IGNORE, Problem

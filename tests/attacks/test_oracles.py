@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from foolscape.attacks.ascent import Ascent, AtMost, never
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.constraints import L2, Linf, PixelRange
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.objectives import cross_entropy, dense_adversary, towards
+from foolscape.attacks.engine.ascent import Ascent, AtMost, never
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.constraints import L2, Linf, PixelRange
+from foolscape.attacks.parts.objectives import cross_entropy, dense_adversary, towards
+from foolscape.attacks.parts.updates import MaxAbs, Momentum, Sign, UnitL2
 from foolscape.attacks.plan import Options
-from foolscape.attacks.updates import MaxAbs, Momentum, Sign, UnitL2
 from foolscape.pixels import Levels
 from foolscape.problem import IGNORE, Problem
 

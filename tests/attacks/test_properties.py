@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foolscape.attacks.catalog import CATALOG, plan
-from foolscape.attacks.constraints import L2, Constraint, Linf, PixelRange
 from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
-from foolscape.attacks.driver import ascend
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.constraints import L2, Constraint, Linf, PixelRange
+from foolscape.attacks.parts.targets import absent, derangement, permuted
 from foolscape.attacks.plan import Options
-from foolscape.attacks.targets import absent, derangement, permuted
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.pixels import Levels, round_to_levels, to_image, to_unit
 from foolscape.problem import IGNORE

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.boxes import SURE, dense_adversary_strong
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.nms_objective import SURE, dense_adversary_strong
+from foolscape.attacks.parts.targets import permuted
 from foolscape.attacks.plan import Options
-from foolscape.attacks.targets import permuted
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foolscape.attacks.bisection import Search, Try
 from foolscape.attacks.catalog import plan, plan_detection
-from foolscape.attacks.driver import Outcome
+from foolscape.attacks.engine.bisection import Search, Try
+from foolscape.attacks.engine.driver import Outcome
+from foolscape.attacks.engine.smallest import LADDER
 from foolscape.attacks.plan import Options, Plan
-from foolscape.attacks.smallest import LADDER
 from foolscape.errors import FoolscapeError
 from foolscape.pixels import WHITE, Levels
 from foolscape.problem import Problem

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.catalog import plan, plan_detection
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.objectives import margin
+from foolscape.attacks.engine.driver import ascend
+from foolscape.attacks.parts.objectives import margin
 from foolscape.attacks.plan import Options
-from foolscape.attacks.square import side_at
+from foolscape.attacks.zoo.square import side_at
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 from foolscape.problem import Problem

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.objectives import Persuasion, Seen, margin
-from foolscape.attacks.pictures import filled, replaced
-from foolscape.attacks.universal import Lesson, Pull, Recipe, begin, learn, spread
+from foolscape.attacks.parts.objectives import Persuasion, Seen, margin
+from foolscape.attacks.universal.label_maps import filled, replaced
+from foolscape.attacks.universal.learn import Lesson, Pull, Recipe, begin, learn, spread
 from foolscape.problem import IGNORE, OTHER, Problem
 
 from .toys import conv_net, pictures

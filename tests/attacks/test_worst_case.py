@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.boxes import AndAppearing
 from foolscape.attacks.catalog import plan, plan_detection, plan_video
-from foolscape.attacks.driver import Outcome
-from foolscape.attacks.losses import Persistent, masked_cross_entropy
-from foolscape.attacks.objectives import cross_entropy
+from foolscape.attacks.engine.driver import Outcome
+from foolscape.attacks.parts.nms_objective import AndAppearing
+from foolscape.attacks.parts.objective_table import Persistent, masked_cross_entropy
+from foolscape.attacks.parts.objectives import cross_entropy
 from foolscape.attacks.plan import Options, Plan
-from foolscape.attacks.worst_case import WorstCase
+from foolscape.attacks.zoo.worst_case import WorstCase
 from foolscape.errors import FoolscapeError
-from foolscape.models.bundled import bundled
+from foolscape.models.bundled.load import bundled
 from foolscape.pixels import Levels, to_unit
 from foolscape.problem import IGNORE, Problem
 from foolscape.scenes import CLASSES as STREET

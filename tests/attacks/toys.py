@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.batch import Entrant
 from foolscape.problem import Problem
 from foolscape.seeds import generator_for
 

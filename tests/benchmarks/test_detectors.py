@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from foolscape.data.scene_boxes import open_scene_boxes
-from foolscape.models.bundled import bundled
+from foolscape.models.bundled.load import bundled
 from foolscape.pixels import to_unit
 from foolscape.spec import parse
 from foolscape.tasks.detection import Detections

@@ -15,8 +15,8 @@ from foolscape.data.load import open_clips, open_data
 from foolscape.data.voc_boxes import read_xml
 from foolscape.data.youtube_vos import read_meta
 from foolscape.errors import DataError, FoolscapeError, SettingError
-from foolscape.models.checkpoint import read_state_dict
-from foolscape.models.classes import read_classes
+from foolscape.models.common.checkpoint import read_state_dict
+from foolscape.models.common.class_map import read_classes
 from foolscape.regular import MOST_TEXT, is_regular, read_text
 from foolscape.run.universal.tile_file import read_tile
 

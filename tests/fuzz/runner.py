@@ -164,7 +164,7 @@ def settle() -> None:
     import av  # noqa: F401
 
     import foolscape.run.harden.execute
-    import foolscape.run.transfer
+    import foolscape.run.transfer.execute
     import foolscape.run.universal.execute  # noqa: F401
 
     gc.collect()

@@ -10,7 +10,7 @@ from foolscape.metrics.boxes import Found
 from foolscape.metrics.intervals import LEAST
 from foolscape.metrics.paired import Difference, mean_difference, paired_difference
 from foolscape.metrics.segmentation import count
-from foolscape.run.scoring import SCORING, YOUTUBE_VOS
+from foolscape.run.scores.scoring import SCORING, YOUTUBE_VOS
 from tests.metrics.detection_data import crowded_images
 from tests.metrics.test_video import _clips
 

@@ -6,10 +6,10 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.plan import Options
-from foolscape.models.bundled import NAMES, bundled
+from foolscape.models.bundled.load import NAMES, bundled
 from foolscape.problem import Problem
 from foolscape.scenes import CLASSES, describe, render
 from foolscape.seeds import generator_for

@@ -9,8 +9,8 @@ from torchvision.ops import batched_nms
 from foolscape.data.scene_boxes import CLASSES, scene_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.coco_ap import coco_ap
-from foolscape.models.bundled import DETECTOR_NAMES, NAMES, bundled, untrained
-from foolscape.models.bundled_detector import Dense
+from foolscape.models.bundled.detector import Dense
+from foolscape.models.bundled.load import DETECTOR_NAMES, NAMES, bundled, untrained
 from foolscape.scenes import describe, render
 
 TEST_SEED = 2  # training used scenes of seeds 0 and 1

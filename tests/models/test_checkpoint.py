@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from foolscape.errors import CheckpointError
-from foolscape.models.checkpoint import load_weights, read_state_dict, weights_sha256
+from foolscape.models.common.checkpoint import load_weights, read_state_dict, weights_sha256
 
 from .networks import Tiny
 

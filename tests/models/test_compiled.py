@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.models.adapter import adapt
-from foolscape.models.compiled import compile_networks
-from foolscape.models.gradient import check_gradient
+from foolscape.models.checks.gradient import check_gradient
+from foolscape.models.common.compiled import compile_networks
+from foolscape.models.segmenters.adapter import adapt
 
 from .networks import Tiny, images
 

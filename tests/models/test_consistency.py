@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from foolscape.models.adapter import adapt
-from foolscape.models.choices import held, recorded
-from foolscape.models.consistency import consistency, same_in_company, same_twice
-from foolscape.models.detectors.naming import Given
+from foolscape.models.checks.choices import held, recorded
+from foolscape.models.checks.consistency import consistency, same_in_company, same_twice
+from foolscape.models.detectors.class_channels import Given
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import adapt as adapt_detector
+from foolscape.models.segmenters.adapter import adapt
 from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.models.trackers.user import adapt as adapt_tracker
 from foolscape.verdict import Reason

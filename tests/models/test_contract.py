@@ -6,9 +6,9 @@ import pytest
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from foolscape.models import torchvision
-from foolscape.models.adapter import adapt
-from foolscape.models.bundled import NAMES, bundled
+from foolscape.models.bundled.load import NAMES, bundled
+from foolscape.models.segmenters import torchvision
+from foolscape.models.segmenters.adapter import adapt
 from foolscape.testing import Report, check_segmenter
 
 from .networks import Around, Fixed, Strict, Tiny, Tokens

@@ -5,7 +5,7 @@ import pytest
 from torch import nn
 
 from foolscape.errors import ModelError, SettingError, UnknownNameError
-from foolscape.models.file import from_file, from_module
+from foolscape.models.common.file import from_file, from_module
 
 NETWORK = """
 from __future__ import annotations

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foolscape.errors import GradientError
-from foolscape.models import torchvision
-from foolscape.models.adapter import adapt, checked
-from foolscape.models.bundled import NAMES, bundled
-from foolscape.models.gradient import GradientVerdict, check_gradient, raise_unless_ok
+from foolscape.models.bundled.load import NAMES, bundled
+from foolscape.models.checks.gradient import GradientVerdict, check_gradient, raise_unless_ok
+from foolscape.models.segmenters import torchvision
+from foolscape.models.segmenters.adapter import adapt, checked
 
 from .networks import Around, Tiny, Tokens, images, straight_through
 

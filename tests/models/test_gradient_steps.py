@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import GradientError
-from foolscape.models import small_copy as small_copies
-from foolscape.models.adapter import adapt
-from foolscape.models.detectors.naming import Given
+from foolscape.models.checks import small_copy as small_copies
+from foolscape.models.checks.gradient import GradientVerdict, check_gradient, raise_unless_ok
+from foolscape.models.checks.small_copy import small_copy
+from foolscape.models.detectors.class_channels import Given
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import adapt as adapt_detector
-from foolscape.models.gradient import GradientVerdict, check_gradient, raise_unless_ok
-from foolscape.models.small_copy import small_copy
+from foolscape.models.segmenters.adapter import adapt
 from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.models.trackers.user import adapt as adapt_tracker
 

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from foolscape.errors import GradientError, ModelError
-from foolscape.models.adapter import adapt
-from foolscape.models.bundled import NAMES, bundled
-from foolscape.models.half import likeness
+from foolscape.models.bundled.load import NAMES, bundled
+from foolscape.models.common.bf16 import likeness
+from foolscape.models.segmenters.adapter import adapt
 
 from .networks import Around, Tiny, images
 

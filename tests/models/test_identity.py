@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from foolscape.models.common.source_files import closure, is_own
 from foolscape.models.detectors.load import load_detector
-from foolscape.models.load import load_model
-from foolscape.models.sources import closure, is_own
+from foolscape.models.segmenters.load import load_model
 from foolscape.models.trackers.load import load_tracker
 
 NET = """

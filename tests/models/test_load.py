@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from foolscape.errors import CheckpointError, ModelError, SettingError, UnknownNameError
-from foolscape.models import bundled
-from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter
-from foolscape.models.checkpoint import weights_sha256
-from foolscape.models.load import as_double, list_models, list_plugins, load_model, slug_of
+from foolscape.models.bundled import load as bundled
+from foolscape.models.common.checkpoint import weights_sha256
+from foolscape.models.segmenters.adapter import CheckedSegmenter, ModuleSegmenter
+from foolscape.models.segmenters.load import as_double, list_models, list_plugins, load_model, slug_of
 from foolscape.spec import parse
 from foolscape.tasks.segmentation import predict
 

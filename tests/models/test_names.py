@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foolscape.errors import FoolscapeError, UnknownNameError
-from foolscape.models.names import check_names
+from foolscape.models.common.names import check_names
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
-from foolscape.models.adapter import adapt
-from foolscape.models.margins import Margins
-from foolscape.models.output import fits
+from foolscape.models.common.output import fits
+from foolscape.models.probe.margins import Margins
+from foolscape.models.segmenters.adapter import adapt
 
 
 class Levels(nn.Module):

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from foolscape.models.gradient import check_gradient
-from foolscape.models.load import load_model
+from foolscape.models.checks.gradient import check_gradient
+from foolscape.models.segmenters.load import load_model
 from foolscape.tasks.segmentation import predict
 
 from .networks import REAL, needs_real

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from foolscape.cli import main
 from foolscape.cli.console import DONE
 from foolscape.errors import ModelError
-from foolscape.models.adapter import adapt
-from foolscape.models.file import call
-from foolscape.models.gradient import check_gradient
+from foolscape.models.checks.gradient import check_gradient
+from foolscape.models.common.file import call
+from foolscape.models.segmenters.adapter import adapt
 from foolscape.testing import check_segmenter
 
 from .networks import Around, Strict, Tiny, images

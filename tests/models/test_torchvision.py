@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 from torchvision.models import list_models
 
 from foolscape.errors import CheckpointError, ModelError, UnknownNameError
-from foolscape.models import torchvision as adapter
-from foolscape.models.load import load_model
+from foolscape.models.segmenters import torchvision as adapter
+from foolscape.models.segmenters.load import load_model
 
 LRASPP = "lraspp_mobilenet_v3_large"
 SIZE = (64, 72)

@@ -7,11 +7,19 @@ import torch
 from torch import Tensor
 
 from foolscape.errors import SettingError, UnknownNameError
+from foolscape.models.checks.gradient import check_gradient
+from foolscape.models.common.wiring import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    OPTIONS,
+    Wiring,
+    boxes_from,
+    wiring_of,
+    with_input,
+)
 from foolscape.models.detectors.load import load_detector
-from foolscape.models.gradient import check_gradient
-from foolscape.models.load import load_model
+from foolscape.models.segmenters.load import load_model
 from foolscape.models.trackers.load import load_tracker
-from foolscape.models.wiring import IMAGENET_MEAN, IMAGENET_STD, OPTIONS, Wiring, boxes_from, wiring_of, with_input
 from foolscape.spec import parse
 from foolscape.tasks.segmentation import Segmenter
 from tests.models.networks import images

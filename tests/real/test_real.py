@@ -10,7 +10,7 @@ from PIL import Image
 from foolscape.metrics.video import measure_davis, statistics
 from foolscape.models.trackers.load import load_tracker
 from foolscape.run.execute import Listener
-from foolscape.run.transfer import transfer
+from foolscape.run.transfer.execute import transfer
 from foolscape.tasks.video import Start, follow
 from tests.run.made import do_run, silent_progress
 

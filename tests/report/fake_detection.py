@@ -14,7 +14,7 @@ from PIL import Image
 
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.distortion import distortion
-from foolscape.run.summary import summarise
+from foolscape.run.scores.summary import summarise
 
 from .fake_run import slug
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foolscape.report.boxes import TAGS, Mark, draw_boxes
+from foolscape.report.pictures.boxes import TAGS, Mark, draw_boxes
 
 from .fake_run import HOSTILE
 

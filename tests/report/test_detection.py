@@ -18,13 +18,13 @@ from rich.console import Console
 
 from foolscape.metrics.box_counts import READABLE
 from foolscape.report import latex, markdown, print_tables, write_panel
-from foolscape.report.box_tables import box_tables
-from foolscape.report.cells import TIMES
-from foolscape.report.detection import DETECTION
 from foolscape.report.files import read_run
-from foolscape.report.gallery import gallery, views
-from foolscape.report.headline import aftermath, headline, overview
-from foolscape.report.tables import scores, tables
+from foolscape.report.pictures.gallery import gallery, views
+from foolscape.report.tables.boxes import box_tables
+from foolscape.report.tables.headline import aftermath, headline, overview
+from foolscape.report.tables.run import scores, tables
+from foolscape.report.tables.table import TIMES
+from foolscape.report.tasks.detection import DETECTION
 
 from .fake_detection import COLOURS
 from .fake_run import HOSTILE

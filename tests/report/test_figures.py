@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foolscape.report.figures import (
+from foolscape.report.pictures.figures import (
     changed,
     coloured,
     fitted,

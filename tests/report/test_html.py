@@ -12,7 +12,7 @@ import pytest
 
 from foolscape.errors import RunError
 from foolscape.report import write_report
-from foolscape.report.tables import TIMES
+from foolscape.report.tables.run import TIMES
 
 from .fake_run import pictures
 from .page import page_of

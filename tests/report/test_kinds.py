@@ -11,9 +11,9 @@ import pytest
 from foolscape.cli import main
 from foolscape.cli.console import DONE, ERROR, USAGE
 from foolscape.errors import RunError
-from foolscape.report.harden import write_hardening_report
-from foolscape.report.kinds import kind_of, unfinished
-from foolscape.report.universal import write_universal_report
+from foolscape.report.pages.harden import write_hardening_report
+from foolscape.report.pages.universal import write_universal_report
+from foolscape.report.run_kinds import kind_of, unfinished
 
 from . import fake_harden, fake_transfer, fake_universal
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from foolscape.report.files import read_run
-from foolscape.report.gallery import gallery
-from foolscape.report.view import points_lost
+from foolscape.report.pictures.gallery import gallery
+from foolscape.report.tasks.view import points_lost
 
 from .page import page_of
 

@@ -6,9 +6,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from foolscape.report.figures import palette
-from foolscape.report.film import brought_to, evenly
-from foolscape.report.masks import laid_over, outline, tint, tint_url
+from foolscape.report.pictures.figures import palette
+from foolscape.report.pictures.film import brought_to, evenly
+from foolscape.report.pictures.masks import laid_over, outline, tint, tint_url
 
 COLOURS = palette([[0, 0, 0], [200, 0, 0], [0, 100, 0]], 256)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from foolscape.report.kinds import kind_of
-from foolscape.run.partial import write_partial
+from foolscape.report.run_kinds import kind_of
+from foolscape.run.directory.partial import write_partial
 
 from .page import Page
 

@@ -2,7 +2,7 @@
 
 import base64
 
-from foolscape.report.plots import Curve, plot
+from foolscape.report.pictures.plots import Curve, plot
 
 
 def svg(data: str) -> str:

@@ -14,9 +14,9 @@ from rich.console import Console
 
 from foolscape.errors import RunError
 from foolscape.report import latex, markdown, print_tables
-from foolscape.report.headline import headline, overview
-from foolscape.report.render import show
-from foolscape.report.tables import DASH, costs, failures, number, per_class, scores, tables
+from foolscape.report.tables.headline import headline, overview
+from foolscape.report.tables.render import show
+from foolscape.report.tables.run import DASH, costs, failures, number, per_class, scores, tables
 
 from .fake_run import HOSTILE
 

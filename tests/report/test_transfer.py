@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from foolscape.errors import RunError
-from foolscape.report.cells import TIMES
-from foolscape.report.render import to_latex
-from foolscape.report.transfer import heat, matrix_tables, write_transfer_report, write_transfer_texts
+from foolscape.report.pages.transfer import heat, matrix_tables, write_transfer_report, write_transfer_texts
+from foolscape.report.tables.render import to_latex
+from foolscape.report.tables.table import TIMES
 
 from .fake_transfer import flat, matrix, write
 

@@ -17,12 +17,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from foolscape.report import clips, latex, markdown, print_tables, write_panel, write_report
-from foolscape.report.cells import DASH
+from foolscape.report import latex, markdown, print_tables, write_panel, write_report
 from foolscape.report.files import read_run
-from foolscape.report.headline import headline
-from foolscape.report.tables import tables
-from foolscape.report.video import clip_score, frame_scores
+from foolscape.report.pictures import clips
+from foolscape.report.tables.headline import headline
+from foolscape.report.tables.run import tables
+from foolscape.report.tables.table import DASH
+from foolscape.report.tasks.video import clip_score, frame_scores
 
 from .fake_run import HOSTILE
 from .fake_video import COLOURS

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from foolscape.run.config import make_config
 from foolscape.run.execute import Listener, execute
+from foolscape.run.settings.config import make_config
 
 NET = """
 import time

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from foolscape.errors import GradientError, SettingError
-from foolscape.run.config import make_config
+from foolscape.run.settings.config import make_config
 
 from .made import do_run, write_net, write_photos
 

@@ -10,7 +10,7 @@ import pytest
 from foolscape.attacks.catalog import CATALOG, plan, plan_detection
 from foolscape.attacks.plan import Attack, Options
 from foolscape.pixels import Levels
-from foolscape.run.bounds import bound_notes, bound_reasons
+from foolscape.run.checks.bounds import bound_notes, bound_reasons
 
 from .made import do_run, write_net, write_photos
 

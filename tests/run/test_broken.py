@@ -15,7 +15,7 @@ from .made import do_run
 BROKEN = """
 import torch
 from torch import nn
-from foolscape.models.bundled import bundled
+from foolscape.models.bundled.load import bundled
 
 class Broken(nn.Module):
     def __init__(self, change):

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from foolscape.attacks.controls import shuffled
-from foolscape.run.controls import control_of, control_sizes, same_again, short_controls, sized
-from foolscape.run.subject import NOISE, PERMUTED
+from foolscape.run.scores.controls import control_of, control_sizes, same_again, short_controls, sized
+from foolscape.run.tasks.base import NOISE, PERMUTED
 
 from .made import do_run, write_net, write_photos
 from .test_run import rows_of

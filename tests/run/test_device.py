@@ -8,12 +8,12 @@ import sys
 import pytest
 import torch
 
-from foolscape.run.device import ready_device
+from foolscape.run.settings.device import ready_device
 
 _FAULTS = """
 import ctypes, resource, torch
 ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: a huge page would count as one
-from foolscape.run.device import ready_device
+from foolscape.run.settings.device import ready_device
 {ready}
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from foolscape.cli import main
 from foolscape.cli.console import DONE
 from foolscape.data.load import open_data
-from foolscape.models.load import load_model
-from foolscape.models.trackers.stcn_network import StcnNetwork
+from foolscape.models.segmenters.load import load_model
+from foolscape.models.trackers.stcn.network import StcnNetwork
 from foolscape.pixels import to_unit
 from foolscape.run.universal.tile_file import read_tile
 from foolscape.tasks.segmentation import predict

@@ -13,14 +13,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from foolscape.attacks.driver import ascend
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import ascend
 from foolscape.cli import main
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE
 from foolscape.data.load import open_data
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, ModelError, RunError, SettingError
-from foolscape.models.checkpoint import weights_sha256
-from foolscape.models.load import load_model
+from foolscape.models.common.checkpoint import weights_sha256
+from foolscape.models.segmenters.load import load_model
 from foolscape.problem import IGNORE, Problem
 from foolscape.run.execute import Listener
 from foolscape.run.harden import execute as module
@@ -30,7 +30,7 @@ from foolscape.run.harden.execute import harden, with_weights
 from foolscape.run.harden.loss import entropy_and_dice
 from foolscape.run.harden.pictures import Picture, Pictures, stacked
 from foolscape.run.harden.training import Course, Learner, crafted, rate_at
-from foolscape.run.segmentation import SegmentationSubject
+from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.seeds import generator_for
 
 from .made import silent_progress, write_net

@@ -11,12 +11,12 @@ from PIL import Image
 
 from foolscape.attacks.catalog import CATALOG
 from foolscape.errors import RunError
-from foolscape.run import algorithms as module
-from foolscape.run.agreement import differences
+from foolscape.run.directory import algorithms as module
+from foolscape.run.directory.agreement import differences
 from foolscape.run.execute import Listener
 from foolscape.run.harden.config import make_harden_config
 from foolscape.run.harden.execute import harden
-from foolscape.run.transfer import transfer
+from foolscape.run.transfer.execute import transfer
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal
 

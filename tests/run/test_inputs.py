@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from foolscape.cli import app
 from foolscape.errors import SettingError
-from foolscape.run.inputs import wired
+from foolscape.run.settings.inputs import wired
 
 from .made import do_run, write_net, write_photos
 

@@ -12,10 +12,10 @@ import torch
 from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.attacks.plan import Options
 from foolscape.data.sample import VOID
-from foolscape.run.detection import DetectionSubject
-from foolscape.run.kept import right_share
-from foolscape.run.segmentation import SegmentationSubject
-from foolscape.run.subject import Case
+from foolscape.run.scores.kept import right_share
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.detection import DetectionSubject
+from foolscape.run.tasks.segmentation import SegmentationSubject
 
 BOX, ELSEWHERE = [0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]
 

@@ -10,8 +10,8 @@ import pytest
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED
 from foolscape.disk import append_file, read_file, write_file
 from foolscape.errors import RunError, UnwritableError
-from foolscape.run.rows import FAILED, FILES, LEARNT, keep_rows
-from foolscape.run.store import FORMAT, open_run
+from foolscape.run.directory.rows import FAILED, FILES, LEARNT, keep_rows
+from foolscape.run.directory.store import FORMAT, open_run
 
 from .made import files_below, timeless, write_net, write_photos
 from .made_clips import write_clips, write_tracker

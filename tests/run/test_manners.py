@@ -10,7 +10,7 @@ from foolscape.cli import main, measure
 from foolscape.cli.console import BELOW, DISTRUST, DONE, ERROR, SOME_FAILED, USAGE
 from foolscape.cli.manners import Attacked, FailOn, below, fails, floors_of, verdict_of
 from foolscape.errors import SettingError
-from foolscape.run.scoring import SCORING, keys_of
+from foolscape.run.scores.scoring import SCORING, keys_of
 
 from .made import write_net, write_photos
 from .made_boxes import write_detector, write_squares

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from foolscape.errors import DeviceError, GradientError, ModelError, RunError, SettingError
-from foolscape.run import widths
-from foolscape.run.bench import open_bench
-from foolscape.run.config import make_config
-from foolscape.run.store import RunStore
-from foolscape.run.transfer import transfer
-from foolscape.run.widths import widest, width_of
+from foolscape.run import batch_size as widths
+from foolscape.run.batch_size import widest, width_of
+from foolscape.run.directory.store import RunStore
+from foolscape.run.settings.config import make_config
+from foolscape.run.setup import open_bench
+from foolscape.run.transfer.execute import transfer
 
 from .made import do_run, files_below, timeless, write_net, write_photos
 

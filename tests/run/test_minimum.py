@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from foolscape.data.load import open_data
-from foolscape.run import scoring
-from foolscape.run.minimum import median_interval, minimum, quantiles
+from foolscape.run.scores import scoring
+from foolscape.run.scores.minimum import median_interval, minimum, quantiles
 
 from .made import do_run, files_below, timeless, write_net, write_photos
 from .made_boxes import write_detector, write_squares

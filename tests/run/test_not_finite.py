@@ -11,7 +11,7 @@ from PIL import Image
 
 from foolscape.errors import ModelError
 from foolscape.run.execute import Listener
-from foolscape.run.transfer import transfer
+from foolscape.run.transfer.execute import transfer
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal
 from foolscape.tasks.finite import check_finite

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from foolscape.errors import RunError
-from foolscape.run.lock import is_empty, locked, release, reserve
-from foolscape.run.place import Wanted, model_name, models_name, name_of, placed
-from foolscape.run.store import FORMAT, open_run
+from foolscape.run.directory.lock import is_empty, locked, release, reserve
+from foolscape.run.directory.place import Wanted, model_name, models_name, name_of, placed
+from foolscape.run.directory.store import FORMAT, open_run
 
 SETTLED = {"kind": None, "config": {"models": ["a"], "eps": "8/255"}}
 WANTED = Wanted("net-pgd", SETTLED)
@@ -114,7 +114,7 @@ def test_another_process_that_only_just_starts_has_its_number(tmp_path: Path) ->
         """
         import sys
         from pathlib import Path
-        from foolscape.run.place import Wanted, placed
+        from foolscape.run.directory.place import Wanted, placed
         with placed(Wanted("net-pgd", {}), Path(sys.argv[1])) as place:
             print(place.directory.name, flush=True)
             sys.stdin.read()

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from foolscape.cli.console import DONE, ERROR
-from foolscape.report.plots import Plot
-from foolscape.run.lock import LOCK
+from foolscape.report.pictures.plots import Plot
+from foolscape.run.directory.lock import LOCK
 
 from .made import write_net, write_photos
 from .made_boxes import write_detector, write_squares
@@ -106,8 +106,8 @@ def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
-    monkeypatch.setattr("foolscape.report.figures.png", lambda pixels: b"a figure")
-    monkeypatch.setattr("foolscape.report.universal_curves.plot", _no_plot)
+    monkeypatch.setattr("foolscape.report.pictures.figures.png", lambda pixels: b"a figure")
+    monkeypatch.setattr("foolscape.report.pages.universal_curves.plot", _no_plot)
     monkeypatch.setattr("foolscape.run.harden.config.JUDGE", "fgsm")
     return tmp_path
 

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from foolscape.errors import DataError, GradientError, ModelError, SettingError, UnknownNameError
-from foolscape.models.file import from_file
-from foolscape.run.config import make_config, read_settings
+from foolscape.models.common.file import from_file
+from foolscape.run.settings.config import make_config, read_settings
 
 from .made import QUIET_STEPS, do_run, files_below, timeless, write_net, write_photos
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from foolscape.report.several import several as table
-from foolscape.run.several import several
+from foolscape.report.tables.objectives import several as table
+from foolscape.run.scores.objectives import several
 
 CLASSES = ("sky", "sign")
 

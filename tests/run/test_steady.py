@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from foolscape.run import steady
+from foolscape.run.checks import steady
 from foolscape.run.execute import Listener
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from foolscape import disk
 from foolscape.errors import RunError
-from foolscape.run.store import open_run, safe_name
+from foolscape.run.directory.store import open_run, safe_name
 
 from .made import QUIET_STEPS, do_run, files_below, timeless, write_net, write_photos
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foolscape.attacks.catalog import CATALOG
-from foolscape.models.bundled import NAMES
+from foolscape.models.bundled.load import NAMES
 
 from .made import do_run
 

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from foolscape.errors import RunError, SettingError
-from foolscape.report.transfer import print_transfer, write_transfer_texts
-from foolscape.run.bench import Bench, open_bench
-from foolscape.run.config import RunConfig
+from foolscape.report.pages.transfer import print_transfer, write_transfer_texts
 from foolscape.run.execute import Listener
-from foolscape.run.transfer import transfer
+from foolscape.run.settings.config import RunConfig
+from foolscape.run.setup import Bench, open_bench
+from foolscape.run.transfer.execute import transfer
 
 from .made import silent_progress, write_net
 from .made_boxes import write_detector, write_squares
@@ -187,7 +187,7 @@ def test_the_report_shows_the_matrix_and_escapes_names(
     matrix = measure(out, settings)
     matrix["columns"][0]["model"] = "<script>alert(1)</script>"
     (out / "transfer.json").write_text(json.dumps(matrix))
-    from foolscape.report.transfer import write_transfer_report
+    from foolscape.report.pages.transfer import write_transfer_report
 
     page = write_transfer_report(out).read_text()
     assert "<script>" not in page

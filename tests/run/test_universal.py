@@ -9,20 +9,20 @@ import pytest
 import torch
 from PIL import Image
 
-from foolscape.attacks.pictures import brought_to, repeated
+from foolscape.attacks.universal.label_maps import brought_to, repeated
 from foolscape.cli import main
 from foolscape.cli.console import DONE, SOME_FAILED
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError, UnknownNameError
-from foolscape.report.universal import universal_tables, write_universal_report
+from foolscape.report.pages.universal import universal_tables, write_universal_report
 from foolscape.run.execute import Listener
-from foolscape.run.subject import Case
+from foolscape.run.tasks.base import Case
 from foolscape.run.universal import learning as module
-from foolscape.run.universal.aims import Hide, Scene, Static, Untargeted, aim_of
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal
 from foolscape.run.universal.lessons import Lessons
 from foolscape.run.universal.segmentation import SegmentationTeaching
-from foolscape.run.universal.stand import open_stand
+from foolscape.run.universal.setup import open_stand
+from foolscape.run.universal.targets import Hide, Scene, Static, Untargeted, aim_of
 from foolscape.run.universal.teaching import scores_of
 from foolscape.run.universal.tile_file import Tile, read_tile, write_tile
 from foolscape.scenes import CLASSES

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foolscape.report.universal import universal_tables, write_universal_report
+from foolscape.report.pages.universal import universal_tables, write_universal_report
 from foolscape.run.execute import Listener
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal

@@ -14,10 +14,10 @@ from foolscape.cli import main
 from foolscape.cli.console import DONE
 from foolscape.errors import GradientError, ModelError, SettingError
 from foolscape.metrics.video import measure_davis
-from foolscape.run.bench import open_bench
-from foolscape.run.config import make_config
-from foolscape.run.store import RunStore
-from foolscape.run.widths import width_of
+from foolscape.run.batch_size import width_of
+from foolscape.run.directory.store import RunStore
+from foolscape.run.settings.config import make_config
+from foolscape.run.setup import open_bench
 
 from .made import do_run, files_below, timeless
 from .made_clips import write_clips, write_tracker, write_youtube_vos

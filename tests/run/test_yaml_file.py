@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from foolscape.cli import app
 from foolscape.cli.measuring import out_of
 from foolscape.errors import SettingError
-from foolscape.run.config import make_config, read_settings
 from foolscape.run.harden.config import make_harden_config
-from foolscape.run.yaml_file import read_mapping
+from foolscape.run.settings.config import make_config, read_settings
+from foolscape.run.settings.yaml_file import read_mapping
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foolscape.run.store import Record
-from foolscape.run.subject import CONDITIONS
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import CONDITIONS
 from foolscape.run.trust.attack import Attacked, attack_reasons
 from foolscape.verdict import Reason
 

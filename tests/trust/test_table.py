@@ -15,8 +15,8 @@ NETS = """
 import torch
 from torch import nn
 from torch.nn import functional as F
-from foolscape.models.bundled import bundled, bundled_tracker
-from foolscape.models.wiring import IMAGENET_MEAN, IMAGENET_STD
+from foolscape.models.bundled.load import bundled, bundled_tracker
+from foolscape.models.common.wiring import IMAGENET_MEAN, IMAGENET_STD
 
 MEAN, STD = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from foolscape.attacks import minimum, recipes, strong
-from foolscape.attacks.boost import boost_of
-from foolscape.attacks.goals import DAG_UNTARGETED, goal_of, victim_of
+from foolscape.attacks.parts.goals import DAG_UNTARGETED, goal_of, victim_of
+from foolscape.attacks.parts.transforms import boost_of
 from foolscape.attacks.plan import AGAINST, SAMPLINGS, Attack, Options, Plan, Scope, Window
+from foolscape.attacks.zoo import minimum, recipes, strong
 from foolscape.errors import SettingError, unknown
 
 NORMS = ("linf", "l2")

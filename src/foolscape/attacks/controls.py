@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.attacks.constraints import Linf, uniform_like
+from foolscape.attacks.parts.constraints import Linf, uniform_like
 from foolscape.pixels import WHITE, round_to_levels
 
 _BISECTIONS = 24

@@ -8,12 +8,12 @@ from typing import Final, Protocol
 
 import torch
 
-from foolscape.attacks.ara_released import Keeper
-from foolscape.attacks.ascent import Ascent
-from foolscape.attacks.driver import Outcome, ascend
-from foolscape.attacks.flight import Entrant
-from foolscape.attacks.goals import Goal
-from foolscape.attacks.targets import TargetRule
+from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome, ascend
+from foolscape.attacks.parts.goals import Goal
+from foolscape.attacks.parts.targets import TargetRule
+from foolscape.attacks.zoo.ara_released import Keeper
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 
@@ -29,11 +29,12 @@ class Options:
         norm: of the bound, `linf` or `l2`.
         stop: the share of labelled targets that may be left when an image counts as done.
         variant: another published form of the same attack.
-        objective: what the attack makes large, a name of `attacks.losses.OBJECTIVES`.
+        objective: what the attack makes large, a name of `attacks.parts.objective_table.OBJECTIVES`.
         schedule: of the bound of `apgd` and of the first part of `worst-case`, a name of SCHEDULES.
         budget: gradients per image of `worst-case`.
-        boost: how gradients are taken, so that the change fools other networks too; see `attacks.boost.boost_of`.
-        goal: of an attack on a detector, see `attacks.goals`.
+        boost: how gradients are taken, so that the change fools other networks too; see
+            `attacks.parts.transforms.boost_of`.
+        goal: of an attack on a detector, see `attacks.parts.goals`.
         victim: the one class that an attack on a detector is to touch.
         rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
         refresh: find a detector's candidates anew after every so many steps; None: keep those of the clean image.

@@ -10,7 +10,7 @@ import typer
 from foolscape.cli import options as o
 from foolscape.cli.manners import Attacked, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.models.names import check_names
+from foolscape.models.common.names import check_names
 
 if TYPE_CHECKING:
     from foolscape.run.harden.config import HardenConfig
@@ -63,8 +63,8 @@ def harden(
     given = locals()
     manners = take_manners(given)
     from foolscape.run.harden.config import make_harden_config
-    from foolscape.run.inputs import wired
-    from foolscape.run.yaml_file import read_mapping
+    from foolscape.run.settings.inputs import wired
+    from foolscape.run.settings.yaml_file import read_mapping
 
     chosen = {name: value for name, value in given.items() if value is not None and name not in ("out", "config")}
     settings = wired(({} if config is None else read_mapping(config)) | chosen)
@@ -75,10 +75,10 @@ def harden(
 
 def _job(config: HardenConfig) -> Job:
     """What `foolscape harden` does with these settings."""
-    from foolscape.report.harden import write_hardening_report
+    from foolscape.report.pages.harden import write_hardening_report
+    from foolscape.run.directory.place import Wanted, model_name, name_of
     from foolscape.run.harden.execute import harden as train_and_measure
-    from foolscape.run.place import Wanted, model_name, name_of
-    from foolscape.run.scoring import keys_of
+    from foolscape.run.scores.scoring import keys_of
 
     keys = keys_of("segmentation")
     return Job(

@@ -17,12 +17,12 @@ from foolscape.cli import options as o
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
 from foolscape.cli.outlet import STDOUT
 from foolscape.errors import SettingError, UnwritableError
-from foolscape.models.names import check_names
+from foolscape.models.common.names import check_names
 from foolscape.paths import path_of
 from foolscape.printable import printable
 
 if TYPE_CHECKING:
-    from foolscape.run.config import RunConfig
+    from foolscape.run.settings.config import RunConfig
     from foolscape.testing.verdicts import Check, Report, Told
 
 VIDEO: Final = "video"
@@ -82,10 +82,10 @@ def _reported(directory: Path, form: Form, *, footnotes: bool, panel: bool = Fal
         UnwritableError: they cannot be written; nothing is printed yet.
         SettingError: it is to have a `panel`, and is no run.
     """
-    from foolscape.report.kinds import kind_of, unfinished
+    from foolscape.report.run_kinds import kind_of, unfinished
 
     if unfinished(directory):
-        from foolscape.run.partial import write_partial
+        from foolscape.run.directory.partial import write_partial
 
         for inner in write_partial(directory)[:-1]:
             kind_of(inner).write_page(inner)
@@ -103,8 +103,8 @@ def _reported(directory: Path, form: Form, *, footnotes: bool, panel: bool = Fal
 
 def _told_alone(directory: Path, form: Form, error: UnwritableError, *, footnotes: bool) -> None:
     """Print the tables of a directory that cannot be written to, and why there are no reports."""
-    from foolscape.report.kinds import kind_of, unfinished
     from foolscape.report.mirror import mirrored
+    from foolscape.report.run_kinds import kind_of, unfinished
 
     if form is Form.TERMINAL and not unfinished(directory):
         kind_of(directory).print_tables(directory, out_console, footnotes=footnotes)
@@ -133,14 +133,14 @@ def check(
     """Check that a model keeps its side of the contract, above all that its input gradient is right."""
     check_names([model])
     classes = None if classes is None else path_of(classes)
-    from foolscape.models.attention import attention as kernels
+    from foolscape.models.common.attention import attention as kernels
     from foolscape.models.detectors.load import load_detector
-    from foolscape.models.load import load_model
+    from foolscape.models.segmenters.load import load_model
     from foolscape.models.trackers.load import is_tracker
-    from foolscape.run.config import make_config
-    from foolscape.run.device import ready_device
-    from foolscape.run.inputs import wired
-    from foolscape.run.tasks import with_task
+    from foolscape.run.settings.config import make_config
+    from foolscape.run.settings.device import ready_device
+    from foolscape.run.settings.inputs import wired
+    from foolscape.run.settings.task_of import with_task
     from foolscape.spec import parse
     from foolscape.testing import check_detector, check_segmenter
 
@@ -170,9 +170,9 @@ def check(
 
 def _check_tracker(model: str, config: RunConfig, device: str, on_data: dict[str, object]) -> NoReturn:
     """`check` of a tracker."""
-    from foolscape.models.attention import attention as kernels
+    from foolscape.models.common.attention import attention as kernels
     from foolscape.models.trackers.load import load_tracker
-    from foolscape.run.device import ready_device
+    from foolscape.run.settings.device import ready_device
     from foolscape.testing import check_tracker
 
     assert config.size is not None
@@ -227,7 +227,7 @@ def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
 def _catalog(kind: Kind) -> list[tuple[str, str]]:
     if kind is Kind.MODELS:
         from foolscape.models.detectors.load import list_detectors
-        from foolscape.models.load import list_models, list_plugins
+        from foolscape.models.segmenters.load import list_models, list_plugins
         from foolscape.models.trackers.load import list_trackers
 
         own = [("path/to/file.py:factory", "your nn.Module"), ("package.module:factory", "your nn.Module")]

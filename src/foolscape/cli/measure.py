@@ -11,7 +11,7 @@ import typer
 from foolscape.cli import options as o
 from foolscape.cli.manners import Attacked, Manners, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.models.names import check_names
+from foolscape.models.common.names import check_names
 from foolscape.paths import path_of
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
@@ -148,8 +148,8 @@ def demo(
 
 def _settings(given: dict[str, Any]) -> dict[str, object]:
     """The settings of the YAML file `config` in the options `given`, and over them the other options."""
-    from foolscape.run.config import read_settings
-    from foolscape.run.inputs import wired
+    from foolscape.run.settings.config import read_settings
+    from foolscape.run.settings.inputs import wired
 
     check_names(given["model"])
     options = {name: value for name, value in given.items() if value is not None and name not in ("config", "out")}
@@ -170,12 +170,12 @@ def _run(settings: dict[str, object], out: Path | None, manners: Manners) -> Non
 
 def _run_job(settings: dict[str, object]) -> Job:
     """What `foolscape run` does with these settings."""
-    from foolscape.run.choice import with_attack
-    from foolscape.run.config import make_config
+    from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.execute import execute
-    from foolscape.run.place import Wanted, models_name, name_of
-    from foolscape.run.scoring import keys_of
-    from foolscape.run.tasks import with_task
+    from foolscape.run.scores.scoring import keys_of
+    from foolscape.run.settings.choice import with_attack
+    from foolscape.run.settings.config import make_config
+    from foolscape.run.settings.task_of import with_task
 
     config = with_task(make_config(settings))
     settled, _ = with_attack(config)
@@ -197,12 +197,12 @@ def _run_job(settings: dict[str, object]) -> Job:
 
 def _transfer_job(settings: dict[str, object]) -> Job:
     """What `foolscape transfer` does with these settings."""
-    from foolscape.report.transfer import MATRIX
-    from foolscape.run.place import Wanted, models_name, name_of
-    from foolscape.run.scoring import SCORING
-    from foolscape.run.tasks import task_of
-    from foolscape.run.transfer import asked
-    from foolscape.run.transfer import transfer as measure
+    from foolscape.report.pages.transfer import MATRIX
+    from foolscape.run.directory.place import Wanted, models_name, name_of
+    from foolscape.run.scores.scoring import SCORING
+    from foolscape.run.settings.task_of import task_of
+    from foolscape.run.transfer.execute import asked
+    from foolscape.run.transfer.execute import transfer as measure
 
     config = asked(settings)
 

@@ -21,9 +21,9 @@ from foolscape.printable import printable_json
 from foolscape.strict import strictly
 
 if TYPE_CHECKING:
+    from foolscape.run.directory.place import Wanted
+    from foolscape.run.directory.store import Record
     from foolscape.run.execute import Listener
-    from foolscape.run.place import Wanted
-    from foolscape.run.store import Record
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
 @contextmanager
 def _place(job: Job, out: Path | None, manners: Manners) -> Iterator[Path]:
     """Where to write: `out`, or `runs/NAME-N`, which is said before anything else."""
-    from foolscape.run.place import placed
+    from foolscape.run.directory.place import placed
 
     if out is not None:
         if manners.new:
@@ -129,8 +129,8 @@ def _page_if_it_ends_early(place: Path) -> Iterator[None]:
 
 def _leave_page(place: Path) -> None:
     """Write the page of an unfinished run as far as that can be done; it must not hide why the run has ended."""
-    from foolscape.report.kinds import kind_of, unfinished
-    from foolscape.run.partial import write_partial
+    from foolscape.report.run_kinds import kind_of, unfinished
+    from foolscape.run.directory.partial import write_partial
 
     with suppress(FoolscapeError, OSError, ValueError, KeyError, KeyboardInterrupt):
         if unfinished(place):
@@ -140,7 +140,7 @@ def _leave_page(place: Path) -> None:
 
 def _show(place: Path, manners: Manners) -> None:
     """Print the tables of what was measured."""
-    from foolscape.report.kinds import kind_of
+    from foolscape.report.run_kinds import kind_of
 
     kind_of(place).print_tables(place, out_console, footnotes=manners.footnotes)
 

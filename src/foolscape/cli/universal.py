@@ -12,7 +12,7 @@ from foolscape.cli import options as o
 from foolscape.cli.console import SOME_FAILED, out_console, tell
 from foolscape.cli.manners import Attacked, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.models.names import check_names
+from foolscape.models.common.names import check_names
 from foolscape.paths import path_of
 from foolscape.printable import printable
 
@@ -85,9 +85,9 @@ def universal(
     """
     given = locals()
     manners = take_manners(given)
-    from foolscape.run.inputs import wired
+    from foolscape.run.settings.inputs import wired
+    from foolscape.run.settings.yaml_file import read_mapping
     from foolscape.run.universal.config import make_universal_config
-    from foolscape.run.yaml_file import read_mapping
 
     chosen = {name: value for name, value in given.items() if value is not None and name not in ("out", "config")}
     for name in ("sweep_eps", "sweep_omega"):
@@ -102,10 +102,10 @@ def universal(
 
 def _job(config: UniversalConfig) -> Job:
     """What `foolscape universal` does with these settings."""
-    from foolscape.report.universal import write_universal_report
-    from foolscape.run.place import Wanted, model_name, name_of
-    from foolscape.run.scoring import keys_of
-    from foolscape.run.tasks import task_of
+    from foolscape.report.pages.universal import write_universal_report
+    from foolscape.run.directory.place import Wanted, model_name, name_of
+    from foolscape.run.scores.scoring import keys_of
+    from foolscape.run.settings.task_of import task_of
     from foolscape.run.universal.execute import universal as learn_and_measure
     from foolscape.run.universal.teaching import HIDING_KEYS, SUCCESS_KEYS
 

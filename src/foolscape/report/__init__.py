@@ -13,14 +13,14 @@ from rich.console import Console
 
 from foolscape.disk import write_file
 from foolscape.errors import RunError
-from foolscape.report.figures import panel
 from foolscape.report.files import read_run, read_summary
 from foolscape.report.form import of_a_run
-from foolscape.report.gallery import DRAWINGS, pictures, views
-from foolscape.report.html import write_report
-from foolscape.report.render import show, to_latex, to_markdown, write_tables
-from foolscape.report.tables import tables
-from foolscape.report.trust import print_verdict
+from foolscape.report.pages.run import write_report
+from foolscape.report.pictures.figures import panel
+from foolscape.report.pictures.gallery import DRAWINGS, pictures, views
+from foolscape.report.tables.render import show, to_latex, to_markdown, write_tables
+from foolscape.report.tables.run import tables
+from foolscape.report.tables.trust import print_verdict
 
 __all__ = ["latex", "markdown", "print_tables", "write_panel", "write_report", "write_texts"]
 

@@ -14,20 +14,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.attacks.constraints import Linf
 from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
-from foolscape.attacks.driver import Outcome
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome
+from foolscape.attacks.parts.constraints import Linf
 from foolscape.attacks.plan import Plan
 from foolscape.errors import SampleError
 from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
-from foolscape.run.album import Album
-from foolscape.run.controls import control_of
+from foolscape.run.directory.album import Album
+from foolscape.run.directory.ara_state import StoredNetwork
+from foolscape.run.directory.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.faults import FAULTS, fly, reason_of
-from foolscape.run.store import FAILED, Record, RunStore, safe_name
-from foolscape.run.stored_network import StoredNetwork
-from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case, P, R, Subject
+from foolscape.run.scores.controls import control_of
+from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case, P, R, Subject
 from foolscape.seeds import generator_for
 from foolscape.strict import losses
 

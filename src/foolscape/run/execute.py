@@ -16,31 +16,31 @@ from torch import Tensor
 from foolscape.attacks.catalog import NONE
 from foolscape.errors import GradientError
 from foolscape.memory import first_line, halving, is_short, no_room
-from foolscape.models.attention import attention
-from foolscape.models.compiled import compile_networks
-from foolscape.models.gradient import check_gradient, raise_unless_ok
-from foolscape.models.half import likeness
+from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
+from foolscape.models.common.attention import attention
+from foolscape.models.common.bf16 import likeness
+from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_unit
 from foolscape.report import write_report
 from foolscape.report.form import having_form
-from foolscape.run.agreement import digest_of
-from foolscape.run.algorithms import algorithms, versions
-from foolscape.run.bench import Bench, Entry, open_bench
-from foolscape.run.bounds import bound_notes
-from foolscape.run.choice import with_attack
-from foolscape.run.colours import colours
-from foolscape.run.config import RunConfig
-from foolscape.run.device import ready_device
+from foolscape.run.batch_size import Room, trial, width_of
+from foolscape.run.checks.bounds import bound_notes
+from foolscape.run.checks.firsts import first_usable
+from foolscape.run.checks.steady import keep_consistency
+from foolscape.run.directory.agreement import digest_of
+from foolscape.run.directory.algorithms import algorithms, versions
+from foolscape.run.directory.store import Record, RunStore, open_run, safe_name
 from foolscape.run.evaluate import Setting, evaluate
-from foolscape.run.firsts import first_usable
-from foolscape.run.steady import keep_consistency
-from foolscape.run.store import Record, RunStore, open_run, safe_name
-from foolscape.run.subject import CLEAN, CONDITIONS
-from foolscape.run.summary import summarise
-from foolscape.run.tasks import with_task
+from foolscape.run.scores.summary import summarise
+from foolscape.run.settings.choice import with_attack
+from foolscape.run.settings.config import RunConfig
+from foolscape.run.settings.device import ready_device
+from foolscape.run.settings.task_of import with_task
+from foolscape.run.setup import Bench, Entry, open_bench
+from foolscape.run.tasks.base import CLEAN, CONDITIONS
+from foolscape.run.tasks.colours import colours
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
-from foolscape.run.widths import Room, trial, width_of
 from foolscape.run.wiring import check_wiring
 
 

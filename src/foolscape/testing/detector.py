@@ -8,8 +8,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from foolscape.models.consistency import same_in_company, same_twice
-from foolscape.models.detectors.naming import Given
+from foolscape.models.checks.consistency import same_in_company, same_twice
+from foolscape.models.detectors.class_channels import Given
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt, checked
 from foolscape.tasks.detection import Candidates, Detections, Detector

@@ -10,9 +10,16 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from foolscape.models.adapter import CheckedSegmenter, ModuleSegmenter, adapt, check_finite, checked, name_classes
-from foolscape.models.consistency import same_in_company, same_twice
-from foolscape.models.output import check_scores
+from foolscape.models.checks.consistency import same_in_company, same_twice
+from foolscape.models.common.output import check_scores
+from foolscape.models.segmenters.adapter import (
+    CheckedSegmenter,
+    ModuleSegmenter,
+    adapt,
+    check_finite,
+    checked,
+    name_classes,
+)
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.testing.verdicts import (
     SIZES,

@@ -11,11 +11,11 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from foolscape.models.consistency import same_twice
-from foolscape.models.trackers.propagation import Propagation
+from foolscape.models.checks.consistency import same_twice
+from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.scorer import ClipScorer
-from foolscape.models.trackers.stcn import Stcn
+from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.models.trackers.user import UserTracker, adapt
 from foolscape.tasks.video import Follower, ReusingTracker, Tracker, differentiable
 from foolscape.testing.verdicts import (

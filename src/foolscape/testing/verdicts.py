@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from foolscape.models.gradient import check_gradient
+from foolscape.models.checks.gradient import check_gradient
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.verdict import Reason
 
@@ -148,7 +148,7 @@ def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: s
 
 
 def sound(reason: Reason) -> str:
-    """What was seen of a check of `models.consistency`; raises FailedError, with the advice, unless it holds."""
+    """What was seen of a check of `models.checks.consistency`; raises FailedError, with the advice, unless it holds."""
     if not reason.ok:
         raise FailedError(f"{reason.seen}; {reason.advice}" if reason.advice else reason.seen)
     return reason.seen

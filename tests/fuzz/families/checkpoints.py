@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from foolscape.models.checkpoint import load_weights, weights_sha256
+from foolscape.models.common.checkpoint import load_weights, weights_sha256
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.hostile import mutate_bytes, mutate_json, mutate_tree
 

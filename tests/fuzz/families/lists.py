@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from foolscape.models.classes import read_classes
+from foolscape.models.common.class_map import read_classes
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.families import reading
 from tests.fuzz.hostile import mutate_lines, mutate_tree

@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from foolscape.report.kinds import kind_of, unfinished
-from foolscape.run.partial import write_partial
+from foolscape.report.run_kinds import kind_of, unfinished
+from foolscape.run.directory.partial import write_partial
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.hostile import mutate_bytes, mutate_json, mutate_tree
 from tests.report import fake_detection, fake_harden, fake_run, fake_transfer, fake_universal, fake_video

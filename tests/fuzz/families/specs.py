@@ -8,11 +8,11 @@ from random import Random
 
 from foolscape.cli.manners import floors_of
 from foolscape.data.load import open_clips, open_data, open_detection
-from foolscape.models.load import load_model
-from foolscape.run.config import make_config
-from foolscape.run.inputs import wired
-from foolscape.run.place import model_name
-from foolscape.run.tasks import with_task
+from foolscape.models.segmenters.load import load_model
+from foolscape.run.directory.place import model_name
+from foolscape.run.settings.config import make_config
+from foolscape.run.settings.inputs import wired
+from foolscape.run.settings.task_of import with_task
 from tests.data.made import mask, palette
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.families import reading

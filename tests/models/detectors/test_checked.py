@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
-from foolscape.models.detectors.naming import Given
+from foolscape.models.detectors.class_channels import Given
 from foolscape.models.detectors.user import CheckedDetector, checked
 from foolscape.tasks.detection import Candidates, Detections
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foolscape.models.bundled import DETECTOR_NAMES, bundled
-from foolscape.models.detectors.naming import Given
+from foolscape.models.bundled.load import DETECTOR_NAMES, bundled
+from foolscape.models.detectors.class_channels import Given
 from foolscape.models.detectors.user import adapt, checked
 from foolscape.testing import Report, check_detector
 

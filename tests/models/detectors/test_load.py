@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from foolscape.errors import ModelError, UnknownNameError
-from foolscape.models import bundled, torchvision
+from foolscape.models.bundled import load as bundled
+from foolscape.models.common.names import BUNDLED, TORCHVISION
 from foolscape.models.detectors import torchvision_zoo
 from foolscape.models.detectors.load import load_detector
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
-from foolscape.models.names import BUNDLED, TORCHVISION
-from foolscape.run.tasks import task_of
+from foolscape.models.segmenters import torchvision
+from foolscape.run.settings.task_of import task_of
 
 
 def test_the_names_that_are_written_down_are_those_there_are() -> None:

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torchvision.models import detection
 
 from foolscape.errors import CheckpointError, ModelError, UnknownNameError
+from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo
+from foolscape.models.detectors.class_channels import Given
 from foolscape.models.detectors.common import SIGMOID_NOTE, SOFTMAX_NOTE
-from foolscape.models.detectors.naming import Given
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
-from foolscape.models.gradient import check_gradient
-from foolscape.models.torchvision import random_network
+from foolscape.models.segmenters.torchvision import random_network
 from foolscape.tasks.detection import Detector
 
 from ..networks import images

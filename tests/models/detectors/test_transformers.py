@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from foolscape.errors import CheckpointError, ModelError, UnknownNameError
+from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.detectors import transformers as adapter
+from foolscape.models.detectors.class_channels import Given
 from foolscape.models.detectors.common import SIGMOID_NOTE, SOFTMAX_NOTE
-from foolscape.models.detectors.naming import Given
 from foolscape.models.detectors.preparation import preparation_of
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.transformers import FAMILIES, QueryDetector, adapt, load
-from foolscape.models.gradient import check_gradient
 from foolscape.tasks.detection import Detector
 
 from ..networks import images

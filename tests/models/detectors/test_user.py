@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torchvision.ops import nms
 
 from foolscape.errors import ModelError
-from foolscape.models.bundled import bundled
+from foolscape.models.bundled.load import bundled
+from foolscape.models.checks.gradient import check_gradient
+from foolscape.models.detectors.class_channels import Given
 from foolscape.models.detectors.common import best_class
-from foolscape.models.detectors.naming import Given
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import ModuleDetector, adapt
-from foolscape.models.gradient import check_gradient
 from foolscape.tasks.detection import Detections, Detector
 
 from ..networks import REAL, images, needs_real

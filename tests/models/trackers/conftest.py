@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from foolscape.models.trackers.stcn_network import StcnNetwork
+from foolscape.models.trackers.stcn.network import StcnNetwork
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,10 +9,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from foolscape.errors import CheckpointError, ModelError, SettingError, UnknownNameError
-from foolscape.models import bundled
-from foolscape.models.load import load_model
+from foolscape.models.bundled import load as bundled
+from foolscape.models.segmenters.load import load_model
 from foolscape.models.trackers.load import is_tracker, list_trackers, load_tracker
-from foolscape.models.trackers.stcn import Stcn
+from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.spec import parse
 
 from .toys import Thing, scores

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from foolscape.models.trackers.nearby import Map, affinity
+from foolscape.models.trackers.propagation.window_affinity import Map, affinity
 
 
 def maps(count: int, size: tuple[int, int], channels: int = 5) -> list[Map]:

@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError, ModelError, SampleError, SettingError, UnknownNameError
-from foolscape.models import torchvision
-from foolscape.models.trackers.backbone_torchvision import of_torchvision
-from foolscape.models.trackers.backbones import adapt
+from foolscape.models.segmenters import torchvision
 from foolscape.models.trackers.load import load_tracker
-from foolscape.models.trackers.propagation import Backbone, Propagation
+from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
+from foolscape.models.trackers.propagation.backbones import adapt
+from foolscape.models.trackers.propagation.tracker import Backbone, Propagation
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow
 from foolscape.testing import check_tracker
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from foolscape.errors import CheckpointError, ModelError, SampleError, UnknownNameError
 from foolscape.models.trackers.load import is_tracker, load_tracker
 from foolscape.models.trackers.sam2 import Sam2, adapt, shared
-from foolscape.models.trackers.stcn_memory import aggregate
+from foolscape.models.trackers.stcn.memory import aggregate
 from foolscape.spec import parse
 from foolscape.tasks.video import ReusingTracker, Tracker
 from foolscape.testing import check_tracker

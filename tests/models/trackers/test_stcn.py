@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from foolscape.errors import SampleError, SettingError
-from foolscape.models.trackers.canvas import Canvas
-from foolscape.models.trackers.stcn import Features, Stcn
-from foolscape.models.trackers.stcn_network import StcnNetwork
+from foolscape.models.trackers.stcn.canvas import Canvas
+from foolscape.models.trackers.stcn.network import StcnNetwork
+from foolscape.models.trackers.stcn.tracker import Features, Stcn
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow
 
 

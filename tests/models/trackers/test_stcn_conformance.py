@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foolscape.models.trackers.canvas import Canvas
-from foolscape.models.trackers.stcn import Stcn
-from foolscape.models.trackers.stcn_memory import Memory, affinity, aggregate
-from foolscape.models.trackers.stcn_network import KeyMaps, StcnNetwork
+from foolscape.models.trackers.stcn.canvas import Canvas
+from foolscape.models.trackers.stcn.memory import Memory, affinity, aggregate
+from foolscape.models.trackers.stcn.network import KeyMaps, StcnNetwork
+from foolscape.models.trackers.stcn.tracker import Stcn
 
 from .conftest import filled
 

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from foolscape.errors import CheckpointError
-from foolscape.models.trackers.stcn import Stcn, load_stcn
+from foolscape.models.trackers.stcn.tracker import Stcn, load_stcn
 
 FIRST = "value_encoder.conv1.weight"
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from foolscape.models.trackers import stcn_memory
-from foolscape.models.trackers.stcn_memory import Memory, affinity, aggregate
+from foolscape.models.trackers.stcn import memory as stcn_memory
+from foolscape.models.trackers.stcn.memory import Memory, affinity, aggregate
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

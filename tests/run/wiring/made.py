@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foolscape.models.wiring import IMAGENET_MEAN, IMAGENET_STD
-from foolscape.run.subject import Case
+from foolscape.models.common.wiring import IMAGENET_MEAN, IMAGENET_STD
+from foolscape.run.tasks.base import Case
 
 MEAN, STD = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 

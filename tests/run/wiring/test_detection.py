@@ -14,12 +14,12 @@ import torch
 from foolscape.data.load import open_detection
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.models.detectors.load import load_detector
-from foolscape.run.bench import open_bench
-from foolscape.run.config import make_config
-from foolscape.run.detection import DetectionSubject
-from foolscape.run.scoring import SCORING
-from foolscape.run.store import Record
-from foolscape.run.subject import Case
+from foolscape.run.directory.store import Record
+from foolscape.run.scores.scoring import SCORING
+from foolscape.run.settings.config import make_config
+from foolscape.run.setup import open_bench
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.wiring import examine, wiring_reasons
 from foolscape.run.wiring.detection import DetectionTrial, suppressed
 from foolscape.run.wiring.judge import Court

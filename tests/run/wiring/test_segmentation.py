@@ -12,12 +12,12 @@ import torch
 
 from foolscape.data.load import open_data
 from foolscape.errors import ModelError
-from foolscape.models.load import load_model
-from foolscape.run.bench import open_bench
-from foolscape.run.config import make_config
-from foolscape.run.scoring import SCORING
-from foolscape.run.segmentation import SegmentationSubject
-from foolscape.run.store import Record
+from foolscape.models.segmenters.load import load_model
+from foolscape.run.directory.store import Record
+from foolscape.run.scores.scoring import SCORING
+from foolscape.run.settings.config import make_config
+from foolscape.run.setup import open_bench
+from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.run.wiring import examine, wiring_reasons
 from foolscape.run.wiring.judge import Court
 from foolscape.run.wiring.segmentation import SegmentationTrial

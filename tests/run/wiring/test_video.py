@@ -13,9 +13,9 @@ from torch import Tensor
 
 from foolscape.data.load import open_clips
 from foolscape.models.trackers.load import load_tracker
-from foolscape.run.scoring import SCORING
-from foolscape.run.store import Record
-from foolscape.run.video import Masks, VideoSubject
+from foolscape.run.directory.store import Record
+from foolscape.run.scores.scoring import SCORING
+from foolscape.run.tasks.video import Masks, VideoSubject
 from foolscape.run.wiring import examine, wiring_reasons
 from foolscape.run.wiring.judge import Court
 from foolscape.run.wiring.video import Shortened, VideoTrial, shortened

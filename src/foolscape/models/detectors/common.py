@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from foolscape.errors import ModelError
-from foolscape.models.output import DOCS
-from foolscape.models.wrappers import straighten
+from foolscape.models.common.output import DOCS
+from foolscape.models.common.wrappers import straighten
 from foolscape.tasks.detection import Candidates, Detections
 
 SIGMOID_NOTE: Final = "scores: class log-odds; background: log-odds 0, a probability of one half (sigmoid head)"

@@ -9,17 +9,18 @@ import torch
 from torch import nn
 
 from foolscape.errors import ModelError
-from foolscape.models import bundled, file
-from foolscape.models.adapter import own_classes
-from foolscape.models.checkpoint import weights_sha256
-from foolscape.models.classes import read_classes
+from foolscape.models.bundled import load as bundled
+from foolscape.models.common import file
+from foolscape.models.common.checkpoint import weights_sha256
+from foolscape.models.common.class_map import read_classes
+from foolscape.models.common.identity import identity_of
+from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, OPTIONS, wiring_of
+from foolscape.models.common.wrappers import modules_of
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, transformers, user
-from foolscape.models.detectors.naming import Given
-from foolscape.models.identity import identity_of
-from foolscape.models.load import Listed, Loaded, resolve, slug_of
-from foolscape.models.torchvision import Built, library
-from foolscape.models.wiring import AS_IT_IS, IMAGE_OPTIONS, OPTIONS, wiring_of
-from foolscape.models.wrappers import modules_of
+from foolscape.models.detectors.class_channels import Given
+from foolscape.models.segmenters.adapter import own_classes
+from foolscape.models.segmenters.load import Listed, Loaded, resolve, slug_of
+from foolscape.models.segmenters.torchvision import Built, library
 from foolscape.paths import path_of, with_home
 from foolscape.spec import Spec, parse
 from foolscape.tasks.detection import Detector

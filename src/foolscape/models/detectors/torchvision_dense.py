@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.errors import ModelError
+from foolscape.models.common.freezing import freeze
+from foolscape.models.detectors.class_channels import Given, name_behind_background, name_channels
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
     SOFTMAX_NOTE,
@@ -22,10 +24,8 @@ from foolscape.models.detectors.common import (
     sigmoid_scores,
     softmax_scores,
 )
-from foolscape.models.detectors.naming import Given, name_behind_background, name_channels
 from foolscape.models.detectors.torchvision_common import finite, just_below, prepare
-from foolscape.models.freezing import freeze
-from foolscape.models.torchvision import library
+from foolscape.models.segmenters.torchvision import library
 from foolscape.tasks.detection import Candidates, Detections
 
 Outputs = dict[str, Tensor]

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
+from foolscape.models.common.freezing import freeze
+from foolscape.models.detectors.class_channels import Given, name_behind_background
 from foolscape.models.detectors.common import SOFTMAX_NOTE, candidates_of, check_scores, detections_of, softmax_scores
-from foolscape.models.detectors.naming import Given, name_behind_background
 from foolscape.models.detectors.torchvision_common import Prepared, finite, just_below, prepare
-from foolscape.models.freezing import freeze
-from foolscape.models.torchvision import library
+from foolscape.models.segmenters.torchvision import library
 from foolscape.tasks.detection import Candidates, Detections
 
 

@@ -9,8 +9,8 @@ from typing import Final
 from torch import nn
 
 from foolscape.errors import CheckpointError, unknown
-from foolscape.models.checkpoint import load_state, read_state_dict
-from foolscape.models.torchvision import Built, library, pretrained, random_network, weights_called
+from foolscape.models.common.checkpoint import load_state, read_state_dict
+from foolscape.models.segmenters.torchvision import Built, library, pretrained, random_network, weights_called
 
 _CLASSES: Final = 91
 """COCO's category numbers and the background, as in all of torchvision's weights."""

@@ -17,6 +17,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from foolscape.errors import CheckpointError, ModelError, UnknownNameError, unknown
+from foolscape.models.common.freezing import freeze
+from foolscape.models.common.guard import guarded
+from foolscape.models.common.wrappers import on_images, straighten
+from foolscape.models.detectors.class_channels import Given, name_channels
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
     SOFTMAX_NOTE,
@@ -27,11 +31,7 @@ from foolscape.models.detectors.common import (
     sigmoid_scores,
     softmax_scores,
 )
-from foolscape.models.detectors.naming import Given, name_channels
 from foolscape.models.detectors.preparation import Preparation, preparation_of
-from foolscape.models.freezing import freeze
-from foolscape.models.guard import guarded
-from foolscape.models.wrappers import on_images, straighten
 from foolscape.tasks.detection import Candidates, Detections
 
 

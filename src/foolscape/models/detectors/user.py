@@ -17,8 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
-from foolscape.models.adapter import own_classes
-from foolscape.models.classes import distinct
+from foolscape.models.common.class_map import distinct
+from foolscape.models.common.freezing import freeze
+from foolscape.models.common.guard import guarded
+from foolscape.models.common.wiring import AS_IT_IS, Wiring
+from foolscape.models.common.wrappers import handed, modules_of, on_images, padded_for
+from foolscape.models.detectors.class_channels import Given, name_channels
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
     best_class,
@@ -28,14 +32,10 @@ from foolscape.models.detectors.common import (
     detections_of,
     sigmoid_scores,
 )
-from foolscape.models.detectors.naming import Given, name_channels
 from foolscape.models.detectors.user_output import Dense, check_candidates, check_detections, check_output, dense_of
 from foolscape.models.detectors.user_scores import Meaning, meaning_of
-from foolscape.models.freezing import freeze
-from foolscape.models.guard import guarded
-from foolscape.models.trying import Others, Tried, by_trying, probe_images
-from foolscape.models.wiring import AS_IT_IS, Wiring
-from foolscape.models.wrappers import handed, modules_of, on_images, padded_for
+from foolscape.models.probe.sizes import Others, Tried, by_trying, probe_images
+from foolscape.models.segmenters.adapter import own_classes
 from foolscape.tasks.detection import Candidates, Detections, Detector
 
 _IOU: Final = 0.5

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from foolscape.errors import ModelError
-from foolscape.models.output import DOCS
+from foolscape.models.common.output import DOCS
 from foolscape.tasks.detection import Candidates, Detections
 
 

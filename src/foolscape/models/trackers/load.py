@@ -12,16 +12,18 @@ import torch
 from torch import nn
 
 from foolscape.errors import ModelError, SettingError, unknown
-from foolscape.models import bundled
-from foolscape.models.checkpoint import weights_sha256
-from foolscape.models.freezing import freeze
-from foolscape.models.identity import identity_of
-from foolscape.models.load import Listed, Loaded, resolve, slug_of
-from foolscape.models.trackers import backbones, hub, sam2, user
-from foolscape.models.trackers.propagation import Propagation
-from foolscape.models.trackers.stcn import Stcn, load_stcn
-from foolscape.models.wiring import IMAGE_OPTIONS, wiring_of
-from foolscape.models.wrappers import modules_of
+from foolscape.models.bundled import load as bundled
+from foolscape.models.common.checkpoint import weights_sha256
+from foolscape.models.common.freezing import freeze
+from foolscape.models.common.identity import identity_of
+from foolscape.models.common.wiring import IMAGE_OPTIONS, wiring_of
+from foolscape.models.common.wrappers import modules_of
+from foolscape.models.segmenters.load import Listed, Loaded, resolve, slug_of
+from foolscape.models.trackers import huggingface as hub
+from foolscape.models.trackers import sam2, user
+from foolscape.models.trackers.propagation import backbones
+from foolscape.models.trackers.propagation.tracker import Propagation
+from foolscape.models.trackers.stcn.tracker import Stcn, load_stcn
 from foolscape.paths import with_home
 from foolscape.spec import Spec, parse
 from foolscape.tasks.video import Follower, Tracker
@@ -46,7 +48,7 @@ def load_tracker(
             propagation:BACKBONE?top_k=10&tau=0.05&radius=6&recent=5&everywhere=1&stretch=1&size=HxW&layer=..&weights=..;
             transformers:ID or transformers:FOLDER, for SAM 2 and EdgeTAM, with ?weights=none for random ones;
             bundled:NAME; path/to/file.py:factory, package.module:factory or a plug-in, with ?weights=FILE, and how it
-            wants its frames (`models.wiring`), which goes for such a BACKBONE, too.
+            wants its frames (`models.common.wiring`), which goes for such a BACKBONE, too.
         image_size: (H, W) of the frames it will see.
         device: where to run.
 

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
-from foolscape.models.freezing import freeze
-from foolscape.models.guard import guarded
-from foolscape.models.output import DOCS, looks_like_probabilities
-from foolscape.models.trackers.given import check_clip, one_hot
-from foolscape.models.trying import Others, Tried, by_trying
-from foolscape.models.wiring import AS_IT_IS, Wiring
-from foolscape.models.wrappers import handed, modules_of, on_images, padded_for
+from foolscape.models.common.freezing import freeze
+from foolscape.models.common.guard import guarded
+from foolscape.models.common.output import DOCS, looks_like_probabilities
+from foolscape.models.common.wiring import AS_IT_IS, Wiring
+from foolscape.models.common.wrappers import handed, modules_of, on_images, padded_for
+from foolscape.models.probe.sizes import Others, Tried, by_trying
+from foolscape.models.trackers.clip_inputs import check_clip, one_hot
 
 _FRAMES: Final = 3
 """Length of the clip that is tried."""

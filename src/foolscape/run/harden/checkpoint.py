@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from foolscape.disk import write_file
 from foolscape.errors import CheckpointError
-from foolscape.models.checkpoint import load_state
-from foolscape.models.torchvision import Normalised
+from foolscape.models.common.checkpoint import load_state
+from foolscape.models.segmenters.torchvision import Normalised
+from foolscape.run.directory.tensors import read_tensors, write_tensors
 from foolscape.run.harden.training import Epoch, Learner
-from foolscape.run.tensors import read_tensors, write_tensors
 
 _NETWORK, _OPTIMISER = "network.", "optimiser."
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from foolscape.attacks.catalog import NONE, plan
 from foolscape.attacks.plan import Options, Plan
 from foolscape.errors import SettingError, unknown
-from foolscape.models.attention import Attention
+from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
-from foolscape.run.config import (
+from foolscape.run.settings.config import (
     Eps,
     MemoryFormat,
     RunConfig,

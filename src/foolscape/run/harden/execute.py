@@ -13,23 +13,23 @@ from foolscape.attacks.plan import Plan
 from foolscape.data.load import open_data, select
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, ModelError, SampleError, SettingError
-from foolscape.models.attention import attention
-from foolscape.models.wrappers import ModuleSegmenter
+from foolscape.models.common.attention import attention
+from foolscape.models.common.wrappers import ModuleSegmenter
 from foolscape.report.files import read_rows
 from foolscape.report.form import having_form
-from foolscape.run.agreement import digest_of
-from foolscape.run.algorithms import algorithms, versions
-from foolscape.run.bench import Entry, open_bench
-from foolscape.run.device import ready_device
+from foolscape.run.directory.agreement import digest_of
+from foolscape.run.directory.algorithms import algorithms, versions
+from foolscape.run.directory.store import Record, RunStore, lose_failures, open_run
 from foolscape.run.execute import Listener, execute
 from foolscape.run.harden.checkpoint import read_learner, write_learner, write_weights
 from foolscape.run.harden.config import HardenConfig
 from foolscape.run.harden.pictures import Pictures, check_size
 from foolscape.run.harden.summary import summarise
 from foolscape.run.harden.training import Course, Learner
-from foolscape.run.segmentation import SegmentationSubject
-from foolscape.run.store import Record, RunStore, lose_failures, open_run
-from foolscape.run.tasks import task_of
+from foolscape.run.settings.device import ready_device
+from foolscape.run.settings.task_of import task_of
+from foolscape.run.setup import Entry, open_bench
+from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.spec import parse, written
 
 WEIGHTS = "weights.safetensors"

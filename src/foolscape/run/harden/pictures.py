@@ -14,7 +14,7 @@ from foolscape.data.sample import VOID
 from foolscape.errors import SampleError, SettingError
 from foolscape.pixels import WHITE
 from foolscape.problem import IGNORE
-from foolscape.run.segmentation import SegmentationSubject, load_at
+from foolscape.run.tasks.segmentation import SegmentationSubject, load_at
 
 BUDGET = 1024 * 2**20
 """Bytes of images and labels that are kept: some thousands of small ones. Others are read anew in every epoch."""

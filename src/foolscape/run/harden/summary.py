@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from foolscape.metrics.paired import Difference
+from foolscape.run.directory.store import Record
 from foolscape.run.harden.training import Epoch
-from foolscape.run.scoring import SCORING
-from foolscape.run.store import Record
-from foolscape.run.subject import ADVERSARIAL
+from foolscape.run.scores.scoring import SCORING
+from foolscape.run.tasks.base import ADVERSARIAL
 from foolscape.run.trust.harden import harden_trust
 
 _TASK = "segmentation"

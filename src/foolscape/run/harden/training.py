@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foolscape.attacks.ascent import Ascent
+from foolscape.attacks.engine.ascent import Ascent
 from foolscape.errors import ModelError
-from foolscape.models.wrappers import ModuleSegmenter
+from foolscape.models.common.wrappers import ModuleSegmenter
 from foolscape.problem import IGNORE, Problem
 from foolscape.run.harden.loss import entropy_and_dice
 from foolscape.run.harden.pictures import Pictures, stacked

@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 
 from foolscape.metrics.paired import Difference
-from foolscape.run.bounds import bound_reasons
-from foolscape.run.controls import no_control, same_again, short_controls
-from foolscape.run.store import FAILED, Record
-from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
+from foolscape.run.checks.bounds import bound_reasons
+from foolscape.run.directory.store import FAILED, Record
+from foolscape.run.scores.controls import no_control, same_again, short_controls
+from foolscape.run.tasks.base import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.command import with_attack, with_options
 from foolscape.run.trust.comparison import (
     POINTS,

@@ -9,8 +9,8 @@ from dataclasses import fields
 from pydantic import BaseModel
 
 from foolscape.attacks.plan import Options
-from foolscape.run.config import RunConfig
-from foolscape.run.store import Record
+from foolscape.run.directory.store import Record
+from foolscape.run.settings.config import RunConfig
 
 _OF_THE_ATTACK = ("attack", *(field.name for field in fields(Options)))
 

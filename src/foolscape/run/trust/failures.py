@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from foolscape.run.store import FAILED, Record
+from foolscape.run.directory.store import FAILED, Record
 from foolscape.verdict import Reason
 
 FEW: Final = 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from foolscape.metrics.paired import Difference
-from foolscape.run.store import Record
+from foolscape.run.directory.store import Record
 from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.own_run import own_run
 from foolscape.verdict import Reason, ends_in_command, judged

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from foolscape.run.store import Record, RunStore
-from foolscape.run.subject import ADVERSARIAL, CONDITIONS
+from foolscape.run.directory.store import Record, RunStore
+from foolscape.run.tasks.base import ADVERSARIAL, CONDITIONS
 from foolscape.run.trust.attack import Attacked, attack_reasons
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.wiring.reasons import wiring_reasons

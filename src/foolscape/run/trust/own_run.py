@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from foolscape.run.store import Record
+from foolscape.run.directory.store import Record
 from foolscape.verdict import ANSWERS, Reason, Verdict, ends_in_command
 
 _OK: Final = {Verdict.TRUSTED: True, Verdict.NOT_TRUSTED: False, Verdict.NOT_DECIDED: None}

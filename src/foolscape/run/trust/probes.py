@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from foolscape.attacks.default import STRONGEST
-from foolscape.attacks.flight import Entrant
+from foolscape.attacks.engine.batch import Entrant
 from foolscape.attacks.plan import AGAINST, Options, Plan
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
+from foolscape.run.directory.ara_state import StoredNetwork, Untouched
+from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.store import FAILED, Record, RunStore
-from foolscape.run.stored_network import StoredNetwork, Untouched
-from foolscape.run.subject import ADVERSARIAL, Case, Subject
+from foolscape.run.tasks.base import ADVERSARIAL, Case, Subject
 from foolscape.run.trust.standing import standing
 
 LONGER, STRONGER, LARGER, UNBOUND, SQUARE = "longer", "stronger", "larger", "unbound", "square"

@@ -9,8 +9,8 @@ import numpy as np
 
 from foolscape.metrics.box_counts import READABLE, count_boxes
 from foolscape.metrics.boxes import Found, Truth
-from foolscape.run.kept import right_share
-from foolscape.run.store import Record
+from foolscape.run.directory.store import Record
+from foolscape.run.scores.kept import right_share
 
 Standing = Callable[[Record], float | None]
 """From what a row holds to how much withstands: lower is a stronger attack; None where there is nothing to fool."""

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Final
 
 from foolscape.attacks.plan import Plan
-from foolscape.run.kept import right_share
-from foolscape.run.store import FAILED, Record
+from foolscape.run.directory.store import FAILED, Record
+from foolscape.run.scores.kept import right_share
 from foolscape.run.trust.comparison import compare, difference_words, less, mean_of, standing_out, surely_less
 from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.judge import by_model

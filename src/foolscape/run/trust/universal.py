@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from foolscape.run.bounds import bound_reasons
-from foolscape.run.controls import no_control, same_again, short_controls
-from foolscape.run.store import Record
-from foolscape.run.subject import ADVERSARIAL, NOISE, PERMUTED
+from foolscape.run.checks.bounds import bound_reasons
+from foolscape.run.directory.store import Record
+from foolscape.run.scores.controls import no_control, same_again, short_controls
+from foolscape.run.tasks.base import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.attack import gradient_reasons
 from foolscape.run.trust.comparison import POINTS, compare, difference_words, mean_of, stronger
 from foolscape.verdict import Reason

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from foolscape.attacks.catalog import NONE
-from foolscape.attacks.objectives import Objective, Persuasion, margin, towards
-from foolscape.attacks.universal import Pull, Recipe
+from foolscape.attacks.parts.objectives import Objective, Persuasion, margin, towards
+from foolscape.attacks.universal.learn import Pull, Recipe
 from foolscape.errors import SettingError, unknown
-from foolscape.models.attention import Attention
+from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
-from foolscape.run.config import (
+from foolscape.run.settings.config import (
     Eps,
     RunConfig,
     Size,
@@ -25,7 +25,7 @@ from foolscape.run.config import (
     size_text,
     validated,
 )
-from foolscape.run.universal.aims import PICTURES, UNTARGETED
+from foolscape.run.universal.targets import PICTURES, UNTARGETED
 
 MAIN = "main"
 Preset = Literal["ours", "paper", "notebook"]
@@ -57,7 +57,7 @@ class UniversalConfig(BaseModel):
         train_split, test_split: the tile is learnt on the one, every figure is measured on the other.
         train_limit, limit: how many images of them.
         showing: learn on those images alone that show what is to be hidden.
-        target: see `run.universal.aims.aim_of`.
+        target: see `run.universal.targets.aim_of`.
         tile: (height, width) of the tile; None: see `tile_for`.
         eps, step: bound and step; step None: the preset's.
         start: a perturbation to begin from, of a model with the same classes; None: zeros.
@@ -109,7 +109,7 @@ class UniversalConfig(BaseModel):
 
     @property
     def bounds(self) -> list[dict[str, str | None]]:
-        """Bound and step of every point, as `run.bounds` looks at them."""
+        """Bound and step of every point, as `run.checks.bounds` looks at them."""
         step = None if self.step is None else str(self.step)
         return [{"name": "universal", "eps": str(point.eps), "norm": "linf", "step": step} for point in self.points]
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from foolscape.attacks.goals import FLOOR
-from foolscape.attacks.universal import Lesson
+from foolscape.attacks.parts.goals import FLOOR
+from foolscape.attacks.universal.learn import Lesson
 from foolscape.metrics.box_counts import READABLE, as_reference, count_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
-from foolscape.run.detection import DetectionSubject, load_boxes_at
-from foolscape.run.store import Record
-from foolscape.run.subject import Case
-from foolscape.run.universal.aims import Aim, Hide, Untargeted
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
+from foolscape.run.universal.targets import Aim, Hide, Untargeted
 from foolscape.tasks.detection import problem
 
 
@@ -30,7 +30,7 @@ class DetectionTeaching:
     def lesson(self, name: str, mirrored: bool) -> Lesson:
         """Every candidate of the clean image is a target, empty ones too, so that no boxes appear elsewhere.
 
-        What a candidate is, is what it scores highest for, the background lifted as in `attacks.goals.Goal`.
+        What a candidate is, is what it scores highest for, the background lifted as in `attacks.parts.goals.Goal`.
         """
         subject = self.subject
         image = load_boxes_at(subject.data, name, subject.size).image

@@ -9,25 +9,25 @@ from pathlib import Path
 
 import torch
 
-from foolscape.models.attention import attention
-from foolscape.models.gradient import check_gradient, raise_unless_ok
+from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
+from foolscape.models.common.attention import attention
 from foolscape.pixels import to_unit
 from foolscape.report.form import having_form
-from foolscape.run.agreement import digest_of
-from foolscape.run.algorithms import algorithms, versions
-from foolscape.run.bounds import bound_notes
-from foolscape.run.colours import colours
-from foolscape.run.device import ready_device
+from foolscape.run.checks.bounds import bound_notes
+from foolscape.run.checks.steady import keep_consistency
+from foolscape.run.directory.agreement import digest_of
+from foolscape.run.directory.algorithms import algorithms, versions
+from foolscape.run.directory.store import Record, RunStore, lose_failures, open_run, safe_name
 from foolscape.run.execute import Listener
-from foolscape.run.steady import keep_consistency
-from foolscape.run.store import Record, RunStore, lose_failures, open_run, safe_name
-from foolscape.run.universal.aims import picture_sha256
+from foolscape.run.settings.device import ready_device
+from foolscape.run.tasks.colours import colours
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
 from foolscape.run.universal.lessons import Lessons
 from foolscape.run.universal.measure import Ink, conditions, rows
-from foolscape.run.universal.stand import Pupil, Stand, open_stand
+from foolscape.run.universal.setup import Pupil, Stand, open_stand
 from foolscape.run.universal.summary import summarise
+from foolscape.run.universal.targets import picture_sha256
 from foolscape.run.universal.tile_file import Tile, write_tile
 from foolscape.run.wiring import check_wiring
 

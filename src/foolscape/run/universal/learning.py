@@ -8,15 +8,15 @@ from functools import partial
 import numpy as np
 import torch
 
-from foolscape.attacks.universal import Learning, begin, learn
+from foolscape.attacks.universal.learn import Learning, begin, learn
 from foolscape.errors import CheckpointError, DataError, ModelError
+from foolscape.run.directory.store import Record, RunStore
 from foolscape.run.execute import Listener
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.store import Record, RunStore
-from foolscape.run.universal.aims import Hide
 from foolscape.run.universal.config import Point, UniversalConfig
 from foolscape.run.universal.lessons import Lessons
-from foolscape.run.universal.stand import Stand
+from foolscape.run.universal.setup import Stand
+from foolscape.run.universal.targets import Hide
 from foolscape.run.universal.tile_file import read_learning, write_learning
 from foolscape.seeds import generator_for
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foolscape.attacks.universal import Lesson
+from foolscape.attacks.universal.learn import Lesson
 from foolscape.pixels import WHITE, round_to_levels
 from foolscape.problem import Problem
 from foolscape.run.universal.teaching import Teaching

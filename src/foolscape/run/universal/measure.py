@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foolscape.attacks.constraints import Linf
 from foolscape.attacks.controls import noise_within, shuffled
+from foolscape.attacks.parts.constraints import Linf
 from foolscape.pixels import Levels, to_image
-from foolscape.run.album import Album
-from foolscape.run.controls import control_of
+from foolscape.run.directory.album import Album
+from foolscape.run.directory.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.evaluate import lost_of
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.store import FAILED, Record, RunStore, safe_name
-from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
+from foolscape.run.scores.controls import control_of
+from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
 from foolscape.run.universal.config import MAIN, Point
-from foolscape.run.universal.stand import Pupil
+from foolscape.run.universal.setup import Pupil
 from foolscape.run.universal.tile_file import Tile
 from foolscape.seeds import generator_for
 

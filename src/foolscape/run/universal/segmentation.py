@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foolscape.attacks.pictures import brought_to, filled, repeated, replaced
-from foolscape.attacks.universal import Lesson
+from foolscape.attacks.universal.label_maps import brought_to, filled, repeated, replaced
+from foolscape.attacks.universal.learn import Lesson
 from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, OTHER
-from foolscape.run.segmentation import LabelMap, SegmentationSubject, load_at
-from foolscape.run.store import Record
-from foolscape.run.subject import Case
-from foolscape.run.universal.aims import Aim, Hide, Static, Untargeted
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject, load_at
+from foolscape.run.universal.targets import Aim, Hide, Static, Untargeted
 from foolscape.tasks.segmentation import problem
 
 

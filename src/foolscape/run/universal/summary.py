@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from foolscape.attacks.universal import Learning
-from foolscape.run.controls import CONVENTIONS as CONTROLS
-from foolscape.run.controls import control_sizes
-from foolscape.run.scoring import SCORING
-from foolscape.run.store import FAILED, Record, RunStore
-from foolscape.run.subject import ADVERSARIAL, CLEAN, NOISE, PERMUTED
+from foolscape.attacks.universal.learn import Learning
+from foolscape.run.directory.store import FAILED, Record, RunStore
+from foolscape.run.scores.controls import CONVENTIONS as CONTROLS
+from foolscape.run.scores.controls import control_sizes
+from foolscape.run.scores.scoring import SCORING
+from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED
 from foolscape.run.trust.command import again
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.trust.judge import by_model, sound_reasons
 from foolscape.run.trust.universal import Learnt, universal_reasons
-from foolscape.run.universal.aims import OTHER, Hide, Untargeted
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.measure import adversarial, noise
-from foolscape.run.universal.stand import Pupil, Stand
+from foolscape.run.universal.setup import Pupil, Stand
+from foolscape.run.universal.targets import OTHER, Hide, Untargeted
 from foolscape.run.universal.teaching import scores_of
 from foolscape.verdict import Reason
 

@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from foolscape.attacks.universal import Lesson
-from foolscape.run.store import Record
-from foolscape.run.subject import Case, Subject
-from foolscape.run.universal.aims import Aim, Hide, Untargeted
+from foolscape.attacks.universal.learn import Lesson
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import Case, Subject
+from foolscape.run.universal.targets import Aim, Hide, Untargeted
 
 R = TypeVar("R")
 P = TypeVar("P")

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.attacks.constraints import Linf
-from foolscape.attacks.universal import Epoch, Learning, spread
+from foolscape.attacks.parts.constraints import Linf
+from foolscape.attacks.universal.learn import Epoch, Learning, spread
 from foolscape.errors import CheckpointError
 from foolscape.pixels import Levels, to_image, to_unit
-from foolscape.run.tensors import read_tensors, write_tensors
+from foolscape.run.directory.tensors import read_tensors, write_tensors
 
 FORMAT = 1
 """The version of the file; a newer one is refused."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from foolscape.errors import FoolscapeError
 from foolscape.memory import is_short
-from foolscape.run.detection import DetectionSubject
+from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.scoring import scoring_of
-from foolscape.run.segmentation import SegmentationSubject
-from foolscape.run.store import FAILED, Record, RunStore
-from foolscape.run.subject import Case, Subject
-from foolscape.run.video import VideoSubject
+from foolscape.run.scores.scoring import scoring_of
+from foolscape.run.tasks.base import Case, Subject
+from foolscape.run.tasks.detection import DetectionSubject
+from foolscape.run.tasks.segmentation import SegmentationSubject
+from foolscape.run.tasks.video import VideoSubject
 from foolscape.run.wiring.detection import DetectionTrial
 from foolscape.run.wiring.hints import hints
 from foolscape.run.wiring.judge import Court, Elsewhere, Measured

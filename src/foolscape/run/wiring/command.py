@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from foolscape.attacks.catalog import NONE
-from foolscape.run.bench import open_bench
-from foolscape.run.config import make_config
-from foolscape.run.device import ready_device
-from foolscape.run.tasks import with_task
+from foolscape.run.settings.config import make_config
+from foolscape.run.settings.device import ready_device
+from foolscape.run.settings.task_of import with_task
+from foolscape.run.setup import open_bench
 from foolscape.run.wiring.check import examine
 from foolscape.run.wiring.reasons import wiring_reasons
 from foolscape.testing import Check

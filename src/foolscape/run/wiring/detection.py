@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from foolscape.metrics.boxes import Floats, Found, Truth, pairwise_iou
 from foolscape.pixels import to_unit
-from foolscape.run.detection import DetectionSubject
-from foolscape.run.store import Record
-from foolscape.run.subject import Case
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.wiring.judge import Measured, best_numbering, fitted_apart
 from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
 

@@ -13,10 +13,10 @@ from torch import Tensor
 from foolscape.metrics.box_counts import READABLE
 from foolscape.metrics.boxes import Found, pairwise_iou
 from foolscape.pixels import to_unit
-from foolscape.run.detection import DetectionSubject
-from foolscape.run.segmentation import SegmentationSubject
-from foolscape.run.store import Record
-from foolscape.run.subject import Case, Subject
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import Case, Subject
+from foolscape.run.tasks.detection import DetectionSubject
+from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.seeds import generator_for
 
 SHIFT: Final = 2

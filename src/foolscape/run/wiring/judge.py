@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from foolscape.metrics.paired import Difference, mean_difference
-from foolscape.run.scoring import Scoring
-from foolscape.run.store import Record
+from foolscape.run.directory.store import Record
+from foolscape.run.scores.scoring import Scoring
 from foolscape.run.wiring.rivals import Rival
 
 Ints = NDArray[np.int64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from foolscape.run.store import FAILED, Record
+from foolscape.run.directory.store import FAILED, Record
 from foolscape.run.wiring.judge import POINTS
 from foolscape.verdict import Reason
 

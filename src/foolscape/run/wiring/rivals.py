@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.models.wiring import OPTIONS, is_own, wiring_of
+from foolscape.models.common.wiring import OPTIONS, is_own, wiring_of
 from foolscape.spec import Spec, parse, written
 
 Ints = NDArray[np.int64]
@@ -26,7 +26,7 @@ class Rival:
     Attributes:
         id: for a machine, stable over versions.
         says: what it is, to be read behind a score: "with the channels in the order BGR".
-        change: the options of a spec (`models.wiring`) that bring it about; empty where none does.
+        change: the options of a spec (`models.common.wiring`) that bring it about; empty where none does.
         advice: what to write where no option says it.
         rank: `SINGLE`, `PAIR` or `FITTED`.
     """

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from foolscape.data.sample import VOID
 from foolscape.metrics.segmentation import Counts
 from foolscape.pixels import to_unit
-from foolscape.run.segmentation import LabelMap, SegmentationSubject
-from foolscape.run.store import Record
-from foolscape.run.subject import Case
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject
 from foolscape.run.wiring.judge import Elsewhere, Measured, best_numbering, fitted_apart
 from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
 

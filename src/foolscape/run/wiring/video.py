@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from foolscape.data.clips import Clip, ClipData, objects_in
 from foolscape.pixels import to_unit
-from foolscape.run.store import Record
-from foolscape.run.subject import Case
-from foolscape.run.video import Footage, LabelMaps, Masks, VideoSubject
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.video import Footage, LabelMaps, Masks, VideoSubject
 from foolscape.run.wiring.judge import Measured, best_numbering
 from foolscape.run.wiring.rivals import FITTED, Rival, View, single_views
 from foolscape.tasks.video import Start, follow

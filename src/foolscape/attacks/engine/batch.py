@@ -1,0 +1,213 @@
+"""The images an attack has in progress, and those that wait for a place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.engine.smallest import Found, joined, nothing_found
+from foolscape.attacks.parts.updates import State
+from foolscape.errors import ModelError
+from foolscape.pixels import WHITE
+from foolscape.problem import Problem, cat, shape_of
+
+T = TypeVar("T")
+
+Renewal = Callable[[Tensor], Problem]
+"""An iterate (1, 3, H, W) -> the problem with the targets found in it, of the same shapes; its `images` are ignored."""
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """An image that waits for its turn.
+
+    Attributes:
+        key: its name.
+        problem: a batch of one.
+        generator: its source of randomness.
+        renew: finds its targets anew, for `Ascent.refresh`; None: they stay.
+        start: (1, 3, H, W), the image to begin at; None: the attack says.
+        remains: (1, 3, H, W) -> how much of what it should find the model still finds there, which is less the better
+            an attack did; None: the number of targets left says so.
+    """
+
+    key: str
+    problem: Problem
+    generator: torch.Generator
+    renew: Renewal | None = None
+    start: Tensor | None = None
+    remains: Callable[[Tensor], float] | None = None
+
+
+@dataclass(frozen=True)
+class Flight:
+    """Everything in progress; tensors are batch-first, tuples hold an item per image: images can leave and join.
+
+    Attributes:
+        keys: names of the images.
+        problem: as the images came in.
+        images: the current iterates, (B, 3, H, W).
+        state: of the update.
+        remembered: of the boost, see `Boost.start`.
+        generators: an image's source of randomness.
+        allowed: active targets at which an image is done.
+        taken: steps taken.
+        best: the best iterates so far.
+        best_left: active targets in them.
+        seconds: time spent on each image.
+        renewals: see `Entrant.renew`.
+        found: of an attack that looks for the smallest change.
+    """
+
+    keys: tuple[str, ...]
+    problem: Problem
+    images: Tensor
+    state: State
+    remembered: State
+    generators: tuple[torch.Generator, ...]
+    allowed: tuple[int, ...]
+    taken: tuple[int, ...]
+    best: Tensor
+    best_left: tuple[int, ...]
+    seconds: tuple[float, ...]
+    renewals: tuple[Renewal | None, ...]
+    found: Found | None = None
+
+    def take(self, index: Sequence[int]) -> Flight:
+        """The images at `index`, in that order."""
+        at = torch.tensor(index, device=self.images.device)
+
+        def picked(values: tuple[T, ...]) -> tuple[T, ...]:
+            return tuple(values[i] for i in index)
+
+        return replace(
+            self,
+            keys=picked(self.keys),
+            problem=self.problem.take(at),
+            images=self.images[at],
+            state=tuple(s[at] for s in self.state),
+            remembered=tuple(s[at] for s in self.remembered),
+            generators=picked(self.generators),
+            allowed=picked(self.allowed),
+            taken=picked(self.taken),
+            best=self.best[at],
+            best_left=picked(self.best_left),
+            seconds=picked(self.seconds),
+            renewals=picked(self.renewals),
+            found=None if self.found is None else self.found.take(index),
+        )
+
+
+def join(flights: Sequence[Flight]) -> Flight:
+    """One flight from several whose problems have the same shapes."""
+
+    def chained(values: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+        return tuple(chain.from_iterable(values))
+
+    found = [f.found for f in flights if f.found is not None]
+    return Flight(
+        keys=chained(f.keys for f in flights),
+        problem=cat([f.problem for f in flights]),
+        images=torch.cat([f.images for f in flights]),
+        state=tuple(torch.cat(parts) for parts in zip(*(f.state for f in flights), strict=True)),
+        remembered=tuple(torch.cat(parts) for parts in zip(*(f.remembered for f in flights), strict=True)),
+        generators=chained(f.generators for f in flights),
+        allowed=chained(f.allowed for f in flights),
+        taken=chained(f.taken for f in flights),
+        best=torch.cat([f.best for f in flights]),
+        best_left=chained(f.best_left for f in flights),
+        seconds=chained(f.seconds for f in flights),
+        renewals=chained(f.renewals for f in flights),
+        found=joined(found) if found else None,
+    )
+
+
+def board(entrant: Entrant, attack: Ascent) -> Flight:
+    """The state of an image before its first step; one without a single target is done where it stands."""
+    problem, generators = entrant.problem, [entrant.generator]
+    clean, allowed = problem.images, _allowed(problem, attack)
+    start = clean if entrant.start is None else entrant.start
+    if entrant.start is None and attack.random_start and problem.counted.any():
+        start = attack.constraint.random_start(clean, generators)
+    return Flight(
+        keys=(entrant.key,),
+        problem=problem,
+        images=start,
+        state=attack.update.start(problem, generators),
+        remembered=() if attack.boost is None else attack.boost.start(problem),
+        generators=(entrant.generator,),
+        allowed=(allowed,),
+        taken=(0,),
+        best=start,
+        best_left=(sys.maxsize,),
+        seconds=(0.0,),
+        renewals=(entrant.renew,),
+        found=nothing_found(attack.ladder, clean) if attack.ladder else None,
+    )
+
+
+def renewed(flight: Flight, attack: Ascent) -> tuple[Flight, dict[int, str]]:
+    """The flight with new targets for the images whose turn it is by `attack.refresh`; and why some have none.
+
+    What was best against the old targets is no measure for the new ones: the best iterate is found anew too. After the
+    last step nothing is renewed, for no iterate would be left to compare.
+    """
+    due = {
+        i: renew
+        for i, (taken, renew) in enumerate(zip(flight.taken, flight.renewals, strict=True))
+        if attack.refresh and renew is not None and 0 < taken < attack.steps and taken % attack.refresh == 0
+    }
+    if not due:
+        return flight, {}
+    failures: dict[int, str] = {}
+    problems = [flight.problem.take(torch.tensor([i], device=flight.images.device)) for i in range(len(flight.keys))]
+    allowed, best_left = list(flight.allowed), list(flight.best_left)
+    looked_at = as_looked_at(flight, attack)
+    for i, renew in due.items():
+        try:
+            problems[i] = replace(renew(looked_at[i : i + 1]), images=problems[i].images)
+        except ModelError as error:
+            failures[i] = str(error)
+            continue
+        allowed[i], best_left[i] = _allowed(problems[i], attack), sys.maxsize
+    return replace(flight, problem=cat(problems), allowed=tuple(allowed), best_left=tuple(best_left)), failures
+
+
+def as_looked_at(flight: Flight, attack: Ascent) -> Tensor:
+    """The iterates as the model sees them: for a rounded attack as the 8-bit images that would be written."""
+    if not attack.rounded:
+        return flight.images
+    clean = flight.problem.images
+    return attack.constraint.quantise(flight.images, clean).to(clean.dtype) / WHITE
+
+
+def _allowed(problem: Problem, attack: Ascent) -> int:
+    """Active targets at which the image of `problem` is done: none, where it has no targets at all."""
+    return int(attack.stop(problem)) if problem.counted.any() else 0
+
+
+class Queue:
+    """Entrants by shape, read from the source only as far as needed."""
+
+    def __init__(self, entrants: Iterable[Entrant], lookahead: int) -> None:
+        self._source = iter(entrants)
+        self._lookahead = lookahead
+        self._waiting: list[Entrant] = []
+
+    def next(self, like: Problem | None) -> Entrant | None:
+        """The first waiting entrant of the shape of `like` (None: of any shape), or None if there is none in sight."""
+        for seen in range(self._lookahead):
+            if seen == len(self._waiting):
+                self._waiting.extend(islice(self._source, 1))
+            if seen == len(self._waiting):
+                return None
+            if like is None or shape_of(self._waiting[seen].problem) == shape_of(like):
+                return self._waiting.pop(seen)
+        return None

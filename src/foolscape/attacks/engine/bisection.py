@@ -1,0 +1,145 @@
+"""The smallest bound under which an attack succeeds, found by doubling and bisecting it as the attack goes on.
+
+One ascent all along: what changes is the cube that the iterate is kept in. A bound is tried for some steps; the iterate
+that fools the image ends the try at once, and goes on, moved inside, under a smaller one; one that has not fooled it by
+then goes on under a larger one. So no step is lost on starting afresh.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.engine.ascent import Stop
+from foolscape.attacks.engine.smallest import sizes_of
+from foolscape.attacks.parts.constraints import Constraint, inside_cube
+from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.parts.updates import Here, State, Update
+from foolscape.pixels import WHITE
+from foolscape.problem import Problem
+
+FADED = 0.05
+"""The last step of a try, as a part of the first, where steps fade."""
+
+
+class Try(NamedTuple):
+    """A bound that is being tried; all in levels and steps.
+
+    Attributes:
+        low: the largest bound given up so far; 0 at first.
+        high: the smallest change that fooled the image; more than the largest bound where none has.
+        bound: what is tried.
+        begin, end: the steps before its first and after its last one.
+    """
+
+    low: int
+    high: int
+    bound: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which bound comes next.
+
+    The first is one level. It is doubled until the image is fooled, with equal shares of half of the steps; then the
+    gap between what failed and what succeeded is halved, with equal shares of the rest. Once they are neighbours, the
+    larger is tried again one level lower, with all that is left.
+
+    Attributes:
+        largest: bound, in whole levels.
+        steps: in all.
+    """
+
+    largest: int
+    steps: int
+
+    @property
+    def first(self) -> Try:
+        """Before the first step."""
+        return Try(0, self.largest + 1, 1, 0, self._share)
+
+    @property
+    def _share(self) -> int:
+        """Steps for each bound until the first success."""
+        doublings = (self.largest - 1).bit_length() + 1
+        return max(self.steps // (2 * doublings), 1)
+
+    def after(self, current: Try, taken: int, size: float | None) -> Try:
+        """What to try when `taken` steps are taken, and a change of `size` has fooled the image (None: it has not)."""
+        if size is None and taken < current.end:
+            return current
+        if size is None:
+            low, high = max(current.low, current.bound), current.high
+        else:
+            # A bound given up in vain does not stay given up when less than it has sufficed.
+            high = min(math.ceil(size), current.high)
+            low = min(current.low, high - 1)
+        if high > self.largest:
+            bound, end = min(2 * current.bound, self.largest), taken + self._share
+            return Try(low, high, bound, taken, self.steps if low == self.largest else end)
+        halvings = (high - low - 1).bit_length()
+        if halvings == 0:
+            return Try(low, high, max(high - 1, 1), taken, self.steps)
+        return Try(low, high, (low + high) // 2, taken, taken + max((self.steps - taken) // (halvings + 1), 1))
+
+
+@dataclass(frozen=True)
+class Bisected(Update):
+    """Steps along another update's direction, kept within the bound that `Search` says for each image.
+
+    Attributes:
+        inner: gives the direction.
+        search: gives the bound.
+        stop: of the attack, which says when an image is fooled.
+        fading: whether the first step of a try is as long as its bound and the others shrink, along half a cosine, to
+            `FADED` of it; else steps are as long as the attack says.
+    """
+
+    inner: Update
+    search: Search
+    stop: Stop
+    fading: bool
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """The inner update's state, the number of targets that may be left, and the first try."""
+        first = torch.tensor(self.search.first, device=problem.images.device).repeat(len(problem), 1)
+        return *self.inner.start(problem, generators), self.stop(problem), first
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """The inner update's."""
+        *inner, allowed, tries = state
+        direction, after = self.inner.direction(gradient, seen, tuple(inner))
+        return direction, (*after, allowed, tries)
+
+    def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+        """One step along the direction, into the cube of the bound that is tried from here on."""
+        direction, (*inner, allowed, tries) = self.direction(here.gradient, here.seen, state)
+        fooled = here.seen.active.flatten(1).sum(1) <= allowed
+        # As large as the 8-bit image that was looked at: the nearest whole levels.
+        sizes = sizes_of(here.images, here.clean).round()
+        current = [
+            self.search.after(Try(*values), taken, size if won else None)
+            for values, taken, size, won in zip(
+                tries.tolist(), here.taken, sizes.tolist(), fooled.tolist(), strict=True
+            )
+        ]
+        lengths = [self._length(one, taken, step) for one, taken in zip(current, here.taken, strict=True)]
+        length, radius = (
+            torch.tensor(values, dtype=here.images.dtype, device=here.images.device).view(-1, 1, 1, 1)
+            for values in (lengths, [one.bound / WHITE for one in current])
+        )
+        ahead = inside_cube(here.images + length * direction, here.clean, radius)
+        return constraint.project(ahead, here.clean), (*inner, allowed, torch.tensor(current, device=tries.device))
+
+    def _length(self, current: Try, taken: int, step: float) -> float:
+        if not self.fading:
+            return step
+        gone = (taken - current.begin) / max(current.end - current.begin - 1, 1)
+        return current.bound / WHITE * (FADED + (1 - FADED) * (1 + math.cos(math.pi * min(gone, 1.0))) / 2)

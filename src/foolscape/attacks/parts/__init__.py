@@ -1,0 +1,1 @@
+"""What attacks are made of: objectives, updates, constraints, targets, goals, transforms."""

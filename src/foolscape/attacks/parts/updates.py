@@ -1,0 +1,166 @@
+"""How a gradient becomes a step: direction per pixel, with batch-first state where there is memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.parts.constraints import Constraint
+from foolscape.attacks.parts.objectives import Seen
+from foolscape.problem import Problem
+
+State = tuple[Tensor, ...]
+"""What an update remembers; every tensor is batch-first, so that images can leave and join."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where images stand when they are to move on.
+
+    Attributes:
+        images: (B, 3, H, W), the iterates.
+        clean: (B, 3, H, W), as they came in.
+        gradient: (B, 3, H, W), of the objective there; zero for an attack that takes none.
+        seen: what the objective says of them.
+        taken: steps taken so far.
+        generators: an image's source of randomness.
+    """
+
+    images: Tensor
+    clean: Tensor
+    gradient: Tensor
+    seen: Seen
+    taken: tuple[int, ...]
+    generators: tuple[torch.Generator, ...]
+
+
+class Update(Protocol):
+    """Turns gradients into directions of largest change 1 (the attack multiplies by its step)."""
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """Fresh state for the images of `problem`; `generators` holds one per image."""
+        ...
+
+    def weighed(self, seen: Seen, taken: tuple[int, ...], state: State) -> tuple[Tensor | None, State]:
+        """(B, *N): how much the objective of each target counts in the gradient; None: all alike; and the next state.
+
+        `taken` are the steps so far. The gradient is that of the weighed sum, the weights taken as constants.
+        """
+        del seen, taken
+        return None, state
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """(B, 3, H, W) direction to step along, and the next state."""
+        ...
+
+    def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+        """The next iterates, inside the constraint, and the next state; here one step along the direction."""
+        direction, state = self.direction(here.gradient, here.seen, state)
+        return constraint.project(torch.add(here.images, direction, alpha=step), here.clean), state
+
+
+@dataclass(frozen=True)
+class Sign(Update):
+    """The sign of the gradient: FGSM, PGD."""
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """No state."""
+        del problem, generators
+        return ()
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """sign(g)."""
+        del seen
+        return gradient.sign(), state
+
+
+@dataclass(frozen=True)
+class MaxAbs(Update):
+    """The gradient divided by its largest magnitude: DAG, r' = gamma r / ||r||_inf (Xie et al. 2017, section 3.2).
+
+    A gradient that is zero everywhere stays zero; the released code divides by zero there.
+    """
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """No state."""
+        del problem, generators
+        return ()
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """g / max|g|, per image."""
+        del seen
+        largest = gradient.abs().amax(dim=(1, 2, 3), keepdim=True)
+        return gradient / largest.clamp_(min=torch.finfo(gradient.dtype).tiny), state
+
+
+@dataclass(frozen=True)
+class UnitL2(Update):
+    """The gradient divided by its Euclidean length: PGD under an L2 bound."""
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """No state."""
+        del problem, generators
+        return ()
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """g / ||g||_2, per image."""
+        del seen
+        length = torch.linalg.vector_norm(gradient, dim=(1, 2, 3), keepdim=True)
+        return gradient / length.clamp_(min=torch.finfo(gradient.dtype).tiny), state
+
+
+@dataclass(frozen=True)
+class Momentum(Update):
+    """The sign of an accumulated gradient: MI-FGSM, g <- mu g + grad / ||grad||_1 (Dong et al. 2018, eq. 6-7).
+
+    Attributes:
+        decay: mu; the paper uses 1.
+    """
+
+    decay: float = 1.0
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """A zero momentum."""
+        del generators
+        return (torch.zeros_like(problem.images),)
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """sign(mu g + grad / ||grad||_1)."""
+        del seen
+        size = torch.linalg.vector_norm(gradient, ord=1, dim=(1, 2, 3), keepdim=True)
+        momentum = self.decay * state[0] + gradient / size.clamp_(min=torch.finfo(gradient.dtype).tiny)
+        return momentum.sign(), (momentum,)
+
+
+@dataclass(frozen=True)
+class Annealed(Update):
+    """MI-FGSM's direction, with steps that shrink along half a cosine.
+
+    Long steps find the side of the bound that pays, short ones settle there. APGD (Croce and Hein 2020) finds out by
+    itself when to halve its step; in twenty steps there is no time for that.
+
+    Attributes:
+        steps: over which the step shrinks.
+        last: the last step, as a part of the first.
+        momentum: of the direction.
+    """
+
+    steps: int
+    last: float = 0.05
+    momentum: Momentum = Momentum(0.75)
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """The momentum's, and no step taken."""
+        return *self.momentum.start(problem, generators), problem.images.new_zeros(len(problem))
+
+    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """The momentum's direction, 1 long at first and `last` in the end."""
+        *before, taken = state
+        direction, after = self.momentum.direction(gradient, seen, tuple(before))
+        done = (taken / max(self.steps - 1, 1)).clamp(max=1)
+        length = self.last + (1 - self.last) * (1 + (torch.pi * done).cos()) / 2
+        return direction * length.view(-1, 1, 1, 1), (*after, taken + 1)

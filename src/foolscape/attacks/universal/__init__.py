@@ -1,0 +1,1 @@
+"""One perturbation for all images."""

@@ -1,0 +1,1 @@
+"""The attacks, each after its paper."""

@@ -1,0 +1,139 @@
+"""ARA as the authors' code does it, deviations from their paper included, so that both can be compared.
+
+Behaviour, not code, of the release of Li et al. 2024 (single commit of 2023-09-26), as docs/attacks.md lists it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome
+from foolscape.attacks.parts.constraints import uniform_like
+from foolscape.attacks.zoo.ara import HARD, Discovery
+from foolscape.errors import SettingError
+from foolscape.problem import Problem
+
+_DEVIATION: Final = (0.229, 0.224, 0.225)
+"""Of the channels: the released code draws its noise and takes its gradient in pixels divided by this."""
+
+Network = tuple[Tensor, Tensor]
+"""The weights and Adam's memory of a `Discovery`."""
+
+
+class Keeper(Protocol):
+    """Keeps the network from clip to clip, also over a kill."""
+
+    def load(self) -> Network | None:
+        """The network after the last clip; None before the first."""
+        ...
+
+    def save(self, key: str, network: Network) -> None:
+        """The network after the clip `key`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReleasedAra:
+    """The settings of the release.
+
+    Attributes:
+        eps, step: in [0, 1].
+        steps: taken, all of them.
+        discovery: the network.
+        seed: of the network before the first clip.
+    """
+
+    eps: float
+    step: float
+    steps: int
+    discovery: Discovery
+    seed: int = 0
+
+    def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
+        """Attack clip after clip; one network learns from all of them, in their order."""
+        del width
+        network = keeper.load() or self.discovery.born(torch.Generator().manual_seed(self.seed))
+        for entrant in entrants:
+            begin = time.perf_counter()
+            frame, network, failure = self._attacked(entrant, network)
+            keeper.save(entrant.key, network)
+            yield self._outcome(entrant, frame, failure, time.perf_counter() - begin)
+
+    def at_precision(self, *, bf16: bool) -> ReleasedAra:
+        """Itself; raises `SettingError` for bfloat16, which the release does not have."""
+        if bf16:
+            raise SettingError("precision: the released ARA takes its gradients in float32, got bf16; leave it out")
+        return self
+
+    def _attacked(self, entrant: Entrant, network: Network) -> tuple[Tensor, Network, str | None]:
+        """The first frame (1, 3, H, W) after the attack, the network, and why the attack was given up."""
+        problem = entrant.problem
+        device = problem.images.device
+        weights, memory = (part.to(device) for part in network)
+        deviation = problem.images.new_tensor(_DEVIATION)[:, None, None]
+        frames = torch.cat([problem.images, problem.context[0][0]])
+        noise = torch.stack([uniform_like(frame[None], [entrant.generator])[0] for frame in frames])
+        frames = frames + self.eps * deviation * noise
+        centre = frames
+        for taken in range(self.steps):
+            gradient = _gradient(problem, frames)
+            if not bool(torch.isfinite(gradient).all()):
+                return frames[:1], network, "the gradient to the input is not finite"
+            hard = _hard_by_its_own_mask(problem)
+            look, weights, memory = self.discovery.look(gradient[0] * deviation, hard, weights, memory)
+            direction = gradient.sign()
+            direction[0] *= 1 + look
+            frames = frames + self.step * direction
+            # The clean frames are another name for the attacked ones until here: noise and first step move them, too.
+            centre = frames if taken == 0 else centre
+            frames = (frames - centre).clamp(-self.eps, self.eps).add(centre).clamp(0, 1)
+        return frames[:1], (weights.cpu(), memory.cpu()), None
+
+    def _outcome(self, entrant: Entrant, frame: Tensor, failure: str | None, seconds: float) -> Outcome:
+        problem = entrant.problem
+        with torch.no_grad():
+            right = problem.scores(frame, *problem.context).argmax(dim=1) == problem.labels
+        return Outcome(
+            key=entrant.key,
+            clean=problem.images,
+            adversarial=frame,
+            claimed=False,
+            iterations=self.steps,
+            left=int((right & problem.counted).sum()),
+            targets=int(problem.counted.sum()),
+            seconds=seconds,
+            failure=failure,
+        )
+
+
+def _gradient(problem: Problem, frames: Tensor) -> Tensor:
+    """(T, 3, H, W): of the mean cross-entropy, which takes the probabilities for scores, in all frames of the window.
+
+    The first frame's own part of the mean is a constant: its mask is given.
+    """
+    frames = frames.detach().requires_grad_(True)
+    probabilities = problem.scores(frames[:1], frames[None, 1:], *problem.context[1:]).exp()
+    own = probabilities.gather(1, problem.labels.clamp(min=0)[:, None])[:, 0]
+    losses = torch.where(problem.counted, probabilities.logsumexp(dim=1) - own, 0)
+    pixels = frames.shape[0] * frames.shape[2] * frames.shape[3]
+    (gradient,) = torch.autograd.grad(losses.sum() / pixels, frames)
+    return gradient
+
+
+def _hard_by_its_own_mask(problem: Problem) -> Tensor:
+    """(H, W) bool: where the given mask of the first frame, taken for a prediction, has a cross-entropy above log 2.
+
+    Its probabilities are 1 and K times 0, so the cross-entropy is log (e + K) - 1 everywhere: 0.313 for one object,
+    0.551 for two, 0.744 for three. Nothing is hard with one or two objects, and everything with more.
+    """
+    objects = int(problem.context[1].max())
+    hard = math.log(math.e + objects) - 1 > HARD
+    return torch.full(problem.images.shape[2:], hard, device=problem.images.device)

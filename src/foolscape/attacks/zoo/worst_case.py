@@ -1,0 +1,173 @@
+"""The worst that several objectives do to an image, for a fixed number of gradients: SEA's idea, spent where it pays.
+
+SEA (Croce, Singh, Hein, ECCV 2024, 2306.12941) runs APGD to its end with each of three losses and keeps, per image, the
+result with the fewest pixels right. Here every objective goes on from the best image that those before it found: where
+one gets stuck another moves on. An image without a target left leaves at once, but for detectors: candidates lost by
+the attack's rule can still be found with low scores, which average precision counts, and are pushed on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Candidate, Outcome, ascend
+from foolscape.attacks.parts.objectives import Objective, Seen
+from foolscape.attacks.zoo.ara_released import Keeper
+from foolscape.problem import Problem
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """For each image one of several objectives, by the number that is the last of the problem's context.
+
+    Every objective that some image wants is taken of the whole batch: a part of it could take other vector
+    instructions, and who shares a batch would show in the last bits.
+    """
+
+    objectives: tuple[Objective, ...]
+
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+        """The objective."""
+        which = problem.context[-1]
+        inner = replace(problem, context=problem.context[:-1])
+        first, *others = sorted(set(which.tolist()))
+        seen: Seen = self.objectives[first](scores, inner, progress)
+        for n in others:
+            mine = (which == n).view(-1, *(1,) * (seen.value.ndim - 1))
+            other = self.objectives[n](scores, inner, progress)
+            seen = Seen(torch.where(mine, other.value, seen.value), torch.where(mine, other.active, seen.active))
+        return seen
+
+
+@dataclass
+class _Trial:
+    """An image and what was tried on it.
+
+    Attributes:
+        entrant: as it came in.
+        tried: the outcome of each objective so far, by its number.
+        remains: how much each left, see `Entrant.remains`.
+        iterations, seconds: spent in all.
+        failure: why an attack had to be given up.
+    """
+
+    entrant: Entrant
+    tried: dict[int, Outcome] = field(default_factory=dict)
+    remains: dict[int, float] = field(default_factory=dict)
+    iterations: int = 0
+    seconds: float = 0.0
+    failure: str | None = None
+
+    @property
+    def best(self) -> int:
+        """The number of the objective that left least; of equals the first."""
+        return min(self.remains, key=self.remains.__getitem__)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing to be gained any more."""
+        return self.failure is not None or any(outcome.claimed for outcome in self.tried.values())
+
+    def add(self, objective: int, outcome: Outcome) -> None:
+        """The outcome of one more attack."""
+        self.iterations += outcome.iterations
+        self.seconds += outcome.seconds
+        self.failure = self.failure or outcome.failure
+        self.tried[objective] = outcome
+        judge = self.entrant.remains
+        if outcome.failure is None and judge is not None:
+            self.remains[objective] = judge(outcome.adversarial)
+        else:
+            self.remains[objective] = float(outcome.left) if judge is None else math.inf
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the budget.
+
+    Attributes:
+        ascent: the attack, with a `Chosen` of all objectives; all parts but the first begin at the best image so far.
+        objective: the number of the one that it takes.
+    """
+
+    ascent: Ascent
+    objective: int
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The attack.
+
+    Attributes:
+        names: of the objectives, the first of which wins a draw.
+        parts: one for each of them, in the order in which they are taken.
+    """
+
+    names: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
+        """Attack every entrant; see `driver.ascend`."""
+        del keeper
+        trials: Iterator[_Trial] = (_Trial(entrant) for entrant in entrants)
+        for part in self.parts:
+            trials = _tried(trials, part, width)
+        return map(self._outcome, trials)
+
+    def at_precision(self, *, bf16: bool) -> WorstCase:
+        """The same with the gradients of all its attacks in bfloat16 or not."""
+        return replace(self, parts=tuple(replace(part, ascent=replace(part.ascent, bf16=bf16)) for part in self.parts))
+
+    def _outcome(self, trial: _Trial) -> Outcome:
+        best = trial.tried[trial.best]
+        others = tuple(
+            Candidate(self.names[n], outcome.adversarial, outcome.left) for n, outcome in sorted(trial.tried.items())
+        )
+        return replace(
+            best, iterations=trial.iterations, seconds=trial.seconds, failure=trial.failure, candidates=others
+        )
+
+
+def _tried(trials: Iterator[_Trial], part: Part, width: int) -> Iterator[_Trial]:
+    """The trials after one more part of the budget on those that are not finished.
+
+    It reads `trials` a few batches ahead, as the driver does: attacks that follow each other share their time, and all
+    of them keep their batches full. `width` is that of a batch.
+    """
+    waiting: dict[str, _Trial] = {}
+    passed: list[_Trial] = []
+
+    def entrants() -> Iterator[Entrant]:
+        for trial in trials:
+            if trial.finished:
+                passed.append(trial)
+                continue
+            waiting[trial.entrant.key] = trial
+            begin = trial.tried[trial.best].adversarial if trial.tried else None
+            yield replace(trial.entrant, problem=_numbered(trial.entrant.problem, part.objective), start=begin)
+
+    for outcome in ascend(entrants(), part.ascent, width=width):
+        trial = waiting.pop(outcome.key)
+        trial.add(part.objective, outcome)
+        yield trial
+        while passed:
+            yield passed.pop(0)
+    yield from passed
+
+
+def _numbered(problem: Problem, objective: int) -> Problem:
+    """The problem with an objective's number for `Chosen`."""
+    inner = problem.scores
+    number = torch.full((len(problem),), objective, device=problem.images.device)
+    return replace(
+        problem,
+        context=(*problem.context, number),
+        scores=lambda images, *context: inner(images, *context[:-1]),
+    )

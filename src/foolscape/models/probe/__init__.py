@@ -1,0 +1,1 @@
+"""What images a network takes, found out by trying."""

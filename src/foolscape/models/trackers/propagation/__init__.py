@@ -1,0 +1,1 @@
+"""Label propagation over features, as a tracker."""

@@ -1,0 +1,1 @@
+"""STCN, as a tracker."""

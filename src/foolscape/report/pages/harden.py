@@ -1,0 +1,145 @@
+"""The report of a hardening: the network before and after, clean and attacked."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from foolscape.report.files import read_object, write_text
+from foolscape.report.form import of_a_run
+from foolscape.report.pages.run import template
+from foolscape.report.tables.render import show, write_tables
+from foolscape.report.tables.table import CONDITIONS, Cell, Json, Table, between, counted, images, known, number
+from foolscape.report.tables.trust import headline_of, print_verdict, trust
+
+KIND: Final = "harden"
+_WHEN: Final = ("before", "after")
+_SCORES: Final = {"mIoU": "mIoU %", "pixel_accuracy": "pixel acc. %"}
+_NAME_THE_FOLDER: Final = "Name the folder that `foolscape harden` was given as --out."
+
+
+@of_a_run
+def print_hardening(directory: Path, console: Console, *, footnotes: bool = False) -> None:
+    """Print the tables of the finished hardening in `directory`."""
+    summary = _summary(directory)
+    show(hardening_tables(summary), console, footnotes=footnotes)
+    print_verdict(summary.get("trust"), console)
+
+
+@of_a_run
+def write_hardening_texts(directory: Path) -> dict[str, str]:
+    """Write report.md and report.tex of the finished hardening in `directory`; the texts by suffix."""
+    return write_tables(directory, hardening_tables(_summary(directory)))
+
+
+@of_a_run
+def write_hardening_report(directory: Path) -> Path:
+    """Write report.html of the finished hardening in `directory`; the page's path."""
+    summary = _summary(directory)
+    settings = read_object(directory / "run.json", _NAME_THE_FOLDER)
+    path = directory / "report.html"
+    page = template("harden.html.j2").render(
+        summary=summary,
+        headline=_headline(summary),
+        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
+        tables=hardening_tables(summary),
+        runs=_WHEN,
+        command=shlex.join(str(word) for word in settings.get("command", ())),
+        config=json.dumps(settings.get("config", {}), indent=2, ensure_ascii=False),
+        version=settings.get("foolscape", ""),
+    )
+    write_text(path, page)
+    return path
+
+
+def hardening_tables(summary: Json) -> tuple[Table, ...]:
+    """Scores before and after under every condition, the classes, and how the training went."""
+    return _scores(summary), _classes(summary), _epochs(summary), *trust(summary)
+
+
+def _scores(summary: Json) -> Table:
+    rows = []
+    for when in _WHEN:
+        measured = summary[when]
+        for key, label in _SCORES.items():
+            first = key == next(iter(_SCORES))
+            success = Cell(number(measured["success_rate"], 1)) if first else Cell("")
+            cells = (_score(measured["conditions"].get(name, {}), key) for name in CONDITIONS)
+            rows.append((Cell(when if first else ""), Cell(label), *cells, success))
+    judge, said = summary["judged_by"], summary["conventions"]
+    notes = (
+        f"Attacked: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
+        f"on each network anew; {images(summary['test']['samples'])} of {summary['test']['split']}.",
+        *(str(said[name]) for name in ("permuted", "noise", "success_rate", "eight_bit") if name in said),
+    )
+    remarks = (
+        f"The hardened network: {summary['hardened']}",
+        *(f"Left out, {failure['id']}: {failure['reason']}" for failure in summary["failures"][:3]),
+    )
+    headers = (Cell("network"), Cell(""), *(Cell(label) for label in CONDITIONS.values()), Cell("success %"))
+    title = f"{summary['model']} before and after"
+    return Table("harden", title, headers, tuple(rows), notes, texts=2, remarks=remarks)
+
+
+def _classes(summary: Json) -> Table:
+    columns = [(when, name) for when in _WHEN for name in ("clean", "adversarial")]
+    scores = [summary[when]["conditions"].get(name, {}).get("per_class", {}) for when, name in columns]
+    rows = tuple(
+        (Cell(name), *(Cell(number(by_class.get(name), 1)) for by_class in scores))
+        for name in scores[0]
+        if any(known(by_class.get(name)) is not None for by_class in scores)
+    )
+    headers = (Cell("class"), *(Cell(CONDITIONS[name], (when,)) for when, name in columns))
+    return Table("classes", "IoU by class, %", headers, rows)
+
+
+def _epochs(summary: Json) -> Table:
+    training, attack = summary["training"], summary["trained_on"]
+    epochs = training["epochs"]
+    rows = tuple(
+        (Cell(str(number_)), Cell(number(epoch["loss"], 3)), Cell(number(epoch["right"], 1)))
+        for number_, epoch in enumerate(epochs, 1)
+    )
+    left_out = training["failures"]
+    notes = (
+        f"Trained on {attack['name']}, {counted(attack['steps'], 'step')} of {attack['step']} within {attack['eps']}: "
+        f"{images(training['images'])} of {training['split']}, {counted(training['steps'], 'step')} of the network.",
+        "Right: attacked pixels of the epoch that were still right, before the step on them.",
+        *(f"Left out of the training: {images(len(left_out))}; {left_out[0]['reason']}" for _ in left_out[:1]),
+    )
+    return Table("epochs", "Training", (Cell("epoch"), Cell("loss"), Cell("right", ("%",))), rows, notes)
+
+
+def _score(scores: Json, key: str) -> Cell:
+    return Cell(number(scores.get(key), 1), between(scores.get("ci95", {}).get(key), scores.get(key)))
+
+
+def _headline(summary: Json) -> str:
+    """The result in a sentence."""
+
+    def miou(when: str, condition: str) -> str:
+        return number(summary[when]["conditions"].get(condition, {}).get("mIoU"), 1)
+
+    return (
+        f"Attacked within {summary['eps']}, the hardened network keeps a mIoU of {miou('after', 'adversarial')} "
+        f"percent, the one it was made from {miou('before', 'adversarial')}; on clean images "
+        f"{miou('after', 'clean')} and {miou('before', 'clean')}.{_chance(summary)}"
+    )
+
+
+def _chance(summary: Json) -> str:
+    """What must be said where the paired interval of the gain does not lie above 0; empty where it does."""
+    reasons = summary.get("trust", {}).get("reasons", ())
+    gain = next((reason for reason in reasons if reason["id"] == "gain"), None)
+    if gain is None or gain["ok"]:
+        return ""
+    said = "That is no gain beyond chance" if gain["ok"] is False else "Whether that is a gain is not known"
+    return f" {said}: {gain['seen']}."
+
+
+def _summary(directory: Path) -> dict[str, Any]:
+    return read_object(directory / "summary.json", _NAME_THE_FOLDER)

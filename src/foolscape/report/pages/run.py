@@ -1,0 +1,197 @@
+"""The report of a run as one page that needs nothing else: no network, no other file, and no script but a player's."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from foolscape.printable import printable
+from foolscape.report.files import Run, read_run, write_text
+from foolscape.report.form import of_a_run
+from foolscape.report.pictures.clips import Reel, reels
+from foolscape.report.pictures.figures import palette
+from foolscape.report.pictures.gallery import Gallery, css, gallery, swatches
+from foolscape.report.tables import run as tables
+from foolscape.report.tables.headline import aftermath, headline, overview
+from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
+from foolscape.report.tables.minimum import minimum_plots
+from foolscape.report.tables.objects import object_scores
+from foolscape.report.tables.table import Json, counted, number
+from foolscape.report.tables.trust import headline_of
+
+_OPEN_CLASSES: Final = 24
+"""With more classes than this, the table by class starts folded."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One class of a model: its score clean and attacked as text, and as lengths in percent for the bars."""
+
+    name: str
+    colour: str
+    clean: str
+    attacked: str
+    clean_length: float
+    attacked_length: float
+
+
+@dataclass(frozen=True)
+class ModelPart:
+    """What the page says about one model; it shows images in `gallery`, or clips in `reel`, the other is None."""
+
+    name: str
+    sentence: str
+    aftermath: str
+    bars: tuple[Bar, ...]
+    bars_open: bool
+    attacked: bool
+    gallery: Gallery | None
+    reel: Reel | None
+
+
+@of_a_run
+def write_report(directory: Path) -> Path:
+    """Write `report.html` of the finished run in `directory`, all of it or nothing, and return its path.
+
+    Raises:
+        RunError: the run has not finished, a file is damaged, or the page cannot be written.
+    """
+    path = directory / "report.html"
+    write_text(path, render(read_run(directory)))
+    return path
+
+
+def render(run: Run) -> str:
+    """The page; a function of the files of the run alone, so the same run gives the same bytes."""
+    summary = run.summary
+    settings = {model["slug"]: model for model in run.settings["models"]}
+    videos = reels(run, run.settings["models"]) if summary["task"] == "video" else {}
+    parts = tuple(_part(run, model, settings[model["slug"]], videos.get(model["slug"])) for model in summary["models"])
+    shown = tables.overall(summary)
+    said = words(summary)
+    (per_class_note,) = conventions(summary, said.parts_note)
+    beside = " ".join([*(note for table in shown for note in (*table.remarks, *table.notes)), per_class_note])
+    return template("video.html.j2" if videos else "report.html.j2").render(
+        title=_title(run),
+        unfinished=unfinished(summary),
+        kicker=_kicker(run),
+        parts=parts,
+        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
+        reference_notes=reference_notes(summary),
+        tables=shown,
+        plots=minimum_plots(summary),
+        failures=tables.failures(summary) if summary.get("failures") else None,
+        settings=_settings(run),
+        config=json.dumps(run.settings.get("config", {}), indent=2, ensure_ascii=False),
+        attacked=any(part.attacked for part in parts),
+        by_class=said.by_class,
+        noun=said.parts,
+        per_class_note=per_class_note,
+        conventions=[str(text) for text in summary.get("conventions", {}).values() if str(text) not in beside],
+        version=run.settings.get("foolscape", ""),
+        script_hash=_script_hash(),
+    )
+
+
+@cache
+def template(name: str) -> Template:
+    """The template `name` of this package; whatever is put into it is escaped."""
+    environment = Environment(
+        loader=PackageLoader("foolscape.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["printable"] = lambda value: printable(str(value))
+    return environment.get_template(name)
+
+
+def _script_hash() -> str:
+    """Of the player, the one script that the page lets a browser run."""
+    digest = hashlib.sha256(template("player.js").render().encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _title(run: Run) -> str:
+    models = run.summary["models"]
+    return headline(run.summary, models[0], run.rows) if len(models) == 1 else overview(run.summary)
+
+
+def _kicker(run: Run) -> str:
+    data = run.summary["data"]
+    where = " ".join(str(data[key]) for key in ("spec", "split") if data.get(key))
+    return f"{run.summary['task']}, {counted(data['samples'], words(run.summary).unit)} of {where}"
+
+
+def _part(run: Run, model: Json, settings: Json, reel: Reel | None) -> ModelPart:
+    labels = palette(settings["colours"], 256)
+    colours = dict(swatches(settings)) | {one.name: css(labels[min(one.label, 255)]) for one in object_scores(model)}
+    scores = tables.class_scores(model)
+    bars = tuple(
+        Bar(
+            name=name,
+            colour=colours.get(name, "#808080"),
+            clean=number(clean, 1),
+            attacked=number(attacked, 1),
+            clean_length=min(max(clean or 0.0, 0.0), 100.0),
+            attacked_length=min(max(attacked or 0.0, 0.0), 100.0),
+        )
+        for name, clean, attacked in scores
+    )
+    return ModelPart(
+        name=model["model"],
+        sentence=headline(run.summary, model, run.rows),
+        aftermath=aftermath(run.summary, model),
+        bars=bars,
+        bars_open=len(bars) <= _OPEN_CLASSES,
+        attacked="adversarial" in model["conditions"],
+        gallery=gallery(run, settings) if reel is None else None,
+        reel=reel,
+    )
+
+
+def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """Groups of (name, value) that say how to repeat the run."""
+    settings = run.settings
+    config = settings.get("config") or {}
+    whole = [
+        ("command", shlex.join(str(word) for word in settings.get("command", ()))),
+        ("started", settings.get("started")),
+        ("seed", settings.get("seed")),
+        ("device", settings.get("device")),
+        ("batch", settings.get("batch")),
+        ("narrowed", settings.get("narrowed")),
+        *((name, config.get(name)) for name in ("precision", "memory_format", "attention", "compile")),
+        ("reference", settings.get("reference")),
+        ("foolscape", settings.get("foolscape")),
+    ]
+    groups = [("Run", _pairs(dict(whole))), ("Attack", _pairs(settings.get("attack") or {}))]
+    groups.append(("Data", _pairs(settings.get("data") or {})))
+    for model in settings["models"]:
+        shown = {key: value for key, value in model.items() if key not in ("colours", "slug")}
+        groups.append(("Model", _pairs(shown)))
+    groups.append(("Versions", _pairs(settings.get("versions") or {})))
+    return tuple((title, pairs) for title, pairs in groups if pairs)
+
+
+def _pairs(values: Json) -> tuple[tuple[str, str], ...]:
+    return tuple((key.replace("_", " "), _plain(value)) for key, value in values.items() if value not in (None, [], ""))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(part) for part in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_plain(part)}" for key, part in value.items())
+    return str(value)

@@ -1,0 +1,228 @@
+"""The report of a transfer: one matrix, every perturbation on every network, as a table and as a heat map."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+from rich.console import Console
+
+from foolscape.errors import RunError
+from foolscape.report.files import read_object, require_finished, write_text
+from foolscape.report.form import of_a_run
+from foolscape.report.pages.run import template
+from foolscape.report.tables.labels import reference_notes
+from foolscape.report.tables.render import show, write_tables
+from foolscape.report.tables.table import TIMES, Cell, Json, Table, images, known, number
+from foolscape.report.tables.trust import headline_of, print_verdict, trust
+
+MATRIX: Final = "transfer.json"
+"""The file that a transfer leaves in its directory."""
+
+_CONVENTIONS: Final = (
+    "Rows: what was added to the images. Clean (ORIG in Xie et al. 2017): nothing. Shuffled (PERM): the same change "
+    "with its pixels in random order, each where it fits.",
+    "Columns: the network that then looked at them, with its score: mIoU of the labels, AP50 of the boxes.",
+    "A sum (A + B) adds the 8-bit changes of two networks and clips to the pixel range.",
+    "Every figure is of the same images, read back from 8-bit files. p: perceptibility, sqrt of the mean over pixels "
+    "of the squared length of the change.",
+)
+_NOTHING_TO_LOSE: Final = "The clean score is zero or not defined, so that no share of it can be lost."
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """A figure of the heat map.
+
+    Attributes:
+        text: the score.
+        share: how much of the network's own clean score is lost, 0 to 100 percent; None where that is zero or not
+            defined.
+        own: whether the change was made for this network.
+    """
+
+    text: str
+    share: float | None
+    own: bool
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """A row of the heat map: what was added, how large it is, and a figure per network."""
+
+    name: str
+    size: str
+    cells: tuple[HeatCell, ...]
+
+
+@of_a_run
+def write_transfer_report(directory: Path) -> Path:
+    """Write report.html of the transfer in `directory` and return its path; RunError as for `write_report`."""
+    matrix, settings = _read(directory), _settings(directory)
+    path = directory / "report.html"
+    page = template("transfer.html.j2").render(
+        matrix=matrix,
+        summary=_summary(matrix),
+        rows=heat(matrix),
+        trust=trust(matrix),
+        verdict=headline_of(matrix["trust"]) if matrix.get("trust") else None,
+        letters=letters(matrix["columns"]),
+        notes=(*remarks(matrix), *notes(matrix)),
+        command=shlex.join(str(word) for word in settings.get("command", ())),
+        configs=json.dumps(settings.get("configs"), indent=2, ensure_ascii=False),
+        version=settings.get("foolscape", ""),
+    )
+    write_text(path, page)
+    return path
+
+
+@of_a_run
+def print_transfer(directory: Path, console: Console, *, footnotes: bool = False) -> None:
+    """Print the matrix of the transfer in `directory`."""
+    matrix = _read(directory)
+    show(matrix_tables(matrix), console, footnotes=footnotes)
+    print_verdict(matrix.get("trust"), console)
+
+
+@of_a_run
+def write_transfer_texts(directory: Path) -> dict[str, str]:
+    """Write report.md and report.tex of the transfer in `directory`; the texts by suffix."""
+    return write_tables(directory, matrix_tables(_read(directory)))
+
+
+def matrix_tables(matrix: Json) -> tuple[Table, ...]:
+    """The matrix, what the letters of its columns and rows stand for, and whether it can be trusted."""
+    columns = matrix["columns"]
+    names = letters(columns)
+    headers = [Cell("added"), Cell("Linf", ("levels",)), Cell("p", (f"{TIMES}10⁻³",))]
+    headers += [Cell(names[column["slug"]], (column["score"],)) for column in columns]
+    rows = []
+    for line in matrix["lines"]:
+        size = line["distortion"] or {}
+        p = known(size.get("perceptibility"))
+        sizes = [Cell(number(size.get("linf_levels"), 1)), Cell(number(None if p is None else 1000 * p, 2))]
+        scores = [Cell(number(line["scores"][column["slug"]], 1)) for column in columns]
+        rows.append((Cell(_added(line, names)), *sizes, *scores))
+    legend = [f"{names[column['slug']]}: {column['model']} ({column['task']})" for column in columns]
+    title = f"Transfer, {images(matrix['data']['samples'])} of {matrix['data']['spec']}"
+    found = Table("transfer", title, tuple(headers), tuple(rows), notes(matrix), remarks=(*legend, *remarks(matrix)))
+    return found, *trust(matrix)
+
+
+def heat(matrix: Json) -> tuple[HeatRow, ...]:
+    """The rows of the heat map."""
+    names = letters(matrix["columns"])
+    clean = matrix["lines"][0]["scores"]
+    rows = []
+    for line in matrix["lines"]:
+        cells = []
+        for column in matrix["columns"]:
+            slug = column["slug"]
+            score, before = known(line["scores"][slug]), known(clean[slug])
+            lost = None if score is None or not before else min(max(100 * (1 - score / before), 0.0), 100.0)
+            cells.append(HeatCell(number(score, 1), lost, slug in line["sources"]))
+        p = known((line["distortion"] or {}).get("perceptibility"))
+        rows.append(HeatRow(_added(line, names), "" if p is None else number(1000 * p, 2), tuple(cells)))
+    return tuple(rows)
+
+
+def letters(columns: Sequence[Json]) -> dict[str, str]:
+    """A letter for each network, by slug: names of models are too long for the head of a column."""
+    return {column["slug"]: chr(ord("A") + i) if i < 26 else f"N{i + 1}" for i, column in enumerate(columns)}
+
+
+def remarks(matrix: Json) -> tuple[str, ...]:
+    """What must be known of the figures: that they are not against labels, mean nothing, or lack images."""
+    clean = matrix["lines"][0]["scores"]
+    against = _about(matrix, lambda column: reference_notes({**column, "reference": matrix["reference"]}))
+    nothing = _about(matrix, lambda column: () if known(clean[column["slug"]]) else (_NOTHING_TO_LOSE,))
+    lost = len({failure["id"] for failure in matrix["failures"]})
+    left_out = [f"{images(lost)} left out: {matrix['failures'][0]['reason']}"] if lost else []
+    return (*against, *nothing, *left_out)
+
+
+def notes(matrix: Json) -> tuple[str, ...]:
+    """The conventions, and how the changes were made."""
+    attacks = _about(matrix, lambda column: (_told(matrix["attacks"][column["slug"]]),))
+    shared = [_told_of(ensemble, letters(matrix["columns"])) for ensemble in matrix.get("ensembles", ())]
+    return (*_CONVENTIONS, *attacks, *shared)
+
+
+def _about(matrix: Json, tell: Callable[[Json], Sequence[str]]) -> tuple[str, ...]:
+    """What `tell` says of each network of the columns, behind the letters of all of which it says the same."""
+    names = letters(matrix["columns"])
+    said: dict[str, list[str]] = {}
+    for column in matrix["columns"]:
+        for sentence in tell(column):
+            said.setdefault(sentence, []).append(names[column["slug"]])
+    return tuple(f"{', '.join(about)}: {sentence}" for sentence, about in said.items())
+
+
+def _told(settings: Json) -> str:
+    """All that is set of an attack; its source stands on the page of the network's own run."""
+    words = {True: "yes", False: "no"}
+    told = [
+        f"{key.replace('_', ' ')} {words[value] if isinstance(value, bool) else value}"
+        for key, value in settings.items()
+        if value is not None and key not in ("name", "source")
+    ]
+    return ", ".join([f"attack {settings['name']}", *told]) + "."
+
+
+def _told_of(ensemble: Json, names: dict[str, str]) -> str:
+    """How the change of an ensemble was made."""
+    return f"{_together(ensemble['sources'], names)}: one change for all, by the mean of their losses; " + _told(
+        ensemble["attack"]
+    )
+
+
+def _together(sources: Sequence[str], names: dict[str, str]) -> str:
+    """The networks of an ensemble by their letters: A, B & C."""
+    own = [names[slug] for slug in sources]
+    return f"{', '.join(own[:-1])} & {own[-1]}"
+
+
+def _added(line: Json, names: dict[str, str]) -> str:
+    if not line["sources"]:
+        return "clean"
+    sources = line["sources"]
+    # Transfers recorded before there were ensembles do not say.
+    added = _together(sources, names) if line.get("joint") else " + ".join(names[slug] for slug in sources)
+    return added + (", shuffled" if line["permuted"] else "")
+
+
+def _summary(matrix: Json) -> str:
+    """The matrix in a sentence: the mean share of a network's score lost to its own and to others' changes."""
+    own: list[float] = []
+    others: list[float] = []
+    for line, row in zip(matrix["lines"], heat(matrix), strict=True):
+        if len(line["sources"]) == 1 and not line["permuted"]:
+            for cell in row.cells:
+                if cell.share is not None:
+                    (own if cell.own else others).append(cell.share)
+    if not own or not others:
+        return "How much of its score a network loses cannot be said: every clean score is zero or not defined."
+    return (
+        f"A network loses {fmean(own):.0f} percent of its score to the change made for itself, and "
+        f"{fmean(others):.0f} percent to one made for another network."
+    )
+
+
+def _read(directory: Path) -> dict[str, Any]:
+    require_finished(directory, _settings(directory), MATRIX)
+    matrix = read_object(directory / MATRIX, "")
+    if "reference" not in matrix:
+        raise RunError(
+            f"{directory / MATRIX}: expected what the scores are against (reference), got none. Repeat the command, "
+            "recorded images are skipped."
+        )
+    return matrix
+
+
+def _settings(directory: Path) -> dict[str, Any]:
+    return read_object(directory / "run.json", "Name the folder that `foolscape transfer` was given as --out.")

@@ -1,0 +1,234 @@
+"""The report of a universal perturbation: its figures, its curves, the pattern, and images before and after."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+from safetensors.numpy import load_file
+
+from foolscape.disk import write_file
+from foolscape.errors import RunError
+from foolscape.regular import check_regular
+from foolscape.report.files import Run, read_object, read_rows, write_text
+from foolscape.report.form import of_a_run
+from foolscape.report.pages.run import template
+from foolscape.report.pages.universal_curves import curves
+from foolscape.report.pictures.figures import Pixels, data_url, png
+from foolscape.report.pictures.gallery import DRAWINGS, Gallery, gallery_of, views
+from foolscape.report.tables.render import show, write_tables
+from foolscape.report.tables.table import CONDITIONS, Cell, Json, Table, counted, images, known, number
+from foolscape.report.tables.trust import headline_of, print_verdict, trust
+from foolscape.report.tasks.view import Facts, View
+
+KIND: Final = "universal"
+_SHOWN: Final = 2
+_ROWS: Final = {
+    "hidden": ("hidden %", "hidden_per_image"),
+    "preserved": ("preserved %", "preserved_per_image"),
+    "preserved_without": ("preserved without %", None),
+    "success": ("success %", "success_per_image"),
+    "invented": ("invented per image", None),
+    "mIoU": ("mIoU %", None),
+    "pixel_accuracy": ("pixel acc. %", None),
+    "AP50": ("AP50 %", None),
+    "AP50_others": ("AP50 others %", None),
+}
+"""Key of a condition -> its label, and the key of its mean over images."""
+_UNITS: Final = {"segmentation": "pixel", "detection": "clean detection"}
+"""What a task's percentages count, one of them."""
+_SCORE: Final = {"segmentation": "IoU", "detection": "AP50"}
+"""What a task has of every class."""
+
+
+@of_a_run
+def print_universal(directory: Path, console: Console, *, footnotes: bool = False) -> None:
+    """Print the tables of the finished run in `directory`."""
+    summary = _summary(directory)
+    show(universal_tables(summary), console, footnotes=footnotes)
+    print_verdict(summary.get("trust"), console)
+
+
+@of_a_run
+def write_universal_texts(directory: Path) -> dict[str, str]:
+    """Write report.md and report.tex of the finished run in `directory`; the texts by suffix."""
+    return write_tables(directory, universal_tables(_summary(directory)))
+
+
+def universal_tables(summary: Json) -> tuple[Table, ...]:
+    """Scores under every condition, the classes before and after, and other models under the same pattern."""
+    conditions = summary["conditions"]
+    shown = [name for name in CONDITIONS if name in conditions]
+    headers = (Cell("score"), *(Cell(CONDITIONS[name]) for name in shown))
+    training = summary["training"]
+    title = f"{summary['target']}, {summary['model']}, {images(summary['test']['measured'])}"
+    spent = (
+        f"At {summary['eps']}, learnt on {images(training['images'])} in {training['epochs']} epochs, "
+        f"{training['gradient_evaluations']} gradient evaluations."
+    )
+    if not training["epochs"]:
+        spent = f"At {summary['eps']}, measured as it was given."
+    small = "Small: the mean over images."
+    lost = [f"{len(summary['failures'])} measurements left out: {f['reason']}" for f in summary["failures"][:1]]
+    said = (str(text) for text in summary["conventions"].values())
+    notes = (*said, *_counted(summary["task"], conditions), small, spent)
+    main = Table("universal", title, headers, _rows(conditions, shown), notes, remarks=tuple(lost))
+    tables = [main, _classes(summary)]
+    for i, other in enumerate(summary["transfer"]):
+        there = [name for name in CONDITIONS if name in other["conditions"]]
+        heads = (Cell("score"), *(Cell(CONDITIONS[name]) for name in there))
+        rows = _rows(other["conditions"], there)
+        title = f"The same pattern on {other['model']}"
+        tables.append(Table(f"transfer-{i}", title, heads, rows, _counted(other["task"], other["conditions"])))
+    return (*tables, *trust(summary))
+
+
+def _tile(path: Path) -> Any:
+    """The perturbation in a file; `RunError` where there is none to read."""
+    try:
+        check_regular(path)
+        return load_file(path)["tile"]
+    except OSError as error:
+        raise RunError(f"{path}: expected the perturbation, got: {error}. Resume or repeat the run.") from error
+
+
+@of_a_run
+def write_universal_report(directory: Path) -> Path:
+    """Write report.html and pattern.png of the finished run in `directory`; the page's path."""
+    summary = _summary(directory)
+    settings = read_object(directory / "run.json", "Name the folder that `foolscape universal` was given as --out.")
+    values = _tile(directory / "perturbation.safetensors")
+    factor = 127 / max(float(np.abs(values).max()) * 255, 1e-9)
+    pattern, plain = _pattern(values, factor), _pattern(values, 1.0)
+    write_file(directory, "pattern.png", png(pattern))
+    run = Run(directory, settings, summary | {"reference": settings["models"][0]["reference"]}, read_rows(directory))
+    path = directory / "report.html"
+    page = template("universal.html.j2").render(
+        summary=summary,
+        headline=_headline(summary),
+        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
+        tables=universal_tables(summary),
+        pattern=data_url(pattern),
+        plain=data_url(plain),
+        factor=number(factor, 1),
+        tile=values.shape[1:],
+        plots=curves(summary),
+        gallery=_gallery(run, settings["models"][0]),
+        command=shlex.join(str(word) for word in settings.get("command", ())),
+        config=json.dumps(settings.get("config", {}), indent=2, ensure_ascii=False),
+        version=settings.get("foolscape", ""),
+    )
+    write_text(path, page)
+    return path
+
+
+def _rows(conditions: Json, shown: list[str]) -> tuple[tuple[Cell, ...], ...]:
+    rows = []
+    for key, (label, mean) in _ROWS.items():
+        if any(known(conditions[name].get(key)) is not None for name in shown):
+            rows.append((Cell(label), *(_score(conditions[name], key, mean) for name in shown)))
+    return tuple(rows)
+
+
+def _score(scores: Json, key: str, mean: str | None) -> Cell:
+    beside = None if mean is None else known(scores.get(mean))
+    return Cell(number(scores.get(key), 1), () if beside is None else (number(beside, 1),))
+
+
+def _classes(summary: Json) -> Table:
+    """The classes that either has a score of, before and after."""
+    clean, adversarial = (summary["conditions"].get(name, {}) for name in ("clean", "adversarial"))
+    before, after = clean.get("per_class", {}), adversarial.get("per_class", {})
+    rows = tuple(
+        (Cell(name), Cell(number(value, 1)), Cell(number(after.get(name), 1)))
+        for name, value in before.items()
+        if known(value) is not None or known(after.get(name)) is not None
+    )
+    headers = (Cell("class"), Cell("clean", ("%",)), Cell("attacked", ("%",)))
+    return Table("classes", f"{_SCORE[summary['task']]} by class", headers, rows)
+
+
+def _headline(summary: Json) -> str:
+    """The result in a sentence."""
+    scores = {name: summary["conditions"].get(name, {}) for name in ("adversarial", "noise")}
+    attacked, noise = scores["adversarial"], scores["noise"]
+    eps = summary["eps"]
+    if "hidden" in attacked:
+        if known(attacked["hidden"]) is None:
+            return "The model shows nothing of what was to be hidden on the clean images: hidden is not defined."
+        return (
+            f"One pattern of at most {eps} hides {number(attacked['hidden'], 0)} percent of what was to be hidden"
+            f"{_of(summary['task'], attacked, 'moving')} and leaves {number(attacked['preserved'], 0)} percent of the "
+            f"rest as it was. Uniform noise of that size hides {number(noise.get('hidden'), 0)} percent."
+        )
+    return (
+        f"One pattern of at most {eps} makes {number(attacked.get('success'), 0)} percent of the answers what was "
+        f"wanted, uniform noise of that size {number(noise.get('success'), 0)} percent."
+    )
+
+
+def _of(task: str, scores: Json, part: str) -> str:
+    """How many pixels or objects and images a percentage is of, in brackets; empty where the run did not count."""
+    counted_ = scores.get("counted", {}).get(part)
+    if counted_ is None:
+        return ""
+    return f" ({counted(counted_['number'], _UNITS[task])} in {images(counted_['images'])})"
+
+
+def _counted(task: str, conditions: Json) -> tuple[str, ...]:
+    """The note on what the percentages of a table are of; they are of the clean prediction, so the same everywhere."""
+    scores = conditions.get("adversarial", {})
+    named = {"moving": "hidden" if "hidden" in scores else "success", "staying": "preserved"}
+    parts = [f"{name}{told}" for part, name in named.items() if (told := _of(task, scores, part))]
+    return (f"What the percentages are of: {', '.join(parts)}.",) if parts else ()
+
+
+def _pattern(values: Any, factor: float) -> Pixels:
+    """(h, w, 3): the tile (3, h, w) about mid-grey, magnified."""
+    pattern: Pixels = np.clip(np.rint(127.5 + factor * 255 * values.transpose(1, 2, 0)), 0, 255).astype(np.uint8)
+    return pattern
+
+
+def _gallery(run: Run, model: Json) -> Gallery:
+    """Images on which most and least of what was to change did, and one on which nothing was to change."""
+    found = [view for view in views(run, model) if view.attacked]
+    # A few pixels are soon hidden: what works and what does not is seen where there is much to change.
+    most = sorted((view for view in found if _judged(view)["moving"]), key=lambda view: -int(_judged(view)["moving"]))
+    showing = sorted(most[: max(len(most) // 2, 2 * _SHOWN)], key=_standing)
+    without = [view for view in found if not _judged(view)["moving"]]
+    groups = (
+        ("Worked best", showing[::-1][:_SHOWN]),
+        ("Worked least", showing[:-_SHOWN][:_SHOWN]),
+        ("Nothing was to change", without[:1]),
+    )
+    drawing = DRAWINGS[run.summary["task"]]
+    return gallery_of(model, [(title, chosen) for title, chosen in groups if chosen], drawing, _facts)
+
+
+def _standing(view: View) -> tuple[float, str]:
+    """How well it worked: to hide people by breaking the whole picture is not what was wanted."""
+    judged = _judged(view)
+    pairs = (("reached", "moving"), ("stayed", "staying"))
+    shares = [judged[part] / judged[whole] for part, whole in pairs if judged[whole]]
+    return sum(shares) / len(shares), str(view.judged["id"])
+
+
+def _facts(view: View) -> Facts:
+    judged = _judged(view)
+    pairs = (("changed", "left", "moving"), ("as wanted", "reached", "moving"), ("preserved", "stayed", "staying"))
+    return tuple(
+        (name, f"{number(100 * judged[part] / judged[whole], 1)} %") for name, part, whole in pairs if judged[whole]
+    )
+
+
+def _judged(view: View) -> Json:
+    judged: Json = view.rows["adversarial"]["universal"]
+    return judged
+
+
+def _summary(directory: Path) -> dict[str, Any]:
+    return read_object(directory / "summary.json", "Name the folder that `foolscape universal` was given as --out.")

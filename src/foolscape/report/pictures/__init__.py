@@ -1,0 +1,1 @@
+"""What is drawn: images, boxes, clips, curves."""

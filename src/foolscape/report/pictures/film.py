@@ -1,0 +1,79 @@
+"""The pictures of a clip of a video run: its frames and the label maps that stand for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from foolscape.report.files import read_frame, read_image, read_labels
+from foolscape.report.pictures.figures import Pixels, palette
+from foolscape.report.tasks.view import View
+
+TRUTH: Final = "truth"
+CLEAN: Final = "clean"
+ATTACKED: Final = "adversarial"
+
+
+@dataclass(frozen=True)
+class Film:
+    """The frames of a clip in order, and what a model made of them; a picture is None where the run did not keep it."""
+
+    view: View
+
+    @cached_property
+    def colours(self) -> Pixels:
+        """(256, 3): the colour of every label."""
+        return palette(self.view.model["colours"], 256)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of all frames."""
+        return tuple(str(name) for name in self.view.rows.get("clean", {}).get("frames", ()))
+
+    @property
+    def judged(self) -> tuple[int, ...] | None:
+        """The index in `names` of every frame that scores count; None: they count them all."""
+        found = self.view.rows.get("clean", {}).get("judged")
+        return None if found is None else tuple(int(index) for index in found)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The label maps that there can be, in the order of the page."""
+        truth, attacked = (TRUTH,) if self.view.with_truth else (), (ATTACKED,) if self.view.attacked else ()
+        return (*truth, CLEAN, *attacked)
+
+    def photo(self, index: int, kind: str) -> Pixels | None:
+        """(H, W, 3) of a frame, as the tracker saw it that made the label maps of `kind`."""
+        directory, name = self.view.run.directory, self.view.judged["name"]
+        if kind == ATTACKED and index == 0:
+            return read_image(directory, "images", self.view.model["slug"], name)
+        return read_frame(directory, "frames", name, self.names[index])
+
+    def labels(self, index: int, kind: str) -> Pixels | None:
+        """(H, W) labels of a frame, 0 for background."""
+        name, frame = self.view.judged["name"], self.names[index]
+        if kind == TRUTH:
+            return read_labels(self.view.run.directory, TRUTH, name, frame)
+        return read_labels(self.view.run.directory, "predictions", self.view.model["slug"], kind, name, frame)
+
+    def has_truth(self, index: int) -> bool:
+        """Whether there is a file of the frame's truth."""
+        directory = self.view.run.directory / TRUTH / self.view.judged["name"]
+        return self.view.with_truth and (directory / f"{self.names[index]}.png").is_file()
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the indices 0 to `count` - 1, evenly spread, the first and the last among them."""
+    return sorted({round(float(place)) for place in np.linspace(0, count - 1, min(count, most))})
+
+
+def brought_to(pixels: Pixels, size: tuple[int, int], *, smooth: bool) -> Pixels:
+    """`pixels` (H, W) or (H, W, 3) at `size`, (width, height)."""
+    if pixels.shape[1::-1] == size:
+        return pixels
+    filter_ = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize(size, filter_))

@@ -1,0 +1,244 @@
+"""The pictures of a report: for each model the images that broke most and the ones that held best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foolscape.metrics.segmentation import VOID
+from foolscape.report.files import Run, read_image
+from foolscape.report.pictures import figures
+from foolscape.report.pictures.figures import SIDE, Pixels
+from foolscape.report.tables.labels import words
+from foolscape.report.tables.table import TIMES, Json, number
+from foolscape.report.tasks.detection import DETECTION
+from foolscape.report.tasks.segmentation import SEGMENTATION
+from foolscape.report.tasks.video import VIDEO
+from foolscape.report.tasks.view import Drawing, Facts, Loss, View
+
+WORST: Final = 4
+BEST: Final = 2
+DRAWINGS: Final[dict[str, Drawing]] = {"segmentation": SEGMENTATION, "detection": DETECTION, "video": VIDEO}
+"""By the name of the task."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture of a case.
+
+    Attributes:
+        slot: its place in the grid and its CSS class: image, change, adversarial, clean, middle or fooled.
+        caption: a few words.
+        data: the PNG as a `data:` address; None where the run did not keep the file.
+        size: (width, height) of the PNG.
+    """
+
+    slot: str
+    caption: str
+    data: str | None
+    size: tuple[int, int] = (4, 3)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image of the gallery: its id, what the attack took (None: there was nothing to take), numbers, pictures."""
+
+    id: str
+    loss: Loss | None
+    facts: Facts
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Swatch:
+    """A class of the legend and its colour as CSS."""
+
+    name: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The cases of one model under their headings, the classes that occur in them, and what a reader must know."""
+
+    model: str
+    groups: tuple[tuple[str, tuple[Case, ...]], ...]
+    legend: tuple[Swatch, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture before it is a file: as `Figure`, with `pixels` (H, W, 3), None where they were not kept."""
+
+    slot: str
+    caption: str
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one image in reading order, and the classes and the magnification of the change in them."""
+
+    pictures: tuple[Picture, ...]
+    classes: frozenset[int]
+    factor: float | None
+
+
+def gallery(run: Run, model: Json) -> Gallery:
+    """The gallery of one entry of `models` in run.json; empty groups where it has no rows."""
+    drawing = DRAWINGS[run.summary["task"]]
+    return gallery_of(model, chosen(run, model), drawing, facts)
+
+
+def chosen(run: Run, model: Json, most: tuple[int, int] = (WORST, BEST)) -> list[tuple[str, list[View]]]:
+    """Headings and the images below them, `most` of the weakest and of the strongest; every image where these are all.
+
+    An image in which nothing counts is shown only where there are few others.
+    """
+    drawing = DRAWINGS[run.summary["task"]]
+    found = views(run, model)
+    attacked = any(view.attacked for view in found)
+    standings = {id(view): drawing.standing(view) for view in found if view.attacked or not attacked}
+    ranked = sorted(
+        (view for view in found if id(view) in standings),
+        key=lambda view: (*standings[id(view)], view.judged["id"]),
+    )
+    counted = [view for view in ranked if standings[id(view)][0] < float("inf")]
+    if not ranked:
+        return []
+    worst, best = most
+    if len(ranked) <= worst + best:
+        return [(f"Every {words(run.summary).unit}, weakest first", ranked)]
+    weak, strong = ("Broke most", "Held best") if attacked else drawing.extremes
+    left = counted if len(counted) >= worst + best else ranked
+    groups = [(weak, left[:worst]), (strong, left[len(left) - best :][::-1])]
+    return [(title, views_) for title, views_ in groups if views_]
+
+
+def gallery_of(
+    model: Json, groups: Sequence[tuple[str, Sequence[View]]], drawing: Drawing, told: Callable[[View], Facts]
+) -> Gallery:
+    """The gallery of images that are chosen already, under their headings.
+
+    Args:
+        model: an entry of `models` in run.json.
+        groups: headings and the images below them.
+        drawing: of the task.
+        told: what stands below the pictures of an image.
+    """
+    seen: set[int] = set()
+    shown = tuple((title, tuple(_case(view, told, seen) for view in group)) for title, group in groups)
+    return Gallery(model["model"], shown, _legend(model, seen), drawing.note)
+
+
+def views(run: Run, model: Json) -> list[View]:
+    """Every image that an entry of `models` in run.json was measured on."""
+    measured = DRAWINGS[run.summary["task"]].measured
+    rows: dict[str, dict[str, Json]] = {}
+    for row in run.rows:
+        if row.get("slug") == model["slug"] and measured in row:
+            rows.setdefault(row["name"], {})[row["condition"]] = row
+    return [View(run, model, conditions) for conditions in rows.values()]
+
+
+def pictures(view: View, side: int, *, truth: bool) -> Pictures:
+    """The image and what the model said of it: six pictures where it was attacked, else two or three.
+
+    Args:
+        view: the image.
+        side: longer side of each in pixels.
+        truth: whether labels, where there are any, stand between the predictions; else what changed stands there.
+    """
+    drawing = DRAWINGS[view.run.summary["task"]]
+    photos, factor = photographs(view, side)
+    layers = drawing.layers(view, side)
+    labels = Picture("middle", "truth", layers.truth)
+    if not view.attacked:
+        shown = (*photos, Picture("fooled", drawing.said, layers.clean))
+        return Pictures((*shown, labels) if view.with_truth else shown, layers.classes, None)
+    changed = Picture("middle", drawing.changed, layers.difference)
+    found = (
+        *photos,
+        Picture("clean", f"{drawing.said}, clean", layers.clean),
+        labels if truth and view.with_truth else changed,
+        Picture("fooled", f"{drawing.said}, attacked", layers.attacked),
+    )
+    return Pictures(found, layers.classes, factor)
+
+
+def photographs(view: View, side: int) -> tuple[tuple[Picture, ...], float | None]:
+    """The image, and where it was attacked its change and what came of it; and the magnification of the change."""
+    directory, name = view.run.directory, view.judged["name"]
+    image, what = read_image(directory, "clean", name), DRAWINGS[view.run.summary["task"]].image
+    if not view.attacked:
+        return (Picture("image", what, _photo(image, side)),), None
+    adversarial = read_image(directory, "images", view.model["slug"], name)
+    change, factor = _change(image, adversarial, side)
+    before = Picture("image", f"clean {what}", _photo(image, side))
+    return (before, change, Picture("adversarial", f"attacked {what}", _photo(adversarial, side))), factor
+
+
+def swatches(model: Json) -> list[tuple[str, str]]:
+    """Each class of a model with its colour as CSS."""
+    colours = figures.palette(model["colours"], len(model["classes"]))
+    return [(str(name), css(colours[min(index, VOID)])) for index, name in enumerate(model["classes"])]
+
+
+def _case(view: View, told: Callable[[View], Facts], seen: set[int]) -> Case:
+    shown = pictures(view, SIDE, truth=True)
+    seen.update(shown.classes)
+    return Case(view.judged["id"], loss(view), told(view), tuple(map(figure, shown.pictures)))
+
+
+def loss(view: View) -> Loss | None:
+    """What an attack of its own took from an image; None where there was none, or nothing to take."""
+    drawing = DRAWINGS[view.run.summary["task"]]
+    return drawing.lost(view) if "attack" in view.judged and "clean" in view.rows else None
+
+
+def facts(view: View) -> Facts:
+    """The scores of an image, and what the attack took and changed."""
+    drawing = DRAWINGS[view.run.summary["task"]]
+    if not view.attacked:
+        return drawing.facts(view)
+    distortion, attack = view.judged.get("distortion", {}), view.judged.get("attack", {})
+    return (
+        *drawing.facts(view),
+        ("iterations", number(attack.get("iterations"), 0)),
+        ("Linf", f"{number(distortion.get('linf_levels'), 0)} levels"),
+        ("p", f"{number(1000 * distortion.get('perceptibility', float('nan')), 2)} {TIMES}10⁻³"),
+        ("SSIM", number(distortion.get("ssim"), 4)),
+    )
+
+
+def _photo(pixels: Pixels | None, side: int) -> Pixels | None:
+    return None if pixels is None else figures.fitted(pixels, smooth=True, side=side)
+
+
+def _change(image: Pixels | None, adversarial: Pixels | None, side: int) -> tuple[Picture, float | None]:
+    if image is None or adversarial is None or image.shape != adversarial.shape:
+        return Picture("change", "change", None), None
+    noise = figures.magnified(image, adversarial)
+    caption = f"change {TIMES} {noise.factor:.3g}, about mid-grey"
+    return Picture("change", caption, figures.fitted(noise.pixels, smooth=False, side=side)), noise.factor
+
+
+def figure(picture: Picture) -> Figure:
+    """A picture as the page holds it."""
+    if picture.pixels is None:
+        return Figure(picture.slot, picture.caption, None)
+    data = figures.data_url(picture.pixels)
+    return Figure(picture.slot, picture.caption, data, (picture.pixels.shape[1], picture.pixels.shape[0]))
+
+
+def _legend(model: Json, seen: set[int]) -> tuple[Swatch, ...]:
+    known = [Swatch(name, colour) for index, (name, colour) in enumerate(swatches(model)) if index in seen]
+    void = VOID in seen and len(model["classes"]) <= VOID
+    return (*known, Swatch("void", css(figures.palette([], 0)[VOID]))) if void else tuple(known)
+
+
+def css(colour: Sequence[int] | Pixels) -> str:
+    """A colour as CSS writes it."""
+    return "#" + "".join(f"{int(part):02x}" for part in colour[:3])

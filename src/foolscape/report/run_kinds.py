@@ -1,0 +1,103 @@
+"""The kinds of directories that a report can be made of, by what their run.json says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from rich.console import Console
+
+from foolscape.errors import RunError
+from foolscape.report import print_tables, write_report, write_texts
+from foolscape.report.files import PARTIAL, read_json, read_object, require_finished
+from foolscape.report.form import of_a_run
+from foolscape.report.pages import harden, parts, transfer, universal
+
+
+class Printer(Protocol):
+    """Prints the tables of a directory, with their footnotes or without."""
+
+    def __call__(self, directory: Path, /, console: Console, *, footnotes: bool = False) -> None: ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a directory of one kind is reported.
+
+    Attributes:
+        result: the file that is there when all is measured.
+        write_page: writes report.html; its path.
+        write_texts: writes report.md and report.tex; the texts by suffix.
+        print_tables: prints the tables.
+        no_panel: where no panel can be drawn, what the directory is and where pictures are; else empty.
+    """
+
+    result: str
+    write_page: Callable[[Path], Path]
+    write_texts: Callable[[Path], dict[str, str]]
+    print_tables: Printer
+    no_panel: str = ""
+
+
+_KINDS: Final[dict[str | None, Kind]] = {
+    None: Kind("summary.json", write_report, write_texts, print_tables),
+    "transfer": Kind(
+        transfer.MATRIX,
+        transfer.write_transfer_report,
+        transfer.write_transfer_texts,
+        transfer.print_transfer,
+        "a transfer; name the run of one of its models, runs/MODEL in it",
+    ),
+    universal.KIND: Kind(
+        "summary.json",
+        universal.write_universal_report,
+        universal.write_universal_texts,
+        universal.print_universal,
+        "a universal perturbation; its page shows the images",
+    ),
+    harden.KIND: Kind(
+        "summary.json",
+        harden.write_hardening_report,
+        harden.write_hardening_texts,
+        harden.print_hardening,
+        "a hardening; name one of its runs, before or after in it",
+    ),
+}
+"""By `kind` of run.json; a run has none."""
+
+_PARTS: Final = Kind(PARTIAL, parts.write_page, parts.write_texts, parts.print_parts, "an unfinished command")
+"""How all but a run are reported that have not finished."""
+
+
+def unfinished(directory: Path) -> bool:
+    """Whether a run of a kind that we know was begun in `directory` and has no result yet."""
+    try:
+        name = read_json(directory / "run.json").get("kind")
+    except RunError:
+        return False
+    return isinstance(name, str | None) and name in _KINDS and not (directory / _KINDS[name].result).exists()
+
+
+@of_a_run
+def kind_of(directory: Path) -> Kind:
+    """The kind of what is in `directory`; of an unfinished run only where there is a `partial.json` to report.
+
+    Raises:
+        RunError: nothing that we know, or nothing to report.
+    """
+    settings = read_object(
+        directory / "run.json",
+        "Name the folder that `foolscape run`, `transfer`, `universal` or `harden` was given as --out.",
+    )
+    name = settings.get("kind")
+    if name not in _KINDS:
+        raise RunError(
+            f"{directory}: expected a run, a transfer, a universal perturbation or a hardening, got {name!r}. Report "
+            "it with the version of foolscape that wrote it."
+        )
+    if unfinished(directory) and (directory / PARTIAL).exists():
+        return _KINDS[name] if name is None else _PARTS
+    require_finished(directory, settings, _KINDS[name].result)
+    return _KINDS[name]

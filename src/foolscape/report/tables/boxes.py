@@ -1,0 +1,67 @@
+"""What became of the boxes of a detection run: kept, mislabelled, vanished, fabricated, per image."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from foolscape.report.tables.labels import conventions, goal_note
+from foolscape.report.tables.table import CONDITIONS, DASH, Cell, Json, Table, number, present
+
+FATES: Final = ("kept", "mislabelled", "vanished", "fabricated")
+
+
+def box_tables(summary: Json) -> tuple[Table, ...]:
+    """The boxes of all classes and, where one class was attacked, its boxes alone; empty without boxes."""
+    models, victim = summary["models"], summary["attack"].get("victim")
+    if not any("boxes" in condition for model in models for condition in model["conditions"].values()):
+        return ()
+    told = (
+        *goal_note(summary),
+        *_without_labels(summary),
+        *conventions(summary, "readable", "boxes"),
+        " ".join(conventions(summary, *FATES)),
+    )
+    whole = _table("boxes", "What became of the boxes", models, told)
+    if victim is None:
+        return (whole,)
+    alone = f"As above, objects of the attacked class {victim} alone, and boxes that claim it."
+    notes = (alone, *conventions(summary, "preserved"))
+    return whole, _table("victim_boxes", f"What became of the class {victim}", models, notes)
+
+
+def objects(boxes: Json) -> float:
+    """Reference objects per image: every one is kept, mislabelled or vanished."""
+    return float(boxes["kept"] + boxes["mislabelled"] + boxes["vanished"])
+
+
+def _table(key: str, title: str, models: list[Json], notes: tuple[str, ...]) -> Table:
+    """The boxes under `key` of every condition in summary.json."""
+    headers = (Cell("model"), Cell("per image"), *(Cell(CONDITIONS[name]) for name in present(models)))
+    return Table(key, title, headers, _fates(models, key), notes, texts=2, named=True)
+
+
+def _fates(models: list[Json], key: str) -> tuple[tuple[Cell, ...], ...]:
+    """A row for each fate of the boxes under `key`, and for the classes left alone where they were counted."""
+    rows: list[tuple[Cell, ...]] = []
+    for model in models:
+        measured = [model["conditions"].get(name, {}) for name in present(models)]
+        for fate in FATES:
+            name = Cell(str(model["model"])) if fate == FATES[0] else Cell("")
+            rows.append((name, Cell(fate), *(_fate(condition.get(key), fate) for condition in measured)))
+        if key != "boxes":
+            kept = (Cell(number(condition.get("preserved"), 1)) for condition in measured)
+            rows.append((Cell(""), Cell("others kept %"), *kept))
+    return tuple(rows)
+
+
+def _fate(boxes: Json | None, fate: str) -> Cell:
+    if boxes is None:
+        return Cell(DASH)
+    whole = (f"of {number(objects(boxes), 2)}",) if fate == FATES[0] else ()
+    return Cell(number(boxes[fate], 2), whole)
+
+
+def _without_labels(summary: Json) -> tuple[str, ...]:
+    if summary.get("reference") != "clean prediction":
+        return ()
+    return ("No labels: the reference objects are the model's own clean detections that can be read.",)

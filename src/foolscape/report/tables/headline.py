@@ -1,0 +1,129 @@
+"""What a run found, in one plain sentence per model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from foolscape.report.tables.boxes import objects
+from foolscape.report.tables.labels import words
+from foolscape.report.tables.minimum import minimum_sentence
+from foolscape.report.tables.table import DASH, Json, counted, known, number
+
+_TITLES: Final[dict[str, str]] = {
+    "dag": "DAG",
+    "fgsm": "FGSM",
+    "pgd": "PGD",
+    "mi-fgsm": "MI-FGSM",
+    "segpgd": "SegPGD",
+    "cospgd": "CosPGD",
+    "ara": "ARA",
+    "dag-min": "DAG with the smallest bound",
+    "pgd-min": "PGD with the smallest bound",
+    "alma-prox": "ALMA prox",
+}
+_SAME: Final = 0.05
+"""Points below which two scores read the same."""
+_DONE: Final[dict[str, tuple[str, str]]] = {
+    "mislabel": ("mislabelled", "are mislabelled"),
+    "vanish": ("vanished", "vanish"),
+    "vanish-only": ("vanished", "vanish"),
+    "fabricate": ("fabricated", "boxes are fabricated"),
+}
+"""By the goal of an attack on a detector: which boxes show that it was met, and how to say it."""
+
+
+def attack_title(attack: Json) -> str:
+    """An attack as its paper writes it, with its goal; an unknown name as it stands."""
+    title = _TITLES.get(attack["name"], str(attack["name"]))
+    aim = " ".join(str(attack[key]) for key in ("goal", "victim") if attack.get(key) is not None)
+    return f"{title} ({aim})" if aim else title
+
+
+def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
+    """What happened to one model.
+
+    For example: DAG cut mIoU from 88.1 to 3.2 with changes of at most 4 grey levels; the same changes shuffled: 87.9.
+
+    Args:
+        summary: `summary.json`.
+        model: one of its `models`.
+        rows: the lines of `rows.jsonl`; the largest change is in them alone.
+    """
+    said, conditions = words(summary), model["conditions"]
+    score, seen = said.headline, counted(model["samples"], said.unit)
+    clean = known(conditions.get("clean", {}).get(score))
+    attacked = known(conditions.get("adversarial", {}).get(score))
+    if not conditions:
+        return f"No {said.unit} is done yet." if summary.get("unfinished") else f"No {said.unit} could be measured."
+    if clean is None:
+        return f"{score} is not defined on {seen}: {said.undefined}."
+    if "adversarial" not in conditions or attacked is None:
+        return f"{score} is {number(clean, 1)} on {seen}; nothing was attacked."
+    attack = attack_title(summary["attack"])
+    if attacked < clean - _SAME:
+        found = f"{attack} cut {score} from {number(clean, 1)} to {number(attacked, 1)}"
+    else:
+        found = f"{attack} did not lower {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
+    shuffled = known(conditions.get("permuted", {}).get(score))
+    control = "" if shuffled is None else f"; the same changes shuffled: {number(shuffled, 1)}"
+    return f"{found}{_largest(model, rows, said.where)}{control}."
+
+
+def aftermath(summary: Json, model: Json) -> str:
+    """How small a change suffices, and what the attack's goal did to the boxes of one model; empty without either.
+
+    For example: Per image, of 5.2 objects 0.3 are kept (4.1 before); 3.9 are mislabelled (0.2 before).
+    """
+    return " ".join(filter(None, (minimum_sentence(model), _boxes(summary, model))))
+
+
+def _boxes(summary: Json, model: Json) -> str:
+    before, after = (model["conditions"].get(name, {}) for name in ("clean", "adversarial"))
+    victim = summary["attack"].get("victim")
+    key = "boxes" if victim is None else "victim_boxes"
+    if key not in before or key not in after:
+        return ""
+    of_class = "" if victim is None else f" of class {victim}"
+
+    def change(fate: str) -> tuple[str, str]:
+        return number(after[key][fate], 1), f"({number(before[key][fate], 1)} before)"
+
+    kept, was = change("kept")
+    text = f"Per image, of {number(objects(after[key]), 1)} objects{of_class} {kept} are kept {was}"
+    if (goal := summary["attack"].get("goal")) in _DONE:
+        fate, verb = _DONE[goal]
+        now, was = change(fate)
+        text += f"; {now} {verb} {was}"
+    if known(after.get("preserved")) is not None:
+        was = f"({number(before.get('preserved'), 1)} % before)"
+        text += f". Of the other classes' objects {number(after['preserved'], 1)} % are kept {was}"
+    return f"{text}."
+
+
+def overview(summary: Json) -> str:
+    """One sentence over several models: the range of the main score before and after."""
+    models, score = summary["models"], words(summary).headline
+    clean = _range(score, (model["conditions"].get("clean") for model in models))
+    attacked = _range(score, (model["conditions"].get("adversarial") for model in models))
+    if attacked is None:
+        return f"{len(models)} models, not attacked" + (f": {score} {clean}." if clean else ".")
+    return f"Under {attack_title(summary['attack'])}, {score} of {len(models)} models went from {clean} to {attacked}."
+
+
+def _range(score: str, conditions: Iterable[Json | None]) -> str | None:
+    found = [value for condition in conditions if condition and (value := known(condition.get(score))) is not None]
+    if not found:
+        return None
+    low, high = number(min(found), 1), number(max(found), 1)
+    return low if low == high else f"{low}{DASH}{high}"
+
+
+def _largest(model: Json, rows: Iterable[Json], where: str) -> str:
+    levels = [
+        row["distortion"]["linf_levels"] for row in rows if row.get("slug") == model["slug"] and "distortion" in row
+    ]
+    if not levels:
+        return ""
+    most = max(levels)
+    return f" with changes of at most {most:.0f} grey level{'s' * (most != 1)}{where}"

@@ -1,0 +1,211 @@
+"""The tables of a run as neutral records, from `summary.json` alone; `render.py` prints them.
+
+The scores stand as in Table 1 of Xie et al. (2017), whose ORIG, ADVR and PERM are clean, attacked and the same change
+shuffled, one line per model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from foolscape.report.tables.boxes import box_tables
+from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
+from foolscape.report.tables.minimum import minimum_tables
+from foolscape.report.tables.objectives import several
+from foolscape.report.tables.objects import object_scores
+from foolscape.report.tables.table import (
+    CONDITIONS,
+    DASH,
+    TIMES,
+    Cell,
+    Json,
+    Table,
+    between,
+    counted,
+    known,
+    number,
+    present,
+)
+from foolscape.report.tables.trust import trust
+
+_NAMED: Final = 3
+"""How many images a line of the failures names."""
+_FLOAT_MATTERS: Final = 0.05
+"""Points by which the score before rounding must differ from the 8-bit one to be shown beside it."""
+
+
+def tables(summary: Json) -> tuple[Table, ...]:
+    """Every table of a run that has something to say, in reading order."""
+    by_class = [per_class(summary, model) for model in summary["models"] if model["conditions"]]
+    left_out = [failures(summary)] if summary.get("failures") else []
+    return (*overall(summary), *by_class, *left_out)
+
+
+def overall(summary: Json) -> tuple[Table, ...]:
+    """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
+    attacked = any(model.get("distortion") for model in summary["models"])
+    attack = (*several(summary), costs(summary)) if attacked else ()
+    return (
+        scores(summary),
+        *minimum_tables(summary),
+        *further_scores(summary),
+        *box_tables(summary),
+        *attack,
+        *trust(summary),
+    )
+
+
+def scores(summary: Json) -> Table:
+    """The scores of every model under every condition, with their intervals."""
+    models, said = summary["models"], words(summary)
+    notes = (
+        " ".join(conventions(summary, *present(models))),
+        *_float_note(models, said.scores),
+        *conventions(summary, "eight_bit", *said.beside),
+        *(f"{model['model']}: {note}." for model in models for note in model.get("notes", ())),
+    )
+    title = ", ".join(filter(None, ("Scores", unfinished(summary))))
+    return replace(_by_condition(summary, "scores", title, said.scores, notes), remarks=reference_notes(summary))
+
+
+def further_scores(summary: Json) -> tuple[Table, ...]:
+    """The scores that stand back behind the first table; empty where the task has none."""
+    said = words(summary)
+    if not said.further:
+        return ()
+    notes = (*_float_note(summary["models"], said.further), *conventions(summary, *said.further_beside))
+    return (_by_condition(summary, "further", said.further_title, said.further, notes),)
+
+
+def costs(summary: Json) -> Table:
+    """What the attack cost and how far it moved the images: means over the images of each model."""
+    headers = (
+        Cell("model"),
+        Cell("success %", ("claimed %",)),
+        Cell("iterations", ("max",)),
+        Cell("time", (f"s/{words(summary).unit}",)),
+        Cell("Linf", ("levels",)),
+        Cell("L2", ("[0, 1]",)),
+        Cell("p", (f"{TIMES}10⁻³",)),
+        Cell("SSIM"),
+    )
+    return Table(
+        name="costs",
+        title="Cost and distortion of the attack",
+        headers=headers,
+        rows=tuple(_cost(model) for model in summary["models"]),
+        notes=(
+            f"Means over {words(summary).unit}s.",
+            *conventions(summary, "success_rate", "claimed_rate"),
+            *conventions(summary, "linf_levels", "l2", "perceptibility", "ssim"),
+        ),
+        named=True,
+    )
+
+
+def per_class(summary: Json, model: Json) -> Table:
+    """The score of each class in the truth of one model's images, or of each object: clean, attacked, difference."""
+    attacked = "adversarial" in model["conditions"]
+    victim = summary["attack"].get("victim")
+    rows = []
+    said = words(summary)
+    for name, clean, adversarial in class_scores(model):
+        cells = [Cell(name, ("attacked",) if name == victim else ()), Cell(number(clean, 1))]
+        if attacked:
+            difference = None if clean is None or adversarial is None else adversarial - clean
+            cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]
+        rows.append(tuple(cells))
+    shown = (said.parts, CONDITIONS["clean"], CONDITIONS["adversarial"], "change")[: 4 if attacked else 2]
+    return Table(
+        name=f"classes-{model['slug']}",
+        title=f"{said.by_class} by {said.parts}, {model['model']}",
+        headers=tuple(Cell(header, () if header == said.parts else ("%",)) for header in shown),
+        rows=tuple(rows),
+        notes=conventions(summary, said.parts_note),
+    )
+
+
+def class_scores(model: Json) -> list[tuple[str, float | None, float | None]]:
+    """(class, score clean, score attacked) of the classes that occur in the truth; None where a score is missing.
+
+    Where objects are measured, these stand in place of classes.
+    """
+    measured = model["conditions"]
+    if objects := object_scores(model):
+        return [(one.name, one.clean, one.attacked) for one in objects]
+    clean = measured.get("clean", {}).get("per_class") or {}
+    attacked = measured.get("adversarial", {}).get("per_class") or {}
+    both = [(name, known(clean.get(name)), known(attacked.get(name))) for name in {**clean, **attacked}]
+    return [row for row in both if row[1] is not None or row[2] is not None]
+
+
+def failures(summary: Json) -> Table:
+    """Samples that could not be used, counted by reason and model."""
+    unit = words(summary).unit
+    groups: dict[tuple[str, str], list[str]] = {}
+    for failure in summary["failures"]:
+        groups.setdefault((failure["reason"], failure.get("model") or "any"), []).append(str(failure["id"]))
+    rows = []
+    for (reason, model), ids in sorted(groups.items(), key=lambda group: -len(group[1])):
+        more = (f"and {len(ids) - _NAMED} more",) if len(ids) > _NAMED else ()
+        rows.append((Cell(reason), Cell(model), Cell(", ".join(ids[:_NAMED]), more), Cell(str(len(ids)))))
+    return Table(
+        name="failures",
+        title="Left out",
+        headers=(Cell("reason"), Cell("model"), Cell(f"{unit}s"), Cell("count")),
+        rows=tuple(rows),
+        notes=(f"These {unit}s are in no score of the models named.",),
+        texts=3,
+    )
+
+
+def _by_condition(summary: Json, name: str, title: str, shown: Mapping[str, str], notes: tuple[str, ...]) -> Table:
+    """The scores `shown`, key -> label, of every model: a column for each condition."""
+    models, unit = summary["models"], words(summary).unit
+    columns = present(models)
+    rows = []
+    for model in models:
+        for position, (score, label) in enumerate(shown.items()):
+            first = Cell("") if position else Cell(str(model["model"]), (counted(model["samples"], unit),))
+            rows.append((first, Cell(label), *(_score(model["conditions"], column, score) for column in columns)))
+    headers = (Cell("model"), Cell(""), *(Cell(CONDITIONS[column]) for column in columns))
+    return Table(name, title, headers, tuple(rows), notes, texts=2, named=True)
+
+
+def _score(measured: Json, name: str, score: str) -> Cell:
+    condition = measured.get(name)
+    if condition is None:
+        return Cell(DASH)
+    detail = [*between(condition.get("ci95", {}).get(score), condition.get(score))]
+    if name == "adversarial" and _float_differs(measured, score):
+        detail.append(f"float {number(measured['adversarial_float'][score], 2)}")
+    return Cell(number(condition.get(score), 2), tuple(detail))
+
+
+def _float_differs(measured: Json, score: str) -> bool:
+    rounded = known(measured.get("adversarial", {}).get(score))
+    exact = known(measured.get("adversarial_float", {}).get(score))
+    return rounded is not None and exact is not None and abs(rounded - exact) > _FLOAT_MATTERS
+
+
+def _float_note(models: list[Json], shown: Iterable[str]) -> tuple[str, ...]:
+    if any(_float_differs(model["conditions"], score) for score in shown for model in models):
+        return ("float: the attacked image before rounding to 8 bits, where the score differs by more than 0.05.",)
+    return ()
+
+
+def _cost(model: Json) -> tuple[Cell, ...]:
+    distortion, iterations = model.get("distortion", {}), model.get("iterations", {})
+    perceptibility = known(distortion.get("perceptibility"))
+    return (
+        Cell(str(model["model"])),
+        Cell(number(model.get("success_rate"), 1), (number(model.get("claimed_rate"), 1),)),
+        Cell(number(iterations.get("mean"), 1), (number(iterations.get("max"), 0),)),
+        Cell(number(model.get("seconds_per_image"), 2)),
+        Cell(number(distortion.get("linf_levels"), 1)),
+        Cell(number(distortion.get("l2"), 2)),
+        Cell(number(None if perceptibility is None else 1000 * perceptibility, 2)),
+        Cell(number(distortion.get("ssim"), 4)),
+    )

@@ -1,0 +1,119 @@
+"""The verdict as pages, tables and the terminal's last lines say it, and the reasons for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from foolscape.printable import printable
+from foolscape.report.tables.table import Cell, Json, Table
+from foolscape.verdict import ANSWERS, Verdict, ends_in_command
+
+_TONES: Final = {Verdict.TRUSTED: "good", Verdict.NOT_TRUSTED: "bad", Verdict.NOT_DECIDED: "open"}
+_STYLES: Final = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A check that keeps figures from being trusted: whose it is (empty if there is one model), and what to do."""
+
+    model: str
+    check: str
+    answer: str
+    seen: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The verdict in a line, and below it what speaks against trusting the figures.
+
+    Attributes:
+        word: the verdict.
+        tone: good, bad or open, for colours.
+        text: the verdict with what it rests on.
+        points: checks that failed; if none did, those that are open.
+    """
+
+    word: str
+    tone: str
+    text: str
+    points: tuple[Point, ...]
+
+
+def headline_of(trust: Json) -> Headline:
+    """The verdict of `trust` as summaries hold it."""
+    word = Verdict(trust["verdict"])
+    reasons: Sequence[Json] = trust["reasons"]
+    several = len({reason.get("model") for reason in reasons}) > 1
+    shown = [reason for reason in reasons if reason["ok"] is False] or [
+        reason for reason in reasons if reason["ok"] is None and not reason["assumed"]
+    ]
+    points = tuple(
+        Point(
+            str(reason.get("model") or "") if several else "",
+            str(reason["check"]),
+            ANSWERS[reason["ok"]],
+            str(reason["seen"]),
+            str(reason["advice"]),
+        )
+        for reason in shown
+    )
+    rests = f", if {' and '.join(trust['if'])}" if word is Verdict.TRUSTED and trust["if"] else ""
+    return Headline(str(word), _TONES[word], f"{word}{rests}", points)
+
+
+def print_verdict(trust: Json | None, console: Console) -> None:
+    """The terminal's last lines: the verdict, and what speaks against it; nothing for runs recorded without one."""
+    if trust is None:
+        return
+    said = headline_of(trust)
+    console.print()
+    console.print(Text.assemble("Can this be trusted? ", (said.text, _STYLES[said.tone])))
+    for point in said.points:
+        whose = f"{point.model}: " if point.model else ""
+        console.print(Padding(Text(printable(f"{whose}{point.check}? {point.answer}: {point.seen}")), (0, 0, 0, 2)))
+        if point.advice:
+            advice = Text(printable(point.advice), style="dim")
+            # A command is one line, to be pasted.
+            command = ends_in_command(point.advice)
+            console.print(Text("    ") + advice if command else Padding(advice, (0, 0, 0, 4)), soft_wrap=command)
+
+
+def trust(summary: Json) -> tuple[Table, ...]:
+    """Every reason of the verdict, by model; empty where nothing was judged."""
+    rows = tuple(_rows(summary))
+    if not rows:
+        return ()
+    found = summary.get("trust")
+    notes = (f"Verdict: {headline_of(found).text}.",) if found else ()
+    headers = (Cell("model"), Cell("check"), Cell("what was seen"))
+    return (Table("trust", "Can this be trusted?", headers, rows, notes, texts=3, named=True),)
+
+
+def _rows(summary: Json) -> Iterator[tuple[Cell, ...]]:
+    last: object = None
+    for name, reason in _reasons(summary):
+        first = Cell("" if name == last else name)
+        last = name
+        advice = (str(reason["advice"]),) if reason.get("advice") else ()
+        seen = str(reason.get("seen", reason.get("detail")))
+        yield first, Cell(str(reason["check"])), Cell(f"{ANSWERS[reason['ok']]}: {seen}", advice)
+
+
+def _reasons(summary: Json) -> Iterator[tuple[str, Json]]:
+    """Each reason with the model that it is about."""
+    models = summary.get("models") or summary.get("columns") or ()
+    if summary.get("trust") is None:  # recorded by 0.1.0, which gave no verdict: the findings stand with their models
+        for model in models:
+            yield from ((str(model["model"]), found) for found in model.get("trust", ()))
+        return
+    names = {model["slug"]: str(model["model"]) for model in models}
+    for reason in summary["trust"]["reasons"]:
+        slug = reason.get("model", "")
+        yield names.get(slug, str(slug)), reason

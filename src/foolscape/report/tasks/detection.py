@@ -1,0 +1,135 @@
+"""How a detection run shows its images: boxes in class colours, with class and score."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.metrics.box_counts import IOU, READABLE, count_boxes
+from foolscape.metrics.boxes import Found, Truth, pairwise_iou
+from foolscape.report.files import read_image
+from foolscape.report.pictures import figures
+from foolscape.report.pictures.boxes import TAGS, Mark, draw_boxes
+from foolscape.report.pictures.figures import Pixels
+from foolscape.report.tables.boxes import FATES
+from foolscape.report.tables.table import Json, counted
+from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, View
+
+
+def _standing(view: View) -> tuple[float, ...]:
+    """The share of the objects that are kept, of the attacked class if there is one; then the fewest invented boxes."""
+    counts = _counts(view, view.judged, _victim(view))
+    objects = _objects(counts)
+    return counts["kept"] / objects if objects else float("inf"), -counts["fabricated"]
+
+
+def _facts(view: View) -> Facts:
+    facts = [("objects", str(_objects(_counts(view, view.judged, None))))]
+    for condition, title in {"clean": "clean", "adversarial": "attacked", "permuted": "shuffled"}.items():
+        if condition in view.rows:
+            counts = _counts(view, view.rows[condition], None)
+            facts.append((title, ", ".join(f"{counts[fate]} {fate}" for fate in FATES)))
+    if (victim := _victim(view)) is not None:
+        clean, after = (_counts(view, view.rows[c], victim)["kept"] for c in ("clean", "adversarial"))
+        of = f"of {_objects(_counts(view, view.judged, victim))} kept"
+        facts.append(("of the attacked class", f"{after} {of}, {clean} before"))
+    return tuple(facts)
+
+
+def _lost(view: View) -> Loss | None:
+    """Of the objects that were found, of the attacked class if there is one; of `fabricate` the boxes that came up."""
+    before, after = (_counts(view, view.rows[name], _victim(view)) for name in ("clean", "adversarial"))
+    if view.run.summary["attack"].get("goal") == "fabricate":
+        more = max(after["fabricated"] - before["fabricated"], 0)
+        return Loss(f"{more} more box{'es' * (more != 1)} invented", float(more > 0))
+    if not before["kept"]:
+        return None
+    lost = max(before["kept"] - after["kept"], 0)
+    return Loss(f"lost {lost} of {counted(before['kept'], 'found object')}", lost / before["kept"])
+
+
+def _layers(view: View, side: int) -> Layers:
+    directory, name = view.run.directory, view.judged["name"]
+    truth = Truth.from_json(view.judged["truth"])
+    clean = _readable(view.rows["clean"]) if "clean" in view.rows else None
+    after = _readable(view.rows["adversarial"]) if view.attacked else None
+    photo = read_image(directory, "clean", name)
+    attacked = read_image(directory, "images", view.model["slug"], name) if view.attacked else None
+
+    def drawn(pixels: Pixels | None, marks: list[Mark] | None) -> Pixels | None:
+        return None if pixels is None or marks is None else draw_boxes(pixels, marks, side)
+
+    lost = [] if after is None else np.flatnonzero(~_still_found(truth, after)).tolist()
+    labels = [truth.labels, *(found.labels for found in (clean, after) if found is not None)]
+    return Layers(
+        clean=drawn(photo, None if clean is None else _detections(view.model, clean)),
+        attacked=drawn(attacked, None if after is None else _detections(view.model, after)),
+        truth=drawn(photo, _reference(view.model, truth, list(range(len(truth.labels))))),
+        difference=drawn(photo, _reference(view.model, truth, lost)),
+        classes=frozenset(int(label) for label in np.concatenate(labels)),
+    )
+
+
+def _still_found(reference: Truth, found: Found) -> NDArray[np.bool_]:
+    """(K,): which reference objects a detection of their class overlaps."""
+    fits = pairwise_iou(reference.boxes, found.boxes) >= IOU
+    still: NDArray[np.bool_] = (fits & (reference.labels[:, None] == found.labels[None])).any(axis=1)
+    return still
+
+
+def _detections(model: Json, found: Found) -> list[Mark]:
+    order = np.argsort(-found.scores, kind="stable")
+    return [_mark(model, found.boxes[i], int(found.labels[i]), f"{found.scores[i]:.2f}") for i in order]
+
+
+def _reference(model: Json, truth: Truth, chosen: list[int]) -> list[Mark]:
+    """The objects, the smallest on top; those that no score counts say so."""
+    remarks = np.where(truth.crowd, "crowd", np.where(truth.difficult, "difficult", ""))
+    chosen = sorted(chosen, key=lambda i: float(truth.area[i]))
+    return [_mark(model, truth.boxes[i], int(truth.labels[i]), str(remarks[i])) for i in chosen]
+
+
+def _mark(model: Json, box: NDArray[np.float64], label: int, value: str) -> Mark:
+    names = model["classes"]
+    red, green, blue = figures.palette(model["colours"], len(names))[min(label, 255)].tolist()
+    return Mark(box, (red, green, blue), str(names[label]), value)
+
+
+def _readable(row: Json) -> Found:
+    found = Found.from_json(row["found"])
+    shown = found.scores >= READABLE
+    return Found(found.boxes[shown], found.scores[shown], found.labels[shown])
+
+
+def _counts(view: View, row: Json, only: int | None) -> dict[str, int]:
+    """What became of the boxes of a row, of all classes or of one."""
+    truth, found = Truth.from_json(row["truth"]), Found.from_json(row["found"])
+    counts = count_boxes(truth, found, len(view.model["classes"]), READABLE)
+    chosen = slice(None) if only is None else slice(only, only + 1)
+    return {fate: int(getattr(counts, fate)[chosen].sum()) for fate in FATES}
+
+
+def _objects(counts: dict[str, int]) -> int:
+    return counts["kept"] + counts["mislabelled"] + counts["vanished"]
+
+
+def _victim(view: View) -> int | None:
+    name = view.run.summary["attack"].get("victim")
+    return None if name is None else int(view.model["classes"].index(name))
+
+
+DETECTION: Final = Drawing(
+    measured="found",
+    said="detections",
+    changed="clean detections that are lost",
+    extremes=("Fewest objects found", "Most objects found"),
+    note=f"Boxes from a score of {READABLE} on; where tags would cover each other, and behind the {TAGS} highest "
+    "scores, the colour alone tells the class.",
+    truth_in_panel=True,
+    standing=_standing,
+    facts=_facts,
+    lost=_lost,
+    layers=_layers,
+)

@@ -1,0 +1,128 @@
+"""How a video run shows its clips: what they score, frame by frame, and objects over the frame that lost most."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from foolscape.metrics.video import ClipScores, ObjectScores
+from foolscape.report.pictures import figures
+from foolscape.report.pictures.figures import Pixels
+from foolscape.report.pictures.film import ATTACKED, CLEAN, TRUTH, Film, brought_to
+from foolscape.report.pictures.masks import laid_over, tint
+from foolscape.report.tables.table import Json, number
+from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, View, points_lost
+
+GREY: Final = 127
+"""What stands for a frame that was not kept."""
+
+
+def clip_score(row: Json) -> float:
+    """J&F of a row in percent, the mean over its objects; NaN without any."""
+    objects = ClipScores.from_json(row).objects
+    return float(np.mean([object_score(one) for one in objects])) if objects else float("nan")
+
+
+def object_score(one: ObjectScores) -> float:
+    """J&F of an object in percent, the mean over its frames."""
+    return 50 * (float(np.mean(one.J)) + float(np.mean(one.F)))
+
+
+def frame_scores(row: Json, judged: tuple[int, ...] | None) -> dict[int, float]:
+    """J&F in percent by frame, the mean over the objects that are measured there.
+
+    Args:
+        row: of a clip under one condition.
+        judged: the frame that each value stands for; None: they count every frame.
+    """
+    found: dict[int, list[float]] = {}
+    for one in ClipScores.from_json(row).objects:
+        for place, (j, f) in enumerate(zip(one.J, one.F, strict=True), start=one.start):
+            if judged is None or place < len(judged):
+                found.setdefault(place if judged is None else judged[place], []).append(50 * (j + f))
+    return {frame: float(np.mean(values)) for frame, values in sorted(found.items())}
+
+
+def _standing(view: View) -> tuple[float, ...]:
+    value = clip_score(view.judged)
+    return (value if np.isfinite(value) else float("inf"),)
+
+
+def _facts(view: View) -> Facts:
+    titles = {"clean": "J&F", "adversarial": "attacked", "permuted": "shuffled"}
+    scores = tuple(
+        (title, number(clip_score(view.rows[condition]), 1))
+        for condition, title in titles.items()
+        if condition in view.rows
+    )
+    frames, objects = len(Film(view).names), len(view.judged["objects"])
+    return (*scores, ("objects", str(objects)), *((("frames", str(frames)),) if frames else ()))
+
+
+def _lost(view: View) -> Loss | None:
+    before, after = (_region(view.rows[name]) for name in ("clean", "adversarial"))
+    return points_lost(before, after, "J")
+
+
+def _region(row: Json) -> float:
+    """J of a row in percent, the mean over its objects; NaN without any."""
+    objects = ClipScores.from_json(row).objects
+    return float(np.mean([100 * np.mean(one.J) for one in objects])) if objects else float("nan")
+
+
+def _layers(view: View, side: int) -> Layers:
+    """Of the frame on which the attack took most; of a clip that was not attacked, of the one with the lowest score."""
+    film = Film(view)
+    colours = film.colours
+    index = _telling(film)
+    if index is None:
+        return Layers(None, None, None, None, frozenset())
+    height, width = view.judged["size"]
+
+    def drawn(kind: str) -> Pixels | None:
+        labels = film.labels(index, kind) if kind in film.kinds else None
+        if labels is None:
+            return None
+        pixels = painted(film.photo(index, kind), labels, colours, (width, height))
+        return figures.fitted(pixels, smooth=True, side=side)
+
+    clean, attacked = film.labels(index, CLEAN), film.labels(index, ATTACKED) if view.attacked else None
+    difference = None
+    if clean is not None and attacked is not None and clean.shape == attacked.shape:
+        changed = brought_to(figures.changed(clean, attacked, colours), (width, height), smooth=False)
+        difference = figures.fitted(changed, smooth=False, side=side)
+    return Layers(drawn(CLEAN), drawn(ATTACKED), drawn(TRUTH), difference, frozenset())
+
+
+def painted(photo: Pixels | None, labels: Pixels, colours: Pixels, size: tuple[int, int]) -> Pixels:
+    """(H, W, 3) at `size`, (width, height): the objects over a frame, over grey if that was not kept."""
+    width, height = size
+    ground = np.full((height, width, 3), GREY, dtype=np.uint8) if photo is None else photo
+    # The contour is drawn at the final size, where it is to be seen.
+    above = tint(brought_to(labels, size, smooth=False), colours)
+    return laid_over(brought_to(ground, size, smooth=True), above)
+
+
+def _telling(film: Film) -> int | None:
+    """The index of the frame that tells most; None where no frame is known or measured."""
+    rows = film.view.rows
+    before, after = (frame_scores(rows[name], film.judged) if name in rows else {} for name in ("clean", "adversarial"))
+    worth = {frame: after[frame] - before[frame] for frame in before if frame in after} if after else before
+    known = [frame for frame in worth if frame < len(film.names)]
+    return min(known, key=lambda frame: worth[frame], default=None)
+
+
+VIDEO: Final = Drawing(
+    measured="objects",
+    said="masks",
+    changed="where the masks changed",
+    extremes=("Lowest J&F", "Highest J&F"),
+    note="",
+    truth_in_panel=True,
+    standing=_standing,
+    facts=_facts,
+    lost=_lost,
+    layers=_layers,
+    image="first frame",
+)

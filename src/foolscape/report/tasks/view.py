@@ -1,0 +1,124 @@
+"""What a task must say for its images to be shown: how to rank them, what to write below, what to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from foolscape.report.files import Run
+from foolscape.report.pictures.figures import Pixels
+from foolscape.report.tables.table import Json, number
+
+_MUCH: Final = 0.5
+_LITTLE: Final = 0.1
+"""Shares of what was right that are much and little to lose."""
+
+Facts = tuple[tuple[str, str], ...]
+"""Names and values, as they stand below the pictures."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One image as one model saw it.
+
+    Attributes:
+        run: the finished run.
+        model: an entry of `models` in run.json.
+        rows: condition -> the row of that image and model.
+    """
+
+    run: Run
+    model: Json
+    rows: Mapping[str, Json]
+
+    @property
+    def attacked(self) -> bool:
+        """Whether there is an attacked image."""
+        return "adversarial" in self.rows
+
+    @property
+    def judged(self) -> Json:
+        """The row by which the image is ranked: the attacked one where there is one."""
+        return self.rows["adversarial" if self.attacked else "clean"]
+
+    @property
+    def with_truth(self) -> bool:
+        """Whether scores are against labels, not against the clean prediction."""
+        return bool(self.run.summary.get("reference") == "truth")
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The pictures (H, W, 3) of what a model said of an image; None where a file was not kept.
+
+    Attributes:
+        clean: the prediction of the clean image.
+        attacked: the prediction of the attacked image.
+        truth: the labels.
+        difference: what the attack changed in the prediction.
+        classes: indices of the classes that occur in them.
+    """
+
+    clean: Pixels | None
+    attacked: Pixels | None
+    truth: Pixels | None
+    difference: Pixels | None
+    classes: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What an attack took from an image.
+
+    Attributes:
+        words: such as "lost 94.3 of 96.2 points of accuracy".
+        share: of what the clean model had right, in [0, 1].
+    """
+
+    words: str
+    share: float
+
+    @property
+    def standing(self) -> str:
+        """The badge's CSS class: `fooled` where at least half is lost, `held` where less than a tenth is, else none."""
+        return "fooled" if self.share >= _MUCH else "held" if self.share < _LITTLE else ""
+
+
+def points_lost(before: float, after: float, of: str) -> Loss | None:
+    """The loss of a score in percent, called `of`; None where there was none to lose."""
+    if not before > 0:
+        return None
+    lost = max(before - after, 0.0)
+    return Loss(f"lost {number(lost, 1)} of {number(before, 1)} points of {of}", lost / before)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a task shows its images.
+
+    Attributes:
+        measured: the key of rows that were measured.
+        said: the caption of a prediction.
+        changed: the caption of `Layers.difference`.
+        extremes: what the weakest and the strongest images of a run without an attack are called.
+        note: a sentence for the reader of the pictures; empty if there is none.
+        truth_in_panel: whether a panel shows the truth where there is one, or always what changed.
+        standing: how well the model did on an image, weakest first; the first number is infinite if nothing counts.
+        facts: the scores of an image.
+        lost: what the attack took from an image; None where the clean model had nothing right.
+        layers: (image, longer side of the pictures) -> pictures.
+        image: what the attacked picture is called.
+    """
+
+    measured: str
+    said: str
+    changed: str
+    extremes: tuple[str, str]
+    note: str
+    truth_in_panel: bool
+    standing: Callable[[View], tuple[float, ...]]
+    facts: Callable[[View], Facts]
+    lost: Callable[[View], Loss | None]
+    layers: Callable[[View, int], Layers]
+    image: str = "image"

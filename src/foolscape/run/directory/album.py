@@ -1,0 +1,69 @@
+"""The pictures of one sample in a run's directory: written, read back, and remembered for the row that names them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from foolscape.disk import digest, in_words, read_file, write_file
+from foolscape.run.directory.rows import FILES, Record
+
+
+@dataclass(frozen=True)
+class Album:
+    """The files of a sample.
+
+    Attributes:
+        directory: of the run.
+        files: size and sha256 of what was written, by place below the directory.
+    """
+
+    directory: Path
+    files: dict[str, list[int | str]] = field(default_factory=dict)
+
+    def save_image(
+        self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None
+    ) -> NDArray[np.uint8]:
+        """Write an image, see `png_of`, to `place` below the directory and return it as read back from the disk."""
+        path = self._save(place, png_of(image, palette))
+        with in_words(self.directory):
+            return read_image(path)
+
+    def save_photograph(self, place: str, image: NDArray[np.uint8]) -> None:
+        """Write (H, W, 3) RGB to `place` as a JPEG: for a page to show, never to be measured."""
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=90)
+        self._save(place, buffer.getvalue())
+
+    def named_in(self, rows: Sequence[Record]) -> list[Record]:
+        """The rows of the sample, of which the first names its files."""
+        first, *others = rows
+        return [first | ({FILES: dict(sorted(self.files.items()))} if self.files else {}), *others]
+
+    def _save(self, place: str, content: bytes) -> Path:
+        self.files[place] = digest(content)
+        return write_file(self.directory, place, content)
+
+
+def png_of(image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None) -> bytes:
+    """The PNG of (H, W, 3) RGB, or of (H, W) class indices with a palette."""
+    picture = Image.fromarray(image)
+    if palette is not None:
+        # 255 is void: dark grey, apart from every class.
+        colours = [*palette, *[(0, 0, 0)] * (255 - len(palette)), (60, 60, 60)]
+        picture.putpalette([channel for colour in colours[:256] for channel in colour])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read back a picture that `png_of` made: (H, W, 3) RGB or (H, W) indices; raises `OSError`."""
+    with Image.open(io.BytesIO(read_file(path))) as picture:
+        return np.array(picture, dtype=np.uint8)

@@ -1,0 +1,72 @@
+"""What an attack learns from image to image, kept in the run's directory so that a killed run goes on as if it had not
+been."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from foolscape.disk import in_words, remove_file, sync_folder
+from foolscape.run.directory.rows import LEARNT, Record
+from foolscape.run.directory.store import RunStore, safe_name
+
+
+class StoredNetwork:
+    """Two tensors per model, those after the last image that was settled; an `attacks.zoo.ara_released.Keeper`.
+
+    What was learnt from an image is written before its rows are, which name it. After a kill between the two, the image
+    is attacked again, from what was there before it: so one older state is kept.
+    """
+
+    def __init__(self, store: RunStore, model: str, slug: str) -> None:
+        self._store, self._model = store, model
+        self._folder = f"learnt/{slug}"
+        self._last: str | None = None
+        self._saved: dict[str, Record] = {}
+
+    def load(self) -> tuple[Tensor, Tensor] | None:
+        """Of the image that was settled last; None if none was. The store has seen that the file is as it was."""
+        for row in reversed(self._store.rows):
+            if row["model"] == self._model and LEARNT in row:
+                (self._last,) = row[LEARNT]
+                tensors = load_file(self._store.directory / self._last)
+                return tensors["weights"], tensors["memory"]
+        return None
+
+    def save(self, key: str, network: tuple[Tensor, Tensor]) -> None:
+        """What was learnt up to and from the image `key`; the state before the last is dropped."""
+        weights, memory = network
+        place = f"{self._folder}/{safe_name(key)}.safetensors"
+        content = save({"weights": weights, "memory": memory})
+        self._saved = {key: {LEARNT: {place: self._store.save_bytes(place, content)}}}
+        directory = self._store.directory
+        kept = {directory / one for one in (place, self._last) if one is not None}
+        for path in (directory / self._folder).glob("*.safetensors"):
+            if path not in kept:
+                remove_file(path)
+        with in_words(directory):
+            sync_folder(directory / self._folder)  # else a power cut would bring back what was removed
+        self._last = place
+
+    def named_in(self, key: str, rows: Sequence[Record]) -> list[Record]:
+        """The rows of the image `key`, of which the first names what was learnt from it, if anything was."""
+        first, *others = rows
+        return [first | self._saved.get(key, {}), *others]
+
+
+class Untouched:
+    """A `Keeper` for an attack beside the run's own: begins with what was learnt, and leaves it as it is."""
+
+    def __init__(self, stored: StoredNetwork) -> None:
+        self._now = stored.load()
+
+    def load(self) -> tuple[Tensor, Tensor] | None:
+        """What the image before left behind; None at the first of a run that has learnt nothing."""
+        return self._now
+
+    def save(self, key: str, network: tuple[Tensor, Tensor]) -> None:
+        """Keep what was learnt from the image `key` for the next one alone."""
+        del key
+        self._now = network

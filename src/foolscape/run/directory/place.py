@@ -1,0 +1,153 @@
+"""Where a command writes that was given no --out: `runs/NAME-N`, with the run to go on with or the next free number."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from foolscape.errors import RunError
+from foolscape.report.files import read_json
+from foolscape.run.directory.lock import is_empty, release, reserve
+from foolscape.run.directory.store import Record, read_settings
+from foolscape.spec import parse
+
+RUNS: Final = Path("runs")
+"""The folder of all runs that were not given one, in the working directory."""
+
+_LONGEST, _NAMED = 48, 3
+"""Letters of one part of a name; models that a name spells out."""
+_LIBRARIES: Final = ("bundled", "torchvision", "transformers")
+"""Schemes that say nothing of a model which its name does not."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a command is about to do.
+
+    Attributes:
+        name: of the directory, before its number; see `name_of`.
+        settled: what run.json holds of it in any case, such as `config` and `kind`; a run in which any of these is
+            another is another run. A key that is not there counts as null.
+        result: the file that is there when all is done.
+    """
+
+    name: str
+    settled: Record
+    result: str = "summary.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory to write to, and whether an unfinished run is there to go on with."""
+
+    directory: Path
+    continued: bool
+
+
+@contextmanager
+def placed(wanted: Wanted, runs: Path = RUNS, *, new: bool = False) -> Iterator[Place]:
+    """The newest unfinished run below `runs` that is the `wanted` one, else the next number; reserved meanwhile.
+
+    The lock is held from here until `store.open_run` takes it over: of two commands that start at once each gets its
+    own directory. A directory in which nothing was begun is removed at the end.
+
+    Args:
+        wanted: what is to be done.
+        runs: the folder of all runs.
+        new: take the next number in any case.
+
+    Raises:
+        RunError: the run to go on with is at work in another process, or nothing can be written to `runs`.
+    """
+    place = (None if new else _to_go_on_with(wanted, runs)) or _next(wanted, runs)
+    try:
+        yield place
+    finally:
+        release(place.directory)
+
+
+def name_of(*parts: str) -> str:
+    """A directory's name of these parts, of ASCII letters, digits, `.`, `_` and `-`."""
+    kept = (re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.")[:_LONGEST].rstrip("-.") for part in parts)
+    return "-".join(part for part in kept if part) or "run"
+
+
+def model_name(text: str) -> str:
+    """A short name of the model that the spec `text` names, not unique: net-build of path/to/net.py:build?weights=.."""
+    spec = parse(text)
+    if spec.scheme == "propagation" and spec.rest:
+        return model_name(text.partition(":")[2])
+    name = re.sub(r"\.(pth|pt|safetensors)$", "", spec.rest.rstrip("/").rpartition("/")[2])
+    if not spec.scheme or spec.scheme in _LIBRARIES:
+        return name
+    scheme = re.split(r"[/:\\]", spec.scheme)[-1].removesuffix(".py").rpartition(".")[2]
+    return name if name == scheme else f"{scheme}-{name}"
+
+
+def models_name(texts: Sequence[str]) -> str:
+    """The short names of several models, the first few of them."""
+    named = [model_name(text) for text in texts[: _NAMED if len(texts) <= _NAMED else _NAMED - 1]]
+    more = len(texts) - len(named)
+    return name_of(*named, *([f"and-{more}-more"] if more else []))
+
+
+def _numbered(wanted: Wanted, runs: Path) -> list[tuple[int, Path]]:
+    """The directories of this name in which something was begun, by number, the newest first."""
+    pattern = re.compile(rf"{re.escape(wanted.name)}-([1-9]\d*)")
+    found = []
+    for path in runs.iterdir() if runs.is_dir() else ():
+        match = pattern.fullmatch(path.name)
+        if match and not (path.is_dir() and is_empty(path)):
+            found.append((int(match[1]), path))
+    return sorted(found, reverse=True)
+
+
+def _to_go_on_with(wanted: Wanted, runs: Path) -> Place | None:
+    """The newest run that is the `wanted` one and not finished, reserved; None where there is none."""
+    for _, path in _numbered(wanted, runs):
+        if _is_there(path / wanted.result) or not _agrees(path, wanted.settled):
+            continue
+        if not reserve(path):
+            raise RunError(
+                f"expected {path} to be free, got a run of the same settings that is at work in it; wait for it, or "
+                "add --new to begin another one beside it"
+            )
+        return Place(path, continued=True)
+    return None
+
+
+def _is_there(result: Path) -> bool:
+    """Whether a run has its result, and it can be read."""
+    try:
+        read_json(result)
+    except RunError:
+        return False
+    return True
+
+
+def _next(wanted: Wanted, runs: Path) -> Place:
+    """The first free number behind all that were begun, reserved."""
+    begun = _numbered(wanted, runs)
+    number = begun[0][0] + 1 if begun else 1
+    while True:
+        path = runs / f"{wanted.name}-{number}"
+        if reserve(path):
+            if is_empty(path):  # else another process began and ended in it since
+                return Place(path, continued=False)
+            release(path)
+        number += 1
+
+
+def _agrees(directory: Path, settled: Record) -> bool:
+    """Whether run.json says `settled`; a damaged one, none, or one of another format is no run to go on with."""
+    try:
+        there = read_settings(directory) or {}
+    except RunError:
+        return False
+    here = json.loads(json.dumps(settled))
+    return bool(there) and all(there.get(key) == value for key, value in here.items())

@@ -1,0 +1,109 @@
+"""How large the controls are beside the attack: one that is shorter proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.metrics.distortion import length
+from foolscape.run.directory.store import Record
+from foolscape.run.tasks.base import NOISE, PERMUTED
+from foolscape.verdict import Reason
+
+SHORT: Final = 0.95
+"""A shuffled change below this share of the attack's L2 is no control."""
+
+APART: Final = 0.5
+"""A shuffled change that differs from the attack's by less than this share of its L2 is much the same change again."""
+
+CONVENTIONS: Final = {
+    "permuted": "Same change, shuffled (PERM in Xie et al. 2017): the attack's change with its pixels in random order, "
+    "each where it fits inside [0, 255].",
+    "controls": "Controls: the L2 of the shuffled change and of the noise over that of the attack, mean over images. "
+    "The former is as large by construction; noise within a bound is shorter than a change that goes to its ends.",
+}
+
+Pixels = NDArray[np.uint8]
+
+
+def control_of(kind: str, clean: Pixels, attacked: Pixels, control: Pixels) -> Record:
+    """What the row of a control says of its size; all images (H, W, 3) uint8.
+
+    Args:
+        kind: `PERMUTED` or `NOISE`.
+        clean, attacked: the image before and after the attack.
+        control: the image with the control's change.
+    """
+    record = sized(kind, length(clean, control), own := length(clean, attacked))
+    record["control"]["apart"] = length(attacked, control) / own if own else None
+    return record
+
+
+def sized(kind: str, l2: float, of_attack: float) -> Record:
+    """As `control_of`, from the two L2 alone; the share is None where the attack changed nothing."""
+    return {"control": {"kind": kind, "l2": l2, "of_attack": l2 / of_attack if of_attack else None}}
+
+
+def same_again(rows: Iterable[Record]) -> set[str]:
+    """The images whose control, by its row, is much the same change as the attack's: where it fails, nothing is shown.
+
+    A picture of black and white takes changes inwards alone, so that one which is as large as it may be everywhere is
+    the same in any order.
+    """
+    shares = {row["id"]: row.get("control", {}).get("apart") for row in rows}
+    return {name for name, share in shares.items() if share is not None and share < APART}
+
+
+def no_control(name: str, check: str) -> Reason:
+    """The reason `name` where every shuffled change is the attack's again."""
+    return Reason(
+        id=name,
+        check=check,
+        ok=None,
+        seen="not checked: in these pictures its change is much the same in any order",
+        assumed="noise is control enough: the change is much the same in any order",
+    )
+
+
+def control_sizes(rows: Iterable[Record]) -> Record:
+    """By the kind of control its mean share of the attack's L2, the least one, and the image of that.
+
+    Images that the attack left as they were, and rows that do not tell, count for nothing.
+    """
+    found: Record = {}
+    known = [row for row in rows if row.get("control", {}).get("of_attack") is not None]
+    for kind in (PERMUTED, NOISE):
+        shares = {row["id"]: row["control"]["of_attack"] for row in known if row["control"]["kind"] == kind}
+        if shares:
+            worst = min(shares, key=shares.__getitem__)
+            found[kind] = {"of_attack": float(np.mean(list(shares.values()))), "least": shares[worst], "worst": worst}
+    return found
+
+
+def short_controls(rows: Iterable[Record]) -> Reason:
+    """Whether the shuffled changes in `rows`, of one model and of any condition, are as large as the attack's."""
+    sizes = control_sizes(rows).get(PERMUTED)
+    check = "its shuffled change is as large as the attack's"
+    if sizes is None:
+        return Reason(
+            id="controls-as-large",
+            check=check,
+            ok=None,
+            seen="the rows do not tell how large the shuffled changes are",
+            assumed="the shuffled changes are as large as the attack's",
+        )
+    mean, least = sizes["of_attack"], sizes["least"]
+    return Reason(
+        id="controls-as-large",
+        check=check,
+        ok=mean >= SHORT,
+        seen=f"the L2 of the change shuffled is {100 * mean:.1f} % of the attack's in the mean, {100 * least:.1f} % on "
+        f"{sizes['worst']}",
+        advice=""
+        if mean >= SHORT
+        else "most of these pictures are black or white, where changes fit nowhere but in their place: compare with "
+        "noise, or measure on other images",
+    )

@@ -1,0 +1,152 @@
+"""From the rows of an attack that looks for the smallest change to what they say together: no model, no images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtr
+
+from foolscape.metrics.intervals import LEAST, LEVEL
+from foolscape.pixels import Levels
+from foolscape.run.directory.store import Record
+from foolscape.run.scores.scoring import Scoring
+
+CONVENTIONS: Final = {
+    "smallest": "Smallest change: of the 8-bit images that succeeded the nearest to the clean one in Linf, in whole "
+    "levels of 255; an upper bound of the true smallest.",
+    "median_levels": "Median: the levels within which at least half of the images were fooled; those that never were "
+    f"count as more than any number. Quartiles likewise. Its interval spans two of the images' numbers, {LEVEL:g} % at "
+    f"least; there is none below {LEAST} images.",
+    "curve": "Score at a bound: every image counts with the best 8-bit image that this run found within the bound, and "
+    "as it is clean where it found none; an attack made for that bound alone may leave less.",
+}
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image under the attack.
+
+    Attributes:
+        id: its name.
+        judged: whether there was something to fool.
+        smallest: levels that fooled it; infinite where none did.
+        found: (levels, what was measured), rising and ever more effective; the clean image first.
+    """
+
+    id: str
+    judged: bool
+    smallest: float
+    found: tuple[tuple[float, Record], ...]
+
+    def at(self, level: float) -> Record:
+        """What was measured of the best image within `level`."""
+        return [measured for size, measured in self.found if size <= level][-1]
+
+
+def minimum(
+    clean: Sequence[Record],
+    attacked: Sequence[Record],
+    scoring: Scoring,
+    classes: Sequence[str],
+    seed: int,
+    victim: int | None,
+    largest: str | None,
+) -> Record:
+    """What a run says of the smallest changes, as summary.json holds it under `minimum`.
+
+    Args:
+        clean, attacked: the rows of one model, of the same images in the same order.
+        scoring: of the task; its headline is the score of the curve.
+        classes: of the model.
+        seed: of the intervals.
+        victim: the attacked class, if there is one.
+        largest: the largest bound tried.
+    """
+    images = [_image(before, after) for before, after in zip(clean, attacked, strict=True)]
+    judged = np.array([image.smallest for image in images if image.judged])
+    levels = sorted({size for image in images for size, _ in image.found})
+    scores = [
+        scoring.score([image.at(level) for image in images], classes, seed, victim, clean=level == 0)
+        for level in levels
+    ]
+    key = scoring.headline
+    return {
+        "largest": largest,
+        **_middle(judged),
+        "judged": len(judged),
+        "unreached": int(np.isinf(judged).sum()),
+        "per_image": {image.id: _whole(image.smallest) for image in images},
+        "curve": {
+            "score": key,
+            "levels": [int(level) for level in levels],
+            "values": [one[key] for one in scores],
+            "ci95": [one["ci95"][key] for one in scores],
+            "fooled": [100 * float((judged <= level).mean()) if len(judged) else None for level in levels],
+        },
+    }
+
+
+def _image(before: Record, after: Record) -> _Image:
+    smallest = after["attack"]["smallest_eps"]
+    found: list[tuple[float, Record]] = [(0, before)]
+    found += [(float(Levels.parse(one["name"]).levels), one) for one in after.get("within", ())]
+    found.append((after["distortion"]["linf_levels"], after))
+    return _Image(
+        id=after["id"],
+        judged=after["attack"]["success"] is not None,
+        smallest=math.inf if smallest is None else smallest,
+        found=tuple(sorted(found, key=lambda one: one[0])),
+    )
+
+
+def _middle(judged: NDArray[np.float64]) -> Record:
+    if not len(judged):
+        return {"median_levels": None, "quartiles": [None, None], "ci95": None}
+    once = np.ones((1, len(judged)))
+    low, median, high = (_whole(quantiles(judged, once, share)[0]) for share in (0.25, 0.5, 0.75))
+    ends = median_interval(judged)
+    return {
+        "median_levels": median,
+        "quartiles": [low, high],
+        "ci95": None if ends is None else [_whole(end) for end in ends],
+    }
+
+
+def median_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The 95 % interval of the median of N values: two of them; None below `LEAST`.
+
+    Each value is above the median as a coin falls, so the k-th from below and the k-th from above hold it but for twice
+    the chance of fewer than k heads in N tosses (Hahn and Meeker 1991, section 5.2), whatever the distribution. No end
+    lies between a value and "more than any".
+    """
+    if (n := len(values)) < LEAST:
+        return None
+    k = int(np.flatnonzero(2 * bdtr(np.arange(n), n, 0.5) <= 1 - LEVEL / 100)[-1])  # values left out at each end
+    ordered = np.sort(values)
+    return float(ordered[k]), float(ordered[n - 1 - k])
+
+
+def quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """(R,): of N `values`, drawn as often as `weights` (R, N) say, the smallest that `share` of the draws are within.
+
+    It is one of the values, so that infinite ones do no harm.
+    """
+    order = np.argsort(values, kind="stable")
+    drawn = weights[:, order].cumsum(axis=1)
+    reached = drawn >= share * drawn[:, -1:] - 1e-9
+    found: NDArray[np.float64] = values[order][reached.argmax(axis=1)]
+    return found
+
+
+def _whole(levels: float) -> int | None:
+    return None if math.isinf(levels) else int(levels)
+
+
+def with_minimum(record: Mapping[str, object]) -> bool:
+    """Whether a run, by the `attack` in its run.json, looked for the smallest change."""
+    return "largest" in record

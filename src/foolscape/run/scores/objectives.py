@@ -1,0 +1,56 @@
+"""What several results per image come to: of an attack that tried several objectives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from foolscape.metrics.intervals import interval
+from foolscape.metrics.segmentation import Counts, mean_iou, pixel_accuracy, stack, total
+from foolscape.metrics.worst import picked, worst_choice
+from foolscape.run.directory.store import Record
+from foolscape.run.scores.scoring import number
+
+
+def several(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record:
+    """The scores of each objective alone, and of the choice of one per image that makes mIoU small.
+
+    Args:
+        rows: of the attacked images of one segmentation network; those with `candidates` were attacked several times.
+        classes: its class names.
+        seed: of the intervals.
+
+    Returns:
+        {"objectives": {NAME: {"mIoU", "pixel_accuracy", "fewest", "greedy"}}, "greedy": {"mIoU", "pixel_accuracy",
+        "ci95"}}. An image that was finished before an objective's turn counts for it with the result that finished it.
+        "fewest" and "greedy" are numbers of images: those on which the objective left the fewest right pixels, and
+        those that the greedy choice takes from it. Empty where no image has `candidates`.
+    """
+    names = list(dict.fromkeys(one["name"] for row in rows for one in row.get("candidates", ())))
+    if not names:
+        return {}
+    found = [{one["name"]: Counts.from_json(one["counts"], len(classes)) for one in row["candidates"]} for row in rows]
+    images = [stack(list(results.values())) for results in found]
+    fewest = [int(one.hit.sum(axis=-1).argmin()) for one in images]
+    greedy = worst_choice(images)
+    taken = picked(images, greedy)
+    low, high = interval(stack(taken), mean_iou, seed)
+    return {
+        "objectives": {
+            name: {
+                **_scores([results.get(name, list(results.values())[-1]) for results in found]),
+                "fewest": _times(name, found, fewest),
+                "greedy": _times(name, found, greedy),
+            }
+            for name in names
+        },
+        "greedy": {**_scores(taken), "ci95": {"mIoU": [number(low), number(high)]}},
+    }
+
+
+def _scores(images: Sequence[Counts]) -> Record:
+    pooled = total(images)
+    return {"mIoU": float(mean_iou(pooled)), "pixel_accuracy": float(pixel_accuracy(pooled))}
+
+
+def _times(name: str, found: Sequence[Mapping[str, Counts]], chosen: Sequence[int]) -> int:
+    return sum(list(results)[k] == name for results, k in zip(found, chosen, strict=True))

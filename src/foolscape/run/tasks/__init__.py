@@ -1,0 +1,1 @@
+"""What each task knows of its own: loading, predicting, scoring."""

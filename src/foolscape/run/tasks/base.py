@@ -1,0 +1,93 @@
+"""What a task knows of its own, for every model on a data set: loading, predicting, scoring.
+
+Implemented in run/tasks/segmentation.py, detection.py and video.py; run/evaluate.py measures whatever implements it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.plan import Plan
+from foolscape.run.directory.album import Album
+from foolscape.run.directory.store import Record
+
+CLEAN, ADVERSARIAL, PERMUTED, NOISE = "clean", "adversarial", "permuted", "noise"
+CONDITIONS = (CLEAN, ADVERSARIAL, PERMUTED, NOISE)
+
+R = TypeVar("R")
+"""What a task holds for true of an image: a label map, boxes."""
+P = TypeVar("P")
+"""What a task's model says of an image: a label map, detections."""
+
+
+@dataclass(frozen=True)
+class Case(Generic[R, P]):
+    """A sample on its way through the attack.
+
+    Attributes:
+        id: of the sample.
+        image: (H, W, 3) uint8, at the working size.
+        notes: what had to be done to read it.
+        reference: what its scores are against.
+        prediction: of the model on the clean image.
+        facts: what else the row of the clean image says.
+    """
+
+    id: str
+    image: NDArray[np.uint8]
+    notes: tuple[str, ...]
+    reference: R
+    prediction: P
+    facts: Record = field(default_factory=dict)
+
+
+class Subject(Protocol[R, P]):
+    """A model on a data set, as a task measures it.
+
+    Attributes:
+        spec: of the model, as the user named it.
+        slug: its folder.
+    """
+
+    @property
+    def spec(self) -> str: ...
+    @property
+    def slug(self) -> str: ...
+
+    def load(self, name: str) -> Case[R, P]:
+        """The sample `name` with the model's clean prediction; raises `SampleError` or `ModelError`."""
+        ...
+
+    def entrant(self, case: Case[R, P], plan: Plan, seed: int) -> Entrant:
+        """The case as the driver takes it."""
+        ...
+
+    def predict(self, case: Case[R, P], image: NDArray[np.uint8]) -> P:
+        """The prediction for an 8-bit image (H, W, 3) in the place of the case's own."""
+        ...
+
+    def predict_float(self, case: Case[R, P], image: Tensor) -> P:
+        """The prediction for a float image (1, 3, H, W) in [0, 1] in the place of the case's own."""
+        ...
+
+    def measured(self, case: Case[R, P], prediction: P) -> Record:
+        """What a row says of a prediction, enough to compute every score from."""
+        ...
+
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+        """Whether the attack fooled the model, by what was `measured` before and after; None with nothing to fool."""
+        ...
+
+    def keep(self, case: Case[R, P], album: Album) -> None:
+        """Write the truth as a picture, where there is one."""
+        ...
+
+    def keep_prediction(self, album: Album, condition: str, name: str, prediction: P) -> None:
+        """Write a prediction as a picture, where rows do not hold it whole."""
+        ...

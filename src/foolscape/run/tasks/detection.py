@@ -1,0 +1,150 @@
+"""Object detection as a run measures it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.parts.goals import POSITIVE
+from foolscape.attacks.plan import Plan
+from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
+from foolscape.metrics.box_counts import READABLE, as_reference, confidence_kept, fates_of
+from foolscape.metrics.boxes import Found, Truth
+from foolscape.pixels import to_image, to_unit
+from foolscape.problem import Problem
+from foolscape.run.directory.album import Album
+from foolscape.run.directory.store import Record
+from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.tasks.base import Case
+from foolscape.seeds import generator_for
+from foolscape.tasks.detection import Candidates, Detector, assign, problem
+
+LOWEST = 0.001
+"""Detections below this score are left out of the average precision, which wants them down to near 0."""
+
+
+@dataclass(frozen=True)
+class DetectionSubject:
+    """A detector on a data set; implements `run.evaluate.Subject`.
+
+    Attributes:
+        spec, slug: see `Subject`.
+        detector: the model.
+        channels: for each class of the data set the model's class; None for data without truth.
+        data: the images.
+        size: (height, width) to work at; None: each image's own.
+        device: where the model is.
+    """
+
+    spec: str
+    slug: str
+    detector: Detector
+    channels: tuple[int, ...] | None
+    data: DetectionData
+    size: tuple[int, int] | None
+    device: torch.device
+
+    def load(self, name: str) -> Case[Truth, Found]:
+        """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
+        sample = load_boxes_at(self.data, name, self.size)
+        found = self.seen(to_unit(sample.image))
+        if sample.truth is None or self.channels is None:
+            return Case(sample.id, sample.image, sample.notes, as_reference(found, READABLE), found)
+        labels = np.array(self.channels, dtype=np.int64)[sample.truth.labels]
+        truth = dataclasses.replace(sample.truth, labels=labels)
+        return Case(sample.id, sample.image, sample.notes, truth, found)
+
+    def entrant(self, case: Case[Truth, Found], plan: Plan, seed: int) -> Entrant:
+        """The candidates of the clean image are the targets, as the plan's goal wants them."""
+        images = to_unit(case.image).to(self.device)
+        first = self._problem(images, case, plan, seed, None)
+        count = first.labels.shape[1]
+        renew = partial(self._problem, case=case, plan=plan, seed=seed, count=count)
+        generator, remains = generator_for(seed, "attack", case.id), partial(self._found_in, case, plan)
+        return Entrant(case.id, first, generator, renew, remains=remains)
+
+    def _found_in(self, case: Case[Truth, Found], plan: Plan, image: Tensor) -> float:
+        """How much of the objects is still detected in `image` ((1, 3, H, W)) once it is written in 8 bits."""
+        levels = plan.ascent.constraint.quantise(image, to_unit(case.image).to(self.device))
+        try:
+            found = self.seen(to_unit(to_image(levels[0])))
+        except FAULTS as error:  # such an image is no result as long as there is another
+            reason_of(error)
+            return math.inf
+        return confidence_kept(case.reference, found, plan.victim)
+
+    def _problem(self, images: Tensor, case: Case[Truth, Found], plan: Plan, seed: int, count: int | None) -> Problem:
+        """The candidates found in `images` ((1, 3, H, W)) as targets; `count` of them, or all there are."""
+        assert plan.goal is not None
+        with torch.no_grad():
+            candidates = self.detector.candidates(images)
+        if count is not None and candidates.boxes.shape[1] != count:
+            rows = torch.arange(count, device=self.device).clamp(max=candidates.boxes.shape[1] - 1)
+            candidates = Candidates(candidates.boxes[:, rows], candidates.scores[:, :, rows])
+        counted = ~(case.reference.difficult | case.reference.crowd)
+        boxes = torch.from_numpy(case.reference.boxes[counted]).to(self.device, images.dtype)
+        labels = torch.from_numpy(case.reference.labels[counted]).to(self.device)
+        assigned = assign(candidates, boxes, labels, POSITIVE)
+        # The same permutation of the classes each time that the candidates of an image are found anew.
+        aim = plan.goal.aim(assigned, candidates.scores, plan.victim, generator_for(seed, "goal", case.id))
+        return problem(self.detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
+
+    def predict(self, case: Case[Truth, Found], image: NDArray[np.uint8]) -> Found:
+        """Detections from a score of `LOWEST` on."""
+        del case
+        return self.seen(to_unit(image))
+
+    def predict_float(self, case: Case[Truth, Found], image: Tensor) -> Found:
+        """Detections from a score of `LOWEST` on."""
+        del case
+        return self.seen(image)
+
+    def seen(self, image: Tensor) -> Found:
+        """Detections from a score of `LOWEST` on in `image` ((1, 3, H, W) in [0, 1])."""
+        (found,) = self.detector.detect(image.to(self.device), LOWEST)
+        return Found(
+            found.boxes.cpu().double().numpy(), found.scores.cpu().double().numpy(), found.labels.cpu().long().numpy()
+        )
+
+    def measured(self, case: Case[Truth, Found], prediction: Found) -> Record:
+        """The objects and the detections, of which every score is made."""
+        return {"truth": case.reference.to_json(), "found": prediction.to_json()}
+
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+        """Whether every object that the clean model had right met the goal; for fabricate, whether a box was invented.
+
+        Objects that it had wrong before are not asked for.
+        """
+        assert plan.goal is not None
+        truth = Truth.from_json(clean["truth"])
+        before, after = (fates_of(truth, Found.from_json(one["found"]), READABLE) for one in (clean, attacked))
+        if plan.goal.name == "fabricate":
+            classes = len(self.detector.classes)
+            more = np.bincount(after.invented, minlength=classes) - np.bincount(before.invented, minlength=classes)
+            return bool((more.max() if plan.victim is None else more[plan.victim]) > 0)
+        seen = before.kept if plan.victim is None else before.kept & (truth.labels == plan.victim)
+        if not seen.any():
+            return None
+        vanished = ~after.kept & ~after.mislabelled
+        met = {"untargeted": ~after.kept, "mislabel": after.mislabelled}.get(plan.goal.name, vanished)
+        return bool(met[seen].all())
+
+    def keep(self, case: Case[Truth, Found], album: Album) -> None:
+        """Nothing: rows hold the objects."""
+
+    def keep_prediction(self, album: Album, condition: str, name: str, prediction: Found) -> None:
+        """Nothing: rows hold the detections."""
+
+
+def load_boxes_at(data: DetectionData, name: str, size: tuple[int, int] | None) -> DetectionSample:
+    """The sample `name` at the working size; raises `SampleError`."""
+    sample = data.load(name)
+    return sample if size is None else resize_boxes(sample, size)

@@ -1,0 +1,132 @@
+"""Semantic segmentation as a run measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.plan import Plan
+from foolscape.data.images import resize
+from foolscape.data.sample import VOID, Sample, SegmentationData
+from foolscape.errors import SampleError
+from foolscape.metrics.segmentation import count
+from foolscape.pixels import to_unit
+from foolscape.problem import IGNORE
+from foolscape.run.directory.album import Album
+from foolscape.run.directory.store import Record, safe_name
+from foolscape.run.tasks.base import Case
+from foolscape.seeds import generator_for
+from foolscape.tasks.segmentation import Segmenter, predict, problem
+
+FOOLED = 0.01
+"""An attack succeeded on an image if at most this share of the pixels that the clean model had right still is."""
+
+LabelMap = NDArray[np.uint8]
+"""(H, W): a model's channels, `VOID` where nothing counts."""
+
+
+@dataclass(frozen=True)
+class SegmentationSubject:
+    """A segmentation model on a data set; implements `run.evaluate.Subject`.
+
+    Attributes:
+        spec, slug: see `Subject`.
+        segmenter: the model.
+        colours: of its classes.
+        channels: for each class of the data set the model's channel; None for data without truth.
+        data: the images.
+        size: (height, width) to work at; None: each image's own.
+        device: where the model is.
+    """
+
+    spec: str
+    slug: str
+    segmenter: Segmenter
+    colours: Sequence[Sequence[int]]
+    channels: tuple[int, ...] | None
+    data: SegmentationData
+    size: tuple[int, int] | None
+    device: torch.device
+
+    def load(self, name: str) -> Case[LabelMap, LabelMap]:
+        """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
+        sample = load_at(self.data, name, self.size)
+        prediction = self.seen(to_unit(sample.image))
+        truth = self.truth(sample)
+        return Case(sample.id, sample.image, sample.notes, prediction if truth is None else truth, prediction)
+
+    def truth(self, sample: Sample) -> LabelMap | None:
+        """The labels of `sample` as model channels, None without; raises `SampleError` where no pixel counts."""
+        if sample.labels is None or self.channels is None:
+            return None
+        table = np.full(256, VOID, dtype=np.uint8)
+        table[: len(self.channels)] = self.channels
+        reference: LabelMap = table[sample.labels]
+        if (reference == VOID).all():
+            raise SampleError(f"expected labelled pixels in {sample.id}, got void alone; nothing can be measured on it")
+        return reference
+
+    def entrant(self, case: Case[LabelMap, LabelMap], plan: Plan, seed: int) -> Entrant:
+        """Every labelled pixel is a target."""
+        labels = torch.from_numpy(case.reference.astype(np.int64))[None]
+        labels[labels == VOID] = IGNORE
+        generator = generator_for(seed, "attack", case.id)
+        target = None if plan.target is None else plan.target(labels, [generator]).to(self.device)
+        images = to_unit(case.image).to(self.device)
+        return Entrant(case.id, problem(self.segmenter, images, labels.to(self.device), target), generator)
+
+    def predict(self, case: Case[LabelMap, LabelMap], image: NDArray[np.uint8]) -> LabelMap:
+        """(H, W) uint8 channels."""
+        del case
+        return self.seen(to_unit(image))
+
+    def predict_float(self, case: Case[LabelMap, LabelMap], image: Tensor) -> LabelMap:
+        """(H, W) uint8 channels."""
+        del case
+        return self.seen(image)
+
+    def seen(self, image: Tensor) -> LabelMap:
+        """(H, W) uint8 channels that the model predicts for `image` ((1, 3, H, W) in [0, 1])."""
+        prediction: LabelMap = predict(self.segmenter, image.to(self.device))[0].to(torch.uint8).cpu().numpy()
+        return prediction
+
+    def measured(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+        """The counts of which IoU and accuracy are made, and of the pixels right when clean how many still are."""
+        before = (case.prediction == case.reference) & (case.reference != VOID)
+        after = before & (prediction == case.reference)
+        return {
+            "counts": count(prediction, case.reference, len(self.segmenter.classes)).to_json(),
+            "kept": {"right_before": int(before.sum()), "right_after": int(after.sum())},
+        }
+
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+        """At most `FOOLED` of the pixels that the clean model had right are still right; None where it had none.
+
+        An attack that stops by itself at a share of the labelled pixels goes no further, and is judged by that share,
+        up to `FOOLED` of them; None where the clean image meets it.
+        """
+        del clean
+        kept, labelled = attacked["kept"], sum(attacked["counts"]["truth"].values())
+        allowed = max(FOOLED * kept["right_before"], min(plan.stop or 0.0, FOOLED) * labelled)
+        return None if kept["right_before"] <= allowed else bool(kept["right_after"] <= allowed)
+
+    def keep(self, case: Case[LabelMap, LabelMap], album: Album) -> None:
+        """The label map in the class colours."""
+        if self.channels is not None:
+            album.save_image(f"truth/{self.slug}/{safe_name(case.id)}.png", case.reference, self.colours)
+
+    def keep_prediction(self, album: Album, condition: str, name: str, prediction: LabelMap) -> None:
+        """The prediction in the class colours."""
+        album.save_image(f"predictions/{self.slug}/{condition}/{name}.png", prediction, self.colours)
+
+
+def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> Sample:
+    """The sample `name` at the working size; raises `SampleError`."""
+    sample = data.load(name)
+    return sample if size is None else resize(sample, size)

@@ -1,0 +1,223 @@
+"""Video object segmentation as a run measures it: the first frame of a clip is attacked, the later ones are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.zoo.ara_released import ReleasedAra
+from foolscape.data.clips import Clip, ClipData, resize_clip
+from foolscape.errors import SampleError
+from foolscape.metrics.video import ClipScores, measure_davis
+from foolscape.metrics.youtube_vos import measure_youtube_vos
+from foolscape.pixels import to_unit
+from foolscape.problem import IGNORE, Problem
+from foolscape.run.directory.album import Album
+from foolscape.run.directory.store import Record, safe_name
+from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.clip_memory import check_memory, worth_keeping
+from foolscape.seeds import generator_for
+from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, numbered, problem
+
+LOST: Final = 0.5
+"""An attack succeeded on a clip if at most this share of its clean J is left."""
+
+LabelMaps = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A clip on its way through a run.
+
+    Attributes:
+        clip: at the working size.
+        reference: (J, H, W) uint8 label maps of the frames `judged`, 255 for void.
+        judged: J indices of frames.
+        features: what a `ReusingTracker` made of the later frames, where it is small enough to be kept.
+    """
+
+    clip: Clip
+    reference: LabelMaps
+    judged: tuple[int, ...]
+    features: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The label maps (T, H, W) uint8 that a tracker gives, and the T names of their frames."""
+
+    labels: LabelMaps
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VideoSubject:
+    """A tracker on clips; implements `run.evaluate.Subject`.
+
+    Attributes:
+        spec, slug: see `Subject`.
+        tracker: the model.
+        palette: colours of the labels.
+        data: the clips.
+        size: (height, width) to work at; None: each clip's own.
+        device: where the tracker is.
+    """
+
+    spec: str
+    slug: str
+    tracker: Tracker
+    palette: Sequence[Sequence[int]]
+    data: ClipData
+    size: tuple[int, int] | None
+    device: torch.device
+
+    def load(self, name: str) -> Case[Footage, Masks]:
+        """The clip with its truth, or with the clean prediction in the place of it."""
+        clip = load_clip_at(self.data, name, self.size)
+        features = self._features(clip)
+        labels = self._followed(clip, features, to_unit(clip.frames[0]))
+        reference, judged = (labels, tuple(range(len(labels)))) if clip.truth is None else (clip.truth, clip.judged)
+        return Case(
+            clip.id,
+            clip.frames[0],
+            clip.notes,
+            Footage(clip, reference, judged, features),
+            Masks(labels, clip.names),
+            {"frames": list(clip.names), "judged": list(judged)},
+        )
+
+    def entrant(self, case: Case[Footage, Masks], plan: Plan, seed: int) -> Entrant:
+        """The targets are the pixels of the later frames of the window, or those of their objects alone.
+
+        Void and objects given later do not count. Where the objects alone do, the window is of frames that show one.
+        """
+        assert plan.window is not None
+        footage, window = case.reference, plan.window
+        right = dict(enumerate(case.prediction.labels))
+        if window.truth and footage.clip.truth is not None:
+            right = dict(zip(footage.judged, footage.reference, strict=True))
+        if window.objects:
+            right = _showing(right, footage.clip.given[0].mask)
+        places = (0, *(frame for frame in right if frame > 0))
+        drawn = generator_for(seed, "window", case.id)
+
+        def posed(_: Tensor | None = None) -> Problem:
+            chosen = [places[i] for i in window.chosen(len(places), drawn)]
+            return self._posed(footage, plan, chosen, np.stack([right[frame] for frame in chosen[1:]]))
+
+        return Entrant(case.id, posed(), generator_for(seed, "attack", case.id), posed)
+
+    def _posed(self, footage: Footage, plan: Plan, chosen: Sequence[int], right: LabelMaps) -> Problem:
+        """The frames `chosen`, the first of them 0, with what is right in the others."""
+        clip, features = footage.clip, footage.features
+        mask, own = numbered(torch.from_numpy(clip.given[0].mask.astype(np.int64)))
+        table = torch.full((256,), IGNORE)
+        table[own] = torch.arange(len(own))
+        if plan.window is not None and plan.window.objects:
+            table[0] = IGNORE
+        labels = table[torch.from_numpy(right.astype(np.int64))].to(self.device)
+        frames = torch.cat([to_unit(clip.frames[i]) for i in chosen]).to(self.device)
+        if isinstance(plan.runner, ReleasedAra):
+            # It changes the later frames too, while it lasts.
+            return problem(getattr(self.tracker, "released", self.tracker), frames, mask.to(self.device), labels)
+        if features is not None:
+            features = tuple(features[i - 1] for i in chosen[1:])
+        elif isinstance(self.tracker, ReusingTracker):
+            with torch.no_grad():
+                features = self.tracker.features(frames[1:])
+        return problem(self.tracker, frames, mask.to(self.device), labels, features)
+
+    def predict(self, case: Case[Footage, Masks], image: NDArray[np.uint8]) -> Masks:
+        """The objects followed from an 8-bit first frame (H, W, 3)."""
+        return self.predict_float(case, to_unit(image))
+
+    def predict_float(self, case: Case[Footage, Masks], image: Tensor) -> Masks:
+        """The objects followed from the first frame `image` ((1, 3, H, W) in [0, 1])."""
+        footage = case.reference
+        return Masks(self._followed(footage.clip, footage.features, image), footage.clip.names)
+
+    def measured(self, case: Case[Footage, Masks], prediction: Masks) -> Record:
+        """J and F of every object in every frame that counts."""
+        seen = case.reference.clip.seen
+        return self._scores(case.reference, prediction).to_json() | ({} if seen is None else {"seen": sorted(seen)})
+
+    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+        """At most `LOST` of the clip's clean J is left; None where it had none."""
+        del plan
+        before, after = (_mean_j(ClipScores.from_json(one)) for one in (clean, attacked))
+        return None if before == 0 else after <= LOST * before
+
+    def keep(self, case: Case[Footage, Masks], album: Album) -> None:
+        """The frames, for the page, and the truth."""
+        footage, name = case.reference, safe_name(case.id)
+        for frame, image in zip(footage.clip.names, footage.clip.frames, strict=True):
+            album.save_photograph(f"frames/{name}/{safe_name(frame)}.jpg", image)
+        if footage.clip.truth is not None:
+            for i, labels in zip(footage.judged, footage.reference, strict=True):
+                album.save_image(f"truth/{name}/{safe_name(footage.clip.names[i])}.png", labels, self.palette)
+
+    def keep_prediction(self, album: Album, condition: str, name: str, prediction: Masks) -> None:
+        """A label map per frame, in the layout and the palette of DAVIS."""
+        for frame, labels in zip(prediction.names, prediction.labels, strict=True):
+            place = f"predictions/{self.slug}/{condition}/{name}/{safe_name(frame)}.png"
+            album.save_image(place, labels, self.palette)
+
+    def _features(self, clip: Clip) -> tuple[Any, ...] | None:
+        """What the tracker makes of each later frame alone, if it can be asked for and is not too large to keep."""
+        if not isinstance(self.tracker, ReusingTracker):
+            return None
+        found: list[Any] = []
+        with torch.no_grad():
+            for frame in clip.frames[1:]:
+                found += self.tracker.features(to_unit(frame).to(self.device))
+                if not worth_keeping(found[0], len(clip.frames) - 1):
+                    return None
+        return tuple(found)
+
+    def _followed(self, clip: Clip, features: tuple[Any, ...] | None, first: Tensor) -> LabelMaps:
+        frames = torch.cat([first.to(self.device), *(to_unit(frame).to(self.device) for frame in clip.frames[1:])])
+        starts = [
+            Start(given.frame, torch.from_numpy(given.mask.astype(np.int64)).to(self.device)) for given in clip.given
+        ]
+        labels: LabelMaps = follow(self.tracker, frames, starts, features).to(torch.uint8).cpu().numpy()
+        return labels
+
+    def _scores(self, footage: Footage, prediction: Masks) -> ClipScores:
+        labels = prediction.labels[list(footage.judged)]
+        if footage.clip.categories:
+            return measure_youtube_vos(labels, footage.reference, footage.clip.categories)
+        objects = tuple(int(label) for given in footage.clip.given for label in np.unique(given.mask) if label)
+        return measure_davis(labels, footage.reference, objects)
+
+
+def load_clip_at(data: ClipData, name: str, size: tuple[int, int] | None) -> Clip:
+    """The clip `name` at the working size; raises `SampleError`."""
+    clip = data.load(name)
+    if len(clip.frames) < 3:
+        raise SampleError(
+            f"expected at least 3 frames in {name}, got {len(clip.frames)}: the first is given and the last does not "
+            "count, so nothing can be measured on it"
+        )
+    clip = clip if size is None else resize_clip(clip, size)
+    check_memory(clip)
+    return clip
+
+
+def _showing(right: dict[int, LabelMaps], given: LabelMaps) -> dict[int, LabelMaps]:
+    """The frames in which an object of the first mask can be seen; all of them, where there is no such frame."""
+    objects = np.unique(given)
+    shown = {frame: labels for frame, labels in right.items() if np.isin(labels, objects[objects > 0]).any()}
+    # An attack with nothing to fool in its window would be done where it stands.
+    return shown if any(frame > 0 for frame in shown) else right
+
+
+def _mean_j(scores: ClipScores) -> float:
+    return float(np.mean([np.mean(one.J) for one in scores.objects]))

@@ -1,0 +1,1 @@
+"""`foolscape transfer`: the perturbations of every network on every network."""

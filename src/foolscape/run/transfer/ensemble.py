@@ -1,0 +1,203 @@
+"""A change made for several networks at once, for `foolscape transfer`: who falls to it that had no part in it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.driver import Outcome, ascend
+from foolscape.attacks.engine.ensemble import Joint, joint
+from foolscape.attacks.plan import Plan
+from foolscape.errors import SampleError, SettingError, unknown
+from foolscape.pixels import to_image
+from foolscape.run.directory.store import FAILED, Record, RunStore, open_run, safe_name
+from foolscape.run.execute import Listener
+from foolscape.run.faults import FAULTS, fly, reason_of
+from foolscape.run.settings.inputs import members_of
+from foolscape.run.setup import Entry
+from foolscape.run.tasks.base import ADVERSARIAL
+
+ALL = "all"
+"""The ensemble of every network."""
+
+
+def folder_of(slugs: Sequence[str]) -> str:
+    """The name of the folder of an ensemble of networks with these short names."""
+    return safe_name("+".join(slugs))
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Networks that are attacked together; `entries` with their `channels`, scores per target."""
+
+    entries: tuple[Entry, ...]
+    channels: tuple[int, ...]
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """Of the networks."""
+        return tuple(entry.subject.slug for entry in self.entries)
+
+    @property
+    def name(self) -> str:
+        """As a line of the matrix is called."""
+        return f"ensemble of {', '.join(self.slugs[:-1])} and {self.slugs[-1]}"
+
+    @property
+    def slug(self) -> str:
+        """The name of its folder."""
+        return folder_of(self.slugs)
+
+    @property
+    def plan(self) -> Plan:
+        """The attack of the first, with every network's own objective."""
+        plans = [entry.plan for entry in self.entries if entry.plan is not None]
+        objective = Joint(tuple(plan.ascent.objective for plan in plans))
+        return replace(plans[0], ascent=replace(plans[0].ascent, objective=objective))
+
+    @property
+    def settings(self) -> Record:
+        """As they are recorded; a step takes a gradient of every network."""
+        return self.plan.settings | {"gradients_per_step": len(self.entries) * self.plan.ascent.gradients_per_step}
+
+
+def ensembles_of(wanted: Sequence[str], entries: Sequence[Entry], tasks: Sequence[str]) -> list[Ensemble]:
+    """The ensembles that a user asks for, each as `A+B` of specs or short names, or `all`.
+
+    Raises:
+        UnknownNameError: no such network.
+        SettingError: fewer than two networks, an ensemble twice, or an attack that cannot be shared.
+    """
+    by_name = {entry.subject.slug: entry for entry in entries} | {entry.subject.spec: entry for entry in entries}
+    kinds = {entry.subject.slug: task for entry, task in zip(entries, tasks, strict=True)}
+    found: list[Ensemble] = []
+    for text in wanted:
+        names = [entry.subject.slug for entry in entries] if text == ALL else members_of(text, by_name)
+        for name in names:
+            if name not in by_name:
+                raise unknown("network of an ensemble", name, [entry.subject.slug for entry in entries])
+        chosen = {by_name[name].subject.slug for name in names}
+        if len(chosen) < 2:
+            raise SettingError(f"ensemble: expected two networks or more, such as A+B, got {text!r}")
+        # Always in the order of the models, so that B+A is A+B.
+        members = tuple(entry for entry in entries if entry.subject.slug in chosen)
+        for entry in members:
+            _check(entry.plan, kinds[entry.subject.slug])
+        channels = (len(entry.classes) + (kinds[entry.subject.slug] == "detection") for entry in members)
+        ensemble = Ensemble(members, tuple(channels))
+        if ensemble.slugs in [other.slugs for other in found]:
+            raise SettingError(f"ensemble: expected each once, got {text!r} twice")
+        found.append(ensemble)
+    return found
+
+
+def _check(plan: Plan | None, task: str) -> None:
+    """`SettingError` where the attack is more than one ascent, or looks at what changes while it lasts."""
+    assert plan is not None
+    if task == "video":
+        raise SettingError("ensemble: is for networks that segment or detect, got a tracker; leave it out")
+    if plan.runner is not None or plan.ascent.ladder or plan.variant == "released":
+        raise SettingError(f"ensemble: {plan.name} in this form cannot be shared by networks; use mi-fgsm or pgd")
+    if plan.ascent.refresh is not None:
+        raise SettingError("ensemble: candidates stay those of the clean image; leave refresh out")
+
+
+def attack_together(
+    ensemble: Ensemble,
+    ids: Sequence[str],
+    place: Path,
+    record: Record,
+    setting: tuple[int, int],
+    listener: Listener,
+) -> None:
+    """Make the change of `ensemble` for the images `ids`; those in `place` already are skipped.
+
+    Args:
+        ensemble: the networks.
+        ids: of the images.
+        place: its directory: run.json, rows.jsonl, images/NAME.png.
+        record: for run.json.
+        setting: images per call of the networks, and the seed.
+        listener: told of the progress.
+    """
+    with open_run(place, record, [ADVERSARIAL], listener.say) as store:
+        settled = store.settled(ensemble.name)
+        with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled)) as tick:
+
+            def left() -> list[str]:
+                settled = store.settled(ensemble.name)
+                return [name for name in ids if name not in settled]
+
+            def failed(name: str, reason: str) -> None:
+                store.append([_row(ensemble, name, FAILED) | {"reason": reason}])
+                tick(name)
+
+            fly(left, lambda names, flying: _flown(ensemble, names, setting, store, tick, flying), failed)
+
+
+def _flown(
+    ensemble: Ensemble,
+    ids: Sequence[str],
+    setting: tuple[int, int],
+    store: RunStore,
+    tick: Callable[[str], None],
+    flying: dict[str, None],
+) -> None:
+    """Attack the images `ids`; `flying` gets those that are on their way."""
+    width, seed = setting
+    plan = ensemble.plan
+    for outcome in ascend(_entrants(ensemble, ids, seed, store, tick, flying), plan.ascent, width=width):
+        store.append(_settled(ensemble, outcome, plan, store))
+        tick(outcome.key)
+        del flying[outcome.key]
+
+
+def _entrants(
+    ensemble: Ensemble,
+    names: Sequence[str],
+    seed: int,
+    store: RunStore,
+    tick: Callable[[str], None],
+    flying: dict[str, None],
+) -> Iterator[Entrant]:
+    for name in names:
+        try:
+            entrant = _entrant(ensemble, name, seed)
+        except FAULTS as error:
+            store.append([_row(ensemble, name, FAILED) | {"reason": reason_of(error)}])
+            tick(name)
+            continue
+        flying[name] = None
+        yield entrant
+
+
+def _entrant(ensemble: Ensemble, name: str, seed: int) -> Entrant:
+    """The image as all networks are to be fooled on it."""
+    cases = [entry.subject.load(name) for entry in ensemble.entries]
+    if any(not np.array_equal(case.image, cases[0].image) for case in cases):
+        raise SampleError("expected the same pixels for every network of an ensemble, got others; give one --size")
+    own = [
+        entry.subject.entrant(case, entry.plan, seed)
+        for entry, case in zip(ensemble.entries, cases, strict=True)
+        if entry.plan is not None
+    ]
+    return Entrant(name, joint([entrant.problem for entrant in own], ensemble.channels), own[0].generator)
+
+
+def _settled(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) -> list[Record]:
+    if outcome.failure is not None:
+        return [_row(ensemble, outcome.key, FAILED) | {"reason": f"the attack gave up: {outcome.failure}"}]
+    levels = plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)
+    album = store.album()
+    album.save_image(f"images/{safe_name(outcome.key)}.png", to_image(levels[0]))
+    account = {"iterations": outcome.iterations, "left": outcome.left, "targets": outcome.targets}
+    row = _row(ensemble, outcome.key, ADVERSARIAL)
+    return album.named_in([row | {"attack": {**account, "seconds": round(outcome.seconds, 4)}}])
+
+
+def _row(ensemble: Ensemble, name: str, condition: str) -> Record:
+    return {"model": ensemble.name, "slug": ensemble.slug, "id": name, "condition": condition}

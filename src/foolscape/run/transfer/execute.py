@@ -1,0 +1,301 @@
+"""Transfer: the perturbations of every network on every network, alone and summed, across tasks too.
+
+A run per network makes the perturbations (run/execute.py); what is added here is measuring every network on the 8-bit
+images of the others. Xie et al. (2017), section 5, measure transfer across networks, training sets and tasks, and sum
+perturbations of different networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foolscape.attacks.catalog import CLIPS_ALONE, DETECTORS_ALONE
+from foolscape.attacks.controls import shuffled
+from foolscape.errors import SampleError, SettingError
+from foolscape.metrics.distortion import distortion
+from foolscape.models.common.attention import attention
+from foolscape.pixels import to_image
+from foolscape.report.form import having_form
+from foolscape.report.pages.transfer import MATRIX, write_transfer_report
+from foolscape.run.directory.album import read_image
+from foolscape.run.directory.algorithms import algorithms, model_record, versions
+from foolscape.run.directory.store import FAILED, Record, open_run, safe_name
+from foolscape.run.execute import Listener, execute
+from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.scores.controls import sized
+from foolscape.run.settings.choice import with_attack
+from foolscape.run.settings.config import RunConfig, make_config
+from foolscape.run.settings.device import ready_device
+from foolscape.run.settings.task_of import task_of
+from foolscape.run.setup import open_bench
+from foolscape.run.tasks.base import PERMUTED
+from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of
+from foolscape.run.transfer.matrix import Disturbance, Network, disturbances_of, summarise
+from foolscape.seeds import generator_for
+
+FOREIGN = {
+    "segmentation": (*DETECTORS_ALONE, *CLIPS_ALONE),
+    "detection": ("memory_format", *CLIPS_ALONE),
+    "video": ("precision", "memory_format", "classes", "batch", *DETECTORS_ALONE),
+}
+"""Settings that are for other tasks: a network's own run does without them."""
+
+Pixels = NDArray[np.uint8]
+
+
+def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], listener: Listener) -> Record:
+    """Attack every network of `settings` and measure every network on all that came of it.
+
+    Args:
+        settings: as of `make_config`, with two models or more; `task` is left out, for each model tells its own.
+            `goal`, `victim` and `refresh` are for the detectors among them. `ensembles`: see `ensembles_of`.
+        out: the directory; each network's own run goes to `runs/SLUG` in it, each ensemble's change to
+            `ensembles/SLUG`.
+        command, listener: as of `execute`.
+
+    Returns:
+        What transfer.json holds.
+
+    Raises:
+        FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
+    """
+    config, wanted = _asked(settings)
+    with attention(config.attention):
+        return _transferred(config, wanted, out, command, listener)
+
+
+def _transferred(
+    config: RunConfig, wanted: Sequence[str], out: Path, command: Sequence[str], listener: Listener
+) -> Record:
+    """`transfer` of settings that were checked."""
+    networks, ids = _open(config, shared=bool(wanted))
+    ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
+    disturbances = disturbances_of([network.slug for network in networks], ensembles)
+    asked_for = config.model_dump(mode="json") | {"ensembles": list(wanted)}
+    record = _record(asked_for, networks, ensembles, ids, command)
+    with open_run(out, record, [d.name for d in disturbances], listener.say) as store:
+        runs = {
+            network.slug: execute(network.config, _place(out, network.slug), command, listener, network.bench)["trust"]
+            for network in networks
+        }
+        for ensemble in ensembles:
+            _attack(ensemble, networks[0].config, ids, out, listener)
+        for network in networks:
+            spec = network.entry.subject.spec
+            settled = store.settled(spec)
+            with listener.progress(f"transfer to {spec}", len(ids), len(settled)) as tick:
+                for name in ids:
+                    if name not in settled:
+                        store.append(_rows(name, network, disturbances, out))
+                        tick(name)
+        with having_form(out):
+            matrix = summarise(store, networks, ensembles, disturbances, runs)
+        store.finish(MATRIX, matrix)
+        write_transfer_report(out)
+    return matrix
+
+
+def asked(settings: Mapping[str, object]) -> Record:
+    """`settings`, checked, as run.json holds them: those of a run, and the names of the ensembles."""
+    config, wanted = _asked(settings)
+    return config.model_dump(mode="json") | {"ensembles": wanted}
+
+
+def _asked(settings: Mapping[str, object]) -> tuple[RunConfig, list[str]]:
+    """The settings of all networks' runs, and the names of the ensembles."""
+    own = {name: value for name, value in settings.items() if name != "ensembles"}
+    return make_config(own), _names(settings.get("ensembles", ()))
+
+
+def _open(config: RunConfig, *, shared: bool) -> tuple[list[Network], tuple[str, ...]]:
+    """The networks, and the images: those that the data set has for the task of every one.
+
+    `shared`: there are ensembles, which ask for an attack that can be shared.
+    """
+    if len(config.models) < 2:
+        raise SettingError(f"models: expected two or more to transfer between, got {config.models[0]} alone")
+    if config.task is not None:
+        raise SettingError(
+            "task: each model tells its own here, if need be by ?task=detection in its spec; leave it out"
+        )
+    if config.compile:
+        raise SettingError("compile: is for foolscape run alone; leave it out")
+    if not config.attacks:
+        raise SettingError(f"attack: expected one whose changes can be transferred, got {config.attack}")
+    device = ready_device(config.device)
+    settled = [with_attack(_own(config, spec), shared=shared) for spec in config.models]
+    configs = [own for own, _ in settled]
+    _refuse_idle(config, {str(own.task) for own in configs})
+    benches = [open_bench(own.model_copy(update={"limit": None}), device) for own in configs]
+    everywhere = set[str].intersection(*(set(bench.ids) for bench in benches))
+    usable = [name for name in benches[0].ids if name in everywhere][: config.limit]
+    if not usable:
+        raise SettingError(f"data: expected images that every model's task can use, got none in {config.data}")
+    chosen = {"ids": tuple(usable), "limit": None}
+    return [
+        Network(own.model_copy(update=chosen), replace(bench, ids=tuple(usable), chosen=why))
+        for (own, why), bench in zip(settled, benches, strict=True)
+    ], tuple(usable)
+
+
+def _own(config: RunConfig, spec: str) -> RunConfig:
+    """The settings of one network's own run, without those that are for another task."""
+    task = task_of(spec)
+    fields = RunConfig.model_fields
+    return config.model_copy(
+        update={"models": (spec,), "task": task, **{name: fields[name].default for name in FOREIGN[task]}}
+    )
+
+
+def _refuse_idle(config: RunConfig, tasks: set[str]) -> None:
+    """`SettingError` if a setting is for a task that none of the models has."""
+    for task, names in FOREIGN.items():
+        for name in names:
+            if tasks == {task} and getattr(config, name) != RunConfig.model_fields[name].default:
+                raise SettingError(f"{name}: expected a model that takes it, got models for {task} alone; leave it out")
+
+
+def _names(wanted: object) -> list[str]:
+    """The ensembles of a command line or a YAML file; `SettingError` for anything but names."""
+    if not (isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted)):
+        raise SettingError(f"ensembles: expected a list of names such as A+B, got {wanted!r}")
+    return list(wanted)
+
+
+def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path, listener: Listener) -> None:
+    """Make the change of an ensemble, as far as it is not there.
+
+    Images go one by one unless a batch is given by number: what is found by trying is for one network.
+    """
+    batch = config.batch if isinstance(config.batch, int) else 1
+    record = {
+        "schema": 1,
+        "kind": "ensemble",
+        "models": [model_record(e.subject.spec, e.sha256, e.identity) for e in ensemble.entries],
+        "algorithms": algorithms(
+            config.attack, ("transfer",), (*(e.subject.spec for e in ensemble.entries), config.data)
+        ),
+        "versions": versions(),
+        "attack": ensemble.settings,
+        "seed": config.seed,
+        "samples": list(ids),
+    }
+    attack_together(
+        ensemble,
+        ids,
+        _joint_place(out, ensemble.slug),
+        record,
+        (batch, config.seed),
+        listener,
+    )
+
+
+def _joint_place(out: Path, slug: str) -> Path:
+    return out / "ensembles" / slug
+
+
+def _place(out: Path, slug: str) -> Path:
+    return out / "runs" / slug
+
+
+def _record(
+    config: Record,
+    networks: Sequence[Network],
+    ensembles: Sequence[Ensemble],
+    ids: Sequence[str],
+    command: Sequence[str],
+) -> Record:
+    return {
+        "schema": 1,
+        "kind": "transfer",
+        "foolscape": version("foolscape"),
+        "command": list(command),
+        "config": config,
+        "configs": [network.config.model_dump(mode="json") for network in networks],
+        "weights_sha256": [network.entry.sha256 for network in networks],
+        "models": [model_record(n.entry.subject.spec, n.entry.sha256, n.entry.identity) for n in networks],
+        "algorithms": algorithms(
+            None,
+            ("transfer", *dict.fromkeys(network.task for network in networks)),
+            (*(network.entry.subject.spec for network in networks), networks[0].config.data),
+        ),
+        "versions": versions(),
+        "samples": list(ids),
+        **({"ensembles": [list(ensemble.slugs) for ensemble in ensembles]} if ensembles else {}),
+    }
+
+
+def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out: Path) -> list[Record]:
+    """One network on one image under every disturbance."""
+    subject = network.entry.subject
+    common: Record = {"model": subject.spec, "slug": subject.slug, "id": name}
+    try:
+        case = subject.load(name)
+        images = list(_disturbed(case.image, name, disturbances, out, network.config.seed))
+    except FAULTS as error:
+        return [{**common, "condition": FAILED, "reason": reason_of(error)}]
+    rows: list[Record] = []
+    lengths: dict[tuple[tuple[str, ...], bool], float] = {}
+    for disturbance, image in zip(disturbances, images, strict=True):
+        try:
+            prediction = subject.predict(case, image) if disturbance.sources else case.prediction
+        except FAULTS as error:
+            return [{**common, "condition": FAILED, "reason": reason_of(error)}]
+        moved = distortion(case.image, image).to_json() if disturbance.sources else None
+        rows.append(
+            {**common, "condition": disturbance.name, "distortion": moved, **subject.measured(case, prediction)}
+        )
+        if moved is not None:
+            # Every change comes before its own control.
+            own = lengths.setdefault((disturbance.sources, disturbance.joint), moved["l2"])
+            rows[-1] |= sized(PERMUTED, moved["l2"], own) if disturbance.permuted else {}
+    return rows
+
+
+def _disturbed(clean: Pixels, name: str, disturbances: Sequence[Disturbance], out: Path, seed: int) -> Iterator[Pixels]:
+    """The 8-bit image of every disturbance; sums are clipped to the pixel range."""
+    slugs = {slug for disturbance in disturbances for slug in disturbance.sources}
+    changes = {slug: _change(out, slug, name, clean) for slug in slugs}
+    for disturbance in disturbances:
+        if disturbance.joint:
+            change = _joint_change(out, disturbance, name, clean)
+        else:
+            change = sum((changes[slug] for slug in disturbance.sources), np.zeros(clean.shape, np.int16))
+        image = np.clip(clean + change, 0, 255).astype(np.uint8)
+        if disturbance.permuted:
+            # A network's own change is shuffled as in its own run, so that both say the same.
+            kind = "ensemble" if disturbance.joint else "transfer"
+            used_for = (kind, *disturbance.sources) if len(disturbance.sources) > 1 else ("permuted",)
+            generator = generator_for(seed, *used_for, name)
+            image = to_image(shuffled(_planes(clean), _planes(image), generator))
+        yield image
+
+
+def _change(out: Path, slug: str, name: str, clean: Pixels) -> NDArray[np.int16]:
+    """What the attack on the network `slug` changed in an image, in levels."""
+    run, file = _place(out, slug), f"{safe_name(name)}.png"
+    path = run / "images" / slug / file
+    if not path.exists():
+        raise SampleError(f"expected the image that {slug} was attacked on, got none: its own run gave it up")
+    if not np.array_equal(read_image(run / "clean" / file), clean):
+        raise SampleError(f"expected the same pixels for every network, got others for {slug}; give one --size")
+    return read_image(path).astype(np.int16) - clean
+
+
+def _joint_change(out: Path, disturbance: Disturbance, name: str, clean: Pixels) -> NDArray[np.int16]:
+    """What the attack on an ensemble changed in an image, in levels."""
+    path = _joint_place(out, folder_of(disturbance.sources)) / "images" / f"{safe_name(name)}.png"
+    if not path.exists():
+        raise SampleError(f"expected the image that the {disturbance.name} was attacked on, got none: it was given up")
+    return read_image(path).astype(np.int16) - clean
+
+
+def _planes(image: Pixels) -> torch.Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1).contiguous()

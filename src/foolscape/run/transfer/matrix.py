@@ -1,0 +1,150 @@
+"""The matrix of a transfer: which changes are tried on which networks, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from foolscape.errors import DataError
+from foolscape.run.directory.store import FAILED, Record, RunStore
+from foolscape.run.execute import recorded_attack
+from foolscape.run.scores.scoring import SCORING
+from foolscape.run.settings.config import RunConfig
+from foolscape.run.setup import Bench, Entry
+from foolscape.run.tasks.base import CLEAN
+from foolscape.run.transfer.ensemble import Ensemble
+from foolscape.run.trust.transfer import Column, transfer_trust
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """A line of the matrix.
+
+    Attributes:
+        name: as it is recorded, such as `scenes-unet + scenes-detector, PERM`.
+        sources: slugs of the networks it was made for; none for the clean images.
+        permuted: whether its pixels are in random order.
+        joint: whether it was made for all of them at once, and is not the sum of what was made for each.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    permuted: bool
+    joint: bool = False
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the matrix: the settings of its own run, and what was opened for them."""
+
+    config: RunConfig
+    bench: Bench
+
+    @property
+    def entry(self) -> Entry:
+        """The network itself."""
+        return self.bench.entries[0]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its data have labels."""
+        return self.bench.data.classes is not None
+
+    @property
+    def slug(self) -> str:
+        """Its short name."""
+        return self.entry.subject.slug
+
+    @property
+    def task(self) -> str:
+        """Its task."""
+        return str(self.config.task)
+
+
+def disturbances_of(slugs: Sequence[str], ensembles: Sequence[Ensemble]) -> list[Disturbance]:
+    """Clean images, each network's perturbation, each sum of two, each ensemble's, and every one of them shuffled."""
+    sums = [(slug,) for slug in slugs] + list(combinations(slugs, 2))
+    plain = [Disturbance(" + ".join(group), group, False) for group in sums]
+    plain += [Disturbance(ensemble.name, ensemble.slugs, False, joint=True) for ensemble in ensembles]
+    control = [replace(one, name=f"{one.name}, PERM", permuted=True) for one in plain]
+    return [Disturbance(CLEAN, (), False), *plain, *control]
+
+
+def summarise(
+    store: RunStore,
+    networks: Sequence[Network],
+    ensembles: Sequence[Ensemble],
+    disturbances: Sequence[Disturbance],
+    runs: Mapping[str, Record],
+) -> Record:
+    """The matrix: a line per disturbance with its size, a column per network with its headline score.
+
+    Only images on which every network could be measured count, so that all figures are of the same images. `runs` is
+    `trust` of each network's own run, by its slug.
+    """
+    failed = {row["id"] for row in store.rows if row["condition"] == FAILED}
+    order = {name: i for i, name in enumerate(store.record["samples"])}
+    rows = sorted((row for row in store.rows if row["id"] not in failed), key=lambda row: order[row["id"]])
+    if not rows:
+        reasons = "; ".join(sorted({row["reason"] for row in store.rows})[:2])
+        raise DataError(f"expected an image that every network could be measured on, got none: {reasons}")
+    lines = [_line(disturbance, rows, networks) for disturbance in disturbances]
+    columns = [
+        {
+            "model": network.entry.subject.spec,
+            "slug": network.slug,
+            "task": network.task,
+            "score": SCORING[network.task].headline,
+        }
+        for network in networks
+    ]
+    plans = {network.slug: recorded_attack(network.config, network.bench) for network in networks}
+    return {
+        "schema": 1,
+        "reference": "truth" if all(network.labelled for network in networks) else "clean prediction",
+        "attacks": plans,
+        "ensembles": [{"sources": list(ensemble.slugs), "attack": ensemble.settings} for ensemble in ensembles],
+        "data": {"spec": networks[0].config.data, "samples": len(order) - len(failed)},
+        "columns": columns,
+        "lines": lines,
+        "trust": transfer_trust(
+            {network.slug: _column(network, runs[network.slug]) for network in networks},
+            lines,
+            [row for row in store.rows if row["condition"] == FAILED or row["id"] not in failed],
+            len(order),
+        ),
+        "failures": [
+            {"id": row["id"], "model": row["model"], "reason": row["reason"]}
+            for row in store.rows
+            if row["condition"] == FAILED
+        ],
+    }
+
+
+def _column(network: Network, trust: Record) -> Column:
+    return Column(network.entry.subject.spec, network.task, network.entry.plan, trust)
+
+
+def _line(disturbance: Disturbance, rows: Sequence[Record], networks: Sequence[Network]) -> Record:
+    found = [row for row in rows if row["condition"] == disturbance.name]
+    scores: dict[str, float | None] = {}
+    intervals: dict[str, list[float | None]] = {}
+    for network in networks:
+        own = [row for row in found if row["model"] == network.entry.subject.spec]
+        scoring, clean = SCORING[network.task], not disturbance.sources
+        scored = scoring.score(own, network.entry.classes, network.config.seed, None, clean)
+        scores[network.slug] = scored[scoring.headline]
+        intervals[network.slug] = scored["ci95"][scoring.headline]
+    # Every network saw the same pixels: the sizes are those that the first one's rows give.
+    sizes = [row["distortion"] for row in found if row["model"] == networks[0].entry.subject.spec]
+    return {
+        **asdict(disturbance),
+        "scores": scores,
+        "ci95": intervals,
+        "distortion": {key: float(np.mean([size[key] for size in sizes])) for key in sizes[0]}
+        if disturbance.sources
+        else None,
+    }

@@ -1,0 +1,214 @@
+"""Everything that a universal perturbation is learnt and measured on: models, both splits, and what they are to see."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foolscape.data.boxes import DetectionData
+from foolscape.data.load import open_data, open_detection, select
+from foolscape.data.sample import SegmentationData
+from foolscape.errors import CheckpointError, DataError, SettingError
+from foolscape.run.settings.config import Task
+from foolscape.run.settings.task_of import task_of
+from foolscape.run.setup import Entry, open_bench
+from foolscape.run.tasks.base import Subject
+from foolscape.run.tasks.detection import DetectionSubject
+from foolscape.run.tasks.segmentation import SegmentationSubject
+from foolscape.run.universal.config import UniversalConfig
+from foolscape.run.universal.detection import DetectionTeaching
+from foolscape.run.universal.segmentation import SegmentationTeaching
+from foolscape.run.universal.targets import Aim, Scene, Static, aim_of
+from foolscape.run.universal.teaching import Teaching
+from foolscape.run.universal.tile_file import read_tile
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """A model that the tile is measured on.
+
+    Attributes:
+        entry: the model.
+        task: what it is for.
+        teaching: the model on the test split.
+        data: the test split, as the task reads it.
+        labelled: whether it has truth for the model.
+    """
+
+    entry: Entry
+    task: Task
+    teaching: Teaching[Any, Any]
+    data: SegmentationData | DetectionData
+    labelled: bool
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Everything loaded and settled before the first epoch.
+
+    Attributes:
+        training: the model on the training split.
+        pupils: the models on the test split; the first is the one that the tile is learnt on.
+        train_ids, test_ids: the images, none in both.
+        notes: of the data, those of both splits.
+        fingerprints: of the training and of the test images, by id.
+        tile: (3, h, w), what learning starts from.
+        started: sha256 of the file that it was read from, if any.
+        first: (H, W, 3) uint8, the first training image that can be read.
+        beside: (H, W, 3) uint8, another one of that size, if there is one; see `Bench`.
+        device: where the models are.
+    """
+
+    training: Teaching[Any, Any]
+    pupils: tuple[Pupil, ...]
+    train_ids: tuple[str, ...]
+    test_ids: tuple[str, ...]
+    notes: tuple[str, ...]
+    fingerprints: tuple[dict[str, str], dict[str, str]]
+    tile: Tensor
+    started: str | None
+    first: NDArray[np.uint8]
+    beside: NDArray[np.uint8] | None
+    device: torch.device
+
+    @property
+    def task(self) -> Task:
+        """Of the model that the tile is learnt on."""
+        return self.pupils[0].task
+
+
+def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
+    """Open models and data and check them against each other.
+
+    Raises:
+        FoolscapeError: a model, data set or target that does not fit; test images that are training images too.
+    """
+    task = _task_of_images(config.model, config.task)
+    bench = open_bench(config.of_run(config.model, config.train_split, config.train_limit, task), device)
+    (entry,) = bench.entries
+    start, started = _start(config, entry.classes, (bench.first.shape[0], bench.first.shape[1]))
+    tile = (start.shape[1], start.shape[2])
+    aim = _settled(aim_of(config.target, entry.classes, tile, task), entry.subject)
+    training = _teaching(entry.subject, aim)
+    tested = _on(entry.subject, config)
+    pupils = [
+        _pupil(entry, task, tested, aim),
+        *(_other(spec, config, aim, entry.classes, tile, device) for spec in config.transfer_to),
+    ]
+    test_ids = _common([select(pupil.data) for pupil in pupils])[: config.limit]
+    if not test_ids:
+        raise DataError(f"expected test images that {config.data} has for every model, got none")
+    train, test = (
+        {name: data.fingerprint(name) for name in ids}
+        for data, ids in ((bench.data, bench.ids), (tested.data, test_ids))
+    )
+    shared = [name for name, value in test.items() if value in set(train.values())]
+    if shared:
+        raise DataError(
+            f"expected test images that are not in the training split, got {len(shared)} that are ({shared[0]}, ...); "
+            "figures on the images that a tile was learnt on mean nothing"
+        )
+    notes = tuple(dict.fromkeys((*bench.data.notes, *tested.data.notes)))
+    return Stand(
+        training,
+        tuple(pupils),
+        bench.ids,
+        test_ids,
+        notes,
+        (train, test),
+        start,
+        started,
+        bench.first,
+        bench.beside,
+        device,
+    )
+
+
+def _start(config: UniversalConfig, classes: tuple[str, ...], size: tuple[int, int]) -> tuple[Tensor, str | None]:
+    """What learning starts from, and the sha256 of its file: zeros as in the paper, or a perturbation."""
+    if config.start is None:
+        return torch.zeros(3, *config.tile_for(size)), None
+    tile = read_tile(config.start)
+    if tile.classes != classes:
+        raise CheckpointError(
+            f"start: expected a perturbation made for a model with the classes {_few(classes)}, got one for "
+            f"{_few(tile.classes)} at {config.start}; to measure a pattern on another model use --transfer-to"
+        )
+    height, width = tile.values.shape[1:]
+    if config.tile not in (None, (height, width)):
+        raise SettingError(f"tile: expected {height}x{width}, the size of the perturbation of --start, or none")
+    if float(tile.values.abs().max()) > config.eps.unit + 1e-6:
+        raise SettingError(
+            f"start: expected a perturbation within eps, {config.eps}, got one beyond it; give its --eps"
+        )
+    return tile.values, hashlib.sha256(config.start.read_bytes()).hexdigest()
+
+
+def _few(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:6]) + (f" and {len(classes) - 6} more" if len(classes) > 6 else "")
+
+
+def _teaching(subject: Subject[Any, Any], aim: Aim) -> Teaching[Any, Any]:
+    if isinstance(subject, DetectionSubject):
+        return DetectionTeaching(subject, aim)
+    assert isinstance(subject, SegmentationSubject)
+    return SegmentationTeaching(subject, aim)
+
+
+def _settled(aim: Aim, subject: Subject[Any, Any]) -> Aim:
+    """A scene as what the model sees in it."""
+    if not isinstance(aim, Scene):
+        return aim
+    assert isinstance(subject, SegmentationSubject)
+    return Static(subject.load(aim.name).prediction.astype(np.int64), tied=False)
+
+
+def _other(
+    spec: str, config: UniversalConfig, aim: Aim, classes: tuple[str, ...], tile: tuple[int, int], device: torch.device
+) -> Pupil:
+    """Another model on the test split, with the same aim in its own classes."""
+    if spec == config.model:
+        raise SettingError(f"transfer_to: expected other models than the one that is attacked, got {spec}")
+    task = _task_of_images(spec)
+    bench = open_bench(config.of_run(spec, config.test_split, None, task), device)
+    (entry,) = bench.entries
+    if isinstance(aim, Static) and not aim.tied:
+        if task == "detection" or entry.classes != classes:
+            raise SettingError(f"transfer_to: expected a model of the same classes for a target scene, got {spec}")
+    else:
+        aim = aim_of(config.target, entry.classes, tile, task)
+    return _pupil(entry, task, entry.subject, aim)
+
+
+def _task_of_images(spec: str, told: Task | None = None) -> Task:
+    """The task of a model that sees one image at a time; raises `SettingError` for a tracker."""
+    task = told or task_of(spec)
+    if task == "video":
+        raise SettingError(
+            f"model: expected one for segmentation or detection, got the tracker {spec}; use foolscape run"
+        )
+    return task
+
+
+def _pupil(entry: Entry, task: Task, subject: Any, aim: Aim) -> Pupil:
+    return Pupil(entry, task, _teaching(subject, aim), subject.data, subject.channels is not None)
+
+
+def _on(subject: Any, config: UniversalConfig) -> Any:
+    """The same model on the test split."""
+    if isinstance(subject, DetectionSubject):
+        return replace(subject, data=open_detection(config.data, split=config.test_split))
+    data = open_data(config.data, split=config.test_split, classes=subject.segmenter.classes)
+    return replace(subject, data=data)
+
+
+def _common(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The ids that are in every list, in the order of the first."""
+    return tuple(name for name in lists[0] if all(name in set(others) for others in lists[1:]))
