@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from detection.losses import training_loss
 from foolscape.attacks.catalog import plan_detection
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
-from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.plan import Options, Plan
 from foolscape.errors import SettingError
 from foolscape.metrics.box_counts import READABLE
@@ -35,7 +35,7 @@ from foolscape.problem import Problem
 from foolscape.run.scores.scoring import SCORING
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.seeds import generator_for
 from foolscape.tasks.detection import Detections
@@ -43,7 +43,7 @@ from foolscape.tasks.detection import Detections
 TOG: Final = "tog"
 ATTACKS: Final = ("pgd", "mi-fgsm", "annealed", "apgd", "dag", TOG, "worst-case")
 
-Boxed = Case[Truth, Found]
+Boxed = EvalSample[Truth, Found]
 
 
 @dataclass(frozen=True)
@@ -66,21 +66,21 @@ def loss_problem(network: nn.Module, images: Tensor, truth: Detections) -> Probl
     return Problem(images, labels, lambda moved: loss(moved).view(1, 1, 1))
 
 
-def largest_loss(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def largest_loss(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """The objective of `loss_problem`, which is never done."""
     del progress
-    return Seen(scores[:, 0], problem.counted)
+    return ObjectiveValue(scores[:, 0], problem.counted)
 
 
 def attacked(subject: DetectionSubject, case: Boxed, plan: Plan, *, tog: bool) -> Outcome:
     """One image attacked by `plan`, on the network's training loss where `tog` says so."""
     if not tog:
-        (outcome,) = plan.run([subject.entrant(case, plan, 0)], width=1, keeper=_Nothing())
+        (outcome,) = plan.run([subject.entrant(case, plan, 0)], batch_size=1, memory=_Nothing())
         return outcome
     (network,) = modules_of(subject.detector)
     images = to_unit(case.image)
     (found,) = subject.detector.detect(images, READABLE)
-    entrant = Entrant(case.id, loss_problem(network, images, found), generator_for(0, "attack", case.id))
+    entrant = AttackItem(case.id, loss_problem(network, images, found), generator_for(0, "attack", case.id))
     (outcome,) = ascend([entrant], replace(plan.ascent, objective=largest_loss))
     return outcome
 

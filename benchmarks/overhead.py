@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.attacks.engine.ascent import never
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.targets import permuted
 from foolscape.attacks.plan import Options
@@ -70,11 +70,11 @@ def attack(name: str, net: nn.Module, images: Tensor, labels: Tensor, classes: i
     generators = [generator_for(0, str(i)) for i in range(len(images))]
     target = permuted(classes)(labels, generators) if settled.target else None
     whole = Problem(images, labels, net, target)
-    entrants = [Entrant(str(i), whole.take(torch.tensor([i])), g) for i, g in enumerate(generators)]
-    assert all(outcome.iterations == STEPS for outcome in ascend(entrants, ascent, width=len(images)))
+    entrants = [AttackItem(str(i), whole.take(torch.tensor([i])), g) for i, g in enumerate(generators)]
+    assert all(outcome.iterations == STEPS for outcome in ascend(entrants, ascent, batch_size=len(images)))
 
 
-def bare_detector(detector: Detector, entrants: list[Entrant]) -> None:
+def bare_detector(detector: Detector, entrants: list[AttackItem]) -> None:
     """As `bare`, on the candidates of a detector."""
     whole = cat([entrant.problem for entrant in entrants])
     for _ in range(STEPS):
@@ -85,10 +85,10 @@ def bare_detector(detector: Detector, entrants: list[Entrant]) -> None:
     detector.candidates(whole.images.clone().requires_grad_(True))
 
 
-def attack_detector(entrants: list[Entrant]) -> None:
+def attack_detector(entrants: list[AttackItem]) -> None:
     """STEPS iterations of PGD, untargeted, on one batch."""
     ascent = plan_detection("pgd", Options(steps=STEPS), OBJECTS).ascent
-    assert all(outcome.iterations == STEPS for outcome in ascend(entrants, ascent, width=len(entrants)))
+    assert all(outcome.iterations == STEPS for outcome in ascend(entrants, ascent, batch_size=len(entrants)))
 
 
 def detector_overheads(rounds: int) -> list[dict[str, object]]:
@@ -104,7 +104,7 @@ def detector_overheads(rounds: int) -> list[dict[str, object]]:
             labels = candidates.scores.argmax(1)
             labels = torch.where(labels == len(OBJECTS), IGNORE, labels)
             view = problem(detector, images, candidates.boxes, labels, None, 0.0)
-            entrants.append(Entrant(str(i), view, generator_for(0, str(i))))
+            entrants.append(AttackItem(str(i), view, generator_for(0, str(i))))
         low, middle, high = ratio(
             lambda entrants=entrants: attack_detector(entrants),  # type: ignore[misc]
             lambda entrants=entrants: bare_detector(detector, entrants),  # type: ignore[misc]
@@ -172,15 +172,15 @@ def continuous(images: int = 16, width: int = 4) -> dict[str, object]:
         labels = torch.from_numpy(frame.labels).long()[None]
         generator = generator_for(0, str(i))
         view = Problem(to_unit(frame.image), labels, net, permuted(len(CLASSES))(labels, [generator]))
-        entrants.append(Entrant(str(i), view, generator))
+        entrants.append(AttackItem(str(i), view, generator))
     steps: list[int] = []
 
     def flowing() -> None:
-        steps[:] = [outcome.iterations for outcome in ascend(entrants, ascent, width=width)]
+        steps[:] = [outcome.iterations for outcome in ascend(entrants, ascent, batch_size=width)]
 
     def fixed() -> None:
         for i in range(0, images, width):
-            list(ascend(entrants[i : i + width], ascent, width=width))
+            list(ascend(entrants[i : i + width], ascent, batch_size=width))
 
     times = {flowing: 0.0, fixed: 0.0}
     for work in (flowing, fixed, fixed, flowing):

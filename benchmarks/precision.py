@@ -26,7 +26,7 @@ from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_image, to_unit
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.device import ready_device
-from foolscape.run.setup import Bench, open_bench
+from foolscape.run.setup import Setup, open_bench
 
 WAYS = (("float32", "contiguous"), ("float32", "channels_last"), ("bf16", "contiguous"), ("bf16", "channels_last"))
 
@@ -46,7 +46,7 @@ class Way:
     """The same attack, calculated in one of the ways."""
 
     name: str
-    bench: Bench
+    bench: Setup
     batch: int
     device: torch.device
 
@@ -59,7 +59,7 @@ class Way:
         alone = self.device.type == "cpu" and torch.get_num_threads() == 1
         clock = time.process_time if alone else time.perf_counter
         begin = clock()
-        outcomes = list(entry.plan.run(entrants, width=self.batch, keeper=Forgetful()))
+        outcomes = list(entry.plan.run(entrants, batch_size=self.batch, memory=Forgetful()))
         return clock() - begin, outcomes
 
     def score(self, outcomes: list[Any]) -> float:

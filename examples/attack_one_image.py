@@ -5,7 +5,7 @@ python examples/attack_one_image.py
 
 import torch
 
-from foolscape import Entrant, Options, ascend, generator_for, plan, segmentation_problem, to_unit
+from foolscape import AttackItem, Options, ascend, generator_for, plan, segmentation_problem, to_unit
 from foolscape.models.segmenters.load import load_model
 from foolscape.scenes import describe, render
 
@@ -20,7 +20,7 @@ def main() -> None:
     assert dag.target is not None
     problem = segmentation_problem(model, images, labels, dag.target(labels, [generator]))
 
-    (outcome,) = ascend([Entrant("scene 3", problem, generator)], dag.ascent)
+    (outcome,) = ascend([AttackItem("scene 3", problem, generator)], dag.ascent)
     before = (model.logits(images).argmax(1) == labels).float().mean()
     levels = 255 * outcome.perturbation.abs().max()
     print(f"right before {before:.1%}, after {outcome.left / outcome.targets:.1%}")

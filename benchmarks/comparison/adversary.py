@@ -20,7 +20,7 @@ from torch import Tensor
 from comparison.cost import clock
 from comparison.stand import Picture, Stand
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objectives import margin
 from foolscape.attacks.plan import Options
@@ -110,10 +110,10 @@ def _ours(stand: Stand, goal: Goal, *, fixed: bool, permute: bool) -> tuple[list
         target = settled.target(picture.labels.cpu(), [generator]) if permute and settled.target else None
         target = None if target is None else target.to(picture.labels.device)
         view = Problem(picture.image, picture.labels, stand.network, target)
-        entrants.append(Entrant(picture.name, view, generator))
+        entrants.append(AttackItem(picture.name, view, generator))
     length = goal.width if fixed else len(entrants)
     batches = [entrants[i : i + length] for i in range(0, len(entrants), length)]
-    done = {outcome.key: outcome for batch in batches for outcome in ascend(batch, ascent, width=goal.width)}
+    done = {outcome.key: outcome for batch in batches for outcome in ascend(batch, ascent, batch_size=goal.width)}
     in_order = [done[picture.name] for picture in stand.pictures]
     return [outcome.adversarial for outcome in in_order], tuple(outcome.iterations for outcome in in_order)
 

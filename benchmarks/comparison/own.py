@@ -9,7 +9,7 @@ from torch import Tensor
 
 from comparison.contender import Contender, Task
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.plan import Options
 from foolscape.problem import Problem
@@ -41,8 +41,8 @@ def outcomes(task: Task, attack: str, options: Options) -> list[Outcome]:
         generator = generator_for(task.seed, "attack", name)
         labels = task.labels[i : i + 1]
         target = None if settled.target is None else settled.target(labels.cpu(), [generator]).to(labels.device)
-        entrants.append(Entrant(name, Problem(task.images[i : i + 1], labels, task.network, target), generator))
-    done = {o.key: o for o in settled.run(entrants, width=len(entrants), keeper=_Forgetful())}
+        entrants.append(AttackItem(name, Problem(task.images[i : i + 1], labels, task.network, target), generator))
+    done = {o.key: o for o in settled.run(entrants, batch_size=len(entrants), memory=_Forgetful())}
     failed = [o.failure for o in done.values() if o.failure is not None]
     if failed:
         raise RuntimeError(failed[0])

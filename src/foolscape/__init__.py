@@ -2,7 +2,7 @@
 
 from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.ascent import Ascent, AtMost, never
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.plan import Options, Plan
 from foolscape.errors import FoolscapeError
@@ -16,7 +16,7 @@ __all__ = [
     "IGNORE",
     "Ascent",
     "AtMost",
-    "Entrant",
+    "AttackItem",
     "FoolscapeError",
     "Levels",
     "Options",

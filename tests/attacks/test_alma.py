@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from foolscape.attacks.engine.ascent import AtMost
-from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.zoo.alma import AlmaProx, margins_left, prox_largest, slope
 from foolscape.problem import IGNORE, Problem
 
@@ -95,22 +95,22 @@ def test_each_image_of_a_batch_has_its_own_largest_change() -> None:
         assert torch.equal(alone, together[i : i + 1])
 
 
-def made(values: list[float], steps: int = 11, share: float = 0.5) -> tuple[AlmaProx, Problem, Seen]:
+def made(values: list[float], steps: int = 11, share: float = 0.5) -> tuple[AlmaProx, Problem, ObjectiveValue]:
     problem = Problem(torch.zeros(1, 3, 1, len(values)), torch.zeros(1, 1, len(values), dtype=torch.int64), lambda x: x)
     c = torch.tensor(values)[None, None]
-    return AlmaProx(steps, AtMost(share)), problem, Seen(-c, c > 0)
+    return AlmaProx(steps, AtMost(share)), problem, ObjectiveValue(-c, c > 0)
 
 
 def test_the_worst_constraints_are_dropped_as_the_steps_go_by() -> None:
     update, problem, seen = made([0.5, 0.9, 0.1, 0.7, 0.3])
     state = update.start(problem, [])
-    dropped = {t: (update.weighed(seen, (t,), state)[0] == 0).flatten().tolist() for t in (0, 4, 6, 7, 10)}
+    dropped = {t: (update.target_weights(seen, (t,), state)[0] == 0).flatten().tolist() for t in (0, 4, 6, 7, 10)}
     assert not any(dropped[0])
     assert not any(dropped[4] + dropped[6])
     # 0.8 of the 2.5, cut to 2, that may be left, is 1.6: one of them, from 7 of 10 steps on.
     assert dropped[7] == dropped[10] == [False, True, False, False, False]
     _, problem, seen = made([0.5, 0.9, 0.1, 0.7, 0.3, -0.2])
-    last = update.weighed(seen, (10,), update.start(problem, []))[0]
+    last = update.target_weights(seen, (10,), update.start(problem, []))[0]
     assert (last == 0).flatten().tolist() == [False, True, False, True, False, False]  # 0.8 * 3 = 2.4
 
 
@@ -118,13 +118,15 @@ def test_multipliers_shrink_where_a_target_is_fooled_and_the_scale_follows_succe
     update, problem, seen = made([-0.5, 0.5, 0.5])
     state = update.start(problem, [])
     first = state[0].clone()
-    weights, state = update.weighed(seen, (0,), state)
+    weights, state = update.target_weights(seen, (0,), state)
     shrunk = 0.8 * first[0, 0, 0] + 0.2 * first[0, 0, 0] / 1.5**2
     torch.testing.assert_close(state[0][0, 0, 0], shrunk)
     assert (state[0][0, 0, 1:] >= first[0, 0, 1:]).all()
     torch.testing.assert_close(weights[0, 0, 0], shrunk / 1.5**2)
     assert state[5].item() == 1  # two of three are left where one may be; the scale is at its most
-    _, state = update.weighed(Seen(torch.ones(1, 1, 3), torch.zeros(1, 1, 3, dtype=torch.bool)), (1,), state)
+    _, state = update.target_weights(
+        ObjectiveValue(torch.ones(1, 1, 3), torch.zeros(1, 1, 3, dtype=torch.bool)), (1,), state
+    )
     torch.testing.assert_close(state[5], torch.tensor([1 / 1.02]))
 
 
@@ -135,10 +137,12 @@ def test_curvature_doubles_where_nothing_was_won_in_ten_steps() -> None:
     for t in range(21):
         # The first stays, the second comes closer, the third is fooled at times, the fourth always.
         c = torch.tensor([0.5, 0.5 * 0.95**t, -0.1 if t % 7 == 3 else 0.5, -0.5])[None, None]
-        _, state = update.weighed(Seen(-c, c > 0), (t,), state)
+        _, state = update.target_weights(ObjectiveValue(-c, c > 0), (t,), state)
     assert (state[1] / rho).flatten().tolist() == [2, 1, 1, 1]
     for t in range(21, 60):
-        _, state = update.weighed(Seen(torch.full((1, 1, 4), -0.5), torch.ones(1, 1, 4, dtype=torch.bool)), (t,), state)
+        _, state = update.target_weights(
+            ObjectiveValue(torch.full((1, 1, 4), -0.5), torch.ones(1, 1, 4, dtype=torch.bool)), (t,), state
+        )
     assert (state[1] / rho).flatten()[0].item() == pytest.approx(10)  # and no further
 
 

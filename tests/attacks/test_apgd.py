@@ -11,10 +11,10 @@ from torch import Tensor
 
 from foolscape.attacks.catalog import plan, plan_detection, plan_video
 from foolscape.attacks.engine.ascent import Ascent, never
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.constraints import L2, Linf, PixelRange
-from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import Sign
 from foolscape.attacks.plan import Options
 from foolscape.attacks.zoo.apgd import CONSTANT, SHRINKING, Apgd, staged
@@ -49,8 +49,8 @@ def climbed(value: Callable[[Tensor], Tensor], steps: int, step: float, eps: flo
         looks.append(images[0, 0, 0, 0].item())
         return images[:, :2]
 
-    def objective(seen: Tensor, problem: Problem, progress: Tensor) -> Seen:
-        return Seen(value(seen[:, 0]), torch.ones_like(problem.labels, dtype=torch.bool))
+    def objective(seen: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
+        return ObjectiveValue(value(seen[:, 0]), torch.ones_like(problem.labels, dtype=torch.bool))
 
     clean = torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64)
     problem = Problem(clean, torch.zeros(1, 1, 1, dtype=torch.long), scores)
@@ -62,7 +62,7 @@ def climbed(value: Callable[[Tensor], Tensor], steps: int, step: float, eps: flo
         steps=steps,
         stop=never,
     )
-    list(ascend([Entrant("0", problem, generator_for(0))], attack))
+    list(ascend([AttackItem("0", problem, generator_for(0))], attack))
     return looks
 
 
@@ -100,12 +100,14 @@ def test_the_result_is_inside_whatever_the_schedule(schedule: str, norm: str) ->
         scores: Tensor = problem.scores(images)
         return scores
 
-    for outcome in ascend(entrants(replace(problem, scores=watched)), replace(settled.ascent, stop=never), width=3):
+    for outcome in ascend(
+        entrants(replace(problem, scores=watched)), replace(settled.ascent, stop=never), batch_size=3
+    ):
         change = outcome.perturbation
         size = change.abs().max() if norm == "linf" else change.norm()
         assert size <= 4 / 255 + 1e-6
         assert outcome.iterations == 20
-        assert 0 < outcome.left < outcome.targets or outcome.left == 0
+        assert 0 < outcome.remaining < outcome.targets or outcome.remaining == 0
     if norm == "linf":
         assert (widest > 5 / 255) == (schedule == "shrinking")
 
@@ -114,7 +116,7 @@ def results(keys: set[str], width: int, schedule: str) -> dict[str, Outcome]:
     problem = problem_of(conv_net(), pictures(6))
     attack = plan("apgd", Options(eps=Levels.parse("2/255"), steps=30, schedule=schedule), CLASSES).ascent
     # They come one by one, so that images at different stages share a batch.
-    found = ascend((e for e in entrants(problem) if e.key in keys), attack, width=width)
+    found = ascend((e for e in entrants(problem) if e.key in keys), attack, batch_size=width)
     return {outcome.key: outcome for outcome in found}
 
 
@@ -123,7 +125,7 @@ def test_neighbours_at_other_stages_do_not_change_a_bit(schedule: str) -> None:
     full = results({"0", "1", "2", "3", "4", "5"}, 3, schedule)
     for key, outcome in results({"1", "4"}, 3, schedule).items():
         assert torch.equal(outcome.adversarial, full[key].adversarial)
-        assert outcome.left == full[key].left
+        assert outcome.remaining == full[key].remaining
 
 
 def test_a_scaled_constraint_has_another_radius() -> None:
@@ -137,7 +139,7 @@ def test_apgd_beats_pgd_for_as_many_steps() -> None:
 
     def left(name: str) -> int:
         attack = plan(name, Options(eps=Levels.parse("2/255"), steps=40, objective="masked-ce"), CLASSES).ascent
-        return sum(outcome.left for outcome in ascend(entrants(problem), attack, width=3))
+        return sum(outcome.remaining for outcome in ascend(entrants(problem), attack, batch_size=3))
 
     assert left("apgd") <= left("pgd")
 

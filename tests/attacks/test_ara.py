@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.attacks.catalog import CATALOG, plan_video
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
-from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.plan import Options, Window
 from foolscape.attacks.zoo.ara import Discovery, HardRegions
 from foolscape.attacks.zoo.ara_released import Network, ReleasedAra
@@ -42,8 +42,8 @@ def posed(objects: int = 1) -> Problem:
     return problem(ColourTracker(), frames, labels[0], labels[1:])
 
 
-def entrant(objects: int = 1, name: str = "clip") -> Entrant:
-    return Entrant(name, posed(objects), generator_for(0, name))
+def entrant(objects: int = 1, name: str = "clip") -> AttackItem:
+    return AttackItem(name, posed(objects), generator_for(0, name))
 
 
 def reference(width: int, weights: Tensor) -> nn.Module:
@@ -104,7 +104,7 @@ def test_steps_are_one_to_two_and_the_control_has_one_length(levelled: bool) -> 
     state = update.start(clip, [generator_for(0, "a")])
     gradient = torch.randn(clip.images.shape, generator=generator_for(0, "b"))
     gradient[0, :, 3, 3] = 0
-    seen = Seen(torch.rand(clip.labels.shape, generator=generator_for(0, "c")) * 2, clip.counted)
+    seen = ObjectiveValue(torch.rand(clip.labels.shape, generator=generator_for(0, "c")) * 2, clip.counted)
     for _ in range(3):
         direction, state = update.direction(gradient, seen, state)
         sizes = direction.abs()
@@ -130,8 +130,8 @@ def test_attacks_on_the_first_frame_lose_the_later_ones_within_the_bound(name: s
         scores = clip.problem.scores(clip.problem.images, *clip.problem.context)
     before = int((scores.argmax(1) == clip.problem.labels).sum())
     assert before > 0.95 * clip.problem.labels.numel()
-    (outcome,) = settled.run([clip], width=1, keeper=Shelf())
-    assert outcome.left < before - 50
+    (outcome,) = settled.run([clip], batch_size=1, memory=Shelf())
+    assert outcome.remaining < before - 50
     assert float(outcome.perturbation.abs().max()) <= 8 / 255 + 1e-6
 
 
@@ -140,7 +140,7 @@ def test_the_released_network_is_taught_a_constant(objects: int, constant: float
     assert math.log(math.e + objects) - 1 == pytest.approx(constant, abs=1e-4)
     shelf = Shelf()
     released = ReleasedAra(eps=8 / 255, step=2 / 255, steps=60, discovery=Discovery(4))
-    list(released([entrant(objects)], width=1, keeper=shelf))
+    list(released([entrant(objects)], batch_size=1, memory=shelf))
     weights, memory = shelf.kept[-1][1]
     gradient = torch.randn(3, 12, 12, generator=generator_for(0, "x")) * 1e-6
     look, _, _ = Discovery(4).look(gradient, torch.zeros(12, 12, dtype=torch.bool), weights, memory)
@@ -154,15 +154,15 @@ def released(steps: int = 20) -> ReleasedAra:
 
 
 def test_the_released_bound_is_about_the_first_step_and_not_about_the_clean_frame() -> None:
-    (outcome,) = released()([entrant()], width=1, keeper=Shelf())
+    (outcome,) = released()([entrant()], batch_size=1, memory=Shelf())
     change = float(outcome.perturbation.abs().max()) * 255
     assert 9 < change <= 13.84
-    assert outcome.left < 0.9 * outcome.targets
+    assert outcome.remaining < 0.9 * outcome.targets
 
 
 def test_one_released_network_goes_from_clip_to_clip_also_over_a_kill() -> None:
     def attacked(clips: str, shelf: Shelf) -> dict[str, Outcome]:
-        return {o.key: o for o in released(6)((entrant(name=name) for name in clips), width=1, keeper=shelf)}
+        return {o.key: o for o in released(6)((entrant(name=name) for name in clips), batch_size=1, memory=shelf)}
 
     shelf = Shelf()
     whole, alone = attacked("ab", shelf), attacked("b", Shelf())

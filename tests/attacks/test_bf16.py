@@ -58,9 +58,9 @@ def test_what_an_image_lands_with_is_counted_in_float32(name: str) -> None:
     problem, attack = dag_problem(4), in_bf16(name)
     if attack.target is None:
         problem = replace(problem, target=None)
-    for outcome in attack.run(entrants(problem), width=3, keeper=Nothing()):
+    for outcome in attack.run(entrants(problem), batch_size=3, memory=Nothing()):
         assert outcome.failure is None
-        assert outcome.left == left_in_float32(problem, outcome, attack.ascent)
+        assert outcome.remaining == left_in_float32(problem, outcome, attack.ascent)
 
 
 def test_an_image_is_not_done_because_bf16_says_so() -> None:
@@ -68,10 +68,10 @@ def test_an_image_is_not_done_because_bf16_says_so() -> None:
     attack = in_bf16("pgd", Options(steps=3, eps=Levels.parse("1/255"), stop=0.0)).ascent
     # Under autocast no target is right from the start: the classes change places.
     lying = spied(problem, lambda scores: scores.roll(1, dims=1))
-    for outcome in ascend(entrants(lying), attack, width=2):
+    for outcome in ascend(entrants(lying), attack, batch_size=2):
         assert outcome.iterations == 3
         assert not outcome.claimed
-        assert outcome.left == left_in_float32(problem, outcome, attack) > 0
+        assert outcome.remaining == left_in_float32(problem, outcome, attack) > 0
 
 
 def test_what_bf16_did_not_see_done_is_claimed_in_float32() -> None:
@@ -83,7 +83,7 @@ def test_what_bf16_did_not_see_done_is_claimed_in_float32() -> None:
     (honest,) = ascend(entrants(problem), attack)
     assert 0 < honest.iterations < outcome.iterations == 20
     assert outcome.claimed
-    assert outcome.left == left_in_float32(problem, outcome, attack)
+    assert outcome.remaining == left_in_float32(problem, outcome, attack)
 
 
 def test_scores_that_are_not_finite_in_bf16_are_a_failure_of_that_image_alone() -> None:
@@ -95,7 +95,7 @@ def test_scores_that_are_not_finite_in_bf16_are_a_failure_of_that_image_alone() 
         poison = torch.where(images[:, 0, 0, 0] > 0.9, float("nan"), 0.0)[:, None, None, None].detach()
         return scores + poison if torch.is_autocast_enabled("cpu") else scores
 
-    outcomes = by_key(ascend(entrants(replace(problem, scores=broken)), in_bf16("pgd").ascent, width=3))
+    outcomes = by_key(ascend(entrants(replace(problem, scores=broken)), in_bf16("pgd").ascent, batch_size=3))
     assert "not finite" in (outcomes["1"].failure or "")
     assert outcomes["0"].failure is outcomes["2"].failure is None
 
@@ -103,11 +103,11 @@ def test_scores_that_are_not_finite_in_bf16_are_a_failure_of_that_image_alone() 
 @pytest.mark.parametrize("name", ["pgd", "dag", "apgd"])
 def test_neighbours_do_not_change_a_bit_in_bf16(name: str) -> None:
     problem, attack = dag_problem(6), in_bf16(name).ascent
-    full = by_key(ascend(entrants(problem), attack, width=3))
-    resumed = by_key(ascend((e for e in entrants(problem) if e.key in {"1", "4"}), attack, width=3))
+    full = by_key(ascend(entrants(problem), attack, batch_size=3))
+    resumed = by_key(ascend((e for e in entrants(problem) if e.key in {"1", "4"}), attack, batch_size=3))
     for key, outcome in resumed.items():
         assert torch.equal(outcome.adversarial, full[key].adversarial)
-        assert outcome.left == full[key].left
+        assert outcome.remaining == full[key].remaining
 
 
 @pytest.mark.parametrize("bf16", [False, True])

@@ -11,14 +11,14 @@ from foolscape.attacks.catalog import plan, plan_detection, plan_video
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objectives import cross_entropy
 from foolscape.attacks.parts.transforms import (
-    Boost,
     Place,
     Slope,
-    boost_of,
+    Transforms,
     brought_back,
     place_at_random,
     placed,
     smoothed,
+    transforms_of,
 )
 from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, UnknownNameError
@@ -34,7 +34,9 @@ def slope_of(problem: Problem) -> Slope:
     return Slope(problem, cross_entropy, torch.zeros(len(problem)))
 
 
-def taken(boost: Boost, problem: Problem, remembered: tuple[Tensor, ...] = ()) -> tuple[Tensor, tuple[Tensor, ...]]:
+def taken(
+    boost: Transforms, problem: Problem, remembered: tuple[Tensor, ...] = ()
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     slope, generators = slope_of(problem), [generator_for(0, str(i)) for i in range(len(problem))]
     own = slope.at(problem.images) if boost.takes_own else None
     return boost.gradient(slope, problem.images, own, generators, remembered)
@@ -59,7 +61,7 @@ def test_the_kernel_is_the_papers_gaussian() -> None:
 
 def test_the_smoothed_gradient_is_the_gradient_smoothed() -> None:
     posed = problem()
-    found, _ = taken(Boost(kernel=5), posed)
+    found, _ = taken(Transforms(kernel=5), posed)
     assert torch.allclose(found, smoothed(slope_of(posed).at(posed.images), 5))
 
 
@@ -68,13 +70,13 @@ def test_scales_are_the_gradient_of_the_mean_over_halved_images() -> None:
     images = posed.images.clone().requires_grad_()
     losses = [functional.cross_entropy(posed.scores(images / 2**i), posed.labels, reduction="sum") for i in range(3)]
     (wanted,) = torch.autograd.grad(sum(losses, torch.zeros(())) / 3, images)
-    assert torch.allclose(taken(Boost(copies=3), posed)[0], wanted)
+    assert torch.allclose(taken(Transforms(copies=3), posed)[0], wanted)
 
 
 def test_variance_is_added_one_step_later() -> None:
     posed = problem()
     own = slope_of(posed).at(posed.images)
-    boost = Boost(neighbours=4, reach=0.1)
+    boost = Transforms(neighbours=4, reach=0.1)
     first, (variance,) = taken(boost, posed, boost.start(posed))
     assert torch.equal(first, own)
     around = []
@@ -128,13 +130,13 @@ def test_places_are_inside_and_of_the_chance() -> None:
 def test_neighbours_do_not_change_a_single_bit(text: str) -> None:
     posed = problem_of(conv_net(), pictures(5))
     attack = plan("mi-fgsm", Options(steps=4, boost=text), CLASSES).ascent
-    full = {o.key: o.adversarial for o in ascend(entrants(posed), attack, width=3)}
-    resumed = list(ascend((e for e in entrants(posed) if e.key in {"1", "4"}), attack, width=3))
+    full = {o.key: o.adversarial for o in ascend(entrants(posed), attack, batch_size=3)}
+    resumed = list(ascend((e for e in entrants(posed) if e.key in {"1", "4"}), attack, batch_size=3))
     assert len(resumed) == 2
     for outcome in resumed:
         assert torch.equal(outcome.adversarial, full[outcome.key])
     plain = plan("mi-fgsm", Options(steps=4), CLASSES).ascent
-    assert any(not torch.equal(o.adversarial, full[o.key]) for o in ascend(entrants(posed), plain, width=3))
+    assert any(not torch.equal(o.adversarial, full[o.key]) for o in ascend(entrants(posed), plain, batch_size=3))
 
 
 @pytest.mark.parametrize(("text", "gradients"), [("di,ti", 1), ("si", 5), ("vt=4", 5), ("di,si=2,vt=3", 8)])
@@ -155,12 +157,14 @@ def test_gradients_are_counted_as_they_are_taken(text: str, gradients: int) -> N
 
 
 def test_a_boost_reads_numbers_and_refuses_what_does_not_fit() -> None:
-    assert boost_of("di, ti ,si=3,vt", 0.1) == Boost(diverse=0.5, kernel=15, copies=3, neighbours=20, reach=0.1 * 1.5)
+    assert transforms_of("di, ti ,si=3,vt", 0.1) == Transforms(
+        diverse=0.5, kernel=15, copies=3, neighbours=20, reach=0.1 * 1.5
+    )
     for text, words in {"si,si": "once", "ti=4": "odd side", "di=2": "chance", "vt=x": "neighbours"}.items():
         with pytest.raises(SettingError, match=words):
-            boost_of(text, 0.1)
+            transforms_of(text, 0.1)
     with pytest.raises(UnknownNameError, match="did you mean"):
-        boost_of("sii", 0.1)
+        transforms_of("sii", 0.1)
 
 
 @pytest.mark.parametrize(
@@ -182,4 +186,4 @@ def test_images_are_not_moved_under_boxes_or_clips() -> None:
     for planned in (lambda o: plan_detection("pgd", o, CLASSES), lambda o: plan_video("pgd", o)):
         with pytest.raises(SettingError, match="di moves the image"):
             planned(Options(boost="di,si"))
-        assert planned(Options(boost="ti,si")).ascent.boost == Boost(kernel=15, copies=5, reach=1.5 * 8 / 255)
+        assert planned(Options(boost="ti,si")).ascent.boost == Transforms(kernel=15, copies=5, reach=1.5 * 8 / 255)

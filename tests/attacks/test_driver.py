@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.catalog import CATALOG, plan
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.targets import permuted
 from foolscape.attacks.plan import Options
@@ -37,12 +37,12 @@ def by_key(outcomes: Iterator[Outcome]) -> dict[str, Outcome]:
 def test_a_batch_equals_batches_of_one(name: str, width: int) -> None:
     problem = dag_problem(5, torch.float64)
     attack = plan(name, SETTINGS.get(name, Options()), CLASSES).ascent
-    alone = by_key(ascend(entrants(problem), attack, width=1))
-    together = by_key(ascend(entrants(problem), attack, width=width))
+    alone = by_key(ascend(entrants(problem), attack, batch_size=1))
+    together = by_key(ascend(entrants(problem), attack, batch_size=width))
     assert alone.keys() == together.keys() == {"0", "1", "2", "3", "4"}
     for key, outcome in alone.items():
         assert outcome.iterations == together[key].iterations
-        assert outcome.left == together[key].left
+        assert outcome.remaining == together[key].remaining
         assert outcome.claimed == together[key].claimed
         assert torch.allclose(outcome.adversarial, together[key].adversarial, atol=1e-12)
 
@@ -51,15 +51,15 @@ def test_a_batch_equals_batches_of_one(name: str, width: int) -> None:
 def test_neighbours_do_not_change_a_single_bit(name: str) -> None:
     problem = dag_problem(6)
     attack = plan(name, SETTINGS.get(name, Options()), CLASSES).ascent
-    full = by_key(ascend(entrants(problem), attack, width=3))
-    resumed = by_key(ascend((e for e in entrants(problem) if e.key in {"1", "4"}), attack, width=3))
+    full = by_key(ascend(entrants(problem), attack, batch_size=3))
+    resumed = by_key(ascend((e for e in entrants(problem) if e.key in {"1", "4"}), attack, batch_size=3))
     for key, outcome in resumed.items():
         assert torch.equal(outcome.adversarial, full[key].adversarial)
 
 
 def test_dag_problems_differ_in_difficulty_or_the_tests_above_show_little() -> None:
     attack = plan("dag", Options(), CLASSES).ascent
-    steps = {o.iterations for o in ascend(entrants(dag_problem(6)), attack, width=3)}
+    steps = {o.iterations for o in ascend(entrants(dag_problem(6)), attack, batch_size=3)}
     assert len(steps) > 2
     assert all(0 < s < 200 for s in steps)
 
@@ -75,7 +75,7 @@ def test_the_batch_never_waits_for_its_slowest_image_and_never_changes_its_width
 
     attack = plan("dag", Options(), CLASSES).ascent
     spied = Problem(problem.images, problem.labels, spy, problem.target)
-    outcomes = list(ascend(entrants(spied), attack, width=3))
+    outcomes = list(ascend(entrants(spied), attack, batch_size=3))
     assert set(widths) == {3}
     looks = [o.iterations + 1 for o in sorted(outcomes, key=lambda o: o.key)]
     in_fixed_batches = sum(max(looks[i : i + 3]) for i in (0, 3, 6))
@@ -85,14 +85,14 @@ def test_the_batch_never_waits_for_its_slowest_image_and_never_changes_its_width
 def test_images_of_different_sizes_share_the_stream() -> None:
     net = conv_net()
     small, large = problem_of(net, pictures(3, 8, 8)), problem_of(net, pictures(3, 16, 12))
-    mixed: list[Entrant] = []
+    mixed: list[AttackItem] = []
     for i, (one, other) in enumerate(zip(entrants(small), entrants(large), strict=True)):
         mixed += [
-            Entrant(f"small{i}", one.problem, one.generator),
-            Entrant(f"large{i}", other.problem, other.generator),
+            AttackItem(f"small{i}", one.problem, one.generator),
+            AttackItem(f"large{i}", other.problem, other.generator),
         ]
     attack = plan("fgsm", Options(), CLASSES).ascent
-    outcomes = by_key(ascend(mixed, attack, width=2))
+    outcomes = by_key(ascend(mixed, attack, batch_size=2))
     assert {key: tuple(o.adversarial.shape[2:]) for key, o in outcomes.items()} == {
         **{f"small{i}": (8, 8) for i in range(3)},
         **{f"large{i}": (16, 12) for i in range(3)},
@@ -102,13 +102,13 @@ def test_images_of_different_sizes_share_the_stream() -> None:
 def test_entrants_are_read_lazily() -> None:
     problem, read = dag_problem(6), []
 
-    def source() -> Iterator[Entrant]:
+    def source() -> Iterator[AttackItem]:
         for entrant in entrants(problem):
             read.append(entrant.key)
             yield entrant
 
     attack = plan("dag", Options(), CLASSES).ascent
-    next(ascend(source(), attack, width=1))
+    next(ascend(source(), attack, batch_size=1))
     assert len(read) < 6
 
 
@@ -116,7 +116,7 @@ def test_nothing_is_written_into_the_problem() -> None:
     problem = dag_problem(3)
     before = [t.clone() for t in (problem.images, problem.labels)]
     for name in NAMES:
-        list(ascend(entrants(problem), plan(name, SETTINGS.get(name, Options()), CLASSES).ascent, width=2))
+        list(ascend(entrants(problem), plan(name, SETTINGS.get(name, Options()), CLASSES).ascent, batch_size=2))
     assert torch.equal(problem.images, before[0])
     assert torch.equal(problem.labels, before[1])
 
@@ -131,8 +131,8 @@ def test_an_image_whose_gradient_is_not_finite_fails_alone() -> None:
         return scores + poison[:, None, None, None].detach()
 
     spied = Problem(problem.images, problem.labels, poisoned)
-    outcomes = by_key(ascend(entrants(spied), plan("pgd", Options(), CLASSES).ascent, width=3))
-    sound = by_key(ascend(entrants(problem), plan("pgd", Options(), CLASSES).ascent, width=3))
+    outcomes = by_key(ascend(entrants(spied), plan("pgd", Options(), CLASSES).ascent, batch_size=3))
+    sound = by_key(ascend(entrants(problem), plan("pgd", Options(), CLASSES).ascent, batch_size=3))
     assert "not finite" in (outcomes["1"].failure or "")
     assert not outcomes["1"].claimed
     for key in ("0", "2"):
@@ -161,5 +161,5 @@ def test_void_pixels_are_neither_targets_nor_attacked() -> None:
 
 
 def test_a_width_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="width: expected at least 1"):
-        next(ascend([], plan("pgd", Options(), CLASSES).ascent, width=0))
+    with pytest.raises(ValueError, match="batch_size: expected at least 1"):
+        next(ascend([], plan("pgd", Options(), CLASSES).ascent, batch_size=0))

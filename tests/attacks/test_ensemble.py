@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.engine.ensemble import Joint, joint
 from foolscape.attacks.parts.objectives import cross_entropy, dense_adversary
@@ -23,8 +23,8 @@ from .toys import conv_net, linear_net, pictures, problem_of
 CLASSES = ("a", "b", "c", "d")
 
 
-def entrant(problem: Problem) -> Entrant:
-    return Entrant("0", problem, generator_for(0, "0"))
+def entrant(problem: Problem) -> AttackItem:
+    return AttackItem("0", problem, generator_for(0, "0"))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_twice_the_same_network_is_that_network(name: str, boost: str | None) ->
     (alone,) = ascend([entrant(posed)], attack)
     (together,) = ascend([entrant(joint([posed, posed], [4, 4]))], both)
     assert torch.equal(alone.adversarial, together.adversarial)
-    assert (2 * alone.left, 2 * alone.targets) == (together.left, together.targets)
+    assert (2 * alone.remaining, 2 * alone.targets) == (together.remaining, together.targets)
 
 
 def test_losses_count_alike_whatever_the_classes_and_targets() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from foolscape.attacks.catalog import plan, plan_detection
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.goals import GOALS, goal_of, victim_of
 from foolscape.attacks.parts.objectives import towards
@@ -107,7 +107,7 @@ def test_every_attack_reaches_every_goal_on_a_linear_detector(attack: str, goal:
     generator = torch.Generator().manual_seed(0)
     found = settled.goal.aim(LABELS, SCORES, None, generator)
     problem = Problem(images, found.labels, scores, found.target)
-    (outcome,) = ascend([Entrant("a", problem, generator)], settled.ascent)
+    (outcome,) = ascend([AttackItem("a", problem, generator)], settled.ascent)
     assert found.target is not None
     wanted = found.target != IGNORE
 
@@ -122,7 +122,7 @@ def test_an_image_without_targets_is_left_as_it_is() -> None:
     settled = plan_detection("pgd", Options(), CLASSES)
     images = torch.full((1, 3, 4, 4), 0.5)
     problem = Problem(images, torch.full((1, 2), IGNORE), lambda x: torch.zeros(1, 4, 2) + 0 * x.sum())
-    (outcome,) = ascend([Entrant("a", problem, torch.Generator())], settled.ascent)
+    (outcome,) = ascend([AttackItem("a", problem, torch.Generator())], settled.ascent)
     assert torch.equal(outcome.adversarial, images)
     assert (outcome.iterations, outcome.targets) == (0, 0)
 

@@ -181,7 +181,7 @@ def test_every_objective_fools_more_than_half(name: str) -> None:
     settled = plan("pgd", Options(objective=name), CLASSES)
     assert settled.settings["objective"] == name
     for outcome in ascend(entrants(problem), settled.ascent):
-        assert outcome.left < outcome.targets / 2
+        assert outcome.remaining < outcome.targets / 2
 
 
 def test_attacks_say_what_they_make_large() -> None:

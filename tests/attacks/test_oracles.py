@@ -127,7 +127,7 @@ def test_pgd_returns_its_best_iterate_and_says_that_it_failed() -> None:
     (outcome,) = ascend(entrants(problem), attack)
     left = int((problem.scores(outcome.adversarial).argmax(1) == problem.labels).sum())
     assert not outcome.claimed
-    assert outcome.left == left < outcome.targets
+    assert outcome.remaining == left < outcome.targets
     assert not torch.equal(outcome.adversarial, problem.images)
     assert outcome.iterations == 6
 
@@ -148,8 +148,8 @@ def test_best_iterate_is_the_best_of_all_looked_at() -> None:
     )
     (outcome,) = ascend(entrants(Problem(images, labels, spy)), wild)
     assert len(looked) == 16
-    assert outcome.left == min(looked[1:])
-    assert outcome.left < looked[-1]  # or the test shows nothing: the last iterate is not the best
+    assert outcome.remaining == min(looked[1:])
+    assert outcome.remaining < looked[-1]  # or the test shows nothing: the last iterate is not the best
 
 
 def test_an_image_that_is_wrong_from_the_start_takes_no_step() -> None:

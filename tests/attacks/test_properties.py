@@ -103,7 +103,7 @@ def test_every_attack_beats_noise_of_its_size(name: str) -> None:
         problem = problem_of(net, images, settled.target(problem.labels, [generator_for(i) for i in range(4)]))
     constraint = settled.ascent.constraint
     attack_left = noise_left = 0
-    for outcome in ascend(entrants(problem), settled.ascent, width=2):
+    for outcome in ascend(entrants(problem), settled.ascent, batch_size=2):
         i = int(outcome.key)
         attacked = constraint.quantise(outcome.adversarial, outcome.clean)
         clean, generator = round_to_levels(outcome.clean)[0], generator_for(9, outcome.key)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.nms_objective import SURE, dense_adversary_strong
 from foolscape.attacks.parts.targets import permuted
@@ -47,14 +47,14 @@ def test_dag_looks_at_eight_bit_images_unless_told_otherwise() -> None:
     assert plan("pgd", Options(rounded=True), CLASSES).ascent.rounded
 
 
-def _renewing(seen: list[Tensor], labels: Tensor, net: torch.nn.Module) -> Entrant:
+def _renewing(seen: list[Tensor], labels: Tensor, net: torch.nn.Module) -> AttackItem:
     image = pictures(1)
 
     def view(iterate: Tensor) -> Problem:
         seen.append(iterate)
         return Problem(iterate, labels, net)
 
-    return Entrant("one", Problem(image, net(image).argmax(1), net), generator_for(0), view)
+    return AttackItem("one", Problem(image, net(image).argmax(1), net), generator_for(0), view)
 
 
 def test_targets_are_found_anew_after_every_so_many_steps() -> None:
@@ -83,7 +83,7 @@ def test_an_image_on_which_nothing_is_found_any_more_is_done() -> None:
     net, seen = conv_net(), list[Tensor]()
     settled = replace(plan("pgd", Options(steps=7), CLASSES).ascent, refresh=2)
     (outcome,) = ascend([_renewing(seen, torch.full((1, 12, 16), IGNORE), net)], settled)
-    assert (outcome.iterations, outcome.left, outcome.claimed) == (2, 0, True)
+    assert (outcome.iterations, outcome.remaining, outcome.claimed) == (2, 0, True)
     assert torch.equal(outcome.adversarial, seen[0])
 
 

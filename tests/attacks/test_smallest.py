@@ -35,7 +35,7 @@ def run(problem: Problem, attack: Plan, width: int = 1, keys: str = "012345") ->
         generators = [torch.Generator().manual_seed(i) for i in range(len(problem))]
         problem = replace(problem, target=attack.target(problem.labels, generators))
     chosen = (entrant for entrant in entrants(problem) if entrant.key in keys)
-    return {outcome.key: outcome for outcome in attack.run(chosen, width=width, keeper=Nothing())}
+    return {outcome.key: outcome for outcome in attack.run(chosen, batch_size=width, memory=Nothing())}
 
 
 def levels(outcome: Outcome) -> int:
@@ -78,7 +78,7 @@ def test_what_is_never_fooled_is_no_success_and_keeps_its_best() -> None:
         assert not outcome.claimed
         assert outcome.iterations == 40
         assert levels(outcome) <= 2
-        assert outcome.left < outcome.targets
+        assert outcome.remaining < outcome.targets
         assert [candidate.name for candidate in outcome.within] == ["1/255", "2/255"]
 
 
@@ -95,8 +95,8 @@ def test_images_within_smaller_bounds_are_what_they_say(name: str) -> None:
             assert bound in LADDER
             change = (candidate.adversarial - outcome.clean) * WHITE
             assert change.abs().max() <= bound + 1e-3
-            assert int((net(candidate.adversarial).argmax(1)[0] == label).sum()) == candidate.left < before
-            before = candidate.left
+            assert int((net(candidate.adversarial).argmax(1)[0] == label).sum()) == candidate.remaining < before
+            before = candidate.remaining
         if outcome.claimed:
             assert levels(outcome) > max(int(one.name.removesuffix("/255")) for one in outcome.within)
 
@@ -115,7 +115,7 @@ def test_neighbours_and_the_width_of_the_batch_do_not_matter(name: str) -> None:
     for others in (run(problem, attack, 1), run(problem, attack, 3, "13")):
         for key, outcome in others.items():
             assert torch.equal(outcome.adversarial, full[key].adversarial)
-            assert [c.left for c in outcome.within] == [c.left for c in full[key].within]
+            assert [c.remaining for c in outcome.within] == [c.remaining for c in full[key].within]
 
 
 def test_an_image_that_is_wrong_from_the_start_takes_no_step() -> None:

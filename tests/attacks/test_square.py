@@ -42,7 +42,7 @@ def looks(steps: int) -> tuple[list[Tensor], Problem, float]:
     settled = plan("square", Options(steps=steps, eps=Levels.parse("2/255")), CLASSES)
     (outcome,) = ascend(entrants(Problem(posed.images, posed.labels, asked)), settled.ascent)
     assert outcome.iterations == steps
-    return seen, posed, outcome.left
+    return seen, posed, outcome.remaining
 
 
 def test_stripes_then_squares_of_the_whole_bound_one_query_each() -> None:

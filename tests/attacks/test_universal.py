@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.parts.objectives import Persuasion, Seen, margin
+from foolscape.attacks.parts.objectives import ConfidenceCappedLoss, ObjectiveValue, margin
 from foolscape.attacks.universal.label_maps import filled, replaced
-from foolscape.attacks.universal.learn import Lesson, Pull, Recipe, begin, learn, spread
+from foolscape.attacks.universal.learn import Recipe, TrainingSample, UniversalLoss, begin, learn, spread
 from foolscape.problem import IGNORE, OTHER, Problem
 
 from .toys import conv_net, pictures
@@ -55,12 +55,12 @@ def test_weights_of_the_paper_and_of_a_balanced_pull() -> None:
     target = torch.where(prediction == 2, 0, prediction)
     scores = torch.zeros(1, 3, 1, 10)  # every class is as likely: log 3 for each pixel
     problem = Problem(torch.zeros(1, 3, 1, 10), prediction, lambda images: images, target)
-    paper = Pull(objective=Persuasion(0.75), omega=0.9, balance=None)(scores, problem)
+    paper = UniversalLoss(objective=ConfidenceCappedLoss(0.75), omega=0.9, balance=None)(scores, problem)
     assert float(paper) == pytest.approx(np.log(3) * (7 * 0.1 + 2 * 0.9) / 9)
-    balanced = Pull(objective=Persuasion(0.75), omega=0.5, balance=1.0)
+    balanced = UniversalLoss(objective=ConfidenceCappedLoss(0.75), omega=0.5, balance=1.0)
     assert float(balanced(scores, problem)) == pytest.approx(np.log(3))
     # In between, a class weighs as the square root of its size: sqrt(6) and 1.
-    half = Pull(objective=Persuasion(0.75), omega=0.5, balance=0.5)
+    half = UniversalLoss(objective=ConfidenceCappedLoss(0.75), omega=0.5, balance=0.5)
     assert float(half(scores, problem)) == pytest.approx(np.log(3))
     # The one pixel of class 1 weighs as much as the six of class 0 together.
     sure = scores.clone()
@@ -76,9 +76,9 @@ def test_without_a_target_the_answer_is_to_change() -> None:
     scores[:, 1, :, 2] = 5.0  # fooled already: weighs nothing
     sure = np.log(1 / (1 + np.exp(-5.0)))  # not quite 1, but above tau
     assert sure > np.log(0.75)
-    even = Pull(objective=Persuasion(0.75), omega=0.5, balance=None)(scores, problem)
+    even = UniversalLoss(objective=ConfidenceCappedLoss(0.75), omega=0.5, balance=None)(scores, problem)
     assert float(even) == pytest.approx(np.log(2) * 3 / 4)
-    balanced = Pull(objective=Persuasion(0.75), omega=0.5, balance=1.0)(scores, problem)
+    balanced = UniversalLoss(objective=ConfidenceCappedLoss(0.75), omega=0.5, balance=1.0)(scores, problem)
     assert float(balanced) == pytest.approx(np.log(2) * (2 / 3 + 1) / 2)
 
 
@@ -86,14 +86,16 @@ def test_anything_but_the_label_is_what_a_log_of_one_minus_its_chance_asks_for()
     scores = torch.randn(1, 4, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3
     labels = torch.randint(4, (1, 3, 3), generator=torch.Generator().manual_seed(1))
     target = torch.where(labels == 3, OTHER, labels)
-    seen = Persuasion(1.0)(scores, Problem(torch.zeros(1, 3, 3, 3), labels, lambda x: x, target), torch.zeros(1))
+    seen = ConfidenceCappedLoss(1.0)(
+        scores, Problem(torch.zeros(1, 3, 3, 3), labels, lambda x: x, target), torch.zeros(1)
+    )
     chance = scores.softmax(1).gather(1, labels[:, None])[:, 0]
     assert bool((labels == 3).any())
     torch.testing.assert_close(seen.value, torch.where(labels == 3, (1 - chance).log(), chance.log()))
     # The gradient lives where the label is all but certain, too.
     certain = torch.tensor([60.0, 0.0]).view(1, 2, 1, 1).requires_grad_(True)
     one = Problem(torch.zeros(1, 3, 1, 1), torch.zeros(1, 1, 1).long(), lambda x: x)
-    (slope,) = torch.autograd.grad(Persuasion(0.75)(certain, one, torch.zeros(1)).value.sum(), certain)
+    (slope,) = torch.autograd.grad(ConfidenceCappedLoss(0.75)(certain, one, torch.zeros(1)).value.sum(), certain)
     torch.testing.assert_close(slope.flatten(), torch.tensor([-1.0, 1.0]))
 
 
@@ -102,10 +104,10 @@ def test_a_bent_loss_lets_go_of_what_is_lost_for_good(bend: float) -> None:
     scores = torch.tensor([[0.0, 9.0], [0.0, 0.5]], dtype=torch.float64).T[None, :, None].requires_grad_(True)
     problem = Problem(torch.zeros(1, 3, 1, 2), torch.zeros(1, 1, 2).long(), lambda x: x, torch.zeros(1, 1, 2).long())
     chance = scores.detach().softmax(1)[:, 0]
-    seen = Persuasion(1.0, bend)(scores, problem, torch.zeros(1))
+    seen = ConfidenceCappedLoss(1.0, bend)(scores, problem, torch.zeros(1))
     torch.testing.assert_close(seen.value.detach(), 0.999 * (chance**bend - 1) / bend + 0.001 * chance.log())
     (bent,) = torch.autograd.grad(seen.value.sum(), scores)
-    (paper,) = torch.autograd.grad(Persuasion(1.0)(scores, problem, torch.zeros(1)).value.sum(), scores)
+    (paper,) = torch.autograd.grad(ConfidenceCappedLoss(1.0)(scores, problem, torch.zeros(1)).value.sum(), scores)
     lost, near = paper[0, 0, 0].tolist()
     assert lost > near, "under the logarithm the hopeless target pulls hardest"
     torch.testing.assert_close(bent[0, 0, 0], paper[0, 0, 0] * (0.999 * chance[0, 0] ** bend + 0.001))
@@ -119,7 +121,7 @@ def test_a_bent_loss_keeps_a_slope_where_a_network_is_sure_of_every_pixel(wanted
     problem = Problem(
         torch.zeros(1, 3, 1, 1), torch.zeros(1, 1, 1).long(), lambda x: x, torch.full((1, 1, 1), wanted).long()
     )
-    seen = Persuasion(1.0, 0.5)(scores, problem, torch.zeros(1))
+    seen = ConfidenceCappedLoss(1.0, 0.5)(scores, problem, torch.zeros(1))
     (slope,) = torch.autograd.grad(seen.value.sum(), scores)
     torch.testing.assert_close(slope.flatten(), torch.tensor([-0.001, 0.001]))
 
@@ -136,14 +138,16 @@ def test_a_target_that_is_tied_to_the_tile_moves_with_it() -> None:
     """Wherever the tile lands, the wanted map lands there too, also on images that are no multiple of it."""
     seen = []
 
-    def objective(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    def objective(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         assert problem.target is not None
         seen.append((scores.detach(), problem.target))
-        return Seen(scores.sum(1), problem.counted)
+        return ObjectiveValue(scores.sum(1), problem.counted)
 
     wanted = torch.arange(20).reshape(4, 5)
-    lesson = Lesson(Problem(torch.zeros(1, 3, 6, 13), torch.zeros(1, 6, 13).long(), lambda images: images), wanted)
-    pull = Pull(objective=objective, omega=0.5, balance=None)
+    lesson = TrainingSample(
+        Problem(torch.zeros(1, 3, 6, 13), torch.zeros(1, 6, 13).long(), lambda images: images), wanted
+    )
+    pull = UniversalLoss(objective=objective, omega=0.5, balance=None)
     recipe = Recipe(pull=pull, eps=1.0, step=0.1, epochs=3, batch=1, momentum=0.0, adaptive=False, shifts=True)
     learning = replace(begin(torch.zeros(3, 4, 5)), tile=wanted.float().expand(3, 4, 5) / 255)
     for seed in range(3):
@@ -153,10 +157,10 @@ def test_a_target_that_is_tied_to_the_tile_moves_with_it() -> None:
     assert len({tuple(target.flatten().tolist()) for _, target in seen}) > 1
 
 
-def _lesson(index: int, net: torch.nn.Module) -> Lesson:
+def _lesson(index: int, net: torch.nn.Module) -> TrainingSample:
     image = pictures(4)[index : index + 1]
     prediction = net(image).argmax(1)
-    return Lesson(Problem(image, prediction, net, torch.where(prediction == 2, 0, prediction)))
+    return TrainingSample(Problem(image, prediction, net, torch.where(prediction == 2, 0, prediction)))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,7 @@ def test_learning_stays_in_the_bound_and_lowers_the_loss(
     batch: int | None, momentum: float, adaptive: bool, shifts: bool
 ) -> None:
     net = conv_net()
-    pull = Pull(objective=Persuasion(0.75), omega=0.5, balance=1.0)
+    pull = UniversalLoss(objective=ConfidenceCappedLoss(0.75), omega=0.5, balance=1.0)
     recipe = Recipe(
         pull=pull, eps=8 / 255, step=1 / 255, epochs=8, batch=batch, momentum=momentum, adaptive=adaptive, shifts=shifts
     )

@@ -42,7 +42,7 @@ def settled(eps: str = "1/255", budget: int = 60, schedule: str | None = None) -
 
 def run(problem: Problem, attack: Plan, width: int = 3, keys: str = "012345") -> dict[str, Outcome]:
     chosen = (entrant for entrant in entrants(problem) if entrant.key in keys)
-    return {outcome.key: outcome for outcome in attack.run(chosen, width=width, keeper=Nothing())}
+    return {outcome.key: outcome for outcome in attack.run(chosen, batch_size=width, memory=Nothing())}
 
 
 def test_the_best_of_all_candidates_wins_and_none_is_outside() -> None:
@@ -50,7 +50,7 @@ def test_the_best_of_all_candidates_wins_and_none_is_outside() -> None:
     assert found.keys() == set("012345")
     for outcome in found.values():
         assert [candidate.name for candidate in outcome.candidates] == ["js", "cospgd", "masked-ce", "soft-iou"]
-        assert outcome.left == min(candidate.left for candidate in outcome.candidates)
+        assert outcome.remaining == min(candidate.remaining for candidate in outcome.candidates)
         assert any(torch.equal(outcome.adversarial, candidate.adversarial) for candidate in outcome.candidates)
         assert all((c.adversarial - outcome.clean).abs().max() <= 1 / 255 + 1e-6 for c in outcome.candidates)
 
@@ -68,17 +68,17 @@ def test_an_image_costs_its_budget_of_gradients_and_no_more() -> None:
         return scores
 
     (outcome,) = run(replace(problem, scores=counted), settled(budget=61)).values()
-    assert outcome.left > 0
+    assert outcome.remaining > 0
     assert outcome.iterations == gradients == 61
 
 
 def test_an_image_without_targets_left_leaves_at_once() -> None:
     for outcome in run(problem_of(conv_net(), pictures(3)), settled("255/255")).values():
         assert outcome.claimed
-        assert outcome.left == 0
+        assert outcome.remaining == 0
         assert outcome.iterations < 60
         # What came before it was not enough, and nothing came after.
-        assert [candidate.left > 0 for candidate in outcome.candidates].count(False) == 1
+        assert [candidate.remaining > 0 for candidate in outcome.candidates].count(False) == 1
 
 
 @pytest.mark.parametrize("schedule", ["constant", "shrinking"])
@@ -97,7 +97,7 @@ def test_under_l2_nothing_leaves_the_ball() -> None:
     for outcome in run(problem, attack, keys="01").values():
         length = float((outcome.adversarial - outcome.clean).norm())
         assert eps.unit / 2 < length <= eps.unit + 1e-6
-        assert outcome.left < 0.8 * outcome.targets  # all are right before it
+        assert outcome.remaining < 0.8 * outcome.targets  # all are right before it
 
 
 def part_of_street(network: str) -> Problem:
@@ -126,9 +126,9 @@ def test_every_part_goes_on_from_the_best_image_before_it() -> None:
     (whole,) = run(replace(problem, scores=noted), attack, keys="0").values()
     # Six steps and a look at the last image for each of the first three.
     for n in range(1, 4):
-        best = min(whole.candidates[:n], key=lambda candidate: candidate.left)
+        best = min(whole.candidates[:n], key=lambda candidate: candidate.remaining)
         assert torch.equal(looks[7 * n], best.adversarial)
-    assert whole.left < 0.9 * whole.candidates[0].left
+    assert whole.remaining < 0.9 * whole.candidates[0].remaining
 
 
 def test_what_comes_last_leaves_less_of_rare_classes() -> None:
@@ -164,7 +164,7 @@ def test_candidates_that_are_lost_are_pushed_on() -> None:
     problem = boxes_of(conv_net(), pictures(2))
     easy = detection(eps=Levels.parse("100/255"))
     for outcome in run(problem, easy, keys="01").values():
-        assert outcome.left == 0
+        assert outcome.remaining == 0
         assert outcome.iterations == 30
     # A stop that is asked for is kept to, and an image without an object takes no step.
     asked = detection(eps=Levels.parse("100/255"), stop=0.0)
@@ -204,9 +204,9 @@ def test_an_image_is_chosen_by_what_the_model_still_finds_where_that_can_be_said
         return abs(len(judged) - 2)  # the second is the best
 
     (entrant,) = entrants(problem)
-    (outcome,) = settled().run([replace(entrant, remains=remains)], width=1, keeper=Nothing())
+    (outcome,) = settled().run([replace(entrant, remains=remains)], batch_size=1, memory=Nothing())
     assert len(judged) == len(outcome.candidates) == 4
-    assert outcome.left > min(candidate.left for candidate in outcome.candidates)
+    assert outcome.remaining > min(candidate.remaining for candidate in outcome.candidates)
     assert torch.equal(outcome.adversarial, outcome.candidates[1].adversarial)
 
 

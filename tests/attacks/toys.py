@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.problem import Problem
 from foolscape.seeds import generator_for
 
@@ -53,7 +53,7 @@ def problem_of(net: nn.Module, images: Tensor, target: Tensor | None = None) -> 
     return Problem(images=images, labels=net(images).argmax(1), target=target, scores=net)
 
 
-def entrants(problem: Problem, seed: int = 0) -> Iterable[Entrant]:
+def entrants(problem: Problem, seed: int = 0) -> Iterable[AttackItem]:
     """One entrant per image, named by its place."""
     for i in range(len(problem)):
-        yield Entrant(str(i), problem.take(torch.tensor([i])), generator_for(seed, str(i)))
+        yield AttackItem(str(i), problem.take(torch.tensor([i])), generator_for(seed, str(i)))

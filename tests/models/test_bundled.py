@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.plan import Options
 from foolscape.models.bundled.load import NAMES, bundled
@@ -95,7 +95,7 @@ def test_the_robust_network_withstands_what_fools_the_one_it_was_made_from() -> 
             frame = render(describe(TEST_SEED, index))
             labels = torch.from_numpy(frame.labels.astype(np.int64))[None]
             problem = Problem(images=_pixels(frame.image), labels=labels, scores=network)
-            (outcome,) = ascend([Entrant(str(index), problem, generator_for(0, str(index)))], attack)
+            (outcome,) = ascend([AttackItem(str(index), problem, generator_for(0, str(index)))], attack)
             for kind, images in (("clean", problem.images), ("attacked", outcome.adversarial)):
                 with torch.no_grad():
                     found[kind] += _confusion(network(images).argmax(1)[0].numpy(), frame.labels)

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.cli import main
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE
@@ -29,7 +29,7 @@ from foolscape.run.harden.config import HardenConfig, make_harden_config
 from foolscape.run.harden.execute import harden, with_weights
 from foolscape.run.harden.loss import entropy_and_dice
 from foolscape.run.harden.pictures import Picture, Pictures, stacked
-from foolscape.run.harden.training import Course, Learner, crafted, rate_at
+from foolscape.run.harden.training import TrainConfig, Trainer, crafted, rate_at
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.seeds import generator_for
 
@@ -116,19 +116,19 @@ def do(out: Path, setting: dict[str, object], **changes: Any) -> dict[str, Any]:
     return harden(config, out, ["foolscape", "harden"], Listener(lambda text: None, silent_progress))
 
 
-def learner(setting: dict[str, object], **changes: Any) -> tuple[Learner, HardenConfig]:
+def learner(setting: dict[str, object], **changes: Any) -> tuple[Trainer, HardenConfig]:
     config = make_harden_config({**setting, **changes})
     segmenter: Any = load_model(config.model, image_size=(32, 48)).model
-    course = Course(config.plan(segmenter.classes).ascent, config.epochs, config.batch, config.clean, config.rate,
+    course = TrainConfig(config.plan(segmenter.classes).ascent, config.epochs, config.batch, config.clean, config.rate,
                     config.crop, config.mirror, config.seed)  # fmt: skip
-    return Learner(segmenter, course), config
+    return Trainer(segmenter, course), config
 
 
 def pictures(name: str) -> Picture:
     return Picture(*drawn(int(name)))
 
 
-def attacked_loss(learner: Learner) -> float:
+def attacked_loss(learner: Trainer) -> float:
     """The mean cross-entropy on two unseen images under a stronger attack than that of the training."""
     plan = make_harden_config({"model": "", "data": "", "train_split": "a", "test_split": "b", "attack": "pgd",
                                "steps": 10, "step": "2/255"}).plan(learner.segmenter.classes)  # fmt: skip
@@ -163,7 +163,7 @@ def test_the_attack_is_the_drivers(setting: dict[str, object]) -> None:
         assert float(mine.min()) >= 0
         assert float(mine.max()) <= 1
         problem = Problem(images=images, labels=labels, scores=taught.segmenter.logits)
-        (outcome,) = ascend([Entrant("a", problem, generator_for(1, "a"))], attack)
+        (outcome,) = ascend([AttackItem("a", problem, generator_for(1, "a"))], attack)
         if steps == 1:  # after more of them the driver may take an earlier iterate
             assert torch.equal(mine, outcome.adversarial)
         losses = [float(attack.objective(taught.segmenter.logits(x), problem, torch.zeros(1)).value.sum())
@@ -297,7 +297,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert (out / "checkpoint.safetensors").exists()
     for epoch in (2, 3):
 
-        def killed(directory: Path, place: str, learner: Learner, last: int = epoch) -> None:
+        def killed(directory: Path, place: str, learner: Trainer, last: int = epoch) -> None:
             real(directory, place, learner)
             if len(learner.epochs) == last:
                 raise Killed

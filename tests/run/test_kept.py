@@ -13,7 +13,7 @@ from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.attacks.plan import Options
 from foolscape.data.sample import VOID
 from foolscape.run.scores.kept import right_share
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
 
@@ -91,7 +91,7 @@ def test_a_row_counts_what_was_right_and_still_is() -> None:
     truth = np.array([[0, 0, 1, 1, VOID]], np.uint8)
     before = np.array([[0, 0, 1, 2, 0]], np.uint8)
     after = np.array([[1, 0, 2, 1, 0]], np.uint8)  # the last pixel that counts has become right
-    case = Case("x", np.zeros((1, 5, 3), np.uint8), (), truth, before)
+    case = EvalSample("x", np.zeros((1, 5, 3), np.uint8), (), truth, before)
     assert segmenter().measured(case, after)["kept"] == {"right_before": 3, "right_after": 1}
     assert segmenter().measured(case, before)["kept"] == {"right_before": 3, "right_after": 3}
 

@@ -13,7 +13,7 @@ from foolscape.errors import RunError, SettingError
 from foolscape.report.pages.transfer import print_transfer, write_transfer_texts
 from foolscape.run.execute import Listener
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import Bench, open_bench
+from foolscape.run.setup import Setup, open_bench
 from foolscape.run.transfer.execute import transfer
 
 from .made import silent_progress, write_net
@@ -61,7 +61,7 @@ def test_every_change_is_measured_on_every_network(tmp_path: Path, settings: dic
 def test_a_network_is_opened_once(tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
 
-    def counted(config: RunConfig, device: torch.device) -> Bench:
+    def counted(config: RunConfig, device: torch.device) -> Setup:
         opened.extend(config.models)
         return open_bench(config, device)
 

@@ -15,11 +15,11 @@ from foolscape.cli.console import DONE, SOME_FAILED
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError, UnknownNameError
 from foolscape.report.pages.universal import universal_tables, write_universal_report
 from foolscape.run.execute import Listener
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.universal import learning as module
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal
-from foolscape.run.universal.lessons import Lessons
+from foolscape.run.universal.lessons import TrainingSamples
 from foolscape.run.universal.segmentation import SegmentationTeaching
 from foolscape.run.universal.setup import open_stand
 from foolscape.run.universal.targets import Hide, Scene, Static, Untargeted, aim_of
@@ -66,7 +66,7 @@ def test_a_class_is_hidden_and_the_controls_hide_less(tmp_path: Path) -> None:
 def test_hidden_and_preserved_are_those_of_a_hand_worked_image() -> None:
     before = np.array([[1, 1, 1, 0], [2, 2, 0, 0]], np.uint8)
     after = np.array([[1, 0, 2, 0], [2, 0, 0, 1]], np.uint8)
-    case = Case("one", np.zeros((2, 4, 3), np.uint8), (), before, before)
+    case = EvalSample("one", np.zeros((2, 4, 3), np.uint8), (), before, before)
 
     def judged(aim: Any, prediction: np.ndarray) -> dict[str, Any]:
         return SegmentationTeaching(None, aim).judged(case, prediction)  # type: ignore[arg-type]
@@ -132,8 +132,8 @@ def test_lessons_are_the_same_whether_kept_or_read_again(tmp_path: Path) -> None
     for changes in ({}, {"model": "bundled:scenes-detector", "target": "hide:person", "size": None}):
         stand = open_stand(make_universal_config({**SETTINGS, **changes}), torch.device("cpu"))
         one = stand.train_ids[0]
-        kept = Lessons(stand.training)
-        small = Lessons(stand.training, budget=100)
+        kept = TrainingSamples(stand.training)
+        small = TrainingSamples(stand.training, budget=100)
         read, again = small(one), (kept(one), kept(one))[1]
         assert kept._kept
         assert not small._kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from foolscape.attacks.parts.goals import DAG_UNTARGETED, goal_of, victim_of
-from foolscape.attacks.parts.transforms import boost_of
+from foolscape.attacks.parts.transforms import transforms_of
 from foolscape.attacks.plan import AGAINST, SAMPLINGS, Attack, Options, Plan, Scope, Window
 from foolscape.attacks.zoo import minimum, recipes, strong
 from foolscape.errors import SettingError, unknown
@@ -255,7 +255,7 @@ def _check_boost(attack: Attack, options: Options, scope: Scope) -> None:
     if not attack.boosts:
         able = ", ".join(other.name for other in CATALOG if other.boosts and scope.task in other.tasks)
         raise SettingError(f"boost: is for attacks that follow gradients step by step, got {attack.name}; use {able}")
-    boost = boost_of(options.boost, 0.0)
+    boost = transforms_of(options.boost, 0.0)
     if boost.diverse and scope.task != "segmentation":
         raise SettingError(
             f"boost: di moves the image under what a network for {scope.task} looks at in fixed places; use ti, si, vt"

@@ -68,10 +68,10 @@ def _exchanges(
     anywhere = torch.randint(places, tries, generator=generator)
     among = clipped[torch.randint(count, tries, generator=generator)]
     others = torch.where(torch.rand(tries, generator=generator) < 0.5, among, anywhere)
-    here, there = origin[clipped][:, None], origin[others]
+    context, there = origin[clipped][:, None], origin[others]
     mine, theirs = change[order[clipped]][:, None], change[order[others]]
-    before = _clipping(here, mine) + _clipping(there, theirs)
-    gain = before - _clipping(here, theirs) - _clipping(there, mine)
+    before = _clipping(context, mine) + _clipping(there, theirs)
+    gain = before - _clipping(context, theirs) - _clipping(there, mine)
     best, chosen = gain.max(dim=1)
     second = others.gather(1, chosen[:, None])[:, 0]
     willing = best > 0

@@ -9,11 +9,11 @@ from typing import Final, Protocol
 import torch
 
 from foolscape.attacks.engine.ascent import Ascent
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.goals import Goal
 from foolscape.attacks.parts.targets import TargetRule
-from foolscape.attacks.zoo.ara_released import Keeper
+from foolscape.attacks.zoo.ara_released import AttackMemory
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 
@@ -114,8 +114,8 @@ class Window:
 class Runner(Protocol):
     """An attack that is more than one ascent."""
 
-    def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
-        """Attack every entrant, see `driver.ascend`; `keeper` is for what is learnt from image to image."""
+    def __call__(self, items: Iterable[AttackItem], *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
+        """Attack every entrant, see `driver.ascend`; `memory` is for what is learnt from image to image."""
         ...
 
     def at_precision(self, *, bf16: bool) -> Runner:
@@ -164,11 +164,11 @@ class Plan:
     runner: Runner | None = None
     largest: Levels | None = None
 
-    def run(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
-        """Attack every entrant; see `driver.ascend`. `keeper` is for an attack that learns from image to image."""
+    def run(self, items: Iterable[AttackItem], *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
+        """Attack every entrant; see `driver.ascend`. `memory` is for an attack that learns from image to image."""
         if self.runner is None:
-            return ascend(entrants, self.ascent, width=width)
-        return self.runner(entrants, width=width, keeper=keeper)
+            return ascend(items, self.ascent, batch_size=batch_size)
+        return self.runner(items, batch_size=batch_size, memory=memory)
 
     def at_precision(self, *, bf16: bool) -> Plan:
         """The same attack with its gradients in bfloat16 or not, see `Ascent.bf16`, or a `SettingError`."""

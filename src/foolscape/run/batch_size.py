@@ -11,14 +11,14 @@ from typing import Any, Final, TypeVar
 import torch
 
 from foolscape.attacks.engine.ascent import never
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.memory import first_line, give_back, halving, is_short
 from foolscape.run.directory.store import RunStore, read_settings
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.settings.config import AUTO, RunConfig
-from foolscape.run.setup import Bench, Entry
-from foolscape.run.tasks.base import Subject
+from foolscape.run.setup import LoadedModel, Setup
+from foolscape.run.tasks.base import TaskRunner
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ _STEPS: Final = 2
 """Of the attack, in a trial; the trial before it, which is not counted, is for PyTorch to get ready."""
 
 
-def width_of(config: RunConfig, bench: Bench, device: torch.device, out: Path, say: Callable[[str], None]) -> int:
+def width_of(config: RunConfig, bench: Setup, device: torch.device, out: Path, say: Callable[[str], None]) -> int:
     """Images per call of the models: what the user says, else as many as pay on the device.
 
     Clips are followed one by one on every device: what a tracker made of the later frames belongs to one clip. A run
@@ -82,7 +82,7 @@ def widest(speed: Callable[[int], float], most: int) -> tuple[int, str]:
     return batch, f"no more than {most} were tried"
 
 
-def trial(entry: Entry, ids: Sequence[str]) -> Callable[[int], float] | None:
+def trial(entry: LoadedModel, ids: Sequence[str]) -> Callable[[int], float] | None:
     """From a batch to the speed of the attack on the first image that can be attacked; None if there is none."""
     plan = entry.plan
     if plan is None:
@@ -97,14 +97,14 @@ def trial(entry: Entry, ids: Sequence[str]) -> Callable[[int], float] | None:
             entrant = made()
             begin = time.perf_counter()
             # An outcome holds numbers of the host's, so that an accelerator has finished when it comes.
-            list(ascend([entrant], ascent, width=batch))
+            list(ascend([entrant], ascent, batch_size=batch))
             spent = time.perf_counter() - begin
         return batch * _STEPS / spent
 
     return speed
 
 
-def _maker(subject: Subject[Any, Any], name: str, plan: Any) -> Callable[[], Entrant] | None:
+def _maker(subject: TaskRunner[Any, Any], name: str, plan: Any) -> Callable[[], AttackItem] | None:
     """What makes an entrant of the sample `name`, anew each time; None if it cannot be attacked."""
     try:
         case = subject.load(name)

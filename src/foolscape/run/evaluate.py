@@ -1,6 +1,6 @@
 """One model on one data set: attack every image, then measure the 8-bit images read back from the disk.
 
-What a task knows of its own is in a `Subject`.
+What a task knows of its own is in a `TaskRunner`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.parts.constraints import Linf
 from foolscape.attacks.plan import Plan
@@ -27,7 +27,7 @@ from foolscape.run.directory.ara_state import StoredNetwork
 from foolscape.run.directory.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.faults import FAULTS, fly, reason_of
 from foolscape.run.scores.controls import control_of
-from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case, P, R, Subject
+from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED, EvalSample, P, R, TaskRunner
 from foolscape.seeds import generator_for
 from foolscape.strict import losses
 
@@ -53,12 +53,12 @@ class Setting:
 class Opened(Generic[R, P]):
     """A sample that is on its way, and the files that it has so far."""
 
-    case: Case[R, P]
+    case: EvalSample[R, P]
     album: Album
 
 
 def evaluate(
-    subject: Subject[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
+    subject: TaskRunner[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> None:
     """Measure `subject` on the samples `ids` that `store` does not hold yet; `tick` is told of every one settled.
 
@@ -76,7 +76,7 @@ def evaluate(
 
 
 def _attacked(
-    subject: Subject[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
+    subject: TaskRunner[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> list[str]:
     """Attack and settle the samples `ids`; returns those that broke in bfloat16 and are left for float32."""
     broken: list[str] = []
@@ -94,7 +94,7 @@ def _attacked(
 
 
 def _flown(
-    subject: Subject[R, P],
+    subject: TaskRunner[R, P],
     ids: Sequence[str],
     setting: Setting,
     store: RunStore,
@@ -107,7 +107,7 @@ def _flown(
     flying, broken = under_way
     entrants = _entrants(_opened(subject, ids, store, tick), flying, subject, setting, store, tick)
     keeper = StoredNetwork(store, subject.spec, subject.slug)
-    for outcome in plan.run(entrants, width=setting.batch, keeper=keeper):
+    for outcome in plan.run(entrants, batch_size=setting.batch, memory=keeper):
         if outcome.failure is not None and plan.ascent.bf16:
             broken.append(outcome.key)
         else:
@@ -119,7 +119,7 @@ def _flown(
 
 
 def _opened(
-    subject: Subject[R, P], ids: Sequence[str], store: RunStore, tick: Callable[[str], None]
+    subject: TaskRunner[R, P], ids: Sequence[str], store: RunStore, tick: Callable[[str], None]
 ) -> Iterator[Opened[R, P]]:
     """The samples that are still to be done; one that cannot be loaded is recorded with its reason."""
     settled = store.settled(subject.spec) | store.settled(None)
@@ -140,11 +140,11 @@ def _opened(
 def _entrants(
     todo: Iterator[Opened[R, P]],
     flying: dict[str, Opened[R, P]],
-    subject: Subject[R, P],
+    subject: TaskRunner[R, P],
     setting: Setting,
     store: RunStore,
     tick: Callable[[str], None],
-) -> Iterator[Entrant]:
+) -> Iterator[AttackItem]:
     """The samples as the driver takes them, kept in `flying` until their outcome comes; not what breaks the model."""
     assert setting.plan is not None
     for opened in todo:
@@ -159,7 +159,7 @@ def _entrants(
         yield entrant
 
 
-def _measured_clean(case: Case[R, P], subject: Subject[R, P]) -> list[Record]:
+def _measured_clean(case: EvalSample[R, P], subject: TaskRunner[R, P]) -> list[Record]:
     """The row of an image that is not attacked, or why it could not be measured."""
     try:
         return [_row(case, subject, CLEAN, case.prediction)]
@@ -167,7 +167,7 @@ def _measured_clean(case: Case[R, P], subject: Subject[R, P]) -> list[Record]:
         return [_failure(case.id, None, str(error))]
 
 
-def _settled(opened: Opened[R, P], outcome: Outcome, subject: Subject[R, P], setting: Setting) -> list[Record]:
+def _settled(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: Setting) -> list[Record]:
     """The rows of one attacked image, or why it could not be measured."""
     try:
         return _measure(opened, outcome, subject, setting)
@@ -176,7 +176,7 @@ def _settled(opened: Opened[R, P], outcome: Outcome, subject: Subject[R, P], set
         return [_failure(opened.case.id, model, reason_of(error))]
 
 
-def _measure(opened: Opened[R, P], outcome: Outcome, subject: Subject[R, P], setting: Setting) -> list[Record]:
+def _measure(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: Setting) -> list[Record]:
     """The rows of one attacked image, everything measured on what the PNG holds."""
     case, album = opened.case, opened.album
     if outcome.failure is not None:
@@ -217,7 +217,7 @@ def _measure(opened: Opened[R, P], outcome: Outcome, subject: Subject[R, P], set
     return rows
 
 
-def _others(case: Case[R, P], outcome: Outcome, subject: Subject[R, P], plan: Plan) -> Record:
+def _others(case: EvalSample[R, P], outcome: Outcome, subject: TaskRunner[R, P], plan: Plan) -> Record:
     """What other results for an image measure at 8 bits: those of several objectives, or within smaller bounds."""
     found: Record = {}
     for kind, candidates in (("candidates", outcome.candidates), ("within", outcome.within)):
@@ -233,13 +233,13 @@ def _account(outcome: Outcome, success: bool | None) -> Record:
         "success": success,
         "claimed": outcome.claimed,
         "iterations": outcome.iterations,
-        "left": outcome.left,
+        "left": outcome.remaining,
         "targets": outcome.targets,
         "seconds": round(outcome.seconds, 4),
     }
 
 
-def _row(case: Case[R, P], subject: Subject[R, P], condition: str, prediction: P) -> Record:
+def _row(case: EvalSample[R, P], subject: TaskRunner[R, P], condition: str, prediction: P) -> Record:
     row: Record = {
         "model": subject.spec,
         "slug": subject.slug,
@@ -254,7 +254,7 @@ def _row(case: Case[R, P], subject: Subject[R, P], condition: str, prediction: P
     return row | case.facts | ({"notes": list(case.notes)} if case.notes else {}) | lost_of(case)
 
 
-def lost_of(case: Case[R, P]) -> Record:
+def lost_of(case: EvalSample[R, P]) -> Record:
     """What a clean row says of what was left out of its image, for a run that goes on under `--strict`."""
     lost = losses(case.notes)
     return {"lost": lost} if lost else {}
@@ -264,7 +264,7 @@ def _failure(name: str, model: str | None, reason: str) -> Record:
     return {"model": model, "id": name, "name": safe_name(name), "condition": FAILED, "reason": reason}
 
 
-def _keep(opened: Opened[R, P], subject: Subject[R, P]) -> None:
+def _keep(opened: Opened[R, P], subject: TaskRunner[R, P]) -> None:
     """Keep what the report shows besides the attack's own files."""
     case, album = opened.case, opened.album
     name = safe_name(case.id)

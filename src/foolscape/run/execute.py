@@ -36,7 +36,7 @@ from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
-from foolscape.run.setup import Bench, Entry, open_bench
+from foolscape.run.setup import LoadedModel, Setup, open_bench
 from foolscape.run.tasks.base import CLEAN, CONDITIONS
 from foolscape.run.tasks.colours import colours
 from foolscape.run.trust.judge import Evidence
@@ -58,7 +58,7 @@ class Listener:
 
 
 def execute(
-    config: RunConfig, out: Path, command: Sequence[str], listener: Listener, bench: Bench | None = None
+    config: RunConfig, out: Path, command: Sequence[str], listener: Listener, bench: Setup | None = None
 ) -> Record:
     """Do or finish the run that `config` describes in the directory `out`, and write its report.
 
@@ -91,7 +91,7 @@ def execute(
 
 
 def _executed(
-    config: RunConfig, bench: Bench, device: torch.device, out: Path, command: Sequence[str], listener: Listener
+    config: RunConfig, bench: Setup, device: torch.device, out: Path, command: Sequence[str], listener: Listener
 ) -> Record:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
     if bench.chosen is not None:
@@ -125,7 +125,7 @@ def _executed(
     return summary
 
 
-def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, command: Sequence[str]) -> Record:
+def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, command: Sequence[str]) -> Record:
     """What run.json holds: everything that is needed to repeat the run."""
     data = bench.data
     prints = {name: data.fingerprint(name) for name in bench.ids}
@@ -167,7 +167,7 @@ def _record(config: RunConfig, bench: Bench, device: torch.device, batch: int, c
     }
 
 
-def recorded_attack(config: RunConfig, bench: Bench) -> Record:
+def recorded_attack(config: RunConfig, bench: Setup) -> Record:
     """The attack's settings; the victim by name, for models may number their classes differently."""
     settled = bench.entries[0].plan
     if settled is None:
@@ -176,10 +176,10 @@ def recorded_attack(config: RunConfig, bench: Bench) -> Record:
     return settled.settings | ({} if settled.goal is None else {"victim": config.victim}) | chosen
 
 
-def _compiled(bench: Bench, batch: int) -> Bench:
+def _compiled(bench: Setup, batch: int) -> Setup:
     """The bench with its networks compiled, where that goes well; the notes of the models say whether it did."""
 
-    def done(entry: Entry) -> Entry:
+    def done(entry: LoadedModel) -> LoadedModel:
         attack = trial(entry, bench.ids)
 
         def attempt() -> None:
@@ -192,7 +192,7 @@ def _compiled(bench: Bench, batch: int) -> Bench:
     return replace(bench, entries=tuple(done(entry) for entry in bench.entries))
 
 
-def _keep_consistency(entry: Entry, bench: Bench, config: RunConfig, device: torch.device, room: Room) -> None:
+def _keep_consistency(entry: LoadedModel, bench: Setup, config: RunConfig, device: torch.device, room: Room) -> None:
     """See `keep_consistency`; without what torch.compile made, for it would make another forward pass for the batch."""
     spec, pair = entry.subject.spec, (bench.first, bench.beside)
     with torch.compiler.set_stance("force_eager") if config.compile else nullcontext():
@@ -200,12 +200,12 @@ def _keep_consistency(entry: Entry, bench: Bench, config: RunConfig, device: tor
 
 
 def _measure(
-    entry: Entry,
+    entry: LoadedModel,
     ids: Sequence[str],
     seed: int,
     store: RunStore,
     tick: Callable[[str], None],
-    check: Callable[[Entry, int], None],
+    check: Callable[[LoadedModel, int], None],
     batch: int,
 ) -> None:
     """What is still to be measured of a model, with a batch that was checked before, or is now."""
@@ -213,7 +213,9 @@ def _measure(
     evaluate(entry.subject, ids, Setting(entry.plan, batch, seed), store, tick)
 
 
-def _check_gradient(first: Tensor, seed: int, store: RunStore, listener: Listener, entry: Entry, batch: int) -> None:
+def _check_gradient(
+    first: Tensor, seed: int, store: RunStore, listener: Listener, entry: LoadedModel, batch: int
+) -> None:
     """Refuse a model whose input gradient is wrong: it would look robust. The verdict goes into run.json.
 
     A verdict on the same batch that is there already stands. An attack in bfloat16 is refused where its gradient has

@@ -30,7 +30,7 @@ from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_answered, first_usable, pair
 from foolscape.run.directory.store import Record
 from foolscape.run.settings.config import FLOAT32, RunConfig
-from foolscape.run.tasks.base import Subject
+from foolscape.run.tasks.base import TaskRunner
 from foolscape.run.tasks.colours import colours
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
 from foolscape.run.tasks.segmentation import SegmentationSubject, load_at
@@ -47,7 +47,7 @@ MOST_CLASSES = 254
 
 
 @dataclass(frozen=True)
-class Entry:
+class LoadedModel:
     """A model in a run.
 
     Attributes:
@@ -60,7 +60,7 @@ class Entry:
         scorer: what the check of the input gradient takes: anything with `logits(images)`.
     """
 
-    subject: Subject[Any, Any]
+    subject: TaskRunner[Any, Any]
     plan: Plan | None
     classes: tuple[str, ...]
     notes: tuple[str, ...]
@@ -71,7 +71,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Setup:
     """Everything loaded and settled before the first image is attacked.
 
     Attributes:
@@ -86,18 +86,18 @@ class Bench:
     data: SegmentationData | DetectionData | ClipData
     ids: tuple[str, ...]
     first: NDArray[np.uint8]
-    entries: tuple[Entry, ...]
+    entries: tuple[LoadedModel, ...]
     beside: NDArray[np.uint8] | None = None
     chosen: str | None = None
 
 
-def open_bench(config: RunConfig, device: torch.device) -> Bench:
+def open_bench(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run, whose task and attack are settled."""
     openers = {"segmentation": _open_segmentation, "detection": _open_detection, "video": _open_video}
     return openers[str(config.task)](config, device)
 
 
-def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
+def _open_segmentation(config: RunConfig, device: torch.device) -> Setup:
     data = open_data(config.data, split=config.split)
     first = first_usable(data, _chosen(data, config), lambda name: load_at(data, name, config.size).image)
     loaded = [_segmenter(spec, config, first, data.classes, device) for spec in config.models]
@@ -112,7 +112,9 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
             one.spec, one.slug, one.model, colours(classes), channels, data, config.size, device
         )
         settled, tried = _settled(config, classes, plan)
-        entries.append(Entry(subject, settled, classes, one.model.notes, one.sha256, one.model, one.identity, tried))
+        entries.append(
+            LoadedModel(subject, settled, classes, one.model.notes, one.sha256, one.model, one.identity, tried)
+        )
     ids = _chosen(data, config)
     asked = [entry.scorer.logits for entry in entries]
     first, beside = pair(
@@ -122,10 +124,10 @@ def _open_segmentation(config: RunConfig, device: torch.device) -> Bench:
         lambda image: all(answers(ask, image, device) for ask in asked),
     )
     said = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
-    return Bench(said, ids, first, tuple(entries), beside)
+    return Setup(said, ids, first, tuple(entries), beside)
 
 
-def _open_detection(config: RunConfig, device: torch.device) -> Bench:
+def _open_detection(config: RunConfig, device: torch.device) -> Setup:
     if config.memory_format != "contiguous":
         raise SettingError(f"memory_format: expected contiguous for a detector, got {config.memory_format}")
     data = open_detection(config.data, split=config.split)
@@ -144,7 +146,9 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
         subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
         settled, tried = _settled(config, classes, plan_detection)
         entries.append(
-            Entry(subject, settled, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried)
+            LoadedModel(
+                subject, settled, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried
+            )
         )
     ids = _chosen(data, config)
     asked = [Scorer(entry.scorer).logits for entry in entries]
@@ -156,10 +160,10 @@ def _open_detection(config: RunConfig, device: torch.device) -> Bench:
     )
     scored = tuple(replace(entry, scorer=_scorer(entry.scorer, first, device)) for entry in entries)
     said = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
-    return Bench(said, ids, first, scored, beside)
+    return Setup(said, ids, first, scored, beside)
 
 
-def _open_video(config: RunConfig, device: torch.device) -> Bench:
+def _open_video(config: RunConfig, device: torch.device) -> Setup:
     if config.memory_format != "contiguous":
         raise SettingError(f"memory_format: expected contiguous for a tracker, got {config.memory_format}")
     if config.precision != FLOAT32:
@@ -177,7 +181,7 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
         loaded = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
         subject = VideoSubject(loaded.spec, loaded.slug, loaded.model, davis_palette(), data, config.size, device)
         entries.append(
-            Entry(subject, planned, (), loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried)
+            LoadedModel(subject, planned, (), loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried)
         )
 
     def answered(clip: Clip) -> bool:
@@ -186,7 +190,7 @@ def _open_video(config: RunConfig, device: torch.device) -> Bench:
     first = first_answered(first, ids, lambda name: load_clip_at(data, name, config.size), answered)
     scored = tuple(replace(entry, scorer=_clip_scorer(entry.scorer, first, device)) for entry in entries)
     said = said_of_size(data, ids, config.size, lambda clip: clip.frames.shape[1:3])
-    return Bench(said, ids, first.frames[0], scored)
+    return Setup(said, ids, first.frames[0], scored)
 
 
 def _clip_scorer(tracker: Tracker, clip: Clip, device: torch.device) -> ClipScorer:

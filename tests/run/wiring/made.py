@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.models.common.wiring import IMAGENET_MEAN, IMAGENET_STD
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 
 MEAN, STD = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 
@@ -40,5 +40,5 @@ class Fed(nn.Module):
 
 def with_predictions(trial: Any, change: Callable[[Any], Any]) -> Any:
     """`trial` of a model whose predictions are those of its own, changed: no pass of the network is needed."""
-    cases: list[Case[Any, Any]] = [replace(case, prediction=change(case.prediction)) for case in trial.cases]
+    cases: list[EvalSample[Any, Any]] = [replace(case, prediction=change(case.prediction)) for case in trial.cases]
     return replace(trial, cases=cases)

@@ -18,7 +18,7 @@ from foolscape.run.directory.store import Record
 from foolscape.run.scores.scoring import SCORING
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.wiring import examine, wiring_reasons
 from foolscape.run.wiring.detection import DetectionTrial, suppressed
@@ -123,13 +123,13 @@ def test_labels_by_ids_of_coco_are_named(subject: DetectionSubject) -> None:
 
     rng = np.random.default_rng(0)
 
-    def case(i: int, named: Any, numbered: Any) -> Case[Truth, Found]:
+    def case(i: int, named: Any, numbered: Any) -> EvalSample[Truth, Found]:
         classes = rng.choice(80, 12, replace=False)
         corner = rng.uniform(0, 60, (12, 2)) * 2
         placed = np.concatenate([corner, corner + 20], axis=1)
         none = np.zeros(12, np.bool_)
         truth = Truth(placed, named[classes], none, none, np.full(12, 400.0))
-        return Case(
+        return EvalSample(
             str(i), np.zeros((160, 160, 3), np.uint8), (), truth, Found(placed, rng.random(12), numbered[classes])
         )
 

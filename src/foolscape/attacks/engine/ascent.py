@@ -10,7 +10,7 @@ from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Constraint
 from foolscape.attacks.parts.objectives import Objective
-from foolscape.attacks.parts.transforms import Boost
+from foolscape.attacks.parts.transforms import Transforms
 from foolscape.attacks.parts.updates import Update
 from foolscape.problem import Problem
 
@@ -53,7 +53,7 @@ class Ascent:
     rounded: bool = False
     free: int = 0
     refresh: int | None = None
-    boost: Boost | None = None
+    boost: Transforms | None = None
     blind: bool = False
     bf16: bool = False
     ladder: tuple[int, ...] = ()

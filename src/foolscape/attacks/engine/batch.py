@@ -25,7 +25,7 @@ Renewal = Callable[[Tensor], Problem]
 
 
 @dataclass(frozen=True)
-class Entrant:
+class AttackItem:
     """An image that waits for its turn.
 
     Attributes:
@@ -47,7 +47,7 @@ class Entrant:
 
 
 @dataclass(frozen=True)
-class Flight:
+class BatchState:
     """Everything in progress; tensors are batch-first, tuples hold an item per image: images can leave and join.
 
     Attributes:
@@ -60,9 +60,9 @@ class Flight:
         allowed: active targets at which an image is done.
         taken: steps taken.
         best: the best iterates so far.
-        best_left: active targets in them.
+        best_remaining: active targets in them.
         seconds: time spent on each image.
-        renewals: see `Entrant.renew`.
+        renewals: see `AttackItem.renew`.
         found: of an attack that looks for the smallest change.
     """
 
@@ -75,12 +75,12 @@ class Flight:
     allowed: tuple[int, ...]
     taken: tuple[int, ...]
     best: Tensor
-    best_left: tuple[int, ...]
+    best_remaining: tuple[int, ...]
     seconds: tuple[float, ...]
     renewals: tuple[Renewal | None, ...]
     found: Found | None = None
 
-    def take(self, index: Sequence[int]) -> Flight:
+    def take(self, index: Sequence[int]) -> BatchState:
         """The images at `index`, in that order."""
         at = torch.tensor(index, device=self.images.device)
 
@@ -98,62 +98,62 @@ class Flight:
             allowed=picked(self.allowed),
             taken=picked(self.taken),
             best=self.best[at],
-            best_left=picked(self.best_left),
+            best_remaining=picked(self.best_remaining),
             seconds=picked(self.seconds),
             renewals=picked(self.renewals),
             found=None if self.found is None else self.found.take(index),
         )
 
 
-def join(flights: Sequence[Flight]) -> Flight:
+def join(batches: Sequence[BatchState]) -> BatchState:
     """One flight from several whose problems have the same shapes."""
 
     def chained(values: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
         return tuple(chain.from_iterable(values))
 
-    found = [f.found for f in flights if f.found is not None]
-    return Flight(
-        keys=chained(f.keys for f in flights),
-        problem=cat([f.problem for f in flights]),
-        images=torch.cat([f.images for f in flights]),
-        state=tuple(torch.cat(parts) for parts in zip(*(f.state for f in flights), strict=True)),
-        remembered=tuple(torch.cat(parts) for parts in zip(*(f.remembered for f in flights), strict=True)),
-        generators=chained(f.generators for f in flights),
-        allowed=chained(f.allowed for f in flights),
-        taken=chained(f.taken for f in flights),
-        best=torch.cat([f.best for f in flights]),
-        best_left=chained(f.best_left for f in flights),
-        seconds=chained(f.seconds for f in flights),
-        renewals=chained(f.renewals for f in flights),
+    found = [f.found for f in batches if f.found is not None]
+    return BatchState(
+        keys=chained(f.keys for f in batches),
+        problem=cat([f.problem for f in batches]),
+        images=torch.cat([f.images for f in batches]),
+        state=tuple(torch.cat(parts) for parts in zip(*(f.state for f in batches), strict=True)),
+        remembered=tuple(torch.cat(parts) for parts in zip(*(f.remembered for f in batches), strict=True)),
+        generators=chained(f.generators for f in batches),
+        allowed=chained(f.allowed for f in batches),
+        taken=chained(f.taken for f in batches),
+        best=torch.cat([f.best for f in batches]),
+        best_remaining=chained(f.best_remaining for f in batches),
+        seconds=chained(f.seconds for f in batches),
+        renewals=chained(f.renewals for f in batches),
         found=joined(found) if found else None,
     )
 
 
-def board(entrant: Entrant, attack: Ascent) -> Flight:
+def start(item: AttackItem, attack: Ascent) -> BatchState:
     """The state of an image before its first step; one without a single target is done where it stands."""
-    problem, generators = entrant.problem, [entrant.generator]
+    problem, generators = item.problem, [item.generator]
     clean, allowed = problem.images, _allowed(problem, attack)
-    start = clean if entrant.start is None else entrant.start
-    if entrant.start is None and attack.random_start and problem.counted.any():
+    start = clean if item.start is None else item.start
+    if item.start is None and attack.random_start and problem.counted.any():
         start = attack.constraint.random_start(clean, generators)
-    return Flight(
-        keys=(entrant.key,),
+    return BatchState(
+        keys=(item.key,),
         problem=problem,
         images=start,
         state=attack.update.start(problem, generators),
         remembered=() if attack.boost is None else attack.boost.start(problem),
-        generators=(entrant.generator,),
+        generators=(item.generator,),
         allowed=(allowed,),
         taken=(0,),
         best=start,
-        best_left=(sys.maxsize,),
+        best_remaining=(sys.maxsize,),
         seconds=(0.0,),
-        renewals=(entrant.renew,),
+        renewals=(item.renew,),
         found=nothing_found(attack.ladder, clean) if attack.ladder else None,
     )
 
 
-def renewed(flight: Flight, attack: Ascent) -> tuple[Flight, dict[int, str]]:
+def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, str]]:
     """The flight with new targets for the images whose turn it is by `attack.refresh`; and why some have none.
 
     What was best against the old targets is no measure for the new ones: the best iterate is found anew too. After the
@@ -161,31 +161,31 @@ def renewed(flight: Flight, attack: Ascent) -> tuple[Flight, dict[int, str]]:
     """
     due = {
         i: renew
-        for i, (taken, renew) in enumerate(zip(flight.taken, flight.renewals, strict=True))
+        for i, (taken, renew) in enumerate(zip(batch.taken, batch.renewals, strict=True))
         if attack.refresh and renew is not None and 0 < taken < attack.steps and taken % attack.refresh == 0
     }
     if not due:
-        return flight, {}
+        return batch, {}
     failures: dict[int, str] = {}
-    problems = [flight.problem.take(torch.tensor([i], device=flight.images.device)) for i in range(len(flight.keys))]
-    allowed, best_left = list(flight.allowed), list(flight.best_left)
-    looked_at = as_looked_at(flight, attack)
+    problems = [batch.problem.take(torch.tensor([i], device=batch.images.device)) for i in range(len(batch.keys))]
+    allowed, best_remaining = list(batch.allowed), list(batch.best_remaining)
+    looked_at = as_looked_at(batch, attack)
     for i, renew in due.items():
         try:
             problems[i] = replace(renew(looked_at[i : i + 1]), images=problems[i].images)
         except ModelError as error:
             failures[i] = str(error)
             continue
-        allowed[i], best_left[i] = _allowed(problems[i], attack), sys.maxsize
-    return replace(flight, problem=cat(problems), allowed=tuple(allowed), best_left=tuple(best_left)), failures
+        allowed[i], best_remaining[i] = _allowed(problems[i], attack), sys.maxsize
+    return replace(batch, problem=cat(problems), allowed=tuple(allowed), best_remaining=tuple(best_remaining)), failures
 
 
-def as_looked_at(flight: Flight, attack: Ascent) -> Tensor:
+def as_looked_at(batch: BatchState, attack: Ascent) -> Tensor:
     """The iterates as the model sees them: for a rounded attack as the 8-bit images that would be written."""
     if not attack.rounded:
-        return flight.images
-    clean = flight.problem.images
-    return attack.constraint.quantise(flight.images, clean).to(clean.dtype) / WHITE
+        return batch.images
+    clean = batch.problem.images
+    return attack.constraint.quantise(batch.images, clean).to(clean.dtype) / WHITE
 
 
 def _allowed(problem: Problem, attack: Ascent) -> int:
@@ -196,12 +196,12 @@ def _allowed(problem: Problem, attack: Ascent) -> int:
 class Queue:
     """Entrants by shape, read from the source only as far as needed."""
 
-    def __init__(self, entrants: Iterable[Entrant], lookahead: int) -> None:
-        self._source = iter(entrants)
+    def __init__(self, items: Iterable[AttackItem], lookahead: int) -> None:
+        self._source = iter(items)
         self._lookahead = lookahead
-        self._waiting: list[Entrant] = []
+        self._waiting: list[AttackItem] = []
 
-    def next(self, like: Problem | None) -> Entrant | None:
+    def next(self, like: Problem | None) -> AttackItem | None:
         """The first waiting entrant of the shape of `like` (None: of any shape), or None if there is none in sight."""
         for seen in range(self._lookahead):
             if seen == len(self._waiting):

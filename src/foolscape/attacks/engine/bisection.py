@@ -18,8 +18,8 @@ from torch import Tensor
 from foolscape.attacks.engine.ascent import Stop
 from foolscape.attacks.engine.smallest import sizes_of
 from foolscape.attacks.parts.constraints import Constraint, inside_cube
-from foolscape.attacks.parts.objectives import Seen
-from foolscape.attacks.parts.updates import Here, State, Update
+from foolscape.attacks.parts.objectives import ObjectiveValue
+from foolscape.attacks.parts.updates import State, StepContext, Update
 from foolscape.pixels import WHITE
 from foolscape.problem import Problem
 
@@ -112,31 +112,31 @@ class Bisected(Update):
         first = torch.tensor(self.search.first, device=problem.images.device).repeat(len(problem), 1)
         return *self.inner.start(problem, generators), self.stop(problem), first
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """The inner update's."""
         *inner, allowed, tries = state
         direction, after = self.inner.direction(gradient, seen, tuple(inner))
         return direction, (*after, allowed, tries)
 
-    def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+    def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """One step along the direction, into the cube of the bound that is tried from here on."""
-        direction, (*inner, allowed, tries) = self.direction(here.gradient, here.seen, state)
-        fooled = here.seen.active.flatten(1).sum(1) <= allowed
+        direction, (*inner, allowed, tries) = self.direction(context.gradient, context.seen, state)
+        fooled = context.seen.active.flatten(1).sum(1) <= allowed
         # As large as the 8-bit image that was looked at: the nearest whole levels.
-        sizes = sizes_of(here.images, here.clean).round()
+        sizes = sizes_of(context.images, context.clean).round()
         current = [
             self.search.after(Try(*values), taken, size if won else None)
             for values, taken, size, won in zip(
-                tries.tolist(), here.taken, sizes.tolist(), fooled.tolist(), strict=True
+                tries.tolist(), context.taken, sizes.tolist(), fooled.tolist(), strict=True
             )
         ]
-        lengths = [self._length(one, taken, step) for one, taken in zip(current, here.taken, strict=True)]
+        lengths = [self._length(one, taken, step) for one, taken in zip(current, context.taken, strict=True)]
         length, radius = (
-            torch.tensor(values, dtype=here.images.dtype, device=here.images.device).view(-1, 1, 1, 1)
+            torch.tensor(values, dtype=context.images.dtype, device=context.images.device).view(-1, 1, 1, 1)
             for values in (lengths, [one.bound / WHITE for one in current])
         )
-        ahead = inside_cube(here.images + length * direction, here.clean, radius)
-        return constraint.project(ahead, here.clean), (*inner, allowed, torch.tensor(current, device=tries.device))
+        ahead = inside_cube(context.images + length * direction, context.clean, radius)
+        return constraint.project(ahead, context.clean), (*inner, allowed, torch.tensor(current, device=tries.device))
 
     def _length(self, current: Try, taken: int, step: float) -> float:
         if not self.fading:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foolscape.attacks.parts.objectives import Objective, Seen
+from foolscape.attacks.parts.objectives import Objective, ObjectiveValue
 from foolscape.problem import Problem
 
 
@@ -63,7 +63,7 @@ class Joint:
 
     objectives: tuple[Objective, ...]
 
-    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         """The objective; `problem` is made by `joint`."""
         assert isinstance(problem.scores, JointScores)
         counts = torch.stack([share.counted.sum(1) for share, _ in _shares(problem)]).clamp(min=1).to(scores.dtype)
@@ -73,8 +73,8 @@ class Joint:
             self.objectives, weights, _shares(problem), strict=True
         ):
             seen = objective(scores[:, channels, targets], own, progress)
-            found.append(Seen(seen.value * weight[:, None], seen.active))
-        return Seen(torch.cat([s.value for s in found], dim=1), torch.cat([s.active for s in found], dim=1))
+            found.append(ObjectiveValue(seen.value * weight[:, None], seen.active))
+        return ObjectiveValue(torch.cat([s.value for s in found], dim=1), torch.cat([s.active for s in found], dim=1))
 
 
 def _shares(problem: Problem) -> Iterator[tuple[Problem, tuple[slice, slice]]]:

@@ -27,34 +27,37 @@ class Found:
     Attributes:
         ladder: bounds in levels, rising.
         sizes: the smallest change in levels that reached the goal; infinite where none has yet.
-        left: for each bound the active targets in the best iterate within it; `sys.maxsize` where there is none yet.
+        remaining: for each bound the active targets in the best iterate within it; `sys.maxsize` where there is none
+            yet.
         images: (B, bounds, 3, H, W) uint8, these iterates.
     """
 
     ladder: tuple[int, ...]
     sizes: tuple[float, ...]
-    left: tuple[tuple[int, ...], ...]
+    remaining: tuple[tuple[int, ...], ...]
     images: Tensor
 
     def take(self, index: Sequence[int]) -> Found:
         """The images at `index`, in that order."""
         at = torch.tensor(index, device=self.images.device)
         return Found(
-            self.ladder, tuple(self.sizes[i] for i in index), tuple(self.left[i] for i in index), self.images[at]
+            self.ladder, tuple(self.sizes[i] for i in index), tuple(self.remaining[i] for i in index), self.images[at]
         )
 
-    def ranked(self, left: Sequence[int], sizes: Sequence[float], allowed: Sequence[int]) -> Iterator[tuple[bool, int]]:
+    def ranked(
+        self, remaining: Sequence[int], sizes: Sequence[float], allowed: Sequence[int]
+    ) -> Iterator[tuple[bool, int]]:
         """For each iterate whether it reached the goal, and -1, 0 or 1 as it is better than the best, equal or worse.
 
         Of those that reached it the smaller is better; one that did is better than one that did not.
         """
-        for n, size, most, best in zip(left, sizes, allowed, self.sizes, strict=True):
+        for n, size, most, best in zip(remaining, sizes, allowed, self.sizes, strict=True):
             reached = n <= most
             now = size if reached else math.inf
             yield reached, (now > best) - (now < best)
 
     def with_looks(
-        self, images: Tensor, left: Sequence[int], sizes: Sequence[float], ranks: Sequence[tuple[bool, int]],
+        self, images: Tensor, remaining: Sequence[int], sizes: Sequence[float], ranks: Sequence[tuple[bool, int]],
         taken: Sequence[int],
     ) -> Found:  # fmt: skip
         """With the iterates `images` ((B, 3, H, W) in [0, 1]) that have been looked at.
@@ -63,23 +66,23 @@ class Found:
         """
         won = [
             (i, k)
-            for i, (n, size) in enumerate(zip(left, sizes, strict=True))
+            for i, (n, size) in enumerate(zip(remaining, sizes, strict=True))
             for k, bound in enumerate(self.ladder)
-            if taken[i] > 0 and size <= bound and n <= self.left[i][k]
+            if taken[i] > 0 and size <= bound and n <= self.remaining[i][k]
         ]
         smallest = tuple(
             size if reached and order < 0 else best
             for (reached, order), size, best in zip(ranks, sizes, self.sizes, strict=True)
         )
         if not won:
-            return Found(self.ladder, smallest, self.left, self.images)
+            return Found(self.ladder, smallest, self.remaining, self.images)
         rows, columns = (torch.tensor(part, device=images.device) for part in zip(*won, strict=True))
         kept = self.images.clone()
         kept[rows, columns] = round_to_levels(images.detach())[rows]
         places = set(won)
         fewest = tuple(
-            tuple(left[i] if (i, k) in places else before for k, before in enumerate(row))
-            for i, row in enumerate(self.left)
+            tuple(remaining[i] if (i, k) in places else before for k, before in enumerate(row))
+            for i, row in enumerate(self.remaining)
         )
         return Found(self.ladder, smallest, fewest, kept)
 
@@ -90,8 +93,8 @@ class Found:
         """
         before = sys.maxsize
         for k, bound in enumerate(self.ladder):
-            if bound < self.sizes[i] and self.left[i][k] < before:
-                before = self.left[i][k]
+            if bound < self.sizes[i] and self.remaining[i][k] < before:
+                before = self.remaining[i][k]
                 yield bound, self.images[i : i + 1, k].float() / WHITE, before
 
 
@@ -107,7 +110,7 @@ def joined(parts: Sequence[Found]) -> Found:
     return Found(
         parts[0].ladder,
         tuple(size for part in parts for size in part.sizes),
-        tuple(row for part in parts for row in part.left),
+        tuple(row for part in parts for row in part.remaining),
         torch.cat([part.images for part in parts]),
     )
 

@@ -9,71 +9,75 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.engine.ascent import Ascent
-from foolscape.attacks.engine.batch import Flight, as_looked_at
-from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.engine.batch import BatchState, as_looked_at
+from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.transforms import Slope
 from foolscape.attacks.parts.updates import State
 from foolscape.problem import Problem
 
 
 @dataclass(frozen=True)
-class Look:
+class Evaluation:
     """The current iterates as the model and the objective see them, copies that fill the batch included."""
 
     problem: Problem
     images: Tensor
     progress: Tensor
     scores: Tensor
-    seen: Seen
+    seen: ObjectiveValue
 
 
-def look_at(flight: Flight, attack: Ascent, width: int) -> Look:
+def evaluate(batch: BatchState, attack: Ascent, batch_size: int) -> Evaluation:
     """The look of a step; its scores are of bfloat16 where the attack says so."""
-    problem, images, progress = _filled(flight, attack, width)
+    problem, images, progress = _filled(batch, attack, batch_size)
     if attack.bf16:
         problem = _rough(problem)
     with torch.set_grad_enabled(_takes_own(attack)):
         images = images.detach().requires_grad_(_takes_own(attack))
         scores = problem.scores(images, *problem.context)
-        return Look(problem, images, progress, scores, attack.objective(scores, problem, progress))
+        return Evaluation(problem, images, progress, scores, attack.objective(scores, problem, progress))
 
 
-def left_in(flight: Flight, look: Look, attack: Ascent, width: int) -> list[int]:
+def remaining_in(batch: BatchState, evaluation: Evaluation, attack: Ascent, batch_size: int) -> list[int]:
     """Active targets in the current iterates: the exact number for those that seem to be done."""
-    left = _left(flight, look.seen)
-    seems = [now <= allowed for now, allowed in zip(left, flight.allowed, strict=True)]
+    remaining = _remaining(batch, evaluation.seen)
+    seems = [now <= allowed for now, allowed in zip(remaining, batch.allowed, strict=True)]
     if not attack.bf16 or not any(seems):
-        return left
-    exact = _exactly_left(flight, attack, width)
-    return [sure if seem else rough for seem, sure, rough in zip(seems, exact, left, strict=True)]
+        return remaining
+    exact = _exactly_remaining(batch, attack, batch_size)
+    return [sure if seem else rough for seem, sure, rough in zip(seems, exact, remaining, strict=True)]
 
 
-def recounted(flight: Flight, done: Sequence[int], attack: Ascent, width: int) -> Flight:
+def recounted(batch: BatchState, done: Sequence[int], attack: Ascent, batch_size: int) -> BatchState:
     """The flight with the exact number of active targets in the best iterates of the images that ran out of steps."""
-    late = [i for i in done if flight.best_left[i] > flight.allowed[i]]
+    late = [i for i in done if batch.best_remaining[i] > batch.allowed[i]]
     if not attack.bf16 or not late:
-        return flight
-    exact = _exactly_left(replace(flight, images=flight.best), attack, width)
-    return replace(flight, best_left=tuple(exact[i] if i in late else n for i, n in enumerate(flight.best_left)))
+        return batch
+    exact = _exactly_remaining(replace(batch, images=batch.best), attack, batch_size)
+    return replace(
+        batch, best_remaining=tuple(exact[i] if i in late else n for i, n in enumerate(batch.best_remaining))
+    )
 
 
-def gradient_of(flight: Flight, look: Look, attack: Ascent, weights: Tensor | None) -> tuple[Tensor, State]:
+def gradient_of(
+    batch: BatchState, evaluation: Evaluation, attack: Ascent, weights: Tensor | None
+) -> tuple[Tensor, State]:
     """(B, 3, H, W): the gradient to step along, and what its boost remembers.
 
     It is that of the objective's sum, or of the sum with `weights` (B, *N) of an attack without a boost.
     """
     if attack.blind:
-        return torch.zeros_like(flight.images), ()
+        return torch.zeros_like(batch.images), ()
     if weights is not None:
-        whole = torch.zeros_like(look.seen.value)  # copies that fill the batch count nothing
+        whole = torch.zeros_like(evaluation.seen.value)  # copies that fill the batch count nothing
         whole[: len(weights)] = weights
-        return torch.autograd.grad(look.seen.value, look.images, whole)[0][: len(weights)], ()
-    own = torch.autograd.grad(look.seen.value.sum(), look.images)[0] if _takes_own(attack) else None
+        return torch.autograd.grad(evaluation.seen.value, evaluation.images, whole)[0][: len(weights)], ()
+    own = torch.autograd.grad(evaluation.seen.value.sum(), evaluation.images)[0] if _takes_own(attack) else None
     if attack.boost is None:
         assert own is not None
-        return own[: len(flight.keys)], ()
-    slope = Slope(look.problem, attack.objective, look.progress)
-    return attack.boost.gradient(slope, look.images.detach(), own, flight.generators, flight.remembered)
+        return own[: len(batch.keys)], ()
+    slope = Slope(evaluation.problem, attack.objective, evaluation.progress)
+    return attack.boost.gradient(slope, evaluation.images.detach(), own, batch.generators, batch.remembered)
 
 
 def _takes_own(attack: Ascent) -> bool:
@@ -81,12 +85,12 @@ def _takes_own(attack: Ascent) -> bool:
     return not attack.blind and (attack.boost is None or attack.boost.takes_own)
 
 
-def _filled(flight: Flight, attack: Ascent, width: int) -> tuple[Problem, Tensor, Tensor]:
+def _filled(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[Problem, Tensor, Tensor]:
     """The problem, the iterates as the model sees them and their share of the steps, with copies up to the width."""
-    problem, images = flight.problem, as_looked_at(flight, attack)
-    taken = torch.tensor(flight.taken, device=images.device)
-    if len(flight.keys) < width:
-        copies = torch.arange(width, device=images.device) % len(flight.keys)
+    problem, images = batch.problem, as_looked_at(batch, attack)
+    taken = torch.tensor(batch.taken, device=images.device)
+    if len(batch.keys) < batch_size:
+        copies = torch.arange(batch_size, device=images.device) % len(batch.keys)
         problem, images, taken = problem.take(copies), images[copies], taken[copies]
     return problem, images, taken / attack.steps
 
@@ -102,14 +106,14 @@ def _rough(problem: Problem) -> Problem:
     return replace(problem, scores=scores)
 
 
-def _left(flight: Flight, seen: Seen) -> list[int]:
+def _remaining(batch: BatchState, seen: ObjectiveValue) -> list[int]:
     # One number per image comes to the host, and what follows is decided there.
-    left: list[int] = seen.active.flatten(1).sum(1)[: len(flight.keys)].tolist()
-    return left
+    remaining: list[int] = seen.active.flatten(1).sum(1)[: len(batch.keys)].tolist()
+    return remaining
 
 
-def _exactly_left(flight: Flight, attack: Ascent, width: int) -> list[int]:
+def _exactly_remaining(batch: BatchState, attack: Ascent, batch_size: int) -> list[int]:
     """Active targets in the current iterates without autocast. No gradient is recorded, for none is asked for."""
-    problem, images, progress = _filled(flight, attack, width)
+    problem, images, progress = _filled(batch, attack, batch_size)
     scores = problem.scores(images, *problem.context)
-    return _left(flight, attack.objective(scores, problem, progress))
+    return _remaining(batch, attack.objective(scores, problem, progress))

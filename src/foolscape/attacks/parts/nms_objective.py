@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from foolscape.attacks.parts.objectives import Objective, Seen, cross_entropy
+from foolscape.attacks.parts.objectives import Objective, ObjectiveValue, cross_entropy
 from foolscape.problem import IGNORE, Problem
 
 SURE = 0.8
@@ -20,7 +20,7 @@ APPEARING = 0.1
 """The weight of a candidate of nothing in `AndAppearing`; of 1 the objects suffer less where they can be lost."""
 
 
-def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """DAG as the authors' detection code does it: f_{l'} - f_l over the candidates that are neither l' nor background.
 
     And its "strong" rule: of the candidates already taken for l', those that NMS at an IoU of 0.35 would keep go on
@@ -42,7 +42,7 @@ def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -
         pushed = unsure | (asked & (predicted != wanted) & (predicted != scores.shape[1] - 1))
         active = unsure | (asked & (predicted == own))
     value = (scores.gather(1, wanted[:, None]) - scores.gather(1, own[:, None])).squeeze(1)
-    return Seen(torch.where(pushed, value, 0), active)
+    return ObjectiveValue(torch.where(pushed, value, 0), active)
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class AndAppearing:
     objective: Objective
     floor: float
 
-    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         """The objective."""
         seen, background = self.objective(scores, problem, progress), scores.shape[1] - 1
         empty = replace(problem, labels=torch.where(problem.counted, IGNORE, background), target=None)
         lift = torch.zeros(scores.shape[1], dtype=scores.dtype, device=scores.device)
         lift[-1] = self.floor
         appearing = cross_entropy(scores - lift[:, None], empty, progress)
-        return Seen(seen.value + APPEARING * appearing.value, seen.active)
+        return ObjectiveValue(seen.value + APPEARING * appearing.value, seen.active)
 
 
 def _survives(boxes: Tensor, chance: Tensor, labels: Tensor, reached: Tensor) -> Tensor:
@@ -75,8 +75,8 @@ def _survives(boxes: Tensor, chance: Tensor, labels: Tensor, reached: Tensor) ->
     from torchvision.ops import batched_nms
 
     kept = torch.zeros_like(reached)
-    for image, (box, score, label, here) in enumerate(zip(boxes, chance, labels, reached, strict=True)):
-        at = torch.nonzero(here)[:, 0]
+    for image, (box, score, label, context) in enumerate(zip(boxes, chance, labels, reached, strict=True)):
+        at = torch.nonzero(context)[:, 0]
         # torchvision keeps classes apart by moving boxes, which only works for coordinates from 0 on.
         chosen = (box[at] - box[at].min()).float() if len(at) else box[at].float()
         kept[image, at[batched_nms(chosen, score[at].float(), label[at], OVERLAP)]] = True

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foolscape.attacks.parts.objectives import Objective, Seen, cross_entropy, margin, own_and_other, segpgd
+from foolscape.attacks.parts.objectives import Objective, ObjectiveValue, cross_entropy, margin, own_and_other, segpgd
 from foolscape.errors import SettingError, unknown
 from foolscape.problem import Problem
 
@@ -25,13 +25,13 @@ FIRST_Q, LAST_Q = -2.0, 1.0
 _TINY = 1e-12
 
 
-def masked_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def masked_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """Cross-entropy of the targets that are still right: L_MCE of SEA (Croce, Singh, Hein, ECCV 2024, 2306.12941)."""
     seen = cross_entropy(scores, problem, progress)
-    return Seen(torch.where(seen.active, seen.value, 0), seen.active)
+    return ObjectiveValue(torch.where(seen.active, seen.value, 0), seen.active)
 
 
-def balanced_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def balanced_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """Masked cross-entropy over N_y, how many targets have the label: L_MCE-Bal of SEA, so that rare classes count.
 
     Where we differ from SEA: N_y is counted in the image (the clip) itself, not in the training set, which an attacker
@@ -41,10 +41,10 @@ def balanced_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -
     labels, counted = problem.labels.clamp(min=0).flatten(1), problem.counted.flatten(1).to(scores.dtype)
     sizes = scores.new_zeros(len(scores), scores.shape[1]).scatter_add_(1, labels, counted)
     own_size = sizes.clamp_(min=1).gather(1, labels).view_as(seen.value)
-    return Seen(seen.value / own_size, seen.active)
+    return ObjectiveValue(seen.value / own_size, seen.active)
 
 
-def soft_iou(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def soft_iou(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """Minus the sum over the image's classes of their IoU, a pixel counting for class c as much as its probability p_c.
 
     Rahman and Wang, *Optimizing Intersection-Over-Union in Deep Neural Networks for Image Segmentation* (ISVC 2016),
@@ -59,10 +59,10 @@ def soft_iou(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     sizes, shared = (empty.scatter_add(1, labels, each) for each in (counted.to(scores.dtype), own))
     union = (sizes + p.sum(dim=2) - shared).clamp(min=1)
     value = -own / union.gather(1, labels)
-    return Seen(value.view_as(seen.value), seen.active)
+    return ObjectiveValue(value.view_as(seen.value), seen.active)
 
 
-def jensen_shannon(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def jensen_shannon(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """The Jensen-Shannon divergence of the softmax and the label: L_JS of SEA, in nats, between 0 and log 2.
 
     In closed form log 2 + (p log p - (1 + p) log(1 + p)) / 2. Its gradient is that of the cross-entropy times
@@ -71,10 +71,10 @@ def jensen_shannon(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     seen = cross_entropy(scores, problem, progress)
     p = (-seen.value).exp()
     value = math.log(2) - (p * seen.value + (1 + p) * p.log1p()) / 2
-    return Seen(torch.where(problem.counted, value, 0), seen.active)
+    return ObjectiveValue(torch.where(problem.counted, value, 0), seen.active)
 
 
-def masked_spherical(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def masked_spherical(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """-u_y / ||u||_2 of the targets that are still right, u the scores: the fourth loss of SEA's first version.
 
     Unlike the others it depends on where the scores have their zero.
@@ -83,10 +83,10 @@ def masked_spherical(scores: Tensor, problem: Problem, progress: Tensor) -> Seen
     own, other = own_and_other(scores, problem)
     active = (own >= other) & problem.counted
     length = torch.linalg.vector_norm(scores, dim=1).clamp(min=_TINY)
-    return Seen(torch.where(active, -own / length, 0), active)
+    return ObjectiveValue(torch.where(active, -own / length, 0), active)
 
 
-def logits_ratio(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def logits_ratio(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """(max of the others - u_y) / (u_(1) - u_(3)), u_(k) the k-th largest: DLR of Croce and Hein (2020), eq. 6.
 
     It does not change when the scores are scaled or shifted. Where we differ: as in the dense constraint of ALMA prox
@@ -94,7 +94,7 @@ def logits_ratio(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     """
     del progress
     ratio, active = logits_ratios(scores, problem, 0.0, _TINY)
-    return Seen(torch.where(active, ratio, 0), active)
+    return ObjectiveValue(torch.where(active, ratio, 0), active)
 
 
 def logits_ratios(scores: Tensor, problem: Problem, slack: float, tiny: float) -> tuple[Tensor, Tensor]:
@@ -117,7 +117,7 @@ class Persistent:
 
     objective: Objective
 
-    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         """The objective."""
         seen = self.objective(scores, problem, progress)
         right = seen.active.flatten(1).any(dim=1)
@@ -125,10 +125,10 @@ class Persistent:
             return seen
         lost = cross_entropy(scores, problem, progress)
         right = right.view(-1, *(1,) * (seen.value.ndim - 1))
-        return Seen(torch.where(right, seen.value, lost.value), seen.active)
+        return ObjectiveValue(torch.where(right, seen.value, lost.value), seen.active)
 
 
-def cospgd(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def cospgd(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """Cross-entropy weighed by cos(softmax(u), one-hot(y)) = p_y / ||p||_2: CosPGD as its official code has it.
 
     Agnihotri et al., ICML 2024, arXiv 2302.02213. The weight is taken as a constant.
@@ -138,19 +138,19 @@ def cospgd(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
         # log p_y - log ||p||, in which the sum of the exponentials cancels.
         own = _own(scores, problem)
         weight = (own - (2 * scores).logsumexp(dim=1) / 2).exp_()
-    return Seen(seen.value * weight, seen.active)
+    return ObjectiveValue(seen.value * weight, seen.active)
 
 
-def cospgd_sigmoid(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def cospgd_sigmoid(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """`cospgd` with a sigmoid of every score in the place of the softmax, as SEA describes and runs it."""
     seen = cross_entropy(scores, problem, progress)
     with torch.no_grad():
         length = torch.linalg.vector_norm(scores.sigmoid(), dim=1).clamp_(min=_TINY)
         weight = _own(scores, problem).sigmoid() / length
-    return Seen(seen.value * weight, seen.active)
+    return ObjectiveValue(seen.value * weight, seen.active)
 
 
-def tsallis(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def tsallis(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """Tsallis cross-entropy (1 - p^(1 - q)) / (1 - q), q rising from -2 to 1 with the steps: TsallisPGD.
 
     Matyasko et al., IJCNN 2026. Its gradient is that of the cross-entropy times p^(1 - q): at first the targets that
@@ -160,7 +160,7 @@ def tsallis(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     # At q = 1 the quotient has no value but a limit, from which 1e-6 cannot be told in single precision.
     rate = ((1 - FIRST_Q) - (LAST_Q - FIRST_Q) * progress.to(scores.dtype)).clamp(min=1e-6)
     rate = rate.view(-1, *(1,) * (seen.value.ndim - 1))
-    return Seen(-torch.expm1(-rate * seen.value) / rate, seen.active)
+    return ObjectiveValue(-torch.expm1(-rate * seen.value) / rate, seen.active)
 
 
 def _own(scores: Tensor, problem: Problem) -> Tensor:

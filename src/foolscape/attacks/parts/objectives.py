@@ -17,7 +17,7 @@ from foolscape.problem import IGNORE, OTHER, Problem
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObjectiveValue:
     """What an objective makes of the scores of one iterate.
 
     Attributes:
@@ -30,9 +30,9 @@ class Seen:
 
 
 _LOGARITHM = 0.001
-"""Share of the logarithm in the bent loss of `Persuasion`; a hundredth hid a point fewer of CamVid's cars."""
+"""Share of the logarithm in the bent loss of `ConfidenceCappedLoss`; a hundredth hid a point fewer of CamVid's cars."""
 
-Objective = Callable[[Tensor, Problem, Tensor], Seen]
+Objective = Callable[[Tensor, Problem, Tensor], ObjectiveValue]
 """(scores (B, C, *N), problem, progress (B,) in [0, 1], the share of the steps gone by) -> Seen."""
 
 
@@ -69,7 +69,7 @@ class _CrossEntropy(torch.autograd.Function):
         return (exponentials * (weight / total)).scatter_add_(1, index, -weight), None, None
 
 
-def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """Cross-entropy of every labelled target; active while the label's score is the largest.
 
     The loss of FGSM (Goodfellow et al. 2015), PGD (Madry et al. 2018) and MI-FGSM (Dong et al. 2018), summed over the
@@ -78,10 +78,10 @@ def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     del progress
     counted = problem.counted
     value, right = _CrossEntropy.apply(scores, problem.labels.clamp(min=0), counted)
-    return Seen(value, right)
+    return ObjectiveValue(value, right)
 
 
-def segpgd(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def segpgd(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """Cross-entropy that turns from the targets still right to those already wrong as the steps go by: SegPGD.
 
     Gu et al. 2022 (SegPGD, arXiv 2207.12391), eq. 5 and 6: weight 1 - l for the right ones and l for the wrong ones, l
@@ -89,10 +89,10 @@ def segpgd(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     """
     seen = cross_entropy(scores, problem, progress)
     share = progress.to(scores.dtype).view(-1, *(1,) * (seen.value.ndim - 1)) / 2
-    return Seen(torch.where(seen.active, 1 - share, share) * seen.value, seen.active)
+    return ObjectiveValue(torch.where(seen.active, 1 - share, share) * seen.value, seen.active)
 
 
-def margin(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def margin(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """The largest score of another class less that of the label, of the targets that are still right.
 
     The loss of Carlini and Wagner (2017), f_6 with kappa = 0, per target: unlike the cross-entropy it is bounded by
@@ -101,11 +101,11 @@ def margin(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     del progress
     own, other = own_and_other(scores, problem)
     active = (own >= other) & problem.counted
-    return Seen(torch.where(active, other - own, 0), active)
+    return ObjectiveValue(torch.where(active, other - own, 0), active)
 
 
 @dataclass(frozen=True)
-class Persuasion:
+class ConfidenceCappedLoss:
     """log p of the wanted class, of the targets that are not yet it with a confidence above `tau`.
 
     The loss of Metzen et al. (2017), eq. 3 and section 3.3, negative: a target that is won for sure weighs nothing, so
@@ -126,7 +126,7 @@ class Persuasion:
     tau: float
     bend: float = 0.0
 
-    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         """The objective."""
         del progress
         wanted = problem.wanted
@@ -137,10 +137,10 @@ class Persuasion:
         value = won
         if self.bend:
             value = (1 - _LOGARITHM) * (self.bend * won).expm1() / self.bend + _LOGARITHM * won
-        return Seen(torch.where(active, value, 0), active)
+        return ObjectiveValue(torch.where(active, value, 0), active)
 
 
-def dense_adversary(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def dense_adversary(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """DAG, eq. 1 of Xie et al. (2017): f_{l'} - f_l over the targets still classified as their label l.
 
     `problem.target` holds the adversarial labels l'. The paper minimises sum f_l - f_{l'}; this is its negative. As in
@@ -152,10 +152,10 @@ def dense_adversary(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     wanted, own = _at(scores, target, problem.labels).unbind(1)
     with torch.no_grad():
         active = (own >= scores.amax(dim=1)) & problem.counted & (target != IGNORE) & (target != problem.labels)
-    return Seen(torch.where(active, wanted - own, 0), active)
+    return ObjectiveValue(torch.where(active, wanted - own, 0), active)
 
 
-def towards(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def towards(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """f_{l'} - f_{predicted} of the targets not yet predicted as l' = `problem.target`; active until they are.
 
     DAG as the authors' segmentation code does it (it subtracts the class predicted now, not the true one, and is done
@@ -171,7 +171,7 @@ def towards(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
     top, predicted = scores.max(dim=1)
     active = (predicted != target) & (target != IGNORE)
     wanted = _at(scores, target).squeeze(1)
-    return Seen(torch.where(active, wanted - top, 0), active)
+    return ObjectiveValue(torch.where(active, wanted - top, 0), active)
 
 
 def own_and_other(scores: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:

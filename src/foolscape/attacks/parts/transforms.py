@@ -70,7 +70,7 @@ class Slope:
 
 
 @dataclass(frozen=True)
-class Boost:
+class Transforms:
     """How the gradient of a step is taken; without any of them it is that of the iterate.
 
     Attributes:
@@ -219,7 +219,7 @@ def smoothed(gradient: Tensor, side: int) -> Tensor:
     return functional.conv2d(down, weights.transpose(2, 3), padding=(0, padding), groups=groups)
 
 
-def boost_of(text: str, eps: float) -> Boost:
+def transforms_of(text: str, eps: float) -> Transforms:
     """What `di,ti,si,vt` stands for: any of them, separated by commas, each with its number if it is not the paper's.
 
     `di=0.5` is the chance, `ti=15` the kernel's side, `si=5` the copies, `vt=20` the neighbours.
@@ -236,7 +236,7 @@ def boost_of(text: str, eps: float) -> Boost:
         if name in found:
             raise SettingError(f"boost: expected each of {', '.join(_NUMBERS)} once, got {name} twice in {text!r}")
         found[name] = _number(name, number) if given else _NUMBERS[name].default
-    return Boost(
+    return Transforms(
         diverse=found.get("di", 0.0),
         kernel=int(found.get("ti", 0)),
         copies=int(found.get("si", 1)),

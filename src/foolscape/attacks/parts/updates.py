@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Constraint
-from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.problem import Problem
 
 State = tuple[Tensor, ...]
@@ -18,7 +18,7 @@ State = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
-class Here:
+class StepContext:
     """Where images stand when they are to move on.
 
     Attributes:
@@ -33,7 +33,7 @@ class Here:
     images: Tensor
     clean: Tensor
     gradient: Tensor
-    seen: Seen
+    seen: ObjectiveValue
     taken: tuple[int, ...]
     generators: tuple[torch.Generator, ...]
 
@@ -45,7 +45,7 @@ class Update(Protocol):
         """Fresh state for the images of `problem`; `generators` holds one per image."""
         ...
 
-    def weighed(self, seen: Seen, taken: tuple[int, ...], state: State) -> tuple[Tensor | None, State]:
+    def target_weights(self, seen: ObjectiveValue, taken: tuple[int, ...], state: State) -> tuple[Tensor | None, State]:
         """(B, *N): how much the objective of each target counts in the gradient; None: all alike; and the next state.
 
         `taken` are the steps so far. The gradient is that of the weighed sum, the weights taken as constants.
@@ -53,14 +53,14 @@ class Update(Protocol):
         del seen, taken
         return None, state
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """(B, 3, H, W) direction to step along, and the next state."""
         ...
 
-    def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+    def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """The next iterates, inside the constraint, and the next state; here one step along the direction."""
-        direction, state = self.direction(here.gradient, here.seen, state)
-        return constraint.project(torch.add(here.images, direction, alpha=step), here.clean), state
+        direction, state = self.direction(context.gradient, context.seen, state)
+        return constraint.project(torch.add(context.images, direction, alpha=step), context.clean), state
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Sign(Update):
         del problem, generators
         return ()
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """sign(g)."""
         del seen
         return gradient.sign(), state
@@ -90,7 +90,7 @@ class MaxAbs(Update):
         del problem, generators
         return ()
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """g / max|g|, per image."""
         del seen
         largest = gradient.abs().amax(dim=(1, 2, 3), keepdim=True)
@@ -106,7 +106,7 @@ class UnitL2(Update):
         del problem, generators
         return ()
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """g / ||g||_2, per image."""
         del seen
         length = torch.linalg.vector_norm(gradient, dim=(1, 2, 3), keepdim=True)
@@ -128,7 +128,7 @@ class Momentum(Update):
         del generators
         return (torch.zeros_like(problem.images),)
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """sign(mu g + grad / ||grad||_1)."""
         del seen
         size = torch.linalg.vector_norm(gradient, ord=1, dim=(1, 2, 3), keepdim=True)
@@ -157,7 +157,7 @@ class Annealed(Update):
         """The momentum's, and no step taken."""
         return *self.momentum.start(problem, generators), problem.images.new_zeros(len(problem))
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """The momentum's direction, 1 long at first and `last` in the end."""
         *before, taken = state
         direction, after = self.momentum.direction(gradient, seen, tuple(before))

@@ -21,7 +21,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pull:
+class UniversalLoss:
     """What a tile is pulled by on one image: an objective, and how much each target (pixel, box) weighs in it.
 
     Attributes:
@@ -61,7 +61,7 @@ class Pull:
 
 
 def _shares(labels: Tensor, chosen: Tensor, balance: float) -> Tensor:
-    """(1, *N): a weight for each of the `chosen` targets, 1 in all; see `Pull.balance`."""
+    """(1, *N): a weight for each of the `chosen` targets, 1 in all; see `UniversalLoss.balance`."""
     sizes = torch.bincount(labels[chosen], minlength=int(labels.max().clamp(min=0)) + 1).float()
     wholes = torch.where(sizes > 0, sizes ** (1 - balance), 0)
     each = wholes / wholes.sum().clamp(min=1) / sizes.clamp(min=1)
@@ -95,7 +95,7 @@ class Recipe:
         shifts: move the tile at random for every image, so that it works wherever it lands.
     """
 
-    pull: Pull
+    pull: UniversalLoss
     eps: float
     step: float
     epochs: int
@@ -121,7 +121,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Learning:
+class TrainingState:
     """How far a tile has come.
 
     Attributes:
@@ -137,18 +137,18 @@ class Learning:
     steps: int
     epochs: tuple[Epoch, ...]
 
-    def to(self, device: torch.device) -> Learning:
+    def to(self, device: torch.device) -> TrainingState:
         """The same on another device."""
         tile, velocity, square = (tensor.to(device) for tensor in (self.tile, self.velocity, self.square))
         return replace(self, tile=tile, velocity=velocity, square=square)
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSample:
     """A training image.
 
     Attributes:
-        problem: of one image, see `Pull`.
+        problem: of one image, see `UniversalLoss`.
         wanted: (h, w) int64, of the size of the tile, for a target that is repeated and moves with it; the problem's
             own target is then not looked at.
     """
@@ -157,14 +157,14 @@ class Lesson:
     wanted: Tensor | None = None
 
 
-def begin(tile: Tensor) -> Learning:
+def begin(tile: Tensor) -> TrainingState:
     """Learning that starts from `tile` (3, h, w); the paper starts from zeros."""
-    return Learning(tile, torch.zeros_like(tile), torch.zeros_like(tile), 0, ())
+    return TrainingState(tile, torch.zeros_like(tile), torch.zeros_like(tile), 0, ())
 
 
 def learn(
-    learning: Learning, recipe: Recipe, lessons: Sequence[Callable[[], Lesson]], generator: torch.Generator
-) -> Learning:
+    learning: TrainingState, recipe: Recipe, lessons: Sequence[Callable[[], TrainingSample]], generator: torch.Generator
+) -> TrainingState:
     """One more epoch.
 
     Args:
@@ -200,7 +200,7 @@ class _Look:
     stayed: int
 
 
-def _look(tile: Tensor, lesson: Lesson, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, _Look]:
+def _look(tile: Tensor, lesson: TrainingSample, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, _Look]:
     """The gradient of one image at the tile (3, h, w), and what was seen of it."""
     problem = lesson.problem
     size = (problem.images.shape[2], problem.images.shape[3])
@@ -231,7 +231,7 @@ def _epoch(looks: Sequence[_Look]) -> Epoch:
     )
 
 
-def _step(learning: Learning, gradient: Tensor, recipe: Recipe, rate: float) -> Learning:
+def _step(learning: TrainingState, gradient: Tensor, recipe: Recipe, rate: float) -> TrainingState:
     """Against the accumulated gradient, back into the bound."""
     steps = learning.steps + 1
     velocity = recipe.momentum * learning.velocity + (1 - recipe.momentum) * gradient

@@ -18,8 +18,8 @@ from torch import Tensor
 from foolscape.attacks.engine.ascent import Stop
 from foolscape.attacks.parts.constraints import Constraint
 from foolscape.attacks.parts.objective_table import logits_ratios
-from foolscape.attacks.parts.objectives import Seen
-from foolscape.attacks.parts.updates import Here, State, Update
+from foolscape.attacks.parts.objectives import ObjectiveValue
+from foolscape.attacks.parts.updates import State, StepContext, Update
 from foolscape.problem import Problem
 
 SLACK: Final = 1e-4
@@ -45,14 +45,14 @@ _HALVINGS: Final = 20
 """Of the interval in which the proximal step looks for the largest change: down to a millionth, as in the paper."""
 
 
-def margins_left(scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+def margins_left(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """-(u_y - max of the others + 1e-4) / (u_(1) - u_(3) + 1e-8) of every labelled target: minus the constraint c.
 
     Unlike `losses.logits_ratio` it counts targets that are fooled too, where it is positive: their multipliers shrink.
     """
     del progress
     ratio, active = logits_ratios(scores, problem, SLACK, _TINY)
-    return Seen(torch.where(problem.counted, ratio, 0), active)
+    return ObjectiveValue(torch.where(problem.counted, ratio, 0), active)
 
 
 def slope(c: Tensor, rho: Tensor, mu: Tensor) -> Tensor:
@@ -156,7 +156,7 @@ class AlmaProx(Update):
             allowed=self.stop(problem),
         )
 
-    def weighed(self, seen: Seen, taken: tuple[int, ...], state: State) -> tuple[Tensor, State]:
+    def target_weights(self, seen: ObjectiveValue, taken: tuple[int, ...], state: State) -> tuple[Tensor, State]:
         """The multipliers after this look, as weights."""
         memory = _Memory(*state)
         scale = memory.scale.view(-1, *(1,) * (seen.value.ndim - 1))
@@ -191,18 +191,18 @@ class AlmaProx(Update):
                 kept[i].view(-1)[worst] = False
         return kept
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """There is none apart from the metric that the backward step needs too: see `moved`."""
         raise NotImplementedError
 
-    def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+    def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """The forward step along the gradient, the backward one by `prox_largest`."""
         memory = _Memory(*state)
-        square = _SMOOTH * memory.square + (1 - _SMOOTH) * here.gradient**2
-        at = square.new_tensor([float(taken) for taken in here.taken])
+        square = _SMOOTH * memory.square + (1 - _SMOOTH) * context.gradient**2
+        at = square.new_tensor([float(taken) for taken in context.taken])
         size = step / (1 + (1 / self.last - 1) * at / max(self.steps - 1, 1))
         bias = (1 - _SMOOTH ** (at + 1)).view(-1, 1, 1, 1)
         metric = (square / bias).sqrt() + _TINY
-        ahead = here.images - here.clean + size.view(-1, 1, 1, 1) * here.gradient / metric
-        change = prox_largest(ahead, size, metric, -here.clean, 1 - here.clean)
-        return constraint.project(here.clean + change, here.clean), memory._replace(square=square)
+        ahead = context.images - context.clean + size.view(-1, 1, 1, 1) * context.gradient / metric
+        change = prox_largest(ahead, size, metric, -context.clean, 1 - context.clean)
+        return constraint.project(context.clean + change, context.clean), memory._replace(square=square)

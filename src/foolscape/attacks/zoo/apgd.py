@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Constraint
-from foolscape.attacks.parts.objectives import Seen
-from foolscape.attacks.parts.updates import Here, State, Update
+from foolscape.attacks.parts.objectives import ObjectiveValue
+from foolscape.attacks.parts.updates import State, StepContext, Update
 from foolscape.problem import Problem
 
 MOMENTUM: Final = 0.75
@@ -103,30 +103,30 @@ class Apgd(Update):
         image, number = torch.zeros_like(problem.images), problem.images.new_zeros(len(problem))
         return image, image, image, *(number,) * 8
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """The inner update's."""
         direction, _ = self.inner.direction(gradient, seen, ())
         return direction, state
 
-    def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+    def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """x + alpha (z - x) + (1 - alpha) (x - x_before), z = P(x + step direction), projected again."""
-        numbers = [next(n for n, stage in enumerate(self.stages) if taken < stage.end) for taken in here.taken]
+        numbers = [next(n for n, stage in enumerate(self.stages) if taken < stage.end) for taken in context.taken]
         stages = [self.stages[n] for n in numbers]
         memory = _Memory(*state).with_look(
-            here, [s.begin == taken for s, taken in zip(stages, here.taken, strict=True)]
+            context, [s.begin == taken for s, taken in zip(stages, context.taken, strict=True)]
         )
-        at, gradient = here.images, here.gradient
-        spans = [stage.checkpoints.get(taken, 0) for stage, taken in zip(stages, here.taken, strict=True)]
+        at, gradient = context.images, context.gradient
+        spans = [stage.checkpoints.get(taken, 0) for stage, taken in zip(stages, context.taken, strict=True)]
         if any(spans):
             memory, halved = memory.judged(torch.tensor(spans, device=at.device))
             at, gradient = _where(halved, memory.best, at), _where(halved, memory.best_gradient, gradient)
-        direction, _ = self.inner.direction(gradient, here.seen, ())
+        direction, _ = self.inner.direction(gradient, context.seen, ())
         result = at
         for n in sorted(set(numbers)):
             mine = [other == n for other in numbers]
-            images = self._within(n, at, direction, memory, here, constraint, step)
+            images = self._within(n, at, direction, memory, context, constraint, step)
             result = images if all(mine) else _where(torch.tensor(mine, device=at.device), images, result)
-        return result, memory.after(here.images)
+        return result, memory.after(context.images)
 
     def _within(
         self,
@@ -134,7 +134,7 @@ class Apgd(Update):
         at: Tensor,
         direction: Tensor,
         memory: _Memory,
-        here: Here,
+        context: StepContext,
         constraint: Constraint,
         step: float,
     ) -> Tensor:
@@ -142,14 +142,14 @@ class Apgd(Update):
         stage = self.stages[n]
         bound = constraint.scaled(stage.radius)
         length = (memory.size * (step * stage.radius)).view(-1, 1, 1, 1)
-        ahead = bound.project(at + length * direction, here.clean)
+        ahead = bound.project(at + length * direction, context.clean)
         # There is no movement yet to go on with before a stage's first step.
-        first = torch.tensor([taken == stage.begin for taken in here.taken], device=at.device)
+        first = torch.tensor([taken == stage.begin for taken in context.taken], device=at.device)
         mixed = torch.lerp(at, ahead, MOMENTUM).add_(at - memory.before, alpha=1 - MOMENTUM)
-        images = _where(first, ahead, bound.project(mixed, here.clean))
-        leaving = [taken == stage.end - 1 for taken in here.taken]
+        images = _where(first, ahead, bound.project(mixed, context.clean))
+        leaving = [taken == stage.end - 1 for taken in context.taken]
         if n + 1 < len(self.stages) and any(leaving):
-            inside = constraint.scaled(self.stages[n + 1].radius).project(memory.best, here.clean)
+            inside = constraint.scaled(self.stages[n + 1].radius).project(memory.best, context.clean)
             images = _where(torch.tensor(leaving, device=at.device), inside, images)
         return images
 
@@ -181,18 +181,18 @@ class _Memory:
     size: Tensor
     kept: Tensor
 
-    def with_look(self, here: Here, first: list[bool]) -> _Memory:
-        """With what is seen of the current iterates; `first` says for which a stage begins here."""
-        left = here.seen.active.flatten(1).sum(1).to(self.left.dtype)
-        value = here.seen.value.flatten(1).sum(1).to(self.value.dtype)
+    def with_look(self, context: StepContext, first: list[bool]) -> _Memory:
+        """With what is seen of the current iterates; `first` says for which a stage begins context."""
+        left = context.seen.active.flatten(1).sum(1).to(self.left.dtype)
+        value = context.seen.value.flatten(1).sum(1).to(self.value.dtype)
         fresh = torch.tensor(first, device=value.device)
         rose = (left < self.left) | ((left == self.left) & (value > self.value))
         won = (left < self.best_left) | ((left == self.best_left) & (value > self.best_value))
         taken = fresh | won
         return _Memory(
             before=self.before,
-            best=_where(taken, here.images, self.best),
-            best_gradient=_where(taken, here.gradient, self.best_gradient),
+            best=_where(taken, context.images, self.best),
+            best_gradient=_where(taken, context.gradient, self.best_gradient),
             left=left,
             value=value,
             best_left=torch.where(taken, left, self.best_left),

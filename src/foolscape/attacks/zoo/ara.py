@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foolscape.attacks.parts.objectives import Seen
+from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import State, Update
 from foolscape.problem import Problem
 
@@ -108,7 +108,7 @@ class HardRegions(Update):
         born = [self.discovery.born(generator) for generator in generators]
         return tuple(torch.stack(parts).to(problem.images) for parts in zip(*born, strict=True))
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """sign(g) (1 + map), from 1 to 2."""
         hard = (seen.value.detach() > HARD).any(dim=1)
         size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_(min=torch.finfo(gradient.dtype).tiny)

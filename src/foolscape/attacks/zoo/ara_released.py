@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.parts.constraints import uniform_like
 from foolscape.attacks.zoo.ara import HARD, Discovery
@@ -28,7 +28,7 @@ Network = tuple[Tensor, Tensor]
 """The weights and Adam's memory of a `Discovery`."""
 
 
-class Keeper(Protocol):
+class AttackMemory(Protocol):
     """Keeps the network from clip to clip, also over a kill."""
 
     def load(self) -> Network | None:
@@ -57,15 +57,15 @@ class ReleasedAra:
     discovery: Discovery
     seed: int = 0
 
-    def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
+    def __call__(self, items: Iterable[AttackItem], *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
         """Attack clip after clip; one network learns from all of them, in their order."""
-        del width
-        network = keeper.load() or self.discovery.born(torch.Generator().manual_seed(self.seed))
-        for entrant in entrants:
+        del batch_size
+        network = memory.load() or self.discovery.born(torch.Generator().manual_seed(self.seed))
+        for item in items:
             begin = time.perf_counter()
-            frame, network, failure = self._attacked(entrant, network)
-            keeper.save(entrant.key, network)
-            yield self._outcome(entrant, frame, failure, time.perf_counter() - begin)
+            frame, network, failure = self._attacked(item, network)
+            memory.save(item.key, network)
+            yield self._outcome(item, frame, failure, time.perf_counter() - begin)
 
     def at_precision(self, *, bf16: bool) -> ReleasedAra:
         """Itself; raises `SettingError` for bfloat16, which the release does not have."""
@@ -73,14 +73,14 @@ class ReleasedAra:
             raise SettingError("precision: the released ARA takes its gradients in float32, got bf16; leave it out")
         return self
 
-    def _attacked(self, entrant: Entrant, network: Network) -> tuple[Tensor, Network, str | None]:
+    def _attacked(self, item: AttackItem, network: Network) -> tuple[Tensor, Network, str | None]:
         """The first frame (1, 3, H, W) after the attack, the network, and why the attack was given up."""
-        problem = entrant.problem
+        problem = item.problem
         device = problem.images.device
         weights, memory = (part.to(device) for part in network)
         deviation = problem.images.new_tensor(_DEVIATION)[:, None, None]
         frames = torch.cat([problem.images, problem.context[0][0]])
-        noise = torch.stack([uniform_like(frame[None], [entrant.generator])[0] for frame in frames])
+        noise = torch.stack([uniform_like(frame[None], [item.generator])[0] for frame in frames])
         frames = frames + self.eps * deviation * noise
         centre = frames
         for taken in range(self.steps):
@@ -88,26 +88,26 @@ class ReleasedAra:
             if not bool(torch.isfinite(gradient).all()):
                 return frames[:1], network, "the gradient to the input is not finite"
             hard = _hard_by_its_own_mask(problem)
-            look, weights, memory = self.discovery.look(gradient[0] * deviation, hard, weights, memory)
+            evaluation, weights, memory = self.discovery.look(gradient[0] * deviation, hard, weights, memory)
             direction = gradient.sign()
-            direction[0] *= 1 + look
+            direction[0] *= 1 + evaluation
             frames = frames + self.step * direction
             # The clean frames are another name for the attacked ones until here: noise and first step move them, too.
             centre = frames if taken == 0 else centre
             frames = (frames - centre).clamp(-self.eps, self.eps).add(centre).clamp(0, 1)
         return frames[:1], (weights.cpu(), memory.cpu()), None
 
-    def _outcome(self, entrant: Entrant, frame: Tensor, failure: str | None, seconds: float) -> Outcome:
-        problem = entrant.problem
+    def _outcome(self, item: AttackItem, frame: Tensor, failure: str | None, seconds: float) -> Outcome:
+        problem = item.problem
         with torch.no_grad():
             right = problem.scores(frame, *problem.context).argmax(dim=1) == problem.labels
         return Outcome(
-            key=entrant.key,
+            key=item.key,
             clean=problem.images,
             adversarial=frame,
             claimed=False,
             iterations=self.steps,
-            left=int((right & problem.counted).sum()),
+            remaining=int((right & problem.counted).sum()),
             targets=int(problem.counted.sum()),
             seconds=seconds,
             failure=failure,

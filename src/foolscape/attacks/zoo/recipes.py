@@ -13,7 +13,7 @@ from foolscape.attacks.parts.goals import DAG_UNTARGETED, Goal
 from foolscape.attacks.parts.nms_objective import dense_adversary_strong
 from foolscape.attacks.parts.objective_table import objective_of
 from foolscape.attacks.parts.objectives import Objective, dense_adversary, towards
-from foolscape.attacks.parts.transforms import boost_of
+from foolscape.attacks.parts.transforms import transforms_of
 from foolscape.attacks.parts.updates import Annealed, MaxAbs, Momentum, Sign, UnitL2, Update
 from foolscape.attacks.plan import Attack, Options, Plan, Scope
 from foolscape.attacks.zoo.ara import Discovery, HardRegions
@@ -73,7 +73,7 @@ def gradient_family(
             random_start=random_start,
             rounded=bool(options.rounded),
             refresh=options.refresh,
-            boost=None if options.boost is None else boost_of(options.boost, eps.unit),
+            boost=None if options.boost is None else transforms_of(options.boost, eps.unit),
         ),
         target=None,
         eps=eps,

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Constraint
-from foolscape.attacks.parts.objectives import Seen
-from foolscape.attacks.parts.updates import Here, State, Update
+from foolscape.attacks.parts.objectives import ObjectiveValue
+from foolscape.attacks.parts.updates import State, StepContext, Update
 from foolscape.problem import Problem
 
 _HALVINGS: Final = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -49,26 +49,26 @@ class Square(Update):
         del generators
         return problem.images, problem.images.new_zeros(len(problem))
 
-    def direction(self, gradient: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """None: it goes by what `moved` sees."""
         raise NotImplementedError
 
-    def moved(self, here: Here, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+    def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """The next proposals, and what is kept so far: images, and the objective there."""
         kept, kept_value = state
-        value = here.seen.value.flatten(1).sum(1).to(kept_value.dtype)
+        value = context.seen.value.flatten(1).sum(1).to(kept_value.dtype)
         # Before the first stripes there is nothing to keep; they stay as they are.
-        early = torch.tensor([taken <= 1 for taken in here.taken], device=value.device)
+        early = torch.tensor([taken <= 1 for taken in context.taken], device=value.device)
         stays = early | (value > kept_value)
-        kept = torch.where(stays[:, None, None, None], here.images, kept)
+        kept = torch.where(stays[:, None, None, None], context.images, kept)
         change = torch.stack(
             [
                 self._change(image, taken, generator)
-                for image, taken, generator in zip(kept, here.taken, here.generators, strict=True)
+                for image, taken, generator in zip(kept, context.taken, context.generators, strict=True)
             ]
         )
         state = kept, torch.where(stays, value, kept_value)
-        return constraint.project(torch.add(kept, change, alpha=step), here.clean), state
+        return constraint.project(torch.add(kept, change, alpha=step), context.clean), state
 
     def _change(self, image: Tensor, taken: int, generator: torch.Generator) -> Tensor:
         """(3, H, W): -1 and 1 where the next proposal differs from `image`, else 0; all of it at first."""

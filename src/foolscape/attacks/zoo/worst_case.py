@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.engine.ascent import Ascent
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Candidate, Outcome, ascend
-from foolscape.attacks.parts.objectives import Objective, Seen
-from foolscape.attacks.zoo.ara_released import Keeper
+from foolscape.attacks.parts.objectives import Objective, ObjectiveValue
+from foolscape.attacks.zoo.ara_released import AttackMemory
 from foolscape.problem import Problem
 
 
@@ -33,16 +33,18 @@ class Chosen:
 
     objectives: tuple[Objective, ...]
 
-    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> Seen:
+    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         """The objective."""
         which = problem.context[-1]
         inner = replace(problem, context=problem.context[:-1])
         first, *others = sorted(set(which.tolist()))
-        seen: Seen = self.objectives[first](scores, inner, progress)
+        seen: ObjectiveValue = self.objectives[first](scores, inner, progress)
         for n in others:
             mine = (which == n).view(-1, *(1,) * (seen.value.ndim - 1))
             other = self.objectives[n](scores, inner, progress)
-            seen = Seen(torch.where(mine, other.value, seen.value), torch.where(mine, other.active, seen.active))
+            seen = ObjectiveValue(
+                torch.where(mine, other.value, seen.value), torch.where(mine, other.active, seen.active)
+            )
         return seen
 
 
@@ -51,14 +53,14 @@ class _Trial:
     """An image and what was tried on it.
 
     Attributes:
-        entrant: as it came in.
+        item: as it came in.
         tried: the outcome of each objective so far, by its number.
-        remains: how much each left, see `Entrant.remains`.
+        remains: how much each left, see `AttackItem.remains`.
         iterations, seconds: spent in all.
         failure: why an attack had to be given up.
     """
 
-    entrant: Entrant
+    item: AttackItem
     tried: dict[int, Outcome] = field(default_factory=dict)
     remains: dict[int, float] = field(default_factory=dict)
     iterations: int = 0
@@ -81,11 +83,11 @@ class _Trial:
         self.seconds += outcome.seconds
         self.failure = self.failure or outcome.failure
         self.tried[objective] = outcome
-        judge = self.entrant.remains
+        judge = self.item.remains
         if outcome.failure is None and judge is not None:
             self.remains[objective] = judge(outcome.adversarial)
         else:
-            self.remains[objective] = float(outcome.left) if judge is None else math.inf
+            self.remains[objective] = float(outcome.remaining) if judge is None else math.inf
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,12 @@ class WorstCase:
     names: tuple[str, ...]
     parts: tuple[Part, ...]
 
-    def __call__(self, entrants: Iterable[Entrant], *, width: int, keeper: Keeper) -> Iterator[Outcome]:
+    def __call__(self, items: Iterable[AttackItem], *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
         """Attack every entrant; see `driver.ascend`."""
-        del keeper
-        trials: Iterator[_Trial] = (_Trial(entrant) for entrant in entrants)
+        del memory
+        trials: Iterator[_Trial] = (_Trial(item) for item in items)
         for part in self.parts:
-            trials = _tried(trials, part, width)
+            trials = _tried(trials, part, batch_size)
         return map(self._outcome, trials)
 
     def at_precision(self, *, bf16: bool) -> WorstCase:
@@ -128,32 +130,33 @@ class WorstCase:
     def _outcome(self, trial: _Trial) -> Outcome:
         best = trial.tried[trial.best]
         others = tuple(
-            Candidate(self.names[n], outcome.adversarial, outcome.left) for n, outcome in sorted(trial.tried.items())
+            Candidate(self.names[n], outcome.adversarial, outcome.remaining)
+            for n, outcome in sorted(trial.tried.items())
         )
         return replace(
             best, iterations=trial.iterations, seconds=trial.seconds, failure=trial.failure, candidates=others
         )
 
 
-def _tried(trials: Iterator[_Trial], part: Part, width: int) -> Iterator[_Trial]:
+def _tried(trials: Iterator[_Trial], part: Part, batch_size: int) -> Iterator[_Trial]:
     """The trials after one more part of the budget on those that are not finished.
 
     It reads `trials` a few batches ahead, as the driver does: attacks that follow each other share their time, and all
-    of them keep their batches full. `width` is that of a batch.
+    of them keep their batches full. `batch_size` is that of a batch.
     """
     waiting: dict[str, _Trial] = {}
     passed: list[_Trial] = []
 
-    def entrants() -> Iterator[Entrant]:
+    def items() -> Iterator[AttackItem]:
         for trial in trials:
             if trial.finished:
                 passed.append(trial)
                 continue
-            waiting[trial.entrant.key] = trial
+            waiting[trial.item.key] = trial
             begin = trial.tried[trial.best].adversarial if trial.tried else None
-            yield replace(trial.entrant, problem=_numbered(trial.entrant.problem, part.objective), start=begin)
+            yield replace(trial.item, problem=_numbered(trial.item.problem, part.objective), start=begin)
 
-    for outcome in ascend(entrants(), part.ascent, width=width):
+    for outcome in ascend(items(), part.ascent, batch_size=batch_size):
         trial = waiting.pop(outcome.key)
         trial.add(part.objective, outcome)
         yield trial

@@ -15,7 +15,7 @@ from foolscape.errors import CheckpointError
 from foolscape.models.common.checkpoint import load_state
 from foolscape.models.segmenters.torchvision import Normalised
 from foolscape.run.directory.tensors import read_tensors, write_tensors
-from foolscape.run.harden.training import Epoch, Learner
+from foolscape.run.harden.training import Epoch, Trainer
 
 _NETWORK, _OPTIMISER = "network.", "optimiser."
 
@@ -27,7 +27,7 @@ def write_weights(directory: Path, place: str, module: nn.Module) -> None:
     write_file(directory, place, content)
 
 
-def write_learner(directory: Path, place: str, learner: Learner) -> None:
+def write_learner(directory: Path, place: str, learner: Trainer) -> None:
     """Weights, the optimiser's state and what became of each epoch."""
     tensors = {_NETWORK + name: value for name, value in _weights(learner.segmenter.module).items()}
     for index, state in learner.optimiser.state_dict()["state"].items():
@@ -36,7 +36,7 @@ def write_learner(directory: Path, place: str, learner: Learner) -> None:
     write_tensors(directory, place, tensors, {"epochs": [asdict(epoch) for epoch in learner.epochs]})
 
 
-def read_learner(path: Path, learner: Learner) -> None:
+def read_learner(path: Path, learner: Trainer) -> None:
     """Put what `write_learner` wrote into `learner`; raises `CheckpointError` for a file that does not fit."""
     tensors, about = read_tensors(path)
     try:

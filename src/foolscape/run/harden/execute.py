@@ -25,10 +25,10 @@ from foolscape.run.harden.checkpoint import read_learner, write_learner, write_w
 from foolscape.run.harden.config import HardenConfig
 from foolscape.run.harden.pictures import Pictures, check_size
 from foolscape.run.harden.summary import summarise
-from foolscape.run.harden.training import Course, Learner
+from foolscape.run.harden.training import TrainConfig, Trainer
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
-from foolscape.run.setup import Entry, open_bench
+from foolscape.run.setup import LoadedModel, open_bench
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.spec import parse, written
 
@@ -39,10 +39,10 @@ _CHECKPOINT, _TRAINING = "checkpoint.safetensors", "training.json"
 
 
 @dataclass(frozen=True)
-class _School:
+class _Setup:
     """Everything loaded and settled before the first epoch."""
 
-    entry: Entry
+    entry: LoadedModel
     subject: SegmentationSubject
     segmenter: ModuleSegmenter
     plan: Plan
@@ -107,7 +107,7 @@ def with_weights(text: str, weights: Path) -> str:
     return written(spec.scheme, spec.rest, options)
 
 
-def _open(config: HardenConfig, device: torch.device, training: SegmentationData | None) -> _School:
+def _open(config: HardenConfig, device: torch.device, training: SegmentationData | None) -> _Setup:
     """Open network and data and check them against each other."""
     task = task_of(config.model)
     if task != "segmentation":
@@ -137,11 +137,11 @@ def _open(config: HardenConfig, device: torch.device, training: SegmentationData
             "figures on the images that a network was trained on mean nothing"
         )
     plan = config.plan(entry.classes)
-    return _School(entry, subject, segmenter, plan, train_ids, test_ids, (train, test))
+    return _Setup(entry, subject, segmenter, plan, train_ids, test_ids, (train, test))
 
 
 def _training_images(
-    config: HardenConfig, school: _School, store: RunStore, pictures: Pictures, listener: Listener
+    config: HardenConfig, school: _Setup, store: RunStore, pictures: Pictures, listener: Listener
 ) -> Record:
     """Which training images can be used, as training.json holds it; looked at once.
 
@@ -178,18 +178,18 @@ def _training_images(
 
 def _trained(
     config: HardenConfig,
-    school: _School,
+    school: _Setup,
     images: Sequence[str],
     pictures: Pictures,
     store: RunStore,
     listener: Listener,
-) -> Learner:
+) -> Trainer:
     """The network after the last epoch; what earlier calls have trained is read from the disk."""
-    course = Course(
+    course = TrainConfig(
         school.plan.ascent, config.epochs, config.batch, config.clean, config.rate, config.crop, config.mirror,
         config.seed,
     )  # fmt: skip
-    learner = Learner(school.segmenter, course)
+    learner = Trainer(school.segmenter, course)
     place = store.directory / _CHECKPOINT
     if place.exists():
         try:
@@ -207,7 +207,7 @@ def _trained(
     return learner
 
 
-def _record(config: HardenConfig, school: _School, device: torch.device, command: Sequence[str]) -> Record:
+def _record(config: HardenConfig, school: _Setup, device: torch.device, command: Sequence[str]) -> Record:
     """What run.json holds: everything that is needed to repeat the training."""
     train, test = school.fingerprints
     return {

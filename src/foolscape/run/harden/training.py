@@ -29,7 +29,7 @@ DECAY = 1e-3
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainConfig:
     """How a network is trained.
 
     Attributes:
@@ -56,10 +56,10 @@ class Epoch:
     right: float
 
 
-class Learner:
+class Trainer:
     """A network in training; `segmenter.module` itself is changed, and is in eval mode and frozen between epochs."""
 
-    def __init__(self, segmenter: ModuleSegmenter, course: Course) -> None:
+    def __init__(self, segmenter: ModuleSegmenter, course: TrainConfig) -> None:
         self.segmenter = segmenter
         self.course = course
         self.epochs: list[Epoch] = []

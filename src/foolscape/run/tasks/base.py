@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record
@@ -27,7 +27,7 @@ P = TypeVar("P")
 
 
 @dataclass(frozen=True)
-class Case(Generic[R, P]):
+class EvalSample(Generic[R, P]):
     """A sample on its way through the attack.
 
     Attributes:
@@ -47,7 +47,7 @@ class Case(Generic[R, P]):
     facts: Record = field(default_factory=dict)
 
 
-class Subject(Protocol[R, P]):
+class TaskRunner(Protocol[R, P]):
     """A model on a data set, as a task measures it.
 
     Attributes:
@@ -60,23 +60,23 @@ class Subject(Protocol[R, P]):
     @property
     def slug(self) -> str: ...
 
-    def load(self, name: str) -> Case[R, P]:
+    def load(self, name: str) -> EvalSample[R, P]:
         """The sample `name` with the model's clean prediction; raises `SampleError` or `ModelError`."""
         ...
 
-    def entrant(self, case: Case[R, P], plan: Plan, seed: int) -> Entrant:
+    def entrant(self, case: EvalSample[R, P], plan: Plan, seed: int) -> AttackItem:
         """The case as the driver takes it."""
         ...
 
-    def predict(self, case: Case[R, P], image: NDArray[np.uint8]) -> P:
+    def predict(self, case: EvalSample[R, P], image: NDArray[np.uint8]) -> P:
         """The prediction for an 8-bit image (H, W, 3) in the place of the case's own."""
         ...
 
-    def predict_float(self, case: Case[R, P], image: Tensor) -> P:
+    def predict_float(self, case: EvalSample[R, P], image: Tensor) -> P:
         """The prediction for a float image (1, 3, H, W) in [0, 1] in the place of the case's own."""
         ...
 
-    def measured(self, case: Case[R, P], prediction: P) -> Record:
+    def measured(self, case: EvalSample[R, P], prediction: P) -> Record:
         """What a row says of a prediction, enough to compute every score from."""
         ...
 
@@ -84,7 +84,7 @@ class Subject(Protocol[R, P]):
         """Whether the attack fooled the model, by what was `measured` before and after; None with nothing to fool."""
         ...
 
-    def keep(self, case: Case[R, P], album: Album) -> None:
+    def keep(self, case: EvalSample[R, P], album: Album) -> None:
         """Write the truth as a picture, where there is one."""
         ...
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.parts.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
@@ -23,7 +23,7 @@ from foolscape.problem import Problem
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.seeds import generator_for
 from foolscape.tasks.detection import Candidates, Detector, assign, problem
 
@@ -52,26 +52,26 @@ class DetectionSubject:
     size: tuple[int, int] | None
     device: torch.device
 
-    def load(self, name: str) -> Case[Truth, Found]:
+    def load(self, name: str) -> EvalSample[Truth, Found]:
         """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
         sample = load_boxes_at(self.data, name, self.size)
         found = self.seen(to_unit(sample.image))
         if sample.truth is None or self.channels is None:
-            return Case(sample.id, sample.image, sample.notes, as_reference(found, READABLE), found)
+            return EvalSample(sample.id, sample.image, sample.notes, as_reference(found, READABLE), found)
         labels = np.array(self.channels, dtype=np.int64)[sample.truth.labels]
         truth = dataclasses.replace(sample.truth, labels=labels)
-        return Case(sample.id, sample.image, sample.notes, truth, found)
+        return EvalSample(sample.id, sample.image, sample.notes, truth, found)
 
-    def entrant(self, case: Case[Truth, Found], plan: Plan, seed: int) -> Entrant:
+    def entrant(self, case: EvalSample[Truth, Found], plan: Plan, seed: int) -> AttackItem:
         """The candidates of the clean image are the targets, as the plan's goal wants them."""
         images = to_unit(case.image).to(self.device)
         first = self._problem(images, case, plan, seed, None)
         count = first.labels.shape[1]
         renew = partial(self._problem, case=case, plan=plan, seed=seed, count=count)
         generator, remains = generator_for(seed, "attack", case.id), partial(self._found_in, case, plan)
-        return Entrant(case.id, first, generator, renew, remains=remains)
+        return AttackItem(case.id, first, generator, renew, remains=remains)
 
-    def _found_in(self, case: Case[Truth, Found], plan: Plan, image: Tensor) -> float:
+    def _found_in(self, case: EvalSample[Truth, Found], plan: Plan, image: Tensor) -> float:
         """How much of the objects is still detected in `image` ((1, 3, H, W)) once it is written in 8 bits."""
         levels = plan.ascent.constraint.quantise(image, to_unit(case.image).to(self.device))
         try:
@@ -81,7 +81,9 @@ class DetectionSubject:
             return math.inf
         return confidence_kept(case.reference, found, plan.victim)
 
-    def _problem(self, images: Tensor, case: Case[Truth, Found], plan: Plan, seed: int, count: int | None) -> Problem:
+    def _problem(
+        self, images: Tensor, case: EvalSample[Truth, Found], plan: Plan, seed: int, count: int | None
+    ) -> Problem:
         """The candidates found in `images` ((1, 3, H, W)) as targets; `count` of them, or all there are."""
         assert plan.goal is not None
         with torch.no_grad():
@@ -97,12 +99,12 @@ class DetectionSubject:
         aim = plan.goal.aim(assigned, candidates.scores, plan.victim, generator_for(seed, "goal", case.id))
         return problem(self.detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
 
-    def predict(self, case: Case[Truth, Found], image: NDArray[np.uint8]) -> Found:
+    def predict(self, case: EvalSample[Truth, Found], image: NDArray[np.uint8]) -> Found:
         """Detections from a score of `LOWEST` on."""
         del case
         return self.seen(to_unit(image))
 
-    def predict_float(self, case: Case[Truth, Found], image: Tensor) -> Found:
+    def predict_float(self, case: EvalSample[Truth, Found], image: Tensor) -> Found:
         """Detections from a score of `LOWEST` on."""
         del case
         return self.seen(image)
@@ -114,7 +116,7 @@ class DetectionSubject:
             found.boxes.cpu().double().numpy(), found.scores.cpu().double().numpy(), found.labels.cpu().long().numpy()
         )
 
-    def measured(self, case: Case[Truth, Found], prediction: Found) -> Record:
+    def measured(self, case: EvalSample[Truth, Found], prediction: Found) -> Record:
         """The objects and the detections, of which every score is made."""
         return {"truth": case.reference.to_json(), "found": prediction.to_json()}
 
@@ -137,7 +139,7 @@ class DetectionSubject:
         met = {"untargeted": ~after.kept, "mislabel": after.mislabelled}.get(plan.goal.name, vanished)
         return bool(met[seen].all())
 
-    def keep(self, case: Case[Truth, Found], album: Album) -> None:
+    def keep(self, case: EvalSample[Truth, Found], album: Album) -> None:
         """Nothing: rows hold the objects."""
 
     def keep_prediction(self, album: Album, condition: str, name: str, prediction: Found) -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
 from foolscape.data.images import resize
 from foolscape.data.sample import VOID, Sample, SegmentationData
@@ -20,7 +20,7 @@ from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record, safe_name
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.seeds import generator_for
 from foolscape.tasks.segmentation import Segmenter, predict, problem
 
@@ -54,12 +54,12 @@ class SegmentationSubject:
     size: tuple[int, int] | None
     device: torch.device
 
-    def load(self, name: str) -> Case[LabelMap, LabelMap]:
+    def load(self, name: str) -> EvalSample[LabelMap, LabelMap]:
         """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
         sample = load_at(self.data, name, self.size)
         prediction = self.seen(to_unit(sample.image))
         truth = self.truth(sample)
-        return Case(sample.id, sample.image, sample.notes, prediction if truth is None else truth, prediction)
+        return EvalSample(sample.id, sample.image, sample.notes, prediction if truth is None else truth, prediction)
 
     def truth(self, sample: Sample) -> LabelMap | None:
         """The labels of `sample` as model channels, None without; raises `SampleError` where no pixel counts."""
@@ -72,21 +72,21 @@ class SegmentationSubject:
             raise SampleError(f"expected labelled pixels in {sample.id}, got void alone; nothing can be measured on it")
         return reference
 
-    def entrant(self, case: Case[LabelMap, LabelMap], plan: Plan, seed: int) -> Entrant:
+    def entrant(self, case: EvalSample[LabelMap, LabelMap], plan: Plan, seed: int) -> AttackItem:
         """Every labelled pixel is a target."""
         labels = torch.from_numpy(case.reference.astype(np.int64))[None]
         labels[labels == VOID] = IGNORE
         generator = generator_for(seed, "attack", case.id)
         target = None if plan.target is None else plan.target(labels, [generator]).to(self.device)
         images = to_unit(case.image).to(self.device)
-        return Entrant(case.id, problem(self.segmenter, images, labels.to(self.device), target), generator)
+        return AttackItem(case.id, problem(self.segmenter, images, labels.to(self.device), target), generator)
 
-    def predict(self, case: Case[LabelMap, LabelMap], image: NDArray[np.uint8]) -> LabelMap:
+    def predict(self, case: EvalSample[LabelMap, LabelMap], image: NDArray[np.uint8]) -> LabelMap:
         """(H, W) uint8 channels."""
         del case
         return self.seen(to_unit(image))
 
-    def predict_float(self, case: Case[LabelMap, LabelMap], image: Tensor) -> LabelMap:
+    def predict_float(self, case: EvalSample[LabelMap, LabelMap], image: Tensor) -> LabelMap:
         """(H, W) uint8 channels."""
         del case
         return self.seen(image)
@@ -96,7 +96,7 @@ class SegmentationSubject:
         prediction: LabelMap = predict(self.segmenter, image.to(self.device))[0].to(torch.uint8).cpu().numpy()
         return prediction
 
-    def measured(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+    def measured(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> Record:
         """The counts of which IoU and accuracy are made, and of the pixels right when clean how many still are."""
         before = (case.prediction == case.reference) & (case.reference != VOID)
         after = before & (prediction == case.reference)
@@ -116,7 +116,7 @@ class SegmentationSubject:
         allowed = max(FOOLED * kept["right_before"], min(plan.stop or 0.0, FOOLED) * labelled)
         return None if kept["right_before"] <= allowed else bool(kept["right_after"] <= allowed)
 
-    def keep(self, case: Case[LabelMap, LabelMap], album: Album) -> None:
+    def keep(self, case: EvalSample[LabelMap, LabelMap], album: Album) -> None:
         """The label map in the class colours."""
         if self.channels is not None:
             album.save_image(f"truth/{self.slug}/{safe_name(case.id)}.png", case.reference, self.colours)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.zoo.ara_released import ReleasedAra
 from foolscape.data.clips import Clip, ClipData, resize_clip
@@ -22,7 +22,7 @@ from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record, safe_name
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.clip_memory import check_memory, worth_keeping
 from foolscape.seeds import generator_for
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, numbered, problem
@@ -79,13 +79,13 @@ class VideoSubject:
     size: tuple[int, int] | None
     device: torch.device
 
-    def load(self, name: str) -> Case[Footage, Masks]:
+    def load(self, name: str) -> EvalSample[Footage, Masks]:
         """The clip with its truth, or with the clean prediction in the place of it."""
         clip = load_clip_at(self.data, name, self.size)
         features = self._features(clip)
         labels = self._followed(clip, features, to_unit(clip.frames[0]))
         reference, judged = (labels, tuple(range(len(labels)))) if clip.truth is None else (clip.truth, clip.judged)
-        return Case(
+        return EvalSample(
             clip.id,
             clip.frames[0],
             clip.notes,
@@ -94,7 +94,7 @@ class VideoSubject:
             {"frames": list(clip.names), "judged": list(judged)},
         )
 
-    def entrant(self, case: Case[Footage, Masks], plan: Plan, seed: int) -> Entrant:
+    def entrant(self, case: EvalSample[Footage, Masks], plan: Plan, seed: int) -> AttackItem:
         """The targets are the pixels of the later frames of the window, or those of their objects alone.
 
         Void and objects given later do not count. Where the objects alone do, the window is of frames that show one.
@@ -113,7 +113,7 @@ class VideoSubject:
             chosen = [places[i] for i in window.chosen(len(places), drawn)]
             return self._posed(footage, plan, chosen, np.stack([right[frame] for frame in chosen[1:]]))
 
-        return Entrant(case.id, posed(), generator_for(seed, "attack", case.id), posed)
+        return AttackItem(case.id, posed(), generator_for(seed, "attack", case.id), posed)
 
     def _posed(self, footage: Footage, plan: Plan, chosen: Sequence[int], right: LabelMaps) -> Problem:
         """The frames `chosen`, the first of them 0, with what is right in the others."""
@@ -135,16 +135,16 @@ class VideoSubject:
                 features = self.tracker.features(frames[1:])
         return problem(self.tracker, frames, mask.to(self.device), labels, features)
 
-    def predict(self, case: Case[Footage, Masks], image: NDArray[np.uint8]) -> Masks:
+    def predict(self, case: EvalSample[Footage, Masks], image: NDArray[np.uint8]) -> Masks:
         """The objects followed from an 8-bit first frame (H, W, 3)."""
         return self.predict_float(case, to_unit(image))
 
-    def predict_float(self, case: Case[Footage, Masks], image: Tensor) -> Masks:
+    def predict_float(self, case: EvalSample[Footage, Masks], image: Tensor) -> Masks:
         """The objects followed from the first frame `image` ((1, 3, H, W) in [0, 1])."""
         footage = case.reference
         return Masks(self._followed(footage.clip, footage.features, image), footage.clip.names)
 
-    def measured(self, case: Case[Footage, Masks], prediction: Masks) -> Record:
+    def measured(self, case: EvalSample[Footage, Masks], prediction: Masks) -> Record:
         """J and F of every object in every frame that counts."""
         seen = case.reference.clip.seen
         return self._scores(case.reference, prediction).to_json() | ({} if seen is None else {"seen": sorted(seen)})
@@ -155,7 +155,7 @@ class VideoSubject:
         before, after = (_mean_j(ClipScores.from_json(one)) for one in (clean, attacked))
         return None if before == 0 else after <= LOST * before
 
-    def keep(self, case: Case[Footage, Masks], album: Album) -> None:
+    def keep(self, case: EvalSample[Footage, Masks], album: Album) -> None:
         """The frames, for the page, and the truth."""
         footage, name = case.reference, safe_name(case.id)
         for frame, image in zip(footage.clip.names, footage.clip.frames, strict=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.engine.ensemble import Joint, joint
 from foolscape.attacks.plan import Plan
@@ -18,7 +18,7 @@ from foolscape.run.directory.store import FAILED, Record, RunStore, open_run, sa
 from foolscape.run.execute import Listener
 from foolscape.run.faults import FAULTS, fly, reason_of
 from foolscape.run.settings.inputs import members_of
-from foolscape.run.setup import Entry
+from foolscape.run.setup import LoadedModel
 from foolscape.run.tasks.base import ADVERSARIAL
 
 ALL = "all"
@@ -34,7 +34,7 @@ def folder_of(slugs: Sequence[str]) -> str:
 class Ensemble:
     """Networks that are attacked together; `entries` with their `channels`, scores per target."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LoadedModel, ...]
     channels: tuple[int, ...]
 
     @property
@@ -65,7 +65,7 @@ class Ensemble:
         return self.plan.settings | {"gradients_per_step": len(self.entries) * self.plan.ascent.gradients_per_step}
 
 
-def ensembles_of(wanted: Sequence[str], entries: Sequence[Entry], tasks: Sequence[str]) -> list[Ensemble]:
+def ensembles_of(wanted: Sequence[str], entries: Sequence[LoadedModel], tasks: Sequence[str]) -> list[Ensemble]:
     """The ensembles that a user asks for, each as `A+B` of specs or short names, or `all`.
 
     Raises:
@@ -150,7 +150,7 @@ def _flown(
     """Attack the images `ids`; `flying` gets those that are on their way."""
     width, seed = setting
     plan = ensemble.plan
-    for outcome in ascend(_entrants(ensemble, ids, seed, store, tick, flying), plan.ascent, width=width):
+    for outcome in ascend(_entrants(ensemble, ids, seed, store, tick, flying), plan.ascent, batch_size=width):
         store.append(_settled(ensemble, outcome, plan, store))
         tick(outcome.key)
         del flying[outcome.key]
@@ -163,7 +163,7 @@ def _entrants(
     store: RunStore,
     tick: Callable[[str], None],
     flying: dict[str, None],
-) -> Iterator[Entrant]:
+) -> Iterator[AttackItem]:
     for name in names:
         try:
             entrant = _entrant(ensemble, name, seed)
@@ -175,7 +175,7 @@ def _entrants(
         yield entrant
 
 
-def _entrant(ensemble: Ensemble, name: str, seed: int) -> Entrant:
+def _entrant(ensemble: Ensemble, name: str, seed: int) -> AttackItem:
     """The image as all networks are to be fooled on it."""
     cases = [entry.subject.load(name) for entry in ensemble.entries]
     if any(not np.array_equal(case.image, cases[0].image) for case in cases):
@@ -185,7 +185,7 @@ def _entrant(ensemble: Ensemble, name: str, seed: int) -> Entrant:
         for entry, case in zip(ensemble.entries, cases, strict=True)
         if entry.plan is not None
     ]
-    return Entrant(name, joint([entrant.problem for entrant in own], ensemble.channels), own[0].generator)
+    return AttackItem(name, joint([entrant.problem for entrant in own], ensemble.channels), own[0].generator)
 
 
 def _settled(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) -> list[Record]:
@@ -194,7 +194,7 @@ def _settled(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) 
     levels = plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)
     album = store.album()
     album.save_image(f"images/{safe_name(outcome.key)}.png", to_image(levels[0]))
-    account = {"iterations": outcome.iterations, "left": outcome.left, "targets": outcome.targets}
+    account = {"iterations": outcome.iterations, "left": outcome.remaining, "targets": outcome.targets}
     row = _row(ensemble, outcome.key, ADVERSARIAL)
     return album.named_in([row | {"attack": {**account, "seconds": round(outcome.seconds, 4)}}])
 

@@ -13,7 +13,7 @@ from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.execute import recorded_attack
 from foolscape.run.scores.scoring import SCORING
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import Bench, Entry
+from foolscape.run.setup import LoadedModel, Setup
 from foolscape.run.tasks.base import CLEAN
 from foolscape.run.transfer.ensemble import Ensemble
 from foolscape.run.trust.transfer import Column, transfer_trust
@@ -41,10 +41,10 @@ class Network:
     """A network of the matrix: the settings of its own run, and what was opened for them."""
 
     config: RunConfig
-    bench: Bench
+    bench: Setup
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> LoadedModel:
         """The network itself."""
         return self.bench.entries[0]
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from foolscape.attacks.default import STRONGEST
-from foolscape.attacks.engine.batch import Entrant
+from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import AGAINST, Options, Plan
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
 from foolscape.run.directory.ara_state import StoredNetwork, Untouched
 from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.tasks.base import ADVERSARIAL, Case, Subject
+from foolscape.run.tasks.base import ADVERSARIAL, EvalSample, TaskRunner
 from foolscape.run.trust.standing import standing
 
 LONGER, STRONGER, LARGER, UNBOUND, SQUARE = "longer", "stronger", "larger", "unbound", "square"
@@ -154,7 +154,7 @@ def probed_images(images: int, plan: Plan, tried: Mapping[str, Probe], wanted: i
 
 
 def probe_stored(
-    subject: Subject[Any, Any],
+    subject: TaskRunner[Any, Any],
     plan: Plan,
     tried: Mapping[str, Probe],
     wanted: int | None,
@@ -199,16 +199,16 @@ def _attacked(store: RunStore, spec: str) -> list[str]:
 
 
 def _results(
-    subject: Subject[Any, Any], ids: Sequence[str], tried: Mapping[str, Probe], store: RunStore, batch: int
+    subject: TaskRunner[Any, Any], ids: Sequence[str], tried: Mapping[str, Probe], store: RunStore, batch: int
 ) -> Record:
     """What each probe leaves of each image; null where the attack or the model gave up."""
     found: Record = {name: {} for name in ids}
     for what, probe in tried.items():
         chosen = ids if what in PAIRED else ids[:1]
-        cases: dict[str, Case[Any, Any]] = {}
+        cases: dict[str, EvalSample[Any, Any]] = {}
         keeper = Untouched(StoredNetwork(store, subject.spec, subject.slug))
         entrants = _entrants(subject, chosen, probe.plan, store, cases)
-        for outcome in probe.plan.run(entrants, width=batch, keeper=keeper):
+        for outcome in probe.plan.run(entrants, batch_size=batch, memory=keeper):
             case = cases.pop(outcome.key)
             found[outcome.key][what] = None
             with suppress(ModelError):  # no numbers for what the probe made of it
@@ -218,15 +218,21 @@ def _results(
 
 
 def _entrants(
-    subject: Subject[Any, Any], ids: Sequence[str], plan: Plan, store: RunStore, cases: dict[str, Case[Any, Any]]
-) -> Iterator[Entrant]:
+    subject: TaskRunner[Any, Any],
+    ids: Sequence[str],
+    plan: Plan,
+    store: RunStore,
+    cases: dict[str, EvalSample[Any, Any]],
+) -> Iterator[AttackItem]:
     """The samples as the driver asks for them, kept in `cases` meanwhile: clips are too large to hold them all."""
     for name in ids:
         cases[name] = case = subject.load(name)
         yield subject.entrant(case, plan, store.record["seed"])
 
 
-def _measured(subject: Subject[Any, Any], case: Case[Any, Any], outcome: Any, plan: Plan, store: RunStore) -> Record:
+def _measured(
+    subject: TaskRunner[Any, Any], case: EvalSample[Any, Any], outcome: Any, plan: Plan, store: RunStore
+) -> Record:
     """What is left of an image at 8 bits, and the size of the change where its smallest is looked for."""
     image = to_image(plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])
     row = subject.measured(case, subject.predict(case, image))
@@ -234,6 +240,6 @@ def _measured(subject: Subject[Any, Any], case: Case[Any, Any], outcome: Any, pl
     clean = subject.measured(case, case.prediction)
     return {
         "right": standing(store.record, subject.spec)(row),
-        "left": outcome.left / max(outcome.targets, 1),
+        "left": outcome.remaining / max(outcome.targets, 1),
         **({"smallest": levels if subject.succeeded(clean, row, plan) else None} if plan.ascent.ladder else {}),
     }

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from foolscape.attacks.catalog import NONE
-from foolscape.attacks.parts.objectives import Objective, Persuasion, margin, towards
-from foolscape.attacks.universal.learn import Pull, Recipe
+from foolscape.attacks.parts.objectives import ConfidenceCappedLoss, Objective, margin, towards
+from foolscape.attacks.universal.learn import Recipe, UniversalLoss
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
@@ -137,7 +137,7 @@ class UniversalConfig(BaseModel):
         preset = _PRESETS[self.preset]
         step = preset.step if preset.steps_in_levels else preset.step * point.eps.unit
         return Recipe(
-            pull=Pull(objective=self._objective(preset, task), omega=point.omega, balance=preset.balance),
+            pull=UniversalLoss(objective=self._objective(preset, task), omega=point.omega, balance=preset.balance),
             eps=point.eps.unit,
             step=step if self.step is None else self.step.unit,
             epochs=preset.epochs if self.epochs is None else self.epochs,
@@ -149,7 +149,7 @@ class UniversalConfig(BaseModel):
 
     def _objective(self, preset: _Preset, task: Task) -> Objective:
         if task == "segmentation":
-            return Persuasion(preset.tau, preset.bend)
+            return ConfidenceCappedLoss(preset.tau, preset.bend)
         # Of detectors with a sigmoid for each class, a softmax over all scores says little; see `towards`.
         return margin if self.target == UNTARGETED else towards
 
@@ -163,7 +163,7 @@ class UniversalConfig(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class _Preset:
-    """See `Pull`, `Persuasion` and `Recipe`.
+    """See `UniversalLoss`, `ConfidenceCappedLoss` and `Recipe`.
 
     Attributes:
         step: a share of eps unless it `steps_in_levels`, in [0, 1].

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 
 from foolscape.attacks.parts.goals import FLOOR
-from foolscape.attacks.universal.learn import Lesson
+from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.metrics.box_counts import READABLE, as_reference, count_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
 from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
-from foolscape.run.universal.targets import Aim, Hide, Untargeted
+from foolscape.run.universal.targets import Hide, Target, Untargeted
 from foolscape.tasks.detection import problem
 
 
@@ -25,9 +25,9 @@ class DetectionTeaching:
     """A detector, and what it is to see; implements `run.universal.teaching.Teaching`."""
 
     subject: DetectionSubject
-    aim: Aim
+    aim: Target
 
-    def lesson(self, name: str, mirrored: bool) -> Lesson:
+    def lesson(self, name: str, mirrored: bool) -> TrainingSample:
         """Every candidate of the clean image is a target, empty ones too, so that no boxes appear elsewhere.
 
         What a candidate is, is what it scores highest for, the background lifted as in `attacks.parts.goals.Goal`.
@@ -44,13 +44,13 @@ class DetectionTeaching:
         objects = labels != background
         if isinstance(self.aim, Untargeted):
             labels = torch.where(objects, labels, IGNORE)
-            return Lesson(problem(subject.detector, images, boxes, labels, None, FLOOR))
+            return TrainingSample(problem(subject.detector, images, boxes, labels, None, FLOOR))
         assert isinstance(self.aim, Hide)
         hunted = objects if self.aim.hidden is None else labels == self.aim.hidden
         wanted = torch.where(hunted, self.aim.by if isinstance(self.aim.by, int) else background, labels)
-        return Lesson(problem(subject.detector, images, boxes, labels, wanted, FLOOR))
+        return TrainingSample(problem(subject.detector, images, boxes, labels, wanted, FLOOR))
 
-    def judged(self, case: Case[Truth, Found], prediction: Found) -> Record:
+    def judged(self, case: EvalSample[Truth, Found], prediction: Found) -> Record:
         """In detections of the clean image from a score of `READABLE` on; and `invented`, new ones on none of them."""
         classes = len(self.subject.detector.classes)
         before = as_reference(case.prediction, READABLE)

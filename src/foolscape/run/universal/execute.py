@@ -23,9 +23,9 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.tasks.colours import colours
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
-from foolscape.run.universal.lessons import Lessons
-from foolscape.run.universal.measure import Ink, conditions, rows
-from foolscape.run.universal.setup import Pupil, Stand, open_stand
+from foolscape.run.universal.lessons import TrainingSamples
+from foolscape.run.universal.measure import PointTile, conditions, rows
+from foolscape.run.universal.setup import Stand, TestedModel, open_stand
 from foolscape.run.universal.summary import summarise
 from foolscape.run.universal.targets import picture_sha256
 from foolscape.run.universal.tile_file import Tile, write_tile
@@ -64,7 +64,7 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
             entry, pair = pupil.entry, (stand.first, stand.beside)
             keep_consistency(entry.subject.spec, entry.scorer, pair, device, store, listener.say, 1)
         check_wiring(stand.pupils[0].teaching.subject, stand.test_ids, config.seed, store)
-        lessons = Lessons(stand.training)
+        lessons = TrainingSamples(stand.training)
         training = training_images(config, stand, lessons, store)
         lose_failures(training["failures"])
         learned = {
@@ -75,7 +75,7 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
         for point in config.points:
             tile = _tile(config, point, stand, learned[point.name].tile)
             write_tile(out, ARTEFACT if point.name == MAIN else f"points/{point.name}.safetensors", tile)
-            inks.append(Ink(point, tile))
+            inks.append(PointTile(point, tile))
         for pupil in stand.pupils:
             _measure(pupil, stand, inks, config, store, listener)
         with having_form(out):
@@ -85,7 +85,12 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
 
 
 def _measure(
-    pupil: Pupil, stand: Stand, inks: Sequence[Ink], config: UniversalConfig, store: RunStore, listener: Listener
+    pupil: TestedModel,
+    stand: Stand,
+    inks: Sequence[PointTile],
+    config: UniversalConfig,
+    store: RunStore,
+    listener: Listener,
 ) -> None:
     spec = pupil.entry.subject.spec
     settled = store.settled(spec)

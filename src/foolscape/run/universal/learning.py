@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import torch
 
-from foolscape.attacks.universal.learn import Learning, begin, learn
+from foolscape.attacks.universal.learn import TrainingState, begin, learn
 from foolscape.errors import CheckpointError, DataError, ModelError
 from foolscape.run.directory.store import Record, RunStore
 from foolscape.run.execute import Listener
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.universal.config import Point, UniversalConfig
-from foolscape.run.universal.lessons import Lessons
+from foolscape.run.universal.lessons import TrainingSamples
 from foolscape.run.universal.setup import Stand
 from foolscape.run.universal.targets import Hide
 from foolscape.run.universal.tile_file import read_learning, write_learning
@@ -24,7 +24,7 @@ TRAINING = "training.json"
 """What became of the training images."""
 
 
-def training_images(config: UniversalConfig, stand: Stand, lessons: Lessons, store: RunStore) -> Record:
+def training_images(config: UniversalConfig, stand: Stand, lessons: TrainingSamples, store: RunStore) -> Record:
     """Which training images can be learnt from, as training.json holds it; looked at once.
 
     Raises:
@@ -66,10 +66,10 @@ def learnt(
     point: Point,
     stand: Stand,
     images: Sequence[str],
-    lessons: Lessons,
+    lessons: TrainingSamples,
     store: RunStore,
     listener: Listener,
-) -> Learning:
+) -> TrainingState:
     """The tile of `point` after the last epoch; what earlier calls have learnt is read from the disk.
 
     Raises:
@@ -90,7 +90,7 @@ def learnt(
     return learning
 
 
-def _before(store: RunStore, place: str) -> Learning | None:
+def _before(store: RunStore, place: str) -> TrainingState | None:
     """What earlier calls have learnt; None where they have not, or where it is damaged, which is said."""
     path = store.directory / place
     if not path.exists():

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foolscape.attacks.universal.learn import Lesson
+from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.pixels import WHITE, round_to_levels
 from foolscape.problem import Problem
-from foolscape.run.universal.teaching import Teaching
+from foolscape.run.universal.teaching import UniversalTask
 
 BUDGET = 512 * 2**20
 """Bytes of images that are kept: some thousands of small ones. Others are read and predicted anew in every epoch."""
@@ -31,15 +31,15 @@ class _Packed:
         return sum(tensor.nbytes for tensor in held if tensor is not None)
 
 
-class Lessons:
+class TrainingSamples:
     """The lessons of a training set by name; the same whether they are kept or not."""
 
-    def __init__(self, teaching: Teaching[Any, Any], budget: int = BUDGET) -> None:
+    def __init__(self, teaching: UniversalTask[Any, Any], budget: int = BUDGET) -> None:
         self._teaching = teaching
         self._left = budget
         self._kept: dict[tuple[str, bool], _Packed] = {}
 
-    def __call__(self, name: str, mirrored: bool = False, tick: Callable[[str], None] | None = None) -> Lesson:
+    def __call__(self, name: str, mirrored: bool = False, tick: Callable[[str], None] | None = None) -> TrainingSample:
         """The lesson of the image `name` or of its mirror image; raises `SampleError` or `ModelError`.
 
         `tick` is told of the name.
@@ -57,15 +57,15 @@ class Lessons:
         return lesson
 
 
-def _packed(lesson: Lesson) -> _Packed:
+def _packed(lesson: TrainingSample) -> _Packed:
     problem = lesson.problem
     target = None if problem.target is None else problem.target.to(torch.int16)
     images = round_to_levels(problem.images)
     return _Packed(replace(problem, images=images, labels=problem.labels.to(torch.int16), target=target), lesson.wanted)
 
 
-def _unpacked(packed: _Packed) -> Lesson:
+def _unpacked(packed: _Packed) -> TrainingSample:
     problem = packed.problem
     target = None if problem.target is None else problem.target.long()
     images = problem.images.float() / WHITE
-    return Lesson(replace(problem, images=images, labels=problem.labels.long(), target=target), packed.wanted)
+    return TrainingSample(replace(problem, images=images, labels=problem.labels.long(), target=target), packed.wanted)

@@ -19,9 +19,9 @@ from foolscape.run.directory.store import FAILED, Record, RunStore, safe_name
 from foolscape.run.evaluate import lost_of
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.scores.controls import control_of
-from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Case
+from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED, EvalSample
 from foolscape.run.universal.config import MAIN, Point
-from foolscape.run.universal.setup import Pupil
+from foolscape.run.universal.setup import TestedModel
 from foolscape.run.universal.tile_file import Tile
 from foolscape.seeds import generator_for
 
@@ -46,14 +46,14 @@ def conditions(points: Sequence[Point]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Ink:
+class PointTile:
     """A point and its tile."""
 
     point: Point
     tile: Tile
 
 
-def rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunStore) -> list[Record]:
+def rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, store: RunStore) -> list[Record]:
     """The rows of one test image and one model.
 
     Args:
@@ -70,7 +70,7 @@ def rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, store: RunStor
         return [{"model": subject.spec, "id": name, "condition": FAILED, "reason": reason_of(error)}]
 
 
-def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, album: Album) -> Iterable[Record]:
+def _rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, album: Album) -> Iterable[Record]:
     subject, kept = pupil.teaching.subject, safe_name(name)
     case = subject.load(name)
     subject.keep(case, album)
@@ -95,12 +95,12 @@ def _rows(name: str, pupil: Pupil, inks: Sequence[Ink], seed: int, album: Album)
 
 
 def _images(
-    case: Case[Any, Any], slug: str, inks: Sequence[Ink], seed: int, album: Album
+    case: EvalSample[Any, Any], slug: str, inks: Sequence[PointTile], seed: int, album: Album
 ) -> dict[str, Callable[[], Pixels]]:
     """What makes the image of every condition, in their order."""
     main = inks[0].point
 
-    def inked(ink: Ink) -> Pixels:
+    def inked(ink: PointTile) -> Pixels:
         folder = slug if ink.point.name == MAIN else f"{slug}-{ink.point.name}"
         return album.save_image(f"images/{folder}/{safe_name(case.id)}.png", ink.tile.added_to(case.image))
 

@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.attacks.universal.label_maps import brought_to, filled, repeated, replaced
-from foolscape.attacks.universal.learn import Lesson
+from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, OTHER
 from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject, load_at
-from foolscape.run.universal.targets import Aim, Hide, Static, Untargeted
+from foolscape.run.universal.targets import Hide, Static, Target, Untargeted
 from foolscape.tasks.segmentation import problem
 
 
@@ -26,9 +26,9 @@ class SegmentationTeaching:
     """A segmentation model, and what it is to see; implements `run.universal.teaching.Teaching`."""
 
     subject: SegmentationSubject
-    aim: Aim
+    aim: Target
 
-    def lesson(self, name: str, mirrored: bool) -> Lesson:
+    def lesson(self, name: str, mirrored: bool) -> TrainingSample:
         """Every pixel is a target."""
         subject = self.subject
         image = load_at(subject.data, name, subject.size).image
@@ -48,10 +48,10 @@ class SegmentationTeaching:
             tensor(np.where(labels == IGNORE, IGNORE, wanted)),
         )
         if isinstance(self.aim, Static) and self.aim.tied:
-            return Lesson(view, torch.from_numpy(self.aim.wanted).to(subject.device))
-        return Lesson(view)
+            return TrainingSample(view, torch.from_numpy(self.aim.wanted).to(subject.device))
+        return TrainingSample(view)
 
-    def judged(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+    def judged(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> Record:
         """In pixels. A fixed picture is to be reached everywhere, also where the clean prediction is it already."""
         before = case.prediction
         wanted = self._wanted(before)

@@ -18,20 +18,20 @@ from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, SettingError
 from foolscape.run.settings.config import Task
 from foolscape.run.settings.task_of import task_of
-from foolscape.run.setup import Entry, open_bench
-from foolscape.run.tasks.base import Subject
+from foolscape.run.setup import LoadedModel, open_bench
+from foolscape.run.tasks.base import TaskRunner
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.run.universal.config import UniversalConfig
 from foolscape.run.universal.detection import DetectionTeaching
 from foolscape.run.universal.segmentation import SegmentationTeaching
-from foolscape.run.universal.targets import Aim, Scene, Static, aim_of
-from foolscape.run.universal.teaching import Teaching
+from foolscape.run.universal.targets import Scene, Static, Target, aim_of
+from foolscape.run.universal.teaching import UniversalTask
 from foolscape.run.universal.tile_file import read_tile
 
 
 @dataclass(frozen=True)
-class Pupil:
+class TestedModel:
     """A model that the tile is measured on.
 
     Attributes:
@@ -42,9 +42,9 @@ class Pupil:
         labelled: whether it has truth for the model.
     """
 
-    entry: Entry
+    entry: LoadedModel
     task: Task
-    teaching: Teaching[Any, Any]
+    teaching: UniversalTask[Any, Any]
     data: SegmentationData | DetectionData
     labelled: bool
 
@@ -66,8 +66,8 @@ class Stand:
         device: where the models are.
     """
 
-    training: Teaching[Any, Any]
-    pupils: tuple[Pupil, ...]
+    training: UniversalTask[Any, Any]
+    pupils: tuple[TestedModel, ...]
     train_ids: tuple[str, ...]
     test_ids: tuple[str, ...]
     notes: tuple[str, ...]
@@ -155,14 +155,14 @@ def _few(classes: tuple[str, ...]) -> str:
     return ", ".join(classes[:6]) + (f" and {len(classes) - 6} more" if len(classes) > 6 else "")
 
 
-def _teaching(subject: Subject[Any, Any], aim: Aim) -> Teaching[Any, Any]:
+def _teaching(subject: TaskRunner[Any, Any], aim: Target) -> UniversalTask[Any, Any]:
     if isinstance(subject, DetectionSubject):
         return DetectionTeaching(subject, aim)
     assert isinstance(subject, SegmentationSubject)
     return SegmentationTeaching(subject, aim)
 
 
-def _settled(aim: Aim, subject: Subject[Any, Any]) -> Aim:
+def _settled(aim: Target, subject: TaskRunner[Any, Any]) -> Target:
     """A scene as what the model sees in it."""
     if not isinstance(aim, Scene):
         return aim
@@ -171,8 +171,13 @@ def _settled(aim: Aim, subject: Subject[Any, Any]) -> Aim:
 
 
 def _other(
-    spec: str, config: UniversalConfig, aim: Aim, classes: tuple[str, ...], tile: tuple[int, int], device: torch.device
-) -> Pupil:
+    spec: str,
+    config: UniversalConfig,
+    aim: Target,
+    classes: tuple[str, ...],
+    tile: tuple[int, int],
+    device: torch.device,
+) -> TestedModel:
     """Another model on the test split, with the same aim in its own classes."""
     if spec == config.model:
         raise SettingError(f"transfer_to: expected other models than the one that is attacked, got {spec}")
@@ -197,8 +202,8 @@ def _task_of_images(spec: str, told: Task | None = None) -> Task:
     return task
 
 
-def _pupil(entry: Entry, task: Task, subject: Any, aim: Aim) -> Pupil:
-    return Pupil(entry, task, _teaching(subject, aim), subject.data, subject.channels is not None)
+def _pupil(entry: LoadedModel, task: Task, subject: Any, aim: Target) -> TestedModel:
+    return TestedModel(entry, task, _teaching(subject, aim), subject.data, subject.channels is not None)
 
 
 def _on(subject: Any, config: UniversalConfig) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from foolscape.attacks.universal.learn import Learning
+from foolscape.attacks.universal.learn import TrainingState
 from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.scores.controls import CONVENTIONS as CONTROLS
 from foolscape.run.scores.controls import control_sizes
@@ -18,7 +18,7 @@ from foolscape.run.trust.judge import by_model, sound_reasons
 from foolscape.run.trust.universal import Learnt, universal_reasons
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.measure import adversarial, noise
-from foolscape.run.universal.setup import Pupil, Stand
+from foolscape.run.universal.setup import Stand, TestedModel
 from foolscape.run.universal.targets import OTHER, Hide, Untargeted
 from foolscape.run.universal.teaching import scores_of
 from foolscape.verdict import Reason
@@ -49,7 +49,7 @@ _ALWAYS = {
 
 
 def summarise(
-    config: UniversalConfig, stand: Stand, training: Record, learned: Mapping[str, Learning], store: RunStore
+    config: UniversalConfig, stand: Stand, training: Record, learned: Mapping[str, TrainingState], store: RunStore
 ) -> Record:
     """The summary of a finished run.
 
@@ -134,18 +134,18 @@ def _trust(config: UniversalConfig, stand: Stand, trained: Record, store: RunSto
     return by_model({slug: [reason.to_json() for reason in reasons] for slug, reasons in found.items()})
 
 
-def _lost(pupil: Pupil, stand: Stand, store: RunStore) -> tuple[Reason, ...]:
+def _lost(pupil: TestedModel, stand: Stand, store: RunStore) -> tuple[Reason, ...]:
     """Whether enough test images are left of a model."""
     return tuple(failure_reasons(failed(store.rows, (pupil.entry.subject.spec, None)), len(stand.test_ids)))
 
 
-def _conditions(pupil: Pupil, stand: Stand, store: RunStore) -> Record:
+def _conditions(pupil: TestedModel, stand: Stand, store: RunStore) -> Record:
     """The scores of the main tile and its controls."""
     found = {name: _scores(pupil, name, stand, store) for name in (CLEAN, ADVERSARIAL, PERMUTED, NOISE)}
     return {name: scores for name, scores in found.items() if scores is not None}
 
 
-def _curves(points: Sequence[Point], pupil: Pupil, stand: Stand, store: RunStore) -> Record:
+def _curves(points: Sequence[Point], pupil: TestedModel, stand: Stand, store: RunStore) -> Record:
     """Scores against eps and against omega, the main point among them; empty where there is no other."""
     main, *others = points
     curves: Record = {}
@@ -159,7 +159,7 @@ def _curves(points: Sequence[Point], pupil: Pupil, stand: Stand, store: RunStore
     return curves
 
 
-def _at(point: Point, pupil: Pupil, stand: Stand, store: RunStore) -> Record:
+def _at(point: Point, pupil: TestedModel, stand: Stand, store: RunStore) -> Record:
     record: Record = {"eps": str(point.eps), "omega": point.omega}
     for name, condition in ((ADVERSARIAL, adversarial(point)), (NOISE, noise(point))):
         scores = _scores(pupil, condition, stand, store)
@@ -168,7 +168,7 @@ def _at(point: Point, pupil: Pupil, stand: Stand, store: RunStore) -> Record:
     return record
 
 
-def _scores(pupil: Pupil, condition: str, stand: Stand, store: RunStore) -> Record | None:
+def _scores(pupil: TestedModel, condition: str, stand: Stand, store: RunStore) -> Record | None:
     found = _found(pupil, condition, stand, store)
     if not found:
         return None
@@ -188,7 +188,7 @@ def _others(per_class: Mapping[str, float | None], victim: str) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _found(pupil: Pupil, condition: str, stand: Stand, store: RunStore) -> list[Record]:
+def _found(pupil: TestedModel, condition: str, stand: Stand, store: RunStore) -> list[Record]:
     """The rows of a model and a condition, in the order of the images."""
     spec = pupil.entry.subject.spec
     rows = {row["id"]: row for row in store.rows if row["model"] == spec and row["condition"] == condition}

@@ -70,10 +70,10 @@ class Untargeted:
     """The model sees something else, whatever it is, everywhere."""
 
 
-Aim = Hide | Static | Scene | Untargeted
+Target = Hide | Static | Scene | Untargeted
 
 
-def aim_of(text: str, classes: tuple[str, ...], tile: tuple[int, int], task: Task) -> Aim:
+def aim_of(text: str, classes: tuple[str, ...], tile: tuple[int, int], task: Task) -> Target:
     """The aim that `--target` names, for a model of these classes and a tile of this size (h, w).
 
     Args:

@@ -1,4 +1,4 @@
-"""What learning and judging a universal perturbation takes of a task: a `Teaching`, as a run takes a `Subject`."""
+"""What learning and judging a universal perturbation takes of a task, as a run takes a `TaskRunner`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from foolscape.attacks.universal.learn import Lesson
+from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import Case, Subject
-from foolscape.run.universal.targets import Aim, Hide, Untargeted
+from foolscape.run.tasks.base import EvalSample, TaskRunner
+from foolscape.run.universal.targets import Hide, Target, Untargeted
 
 R = TypeVar("R")
 P = TypeVar("P")
 
 
-class Teaching(Protocol[R, P]):
+class UniversalTask(Protocol[R, P]):
     """A model on a data set, and what it is to see there.
 
     Attributes:
@@ -25,11 +25,11 @@ class Teaching(Protocol[R, P]):
     """
 
     @property
-    def subject(self) -> Subject[R, P]: ...
+    def subject(self) -> TaskRunner[R, P]: ...
     @property
-    def aim(self) -> Aim: ...
+    def aim(self) -> Target: ...
 
-    def lesson(self, name: str, mirrored: bool) -> Lesson:
+    def lesson(self, name: str, mirrored: bool) -> TrainingSample:
         """The sample `name`, or its mirror image, to learn from; labels and target come from the clean prediction.
 
         Raises:
@@ -37,7 +37,7 @@ class Teaching(Protocol[R, P]):
         """
         ...
 
-    def judged(self, case: Case[R, P], prediction: P) -> Record:
+    def judged(self, case: EvalSample[R, P], prediction: P) -> Record:
         """What became of the clean prediction, as whole numbers that add up over images.
 
         `moving` were to change, of which `left` are no longer what they were and `reached` are what was wanted;
@@ -51,8 +51,8 @@ SUCCESS_KEYS = ("success", "success_per_image")
 """The percentages of `scores_of`, for a class that is to be hidden and for every other aim."""
 
 
-def scores_of(aim: Aim, images: Sequence[Record]) -> Record:
-    """Percentages of what `Teaching.judged` counted: pooled over the images, and as the mean of the images' own.
+def scores_of(aim: Target, images: Sequence[Record]) -> Record:
+    """Percentages of what `UniversalTask.judged` counted: pooled over the images, and as the mean of the images' own.
 
     `counted` says what they are of: pixels or objects, and the images that have such. A percentage of none is None.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Linf
-from foolscape.attacks.universal.learn import Epoch, Learning, spread
+from foolscape.attacks.universal.learn import Epoch, TrainingState, spread
 from foolscape.errors import CheckpointError
 from foolscape.pixels import Levels, to_image, to_unit
 from foolscape.run.directory.tensors import read_tensors, write_tensors
@@ -65,18 +65,18 @@ def read_tile(path: Path) -> Tile:
     return Tile(tile.float(), tuple(metadata["classes"]), metadata["settings"])
 
 
-def write_learning(directory: Path, place: str, learning: Learning) -> None:
+def write_learning(directory: Path, place: str, learning: TrainingState) -> None:
     """Write how far a tile has come, all of it or nothing: a killed training goes on from here."""
     tensors = {"tile": learning.tile, "velocity": learning.velocity, "square": learning.square}
     told = {"steps": learning.steps, "epochs": [asdict(epoch) for epoch in learning.epochs]}
     write_tensors(directory, place, tensors, told)
 
 
-def read_learning(path: Path) -> Learning:
+def read_learning(path: Path) -> TrainingState:
     """What `write_learning` wrote; raises `CheckpointError` for a damaged file or another one."""
     tensors, told = read_tensors(path)
     try:
         epochs = tuple(Epoch(**epoch) for epoch in told["epochs"])
-        return Learning(tensors["tile"], tensors["velocity"], tensors["square"], told["steps"], epochs)
+        return TrainingState(tensors["tile"], tensors["velocity"], tensors["square"], told["steps"], epochs)
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"expected a learning of foolscape universal at {path}, got {error!r}") from error

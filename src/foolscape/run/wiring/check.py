@@ -13,7 +13,7 @@ from foolscape.memory import is_short
 from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.scores.scoring import scoring_of
-from foolscape.run.tasks.base import Case, Subject
+from foolscape.run.tasks.base import EvalSample, TaskRunner
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.run.tasks.video import VideoSubject
@@ -42,7 +42,7 @@ class Trial(Protocol):
     """A model on some images, as its task tries it; see `segmentation.SegmentationTrial`."""
 
     @property
-    def cases(self) -> Sequence[Case[Any, Any]]: ...
+    def cases(self) -> Sequence[EvalSample[Any, Any]]: ...
     @property
     def classes(self) -> tuple[str, ...]: ...
     @property
@@ -71,7 +71,7 @@ _KINDS: Final[dict[type, _Kind]] = {
 }
 
 
-def check_wiring(subject: Subject[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Record:
+def check_wiring(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Record:
     """`examine`, kept in `wiring/SLUG.json` of the run's directory; what is there already stands."""
     place = f"wiring/{subject.slug}.json"
     record = store.load_json(place, *FORMS)
@@ -81,7 +81,7 @@ def check_wiring(subject: Subject[Any, Any], ids: Sequence[str], seed: int, stor
     return record
 
 
-def examine(subject: Subject[Any, Any], ids: Sequence[str], seed: int) -> Record:
+def examine(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int) -> Record:
     """Whether the model is wired rightly, as far as its clean scores on up to 16 images (6 clips) of `ids` tell.
 
     Returns:
@@ -112,7 +112,7 @@ def spread(ids: Sequence[str], most: int) -> list[str]:
     return [ids[i] for i in sorted(set(places.tolist()))]
 
 
-def _cases(subject: Subject[Any, Any], names: Sequence[str]) -> list[Case[Any, Any]]:
+def _cases(subject: TaskRunner[Any, Any], names: Sequence[str]) -> list[EvalSample[Any, Any]]:
     """Those of the samples that can be read and predicted."""
     found = []
     for name in names:
@@ -124,7 +124,7 @@ def _cases(subject: Subject[Any, Any], names: Sequence[str]) -> list[Case[Any, A
     return found
 
 
-def _examined(subject: Subject[Any, Any], kind: _Kind, trial: Trial, seed: int) -> Record:
+def _examined(subject: TaskRunner[Any, Any], kind: _Kind, trial: Trial, seed: int) -> Record:
     clean = trial.clean()
     court = Court(scoring_of(kind.task, clean), trial.classes, seed)
     rivals = []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from foolscape.metrics.boxes import Floats, Found, Truth, pairwise_iou
 from foolscape.pixels import to_unit
 from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.wiring.judge import Measured, best_numbering, fitted_apart
 from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
@@ -39,10 +39,10 @@ class DetectionTrial:
     """
 
     subject: DetectionSubject
-    cases: Sequence[Case[Truth, Found]]
+    cases: Sequence[EvalSample[Truth, Found]]
 
     @staticmethod
-    def labelled(subject: DetectionSubject, cases: Sequence[Case[Truth, Found]]) -> bool:
+    def labelled(subject: DetectionSubject, cases: Sequence[EvalSample[Truth, Found]]) -> bool:
         """Whether what the cases hold as reference is the truth."""
         del cases
         return subject.channels is not None
@@ -82,7 +82,7 @@ class DetectionTrial:
         """The rivals that take no further look: other readings of the boxes, and other numberings of the classes."""
         return [*self._forms(), *self._numberings(), *self._fitted()]
 
-    def _row(self, case: Case[Truth, Found], found: Found) -> Record:
+    def _row(self, case: EvalSample[Truth, Found], found: Found) -> Record:
         return self.subject.measured(case, found)
 
     def _forms(self) -> list[Measured]:
@@ -108,7 +108,7 @@ class DetectionTrial:
         apart = zip(self.cases, fitted_apart(tables), strict=True)
         return [Measured(rival, [self._renumbered(case, meant) for case, meant in apart])]
 
-    def _renumbered(self, case: Case[Truth, Found], meant: Ints) -> Record:
+    def _renumbered(self, case: EvalSample[Truth, Found], meant: Ints) -> Record:
         """The row where label j of a detection means class `meant[j]`, -1 for none."""
         labels = meant[case.prediction.labels]
         kept = labels >= 0
@@ -180,7 +180,7 @@ def _of_coco(classes: Sequence[str]) -> list[tuple[Rival, Ints]]:
     return found
 
 
-def _table(case: Case[Truth, Found], classes: int) -> Ints:
+def _table(case: EvalSample[Truth, Found], classes: int) -> Ints:
     """(C, C) objects by true class and by the class of the best detection that lies on them."""
     table = np.zeros((classes, classes), np.int64)
     truth, found = case.reference, case.prediction

@@ -14,7 +14,7 @@ from foolscape.metrics.box_counts import READABLE
 from foolscape.metrics.boxes import Found, pairwise_iou
 from foolscape.pixels import to_unit
 from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import Case, Subject
+from foolscape.run.tasks.base import EvalSample, TaskRunner
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.seeds import generator_for
@@ -27,7 +27,7 @@ _AGREE, _NEARLY_ALL, _OVERLAP = 80.0, 99.0, 0.5
 """Percent of the targets that should agree, and that one class may take; IoU at which two boxes are the same."""
 
 
-def hints(subject: Subject[Any, Any], cases: Sequence[Case[Any, Any]], seed: int) -> Record:
+def hints(subject: TaskRunner[Any, Any], cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
     """`{"seen": sentence, "hints": [sentence, ..]}` of a model on images without labels."""
     cases = cases[:_IMAGES]
     if isinstance(subject, SegmentationSubject):
@@ -45,7 +45,7 @@ def _said(moved: float, noisy: float, what: str, hints: list[str]) -> Record:
     return {"seen": seen, "hints": hints}
 
 
-def _of_maps(subject: SegmentationSubject, cases: Sequence[Case[Any, Any]], seed: int) -> Record:
+def _of_maps(subject: SegmentationSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
     """Of label maps."""
     same, sure, classes = [], [], np.zeros(len(subject.segmenter.classes))
     for case in cases:
@@ -65,7 +65,7 @@ def _of_maps(subject: SegmentationSubject, cases: Sequence[Case[Any, Any]], seed
     return _said(moved_share, noisy_share, "pixels", found)
 
 
-def _of_boxes(subject: DetectionSubject, cases: Sequence[Case[Any, Any]], seed: int) -> Record:
+def _of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
     """Of the boxes with a readable score."""
     again, total = np.zeros(2), 0
     for case in cases:
@@ -80,7 +80,7 @@ def _of_boxes(subject: DetectionSubject, cases: Sequence[Case[Any, Any]], seed: 
     return _said(moved_share, noisy_share, "boxes", [])
 
 
-def _of_clips(cases: Sequence[Case[Any, Any]]) -> Record:
+def _of_clips(cases: Sequence[EvalSample[Any, Any]]) -> Record:
     """Of clips: how much of the objects is left in their last frame."""
     left = [_area(case.prediction.labels[-1]) / max(_area(case.reference.clip.given[0].mask), 1) for case in cases]
     seen = f"the objects have {100 * float(np.mean(left)):.0f} % of their first area in the last frame"

@@ -12,7 +12,7 @@ from foolscape.data.sample import VOID
 from foolscape.metrics.segmentation import Counts
 from foolscape.pixels import to_unit
 from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject
 from foolscape.run.wiring.judge import Elsewhere, Measured, best_numbering, fitted_apart
 from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
@@ -30,10 +30,10 @@ class SegmentationTrial:
     """
 
     subject: SegmentationSubject
-    cases: Sequence[Case[LabelMap, LabelMap]]
+    cases: Sequence[EvalSample[LabelMap, LabelMap]]
 
     @staticmethod
-    def labelled(subject: SegmentationSubject, cases: Sequence[Case[LabelMap, LabelMap]]) -> bool:
+    def labelled(subject: SegmentationSubject, cases: Sequence[EvalSample[LabelMap, LabelMap]]) -> bool:
         """Whether what the cases hold as reference is the truth."""
         del cases
         return subject.channels is not None
@@ -93,22 +93,22 @@ class SegmentationTrial:
             found.append(Measured(rival, rows, chance=chance if count > 1 else None))
         return found
 
-    def _elsewhere(self) -> list[Case[LabelMap, LabelMap]]:
+    def _elsewhere(self) -> list[EvalSample[LabelMap, LabelMap]]:
         """Each image with the answer of the one half of the list away, as images beside each other are often alike."""
         return [
             replace(case, prediction=_fitting(other.prediction, case))
             for case, other in zip(self.cases, self._others(), strict=True)
         ]
 
-    def _others(self) -> list[Case[LabelMap, LabelMap]]:
+    def _others(self) -> list[EvalSample[LabelMap, LabelMap]]:
         """For each image the one half of the list away."""
         half = len(self.cases) // 2
         return [*self.cases[half:], *self.cases[:half]]
 
-    def _row(self, case: Case[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+    def _row(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> Record:
         return self.subject.measured(case, prediction)
 
-    def _table(self, case: Case[LabelMap, LabelMap]) -> Ints:
+    def _table(self, case: EvalSample[LabelMap, LabelMap]) -> Ints:
         """(C, C) pixels by true class and predicted class."""
         counted = case.reference != VOID
         size = len(self.classes)
@@ -124,7 +124,7 @@ def _numbered(rival: Rival, tables: Sequence[Ints], elsewhere: Sequence[Ints], m
     return Measured(rival, rows, chance=chance if len(tables) > 1 else None)
 
 
-def _fitting(answer: LabelMap, case: Case[LabelMap, LabelMap]) -> LabelMap:
+def _fitting(answer: LabelMap, case: EvalSample[LabelMap, LabelMap]) -> LabelMap:
     """`answer` (h, w) at the size of `case`, nearest pixels taken."""
     rows, columns = (
         np.arange(side) * given // side for side, given in zip(case.reference.shape, answer.shape, strict=True)
@@ -133,7 +133,7 @@ def _fitting(answer: LabelMap, case: Case[LabelMap, LabelMap]) -> LabelMap:
     return fitting
 
 
-def _known(answer: LabelMap, case: Case[LabelMap, LabelMap]) -> LabelMap:
+def _known(answer: LabelMap, case: EvalSample[LabelMap, LabelMap]) -> LabelMap:
     """`answer` with what is void in it as it is in `case`."""
     return np.where(answer == VOID, case.prediction, answer)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from foolscape.data.clips import Clip, ClipData, objects_in
 from foolscape.pixels import to_unit
 from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import Case
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.video import Footage, LabelMaps, Masks, VideoSubject
 from foolscape.run.wiring.judge import Measured, best_numbering
 from foolscape.run.wiring.rivals import FITTED, Rival, View, single_views
@@ -68,10 +68,10 @@ class VideoTrial:
     """
 
     subject: VideoSubject
-    cases: Sequence[Case[Footage, Masks]]
+    cases: Sequence[EvalSample[Footage, Masks]]
 
     @staticmethod
-    def labelled(subject: VideoSubject, cases: Sequence[Case[Footage, Masks]]) -> bool:
+    def labelled(subject: VideoSubject, cases: Sequence[EvalSample[Footage, Masks]]) -> bool:
         """Whether what the cases hold as reference is the truth."""
         del subject
         return all(case.reference.clip.truth is not None for case in cases)
@@ -111,7 +111,7 @@ class VideoTrial:
         fitted = self._fitted()
         return found if fitted is None else [*found, fitted]
 
-    def _row(self, case: Case[Footage, Masks], labels: LabelMaps) -> Record:
+    def _row(self, case: EvalSample[Footage, Masks], labels: LabelMaps) -> Record:
         return {"id": case.id, **self.subject.measured(case, Masks(labels, case.prediction.names))}
 
     def _fitted(self) -> Measured | None:
@@ -158,7 +158,7 @@ def _own(clip: Clip) -> Ints:
     return np.array([0, *objects_in(clip.given[0].mask)])
 
 
-def _moved(case: Case[Footage, Masks], way: str) -> LabelMaps:
+def _moved(case: EvalSample[Footage, Masks], way: str) -> LabelMaps:
     own = _own(case.reference.clip)
     return _renumbered(case.prediction.labels, own, _meant(way, len(own)))
 
@@ -170,7 +170,7 @@ def _renumbered(labels: LabelMaps, own: Ints, meant: Ints) -> LabelMaps:
     return table[labels]
 
 
-def _tables(case: Case[Footage, Masks], own: Ints) -> list[Ints]:
+def _tables(case: EvalSample[Footage, Masks], own: Ints) -> list[Ints]:
     """Of each judged frame but the first, (K + 1, K + 1) pixels by true and by predicted object."""
     footage, found = case.reference, []
     place = np.full(256, -1)
@@ -191,7 +191,7 @@ def _halved(row: Record) -> Record:
     return row | {"objects": objects}
 
 
-def _still(case: Case[Footage, Masks]) -> LabelMaps:
+def _still(case: EvalSample[Footage, Masks]) -> LabelMaps:
     clip = case.reference.clip
     labels = np.zeros_like(case.prediction.labels)
     for one in clip.given:
