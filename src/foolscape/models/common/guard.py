@@ -16,7 +16,7 @@ import torch
 from foolscape.errors import FoolscapeError, ModelError
 from foolscape.memory import is_short
 
-_OURS: Final = Path(__file__).parents[1]
+_OURS: Final = Path(__file__).parents[2]
 _TORCH: Final = Path(torch.__file__).parent
 _STANDARD: Final = Path(sysconfig.get_paths()["stdlib"])
 _INSTALLED: Final = ("site-packages", "dist-packages")
