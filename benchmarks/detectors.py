@@ -25,7 +25,7 @@ from foolscape.attacks.catalog import plan_detection
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.objectives import ObjectiveValue
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.plan import Plan
 from foolscape.errors import SettingError
 from foolscape.metrics.box_counts import READABLE
 from foolscape.metrics.boxes import Found, Truth
@@ -96,8 +96,8 @@ class _Nothing:
 def plan_of(name: str, eps: Levels, gradients: int, classes: tuple[str, ...]) -> Plan:
     """The attack called `name` with so many gradients."""
     if name == "worst-case":
-        return plan_detection(name, Options(eps=eps, budget=gradients), classes)
-    return plan_detection("pgd" if name == TOG else name, Options(eps=eps, steps=gradients), classes)
+        return plan_detection(name, {"eps": eps, "budget": gradients}, classes)
+    return plan_detection("pgd" if name == TOG else name, {"eps": eps, "steps": gradients}, classes)
 
 
 def table(

@@ -26,7 +26,6 @@ from foolscape.attacks.engine.ascent import never
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.targets import permuted
-from foolscape.attacks.plan import Options
 from foolscape.models.bundled.detector import OBJECTS
 from foolscape.models.bundled.load import bundled
 from foolscape.models.detectors.load import load_detector
@@ -65,7 +64,7 @@ def bare(net: nn.Module, images: Tensor, labels: Tensor) -> None:
 
 def attack(name: str, net: nn.Module, images: Tensor, labels: Tensor, classes: int) -> None:
     """STEPS iterations of the attack on one batch; nothing stops early."""
-    settled = plan(name, Options(steps=STEPS), tuple(str(i) for i in range(classes)))
+    settled = plan(name, {"steps": STEPS}, tuple(str(i) for i in range(classes)))
     ascent = replace(settled.ascent, stop=never)
     generators = [generator_for(0, str(i)) for i in range(len(images))]
     target = permuted(classes)(labels, generators) if settled.target else None
@@ -87,7 +86,7 @@ def bare_detector(detector: Detector, entrants: list[AttackItem]) -> None:
 
 def attack_detector(entrants: list[AttackItem]) -> None:
     """STEPS iterations of PGD, untargeted, on one batch."""
-    ascent = plan_detection("pgd", Options(steps=STEPS), OBJECTS).ascent
+    ascent = plan_detection("pgd", {"steps": STEPS}, OBJECTS).ascent
     assert all(outcome.iterations == STEPS for outcome in ascend(entrants, ascent, batch_size=len(entrants)))
 
 
@@ -165,7 +164,7 @@ def continuous(images: int = 16, width: int = 4) -> dict[str, object]:
     step, and there is nothing to compare.
     """
     net = heavier()
-    ascent = plan("dag", Options(stop=0.05), CLASSES).ascent
+    ascent = plan("dag", {"stop": 0.05}, CLASSES).ascent
     entrants = []
     for i in range(images):
         frame = render(describe(2, i))

@@ -23,7 +23,6 @@ from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objectives import margin
-from foolscape.attacks.plan import Options
 from foolscape.pixels import WHITE, Levels
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
@@ -101,7 +100,7 @@ def compare(stand: Stand, goal: Goal, repetitions: int) -> list[Pass]:
 
 def _ours(stand: Stand, goal: Goal, *, fixed: bool, permute: bool) -> tuple[list[Tensor], tuple[int, ...]]:
     """DAG that looks at float images, as adv-lib's does."""
-    options = Options(stop=goal.left, steps=goal.steps, step=goal.step, rounded=False)
+    options = {"stop": goal.left, "steps": goal.steps, "step": goal.step, "rounded": False}
     settled = plan("dag", options, stand.classes)
     ascent = settled.ascent if permute else replace(settled.ascent, objective=margin)
     entrants = []

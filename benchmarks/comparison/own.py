@@ -11,7 +11,7 @@ from comparison.contender import Contender, Task
 from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
-from foolscape.attacks.plan import Options
+from foolscape.attacks.registry import Settings
 from foolscape.problem import Problem
 from foolscape.seeds import generator_for
 
@@ -33,7 +33,7 @@ class _Forgetful:
         raise NotImplementedError(key, network)
 
 
-def outcomes(task: Task, attack: str, options: Options) -> list[Outcome]:
+def outcomes(task: Task, attack: str, options: Settings) -> list[Outcome]:
     """What the attack makes of every image, in their order."""
     settled = plan(attack, options, task.classes)
     entrants = []
@@ -51,7 +51,7 @@ def outcomes(task: Task, attack: str, options: Options) -> list[Outcome]:
 
 def _by_steps(attack: str, objective: str | None = None) -> Callable[[Task], Tensor]:
     def run(task: Task) -> Tensor:
-        options = Options(eps=task.eps, steps=task.budget, objective=objective)
+        options = {"eps": task.eps, "steps": task.budget, "loss": objective}
         return torch.cat([outcome.adversarial for outcome in outcomes(task, attack, options)])
 
     return run
@@ -59,7 +59,7 @@ def _by_steps(attack: str, objective: str | None = None) -> Callable[[Task], Ten
 
 def _worst_case(task: Task) -> tuple[Tensor, ...]:
     """Every objective's image; where an image was done before one had its turn, the best stands for it."""
-    done = outcomes(task, "worst-case", Options(eps=task.eps, budget=task.budget))
+    done = outcomes(task, "worst-case", {"eps": task.eps, "budget": task.budget})
     most = max(len(outcome.candidates) for outcome in done)
     of_image = [
         [outcome.adversarial] * (most - len(outcome.candidates)) + [one.adversarial for one in outcome.candidates]
@@ -72,7 +72,7 @@ def _ensemble(task: Task) -> tuple[Tensor, ...]:
     """SEA's protocol by its paper: APGD with a shrinking bound per objective, an image for each."""
     steps = task.budget // len(ENSEMBLE)
     tried = [
-        outcomes(task, "apgd", Options(eps=task.eps, steps=steps, objective=objective, schedule="shrinking"))
+        outcomes(task, "apgd", {"eps": task.eps, "steps": steps, "loss": objective, "schedule": "shrinking"})
         for objective in ENSEMBLE
     ]
     return tuple(torch.cat([outcome.adversarial for outcome in of_objective]) for of_objective in tried)
@@ -83,9 +83,9 @@ def contenders() -> list[Contender]:
     return [
         Contender("foolscape pgd", LIBRARY, _by_steps("pgd")),
         Contender("foolscape segpgd", LIBRARY, _by_steps("segpgd")),
-        Contender("foolscape cospgd", LIBRARY, _by_steps("pgd", "cospgd"), note="pgd --objective cospgd"),
-        Contender("foolscape annealed", LIBRARY, _by_steps("annealed", "masked-ce"), note="--objective masked-ce"),
-        Contender("foolscape apgd", LIBRARY, _by_steps("apgd", "masked-ce"), note="--objective masked-ce"),
+        Contender("foolscape cospgd", LIBRARY, _by_steps("pgd", "cospgd"), note="pgd --loss cospgd"),
+        Contender("foolscape annealed", LIBRARY, _by_steps("annealed", "masked-ce"), note="--loss masked-ce"),
+        Contender("foolscape apgd", LIBRARY, _by_steps("apgd", "masked-ce"), note="--loss masked-ce"),
         Contender("foolscape dag", LIBRARY, _by_steps("dag"), note="--eps; the paper's step of half a level"),
         Contender(
             "foolscape fixed ensemble",

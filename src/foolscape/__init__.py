@@ -4,7 +4,7 @@ from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.ascent import Ascent, AtMost, never
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.plan import Plan
 from foolscape.errors import FoolscapeError
 from foolscape.pixels import Levels, to_image, to_unit
 from foolscape.problem import IGNORE, Problem
@@ -19,7 +19,6 @@ __all__ = [
     "AttackItem",
     "FoolscapeError",
     "Levels",
-    "Options",
     "Outcome",
     "Plan",
     "Problem",

@@ -16,7 +16,7 @@ from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.constraints import L2, Linf, PixelRange
 from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import Sign
-from foolscape.attacks.plan import Options
+from foolscape.attacks.registry import Settings
 from foolscape.attacks.zoo.apgd import CONSTANT, SHRINKING, Apgd, staged
 from foolscape.errors import FoolscapeError
 from foolscape.pixels import Levels
@@ -91,7 +91,7 @@ def test_a_step_that_pays_is_kept() -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_the_result_is_inside_whatever_the_schedule(schedule: str, norm: str) -> None:
     problem = problem_of(conv_net(), pictures(3))
-    settled = plan("apgd", Options(eps=Levels.parse("4/255"), steps=20, schedule=schedule, norm=norm), CLASSES)
+    settled = plan("apgd", {"eps": Levels.parse("4/255"), "steps": 20, "schedule": schedule, "norm": norm}, CLASSES)
     widest = 0.0
 
     def watched(images: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ def test_the_result_is_inside_whatever_the_schedule(schedule: str, norm: str) ->
 
 def results(keys: set[str], width: int, schedule: str) -> dict[str, Outcome]:
     problem = problem_of(conv_net(), pictures(6))
-    attack = plan("apgd", Options(eps=Levels.parse("2/255"), steps=30, schedule=schedule), CLASSES).ascent
+    attack = plan("apgd", {"eps": Levels.parse("2/255"), "steps": 30, "schedule": schedule}, CLASSES).ascent
     # They come one by one, so that images at different stages share a batch.
     found = ascend((e for e in entrants(problem) if e.key in keys), attack, batch_size=width)
     return {outcome.key: outcome for outcome in found}
@@ -138,33 +138,33 @@ def test_apgd_beats_pgd_for_as_many_steps() -> None:
     problem = problem_of(conv_net(), pictures(6))
 
     def left(name: str) -> int:
-        attack = plan(name, Options(eps=Levels.parse("2/255"), steps=40, objective="masked-ce"), CLASSES).ascent
+        attack = plan(name, {"eps": Levels.parse("2/255"), "steps": 40, "loss": "masked-ce"}, CLASSES).ascent
         return sum(outcome.remaining for outcome in ascend(entrants(problem), attack, batch_size=3))
 
     assert left("apgd") <= left("pgd")
 
 
 def test_what_apgd_is_settled_to_stands_in_the_record() -> None:
-    settings = plan("apgd", Options(schedule="shrinking", objective="js"), CLASSES).settings
+    settings = plan("apgd", {"schedule": "shrinking", "loss": "js"}, CLASSES).settings
     assert (settings["schedule"], settings["objective"], settings["step"], settings["steps"]) == (
         "shrinking",
         "js",
         "16/255",
         100,
     )
-    assert "schedule" not in plan("pgd", Options(), CLASSES).settings
+    assert "schedule" not in plan("pgd", {}, CLASSES).settings
 
 
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("apgd", Options(schedule="shrink"), "unknown schedule 'shrink'; did you mean shrinking?"),
-        ("pgd", Options(schedule="shrinking"), "schedule: is for apgd and worst-case, got shrinking for pgd"),
-        ("apgd", Options(schedule="shrinking", steps=9), "steps: a shrinking bound needs at least 10, got 9"),
-        ("apgd", Options(schedule="shrinking", rounded=True), "rounded: a shrinking bound leaves the one"),
+        ("apgd", {"schedule": "shrink"}, "unknown schedule 'shrink'; did you mean shrinking?"),
+        ("pgd", {"schedule": "shrinking"}, "schedule: is for apgd and worst-case, got shrinking for pgd"),
+        ("apgd", {"schedule": "shrinking", "steps": 9}, "steps: a shrinking bound needs at least 10, got 9"),
+        ("apgd", {"schedule": "shrinking", "rounded": True}, "rounded: a shrinking bound leaves the one"),
     ],
 )
-def test_settings_that_contradict_are_refused(name: str, options: Options, message: str) -> None:
+def test_settings_that_contradict_are_refused(name: str, options: Settings, message: str) -> None:
     with pytest.raises(FoolscapeError) as caught:
         plan(name, options, CLASSES)
     assert str(caught.value).startswith(message)
@@ -172,9 +172,9 @@ def test_settings_that_contradict_are_refused(name: str, options: Options, messa
 
 def test_candidates_found_anew_are_refused() -> None:
     with pytest.raises(FoolscapeError, match="refresh: apgd compares its steps"):
-        plan_detection("apgd", Options(refresh=3), CLASSES)
+        plan_detection("apgd", {"refresh": 3}, CLASSES)
 
 
 def test_random_frames_are_refused() -> None:
     with pytest.raises(FoolscapeError, match="sampling: apgd compares its steps"):
-        plan_video("apgd", Options(sampling="random"))
+        plan_video("apgd", {"sampling": "random"})

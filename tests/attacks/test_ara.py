@@ -13,7 +13,8 @@ from foolscape.attacks.catalog import CATALOG, plan_video
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.objectives import ObjectiveValue
-from foolscape.attacks.plan import Options, Window
+from foolscape.attacks.plan import Window
+from foolscape.attacks.registry import Settings
 from foolscape.attacks.zoo.ara import Discovery, HardRegions
 from foolscape.attacks.zoo.ara_released import Network, ReleasedAra
 from foolscape.errors import SettingError, UnknownNameError
@@ -116,15 +117,15 @@ def test_steps_are_one_to_two_and_the_control_has_one_length(levelled: bool) -> 
 
 
 def test_every_clip_gets_a_network_of_its_own() -> None:
-    alone = {name: next(iter(ascend([entrant(name=name)], plan_video("ara", Options()).ascent))) for name in "ab"}
-    together = {o.key: o for o in ascend((entrant(name=n) for n in "ab"), plan_video("ara", Options()).ascent)}
+    alone = {name: next(iter(ascend([entrant(name=name)], plan_video("ara", {}).ascent))) for name in "ab"}
+    together = {o.key: o for o in ascend((entrant(name=n) for n in "ab"), plan_video("ara", {}).ascent)}
     assert all(torch.equal(alone[name].adversarial, together[name].adversarial) for name in "ab")
     assert not torch.equal(alone["a"].adversarial, alone["b"].adversarial)
 
 
 @pytest.mark.parametrize("name", ["fgsm", "pgd", "mi-fgsm", "segpgd", "annealed", "ara"])
 def test_attacks_on_the_first_frame_lose_the_later_ones_within_the_bound(name: str) -> None:
-    settled = plan_video(name, Options())
+    settled = plan_video(name, {})
     clip = entrant()
     with torch.no_grad():
         scores = clip.problem.scores(clip.problem.images, *clip.problem.context)
@@ -148,7 +149,7 @@ def test_the_released_network_is_taught_a_constant(objects: int, constant: float
 
 
 def released(steps: int = 20) -> ReleasedAra:
-    settled = plan_video("ara", Options(variant="released", steps=steps)).runner
+    settled = plan_video("ara", {"variant": "released", "steps": steps}).runner
     assert isinstance(settled, ReleasedAra)
     return ReleasedAra(settled.eps, settled.step, settled.steps, Discovery(4))
 
@@ -193,16 +194,16 @@ def test_a_random_window_comes_to_every_frame_and_keeps_its_order() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("dag", Options(), "dag is for segmentation and detection, got video"),
-        ("ara", Options(norm="l2"), "no l2 form"),
-        ("ara", Options(window=1), "at least one more"),
-        ("ara", Options(variant="released", window=5), "first three frames"),
-        ("ara", Options(variant="released", stop=0.1), "neither"),
-        ("pgd", Options(goal="vanish"), "is for detectors"),
-        ("apgd", Options(sampling="random"), "compares its steps"),
+        ("dag", {}, "dag is for segmentation and detection, got video"),
+        ("ara", {"norm": "l2"}, "no l2 form"),
+        ("ara", {"window": 1}, "at least one more"),
+        ("ara", {"variant": "released", "window": 5}, "first three frames"),
+        ("ara", {"variant": "released", "stop": 0.1}, "neither"),
+        ("pgd", {"goal": "vanish"}, "is for detectors"),
+        ("apgd", {"sampling": "random"}, "compares its steps"),
     ],
 )
-def test_what_does_not_fit_is_said(name: str, options: Options, words: str) -> None:
+def test_what_does_not_fit_is_said(name: str, options: Settings, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         plan_video(name, options)
 
@@ -210,16 +211,16 @@ def test_what_does_not_fit_is_said(name: str, options: Options, words: str) -> N
 def test_attacks_of_our_own_are_against_the_objects_and_published_ones_against_all() -> None:
     for attack in CATALOG:
         if "video" in attack.tasks:
-            window = plan_video(attack.name, Options()).window
+            window = plan_video(attack.name, {}).window
             assert window is not None
             assert window.objects == (attack.name in ("annealed", "worst-case"))
-    assert plan_video("annealed", Options(against="all")).window == Window(3, "random", truth=True, objects=False)
+    assert plan_video("annealed", {"against": "all"}).window == Window(3, "random", truth=True, objects=False)
     with pytest.raises(UnknownNameError, match="unknown against 'object'; did you mean objects"):
-        plan_video("pgd", Options(against="object"))
+        plan_video("pgd", {"against": "object"})
     with pytest.raises(SettingError, match="leave window, sampling and against out"):
-        plan_video("ara", Options(variant="released", against="objects"))
+        plan_video("ara", {"variant": "released", "against": "objects"})
 
 
 def test_an_unknown_supervision_names_near_ones() -> None:
     with pytest.raises(UnknownNameError, match="did you mean prediction"):
-        plan_video("ara", Options(supervision="predictions"))
+        plan_video("ara", {"supervision": "predictions"})

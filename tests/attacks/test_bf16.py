@@ -11,7 +11,8 @@ from torch.nn import functional
 from foolscape.attacks.catalog import plan, plan_video
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.engine.driver import Outcome, ascend
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import Settings
 from foolscape.attacks.zoo.ara_released import Network, ReleasedAra
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
@@ -31,8 +32,8 @@ class Nothing:
         raise AssertionError
 
 
-def in_bf16(name: str, options: Options | None = None) -> Plan:
-    return plan(name, options or Options(), CLASSES).at_precision(bf16=True)
+def in_bf16(name: str, options: Settings | None = None) -> Plan:
+    return plan(name, options or {}, CLASSES).at_precision(bf16=True)
 
 
 def spied(problem: Problem, rough: Callable[[Tensor], Tensor]) -> Problem:
@@ -53,7 +54,7 @@ def left_in_float32(problem: Problem, outcome: Outcome, attack: Ascent) -> int:
     return int(attack.objective(one.scores(image), one, torch.ones(1)).active.sum())
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not plan(name, Options(), CLASSES).ascent.ladder])
+@pytest.mark.parametrize("name", [name for name in NAMES if not plan(name, {}, CLASSES).ascent.ladder])
 def test_what_an_image_lands_with_is_counted_in_float32(name: str) -> None:
     problem, attack = dag_problem(4), in_bf16(name)
     if attack.target is None:
@@ -65,7 +66,7 @@ def test_what_an_image_lands_with_is_counted_in_float32(name: str) -> None:
 
 def test_an_image_is_not_done_because_bf16_says_so() -> None:
     problem = replace(dag_problem(3), target=None)
-    attack = in_bf16("pgd", Options(steps=3, eps=Levels.parse("1/255"), stop=0.0)).ascent
+    attack = in_bf16("pgd", {"steps": 3, "eps": Levels.parse("1/255"), "stop": 0.0}).ascent
     # Under autocast no target is right from the start: the classes change places.
     lying = spied(problem, lambda scores: scores.roll(1, dims=1))
     for outcome in ascend(entrants(lying), attack, batch_size=2):
@@ -76,7 +77,7 @@ def test_an_image_is_not_done_because_bf16_says_so() -> None:
 
 def test_what_bf16_did_not_see_done_is_claimed_in_float32() -> None:
     problem = replace(dag_problem(1), target=None)
-    attack = in_bf16("mi-fgsm", Options(steps=20, eps=Levels.parse("64/255"), stop=0.5)).ascent
+    attack = in_bf16("mi-fgsm", {"steps": 20, "eps": Levels.parse("64/255"), "stop": 0.5}).ascent
     # Under autocast every target stays right, whatever the image, by too little to change where the gradient points.
     right = 0.1 * functional.one_hot(problem.labels, 4).movedim(-1, 1)
     (outcome,) = ascend(entrants(spied(problem, lambda scores: 1e-3 * scores + right)), attack)
@@ -120,7 +121,7 @@ def test_float32_costs_no_further_pass_and_bf16_one_without_gradient(bf16: bool)
         calls.append((torch.is_autocast_enabled("cpu"), found.requires_grad))
         return found
 
-    attack = plan("pgd", Options(steps=5), CLASSES).at_precision(bf16=bf16).ascent
+    attack = plan("pgd", {"steps": 5}, CLASSES).at_precision(bf16=bf16).ascent
     list(ascend(entrants(replace(problem, scores=scores)), attack))
     assert calls == [(bf16, True)] * 6 + [(False, False)] * bf16
 
@@ -133,8 +134,8 @@ def test_a_network_runs_in_bf16_or_the_tests_above_show_nothing() -> None:
 
 def test_the_settings_say_so_and_the_released_ara_is_refused() -> None:
     assert in_bf16("pgd").settings["precision"] == "bf16"
-    assert "precision" not in plan("pgd", Options(), CLASSES).settings
-    released = plan_video("ara", Options(variant="released"))
+    assert "precision" not in plan("pgd", {}, CLASSES).settings
+    released = plan_video("ara", {"variant": "released"})
     assert isinstance(released.runner, ReleasedAra)
     with pytest.raises(SettingError, match="precision: the released ARA takes its gradients in float32"):
         released.at_precision(bf16=True)

@@ -20,7 +20,7 @@ from foolscape.attacks.parts.transforms import (
     smoothed,
     transforms_of,
 )
-from foolscape.attacks.plan import Options
+from foolscape.attacks.registry import Settings
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.problem import Problem
 from foolscape.seeds import generator_for
@@ -129,13 +129,13 @@ def test_places_are_inside_and_of_the_chance() -> None:
 @pytest.mark.parametrize("text", ["di", "ti=5", "si=3", "vt=2", "di,ti=3,si=2,vt=2"])
 def test_neighbours_do_not_change_a_single_bit(text: str) -> None:
     posed = problem_of(conv_net(), pictures(5))
-    attack = plan("mi-fgsm", Options(steps=4, boost=text), CLASSES).ascent
+    attack = plan("mi-fgsm", {"steps": 4, "transforms": text}, CLASSES).ascent
     full = {o.key: o.adversarial for o in ascend(entrants(posed), attack, batch_size=3)}
     resumed = list(ascend((e for e in entrants(posed) if e.key in {"1", "4"}), attack, batch_size=3))
     assert len(resumed) == 2
     for outcome in resumed:
         assert torch.equal(outcome.adversarial, full[outcome.key])
-    plain = plan("mi-fgsm", Options(steps=4), CLASSES).ascent
+    plain = plan("mi-fgsm", {"steps": 4}, CLASSES).ascent
     assert any(not torch.equal(o.adversarial, full[o.key]) for o in ascend(entrants(posed), plain, batch_size=3))
 
 
@@ -148,7 +148,7 @@ def test_gradients_are_counted_as_they_are_taken(text: str, gradients: int) -> N
         scores: Tensor = posed.scores(images)
         return scores
 
-    settled = plan("mi-fgsm", Options(steps=3, boost=text), CLASSES)
+    settled = plan("mi-fgsm", {"steps": 3, "transforms": text}, CLASSES)
     spied = Problem(posed.images, posed.labels, counted)
     list(ascend(entrants(spied), settled.ascent))
     assert settled.settings.get("gradients_per_step", 1) == gradients
@@ -170,14 +170,14 @@ def test_a_boost_reads_numbers_and_refuses_what_does_not_fit() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("dag", Options(boost="ti"), "dag"),
-        ("square", Options(boost="ti"), "square"),
-        ("worst-case", Options(boost="ti"), "worst-case"),
-        ("fgsm", Options(boost="vt"), "takes one alone"),
-        ("pgd", Options(boost="vt", norm="l2"), "no l2 form"),
+        ("dag", {"transforms": "ti"}, "dag"),
+        ("square", {"transforms": "ti"}, "square"),
+        ("worst-case", {"transforms": "ti"}, "worst-case"),
+        ("fgsm", {"transforms": "vt"}, "takes one alone"),
+        ("pgd", {"transforms": "vt", "norm": "l2"}, "no l2 form"),
     ],
 )
-def test_attacks_that_do_not_take_a_boost(name: str, options: Options, words: str) -> None:
+def test_attacks_that_do_not_take_a_boost(name: str, options: Settings, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         plan(name, options, CLASSES)
 
@@ -185,5 +185,5 @@ def test_attacks_that_do_not_take_a_boost(name: str, options: Options, words: st
 def test_images_are_not_moved_under_boxes_or_clips() -> None:
     for planned in (lambda o: plan_detection("pgd", o, CLASSES), lambda o: plan_video("pgd", o)):
         with pytest.raises(SettingError, match="di moves the image"):
-            planned(Options(boost="di,si"))
-        assert planned(Options(boost="ti,si")).ascent.boost == Transforms(kernel=15, copies=5, reach=1.5 * 8 / 255)
+            planned({"transforms": "di,si"})
+        assert planned({"transforms": "ti,si"}).ascent.boost == Transforms(kernel=15, copies=5, reach=1.5 * 8 / 255)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foolscape.attacks.default import STRONGEST, default_attack
-from foolscape.attacks.plan import Options
+from foolscape.attacks.registry import Settings
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.pixels import Levels
 
@@ -14,10 +14,10 @@ TASKS = ("segmentation", "detection", "video")
 
 @pytest.mark.parametrize("task", TASKS)
 def test_it_is_the_worst_case_and_steps_are_its_budget(task: str) -> None:
-    plain = default_attack(task, Options())
-    assert (plain.name, plain.options, plain.why) == ("worst-case", Options(), "default")
-    longer = default_attack(task, Options(steps=60, eps=Levels.parse("2/255")))
-    assert (longer.name, longer.options) == ("worst-case", Options(budget=60, eps=Levels.parse("2/255")))
+    plain = default_attack(task, {})
+    assert (plain.name, plain.options, plain.why) == ("worst-case", {}, "default")
+    longer = default_attack(task, {"steps": 60, "eps": Levels.parse("2/255")})
+    assert (longer.name, longer.options) == ("worst-case", {"budget": 60, "eps": Levels.parse("2/255")})
     assert longer.why == "default; steps are its budget of gradients"
 
 
@@ -25,21 +25,21 @@ def test_it_is_the_worst_case_and_steps_are_its_budget(task: str) -> None:
     ("task", "options", "name", "why"),
     [
         *(
-            ("detection", Options(goal=goal, victim="car"), "annealed", f"goal {goal} has one objective")
+            ("detection", {"goal": goal, "victim": "car"}, "annealed", f"goal {goal} has one objective")
             for goal in ("mislabel", "vanish", "vanish-only", "fabricate")
         ),
-        ("detection", Options(refresh=5), "annealed", "refresh: worst-case compares its steps"),
-        ("detection", Options(goal="vanish", norm="l2"), "apgd", "goal vanish"),
-        ("detection", Options(refresh=5, norm="l2"), "pgd", "refresh"),
-        ("segmentation", Options(steps=10), "annealed", "budget: a fifth of it"),
-        ("segmentation", Options(step=Levels.parse("1/255"), steps=40), "annealed", "steps, step: worst-case"),
-        ("segmentation", Options(boost="di"), "annealed", "boost: is for"),
-        ("segmentation", Options(objective="ce", schedule="shrinking"), "apgd", "objective: worst-case has its own"),
-        ("video", Options(sampling="random"), "annealed", "sampling: worst-case compares"),
+        ("detection", {"refresh": 5}, "annealed", "refresh: worst-case compares its steps"),
+        ("detection", {"goal": "vanish", "norm": "l2"}, "apgd", "goal vanish"),
+        ("detection", {"refresh": 5, "norm": "l2"}, "pgd", "refresh"),
+        ("segmentation", {"steps": 10}, "annealed", "budget: a fifth of it"),
+        ("segmentation", {"step": Levels.parse("1/255"), "steps": 40}, "annealed", "step: worst-case"),
+        ("segmentation", {"transforms": "di"}, "annealed", "transforms: is for"),
+        ("segmentation", {"loss": "ce", "schedule": "shrinking"}, "apgd", "loss: is for"),
+        ("video", {"sampling": "random"}, "annealed", "sampling: worst-case compares"),
     ],
 )
 def test_where_the_worst_case_does_not_apply_the_next_takes_its_place(
-    task: str, options: Options, name: str, why: str
+    task: str, options: Settings, name: str, why: str
 ) -> None:
     chosen = default_attack(task, options)
     assert (chosen.name, chosen.options) == (name, options)
@@ -48,26 +48,26 @@ def test_where_the_worst_case_does_not_apply_the_next_takes_its_place(
 
 
 def test_an_l2_bound_is_no_reason_for_another() -> None:
-    assert default_attack("segmentation", Options(norm="l2")).name == "worst-case"
+    assert default_attack("segmentation", {"norm": "l2"}).name == "worst-case"
 
 
 def test_one_change_for_several_networks_is_one_ascent() -> None:
-    chosen = default_attack("segmentation", Options(steps=60), shared=True)
-    assert (chosen.name, chosen.options.steps) == ("annealed", 60)
+    chosen = default_attack("segmentation", {"steps": 60}, shared=True)
+    assert (chosen.name, chosen.options["steps"]) == ("annealed", 60)
     assert "one ascent" in chosen.why
 
 
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        ("segmentation", Options(goal="vanish"), "goal: is for detectors"),
-        ("detection", Options(budget=60, steps=60), "steps, step: worst-case shares out a budget"),
-        ("segmentation", Options(budget=10), "budget: a fifth of it"),
-        ("segmentation", Options(steps=0), "budget: a fifth of it"),
+        ("segmentation", {"goal": "vanish"}, "goal: is for detectors"),
+        ("detection", {"budget": 60, "steps": 60}, "steps: worst-case shares out a budget"),
+        ("segmentation", {"budget": 10}, "budget: a fifth of it"),
+        ("segmentation", {"steps": 0}, "budget: expected at least 1"),
     ],
 )
 def test_settings_that_none_takes_are_refused_in_the_words_of_the_strongest(
-    task: str, options: Options, message: str
+    task: str, options: Settings, message: str
 ) -> None:
     with pytest.raises(SettingError) as caught:
         default_attack(task, options)
@@ -76,10 +76,10 @@ def test_settings_that_none_takes_are_refused_in_the_words_of_the_strongest(
 
 def test_a_misspelt_setting_is_no_reason_for_another_attack() -> None:
     with pytest.raises(UnknownNameError, match="did you mean vanish"):
-        default_attack("detection", Options(goal="vanisch"))
+        default_attack("detection", {"goal": "vanisch"})
 
 
 def test_each_of_them_is_bounded_by_itself() -> None:
     from foolscape.attacks.catalog import plan
 
-    assert {str(plan(name, Options(), ("a", "b", "c")).eps) for name in STRONGEST} == {"8/255"}
+    assert {str(plan(name, {}, ("a", "b", "c")).eps) for name in STRONGEST} == {"8/255"}

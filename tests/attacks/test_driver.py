@@ -10,7 +10,6 @@ from foolscape.attacks.catalog import CATALOG, plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.targets import permuted
-from foolscape.attacks.plan import Options
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
 
@@ -18,7 +17,7 @@ from .toys import conv_net, entrants, pictures, problem_of
 
 CLASSES = ("a", "b", "c", "d")
 # A thousand queries say no more than these here.
-SETTINGS = {"square": Options(steps=60)}
+SETTINGS = {"square": {"steps": 60}}
 NAMES = [attack.name for attack in CATALOG if "segmentation" in attack.tasks]
 
 
@@ -36,7 +35,7 @@ def by_key(outcomes: Iterator[Outcome]) -> dict[str, Outcome]:
 @pytest.mark.parametrize("width", [2, 3, 7])
 def test_a_batch_equals_batches_of_one(name: str, width: int) -> None:
     problem = dag_problem(5, torch.float64)
-    attack = plan(name, SETTINGS.get(name, Options()), CLASSES).ascent
+    attack = plan(name, SETTINGS.get(name, {}), CLASSES).ascent
     alone = by_key(ascend(entrants(problem), attack, batch_size=1))
     together = by_key(ascend(entrants(problem), attack, batch_size=width))
     assert alone.keys() == together.keys() == {"0", "1", "2", "3", "4"}
@@ -50,7 +49,7 @@ def test_a_batch_equals_batches_of_one(name: str, width: int) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_neighbours_do_not_change_a_single_bit(name: str) -> None:
     problem = dag_problem(6)
-    attack = plan(name, SETTINGS.get(name, Options()), CLASSES).ascent
+    attack = plan(name, SETTINGS.get(name, {}), CLASSES).ascent
     full = by_key(ascend(entrants(problem), attack, batch_size=3))
     resumed = by_key(ascend((e for e in entrants(problem) if e.key in {"1", "4"}), attack, batch_size=3))
     for key, outcome in resumed.items():
@@ -58,7 +57,7 @@ def test_neighbours_do_not_change_a_single_bit(name: str) -> None:
 
 
 def test_dag_problems_differ_in_difficulty_or_the_tests_above_show_little() -> None:
-    attack = plan("dag", Options(), CLASSES).ascent
+    attack = plan("dag", {}, CLASSES).ascent
     steps = {o.iterations for o in ascend(entrants(dag_problem(6)), attack, batch_size=3)}
     assert len(steps) > 2
     assert all(0 < s < 200 for s in steps)
@@ -73,7 +72,7 @@ def test_the_batch_never_waits_for_its_slowest_image_and_never_changes_its_width
         scores: Tensor = problem.scores(images)
         return scores
 
-    attack = plan("dag", Options(), CLASSES).ascent
+    attack = plan("dag", {}, CLASSES).ascent
     spied = Problem(problem.images, problem.labels, spy, problem.target)
     outcomes = list(ascend(entrants(spied), attack, batch_size=3))
     assert set(widths) == {3}
@@ -91,7 +90,7 @@ def test_images_of_different_sizes_share_the_stream() -> None:
             AttackItem(f"small{i}", one.problem, one.generator),
             AttackItem(f"large{i}", other.problem, other.generator),
         ]
-    attack = plan("fgsm", Options(), CLASSES).ascent
+    attack = plan("fgsm", {}, CLASSES).ascent
     outcomes = by_key(ascend(mixed, attack, batch_size=2))
     assert {key: tuple(o.adversarial.shape[2:]) for key, o in outcomes.items()} == {
         **{f"small{i}": (8, 8) for i in range(3)},
@@ -107,7 +106,7 @@ def test_entrants_are_read_lazily() -> None:
             read.append(entrant.key)
             yield entrant
 
-    attack = plan("dag", Options(), CLASSES).ascent
+    attack = plan("dag", {}, CLASSES).ascent
     next(ascend(source(), attack, batch_size=1))
     assert len(read) < 6
 
@@ -116,7 +115,7 @@ def test_nothing_is_written_into_the_problem() -> None:
     problem = dag_problem(3)
     before = [t.clone() for t in (problem.images, problem.labels)]
     for name in NAMES:
-        list(ascend(entrants(problem), plan(name, SETTINGS.get(name, Options()), CLASSES).ascent, batch_size=2))
+        list(ascend(entrants(problem), plan(name, SETTINGS.get(name, {}), CLASSES).ascent, batch_size=2))
     assert torch.equal(problem.images, before[0])
     assert torch.equal(problem.labels, before[1])
 
@@ -131,8 +130,8 @@ def test_an_image_whose_gradient_is_not_finite_fails_alone() -> None:
         return scores + poison[:, None, None, None].detach()
 
     spied = Problem(problem.images, problem.labels, poisoned)
-    outcomes = by_key(ascend(entrants(spied), plan("pgd", Options(), CLASSES).ascent, batch_size=3))
-    sound = by_key(ascend(entrants(problem), plan("pgd", Options(), CLASSES).ascent, batch_size=3))
+    outcomes = by_key(ascend(entrants(spied), plan("pgd", {}, CLASSES).ascent, batch_size=3))
+    sound = by_key(ascend(entrants(problem), plan("pgd", {}, CLASSES).ascent, batch_size=3))
     assert "not finite" in (outcomes["1"].failure or "")
     assert not outcomes["1"].claimed
     for key in ("0", "2"):
@@ -143,7 +142,7 @@ def test_an_image_whose_gradient_is_not_finite_fails_alone() -> None:
 def test_nan_scores_are_no_success() -> None:
     problem = dag_problem(1)
     spied = Problem(problem.images, problem.labels, lambda x: problem.scores(x) * float("nan"), problem.target)
-    (outcome,) = ascend(entrants(spied), plan("dag", Options(), CLASSES).ascent)
+    (outcome,) = ascend(entrants(spied), plan("dag", {}, CLASSES).ascent)
     assert outcome.failure == "the model's scores are not finite"
     assert not outcome.claimed
 
@@ -153,7 +152,7 @@ def test_void_pixels_are_neither_targets_nor_attacked() -> None:
     images = pictures(1)
     labels = net(images).argmax(1)
     labels[:, :, 8:] = IGNORE
-    (outcome,) = ascend(entrants(Problem(images, labels, net)), plan("fgsm", Options(), CLASSES).ascent)
+    (outcome,) = ascend(entrants(Problem(images, labels, net)), plan("fgsm", {}, CLASSES).ascent)
     assert outcome.targets == 12 * 8
     # The network sees 2 pixels far, so beyond that the gradient of a void pixel is exactly zero.
     assert torch.equal(outcome.adversarial[..., 11:], images[..., 11:])
@@ -162,4 +161,4 @@ def test_void_pixels_are_neither_targets_nor_attacked() -> None:
 
 def test_a_width_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="batch_size: expected at least 1"):
-        next(ascend([], plan("pgd", Options(), CLASSES).ascent, batch_size=0))
+        next(ascend([], plan("pgd", {}, CLASSES).ascent, batch_size=0))

@@ -14,7 +14,6 @@ from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.engine.ensemble import Joint, joint
 from foolscape.attacks.parts.objectives import cross_entropy, dense_adversary
 from foolscape.attacks.parts.targets import permuted
-from foolscape.attacks.plan import Options
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
 
@@ -34,7 +33,7 @@ def test_twice_the_same_network_is_that_network(name: str, boost: str | None) ->
     posed = problem_of(conv_net(), pictures(1))
     if name == "dag":
         posed = replace(posed, target=permuted(4)(posed.labels, [generator_for(1, "0")]))
-    attack = plan(name, Options(boost=boost, steps=8), CLASSES).ascent
+    attack = plan(name, {"transforms": boost, "steps": 8}, CLASSES).ascent
     both = replace(attack, objective=Joint((attack.objective, attack.objective)))
     (alone,) = ascend([entrant(posed)], attack)
     (together,) = ascend([entrant(joint([posed, posed], [4, 4]))], both)

@@ -8,7 +8,6 @@ from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.goals import GOALS, goal_of, victim_of
 from foolscape.attacks.parts.objectives import towards
-from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.problem import IGNORE, Problem
 
@@ -102,7 +101,7 @@ def test_every_attack_reaches_every_goal_on_a_linear_detector(attack: str, goal:
     def scores(pixels: torch.Tensor) -> torch.Tensor:
         return torch.einsum("cd,bdn->bcn", weights, pixels[:, :, 0]) + offset
 
-    settled = plan_detection(attack, Options(goal=goal, steps=1 if attack == "fgsm" else None), CLASSES)
+    settled = plan_detection(attack, {"goal": goal, "steps": 1 if attack == "fgsm" else None}, CLASSES)
     assert settled.goal is not None
     generator = torch.Generator().manual_seed(0)
     found = settled.goal.aim(LABELS, SCORES, None, generator)
@@ -119,7 +118,7 @@ def test_every_attack_reaches_every_goal_on_a_linear_detector(attack: str, goal:
 
 
 def test_an_image_without_targets_is_left_as_it_is() -> None:
-    settled = plan_detection("pgd", Options(), CLASSES)
+    settled = plan_detection("pgd", {}, CLASSES)
     images = torch.full((1, 3, 4, 4), 0.5)
     problem = Problem(images, torch.full((1, 2), IGNORE), lambda x: torch.zeros(1, 4, 2) + 0 * x.sum())
     (outcome,) = ascend([AttackItem("a", problem, torch.Generator())], settled.ascent)
@@ -128,11 +127,11 @@ def test_an_image_without_targets_is_left_as_it_is() -> None:
 
 
 def test_defaults_and_refusals() -> None:
-    own = plan_detection("dag", Options(), CLASSES).goal
+    own = plan_detection("dag", {}, CLASSES).goal
     assert own is not None
     assert (own.name, own.targeted) == ("untargeted", True)  # by adversarial labels, as in the paper
-    assert plan_detection("dag", Options(), CLASSES).steps == 150
-    assert plan_detection("pgd", Options(), CLASSES).goal == goal_of("untargeted")
+    assert plan_detection("dag", {}, CLASSES).steps == 150
+    assert plan_detection("pgd", {}, CLASSES).goal == goal_of("untargeted")
     assert [goal.name for goal in GOALS] == ["untargeted", "mislabel", "vanish", "vanish-only", "fabricate"]
     assert victim_of(None, CLASSES) is None
     with pytest.raises(UnknownNameError, match="vanish"):
@@ -142,4 +141,4 @@ def test_defaults_and_refusals() -> None:
     with pytest.raises(SettingError, match="several classes"):
         victim_of("car", ("car",))
     with pytest.raises(SettingError, match="goal: is for detectors"):
-        plan("pgd", Options(goal="vanish"), CLASSES)
+        plan("pgd", {"goal": "vanish"}, CLASSES)

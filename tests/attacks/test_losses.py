@@ -11,7 +11,7 @@ from torch.nn import functional
 from foolscape.attacks.catalog import CATALOG, plan, plan_detection, plan_video
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objective_table import OBJECTIVES, objective_of
-from foolscape.attacks.plan import Options
+from foolscape.attacks.registry import Settings
 from foolscape.errors import FoolscapeError
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
@@ -178,50 +178,50 @@ def test_the_soft_iou_of_scores_far_apart_is_the_iou() -> None:
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_fools_more_than_half(name: str) -> None:
     problem = problem_of(conv_net(), pictures(2))
-    settled = plan("pgd", Options(objective=name), CLASSES)
+    settled = plan("pgd", {"loss": name}, CLASSES)
     assert settled.settings["objective"] == name
     for outcome in ascend(entrants(problem), settled.ascent):
         assert outcome.remaining < outcome.targets / 2
 
 
 def test_attacks_say_what_they_make_large() -> None:
-    assert plan("pgd", Options(), CLASSES).settings["objective"] == "ce"
-    assert plan("segpgd", Options(), CLASSES).settings["objective"] == "segpgd"
-    assert plan_video("ara", Options()).settings["objective"] == "ce"
-    assert "objective" not in plan("dag", Options(), CLASSES).settings
-    assert "objective" not in plan_detection("pgd", Options(goal="vanish"), CLASSES).settings
+    assert plan("pgd", {}, CLASSES).settings["objective"] == "ce"
+    assert plan("segpgd", {}, CLASSES).settings["objective"] == "segpgd"
+    assert plan_video("ara", {}).settings["objective"] == "ce"
+    assert "objective" not in plan("dag", {}, CLASSES).settings
+    assert "objective" not in plan_detection("pgd", {"goal": "vanish"}, CLASSES).settings
 
 
 def test_all_tasks_have_what_makes_sense_for_them() -> None:
     for attack in CATALOG:
-        if attack.chooses:
-            assert plan_detection(attack.name, Options(objective="js"), CLASSES).objective == "js"
-        if attack.chooses and "video" in attack.tasks:
-            assert plan_video(attack.name, Options(objective="balanced-ce")).objective == "balanced-ce"
+        if "loss" in attack.options:
+            assert plan_detection(attack.name, {"loss": "js"}, CLASSES).objective == "js"
+        if "loss" in attack.options and "video" in attack.tasks:
+            assert plan_video(attack.name, {"loss": "balanced-ce"}).objective == "balanced-ce"
 
 
 @pytest.mark.parametrize(
     ("task", "name", "options", "message"),
     [
-        ("segmentation", "pgd", Options(objective="jss"), "unknown objective 'jss'; did you mean js?"),
-        ("segmentation", "dag", Options(objective="js"), "objective: dag has its own, got js; use one of fgsm, pgd"),
-        ("segmentation", "segpgd", Options(objective="ce"), "objective: segpgd has its own, got ce; use one of fgsm"),
+        ("segmentation", "pgd", {"loss": "jss"}, "unknown objective 'jss'; did you mean js?"),
+        ("segmentation", "dag", {"loss": "js"}, "loss: is for annealed, apgd, fgsm"),
+        ("segmentation", "segpgd", {"loss": "ce"}, "loss: is for annealed, apgd, fgsm"),
         (
             "detection",
             "pgd",
-            Options(objective="spherical"),
+            {"loss": "spherical"},
             "objective: spherical is for segmentation, got detection; use one of ce, masked-ce, js",
         ),
         (
             "detection",
             "pgd",
-            Options(objective="js", goal="vanish"),
-            "objective: goal vanish has its own, got js; use untargeted",
+            {"loss": "js", "goal": "vanish"},
+            "loss: goal vanish has its own, got js; use untargeted",
         ),
-        ("video", "annealed", Options(objective="dlr"), "objective: dlr is for segmentation and detection, got video"),
+        ("video", "annealed", {"loss": "dlr"}, "objective: dlr is for segmentation and detection, got video"),
     ],
 )
-def test_objectives_that_do_not_fit_are_refused(task: str, name: str, options: Options, message: str) -> None:
+def test_objectives_that_do_not_fit_are_refused(task: str, name: str, options: Settings, message: str) -> None:
     planners = {
         "segmentation": lambda: plan(name, options, CLASSES),
         "detection": lambda: plan_detection(name, options, CLASSES),
@@ -234,5 +234,5 @@ def test_objectives_that_do_not_fit_are_refused(task: str, name: str, options: O
 
 def test_the_ratio_needs_three_scores() -> None:
     with pytest.raises(FoolscapeError, match="dlr needs 3 scores per target, got 2; use margin"):
-        plan("pgd", Options(objective="dlr"), ("road", "rest"))
+        plan("pgd", {"loss": "dlr"}, ("road", "rest"))
     assert objective_of("dlr", "detection", 3) is OBJECTIVES["dlr"].objective

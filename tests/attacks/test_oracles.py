@@ -10,7 +10,6 @@ from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.constraints import L2, Linf, PixelRange
 from foolscape.attacks.parts.objectives import cross_entropy, dense_adversary, towards
 from foolscape.attacks.parts.updates import MaxAbs, Momentum, Sign, UnitL2
-from foolscape.attacks.plan import Options
 from foolscape.pixels import Levels
 from foolscape.problem import IGNORE, Problem
 
@@ -27,7 +26,7 @@ def scores_of(*pixels: list[float]) -> torch.Tensor:
 def test_fgsm_takes_the_step_that_is_best_for_one_linear_pixel() -> None:
     net = linear_net(classes=2)
     problem = problem_of(net, pictures(1, 1, 1) * 0.5 + 0.25)
-    (outcome,) = ascend(entrants(problem), plan("fgsm", Options(), ("a", "b")).ascent)
+    (outcome,) = ascend(entrants(problem), plan("fgsm", {}, ("a", "b")).ascent)
     label = int(problem.labels)
     slope = net.weight[1 - label] - net.weight[label]  # type: ignore[index,operator]
     expected = problem.images + 8 / 255 * slope.flatten().sign()[None, :, None, None]
@@ -40,7 +39,7 @@ def test_dag_reaches_the_linear_boundary_within_one_step_of_the_smallest_change(
     images = pictures(6, 1, 1, torch.float64) * 0.5 + 0.25
     problem = problem_of(net, images)
     target = 1 - problem.labels
-    attack = plan("dag", Options(rounded=False), ("a", "b")).ascent
+    attack = plan("dag", {"rounded": False}, ("a", "b")).ascent
     for outcome in ascend(entrants(problem_of(net, images, target)), attack):
         i = int(outcome.key)
         slope = (net.weight[1] - net.weight[0]).flatten()  # type: ignore[index]
@@ -123,7 +122,7 @@ def test_momentum_follows_its_definition() -> None:
 
 def test_pgd_returns_its_best_iterate_and_says_that_it_failed() -> None:
     problem = problem_of(conv_net(), pictures(1))
-    attack = plan("pgd", Options(eps=Levels.parse("2/255"), steps=6), ("a", "b", "c", "d")).ascent
+    attack = plan("pgd", {"eps": Levels.parse("2/255"), "steps": 6}, ("a", "b", "c", "d")).ascent
     (outcome,) = ascend(entrants(problem), attack)
     left = int((problem.scores(outcome.adversarial).argmax(1) == problem.labels).sum())
     assert not outcome.claimed
@@ -157,7 +156,7 @@ def test_an_image_that_is_wrong_from_the_start_takes_no_step() -> None:
     images = pictures(1)
     labels = (net(images).argmax(1) + 1) % 4
     problem = Problem(images, labels, net, (labels + 1) % 4)
-    (outcome,) = ascend(entrants(problem), plan("dag", Options(), ("a", "b", "c", "d")).ascent)
+    (outcome,) = ascend(entrants(problem), plan("dag", {}, ("a", "b", "c", "d")).ascent)
     assert outcome.claimed
     assert outcome.iterations == 0
     assert torch.equal(outcome.adversarial, images)

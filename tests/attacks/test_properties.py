@@ -13,7 +13,7 @@ from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.constraints import L2, Constraint, Linf, PixelRange
 from foolscape.attacks.parts.targets import absent, derangement, permuted
-from foolscape.attacks.plan import Options
+from foolscape.attacks.registry import Settings
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.pixels import Levels, round_to_levels, to_image, to_unit
 from foolscape.problem import IGNORE
@@ -78,7 +78,7 @@ def test_a_start_within_the_bound_uses_all_of_it() -> None:
 
 @pytest.mark.parametrize("name", [a.name for a in CATALOG if "segmentation" in a.tasks])
 def test_the_same_seed_gives_the_same_bytes(name: str) -> None:
-    settled = plan(name, Options(steps=30) if name == "square" else Options(), CLASSES)
+    settled = plan(name, {"steps": 30} if name == "square" else {}, CLASSES)
 
     def once(seed: int) -> bytes:
         problem = problem_of(conv_net(), pictures(1))
@@ -96,8 +96,8 @@ def test_the_same_seed_gives_the_same_bytes(name: str) -> None:
 @pytest.mark.parametrize("name", [a.name for a in CATALOG if "segmentation" in a.tasks])
 def test_every_attack_beats_noise_of_its_size(name: str) -> None:
     net, images = conv_net(), pictures(4)
-    eps = None if plan(name, Options(), CLASSES).ascent.ladder else Levels.parse("8/255")
-    settled = plan(name, Options(eps=eps), CLASSES)
+    eps = None if plan(name, {}, CLASSES).ascent.ladder else Levels.parse("8/255")
+    settled = plan(name, {"eps": eps}, CLASSES)
     problem = problem_of(net, images)
     if settled.target is not None:
         problem = problem_of(net, images, settled.target(problem.labels, [generator_for(i) for i in range(4)]))
@@ -266,16 +266,16 @@ def test_levels_are_exact_and_print_as_they_are_read() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("dgg", Options(), "unknown attack 'dgg'; did you mean dag?"),
-        ("dag", Options(variant="relased"), "unknown variant of dag 'relased'; did you mean released?"),
-        ("pgd", Options(norm="l1"), "unknown norm 'l1'; did you mean l2?"),
-        ("fgsm", Options(steps=3), "steps: fgsm takes one step, got 3; use pgd for more"),
-        ("pgd", Options(steps=0), "steps: expected at least 1, got 0"),
-        ("pgd", Options(stop=1.0), "stop: expected a share of the pixels of at least 0 and below 1, got 1.0"),
-        ("mi-fgsm", Options(norm="l2"), "norm: mi-fgsm steps along a sign and has no l2 form here"),
+        ("dgg", {}, "unknown attack 'dgg'; did you mean dag?"),
+        ("dag", {"variant": "relased"}, "unknown variant of dag 'relased'; did you mean released?"),
+        ("pgd", {"norm": "l1"}, "unknown norm 'l1'; did you mean l2?"),
+        ("fgsm", {"steps": 3}, "steps: fgsm takes one step, got 3; use pgd for more"),
+        ("pgd", {"steps": 0}, "steps: expected at least 1, got 0"),
+        ("pgd", {"stop": 1.0}, "stop: expected a share of the pixels of at least 0 and below 1, got 1.0"),
+        ("mi-fgsm", {"norm": "l2"}, "norm: mi-fgsm steps along a sign and has no l2 form here"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(name: str, options: Options, message: str) -> None:
+def test_settings_that_do_not_fit_are_refused(name: str, options: Settings, message: str) -> None:
     with pytest.raises((SettingError, UnknownNameError)) as caught:
         plan(name, options, CLASSES)
     assert str(caught.value).startswith(message)

@@ -11,7 +11,6 @@ from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.nms_objective import SURE, dense_adversary_strong
 from foolscape.attacks.parts.targets import permuted
-from foolscape.attacks.plan import Options
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
 
@@ -27,7 +26,7 @@ def test_a_rounded_attack_claims_what_its_eight_bit_image_shows() -> None:
     problem = problem_of(net, images, target)
     left = {}
     for rounded in (True, False):
-        settled = plan("dag", Options(rounded=rounded), CLASSES).ascent
+        settled = plan("dag", {"rounded": rounded}, CLASSES).ascent
         assert settled.rounded is rounded
         left[rounded] = []
         for outcome in ascend(entrants(problem), settled):
@@ -42,9 +41,9 @@ def test_a_rounded_attack_claims_what_its_eight_bit_image_shows() -> None:
 
 
 def test_dag_looks_at_eight_bit_images_unless_told_otherwise() -> None:
-    assert plan("dag", Options(), CLASSES).settings["rounded"] is True
-    assert plan("pgd", Options(), CLASSES).settings["rounded"] is False
-    assert plan("pgd", Options(rounded=True), CLASSES).ascent.rounded
+    assert plan("dag", {}, CLASSES).settings["rounded"] is True
+    assert plan("pgd", {}, CLASSES).settings["rounded"] is False
+    assert plan("pgd", {"rounded": True}, CLASSES).ascent.rounded
 
 
 def _renewing(seen: list[Tensor], labels: Tensor, net: torch.nn.Module) -> AttackItem:
@@ -59,7 +58,7 @@ def _renewing(seen: list[Tensor], labels: Tensor, net: torch.nn.Module) -> Attac
 
 def test_targets_are_found_anew_after_every_so_many_steps() -> None:
     net, seen = conv_net(), list[Tensor]()
-    settled = plan("pgd", Options(steps=7), CLASSES).ascent
+    settled = plan("pgd", {"steps": 7}, CLASSES).ascent
     labels = torch.full((1, 12, 16), IGNORE)
     labels[:, :3] = 2
     (outcome,) = ascend([_renewing(seen, labels, net)], replace(settled, refresh=3))
@@ -81,7 +80,7 @@ def test_targets_are_found_anew_after_every_so_many_steps() -> None:
 
 def test_an_image_on_which_nothing_is_found_any_more_is_done() -> None:
     net, seen = conv_net(), list[Tensor]()
-    settled = replace(plan("pgd", Options(steps=7), CLASSES).ascent, refresh=2)
+    settled = replace(plan("pgd", {"steps": 7}, CLASSES).ascent, refresh=2)
     (outcome,) = ascend([_renewing(seen, torch.full((1, 12, 16), IGNORE), net)], settled)
     assert (outcome.iterations, outcome.remaining, outcome.claimed) == (2, 0, True)
     assert torch.equal(outcome.adversarial, seen[0])

@@ -12,7 +12,8 @@ from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.attacks.engine.bisection import Search, Try
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.engine.smallest import LADDER
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import Settings
 from foolscape.errors import FoolscapeError
 from foolscape.pixels import WHITE, Levels
 from foolscape.problem import Problem
@@ -62,19 +63,19 @@ def test_a_bisected_bound_is_the_smallest_of_a_linear_network(share: float) -> N
     problem = problem_of(net, pictures(6))
     expected = smallest_levels(net, slope, problem.images, share)
     assert len(set(expected)) > 2  # or the test shows little
-    attack = plan("pgd-min", Options(steps=150, stop=share, objective="margin"), CLASSES[:2])
+    attack = plan("pgd-min", {"steps": 150, "stop": share, "loss": "margin"}, CLASSES[:2])
     found = run(problem, attack, width=6)
     assert [levels(found[str(i)]) for i in range(6)] == expected
     assert all(outcome.claimed for outcome in found.values())
     # DAG's steps are as long in the channel of the largest slope alone, and reach the corner of the cube slowly.
-    slow = plan("dag-min", Options(steps=300, stop=share, step=Levels.parse("4/255")), CLASSES[:2])
+    slow = plan("dag-min", {"steps": 300, "stop": share, "step": Levels.parse("4/255")}, CLASSES[:2])
     slowly = run(problem, slow, width=6)
     assert [levels(slowly[str(i)]) for i in range(6)] == expected
 
 
 def test_what_is_never_fooled_is_no_success_and_keeps_its_best() -> None:
     problem = problem_of(conv_net(), pictures(2))
-    for outcome in run(problem, plan("pgd-min", Options(eps=Levels.parse("2/255"), steps=40), CLASSES)).values():
+    for outcome in run(problem, plan("pgd-min", {"eps": Levels.parse("2/255"), "steps": 40}, CLASSES)).values():
         assert not outcome.claimed
         assert outcome.iterations == 40
         assert levels(outcome) <= 2
@@ -86,7 +87,7 @@ def test_what_is_never_fooled_is_no_success_and_keeps_its_best() -> None:
 def test_images_within_smaller_bounds_are_what_they_say(name: str) -> None:
     net = conv_net()
     problem = problem_of(net, pictures(3))
-    for outcome in run(problem, plan(name, Options(steps=80), CLASSES), width=3).values():
+    for outcome in run(problem, plan(name, {"steps": 80}, CLASSES), width=3).values():
         label = problem.labels[int(outcome.key)]
         before = outcome.targets + 1
         assert outcome.within
@@ -110,7 +111,7 @@ def test_neighbours_and_the_width_of_the_batch_do_not_matter(name: str) -> None:
         return torch.cat([net(image[None]) for image in images])
 
     problem = replace(problem_of(net, pictures(4)), scores=singly)
-    attack = plan(name, Options(steps=50), CLASSES)
+    attack = plan(name, {"steps": 50}, CLASSES)
     full = run(problem, attack, 3)
     for others in (run(problem, attack, 1), run(problem, attack, 3, "13")):
         for key, outcome in others.items():
@@ -122,7 +123,7 @@ def test_an_image_that_is_wrong_from_the_start_takes_no_step() -> None:
     net = conv_net()
     problem = replace(problem_of(net, pictures(1)), labels=(net(pictures(1)).argmax(1) + 1) % 4)
     for name in ("pgd-min", "alma-prox"):
-        (outcome,) = run(problem, plan(name, Options(), CLASSES)).values()
+        (outcome,) = run(problem, plan(name, {}, CLASSES)).values()
         assert outcome.claimed
         assert (outcome.iterations, levels(outcome)) == (0, 0)
 
@@ -162,12 +163,12 @@ def test_a_success_that_is_smaller_than_its_bound_counts_as_what_it_is() -> None
 
 
 def test_settings_stand_in_the_record() -> None:
-    settings = plan("dag-min", Options(eps=Levels.parse("32/255")), CLASSES).settings
+    settings = plan("dag-min", {"eps": Levels.parse("32/255")}, CLASSES).settings
     assert (settings["largest"], settings["eps"], settings["steps"], settings["stop"]) == ("32/255", None, 500, 0.01)
-    assert plan("alma-prox", Options(), CLASSES).settings["largest"] is None
-    assert plan("pgd-min", Options(), CLASSES).settings["objective"] == "masked-ce"
-    assert plan_detection("dag-min", Options(), CLASSES).settings["stop"] == 0.0
-    assert "largest" not in plan("dag", Options(), CLASSES).settings
+    assert plan("alma-prox", {}, CLASSES).settings["largest"] is None
+    assert plan("pgd-min", {}, CLASSES).settings["objective"] == "masked-ce"
+    assert plan_detection("dag-min", {}, CLASSES).settings["stop"] == 0.0
+    assert "largest" not in plan("dag", {}, CLASSES).settings
 
 
 @pytest.mark.parametrize(
@@ -175,17 +176,17 @@ def test_settings_stand_in_the_record() -> None:
     [
         (
             "dag-min",
-            Options(eps=Levels.parse("1.5/255")),
+            {"eps": Levels.parse("1.5/255")},
             "eps: an 8-bit image changes by whole levels; expected a larg",
         ),
-        ("dag-min", Options(stop=0.05), "stop: an image counts as fooled with at most 0.01 of it left, got 0.05"),
-        ("dag-min", Options(norm="l2"), "norm: dag-min looks for the smallest change in linf, got l2"),
-        ("pgd-min", Options(step=Levels.parse("1/255")), "step: pgd-min begins every try with steps as long as"),
-        ("alma-prox", Options(eps=Levels.parse("8/255")), "eps: alma-prox has no bound, it looks for the smallest"),
-        ("alma-prox", Options(objective="js"), "objective: alma-prox has its own, got js"),
+        ("dag-min", {"stop": 0.05}, "stop: an image counts as fooled with at most 0.01 of it left, got 0.05"),
+        ("dag-min", {"norm": "l2"}, "norm: dag-min looks for the smallest change in linf, got l2"),
+        ("pgd-min", {"step": Levels.parse("1/255")}, "step: pgd-min begins every try with steps as long as"),
+        ("alma-prox", {"eps": Levels.parse("8/255")}, "eps: alma-prox has no bound, it looks for the smallest"),
+        ("alma-prox", {"loss": "js"}, "loss: is for annealed, apgd, fgsm"),
     ],
 )
-def test_settings_that_contradict_are_refused(name: str, options: Options, message: str) -> None:
+def test_settings_that_contradict_are_refused(name: str, options: Settings, message: str) -> None:
     with pytest.raises(FoolscapeError) as caught:
         plan(name, options, CLASSES)
     assert str(caught.value).startswith(message)
@@ -193,8 +194,8 @@ def test_settings_that_contradict_are_refused(name: str, options: Options, messa
 
 def test_what_the_attacks_cannot_do_is_refused() -> None:
     with pytest.raises(FoolscapeError, match="alma-prox needs 3 scores per pixel, got 2"):
-        plan("alma-prox", Options(), CLASSES[:2])
+        plan("alma-prox", {}, CLASSES[:2])
     with pytest.raises(FoolscapeError, match="attack: alma-prox is for segmentation, got detection"):
-        plan_detection("alma-prox", Options(), CLASSES)
+        plan_detection("alma-prox", {}, CLASSES)
     with pytest.raises(FoolscapeError, match="refresh: dag-min compares its steps"):
-        plan_detection("dag-min", Options(refresh=5), CLASSES)
+        plan_detection("dag-min", {"refresh": 5}, CLASSES)

@@ -9,7 +9,6 @@ from torch import Tensor
 from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objectives import margin
-from foolscape.attacks.plan import Options
 from foolscape.attacks.zoo.square import side_at
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
@@ -39,7 +38,7 @@ def looks(steps: int) -> tuple[list[Tensor], Problem, float]:
         scores: Tensor = posed.scores(images)
         return scores
 
-    settled = plan("square", Options(steps=steps, eps=Levels.parse("2/255")), CLASSES)
+    settled = plan("square", {"steps": steps, "eps": Levels.parse("2/255")}, CLASSES)
     (outcome,) = ascend(entrants(Problem(posed.images, posed.labels, asked)), settled.ascent)
     assert outcome.iterations == steps
     return seen, posed, outcome.remaining
@@ -71,9 +70,9 @@ def test_more_queries_leave_less() -> None:
 
 
 def test_square_under_a_goal_and_what_it_refuses() -> None:
-    settled = plan_detection("square", Options(goal="vanish"), CLASSES)
+    settled = plan_detection("square", {"goal": "vanish"}, CLASSES)
     assert settled.settings["gradients_per_step"] == 0
     assert (settled.steps, str(settled.step), settled.stop) == (1000, "16/255", 0.0)
-    for options in (Options(norm="l2"), Options(step=Levels.parse("1/255")), Options(objective="ce")):
+    for options in ({"norm": "l2"}, {"step": Levels.parse("1/255")}, {"loss": "ce"}):
         with pytest.raises(SettingError):
             plan("square", options, CLASSES)

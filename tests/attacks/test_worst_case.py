@@ -14,7 +14,8 @@ from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.parts.nms_objective import AndAppearing
 from foolscape.attacks.parts.objective_table import Persistent, masked_cross_entropy
 from foolscape.attacks.parts.objectives import cross_entropy
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import Settings
 from foolscape.attacks.zoo.worst_case import WorstCase
 from foolscape.errors import FoolscapeError
 from foolscape.models.bundled.load import bundled
@@ -37,7 +38,7 @@ class Nothing:
 
 
 def settled(eps: str = "1/255", budget: int = 60, schedule: str | None = None) -> Plan:
-    return plan("worst-case", Options(eps=Levels.parse(eps), budget=budget, schedule=schedule), CLASSES)
+    return plan("worst-case", {"eps": Levels.parse(eps), "budget": budget, "schedule": schedule}, CLASSES)
 
 
 def run(problem: Problem, attack: Plan, width: int = 3, keys: str = "012345") -> dict[str, Outcome]:
@@ -93,7 +94,7 @@ def test_neighbours_do_not_change_a_bit(schedule: str) -> None:
 def test_under_l2_nothing_leaves_the_ball() -> None:
     problem = problem_of(conv_net(), pictures(2))
     eps = Levels.parse("20/255")
-    attack = plan("worst-case", Options(eps=eps, budget=30, norm="l2"), CLASSES)
+    attack = plan("worst-case", {"eps": eps, "budget": 30, "norm": "l2"}, CLASSES)
     for outcome in run(problem, attack, keys="01").values():
         length = float((outcome.adversarial - outcome.clean).norm())
         assert eps.unit / 2 < length <= eps.unit + 1e-6
@@ -122,7 +123,7 @@ def test_every_part_goes_on_from_the_best_image_before_it() -> None:
         scores: Tensor = problem.scores(images)
         return scores
 
-    attack = plan("worst-case", Options(eps=Levels.parse("2/255"), budget=30), STREET)
+    attack = plan("worst-case", {"eps": Levels.parse("2/255"), "budget": 30}, STREET)
     (whole,) = run(replace(problem, scores=noted), attack, keys="0").values()
     # Six steps and a look at the last image for each of the first three.
     for n in range(1, 4):
@@ -134,7 +135,7 @@ def test_every_part_goes_on_from_the_best_image_before_it() -> None:
 def test_what_comes_last_leaves_less_of_rare_classes() -> None:
     """Of the mean over classes of the IoU; the whole may well have fewer pixels right without it."""
     problem = part_of_street("scenes-unet")
-    attack = plan("worst-case", Options(eps=Levels.parse("2/255"), budget=60), STREET)
+    attack = plan("worst-case", {"eps": Levels.parse("2/255"), "budget": 60}, STREET)
     (whole,), (before,) = (run(problem, cut(attack, n), keys="0").values() for n in (4, 3))
     rare = next(candidate for candidate in whole.candidates if candidate.name == "soft-iou")
     assert mean_iou(problem, rare.adversarial) < mean_iou(problem, before.adversarial) - 0.005
@@ -157,7 +158,7 @@ def boxes_of(net: torch.nn.Module, images: Tensor) -> Problem:
 
 
 def detection(**options: Any) -> Plan:
-    return plan_detection("worst-case", Options(budget=30, **options), CLASSES[1:])
+    return plan_detection("worst-case", {"budget": 30, **options}, CLASSES[1:])
 
 
 def test_candidates_that_are_lost_are_pushed_on() -> None:
@@ -218,10 +219,10 @@ def test_the_parts_add_up_to_the_budget() -> None:
 
 
 def test_its_settings_stand_in_the_record() -> None:
-    settings = plan("worst-case", Options(), CLASSES).settings
+    settings = plan("worst-case", {}, CLASSES).settings
     assert (settings["budget"], settings["objective"]) == (120, "js, cospgd, masked-ce, soft-iou")
-    assert plan_video("worst-case", Options()).objective == "cospgd, ce"
-    assert plan_detection("worst-case", Options(), CLASSES).objective == "js, cospgd, masked-ce and boxes"
+    assert plan_video("worst-case", {}).objective == "cospgd, ce"
+    assert plan_detection("worst-case", {}, CLASSES).objective == "js, cospgd, masked-ce and boxes"
 
 
 @pytest.mark.parametrize(
@@ -229,17 +230,17 @@ def test_its_settings_stand_in_the_record() -> None:
     [
         (
             "worst-case",
-            Options(budget=24),
+            {"budget": 24},
             "budget: a fifth of it is the part of js, of at least 5 steps, which needs 25, got 24",
         ),
-        ("worst-case", Options(budget=0), "budget: a fifth of it is the part of js, of at least 5 steps, which"),
-        ("worst-case", Options(budget=49, schedule="shrinking"), "budget: a fifth of it is the part of js, of at"),
-        ("worst-case", Options(steps=50), "steps, step: worst-case shares out a budget"),
-        ("worst-case", Options(objective="js"), "objective: worst-case has its own, got js"),
-        ("pgd", Options(budget=50), "budget: is for worst-case, got 50 for pgd"),
+        ("worst-case", {"budget": 0}, "budget: expected at least 1, got 0"),
+        ("worst-case", {"budget": 49, "schedule": "shrinking"}, "budget: a fifth of it is the part of js, of at"),
+        ("worst-case", {"steps": 50}, "steps: worst-case shares out a budget"),
+        ("worst-case", {"loss": "js"}, "loss: is for annealed, apgd, fgsm"),
+        ("pgd", {"budget": 50}, "budget: is for worst-case, got 50 for pgd"),
     ],
 )
-def test_settings_that_contradict_are_refused(name: str, options: Options, message: str) -> None:
+def test_settings_that_contradict_are_refused(name: str, options: Settings, message: str) -> None:
     with pytest.raises(FoolscapeError) as caught:
         plan(name, options, CLASSES)
     assert str(caught.value).startswith(message)
@@ -247,6 +248,6 @@ def test_settings_that_contradict_are_refused(name: str, options: Options, messa
 
 def test_goals_and_random_frames_are_refused() -> None:
     with pytest.raises(FoolscapeError, match="goal vanish has one objective"):
-        plan_detection("worst-case", Options(goal="vanish"), CLASSES)
+        plan_detection("worst-case", {"goal": "vanish"}, CLASSES)
     with pytest.raises(FoolscapeError, match="sampling: worst-case compares its steps"):
-        plan_video("worst-case", Options(sampling="random"))
+        plan_video("worst-case", {"sampling": "random"})

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
-from foolscape.attacks.plan import Options
 from foolscape.models.bundled.load import NAMES, bundled
 from foolscape.problem import Problem
 from foolscape.scenes import CLASSES, describe, render
@@ -86,7 +85,7 @@ def test_miou_on_unseen_streets(name: str, bound: float) -> None:
 
 
 def test_the_robust_network_withstands_what_fools_the_one_it_was_made_from() -> None:
-    attack = plan("pgd", Options(steps=10), CLASSES).ascent
+    attack = plan("pgd", {"steps": 10}, CLASSES).ascent
     scores: dict[str, list[float]] = {}
     for name in ("scenes-unet", "scenes-robust"):
         network = bundled(name).requires_grad_(False)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from foolscape.attacks.catalog import CATALOG, plan, plan_detection
-from foolscape.attacks.plan import Attack, Options
+from foolscape.attacks.plan import Attack
 from foolscape.pixels import Levels
 from foolscape.run.checks.bounds import bound_notes, bound_reasons
 
@@ -19,13 +19,13 @@ CLASSES = ("a", "b", "c")
 
 def settings(name: str, **options: Any) -> dict[str, Any]:
     known = {key: Levels.parse(text) if key in ("eps", "step") else text for key, text in options.items()}
-    return plan(name, Options(**known), CLASSES).settings
+    return plan(name, {**known}, CLASSES).settings
 
 
 @pytest.mark.parametrize("attack", CATALOG, ids=lambda attack: attack.name)
 @pytest.mark.parametrize("eps", [None, "1/255", "1.5/255", "8/255"])
 def test_no_attack_is_accused_as_it_comes(attack: Attack, eps: str | None) -> None:
-    options = Options(eps=None if eps is None else Levels.parse(eps))
+    options = {"eps": None if eps is None else Levels.parse(eps)}
     for task, planned in {"segmentation": plan, "detection": plan_detection}.items():
         if task in attack.tasks and not (eps and attack.name in ("alma-prox", "dag-min", "pgd-min")):
             assert bound_reasons(planned(attack.name, options, CLASSES).settings) == ()

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from foolscape.attacks.catalog import plan, plan_detection
-from foolscape.attacks.plan import Options
 from foolscape.data.sample import VOID
 from foolscape.run.scores.kept import right_share
 from foolscape.run.tasks.base import EvalSample
@@ -113,7 +112,7 @@ def test_success_is_over_what_the_clean_model_had_right(
     attack: str, stop: float | None, before: int, after: int, success: bool | None
 ) -> None:
     row = {"counts": {"truth": {"0": 600, "1": 400}}, "kept": {"right_before": before, "right_after": after}}
-    assert segmenter().succeeded({}, row, plan(attack, Options(stop=stop), CLASSES)) is success
+    assert segmenter().succeeded({}, row, plan(attack, {"stop": stop}, CLASSES)) is success
 
 
 @pytest.mark.parametrize(
@@ -132,6 +131,6 @@ def test_success_on_objects_is_over_those_found_when_clean(
     goal: str, after: list[tuple[list[float], float, int]], success: bool
 ) -> None:
     clean = boxes([(BOX, 0.9, 0), (ELSEWHERE, 0.9, 0)])  # the second of two objects is taken for something else
-    aimed = plan_detection("pgd", Options(goal=goal), CLASSES)
+    aimed = plan_detection("pgd", {"goal": goal}, CLASSES)
     assert detector().succeeded(clean, boxes(after), aimed) is success
     assert detector().succeeded(boxes([(ELSEWHERE, 0.9, 0)]), boxes(after), aimed) is None

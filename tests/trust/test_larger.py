@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from foolscape.attacks.catalog import plan, plan_detection
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.plan import Plan
 from foolscape.metrics.paired import Difference
 from foolscape.run.trust.harden import harden_trust
 from foolscape.run.trust.own_run import own_run
@@ -69,13 +69,13 @@ def left(own: list[float], other: list[float], ensemble: float = 90.0) -> dict[s
 )
 def test_a_change_for_others_must_not_be_the_stronger_one(found: dict[str, dict[str, float]], ok: bool | None) -> None:
     # Sums, which are larger than the bound, and ensembles that the network is part of are no transfer.
-    (reason,) = transferred("one", plan("pgd", Options(), CLASSES), lines(), found)
+    (reason,) = transferred("one", plan("pgd", {}, CLASSES), lines(), found)
     assert reason.ok is ok
 
 
 @pytest.mark.parametrize(
     "settled",
-    [plan("dag", Options(), CLASSES), plan_detection("pgd", Options(goal="vanish"), CLASSES)],
+    [plan("dag", {}, CLASSES), plan_detection("pgd", {"goal": "vanish"}, CLASSES)],
     ids=["no bound", "a goal"],
 )
 def test_changes_that_differ_in_size_or_goal_are_not_compared(settled: Plan) -> None:
@@ -83,7 +83,7 @@ def test_changes_that_differ_in_size_or_goal_are_not_compared(settled: Plan) -> 
 
 
 def column(own: dict[str, Any]) -> Column:
-    return Column("net.py:one", "segmentation", plan("pgd", Options(), CLASSES), own)
+    return Column("net.py:one", "segmentation", plan("pgd", {}, CLASSES), own)
 
 
 def rows() -> list[dict[str, Any]]:

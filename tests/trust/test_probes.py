@@ -7,20 +7,21 @@ from fractions import Fraction
 import pytest
 
 from foolscape.attacks.catalog import plan, plan_detection, plan_video
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import Settings
 from foolscape.pixels import Levels
 from foolscape.run.trust.probes import LARGER, LONGER, SQUARE, STRONGER, UNBOUND, probed_images, probes
 
 CLASSES = ("a", "b", "c")
 
 
-def planned(name: str, options: Options) -> Plan:
+def planned(name: str, options: Settings) -> Plan:
     return plan(name, options, CLASSES)
 
 
 def found(name: str, **options: object) -> dict[str, tuple[str, str, int]]:
     """The probes of an attack: name, bound and steps."""
-    given = Options(**options)  # type: ignore[arg-type]
+    given = {**options}  # type: ignore[arg-type]
     tried = probes(planned(name, given), given, planned)
     return {what: (one.plan.name, str(one.plan.eps), one.plan.steps) for what, one in tried.items()}
 
@@ -49,7 +50,7 @@ def test_what_has_one_step_or_no_bound_is_tried_as_far_as_it_goes() -> None:
 
 
 def test_a_goal_has_the_strongest_attack_that_takes_it() -> None:
-    options = Options(goal="vanish", eps=Levels(Fraction(4)))
+    options = {"goal": "vanish", "eps": Levels(Fraction(4))}
     tried = probes(
         plan_detection("pgd", options, CLASSES), options, lambda name, given: plan_detection(name, given, CLASSES)
     )
@@ -63,32 +64,32 @@ def test_a_goal_has_the_strongest_attack_that_takes_it() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "objects"),
     [
-        ("worst-case", Options(), True),
-        ("annealed", Options(sampling="first"), True),
-        ("pgd", Options(), False),
-        ("pgd", Options(against="objects"), True),
-        ("worst-case", Options(against="all"), False),
+        ("worst-case", {}, True),
+        ("annealed", {"sampling": "first"}, True),
+        ("pgd", {}, False),
+        ("pgd", {"against": "objects"}, True),
+        ("worst-case", {"against": "all"}, False),
     ],
 )
-def test_square_is_after_the_same_pixels_of_a_clip(name: str, options: Options, objects: bool) -> None:
+def test_square_is_after_the_same_pixels_of_a_clip(name: str, options: Settings, objects: bool) -> None:
     window = probes(plan_video(name, options), options, plan_video)[SQUARE].plan.window
     assert window is not None
     assert window.objects == objects
 
 
 def test_frames_at_random_do_not_keep_the_strongest_attack_away() -> None:
-    options = Options(sampling="random")
+    options = {"sampling": "random"}
     assert probes(plan_video("pgd", options), options, plan_video)[STRONGER].plan.name == "worst-case"
 
 
 def test_the_released_ara_is_not_compared_with_square() -> None:
-    released = Options(variant="released")
+    released = {"variant": "released"}
     assert SQUARE not in probes(plan_video("ara", released), released, plan_video)
 
 
 def tried(name: str) -> tuple[Plan, dict[str, object]]:
-    settled = planned(name, Options())
-    return settled, probes(settled, Options(), planned)
+    settled = planned(name, {})
+    return settled, probes(settled, {}, planned)
 
 
 @pytest.mark.parametrize(

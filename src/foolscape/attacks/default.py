@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from foolscape.attacks.catalog import plan, plan_detection, plan_video
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.catalog import CATALOG, plan, plan_detection, plan_video
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import REGISTRY, Settings
 from foolscape.errors import SettingError, UnknownNameError
 
-STRONGEST: Final = ("worst-case", "annealed", "apgd", "pgd")
+STRONGEST: Final = tuple(
+    attack.name for attack in sorted(CATALOG, key=lambda a: -(a.strength or 0)) if attack.strength is not None
+)
 """By strength at equal gradients, away from the label. Each is bounded, by 8/255 if nothing is said; the last takes
 what no other does."""
 
@@ -28,11 +31,11 @@ class Default:
     """
 
     name: str
-    options: Options
+    options: Settings
     why: str
 
 
-def default_attack(task: str, options: Options, *, shared: bool = False) -> Default:
+def default_attack(task: str, options: Settings, *, shared: bool = False) -> Default:
     """The strongest attack for `task` that takes all of `options`.
 
     Args:
@@ -45,7 +48,7 @@ def default_attack(task: str, options: Options, *, shared: bool = False) -> Defa
     """
     refused: list[tuple[str, SettingError]] = []
     for name in STRONGEST:
-        asked = _budgeted(options) if name == STRONGEST[0] else options
+        asked = _budgeted(options) if "budget" in REGISTRY[name].options else options
         try:
             settled = _planned(task, name, asked)
             if shared and settled.runner is not None:
@@ -59,15 +62,15 @@ def default_attack(task: str, options: Options, *, shared: bool = False) -> Defa
     raise refused[0][1]
 
 
-def _budgeted(options: Options) -> Options:
+def _budgeted(options: Settings) -> Settings:
     """With the steps as a budget, for an attack that takes a gradient a step and shares them out."""
-    if options.steps is None or options.budget is not None:
+    if options.get("steps") is None or options.get("budget") is not None:
         return options
-    return replace(options, steps=None, budget=options.steps)
+    return {name: value for name, value in options.items() if name != "steps"} | {"budget": options["steps"]}
 
 
-def _planned(task: str, name: str, options: Options) -> Plan:
-    options = replace(options, victim=None)
+def _planned(task: str, name: str, options: Settings) -> Plan:
+    options = {**options, "victim": None}
     if task == "video":
         return plan_video(name, options)
     planner = plan_detection if task == "detection" else plan

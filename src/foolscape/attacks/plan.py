@@ -1,71 +1,23 @@
-"""What a user decides about an attack, and the same with every setting settled."""
+"""An attack with every setting settled, and what it is settled for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import torch
+from torch import Tensor
 
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.goals import Goal
 from foolscape.attacks.parts.targets import TargetRule
-from foolscape.attacks.zoo.ara_released import AttackMemory
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a user may set; None stands for the attack's own default.
-
-    Attributes:
-        eps: the bound; DAG has none unless one is given; of a bisected bound the largest that is tried.
-        step: size of a step.
-        steps: most steps.
-        norm: of the bound, `linf` or `l2`.
-        stop: the share of labelled targets that may be left when an image counts as done.
-        variant: another published form of the same attack.
-        objective: what the attack makes large, a name of `attacks.parts.objective_table.OBJECTIVES`.
-        schedule: of the bound of `apgd` and of the first part of `worst-case`, a name of SCHEDULES.
-        budget: gradients per image of `worst-case`.
-        boost: how gradients are taken, so that the change fools other networks too; see
-            `attacks.parts.transforms.boost_of`.
-        goal: of an attack on a detector, see `attacks.parts.goals`.
-        victim: the one class that an attack on a detector is to touch.
-        rounded: see `Ascent`; only DAG has it by default, for its steps are smaller than a level.
-        refresh: find a detector's candidates anew after every so many steps; None: keep those of the clean image.
-        window: how many frames of a clip the attack looks at, the first one included.
-        sampling: which frames these are, a name of SAMPLINGS.
-        supervision: `truth` or `prediction`: what the later frames of a clip are judged by during the attack.
-        against: what of a clip's later frames is to become wrong, a name of AGAINST.
-    """
-
-    eps: Levels | None = None
-    step: Levels | None = None
-    steps: int | None = None
-    norm: str | None = None
-    stop: float | None = None
-    variant: str | None = None
-    objective: str | None = None
-    schedule: str | None = None
-    budget: int | None = None
-    boost: str | None = None
-    goal: str | None = None
-    victim: str | None = None
-    rounded: bool | None = None
-    refresh: int | None = None
-    window: int | None = None
-    sampling: str | None = None
-    supervision: str | None = None
-    against: str | None = None
-
-
-SCHEDULES: Final = ("constant", "shrinking")
-"""The bound as it is, or one that comes down to it in stages from twice as much."""
+TASKS: Final = ("segmentation", "detection", "video")
 
 SAMPLINGS: Final = ("first", "spread", "random")
 """The frames of a window: the clip's first, evenly from all of it, or others at every step."""
@@ -111,6 +63,18 @@ class Window:
         return 0, *sorted((1 + torch.randperm(length - 1, generator=generator)[: count - 1]).tolist())
 
 
+class AttackMemory(Protocol):
+    """Keeps what an attack learns from item to item, also over a kill."""
+
+    def load(self) -> tuple[Tensor, Tensor] | None:
+        """What was learnt by the end of the last item; None before the first."""
+        ...
+
+    def save(self, key: str, learnt: tuple[Tensor, Tensor]) -> None:
+        """What is learnt by the end of the item `key`."""
+        ...
+
+
 class Runner(Protocol):
     """An attack that is more than one ascent."""
 
@@ -128,25 +92,22 @@ class Plan:
     """A named attack with every setting settled.
 
     Attributes:
-        name, variant: as in the catalog.
-        source: the paper.
         ascent: what the driver runs.
         target: how adversarial labels are made; None for an untargeted attack.
         eps, norm: the bound; None where there is only the pixel range.
-        step, steps, stop: as in `Options`.
+        step, steps: size and most number of steps.
+        stop: the share of labelled targets that may be left when an image counts as done.
+        name, variant, source: as in the registry, which sets them.
         objective: the name of what is made large, where an attack has a choice.
         schedule: of the bound, where an attack has a choice.
         goal, victim: of an attack on a detector, the victim as an index; None for other tasks.
         window: of an attack on a clip; None for other tasks.
         budget: gradients per image, of an attack that shares them out.
-        boost: as in `Options`.
+        boost: how gradients are taken, see `attacks.parts.transforms.transforms_of`.
         runner: in the place of `ascent`, which then only says where images may lie.
         largest: the largest bound tried, of an attack that looks for the smallest under which it succeeds.
     """
 
-    name: str
-    variant: str
-    source: str
     ascent: Ascent
     target: TargetRule | None
     eps: Levels | None
@@ -154,6 +115,9 @@ class Plan:
     step: Levels
     steps: int
     stop: float | None
+    name: str = ""
+    variant: str = ""
+    source: str = ""
     objective: str | None = None
     schedule: str | None = None
     goal: Goal | None = None
@@ -203,30 +167,22 @@ class Plan:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attack:
-    """An entry of the catalog; `chooses` and `boosts` say whether `Options.objective` and `boost` are for it."""
-
-    name: str
-    summary: str
-    source: str
-    variants: tuple[str, ...]
-    tasks: tuple[str, ...] = ("segmentation", "detection", "video")
-    sampling: str = SAMPLINGS[0]
-    against: str = AGAINST[0]
-    chooses: bool = False
-    boosts: bool = False
-    build: Callable[[Attack, Options, Scope], Plan]
-
-
 @dataclass(frozen=True)
 class Scope:
-    """What an attack is planned for: the model's class names and, for a detector, the goal and the victim's index."""
+    """What an attack is planned for.
+
+    Attributes:
+        task: of TASKS.
+        classes: the model's class names; none of a tracker.
+        goal, victim: of an attack on a detector, the victim as an index.
+        window: of an attack on a clip.
+    """
 
     task: str
     classes: tuple[str, ...]
     goal: Goal | None = None
     victim: int | None = None
+    window: Window | None = None
 
     @property
     def channels(self) -> int:

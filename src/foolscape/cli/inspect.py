@@ -237,7 +237,7 @@ def _catalog(kind: Kind) -> list[tuple[str, str]]:
         return [*segmenters, *detectors, *trackers, *((listed.name, listed.about) for listed in list_plugins()), *own]
     if kind is Kind.ATTACKS:
         from foolscape.attacks.catalog import CATALOG as ATTACKS
-        from foolscape.attacks.catalog import NONE
+        from foolscape.attacks.registry import NONE
 
         attacks = [(a.name, f"{a.summary} [{a.source}; variants: {', '.join(a.variants)}]") for a in ATTACKS]
         return [*attacks, (NONE, "measure the clean model alone")]

@@ -47,14 +47,25 @@ Split = Annotated[str | None, typer.Option(help="Split of the data set.")]
 Size = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH to resize to; attack and metric work there.")]
 Attack = Annotated[
     str | None,
-    typer.Option(help="An attack of `foolscape list attacks`, or none; worst-case within 8/255 if left out."),
+    typer.Option(
+        help="An attack of `foolscape list attacks`, also with options, pgd?eps=8/255&steps=20; file.py:function; or "
+        "none. Left out: worst-case within 8/255."
+    ),
 ]
 Variant = Annotated[str | None, typer.Option(help="Another published form of the attack.")]
-Objective = Annotated[str | None, typer.Option(help="What the attack makes large, such as masked-ce, js or cospgd.")]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        "--loss", "--objective", help="Loss to maximise, such as masked-ce, js or cospgd; or file.py:function."
+    ),
+]
 Schedule = Annotated[str | None, typer.Option(help="Of the bound of apgd: constant, or shrinking from twice as much.")]
 Budget = Annotated[int | None, typer.Option(help="Gradients per image that worst-case may take.")]
-Boost = Annotated[
-    str | None, typer.Option(help="For changes that fool other networks too: any of di,ti,si,vt, by commas.")
+Transforms = Annotated[
+    str | None,
+    typer.Option(
+        "--transforms", "--boost", help="For changes that fool other networks too: any of di,ti,si,vt, by commas."
+    ),
 ]
 Ensemble = Annotated[
     list[str] | None,

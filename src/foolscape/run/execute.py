@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from foolscape.attacks.catalog import NONE
+from foolscape.attacks.registry import NONE
 from foolscape.errors import GradientError
 from foolscape.memory import first_line, halving, is_short, no_room
 from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
@@ -36,6 +36,7 @@ from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
+from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, open_bench
 from foolscape.run.tasks.base import CLEAN, CONDITIONS
 from foolscape.run.tasks.colours import colours
@@ -163,6 +164,7 @@ def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, c
         "samples": [{"id": name, "name": safe_name(name), "sha256": prints[name]} for name in bench.ids],
         "attack": recorded_attack(config, bench),
         "algorithms": algorithms(config.attack, (str(config.task),), (*config.models, config.data)),
+        **({"attack_files": files} if (files := sources_of(config.attack, config.loss)) else {}),
         "versions": versions(),
     }
 

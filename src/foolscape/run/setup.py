@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foolscape.attacks.catalog import NONE, plan, plan_detection, plan_video
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import NONE, Settings
 from foolscape.data.boxes import DetectionData
 from foolscape.data.clips import Clip, ClipData
 from foolscape.data.load import open_clips, open_data, open_detection, select
@@ -236,17 +237,18 @@ def _segmenter(
 
 
 def _settled(
-    config: RunConfig, classes: tuple[str, ...], planner: Callable[[str, Options, tuple[str, ...]], Plan]
+    config: RunConfig, classes: tuple[str, ...], planner: Callable[[str, Settings, tuple[str, ...]], Plan]
 ) -> tuple[Plan | None, dict[str, Probe]]:
     """The attack, and what is tried beside it."""
     if not config.attacks:
-        if any(value is not None for value in asdict(config.options).values()):
-            raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {config.options}")
+        if config.options:
+            given = ", ".join(f"{name} {value}" for name, value in config.options.items())
+            raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {given}")
         if config.precision != FLOAT32:
             raise SettingError(f"precision: expected an attack, whose gradients it is of, got {config.precision} alone")
         return None, {}
 
-    def planned(name: str, options: Options) -> Plan:
+    def planned(name: str, options: Settings) -> Plan:
         return planner(name, options, classes).at_precision(bf16=config.precision != FLOAT32)
 
     settled = planned(str(config.attack), config.options)

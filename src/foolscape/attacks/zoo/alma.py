@@ -10,17 +10,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from foolscape.attacks.engine.ascent import Stop
+from foolscape.attacks.engine.ascent import AtMost, Stop
 from foolscape.attacks.parts.constraints import Constraint
 from foolscape.attacks.parts.objective_table import logits_ratios
 from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import State, StepContext, Update
+from foolscape.attacks.plan import Plan, Scope
+from foolscape.attacks.registry import COMPARES, register
+from foolscape.attacks.zoo import options as o
+from foolscape.attacks.zoo.smallest_change import ALLOWED, STEPS, share_of, smallest
+from foolscape.errors import SettingError
+from foolscape.pixels import Levels
 from foolscape.problem import Problem
+
+LAMBDA_0: Final = Levels(Fraction(255, 1000))
+"""Of the paper: 1e-3 of the pixel range."""
 
 SLACK: Final = 1e-4
 """By how much the label's score must be below the largest other one, over the spread of the scores."""
@@ -206,3 +216,31 @@ class AlmaProx(Update):
         ahead = context.images - context.clean + size.view(-1, 1, 1, 1) * context.gradient / metric
         change = prox_largest(ahead, size, metric, -context.clean, 1 - context.clean)
         return constraint.project(context.clean + change, context.clean), memory._replace(square=square)
+
+
+@register(
+    "alma-prox",
+    source="after Rony et al., Proximal Splitting Adversarial Attack for Semantic Segmentation, CVPR 2023",
+    tasks=("segmentation",),
+    form="default",
+    compares=True,
+    without={**COMPARES, "eps": "has no bound, it looks for the smallest; use dag-min"},
+)
+def alma_prox(
+    scope: Scope,
+    *,
+    step: o.Step = LAMBDA_0,
+    steps: o.Steps = STEPS,
+    norm: o.Norm = "linf",
+    stop: o.Stop = ALLOWED,
+    rounded: o.Rounded = True,
+) -> Plan:
+    """The smallest change that fools 99 % of the pixels, by multipliers per pixel and a proximal step."""
+    if scope.channels < 3:
+        raise SettingError(f"attack: alma-prox needs 3 scores per pixel, got {scope.channels}; use pgd-min")
+    share = share_of(stop, scope)
+    update = AlmaProx(steps, AtMost(share))
+    return smallest(
+        "alma-prox", scope, objective=margins_left, update=update, step=step, steps=steps, norm=norm, share=share,
+        rounded=rounded,
+    )  # fmt: skip

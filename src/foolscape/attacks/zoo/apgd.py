@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
@@ -17,7 +18,12 @@ from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Constraint
 from foolscape.attacks.parts.objectives import ObjectiveValue
-from foolscape.attacks.parts.updates import State, StepContext, Update
+from foolscape.attacks.parts.updates import Sign, State, StepContext, UnitL2, Update
+from foolscape.attacks.plan import Plan, Scope
+from foolscape.attacks.registry import COMPARES, register
+from foolscape.attacks.zoo import options as o
+from foolscape.attacks.zoo.family import Bounded, bounded
+from foolscape.errors import SettingError
 from foolscape.problem import Problem
 
 MOMENTUM: Final = 0.75
@@ -31,6 +37,10 @@ CONSTANT: Final = ((1.0, 1),)
 
 SHRINKING: Final = ((2.0, 3), (1.5, 3), (1.0, 4))
 """SEA's red-eps: radii as multiples of eps, and the shares of the steps taken in them."""
+
+
+FEWEST_STAGED: Final = 10
+"""Steps of a bound that shrinks at 3 : 3 : 4 of them."""
 
 
 @dataclass(frozen=True)
@@ -230,3 +240,43 @@ class _Memory:
 def _where(mask: Tensor, images: Tensor, others: Tensor) -> Tensor:
     """Image i of `images` where mask[i], else of `others`."""
     return torch.where(mask[:, None, None, None], images, others)
+
+
+@register(
+    "apgd",
+    source="Croce and Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free "
+    "Attacks, ICML 2020",
+    strength=2,
+    compares=True,
+    without=COMPARES,
+)
+def apgd(
+    scope: Scope,
+    *,
+    eps: o.Eps = o.EPS,
+    step: o.Step | None = None,
+    steps: o.Steps = 100,
+    norm: o.Norm = "linf",
+    stop: o.Stop = 0.0,
+    loss: o.Loss | None = None,
+    schedule: o.Schedule = "constant",
+    transforms: o.TransformList | None = None,
+    rounded: o.Rounded = False,
+) -> Plan:
+    """PGD with momentum whose steps halve by themselves and return to the best iterate.
+
+    The first step is twice as long as the bound, from a random start; an image without a target left is done.
+    """
+    shrinking = schedule == "shrinking"
+    if shrinking and steps < FEWEST_STAGED:
+        raise SettingError(f"steps: a shrinking bound needs at least {FEWEST_STAGED}, got {steps}; use constant")
+    if shrinking and rounded:
+        raise SettingError("rounded: a shrinking bound leaves the one that 8-bit images keep to; use constant")
+    update = Apgd(staged(steps, SHRINKING if shrinking else CONSTANT), UnitL2() if norm == "l2" else Sign())
+    options = Bounded(
+        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms, rounded=rounded
+    )
+    settled = bounded(scope, options, update=update, part=lambda _: Fraction(2), random_start=True)
+    # The family's step under an L2 bound is not APGD's.
+    ascent = replace(settled.ascent, update=update, free=update.free)
+    return replace(settled, ascent=ascent, schedule=schedule)

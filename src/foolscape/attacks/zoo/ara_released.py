@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -17,7 +17,8 @@ from torch import Tensor
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.parts.constraints import uniform_like
-from foolscape.attacks.zoo.ara import HARD, Discovery
+from foolscape.attacks.plan import AttackMemory
+from foolscape.attacks.zoo.hard_regions import HARD, Discovery
 from foolscape.errors import SettingError
 from foolscape.problem import Problem
 
@@ -26,18 +27,6 @@ _DEVIATION: Final = (0.229, 0.224, 0.225)
 
 Network = tuple[Tensor, Tensor]
 """The weights and Adam's memory of a `Discovery`."""
-
-
-class AttackMemory(Protocol):
-    """Keeps the network from clip to clip, also over a kill."""
-
-    def load(self) -> Network | None:
-        """The network after the last clip; None before the first."""
-        ...
-
-    def save(self, key: str, network: Network) -> None:
-        """The network after the clip `key`."""
-        ...
 
 
 @dataclass(frozen=True)

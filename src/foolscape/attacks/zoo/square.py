@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Final
 
 import torch
@@ -17,10 +18,19 @@ from torch import Tensor
 from foolscape.attacks.parts.constraints import Constraint
 from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import State, StepContext, Update
+from foolscape.attacks.plan import Plan, Scope
+from foolscape.attacks.registry import COMPARES, register
+from foolscape.attacks.zoo import options as o
+from foolscape.attacks.zoo.family import Bounded, bounded
+from foolscape.errors import SettingError
 from foolscape.problem import Problem
 
 _HALVINGS: Final = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Of 10,000 queries, those after which the share of a square is halved; others are scaled to it."""
+
+
+FIRST: Final = 0.8
+"""The share of the pixels that the first squares cover."""
 
 
 @dataclass(frozen=True)
@@ -92,3 +102,27 @@ def side_at(taken: int, queries: int, first: float, size: tuple[int, int]) -> in
 
 def _signs(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return 2.0 * torch.randint(0, 2, shape, generator=generator) - 1
+
+
+@register(
+    "square",
+    source="Andriushchenko et al., Square Attack: a Query-efficient Black-box Adversarial Attack via Random Search, "
+    "ECCV 2020",
+    compares=True,
+    without={**COMPARES, "step": "takes the whole bound; use --steps alone"},
+)
+def square(
+    scope: Scope,
+    *,
+    eps: o.Eps = o.EPS,
+    steps: o.Steps = 1000,
+    norm: o.Norm = "linf",
+    stop: o.Stop = 0.0,
+    rounded: o.Rounded = False,
+) -> Plan:
+    """Random squares of the largest change, kept by the scores alone: no gradient, one query a step."""
+    if norm == "l2":
+        raise SettingError("norm: square changes pixels by the whole bound and has no l2 form here; use --norm linf")
+    options = Bounded(eps=eps, steps=steps, stop=stop, own="margin", rounded=rounded)
+    settled = bounded(scope, options, update=Square(steps, FIRST), part=lambda _: Fraction(2))
+    return replace(settled, ascent=replace(settled.ascent, blind=True))

@@ -11,16 +11,39 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
+from typing import Final
 
 import torch
 from torch import Tensor
 
-from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.engine.ascent import Ascent, while_targets
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Candidate, Outcome, ascend
+from foolscape.attacks.parts.nms_objective import AndAppearing
+from foolscape.attacks.parts.objective_table import Persistent, objective_of
 from foolscape.attacks.parts.objectives import Objective, ObjectiveValue
-from foolscape.attacks.zoo.ara_released import AttackMemory
+from foolscape.attacks.plan import AttackMemory, Plan, Scope
+from foolscape.attacks.registry import COMPARES, register
+from foolscape.attacks.zoo import options as o
+from foolscape.attacks.zoo.annealed import annealed
+from foolscape.attacks.zoo.apgd import FEWEST_STAGED, apgd
+from foolscape.errors import SettingError
+from foolscape.pixels import Levels
 from foolscape.problem import Problem
+
+FEWEST_FIRST: Final = 5
+"""Steps of the first objective; with fewer, APGD has no time to judge a step."""
+
+APPEARING: Final = "masked-ce and boxes"
+"""The last objective on detectors, see `AndAppearing`."""
+
+TAKEN: Final = {
+    "segmentation": {"js": 1, "cospgd": 1, "masked-ce": 1, "soft-iou": 2},
+    "detection": {"js": 1, "cospgd": 2, APPEARING: 2},
+    "video": {"cospgd": 1, "ce": 4},
+}
+"""The objectives by task, and how many fifths of the budget each takes. Why these: docs/attacks.md."""
 
 
 @dataclass(frozen=True)
@@ -174,3 +197,87 @@ def _numbered(problem: Problem, objective: int) -> Problem:
         context=(*problem.context, number),
         scores=lambda images, *context: inner(images, *context[:-1]),
     )
+
+
+@register(
+    "worst-case",
+    source="after SEA: Croce, Singh, Hein, Towards Reliable Evaluation and Fast Training of Robust Semantic "
+    "Segmentation Models, ECCV 2024",
+    form="default",
+    strength=4,
+    compares=True,
+    without={
+        **COMPARES,
+        **dict.fromkeys(("steps", "step"), "shares out a budget and finds its own steps; use --budget"),
+    },
+    against="objects",
+)
+def worst_case(
+    scope: Scope,
+    *,
+    eps: o.Eps = o.EPS,
+    budget: o.Budget = 120,
+    norm: o.Norm = "linf",
+    stop: o.Stop | None = None,
+    schedule: o.Schedule = "constant",
+    rounded: o.Rounded = False,
+) -> Plan:
+    """Several objectives, each from the best image found before, under one budget of gradients.
+
+    The first is taken by APGD, the others by annealed steps that set out less and less far.
+    """
+    if scope.goal is not None and scope.goal.targeted:
+        raise SettingError(f"attack: goal {scope.goal.name} has one objective, worst-case tries several; use apgd")
+    names, (first, second, *others) = tuple(TAKEN[scope.task]), _shared(budget, TAKEN[scope.task].values())
+    fewest = FEWEST_STAGED if schedule == "shrinking" else FEWEST_FIRST
+    if first < fewest:
+        raise SettingError(
+            f"budget: a fifth of it is the part of {names[0]}, of at least {fewest} steps, which needs {5 * fewest}, "
+            f"got {budget}"
+        )
+    left = 0.0 if stop is None else stop
+    settled = _apgd(scope, eps, first, norm, left, schedule, rounded)
+
+    def onwards(steps: int, first: float) -> Ascent:
+        """Steps from a given image that shrink from `first` times the bound; twice is enough to leave a maximum."""
+        if norm == "l2":  # annealed steps have no form under this norm
+            ascent = _apgd(scope, eps, steps, norm, left, "constant", rounded).ascent
+            return replace(ascent, step=ascent.step / 2)
+        made = annealed.build(scope, eps=eps, steps=steps, stop=left, rounded=rounded)
+        assert isinstance(made, Plan)
+        return replace(made.ascent, step=first * made.ascent.step)
+
+    ascents = [settled.ascent, onwards(second, 2), *(onwards(steps, 1) for steps in others)]
+    if scope.task == "detection" and stop is None:
+        # Lost by the attack's rule is not yet unseen: see `Persistent`.
+        settled = replace(settled, stop=None)
+        ascents = [replace(ascent, stop=while_targets) for ascent in ascents]
+    chosen = Chosen(tuple(_objective(name, scope) for name in names))
+    parts = tuple(Part(replace(ascent, objective=chosen), n) for n, ascent in enumerate(ascents))
+    objective = ", ".join(names)
+    return replace(settled, steps=budget, budget=budget, objective=objective, runner=WorstCase(names, parts))
+
+
+def _apgd(scope: Scope, eps: Levels, steps: int, norm: str, stop: float, schedule: str, rounded: bool) -> Plan:
+    made = apgd.build(scope, eps=eps, steps=steps, norm=norm, stop=stop, schedule=schedule, rounded=rounded)
+    assert isinstance(made, Plan)
+    return made
+
+
+def _objective(name: str, scope: Scope) -> Objective:
+    """The objective called `name` of TAKEN; on a detector one that goes on when no candidate is right any more.
+
+    With a victim nothing is asked of what is neither it nor another object, for only the victim's are told apart.
+    """
+    if scope.goal is None:
+        return objective_of(name, scope.task, scope.channels)
+    if name != APPEARING:
+        return Persistent(objective_of(name, scope.task, scope.channels))
+    objects = Persistent(objective_of("masked-ce", scope.task, scope.channels))
+    return objects if scope.victim is not None else AndAppearing(objects, scope.goal.floor)
+
+
+def _shared(budget: int, shares: Iterable[int]) -> list[int]:
+    """The budget in parts of so many fifths, whole numbers that add up to it."""
+    ends = [budget * end // 5 for end in accumulate(shares, initial=0)]
+    return [after - before for before, after in pairwise(ends)]

@@ -15,7 +15,7 @@ from torch import nn
 
 from foolscape.errors import FoolscapeError, ModelError, SettingError, unknown
 from foolscape.models.common.guard import guarded, in_words, where
-from foolscape.paths import real
+from foolscape.paths import path_of, real
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Follower
@@ -43,8 +43,12 @@ def from_file(path: Path, factory: str) -> Brought:
 
 def from_module(name: str, factory: str) -> Brought:
     """What `factory` in the importable module `name` makes; see `from_file`."""
+    return _made(_module(name), factory, name)
+
+
+def _module(name: str) -> ModuleType:
     try:
-        module = importlib.import_module(name)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise SettingError(
@@ -54,7 +58,28 @@ def from_module(name: str, factory: str) -> Brought:
         raise _failed(f"importing {name}", error) from error
     except Exception as error:
         raise _failed(f"importing {name}", error) from error
-    return _made(module, factory, name)
+
+
+def imported(place: str, name: str) -> object:
+    """What `name` stands for in a Python file, which may import its neighbours, or in an importable module.
+
+    Raises:
+        SettingError: no such file, module or name (near misses are named).
+        ModelError: importing it failed.
+    """
+    if place.endswith(".py"):
+        path = real(path_of(place))
+        if not path.is_file():
+            raise SettingError(f"expected a Python file at {place}, got nothing there")
+        with _neighbours(path.parent):
+            module = _execute(path)
+    else:
+        module = _module(place)
+    if not hasattr(module, name):
+        public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise unknown(f"name in {place}", name, [n for n in public if n != "annotations"])
+    found: object = getattr(module, name)
+    return found
 
 
 def made(thing: object, source: str) -> Brought:

@@ -70,6 +70,8 @@ def _told(place: Place, was: object, now: object, there: Record) -> str:
         return f"{place[-1]}, a library of {_model(place, there)}, was {was or 'not there'}, is {now or 'not there'}"
     if place[0] == "algorithms":
         return f"foolscape computes {place[-1]} in another way now (number {was or 'none'}, now {now or 'none'})"
+    if place[0] == "attack_files":
+        return f"{place[-1]}, or a file that it imports, has changed"
     if place[0] == "samples" and place[-1] == "sha256":
         return f"the image or annotation of {there['samples'][int(place[1])]['id']} has changed"
     if place[:2] in (("train", "images"), ("test", "images")):

@@ -13,11 +13,7 @@ from importlib.util import find_spec
 from platform import python_version
 from typing import Any, Final
 
-ATTACKS: Final = {
-    "fgsm": 1, "pgd": 1, "mi-fgsm": 1, "segpgd": 1, "annealed": 1, "apgd": 1, "worst-case": 1, "square": 1, "dag": 1,
-    "pgd-min": 1, "dag-min": 1, "alma-prox": 1, "ara": 1,
-}  # fmt: skip
-"""Every attack of the catalogue."""
+from foolscape.attacks.registry import REGISTRY
 
 PARTS: Final = {
     "reading data": 1, "scenes": 1, "adapting models": 1, "bundled networks": 1, "controls": 1, "probes": 1,
@@ -43,7 +39,7 @@ def algorithms(attack: str | None, parts: Iterable[str], specs: Iterable[str] = 
     named = {"scenes": "scenes", "bundled": "bundled networks"}
     wanted = (*_ALWAYS, *parts, *(part for scheme, part in named.items() if scheme in schemes))
     found = {part: PARTS[part] for part in dict.fromkeys(wanted)}
-    return found | ({f"attack {attack}": ATTACKS[attack]} if attack in ATTACKS else {})
+    return found | ({f"attack {attack}": REGISTRY[attack].algorithm} if attack in REGISTRY else {})
 
 
 def versions() -> dict[str, str]:

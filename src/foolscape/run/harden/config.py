@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from foolscape.attacks.catalog import NONE, plan
-from foolscape.attacks.plan import Options, Plan
+from foolscape.attacks.catalog import plan
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import NONE
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
@@ -87,7 +88,7 @@ class HardenConfig(BaseModel):
     def plan(self, classes: tuple[str, ...]) -> Plan:
         """The attack that is trained on, settled for a network of these classes."""
         step = self.step or Levels(self.eps.levels * REACH / self.steps)
-        return plan(self.attack, Options(eps=self.eps, step=step, steps=self.steps), classes)
+        return plan(self.attack, {"eps": self.eps, "step": step, "steps": self.steps}, classes)
 
     @property
     def on_training(self) -> RunConfig:

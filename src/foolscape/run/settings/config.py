@@ -9,13 +9,15 @@ from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from foolscape.attacks.catalog import NONE
-from foolscape.attacks.plan import Options
+from foolscape.attacks.catalog import TASK_OPTIONS
+from foolscape.attacks.registry import NONE, REGISTRY, known_options
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
+from foolscape.run.settings.user_attack import enter_attack, enter_objective
 from foolscape.run.settings.yaml_file import read_mapping
+from foolscape.spec import parse, written
 
 Task = Literal["segmentation", "detection", "video"]
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -68,6 +70,10 @@ UserPath = Annotated[Path, BeforeValidator(lambda value: path_of(value) if isins
 Batch = Annotated[int | Literal["auto"], BeforeValidator(_batch)]
 
 
+_ONCE: Final = {"objective": "loss", "boost": "transforms"}
+"""Settings by the names that they had before."""
+
+
 class RunConfig(BaseModel):
     """Everything a user decides about a run; the same command twice gives the same config.
 
@@ -77,8 +83,10 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone; None: see `attacks.default`.
-        eps, step, steps, norm, stop, variant, objective, schedule, budget, boost, goal, victim, rounded, refresh,
-            window, sampling, supervision, against: see `attacks.plan.Options`.
+        eps, step, steps, norm, stop, variant, loss, schedule, budget, transforms, rounded, refresh: options of the
+            attack, as its function in `attacks.zoo` has them.
+        goal, victim, window, sampling, supervision, against: see `attacks.catalog`.
+        more: options of an attack that does not come with foolscape, as text.
         batch: images per call of the model; `auto`: found by trying; None: 1 on a CPU and for clips, else `auto`.
         precision: of the attack's gradients; what an attack reached is counted in float32 all the same.
         memory_format: how images and weights lie in memory when the network sees them.
@@ -107,10 +115,10 @@ class RunConfig(BaseModel):
     norm: str | None = None
     stop: float | None = None
     variant: str | None = None
-    objective: str | None = None
+    loss: str | None = None
     schedule: str | None = None
     budget: int | None = None
-    boost: str | None = None
+    transforms: str | None = None
     goal: str | None = None
     victim: str | None = None
     rounded: bool | None = None
@@ -119,6 +127,7 @@ class RunConfig(BaseModel):
     sampling: str | None = None
     supervision: str | None = None
     against: str | None = None
+    more: dict[str, str] = Field(default_factory=dict)
     batch: Batch | None = None
     precision: Precision = FLOAT32
     memory_format: MemoryFormat = "contiguous"
@@ -131,28 +140,10 @@ class RunConfig(BaseModel):
     task: Task | None = None
 
     @property
-    def options(self) -> Options:
-        """The attack's share of the settings."""
-        return Options(
-            eps=self.eps,
-            step=self.step,
-            steps=self.steps,
-            norm=self.norm,
-            stop=self.stop,
-            variant=self.variant,
-            objective=self.objective,
-            schedule=self.schedule,
-            budget=self.budget,
-            boost=self.boost,
-            goal=self.goal,
-            victim=self.victim,
-            rounded=self.rounded,
-            refresh=self.refresh,
-            window=self.window,
-            sampling=self.sampling,
-            supervision=self.supervision,
-            against=self.against,
-        )
+    def options(self) -> dict[str, object]:
+        """The attack's share of the settings: those that were given, by name."""
+        named = {name: getattr(self, name) for name in OF_THE_ATTACK}
+        return {name: value for name, value in (named | self.more).items() if value is not None}
 
     @property
     def attacks(self) -> bool:
@@ -160,8 +151,13 @@ class RunConfig(BaseModel):
         return self.attack != NONE
 
 
+OF_THE_ATTACK: Final = tuple(n for n in RunConfig.model_fields if n in known_options() or n in TASK_OPTIONS)
+"""The settings that are options of an attack, or of what it does to a task."""
+
+
 def make_config(settings: dict[str, object]) -> RunConfig:
     """A checked config; raises `SettingError` or `UnknownNameError` in words a person can act on."""
+    settings = spelled_out(settings)
     refuse_unknown(RunConfig, settings)
     models = settings.get("models")
     if isinstance(models, list | tuple) and len(set(models)) < len(models):
@@ -170,6 +166,43 @@ def make_config(settings: dict[str, object]) -> RunConfig:
     if task is not None and task not in get_args(Task):
         raise unknown("task", str(task), get_args(Task))
     return validated(RunConfig, settings)
+
+
+def spelled_out(settings: dict[str, object]) -> dict[str, object]:
+    """`settings` with the options of `attack: pgd?eps=8/255` each under its own name, and old names as they are now.
+
+    Raises:
+        SettingError: one option is given twice, with values that differ.
+    """
+    found: dict[str, object] = {}
+    more: dict[str, str] = {}
+    for name, value in settings.items():
+        _put(found, _ONCE.get(name, name), value)
+    text = found.get("attack")
+    if isinstance(text, str) and "?" in text:
+        spec = parse(text, ())
+        found["attack"] = written(spec.scheme, spec.rest, {})
+        for name, option in spec.options.items():
+            known = _ONCE.get(name, name)
+            _put(found, known, _typed(known, option)) if known in OF_THE_ATTACK else more.update({name: option})
+    for option, enter in (("attack", enter_attack), ("loss", enter_objective)):
+        if isinstance(found.get(option), str):
+            enter(str(found[option]))
+    return found | ({"more": more} if more else {})
+
+
+def _put(settings: dict[str, object], name: str, value: object) -> None:
+    if name in settings and settings[name] is not None and str(settings[name]) != str(value):
+        raise SettingError(f"{name}: expected one value, got {settings[name]} and {value}; leave one of them out")
+    settings[name] = value
+
+
+def _typed(name: str, text: str) -> object:
+    """An option of an attack's spec as YAML has it."""
+    kinds = {attack.options[name].kind for attack in REGISTRY.values() if name in attack.options}
+    if kinds <= {bool} and kinds:
+        return {"true": True, "false": False}.get(text, text)
+    return int(text) if text.isdecimal() and (int in kinds or name == "window") else text
 
 
 def refuse_unknown(kind: type[BaseModel], settings: dict[str, object]) -> None:

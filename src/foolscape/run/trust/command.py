@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 
 from pydantic import BaseModel
 
-from foolscape.attacks.plan import Options
 from foolscape.run.directory.store import Record
-from foolscape.run.settings.config import RunConfig
+from foolscape.run.settings.config import OF_THE_ATTACK, RunConfig
 
-_OF_THE_ATTACK = ("attack", *(field.name for field in fields(Options)))
+_OF_THE_ATTACK = ("attack", *OF_THE_ATTACK, "more")
 
 _REPEATED = ("transfer_to",)
 """Settings whose option is given once for each of their values."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from foolscape.attacks.default import STRONGEST
 from foolscape.attacks.engine.batch import AttackItem
-from foolscape.attacks.plan import AGAINST, Options, Plan
+from foolscape.attacks.plan import AGAINST, Plan
+from foolscape.attacks.registry import Settings
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
 from foolscape.run.directory.ara_state import StoredNetwork, Untouched
@@ -68,62 +69,62 @@ class Probe:
         return {"attack": self.name, **self.options}
 
 
-Planner = Callable[[str, Options], Plan]
+Planner = Callable[[str, Settings], Plan]
 """From an attack's name and options to a plan; raises `SettingError`."""
 
 
-def probes(settled: Plan, options: Options, planned: Planner) -> dict[str, Probe]:
+def probes(settled: Plan, options: Settings, planned: Planner) -> dict[str, Probe]:
     """The probes of the attack `settled`, which was made from `options`, as far as they make sense for it.
 
     None for an attack without a bound: what it leaves says enough.
     """
     if settled.ascent.ladder:
-        return dict(_tried({LONGER: (settled.name, replace(options, steps=2 * settled.steps))}, planned))
+        return dict(_tried({LONGER: (settled.name, {**options, "steps": 2 * settled.steps})}, planned))
     if settled.eps is None:
         return {}
     wanted = {LONGER: (settled.name, _longer(settled, options))}
     if settled.runner is None and not settled.ascent.blind:
-        wanted[LARGER] = settled.name, replace(options, eps=Levels(2 * settled.eps.levels))
-        wanted[UNBOUND] = settled.name, replace(options, eps=_WIDE, steps=2 * settled.steps, step=None)
+        wanted[LARGER] = settled.name, {**options, "eps": Levels(2 * settled.eps.levels)}
+        wanted[UNBOUND] = settled.name, {**options, "eps": _WIDE, "steps": 2 * settled.steps, "step": None}
     if settled.norm == "linf" and settled.variant != "released" and not settled.ascent.blind:
-        wanted[SQUARE] = "square", replace(_same_threat(settled, options), steps=_QUERIES)
+        wanted[SQUARE] = "square", {**_same_threat(settled, options), "steps": _QUERIES}
     return dict(_tried(wanted, planned)) | _strongest(settled, options, planned)
 
 
-def _longer(settled: Plan, options: Options) -> Options:
+def _longer(settled: Plan, options: Settings) -> Settings:
     """Twice the budget or twice the steps."""
     if settled.budget is not None:
-        return replace(options, budget=2 * settled.budget, steps=None)
-    return replace(options, steps=2 * settled.steps)
+        return {**options, "budget": 2 * settled.budget, "steps": None}
+    return {**options, "steps": 2 * settled.steps}
 
 
-def _strongest(settled: Plan, options: Options, planned: Planner) -> dict[str, Probe]:
+def _strongest(settled: Plan, options: Settings, planned: Planner) -> dict[str, Probe]:
     """The strongest attack under the same threat; none where that is the run's own."""
     for name in STRONGEST:
         if name == settled.name:
             return {}
         # How a strong attack looks at a clip is its own business: only the window is the threat model's.
-        own = replace(_same_threat(settled, options), against=options.against, sampling=None)
+        own = {**_same_threat(settled, options), "against": options.get("against"), "sampling": None}
         if found := dict(_tried({STRONGER: (name, own)}, planned)):
             return found
     return {}
 
 
-def _same_threat(settled: Plan, options: Options) -> Options:
+def _same_threat(settled: Plan, options: Settings) -> Settings:
     """What the attacker of `settled` may do and wants, and nothing of how it is searched for."""
     against = None if settled.window is None else AGAINST[settled.window.objects]
-    kept = {name: getattr(options, name) for name in _THREAT}
-    return Options(**kept | {"eps": settled.eps, "against": against})
+    kept = {name: options.get(name) for name in _THREAT}
+    return kept | {"eps": settled.eps, "against": against}
 
 
-def _tried(wanted: Mapping[str, tuple[str, Options]], planned: Planner) -> Iterator[tuple[str, Probe]]:
+def _tried(wanted: Mapping[str, tuple[str, Settings]], planned: Planner) -> Iterator[tuple[str, Probe]]:
     """The probes that can be settled: one step is all that fgsm takes, an eps above 1 is none."""
     for what, (name, options) in wanted.items():
         try:
             plan = planned(name, options)
         except SettingError:
             continue
-        given = {key: value for key, value in vars(options).items() if value is not None}
+        given = {key: value for key, value in options.items() if value is not None}
         yield what, Probe(plan, name, {k: str(v) if isinstance(v, Levels) else v for k, v in given.items()})
 
 

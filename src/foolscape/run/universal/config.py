@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from foolscape.attacks.catalog import NONE
 from foolscape.attacks.parts.objectives import ConfidenceCappedLoss, Objective, margin, towards
+from foolscape.attacks.registry import NONE
 from foolscape.attacks.universal.learn import Recipe, UniversalLoss
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention

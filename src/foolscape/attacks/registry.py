@@ -1,0 +1,279 @@
+"""The attacks by name: each is a keyword function whose signature is the only statement of its options.
+
+`@register("pgd", source="...")` enters one. What the command line, YAML, `run.json`, the lists and the errors say of an
+option - its name, type, default and help - is read from that signature.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from types import MappingProxyType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.parts.constraints import L2, Constraint, Linf
+from foolscape.attacks.parts.goals import Goal
+from foolscape.attacks.plan import AGAINST, SAMPLINGS, TASKS, Plan, Scope
+from foolscape.errors import SettingError, unknown
+from foolscape.pixels import Levels
+from foolscape.spec import written
+
+NONE: Final = "none"
+"""The name under which a run measures the clean model alone."""
+
+Settings = Mapping[str, object]
+"""Options by name, as text or as values; those that are None count as not given."""
+
+COMPARES: Final = {"refresh": "compares its steps with each other, which new candidates forbid"}
+"""Why an attack has no such option, see `Attack.without`."""
+
+Builder = Callable[..., Ascent | Plan]
+"""(scope, where it takes one; options as keywords) -> what the attack does. Raises SettingError."""
+
+
+@dataclass(frozen=True)
+class Help:
+    """What an option's annotation says of it beside its type: `Annotated[int, Help("most steps", least=1)]`.
+
+    Attributes:
+        text: a line for people.
+        least: the least number.
+        below: numbers are less than this.
+    """
+
+    text: str
+    least: float = -math.inf
+    below: float = math.inf
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of an attack, as its function's signature has it.
+
+    Attributes:
+        name: as it is written.
+        kind: Levels, int, float, bool or str.
+        default: None: the attack decides by the rest.
+        help: what it is.
+        choices: the only values, where they are few.
+    """
+
+    name: str
+    kind: type
+    default: object
+    help: Help
+    choices: tuple[str, ...] = ()
+
+    def value(self, given: object) -> object:
+        """What `given`, as text or as a value, stands for; raises SettingError for what is none of its kind."""
+        if self.choices:
+            if given not in self.choices:
+                raise unknown(self.name, str(given), self.choices)
+            return given
+        found = self._read(given) if isinstance(given, str) else given
+        right = (int, float) if self.kind is float else self.kind
+        if not isinstance(found, right) or (isinstance(found, bool) and self.kind is not bool):
+            raise SettingError(f"{self.name}: expected {_WORDS[self.kind]}, got {given!r}")
+        if isinstance(found, int | float) and not self.help.least <= found < self.help.below:
+            raise SettingError(f"{self.name}: expected {self._range()}, got {found}")
+        return found
+
+    def _read(self, text: str) -> object:
+        if self.kind is Levels:
+            return Levels.parse(text, self.name)
+        if self.kind is bool:
+            return {"true": True, "false": False}.get(text, text)
+        try:
+            return text if self.kind is str else self.kind(text)
+        except ValueError:
+            return text
+
+    def _range(self) -> str:
+        if self.help.below == math.inf:
+            return f"at least {self.help.least:g}"
+        return f"{self.help.text} of at least {self.help.least:g} and below {self.help.below:g}"
+
+
+_WORDS: Final = {Levels: "a fraction of 255 such as 8/255", int: "a whole number", float: "a number",
+                 bool: "true or false", str: "a text"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A registered attack.
+
+    Attributes:
+        name, source: what it is called, and the paper it is after.
+        summary: the first line of its function's docstring.
+        build: the function.
+        options: of its signature, by name.
+        tasks: that it is for.
+        form: which published form it has, where there is no choice.
+        strength: by which a run that names no attack takes one, the largest first; None: never.
+        algorithm: a number that is raised in the commit in which its results change.
+        compares: it compares its steps with each other, so that what it looks at must stay the same.
+        sampling, against: how it looks at a clip unless the user says otherwise.
+        untargeted: the goal in the place of a detector's untargeted one.
+        without: why it does not have an option that others have, as the rest of a sentence that begins with its name.
+    """
+
+    name: str
+    source: str
+    summary: str
+    build: Builder
+    options: Mapping[str, Option]
+    tasks: tuple[str, ...] = TASKS
+    form: str = "paper"
+    strength: int | None = None
+    algorithm: int = 1
+    compares: bool = False
+    sampling: str = SAMPLINGS[0]
+    against: str = AGAINST[0]
+    untargeted: Goal | None = None
+    without: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Its published forms; the first unless the user says otherwise."""
+        option = self.options.get("variant")
+        return (self.form,) if option is None else option.choices
+
+    def __call__(self, **options: object) -> Recipe:
+        """The attack with these options; raises SettingError for one that it does not have, or a value that is none."""
+        return Recipe(self, MappingProxyType(self.values(options)))
+
+    def values(self, given: Settings) -> dict[str, object]:
+        """The options that are given, as values."""
+        found = {}
+        for name, value in given.items():
+            if name not in self.options:
+                raise unknown(f"option of {self.name}", name, self.options)
+            if value is not None:
+                found[name] = self.options[name].value(value)
+        return found
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An attack with its options, not yet settled for a model: what `pgd(eps="8/255")` gives.
+
+    Attributes:
+        attack: of the registry.
+        options: those that were given, as values.
+    """
+
+    attack: Attack
+    options: Settings = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """`pgd?eps=8/255&steps=4`, which `recipe` reads."""
+        return written("", self.attack.name, {name: _text(value) for name, value in self.options.items()})
+
+    def settled(self, scope: Scope) -> Plan:
+        """The plan for a model; raises SettingError where an option or the task does not fit."""
+        attack = self.attack
+        if scope.task not in attack.tasks:
+            able = ", ".join(other.name for other in REGISTRY.values() if scope.task in other.tasks)
+            tasks = " and ".join(attack.tasks)
+            raise SettingError(f"attack: {attack.name} is for {tasks}, got {scope.task}; use one of {able}")
+        made = attack.build(scope, **self.options) if _takes_scope(attack.build) else attack.build(**self.options)
+        if isinstance(made, Ascent):
+            made = self._around(made, scope)
+        if not isinstance(made, Plan):
+            raise SettingError(
+                f"attack: expected {attack.name} to return an Ascent or a Plan, got {type(made).__name__}"
+            )
+        variant = str(self.options.get("variant", attack.variants[0]))
+        return replace(made, name=attack.name, source=attack.source, variant=variant)
+
+    def _around(self, ascent: Ascent, scope: Scope) -> Plan:
+        """The plan of an attack that gives no more than its steps."""
+        eps, norm = _bound(ascent.constraint)
+        return Plan(
+            ascent=ascent, target=None, eps=eps, norm=norm, step=_levels(ascent.step), steps=ascent.steps, stop=None,
+            goal=scope.goal, victim=scope.victim, window=scope.window,
+        )  # fmt: skip
+
+
+def _bound(constraint: Constraint) -> tuple[Levels | None, str | None]:
+    if isinstance(constraint, Linf | L2):
+        return _levels(constraint.eps), "l2" if isinstance(constraint, L2) else "linf"
+    return None, None
+
+
+def _levels(unit: float) -> Levels:
+    return Levels(Fraction(unit * 255).limit_denominator(10**6))
+
+
+REGISTRY: Final[dict[str, Attack]] = {}
+"""Every attack that is known, by name."""
+
+
+def register(name: str, *, source: str, **traits: Any) -> Callable[[Builder], Attack]:
+    """Enter a keyword function as the attack `name`.
+
+    Args:
+        name: for the command line.
+        source: the paper it is after, or who made it.
+        traits: further attributes of `Attack`, such as `tasks` or `form`.
+
+    Raises:
+        SettingError: the name is taken, or an argument of the function has no type that an option can have.
+    """
+
+    def enter(build: Builder) -> Attack:
+        if name in REGISTRY and REGISTRY[name].build.__module__ != build.__module__:
+            raise SettingError(f"attack: expected a new name, got {name!r}, which {REGISTRY[name].source} has")
+        summary = (inspect.getdoc(build) or "").partition("\n")[0].rstrip(".")
+        REGISTRY[name] = Attack(name, source, summary, build, _options(name, build), **traits)
+        return REGISTRY[name]
+
+    return enter
+
+
+def owners(option: str, task: str | None = None) -> list[str]:
+    """The attacks that have an option of this name, for `task`."""
+    return [a.name for a in REGISTRY.values() if option in a.options and (task is None or task in a.tasks)]
+
+
+def known_options() -> frozenset[str]:
+    """The options that any attack has."""
+    return frozenset(option for attack in REGISTRY.values() for option in attack.options)
+
+
+def _takes_scope(build: Builder) -> bool:
+    return any(p.kind is not p.KEYWORD_ONLY for p in inspect.signature(build).parameters.values())
+
+
+def _options(attack: str, build: Builder) -> dict[str, Option]:
+    """The options of a function: its keyword-only arguments."""
+    hints = get_type_hints(build, include_extras=True)
+    arguments = [p for p in inspect.signature(build).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    return {p.name: _option(attack, p, hints.get(p.name)) for p in arguments}
+
+
+def _option(attack: str, argument: inspect.Parameter, hint: Any) -> Option:
+    default = None if argument.default is argument.empty else argument.default
+    about, choices = Help(argument.name), ()
+    if hint is None:
+        hint = type(default)
+    for _ in range(3):  # `Annotated[..] | None`, or either alone
+        if get_origin(hint) in (Union, UnionType):
+            hint = next(part for part in get_args(hint) if part is not type(None))
+        elif get_origin(hint) is Annotated:
+            about = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Help)), about)
+            hint = get_args(hint)[0]
+    if get_origin(hint) is Literal:
+        choices, hint = get_args(hint), str
+    if hint not in _WORDS:
+        kinds = ", ".join(kind.__name__ for kind in _WORDS)
+        raise SettingError(f"attack: expected {attack}'s {argument.name} to be of {kinds}, got {hint}")
+    return Option(argument.name, cast(type, hint), default, about, choices)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

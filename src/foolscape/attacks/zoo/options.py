@@ -1,0 +1,29 @@
+"""The types of options that several attacks have: what each means is said here once, its default by each attack."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from foolscape.attacks.registry import Help
+from foolscape.pixels import Levels
+
+EPS = Levels.parse("8/255")
+"""The bound of attacks under one, unless the user says otherwise."""
+
+HALF = Levels.parse("0.5/255")
+"""Of a level: what a step of DAG is long."""
+
+Eps = Annotated[Levels, Help("bound on the change")]
+Largest = Annotated[Levels, Help("largest bound that is tried")]
+Step = Annotated[Levels, Help("size of a step")]
+Steps = Annotated[int, Help("most steps", least=1)]
+Norm = Annotated[Literal["linf", "l2"], Help("norm of the bound")]
+Stop = Annotated[float, Help("a share of the pixels", least=0, below=1)]
+Loss = Annotated[str, Help("what is made large, such as masked-ce, js or cospgd")]
+Schedule = Annotated[
+    Literal["constant", "shrinking"], Help("of the bound: as it is, or coming down to it in stages from twice as much")
+]
+TransformList = Annotated[str, Help("for changes that fool other networks too: any of di,ti,si,vt, by commas")]
+Rounded = Annotated[bool, Help("look at every step as the 8-bit image it would be")]
+Refresh = Annotated[int, Help("find a detector's candidates anew every so many steps", least=1)]
+Budget = Annotated[int, Help("gradients per image", least=1)]

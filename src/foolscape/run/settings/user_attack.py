@@ -1,0 +1,109 @@
+"""Attacks and losses that do not come with foolscape: `mine.py:my_attack`, `package.module:my_attack`, or a plug-in's.
+
+A plug-in declares entry points `foolscape.attacks` or `foolscape.objectives`: the name, and the function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+from torch import Tensor
+
+from foolscape.attacks.parts.objective_table import OBJECTIVES, Named
+from foolscape.attacks.parts.objectives import Objective, ObjectiveValue
+from foolscape.attacks.registry import REGISTRY, Attack, register
+from foolscape.errors import ModelError, SettingError
+from foolscape.models.common.file import imported
+from foolscape.models.common.guard import guarded
+from foolscape.models.common.source_files import closure
+from foolscape.paths import path_of, real
+from foolscape.problem import Problem
+
+ATTACKS_GROUP: Final = "foolscape.attacks"
+OBJECTIVES_GROUP: Final = "foolscape.objectives"
+
+
+def enter_attack(name: str) -> None:
+    """See to it that the attack `name` is in the registry, if it is a user's or a plug-in's; else do nothing.
+
+    Raises:
+        SettingError: no such file or function, or one that is no attack.
+        ModelError: importing it failed.
+    """
+    if name in REGISTRY:
+        return
+    found = _found(name, ATTACKS_GROUP)
+    if found is None:
+        return
+    if isinstance(found, Attack):
+        REGISTRY[name] = found
+    elif inspect.isfunction(found):
+        register(name, source=name)(found)
+    else:
+        raise SettingError(
+            f"attack: expected {name} to be a keyword function that returns an Ascent, got {type(found).__name__}"
+        )
+
+
+def enter_objective(name: str) -> None:
+    """The same for a loss: a function (scores, problem, progress) -> ObjectiveValue, see `attacks.parts.objectives`."""
+    if name in OBJECTIVES:
+        return
+    found = _found(name, OBJECTIVES_GROUP)
+    if found is None:
+        return
+    if not callable(found):
+        raise SettingError(f"loss: expected {name} to be a function, got {type(found).__name__}")
+    OBJECTIVES[name] = Named(_guarded(name, found))
+
+
+def sources_of(*names: str | None) -> dict[str, str]:
+    """By name, what the files hold that users' attacks and losses come from, as one SHA-256 each."""
+    return {name: _digest(name.rpartition(":")[0]) for name in names if name is not None and _is_file(name)}
+
+
+def _digest(place: str) -> str:
+    path = real(path_of(place))
+    files = closure([path], path.parent)
+    return hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+
+
+def plugins(group: str) -> Mapping[str, EntryPoint]:
+    """The entry points of a group, by name."""
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def _found(name: str, group: str) -> object | None:
+    """What `name` stands for; None where it is neither a file's nor a module's nor a plug-in's."""
+    place, colon, function = name.rpartition(":")
+    if colon:
+        return imported(place, function)
+    point = plugins(group).get(name)
+    if point is None:
+        return None
+    with guarded(f"loading the plug-in {name}"):
+        found: object = point.load()
+        return found
+
+
+def _is_file(name: str) -> bool:
+    return name.rpartition(":")[0].endswith(".py")
+
+
+def _guarded(name: str, function: Callable[..., object]) -> Objective:
+    """`function` with what it raises, or returns wrongly, told in words."""
+
+    def objective(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
+        with guarded(f"the loss {name}"):
+            made = function(scores, problem, progress)
+        shape = tuple(problem.labels.shape)
+        if not isinstance(made, ObjectiveValue) or tuple(made.value.shape) != shape:
+            got = tuple(made.value.shape) if isinstance(made, ObjectiveValue) else type(made).__name__
+            raise ModelError(f"loss: expected {name} to return an ObjectiveValue of shape {shape}, got {got}")
+        return made
+
+    return objective

@@ -1,0 +1,126 @@
+"""Attacks and losses from a user's file: by their name on the command line, with their own options, kept apart."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from foolscape.attacks.registry import REGISTRY
+from foolscape.errors import RunError, SettingError, UnknownNameError
+from foolscape.run.settings.config import make_config
+
+from .made import do_run, write_net, write_photos
+
+MINE = """
+from foolscape.attacks.engine.ascent import Ascent, never
+from foolscape.attacks.parts.constraints import Linf
+from foolscape.attacks.parts.objectives import ObjectiveValue, cross_entropy
+from foolscape.attacks.parts.updates import Sign
+from foolscape.pixels import Levels
+
+EPS = Levels.parse("8/255")
+
+def mine(*, eps: Levels = EPS, steps: int = 3, warm: float = 0.5):
+    return Ascent(objective=cross_entropy, update=Sign(), constraint=Linf(eps.unit), step=warm * eps.unit, steps=steps,
+                  stop=never)
+
+def loss(scores, problem, progress):
+    seen = cross_entropy(scores, problem, progress)
+    return ObjectiveValue(2 * seen.value, seen.active)
+
+def wrong(scores, problem, progress):
+    return scores.sum()
+
+def nothing(*, eps: Levels = EPS):
+    return 3
+
+number = 4
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> str:
+    (tmp_path / "mine.py").write_text(MINE)
+    return str(tmp_path / "mine.py")
+
+
+def settings(tmp_path: Path, **more: object) -> dict[str, object]:
+    nets, photos = write_net(tmp_path), write_photos(tmp_path / "p", 2)
+    return {"models": [f"{nets}:net"], "data": f"folder:{photos}", "probes": 0, **more}
+
+
+def test_an_attack_of_a_file_is_run_with_its_own_option_and_is_part_of_what_the_run_is(
+    tmp_path: Path, mine: str
+) -> None:
+    asked = settings(tmp_path, attack=f"{mine}:mine?eps=4/255&warm=0.25&steps=2")
+    summary = do_run(tmp_path / "out", **asked)
+    assert summary["attack"]["name"] == f"{mine}:mine"
+    assert (summary["attack"]["eps"], summary["attack"]["step"], summary["attack"]["steps"]) == ("4/255", "1/255", 2)
+    assert summary["models"][0]["distortion"]["linf_levels"] == 2
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    assert record["config"]["more"] == {"warm": "0.25"}
+    do_run(tmp_path / "out", **asked)
+    with pytest.raises(RunError, match="expected the command that began"):
+        do_run(tmp_path / "out", **(asked | {"attack": f"{mine}:mine?eps=4/255&warm=0.5&steps=2"}))
+    Path(mine).write_text(MINE.replace("step=warm", "step=0.5 * warm"))
+    with pytest.raises(RunError, match=r"mine.py:mine, or a file that it imports, has changed"):
+        do_run(tmp_path / "out", **asked)
+
+
+def test_a_loss_of_a_file_is_followed(tmp_path: Path, mine: str) -> None:
+    asked = settings(tmp_path, attack="pgd?steps=2")
+    own = do_run(tmp_path / "out", **asked, loss=f"{mine}:loss")
+    assert own["attack"]["objective"] == f"{mine}:loss"
+    plain = do_run(tmp_path / "plain", **asked)
+    # Twice the cross-entropy has a gradient of the same sign.
+    changed = [found["models"][0]["conditions"]["adversarial"] for found in (own, plain)]
+    assert changed[0] == changed[1]
+    failures = do_run(tmp_path / "wrong", **asked, loss=f"{mine}:wrong")["failures"]
+    assert len(failures) == 2
+    assert "wrong to return an ObjectiveValue of shape" in failures[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("attack", "error", "words"),
+    [
+        ("pgd?steps=2&step=1/255&steps=3", SettingError, "expected the option steps once"),
+        ("pgd?epsilon=8/255", UnknownNameError, "eps"),
+        ("pgd?eps=9000", SettingError, "9000"),
+        ("pgd?steps=two", SettingError, "steps"),
+        ("{mine}:min", UnknownNameError, "mine"),
+        ("{mine}:number", SettingError, "expected .* to be a keyword function"),
+        ("{mine}:nothing", SettingError, "expected .* to return an Ascent"),
+        ("{mine}:mine?cold=1", UnknownNameError, "warm"),
+        ("{mine}:mine?warm=hot", SettingError, "warm: expected a number"),
+        ("no.py:mine", SettingError, "expected a Python file"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, mine: str, attack: str, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        do_run(tmp_path / "out", **settings(tmp_path, attack=attack.format(mine=mine)))
+
+
+def test_an_option_and_a_spec_that_differ_contradict_each_other() -> None:
+    common: dict[str, object] = {"models": ["bundled:scenes-unet"], "data": "scenes:"}
+    assert make_config(common | {"attack": "pgd?eps=4/255", "eps": "4/255"}) == make_config(
+        common | {"attack": "pgd", "eps": "4/255"}
+    )
+    with pytest.raises(SettingError, match="eps: expected one value, got 4/255 and 2/255"):
+        make_config(common | {"eps": "4/255", "attack": "pgd?eps=2/255"})
+    with pytest.raises(SettingError, match="loss: expected one value"):
+        make_config(common | {"attack": "pgd", "loss": "js", "objective": "ce"})
+
+
+def test_a_recipe_is_text_that_makes_it_again() -> None:
+    made = REGISTRY["pgd"](eps="4/255", steps=3, rounded=True)
+    assert str(made) == "pgd?eps=4/255&steps=3&rounded=true"
+    wrongs: list[dict[str, object]] = [
+        {"epsilon": "8/255"},
+        {"steps": 0},
+        {"norm": "l3"},
+        {"eps": 3},
+        {"rounded": 1},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(SettingError):
+            REGISTRY["pgd"](**wrong)
