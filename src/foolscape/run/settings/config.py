@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from foolscape.attacks.catalog import NONE
-from foolscape.attacks.plan import Options
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
 from foolscape.run.settings.yaml_file import read_mapping
+
+if TYPE_CHECKING:
+    from foolscape.attacks.plan import Options
 
 Task = Literal["segmentation", "detection", "video"]
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -133,6 +134,8 @@ class RunConfig(BaseModel):
     @property
     def options(self) -> Options:
         """The attack's share of the settings."""
+        from foolscape.attacks.plan import Options
+
         return Options(
             eps=self.eps,
             step=self.step,
@@ -157,6 +160,8 @@ class RunConfig(BaseModel):
     @property
     def attacks(self) -> bool:
         """Whether there is an attack at all."""
+        from foolscape.attacks.catalog import NONE
+
         return self.attack != NONE
 
 
