@@ -6,20 +6,13 @@ from dataclasses import replace
 from typing import Final
 
 from foolscape.attacks import zoo
+from foolscape.attacks.names import CLIPS_ALONE, DETECTORS_ALONE, NONE, TASK_OPTIONS
 from foolscape.attacks.parts.goals import goal_of, victim_of
 from foolscape.attacks.plan import AGAINST, SAMPLINGS, Plan, Scope, Window
-from foolscape.attacks.registry import NONE, REGISTRY, Attack, Recipe, Settings, owners
+from foolscape.attacks.registry import REGISTRY, Attack, Recipe, Settings, owners
 from foolscape.errors import SettingError, unknown
 
 SUPERVISIONS: Final = ("truth", "prediction")
-DETECTORS_ALONE: Final = ("goal", "victim")
-"""Options of an attack on a detector, whatever its name."""
-
-CLIPS_ALONE: Final = ("window", "sampling", "supervision", "against")
-"""The same on a clip."""
-
-TASK_OPTIONS: Final = (*DETECTORS_ALONE, *CLIPS_ALONE)
-
 zoo.load()
 CATALOG: Final[tuple[Attack, ...]] = tuple(REGISTRY.values())
 """The attacks that come with foolscape."""

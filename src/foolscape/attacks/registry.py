@@ -22,9 +22,6 @@ from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
 from foolscape.spec import written
 
-NONE: Final = "none"
-"""The name under which a run measures the clean model alone."""
-
 Settings = Mapping[str, object]
 """Options by name, as text or as values; those that are None count as not given."""
 

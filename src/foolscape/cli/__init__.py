@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version as installed
-from typing import Annotated, Final, cast
+from contextlib import suppress
+from typing import Annotated, Any, Final, cast
 
 import typer
 from rich.text import Text
@@ -30,6 +30,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version as installed
+
         out_console.print(f"foolscape {installed('foolscape')}", highlight=False)
         raise typer.Exit
 
@@ -58,8 +60,6 @@ app.command(name="list")(inspect.list_)
 
 
 _CODES: Final = {SettingError: USAGE, LossError: SOME_FAILED}
-_UsageError: Final = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
-"""What typer raises for a command line that cannot be understood; the base of what it offers has no public name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -84,16 +84,26 @@ def _run(arguments: Sequence[str] | None) -> int:
     except FoolscapeError as error:
         _say(error)
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), ERROR)
-    except _UsageError as error:
-        from typer.rich_utils import rich_format_error
-
-        error.message = printable(error.message)
-        rich_format_error(error)
+    except typer.TyperException as error:
+        _say_usage(error)
         return USAGE
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        return DONE  # rich ends a process where the reader of the help has left, as `head` does
     except OSError as error:
         _say(f"expected files and folders that can be read and written, got: {error}; check the paths and permissions")
         return ERROR
     return left if isinstance(left, int) else DONE
+
+
+def _say_usage(error: typer.TyperException) -> None:
+    """Print what is wrong with a command line as typer does, with the usage above it."""
+    from typer.rich_utils import rich_format_error
+
+    error.message = printable(error.message)
+    with suppress(SystemExit):  # rich's, where nobody reads standard error any more
+        rich_format_error(cast(Any, error))
 
 
 def _say(error: object) -> None:

@@ -133,16 +133,8 @@ def check(
     """Check that a model keeps its side of the contract, above all that its input gradient is right."""
     check_names([model])
     classes = None if classes is None else path_of(classes)
-    from foolscape.models.common.attention import attention as kernels
-    from foolscape.models.detectors.load import load_detector
-    from foolscape.models.segmenters.load import load_model
-    from foolscape.models.trackers.load import is_tracker
     from foolscape.run.settings.config import make_config
-    from foolscape.run.settings.device import ready_device
     from foolscape.run.settings.inputs import wired
-    from foolscape.run.settings.task_of import with_task
-    from foolscape.spec import parse
-    from foolscape.testing import check_detector, check_segmenter
 
     if input is not None:
         model = str(wired({"model": model, "input": input})["model"])
@@ -150,6 +142,17 @@ def check(
     on_data |= {"classes": classes, "device": device, "task": task}
     settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size or "160x256"}
     settings["attention"] = attention
+    make_config(settings if task is None else settings | {"task": task})
+    # What needs torch comes after the settings: a mistyped value is answered at once.
+    from foolscape.models.common.attention import attention as kernels
+    from foolscape.models.detectors.load import load_detector
+    from foolscape.models.segmenters.load import load_model
+    from foolscape.models.trackers.load import is_tracker
+    from foolscape.run.settings.device import ready_device
+    from foolscape.run.settings.task_of import with_task
+    from foolscape.spec import parse
+    from foolscape.testing import check_detector, check_segmenter
+
     if task == VIDEO or (task is None and is_tracker(parse(model))):
         _check_tracker(model, make_config(settings | {"task": VIDEO}), device, on_data)
     settings["batch"] = batch
@@ -237,7 +240,7 @@ def _catalog(kind: Kind) -> list[tuple[str, str]]:
         return [*segmenters, *detectors, *trackers, *((listed.name, listed.about) for listed in list_plugins()), *own]
     if kind is Kind.ATTACKS:
         from foolscape.attacks.catalog import CATALOG as ATTACKS
-        from foolscape.attacks.registry import NONE
+        from foolscape.attacks.names import NONE
 
         attacks = [(a.name, f"{a.summary} [{a.source}; variants: {', '.join(a.variants)}]") for a in ATTACKS]
         return [*attacks, (NONE, "measure the clean model alone")]

@@ -148,10 +148,10 @@ def demo(
 
 def _settings(given: dict[str, Any]) -> dict[str, object]:
     """The settings of the YAML file `config` in the options `given`, and over them the other options."""
+    check_names(given["model"])
     from foolscape.run.settings.config import read_settings
     from foolscape.run.settings.inputs import wired
 
-    check_names(given["model"])
     options = {name: value for name, value in given.items() if value is not None and name not in ("config", "out")}
     if "ids" in options:
         options["ids"] = [name.strip() for name in options["ids"].split(",")]
@@ -170,14 +170,17 @@ def _run(settings: dict[str, object], out: Path | None, manners: Manners) -> Non
 
 def _run_job(settings: dict[str, object]) -> Job:
     """What `foolscape run` does with these settings."""
+    from foolscape.run.settings.config import make_config
+
+    config = make_config(settings)
+    # What needs torch comes after the settings: a mistyped value is answered at once.
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.execute import execute
     from foolscape.run.scores.scoring import keys_of
     from foolscape.run.settings.choice import with_attack
-    from foolscape.run.settings.config import make_config
     from foolscape.run.settings.task_of import with_task
 
-    config = with_task(make_config(settings))
+    config = with_task(config)
     settled, _ = with_attack(config)
     keys = keys_of(str(config.task), config.victim)
     judged = "adversarial" if settled.attacks else "clean"
@@ -197,14 +200,14 @@ def _run_job(settings: dict[str, object]) -> Job:
 
 def _transfer_job(settings: dict[str, object]) -> Job:
     """What `foolscape transfer` does with these settings."""
+    from foolscape.run.transfer.settings import asked
+
+    config = asked(settings)
     from foolscape.report.pages.transfer import MATRIX
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.scores.scoring import SCORING
     from foolscape.run.settings.task_of import task_of
-    from foolscape.run.transfer.execute import asked
     from foolscape.run.transfer.execute import transfer as measure
-
-    config = asked(settings)
 
     def left(matrix: dict[str, Any]) -> list[Attacked]:
         """The score of every network under the change that was made for it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from foolscape.attacks.registry import NONE
+from foolscape.attacks.names import NONE
 from foolscape.errors import GradientError
 from foolscape.memory import first_line, halving, is_short, no_room
 from foolscape.models.checks.gradient import check_gradient, raise_unless_ok

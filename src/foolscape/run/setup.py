@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.names import NONE
 from foolscape.attacks.plan import Plan
-from foolscape.attacks.registry import NONE, Settings
+from foolscape.attacks.registry import Settings
 from foolscape.data.boxes import DetectionData
 from foolscape.data.clips import Clip, ClipData
 from foolscape.data.load import open_clips, open_data, open_detection, select

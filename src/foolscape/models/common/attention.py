@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
-from torch.nn.attention import SDPBackend, sdpa_kernel
-
 Attention = Literal["auto", "math"]
 
 AUTO: Final = "auto"
@@ -20,5 +18,7 @@ def attention(which: Attention) -> Iterator[None]:
     if which == AUTO:
         yield
         return
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
     with sdpa_kernel(SDPBackend.MATH):
         yield

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from foolscape.attacks.registry import NONE
+from foolscape.attacks.names import NONE
 from foolscape.errors import CheckpointError, RunError
 from foolscape.report.files import PARTIAL, command_of, read_object
 from foolscape.report.form import of_a_run

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from foolscape.attacks.catalog import plan
-from foolscape.attacks.plan import Plan
-from foolscape.attacks.registry import NONE
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
@@ -25,6 +22,9 @@ from foolscape.run.settings.config import (
     size_text,
     validated,
 )
+
+if TYPE_CHECKING:
+    from foolscape.attacks.plan import Plan
 
 Teacher = Literal["segpgd", "pgd"]
 """The attacks of the catalog that a network can be trained on."""
@@ -87,6 +87,8 @@ class HardenConfig(BaseModel):
 
     def plan(self, classes: tuple[str, ...]) -> Plan:
         """The attack that is trained on, settled for a network of these classes."""
+        from foolscape.attacks.catalog import plan
+
         step = self.step or Levels(self.eps.levels * REACH / self.steps)
         return plan(self.attack, {"eps": self.eps, "step": step, "steps": self.steps}, classes)
 
@@ -101,6 +103,8 @@ class HardenConfig(BaseModel):
         return self._run(model, self.test_split, self.test_limit).model_copy(update=judged)
 
     def _run(self, model: str, split: str, limit: int | None) -> RunConfig:
+        from foolscape.attacks.names import NONE
+
         return RunConfig(
             models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
             device=self.device, classes=self.classes, memory_format=self.memory_format, attention=self.attention,

@@ -9,13 +9,11 @@ from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from foolscape.attacks.catalog import TASK_OPTIONS
-from foolscape.attacks.registry import NONE, REGISTRY, known_options
+from foolscape.attacks.names import NONE
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
-from foolscape.run.settings.user_attack import enter_attack, enter_objective
 from foolscape.run.settings.yaml_file import read_mapping
 from foolscape.spec import parse, written
 
@@ -151,7 +149,12 @@ class RunConfig(BaseModel):
         return self.attack != NONE
 
 
-OF_THE_ATTACK: Final = tuple(n for n in RunConfig.model_fields if n in known_options() or n in TASK_OPTIONS)
+_OF_THE_RUN: Final = (
+    "models", "data", "split", "ids", "limit", "size", "attack", "more", "batch", "precision", "memory_format",
+    "attention", "compile", "probes", "seed", "device", "classes", "task",
+)  # fmt: skip
+
+OF_THE_ATTACK: Final = tuple(name for name in RunConfig.model_fields if name not in _OF_THE_RUN)
 """The settings that are options of an attack, or of what it does to a task."""
 
 
@@ -165,7 +168,22 @@ def make_config(settings: dict[str, object]) -> RunConfig:
     task = settings.get("task")
     if task is not None and task not in get_args(Task):
         raise unknown("task", str(task), get_args(Task))
-    return validated(RunConfig, settings)
+    config = validated(RunConfig, settings)
+    _enter(config)
+    return config
+
+
+def _enter(config: RunConfig) -> None:
+    """See to it that an attack or a loss of a user's file is known from here on."""
+    if config.attack in (None, NONE) and config.loss is None:
+        return
+    # They may import torch, as the attacks do: only where all else is right.
+    from foolscape.run.settings.user_attack import enter_attack, enter_objective
+
+    if config.attack not in (None, NONE):
+        enter_attack(str(config.attack))
+    if config.loss is not None:
+        enter_objective(config.loss)
 
 
 def spelled_out(settings: dict[str, object]) -> dict[str, object]:
@@ -184,10 +202,7 @@ def spelled_out(settings: dict[str, object]) -> dict[str, object]:
         found["attack"] = written(spec.scheme, spec.rest, {})
         for name, option in spec.options.items():
             known = _ONCE.get(name, name)
-            _put(found, known, _typed(known, option)) if known in OF_THE_ATTACK else more.update({name: option})
-    for option, enter in (("attack", enter_attack), ("loss", enter_objective)):
-        if isinstance(found.get(option), str):
-            enter(str(found[option]))
+            _put(found, known, option) if known in OF_THE_ATTACK else more.update({name: option})
     return found | ({"more": more} if more else {})
 
 
@@ -195,14 +210,6 @@ def _put(settings: dict[str, object], name: str, value: object) -> None:
     if name in settings and settings[name] is not None and str(settings[name]) != str(value):
         raise SettingError(f"{name}: expected one value, got {settings[name]} and {value}; leave one of them out")
     settings[name] = value
-
-
-def _typed(name: str, text: str) -> object:
-    """An option of an attack's spec as YAML has it."""
-    kinds = {attack.options[name].kind for attack in REGISTRY.values() if name in attack.options}
-    if kinds <= {bool} and kinds:
-        return {"true": True, "false": False}.get(text, text)
-    return int(text) if text.isdecimal() and (int in kinds or name == "window") else text
 
 
 def refuse_unknown(kind: type[BaseModel], settings: dict[str, object]) -> None:

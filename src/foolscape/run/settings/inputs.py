@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from foolscape.errors import SettingError
-from foolscape.models.common.wiring import is_own, with_input
 from foolscape.spec import parse, text_of
 
 _MODELS: Final = ("model", "models", "transfer_to")
@@ -27,6 +26,8 @@ def wired(settings: Mapping[str, object]) -> dict[str, object]:
     short = done.pop("input", None)
     if short is None:
         return done
+    from foolscape.models.common.wiring import is_own, with_input
+
     if not isinstance(short, str):
         raise SettingError(f"input: expected words such as bgr,255, got {short!r}")
     specs = [text for name in _MODELS for text in _texts(done.get(name))]

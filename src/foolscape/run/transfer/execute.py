@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foolscape.attacks.catalog import CLIPS_ALONE, DETECTORS_ALONE
 from foolscape.attacks.controls import shuffled
+from foolscape.attacks.names import CLIPS_ALONE, DETECTORS_ALONE
 from foolscape.errors import SampleError, SettingError
 from foolscape.metrics.distortion import distortion
 from foolscape.models.common.attention import attention
@@ -31,13 +31,14 @@ from foolscape.run.execute import Listener, execute
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.scores.controls import sized
 from foolscape.run.settings.choice import with_attack
-from foolscape.run.settings.config import RunConfig, make_config
+from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import open_bench
 from foolscape.run.tasks.base import PERMUTED
 from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of
 from foolscape.run.transfer.matrix import Disturbance, Network, disturbances_of, summarise
+from foolscape.run.transfer.settings import make_transfer_config
 from foolscape.seeds import generator_for
 
 FOREIGN = {
@@ -66,7 +67,7 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     Raises:
         FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
     """
-    config, wanted = _asked(settings)
+    config, wanted = make_transfer_config(settings)
     with attention(config.attention):
         return _transferred(config, wanted, out, command, listener)
 
@@ -100,18 +101,6 @@ def _transferred(
         store.finish(MATRIX, matrix)
         write_transfer_report(out)
     return matrix
-
-
-def asked(settings: Mapping[str, object]) -> Record:
-    """`settings`, checked, as run.json holds them: those of a run, and the names of the ensembles."""
-    config, wanted = _asked(settings)
-    return config.model_dump(mode="json") | {"ensembles": wanted}
-
-
-def _asked(settings: Mapping[str, object]) -> tuple[RunConfig, list[str]]:
-    """The settings of all networks' runs, and the names of the ensembles."""
-    own = {name: value for name, value in settings.items() if name != "ensembles"}
-    return make_config(own), _names(settings.get("ensembles", ()))
 
 
 def _open(config: RunConfig, *, shared: bool) -> tuple[list[Network], tuple[str, ...]]:
@@ -160,13 +149,6 @@ def _refuse_idle(config: RunConfig, tasks: set[str]) -> None:
         for name in names:
             if tasks == {task} and getattr(config, name) != RunConfig.model_fields[name].default:
                 raise SettingError(f"{name}: expected a model that takes it, got models for {task} alone; leave it out")
-
-
-def _names(wanted: object) -> list[str]:
-    """The ensembles of a command line or a YAML file; `SettingError` for anything but names."""
-    if not (isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted)):
-        raise SettingError(f"ensembles: expected a list of names such as A+B, got {wanted!r}")
-    return list(wanted)
 
 
 def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path, listener: Listener) -> None:

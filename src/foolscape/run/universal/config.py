@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from foolscape.attacks.parts.objectives import ConfidenceCappedLoss, Objective, margin, towards
-from foolscape.attacks.registry import NONE
-from foolscape.attacks.universal.learn import Recipe, UniversalLoss
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
@@ -25,7 +22,10 @@ from foolscape.run.settings.config import (
     size_text,
     validated,
 )
-from foolscape.run.universal.targets import PICTURES, UNTARGETED
+
+if TYPE_CHECKING:
+    from foolscape.attacks.parts.objectives import Objective
+    from foolscape.attacks.universal.learn import Recipe
 
 MAIN = "main"
 Preset = Literal["ours", "paper", "notebook"]
@@ -125,6 +125,8 @@ class UniversalConfig(BaseModel):
         depends on the row, and an eighth of the width: every image then shows it several times, and a small training
         set settles it.
         """
+        from foolscape.run.universal.targets import PICTURES
+
         if self.tile is not None:
             return self.tile
         height, width = image
@@ -134,6 +136,8 @@ class UniversalConfig(BaseModel):
 
     def recipe(self, point: Point, task: Task) -> Recipe:
         """How the tile of a point is learnt."""
+        from foolscape.attacks.universal.learn import Recipe, UniversalLoss
+
         preset = _PRESETS[self.preset]
         step = preset.step if preset.steps_in_levels else preset.step * point.eps.unit
         return Recipe(
@@ -148,6 +152,9 @@ class UniversalConfig(BaseModel):
         )
 
     def _objective(self, preset: _Preset, task: Task) -> Objective:
+        from foolscape.attacks.parts.objectives import ConfidenceCappedLoss, margin, towards
+        from foolscape.run.universal.targets import UNTARGETED
+
         if task == "segmentation":
             return ConfidenceCappedLoss(preset.tau, preset.bend)
         # Of detectors with a sigmoid for each class, a softmax over all scores says little; see `towards`.
@@ -155,6 +162,8 @@ class UniversalConfig(BaseModel):
 
     def of_run(self, model: str, split: str, limit: int | None, task: Task) -> RunConfig:
         """What opening a model on a split takes."""
+        from foolscape.attacks.names import NONE
+
         return RunConfig(
             models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
             device=self.device, classes=self.classes, attention=self.attention, task=task,

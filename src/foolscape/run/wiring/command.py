@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from foolscape.attacks.registry import NONE
+from foolscape.attacks.names import NONE
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task

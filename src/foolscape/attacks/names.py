@@ -1,0 +1,17 @@
+"""Names that settings are checked by before anything large is imported."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NONE: Final = "none"
+"""The attack by which a run measures the clean model alone."""
+
+DETECTORS_ALONE: Final = ("goal", "victim", "refresh")
+"""Options of an attack on a detector alone."""
+
+CLIPS_ALONE: Final = ("window", "sampling", "supervision", "against")
+"""The same on a clip."""
+
+TASK_OPTIONS: Final = ("goal", "victim", *CLIPS_ALONE)
+"""Options of what an attack does to a task, whatever its name."""

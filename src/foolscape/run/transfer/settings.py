@@ -1,0 +1,32 @@
+"""The settings of a transfer, checked before anything is loaded: those of a run, and the names of the ensembles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from foolscape.errors import SettingError
+from foolscape.run.settings.config import RunConfig, make_config
+
+
+def make_transfer_config(settings: Mapping[str, object]) -> tuple[RunConfig, list[str]]:
+    """The settings of all networks' runs, and the names of the ensembles.
+
+    Raises:
+        SettingError: as `make_config` does, or `ensembles` is no list of names.
+    """
+    own = {name: value for name, value in settings.items() if name != "ensembles"}
+    return make_config(own), _names(settings.get("ensembles", ()))
+
+
+def asked(settings: Mapping[str, object]) -> dict[str, Any]:
+    """`settings`, checked, as run.json holds them."""
+    config, wanted = make_transfer_config(settings)
+    return config.model_dump(mode="json") | {"ensembles": wanted}
+
+
+def _names(wanted: object) -> list[str]:
+    """The ensembles of a command line or a YAML file; `SettingError` for anything but names."""
+    if not (isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted)):
+        raise SettingError(f"ensembles: expected a list of names such as A+B, got {wanted!r}")
+    return list(wanted)

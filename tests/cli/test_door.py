@@ -1,0 +1,78 @@
+"""Help, lists and mistyped words are answered at once: none of them imports torch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SHOWN = (
+    "--help",  # first: its time is that of a fresh process
+    "--version",
+    *(f"{name} -h" for name in ("run", "transfer", "universal", "apply", "harden", "report", "check", "list", "demo")),
+    "list data",
+)
+"""Command lines that print what is asked for."""
+
+REFUSED = (
+    "list nothing",
+    "runs",
+    "run --epss 8/255",
+    "run --model bundled:scenes-unet --data scenes: --limit many",
+    "run --model bundled:scenes-unet --data scenes: --eps 8",
+    "run --model bundled:scenes-unet --data scenes: --size 12",
+    "run --model bundled:scenes-unet --data scenes: --task segmentatoin",
+    "run --model bundeled:scenes-unet --data scenes:",
+    "run --data scenes:",
+    "transfer --model bundled:scenes-unet --data scenes: --eps 8",
+    "harden --model bundled:scenes-unet --data scenes: --attack segpg",
+    "universal --model bundled:scenes-unet --data scenes: --train-split train --test-split test --target x --eps 8",
+    "check --model bundled:scenes-unet --size 12",
+    "report nowhere",
+)
+"""Command lines with a word that does not fit."""
+
+SCRIPT = """
+import json, sys, time
+import foolscape
+
+found = {"import foolscape": [0, time.process_time(), "torch" in sys.modules]}
+from foolscape.cli import main
+
+for command in sys.argv[1:]:
+    try:
+        main(command.split())
+    except SystemExit as end:
+        found[command] = [end.code, time.process_time(), "torch" in sys.modules]
+print(json.dumps(found))
+"""
+
+SECONDS = 1.0
+"""Processor time in which a command is answered."""
+
+
+def test_what_is_answered_without_torch(tmp_path: Path) -> None:
+    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="")
+    script = [sys.executable, "-c", SCRIPT, *SHOWN, *REFUSED]
+    done = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert [name for name, (_, _, torch) in found.items() if torch] == []
+    assert {name: found[name][0] for name in SHOWN} == dict.fromkeys(SHOWN, 0)
+    assert [name for name in REFUSED if found[name][0] not in (1, 2)] == []
+    assert found["--help"][1] < SECONDS
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_whose_reader_leaves(tmp_path: Path) -> None:
+    """`foolscape --help | head -1` is no error, and prints no traceback."""
+    for command, code in (("--help", 0), ("run --epss 1", 2)):
+        with subprocess.Popen(
+            [sys.executable, "-c", "from foolscape.cli import main; main()", *command.split()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if code == 0 else subprocess.STDOUT,
+            cwd=tmp_path,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.close()  # before anything is written
+            told = process.stderr.read() if process.stderr is not None else b""
+        assert (process.returncode, told) == (code, b""), command

@@ -1,0 +1,35 @@
+"""The public names: where they come from, and that type checkers are told the same."""
+
+import ast
+import importlib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import foolscape
+
+
+def test_every_public_name_is_there() -> None:
+    for name in foolscape.__all__:
+        assert getattr(foolscape, name) is not None
+        assert name in dir(foolscape)
+    assert foolscape.__version__ == version("foolscape")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = foolscape.nothing  # type: ignore[attr-defined]
+
+
+def test_type_checkers_are_told_the_same() -> None:
+    tree = ast.parse(Path(foolscape.__file__).read_text())
+    told = {
+        alias.asname: (node.module, alias.name)
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    told["segmentation_problem"] = told.pop("_problem")
+    assert sorted(told, key=str) == foolscape.__all__
+    for name, (module, inner) in told.items():
+        assert getattr(foolscape, str(name)) is getattr(importlib.import_module(str(module)), inner)
