@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from foolscape.api.attack import Result as Result
+    from foolscape.api.attack import attack as attack
     from foolscape.attacks.catalog import plan as plan
     from foolscape.attacks.engine.ascent import Ascent as Ascent
     from foolscape.attacks.engine.ascent import AtMost as AtMost
@@ -17,8 +19,24 @@ if TYPE_CHECKING:
     from foolscape.attacks.engine.driver import Outcome as Outcome
     from foolscape.attacks.engine.driver import ascend as ascend
     from foolscape.attacks.plan import Plan as Plan
+    from foolscape.attacks.registry import Recipe as Recipe
+    from foolscape.attacks.registry import register as register
+    from foolscape.attacks.zoo.alma import alma_prox as alma_prox
+    from foolscape.attacks.zoo.annealed import annealed as annealed
+    from foolscape.attacks.zoo.apgd import apgd as apgd
+    from foolscape.attacks.zoo.ara import ara as ara
+    from foolscape.attacks.zoo.dag import dag as dag
+    from foolscape.attacks.zoo.dag_min import dag_min as dag_min
+    from foolscape.attacks.zoo.fgsm import fgsm as fgsm
+    from foolscape.attacks.zoo.mi_fgsm import mi_fgsm as mi_fgsm
+    from foolscape.attacks.zoo.pgd import pgd as pgd
+    from foolscape.attacks.zoo.pgd_min import pgd_min as pgd_min
+    from foolscape.attacks.zoo.segpgd import segpgd as segpgd
+    from foolscape.attacks.zoo.square import square as square
+    from foolscape.attacks.zoo.worst_case import worst_case as worst_case
     from foolscape.errors import FoolscapeError as FoolscapeError
     from foolscape.pixels import Levels as Levels
+    from foolscape.pixels import levels as levels
     from foolscape.pixels import to_image as to_image
     from foolscape.pixels import to_unit as to_unit
     from foolscape.problem import IGNORE as IGNORE
@@ -31,23 +49,41 @@ if TYPE_CHECKING:
     __version__: str
 
 _PUBLIC: Final = {
-    "IGNORE": "problem",
     "Ascent": "attacks.engine.ascent",
     "AtMost": "attacks.engine.ascent",
     "AttackItem": "attacks.engine.batch",
     "FoolscapeError": "errors",
+    "IGNORE": "problem",
     "Levels": "pixels",
     "Outcome": "attacks.engine.driver",
     "Plan": "attacks.plan",
     "Problem": "problem",
+    "Recipe": "attacks.registry",
+    "Result": "api.attack",
     "Segmenter": "tasks.segmentation",
+    "alma_prox": "attacks.zoo.alma",
+    "annealed": "attacks.zoo.annealed",
+    "apgd": "attacks.zoo.apgd",
+    "ara": "attacks.zoo.ara",
     "ascend": "attacks.engine.driver",
+    "attack": "api.attack",
+    "dag": "attacks.zoo.dag",
+    "dag_min": "attacks.zoo.dag_min",
+    "fgsm": "attacks.zoo.fgsm",
     "generator_for": "seeds",
+    "levels": "pixels",
+    "mi_fgsm": "attacks.zoo.mi_fgsm",
     "never": "attacks.engine.ascent",
+    "pgd": "attacks.zoo.pgd",
+    "pgd_min": "attacks.zoo.pgd_min",
     "plan": "attacks.catalog",
+    "register": "attacks.registry",
     "segmentation_problem": "tasks.segmentation:problem",
+    "segpgd": "attacks.zoo.segpgd",
+    "square": "attacks.zoo.square",
     "to_image": "pixels",
     "to_unit": "pixels",
+    "worst_case": "attacks.zoo.worst_case",
 }
 """Every public name, and the module of foolscape that it comes from; `module:name` where that calls it otherwise."""
 

@@ -50,6 +50,11 @@ class Levels:
         return f"{float(self.levels):g}/255"
 
 
+def levels(text: str) -> Levels:
+    """A change in grey levels, `levels("8/255")`: how the default of an attack's option is written."""
+    return Levels.parse(text)
+
+
 def _advice(text: str) -> str:
     try:
         number = float(text)

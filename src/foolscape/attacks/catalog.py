@@ -99,7 +99,7 @@ def _window(attack: Attack, options: Settings) -> Window:
     return Window(frames, sampling, supervision == SUPERVISIONS[0], against == AGAINST[1])
 
 
-def recipe(name: str, options: Settings, task: str) -> Recipe:
+def recipe(name: str, options: Settings, task: str | None) -> Recipe:
     """The attack called `name` with those of `options` that are no `TASK_OPTIONS`.
 
     Raises:

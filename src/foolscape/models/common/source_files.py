@@ -15,14 +15,13 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Final
 
-import foolscape
 from foolscape.paths import real
 
 _INSTALLED: Final = tuple(
     real(Path(place))
     for place in {
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        *(str(real(Path(root))) for root in foolscape.__path__),
+        *(str(real(Path(root))) for root in sys.modules["foolscape"].__path__),
     }
 )
 

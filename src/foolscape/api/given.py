@@ -1,0 +1,100 @@
+"""What is handed to `foolscape.attack`, checked before anything is tried: each fault is one message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from foolscape.errors import SettingError
+from foolscape.problem import IGNORE
+from foolscape.tasks.detection import Detections
+
+VOID = 255
+"""A label that counts nowhere, as data sets write it; so does `foolscape.IGNORE`."""
+
+Boxes: TypeAlias = Detections | Mapping[str, Tensor]
+"""The objects of an image: `boxes` (N, 4), x1, y1, x2, y2 in pixels, and `labels` (N,) int64 indices from 0 on."""
+
+
+def check_images(images: object) -> Tensor:
+    """`images`, if they are (B, 3, H, W) float in [0, 1]; else SettingError."""
+    if not isinstance(images, Tensor):
+        raise SettingError(
+            f"images: expected a torch.Tensor (B, 3, H, W) in [0, 1], got {type(images).__module__}."
+            f"{type(images).__name__}; for an array (B, H, W, 3) of uint8 write "
+            "torch.from_numpy(array).permute(0, 3, 1, 2) / 255"
+        )
+    if not images.is_floating_point():
+        raise SettingError(f"images: expected float values in [0, 1], got {images.dtype}; write images / 255")
+    if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
+        raise SettingError(f"images: expected (B, 3, H, W), got {tuple(images.shape)}{_order(images)}")
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):
+        shift = 1 < high <= 255 and low >= 0
+        advice = "; write images / 255" if shift else "; undo the normalisation, and do it in the model's forward"
+        raise SettingError(f"images: expected values in [0, 1], got {low:.4g} to {high:.4g}{advice}")
+    return images.detach()
+
+
+def _order(images: Tensor) -> str:
+    if images.ndim == 4 and images.shape[-1] == 3:
+        return "; write images.permute(0, 3, 1, 2)"
+    return "; write images[None]" if images.ndim == 3 and images.shape[0] == 3 else ""
+
+
+def check_labels(labels: object, images: Tensor, classes: int) -> Tensor:
+    """`labels` as (B, H, W) int64 with `IGNORE` where nothing counts; else SettingError."""
+    wanted = (images.shape[0], *images.shape[2:])
+    if not isinstance(labels, Tensor) or labels.is_floating_point() or tuple(labels.shape) != wanted:
+        got = f"{tuple(labels.shape)} of {labels.dtype}" if isinstance(labels, Tensor) else type(labels).__name__
+        raise SettingError(f"labels: expected a class index for every pixel, {wanted} of int64, got {got}")
+    found = labels.to(images.device).long()
+    found = torch.where((found == VOID) & (classes <= VOID), IGNORE, found)
+    odd = found[(found != IGNORE) & ((found < 0) | (found >= classes))]
+    if len(odd):
+        raise SettingError(
+            f"labels: expected class indices from 0 to {classes - 1}, or {VOID} where nothing counts, got {int(odd[0])}"
+        )
+    return found
+
+
+def check_boxes(targets: object, images: Tensor, classes: int) -> list[tuple[Tensor, Tensor]]:
+    """(boxes, labels) of every image; else SettingError."""
+    if not isinstance(targets, Sequence) or len(targets) != len(images):
+        got = f"{len(targets)}" if isinstance(targets, Sequence) else type(targets).__name__
+        raise SettingError(f"targets: expected the objects of each of {len(images)} image(s), got {got}")
+    found = []
+    for i, one in enumerate(targets):
+        boxes = one.boxes if isinstance(one, Detections) else one.get("boxes") if isinstance(one, Mapping) else None
+        labels = one.labels if isinstance(one, Detections) else one.get("labels") if isinstance(one, Mapping) else None
+        if not isinstance(boxes, Tensor) or not isinstance(labels, Tensor):
+            raise SettingError(
+                f"targets: expected {{'boxes': (N, 4), 'labels': (N,)}} of tensors for image {i}, got "
+                f"{type(one).__name__}"
+            )
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or labels.shape != boxes.shape[:1]:
+            raise SettingError(
+                f"targets: expected boxes (N, 4) and as many labels for image {i}, got {tuple(boxes.shape)} and "
+                f"{tuple(labels.shape)}"
+            )
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+            raise SettingError(
+                f"targets: expected class indices from 0 to {classes - 1}, got {int(labels.min())} to "
+                f"{int(labels.max())}"
+            )
+        found.append((boxes.to(images.device, images.dtype), labels.to(images.device).long()))
+    return found
+
+
+def check_mask(mask: object, frames: Tensor) -> Tensor:
+    """The first mask of a clip, (H, W) int64 with the labels 1 to K; else SettingError."""
+    if not isinstance(mask, Tensor) or mask.is_floating_point() or tuple(mask.shape) != tuple(frames.shape[2:]):
+        got = f"{tuple(mask.shape)} of {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
+        wanted = tuple(frames.shape[2:])
+        raise SettingError(f"labels: expected the mask of the first frame, {wanted} of int64, got {got}")
+    if len(frames) < 2:
+        raise SettingError(f"images: expected a clip of at least two frames (T, 3, H, W), got {len(frames)}")
+    return mask.to(frames.device).long()
