@@ -5,26 +5,21 @@ python examples/attack_one_image.py
 
 import torch
 
-from foolscape import AttackItem, Options, ascend, generator_for, plan, segmentation_problem, to_unit
-from foolscape.models.segmenters.load import load_model
+import foolscape as fs
+from foolscape.models.bundled.load import bundled
 from foolscape.scenes import describe, render
 
 
 def main() -> None:
     frame = render(describe(seed=2, index=3))
-    model = load_model("bundled:scenes-unet", image_size=frame.labels.shape).model
-    dag = plan("dag", Options(steps=60, stop=0.01), model.classes)
+    network, images, labels = bundled("scenes-unet"), fs.to_unit(frame.image), torch.from_numpy(frame.labels)[None]
 
-    images, labels = to_unit(frame.image), torch.from_numpy(frame.labels).long()[None]
-    generator = generator_for(0, "scene 3")
-    assert dag.target is not None
-    problem = segmentation_problem(model, images, labels, dag.target(labels, [generator]))
+    found = fs.attack(network, images, labels, fs.dag(steps=60, stop=0.01))
 
-    (outcome,) = ascend([AttackItem("scene 3", problem, generator)], dag.ascent)
-    before = (model.logits(images).argmax(1) == labels).float().mean()
-    levels = 255 * outcome.perturbation.abs().max()
-    print(f"right before {before:.1%}, after {outcome.left / outcome.targets:.1%}")
-    print(f"{outcome.iterations} iterations, largest change {levels:.1f} levels, goal reached: {outcome.claimed}")
+    before = (network(images).argmax(1) == labels).float().mean().item()
+    print(f"right before {before:.1%}, after {found.remaining.item():.1%}")
+    levels = 255 * found.perturbation.abs().max().item()
+    print(f"{found.steps.item()} iterations, largest change {levels:.1f} levels, goal reached: {found.success.item()}")
 
 
 if __name__ == "__main__":

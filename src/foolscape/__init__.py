@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from foolscape.attacks.engine.batch import AttackItem as AttackItem
     from foolscape.attacks.engine.driver import Outcome as Outcome
     from foolscape.attacks.engine.driver import ascend as ascend
+    from foolscape.attacks.parts.constraints import L2 as L2
+    from foolscape.attacks.parts.constraints import Linf as Linf
+    from foolscape.attacks.parts.objectives import ObjectiveValue as ObjectiveValue
+    from foolscape.attacks.parts.objectives import cross_entropy as cross_entropy
+    from foolscape.attacks.parts.updates import Sign as Sign
     from foolscape.attacks.plan import Plan as Plan
     from foolscape.attacks.registry import Recipe as Recipe
     from foolscape.attacks.registry import register as register
@@ -54,19 +59,24 @@ _PUBLIC: Final = {
     "AttackItem": "attacks.engine.batch",
     "FoolscapeError": "errors",
     "IGNORE": "problem",
+    "L2": "attacks.parts.constraints",
     "Levels": "pixels",
+    "Linf": "attacks.parts.constraints",
+    "ObjectiveValue": "attacks.parts.objectives",
     "Outcome": "attacks.engine.driver",
     "Plan": "attacks.plan",
     "Problem": "problem",
     "Recipe": "attacks.registry",
     "Result": "api.attack",
     "Segmenter": "tasks.segmentation",
+    "Sign": "attacks.parts.updates",
     "alma_prox": "attacks.zoo.alma",
     "annealed": "attacks.zoo.annealed",
     "apgd": "attacks.zoo.apgd",
     "ara": "attacks.zoo.ara",
     "ascend": "attacks.engine.driver",
     "attack": "api.attack",
+    "cross_entropy": "attacks.parts.objectives",
     "dag": "attacks.zoo.dag",
     "dag_min": "attacks.zoo.dag_min",
     "fgsm": "attacks.zoo.fgsm",

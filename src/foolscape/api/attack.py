@@ -26,7 +26,7 @@ from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.models.trackers.user import UserTracker
 from foolscape.models.trackers.user import adapt as adapt_tracker
-from foolscape.run.settings.user_attack import enter_attack
+from foolscape.run.settings.user_attack import enter_attack, enter_objective
 from foolscape.spec import parse, written
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
@@ -145,6 +145,8 @@ def as_recipe(recipe: str | Recipe | Attack) -> Recipe:
     spec = parse(recipe, ())
     name = written(spec.scheme, spec.rest, {})
     enter_attack(name)
+    if "loss" in spec.options:
+        enter_objective(spec.options["loss"])
     return recipe_of(name, spec.options, None)
 
 

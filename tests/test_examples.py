@@ -1,0 +1,55 @@
+"""The examples run, as a reader would run them."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+import foolscape as fs
+from foolscape.attacks.registry import REGISTRY
+from foolscape.models.bundled.load import bundled
+from tests.conftest import ROOT
+
+EXAMPLES = ROOT / "examples"
+
+
+def test_an_image_is_attacked(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "attack_one_image.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    assert "goal reached: " in said
+    before, after = (float(part.split("%")[0].split()[-1]) for part in said.splitlines()[0].split(","))
+    assert before > 90
+    assert after < before / 2
+
+
+def test_an_attack_and_a_loss_of_ones_own(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(3, 4, 3, padding=1)
+    images = torch.rand(2, 3, 16, 16)
+    own = EXAMPLES / "my_attack.py"
+    found = fs.attack(network, images, None, f"{own}:sharper?eps=4/255&warm=0.5&steps=2")
+    assert found.steps.tolist() == [2, 2]
+    assert float(found.perturbation.abs().max()) == pytest.approx(4 / 255)
+    assert float(fs.attack(network, images, None, f"pgd?loss={own}:confident&steps=2").remaining.max()) < 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_what_pages_show_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    images = torch.rand(1, 3, 64, 96)
+    here = {
+        "net": torch.nn.Conv2d(3, 4, 3, padding=1),
+        "images": images,
+        "labels": torch.randint(4, (1, 64, 96)),
+        "detector": bundled("scenes-detector"),
+        "targets": [{"boxes": torch.tensor([[8.0, 8.0, 40.0, 40.0]]), "labels": torch.tensor([0])}],
+    }
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    assert blocks
+    try:
+        exec("import foolscape as fs\n" + "\n".join(blocks), here)
+    finally:
+        REGISTRY.pop("my-attack", None)
