@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from foolscape.attacks import catalog
+from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.attacks.registry import REGISTRY
 from foolscape.errors import RunError, SettingError, UnknownNameError
-from foolscape.run.settings.config import make_config
+from foolscape.run.settings.config import OF_THE_ATTACK, make_config
 
 from .made import do_run, write_net, write_photos
 
@@ -98,6 +100,10 @@ def test_a_loss_of_a_file_is_followed(tmp_path: Path, mine: str) -> None:
 def test_what_is_wrong_is_said(tmp_path: Path, mine: str, attack: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         do_run(tmp_path / "out", **settings(tmp_path, attack=attack.format(mine=mine)))
+
+
+def test_every_option_of_our_attacks_is_a_setting() -> None:
+    assert {option for attack in catalog.CATALOG for option in attack.options} | {*TASK_OPTIONS} == set(OF_THE_ATTACK)
 
 
 def test_an_option_and_a_spec_that_differ_contradict_each_other() -> None:

@@ -237,11 +237,6 @@ def owners(option: str, task: str | None = None) -> list[str]:
     return [a.name for a in REGISTRY.values() if option in a.options and (task is None or task in a.tasks)]
 
 
-def known_options() -> frozenset[str]:
-    """The options that any attack has."""
-    return frozenset(option for attack in REGISTRY.values() for option in attack.options)
-
-
 def _takes_scope(build: Builder) -> bool:
     return any(p.kind is not p.KEYWORD_ONLY for p in inspect.signature(build).parameters.values())
 
