@@ -114,7 +114,7 @@ def test_a_score_that_is_better_low_is_raised_by_an_attack(wrong: None, monkeypa
     from foolscape.metrics.tasks import segmentation
 
     measure = replace(segmentation.SEGMENTATION, headline="wrong")
-    monkeypatch.setattr(segmentation, "TASK", replace(segmentation.TASK, measures=(measure,)))
+    monkeypatch.setattr(segmentation, "RECORD", replace(segmentation.RECORD, measures=(measure,)))
     conditions = {"clean": {"wrong": 10.0}, "adversarial": {"wrong": 90.0}}
     model = {"slug": "net", "samples": 2, "conditions": conditions}
     summary = {"task": "segmentation", "models": [model], "attack": {"name": "fgsm"}}

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from foolscape.by_task import record_of
+from foolscape.by_name import record_of
 from foolscape.errors import SettingError
 from foolscape.metrics.boxes import Floats
 from foolscape.metrics.distortion import CONVENTIONS as DISTORTION
@@ -226,7 +226,7 @@ class Measure(Generic[W]):
 
 @dataclass(frozen=True)
 class TaskScores:
-    """How a task is scored; the constant `TASK` of its module in `metrics.tasks`.
+    """How a task is scored; the constant `RECORD` of its module in `metrics.tasks`.
 
     Attributes:
         measures: rows are for the first one that fits, or for the last one.

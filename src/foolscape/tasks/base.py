@@ -1,4 +1,4 @@
-"""The tasks, each as one record; what a layer knows of a task besides is in `by_task.record_of`."""
+"""The tasks, each as one record; what a layer knows of a task besides is in `by_name.record_of`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Task:
     Attributes:
         name: as --task, run.json and summary.json have it, and the modules that hold what layers know of it.
         model: what a model of the task is called.
+        truth: what a data set for it must have.
         unit: the noun of a sample.
         background: scores per target besides those of the model's classes.
         algorithm: a number that is raised in the commit in which its results change; see `run.directory.algorithms`.
@@ -23,14 +24,15 @@ class Task:
 
     name: str
     model: str
+    truth: str
     unit: str = "image"
     background: int = 0
     algorithm: int = 1
 
 
-SEGMENTATION: Final = Task("segmentation", "segmentation network")
-DETECTION: Final = Task("detection", "detector", background=1)
-VIDEO: Final = Task("video", "tracker", unit="clip")
+SEGMENTATION: Final = Task("segmentation", "segmentation network", "labels of classes")
+DETECTION: Final = Task("detection", "detector", "boxes", background=1)
+VIDEO: Final = Task("video", "tracker", "clips", unit="clip")
 
 TASKS: Final[Mapping[str, Task]] = {task.name: task for task in (SEGMENTATION, DETECTION, VIDEO)}
 """Every task by its name."""

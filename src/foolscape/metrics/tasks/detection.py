@@ -179,4 +179,4 @@ DETECTION: Final = Measure[Precisions](
     of_victim=("preserved",),
 )
 
-TASK: Final = TaskScores((DETECTION,), right)
+RECORD: Final = TaskScores((DETECTION,), right)

@@ -97,4 +97,4 @@ SEGMENTATION: Final = Measure[Counts](
     least_clean=LEAST_CLEAN,
 )
 
-TASK: Final = TaskScores((SEGMENTATION,), right)
+RECORD: Final = TaskScores((SEGMENTATION,), right)

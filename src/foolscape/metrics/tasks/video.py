@@ -247,4 +247,4 @@ YOUTUBE_VOS: Final = Measure[Groups](
     fits=_has_both,
 )
 
-TASK: Final = TaskScores((YOUTUBE_VOS, DAVIS), right)
+RECORD: Final = TaskScores((YOUTUBE_VOS, DAVIS), right)

@@ -135,7 +135,7 @@ _DRAWING: Final = Drawing(
     layers=_layers,
 )
 
-TASK: Final = TaskReport(
+RECORD: Final = TaskReport(
     _DRAWING,
     without_labels="No labels: average precision is against the model's own clean detections from a score of "
     f"{READABLE} on, so the clean score is 100 by construction. Only where an image has more than {COCO_DETECTIONS} of "

@@ -79,7 +79,7 @@ _DRAWING: Final = Drawing(
     layers=_layers,
 )
 
-TASK: Final = TaskReport(
+RECORD: Final = TaskReport(
     _DRAWING,
     without_labels="No labels: scores are against the model's own clean prediction, so the clean score is 100 by "
     "construction.",

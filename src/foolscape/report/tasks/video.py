@@ -136,7 +136,7 @@ def _reels(run: Run, models: Sequence[Json]) -> Mapping[str, Any]:
     return reels(run, models)
 
 
-TASK: Final = TaskReport(
+RECORD: Final = TaskReport(
     _DRAWING,
     without_labels="No labels: scores are against the model's own tracking of the clean clip, so the clean score is "
     "100 by construction.",

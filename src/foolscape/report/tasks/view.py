@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from foolscape.by_task import record_of
+from foolscape.by_name import record_of
 from foolscape.report.files import Run
 from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.table import Json, number
@@ -127,7 +127,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """How a task is reported; the constant `TASK` of its module in `report.tasks`.
+    """How a task is reported; the constant `RECORD` of its module in `report.tasks`.
 
     Attributes:
         drawing: how its images are shown.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
-from foolscape.by_task import record_of
+from foolscape.by_name import record_of
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record
 
@@ -57,7 +57,7 @@ def _one(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record:
 
 @dataclass(frozen=True)
 class TaskRunning:
-    """How a task is run; the constant `TASK` of its module in `run.tasks`.
+    """How a task is run; the constant `RECORD` of its module in `run.tasks`.
 
     Attributes:
         conventions: sentences of summary.json besides those of the scores, by key.

@@ -153,7 +153,7 @@ def load_boxes_at(data: DetectionData, name: str, size: tuple[int, int] | None) 
     return sample if size is None else resize_boxes(sample, size)
 
 
-TASK: Final = TaskRunning(
+RECORD: Final = TaskRunning(
     conventions={
         "success_rate": "Success: share of the images on which the clean model finds an object where, at 8 bits, "
         f"every object that it finds met the goal, among detections with a score of at least {READABLE}; for "

@@ -134,7 +134,7 @@ def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> 
     return sample if size is None else resize(sample, size)
 
 
-TASK: Final = TaskRunning(
+RECORD: Final = TaskRunning(
     conventions={
         "success_rate": "Success: share of images on which, at 8 bits, at most "
         f"{FOOLED:.0%} of the pixels that the clean model had right still are; an attack that stops by itself at a "

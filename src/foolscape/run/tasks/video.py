@@ -223,7 +223,7 @@ def _mean_j(scores: ClipScores) -> float:
     return float(np.mean([np.mean(one.J) for one in scores.objects]))
 
 
-TASK: Final = TaskRunning(
+RECORD: Final = TaskRunning(
     conventions={
         "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "
         "without any are not judged.",
