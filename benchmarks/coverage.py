@@ -28,7 +28,8 @@ from foolscape.metrics.intervals import around, around_unbounded, left_out, weig
 from foolscape.metrics.matching import match_coco
 from foolscape.metrics.precision import average_precision, hundred_one_points
 from foolscape.metrics.segmentation import Counts, iou_per_class, stack
-from foolscape.metrics.video import ClipScores, weighted_j_and_f
+from foolscape.metrics.tasks.video import DAVIS, Clips
+from foolscape.metrics.video import ClipScores
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -87,7 +88,7 @@ class Tracked:
 def weighted_parts(clip: ClipScores) -> tuple[float, int]:
     """J&F added up over the objects of a clip, and how many they are."""
     objects = len(clip.objects)
-    return float(weighted_j_and_f([clip])(np.ones((1, 1)))[0]) * objects, objects
+    return float(DAVIS.main.of(Clips(("",), (clip,)).once())[0]) * objects, objects
 
 
 KINDS: dict[str, Callable[[Sequence[Row], int, float], Population]] = {

@@ -29,10 +29,10 @@ from foolscape.attacks.plan import Plan
 from foolscape.errors import SettingError
 from foolscape.metrics.box_counts import READABLE
 from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.models.common.wrappers import modules_of
 from foolscape.pixels import Levels, to_image, to_unit
 from foolscape.problem import Problem
-from foolscape.run.scores.scoring import SCORING
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
 from foolscape.run.tasks.base import EvalSample
@@ -120,7 +120,7 @@ def table(
 def _scorer(subject: DetectionSubject, cases: Sequence[Boxed]) -> Callable[[Sequence[Found]], tuple[float, float]]:
     def scored(found: Sequence[Found]) -> tuple[float, float]:
         rows = [subject.measured(case, one) for case, one in zip(cases, found, strict=True)]
-        scores: dict[str, Any] = SCORING["detection"].score(rows, subject.detector.classes, 0, None)
+        scores: dict[str, Any] = DETECTION.score(rows, subject.detector.classes, 0, None)
         return scores["AP50"], scores["boxes"]["kept"] * len(cases)
 
     return scored

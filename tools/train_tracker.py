@@ -27,7 +27,8 @@ from train_scenes import EMA, augment, blend
 
 from foolscape.data.clips import Clip
 from foolscape.data.scene_clips import LEAST_PIXELS, open_scene_clips
-from foolscape.metrics.video import measure_davis, score_davis
+from foolscape.metrics.tasks.video import DAVIS, Clips
+from foolscape.metrics.video import measure_davis
 from foolscape.models.bundled.load import TRACKER_NAMES, TRACKING, bundled
 from foolscape.models.bundled.tracker import ScenesTracker
 from foolscape.models.trackers.stcn.tracker import Stcn
@@ -128,7 +129,7 @@ def evaluate(network: ScenesTracker, clips: list[Clip]) -> dict[str, Any]:
         assert clip.truth is not None
         found = follow(tracker, frames, [Start(0, torch.from_numpy(clip.given[0].mask).long())])
         measured[clip.id] = measure_davis(found.numpy(), clip.truth.astype(np.int64))
-    return score_davis(measured, seed=0)
+    return DAVIS.scored(Clips(tuple(measured), tuple(measured.values())), seed=0)
 
 
 def load_clips(split: str, count: int) -> list[Clip]:

@@ -7,7 +7,7 @@ import pytest
 
 from foolscape.data.boxes import DetectionSample, check_boxes, resize_boxes
 from foolscape.data.images import resize
-from foolscape.data.load import CATALOG, open_data, open_detection, select
+from foolscape.data.load import catalog, open_data, open_detection, select
 from foolscape.data.sample import Sample
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.metrics.boxes import Truth
@@ -134,15 +134,15 @@ def test_resize_refuses_tiny_sizes(picture):
 
 
 def test_every_kind_with_boxes_opens_for_detection():
-    assert [kind.name for kind in CATALOG if kind.open_boxes] == ["scenes", "folder", "voc", "coco"]
-    for kind in CATALOG:
-        if kind.open_boxes is not None:
+    assert [kind.name for kind in catalog() if "detection" in kind.openers] == ["coco", "folder", "scenes", "voc"]
+    for kind in catalog():
+        if "detection" in kind.openers:
             with pytest.raises(UnknownNameError, match="unknown option in"):
                 open_detection(f"{kind.name}:x?nonsense=1")
 
 
 def test_camvid_has_no_boxes():
-    with pytest.raises(SettingError, match=r"got camvid, which has no boxes; use one of scenes, folder, voc, coco$"):
+    with pytest.raises(SettingError, match=r"got camvid, which has no boxes; use one of coco, folder, scenes, voc$"):
         open_detection("camvid:somewhere")
 
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from foolscape.errors import SampleError
-from foolscape.metrics import CONVENTIONS, DETECTION_CONVENTIONS
 from foolscape.metrics.boxes import Found, Truth
-from foolscape.metrics.detection import score_detection, voc_ap
+from foolscape.metrics.detection import voc_ap
 from foolscape.metrics.precision import area_under, eleven_points
+from foolscape.metrics.tasks.detection import DETECTION
+from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from tests.metrics.detection_data import crowded_images, found, square, truth
+from tests.metrics.scored import score_detection
 
 FAR = (500.0, 500.0, 510.0, 510.0)
 SCALARS = ("AP", "AP50", "AP75", "mAP_voc07", "mAP_voc")
@@ -78,7 +80,7 @@ def test_the_shape_of_a_summary() -> None:
     truths, founds = crowded_images(seed=3)
     scores = score_detection(truths, founds, ("a", "b", "c", "d"), seed=0)
     assert json.loads(json.dumps(scores)) == scores
-    assert set(scores) == {*SCALARS, "per_class", "ci95"}
+    assert set(scores) == {*SCALARS, "per_class", "boxes", "ci95"}
     assert set(scores["ci95"]) == {*SCALARS, "per_class"}
     for name in SCALARS:
         low, high = scores["ci95"][name]
@@ -90,10 +92,10 @@ def test_the_shape_of_a_summary() -> None:
 
 def test_every_score_has_a_convention_and_segmentation_keeps_its_own() -> None:
     assert {*SCALARS, "per_class", "ci95", "kept", "mislabelled", "vanished", "fabricated"} <= set(
-        DETECTION_CONVENTIONS
+        DETECTION.conventions
     )
-    assert "AP50" in DETECTION_CONVENTIONS["per_class"]
-    assert "IoU" in CONVENTIONS["per_class"]
+    assert "AP50" in DETECTION.conventions["per_class"]
+    assert "IoU" in SEGMENTATION.conventions["per_class"]
 
 
 def test_few_images_have_no_interval() -> None:

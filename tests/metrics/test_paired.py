@@ -9,8 +9,8 @@ from scipy.stats import ttest_rel
 from foolscape.metrics.boxes import Found
 from foolscape.metrics.intervals import LEAST
 from foolscape.metrics.paired import Difference, mean_difference, paired_difference
+from foolscape.metrics.score import scores_of
 from foolscape.metrics.segmentation import count
-from foolscape.run.scores.scoring import SCORING, YOUTUBE_VOS
 from tests.metrics.detection_data import crowded_images
 from tests.metrics.test_video import _clips
 
@@ -45,8 +45,10 @@ PAIRS = {
     "segmentation": (_segmented(10, 1), _segmented(10, 2, wrong=0.6)),
     "detection": (_detected(10, 1), _detected(10, 2, kept=0.4)),
     "video": (_tracked(10, 1), _tracked(10, 1)[::-1]),
-    YOUTUBE_VOS: (_tracked(10, 1, category=True), _tracked(10, 3, category=True)),
+    "youtube-vos": (_tracked(10, 1, category=True), _tracked(10, 3, category=True)),
 }
+
+SCORING = {m.name: m for task in ("segmentation", "detection", "video") for m in scores_of(task).measures}
 
 
 @pytest.mark.parametrize("task", PAIRS)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from foolscape.errors import ModelError, SampleError
-from foolscape.metrics import CONVENTIONS
 from foolscape.metrics.segmentation import (
     Counts,
     count,
@@ -22,6 +21,7 @@ from foolscape.metrics.segmentation import (
     stack,
     total,
 )
+from foolscape.metrics.tasks.segmentation import SEGMENTATION
 
 # Class 1 is a 2x2 square moved one to the right; the last row is void; class 2 is only in the truth, class 3 only
 # in the prediction, class 4 nowhere.
@@ -101,8 +101,9 @@ def test_refusals_say_expected_got_and_what_to_do() -> None:
 
 
 def test_conventions_are_sentences() -> None:
-    assert {"mIoU", "pixel_accuracy", "ci95", "linf_levels", "l2", "perceptibility", "ssim"} <= set(CONVENTIONS)
-    assert all(sentence.endswith(".") for sentence in CONVENTIONS.values())
+    told = SEGMENTATION.conventions
+    assert {"mIoU", "pixel_accuracy", "ci95", "linf_levels", "l2", "perceptibility", "ssim"} <= set(told)
+    assert all(sentence.endswith(".") for sentence in told.values())
 
 
 maps = arrays.arrays(np.int64, (3, 6, 5), elements=st.sampled_from([0, 1, 2, 3, 255]))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from foolscape.errors import SampleError
-from foolscape.metrics import VIDEO_CONVENTIONS
 from foolscape.metrics.intervals import LEAST, around
-from foolscape.metrics.video import ClipScores, ObjectScores, measure_davis, score_davis, statistics
+from foolscape.metrics.tasks.video import DAVIS
+from foolscape.metrics.video import ClipScores, ObjectScores, measure_davis, statistics
+from tests.metrics.scored import score_davis
 
 SCORES = ("J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay")
 
@@ -223,7 +224,7 @@ def test_intervals_by_leaving_out_clips() -> None:
 def test_few_clips_have_no_interval() -> None:
     scores = score_davis(_clips(LEAST - 1, seed=3), seed=0)
     assert all(scores[name] is not None and scores["ci95"][name] == [None, None] for name in SCORES)
-    assert "below 8 clips" in VIDEO_CONVENTIONS["ci95"]
+    assert "below 8 clips" in DAVIS.conventions["ci95"]
 
 
 def test_a_decay_may_be_below_0() -> None:
@@ -236,4 +237,4 @@ def test_a_decay_may_be_below_0() -> None:
 
 
 def test_every_score_has_a_convention() -> None:
-    assert {"J", "F", "J&F", "recall", "decay", "per_object", "ci95", "linf_levels"} <= set(VIDEO_CONVENTIONS)
+    assert {"J", "F", "J&F", "recall", "decay", "per_object", "ci95", "linf_levels"} <= set(DAVIS.conventions)

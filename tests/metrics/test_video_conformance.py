@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from foolscape.metrics.masks import contour_f, contour_radius, dilate, region_j
-from foolscape.metrics.video import measure_davis, score_davis, statistics
+from foolscape.metrics.video import measure_davis, statistics
+from tests.metrics.scored import score_davis
 
 CLOSE = 1e-9
 CLIPS = ("syn_a", "syn_b", "syn_c", "syn_d", "syn_e", "syn_f", "blackswan", "breakdance")

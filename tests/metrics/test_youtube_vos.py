@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from foolscape.errors import SampleError
-from foolscape.metrics import YOUTUBE_VOS_CONVENTIONS
 from foolscape.metrics.intervals import around
+from foolscape.metrics.tasks.video import YOUTUBE_VOS
 from foolscape.metrics.video import ClipScores, ObjectScores
-from foolscape.metrics.youtube_vos import measure_youtube_vos, score_youtube_vos
+from foolscape.metrics.youtube_vos import measure_youtube_vos
+from tests.metrics.scored import score_youtube_vos
 from tests.metrics.test_video import clip
 
 SCORES = ("G", "J_seen", "F_seen", "J_unseen", "F_unseen")
@@ -101,4 +102,4 @@ def test_intervals_by_leaving_out_clips() -> None:
 
 
 def test_every_score_has_a_convention() -> None:
-    assert {"J", "F", "G", "seen", "per_object", "ci95", "linf_levels"} <= set(YOUTUBE_VOS_CONVENTIONS)
+    assert {"J", "F", "G", "seen", "per_object", "ci95", "linf_levels"} <= set(YOUTUBE_VOS.conventions)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from foolscape.metrics import CONVENTIONS
 from foolscape.metrics.distortion import distortion
 from foolscape.metrics.intervals import interval
 from foolscape.metrics.segmentation import Counts, count, iou_per_class, mean_iou, pixel_accuracy, stack, total
+from foolscape.metrics.tasks.segmentation import SEGMENTATION
 
 CLASSES = ("sky", "road", "building", "car")
 COLOURS = ((70, 130, 180), (128, 64, 128), (70, 70, 70), (0, 0, 142))
@@ -76,7 +76,11 @@ def write(directory: Path, plan: Plan) -> Path:
         "schema": 1,
         "task": "segmentation",
         "reference": plan.reference,
-        "conventions": {**CONVENTIONS, "claimed_rate": "Claimed: before rounding.", "odd": "Odd: only here."},
+        "conventions": {
+            **SEGMENTATION.conventions,
+            "claimed_rate": "Claimed: before rounding.",
+            "odd": "Odd: only here.",
+        },
         "data": {"spec": "folder:photos", "split": "test", "samples": len(plan.pictures)},
         "attack": {"name": plan.attack},
         "models": models,

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from foolscape.metrics import VIDEO_CONVENTIONS, YOUTUBE_VOS_CONVENTIONS
 from foolscape.metrics.distortion import distortion
-from foolscape.metrics.video import ClipScores, measure_davis, score_davis
-from foolscape.metrics.youtube_vos import measure_youtube_vos, score_youtube_vos
+from foolscape.metrics.tasks.video import DAVIS, YOUTUBE_VOS
+from foolscape.metrics.video import ClipScores, measure_davis
+from foolscape.metrics.youtube_vos import measure_youtube_vos
+from tests.metrics.scored import score_davis, score_youtube_vos
 
 from .fake_run import slug
 
@@ -63,7 +64,7 @@ def write(directory: Path, plan: Plan) -> Path:
     models = [_model(plan, model, [row for row in rows if row["model"] == model]) for model in plan.models]
     rows += [{**failure, "slug": None, "condition": "failed"} for failure in plan.failures]
     record = _record(plan)
-    conventions = VIDEO_CONVENTIONS if plan.measure == "davis" else YOUTUBE_VOS_CONVENTIONS
+    conventions = (DAVIS if plan.measure == "davis" else YOUTUBE_VOS).conventions
     summary = {
         "schema": 1, "task": "video", "reference": plan.reference, "conventions": dict(conventions),
         "data": record["data"], "attack": record["attack"], "models": models, "failures": list(plan.failures),

@@ -24,7 +24,7 @@ from foolscape.report.tables.boxes import box_tables
 from foolscape.report.tables.headline import aftermath, headline, overview
 from foolscape.report.tables.run import scores, tables
 from foolscape.report.tables.table import TIMES
-from foolscape.report.tasks.detection import DETECTION
+from foolscape.report.tasks.detection import RECORD
 
 from .fake_detection import COLOURS
 from .fake_run import HOSTILE
@@ -183,7 +183,7 @@ def test_images_without_objects_stand_last(detect: Make) -> None:
     _rewrite(directory, empty)
     run = read_run(directory)
     (view,) = (view for view in views(run, run.settings["models"][0]) if view.judged["id"] == "é")
-    assert DETECTION.standing(view)[0] == float("inf")
+    assert RECORD.drawing.standing(view)[0] == float("inf")
     ((_, cases),) = gallery(run, run.settings["models"][0]).groups
     assert [case.id for case in cases] == ["a b/1.png", "0003", "é"]
 

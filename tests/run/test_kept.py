@@ -11,12 +11,16 @@ import torch
 
 from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.data.sample import VOID
-from foolscape.run.scores.kept import right_share
+from foolscape.metrics.score import scores_of
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
 
 BOX, ELSEWHERE = [0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]
+
+
+def right_share(task: str, row: dict[str, Any], victim: int | None = None) -> float | None:
+    return scores_of(task).right(row, victim)
 
 
 def boxes(found: list[tuple[list[float], float, int]], **truth: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from foolscape.cli import main, measure
 from foolscape.cli.console import BELOW, DISTRUST, DONE, ERROR, SOME_FAILED, USAGE
 from foolscape.cli.manners import Attacked, FailOn, below, fails, floors_of, verdict_of
 from foolscape.errors import SettingError
-from foolscape.run.scores.scoring import SCORING, keys_of
+from foolscape.metrics.score import scores_of
 
 from .made import write_net, write_photos
 from .made_boxes import write_detector, write_squares
@@ -217,10 +217,13 @@ def test_the_keys_of_every_task_are_those_of_its_summaries() -> None:
         "youtube-vos": {"id": "a", "objects": [clip, {**clip, "label": 2, "category": "b"}], "seen": ["a"]},
     }
     for task, sample in samples.items():
-        scores = SCORING[task].score([sample], ["a"], 0, None)
-        assert {key for key, value in scores.items() if not isinstance(value, dict)} == set(SCORING[task].keys)
-    assert "preserved" in keys_of("detection", "person")
-    assert set(keys_of("video")) == {*SCORING["video"].keys, *SCORING["youtube-vos"].keys}
+        measure = scores_of("video" if task == "youtube-vos" else task).measure_of([sample])
+        assert measure.name == task
+        scores = measure.score([sample], ["a"], 0, None)
+        assert {key for key, value in scores.items() if not isinstance(value, dict)} == set(measure.keys_of())
+    assert "preserved" in scores_of("detection").keys_of("person")
+    davis, youtube = scores_of("video").default.keys_of(), scores_of("video").measures[0].keys_of()
+    assert set(scores_of("video").keys_of()) == {*davis, *youtube}
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

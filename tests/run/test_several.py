@@ -45,7 +45,7 @@ def test_an_attack_with_one_result_has_nothing_to_choose() -> None:
 
 def test_the_table_ends_in_both_choices() -> None:
     model = {"model": "net", "samples": 2, "conditions": {"adversarial": {"mIoU": 37.5, "pixel_accuracy": 26.0}}}
-    (shown,) = table({"models": [model | {"several": several(ROWS, CLASSES, seed=0)}]})
+    (shown,) = table({"task": "segmentation", "models": [model | {"several": several(ROWS, CLASSES, seed=0)}]})
     assert [row[1].value for row in shown.rows] == ["ce", "js", "fewest right pixels per image", "greedy choice"]
     assert [row[2].value for row in shown.rows] == ["37.50", "25.00", "37.50", "25.00"]
     assert shown.rows[3][2].detail

@@ -75,12 +75,12 @@ def harden(
 
 def _job(config: HardenConfig) -> Job:
     """What `foolscape harden` does with these settings."""
+    from foolscape.metrics.tasks.segmentation import SEGMENTATION
     from foolscape.report.pages.harden import write_hardening_report
     from foolscape.run.directory.place import Wanted, model_name, name_of
     from foolscape.run.harden.execute import harden as train_and_measure
-    from foolscape.run.scores.scoring import keys_of
 
-    keys = keys_of("segmentation")
+    keys = SEGMENTATION.keys_of()
     return Job(
         wanted=Wanted(
             name_of(model_name(config.model), "harden"),

@@ -244,10 +244,10 @@ def _catalog(kind: Kind) -> list[tuple[str, str]]:
 
         attacks = [(a.name, f"{a.summary} [{a.source}; variants: {', '.join(a.variants)}]") for a in ATTACKS]
         return [*attacks, (NONE, "measure the clean model alone")]
-    from foolscape.data.load import CATALOG as DATA
+    from foolscape.data.load import catalog
 
     listed = []
-    for kind_of_data in DATA:
+    for kind_of_data in catalog():
         splits = f" (splits: {', '.join(kind_of_data.splits)})" if kind_of_data.splits else ""
         listed.append((kind_of_data.form, f"{', '.join(kind_of_data.tasks)}; {kind_of_data.description}{splits}"))
     return listed

@@ -174,15 +174,15 @@ def _run_job(settings: dict[str, object]) -> Job:
 
     config = make_config(settings)
     # What needs torch comes after the settings: a mistyped value is answered at once.
+    from foolscape.metrics.score import scores_of
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.execute import execute
-    from foolscape.run.scores.scoring import keys_of
     from foolscape.run.settings.choice import with_attack
     from foolscape.run.settings.task_of import with_task
 
     config = with_task(config)
     settled, _ = with_attack(config)
-    keys = keys_of(str(config.task), config.victim)
+    keys = scores_of(str(config.task)).keys_of(config.victim)
     judged = "adversarial" if settled.attacks else "clean"
     return Job(
         wanted=Wanted(
@@ -203,9 +203,9 @@ def _transfer_job(settings: dict[str, object]) -> Job:
     from foolscape.run.transfer.settings import asked
 
     config = asked(settings)
+    from foolscape.metrics.score import scores_of
     from foolscape.report.pages.transfer import MATRIX
     from foolscape.run.directory.place import Wanted, models_name, name_of
-    from foolscape.run.scores.scoring import SCORING
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.transfer.execute import transfer as measure
 
@@ -225,7 +225,7 @@ def _transfer_job(settings: dict[str, object]) -> Job:
             {"kind": "transfer", "config": config},
             MATRIX,
         ),
-        keys=lambda: [SCORING[task_of(model)].headline for model in config["models"]],
+        keys=lambda: [scores_of(task_of(model)).default.headline for model in config["models"]],
         work=partial(measure, settings),
         attacked=left,
         failures=lambda matrix: len({failure["id"] for failure in matrix["failures"]}),

@@ -102,9 +102,9 @@ def universal(
 
 def _job(config: UniversalConfig) -> Job:
     """What `foolscape universal` does with these settings."""
+    from foolscape.metrics.score import scores_of
     from foolscape.report.pages.universal import write_universal_report
     from foolscape.run.directory.place import Wanted, model_name, name_of
-    from foolscape.run.scores.scoring import keys_of
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.universal.execute import universal as learn_and_measure
     from foolscape.run.universal.teaching import HIDING_KEYS, SUCCESS_KEYS
@@ -113,12 +113,12 @@ def _job(config: UniversalConfig) -> Job:
 
     def keys() -> list[str]:
         specs = (config.model, *config.transfer_to)
-        return [*(key for spec in specs for key in keys_of(config.task or task_of(spec))), *moved]
+        return [*(key for spec in specs for key in scores_of(config.task or task_of(spec)).keys_of()), *moved]
 
     def left(summary: dict[str, Any]) -> list[Attacked]:
         measured = ((one["model"], one["task"], one["conditions"]) for one in (summary, *summary["transfer"]))
         return [
-            Attacked(model, (*keys_of(task), *moved), conditions.get("adversarial", {}))
+            Attacked(model, (*scores_of(task).keys_of(), *moved), conditions.get("adversarial", {}))
             for model, task, conditions in measured
         ]
 

@@ -2,229 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Final
 
+from foolscape.by_name import names_in, record_of, record_or_none
 from foolscape.data import files
 from foolscape.data.boxes import DetectionData
-from foolscape.data.camvid import open_camvid
 from foolscape.data.clips import ClipData
-from foolscape.data.coco import open_coco
-from foolscape.data.coco_boxes import open_coco_boxes
-from foolscape.data.davis import SPLITS_2016, SPLITS_2017, open_davis2016, open_davis2017
-from foolscape.data.folder import open_folder, open_folder_boxes
+from foolscape.data.dataset import DataSet
 from foolscape.data.part import part, split_of
 from foolscape.data.sample import Data, SegmentationData
-from foolscape.data.scene_boxes import open_scene_boxes
-from foolscape.data.scene_clips import open_scene_clips
-from foolscape.data.scenes import open_scenes
 from foolscape.data.strict import checked
-from foolscape.data.video import open_video
-from foolscape.data.voc import open_voc
-from foolscape.data.voc_boxes import open_voc_boxes
-from foolscape.data.youtube_vos import SPLITS as YOUTUBE_SPLITS
-from foolscape.data.youtube_vos import open_youtube_vos
 from foolscape.errors import DataError, SettingError, unknown
 from foolscape.paths import path_of
 from foolscape.spec import Spec, parse
+from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO, Task
 
-Opener = Callable[[Spec, str | None, tuple[str, ...] | None], SegmentationData]
-"""Opens a spec for segmentation, given the split and the model's class names."""
+GROUP: Final = "foolscape.data"
+"""The entry-point group of data sets that other packages bring: a point's object is a `DataSet` of the point's name."""
 
-BoxOpener = Callable[[Spec, str | None], DetectionData]
-"""Opens a spec for detection, given the split."""
-
-ClipOpener = Callable[[Spec, str | None], ClipData]
-"""Opens a spec for video object segmentation, given the split."""
+_PACKAGE: Final = "foolscape.data.sets"
 
 
-def _without_classes(opener: Callable[[Spec, str | None], SegmentationData]) -> Opener:
-    """For the data sets whose labels do not depend on the model."""
-    return lambda spec, split, _classes: opener(spec, split)
+def catalog() -> tuple[DataSet, ...]:
+    """Every kind of data set: those of `data.sets` by name, then those of installed packages."""
+    return (*_own(), *_added().values())
 
 
-@dataclass(frozen=True)
-class DataKind:
-    """A kind of data set.
-
-    Attributes:
-        name: the scheme of its specs.
-        form: how its spec is written.
-        description: one line.
-        splits: what `split` may be, the default first; empty where there are none.
-        open: opens it for segmentation; None if it has clips alone.
-        open_boxes: opens it for detection; None if it has no boxes.
-        open_clips: opens it for video object segmentation; None if it has no clips.
-    """
-
-    name: str
-    form: str
-    description: str
-    splits: tuple[str, ...]
-    open: Opener | None
-    open_boxes: BoxOpener | None
-    open_clips: ClipOpener | None = None
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """What it can be opened for: some of segmentation, detection, video."""
-        openers = {"segmentation": self.open, "detection": self.open_boxes, "video": self.open_clips}
-        return tuple(task for task, opener in openers.items() if opener is not None)
+@cache
+def _own() -> tuple[DataSet, ...]:
+    return tuple(record_of(_PACKAGE, name, DataSet) for name in names_in(_PACKAGE, DataSet))
 
 
-CATALOG: tuple[DataKind, ...] = (
-    DataKind(
-        "scenes",
-        "scenes:[?seed=N&count=N&frames=T]",
-        "the bundled street, drawn on demand with exact labels (9 classes), boxes (4) and clips, 160x256",
-        ("test", "val", "train"),
-        _without_classes(open_scenes),
-        open_scene_boxes,
-        open_scene_clips,
-    ),
-    DataKind(
-        "folder",
-        "folder:DIR",
-        "photographs below a folder, without labels or boxes",
-        (),
-        _without_classes(open_folder),
-        open_folder_boxes,
-    ),
-    DataKind(
-        "camvid",
-        "camvid:DIR",
-        "CamVid, road scenes: labels of 11 classes, no boxes; DIR has test, testannot and so on",
-        ("test", "val", "train"),
-        _without_classes(open_camvid),
-        None,
-    ),
-    DataKind(
-        "voc",
-        "voc:DIR[?year=2012]",
-        "PASCAL VOC: labels of 21 classes, boxes of 20; DIR is VOCdevkit or one year in it",
-        ("val", "train", "trainval", "test"),
-        _without_classes(open_voc),
-        open_voc_boxes,
-    ),
-    DataKind(
-        "coco",
-        "coco:DIR[?classes=voc|coco&annotations=FILE&images=DIR]",
-        "COCO instances: painted as labels of VOC's 21 or COCO's 81 classes, or boxes of 20 or 80",
-        ("val", "train"),
-        open_coco,
-        open_coco_boxes,
-    ),
-    DataKind(
-        "davis2016",
-        "davis2016:DIR[?resolution=480p]",
-        "DAVIS 2016: clips of one object with a mask for every frame; DIR has JPEGImages, Annotations",
-        SPLITS_2016,
-        None,
-        None,
-        open_davis2016,
-    ),
-    DataKind(
-        "davis2017",
-        "davis2017:DIR[?resolution=480p]",
-        "DAVIS 2017: clips of several objects with a mask for every frame, or for the first in the test splits",
-        SPLITS_2017,
-        None,
-        None,
-        open_davis2017,
-    ),
-    DataKind(
-        "youtube-vos",
-        "youtube-vos:DIR[?frames=all]",
-        "YouTube-VOS: clips whose objects may appear late, masks only in train; DIR has valid, train",
-        YOUTUBE_SPLITS,
-        None,
-        None,
-        open_youtube_vos,
-    ),
-    DataKind(
-        "video",
-        "video:PATH?mask=FILE.png[&start=N&frames=N]",
-        "one clip, a video file or a folder of frames, with the objects of its first frame",
-        (),
-        None,
-        None,
-        open_video,
-    ),
-)
-"""Every kind of data set that `open_data`, `open_detection` and `open_clips` know."""
+@cache
+def _added() -> dict[str, DataSet]:
+    """The data sets of installed packages; raises `SettingError` for an entry point that gives something else."""
+    found = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            made = point.load()
+        except Exception as error:
+            raise SettingError(
+                f"{GROUP}: expected the data set {point.name} at {point.value}, got {type(error).__name__}: {error}; "
+                "mend the package that brings it, or remove it"
+            ) from error
+        if not isinstance(made, DataSet) or made.name != point.name:
+            got = f"a DataSet called {made.name}" if isinstance(made, DataSet) else type(made).__name__
+            raise SettingError(f"{GROUP}: expected {point.value} to be a DataSet called {point.name}, got {got}")
+        if record_or_none(_PACKAGE, point.name, DataSet) is not None:
+            raise SettingError(
+                f"{GROUP}: expected a name that no data set has, and {point.name} is there already ({point.value}); "
+                "call it otherwise"
+            )
+        found[point.name] = made
+    return found
 
 
 def open_data(spec: str, *, split: str | None = None, classes: tuple[str, ...] | None = None) -> SegmentationData:
-    """Open the data set that `spec` names; nothing is decoded yet.
+    """Open the data set that `spec` names with labels of classes; as `open_for`."""
+    return open_for(SEGMENTATION, spec, split=split, classes=classes)
+
+
+def open_detection(spec: str, *, split: str | None = None) -> DetectionData:
+    """Open the data set that `spec` names with boxes; as `open_for`."""
+    return open_for(DETECTION, spec, split=split)
+
+
+def open_clips(spec: str, *, split: str | None = None) -> ClipData:
+    """Open the data set that `spec` names with clips; as `open_for`."""
+    return open_for(VIDEO, spec, split=split)
+
+
+def open_for(task: Task, spec: str, *, split: str | None = None, classes: tuple[str, ...] | None = None) -> Data[Any]:
+    """Open the data set that `spec` names for a task; nothing is decoded yet.
 
     Args:
-        spec: such as `folder:photos`, `camvid:CamVid`, `coco:coco?classes=voc`; see `CATALOG`.
+        task: what it is to be opened for.
+        spec: such as `folder:photos`, `coco:coco?classes=voc`, `davis2017:DAVIS`; see `catalog`.
         split: None for the default of the data set; a part of one is written val[:80%] or val[100:200].
         classes: the model's class names, which choose the labels of a data set that has several kinds (coco).
 
     Raises:
         UnknownNameError: a data set, option or split that does not exist.
-        SettingError: no scheme, a data set of clips, or a split or option that makes no sense.
-        DataError: a folder that is missing, empty or laid out differently.
-    """
-    parsed, kind = _find(spec)
-    if kind.open is None:
-        raise _unable(spec, kind, "segmentation", "labels of classes")
-    name, ends = split_of(split)
-    with _readable(spec):
-        whole = kind.open(parsed, name, classes)
-    return checked(whole if ends is None else part(whole, str(split), ends))
-
-
-def open_detection(spec: str, *, split: str | None = None) -> DetectionData:
-    """Open the data set that `spec` names with boxes; no image is decoded yet.
-
-    Args:
-        spec: such as `folder:photos`, `voc:VOCdevkit`, `coco:coco?classes=voc`; see `CATALOG`.
-        split: None for the default of the data set; a part of one is written val[:80%] or val[100:200].
-
-    Raises:
-        UnknownNameError: a data set, option or split that does not exist.
-        SettingError: no scheme, a data set without boxes, or a split or option that makes no sense.
-        DataError: a folder that is missing, empty or laid out differently.
-    """
-    parsed, kind = _find(spec)
-    if kind.open_boxes is None:
-        raise _unable(spec, kind, "detection", "boxes")
-    name, ends = split_of(split)
-    with _readable(spec):
-        whole = kind.open_boxes(parsed, name)
-    return checked(whole if ends is None else part(whole, str(split), ends))
-
-
-def open_clips(spec: str, *, split: str | None = None) -> ClipData:
-    """Open the data set that `spec` names for video object segmentation; no frame is decoded yet.
-
-    Args:
-        spec: such as `davis2017:DAVIS`, `youtube-vos:DIR`, `video:cat.mp4?mask=cat.png`; see `CATALOG`.
-        split: None for the default of the data set; a part of one is written val[:80%] or val[100:200].
-
-    Raises:
-        UnknownNameError: a data set, option or split that does not exist.
-        SettingError: no scheme, a data set without clips, or a split or option that makes no sense.
+        SettingError: no scheme, a data set without what the task needs, or a split or option that makes no sense.
         DataError: a folder or file that is missing, empty or laid out differently.
     """
     parsed, kind = _find(spec)
-    if kind.open_clips is None:
-        raise _unable(spec, kind, "video", "clips")
+    if task.name not in kind.openers:
+        able = ", ".join(other.name for other in catalog() if task.name in other.openers)
+        raise SettingError(
+            f"{spec}: expected a data set for {task.name}, got {kind.name}, which has no {task.truth}; use one of "
+            f"{able}"
+        )
     name, ends = split_of(split)
     with _readable(spec):
-        whole = kind.open_clips(parsed, name)
+        whole = kind.openers[task.name](parsed, name, classes)
     return checked(whole if ends is None else part(whole, str(split), ends))
-
-
-def _unable(spec: str, kind: DataKind, task: str, lack: str) -> SettingError:
-    """For a `kind` that cannot be opened for `task`, since it has none of what it would need."""
-    able = ", ".join(other.name for other in CATALOG if task in other.tasks)
-    return SettingError(
-        f"{spec}: expected a data set for {task}, got {kind.name}, which has no {lack}; use one of {able}"
-    )
 
 
 @contextmanager
@@ -236,19 +112,19 @@ def _readable(spec: str) -> Iterator[None]:
         raise DataError(f"{spec}: expected a data set that can be read, got {error}; check it") from error
 
 
-def _find(text: str) -> tuple[Spec, DataKind]:
+def _find(text: str) -> tuple[Spec, DataSet]:
     """The spec and its kind."""
     with _readable(text):
         spec = _parse(text)
-    for kind in CATALOG:
+    for kind in catalog():
         if kind.name == spec.scheme:
             return spec, kind
-    raise unknown("data set", spec.scheme, (kind.name for kind in CATALOG))
+    raise unknown("data set", spec.scheme, (kind.name for kind in catalog()))
 
 
 def _parse(text: str) -> Spec:
     """Like `parse`, but the scheme ends at the first colon: a folder's name may have colons too."""
-    names = [kind.name for kind in CATALOG]
+    names = [kind.name for kind in catalog()]
     spec = parse(text, names)
     if spec.scheme in names:
         return spec

@@ -20,13 +20,6 @@ from foolscape.errors import ModelError, SampleError
 VOID: Final = 255
 """The label of a pixel that counts nowhere."""
 
-CONVENTIONS: Final[dict[str, str]] = {
-    "mIoU": "mIoU: intersections and unions are pooled over all images, then averaged over the classes in the truth.",
-    "pixel_accuracy": "Pixel accuracy: correct pixels over counted pixels, pooled over all images.",
-    "per_class": "IoU of a class: hit / (truth + predicted - hit), pooled; not defined where the truth never has it.",
-    "void": "Pixels labelled 255 (void) count nowhere, neither as truth nor as prediction.",
-}
-
 _Array = NDArray[Any]
 _FIELDS: Final = ("hit", "truth", "predicted")
 

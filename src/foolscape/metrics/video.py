@@ -1,12 +1,12 @@
 """Scores of video object segmentation: J and F per object and frame, and the semi-supervised protocol of DAVIS 2017.
 
-`measure_davis` makes the record of a clip, which a line of `rows.jsonl` holds; `score_davis` makes the scores of many
-records. Within records J and F are shares in [0, 1], in scores they are percentages.
+`measure_davis` makes the record of a clip, which a line of `rows.jsonl` holds; `metrics.tasks.video` makes the scores
+of many records. Within records J and F are shares in [0, 1], in scores they are percentages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
@@ -14,30 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.errors import SampleError
-from foolscape.metrics.intervals import LEAST, around, around_unbounded, convention, left_out
 from foolscape.metrics.masks import contour_f, region_j
 from foolscape.metrics.segmentation import VOID
 
 Floats = NDArray[np.float64]
 LabelMaps = NDArray[np.integer[Any]]
 
-CONVENTIONS: Final[dict[str, str]] = {
-    "J": "J: intersection over union of an object's masks, 1 where both are empty; mean over the frames of an object, "
-    "then over all objects of all clips, without the first and the last frame; void counts as background.",
-    "F": "F: harmonic mean of precision and recall of an object's contour, matched within 0.8 % of the frame's "
-    "diagonal; averaged as J.",
-    "J&F": "J&F: the mean of J and F.",
-    "recall": "J recall and F recall: share of an object's frames with more than 50 %, mean over all objects.",
-    "decay": "J decay and F decay: mean of an object's first quarter of frames less that of its last, mean over all "
-    "objects; negative where it gets better.",
-    "per_object": "Objects are told apart by clip and label.",
-    "ci95": convention(f"below {LEAST} clips", "clip") + " That of a decay is as long on either side.",
-}
-"""One sentence per score of a video's `summary.json`."""
-
-_SCORES: Final = ("J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay")
-_DECAYS: Final = ("J_decay", "F_decay")
-"""The scores that may be below 0."""
+DAVIS_SCORES: Final = ("J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay")
+"""What `davis_of` gives of an object."""
 _FIELDS: Final = ("label", "start", "J", "F", "category")
 
 
@@ -157,45 +141,10 @@ def measure_object(
     )
 
 
-def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
-    """The scores of a condition as `summary.json` holds them, in percent.
-
-    Every object weighs the same, whatever its clip and its number of frames.
-
-    Args:
-        clips: N >= 1 records by the name of their clip, with at least one object each.
-        seed: of the intervals.
-
-    Returns:
-        `{"J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay", "per_object": {clip: {label: {the same}}},
-        "ci95": {..}}`, the last with the seven keys and [low, high] for each, [None, None] below `LEAST` clips.
-    """
-    tables, sums, counts = _tables(clips.values())
-    point = mean_over_objects(np.ones((1, len(tables))), sums, counts)[0]
-    without = mean_over_objects(left_out(len(tables), seed), sums, counts)
-    free = np.array([name in _DECAYS for name in _SCORES])
-    ends = zip(around(point, without, len(tables)), around_unbounded(point, without, len(tables)), strict=True)
-    low, high = (np.where(free, wide, within) for within, wide in ends)
-    return {
-        **_named(point),
-        "per_object": {
-            name: {str(one.label): _named(row) for one, row in zip(clip.objects, table, strict=True)}
-            for (name, clip), table in zip(clips.items(), tables, strict=True)
-        },
-        "ci95": {name: [_number(low[i]), _number(high[i])] for i, name in enumerate(_SCORES)},
-    }
-
-
-def weighted_j_and_f(clips: Sequence[ClipScores]) -> Callable[[Floats], Floats]:
-    """J&F of N >= 1 clips as a function of their weights (R, N) -> (R,), in percent; NaN where undefined."""
-    _, sums, counts = _tables(clips)
-    return lambda weights: mean_over_objects(weights, sums, counts)[:, _SCORES.index("J&F")]
-
-
-def _tables(clips: Iterable[ClipScores]) -> tuple[list[Floats], Floats, Floats]:
-    """Of N clips: the scores of the objects (K, 7) each, added up (N, 7), and how many objects (N, 1)."""
-    tables = [np.array([_of_object(one) for one in clip.objects]) for clip in clips]
-    return tables, np.stack([table.sum(axis=0) for table in tables]), np.array([[float(len(t))] for t in tables])
+def davis_of(one: ObjectScores) -> Floats:
+    """(7,) percentages in the order of `DAVIS_SCORES`."""
+    j, f = statistics(one.J), statistics(one.F)
+    return 100.0 * np.array([j.mean, f.mean, (j.mean + f.mean) / 2, j.recall, j.decay, f.recall, f.decay])
 
 
 def mean_over_objects(weights: Floats, sums: Floats, counts: Floats) -> Floats:
@@ -232,21 +181,6 @@ def check_predicted(prediction: LabelMaps, objects: Sequence[int]) -> None:
             f"a prediction must hold 0 or an object's label; expected {', '.join(map(str, objects))}, got "
             f"{prediction[foreign][0]}. Propagate the given objects alone; {VOID} is no void in a prediction."
         )
-
-
-def _of_object(one: ObjectScores) -> Floats:
-    """(7,) percentages in the order of _SCORES."""
-    j, f = statistics(one.J), statistics(one.F)
-    return 100.0 * np.array([j.mean, f.mean, (j.mean + f.mean) / 2, j.recall, j.decay, f.recall, f.decay])
-
-
-def _named(row: Floats) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(_SCORES, row, strict=True)}
-
-
-def _number(value: np.float64) -> float | None:
-    """A JSON number; NaN, where there is no interval, becomes null."""
-    return None if np.isnan(value) else float(value)
 
 
 def _damaged(got: str) -> SampleError:

@@ -15,15 +15,13 @@ reading of it, and figures may differ a little from the server's:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
 from foolscape.errors import SampleError
-from foolscape.metrics.intervals import LEAST, around, convention, left_out
 from foolscape.metrics.segmentation import VOID
-from foolscape.metrics.video import CONVENTIONS as _VIDEO_CONVENTIONS
 from foolscape.metrics.video import (
     ClipScores,
     Floats,
@@ -31,22 +29,11 @@ from foolscape.metrics.video import (
     ObjectScores,
     check_label_maps,
     check_predicted,
-    mean_over_objects,
     measure_object,
 )
 
-CONVENTIONS: Final[dict[str, str]] = {
-    "J": "J: intersection over union of an object's masks, 1 where both are empty; mean over the frames after the "
-    "object's first, then over all objects of seen or of unseen categories; void counts as background.",
-    "F": _VIDEO_CONVENTIONS["F"],
-    "G": "G: the mean of J and F of seen and J and F of unseen categories; not defined where one group has no object.",
-    "seen": "Seen categories are those that the data set's training part has.",
-    "per_object": _VIDEO_CONVENTIONS["per_object"],
-    "ci95": convention(f"below {LEAST} clips", "clip"),
-}
-"""One sentence per score of a video's `summary.json` by this measure."""
-
-_SCORES: Final = ("G", "J_seen", "F_seen", "J_unseen", "F_unseen")
+YOUTUBE_SCORES: Final = ("G", "J_seen", "F_seen", "J_unseen", "F_unseen")
+"""What `with_overall` gives."""
 
 
 def measure_youtube_vos(prediction: LabelMaps, truth: LabelMaps, categories: Mapping[int, str]) -> ClipScores:
@@ -84,53 +71,24 @@ def measure_youtube_vos(prediction: LabelMaps, truth: LabelMaps, categories: Map
     )
 
 
-def score_youtube_vos(clips: Mapping[str, ClipScores], seen: Collection[str], seed: int) -> dict[str, Any]:
-    """The scores of a condition as `summary.json` holds them, in percent; None where a group has no object.
-
-    Args:
-        clips: N >= 1 records of `measure_youtube_vos` by the name of their clip.
-        seen: the categories of the training set.
-        seed: of the intervals.
-
-    Returns:
-        `{"G", "J_seen", "F_seen", "J_unseen", "F_unseen", "per_object": {clip: {label: {"J", "F"}}}, "ci95": {..}}`,
-        the last with the five keys and [low, high] for each.
-    """
-    sums, counts = _tables(list(clips.values()), seen)
-    point = _with_overall(mean_over_objects(np.ones((1, len(clips))), sums, counts))[0]
-    without = _with_overall(mean_over_objects(left_out(len(clips), seed), sums, counts))
-    low, high = around(point, without, len(clips))
-    return {
-        **{name: _number(value) for name, value in zip(_SCORES, point, strict=True)},
-        "per_object": {name: {str(one.label): _means(one) for one in clip.objects} for name, clip in clips.items()},
-        "ci95": {name: [_number(low[i]), _number(high[i])] for i, name in enumerate(_SCORES)},
-    }
-
-
-def weighted_g(clips: Sequence[ClipScores], seen: Collection[str]) -> Callable[[Floats], Floats]:
-    """G of N >= 1 clips as a function of their weights (R, N) -> (R,), in percent; NaN where undefined."""
-    sums, counts = _tables(clips, seen)
-    return lambda weights: _with_overall(mean_over_objects(weights, sums, counts))[:, _SCORES.index("G")]
-
-
-def _tables(clips: Sequence[ClipScores], seen: Collection[str]) -> tuple[Floats, Floats]:
+def by_group(clips: Sequence[ClipScores], seen: Collection[str]) -> tuple[Floats, Floats]:
     """Of N clips: J and F of seen and of unseen objects added up (N, 4), and how many objects (N, 4)."""
     sums, counts = np.zeros((len(clips), 4)), np.zeros((len(clips), 4))
     for row, clip in enumerate(clips):
         for one in clip.objects:
             group = slice(0, 2) if one.category in seen else slice(2, 4)
-            sums[row, group] += list(_means(one).values())
+            sums[row, group] += list(means_of(one).values())
             counts[row, group] += 1
     return sums, counts
 
 
-def _means(one: ObjectScores) -> dict[str, float]:
-    """Percentages."""
+def means_of(one: ObjectScores) -> dict[str, float]:
+    """J and F of an object in percent."""
     return {"J": 100.0 * float(np.mean(one.J)), "F": 100.0 * float(np.mean(one.F))}
 
 
-def _with_overall(four: Floats) -> Floats:
-    """(R, 5) in the order of _SCORES from (R, 4); a group that is not defined leaves no overall score."""
+def with_overall(four: Floats) -> Floats:
+    """(R, 5) in the order of `YOUTUBE_SCORES` from (R, 4); a group that is not defined leaves no overall score."""
     return np.column_stack([four.mean(axis=1), four])
 
 
@@ -142,8 +100,3 @@ def _first_frames(truth: LabelMaps) -> dict[int, int]:
             if label not in (0, VOID):
                 starts.setdefault(int(label), index)
     return starts
-
-
-def _number(value: np.float64) -> float | None:
-    """A JSON number; NaN, where a group has no object, becomes null."""
-    return None if np.isnan(value) else float(value)

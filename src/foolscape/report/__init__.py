@@ -17,10 +17,11 @@ from foolscape.report.files import read_run, read_summary
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import write_report
 from foolscape.report.pictures.figures import panel
-from foolscape.report.pictures.gallery import DRAWINGS, pictures, views
+from foolscape.report.pictures.gallery import pictures, views
 from foolscape.report.tables.render import show, to_latex, to_markdown, write_tables
 from foolscape.report.tables.run import tables
 from foolscape.report.tables.trust import print_verdict
+from foolscape.report.tasks.view import report_of
 
 __all__ = ["latex", "markdown", "print_tables", "write_panel", "write_report", "write_texts"]
 
@@ -49,7 +50,7 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
             f"{directory}: expected {sample!r} attacked with {model or 'a model'}, got no such image. Name one that is "
             "in rows.jsonl as adversarial."
         )
-    in_middle = DRAWINGS[run.summary["task"]].truth_in_panel
+    in_middle = report_of(run.summary["task"]).drawing.truth_in_panel
     shown = pictures(found[0], side, truth=in_middle)
     kept = [picture.pixels for picture in shown.pictures if picture.pixels is not None]
     if len(kept) < len(shown.pictures) or shown.factor is None:

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from foolscape.data.clips import Clip
 from foolscape.data.scene_clips import open_scene_clips
-from foolscape.metrics.video import measure_davis, score_davis
+from foolscape.metrics.video import measure_davis
 from foolscape.models.bundled.load import TRACKER_NAMES, bundled_tracker, untrained
 from foolscape.models.bundled.tracker import ScenesTracker
 from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.spec import parse
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow
+from tests.metrics.scored import score_davis
 
 (NAME,) = TRACKER_NAMES
 

@@ -13,9 +13,9 @@ import torch
 
 from foolscape.data.load import open_detection
 from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.models.detectors.load import load_detector
 from foolscape.run.directory.store import Record
-from foolscape.run.scores.scoring import SCORING
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
 from foolscape.run.tasks.base import EvalSample
@@ -45,7 +45,7 @@ def trial(subject: DetectionSubject) -> DetectionTrial:
 
 def judged(trial: Any) -> Record:
     """The record of what needs no further pass."""
-    record = Court(SCORING["detection"], trial.classes, 0).judged(trial.clean(), trial.floor(), trial.free())
+    record = Court(DETECTION, trial.classes, 0).judged(trial.clean(), trial.floor(), trial.free())
     for won in record["rivals"]:
         rival = next(one.rival for one in trial.free() if one.rival.id == won["id"])
         won["advice"] = rival.advice

@@ -12,9 +12,9 @@ import torch
 
 from foolscape.data.load import open_data
 from foolscape.errors import ModelError
+from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.models.segmenters.load import load_model
 from foolscape.run.directory.store import Record
-from foolscape.run.scores.scoring import SCORING
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
 from foolscape.run.tasks.segmentation import SegmentationSubject
@@ -44,9 +44,7 @@ def trial(subject: SegmentationSubject) -> SegmentationTrial:
 
 def judged(trial: Any) -> Record:
     """The record of what needs no further pass."""
-    record = Court(SCORING["segmentation"], trial.classes, 0).judged(
-        trial.clean(), trial.floor(), trial.free(), trial.elsewhere()
-    )
+    record = Court(SEGMENTATION, trial.classes, 0).judged(trial.clean(), trial.floor(), trial.free(), trial.elsewhere())
     for won in record["rivals"]:
         won["advice"] = next(one.rival.advice for one in trial.free() if one.rival.id == won["id"])
     return record

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from foolscape.data.load import open_clips
+from foolscape.metrics.tasks.video import DAVIS
 from foolscape.models.trackers.load import load_tracker
 from foolscape.run.directory.store import Record
-from foolscape.run.scores.scoring import SCORING
 from foolscape.run.tasks.video import Masks, VideoSubject
 from foolscape.run.wiring import examine, wiring_reasons
 from foolscape.run.wiring.judge import Court
@@ -64,7 +64,7 @@ def ids(subject: VideoSubject) -> list[str]:
 
 def judged(trial: Any) -> Record:
     """The record of what needs no further pass."""
-    record = Court(SCORING["video"], (), 0).judged(trial.clean(), trial.floor(), trial.free())
+    record = Court(DAVIS, (), 0).judged(trial.clean(), trial.floor(), trial.free())
     for won in record["rivals"]:
         won["advice"] = "return them in order"
     return record

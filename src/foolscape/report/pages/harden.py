@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.report.files import read_object, write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import template
@@ -18,7 +19,6 @@ from foolscape.report.tables.trust import headline_of, print_verdict, trust
 
 KIND: Final = "harden"
 _WHEN: Final = ("before", "after")
-_SCORES: Final = {"mIoU": "mIoU %", "pixel_accuracy": "pixel acc. %"}
 _NAME_THE_FOLDER: Final = "Name the folder that `foolscape harden` was given as --out."
 
 
@@ -65,11 +65,12 @@ def _scores(summary: Json) -> Table:
     rows = []
     for when in _WHEN:
         measured = summary[when]
-        for key, label in _SCORES.items():
-            first = key == next(iter(_SCORES))
+        shown = [score for score in SEGMENTATION.shown(measured["conditions"].get("clean", {})) if not score.further]
+        for score in shown:
+            first = score == shown[0]
             success = Cell(number(measured["success_rate"], 1)) if first else Cell("")
-            cells = (_score(measured["conditions"].get(name, {}), key) for name in CONDITIONS)
-            rows.append((Cell(when if first else ""), Cell(label), *cells, success))
+            cells = (_score(measured["conditions"].get(name, {}), score.key) for name in CONDITIONS)
+            rows.append((Cell(when if first else ""), Cell(score.title), *cells, success))
     judge, said = summary["judged_by"], summary["conventions"]
     notes = (
         f"Attacked: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
@@ -94,7 +95,7 @@ def _classes(summary: Json) -> Table:
         if any(known(by_class.get(name)) is not None for by_class in scores)
     )
     headers = (Cell("class"), *(Cell(CONDITIONS[name], (when,)) for when, name in columns))
-    return Table("classes", "IoU by class, %", headers, rows)
+    return Table("classes", f"{SEGMENTATION.parts.score} by class, %", headers, rows)
 
 
 def _epochs(summary: Json) -> Table:
@@ -121,13 +122,15 @@ def _score(scores: Json, key: str) -> Cell:
 def _headline(summary: Json) -> str:
     """The result in a sentence."""
 
-    def miou(when: str, condition: str) -> str:
-        return number(summary[when]["conditions"].get(condition, {}).get("mIoU"), 1)
+    main = SEGMENTATION.main
+
+    def scored(when: str, condition: str) -> str:
+        return number(summary[when]["conditions"].get(condition, {}).get(main.key), 1)
 
     return (
-        f"Attacked within {summary['eps']}, the hardened network keeps a mIoU of {miou('after', 'adversarial')} "
-        f"percent, the one it was made from {miou('before', 'adversarial')}; on clean images "
-        f"{miou('after', 'clean')} and {miou('before', 'clean')}.{_chance(summary)}"
+        f"Attacked within {summary['eps']}, the hardened network keeps a {main.label} of "
+        f"{scored('after', 'adversarial')} percent, the one it was made from {scored('before', 'adversarial')}; on "
+        f"clean images {scored('after', 'clean')} and {scored('before', 'clean')}.{_chance(summary)}"
     )
 
 

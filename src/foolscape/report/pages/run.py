@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from foolscape.printable import printable
 from foolscape.report.files import Run, read_run, write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pictures.clips import Reel, reels
+from foolscape.report.pictures.clips import Reel
 from foolscape.report.pictures.figures import palette
 from foolscape.report.pictures.gallery import Gallery, css, gallery, swatches
 from foolscape.report.tables import run as tables
@@ -26,6 +26,7 @@ from foolscape.report.tables.minimum import minimum_plots
 from foolscape.report.tables.objects import object_scores
 from foolscape.report.tables.table import Json, counted, number
 from foolscape.report.tables.trust import headline_of
+from foolscape.report.tasks.view import report_of
 
 _OPEN_CLASSES: Final = 24
 """With more classes than this, the table by class starts folded."""
@@ -73,11 +74,12 @@ def render(run: Run) -> str:
     """The page; a function of the files of the run alone, so the same run gives the same bytes."""
     summary = run.summary
     settings = {model["slug"]: model for model in run.settings["models"]}
-    videos = reels(run, run.settings["models"]) if summary["task"] == "video" else {}
+    reels = report_of(summary["task"]).reels
+    videos = {} if reels is None else reels(run, run.settings["models"])
     parts = tuple(_part(run, model, settings[model["slug"]], videos.get(model["slug"])) for model in summary["models"])
     shown = tables.overall(summary)
     said = words(summary)
-    (per_class_note,) = conventions(summary, said.parts_note)
+    (per_class_note,) = conventions(summary, said.parts.key)
     beside = " ".join([*(note for table in shown for note in (*table.remarks, *table.notes)), per_class_note])
     return template("video.html.j2" if videos else "report.html.j2").render(
         title=_title(run),
@@ -92,8 +94,8 @@ def render(run: Run) -> str:
         settings=_settings(run),
         config=json.dumps(run.settings.get("config", {}), indent=2, ensure_ascii=False),
         attacked=any(part.attacked for part in parts),
-        by_class=said.by_class,
-        noun=said.parts,
+        by_class=said.parts.score,
+        noun=said.parts.noun,
         per_class_note=per_class_note,
         conventions=[str(text) for text in summary.get("conventions", {}).values() if str(text) not in beside],
         version=run.settings.get("foolscape", ""),

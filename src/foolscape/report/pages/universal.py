@@ -13,17 +13,18 @@ from safetensors.numpy import load_file
 
 from foolscape.disk import write_file
 from foolscape.errors import RunError
+from foolscape.metrics.score import scores_of
 from foolscape.regular import check_regular
 from foolscape.report.files import Run, read_object, read_rows, write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import template
 from foolscape.report.pages.universal_curves import curves
 from foolscape.report.pictures.figures import Pixels, data_url, png
-from foolscape.report.pictures.gallery import DRAWINGS, Gallery, gallery_of, views
+from foolscape.report.pictures.gallery import Gallery, gallery_of, views
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.table import CONDITIONS, Cell, Json, Table, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
-from foolscape.report.tasks.view import Facts, View
+from foolscape.report.tasks.view import Facts, View, report_of
 
 KIND: Final = "universal"
 _SHOWN: Final = 2
@@ -33,16 +34,9 @@ _ROWS: Final = {
     "preserved_without": ("preserved without %", None),
     "success": ("success %", "success_per_image"),
     "invented": ("invented per image", None),
-    "mIoU": ("mIoU %", None),
-    "pixel_accuracy": ("pixel acc. %", None),
-    "AP50": ("AP50 %", None),
-    "AP50_others": ("AP50 others %", None),
 }
-"""Key of a condition -> its label, and the key of its mean over images."""
-_UNITS: Final = {"segmentation": "pixel", "detection": "clean detection"}
-"""What a task's percentages count, one of them."""
-_SCORE: Final = {"segmentation": "IoU", "detection": "AP50"}
-"""What a task has of every class."""
+"""Key of a condition -> its label, and the key of its mean over images; the scores of the task follow."""
+_OTHERS: Final = {"AP50_others": ("AP50 others %", None)}
 
 
 @of_a_run
@@ -76,12 +70,12 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
     lost = [f"{len(summary['failures'])} measurements left out: {f['reason']}" for f in summary["failures"][:1]]
     said = (str(text) for text in summary["conventions"].values())
     notes = (*said, *_counted(summary["task"], conditions), small, spent)
-    main = Table("universal", title, headers, _rows(conditions, shown), notes, remarks=tuple(lost))
+    main = Table("universal", title, headers, _rows(summary["task"], conditions, shown), notes, remarks=tuple(lost))
     tables = [main, _classes(summary)]
     for i, other in enumerate(summary["transfer"]):
         there = [name for name in CONDITIONS if name in other["conditions"]]
         heads = (Cell("score"), *(Cell(CONDITIONS[name]) for name in there))
-        rows = _rows(other["conditions"], there)
+        rows = _rows(other["task"], other["conditions"], there)
         title = f"The same pattern on {other['model']}"
         tables.append(Table(f"transfer-{i}", title, heads, rows, _counted(other["task"], other["conditions"])))
     return (*tables, *trust(summary))
@@ -126,9 +120,10 @@ def write_universal_report(directory: Path) -> Path:
     return path
 
 
-def _rows(conditions: Json, shown: list[str]) -> tuple[tuple[Cell, ...], ...]:
+def _rows(task: str, conditions: Json, shown: list[str]) -> tuple[tuple[Cell, ...], ...]:
     rows = []
-    for key, (label, mean) in _ROWS.items():
+    scores = {score.key: (score.title, None) for score in scores_of(task).default.scores}
+    for key, (label, mean) in (_ROWS | scores | _OTHERS).items():
         if any(known(conditions[name].get(key)) is not None for name in shown):
             rows.append((Cell(label), *(_score(conditions[name], key, mean) for name in shown)))
     return tuple(rows)
@@ -149,7 +144,7 @@ def _classes(summary: Json) -> Table:
         if known(value) is not None or known(after.get(name)) is not None
     )
     headers = (Cell("class"), Cell("clean", ("%",)), Cell("attacked", ("%",)))
-    return Table("classes", f"{_SCORE[summary['task']]} by class", headers, rows)
+    return Table("classes", f"{scores_of(summary['task']).default.parts.score} by class", headers, rows)
 
 
 def _headline(summary: Json) -> str:
@@ -176,7 +171,7 @@ def _of(task: str, scores: Json, part: str) -> str:
     counted_ = scores.get("counted", {}).get(part)
     if counted_ is None:
         return ""
-    return f" ({counted(counted_['number'], _UNITS[task])} in {images(counted_['images'])})"
+    return f" ({counted(counted_['number'], report_of(task).target)} in {images(counted_['images'])})"
 
 
 def _counted(task: str, conditions: Json) -> tuple[str, ...]:
@@ -205,7 +200,7 @@ def _gallery(run: Run, model: Json) -> Gallery:
         ("Worked least", showing[:-_SHOWN][:_SHOWN]),
         ("Nothing was to change", without[:1]),
     )
-    drawing = DRAWINGS[run.summary["task"]]
+    drawing = report_of(run.summary["task"]).drawing
     return gallery_of(model, [(title, chosen) for title, chosen in groups if chosen], drawing, _facts)
 
 

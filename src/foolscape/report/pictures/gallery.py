@@ -12,15 +12,10 @@ from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import SIDE, Pixels
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.table import TIMES, Json, number
-from foolscape.report.tasks.detection import DETECTION
-from foolscape.report.tasks.segmentation import SEGMENTATION
-from foolscape.report.tasks.video import VIDEO
-from foolscape.report.tasks.view import Drawing, Facts, Loss, View
+from foolscape.report.tasks.view import Drawing, Facts, Loss, View, report_of
 
 WORST: Final = 4
 BEST: Final = 2
-DRAWINGS: Final[dict[str, Drawing]] = {"segmentation": SEGMENTATION, "detection": DETECTION, "video": VIDEO}
-"""By the name of the task."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class Pictures:
 
 def gallery(run: Run, model: Json) -> Gallery:
     """The gallery of one entry of `models` in run.json; empty groups where it has no rows."""
-    drawing = DRAWINGS[run.summary["task"]]
+    drawing = report_of(run.summary["task"]).drawing
     return gallery_of(model, chosen(run, model), drawing, facts)
 
 
@@ -97,7 +92,7 @@ def chosen(run: Run, model: Json, most: tuple[int, int] = (WORST, BEST)) -> list
 
     An image in which nothing counts is shown only where there are few others.
     """
-    drawing = DRAWINGS[run.summary["task"]]
+    drawing = report_of(run.summary["task"]).drawing
     found = views(run, model)
     attacked = any(view.attacked for view in found)
     standings = {id(view): drawing.standing(view) for view in found if view.attacked or not attacked}
@@ -135,7 +130,7 @@ def gallery_of(
 
 def views(run: Run, model: Json) -> list[View]:
     """Every image that an entry of `models` in run.json was measured on."""
-    measured = DRAWINGS[run.summary["task"]].measured
+    measured = report_of(run.summary["task"]).drawing.measured
     rows: dict[str, dict[str, Json]] = {}
     for row in run.rows:
         if row.get("slug") == model["slug"] and measured in row:
@@ -151,7 +146,7 @@ def pictures(view: View, side: int, *, truth: bool) -> Pictures:
         side: longer side of each in pixels.
         truth: whether labels, where there are any, stand between the predictions; else what changed stands there.
     """
-    drawing = DRAWINGS[view.run.summary["task"]]
+    drawing = report_of(view.run.summary["task"]).drawing
     photos, factor = photographs(view, side)
     layers = drawing.layers(view, side)
     labels = Picture("middle", "truth", layers.truth)
@@ -171,7 +166,7 @@ def pictures(view: View, side: int, *, truth: bool) -> Pictures:
 def photographs(view: View, side: int) -> tuple[tuple[Picture, ...], float | None]:
     """The image, and where it was attacked its change and what came of it; and the magnification of the change."""
     directory, name = view.run.directory, view.judged["name"]
-    image, what = read_image(directory, "clean", name), DRAWINGS[view.run.summary["task"]].image
+    image, what = read_image(directory, "clean", name), report_of(view.run.summary["task"]).drawing.image
     if not view.attacked:
         return (Picture("image", what, _photo(image, side)),), None
     adversarial = read_image(directory, "images", view.model["slug"], name)
@@ -194,13 +189,13 @@ def _case(view: View, told: Callable[[View], Facts], seen: set[int]) -> Case:
 
 def loss(view: View) -> Loss | None:
     """What an attack of its own took from an image; None where there was none, or nothing to take."""
-    drawing = DRAWINGS[view.run.summary["task"]]
+    drawing = report_of(view.run.summary["task"]).drawing
     return drawing.lost(view) if "attack" in view.judged and "clean" in view.rows else None
 
 
 def facts(view: View) -> Facts:
     """The scores of an image, and what the attack took and changed."""
-    drawing = DRAWINGS[view.run.summary["task"]]
+    drawing = report_of(view.run.summary["task"]).drawing
     if not view.attacked:
         return drawing.facts(view)
     distortion, attack = view.judged.get("distortion", {}), view.judged.get("attack", {})

@@ -51,23 +51,25 @@ def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
         rows: the lines of `rows.jsonl`; the largest change is in them alone.
     """
     said, conditions = words(summary), model["conditions"]
-    score, seen = said.headline, counted(model["samples"], said.unit)
-    clean = known(conditions.get("clean", {}).get(score))
-    attacked = known(conditions.get("adversarial", {}).get(score))
+    headline_score, seen = said.headline, counted(model["samples"], said.unit)
+    score = headline_score.label
+    clean, attacked, shuffled = (
+        known(conditions.get(name, {}).get(headline_score.key)) for name in ("clean", "adversarial", "permuted")
+    )
     if not conditions:
         return f"No {said.unit} is done yet." if summary.get("unfinished") else f"No {said.unit} could be measured."
     if clean is None:
-        return f"{score} is not defined on {seen}: {said.undefined}."
+        return f"{score} is not defined on {seen}: {said.measure.undefined}."
     if "adversarial" not in conditions or attacked is None:
         return f"{score} is {number(clean, 1)} on {seen}; nothing was attacked."
     attack = attack_title(summary["attack"])
-    if attacked < clean - _SAME:
-        found = f"{attack} cut {score} from {number(clean, 1)} to {number(attacked, 1)}"
+    done, left = ("cut", "lower") if headline_score.higher else ("raised", "raise")
+    if (clean - attacked if headline_score.higher else attacked - clean) > _SAME:
+        found = f"{attack} {done} {score} from {number(clean, 1)} to {number(attacked, 1)}"
     else:
-        found = f"{attack} did not lower {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
-    shuffled = known(conditions.get("permuted", {}).get(score))
+        found = f"{attack} did not {left} {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
     control = "" if shuffled is None else f"; the same changes shuffled: {number(shuffled, 1)}"
-    return f"{found}{_largest(model, rows, said.where)}{control}."
+    return f"{found}{_largest(model, rows, said.changed)}{control}."
 
 
 def aftermath(summary: Json, model: Json) -> str:
@@ -103,9 +105,12 @@ def _boxes(summary: Json, model: Json) -> str:
 
 def overview(summary: Json) -> str:
     """One sentence over several models: the range of the main score before and after."""
-    models, score = summary["models"], words(summary).headline
-    clean = _range(score, (model["conditions"].get("clean") for model in models))
-    attacked = _range(score, (model["conditions"].get("adversarial") for model in models))
+    models, headline_score = summary["models"], words(summary).headline
+    score = headline_score.label
+    clean, attacked = (
+        _range(headline_score.key, (model["conditions"].get(name) for model in models))
+        for name in ("clean", "adversarial")
+    )
     if attacked is None:
         return f"{len(models)} models, not attacked" + (f": {score} {clean}." if clean else ".")
     return f"Under {attack_title(summary['attack'])}, {score} of {len(models)} models went from {clean} to {attacked}."

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from foolscape.report.tables.labels import words
 from foolscape.report.tables.table import Cell, Json, Table, between, number
 
 
 def several(summary: Json) -> tuple[Table, ...]:
     """What each objective reaches alone, and what the choice among them does; empty where there was but one."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for model in summary["models"]:
         if not (tried := model.get("several")):
             continue
         for position, (name, found) in enumerate(tried["objectives"].items()):
             first = Cell("") if position else Cell(str(model["model"]))
-            rows.append((first, Cell(name), *_scores(found), Cell(str(found["fewest"])), Cell(str(found["greedy"]))))
+            rows.append(
+                (first, Cell(name), *_scores(summary, found), Cell(str(found["fewest"])), Cell(str(found["greedy"])))
+            )
         attacked, images = model["conditions"]["adversarial"], str(model["samples"])
-        rows.append((Cell(""), Cell("fewest right pixels per image"), *_scores(attacked), Cell(images), Cell("")))
-        rows.append((Cell(""), Cell("greedy choice"), *_scores(tried["greedy"]), Cell(""), Cell(images)))
+        rows.append(
+            (Cell(""), Cell("fewest right pixels per image"), *_scores(summary, attacked), Cell(images), Cell(""))
+        )
+        rows.append((Cell(""), Cell("greedy choice"), *_scores(summary, tried["greedy"]), Cell(""), Cell(images)))
     if not rows:
         return ()
-    headers = ("model", "objective", "mIoU", "accuracy", "fewest right", "greedy choice")
-    details = ((), (), ("%",), ("%",), ("images",), ("images",))
+    scores = [Cell(score.label, (score.unit,)) for score in words(summary).scores]
     return (
         Table(
             name="several",
             title="Worst of several objectives",
-            headers=tuple(Cell(header, detail) for header, detail in zip(headers, details, strict=True)),
+            headers=(
+                Cell("model"),
+                Cell("objective"),
+                *scores,
+                Cell("fewest right", ("images",)),
+                Cell("greedy choice", ("images",)),
+            ),
             rows=tuple(rows),
             notes=(
                 "Attacked scores and the pictures are of the fewest right pixels per image.",
@@ -38,6 +48,11 @@ def several(summary: Json) -> tuple[Table, ...]:
     )
 
 
-def _scores(found: Json) -> tuple[Cell, Cell]:
-    beside = between(found.get("ci95", {}).get("mIoU"), found["mIoU"])
-    return Cell(number(found["mIoU"], 2), beside), Cell(number(found["pixel_accuracy"], 2))
+def _scores(summary: Json, found: Json) -> tuple[Cell, ...]:
+    """The scores, the headline score with its interval where there is one."""
+    said = words(summary)
+    ends = found.get("ci95", {}).get(said.headline.key)
+    return tuple(
+        Cell(number(found.get(score.key), 2), between(ends, found[score.key]) if score == said.headline else ())
+        for score in said.scores
+    )

@@ -6,12 +6,13 @@ shuffled, one line per model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
+from foolscape.metrics.score import Score
 from foolscape.report.tables.boxes import box_tables
-from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
+from foolscape.report.tables.labels import conventions, reference_notes, sentences_of, unfinished, words
 from foolscape.report.tables.minimum import minimum_tables
 from foolscape.report.tables.objectives import several
 from foolscape.report.tables.objects import object_scores
@@ -75,8 +76,8 @@ def further_scores(summary: Json) -> tuple[Table, ...]:
     said = words(summary)
     if not said.further:
         return ()
-    notes = (*_float_note(summary["models"], said.further), *conventions(summary, *said.further_beside))
-    return (_by_condition(summary, "further", said.further_title, said.further, notes),)
+    notes = (*_float_note(summary["models"], said.further), *conventions(summary, *sentences_of(said.further)))
+    return (_by_condition(summary, "further", said.measure.further or "Further scores", said.further, notes),)
 
 
 def costs(summary: Json) -> Table:
@@ -110,20 +111,20 @@ def per_class(summary: Json, model: Json) -> Table:
     attacked = "adversarial" in model["conditions"]
     victim = summary["attack"].get("victim")
     rows = []
-    said = words(summary)
+    parts = words(summary).parts
     for name, clean, adversarial in class_scores(model):
         cells = [Cell(name, ("attacked",) if name == victim else ()), Cell(number(clean, 1))]
         if attacked:
             difference = None if clean is None or adversarial is None else adversarial - clean
             cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]
         rows.append(tuple(cells))
-    shown = (said.parts, CONDITIONS["clean"], CONDITIONS["adversarial"], "change")[: 4 if attacked else 2]
+    shown = (parts.noun, CONDITIONS["clean"], CONDITIONS["adversarial"], "change")[: 4 if attacked else 2]
     return Table(
         name=f"classes-{model['slug']}",
-        title=f"{said.by_class} by {said.parts}, {model['model']}",
-        headers=tuple(Cell(header, () if header == said.parts else ("%",)) for header in shown),
+        title=f"{parts.score} by {parts.noun}, {model['model']}",
+        headers=tuple(Cell(header, () if header == parts.noun else ("%",)) for header in shown),
         rows=tuple(rows),
-        notes=conventions(summary, said.parts_note),
+        notes=conventions(summary, parts.key),
     )
 
 
@@ -161,15 +162,16 @@ def failures(summary: Json) -> Table:
     )
 
 
-def _by_condition(summary: Json, name: str, title: str, shown: Mapping[str, str], notes: tuple[str, ...]) -> Table:
-    """The scores `shown`, key -> label, of every model: a column for each condition."""
+def _by_condition(summary: Json, name: str, title: str, shown: Sequence[Score[Any]], notes: tuple[str, ...]) -> Table:
+    """The scores `shown` of every model: a column for each condition."""
     models, unit = summary["models"], words(summary).unit
     columns = present(models)
     rows = []
     for model in models:
-        for position, (score, label) in enumerate(shown.items()):
+        for position, score in enumerate(shown):
             first = Cell("") if position else Cell(str(model["model"]), (counted(model["samples"], unit),))
-            rows.append((first, Cell(label), *(_score(model["conditions"], column, score) for column in columns)))
+            cells = (_score(model["conditions"], column, score.key) for column in columns)
+            rows.append((first, Cell(score.title), *cells))
     headers = (Cell("model"), Cell(""), *(Cell(CONDITIONS[column]) for column in columns))
     return Table(name, title, headers, tuple(rows), notes, texts=2, named=True)
 
@@ -190,8 +192,8 @@ def _float_differs(measured: Json, score: str) -> bool:
     return rounded is not None and exact is not None and abs(rounded - exact) > _FLOAT_MATTERS
 
 
-def _float_note(models: list[Json], shown: Iterable[str]) -> tuple[str, ...]:
-    if any(_float_differs(model["conditions"], score) for score in shown for model in models):
+def _float_note(models: list[Json], shown: Iterable[Score[Any]]) -> tuple[str, ...]:
+    if any(_float_differs(model["conditions"], score.key) for score in shown for model in models):
         return ("float: the attacked image before rounding to 8 bits, where the score differs by more than 0.05.",)
     return ()
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from foolscape.metrics.box_counts import IOU, READABLE, count_boxes
 from foolscape.metrics.boxes import Found, Truth, pairwise_iou
+from foolscape.metrics.matching import COCO_DETECTIONS
 from foolscape.report.files import read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.boxes import TAGS, Mark, draw_boxes
 from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.boxes import FATES
 from foolscape.report.tables.table import Json, counted
-from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, View
+from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View
 
 
 def _standing(view: View) -> tuple[float, ...]:
@@ -120,7 +121,7 @@ def _victim(view: View) -> int | None:
     return None if name is None else int(view.model["classes"].index(name))
 
 
-DETECTION: Final = Drawing(
+_DRAWING: Final = Drawing(
     measured="found",
     said="detections",
     changed="clean detections that are lost",
@@ -132,4 +133,13 @@ DETECTION: Final = Drawing(
     facts=_facts,
     lost=_lost,
     layers=_layers,
+)
+
+RECORD: Final = TaskReport(
+    _DRAWING,
+    without_labels="No labels: average precision is against the model's own clean detections from a score of "
+    f"{READABLE} on, so the clean score is 100 by construction. Only where an image has more than {COCO_DETECTIONS} of "
+    f"these of one class are its AP, AP50 and AP75 lower: they look at the {COCO_DETECTIONS} highest scores.",
+    success="Success: every object that was detected on the clean image met the attack's goal at 8 bits.",
+    target="clean detection",
 )

@@ -11,7 +11,7 @@ from foolscape.report.files import read_labels
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.table import Json, number
-from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, View, points_lost
+from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View, points_lost
 
 
 def _standing(view: View) -> tuple[float, ...]:
@@ -66,7 +66,7 @@ def _accuracy(view: View, row: Json) -> float:
     return float(pixel_accuracy(Counts.from_json(row["counts"], len(view.model["classes"]))))
 
 
-SEGMENTATION: Final = Drawing(
+_DRAWING: Final = Drawing(
     measured="counts",
     said="prediction",
     changed="where the class changed",
@@ -77,4 +77,11 @@ SEGMENTATION: Final = Drawing(
     facts=_facts,
     lost=_lost,
     layers=_layers,
+)
+
+RECORD: Final = TaskReport(
+    _DRAWING,
+    without_labels="No labels: scores are against the model's own clean prediction, so the clean score is 100 by "
+    "construction.",
+    target="pixel",
 )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 
 from foolscape.metrics.video import ClipScores, ObjectScores
+from foolscape.report.files import Run
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import Pixels
 from foolscape.report.pictures.film import ATTACKED, CLEAN, TRUTH, Film, brought_to
 from foolscape.report.pictures.masks import laid_over, tint
 from foolscape.report.tables.table import Json, number
-from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, View, points_lost
+from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View, points_lost
 
 GREY: Final = 127
 """What stands for a frame that was not kept."""
@@ -113,7 +115,7 @@ def _telling(film: Film) -> int | None:
     return min(known, key=lambda frame: worth[frame], default=None)
 
 
-VIDEO: Final = Drawing(
+_DRAWING: Final = Drawing(
     measured="objects",
     said="masks",
     changed="where the masks changed",
@@ -125,4 +127,25 @@ VIDEO: Final = Drawing(
     lost=_lost,
     layers=_layers,
     image="first frame",
+)
+
+
+def _reels(run: Run, models: Sequence[Json]) -> Mapping[str, Any]:
+    from foolscape.report.pictures.clips import reels  # which draws frames by what stands above
+
+    return reels(run, models)
+
+
+RECORD: Final = TaskReport(
+    _DRAWING,
+    without_labels="No labels: scores are against the model's own tracking of the clean clip, so the clean score is "
+    "100 by construction.",
+    sentences={
+        "clean": "Clean (ORIG in Xie et al. 2017): the clips as they are.",
+        "adversarial": "Attacked (ADVR): the first frame attacked, all later frames as they were.",
+        "permuted": "Same change, shuffled (PERM): the change of the first frame with its pixels in random order.",
+        "noise": "Random noise: uniform, on the first frame, within the attack's bound, or of its L2 length without.",
+    },
+    changed=" to the first frame",
+    reels=_reels,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+from foolscape.by_name import record_of
 from foolscape.report.files import Run
 from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.table import Json, number
@@ -122,3 +123,31 @@ class Drawing:
     lost: Callable[[View], Loss | None]
     layers: Callable[[View, int], Layers]
     image: str = "image"
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """How a task is reported; the constant `RECORD` of its module in `report.tasks`.
+
+    Attributes:
+        drawing: how its images are shown.
+        without_labels: what a reader must know where the clean prediction stands for the truth.
+        success: what a table says of the success rate where the run has no sentence of its own.
+        sentences: the same for what else is worded otherwise than for images.
+        changed: what of a sample the attack changes, to be said behind by how much; empty if that is all of it.
+        target: what the percentages of a universal perturbation count, one of them.
+        reels: (run, models of run.json) -> what moves, by the slug of the model; None where nothing does.
+    """
+
+    drawing: Drawing
+    without_labels: str
+    success: str = "Success: by the run's own rule, at 8 bits."
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    changed: str = ""
+    target: str = "target"
+    reels: Callable[[Run, Sequence[Json]], Mapping[str, Any]] | None = None
+
+
+def report_of(task: str) -> TaskReport:
+    """How the task of this name is reported."""
+    return record_of("foolscape.report.tasks", task, TaskReport)

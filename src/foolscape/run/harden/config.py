@@ -22,6 +22,7 @@ from foolscape.run.settings.config import (
     size_text,
     validated,
 )
+from foolscape.tasks.base import SEGMENTATION
 
 if TYPE_CHECKING:
     from foolscape.attacks.plan import Plan
@@ -108,7 +109,7 @@ class HardenConfig(BaseModel):
         return RunConfig(
             models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
             device=self.device, classes=self.classes, memory_format=self.memory_format, attention=self.attention,
-            task="segmentation",
+            task=SEGMENTATION.name,
         )  # fmt: skip
 
 

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from foolscape.metrics.paired import Difference
+from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.run.directory.store import Record
 from foolscape.run.harden.training import Epoch
-from foolscape.run.scores.scoring import SCORING
 from foolscape.run.tasks.base import ADVERSARIAL
 from foolscape.run.trust.harden import harden_trust
-
-_TASK = "segmentation"
 
 
 def summarise(
@@ -58,7 +56,7 @@ def summarise(
         "trust": harden_trust(
             {when: run["trust"] for when, run in runs.items()},
             _gain(record, rows),
-            SCORING[_TASK].headline,
+            SEGMENTATION.headline,
             images["failures"],
             record["train"]["samples"],
         ),
@@ -76,7 +74,7 @@ def _gain(record: Record, rows: Mapping[str, Sequence[Record]]) -> Difference:
     after, before = ([attacked[when][name] for name in shared] for when in ("after", "before"))
     if not shared:
         return Difference(None, None, None)
-    return SCORING[_TASK].difference(after, before, model["classes"], record["seed"])
+    return SEGMENTATION.difference(after, before, model["classes"], record["seed"])
 
 
 def _judged(summary: Record) -> Record:

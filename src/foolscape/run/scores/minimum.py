@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from foolscape.metrics.intervals import LEAST, LEVEL
+from foolscape.metrics.score import Measure
 from foolscape.pixels import Levels
 from foolscape.run.directory.store import Record
-from foolscape.run.scores.scoring import Scoring
 
 CONVENTIONS: Final = {
     "smallest": "Smallest change: of the 8-bit images that succeeded the nearest to the clean one in Linf, in whole "
@@ -51,7 +51,7 @@ class _Image:
 def minimum(
     clean: Sequence[Record],
     attacked: Sequence[Record],
-    scoring: Scoring,
+    measure: Measure[Any],
     classes: Sequence[str],
     seed: int,
     victim: int | None,
@@ -61,7 +61,7 @@ def minimum(
 
     Args:
         clean, attacked: the rows of one model, of the same images in the same order.
-        scoring: of the task; its headline is the score of the curve.
+        measure: of the task; its headline is the score of the curve.
         classes: of the model.
         seed: of the intervals.
         victim: the attacked class, if there is one.
@@ -71,10 +71,10 @@ def minimum(
     judged = np.array([image.smallest for image in images if image.judged])
     levels = sorted({size for image in images for size, _ in image.found})
     scores = [
-        scoring.score([image.at(level) for image in images], classes, seed, victim, clean=level == 0)
+        measure.score([image.at(level) for image in images], classes, seed, victim, clean=level == 0)
         for level in levels
     ]
-    key = scoring.headline
+    key = measure.headline
     return {
         "largest": largest,
         **_middle(judged),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from foolscape.metrics.intervals import interval
-from foolscape.metrics.segmentation import Counts, mean_iou, pixel_accuracy, stack, total
+from foolscape.metrics.score import number
+from foolscape.metrics.segmentation import Counts, mean_iou, stack
+from foolscape.metrics.tasks.segmentation import scored
 from foolscape.metrics.worst import picked, worst_choice
 from foolscape.run.directory.store import Record
-from foolscape.run.scores.scoring import number
 
 
 def several(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record:
@@ -20,10 +21,10 @@ def several(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record
         seed: of the intervals.
 
     Returns:
-        {"objectives": {NAME: {"mIoU", "pixel_accuracy", "fewest", "greedy"}}, "greedy": {"mIoU", "pixel_accuracy",
-        "ci95"}}. An image that was finished before an objective's turn counts for it with the result that finished it.
-        "fewest" and "greedy" are numbers of images: those on which the objective left the fewest right pixels, and
-        those that the greedy choice takes from it. Empty where no image has `candidates`.
+        {"objectives": {NAME: {every score, "fewest", "greedy"}}, "greedy": {every score, "ci95"}}. An image that was
+        finished before an objective's turn counts for it with the result that finished it. "fewest" and "greedy" are
+        numbers of images: those on which the objective left the fewest right pixels, and those that the greedy choice
+        takes from it. Empty where no image has `candidates`.
     """
     names = list(dict.fromkeys(one["name"] for row in rows for one in row.get("candidates", ())))
     if not names:
@@ -37,19 +38,14 @@ def several(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record
     return {
         "objectives": {
             name: {
-                **_scores([results.get(name, list(results.values())[-1]) for results in found]),
+                **scored([results.get(name, list(results.values())[-1]) for results in found]),
                 "fewest": _times(name, found, fewest),
                 "greedy": _times(name, found, greedy),
             }
             for name in names
         },
-        "greedy": {**_scores(taken), "ci95": {"mIoU": [number(low), number(high)]}},
+        "greedy": {**scored(taken), "ci95": {"mIoU": [number(low), number(high)]}},
     }
-
-
-def _scores(images: Sequence[Counts]) -> Record:
-    pooled = total(images)
-    return {"mIoU": float(mean_iou(pooled)), "pixel_accuracy": float(pixel_accuracy(pooled))}
 
 
 def _times(name: str, found: Sequence[Mapping[str, Counts]], chosen: Sequence[int]) -> int:

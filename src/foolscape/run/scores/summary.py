@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from foolscape.metrics.score import Measure, scores_of
 from foolscape.run.directory.store import FAILED, Record
 from foolscape.run.scores.controls import CONVENTIONS as CONTROLS
 from foolscape.run.scores.controls import control_sizes
 from foolscape.run.scores.minimum import CONVENTIONS as MINIMUM_CONVENTIONS
 from foolscape.run.scores.minimum import minimum, with_minimum
-from foolscape.run.scores.objectives import several
-from foolscape.run.scores.scoring import Scoring, scoring_of
-from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, CONDITIONS
+from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, CONDITIONS, running_of
 from foolscape.run.trust.judge import Evidence, run_trust
 
 OWN_CONVENTIONS = {
@@ -43,9 +43,9 @@ def summarise(record: Record, rows: Sequence[Record], evidence: Evidence = _NOTH
         for row in ordered
         if row["condition"] == FAILED
     ]
-    scoring = scoring_of(record["task"], ordered)
+    measure = scores_of(record["task"]).measure_of(ordered)
     models = [
-        _model(model, record, [r for r in ordered if r["model"] == model["model"]], scoring)
+        _model(model, record, [r for r in ordered if r["model"] == model["model"]], measure)
         for model in record["models"]
     ]
     return {
@@ -54,7 +54,8 @@ def summarise(record: Record, rows: Sequence[Record], evidence: Evidence = _NOTH
         "reference": record["reference"],
         "conventions": {
             **OWN_CONVENTIONS,
-            **scoring.conventions,
+            **measure.conventions,
+            **running_of(record["task"]).conventions,
             **(MINIMUM_CONVENTIONS if with_minimum(record["attack"]) else {}),
         },
         "data": record["data"],
@@ -65,7 +66,7 @@ def summarise(record: Record, rows: Sequence[Record], evidence: Evidence = _NOTH
     }
 
 
-def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scoring) -> Record:
+def _model(model: Record, record: Record, rows: Sequence[Record], measure: Measure[Any]) -> Record:
     classes: list[str] = model["classes"]
     by_condition = {c: [row for row in rows if row["condition"] == c] for c in CONDITIONS}
     attacked = by_condition[ADVERSARIAL]
@@ -75,7 +76,7 @@ def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scori
     victim = record["attack"].get("victim")
     attacked_class = None if victim is None else classes.index(victim)
     conditions = {
-        name: scoring.score(found, classes, record["seed"], attacked_class, clean=name == CLEAN)
+        name: measure.score(found, classes, record["seed"], attacked_class, clean=name == CLEAN)
         for name, found in measured.items()
     }
     summary: Record = {
@@ -89,10 +90,10 @@ def _model(model: Record, record: Record, rows: Sequence[Record], scoring: Scori
         return summary
     if with_minimum(record["attack"]):
         clean, largest = by_condition[CLEAN], record["attack"]["largest"]
-        found = minimum(clean, attacked, scoring, classes, record["seed"], attacked_class, largest)
+        found = minimum(clean, attacked, measure, classes, record["seed"], attacked_class, largest)
         summary["minimum"] = found
     summary |= _attack(attacked) | {"controls": control_sizes(rows)}
-    tried = several(attacked, classes, record["seed"]) if record["task"] == "segmentation" else {}
+    tried = running_of(record["task"]).several(attacked, classes, record["seed"])
     return summary | ({"several": tried} if tried else {})
 
 

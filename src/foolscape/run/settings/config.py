@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar, get_args
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
@@ -16,8 +16,8 @@ from foolscape.paths import path_of
 from foolscape.pixels import Levels
 from foolscape.run.settings.yaml_file import read_mapping
 from foolscape.spec import parse, written
+from foolscape.tasks.base import task_named
 
-Task = Literal["segmentation", "detection", "video"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 Precision = Literal["float32", "bf16"]
 
@@ -66,6 +66,7 @@ Step = Annotated[Levels, _levels("step"), _text]
 Size = Annotated[tuple[int, int], BeforeValidator(size_of("size")), size_text]
 UserPath = Annotated[Path, BeforeValidator(lambda value: path_of(value) if isinstance(value, str | Path) else value)]
 Batch = Annotated[int | Literal["auto"], BeforeValidator(_batch)]
+Task = Annotated[str, BeforeValidator(lambda value: task_named(value).name if isinstance(value, str) else value)]
 
 
 _ONCE: Final = {"objective": "loss", "boost": "transforms"}
@@ -95,7 +96,7 @@ class RunConfig(BaseModel):
         seed: of everything random.
         device: as PyTorch names it, or `auto`.
         classes: a file with the names of the output channels, one a line.
-        task: segmentation, detection or video; None: the models tell.
+        task: one of `tasks.base.TASKS`; None: the models tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -165,9 +166,6 @@ def make_config(settings: dict[str, object]) -> RunConfig:
     models = settings.get("models")
     if isinstance(models, list | tuple) and len(set(models)) < len(models):
         raise SettingError(f"models: expected each model once, got {', '.join(map(str, models))}")
-    task = settings.get("task")
-    if task is not None and task not in get_args(Task):
-        raise unknown("task", str(task), get_args(Task))
     config = validated(RunConfig, settings)
     _enter(config)
     return config

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast, get_args
+from typing import Any
 
-from foolscape.errors import SettingError, unknown
+from foolscape.errors import SettingError
 from foolscape.models.bundled import load as bundled
 from foolscape.models.detectors import torchvision_zoo
 from foolscape.models.segmenters.load import resolve
 from foolscape.models.trackers.load import is_tracker, tracks
 from foolscape.run.settings.config import RunConfig, Task
 from foolscape.spec import parse
+from foolscape.tasks.base import task_named
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 
@@ -40,9 +41,7 @@ def task_of(text: str) -> Task:
         return "segmentation"
     told = spec.options.get("task")
     if told is not None:
-        if told not in get_args(Task):
-            raise unknown("task", told, get_args(Task))
-        return cast(Task, told)
+        return task_named(told).name
     return _task_of_made(resolve(spec, ()))
 
 

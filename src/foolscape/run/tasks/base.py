@@ -5,6 +5,7 @@ Implemented in run/tasks/segmentation.py, detection.py and video.py; run/evaluat
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
+from foolscape.by_name import record_of
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record
 
@@ -45,6 +47,31 @@ class EvalSample(Generic[R, P]):
     reference: R
     prediction: P
     facts: Record = field(default_factory=dict)
+
+
+def _one(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record:
+    """Nothing: an image has one result."""
+    del rows, classes, seed
+    return {}
+
+
+@dataclass(frozen=True)
+class TaskRunning:
+    """How a task is run; the constant `RECORD` of its module in `run.tasks`.
+
+    Attributes:
+        conventions: sentences of summary.json besides those of the scores, by key.
+        several: (rows of the attacked images of one model, its class names, seed of the intervals) -> what several
+            results per image come to; empty where there was one.
+    """
+
+    conventions: Mapping[str, str]
+    several: Callable[[Sequence[Record], Sequence[str], int], Record] = _one
+
+
+def running_of(task: str) -> TaskRunning:
+    """How the task of this name is run."""
+    return record_of("foolscape.run.tasks", task, TaskRunning)
 
 
 class TaskRunner(Protocol[R, P]):

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from foolscape.problem import Problem
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.tasks.base import EvalSample
+from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.seeds import generator_for
 from foolscape.tasks.detection import Candidates, Detector, assign, problem
 
@@ -150,3 +151,12 @@ def load_boxes_at(data: DetectionData, name: str, size: tuple[int, int] | None) 
     """The sample `name` at the working size; raises `SampleError`."""
     sample = data.load(name)
     return sample if size is None else resize_boxes(sample, size)
+
+
+RECORD: Final = TaskRunning(
+    conventions={
+        "success_rate": "Success: share of the images on which the clean model finds an object where, at 8 bits, "
+        f"every object that it finds met the goal, among detections with a score of at least {READABLE}; for "
+        "fabricate, with an invented box."
+    },
+)

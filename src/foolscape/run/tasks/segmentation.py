@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record, safe_name
-from foolscape.run.tasks.base import EvalSample
+from foolscape.run.scores.objectives import several
+from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.seeds import generator_for
 from foolscape.tasks.segmentation import Segmenter, predict, problem
 
@@ -130,3 +132,14 @@ def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> 
     """The sample `name` at the working size; raises `SampleError`."""
     sample = data.load(name)
     return sample if size is None else resize(sample, size)
+
+
+RECORD: Final = TaskRunning(
+    conventions={
+        "success_rate": "Success: share of images on which, at 8 bits, at most "
+        f"{FOOLED:.0%} of the pixels that the clean model had right still are; an attack that stops by itself at a "
+        f"share of the labelled pixels is judged by that share, up to {FOOLED:.0%} of them; images on which the "
+        "clean model had no more right are not judged."
+    },
+    several=several,
+)

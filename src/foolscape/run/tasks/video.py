@@ -22,7 +22,7 @@ from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record, safe_name
-from foolscape.run.tasks.base import EvalSample
+from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.run.tasks.clip_memory import check_memory, worth_keeping
 from foolscape.seeds import generator_for
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, numbered, problem
@@ -221,3 +221,16 @@ def _showing(right: dict[int, LabelMaps], given: LabelMaps) -> dict[int, LabelMa
 
 def _mean_j(scores: ClipScores) -> float:
     return float(np.mean([np.mean(one.J) for one in scores.objects]))
+
+
+RECORD: Final = TaskRunning(
+    conventions={
+        "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "
+        "without any are not judged.",
+        "attacked": "Only the first frame of a clip is changed; the later ones are as they were.",
+        "permuted": "Same change, shuffled (PERM in Xie et al. 2017): the change of the first frame with its pixels in "
+        "random order, each where it fits.",
+        "noise": "Random noise: uniform, on the first frame, of the same eps where the attack is bounded in Linf, else "
+        "of the same L2.",
+    },
+)

@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from foolscape.errors import DataError
+from foolscape.metrics.score import scores_of
 from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.execute import recorded_attack
-from foolscape.run.scores.scoring import SCORING
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.setup import LoadedModel, Setup
 from foolscape.run.tasks.base import CLEAN
@@ -97,7 +97,7 @@ def summarise(
             "model": network.entry.subject.spec,
             "slug": network.slug,
             "task": network.task,
-            "score": SCORING[network.task].headline,
+            "score": scores_of(network.task).default.headline,
         }
         for network in networks
     ]
@@ -134,10 +134,10 @@ def _line(disturbance: Disturbance, rows: Sequence[Record], networks: Sequence[N
     intervals: dict[str, list[float | None]] = {}
     for network in networks:
         own = [row for row in found if row["model"] == network.entry.subject.spec]
-        scoring, clean = SCORING[network.task], not disturbance.sources
-        scored = scoring.score(own, network.entry.classes, network.config.seed, None, clean)
-        scores[network.slug] = scored[scoring.headline]
-        intervals[network.slug] = scored["ci95"][scoring.headline]
+        measure, clean = scores_of(network.task).default, not disturbance.sources
+        scored = measure.score(own, network.entry.classes, network.config.seed, None, clean)
+        scores[network.slug] = scored[measure.headline]
+        intervals[network.slug] = scored["ci95"][measure.headline]
     # Every network saw the same pixels: the sizes are those that the first one's rows give.
     sizes = [row["distortion"] for row in found if row["model"] == networks[0].entry.subject.spec]
     return {

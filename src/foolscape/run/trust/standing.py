@@ -9,8 +9,8 @@ import numpy as np
 
 from foolscape.metrics.box_counts import READABLE, count_boxes
 from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.score import scores_of
 from foolscape.run.directory.store import Record
-from foolscape.run.scores.kept import right_share
 
 Standing = Callable[[Record], float | None]
 """From what a row holds to how much withstands: lower is a stronger attack; None where there is nothing to fool."""
@@ -30,7 +30,8 @@ def standing(record: Record, spec: str) -> Standing:
     index = None if victim is None else classes.index(victim)
     if record["attack"].get("goal") == "fabricate":
         return lambda row: _free(row, len(classes), index)
-    return lambda row: right_share(record["task"], row, index)
+    right = scores_of(record["task"]).right
+    return lambda row: right(row, index)
 
 
 def unit(record: Record) -> str:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Final
 
 from foolscape.attacks.plan import Plan
+from foolscape.metrics.score import scores_of
 from foolscape.run.directory.store import FAILED, Record
-from foolscape.run.scores.kept import right_share
 from foolscape.run.trust.comparison import compare, difference_words, less, mean_of, standing_out, surely_less
 from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.judge import by_model
@@ -64,10 +64,11 @@ def transfer_trust(
 
 def standings(column: Column, rows: Sequence[Record]) -> dict[str, dict[str, float]]:
     """By line and image, the percentage of the reference that `column` still has right, where there is any."""
+    right = scores_of(column.task).right
     found: dict[str, dict[str, float]] = {}
     for row in rows:
         if row["model"] == column.spec and row["condition"] != FAILED:
-            share = right_share(column.task, row)
+            share = right(row, None)
             if share is not None:
                 found.setdefault(row["condition"], {})[row["id"]] = 100 * share
     return found

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from foolscape.attacks.universal.learn import TrainingState
+from foolscape.metrics.score import scores_of as scored
 from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.scores.controls import CONVENTIONS as CONTROLS
 from foolscape.run.scores.controls import control_sizes
-from foolscape.run.scores.scoring import SCORING
 from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED
 from foolscape.run.trust.command import again
 from foolscape.run.trust.failures import failed, failure_reasons
@@ -63,6 +63,7 @@ def summarise(
     hiding = isinstance(main.teaching.aim, Hide)
     tasks = {pupil.task for pupil in stand.pupils}
     said = [text for task in sorted(tasks) for text in (_HIDING[task] if hiding else _SUCCESS).items()]
+    said += [(s.sentence, s.convention) for task in sorted(tasks) for s in scored(task).default.scores]
     epochs = sum(len(learning.epochs) for learning in learned.values())
     failures = [
         {"model": row["model"], "id": row["id"], "reason": row["reason"]}
@@ -174,7 +175,7 @@ def _scores(pupil: TestedModel, condition: str, stand: Stand, store: RunStore) -
         return None
     aim, classes = pupil.teaching.aim, pupil.entry.classes
     victim = aim.hidden if isinstance(aim, Hide) else None
-    scores = SCORING[pupil.task].score(found, classes, store.record["seed"], victim, condition == CLEAN)
+    scores = scored(pupil.task).default.score(found, classes, store.record["seed"], victim, condition == CLEAN)
     judged = [row["universal"] for row in found]
     if pupil.task == "detection":
         scores["invented"] = float(np.mean([one["invented"] for one in judged]))

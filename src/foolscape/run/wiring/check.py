@@ -10,9 +10,9 @@ import numpy as np
 
 from foolscape.errors import FoolscapeError
 from foolscape.memory import is_short
+from foolscape.metrics.score import scores_of
 from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.scores.scoring import scoring_of
 from foolscape.run.tasks.base import EvalSample, TaskRunner
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
@@ -126,7 +126,7 @@ def _cases(subject: TaskRunner[Any, Any], names: Sequence[str]) -> list[EvalSamp
 
 def _examined(subject: TaskRunner[Any, Any], kind: _Kind, trial: Trial, seed: int) -> Record:
     clean = trial.clean()
-    court = Court(scoring_of(kind.task, clean), trial.classes, seed)
+    court = Court(scores_of(kind.task).measure_of(clean), trial.classes, seed)
     rivals = []
     if court.score(clean) < NEARLY_ALL:
         rivals = [*trial.free(), *_looked(trial, court, clean, kind.few)]

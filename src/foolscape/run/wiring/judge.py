@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from foolscape.metrics.paired import Difference, mean_difference
+from foolscape.metrics.score import Measure
 from foolscape.run.directory.store import Record
-from foolscape.run.scores.scoring import Scoring
 from foolscape.run.wiring.rivals import Rival
 
 Ints = NDArray[np.int64]
@@ -61,27 +61,27 @@ class Court:
     """How scores are compared.
 
     Attributes:
-        scoring: of the task.
+        measure: of the task.
         classes: names of the model's classes.
         seed: of the intervals.
     """
 
-    scoring: Scoring
+    measure: Measure[Any]
     classes: Sequence[str]
     seed: int
 
     def score(self, rows: Rows) -> float:
         """The headline score of `rows` in percent; 0 where it is not defined."""
-        value = self.scoring.weighted(rows, self.classes)(np.ones((1, len(rows))))[0]
+        value = self.measure.weighted(rows, self.classes)(np.ones((1, len(rows))))[0]
         return float(np.nan_to_num(value))
 
     def each(self, rows: Rows) -> NDArray[np.float64]:
         """(N,) headline scores of every image alone; NaN where not defined."""
-        return self.scoring.weighted(rows, self.classes)(np.eye(len(rows)))
+        return self.measure.weighted(rows, self.classes)(np.eye(len(rows)))
 
     def difference(self, rows: Rows, other: Rows) -> Difference:
         """The score of `rows` less that of `other`: images resampled, or where they are few a t interval over them."""
-        pooled = self.scoring.difference(rows, other, self.classes, self.seed)
+        pooled = self.measure.difference(rows, other, self.classes, self.seed)
         if pooled.low is not None or len(rows) < 2:
             return pooled
         single = mean_difference(self.each(rows), self.each(other))
@@ -95,7 +95,7 @@ class Court:
         elsewhere: Elsewhere | None = None,
     ) -> Record:
         """The record of the model as it is, with the rows `clean`, the constant answer `floor` and its `rivals`."""
-        record: Record = {"score": self.scoring.headline, "images": len(clean), "clean": self.score(clean)}
+        record: Record = {"score": self.measure.headline, "images": len(clean), "clean": self.score(clean)}
         if floor is not None:
             name, rows = floor
             record["floor"] = {"name": name, "score": self.score(rows), **_json(self.difference(clean, rows))}

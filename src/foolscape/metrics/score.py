@@ -1,0 +1,292 @@
+"""A score as one record, and a measure: the scores that the rows of a task are counted into.
+
+Whatever shows or sums up scores goes through these records: summary.json with its intervals and sentences, every table,
+`--fail-under`. A score that is added to a measure is in all of them. A package adds one by an entry point of the group
+`foolscape.metrics` whose object is a `Score` with its `measure` set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from foolscape.by_name import record_of
+from foolscape.errors import SettingError
+from foolscape.metrics.boxes import Floats
+from foolscape.metrics.distortion import CONVENTIONS as DISTORTION
+from foolscape.metrics.intervals import LEAST, Interval, around, around_unbounded, left_out
+from foolscape.metrics.paired import Difference, Weighted, paired_difference
+
+W = TypeVar("W")
+W_co = TypeVar("W_co", covariant=True)
+Row = Mapping[str, Any]
+"""What a row holds of one image under one condition."""
+
+GROUP: Final = "foolscape.metrics"
+"""The entry-point group of scores that other packages add."""
+
+
+@dataclass(frozen=True)
+class Score(Generic[W]):
+    """A single number that says how well a model did on N images.
+
+    Attributes:
+        key: in summary.json.
+        label: what tables call it.
+        convention: how it is counted, in a sentence.
+        of: what R weightings of the images pool to, as `Pool.under` gives it -> the score (R,); NaN where undefined.
+        unit: behind the label; empty where the number stands alone.
+        higher: whether a larger value is the better one.
+        bounded: whether it lies within 0 and 100, and its interval too.
+        explained: the key of the sentence in summary.json, where several scores share it; empty for `key`.
+        further: whether it stands back in a second table.
+        measure: the name of the measure that it is added to; empty for one that stands in its measure.
+    """
+
+    key: str
+    label: str
+    convention: str
+    of: Callable[[W], Floats]
+    unit: str = "%"
+    higher: bool = True
+    bounded: bool = True
+    explained: str = ""
+    further: bool = False
+    measure: str = ""
+
+    @property
+    def title(self) -> str:
+        """The label with its unit."""
+        return f"{self.label} {self.unit}".rstrip()
+
+    @property
+    def sentence(self) -> str:
+        """The key under which summary.json holds the convention."""
+        return self.explained or self.key
+
+    def interval(self, point: Floats, without: Floats, images: int, least: int) -> Interval:
+        """The 95 % interval around `point` (); `without` (G,): the score without each group of images."""
+        return (around if self.bounded else around_unbounded)(point, without, images, least)
+
+
+class Pool(Protocol[W_co]):
+    """What the rows of N >= 1 images hold, ready to be pooled.
+
+    Attributes:
+        images: N.
+    """
+
+    @property
+    def images(self) -> int: ...
+
+    def once(self) -> W_co:
+        """Every image once: R = 1."""
+        ...
+
+    def under(self, weights: Floats) -> W_co:
+        """Each image as often as `weights` (R, N) says."""
+        ...
+
+    def parts(self, without: Any, victim: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What summary.json says besides of a condition, such as the score of every class, and the intervals of that.
+
+        Args:
+            without: what `under` gives without each group of images in turn.
+            victim: the attacked class, if there is one.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a score is broken down to: `noun`, its `score`, and the `key` in summary.json and of its convention."""
+
+    noun: str
+    score: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Measure(Generic[W]):
+    """The scores of a task under one protocol.
+
+    Attributes:
+        name: by which scores are added to it.
+        headline: the key of the score that sums a condition up.
+        own: the scores, in the order of the tables.
+        pool: (rows of one condition, class names) -> what they pool to.
+        parts: what a score is broken down to.
+        notes: further sentences for summary.json, by key.
+        below: keys of the `notes` that stand below the table of scores.
+        further: the title of the table of scores that stand back.
+        undefined: why there may be no headline score.
+        least_clean: images from which on the scores of clean images have an interval.
+        of_victim: keys of single numbers in `Pool.parts` where one class is attacked.
+        fits: whether rows, of any condition, are for this measure; the last of a task is not asked.
+    """
+
+    name: str
+    headline: str
+    own: tuple[Score[W], ...]
+    pool: Callable[[Sequence[Row], Sequence[str]], Pool[W]]
+    parts: Parts
+    notes: Mapping[str, str]
+    below: tuple[str, ...]
+    further: str = ""
+    undefined: str = "nothing in them counts"
+    least_clean: int = LEAST
+    of_victim: tuple[str, ...] = ()
+    fits: Callable[[Sequence[Row]], bool] = bool
+
+    @property
+    def scores(self) -> tuple[Score[W], ...]:
+        """Its own, and those that installed packages add; raises `SettingError` for one whose key is there already."""
+        found = list(self.own)
+        for score in added():
+            if score.measure != self.name:
+                continue
+            if score.key in (other.key for other in found):
+                raise SettingError(
+                    f"{GROUP}: expected a key that no score of {self.name} has, and {score.key} is there already; call "
+                    "it otherwise"
+                )
+            found.append(score)
+        return tuple(found)
+
+    def shown(self, there: Collection[str]) -> tuple[Score[W], ...]:
+        """Its scores but those of other packages that a run, with the keys `there` in its conditions, did not count."""
+        return tuple(score for score in self.scores if score in self.own or score.key in there)
+
+    @property
+    def main(self) -> Score[W]:
+        """The headline score."""
+        return next(score for score in self.scores if score.key == self.headline)
+
+    @property
+    def conventions(self) -> dict[str, str]:
+        """A sentence for each key of summary.json, those of the distortion too."""
+        return {**DISTORTION, **{score.sentence: score.convention for score in self.scores}, **self.notes}
+
+    def keys_of(self, victim: object = None) -> tuple[str, ...]:
+        """The single numbers of a condition, those of an attack on one class (`victim`) among them."""
+        return (*(score.key for score in self.scores), *(self.of_victim if victim is not None else ()))
+
+    def score(
+        self, rows: Sequence[Row], classes: Sequence[str], seed: int, victim: int | None = None, clean: bool = False
+    ) -> dict[str, Any]:
+        """The scores of one condition as summary.json holds them; None where one is not defined.
+
+        Args:
+            rows: N >= 1, one per image.
+            classes: class names.
+            seed: of the intervals.
+            victim: the attacked class, if there is one.
+            clean: whether the images are as they were. Any change, be it noise, breaks some images and spares others,
+                so that a few tell less of them all, and their scores have an interval from more images on.
+        """
+        return self.scored(self.pool(rows, classes), seed, victim, self.least_clean if clean else LEAST)
+
+    def scored(self, pool: Pool[W], seed: int, victim: int | None = None, least: int = LEAST) -> dict[str, Any]:
+        """As `score`, of what rows pool to; intervals from `least` images on."""
+        point, without = pool.once(), pool.under(left_out(pool.images, seed))
+        values = {score.key: score.of(point)[0] for score in self.scores}
+        ends = {
+            score.key: numbers(np.stack(score.interval(values[score.key], score.of(without), pool.images, least)))
+            for score in self.scores
+        }
+        parts, ends_of_parts = pool.parts(without, victim)
+        found = {key: number(value) for key, value in values.items()}
+        return {**found, **parts, "ci95": {**ends, **ends_of_parts}}
+
+    def weighted(self, rows: Sequence[Row], classes: Sequence[str]) -> Weighted:
+        """The headline score of the rows of one condition, as a function of how often each image counts."""
+        pool, of = self.pool(rows, classes), self.main.of
+        return lambda weights: of(pool.under(weights))
+
+    def difference(self, rows_a: Sequence[Row], rows_b: Sequence[Row], classes: Sequence[str], seed: int) -> Difference:
+        """The headline score of one condition less that of another, in points, paired by image.
+
+        Args:
+            rows_a, rows_b: N >= 1 each, of the same images in the same order.
+            classes: class names.
+            seed: of the intervals.
+
+        Raises:
+            ValueError: the two do not have as many rows.
+        """
+        if len(rows_a) != len(rows_b):
+            raise ValueError(f"rows to be paired must be of the same images; got {len(rows_a)} and {len(rows_b)}")
+        return paired_difference(self.weighted(rows_a, classes), self.weighted(rows_b, classes), len(rows_a), seed)
+
+
+@dataclass(frozen=True)
+class TaskScores:
+    """How a task is scored; the constant `RECORD` of its module in `metrics.tasks`.
+
+    Attributes:
+        measures: rows are for the first one that fits, or for the last one.
+        right: (row of any condition, or what it holds under `in_float` and `candidates`; the one class of objects to
+            look at, of no meaning where there are none) -> the share in [0, 1] of the reference that is right; None
+            where the reference holds nothing to be right.
+    """
+
+    measures: tuple[Measure[Any], ...]
+    right: Callable[[Row, int | None], float | None]
+
+    @property
+    def default(self) -> Measure[Any]:
+        """The measure of rows that say nothing else."""
+        return self.measures[-1]
+
+    def measure_of(self, rows: Sequence[Row]) -> Measure[Any]:
+        """The measure of a run's rows."""
+        return next((measure for measure in self.measures[:-1] if measure.fits(rows)), self.default)
+
+    def keys_of(self, victim: object = None) -> tuple[str, ...]:
+        """The scores that a condition may have as single numbers, by whichever measure."""
+        return tuple(dict.fromkeys(key for measure in reversed(self.measures) for key in measure.keys_of(victim)))
+
+
+def scores_of(task: str) -> TaskScores:
+    """How the task of this name is scored."""
+    return record_of("foolscape.metrics.tasks", task, TaskScores)
+
+
+@cache
+def added() -> tuple[Score[Any], ...]:
+    """The scores of installed packages.
+
+    Raises:
+        SettingError: an entry point gives something else, or a score that names no measure.
+    """
+    found = []
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            score = point.load()
+        except Exception as error:
+            raise SettingError(
+                f"{GROUP}: expected the score {point.name} at {point.value}, got {type(error).__name__}: {error}; mend "
+                "the package that brings it, or remove it"
+            ) from error
+        if not isinstance(score, Score) or not score.measure:
+            raise SettingError(
+                f"{GROUP}: expected {point.name} to be a Score with its measure set, got {type(score).__name__} at "
+                f"{point.value}; write Score(..., measure='segmentation')"
+            )
+        found.append(score)
+    return tuple(found)
+
+
+def number(value: Floats | np.float64) -> float | None:
+    """A JSON number; NaN, where nothing was counted, becomes null."""
+    return None if np.isnan(value) else float(value)
+
+
+def numbers(values: Floats) -> list[float | None]:
+    """As `number`, of each."""
+    return [number(value) for value in values]

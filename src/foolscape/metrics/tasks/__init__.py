@@ -1,0 +1,1 @@
+"""How each task is scored: a module per task, named like it."""

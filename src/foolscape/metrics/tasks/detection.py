@@ -1,0 +1,182 @@
+"""How detection is scored: from the objects and detections of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from foolscape.metrics.box_counts import CONVENTIONS as BOX_CONVENTIONS
+from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, fates_of, preserved, total
+from foolscape.metrics.boxes import Floats, Found, Truth
+from foolscape.metrics.coco_ap import coco_ap
+from foolscape.metrics.detection import check_labels
+from foolscape.metrics.intervals import LEAST, SHOWN, around, convention
+from foolscape.metrics.matching import Matched, match_coco, match_voc
+from foolscape.metrics.precision import Summary, area_under, average_precision, eleven_points, hundred_one_points
+from foolscape.metrics.score import Measure, Parts, Row, Score, TaskScores, number, numbers
+
+_THRESHOLDS: Final = 10
+"""COCO's IoU thresholds, 0.50, 0.55 .. 0.95."""
+_AP50, _AP75 = 0, 5
+"""Where 0.50 and 0.75 stand among them."""
+
+
+@dataclass(frozen=True)
+class Precisions:
+    """Average precisions in percent, each counted when it is asked for.
+
+    Attributes:
+        coco: index of an IoU threshold of COCO's -> (R, C).
+        voc: `precision.eleven_points` or `precision.area_under` -> (R, C) by the VOC protocol.
+    """
+
+    coco: Callable[[int], Floats]
+    voc: Callable[[Summary], Floats]
+
+
+@dataclass(frozen=True)
+class DetectedImages:
+    """A `Pool` of objects and detections; detections with a box that is not finite count as false positives.
+
+    Attributes:
+        truths: N, one per image.
+        founds: N, in the same order, with scores down to near 0.
+        classes: C names.
+    """
+
+    truths: Sequence[Truth]
+    founds: Sequence[Found]
+    classes: Sequence[str]
+
+    @property
+    def images(self) -> int:
+        """N."""
+        return len(self.truths)
+
+    def once(self) -> Precisions:
+        """COCO's from faster-coco-eval; raises `SampleError` for a label that is not the index of a class."""
+        for labels in [*(truth.labels for truth in self.truths), *(found.labels for found in self.founds)]:
+            check_labels(labels, len(self.classes))
+        coco = coco_ap(self.truths, self.founds, len(self.classes))
+        return Precisions(lambda threshold: coco[None, threshold], self.under(np.ones((1, self.images))).voc)
+
+    def under(self, weights: Floats) -> Precisions:
+        """From the matches of each image, weighted."""
+
+        @cache
+        def coco(threshold: int) -> Floats:
+            one = slice(threshold, threshold + 1)
+            matches = [replace(match, outcome=match.outcome[one]) for match in self._coco]
+            return 100.0 * average_precision(matches, weights, hundred_one_points)[:, 0]
+
+        @cache
+        def voc(summary: Summary) -> Floats:
+            return 100.0 * average_precision(self._voc, weights, summary)[:, 0]
+
+        return Precisions(coco, voc)
+
+    def parts(self, without: Precisions, victim: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """AP50 of every class, boxes per image, and with a victim those of its class and how many others are kept."""
+        point = self.once().coco(_AP50)[0]
+        shown = np.sum([match.truths > 0 for match in self._coco], axis=0)
+        ends = np.stack(around(point, without.coco(_AP50), shown, SHOWN)).T
+        by_class = dict(zip(self.classes, numbers(point), strict=True))
+        pairs = zip(self.truths, self.founds, strict=True)
+        counts = total([count_boxes(truth, found, len(self.classes), READABLE) for truth, found in pairs])
+        parts: dict[str, Any] = {"per_class": by_class, "boxes": _per_image(counts, slice(None), self.images)}
+        if victim is not None:
+            parts["victim_boxes"] = _per_image(counts, slice(victim, victim + 1), self.images)
+            parts["preserved"] = number(np.float64(preserved(counts, [victim])))
+        return parts, {"per_class": dict(zip(self.classes, map(numbers, ends), strict=True))}
+
+    @cached_property
+    def _coco(self) -> list[Matched]:
+        pairs = zip(self.truths, self.founds, strict=True)
+        return [match_coco(truth, found, len(self.classes)) for truth, found in pairs]
+
+    @cached_property
+    def _voc(self) -> list[Matched]:
+        pairs = zip(self.truths, self.founds, strict=True)
+        return [match_voc(truth, found, len(self.classes)) for truth, found in pairs]
+
+
+def pooled(rows: Sequence[Row], classes: Sequence[str]) -> DetectedImages:
+    """The objects and detections of rows, one per image."""
+    truths = [Truth.from_json(row["truth"]) for row in rows]
+    return DetectedImages(truths, [Found.from_json(row["found"]) for row in rows], classes)
+
+
+def right(row: Row, victim: int | None) -> float | None:
+    """Of the objects that count those found as what they are, at a score of `READABLE`."""
+    truth = Truth.from_json(row["truth"])
+    fates = fates_of(truth, Found.from_json(row["found"]), READABLE)
+    chosen = fates.counted if victim is None else fates.counted & (truth.labels == victim)
+    return float(fates.kept[chosen].mean()) if chosen.any() else None
+
+
+def _per_image(counts: BoxCounts, chosen: slice, images: int) -> dict[str, float]:
+    """Boxes per image."""
+    names = ("kept", "mislabelled", "vanished", "fabricated")
+    return {name: float(getattr(counts, name)[chosen].sum()) / images for name in names}
+
+
+def _over_thresholds(found: Precisions) -> Floats:
+    return _mean(np.stack([found.coco(threshold) for threshold in range(_THRESHOLDS)], axis=1).mean(axis=1))
+
+
+def _mean(per_class: Floats) -> Floats:
+    """(R, C) -> (R,): the mean over the classes that are defined, NaN without any."""
+    known = np.isfinite(per_class)
+    defined = known.sum(axis=1)
+    mean: Floats = np.divide(
+        np.where(known, per_class, 0.0).sum(axis=1), defined, out=np.full(len(defined), np.nan), where=defined > 0
+    )
+    return mean
+
+
+DETECTION: Final = Measure[Precisions](
+    name="detection",
+    headline="AP50",
+    own=(
+        Score(
+            "AP",
+            "AP",
+            "AP: COCO's average precision, 101 recall points, mean over IoU 0.50, 0.55 .. 0.95 and over the classes in "
+            "the truth; 100 detections per class and image; crowds and difficult objects are left out.",
+            _over_thresholds,
+        ),
+        Score("AP50", "AP50", "AP50: as AP, at an IoU of 0.50 alone.", lambda found: _mean(found.coco(_AP50))),
+        Score("AP75", "AP75", "AP75: as AP, at an IoU of 0.75 alone.", lambda found: _mean(found.coco(_AP75))),
+        Score(
+            "mAP_voc07",
+            "mAP VOC07",
+            "mAP VOC07: 11-point average precision at an IoU of 0.5, mean over the classes in the truth; difficult "
+            "objects and crowds are left out; boxes are x2 - x1 wide, without the devkit's + 1.",
+            lambda found: _mean(found.voc(eleven_points)),
+        ),
+        Score(
+            "mAP_voc",
+            "mAP VOC",
+            "mAP VOC: as mAP VOC07, but the area under the whole curve, as VOC has it since 2010.",
+            lambda found: _mean(found.voc(area_under)),
+        ),
+    ),
+    pool=pooled,
+    parts=Parts("class", "AP50", "per_class"),
+    notes={
+        "AP_scores": "Average precisions are measured on all detections down to a score near 0; pictures and box "
+        "counts show those above a readable score.",
+        "per_class": "AP50 of a class; not defined where the truth never has it.",
+        "ci95": convention(f"below {LEAST} images, and for a class that fewer than {SHOWN} of them show"),
+        "readable": f"Boxes are counted and drawn from a score of {READABLE} on.",
+        **BOX_CONVENTIONS,
+    },
+    below=("AP_scores", "ci95"),
+    of_victim=("preserved",),
+)
+
+RECORD: Final = TaskScores((DETECTION,), right)

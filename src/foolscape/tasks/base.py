@@ -1,0 +1,45 @@
+"""The tasks, each as one record; what a layer knows of a task besides is in `by_name.record_of`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from foolscape.errors import unknown
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every layer may know of a task; needs no torch.
+
+    Attributes:
+        name: as --task, run.json and summary.json have it, and the modules that hold what layers know of it.
+        model: what a model of the task is called.
+        truth: what a data set for it must have.
+        unit: the noun of a sample.
+        background: scores per target besides those of the model's classes.
+        algorithm: a number that is raised in the commit in which its results change; see `run.directory.algorithms`.
+    """
+
+    name: str
+    model: str
+    truth: str
+    unit: str = "image"
+    background: int = 0
+    algorithm: int = 1
+
+
+SEGMENTATION: Final = Task("segmentation", "segmentation network", "labels of classes")
+DETECTION: Final = Task("detection", "detector", "boxes", background=1)
+VIDEO: Final = Task("video", "tracker", "clips", unit="clip")
+
+TASKS: Final[Mapping[str, Task]] = {task.name: task for task in (SEGMENTATION, DETECTION, VIDEO)}
+"""Every task by its name."""
+
+
+def task_named(name: str) -> Task:
+    """The task of this name; raises `UnknownNameError` where there is none."""
+    if name not in TASKS:
+        raise unknown("task", name, TASKS)
+    return TASKS[name]
