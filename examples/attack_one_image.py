@@ -6,13 +6,13 @@ python examples/attack_one_image.py
 import torch
 
 from foolscape import AttackItem, Options, ascend, generator_for, plan, segmentation_problem, to_unit
-from foolscape.models.segmenters.load import load_model
+from foolscape.models.load import load_segmenter
 from foolscape.scenes import describe, render
 
 
 def main() -> None:
     frame = render(describe(seed=2, index=3))
-    model = load_model("bundled:scenes-unet", image_size=frame.labels.shape).model
+    model = load_segmenter("bundled:scenes-unet", image_size=frame.labels.shape).model
     dag = plan("dag", Options(steps=60, stop=0.01), model.classes)
 
     images, labels = to_unit(frame.image), torch.from_numpy(frame.labels).long()[None]

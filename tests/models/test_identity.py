@@ -9,9 +9,7 @@ import torch
 from torch import nn
 
 from foolscape.models.common.source_files import closure, is_own
-from foolscape.models.detectors.load import load_detector
-from foolscape.models.segmenters.load import load_model
-from foolscape.models.trackers.load import load_tracker
+from foolscape.models.load import load_detector, load_segmenter, load_tracker
 
 NET = """
 import importlib
@@ -56,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def identity(folder: Path, factory: str = "build") -> dict[str, Any]:
-    return load_model(f"{folder}/net.py:{factory}", image_size=(16, 16)).identity
+    return load_segmenter(f"{folder}/net.py:{factory}", image_size=(16, 16)).identity
 
 
 def test_every_file_that_is_imported_counts_and_no_other(folder: Path) -> None:
@@ -90,7 +88,7 @@ def test_a_package_of_ones_own_counts_by_its_files(folder: Path, monkeypatch: py
     for name in ("blocks.py", "late.py"):
         (package / name).write_text((folder / name).read_text())
     monkeypatch.syspath_prepend(folder)
-    loaded = load_model("ownpackage.net:build", image_size=(16, 16))
+    loaded = load_segmenter("ownpackage.net:build", image_size=(16, 16))
     names = {"ownpackage/__init__.py", "ownpackage/net.py", "ownpackage/blocks.py", "ownpackage/late.py"}
     assert set(loaded.identity["files"]) == names
     for name in [name for name in sys.modules if name.startswith("ownpackage")]:
@@ -98,10 +96,10 @@ def test_a_package_of_ones_own_counts_by_its_files(folder: Path, monkeypatch: py
 
 
 def test_libraries_count_by_their_version() -> None:
-    found = load_model("torchvision:lraspp_mobilenet_v3_large?weights=none", image_size=(64, 64)).identity
+    found = load_segmenter("torchvision:lraspp_mobilenet_v3_large?weights=none", image_size=(64, 64)).identity
     assert set(found["libraries"]) == {"torchvision"}
     assert found["files"] == {}
-    for loaded in (load_model("bundled:scenes-unet", image_size=(16, 16)), load_tracker("bundled:scenes-tracker")):
+    for loaded in (load_segmenter("bundled:scenes-unet", image_size=(16, 16)), load_tracker("bundled:scenes-tracker")):
         assert (loaded.identity["libraries"], loaded.identity["files"]) == ({}, {})
 
 

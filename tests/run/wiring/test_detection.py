@@ -13,7 +13,7 @@ import torch
 
 from foolscape.data.load import open_detection
 from foolscape.metrics.boxes import Found, Truth
-from foolscape.models.detectors.load import load_detector
+from foolscape.models.load import load_detector
 from foolscape.run.directory.store import Record
 from foolscape.run.scores.scoring import SCORING
 from foolscape.run.settings.config import make_config

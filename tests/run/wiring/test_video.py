@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from foolscape.data.load import open_clips
-from foolscape.models.trackers.load import load_tracker
+from foolscape.models.load import load_tracker
 from foolscape.run.directory.store import Record
 from foolscape.run.scores.scoring import SCORING
 from foolscape.run.tasks.video import Masks, VideoSubject

@@ -16,7 +16,7 @@ from torch import nn
 from foolscape.models.common import source_files as sources
 from foolscape.models.common.wrappers import modules_of
 from foolscape.paths import path_of, real
-from foolscape.spec import LIBRARIES, Spec, parse, plugins
+from foolscape.spec import LIBRARIES, Spec, inner, plugins
 
 Record = dict[str, Any]
 """A JSON object."""
@@ -41,8 +41,7 @@ def identity_of(spec: Spec, model: object) -> Record:
     """
     parts = list(_parts(model))
     kinds = {type(part) for part in parts}
-    inner = parse(spec.text.partition(":")[2]) if spec.scheme == "propagation" else spec
-    root, seeds, package, libraries = _origin(inner)
+    root, seeds, package, libraries = _origin(inner(spec))
     own = sources.behind(kinds)
     return {
         "class": " + ".join(dict.fromkeys(_name(type(part)) for part in _outermost(model))),

@@ -12,12 +12,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from foolscape.attacks.names import NONE
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
+from foolscape.models.sources.base import Task as Task
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
 from foolscape.run.settings.yaml_file import read_mapping
 from foolscape.spec import parse, written
 
-Task = Literal["segmentation", "detection", "video"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 Precision = Literal["float32", "bf16"]
 
