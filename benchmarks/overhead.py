@@ -28,7 +28,7 @@ from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.targets import permuted
 from foolscape.models.bundled.detector import OBJECTS
 from foolscape.models.bundled.load import bundled
-from foolscape.models.detectors.load import load_detector
+from foolscape.models.load import load_detector
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem, cat
 from foolscape.run.settings.device import ready_device

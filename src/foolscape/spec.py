@@ -15,7 +15,7 @@ from typing import Final
 from foolscape.errors import SettingError, unknown
 
 LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagation")
-"""The schemes of models that foolscape itself makes."""
+"""The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 
 GROUP: Final = "foolscape.models"
 """The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
@@ -75,6 +75,11 @@ def parse(text: str, schemes: Collection[str] | None = None) -> Spec:
     files = [end for end in range(1, len(parts)) if parts[end - 1].endswith(".py")]
     end = files[-1] if files else len(parts) - 1
     return Spec(text, ":".join(parts[:end]), ":".join(parts[end:]), options)
+
+
+def inner(spec: Spec) -> Spec:
+    """The spec of the network that a model is made around, what stands behind `propagation:`; else `spec` itself."""
+    return parse(spec.text.partition(":")[2]) if spec.scheme == "propagation" and spec.rest else spec
 
 
 def written(scheme: str, rest: str, options: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ SHOWN = (
     "--help",  # first: its time is that of a fresh process
     "--version",
     *(f"{name} -h" for name in ("run", "transfer", "universal", "apply", "harden", "report", "check", "list", "demo")),
+    "list models",
     "list data",
 )
 """Command lines that print what is asked for."""

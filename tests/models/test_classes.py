@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from foolscape.errors import ModelError, SettingError
-from foolscape.models.common.class_map import read_classes
+from foolscape.models.common.class_map import match_classes, read_classes
 from foolscape.models.common.wrappers import ModuleSegmenter
-from foolscape.models.segmenters.adapter import match_classes, name_classes
+from foolscape.models.segmenters.adapter import name_classes
 
 from .networks import Tiny
 

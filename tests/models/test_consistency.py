@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from foolscape.models.checks.choices import held, recorded
 from foolscape.models.checks.consistency import consistency, same_in_company, same_twice
-from foolscape.models.detectors.class_channels import Given
+from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import adapt as adapt_detector
 from foolscape.models.segmenters.adapter import adapt
@@ -150,7 +150,7 @@ def test_what_cannot_be_tried_is_not_known_and_want_of_memory_is_raised() -> Non
     ],
 )
 def test_detectors_answer_with_scores_and_boxes(change: Callable[..., object], oks: list[bool], seen: str) -> None:
-    detector = adapt_detector(Returning(change), Given(), image_size=(24, 40))
+    detector = adapt_detector(Returning(change), ClassNames(), image_size=(24, 40))
     reasons = consistency(Scorer(detector), images(2), 1)
     assert [reason.ok for reason in reasons] == oks
     assert seen in reasons[1].seen
@@ -169,7 +169,7 @@ class Picking(nn.Module):
 
 
 def test_places_that_a_query_detector_picks_by_the_last_digit_are_held() -> None:
-    detector = adapt_detector(Picking(), Given(), image_size=(24, 40))
+    detector = adapt_detector(Picking(), ClassNames(), image_size=(24, 40))
     x = images(2)
     with torch.no_grad():
         alone, together = detector.candidates(x[:1]).boxes, detector.candidates(x).boxes

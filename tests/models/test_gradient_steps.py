@@ -10,7 +10,7 @@ from foolscape.errors import GradientError
 from foolscape.models.checks import small_copy as small_copies
 from foolscape.models.checks.gradient import GradientVerdict, check_gradient, raise_unless_ok
 from foolscape.models.checks.small_copy import small_copy
-from foolscape.models.detectors.class_channels import Given
+from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import adapt as adapt_detector
 from foolscape.models.segmenters.adapter import adapt
@@ -151,7 +151,7 @@ class Tied(nn.Module):
 
 
 def test_queries_are_held_between_precisions() -> None:
-    detector = adapt_detector(Tied(), Given(), image_size=(24, 40))
+    detector = adapt_detector(Tied(), ClassNames(), image_size=(24, 40))
     x = images(1)
     double = Tied().double()
     assert not torch.equal(double(x.double())["boxes"].float(), Tied()(x)["boxes"])
@@ -161,7 +161,7 @@ def test_queries_are_held_between_precisions() -> None:
 
 
 def test_boxes_and_clips_shrink_with_the_images() -> None:
-    detector = adapt_detector(Cells(), Given(), image_size=SIZE)
+    detector = adapt_detector(Cells(), ClassNames(), image_size=SIZE)
     x = images(2, *SIZE)
     made = small_copy(Scorer(detector, torch.tensor([[[0.0, 0, 96, 96]]])), x)
     assert made is not None

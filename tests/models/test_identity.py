@@ -8,10 +8,14 @@ import pytest
 import torch
 from torch import nn
 
+from foolscape.models.common.identity import identity_of
 from foolscape.models.common.source_files import closure, is_own
-from foolscape.models.detectors.load import load_detector
-from foolscape.models.segmenters.load import load_model
-from foolscape.models.trackers.load import load_tracker
+from foolscape.models.common.wrappers import modules_of
+from foolscape.models.load import Loaded, load_detector, load_segmenter, load_tracker
+from foolscape.models.segmenters.torchvision import Normalised
+from foolscape.spec import parse
+
+from .networks import Tiny
 
 NET = """
 import importlib
@@ -56,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def identity(folder: Path, factory: str = "build") -> dict[str, Any]:
-    return load_model(f"{folder}/net.py:{factory}", image_size=(16, 16)).identity
+    return load_segmenter(f"{folder}/net.py:{factory}", image_size=(16, 16)).identity
 
 
 def test_every_file_that_is_imported_counts_and_no_other(folder: Path) -> None:
@@ -90,18 +94,48 @@ def test_a_package_of_ones_own_counts_by_its_files(folder: Path, monkeypatch: py
     for name in ("blocks.py", "late.py"):
         (package / name).write_text((folder / name).read_text())
     monkeypatch.syspath_prepend(folder)
-    loaded = load_model("ownpackage.net:build", image_size=(16, 16))
+    loaded = load_segmenter("ownpackage.net:build", image_size=(16, 16))
     names = {"ownpackage/__init__.py", "ownpackage/net.py", "ownpackage/blocks.py", "ownpackage/late.py"}
     assert set(loaded.identity["files"]) == names
     for name in [name for name in sys.modules if name.startswith("ownpackage")]:
         del sys.modules[name]
 
 
+def test_an_own_network_is_its_weights_and_the_name_of_its_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its runs go on in a version in which its class lies elsewhere, or is put together otherwise."""
+
+    loaded: list[Loaded[Any]] = [
+        load_segmenter("bundled:scenes-unet", image_size=(16, 16)),
+        load_detector("bundled:scenes-detector", image_size=(64, 64)),
+        load_tracker("bundled:scenes-tracker"),
+    ]
+    assert [one.identity["class"] for one in loaded] == ["ScenesUNet", "ScenesDet", "ScenesTracker"]
+    for one in loaded:
+        (network,) = modules_of(one.model)
+        monkeypatch.setattr(type(network), "__module__", "foolscape.models.elsewhere")
+        network.stages = 3
+        network.wrapped = nn.Sequential(nn.Conv2d(3, 3, 1, stride=2))
+        assert identity_of(parse(one.spec), one.model) == one.identity
+
+
+def test_a_network_of_somebody_within_ours_counts() -> None:
+    def configuration(module: nn.Module) -> str:
+        found = identity_of(parse("torchvision:x"), Normalised(module, (0.0,) * 3, (1.0,) * 3))
+        assert found["class"] == "Normalised"
+        return str(found["configuration_sha256"])
+
+    plain = configuration(Tiny())
+    assert configuration(Tiny()) == plain
+    strided = Tiny()
+    strided.head.stride = (2, 2)
+    assert configuration(strided) != plain
+
+
 def test_libraries_count_by_their_version() -> None:
-    found = load_model("torchvision:lraspp_mobilenet_v3_large?weights=none", image_size=(64, 64)).identity
+    found = load_segmenter("torchvision:lraspp_mobilenet_v3_large?weights=none", image_size=(64, 64)).identity
     assert set(found["libraries"]) == {"torchvision"}
     assert found["files"] == {}
-    for loaded in (load_model("bundled:scenes-unet", image_size=(16, 16)), load_tracker("bundled:scenes-tracker")):
+    for loaded in (load_segmenter("bundled:scenes-unet", image_size=(16, 16)), load_tracker("bundled:scenes-tracker")):
         assert (loaded.identity["libraries"], loaded.identity["files"]) == ({}, {})
 
 

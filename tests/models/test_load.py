@@ -7,8 +7,9 @@ import torch
 from foolscape.errors import CheckpointError, ModelError, SettingError, UnknownNameError
 from foolscape.models.bundled import load as bundled
 from foolscape.models.common.checkpoint import weights_sha256
-from foolscape.models.segmenters.adapter import CheckedSegmenter, ModuleSegmenter
-from foolscape.models.segmenters.load import as_double, list_models, list_plugins, load_model, slug_of
+from foolscape.models.load import load_segmenter, slug_of
+from foolscape.models.segmenters.adapter import CheckedSegmenter, ModuleSegmenter, as_double
+from foolscape.models.sources import list_models
 from foolscape.spec import parse
 from foolscape.tasks.segmentation import predict
 
@@ -37,7 +38,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", bundled.NAMES)
 def test_bundled_networks(name: str) -> None:
-    loaded = load_model(f"bundled:{name}", image_size=(160, 256), data_classes=("another",))
+    loaded = load_segmenter(f"bundled:{name}", image_size=(160, 256), data_classes=("another",))
     assert isinstance(loaded.model, ModuleSegmenter)
     assert (loaded.spec, loaded.slug) == (f"bundled:{name}", name)
     assert len(loaded.model.classes) == 9
@@ -52,19 +53,23 @@ def test_a_factory_in_a_module_takes_weights_and_classes(tmp_path: Path) -> None
     torch.save(trained.state_dict(), tmp_path / "w.pth")
     (tmp_path / "own.txt").write_text("v\nw\nx\ny\nz\n")
     (tmp_path / "all.txt").write_text("1\n2\n3\n4\n5\n")
-    plain = load_model(f"{HERE}:Tiny", image_size=SIZE)
+    plain = load_segmenter(f"{HERE}:Tiny", image_size=SIZE)
     assert plain.model.classes == ("class 0", "class 1", "class 2", "class 3", "class 4")
-    loaded = load_model(f"{HERE}:Tiny?weights={tmp_path / 'w.pth'}", image_size=SIZE, data_classes=tuple("abcde"))
+    loaded = load_segmenter(f"{HERE}:Tiny?weights={tmp_path / 'w.pth'}", image_size=SIZE, data_classes=tuple("abcde"))
     assert loaded.sha256 != plain.sha256
     assert loaded.model.classes == tuple("abcde")
-    named = load_model(f"{HERE}:Tiny", image_size=SIZE, classes_file=tmp_path / "all.txt", data_classes=tuple("abcde"))
+    named = load_segmenter(
+        f"{HERE}:Tiny", image_size=SIZE, classes_file=tmp_path / "all.txt", data_classes=tuple("abcde")
+    )
     assert named.model.classes == tuple("12345")
-    both = load_model(f"{HERE}:Tiny?classes={tmp_path / 'own.txt'}", image_size=SIZE, classes_file=tmp_path / "all.txt")
+    both = load_segmenter(
+        f"{HERE}:Tiny?classes={tmp_path / 'own.txt'}", image_size=SIZE, classes_file=tmp_path / "all.txt"
+    )
     assert both.model.classes == tuple("vwxyz")
     with pytest.raises(ModelError, match=r"\(2: a, b\), got 5 channels without names"):
-        load_model(f"{HERE}:Tiny", image_size=SIZE, data_classes=("a", "b"))
+        load_segmenter(f"{HERE}:Tiny", image_size=SIZE, data_classes=("a", "b"))
     with pytest.raises(CheckpointError, match="got nothing"):
-        load_model(f"{HERE}:Tiny?weights={tmp_path / 'none.pth'}", image_size=SIZE)
+        load_segmenter(f"{HERE}:Tiny?weights={tmp_path / 'none.pth'}", image_size=SIZE)
 
 
 SEGMENTER = """
@@ -93,31 +98,31 @@ class Both(nn.Module):
 def test_a_factory_may_return_a_segmenter(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text(SEGMENTER.format(classes=("a", "b")))
-    loaded = load_model(f"{path}:Own", image_size=SIZE, data_classes=("x", "y"))
+    loaded = load_segmenter(f"{path}:Own", image_size=SIZE, data_classes=("x", "y"))
     assert isinstance(loaded.model, CheckedSegmenter)
     assert (loaded.model.classes, loaded.model.notes) == (("a", "b"), ("mine",))
     assert loaded.sha256 is not None
-    assert load_model(f"{path}:Bare", image_size=SIZE).sha256 is None
-    assert isinstance(load_model(f"{path}:Both", image_size=SIZE).model, CheckedSegmenter)
+    assert load_segmenter(f"{path}:Bare", image_size=SIZE).sha256 is None
+    assert isinstance(load_segmenter(f"{path}:Both", image_size=SIZE).model, CheckedSegmenter)
     assert as_double(loaded.model).logits(torch.rand(1, 3, *SIZE).double()).dtype == torch.float64
     with pytest.raises(ModelError, match=r"expected a torch.nn.Module to load \?weights= into, got Own"):
-        load_model(f"{path}:Own?weights=w.pth", image_size=SIZE)
+        load_segmenter(f"{path}:Own?weights=w.pth", image_size=SIZE)
 
 
 def test_a_segmenter_without_names_is_named(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text(SEGMENTER.format(classes=()))
-    assert load_model(f"{path}:Own", image_size=SIZE, data_classes=("x", "y")).model.classes == ("x", "y")
+    assert load_segmenter(f"{path}:Own", image_size=SIZE, data_classes=("x", "y")).model.classes == ("x", "y")
     (tmp_path / "names.txt").write_text("p\nq\n")
-    named = load_model(f"{path}:Own", image_size=SIZE, classes_file=tmp_path / "names.txt")
+    named = load_segmenter(f"{path}:Own", image_size=SIZE, classes_file=tmp_path / "names.txt")
     assert named.model.classes == ("p", "q")
 
 
 @pytest.mark.usefixtures("plugin")
 def test_a_plugin_is_found_by_its_name() -> None:
-    assert load_model("stripes", image_size=SIZE).model.classes == ("stripe 0", "stripe 1")
-    assert len(load_model("stripes:5", image_size=SIZE).model.classes) == 5
-    assert any(listed.name == "stripes" and "foolscape_plugin_example" in listed.about for listed in list_plugins())
+    assert load_segmenter("stripes", image_size=SIZE).model.classes == ("stripe 0", "stripe 1")
+    assert len(load_segmenter("stripes:5", image_size=SIZE).model.classes) == 5
+    assert any(listed.name == "stripes" and "foolscape_plugin_example" in listed.about for listed in list_models())
 
 
 @pytest.mark.usefixtures("plugin")
@@ -132,7 +137,7 @@ def test_a_plugin_is_found_by_its_name() -> None:
 )
 def test_a_plugin_that_fails_is_an_error(spec: str, text: str) -> None:
     with pytest.raises(ModelError, match=text) as caught:
-        load_model(spec, image_size=SIZE)
+        load_segmenter(spec, image_size=SIZE)
     assert spec == "wrong-plugin" or caught.value.__cause__ is not None
 
 
@@ -153,7 +158,7 @@ def test_a_plugin_that_fails_is_an_error(spec: str, text: str) -> None:
 )
 def test_unknown_names(spec: str, text: str) -> None:
     with pytest.raises(UnknownNameError, match=text):
-        load_model(spec, image_size=SIZE)
+        load_segmenter(spec, image_size=SIZE)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +172,7 @@ def test_unknown_names(spec: str, text: str) -> None:
 )
 def test_specs_that_do_not_do(spec: str, text: str) -> None:
     with pytest.raises(SettingError, match=text):
-        load_model(spec, image_size=SIZE)
+        load_segmenter(spec, image_size=SIZE)
 
 
 def test_the_list_names_what_can_be_loaded() -> None:
@@ -199,8 +204,8 @@ def test_a_bundled_network_takes_other_weights_of_its_own_kind(tmp_path: Path) -
     with torch.no_grad():
         network.head.bias.add_(1)  # type: ignore[union-attr, operator]
     torch.save(network.state_dict(), tmp_path / "w.pt")
-    loaded = load_model(f"bundled:scenes-unet?weights={tmp_path / 'w.pt'}", image_size=SIZE)
+    loaded = load_segmenter(f"bundled:scenes-unet?weights={tmp_path / 'w.pt'}", image_size=SIZE)
     assert loaded.sha256 == weights_sha256(network)
-    assert loaded.sha256 != load_model("bundled:scenes-unet", image_size=SIZE).sha256
+    assert loaded.sha256 != load_segmenter("bundled:scenes-unet", image_size=SIZE).sha256
     with pytest.raises(CheckpointError, match="another network's"):
-        load_model(f"bundled:scenes-dilated?weights={tmp_path / 'w.pt'}", image_size=SIZE)
+        load_segmenter(f"bundled:scenes-dilated?weights={tmp_path / 'w.pt'}", image_size=SIZE)

@@ -1,13 +1,18 @@
 """What is said of a name that names no model: what it is taken for, or what is supported and how."""
 
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from foolscape.errors import FoolscapeError, UnknownNameError
-from foolscape.models.common.names import check_names
+from foolscape.errors import FoolscapeError, SettingError, UnknownNameError
+from foolscape.models import sources
+from foolscape.models.sources.base import Task
+from foolscape.models.sources.names import check_names
+from foolscape.spec import LIBRARIES, parse
 
 
 @pytest.mark.parametrize(
@@ -54,3 +59,22 @@ def test_an_unknown_name_is_told_without_asking_a_library() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["2", "False", "False", "False"]
     assert "unknown model '0'" in done.stderr
+
+
+def test_every_source_is_a_module_of_its_name() -> None:
+    """A library of models is one file and one word in `spec.LIBRARIES`."""
+    modules = {info.name for info in pkgutil.iter_modules(sources.__path__)}
+    assert modules - {"base", "names", "options", "own"} == set(LIBRARIES)
+    for scheme in LIBRARIES:
+        source = sources.source_of(parse(f"{scheme}:x"))
+        assert all(line.name.startswith(f"{scheme}:") for line in source.listed())
+        assert all(line.about.startswith(get_args(Task)) for line in source.listed())
+
+
+@pytest.mark.parametrize(
+    ("spec", "task"),
+    [("torchvision:fcn_resnet50", "video"), ("stcn:x.pth", "detection"), ("transformers:x", "segmentation")],
+)
+def test_a_task_that_a_source_has_no_models_for(spec: str, task: Task) -> None:
+    with pytest.raises(SettingError, match=rf"task: expected \w+( or \w+)? for {spec}, got {task}"):
+        sources.source_of(parse(spec)).open(parse(spec), task)

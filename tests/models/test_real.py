@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from foolscape.models.checks.gradient import check_gradient
-from foolscape.models.segmenters.load import load_model
+from foolscape.models.load import load_segmenter
 from foolscape.tasks.segmentation import predict
 
 from .networks import REAL, needs_real
@@ -29,7 +29,7 @@ def _photographs(count: int, height: int, width: int) -> Tensor:
 @pytest.mark.parametrize("spec", NETWORKS)
 def test_networks_as_users_bring_them(spec: str) -> None:
     multiple, count = NETWORKS[spec]
-    loaded = load_model(f"{REAL / 'models'}/{spec}", image_size=(90, 122))
+    loaded = load_segmenter(f"{REAL / 'models'}/{spec}", image_size=(90, 122))
     assert (loaded.model.multiple, len(loaded.model.classes)) == (multiple, count)
     assert loaded.model.notes[0].startswith(f"image sides must be divisible by {multiple}: 90 x 122 is padded to")
     assert predict(loaded.model, _photographs(1, 90, 122)).shape == (1, 90, 122)
@@ -39,7 +39,7 @@ def test_networks_as_users_bring_them(spec: str) -> None:
 @pytest.mark.parametrize("spec", NETWORKS)
 @pytest.mark.parametrize("batch", [1, 2])
 def test_their_gradients_are_right(spec: str, batch: int) -> None:
-    segmenter = load_model(f"{REAL / 'models'}/{spec}", image_size=(96, 128)).model
+    segmenter = load_segmenter(f"{REAL / 'models'}/{spec}", image_size=(96, 128)).model
     verdict = check_gradient(segmenter, _photographs(batch, 96, 128), seed=0)
     assert verdict.ok, verdict.message
     assert verdict.precision == "float64"

@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 from torchvision.models import list_models
 
 from foolscape.errors import CheckpointError, ModelError, UnknownNameError
+from foolscape.models.load import load_segmenter
 from foolscape.models.segmenters import torchvision as adapter
-from foolscape.models.segmenters.load import load_model
 
 LRASPP = "lraspp_mobilenet_v3_large"
 SIZE = (64, 72)
@@ -33,7 +33,7 @@ def test_every_segmentation_network_of_torchvision_is_there() -> None:
 )
 def test_random_weights_run(name: str) -> None:
     before = torch.random.get_rng_state()
-    loaded = load_model(f"torchvision:{name}?weights=none", image_size=SIZE)
+    loaded = load_segmenter(f"torchvision:{name}?weights=none", image_size=SIZE)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert loaded.model.notes[0] == "random weights, seed 0"
     assert len(loaded.model.classes) == 21
@@ -45,7 +45,7 @@ def test_random_weights_run(name: str) -> None:
 
 
 def test_random_weights_are_always_the_same() -> None:
-    first, second = (load_model(f"torchvision:{LRASPP}?weights=none", image_size=SIZE).sha256 for _ in range(2))
+    first, second = (load_segmenter(f"torchvision:{LRASPP}?weights=none", image_size=SIZE).sha256 for _ in range(2))
     assert first == second
 
 
@@ -63,7 +63,7 @@ def test_the_images_are_normalised() -> None:
 def test_a_file_sets_the_number_of_classes(tmp_path: Path, suffix: str, count: int) -> None:
     network = torchvision.models.get_model(LRASPP, weights=None, weights_backbone=None, num_classes=count)
     path = _save(network, tmp_path / f"w{suffix}")
-    loaded = load_model(f"torchvision:{LRASPP}?weights={path}", image_size=SIZE)
+    loaded = load_segmenter(f"torchvision:{LRASPP}?weights={path}", image_size=SIZE)
     assert loaded.model.logits(torch.rand(1, 3, *SIZE)).shape == (1, count, *SIZE)
     want = "background" if count == 21 else "class 0"
     assert loaded.model.classes[0] == want
@@ -90,9 +90,9 @@ def test_class_names_can_be_given(tmp_path: Path) -> None:
     path = _save(network, tmp_path / "w.pth")
     (tmp_path / "names.txt").write_text("road\nrest\n")
     spec = f"torchvision:{LRASPP}?weights={path}&classes={tmp_path / 'names.txt'}"
-    assert load_model(spec, image_size=SIZE).model.classes == ("road", "rest")
+    assert load_segmenter(spec, image_size=SIZE).model.classes == ("road", "rest")
     with pytest.raises(ModelError, match=r"one class name per output channel \(21\), got 2"):
-        load_model(f"torchvision:{LRASPP}?weights=none&classes={tmp_path / 'names.txt'}", image_size=SIZE)
+        load_segmenter(f"torchvision:{LRASPP}?weights=none&classes={tmp_path / 'names.txt'}", image_size=SIZE)
 
 
 def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -17,9 +17,7 @@ from foolscape.models.common.wiring import (
     wiring_of,
     with_input,
 )
-from foolscape.models.detectors.load import load_detector
-from foolscape.models.segmenters.load import load_model
-from foolscape.models.trackers.load import load_tracker
+from foolscape.models.load import load_detector, load_segmenter, load_tracker
 from foolscape.spec import parse
 from foolscape.tasks.segmentation import Segmenter
 from tests.models.networks import images
@@ -87,14 +85,14 @@ def gradient(segmenter: Segmenter, given: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("factory", ["Seg", "Ready"])
 def test_a_segmenter_gets_what_it_wants_and_attacks_see_through_it(nets: Path, factory: str) -> None:
-    plain = load_model("tests.models.networks:Tiny", image_size=SIZE).model
-    loaded = load_model(f"{nets}:{factory}?input=bgr&range=255", image_size=SIZE)
+    plain = load_segmenter("tests.models.networks:Tiny", image_size=SIZE).model
+    loaded = load_segmenter(f"{nets}:{factory}?input=bgr&range=255", image_size=SIZE)
     given = images(2)
     torch.testing.assert_close(loaded.model.logits(given), plain.logits(given), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(gradient(loaded.model, given), gradient(plain, given), rtol=1e-3, atol=1e-5)
     assert "input of the network: 0 to 1 made 0 to 255, channels in the order BGR" in loaded.model.notes
     assert check_gradient(loaded.model, given, seed=0).ok
-    turned = load_model(f"{nets}:{factory}?input=bgr&range=255&offset=1", image_size=SIZE).model
+    turned = load_segmenter(f"{nets}:{factory}?input=bgr&range=255&offset=1", image_size=SIZE).model
     torch.testing.assert_close(turned.logits(given)[:, 0], loaded.model.logits(given)[:, 1])
     torch.testing.assert_close(turned.logits(given)[:, 4], loaded.model.logits(given)[:, 0])
     assert turned.notes[-1] == "class i is the network's class i + 1"
@@ -181,11 +179,11 @@ def test_unknown_values_are_refused_with_the_valid_ones(options: str, says: str)
 
 def test_options_are_refused_where_they_mean_nothing() -> None:
     with pytest.raises(SettingError, match="boxes: expected none for this kind of model"):
-        load_model("tests.models.networks:Tiny?boxes=xywh", image_size=SIZE)
+        load_segmenter("tests.models.networks:Tiny?boxes=xywh", image_size=SIZE)
     with pytest.raises(SettingError, match="offset: expected none"):
         load_tracker("tests.models.trackers.toys:Net?offset=1", image_size=SIZE)
     with pytest.raises(UnknownNameError, match="unknown option"):
-        load_model("bundled:scenes-unet?input=bgr", image_size=SIZE)
+        load_segmenter("bundled:scenes-unet?input=bgr", image_size=SIZE)
 
 
 def test_the_short_form() -> None:

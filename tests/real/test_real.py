@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from foolscape.metrics.video import measure_davis, statistics
-from foolscape.models.trackers.load import load_tracker
+from foolscape.models.load import load_tracker
 from foolscape.run.execute import Listener
 from foolscape.run.transfer.execute import transfer
 from foolscape.tasks.video import Start, follow

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from foolscape.cli import main
 from foolscape.cli.console import DONE
 from foolscape.data.load import open_data
-from foolscape.models.segmenters.load import load_model
+from foolscape.models.load import load_segmenter
 from foolscape.models.trackers.stcn.network import StcnNetwork
 from foolscape.pixels import to_unit
 from foolscape.run.universal.tile_file import read_tile
@@ -47,7 +47,7 @@ def coco(tmp_path: Path) -> str:
 
 def _class_seen(coco: str) -> str:
     """One that the random network sees in every image."""
-    net = load_model(MODEL, image_size=(64, 96)).model
+    net = load_segmenter(MODEL, image_size=(64, 96)).model
     data = open_data(coco, split="val2017")
     seen = [set(predict(net, to_unit(data.load(name).image)).unique().tolist()) for name in data.ids]
     return net.classes[min(set.intersection(*seen) - {0})]

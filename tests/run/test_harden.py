@@ -20,7 +20,7 @@ from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE
 from foolscape.data.load import open_data
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, ModelError, RunError, SettingError
 from foolscape.models.common.checkpoint import weights_sha256
-from foolscape.models.segmenters.load import load_model
+from foolscape.models.load import load_segmenter
 from foolscape.problem import IGNORE, Problem
 from foolscape.run.execute import Listener
 from foolscape.run.harden import execute as module
@@ -118,7 +118,7 @@ def do(out: Path, setting: dict[str, object], **changes: Any) -> dict[str, Any]:
 
 def learner(setting: dict[str, object], **changes: Any) -> tuple[Trainer, HardenConfig]:
     config = make_harden_config({**setting, **changes})
-    segmenter: Any = load_model(config.model, image_size=(32, 48)).model
+    segmenter: Any = load_segmenter(config.model, image_size=(32, 48)).model
     course = TrainConfig(config.plan(segmenter.classes).ascent, config.epochs, config.batch, config.clean, config.rate,
                     config.crop, config.mirror, config.seed)  # fmt: skip
     return Trainer(segmenter, course), config
@@ -236,7 +236,7 @@ def test_before_and_after_are_runs_and_the_weights_can_be_loaded(setting: dict[s
     assert summary["training"]["steps"] == 16
     assert [failure["id"] for failure in summary["training"]["failures"]] == ["im3"]
     assert (summary["judged_by"]["name"], summary["judged_by"]["budget"]) == ("worst-case", 120)
-    loaded = load_model(summary["hardened"], image_size=(32, 48))
+    loaded = load_segmenter(summary["hardened"], image_size=(32, 48))
     record = json.loads((out / "after" / "run.json").read_text())
     assert record["models"][0]["weights_sha256"] == loaded.sha256
     assert loaded.sha256 != json.loads((out / "run.json").read_text())["models"][0]["weights_sha256"]
@@ -250,10 +250,10 @@ def test_a_spec_gets_other_weights() -> None:
 
 def test_weights_of_torchvision_are_read_back_by_its_spec(tmp_path: Path) -> None:
     spec = "torchvision:lraspp_mobilenet_v3_large?weights=none"
-    segmenter: Any = load_model(spec, image_size=(32, 48)).model
+    segmenter: Any = load_segmenter(spec, image_size=(32, 48)).model
     segmenter.module.network.classifier.high_classifier.bias.data.add_(1)
     write_weights(tmp_path, "w.safetensors", segmenter.module)
-    loaded = load_model(with_weights(spec, tmp_path / "w.safetensors"), image_size=(32, 48))
+    loaded = load_segmenter(with_weights(spec, tmp_path / "w.safetensors"), image_size=(32, 48))
     assert loaded.sha256 == weights_sha256(segmenter.module)
 
 
@@ -413,7 +413,7 @@ def test_the_command_trains_prints_and_writes_a_page(
     spec = f"{setting['model']}?weights={out / 'weights.safetensors'}"
     run = ("run", "--model", spec, "--data", setting["data"], "--attack", "none", "--out", tmp_path / "run")
     assert foolscape(*run) == DONE
-    assert set(weights) == set(load_model(str(setting["model"]), image_size=(32, 48)).model.module.state_dict())  # type: ignore[attr-defined]
+    assert set(weights) == set(load_segmenter(str(setting["model"]), image_size=(32, 48)).model.module.state_dict())  # type: ignore[attr-defined]
     assert foolscape("harden", *options, "--out", out) == ERROR  # mirrored now
     assert "choose another --out" in capfd.readouterr().err.replace("\n", " ")
     assert foolscape("harden", *options, "--new", "--out", out) == USAGE

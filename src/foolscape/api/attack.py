@@ -18,8 +18,8 @@ from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import SettingError
+from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors import user as detectors
-from foolscape.models.detectors.class_channels import Given
 from foolscape.models.segmenters import adapter as segmenters
 from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
@@ -176,7 +176,7 @@ def _detector(model: object, size: tuple[int, int], device: torch.device) -> Det
     if isinstance(model, Detector):
         return model
     if isinstance(model, nn.Module):
-        return detectors.adapt(model, Given(), image_size=size, device=device)
+        return detectors.adapt(model, ClassNames(), image_size=size, device=device)
     raise _no_model(model)
 
 

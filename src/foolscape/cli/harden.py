@@ -10,7 +10,7 @@ import typer
 from foolscape.cli import options as o
 from foolscape.cli.manners import Attacked, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.models.common.names import check_names
+from foolscape.models.sources.names import check_names
 
 if TYPE_CHECKING:
     from foolscape.run.harden.config import HardenConfig

@@ -17,7 +17,7 @@ from foolscape.cli import options as o
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
 from foolscape.cli.outlet import STDOUT
 from foolscape.errors import SettingError, UnwritableError
-from foolscape.models.common.names import check_names
+from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
 from foolscape.printable import printable
 
@@ -145,18 +145,16 @@ def check(
     make_config(settings if task is None else settings | {"task": task})
     # What needs torch comes after the settings: a mistyped value is answered at once.
     from foolscape.models.common.attention import attention as kernels
-    from foolscape.models.detectors.load import load_detector
-    from foolscape.models.segmenters.load import load_model
-    from foolscape.models.trackers.load import is_tracker
+    from foolscape.models.load import load_detector, load_segmenter
     from foolscape.run.settings.device import ready_device
-    from foolscape.run.settings.task_of import with_task
-    from foolscape.spec import parse
+    from foolscape.run.settings.task_of import task_of
     from foolscape.testing import check_detector, check_segmenter
 
-    if task == VIDEO or (task is None and is_tracker(parse(model))):
-        _check_tracker(model, make_config(settings | {"task": VIDEO}), device, on_data)
+    settings["task"] = task or task_of(model)
+    if settings["task"] == VIDEO:
+        _check_tracker(model, make_config(settings), device, on_data)
     settings["batch"] = batch
-    config = with_task(make_config(settings if task is None else settings | {"task": task}))
+    config = make_config(settings)
     assert config.size is not None
     height, width = config.size
     where = ready_device(device)
@@ -165,7 +163,7 @@ def check(
             found = load_detector(model, image_size=config.size, device=where, classes_file=classes)
             verdict = check_detector(found.model, sizes=(config.size,), batch=batch, device=where, told=told)
         else:
-            loaded = load_model(model, image_size=config.size, device=where, classes_file=classes)
+            loaded = load_segmenter(model, image_size=config.size, device=where, classes_file=classes)
             sizes = (config.size, (height - 3, width - 5))
             verdict = check_segmenter(loaded.model, sizes=sizes, batch=batch, device=where, told=told)
         _leave(verdict, on_data, told)
@@ -174,7 +172,7 @@ def check(
 def _check_tracker(model: str, config: RunConfig, device: str, on_data: dict[str, object]) -> NoReturn:
     """`check` of a tracker."""
     from foolscape.models.common.attention import attention as kernels
-    from foolscape.models.trackers.load import load_tracker
+    from foolscape.models.load import load_tracker
     from foolscape.run.settings.device import ready_device
     from foolscape.testing import check_tracker
 
@@ -229,15 +227,9 @@ def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
 
 def _catalog(kind: Kind) -> list[tuple[str, str]]:
     if kind is Kind.MODELS:
-        from foolscape.models.detectors.load import list_detectors
-        from foolscape.models.segmenters.load import list_models, list_plugins
-        from foolscape.models.trackers.load import list_trackers
+        from foolscape.models.sources import list_models
 
-        own = [("path/to/file.py:factory", "your nn.Module"), ("package.module:factory", "your nn.Module")]
-        segmenters = [(listed.name, f"segmentation; {listed.about}") for listed in list_models()]
-        detectors = [(listed.name, f"detection; {listed.about}") for listed in list_detectors()]
-        trackers = [(listed.name, f"video; {listed.about}") for listed in list_trackers()]
-        return [*segmenters, *detectors, *trackers, *((listed.name, listed.about) for listed in list_plugins()), *own]
+        return [(line.name, line.about) for line in list_models()]
     if kind is Kind.ATTACKS:
         from foolscape.attacks.catalog import CATALOG as ATTACKS
         from foolscape.attacks.names import NONE

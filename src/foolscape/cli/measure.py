@@ -11,7 +11,7 @@ import typer
 from foolscape.cli import options as o
 from foolscape.cli.manners import Attacked, Manners, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.models.common.names import check_names
+from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")

@@ -12,7 +12,7 @@ from foolscape.cli import options as o
 from foolscape.cli.console import SOME_FAILED, out_console, tell
 from foolscape.cli.manners import Attacked, take_manners
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.models.common.names import check_names
+from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
 from foolscape.printable import printable
 

@@ -23,10 +23,8 @@ from foolscape.data.sizes import said_of_size
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.common.class_map import match_classes
 from foolscape.models.common.wrappers import with_channels_last
-from foolscape.models.detectors.load import load_detector
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.segmenters.load import Loaded, load_model
-from foolscape.models.trackers.load import load_tracker
+from foolscape.models.load import Loaded, Made, load_detector, load_tracker, open_model
 from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_answered, first_usable, pair
@@ -100,12 +98,11 @@ def open_bench(config: RunConfig, device: torch.device) -> Setup:
 
 
 def _open_segmentation(config: RunConfig, device: torch.device) -> Setup:
-    data = open_data(config.data, split=config.split)
-    first = first_usable(data, _chosen(data, config), lambda name: load_at(data, name, config.size).image)
-    loaded = [_segmenter(spec, config, first, data.classes, device) for spec in config.models]
+    made = [open_model(spec, "segmentation", classes_file=config.classes) for spec in config.models]
     # COCO's labels depend on which classes the model knows.
-    data = open_data(config.data, split=config.split, classes=loaded[0].model.classes)
+    data = open_data(config.data, split=config.split, classes=made[0].names.given)
     first = first_usable(data, _chosen(data, config), lambda name: load_at(data, name, config.size).image)
+    loaded = [_segmenter(one, config, first, data.classes, device) for one in made]
     entries = []
     for one in loaded:
         classes = one.model.classes
@@ -215,21 +212,17 @@ def _chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[
 
 
 def _segmenter(
-    spec: str,
+    made: Made,
     config: RunConfig,
     first: NDArray[np.uint8],
     data_classes: tuple[str, ...] | None,
     device: torch.device,
 ) -> Loaded[Segmenter]:
-    loaded = load_model(
-        spec,
-        image_size=(first.shape[0], first.shape[1]),
-        device=device,
-        classes_file=config.classes,
-        data_classes=data_classes,
+    loaded: Loaded[Any] = made.ready(
+        image_size=(first.shape[0], first.shape[1]), device=device, data_classes=data_classes
     )
     if len(loaded.model.classes) > MOST_CLASSES:
-        raise ModelError(f"expected at most {MOST_CLASSES} classes, got {len(loaded.model.classes)} from {spec}")
+        raise ModelError(f"expected at most {MOST_CLASSES} classes, got {len(loaded.model.classes)} from {loaded.spec}")
     if config.memory_format == "contiguous":
         return loaded
     segmenter = with_channels_last(loaded.model)

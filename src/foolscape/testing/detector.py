@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.models.checks.consistency import same_in_company, same_twice
-from foolscape.models.detectors.class_channels import Given
+from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt, checked
 from foolscape.tasks.detection import Candidates, Detections, Detector
@@ -97,8 +97,8 @@ def _adapted(model: Detector | nn.Module, size: tuple[int, int], device: torch.d
     if isinstance(model, ModuleDetector | CheckedDetector):
         return model
     if isinstance(model, Detector):  # asked first: a network may be a detector by itself
-        return checked(model, Given(), image_size=size, device=device)
-    return adapt(model, Given(), image_size=size, device=device)
+        return checked(model, ClassNames(), image_size=size, device=device)
+    return adapt(model, ClassNames(), image_size=size, device=device)
 
 
 def _shape(detector: Detector, images: Tensor) -> str:

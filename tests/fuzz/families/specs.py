@@ -8,7 +8,7 @@ from random import Random
 
 from foolscape.cli.manners import floors_of
 from foolscape.data.load import open_clips, open_data, open_detection
-from foolscape.models.segmenters.load import load_model
+from foolscape.models.load import load_segmenter
 from foolscape.run.directory.place import model_name
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.inputs import wired
@@ -91,7 +91,7 @@ def read(root: Path) -> Found:
     task = "video" if config.data.startswith("video") else str(config.task)
     data = openers[task](config.data, split=split)
     if config.task == "segmentation" and config.models[0] != MODELS[0]:
-        load_model(config.models[0], image_size=config.size or (64, 96))
+        load_segmenter(config.models[0], image_size=config.size or (64, 96))
     return Found((), len(data.ids))
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
-from foolscape.models.detectors.class_channels import Given
+from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.user import CheckedDetector, checked
 from foolscape.tasks.detection import Candidates, Detections
 
@@ -39,15 +39,15 @@ class Handmade:
 
 def test_a_detector_somebody_wrote_is_checked() -> None:
     network = Cells()
-    found = checked(Handmade(network), Given(), image_size=SIZE)
+    found = checked(Handmade(network), ClassNames(), image_size=SIZE)
     assert isinstance(found, CheckedDetector)
     assert found.notes == ("by hand",)
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert found.candidates(images(2)).scores.shape == (2, 4, 60)
     assert [len(one.scores) for one in found.detect(images(2), 0.6)] == [0, 0]
-    assert checked(Handmade(network), Given(option=("a", "b", "c")), image_size=SIZE).classes == ("a", "b", "c")
+    assert checked(Handmade(network), ClassNames(option=("a", "b", "c")), image_size=SIZE).classes == ("a", "b", "c")
     with pytest.raises(ModelError, match=r"scores \(1, 4, N\) .* got boxes \(1, 60, 4\) and scores \(1, 3, 60\)"):
-        checked(Handmade(network, rows=3), Given(), image_size=SIZE)
+        checked(Handmade(network, rows=3), ClassNames(), image_size=SIZE)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_candidates_that_break_the_protocol_are_an_error(
             return answer(sound.boxes, sound.scores)
 
     with pytest.raises(ModelError, match=message):
-        checked(Answering(Cells()), Given(), image_size=SIZE)
+        checked(Answering(Cells()), ClassNames(), image_size=SIZE)

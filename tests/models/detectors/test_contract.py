@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.models.bundled.load import DETECTOR_NAMES, bundled
-from foolscape.models.detectors.class_channels import Given
+from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.user import adapt, checked
 from foolscape.testing import Report, check_detector
 
@@ -161,12 +161,12 @@ def test_a_detector_that_writes_into_the_images_fails() -> None:
 
 
 def test_a_network_of_one_size_is_not_tried_at_others() -> None:
-    report = check_detector(adapt(Sized(only=(24, 40)), Given(), image_size=(24, 40)), sizes=SIZES)
+    report = check_detector(adapt(Sized(only=(24, 40)), ClassNames(), image_size=(24, 40)), sizes=SIZES)
     assert report.ok, report.lines()
     assert "hint  boxes at 21 x 37: not tried: the network takes 24 x 40 alone" in report.lines()
 
 
 def test_a_batch_of_one_has_one_gradient_check() -> None:
-    found = checked(Handmade(Cells()), Given(), image_size=SIZES[0])
+    found = checked(Handmade(Cells()), ClassNames(), image_size=SIZES[0])
     names = [check.name for check in check_detector(found, sizes=SIZES[:1], batch=1).checks]
     assert sum(name.startswith("input gradient") for name in names) == 1

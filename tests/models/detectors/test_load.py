@@ -9,21 +9,28 @@ import pytest
 import torch
 
 from foolscape.errors import ModelError, UnknownNameError
+from foolscape.models import sources
 from foolscape.models.bundled import load as bundled
-from foolscape.models.common.names import BUNDLED, TORCHVISION
-from foolscape.models.detectors import torchvision_zoo
-from foolscape.models.detectors.load import load_detector
+from foolscape.models.detectors import torchvision_zoo, transformers
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
+from foolscape.models.load import load_detector
 from foolscape.models.segmenters import torchvision
+from foolscape.models.sources import bundled as bundled_source
+from foolscape.models.sources import torchvision as torchvision_source
+from foolscape.models.sources import transformers as transformers_source
+from foolscape.models.trackers import sam2
 from foolscape.run.settings.task_of import task_of
 
 
 def test_the_names_that_are_written_down_are_those_there_are() -> None:
-    ours = (*bundled.NAMES, *bundled.DETECTOR_NAMES, *bundled.TRACKER_NAMES)
-    assert {f"bundled:{name}" for name in ours} == set(BUNDLED)
-    theirs = (*torchvision.names(), *torchvision_zoo.names())
-    assert {f"torchvision:{name}" for name in theirs} == set(TORCHVISION)
+    ours = {"segmentation": bundled.NAMES, "detection": bundled.DETECTOR_NAMES, "video": bundled.TRACKER_NAMES}
+    assert {task: tuple(n for n, of in bundled_source.NAMES.items() if of == task) for task in ours} == ours
+    assert torchvision.names() == torchvision_source.SEGMENTERS
+    assert torchvision_zoo.names() == torchvision_source.DETECTORS
+    assert set(transformers_source.DETECTORS) == set(transformers.FAMILIES)
+    assert set(transformers_source.TRACKERS) == set(sam2.FAMILIES)
+    assert [f"bundled:{name}" for names in ours.values() for name in names] == list(sources.named_models())[:5]
 
 
 def test_a_broken_torchvision_does_not_hide_that_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from foolscape.errors import CheckpointError, ModelError, SettingError, UnknownNameError
 from foolscape.models.bundled import load as bundled
-from foolscape.models.segmenters.load import load_model
-from foolscape.models.trackers.load import is_tracker, list_trackers, load_tracker
+from foolscape.models.load import load_segmenter, load_tracker
+from foolscape.models.sources import bundled as source
+from foolscape.models.sources import list_models, source_of
 from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.spec import parse
 
@@ -21,21 +22,25 @@ from .toys import Thing, scores
 @pytest.mark.parametrize(
     ("spec", "answer"),
     [
-        ("stcn:weights.pth", True),
-        ("stcn:dir/weights.pth?top_k=5", True),
-        ("propagation:torchvision:resnet50", True),
-        ("propagation:transformers:facebook/dino-vits8", True),
-        ("propagation:../x.py:factory?tau=0.1", True),
-        ("propagation:resnet50", True),
-        ("bundled:scenes-unet", False),
-        ("torchvision:fcn_resnet50", False),
-        ("transformers:nobody/knows", None),
+        ("stcn:weights.pth", "video"),
+        ("stcn:dir/weights.pth?top_k=5", "video"),
+        ("propagation:torchvision:resnet50", "video"),
+        ("propagation:transformers:facebook/dino-vits8", "video"),
+        ("propagation:../x.py:factory?tau=0.1", "video"),
+        ("propagation:resnet50", "video"),
+        ("bundled:scenes-unet", "segmentation"),
+        ("bundled:scenes-detector", "detection"),
+        ("bundled:scenes-tracker", "video"),
+        ("torchvision:fcn_resnet50", "segmentation"),
+        ("torchvision:ssd300_vgg16", "detection"),
+        ("transformers:nobody/knows", "detection"),
         ("../x.py:factory", None),
+        ("../x.py:factory?task=video", "video"),
         ("package.module:factory", None),
     ],
 )
-def test_what_a_name_tells(spec: str, answer: bool | None) -> None:
-    assert is_tracker(parse(spec)) is answer
+def test_what_a_name_tells(spec: str, answer: str | None) -> None:
+    assert source_of(parse(spec)).task(parse(spec)) == answer
 
 
 def test_stcn(tmp_path: Path, state: Mapping[str, Tensor]) -> None:
@@ -73,18 +78,17 @@ def test_what_is_wrong_is_said(spec: str, error: type[Exception], message: str) 
 
 
 def test_a_bundled_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as none is there, one is put there."""
-    monkeypatch.setattr(bundled, "TRACKER_NAMES", ("toy",), raising=False)
-    monkeypatch.setattr(bundled, "bundled_tracker", lambda name: Thing(scores), raising=False)
-    assert is_tracker(parse("bundled:toy")) is True
+    monkeypatch.setitem(source.NAMES, "toy", "video")
+    monkeypatch.setattr(bundled, "bundled_tracker", lambda name: Thing(scores))
+    assert source_of(parse("bundled:toy")).task(parse("bundled:toy")) == "video"
     loaded = load_tracker("bundled:toy")
     assert isinstance(loaded.model, Thing)
     assert loaded.slug == "toy"
-    assert "bundled:toy" in [one.name for one in list_trackers()]
+    assert "bundled:toy" in [one.name for one in list_models()]
 
 
 def test_a_tracker_does_not_segment(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("class T:\n    def propagate(self, a, b): ...\n")
     with pytest.raises(ModelError, match="expected a network or a Segmenter, got the tracker T"):
-        load_model(f"{tmp_path / 'mine.py'}:T", image_size=(32, 32))
+        load_segmenter(f"{tmp_path / 'mine.py'}:T", image_size=(32, 32))
     assert torch.is_grad_enabled()

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError, ModelError, SampleError, SettingError, UnknownNameError
+from foolscape.models.load import load_tracker
 from foolscape.models.segmenters import torchvision
-from foolscape.models.trackers.load import load_tracker
 from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
 from foolscape.models.trackers.propagation.backbones import adapt
 from foolscape.models.trackers.propagation.tracker import Backbone, Propagation

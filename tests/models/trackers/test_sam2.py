@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from foolscape.errors import CheckpointError, ModelError, SampleError, UnknownNameError
-from foolscape.models.trackers.load import is_tracker, load_tracker
+from foolscape.models.load import load_tracker
 from foolscape.models.trackers.sam2 import Sam2, adapt, shared
 from foolscape.models.trackers.stcn.memory import aggregate
-from foolscape.spec import parse
+from foolscape.run.settings.task_of import task_of
 from foolscape.tasks.video import ReusingTracker, Tracker
 from foolscape.testing import check_tracker
 
@@ -147,7 +147,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder(folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.5] * 3, "image_std": [0.25] * 3}))
     spec = f"transformers:{folder}"
-    assert is_tracker(parse(spec)) is True
+    assert task_of(spec) == "video"
     loaded = load_tracker(spec)
     assert isinstance(loaded.model, Sam2)
     assert (loaded.model.mean, loaded.model.std) == ((0.5,) * 3, (0.25,) * 3)
@@ -175,10 +175,10 @@ def test_weights_of_another_network(folder: Path) -> None:
 
 def test_other_networks_and_folders(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "detr"}))
-    assert is_tracker(parse(f"transformers:{tmp_path}")) is False
+    assert task_of(f"transformers:{tmp_path}") == "detection"
     with pytest.raises(UnknownNameError, match="unknown kind of tracker in transformers 'detr'"):
         load_tracker(f"transformers:{tmp_path}")
     (tmp_path / "config.json").write_text("{")
-    assert is_tracker(parse(f"transformers:{tmp_path}")) is None
+    assert task_of(f"transformers:{tmp_path}") == "detection"
     with pytest.raises(ModelError, match="expected a folder with a tracker"):
         load_tracker(f"transformers:{tmp_path}")

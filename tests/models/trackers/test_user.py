@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError, SampleError, UnknownNameError
-from foolscape.models.trackers.load import is_tracker, load_tracker, tracks
+from foolscape.models.load import load_tracker
+from foolscape.models.sources import source_of
+from foolscape.models.sources.own import task_of_made
 from foolscape.models.trackers.user import adapt
 from foolscape.spec import parse
 from foolscape.tasks.video import Tracker
@@ -117,7 +119,7 @@ def test_specs(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FILE)
     for factory, logits in (("net", True), ("thing", False)):
         spec = f"{tmp_path / 'mine.py'}:{factory}"
-        assert is_tracker(parse(spec)) is None
+        assert source_of(parse(spec)).task(parse(spec)) is None
         loaded = load_tracker(spec, image_size=SIZE)
         assert loaded.model.logits is logits  # type: ignore[attr-defined]
         assert loaded.slug.startswith(f"{factory}-")
@@ -126,5 +128,5 @@ def test_specs(tmp_path: Path) -> None:
         load_tracker(f"{tmp_path / 'mine.py'}:neither")
     with pytest.raises(UnknownNameError, match="did you mean thing"):
         load_tracker(f"{tmp_path / 'mine.py'}:thin")
-    assert tracks(Thing(scores))
-    assert not tracks(nn.Identity())
+    assert task_of_made(Thing(scores)) == "video"
+    assert task_of_made(nn.Identity()) == "segmentation"

@@ -14,7 +14,7 @@ import torch
 from foolscape.data.load import open_detection
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.tasks.detection import DETECTION
-from foolscape.models.detectors.load import load_detector
+from foolscape.models.load import load_detector
 from foolscape.run.directory.store import Record
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench

@@ -13,7 +13,7 @@ import torch
 from foolscape.data.load import open_data
 from foolscape.errors import ModelError
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
-from foolscape.models.segmenters.load import load_model
+from foolscape.models.load import load_segmenter
 from foolscape.run.directory.store import Record
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
@@ -32,7 +32,7 @@ IDS = tuple(f"test-{i:06d}" for i in range(8))
 @pytest.fixture(scope="module")
 def subject() -> SegmentationSubject:
     data = open_data("scenes:", split="test")
-    model = load_model("bundled:scenes-unet", image_size=SIZE, data_classes=data.classes).model
+    model = load_segmenter("bundled:scenes-unet", image_size=SIZE, data_classes=data.classes).model
     channels = tuple(range(9))
     return SegmentationSubject("net.py:build", "net", model, [], channels, data, SIZE, torch.device("cpu"))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from foolscape.data.load import open_clips
 from foolscape.metrics.tasks.video import DAVIS
-from foolscape.models.trackers.load import load_tracker
+from foolscape.models.load import load_tracker
 from foolscape.run.directory.store import Record
 from foolscape.run.tasks.video import Masks, VideoSubject
 from foolscape.run.wiring import examine, wiring_reasons

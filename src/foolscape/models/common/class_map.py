@@ -1,18 +1,56 @@
-"""Class names: read from a file, given to the channels of a network, and matched to those of a data set."""
+"""Class names: which there are for a model, which channels of its head are classes, and which classes of data they are.
+
+Segmenters and detectors share these values. What a model brings of its own is known before it sees an image, so that a
+data set whose labels depend on it is opened once.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Final
 
 from foolscape.errors import ModelError, SettingError
-from foolscape.models.common.wrappers import CheckedSegmenter, ModuleSegmenter
 from foolscape.regular import read_text
 
-S = TypeVar("S", bound=ModuleSegmenter | CheckedSegmenter)
+OF_THE_DATA: Final = "the network names no classes: those of the data set, in its order"
+"""A remark on a model that was named so."""
+
+_NO_CLASS: Final = ("n/a", "__background__")
+"""Names, in small letters, of channels that mean nothing: COCO's unused numbers, channel 0 of a sigmoid head."""
+
+
+@dataclass(frozen=True)
+class ClassNames:
+    """The class names that may apply to a model, the strongest first; None where there are none.
+
+    Attributes:
+        option: from ?classes=FILE.
+        own: the network's.
+        file: from --classes FILE.
+        data: the data set's.
+    """
+
+    option: tuple[str, ...] | None = None
+    own: tuple[str, ...] | None = None
+    file: tuple[str, ...] | None = None
+    data: tuple[str, ...] | None = None
+
+    @property
+    def given(self) -> tuple[str, ...] | None:
+        """The strongest that do not come from the data."""
+        return self.option or self.own or self.file
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """The classes of a head: `names` and `channels` (which of its class channels each is), and remarks on them."""
+
+    names: tuple[str, ...]
+    channels: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
@@ -43,37 +81,56 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _key(name: str) -> str:
-    return name.strip().casefold()
-
-
-def renamed(segmenter: S, names: Sequence[str], *notes: str) -> S:
-    """`segmenter` with the channels called `names`; `ModelError` unless there is one distinct name per channel."""
-    if len(names) != segmenter.channels:
+def one_name_each(names: Sequence[str], count: int, what: str) -> None:
+    """`ModelError` unless there are `count` names, one for each `what`."""
+    if len(names) != count:
         raise ModelError(
-            f"expected one class name per output channel ({segmenter.channels}), got {len(names)} names: "
-            f"{_shortly(names)}; give the right names with ?classes=FILE, one per line"
+            f"expected one class name per {what} ({count}), got {len(names)} names: {shortly(names)}; give the right "
+            "names with ?classes=FILE, one per line"
         )
-    return dataclasses.replace(segmenter, classes=distinct(names), notes=(*segmenter.notes, *notes))
 
 
-def name_classes(segmenter: S, data_classes: Sequence[str] | None) -> S:
-    """`segmenter` with class names, if it has none: the data set's, or "class 0", "class 1", ... for data without.
+def name_channels(count: int, given: ClassNames, *, unused_first: bool = False) -> ClassMap:
+    """The names of the `count` class channels of a head: the strongest of those given, else "class 0", "class 1", ...
+
+    Channels called N/A or __background__ are left out.
+
+    Args:
+        count: how many class channels the head has, its background not among them.
+        given: the names at hand.
+        unused_first: the first channel may be unused, and `count` - 1 names then name the others.
 
     Raises:
-        ModelError: the network has another number of channels than the data set has classes.
+        ModelError: there are names, but another number of them, or one twice.
     """
-    if segmenter.classes:
-        return segmenter
-    if data_classes is None:
-        return renamed(segmenter, [f"class {i}" for i in range(segmenter.channels)])
-    if len(data_classes) != segmenter.channels:
-        raise ModelError(
-            f"expected a network with one channel per class of the data set ({len(data_classes)}: "
-            f"{_shortly(data_classes)}), got {segmenter.channels} channels without names; name them with "
-            "?classes=FILE, one per line"
-        )
-    return renamed(segmenter, data_classes, "the network names no classes: those of the data set, in its order")
+    notes: tuple[str, ...] = ()
+    names = given.given
+    if names is None and given.data is not None:
+        names = given.data
+        notes = (OF_THE_DATA,)
+    if names is None:
+        names = unnamed(count)
+    if unused_first and len(names) == count - 1:
+        names = ("__background__", *names)
+    one_name_each(names, count, "class that the detector scores")
+    channels = tuple(i for i, name in enumerate(names) if _key(name) not in _NO_CLASS)
+    return ClassMap(distinct([names[i] for i in channels]), channels, notes)
+
+
+def name_behind_background(count: int, given: ClassNames) -> ClassMap:
+    """As `name_channels`, for a head whose channel 0 is its background and `count` more are classes, from 1 on.
+
+    The network's own names may begin with that of the background.
+    """
+    if given.own is not None and len(given.own) == count + 1:
+        given = replace(given, own=given.own[1:])
+    named = name_channels(count, given)
+    return replace(named, channels=tuple(channel + 1 for channel in named.channels))
+
+
+def unnamed(count: int) -> tuple[str, ...]:
+    """The names of so many channels for which there are none."""
+    return tuple(f"class {i}" for i in range(count))
 
 
 def match_classes(model_classes: Sequence[str], data_classes: Sequence[str]) -> tuple[int, ...]:
@@ -90,9 +147,18 @@ def match_classes(model_classes: Sequence[str], data_classes: Sequence[str]) -> 
         raise ModelError(
             f"expected a channel for each of the {len(data_classes)} classes of the data set, got none for "
             f"{'; '.join(_near(name, model_classes) for name in missing[:4])}{' ...' if len(missing) > 4 else ''}; the "
-            f"model's {len(model_classes)} classes: {_shortly(model_classes)}. Rename them with ?classes=FILE"
+            f"model's {len(model_classes)} classes: {shortly(model_classes)}. Rename them with ?classes=FILE"
         )
     return tuple(index[_key(name)] for name in data_classes)
+
+
+def shortly(names: Sequence[str]) -> str:
+    """The first few of `names`, for a message."""
+    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+
+
+def _key(name: str) -> str:
+    return name.strip().casefold()
 
 
 def _near(name: str, known: Sequence[str]) -> str:
@@ -100,7 +166,3 @@ def _near(name: str, known: Sequence[str]) -> str:
     spelled = {_key(k): k for k in known}
     near = difflib.get_close_matches(_key(name), spelled, n=2, cutoff=0.5)
     return repr(name) + (f" (is it {' or '.join(repr(spelled[k]) for k in near)}?)" if near else "")
-
-
-def _shortly(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")

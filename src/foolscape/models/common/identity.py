@@ -1,4 +1,8 @@
-"""What makes a model the one it is besides its weights: its code, the libraries it comes from, its configuration."""
+"""What makes a model the one it is besides its weights: its code, the libraries it comes from, its configuration.
+
+Of foolscape's own networks it is the name of the architecture alone: where its class lies, how it is put together of
+PyTorch's layers and what attributes it has may change from version to version, and its runs go on.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,14 @@ from torch import nn
 from foolscape.models.common import source_files as sources
 from foolscape.models.common.wrappers import modules_of
 from foolscape.paths import path_of, real
-from foolscape.spec import LIBRARIES, Spec, parse, plugins
+from foolscape.spec import LIBRARIES, Spec, inner, plugins
 
 Record = dict[str, Any]
 """A JSON object."""
 
-_OURS: Final = ("torch", "builtins", "foolscape", "__main__", "typing", "abc", "collections", "types")
+_OWN: Final = "foolscape"
+
+_OURS: Final = ("torch", "builtins", _OWN, "__main__", "typing", "abc", "collections", "types")
 """Packages that are no library of a model: PyTorch's version is recorded for every run."""
 
 _DEEP: Final = 4
@@ -36,17 +42,17 @@ def identity_of(spec: Spec, model: object) -> Record:
         model: made of it, ready to be attacked.
 
     Returns:
-        `{"class": name, "configuration_sha256": of the plain attributes of all its parts, "libraries": {name: version},
-        "files": {path from the factory's folder: sha256}}`.
+        `{"class": name, "configuration_sha256": of the plain attributes of all its parts that foolscape has not made,
+        "libraries": {name: version}, "files": {path from the factory's folder: sha256}}`.
     """
     parts = list(_parts(model))
     kinds = {type(part) for part in parts}
-    inner = parse(spec.text.partition(":")[2]) if spec.scheme == "propagation" else spec
-    root, seeds, package, libraries = _origin(inner)
+    made = [part for one in _outermost(model) for part in _made_elsewhere(one)]
+    root, seeds, package, libraries = _origin(inner(spec))
     own = sources.behind(kinds)
     return {
         "class": " + ".join(dict.fromkeys(_name(type(part)) for part in _outermost(model))),
-        "configuration_sha256": _configuration(parts),
+        "configuration_sha256": _configuration(made),
         "libraries": dict(sorted((libraries | _libraries(kinds)).items())),
         "files": sources.closure([*seeds, *sorted(own)], root, package),
     }
@@ -89,6 +95,16 @@ def _parts(model: object) -> Iterator[object]:
             yield from one.modules()
         else:
             yield one
+
+
+def _made_elsewhere(part: object, *, in_ours: bool = False) -> Iterator[object]:
+    """`part` and the modules in it, without foolscape's own and the layers of PyTorch that these are made of."""
+    top = type(part).__module__.partition(".")[0]
+    ours = top == _OWN or (in_ours and top == "torch")
+    if not ours:
+        yield part
+    for child in part.children() if isinstance(part, nn.Module) else ():
+        yield from _made_elsewhere(child, in_ours=ours)
 
 
 def _configuration(parts: list[object]) -> str:
@@ -136,8 +152,10 @@ def _version(top: str) -> str | None:
 
 
 def _name(kind: type) -> str:
-    """The name of a class; a user's file is named by its stem, for its module has a name of its own place."""
+    """The name of a class: foolscape's own without the module that it is in, a user's file by its stem."""
     module = kind.__module__
+    if module.partition(".")[0] == _OWN:
+        return kind.__qualname__
     if module.startswith("foolscape_user_"):
         module = module.removeprefix("foolscape_user_").rpartition("_")[0]
     return f"{module}.{kind.__qualname__}"

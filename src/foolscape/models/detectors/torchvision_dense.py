@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.errors import ModelError
+from foolscape.models.common.class_map import ClassNames, name_behind_background, name_channels
 from foolscape.models.common.freezing import freeze
-from foolscape.models.detectors.class_channels import Given, name_behind_background, name_channels
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
     SOFTMAX_NOTE,
@@ -83,7 +83,7 @@ class DenseDetector:
 
 
 def adapt(
-    module: nn.Module, given: Given, *, device: torch.device | str = "cpu", notes: Sequence[str] = ()
+    module: nn.Module, given: ClassNames, *, device: torch.device | str = "cpu", notes: Sequence[str] = ()
 ) -> DenseDetector:
     """The `Detector` of a dense network of torchvision, which is frozen and moved to `device` itself, not copied.
 

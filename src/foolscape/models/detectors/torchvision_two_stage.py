@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
+from foolscape.models.common.class_map import ClassNames, name_behind_background
 from foolscape.models.common.freezing import freeze
-from foolscape.models.detectors.class_channels import Given, name_behind_background
 from foolscape.models.detectors.common import SOFTMAX_NOTE, candidates_of, check_scores, detections_of, softmax_scores
 from foolscape.models.detectors.torchvision_common import Prepared, finite, just_below, prepare
 from foolscape.models.segmenters.torchvision import library
@@ -100,7 +100,7 @@ class TwoStageDetector:
 
 
 def adapt(
-    module: nn.Module, given: Given, *, device: torch.device | str = "cpu", notes: Sequence[str] = ()
+    module: nn.Module, given: ClassNames, *, device: torch.device | str = "cpu", notes: Sequence[str] = ()
 ) -> TwoStageDetector:
     """The `Detector` of a two-stage network of torchvision, frozen and moved to `device` itself, not copied.
 

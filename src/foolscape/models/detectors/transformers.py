@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from foolscape.errors import CheckpointError, ModelError, UnknownNameError, unknown
+from foolscape.models.common.class_map import ClassNames, name_channels
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
 from foolscape.models.common.wrappers import on_images, straighten
-from foolscape.models.detectors.class_channels import Given, name_channels
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
     SOFTMAX_NOTE,
@@ -173,7 +173,9 @@ def load(name: str, weights: str | None = None) -> tuple[nn.Module, object]:
     return module, processor
 
 
-def adapt(module: nn.Module, processor: object, given: Given, *, device: torch.device | str = "cpu") -> QueryDetector:
+def adapt(
+    module: nn.Module, processor: object, given: ClassNames, *, device: torch.device | str = "cpu"
+) -> QueryDetector:
     """The `Detector` of `module` with its image `processor`; frozen and moved to `device` itself, not copied.
 
     Args:
@@ -196,7 +198,7 @@ def adapt(module: nn.Module, processor: object, given: Given, *, device: torch.d
     own = tuple(labels[i] for i in sorted(labels))
     if own == tuple(f"LABEL_{i}" for i in range(len(own))):  # what transformers writes where nobody gave names
         own = ()
-    named = name_channels(len(labels), Given(given.option, own or None, given.file, given.data))
+    named = name_channels(len(labels), ClassNames(given.option, own or None, given.file, given.data))
     prepare = preparation_of(processor, multiple=family.multiple)
     size = "their own size" if prepare.size is None else ", ".join(f"{k} {v}" for k, v in prepare.size.items())
     remarks = [SOFTMAX_NOTE if family.softmax else SIGMOID_NOTE, f"images are resized inside to {size}"]

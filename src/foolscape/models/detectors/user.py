@@ -17,12 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
-from foolscape.models.common.class_map import distinct
+from foolscape.models.common.class_map import ClassNames, distinct, name_channels
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
 from foolscape.models.common.wiring import AS_IT_IS, Wiring
 from foolscape.models.common.wrappers import handed, modules_of, on_images, padded_for
-from foolscape.models.detectors.class_channels import Given, name_channels
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
     best_class,
@@ -182,7 +181,7 @@ Wired = TypeVar("Wired", ModuleDetector, CheckedDetector)
 
 
 def adapt(
-    module: nn.Module, given: Given, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
+    module: nn.Module, given: ClassNames, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
 ) -> ModuleDetector:
     """The `Detector` of `module`, which is put into eval mode, frozen and moved to `device` itself, not copied.
 
@@ -227,7 +226,7 @@ def adapt(
 
 
 def checked(
-    detector: Detector, given: Given, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
+    detector: Detector, given: ClassNames, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
 ) -> CheckedDetector:
     """A detector that somebody else wrote, tried once at `image_size` and checked at every later call.
 

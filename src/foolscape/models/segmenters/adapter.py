@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
-from foolscape.models.common.class_map import distinct, match_classes, name_classes, renamed
+from foolscape.models.common.class_map import OF_THE_DATA, distinct, one_name_each, shortly, unnamed
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
 from foolscape.models.common.output import DOCS, check_scores, looks_like_probabilities, scores_of
@@ -27,9 +28,11 @@ __all__ = [
     "as_double",
     "check_finite",
     "checked",
-    "match_classes",
     "name_classes",
+    "renamed",
 ]
+
+_S = TypeVar("_S", bound=ModuleSegmenter | CheckedSegmenter)
 
 
 def adapt(
@@ -88,6 +91,31 @@ def own_classes(thing: object) -> tuple[str, ...] | None:
     if isinstance(names, list | tuple) and names and all(isinstance(name, str) for name in names):
         return tuple(names)
     return None
+
+
+def renamed(segmenter: _S, names: Sequence[str], *notes: str) -> _S:
+    """`segmenter` with the channels called `names`; `ModelError` unless there is one distinct name per channel."""
+    one_name_each(names, segmenter.channels, "output channel")
+    return replace(segmenter, classes=distinct(names), notes=(*segmenter.notes, *notes))
+
+
+def name_classes(segmenter: _S, data_classes: Sequence[str] | None) -> _S:
+    """`segmenter` with class names, if it has none: the data set's, or "class 0", "class 1", ... for data without.
+
+    Raises:
+        ModelError: the network has another number of channels than the data set has classes.
+    """
+    if segmenter.classes:
+        return segmenter
+    if data_classes is None:
+        return renamed(segmenter, unnamed(segmenter.channels))
+    if len(data_classes) != segmenter.channels:
+        raise ModelError(
+            f"expected a network with one channel per class of the data set ({len(data_classes)}: "
+            f"{shortly(data_classes)}), got {segmenter.channels} channels without names; name them with "
+            "?classes=FILE, one per line"
+        )
+    return renamed(segmenter, data_classes, OF_THE_DATA)
 
 
 def checked(

@@ -3,56 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from foolscape.errors import SettingError
-from foolscape.models.bundled import load as bundled
-from foolscape.models.detectors import torchvision_zoo
-from foolscape.models.segmenters.load import resolve
-from foolscape.models.trackers.load import is_tracker, tracks
-from foolscape.run.settings.config import RunConfig, Task
+from foolscape.models.sources import source_of
+from foolscape.models.sources.base import Task
+from foolscape.run.settings.config import RunConfig
 from foolscape.spec import parse
-from foolscape.tasks.base import task_named
-from foolscape.tasks.detection import Detector
-from foolscape.tasks.segmentation import Segmenter
 
 
 def task_of(text: str) -> Task:
-    """The task of the model that the spec `text` names.
+    """The task of the model that the spec `text` names: what its source answers.
 
-    A bundled, torchvision or transformers model tells by its name or configuration. A user's model by ?task=detection
-    in its spec; else its factory is called: it is for video if it has a method `propagate`, for detection if it is a
-    `Detector`, has a method `detect` or is a detection network of torchvision, else for segmentation.
+    A model of a library tells by its name or configuration. A user's model by ?task=detection in its spec; else its
+    factory is called, see `models.sources.own`.
 
     Raises:
         UnknownNameError: no such model or task.
         SettingError, ModelError: the factory cannot be called.
     """
     spec = parse(text)
-    if is_tracker(spec):
-        return "video"
-    if spec.scheme == "transformers":
-        return "detection"
-    if spec.scheme == "torchvision" and spec.rest in torchvision_zoo.names():
-        return "detection"
-    if spec.scheme == "bundled" and spec.rest in bundled.DETECTOR_NAMES:
-        return "detection"
-    if spec.scheme in ("torchvision", "bundled"):
-        return "segmentation"
-    told = spec.options.get("task")
-    if told is not None:
-        return task_named(told).name
-    return _task_of_made(resolve(spec, ()))
-
-
-def _task_of_made(made: Any) -> Task:
-    if isinstance(made, Segmenter):
-        return "segmentation"
-    if tracks(made):
-        return "video"
-    if isinstance(made, Detector) or callable(getattr(made, "detect", None)) or torchvision_zoo.is_of_torchvision(made):
-        return "detection"
-    return "segmentation"
+    source = source_of(spec)
+    return source.task(spec) or source.open(spec, None).task
 
 
 def common_task(models: Sequence[str]) -> Task:

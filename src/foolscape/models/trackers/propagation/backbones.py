@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from statistics import median
-from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -16,16 +15,14 @@ from foolscape.models.common.freezing import freeze
 from foolscape.models.common.output import DOCS
 from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, Prepared, wiring_of
 from foolscape.models.probe.sizes import Tried, by_trying, probe_images
-from foolscape.models.segmenters.load import resolve
+from foolscape.models.sources import own
+from foolscape.models.sources.propagation import FORMS
 from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
 from foolscape.models.trackers.propagation.backbone_transformers import of_transformers
 from foolscape.models.trackers.propagation.tracker import Backbone, Propagation
 from foolscape.paths import with_home
-from foolscape.spec import Spec
+from foolscape.spec import LIBRARIES, Spec
 from foolscape.tasks.finite import check_finite
-
-FORMS: Final = ("torchvision:NAME", "transformers:ID", "transformers:FOLDER", "path/to/file.py:factory")
-"""What may stand behind `propagation:`."""
 
 _SMALL, _PLACES = 128, 5
 """Side of the image, and places along each of its sides, that show which pixel a feature stands for."""
@@ -46,10 +43,10 @@ def backbone(spec: Spec) -> Backbone:
     if spec.scheme == "transformers":
         spec.only("layer")
         return of_transformers(with_home(spec.rest), spec.options.get("layer"))
-    if not spec.scheme:
-        raise SettingError(f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.rest!r}")
+    if not spec.scheme or spec.scheme in LIBRARIES:
+        raise SettingError(f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.text!r}")
     wiring = wiring_of(spec.only("weights", *IMAGE_OPTIONS), *IMAGE_OPTIONS)
-    made = resolve(spec, ())
+    made = own.make(spec)
     if not isinstance(made, nn.Module):
         raise ModelError(
             f"expected {spec.text} to return a torch.nn.Module from RGB (N, 3, H, W) to features (N, C, h, w), got "

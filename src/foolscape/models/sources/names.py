@@ -9,29 +9,9 @@ from typing import Final
 
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.paths import path_of
-from foolscape.spec import LIBRARIES, Spec, parse, plugins, written
+from foolscape.spec import LIBRARIES, Spec, inner, parse, plugins, written
 
 DOCS: Final = "docs/your-own-model.md"
-
-BUNDLED: Final = (
-    "bundled:scenes-unet",
-    "bundled:scenes-dilated",
-    "bundled:scenes-robust",
-    "bundled:scenes-detector",
-    "bundled:scenes-tracker",
-)
-
-TORCHVISION: Final = tuple(
-    f"torchvision:{name}"
-    for name in (
-        "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet101", "deeplabv3_resnet50", "fcn_resnet101", "fcn_resnet50",
-        "lraspp_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_mobilenet_v3_large_fpn",
-        "fasterrcnn_resnet50_fpn", "fasterrcnn_resnet50_fpn_v2", "fcos_resnet50_fpn", "maskrcnn_resnet50_fpn",
-        "maskrcnn_resnet50_fpn_v2", "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2", "ssd300_vgg16",
-        "ssdlite320_mobilenet_v3_large",
-    )
-)  # fmt: skip
-"""Names that a mistyped one may have meant, written down: to ask torchvision takes seconds."""
 
 _NEAR: Final = 0.6
 """How alike a name must be, by difflib's ratio, to be taken for what was meant."""
@@ -69,9 +49,9 @@ def check_names(texts: object) -> None:
     for text in texts if isinstance(texts, list | tuple) else ():
         if isinstance(text, str):
             spec = parse(text)
-            inner = parse(text.partition(":")[2]) if spec.scheme == "propagation" and spec.rest else spec
-            if not (inner.scheme in LIBRARIES or inner.scheme.endswith(".py") or is_importable(inner)):
-                raise unknown_model(inner)
+            named = inner(spec)
+            if not (named.scheme in LIBRARIES or named.scheme.endswith(".py") or is_importable(named)):
+                raise unknown_model(named)
 
 
 def is_importable(spec: Spec) -> bool:
@@ -129,7 +109,9 @@ def _is_folder(path: Path) -> bool:
 
 def _near(body: str) -> list[str]:
     """Up to three names that `body` may have meant: whole ones, or what stands behind their colon."""
-    names = (*BUNDLED, *TORCHVISION, *plugins())
+    from foolscape.models.sources import named_models  # which imports this module
+
+    names = (*named_models(), *plugins())
     tail = body.rpartition(":")[2]
     likeness = {name: max(_ratio(name, body), _ratio(name.rpartition(":")[2], tail)) for name in names}
     return sorted((name for name in names if likeness[name] >= _NEAR), key=lambda name: -likeness[name])[:3]

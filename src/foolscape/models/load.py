@@ -1,0 +1,182 @@
+"""From the name of a model to a segmenter, detector or tracker that is ready to be attacked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import torch
+
+from foolscape.models.common.checkpoint import weights_sha256
+from foolscape.models.common.class_map import ClassNames, read_classes
+from foolscape.models.common.identity import Record, identity_of
+from foolscape.models.common.wrappers import modules_of
+from foolscape.models.sources import source_of
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Conditions, Opened, Task
+from foolscape.paths import path_of
+from foolscape.spec import Spec, parse
+from foolscape.tasks.detection import Detector
+from foolscape.tasks.segmentation import Segmenter
+from foolscape.tasks.video import Tracker
+
+M = TypeVar("M")
+
+FRAME_SIZE: Final = (240, 432)
+"""(H, W) of the frames that a tracker is tried with where nobody says which it will see."""
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[M]):
+    """A segmenter, detector or tracker that is ready to be attacked.
+
+    Attributes:
+        spec: as the user wrote it.
+        slug: a short name of it that is safe in paths, different for different specs.
+        model: on the device, frozen, with class names where its task has them.
+        sha256: of its parameters and buffers; None if no network was found in a model that somebody wrote.
+        identity: what else makes it the one it is; see `models.common.identity`.
+        task: what it is for.
+    """
+
+    spec: str
+    slug: str
+    model: M
+    sha256: str | None
+    identity: Record
+    task: Task
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model that is made, and the names of its classes that do not come from the data.
+
+    Attributes:
+        spec: that names it.
+        opened: by its source.
+        names: see `ClassNames`; `names.given` is what it is called, where that is known before it sees an image.
+    """
+
+    spec: Spec
+    opened: Opened
+    names: ClassNames
+
+    def ready(
+        self,
+        *,
+        image_size: tuple[int, int],
+        device: torch.device | str = "cpu",
+        data_classes: Sequence[str] | None = None,
+    ) -> Loaded[Any]:
+        """The model, tried at the size of the images it will see; see `load_model`."""
+        names = ClassNames(
+            self.names.option, self.names.own, self.names.file, None if data_classes is None else tuple(data_classes)
+        )
+        model = self.opened.ready(Conditions(image_size, torch.device(device), names))
+        modules = modules_of(model)
+        sha256 = weights_sha256(*modules) if modules else None
+        identity = identity_of(self.spec, model)
+        return Loaded(self.spec.text, slug_of(self.spec), model, sha256, identity, self.opened.task)
+
+
+def open_model(text: str, task: Task | None = None, *, classes_file: Path | None = None) -> Made:
+    """Make the model that the spec `text` names, once; what it is for and its own class names are known then.
+
+    Args:
+        text: see `load_model`.
+        task: what it is to be for; None: what its source answers.
+        classes_file: class names for a network that names none.
+
+    Raises:
+        UnknownNameError, SettingError, ModelError: as `load_model`.
+    """
+    spec = parse(text)
+    chosen = spec.options.get("classes")
+    option = None if chosen is None else read_classes(path_of(chosen))
+    file = None if classes_file is None else read_classes(classes_file)
+    opened = source_of(spec).open(spec, task)
+    return Made(spec, opened, ClassNames(option, opened.classes, file))
+
+
+def load_model(
+    text: str,
+    task: Task | None = None,
+    *,
+    image_size: tuple[int, int],
+    device: torch.device | str = "cpu",
+    classes_file: Path | None = None,
+    data_classes: Sequence[str] | None = None,
+) -> Loaded[Any]:
+    """The model that the spec `text` names, ready to be attacked.
+
+    Args:
+        text: bundled:NAME, torchvision:NAME, transformers:ID or transformers:FOLDER, stcn:FILE, propagation:BACKBONE,
+            path/to/file.py:factory, package.module:factory, or a plug-in's NAME or NAME:rest; behind it ?weights=FILE,
+            ?classes=FILE (which overrides all other class names), what the modules of `models.sources` name, and for
+            networks of your own how they want their images and count classes, see `models.common.wiring`.
+        task: what it is to be for; None: what its source answers.
+        image_size: (H, W) of the images or frames it will see.
+        device: where to run.
+        classes_file: class names for a network that names none.
+        data_classes: the data set's class names, used if there are no others.
+
+    Raises:
+        UnknownNameError: no such model.
+        SettingError: an option, a path or a class file does not fit, or the task is another.
+        ModelError: the model could not be made, or does not keep to the protocol.
+    """
+    made = open_model(text, task, classes_file=classes_file)
+    return made.ready(image_size=image_size, device=device, data_classes=data_classes)
+
+
+def load_segmenter(
+    text: str,
+    *,
+    image_size: tuple[int, int],
+    device: torch.device | str = "cpu",
+    classes_file: Path | None = None,
+    data_classes: Sequence[str] | None = None,
+) -> Loaded[Segmenter]:
+    """`load_model` for segmentation."""
+    return load_model(
+        text,
+        SEGMENTATION,
+        image_size=image_size,
+        device=device,
+        classes_file=classes_file,
+        data_classes=data_classes,
+    )
+
+
+def load_detector(
+    text: str,
+    *,
+    image_size: tuple[int, int],
+    device: torch.device | str = "cpu",
+    classes_file: Path | None = None,
+    data_classes: Sequence[str] | None = None,
+) -> Loaded[Detector]:
+    """`load_model` for detection."""
+    return load_model(
+        text, DETECTION, image_size=image_size, device=device, classes_file=classes_file, data_classes=data_classes
+    )
+
+
+def load_tracker(
+    text: str, *, image_size: tuple[int, int] = FRAME_SIZE, device: torch.device | str = "cpu"
+) -> Loaded[Tracker]:
+    """`load_model` for video object segmentation."""
+    return load_model(text, VIDEO, image_size=image_size, device=device)
+
+
+def slug_of(spec: Spec) -> str:
+    """A short name for `spec` that is safe in paths; a hash keeps apart what only differs in folder or options."""
+    source = source_of(spec)
+    name = source.brief(spec).rest.rpartition(":")[2]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:48] or "model"
+    if source.says_all and not spec.options and name == spec.rest:
+        return name
+    return f"{name}-{hashlib.sha256(spec.text.encode()).hexdigest()[:6]}"

@@ -1,0 +1,89 @@
+"""What every source of models is: which task a name is for, what can be named, and the way from a name to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from foolscape.errors import SettingError
+from foolscape.spec import Spec
+
+if TYPE_CHECKING:
+    import torch
+
+    from foolscape.models.common.class_map import ClassNames
+
+Task = str
+
+SEGMENTATION: Final = "segmentation"
+DETECTION: Final = "detection"
+VIDEO: Final = "video"
+
+ON_DEMAND: Final = "weights downloaded, or ?weights=FILE"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of `foolscape list models`: a name, and what it is."""
+
+    name: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a model is made ready for.
+
+    Attributes:
+        image_size: (H, W) of the images or frames it will see.
+        device: where to run.
+        names: the class names that may apply to it; a tracker has none.
+    """
+
+    image_size: tuple[int, int]
+    device: torch.device
+    names: ClassNames
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that is made, but was not yet tried on images.
+
+    Attributes:
+        task: what it is for.
+        ready: makes the `Segmenter`, `Detector` or `Tracker` of it, on the device and frozen.
+        classes: what it calls its channels itself, where that shows before it has seen an image.
+    """
+
+    task: Task
+    ready: Callable[[Conditions], Any]
+    classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A library of models, or of what makes them. Each is a module here, named as its scheme, with a `SOURCE`.
+
+    Attributes:
+        task: of the model that a spec names, as far as its name or configuration tells; None where only what its code
+            returns does. Nothing is made for it.
+        open: makes the model of a spec for a task, or, if that is None, for the task that it is for.
+        listed: what can be named, as lines of `foolscape list models`; needs no torch.
+        brief: the part of a spec that names the model best, where that is not all of it.
+        says_all: whether a name without options is the same model everywhere, so that it needs nothing beside it.
+    """
+
+    task: Callable[[Spec], Task | None]
+    open: Callable[[Spec, Task | None], Opened]
+    listed: Callable[[], tuple[Listed, ...]]
+    brief: Callable[[Spec], Spec] = lambda spec: spec
+    says_all: bool = False
+
+
+def refuse(spec: Spec, task: Task | None, *able: Task) -> None:
+    """`SettingError` for a task that models of this source are not for; None is any."""
+    if task is not None and task not in able:
+        raise SettingError(
+            f"task: expected {' or '.join(able)} for {spec.text}, got {task}; leave it out, or name another model"
+        )

@@ -1,0 +1,48 @@
+"""Options of a model's spec as values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from foolscape.errors import SettingError
+from foolscape.spec import Spec
+
+_T = TypeVar("_T")
+
+
+def read(spec: Spec, reader: Callable[[str, str], _T], *names: str) -> dict[str, Any]:
+    """Those of the options `names` that are given, as values; `SettingError` for one that cannot be read."""
+    return {name: reader(name, spec.options[name]) for name in names if name in spec.options}
+
+
+def whole(name: str, text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingError(f"{name}: expected a whole number, got {text!r}") from None
+
+
+def number(name: str, text: str) -> float:
+    """A number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingError(f"{name}: expected a number, got {text!r}") from None
+
+
+def switch(name: str, text: str) -> bool:
+    """0 or 1."""
+    if text not in ("0", "1"):
+        raise SettingError(f"{name}: expected 0 or 1, got {text!r}")
+    return text == "1"
+
+
+def size(name: str, text: str) -> tuple[int, int]:
+    """(height, width) of 240x432."""
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found is None:
+        raise SettingError(f"{name}: expected HEIGHTxWIDTH such as 240x432, got {text!r}")
+    return int(found[1]), int(found[2])

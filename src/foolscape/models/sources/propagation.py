@@ -1,0 +1,46 @@
+"""`propagation:BACKBONE`: label propagation over the features of a network of torchvision, transformers or a user."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from foolscape.errors import SettingError
+from foolscape.models.sources import options
+from foolscape.models.sources.base import VIDEO, Listed, Opened, Source, Task, refuse
+from foolscape.spec import Spec, inner
+
+FORMS: Final = ("torchvision:NAME", "transformers:ID", "transformers:FOLDER", "path/to/file.py:factory")
+"""What a backbone may be."""
+
+
+def _open(spec: Spec, task: Task | None) -> Opened:
+    """The tracker; options are those of `Propagation` and of its backbone."""
+    from foolscape.models.common.wiring import IMAGE_OPTIONS
+
+    refuse(spec, task, VIDEO)
+    if not spec.rest:
+        raise SettingError(f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.text!r}")
+    spec.only("top_k", "tau", "radius", "recent", "everywhere", "stretch", "size", "layer", "weights", *IMAGE_OPTIONS)
+    settings = {
+        **options.read(spec, options.whole, "top_k", "radius", "recent"),
+        **options.read(spec, options.number, "tau"),
+        **options.read(spec, options.switch, "everywhere", "stretch"),
+        **options.read(spec, options.size, "size"),
+    }
+    from torch import nn
+
+    from foolscape.models.trackers.propagation import backbones
+    from foolscape.models.trackers.propagation.tracker import Propagation
+
+    wanted = Propagation(nn.Identity(), **settings)
+    own = {name: value for name, value in spec.options.items() if name in ("layer", "weights", *IMAGE_OPTIONS)}
+    found = backbones.backbone(replace(inner(spec), options=own))
+    return Opened(VIDEO, lambda asked: backbones.adapt(found, wanted, image_size=asked.image_size, device=asked.device))
+
+
+def _listed() -> tuple[Listed, ...]:
+    return (Listed("propagation:BACKBONE", f"{VIDEO}; label propagation over features; {', '.join(FORMS)}"),)
+
+
+SOURCE: Final = Source(lambda _: VIDEO, _open, _listed)
