@@ -11,6 +11,7 @@ FoolscapeError
  +- RunError         a run directory: another command's, locked, damaged
  |   +- UnwritableError    one that cannot be written to
  +- DeviceError      a device whose memory does not hold what it is given
+ +- MissingExtraError    an optional package that is not installed
  +- LossError        something was left out where nothing may be
 
 Every message has one form: what was expected, what was got, and what to do about it.
@@ -67,6 +68,10 @@ class UnwritableError(RunError):
 
 class DeviceError(FoolscapeError):
     """A device's memory does not hold what it is given."""
+
+
+class MissingExtraError(FoolscapeError):
+    """A package that foolscape needs for a part of what it does is not installed; the message says how to do it."""
 
 
 class LossError(FoolscapeError):

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as codec
 
 from foolscape.data.coco_records import Annotation, Entry
 from foolscape.data.fields import Key, shown
 from foolscape.data.images import MAX_PIXELS
 from foolscape.data.sample import VOID
+from foolscape.extras import extra
 
 _LONGEST_OUTLINE: Final = 5_000_000
 """Pixels: pycocotools takes 40 bytes for each on the way from polygon to mask."""
@@ -88,6 +88,9 @@ def runs_of(annotation: Annotation, size: tuple[int, int]) -> NDArray[np.int64]:
         raise ValueError(f"expected polygons or run lengths for annotation {annotation.name}, got {problem}")
     shape = annotation.shape
     if isinstance(shape, list):
+        with extra("coco"):
+            from pycocotools import mask as codec
+
         shape = codec.merge(codec.frPyObjects(shape, *size))
     # Not codec.decode: it makes numpy 2 warn, and hands out unset memory where the runs are too short.
     return np.array(_run_lengths(shape["counts"]), np.int64)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foolscape.data import clip_files
 from foolscape.errors import SampleError
+from foolscape.extras import extra
 from foolscape.regular import check_regular
 from foolscape.strict import Loss
 
@@ -51,7 +52,8 @@ def read_video(path: Path, start: int, count: int | None) -> tuple[NDArray[np.ui
     Raises:
         SampleError: no video, fewer than 2 frames, frames of several sizes, more than memory should hold.
     """
-    import av  # here, since it loads all of FFmpeg
+    with extra("video"):
+        import av  # here, since it loads all of FFmpeg
 
     reading = _Reading()
     expected: float | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.errors import SampleError
+from foolscape.extras import extra
 
 CONVENTIONS: Final[dict[str, str]] = {
     "linf_levels": "Linf: largest change of any channel of any pixel, in grey levels of 255.",
@@ -80,7 +81,8 @@ def similarity(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> float:
     smaller than that leaves out as much as its own largest odd window would, so every size has a value.
     """
     # Imported here: scikit-image takes longer to load than the report that only reads the other names of this package.
-    from skimage.metrics import structural_similarity
+    with extra("report"):
+        from skimage.metrics import structural_similarity
 
     short = min(clean.shape[:2])
     window = min(_WINDOW, short if short % 2 else short - 1)

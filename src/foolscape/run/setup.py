@@ -21,6 +21,7 @@ from foolscape.data.palette import davis_palette
 from foolscape.data.sample import SegmentationData
 from foolscape.data.sizes import said_of_size
 from foolscape.errors import ModelError, SettingError
+from foolscape.extras import need
 from foolscape.models.common.class_map import match_classes
 from foolscape.models.common.wrappers import with_channels_last
 from foolscape.models.detectors.scorer import Scorer
@@ -93,6 +94,7 @@ class Setup:
 
 def open_bench(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run, whose task and attack are settled."""
+    need("report", *({"detection": ("coco",), "video": ("video",)}.get(str(config.task), ())))
     openers = {"segmentation": _open_segmentation, "detection": _open_detection, "video": _open_video}
     return openers[str(config.task)](config, device)
 

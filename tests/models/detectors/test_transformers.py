@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from foolscape.errors import CheckpointError, ModelError, UnknownNameError
+from foolscape.errors import CheckpointError, MissingExtraError, ModelError, UnknownNameError
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors import transformers as adapter
@@ -180,7 +180,7 @@ def test_another_kind_of_network_is_refused(tmp_path: Path) -> None:
 
 def test_without_transformers_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ModelError, match=r"pip install foolscape\[transformers\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'foolscape\[transformers\]'"):
         load("facebook/detr-resnet-50")
 
 

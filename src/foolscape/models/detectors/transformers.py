@@ -20,6 +20,7 @@ from foolscape.errors import CheckpointError, ModelError, UnknownNameError, unkn
 from foolscape.models.common.class_map import ClassNames, name_channels
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
+from foolscape.models.common.huggingface import hub
 from foolscape.models.common.wrappers import on_images, straighten
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
@@ -144,7 +145,7 @@ def load(name: str, weights: str | None = None) -> tuple[nn.Module, object]:
     """
     if weights not in (None, "none"):
         raise unknown(f"weights of transformers:{name} (a folder holds its own)", str(weights), ["none"])
-    library = _library()
+    library = hub()
     try:
         config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
         _family(config.model_type)
@@ -233,18 +234,6 @@ def _whole_gradient(detaches: bool) -> Iterator[None]:
         return
     with _KeepGradients():
         yield
-
-
-def _library() -> Any:
-    """`transformers`; imported here because it is optional and takes seconds."""
-    try:
-        import transformers
-    except ImportError as error:
-        raise ModelError(
-            f"expected transformers to be installed for a model transformers:..., got {error}; install it: "
-            "pip install foolscape[transformers]"
-        ) from error
-    return transformers
 
 
 def _family(model_type: str) -> Family:

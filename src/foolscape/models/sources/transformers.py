@@ -15,7 +15,7 @@ TRACKERS: Final = ("sam2_video", "edgetam_video")
 
 def _task(spec: Spec) -> Task:
     """By the configuration, if that is in a folder or in the cache already; else it is taken for a detector."""
-    from foolscape.models.trackers.huggingface import model_type
+    from foolscape.models.common.huggingface import model_type
 
     return VIDEO if model_type(with_home(spec.rest)) in TRACKERS else DETECTION
 

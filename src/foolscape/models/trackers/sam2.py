@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from foolscape.errors import CheckpointError, ModelError, unknown
 from foolscape.models.common.freezing import freeze
+from foolscape.models.common.huggingface import MEAN, STD, hub, normalisation, pretrained_error
 from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
-from foolscape.models.trackers.huggingface import MEAN, STD, hub, normalisation, pretrained_error
 from foolscape.models.trackers.sam2_inside import decoded, precisely
 
 FAMILIES: Final = {

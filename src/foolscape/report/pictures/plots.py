@@ -7,12 +7,12 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from foolscape.extras import extra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLOURS: Final = ("#c2410c", "#2f6f4f", "#8fa3b8", "#6a665f")
 _INK, _LINE = "#1c1b19", "#e3dfd8"
@@ -101,6 +101,11 @@ def plot(
         size: in inches.
         ends: the first and the last x; None: those of the curves, with a margin.
     """
+    with extra("report"):  # here: most pages have no curves, and it takes long to load
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         axes = figure.subplots()

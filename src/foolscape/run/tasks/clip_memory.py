@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-import psutil
 import torch
 
 from foolscape.data.clips import Clip
 from foolscape.errors import SampleError
+from foolscape.extras import extra
 
 _GIB: Final = 2**30
 _KEPT: Final = 2 * _GIB
@@ -24,6 +24,9 @@ def check_memory(clip: Clip) -> None:
 
     The network and its own memory come on top of it; a clip that passes here can still be too long for a large one.
     """
+    with extra("video"):
+        import psutil
+
     frames, height, width, _ = clip.frames.shape
     objects = max(len(set(given.mask.flat)) for given in clip.given)
     needed = 4 * _COPIES * frames * height * width * (3 + objects)

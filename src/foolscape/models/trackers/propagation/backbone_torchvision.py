@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from foolscape.errors import ModelError, unknown
 from foolscape.models.common.checkpoint import load_state, read_state_dict
+from foolscape.models.common.huggingface import MEAN, STD
 from foolscape.models.segmenters.torchvision import Normalised, library, weights_called
-from foolscape.models.trackers.huggingface import MEAN, STD
 from foolscape.models.trackers.propagation.tracker import Backbone
 
 if TYPE_CHECKING:

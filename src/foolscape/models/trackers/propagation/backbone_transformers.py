@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError, ModelError, SettingError
-from foolscape.models.trackers.huggingface import hub, normalisation, pretrained_error
+from foolscape.models.common.huggingface import hub, normalisation, pretrained_error
 from foolscape.models.trackers.propagation.tracker import Backbone
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foolscape.errors import ModelError
+from foolscape.extras import extra
 from foolscape.regular import read_text
 
 MEAN: Final = (0.485, 0.456, 0.406)
@@ -19,14 +20,9 @@ _NESTS: Final = ("image_processor", "video_processor")
 
 
 def hub() -> Any:
-    """`transformers`; imported here because it is optional and takes seconds. ModelError if it is not installed."""
-    try:
+    """`transformers`; imported here because it is an extra and takes seconds."""
+    with extra("transformers"):
         import transformers
-    except ImportError as error:
-        raise ModelError(
-            f"expected transformers to be installed for a model transformers:..., got {error}; install it: "
-            "pip install foolscape[transformers]"
-        ) from error
     return transformers
 
 

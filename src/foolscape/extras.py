@@ -1,0 +1,55 @@
+"""Packages that foolscape needs for a part of what it does: extras, installed by `pip install 'foolscape[video]'`."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from foolscape.errors import MissingExtraError
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What an extra is for, and the modules that come with it."""
+
+    purpose: str
+    modules: tuple[str, ...]
+
+
+EXTRAS: Final = {
+    "report": Extra("runs and their pages", ("skimage", "matplotlib")),
+    "coco": Extra("COCO's masks and average precision", ("pycocotools", "faster_coco_eval")),
+    "video": Extra("clips and video files", ("av", "psutil")),
+    "transformers": Extra("networks of Hugging Face's transformers", ("transformers",)),
+}
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Around the imports of what an extra brings: `with extra("video"): import av`.
+
+    Raises:
+        MissingExtraError: it is not installed, or does not load; the message names the command that installs it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise _missing(name, f"{type(error).__name__}: {error}") from error
+
+
+def need(*names: str) -> None:
+    """`MissingExtraError` unless these extras are installed: asked before what takes long, nothing is imported."""
+    for name in names:
+        for module in EXTRAS[name].modules:
+            if importlib.util.find_spec(module) is None:
+                raise _missing(name, f"no module {module}")
+
+
+def _missing(name: str, got: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"expected what foolscape needs for {EXTRAS[name].purpose}, got {got}; install it: "
+        f"pip install 'foolscape[{name}]'"
+    )
