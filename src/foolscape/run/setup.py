@@ -30,6 +30,7 @@ from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_answered, first_usable, pair
 from foolscape.run.directory.store import Record
 from foolscape.run.settings.config import FLOAT32, RunConfig
+from foolscape.run.settings.user_data import enter_data
 from foolscape.run.tasks.base import TaskRunner
 from foolscape.run.tasks.colours import colours
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
@@ -93,6 +94,7 @@ class Setup:
 
 def open_bench(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run, whose task and attack are settled."""
+    enter_data(config.data)
     openers = {"segmentation": _open_segmentation, "detection": _open_detection, "video": _open_video}
     return openers[str(config.task)](config, device)
 
