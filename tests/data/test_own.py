@@ -62,7 +62,9 @@ def test_labels_without_names_are_the_models() -> None:
     assert (data.ids, data.classes) == (("a", "b"), ("x", "y", "z"))
     assert np.array_equal(data.load("a").labels, LABELS)
     assert set(np.unique(data.load("b").labels)) == {0, 1, VOID}
-    assert opened(made, split="[:1]").ids == ("a",)
+    assert opened(made, split="[:1]", classes=("x", "y", "z")).ids == ("a",)
+    with pytest.raises(SettingError, match="expected `classes`, the names of the labels"):
+        opened(made)
     made.classes = ["p", "q"]
     data = opened(made, classes=("x", "y", "z"))
     assert data.classes == ("p", "q")
@@ -118,7 +120,7 @@ class Raising(Two):
     ],
 )
 def test_samples_that_do_not_fit(sample: Any, message: str) -> None:
-    data = opened(Two((PIXELS, LABELS), sample))
+    data = opened(Two((PIXELS, LABELS), sample, classes=("a", "b", "c")))
     assert data.load("000000").id == "000000"
     with pytest.raises(SampleError, match=message):
         data.load("000001")

@@ -8,8 +8,8 @@
                   background
 
 Images are (H, W, 3) uint8 arrays, Pillow images, or (3, H, W) tensors of uint8 or of floats in [0, 1], in RGB. The
-object may have `ids`, the names of the samples, and `classes`, those of the labels; labels without names are the
-model's own, for segmentation. An object that is a `Data` already is taken as it is.
+object may have `ids`, the names of the samples, and `classes`, those of the labels; for segmentation labels without
+names are the model's own, if it names them. An object that is a `Data` already is taken as it is.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def data_set_of(name: str, made: object) -> DataSet:
             f"data: expected {name} to be an object with __len__ and __getitem__, got {type(made).__name__}; {_DO}"
         )
     openers = {
-        SEGMENTATION.name: _opener(name, made, _labelled, lambda own, models: own or models),
+        SEGMENTATION.name: _opener(name, made, _labelled, lambda own, models: _named(name, own or models)),
         DETECTION.name: _opener(name, made, _boxed, lambda own, _: _named(name, own)),
         VIDEO.name: _opener(name, made, _filmed, lambda _own, _models: CLASSES),
     }
