@@ -12,6 +12,7 @@ from PIL import Image
 from foolscape.data import load
 from foolscape.data.voc import CLASSES
 from foolscape.run import setup
+from foolscape.run.opening import segmentation
 from foolscape.run.settings.config import make_config
 
 NET = """
@@ -50,7 +51,7 @@ def test_data_and_models_are_opened_once(tmp_path: Path, coco: str, monkeypatch:
         opened.append(options)
         return load.open_data(spec, **options)
 
-    monkeypatch.setattr(setup, "open_data", counted)
+    monkeypatch.setattr(segmentation, "open_data", counted)
     (tmp_path / "net.py").write_text(NET.format(log=str(log), count=len(CLASSES), classes=CLASSES))
     settings = {"data": coco, "attack": "none", "task": "segmentation"}
     found = setup.open_bench(make_config(settings | {"models": [f"{tmp_path / 'net.py'}:build"]}), torch.device("cpu"))

@@ -242,4 +242,5 @@ def _catalog(kind: Kind) -> list[tuple[str, str]]:
     for kind_of_data in catalog():
         splits = f" (splits: {', '.join(kind_of_data.splits)})" if kind_of_data.splits else ""
         listed.append((kind_of_data.form, f"{', '.join(kind_of_data.tasks)}; {kind_of_data.description}{splits}"))
+    listed.append(("path/to/file.py:name", "your own class with __len__ and __getitem__, or what makes one"))
     return listed

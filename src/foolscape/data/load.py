@@ -61,6 +61,15 @@ def _added() -> dict[str, DataSet]:
     return found
 
 
+_REGISTERED: Final[dict[str, DataSet]] = {}
+"""What `register` was given."""
+
+
+def register(place: str, data_set: DataSet) -> None:
+    """Let specs name `data_set` by `place`, such as `mine.py:Photos`, from here on; the last one counts."""
+    _REGISTERED[place] = data_set
+
+
 def open_data(spec: str, *, split: str | None = None, classes: tuple[str, ...] | None = None) -> SegmentationData:
     """Open the data set that `spec` names with labels of classes; as `open_for`."""
     return open_for(SEGMENTATION, spec, split=split, classes=classes)
@@ -115,6 +124,9 @@ def _readable(spec: str) -> Iterator[None]:
 def _find(text: str) -> tuple[Spec, DataSet]:
     """The spec and its kind."""
     with _readable(text):
+        spec = parse(text, [kind.name for kind in catalog()])
+        if (own := _REGISTERED.get(f"{spec.scheme}:{spec.rest}")) is not None:
+            return spec, own
         spec = _parse(text)
     for kind in catalog():
         if kind.name == spec.scheme:

@@ -19,6 +19,7 @@ from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.settings.config import AUTO, RunConfig
 from foolscape.run.setup import LoadedModel, Setup
 from foolscape.run.tasks.base import TaskRunner
+from foolscape.tasks.base import task_named
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ def width_of(config: RunConfig, bench: Setup, device: torch.device, out: Path, s
     """
     if isinstance(config.batch, int):
         return config.batch
-    if not config.attacks or config.task == "video" or (config.batch != AUTO and device.type == "cpu"):
+    if not config.attacks or task_named(str(config.task)).clips or (config.batch != AUTO and device.type == "cpu"):
         return 1
     begun = read_settings(out)
     if begun is not None and isinstance(batch := begun.get("batch"), int):

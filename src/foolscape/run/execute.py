@@ -38,7 +38,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, open_bench
-from foolscape.run.tasks.base import CLEAN, CONDITIONS
+from foolscape.run.tasks.base import CLEAN, CONDITIONS, running_of
 from foolscape.run.tasks.colours import colours
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
@@ -229,7 +229,7 @@ def _check_gradient(
     if verdicts.get(spec, {}).get("batch") == batch:
         return
     images = first.expand(batch, -1, -1, -1).contiguous()
-    verdict = check_gradient(entry.scorer, images, seed=seed, clamps=store.record["task"] == "video")
+    verdict = check_gradient(entry.scorer, images, seed=seed, clamps=running_of(store.record["task"]).clamps)
     try:
         raise_unless_ok(verdict)
     except GradientError as error:

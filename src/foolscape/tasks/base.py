@@ -17,22 +17,29 @@ class Task:
         name: as --task, run.json and summary.json have it, and the modules that hold what layers know of it.
         model: what a model of the task is called.
         truth: what a data set for it must have.
-        unit: the noun of a sample.
+        clips: whether a sample is a clip, of which the first frame is attacked, not an image.
         background: scores per target besides those of the model's classes.
         algorithm: a number that is raised in the commit in which its results change; see `run.directory.algorithms`.
+        extras: of `foolscape.extras` that runs of it need besides those of every run.
     """
 
     name: str
     model: str
     truth: str
-    unit: str = "image"
+    clips: bool = False
     background: int = 0
     algorithm: int = 1
+    extras: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The noun of a sample."""
+        return "clip" if self.clips else "image"
 
 
 SEGMENTATION: Final = Task("segmentation", "segmentation network", "labels of classes")
-DETECTION: Final = Task("detection", "detector", "boxes", background=1)
-VIDEO: Final = Task("video", "tracker", "clips", unit="clip")
+DETECTION: Final = Task("detection", "detector", "boxes", background=1, extras=("coco",))
+VIDEO: Final = Task("video", "tracker", "clips", clips=True, extras=("video",))
 
 TASKS: Final[Mapping[str, Task]] = {task.name: task for task in (SEGMENTATION, DETECTION, VIDEO)}
 """Every task by its name."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from foolscape.errors import SettingError
 from foolscape.spec import Spec
+from foolscape.tasks import base
 
 if TYPE_CHECKING:
     import torch
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 Task = str
 
-SEGMENTATION: Final = "segmentation"
-DETECTION: Final = "detection"
-VIDEO: Final = "video"
+SEGMENTATION: Final = base.SEGMENTATION.name
+DETECTION: Final = base.DETECTION.name
+VIDEO: Final = base.VIDEO.name
 
 ON_DEMAND: Final = "weights downloaded, or ?weights=FILE"
 

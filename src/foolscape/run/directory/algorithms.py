@@ -14,10 +14,11 @@ from platform import python_version
 from typing import Any, Final
 
 from foolscape.attacks.registry import REGISTRY
+from foolscape.tasks.base import TASKS
 
 PARTS: Final = {
     "reading data": 1, "scenes": 1, "adapting models": 1, "bundled networks": 1, "controls": 1, "probes": 1,
-    "wiring": 1, "segmentation": 1, "detection": 1, "video": 1, "transfer": 1, "universal": 1, "harden": 1,
+    "wiring": 1, "transfer": 1, "universal": 1, "harden": 1, **{task.name: task.algorithm for task in TASKS.values()},
 }  # fmt: skip
 """What else figures depend on: how samples are read, models fed, answers measured, tiles and networks learnt."""
 

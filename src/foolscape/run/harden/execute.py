@@ -31,6 +31,7 @@ from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import LoadedModel, open_bench
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.spec import parse, written
+from foolscape.tasks.base import SEGMENTATION
 
 WEIGHTS = "weights.safetensors"
 """The hardened network; `?weights=` reads it."""
@@ -110,7 +111,7 @@ def with_weights(text: str, weights: Path) -> str:
 def _open(config: HardenConfig, device: torch.device, training: SegmentationData | None) -> _Setup:
     """Open network and data and check them against each other."""
     task = task_of(config.model)
-    if task != "segmentation":
+    if task != SEGMENTATION.name:
         raise SettingError(f"model: expected a segmentation network to train, got {config.model}, which is for {task}")
     (entry,) = open_bench(config.on_training, device).entries
     subject = entry.subject
@@ -230,6 +231,6 @@ def _record(config: HardenConfig, school: _Setup, device: torch.device, command:
         "attack": school.plan.settings,
         "train": {"samples": len(school.train_ids), "sha256": digest_of(train), "images": train},
         "test": {"samples": len(school.test_ids), "sha256": digest_of(test), "images": test},
-        "algorithms": algorithms(config.attack, ("harden", "segmentation"), (config.model, config.data)),
+        "algorithms": algorithms(config.attack, ("harden", SEGMENTATION.name), (config.model, config.data)),
         "versions": versions(),
     }

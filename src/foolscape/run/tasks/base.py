@@ -18,6 +18,7 @@ from foolscape.attacks.plan import Plan
 from foolscape.by_name import record_of
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import Record
+from foolscape.tasks.base import Task
 
 CLEAN, ADVERSARIAL, PERMUTED, NOISE = "clean", "adversarial", "permuted", "noise"
 CONDITIONS = (CLEAN, ADVERSARIAL, PERMUTED, NOISE)
@@ -61,11 +62,15 @@ class TaskRunning:
 
     Attributes:
         conventions: sentences of summary.json besides those of the scores, by key.
+        foreign: settings that are for other tasks, without which the run of a model does where tasks are mixed.
+        clamps: whether its models clamp scores by right; see `models.checks.gradient`.
         several: (rows of the attacked images of one model, its class names, seed of the intervals) -> what several
             results per image come to; empty where there was one.
     """
 
     conventions: Mapping[str, str]
+    foreign: tuple[str, ...]
+    clamps: bool = False
     several: Callable[[Sequence[Record], Sequence[str], int], Record] = _one
 
 
@@ -80,8 +85,11 @@ class TaskRunner(Protocol[R, P]):
     Attributes:
         spec: of the model, as the user named it.
         slug: its folder.
+        task: what it is for.
     """
 
+    @property
+    def task(self) -> Task: ...
     @property
     def spec(self) -> str: ...
     @property

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.engine.batch import AttackItem
+from foolscape.attacks.names import CLIPS_ALONE
 from foolscape.attacks.parts.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
@@ -26,6 +27,7 @@ from foolscape.run.directory.store import Record
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.seeds import generator_for
+from foolscape.tasks.base import DETECTION, Task
 from foolscape.tasks.detection import Candidates, Detector, assign, problem
 
 LOWEST = 0.001
@@ -52,6 +54,7 @@ class DetectionSubject:
     data: DetectionData
     size: tuple[int, int] | None
     device: torch.device
+    task: ClassVar[Task] = DETECTION
 
     def load(self, name: str) -> EvalSample[Truth, Found]:
         """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
@@ -154,6 +157,7 @@ def load_boxes_at(data: DetectionData, name: str, size: tuple[int, int] | None) 
 
 
 RECORD: Final = TaskRunning(
+    foreign=("memory_format", *CLIPS_ALONE),
     conventions={
         "success_rate": "Success: share of the images on which the clean model finds an object where, at 8 bits, "
         f"every object that it finds met the goal, among detections with a score of at least {READABLE}; for "

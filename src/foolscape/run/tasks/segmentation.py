@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.engine.batch import AttackItem
+from foolscape.attacks.names import CLIPS_ALONE, DETECTORS_ALONE
 from foolscape.attacks.plan import Plan
 from foolscape.data.images import resize
 from foolscape.data.sample import VOID, Sample, SegmentationData
@@ -24,6 +25,7 @@ from foolscape.run.directory.store import Record, safe_name
 from foolscape.run.scores.objectives import several
 from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.seeds import generator_for
+from foolscape.tasks.base import SEGMENTATION, Task
 from foolscape.tasks.segmentation import Segmenter, predict, problem
 
 FOOLED = 0.01
@@ -55,6 +57,7 @@ class SegmentationSubject:
     data: SegmentationData
     size: tuple[int, int] | None
     device: torch.device
+    task: ClassVar[Task] = SEGMENTATION
 
     def load(self, name: str) -> EvalSample[LabelMap, LabelMap]:
         """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
@@ -135,6 +138,7 @@ def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> 
 
 
 RECORD: Final = TaskRunning(
+    foreign=(*DETECTORS_ALONE, *CLIPS_ALONE),
     conventions={
         "success_rate": "Success: share of images on which, at 8 bits, at most "
         f"{FOOLED:.0%} of the pixels that the clean model had right still are; an attack that stops by itself at a "

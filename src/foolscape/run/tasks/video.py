@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.engine.batch import AttackItem
+from foolscape.attacks.names import DETECTORS_ALONE
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.zoo.ara_released import ReleasedAra
 from foolscape.data.clips import Clip, ClipData, resize_clip
@@ -25,6 +26,7 @@ from foolscape.run.directory.store import Record, safe_name
 from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.run.tasks.clip_memory import check_memory, worth_keeping
 from foolscape.seeds import generator_for
+from foolscape.tasks.base import VIDEO, Task
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, numbered, problem
 
 LOST: Final = 0.5
@@ -78,6 +80,7 @@ class VideoSubject:
     data: ClipData
     size: tuple[int, int] | None
     device: torch.device
+    task: ClassVar[Task] = VIDEO
 
     def load(self, name: str) -> EvalSample[Footage, Masks]:
         """The clip with its truth, or with the clean prediction in the place of it."""
@@ -224,6 +227,8 @@ def _mean_j(scores: ClipScores) -> float:
 
 
 RECORD: Final = TaskRunning(
+    foreign=("precision", "memory_format", "classes", "batch", *DETECTORS_ALONE),
+    clamps=True,
     conventions={
         "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "
         "without any are not judged.",

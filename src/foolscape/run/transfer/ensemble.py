@@ -20,6 +20,7 @@ from foolscape.run.faults import FAULTS, fly, reason_of
 from foolscape.run.settings.inputs import members_of
 from foolscape.run.setup import LoadedModel
 from foolscape.run.tasks.base import ADVERSARIAL
+from foolscape.tasks.base import task_named
 
 ALL = "all"
 """The ensemble of every network."""
@@ -87,7 +88,7 @@ def ensembles_of(wanted: Sequence[str], entries: Sequence[LoadedModel], tasks: S
         members = tuple(entry for entry in entries if entry.subject.slug in chosen)
         for entry in members:
             _check(entry.plan, kinds[entry.subject.slug])
-        channels = (len(entry.classes) + (kinds[entry.subject.slug] == "detection") for entry in members)
+        channels = (len(entry.classes) + task_named(kinds[entry.subject.slug]).background for entry in members)
         ensemble = Ensemble(members, tuple(channels))
         if ensemble.slugs in [other.slugs for other in found]:
             raise SettingError(f"ensemble: expected each once, got {text!r} twice")
@@ -98,8 +99,8 @@ def ensembles_of(wanted: Sequence[str], entries: Sequence[LoadedModel], tasks: S
 def _check(plan: Plan | None, task: str) -> None:
     """`SettingError` where the attack is more than one ascent, or looks at what changes while it lasts."""
     assert plan is not None
-    if task == "video":
-        raise SettingError("ensemble: is for networks that segment or detect, got a tracker; leave it out")
+    if (kind := task_named(task)).clips:
+        raise SettingError(f"ensemble: is for networks that look at images, got a {kind.model}; leave it out")
     if plan.runner is not None or plan.ascent.ladder or plan.variant == "released":
         raise SettingError(f"ensemble: {plan.name} in this form cannot be shared by networks; use mi-fgsm or pgd")
     if plan.ascent.refresh is not None:

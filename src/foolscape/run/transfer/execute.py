@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.attacks.controls import shuffled
-from foolscape.attacks.names import CLIPS_ALONE, DETECTORS_ALONE
 from foolscape.errors import SampleError, SettingError
 from foolscape.metrics.distortion import distortion
 from foolscape.models.common.attention import attention
@@ -35,18 +34,11 @@ from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import open_bench
-from foolscape.run.tasks.base import PERMUTED
+from foolscape.run.tasks.base import PERMUTED, running_of
 from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of
 from foolscape.run.transfer.matrix import Disturbance, Network, disturbances_of, summarise
 from foolscape.run.transfer.settings import make_transfer_config
 from foolscape.seeds import generator_for
-
-FOREIGN = {
-    "segmentation": (*DETECTORS_ALONE, *CLIPS_ALONE),
-    "detection": ("memory_format", *CLIPS_ALONE),
-    "video": ("precision", "memory_format", "classes", "batch", *DETECTORS_ALONE),
-}
-"""Settings that are for other tasks: a network's own run does without them."""
 
 Pixels = NDArray[np.uint8]
 
@@ -139,16 +131,18 @@ def _own(config: RunConfig, spec: str) -> RunConfig:
     task = task_of(spec)
     fields = RunConfig.model_fields
     return config.model_copy(
-        update={"models": (spec,), "task": task, **{name: fields[name].default for name in FOREIGN[task]}}
+        update={"models": (spec,), "task": task, **{name: fields[name].default for name in running_of(task).foreign}}
     )
 
 
 def _refuse_idle(config: RunConfig, tasks: set[str]) -> None:
     """`SettingError` if a setting is for a task that none of the models has."""
-    for task, names in FOREIGN.items():
-        for name in names:
-            if tasks == {task} and getattr(config, name) != RunConfig.model_fields[name].default:
-                raise SettingError(f"{name}: expected a model that takes it, got models for {task} alone; leave it out")
+    if len(tasks) > 1:
+        return
+    (task,) = tasks
+    for name in running_of(task).foreign:
+        if getattr(config, name) != RunConfig.model_fields[name].default:
+            raise SettingError(f"{name}: expected a model that takes it, got models for {task} alone; leave it out")
 
 
 def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path, listener: Listener) -> None:

@@ -152,13 +152,10 @@ class UniversalConfig(BaseModel):
         )
 
     def _objective(self, preset: _Preset, task: Task) -> Objective:
-        from foolscape.attacks.parts.objectives import ConfidenceCappedLoss, margin, towards
+        from foolscape.run.universal.record import universal_of
         from foolscape.run.universal.targets import UNTARGETED
 
-        if task == "segmentation":
-            return ConfidenceCappedLoss(preset.tau, preset.bend)
-        # Of detectors with a sigmoid for each class, a softmax over all scores says little; see `towards`.
-        return margin if self.target == UNTARGETED else towards
+        return universal_of(task).objective(preset.tau, preset.bend, self.target == UNTARGETED)
 
     def of_run(self, model: str, split: str, limit: int | None, task: Task) -> RunConfig:
         """What opening a model on a split takes."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
 
 from foolscape.attacks.parts.goals import FLOOR
+from foolscape.attacks.parts.objectives import Objective, margin, towards
 from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.metrics.box_counts import READABLE, as_reference, count_boxes
 from foolscape.metrics.boxes import Found, Truth
@@ -16,7 +19,8 @@ from foolscape.problem import IGNORE
 from foolscape.run.directory.store import Record
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
-from foolscape.run.universal.targets import Hide, Target, Untargeted
+from foolscape.run.universal.record import TaskUniversal
+from foolscape.run.universal.targets import UNTARGETED, Hide, Target, Untargeted
 from foolscape.tasks.detection import problem
 
 
@@ -68,3 +72,36 @@ class DetectionTeaching:
             "stayed": int(counts.kept[~chosen].sum()),
             "invented": int(counts.fabricated.sum()),
         }
+
+
+def _objective(tau: float, bend: float, anything: bool) -> Objective:
+    """Of detectors with a sigmoid for each class, a softmax over all scores says little; see `towards`."""
+    del tau, bend
+    return margin if anything else towards
+
+
+def _more(scores: Record, judged: Sequence[Record], hidden: str | None) -> Record:
+    """Boxes that came up, and AP50 of the classes that were to stay."""
+    found: Record = {"invented": float(np.mean([one["invented"] for one in judged]))}
+    if hidden is None:
+        return found
+    others = [value for name, value in scores["per_class"].items() if name != hidden and value is not None]
+    return found | {"AP50_others": float(np.mean(others)) if others else None}
+
+
+RECORD: Final = TaskUniversal(
+    teaching=DetectionTeaching,
+    kinds=("hide", UNTARGETED),
+    neighbours=False,
+    all_at_once=True,
+    conventions={
+        "hidden": "Hidden: objects of the hidden class that the clean detections have and that are no longer found as "
+        "it; pooled over all objects, and as the mean over the images that show the class.",
+        "preserved": "Preserved: clean detections of the other classes that are still found; pooled, and as the mean "
+        "over images with and without the hidden class apart.",
+        "invented": "Invented: detections per image that lie on no clean one.",
+        "AP50_others": "AP50 others: the mean of AP50 over the classes that are not to be hidden.",
+    },
+    objective=_objective,
+    more=_more,
+)

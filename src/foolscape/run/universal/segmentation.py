@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from foolscape.attacks.parts.objectives import ConfidenceCappedLoss, Objective
 from foolscape.attacks.universal.label_maps import brought_to, filled, repeated, replaced
 from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.data.sample import VOID
@@ -17,7 +20,8 @@ from foolscape.problem import IGNORE, OTHER
 from foolscape.run.directory.store import Record
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject, load_at
-from foolscape.run.universal.targets import Hide, Static, Target, Untargeted
+from foolscape.run.universal.record import TaskUniversal
+from foolscape.run.universal.targets import KINDS, Hide, Static, Target, Untargeted
 from foolscape.tasks.segmentation import problem
 
 
@@ -90,3 +94,29 @@ class SegmentationTeaching:
 def _reached(wanted: NDArray[np.int64], before: LabelMap, after: LabelMap) -> NDArray[np.bool_]:
     reached: NDArray[np.bool_] = np.where(wanted == OTHER, after != before, after == wanted)
     return reached
+
+
+def _objective(tau: float, bend: float, anything: bool) -> Objective:
+    del anything
+    return ConfidenceCappedLoss(tau, bend)
+
+
+def _no_more(scores: Record, judged: Sequence[Record], hidden: str | None) -> Record:
+    del scores, judged, hidden
+    return {}
+
+
+RECORD: Final = TaskUniversal(
+    teaching=SegmentationTeaching,
+    kinds=KINDS,
+    neighbours=True,
+    all_at_once=False,
+    conventions={
+        "hidden": "Hidden: pixels that the clean prediction gives to the hidden class and that the model gives to "
+        "another one now; pooled over all pixels, and as the mean over the images that show the class.",
+        "preserved": "Preserved: pixels of the other classes on which the prediction is unchanged; pooled, and as the "
+        "mean over images with and without the hidden class apart.",
+    },
+    objective=_objective,
+    more=_no_more,
+)

@@ -13,21 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.data.boxes import DetectionData
-from foolscape.data.load import open_data, open_detection, select
+from foolscape.data.load import open_for, select
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, SettingError
 from foolscape.run.settings.config import Task
 from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import LoadedModel, open_bench
 from foolscape.run.tasks.base import TaskRunner
-from foolscape.run.tasks.detection import DetectionSubject
-from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.run.universal.config import UniversalConfig
-from foolscape.run.universal.detection import DetectionTeaching
-from foolscape.run.universal.segmentation import SegmentationTeaching
+from foolscape.run.universal.record import able, universal_of
 from foolscape.run.universal.targets import Scene, Static, Target, aim_of
 from foolscape.run.universal.teaching import UniversalTask
 from foolscape.run.universal.tile_file import read_tile
+from foolscape.tasks.base import task_named
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,8 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
     start, started = _start(config, entry.classes, (bench.first.shape[0], bench.first.shape[1]))
     tile = (start.shape[1], start.shape[2])
     aim = _settled(aim_of(config.target, entry.classes, tile, task), entry.subject)
-    training = _teaching(entry.subject, aim)
-    tested = _on(entry.subject, config)
+    training = universal_of(task).teaching(entry.subject, aim)
+    tested = _on(entry, task, config)
     pupils = [
         _pupil(entry, task, tested, aim),
         *(_other(spec, config, aim, entry.classes, tile, device) for spec in config.transfer_to),
@@ -155,18 +153,10 @@ def _few(classes: tuple[str, ...]) -> str:
     return ", ".join(classes[:6]) + (f" and {len(classes) - 6} more" if len(classes) > 6 else "")
 
 
-def _teaching(subject: TaskRunner[Any, Any], aim: Target) -> UniversalTask[Any, Any]:
-    if isinstance(subject, DetectionSubject):
-        return DetectionTeaching(subject, aim)
-    assert isinstance(subject, SegmentationSubject)
-    return SegmentationTeaching(subject, aim)
-
-
 def _settled(aim: Target, subject: TaskRunner[Any, Any]) -> Target:
     """A scene as what the model sees in it."""
     if not isinstance(aim, Scene):
         return aim
-    assert isinstance(subject, SegmentationSubject)
     return Static(subject.load(aim.name).prediction.astype(np.int64), tied=False)
 
 
@@ -185,7 +175,7 @@ def _other(
     bench = open_bench(config.of_run(spec, config.test_split, None, task), device)
     (entry,) = bench.entries
     if isinstance(aim, Static) and not aim.tied:
-        if task == "detection" or entry.classes != classes:
+        if "scene" not in universal_of(task).kinds or entry.classes != classes:
             raise SettingError(f"transfer_to: expected a model of the same classes for a target scene, got {spec}")
     else:
         aim = aim_of(config.target, entry.classes, tile, task)
@@ -195,22 +185,22 @@ def _other(
 def _task_of_images(spec: str, told: Task | None = None) -> Task:
     """The task of a model that sees one image at a time; raises `SettingError` for a tracker."""
     task = told or task_of(spec)
-    if task == "video":
+    if task not in able():
         raise SettingError(
-            f"model: expected one for segmentation or detection, got the tracker {spec}; use foolscape run"
+            f"model: expected one for {' or '.join(able())}, got the {task_named(task).model} {spec}; use foolscape run"
         )
     return task
 
 
 def _pupil(entry: LoadedModel, task: Task, subject: Any, aim: Target) -> TestedModel:
-    return TestedModel(entry, task, _teaching(subject, aim), subject.data, subject.channels is not None)
+    teaching = universal_of(task).teaching(subject, aim)
+    return TestedModel(entry, task, teaching, subject.data, subject.channels is not None)
 
 
-def _on(subject: Any, config: UniversalConfig) -> Any:
+def _on(entry: LoadedModel, task: Task, config: UniversalConfig) -> Any:
     """The same model on the test split."""
-    if isinstance(subject, DetectionSubject):
-        return replace(subject, data=open_detection(config.data, split=config.test_split))
-    data = open_data(config.data, split=config.test_split, classes=subject.segmenter.classes)
+    data = open_for(task_named(task), config.data, split=config.test_split, classes=entry.classes)
+    subject: Any = entry.subject
     return replace(subject, data=data)
 
 

@@ -18,27 +18,12 @@ from foolscape.run.trust.judge import by_model, sound_reasons
 from foolscape.run.trust.universal import Learnt, universal_reasons
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.measure import adversarial, noise
+from foolscape.run.universal.record import universal_of
 from foolscape.run.universal.setup import Stand, TestedModel
 from foolscape.run.universal.targets import OTHER, Hide, Untargeted
 from foolscape.run.universal.teaching import scores_of
 from foolscape.verdict import Reason
 
-_HIDING = {
-    "segmentation": {
-        "hidden": "Hidden: pixels that the clean prediction gives to the hidden class and that the model gives to "
-        "another one now; pooled over all pixels, and as the mean over the images that show the class.",
-        "preserved": "Preserved: pixels of the other classes on which the prediction is unchanged; pooled, and as the "
-        "mean over images with and without the hidden class apart.",
-    },
-    "detection": {
-        "hidden": "Hidden: objects of the hidden class that the clean detections have and that are no longer found as "
-        "it; pooled over all objects, and as the mean over the images that show the class.",
-        "preserved": "Preserved: clean detections of the other classes that are still found; pooled, and as the mean "
-        "over images with and without the hidden class apart.",
-        "invented": "Invented: detections per image that lie on no clean one.",
-        "AP50_others": "AP50 others: the mean of AP50 over the classes that are not to be hidden.",
-    },
-}
 _SUCCESS = {"success": "Success: share of the answers that are what was wanted, pooled and as the mean over images."}
 _ALWAYS = {
     **CONTROLS,
@@ -62,7 +47,7 @@ def summarise(
     main, *others = stand.pupils
     hiding = isinstance(main.teaching.aim, Hide)
     tasks = {pupil.task for pupil in stand.pupils}
-    said = [text for task in sorted(tasks) for text in (_HIDING[task] if hiding else _SUCCESS).items()]
+    said = [text for task in sorted(tasks) for text in (universal_of(task).conventions if hiding else _SUCCESS).items()]
     said += [(s.sentence, s.convention) for task in sorted(tasks) for s in scored(task).default.scores]
     epochs = sum(len(learning.epochs) for learning in learned.values())
     failures = [
@@ -177,16 +162,8 @@ def _scores(pupil: TestedModel, condition: str, stand: Stand, store: RunStore) -
     victim = aim.hidden if isinstance(aim, Hide) else None
     scores = scored(pupil.task).default.score(found, classes, store.record["seed"], victim, condition == CLEAN)
     judged = [row["universal"] for row in found]
-    if pupil.task == "detection":
-        scores["invented"] = float(np.mean([one["invented"] for one in judged]))
-        if victim is not None:
-            scores["AP50_others"] = _others(scores["per_class"], classes[victim])
+    scores |= universal_of(pupil.task).more(scores, judged, None if victim is None else classes[victim])
     return scores | scores_of(aim, judged)
-
-
-def _others(per_class: Mapping[str, float | None], victim: str) -> float | None:
-    values = [value for name, value in per_class.items() if name != victim and value is not None]
-    return float(np.mean(values)) if values else None
 
 
 def _found(pupil: TestedModel, condition: str, stand: Stand, store: RunStore) -> list[Record]:

@@ -17,16 +17,16 @@ from foolscape.errors import SettingError, unknown
 from foolscape.paths import path_of
 from foolscape.regular import check_regular
 from foolscape.run.settings.config import Task
+from foolscape.run.universal.record import universal_of
+from foolscape.tasks.base import task_named
 
 NEAREST: Final = "nearest"
 OTHER: Final = "other"
 ALL, UNTARGETED = "all", "untargeted"
 PICTURES: Final = ("text", "static", "scene")
 """Kinds of targets that are the same picture for every image."""
-_KINDS = {
-    "segmentation": ("hide", *PICTURES, UNTARGETED),
-    "detection": ("hide", UNTARGETED),
-}
+KINDS: Final = ("hide", *PICTURES, UNTARGETED)
+"""All kinds of targets; each task has some of them."""
 _HIDE = re.compile(r"hide:(?P<hidden>.+?)(?:->(?P<by>.+))?")
 
 
@@ -88,10 +88,11 @@ def aim_of(text: str, classes: tuple[str, ...], tile: tuple[int, int], task: Tas
         SettingError: a part is missing, or a picture that does not fit, or a target that is for the other task.
     """
     kind, _, rest = text.partition(":")
-    if kind not in _KINDS["segmentation"]:
-        raise unknown("kind of target", kind, _KINDS[task])
-    if kind not in _KINDS[task]:
-        raise SettingError(f"target: expected {' or '.join(_KINDS[task])} for a detector, got {text!r}")
+    kinds = universal_of(task).kinds
+    if kind not in KINDS:
+        raise unknown("kind of target", kind, kinds)
+    if kind not in kinds:
+        raise SettingError(f"target: expected {' or '.join(kinds)} for a {task_named(task).model}, got {text!r}")
     if kind == UNTARGETED:
         return Untargeted()
     if kind == "hide":
@@ -117,11 +118,11 @@ def _hide(text: str, classes: tuple[str, ...], task: Task) -> Hide:
     by: int | Literal["nearest", "other"]
     if match["by"] is None:
         by = OTHER
-    elif match["by"] == NEAREST and task == "segmentation":
+    elif match["by"] == NEAREST and universal_of(task).neighbours:
         by = NEAREST
     else:
         by = _class(match["by"], classes)
-    if task == "detection" and match["hidden"] == ALL and ALL not in classes:
+    if universal_of(task).all_at_once and match["hidden"] == ALL and ALL not in classes:
         return Hide(None, by)
     hidden = _class(match["hidden"], classes)
     if hidden == by:

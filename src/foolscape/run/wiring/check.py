@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,15 +13,9 @@ from foolscape.metrics.score import scores_of
 from foolscape.run.directory.store import FAILED, Record, RunStore
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.tasks.base import EvalSample, TaskRunner
-from foolscape.run.tasks.detection import DetectionSubject
-from foolscape.run.tasks.segmentation import SegmentationSubject
-from foolscape.run.tasks.video import VideoSubject
-from foolscape.run.wiring.detection import DetectionTrial
-from foolscape.run.wiring.hints import hints
-from foolscape.run.wiring.judge import Court, Elsewhere, Measured
+from foolscape.run.wiring.judge import Court, Measured
+from foolscape.run.wiring.record import Trial, wiring_of
 from foolscape.run.wiring.rivals import View, advised
-from foolscape.run.wiring.segmentation import SegmentationTrial
-from foolscape.run.wiring.video import Shortened, VideoTrial
 
 MARGIN: Final = 5.0
 """Points by which a rival may be behind on the first few images and still be tried on all."""
@@ -30,45 +23,15 @@ MARGIN: Final = 5.0
 MOST: Final = 6
 """Rivals that are tried on all images, those that did best on the first few."""
 
+HINTED: Final = 8
+"""Samples without truth that hints are taken from."""
+
 NEARLY_ALL: Final = 98.0
 """A clean score from which on no rival can win by the points that name it."""
 
 
 FORMS: Final = ((FAILED,), ("hints", "seen"), ("score", "images", "clean", "rivals"))
 """The keys of what `examine` returns."""
-
-
-class Trial(Protocol):
-    """A model on some images, as its task tries it; see `segmentation.SegmentationTrial`."""
-
-    @property
-    def cases(self) -> Sequence[EvalSample[Any, Any]]: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def views(self) -> tuple[View, ...]: ...
-    def clean(self) -> list[Record]: ...
-    def floor(self) -> tuple[str, list[Record]] | None: ...
-    def elsewhere(self) -> Elsewhere | None: ...
-    def row(self, index: int, view: View) -> Record: ...
-    def free(self) -> list[Measured]: ...
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """How a task is tried: its name, its trial, on how many samples, and on how many every view first."""
-
-    task: str
-    trial: Any
-    samples: int
-    few: int
-
-
-_KINDS: Final[dict[type, _Kind]] = {
-    SegmentationSubject: _Kind("segmentation", SegmentationTrial, 16, 4),
-    DetectionSubject: _Kind("detection", DetectionTrial, 16, 4),
-    VideoSubject: _Kind("video", VideoTrial, 6, 2),
-}
 
 
 def check_wiring(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Record:
@@ -91,17 +54,15 @@ def examine(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int) -> Rec
         that score higher by `judge.POINTS` or more; of data without labels `{"hints": [sentence, ..], "seen":
         sentence}`; or `{"failed": reason}`. `wiring_reasons` reads it.
     """
-    kind = next(kind for of, kind in _KINDS.items() if isinstance(subject, of))
-    if isinstance(subject, VideoSubject):
-        short: Any = Shortened(subject.data)  # a subject asks its data for nothing but clips
-        subject = replace(subject, data=short)
+    kind = wiring_of(subject.task.name)
+    subject = kind.prepared(subject)
     try:
         cases = _cases(subject, spread(ids, kind.samples))
         if not cases:
             return {FAILED: "no image could be read"}
         if not kind.trial.labelled(subject, cases):
-            return hints(subject, cases, seed)
-        return _examined(subject, kind, kind.trial(subject, cases), seed)
+            return kind.hints(subject, cases[:HINTED], seed)
+        return _examined(subject, kind.trial(subject, cases), kind.few, seed)
     except FoolscapeError as error:
         return {FAILED: str(error)}
 
@@ -124,12 +85,12 @@ def _cases(subject: TaskRunner[Any, Any], names: Sequence[str]) -> list[EvalSamp
     return found
 
 
-def _examined(subject: TaskRunner[Any, Any], kind: _Kind, trial: Trial, seed: int) -> Record:
+def _examined(subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int) -> Record:
     clean = trial.clean()
-    court = Court(scores_of(kind.task).measure_of(clean), trial.classes, seed)
+    court = Court(scores_of(subject.task.name).measure_of(clean), trial.classes, seed)
     rivals = []
     if court.score(clean) < NEARLY_ALL:
-        rivals = [*trial.free(), *_looked(trial, court, clean, kind.few)]
+        rivals = [*trial.free(), *_looked(trial, court, clean, few)]
     record = court.judged(clean, trial.floor(), rivals, trial.elsewhere())
     by_id = {one.rival.id: one.rival for one in rivals}
     for won in record["rivals"]:

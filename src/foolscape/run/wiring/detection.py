@@ -14,7 +14,9 @@ from foolscape.pixels import to_unit
 from foolscape.run.directory.store import Record
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
+from foolscape.run.wiring.hints import of_boxes
 from foolscape.run.wiring.judge import Measured, best_numbering, fitted_apart
+from foolscape.run.wiring.record import TaskWiring
 from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
 
 Ints = NDArray[np.int64]
@@ -203,3 +205,6 @@ def suppressed(found: Found) -> Found:
         if not any(overlap[i, j] > _SAME and found.labels[i] == found.labels[j] for j in kept):
             kept.append(i)
     return Found(found.boxes[kept], found.scores[kept], found.labels[kept])
+
+
+RECORD: Final = TaskWiring(DetectionTrial, of_boxes)

@@ -1,4 +1,7 @@
-"""Without labels: what the predictions themselves give away, which accuses nobody."""
+"""Without labels: what the predictions themselves give away, which accuses nobody.
+
+Each gives `{"seen": sentence, "hints": [sentence, ..]}` of a model on images without labels.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +17,17 @@ from foolscape.metrics.box_counts import READABLE
 from foolscape.metrics.boxes import Found, pairwise_iou
 from foolscape.pixels import to_unit
 from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import EvalSample, TaskRunner
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
+from foolscape.run.tasks.video import VideoSubject
 from foolscape.seeds import generator_for
 
 SHIFT: Final = 2
 """Pixels by which the image is moved to the right; its left edge is repeated."""
 
-_IMAGES: Final = 8
 _AGREE, _NEARLY_ALL, _OVERLAP = 80.0, 99.0, 0.5
 """Percent of the targets that should agree, and that one class may take; IoU at which two boxes are the same."""
-
-
-def hints(subject: TaskRunner[Any, Any], cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
-    """`{"seen": sentence, "hints": [sentence, ..]}` of a model on images without labels."""
-    cases = cases[:_IMAGES]
-    if isinstance(subject, SegmentationSubject):
-        return _of_maps(subject, cases, seed)
-    if isinstance(subject, DetectionSubject):
-        return _of_boxes(subject, cases, seed)
-    return _of_clips(cases)
 
 
 def _said(moved: float, noisy: float, what: str, hints: list[str]) -> Record:
@@ -45,7 +38,7 @@ def _said(moved: float, noisy: float, what: str, hints: list[str]) -> Record:
     return {"seen": seen, "hints": hints}
 
 
-def _of_maps(subject: SegmentationSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
+def of_maps(subject: SegmentationSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
     """Of label maps."""
     same, sure, classes = [], [], np.zeros(len(subject.segmenter.classes))
     for case in cases:
@@ -65,7 +58,7 @@ def _of_maps(subject: SegmentationSubject, cases: Sequence[EvalSample[Any, Any]]
     return _said(moved_share, noisy_share, "pixels", found)
 
 
-def _of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
+def of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
     """Of the boxes with a readable score."""
     again, total = np.zeros(2), 0
     for case in cases:
@@ -80,8 +73,9 @@ def _of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], 
     return _said(moved_share, noisy_share, "boxes", [])
 
 
-def _of_clips(cases: Sequence[EvalSample[Any, Any]]) -> Record:
+def of_clips(subject: VideoSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
     """Of clips: how much of the objects is left in their last frame."""
+    del subject, seed
     left = [_area(case.prediction.labels[-1]) / max(_area(case.reference.clip.given[0].mask), 1) for case in cases]
     seen = f"the objects have {100 * float(np.mean(left)):.0f} % of their first area in the last frame"
     return {"seen": seen, "hints": ["they are lost on the way"] if max(left) < 0.05 else []}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,9 @@ from foolscape.pixels import to_unit
 from foolscape.run.directory.store import Record
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject
+from foolscape.run.wiring.hints import of_maps
 from foolscape.run.wiring.judge import Elsewhere, Measured, best_numbering, fitted_apart
+from foolscape.run.wiring.record import TaskWiring
 from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
 
 Ints = NDArray[np.int64]
@@ -178,3 +181,6 @@ def _constant(truth: Ints, label: int) -> Counts:
 
 def _row_of(counts: Counts) -> Record:
     return {"counts": counts.to_json()}
+
+
+RECORD: Final = TaskWiring(SegmentationTrial, of_maps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from foolscape.pixels import to_unit
 from foolscape.run.directory.store import Record
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.video import Footage, LabelMaps, Masks, VideoSubject
+from foolscape.run.wiring.hints import of_clips
 from foolscape.run.wiring.judge import Measured, best_numbering
+from foolscape.run.wiring.record import TaskWiring
 from foolscape.run.wiring.rivals import FITTED, Rival, View, single_views
 from foolscape.tasks.video import Start, follow
 
@@ -197,3 +200,11 @@ def _still(case: EvalSample[Footage, Masks]) -> LabelMaps:
     for one in clip.given:
         labels[one.frame :] = np.where(one.mask > 0, one.mask, labels[one.frame :])
     return labels
+
+
+def _shortened(subject: VideoSubject) -> VideoSubject:
+    short: Any = Shortened(subject.data)  # a subject asks its data for nothing but clips
+    return replace(subject, data=short)
+
+
+RECORD: Final = TaskWiring(VideoTrial, of_clips, samples=6, few=2, prepared=_shortened)

@@ -1,0 +1,72 @@
+"""Detection: detectors and boxes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foolscape.attacks.catalog import plan_detection
+from foolscape.data.load import open_detection
+from foolscape.data.sizes import said_of_size
+from foolscape.errors import SettingError
+from foolscape.models.common.class_map import match_classes
+from foolscape.models.detectors.scorer import Scorer
+from foolscape.models.load import load_detector
+from foolscape.pixels import to_unit
+from foolscape.run.checks.firsts import answers, first_usable, pair
+from foolscape.run.settings.config import RunConfig
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, chosen, settled_for
+from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
+from foolscape.tasks.detection import Detector
+
+
+def open_boxes(config: RunConfig, device: torch.device) -> Setup:
+    """Data and models of a run."""
+    if config.memory_format != "contiguous":
+        raise SettingError(f"memory_format: expected contiguous for a detector, got {config.memory_format}")
+    data = open_detection(config.data, split=config.split)
+    first = first_usable(data, chosen(data, config), lambda name: load_boxes_at(data, name, config.size).image)
+    entries = []
+    for spec in config.models:
+        loaded = load_detector(
+            spec,
+            image_size=(first.shape[0], first.shape[1]),
+            device=device,
+            classes_file=config.classes,
+            data_classes=data.classes,
+        )
+        classes = loaded.model.classes
+        channels = None if data.classes is None else match_classes(classes, data.classes)
+        subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
+        settled, tried = settled_for(config, classes, plan_detection)
+        entries.append(
+            LoadedModel(
+                subject, settled, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried
+            )
+        )
+    ids = chosen(data, config)
+    asked = [Scorer(entry.scorer).logits for entry in entries]
+    first, beside = pair(
+        first,
+        ids,
+        lambda name: load_boxes_at(data, name, config.size).image,
+        lambda image: all(answers(ask, image, device) for ask in asked),
+    )
+    scored = tuple(replace(entry, scorer=_scorer(entry.scorer, first, device)) for entry in entries)
+    said = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
+    return Setup(said, ids, first, scored, beside)
+
+
+def _scorer(detector: Detector, first: NDArray[np.uint8], device: torch.device) -> Scorer:
+    """What the check of the gradient differentiates: a two-stage detector's scores of the proposals of one image."""
+    if not detector.two_stage:
+        return Scorer(detector)
+    with torch.no_grad():
+        return Scorer(detector, detector.candidates(to_unit(first).to(device)).boxes)
+
+
+RECORD: Final = TaskOpening(open_boxes)
