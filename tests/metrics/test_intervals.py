@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import t
+import scipy  # its parts when they are asked for: scipy.stats takes a second
 
 from foolscape.metrics.intervals import (
     LEAST,
@@ -32,7 +32,7 @@ def _images(n: int, classes: int = 3, seed: int = 0) -> list[Counts]:
 
 def _by_hand(point: np.ndarray, without: list, images: int) -> tuple[np.ndarray, np.ndarray]:
     """Student's t times the jackknife's standard error, on the scale of log-odds."""
-    error = np.std(without, axis=0) * np.sqrt(images - 1) * t(images - 1).ppf(0.975) / 100
+    error = np.std(without, axis=0) * np.sqrt(images - 1) * scipy.stats.t(images - 1).ppf(0.975) / 100
     share = np.asarray(point) / 100
     centre, width = np.log(share / (1 - share)), error / (share * (1 - share))
     return 100 / (1 + np.exp(width - centre)), 100 / (1 + np.exp(-width - centre))
@@ -56,7 +56,9 @@ def test_of_a_mean_it_is_students_interval() -> None:
     values = np.random.default_rng(2).normal(50, 9, 11)
     weights = left_out(11, seed=0)
     low, high = around_unbounded(values.mean(), weights @ values / weights.sum(axis=1), 11)
-    assert (low, high) == pytest.approx(t(10, values.mean(), values.std(ddof=1) / np.sqrt(11)).interval(0.95))
+    assert (low, high) == pytest.approx(
+        scipy.stats.t(10, values.mean(), values.std(ddof=1) / np.sqrt(11)).interval(0.95)
+    )
 
 
 def test_many_images_are_left_out_in_groups() -> None:

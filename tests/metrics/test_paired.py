@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+import scipy
 
 from foolscape.metrics.boxes import Found
 from foolscape.metrics.intervals import LEAST
@@ -118,7 +118,7 @@ def test_rows_of_other_images_are_refused() -> None:
 
 def test_the_mean_difference_is_the_paired_t_test() -> None:
     a, b = np.random.default_rng(1).random((2, 9))
-    wanted = ttest_rel(a, b).confidence_interval(0.95)
+    wanted = scipy.stats.ttest_rel(a, b).confidence_interval(0.95)
     found = mean_difference(a, b)
     assert found.value == pytest.approx(np.mean(a - b))
     assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))

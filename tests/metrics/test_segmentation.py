@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
-from torchmetrics.classification import MulticlassConfusionMatrix
 
 from foolscape.errors import ModelError, SampleError
 from foolscape.metrics.segmentation import (
@@ -110,9 +111,15 @@ maps = arrays.arrays(np.int64, (3, 6, 5), elements=st.sampled_from([0, 1, 2, 3, 
 guesses = arrays.arrays(np.int64, (3, 6, 5), elements=st.integers(0, 3))
 
 
+@pytest.fixture(scope="module")
+def reference() -> Any:
+    """torchmetrics, which takes five seconds to import."""
+    return pytest.importorskip("torchmetrics.classification").MulticlassConfusionMatrix
+
+
 @given(guesses, maps)
-def test_against_torchmetrics(guess: NDArray[np.int64], truth: NDArray[np.int64]) -> None:
-    matrix = MulticlassConfusionMatrix(num_classes=4, ignore_index=255)
+def test_against_torchmetrics(reference: Any, guess: NDArray[np.int64], truth: NDArray[np.int64]) -> None:
+    matrix = reference(num_classes=4, ignore_index=255)
     for one, other in zip(guess, truth, strict=True):
         matrix.update(torch.from_numpy(one), torch.from_numpy(other))
     table = matrix.compute().numpy()

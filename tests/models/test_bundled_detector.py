@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torchvision.ops import batched_nms
 
 from foolscape.data.scene_boxes import CLASSES, scene_boxes
 from foolscape.metrics.boxes import Found, Truth
@@ -23,6 +22,8 @@ def _pixels(image: NDArray[np.uint8]) -> torch.Tensor:
 
 def _found(dense: Dense) -> Found:
     """The detections of the first image."""
+    from torchvision.ops import batched_nms  # here: it takes three seconds
+
     scores, boxes = dense.scores[0], dense.boxes[0]
     cell, label = (scores >= 0.01).nonzero(as_tuple=True)
     kept = batched_nms(boxes[cell], scores[cell, label], label, 0.6)

@@ -11,6 +11,7 @@ from foolscape.models.bundled.load import NAMES, bundled
 from foolscape.models.checks.gradient import GradientVerdict, check_gradient, raise_unless_ok
 from foolscape.models.segmenters import torchvision
 from foolscape.models.segmenters.adapter import adapt, checked
+from foolscape.models.sources.torchvision import SEGMENTERS
 
 from .networks import Around, Tiny, Tokens, images, straight_through
 
@@ -78,7 +79,7 @@ class _Calm(nn.Module):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in torchvision.names() if n != "lraspp_mobilenet_v3_large"])
+@pytest.mark.parametrize("name", [n for n in SEGMENTERS if n != "lraspp_mobilenet_v3_large"])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_torchvision_networks_are_not_accused(name: str, batch: int) -> None:
     verdict = _verdict(_Calm(torchvision.build(name, "none").module), images(batch, 64, 96))

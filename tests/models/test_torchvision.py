@@ -3,13 +3,12 @@ from urllib.error import URLError
 
 import pytest
 import torch
-import torchvision.models.segmentation
 from safetensors.torch import save_file
-from torchvision.models import list_models
 
 from foolscape.errors import CheckpointError, ModelError, UnknownNameError
 from foolscape.models.load import load_segmenter
 from foolscape.models.segmenters import torchvision as adapter
+from foolscape.models.sources.torchvision import SEGMENTERS
 
 LRASPP = "lraspp_mobilenet_v3_large"
 SIZE = (64, 72)
@@ -24,12 +23,12 @@ def _save(network: torch.nn.Module, path: Path) -> Path:
 
 
 def test_every_segmentation_network_of_torchvision_is_there() -> None:
-    assert adapter.names() == tuple(sorted(list_models(module=torchvision.models.segmentation)))
+    assert adapter.names() == tuple(sorted(adapter.library().list_models(module=adapter.library().segmentation)))
     assert LRASPP in adapter.names()
 
 
 @pytest.mark.parametrize(
-    "name", [LRASPP, *(pytest.param(n, marks=pytest.mark.slow) for n in adapter.names() if n != LRASPP)]
+    "name", [LRASPP, *(pytest.param(n, marks=pytest.mark.slow) for n in SEGMENTERS if n != LRASPP)]
 )
 def test_random_weights_run(name: str) -> None:
     before = torch.random.get_rng_state()
@@ -61,7 +60,7 @@ def test_the_images_are_normalised() -> None:
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("count", [21, 4])
 def test_a_file_sets_the_number_of_classes(tmp_path: Path, suffix: str, count: int) -> None:
-    network = torchvision.models.get_model(LRASPP, weights=None, weights_backbone=None, num_classes=count)
+    network = adapter.library().get_model(LRASPP, weights=None, weights_backbone=None, num_classes=count)
     path = _save(network, tmp_path / f"w{suffix}")
     loaded = load_segmenter(f"torchvision:{LRASPP}?weights={path}", image_size=SIZE)
     assert loaded.model.logits(torch.rand(1, 3, *SIZE)).shape == (1, count, *SIZE)
@@ -79,14 +78,14 @@ def test_a_file_sets_the_number_of_classes(tmp_path: Path, suffix: str, count: i
     ],
 )
 def test_a_file_says_whether_there_is_an_auxiliary_head(tmp_path: Path, name: str, aux: bool) -> None:
-    network = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=3, aux_loss=aux)
+    network = adapter.library().get_model(name, weights=None, weights_backbone=None, num_classes=3, aux_loss=aux)
     built = adapter.build(name, str(_save(network, tmp_path / "w.pth")))
     assert (built.module.network.aux_classifier is not None) is aux
     assert built.classes is None
 
 
 def test_class_names_can_be_given(tmp_path: Path) -> None:
-    network = torchvision.models.get_model(LRASPP, weights=None, weights_backbone=None, num_classes=2)
+    network = adapter.library().get_model(LRASPP, weights=None, weights_backbone=None, num_classes=2)
     path = _save(network, tmp_path / "w.pth")
     (tmp_path / "names.txt").write_text("road\nrest\n")
     spec = f"torchvision:{LRASPP}?weights={path}&classes={tmp_path / 'names.txt'}"
@@ -129,7 +128,7 @@ def test_without_a_connection_a_file_is_asked_for(
 
 
 def test_default_weights_are_torchvisions_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = torchvision.models.get_model(LRASPP, weights=None, weights_backbone=None).state_dict()
+    state = adapter.library().get_model(LRASPP, weights=None, weights_backbone=None).state_dict()
     monkeypatch.setattr("torchvision._internally_replaced_utils.load_state_dict_from_url", None, raising=False)
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: state)
     built = adapter.build(LRASPP)

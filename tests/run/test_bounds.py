@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from foolscape.attacks.catalog import CATALOG, plan, plan_detection
-from foolscape.attacks.plan import Attack
+from foolscape.attacks.registry import Attack
 from foolscape.pixels import Levels
 from foolscape.run.checks.bounds import bound_notes, bound_reasons
 

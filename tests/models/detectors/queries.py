@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-import transformers
 from torch import nn
+
+from foolscape.models.common.huggingface import hub
 
 NAMES: Final = ("cat", "dog", "N/A", "car", "bus")
 SIZES: Final = {"shortest_edge": 64, "longest_edge": 90}
@@ -50,15 +51,15 @@ _RT_DETR: Final[dict[str, Any]] = {
 
 
 def _resnet(stages: list[str]) -> Any:
-    return transformers.ResNetConfig(**_TRUNK, out_features=stages)
+    return hub().ResNetConfig(**_TRUNK, out_features=stages)
 
 
 def _rt_resnet() -> Any:
-    return transformers.RTDetrResNetConfig(**_TRUNK, out_features=_MAPS)
+    return hub().RTDetrResNetConfig(**_TRUNK, out_features=_MAPS)
 
 
 def _hgnet() -> Any:
-    return transformers.HGNetV2Config(
+    return hub().HGNetV2Config(
         hidden_sizes=[8, 8, 16, 16],
         stem_channels=[3, 4, 8],
         stage_in_channels=[8, 8, 8, 16],
@@ -76,7 +77,7 @@ def _hgnet() -> Any:
 
 
 def _deformable(**more: Any) -> Any:
-    return transformers.DeformableDetrConfig(
+    return hub().DeformableDetrConfig(
         backbone_config=_resnet(_MAPS),
         num_feature_levels=3,
         encoder_n_points=2,
@@ -89,18 +90,16 @@ def _deformable(**more: Any) -> Any:
 
 
 CONFIGS: Final[dict[str, Callable[[], Any]]] = {
-    "detr": lambda: transformers.DetrConfig(backbone_config=_resnet(["stage4"]), **_DETR, **_LABELS),
-    "conditional_detr": lambda: transformers.ConditionalDetrConfig(
-        backbone_config=_resnet(["stage4"]), **_DETR, **_LABELS
-    ),
+    "detr": lambda: hub().DetrConfig(backbone_config=_resnet(["stage4"]), **_DETR, **_LABELS),
+    "conditional_detr": lambda: hub().ConditionalDetrConfig(backbone_config=_resnet(["stage4"]), **_DETR, **_LABELS),
     "deformable_detr": _deformable,
     "deformable_detr, two stages": lambda: _deformable(two_stage=True, two_stage_num_proposals=9),
-    "rt_detr": lambda: transformers.RTDetrConfig(backbone_config=_rt_resnet(), **_RT_DETR, **_LABELS),
-    "rt_detr_v2": lambda: transformers.RTDetrV2Config(backbone_config=_rt_resnet(), **_RT_DETR, **_LABELS),
-    "d_fine": lambda: transformers.DFineConfig(
+    "rt_detr": lambda: hub().RTDetrConfig(backbone_config=_rt_resnet(), **_RT_DETR, **_LABELS),
+    "rt_detr_v2": lambda: hub().RTDetrV2Config(backbone_config=_rt_resnet(), **_RT_DETR, **_LABELS),
+    "d_fine": lambda: hub().DFineConfig(
         backbone_config=_hgnet(), **{**_RT_DETR, "decoder_n_points": [2, 2, 2]}, **_LABELS
     ),
-    "yolos": lambda: transformers.YolosConfig(
+    "yolos": lambda: hub().YolosConfig(
         hidden_size=16,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -117,16 +116,16 @@ CONFIGS: Final[dict[str, Callable[[], Any]]] = {
 def processor(kind: str) -> Any:
     """The image processor of a network, set to small images."""
     if kind.startswith(("rt_detr", "d_fine")):
-        return transformers.RTDetrImageProcessor(size={"height": 64, "width": 96})
+        return hub().RTDetrImageProcessor(size={"height": 64, "width": 96})
     name = {"yolos": "Yolos", "detr": "Detr", "conditional_detr": "ConditionalDetr"}.get(kind, "DeformableDetr")
-    return getattr(transformers, f"{name}ImageProcessor")(size=SIZES)
+    return getattr(hub(), f"{name}ImageProcessor")(size=SIZES)
 
 
 def network(kind: str) -> Any:
     """The network with random weights; batch norms are fitted to random images, or the scores would hardly differ."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        module: Any = transformers.AutoModelForObjectDetection.from_config(CONFIGS[kind]()).eval()
+        module: Any = hub().AutoModelForObjectDetection.from_config(CONFIGS[kind]()).eval()
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.add_(torch.randn(parameter.shape) * 0.2)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.models import detection
 
 from foolscape.errors import CheckpointError, ModelError, UnknownNameError
 from foolscape.models.checks.gradient import check_gradient
@@ -19,7 +18,7 @@ from foolscape.models.detectors.common import SIGMOID_NOTE, SOFTMAX_NOTE
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
-from foolscape.models.segmenters.torchvision import random_network
+from foolscape.models.segmenters.torchvision import library, random_network
 from foolscape.tasks.detection import Detector
 
 from ..networks import images
@@ -61,7 +60,7 @@ def network(name: str) -> nn.Module:
 def detector(name: str) -> TwoStageDetector | DenseDetector:
     names = ClassNames(own=torchvision_zoo.build(name, "none").classes)
     module = network(name)
-    if not isinstance(module, detection.FasterRCNN):
+    if not isinstance(module, library().detection.FasterRCNN):
         return torchvision_dense.adapt(module, names)
     found = torchvision_two_stage.adapt(module, names)
     assert (found.nms_iou, found.most) == (0.9, 3000)  # DAG's
@@ -71,7 +70,7 @@ def detector(name: str) -> TwoStageDetector | DenseDetector:
 def own_detections(name: str, given: Tensor, threshold: float) -> list[dict[str, Tensor]]:
     """What the network itself returns, with its threshold set."""
     module: Any = network(name)
-    part = module.roi_heads if isinstance(module, detection.FasterRCNN) else module
+    part = module.roi_heads if isinstance(module, library().detection.FasterRCNN) else module
     before, part.score_thresh = part.score_thresh, threshold
     try:
         with torch.no_grad():

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.ops import nms
 
 from foolscape.errors import ModelError
 from foolscape.models.bundled.load import bundled
@@ -136,6 +135,8 @@ def test_the_gradient_outlives_tiny_probabilities() -> None:
 
 
 def test_detections_are_those_of_nms_within_each_class() -> None:
+    from torchvision.ops import nms  # here: it takes three seconds
+
     found = adapted(Cells())
     (one,) = found.detect(images(1), 0.55)
     with torch.no_grad():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
-import transformers
 from torch import nn
-from transformers.models.sam2.configuration_sam2 import Sam2HieraDetConfig, Sam2VisionConfig
+
+from foolscape.models.common.huggingface import hub
+
+if TYPE_CHECKING:
+    from transformers.models.sam2.configuration_sam2 import Sam2VisionConfig
 
 SIDE: Final = 64
 KINDS: Final = ("sam2_video", "edgetam_video")
@@ -15,6 +18,8 @@ _WIDTH: Final = 128  # the library fixes 64 channels of memory, and wants more f
 
 
 def _vision() -> Sam2VisionConfig:
+    from transformers.models.sam2.configuration_sam2 import Sam2HieraDetConfig, Sam2VisionConfig
+
     trunk = Sam2HieraDetConfig(
         hidden_size=8,
         image_size=[SIDE, SIDE],
@@ -60,8 +65,8 @@ def config(kind: str) -> Any:
         "initializer_range": 0.1,
     }
     if kind == "sam2_video":
-        return transformers.Sam2VideoConfig(memory_attention_feed_forward_hidden_size=16, **settings)
-    return transformers.EdgeTamVideoConfig(
+        return hub().Sam2VideoConfig(memory_attention_feed_forward_hidden_size=16, **settings)
+    return hub().EdgeTamVideoConfig(
         memory_attention_mlp_hidden_size=16,
         memory_attention_rope_k_sizes=[2, 2],
         perceiver_resampler_num_latents=4,
@@ -74,7 +79,7 @@ def config(kind: str) -> Any:
 
 def network(kind: str, *, there: bool = True) -> nn.Module:
     """Of one of KINDS, with random weights from seed 0; `there`: whether objects have a score above 0."""
-    library: Any = transformers
+    library: Any = hub()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         made: Any = {"sam2_video": library.Sam2VideoModel, "edgetam_video": library.EdgeTamVideoModel}[kind](

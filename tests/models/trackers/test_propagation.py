@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-import transformers
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError, ModelError, SampleError, SettingError, UnknownNameError
+from foolscape.models.common.huggingface import hub
 from foolscape.models.load import load_tracker
 from foolscape.models.segmenters import torchvision
 from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
@@ -195,9 +195,9 @@ def test_patch_tokens_of_transformers(tmp_path: Path, kind: str) -> None:
     settings = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32, "patch_size": 8}
     torch.manual_seed(0)
     network: nn.Module = (
-        transformers.ViTModel(transformers.ViTConfig(intermediate_size=16, **settings), add_pooling_layer=False)
+        hub().ViTModel(hub().ViTConfig(intermediate_size=16, **settings), add_pooling_layer=False)
         if kind == "vit"
-        else transformers.Dinov2Model(transformers.Dinov2Config(mlp_ratio=1, **settings))
+        else hub().Dinov2Model(hub().Dinov2Config(mlp_ratio=1, **settings))
     )
     network.save_pretrained(tmp_path)  # type: ignore[operator]
     (tmp_path / "preprocessor_config.json").write_text('{"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}')

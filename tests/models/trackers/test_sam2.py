@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from foolscape.errors import CheckpointError, ModelError, SampleError, UnknownNameError
+from foolscape.models.common.huggingface import hub
 from foolscape.models.load import load_tracker
 from foolscape.models.trackers.sam2 import Sam2, adapt, shared
 from foolscape.models.trackers.stcn.memory import aggregate
@@ -55,8 +55,8 @@ def test_masks_are_those_of_the_library(kind: str) -> None:
     found = tracker(kind)
     frames, given = clip(16, SIZE), mask(2, SIZE)
     sessions: Any = {
-        "sam2_video": transformers.Sam2VideoInferenceSession,
-        "edgetam_video": transformers.EdgeTamVideoInferenceSession,
+        "sam2_video": hub().Sam2VideoInferenceSession,
+        "edgetam_video": hub().EdgeTamVideoInferenceSession,
     }
     prepared = found._prepared(frames)
     session = sessions[kind](video=prepared, video_height=SIZE[0], video_width=SIZE[1], dtype=torch.float32)

@@ -1,12 +1,11 @@
 """Where models come from: a module for each scheme of `spec.LIBRARIES`, and `own` for what users bring.
 
-To add a library: a module here of its scheme's name, with a `SOURCE`, and the scheme in `spec.LIBRARIES`.
+To add a library: a module here of its scheme's name, with a `RECORD`, and the scheme in `spec.LIBRARIES`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-
+from foolscape.by_name import record_of
 from foolscape.models.sources import own
 from foolscape.models.sources.base import Listed, Source
 from foolscape.spec import LIBRARIES, Spec
@@ -16,12 +15,12 @@ __all__ = ["list_models", "named_models", "source_of"]
 
 def source_of(spec: Spec) -> Source:
     """Where the model of `spec` comes from."""
-    return _library(spec.scheme) if spec.scheme in LIBRARIES else own.SOURCE
+    return _library(spec.scheme) if spec.scheme in LIBRARIES else own.RECORD
 
 
 def list_models() -> tuple[Listed, ...]:
     """Everything that can be named, one library after the other, then plug-ins and the forms of users' own."""
-    return tuple(line for source in (*map(_library, LIBRARIES), own.SOURCE) for line in source.listed())
+    return tuple(line for source in (*map(_library, LIBRARIES), own.RECORD) for line in source.listed())
 
 
 def named_models() -> tuple[str, ...]:
@@ -31,5 +30,4 @@ def named_models() -> tuple[str, ...]:
 
 
 def _library(scheme: str) -> Source:
-    found: Source = import_module(f"{__name__}.{scheme}").SOURCE
-    return found
+    return record_of(__name__, scheme, Source, "library of models")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from foolscape.models.common.class_map import ClassNames
 
 Task = str
+"""The name of a task, see `tasks.base`."""
 
 SEGMENTATION: Final = base.SEGMENTATION.name
 DETECTION: Final = base.DETECTION.name
@@ -64,7 +65,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Source:
-    """A library of models, or of what makes them. Each is a module here, named as its scheme, with a `SOURCE`.
+    """A library of models, or of what makes them. Each is a module here, named as its scheme, with a `RECORD`.
 
     Attributes:
         task: of the model that a spec names, as far as its name or configuration tells; None where only what its code

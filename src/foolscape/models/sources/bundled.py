@@ -55,4 +55,4 @@ def _listed() -> tuple[Listed, ...]:
     )
 
 
-SOURCE: Final = Source(_task, _open, _listed, says_all=True)
+RECORD: Final = Source(_task, _open, _listed, says_all=True)

@@ -43,4 +43,4 @@ def _listed() -> tuple[Listed, ...]:
     return (Listed("propagation:BACKBONE", f"{VIDEO}; label propagation over features; {', '.join(FORMS)}"),)
 
 
-SOURCE: Final = Source(lambda _: VIDEO, _open, _listed)
+RECORD: Final = Source(lambda _: VIDEO, _open, _listed)

@@ -48,4 +48,4 @@ def _listed() -> tuple[Listed, ...]:
     )
 
 
-SOURCE: Final = Source(_task, _open, _listed)
+RECORD: Final = Source(_task, _open, _listed)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from foolscape.errors import SettingError
 from foolscape.models.sources import source_of
-from foolscape.models.sources.base import Task
-from foolscape.run.settings.config import RunConfig
+from foolscape.run.settings.config import RunConfig, Task
 from foolscape.spec import parse
 
 
