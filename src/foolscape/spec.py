@@ -20,6 +20,10 @@ LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagati
 GROUP: Final = "foolscape.models"
 """The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
 
+ATTACKS_GROUP: Final = "foolscape.attacks"
+OBJECTIVES_GROUP: Final = "foolscape.objectives"
+"""The entry-point groups of attacks and losses: the functions themselves."""
+
 _QUOTED: Final = re.compile(r'"((?:[^"]|"")*)"')
 
 
@@ -48,9 +52,9 @@ class Spec:
         return self
 
 
-def plugins() -> dict[str, EntryPoint]:
-    """The installed plug-ins by name."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+def plugins(group: str = GROUP) -> dict[str, EntryPoint]:
+    """The installed plug-ins of a group by name."""
+    return {point.name: point for point in entry_points(group=group)}
 
 
 def parse(text: str, schemes: Collection[str] | None = None) -> Spec:

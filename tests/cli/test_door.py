@@ -11,6 +11,7 @@ SHOWN = (
     "--version",
     *(f"{name} -h" for name in ("run", "transfer", "universal", "apply", "harden", "report", "check", "list", "demo")),
     "list models",
+    "list attacks",
     "list data",
 )
 """Command lines that print what is asked for."""
@@ -25,6 +26,12 @@ REFUSED = (
     "run --model bundled:scenes-unet --data scenes: --task segmentatoin",
     "run --model bundeled:scenes-unet --data scenes:",
     "run --data scenes:",
+    "run --model bundled:scenes-unet --data scene:",
+    "run --model bundled:scenes-unet --data scenes: --attack pdg",
+    "run --model bundled:scenes-unet --data scenes: --attack pgd?ep=8/255",
+    "transfer --model bundled:scenes-unet --data scene:",
+    "harden --model bundled:scenes-unet --data scene: --train-split train --test-split test",
+    "universal --model bundled:scenes-unet --data scene: --train-split train --test-split test --target x",
     "transfer --model bundled:scenes-unet --data scenes: --eps 8",
     "harden --model bundled:scenes-unet --data scenes: --attack segpg",
     "universal --model bundled:scenes-unet --data scenes: --train-split train --test-split test --target x --eps 8",

@@ -62,6 +62,7 @@ def harden(
     """
     given = locals()
     manners = take_manners(given)
+    from foolscape.data.load import check_data_name
     from foolscape.run.harden.config import make_harden_config
     from foolscape.run.settings.inputs import wired
     from foolscape.run.settings.yaml_file import read_mapping
@@ -70,7 +71,9 @@ def harden(
     settings = wired(({} if config is None else read_mapping(config)) | chosen)
     check_names([settings.get("model")])
     out = out_of(out, settings)
-    carry_out(partial(_job, make_harden_config(settings)), out, manners)
+    made = make_harden_config(settings)
+    check_data_name(made.data)
+    carry_out(partial(_job, made), out, manners)
 
 
 def _job(config: HardenConfig) -> Job:

@@ -231,10 +231,10 @@ def _catalog(kind: Kind) -> list[tuple[str, str]]:
 
         return [(line.name, line.about) for line in list_models()]
     if kind is Kind.ATTACKS:
-        from foolscape.attacks.catalog import CATALOG as ATTACKS
+        from foolscape.attacks.listed import listed_attacks
         from foolscape.attacks.names import NONE
 
-        attacks = [(a.name, f"{a.summary} [{a.source}; variants: {', '.join(a.variants)}]") for a in ATTACKS]
+        attacks = [(a.name, f"{a.summary} [{a.source}; variants: {', '.join(a.variants)}]") for a in listed_attacks()]
         return [*attacks, (NONE, "measure the clean model alone")]
     from foolscape.data.load import catalog
 

@@ -170,9 +170,11 @@ def _run(settings: dict[str, object], out: Path | None, manners: Manners) -> Non
 
 def _run_job(settings: dict[str, object]) -> Job:
     """What `foolscape run` does with these settings."""
+    from foolscape.data.load import check_data_name
     from foolscape.run.settings.config import make_config
 
     config = make_config(settings)
+    check_data_name(config.data)
     # What needs torch comes after the settings: a mistyped value is answered at once.
     from foolscape.metrics.score import scores_of
     from foolscape.run.directory.place import Wanted, models_name, name_of
@@ -200,9 +202,11 @@ def _run_job(settings: dict[str, object]) -> Job:
 
 def _transfer_job(settings: dict[str, object]) -> Job:
     """What `foolscape transfer` does with these settings."""
+    from foolscape.data.load import check_data_name
     from foolscape.run.transfer.settings import asked
 
     config = asked(settings)
+    check_data_name(config["data"])
     from foolscape.metrics.score import scores_of
     from foolscape.report.pages.transfer import MATRIX
     from foolscape.run.directory.place import Wanted, models_name, name_of

@@ -85,6 +85,7 @@ def universal(
     """
     given = locals()
     manners = take_manners(given)
+    from foolscape.data.load import check_data_name
     from foolscape.run.settings.inputs import wired
     from foolscape.run.settings.yaml_file import read_mapping
     from foolscape.run.universal.config import make_universal_config
@@ -97,7 +98,9 @@ def universal(
     check_names([settings.get("model")])
     check_names(settings.get("transfer_to"))
     out = out_of(out, settings)
-    carry_out(partial(_job, make_universal_config(settings)), out, manners)
+    made = make_universal_config(settings)
+    check_data_name(made.data)
+    carry_out(partial(_job, made), out, manners)
 
 
 def _job(config: UniversalConfig) -> Job:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any, Final
 
 from foolscape.by_name import names_in, record_of, record_or_none
@@ -110,6 +111,31 @@ def open_for(task: Task, spec: str, *, split: str | None = None, classes: tuple[
     with _readable(spec):
         whole = kind.openers[task.name](parsed, name, classes)
     return checked(whole if ends is None else part(whole, str(split), ends))
+
+
+def check_data_name(text: str) -> None:
+    """Raise for a spec that names no data set and none of a user's, before anything is opened.
+
+    Raises:
+        UnknownNameError, SettingError: as `open_for`.
+    """
+    if not is_own(text):
+        _find(text)
+
+
+def is_own(text: str) -> bool:
+    """Whether the spec `text` names a data set in a user's file or module, `mine.py:Photos`; nothing is imported."""
+    names = [kind.name for kind in catalog()]
+    spec = parse(text, names)
+    place = spec.scheme
+    if place.endswith(".py") or not spec.rest:
+        return bool(spec.rest)
+    if place in names or not spec.rest.isidentifier() or not all(part.isidentifier() for part in place.split(".")):
+        return False
+    try:
+        return find_spec(place) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import scipy  # its parts when they are asked for: a list of data sets needs none
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from foolscape.data.clips import MOST_OBJECTS, objects_in
 from foolscape.data.images import Indexed
@@ -144,7 +144,7 @@ def _has_area(values: Values, label: int) -> bool:
 
 
 def _eroded(which: Bools) -> Bools:
-    inside: Bools = ndimage.minimum_filter(which, 3, mode="nearest")
+    inside: Bools = scipy.ndimage.minimum_filter(which, 3, mode="nearest")
     return inside
 
 
@@ -167,13 +167,13 @@ def _edges(grey: NDArray[np.int16], black: int, white: int) -> tuple[int, int] |
     """How many pixels are not quite black or white, and how many of these lie off edges; None: there is an area."""
     dark, bright = np.abs(grey - black) <= _MARGIN, np.abs(grey - white) <= _MARGIN
     # A row of greys at the border of the image is no area: what would be beside it is cut off.
-    spread = ndimage.maximum_filter(grey, 3, mode="constant", cval=VOID) - ndimage.minimum_filter(
+    spread = scipy.ndimage.maximum_filter(grey, 3, mode="constant", cval=VOID) - scipy.ndimage.minimum_filter(
         grey, 3, mode="constant", cval=0
     )
     middle = ~dark & ~bright
     beside = (np.abs(grey - black) > _FLAT) & (np.abs(grey - white) > _FLAT)
     flat = (middle & (spread <= _FLAT)) | (beside & (spread == 0))
-    if flat.any() and int(np.bincount(ndimage.label(flat)[0].ravel())[1:].max()) > _SPECK:
+    if flat.any() and int(np.bincount(scipy.ndimage.label(flat)[0].ravel())[1:].max()) > _SPECK:
         return None
     near = _near(dark, _REACH) & _near(bright, _REACH)
     noise = dark & (grey != black)
@@ -182,7 +182,7 @@ def _edges(grey: NDArray[np.int16], black: int, white: int) -> tuple[int, int] |
 
 
 def _near(which: Bools, reach: int) -> Bools:
-    grown: Bools = ndimage.maximum_filter(which, 2 * reach + 1, mode="nearest")
+    grown: Bools = scipy.ndimage.maximum_filter(which, 2 * reach + 1, mode="nearest")
     return grown
 
 
@@ -213,9 +213,12 @@ def _is_fringe(values: Values, label: int) -> bool:
         which = one == label
         if _eroded(which).any():
             return False
-        if ndimage.label(which, np.ones((3, 3)))[1] >= _STREWN:
+        if scipy.ndimage.label(which, np.ones((3, 3)))[1] >= _STREWN:
             return True
-        low, high = ndimage.minimum_filter(one, 3, mode="nearest"), ndimage.maximum_filter(one, 3, mode="nearest")
+        low, high = (
+            scipy.ndimage.minimum_filter(one, 3, mode="nearest"),
+            scipy.ndimage.maximum_filter(one, 3, mode="nearest"),
+        )
         total += int(which.sum())
         inside += int((which & (low < label) & (high > label)).sum())
     return inside >= (1 - _STRAY) * total

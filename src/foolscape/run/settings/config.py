@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
+from foolscape.attacks.listed import check_attack
 from foolscape.attacks.names import NONE
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
@@ -175,6 +176,8 @@ def _enter(config: RunConfig) -> None:
     """See to it that an attack or a loss of a user's file is known from here on."""
     if config.attack in (None, NONE) and config.loss is None:
         return
+    if config.attack is not None:
+        check_attack(config.attack, config.more)
     # They may import torch, as the attacks do: only where all else is right.
     from foolscape.run.settings.user_attack import enter_attack, enter_objective
 

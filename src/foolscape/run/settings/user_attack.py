@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from collections.abc import Callable
 
 from torch import Tensor
 
@@ -22,9 +20,7 @@ from foolscape.models.common.guard import guarded
 from foolscape.models.common.source_files import closure
 from foolscape.paths import path_of, real
 from foolscape.problem import Problem
-
-ATTACKS_GROUP: Final = "foolscape.attacks"
-OBJECTIVES_GROUP: Final = "foolscape.objectives"
+from foolscape.spec import ATTACKS_GROUP, OBJECTIVES_GROUP, plugins
 
 
 def enter_attack(name: str) -> None:
@@ -70,11 +66,6 @@ def _digest(place: str) -> str:
     path = real(path_of(place))
     files = closure([path], path.parent)
     return hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
-
-
-def plugins(group: str) -> Mapping[str, EntryPoint]:
-    """The entry points of a group, by name."""
-    return {point.name: point for point in entry_points(group=group)}
 
 
 def _found(name: str, group: str) -> object | None:

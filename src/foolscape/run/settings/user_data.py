@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-from foolscape.data.load import catalog, register
+from foolscape.data.load import is_own, register
 from foolscape.data.own import data_set_of
 from foolscape.models.common.file import imported
 from foolscape.models.common.guard import guarded
@@ -20,22 +18,12 @@ def enter_data(text: str) -> None:
         SettingError: no such file or name, or something that is no data set.
         ModelError: importing or calling it failed.
     """
-    spec = parse(text, [kind.name for kind in catalog()])
-    place, name = spec.scheme, spec.rest
-    if not name or not (place.endswith(".py") or (name.isidentifier() and _importable(place))):
+    if not is_own(text):
         return
+    spec = parse(text, ())
+    place, name = spec.scheme, spec.rest
     found = imported(place, name)
     if callable(found) and (isinstance(found, type) or not hasattr(found, "__getitem__")):
         with guarded(f"{place}:{name}()"):
             found = found()
     register(f"{place}:{name}", data_set_of(f"{place}:{name}", found))
-
-
-def _importable(place: str) -> bool:
-    """Whether a word in front of a colon is a module, and no data set."""
-    if place in (kind.name for kind in catalog()) or not all(part.isidentifier() for part in place.split(".")):
-        return False
-    try:
-        return find_spec(place) is not None
-    except (ImportError, ValueError):
-        return False
