@@ -315,7 +315,7 @@ def test_tables_are_printed_where_no_report_can_be_written(
             raise UnwritableError(f"expected to write to {directory}, got 'Read-only file system'; ...")
         return write_file(directory, place, content)
 
-    for module in ("report.files", "report.universal", "report", "run.store"):
+    for module in ("report.files", "report.pages.universal", "report", "run.directory.store"):
         monkeypatch.setattr(f"foolscape.{module}.write_file", refused)
     for name in ("summary.json", None):
         for form, heading in (("terminal", "mIoU"), ("markdown", "| mIoU"), ("latex", "\\begin{table}")):
