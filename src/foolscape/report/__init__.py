@@ -17,9 +17,10 @@ from foolscape.report.files import read_run, read_summary
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import write_report
 from foolscape.report.pictures.figures import panel
-from foolscape.report.pictures.gallery import pictures, views
+from foolscape.report.pictures.gallery import pictures as drawn
+from foolscape.report.pictures.gallery import views
 from foolscape.report.tables.render import show, to_latex, to_markdown, write_tables
-from foolscape.report.tables.run import tables
+from foolscape.report.tables.run import tables as tables_of
 from foolscape.report.tables.trust import print_verdict
 from foolscape.report.tasks.view import report_of
 
@@ -51,7 +52,7 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
             "in rows.jsonl as adversarial."
         )
     in_middle = report_of(run.summary["task"]).drawing.truth_in_panel
-    shown = pictures(found[0], side, truth=in_middle)
+    shown = drawn(found[0], side, truth=in_middle)
     kept = [picture.pixels for picture in shown.pictures if picture.pixels is not None]
     if len(kept) < len(shown.pictures) or shown.factor is None:
         raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; were they deleted?")
@@ -62,21 +63,21 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
 def print_tables(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished run in `directory`; RunError where it has not finished."""
     summary = read_summary(directory)
-    show(tables(summary), console, footnotes=footnotes)
+    show(tables_of(summary), console, footnotes=footnotes)
     print_verdict(summary.get("trust"), console)
 
 
 def markdown(summary: Mapping[str, Any]) -> str:
     """The tables of a `summary.json` as GitHub-flavoured Markdown."""
-    return to_markdown(tables(summary))
+    return to_markdown(tables_of(summary))
 
 
 def latex(summary: Mapping[str, Any]) -> str:
     r"""The tables of a `summary.json` as LaTeX; needs \usepackage{booktabs} and a T1 font encoding."""
-    return to_latex(tables(summary))
+    return to_latex(tables_of(summary))
 
 
 @of_a_run
 def write_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex beside the page of the finished run in `directory`; the texts by suffix."""
-    return write_tables(directory, tables(read_summary(directory)))
+    return write_tables(directory, tables_of(read_summary(directory)))
