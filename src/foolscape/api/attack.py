@@ -90,7 +90,9 @@ def attack(
 ) -> Result:
     """Attack a batch of images.
 
-    The attack of an image does not depend on the others of its batch, and is that of `foolscape run` in float.
+    The attack of an image does not depend on the others of its batch. It is that of `foolscape run` in float, but that
+    on detectors worst-case goes by its candidates alone, not by what is still detected, and that on clips the later
+    frames are judged by the clean prediction.
 
     Args:
         model: a network, which is put into eval mode, frozen and moved to the device of the images, itself, not a copy;

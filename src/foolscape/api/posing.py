@@ -12,15 +12,13 @@ from foolscape.api.given import check_boxes, check_labels, check_mask
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.parts.goals import POSITIVE
 from foolscape.attacks.plan import Plan
+from foolscape.metrics.box_counts import READABLE
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
 from foolscape.tasks import detection, segmentation, video
 from foolscape.tasks.detection import Candidates, Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Tracker
-
-READABLE = 0.3
-"""Where no objects are given, what a detector finds from this score on is taken for right."""
 
 
 def of_pixels(model: Segmenter, images: Tensor, labels: Tensor | None, plan: Plan, seed: int) -> list[AttackItem]:

@@ -55,7 +55,7 @@ class BatchState:
         problem: as the images came in.
         images: the current iterates, (B, 3, H, W).
         state: of the update.
-        remembered: of the boost, see `Boost.start`.
+        remembered: of the boost, see `Transforms.start`.
         generators: an image's source of randomness.
         allowed: active targets at which an image is done.
         taken: steps taken.

@@ -1,7 +1,7 @@
 """What an attack wants: a value per target to be made large, and which targets are still to be fooled.
 
-An objective is any function `(scores, problem, progress) -> Seen`. It sees scores of shape (B, C, *N) and must treat
-each image of the batch on its own, so that the answer for an image does not depend on who shares its batch.
+An objective is any function `(scores, problem, progress) -> ObjectiveValue`. It sees scores of shape (B, C, *N) and
+must treat each image of the batch on its own, so that the answer for one does not depend on who shares its batch.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LOGARITHM = 0.001
 """Share of the logarithm in the bent loss of `ConfidenceCappedLoss`; a hundredth hid a point fewer of CamVid's cars."""
 
 Objective = Callable[[Tensor, Problem, Tensor], ObjectiveValue]
-"""(scores (B, C, *N), problem, progress (B,) in [0, 1], the share of the steps gone by) -> Seen."""
+"""(scores (B, C, *N), problem, progress (B,) in [0, 1], the share of the steps gone by) -> ObjectiveValue."""
 
 
 def _at(scores: Tensor, *classes: Tensor) -> Tensor:

@@ -202,7 +202,7 @@ class AlmaProx(Update):
         return kept
 
     def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
-        """There is none apart from the metric that the backward step needs too: see `moved`."""
+        """There is none apart from the metric that the backward step needs too: see `step`."""
         raise NotImplementedError
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:

@@ -60,7 +60,7 @@ class Square(Update):
         return problem.images, problem.images.new_zeros(len(problem))
 
     def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
-        """None: it goes by what `moved` sees."""
+        """None: it goes by what `step` sees."""
         raise NotImplementedError
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:

@@ -38,7 +38,7 @@ def enter_attack(name: str) -> None:
     if isinstance(found, Attack):
         REGISTRY[name] = found
     elif inspect.isfunction(found):
-        register(name, source=name)(found)
+        register(name, source=name, form="default")(found)
     else:
         raise SettingError(
             f"attack: expected {name} to be a keyword function that returns an Ascent, got {type(found).__name__}"

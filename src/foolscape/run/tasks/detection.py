@@ -36,10 +36,10 @@ LOWEST = 0.001
 
 @dataclass(frozen=True)
 class DetectionSubject:
-    """A detector on a data set; implements `run.evaluate.Subject`.
+    """A detector on a data set; implements `TaskRunner`.
 
     Attributes:
-        spec, slug: see `Subject`.
+        spec, slug: see `TaskRunner`.
         detector: the model.
         channels: for each class of the data set the model's class; None for data without truth.
         data: the images.

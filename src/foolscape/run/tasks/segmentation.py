@@ -37,10 +37,10 @@ LabelMap = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class SegmentationSubject:
-    """A segmentation model on a data set; implements `run.evaluate.Subject`.
+    """A segmentation model on a data set; implements `TaskRunner`.
 
     Attributes:
-        spec, slug: see `Subject`.
+        spec, slug: see `TaskRunner`.
         segmenter: the model.
         colours: of its classes.
         channels: for each class of the data set the model's channel; None for data without truth.

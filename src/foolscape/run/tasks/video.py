@@ -62,10 +62,10 @@ class Masks:
 
 @dataclass(frozen=True)
 class VideoSubject:
-    """A tracker on clips; implements `run.evaluate.Subject`.
+    """A tracker on clips; implements `TaskRunner`.
 
     Attributes:
-        spec, slug: see `Subject`.
+        spec, slug: see `TaskRunner`.
         tracker: the model.
         palette: colours of the labels.
         data: the clips.
