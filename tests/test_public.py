@@ -2,8 +2,10 @@
 
 import ast
 import importlib
+import pkgutil
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -33,3 +35,14 @@ def test_type_checkers_are_told_the_same() -> None:
     assert sorted(told, key=str) == foolscape.__all__
     for name, (module, inner) in told.items():
         assert getattr(foolscape, str(name)) is getattr(importlib.import_module(str(module)), inner)
+
+
+def test_no_name_hides_a_module() -> None:
+    """A package whose `pictures` is a function has no `package.pictures` for those who name it by its path."""
+    packages = [info.name for info in pkgutil.walk_packages(foolscape.__path__, "foolscape.") if info.ispkg]
+    hidden = []
+    for name in ("foolscape", *packages):
+        package = importlib.import_module(name)
+        inner = (info.name for info in pkgutil.iter_modules(package.__path__))
+        hidden += [f"{name}.{one}" for one in inner if not isinstance(vars(package).get(one, package), ModuleType)]
+    assert hidden == []

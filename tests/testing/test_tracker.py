@@ -131,6 +131,7 @@ def backbone():
     [
         ("{}:net", ["--task", "video"], 0, "ok    gradient to the first frame: right"),
         ("{}:broken", ["--task", "video"], 1, "FAIL  gradient to the first frame: missing"),
+        ("{}:broken", [], 1, "FAIL  gradient to the first frame: missing"),  # its `propagate` tells what it is for
         ("propagation:{}:backbone?recent=2", [], 0, "ok    features handed in again"),
     ],
 )
