@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,13 @@ def conformance() -> Path:
     if not path.is_dir():
         pytest.skip(f"no reference values at {path}; set FOOLSCAPE_REAL to a folder that has them beside it")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pictures_in_a_hurry() -> Iterator[None]:
+    """Pictures of pages hold the same pixels, but are not made as small as can be: half of a small run's time."""
+    from foolscape.report.pictures import figures  # after the environment is set
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "SMALLEST", False)
+        yield

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import (
     changed,
     coloured,
@@ -17,6 +18,7 @@ from foolscape.report.pictures.figures import (
     panel,
     png,
 )
+from foolscape.scenes import describe, render
 
 COLOURS = palette([(255, 0, 0), (0, 255, 0)], 3)
 LABELS = np.array([[0, 1], [2, 255]], dtype=np.uint8)
@@ -85,3 +87,13 @@ def test_panel_has_two_rows_of_three_pictures() -> None:
     assert (shown[:60, 88:168] == 20).all()
     assert (shown[68:, :80] == 40).all()
     assert (shown[68:, -80:] == 60).all()
+
+
+@pytest.mark.parametrize("step", [1, 64])
+def test_pictures_of_pages_are_made_small(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    pixels = render(describe(seed=1, index=0)).image // step * step
+    quick = png(pixels)
+    monkeypatch.setattr(figures, "SMALLEST", True)
+    small = png(pixels)
+    assert len(small) < len(quick)
+    assert np.array_equal(_open(small), _open(quick))

@@ -25,6 +25,7 @@ from foolscape.report.tables.run import tables
 from foolscape.report.tables.table import DASH
 from foolscape.report.tasks.video import clip_score, frame_scores
 
+from . import fake_video
 from .fake_run import HOSTILE
 from .fake_video import COLOURS
 from .page import Page, page_of
@@ -53,6 +54,13 @@ def _pixels(address: str) -> np.ndarray:
         return np.asarray(image.convert("RGBA"))
 
 
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Page]:
+    """A run of three clips and its page, to be read alone."""
+    directory = fake_video.write(tmp_path_factory.mktemp("usual") / "run", fake_video.Plan())
+    return directory, page_of(directory)
+
+
 def test_it_says_what_the_run_found(film: Make) -> None:
     page = page_of(film(failures=[{"id": "z", "model": None, "reason": "truncated file"}]))
     for text in ("ARA cut J&F from", "grey levels to the first frame; the same changes shuffled", "Recall and decay"):
@@ -64,8 +72,8 @@ def test_it_says_what_the_run_found(film: Make) -> None:
     assert "image" not in page.text.replace("8-bit images", "")
 
 
-def test_every_clip_has_its_pictures(film: Make) -> None:
-    page = page_of(film())
+def test_every_clip_has_its_pictures(usual: tuple[Path, Page]) -> None:
+    _, page = usual
     alts = [value for tag, key, value in page.attributes if (tag, key) == ("img", "alt")]
     for text in ("clean first frame", "attacked first frame", "J&F of every frame", "frame 00007, attacked"):
         assert alts.count(text) == 3
@@ -75,8 +83,8 @@ def test_every_clip_has_its_pictures(film: Make) -> None:
     assert page.text.count("Over the frames") == 3
 
 
-def test_the_player_shows_objects_in_their_colours(film: Make) -> None:
-    page = page_of(film())
+def test_the_player_shows_objects_in_their_colours(usual: tuple[Path, Page]) -> None:
+    _, page = usual
     clean, attacked, truth = (_pixels(_data(page, name)[7]) for name in ("clean", "adversarial", "truth"))
     assert clean.shape == truth.shape == (48, 64, 4)  # no larger than the frames are
     assert (clean[..., :3] == COLOURS[1]).all(axis=2).any()
@@ -90,9 +98,8 @@ def test_the_player_shows_objects_in_their_colours(film: Make) -> None:
     assert 5 < places[0] < places[-1] < 100
 
 
-def test_its_own_script_is_the_only_one(film: Make) -> None:
-    directory = film()
-    page = page_of(directory)
+def test_its_own_script_is_the_only_one(usual: tuple[Path, Page]) -> None:
+    directory, page = usual
     source = (directory / "report.html").read_text(encoding="utf-8")
     (script,) = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

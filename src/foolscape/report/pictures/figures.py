@@ -73,6 +73,10 @@ def fitted(pixels: Pixels, *, smooth: bool, side: int = SIDE) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, filter_))
 
 
+SMALLEST: Final = True
+"""Whether PNGs of pages are made as small as they can be, which takes most of the time of a page."""
+
+
 def png(pixels: Pixels) -> bytes:
     """(H, W, 3) uint8 as the bytes of a PNG; indexed, a tenth of the size, where 256 colours hold it exactly."""
     packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
@@ -83,7 +87,7 @@ def png(pixels: Pixels) -> bytes:
     else:
         image = Image.fromarray(pixels)
     file = io.BytesIO()
-    image.save(file, format="PNG", optimize=True)
+    image.save(file, format="PNG", optimize=SMALLEST)
     return file.getvalue()
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.metrics.segmentation import VOID
+from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import Pixels
 
 _FILL: Final = 120
@@ -67,7 +68,7 @@ def tint_url(tinted: Tint) -> str:
     image = Image.fromarray(tinted.index, mode="P")
     image.putpalette(tinted.rgba[:, :3].tobytes())
     file = io.BytesIO()
-    image.save(file, format="PNG", optimize=True, transparency=tinted.rgba[:, 3].tobytes())
+    image.save(file, format="PNG", optimize=figures.SMALLEST, transparency=tinted.rgba[:, 3].tobytes())
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
