@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -40,4 +41,21 @@ def pictures_in_a_hurry() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "SMALLEST", False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def streets_drawn_once() -> Iterator[None]:
+    """Data sets of the street draw each picture once in a session: drawing was most of the time of small runs."""
+    from foolscape.data import scene_clips, scenes
+    from foolscape.scenes import Frame, Street, render
+
+    drawn = lru_cache(maxsize=400)(render)  # of a third of a megabyte each
+
+    def copied(street: Street, height: int = 160, width: int = 256, time: float = 0.0) -> Frame:
+        return Frame(*(part.copy() for part in drawn(street, height, width, time)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (scenes, scene_clips):
+            patch.setattr(module, "render", copied)
         yield
