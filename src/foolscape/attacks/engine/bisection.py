@@ -18,8 +18,7 @@ from torch import Tensor
 from foolscape.attacks.engine.ascent import Stop
 from foolscape.attacks.engine.smallest import sizes_of
 from foolscape.attacks.parts.constraints import Constraint, inside_cube
-from foolscape.attacks.parts.objectives import ObjectiveValue
-from foolscape.attacks.parts.updates import State, StepContext, Update
+from foolscape.attacks.parts.updates import Direction, State, StepContext, Update
 from foolscape.pixels import WHITE
 from foolscape.problem import Problem
 
@@ -102,7 +101,7 @@ class Bisected(Update):
             `FADED` of it; else steps are as long as the attack says.
     """
 
-    inner: Update
+    inner: Direction
     search: Search
     stop: Stop
     fading: bool
@@ -112,15 +111,10 @@ class Bisected(Update):
         first = torch.tensor(self.search.first, device=problem.images.device).repeat(len(problem), 1)
         return *self.inner.start(problem, generators), self.stop(problem), first
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
-        """The inner update's."""
-        *inner, allowed, tries = state
-        direction, after = self.inner.direction(gradient, seen, tuple(inner))
-        return direction, (*after, allowed, tries)
-
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """One step along the direction, into the cube of the bound that is tried from here on."""
-        direction, (*inner, allowed, tries) = self.direction(context.gradient, context.seen, state)
+        *before, allowed, tries = state
+        direction, inner = self.inner.direction(context.gradient, context.seen, tuple(before))
         fooled = context.seen.active.flatten(1).sum(1) <= allowed
         # As large as the 8-bit image that was looked at: the nearest whole levels.
         sizes = sizes_of(context.images, context.clean).round()

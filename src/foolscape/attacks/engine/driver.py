@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -106,6 +106,18 @@ def ascend(items: Iterable[AttackItem], attack: Ascent, *, batch_size: int = 1) 
             return
         batch, finished = _iterate(join(boarding) if len(boarding) > 1 else boarding[0], attack, batch_size)
         yield from finished
+
+
+def last_iterates(items: Sequence[AttackItem], attack: Ascent) -> Tensor:
+    """(B, 3, H, W) in [0, 1]: where a batch of images of one size is after all steps, whatever they reached before.
+
+    What `ascend` does besides is to find the best iterate: one more look at the scores, which adversarial training,
+    that only wants a hard image, can do without. Targets are not found anew, and what is not finite is not looked for.
+    """
+    batch = join([start(item, attack) for item in items])
+    for _ in range(attack.steps):
+        batch, _ = _step(batch, evaluate(batch, attack, len(items)), attack)
+    return batch.images.detach()
 
 
 def _iterate(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[BatchState | None, list[Outcome]]:

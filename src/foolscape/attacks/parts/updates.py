@@ -39,7 +39,7 @@ class StepContext:
 
 
 class Update(Protocol):
-    """Turns gradients into directions of largest change 1 (the attack multiplies by its step)."""
+    """Says where images go next."""
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
         """Fresh state for the images of `problem`; `generators` holds one per image."""
@@ -53,18 +53,26 @@ class Update(Protocol):
         del seen, taken
         return None, state
 
+    def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+        """The next iterates, inside the constraint, and the next state; `step` is the attack's, in [0, 1]."""
+        ...
+
+
+class Direction(Update, Protocol):
+    """An update that steps along a direction of largest change 1, which it makes of the gradient."""
+
     def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """(B, 3, H, W) direction to step along, and the next state."""
         ...
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
-        """The next iterates, inside the constraint, and the next state; here one step along the direction."""
+        """One step along the direction, projected, and the next state."""
         direction, state = self.direction(context.gradient, context.seen, state)
         return constraint.project(torch.add(context.images, direction, alpha=step), context.clean), state
 
 
 @dataclass(frozen=True)
-class Sign(Update):
+class Sign(Direction):
     """The sign of the gradient: FGSM, PGD."""
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
@@ -79,7 +87,7 @@ class Sign(Update):
 
 
 @dataclass(frozen=True)
-class MaxAbs(Update):
+class MaxAbs(Direction):
     """The gradient divided by its largest magnitude: DAG, r' = gamma r / ||r||_inf (Xie et al. 2017, section 3.2).
 
     A gradient that is zero everywhere stays zero; the released code divides by zero there.
@@ -98,7 +106,7 @@ class MaxAbs(Update):
 
 
 @dataclass(frozen=True)
-class UnitL2(Update):
+class UnitL2(Direction):
     """The gradient divided by its Euclidean length: PGD under an L2 bound."""
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
@@ -114,7 +122,7 @@ class UnitL2(Update):
 
 
 @dataclass(frozen=True)
-class Momentum(Update):
+class Momentum(Direction):
     """The sign of an accumulated gradient: MI-FGSM, g <- mu g + grad / ||grad||_1 (Dong et al. 2018, eq. 6-7).
 
     Attributes:
@@ -137,7 +145,7 @@ class Momentum(Update):
 
 
 @dataclass(frozen=True)
-class Annealed(Update):
+class Annealed(Direction):
     """MI-FGSM's direction, with steps that shrink along half a cosine.
 
     Long steps find the side of the bound that pays, short ones settle there. APGD (Croce and Hein 2020) finds out by

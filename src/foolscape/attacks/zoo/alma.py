@@ -201,10 +201,6 @@ class AlmaProx(Update):
                 kept[i].view(-1)[worst] = False
         return kept
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
-        """There is none apart from the metric that the backward step needs too: see `step`."""
-        raise NotImplementedError
-
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """The forward step along the gradient, the backward one by `prox_largest`."""
         memory = _Memory(*state)

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Constraint
-from foolscape.attacks.parts.objectives import ObjectiveValue
-from foolscape.attacks.parts.updates import Sign, State, StepContext, UnitL2, Update
+from foolscape.attacks.parts.updates import Direction, Sign, State, StepContext, UnitL2, Update
 from foolscape.attacks.plan import Plan, Scope
 from foolscape.attacks.registry import COMPARES, register
 from foolscape.attacks.zoo import options as o
@@ -100,7 +99,7 @@ class Apgd(Update):
     """
 
     stages: tuple[Stage, ...]
-    inner: Update
+    inner: Direction
 
     @property
     def free(self) -> int:
@@ -112,11 +111,6 @@ class Apgd(Update):
         del generators
         image, number = torch.zeros_like(problem.images), problem.images.new_zeros(len(problem))
         return image, image, image, *(number,) * 8
-
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
-        """The inner update's."""
-        direction, _ = self.inner.direction(gradient, seen, ())
-        return direction, state
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """x + alpha (z - x) + (1 - alpha) (x - x_before), z = P(x + step direction), projected again."""

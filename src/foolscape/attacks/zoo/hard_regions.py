@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from foolscape.attacks.parts.objectives import ObjectiveValue
-from foolscape.attacks.parts.updates import State, Update
+from foolscape.attacks.parts.updates import Direction, State
 from foolscape.problem import Problem
 
 HARD: Final = math.log(2.0)
@@ -87,7 +87,7 @@ class Discovery:
 
 
 @dataclass(frozen=True)
-class HardRegions(Update):
+class HardRegions(Direction):
     """The sign of the gradient, up to twice as long where `Discovery` finds the first frame hard: ARA.
 
     A pixel is hard if any later frame of the window has it wrong by more than `HARD`. The released code asks the first

@@ -12,7 +12,7 @@ from foolscape.attacks.engine.smallest import LADDER
 from foolscape.attacks.parts.constraints import PixelRange
 from foolscape.attacks.parts.objectives import Objective
 from foolscape.attacks.parts.targets import TargetRule
-from foolscape.attacks.parts.updates import Update
+from foolscape.attacks.parts.updates import Direction, Update
 from foolscape.attacks.plan import Plan, Scope
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
@@ -33,7 +33,7 @@ def bisected(
     *,
     largest: Levels,
     objective: Objective,
-    inner: Update,
+    inner: Direction,
     step: Levels | None,
     steps: int,
     norm: str,

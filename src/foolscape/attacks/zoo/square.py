@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Constraint
-from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import State, StepContext, Update
 from foolscape.attacks.plan import Plan, Scope
 from foolscape.attacks.registry import COMPARES, register
@@ -58,10 +57,6 @@ class Square(Update):
         """Nothing kept yet."""
         del generators
         return problem.images, problem.images.new_zeros(len(problem))
-
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
-        """None: it goes by what `step` sees."""
-        raise NotImplementedError
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """The next proposals, and what is kept so far: images, and the objective there."""

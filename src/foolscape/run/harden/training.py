@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.engine.batch import AttackItem
+from foolscape.attacks.engine.driver import last_iterates
 from foolscape.errors import ModelError
 from foolscape.models.common.wrappers import ModuleSegmenter
 from foolscape.problem import IGNORE, Problem
@@ -135,27 +137,18 @@ def crafted(
 ) -> Tensor:
     """The last iterates of `attack` on a batch: (B, 3, H, W) in [0, 1], inside its constraint.
 
-    What `driver.ascend` does besides is to find the best iterate: one more look at the scores, which a training, that
-    only wants a hard image, can do without.
-
     Args:
         segmenter: frozen, in eval mode.
         images: (B, 3, H, W) in [0, 1].
         labels: (B, H, W) int64.
-        attack: its `stop`, `rounded` and `refresh` are not looked at.
+        attack: its `stop` and `refresh` are not looked at.
         generators: one per image.
     """
-    problem = Problem(images=images, labels=labels, scores=segmenter.logits)
-    moved = attack.constraint.random_start(images, generators) if attack.random_start else images
-    state = attack.update.start(problem, generators)
-    for taken in range(attack.steps):
-        looked_at = moved.detach().requires_grad_(True)
-        progress = torch.full((len(images),), taken / attack.steps, device=images.device)
-        seen = attack.objective(problem.scores(looked_at), problem, progress)
-        (gradient,) = torch.autograd.grad(seen.value.sum(), looked_at)
-        direction, state = attack.update.direction(gradient, seen, state)
-        moved = attack.constraint.project(torch.add(moved, direction, alpha=attack.step), images)
-    return moved.detach()
+    items = [
+        AttackItem(str(i), Problem(images[i : i + 1], labels[i : i + 1], segmenter.logits), generator)
+        for i, generator in enumerate(generators)
+    ]
+    return last_iterates(items, attack)
 
 
 def rate_at(step: int, total: int, highest: float) -> float:
