@@ -141,21 +141,24 @@ def test_the_released_network_is_taught_a_constant(objects: int, constant: float
     assert math.log(math.e + objects) - 1 == pytest.approx(constant, abs=1e-4)
     shelf = Shelf()
     released = ReleasedAra(eps=8 / 255, step=2 / 255, steps=60, discovery=Discovery(4))
-    list(released([entrant(objects)], batch_size=1, memory=shelf))
+    list(released([entrant(objects)], RELEASED.ascent, batch_size=1, memory=shelf))
     weights, memory = shelf.kept[-1][1]
     gradient = torch.randn(3, 12, 12, generator=generator_for(0, "x")) * 1e-6
     look, _, _ = Discovery(4).look(gradient, torch.zeros(12, 12, dtype=torch.bool), weights, memory)
     assert bool((look > 0.9).all()) if hard else bool((look < 0.1).all())
 
 
+RELEASED = plan_video("ara", {"variant": "released"})
+
+
 def released(steps: int = 20) -> ReleasedAra:
-    settled = plan_video("ara", {"variant": "released", "steps": steps}).runner
+    settled = RELEASED.runner
     assert isinstance(settled, ReleasedAra)
-    return ReleasedAra(settled.eps, settled.step, settled.steps, Discovery(4))
+    return ReleasedAra(settled.eps, settled.step, steps, Discovery(4))
 
 
 def test_the_released_bound_is_about_the_first_step_and_not_about_the_clean_frame() -> None:
-    (outcome,) = released()([entrant()], batch_size=1, memory=Shelf())
+    (outcome,) = released()([entrant()], RELEASED.ascent, batch_size=1, memory=Shelf())
     change = float(outcome.perturbation.abs().max()) * 255
     assert 9 < change <= 13.84
     assert outcome.remaining < 0.9 * outcome.targets
@@ -163,7 +166,8 @@ def test_the_released_bound_is_about_the_first_step_and_not_about_the_clean_fram
 
 def test_one_released_network_goes_from_clip_to_clip_also_over_a_kill() -> None:
     def attacked(clips: str, shelf: Shelf) -> dict[str, Outcome]:
-        return {o.key: o for o in released(6)((entrant(name=name) for name in clips), batch_size=1, memory=shelf)}
+        items = (entrant(name=name) for name in clips)
+        return {o.key: o for o in released(6)(items, RELEASED.ascent, batch_size=1, memory=shelf)}
 
     shelf = Shelf()
     whole, alone = attacked("ab", shelf), attacked("b", Shelf())

@@ -137,7 +137,7 @@ def test_the_settings_say_so_and_the_released_ara_is_refused() -> None:
     assert "precision" not in plan("pgd", {}, CLASSES).settings
     released = plan_video("ara", {"variant": "released"})
     assert isinstance(released.runner, ReleasedAra)
-    with pytest.raises(SettingError, match="precision: the released ARA takes its gradients in float32"):
+    with pytest.raises(SettingError, match="precision: ara takes its gradients in float32 as its release does"):
         released.at_precision(bf16=True)
     assert released.at_precision(bf16=False).runner == released.runner
 

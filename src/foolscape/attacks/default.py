@@ -51,7 +51,7 @@ def default_attack(task: str, options: Settings, *, shared: bool = False) -> Def
         asked = _budgeted(options) if "budget" in REGISTRY[name].options else options
         try:
             settled = _planned(task, name, asked)
-            if shared and settled.runner is not None:
+            if shared and not settled.single:
                 raise SettingError("ensemble: one change for several networks is one ascent")
         except UnknownNameError:
             raise

@@ -76,15 +76,19 @@ class AttackMemory(Protocol):
 
 
 class Runner(Protocol):
-    """An attack that is more than one ascent."""
+    """How images meet an attack's ascent: once each, or in more than one go."""
 
-    def __call__(self, items: Iterable[AttackItem], *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
-        """Attack every entrant, see `driver.ascend`; `memory` is for what is learnt from image to image."""
+    def __call__(
+        self, items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory
+    ) -> Iterator[Outcome]:
+        """Attack every item, see `driver.ascend`; `memory` is for what is learnt from image to image."""
         ...
 
-    def at_precision(self, *, bf16: bool) -> Runner:
-        """The same with every ascent's `bf16` set; raises `SettingError` where that cannot be."""
-        ...
+
+def once(items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
+    """The runner of one ascent per image, which nothing is carried over to."""
+    del memory
+    return ascend(items, ascent, batch_size=batch_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +108,10 @@ class Plan:
         window: of an attack on a clip; None for other tasks.
         budget: gradients per image, of an attack that shares them out.
         boost: how gradients are taken, see `attacks.parts.transforms.transforms_of`.
-        runner: in the place of `ascent`, which then only says where images may lie.
+        runner: how images meet `ascent`; what is no single ascent takes of it where images may lie, and its precision.
+        float32: why gradients cannot be taken in bfloat16, as the rest of a sentence that begins with the name.
+        moves_context: whether it changes a problem's context (a clip's later frames) too while it lasts, so that
+            nothing of that can be computed beforehand.
         largest: the largest bound tried, of an attack that looks for the smallest under which it succeeds.
     """
 
@@ -125,21 +132,25 @@ class Plan:
     window: Window | None = None
     budget: int | None = None
     boost: str | None = None
-    runner: Runner | None = None
+    runner: Runner = once
+    float32: str | None = None
+    moves_context: bool = False
     largest: Levels | None = None
 
     def run(self, items: Iterable[AttackItem], *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
-        """Attack every entrant; see `driver.ascend`. `memory` is for an attack that learns from image to image."""
-        if self.runner is None:
-            return ascend(items, self.ascent, batch_size=batch_size)
-        return self.runner(items, batch_size=batch_size, memory=memory)
+        """Attack every item; see `driver.ascend`. `memory` is for an attack that learns from image to image."""
+        return self.runner(items, self.ascent, batch_size=batch_size, memory=memory)
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one ascent per image."""
+        return self.runner is once
 
     def at_precision(self, *, bf16: bool) -> Plan:
         """The same attack with its gradients in bfloat16 or not, see `Ascent.bf16`, or a `SettingError`."""
-        if bf16 and self.ascent.ladder:
-            raise SettingError(f"precision: {self.name} compares sizes at which targets flip, got bf16; leave it out")
-        runner = None if self.runner is None else self.runner.at_precision(bf16=bf16)
-        return replace(self, ascent=replace(self.ascent, bf16=bf16), runner=runner)
+        if bf16 and self.float32 is not None:
+            raise SettingError(f"precision: {self.name} {self.float32}, got bf16; leave it out")
+        return replace(self, ascent=replace(self.ascent, bf16=bf16))
 
     @property
     def settings(self) -> dict[str, str | int | float | bool | None]:

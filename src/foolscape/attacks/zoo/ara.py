@@ -58,7 +58,10 @@ def ara(
         eps=eps.unit, step=settled.step.unit, steps=settled.steps, discovery=Discovery(RELEASED_WIDTH)
     )
     # Its bound is about another image than the clean one, so only the pixel range holds for certain.
-    return replace(settled, ascent=replace(settled.ascent, constraint=PixelRange()), runner=released)
+    return replace(
+        settled, ascent=replace(settled.ascent, constraint=PixelRange()), runner=released,
+        float32="takes its gradients in float32 as its release does", moves_context=True,
+    )  # fmt: skip
 
 
 def _look(window: Window) -> tuple[int, str, bool]:

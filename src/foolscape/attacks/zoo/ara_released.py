@@ -14,12 +14,12 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.parts.constraints import uniform_like
 from foolscape.attacks.plan import AttackMemory
 from foolscape.attacks.zoo.hard_regions import HARD, Discovery
-from foolscape.errors import SettingError
 from foolscape.problem import Problem
 
 _DEVIATION: Final = (0.229, 0.224, 0.225)
@@ -46,21 +46,17 @@ class ReleasedAra:
     discovery: Discovery
     seed: int = 0
 
-    def __call__(self, items: Iterable[AttackItem], *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
+    def __call__(
+        self, items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory
+    ) -> Iterator[Outcome]:
         """Attack clip after clip; one network learns from all of them, in their order."""
-        del batch_size
+        del ascent, batch_size  # its bound moves, and it takes one clip at a time
         network = memory.load() or self.discovery.born(torch.Generator().manual_seed(self.seed))
         for item in items:
             begin = time.perf_counter()
             frame, network, failure = self._attacked(item, network)
             memory.save(item.key, network)
             yield self._outcome(item, frame, failure, time.perf_counter() - begin)
-
-    def at_precision(self, *, bf16: bool) -> ReleasedAra:
-        """Itself; raises `SettingError` for bfloat16, which the release does not have."""
-        if bf16:
-            raise SettingError("precision: the released ARA takes its gradients in float32, got bf16; leave it out")
-        return self
 
     def _attacked(self, item: AttackItem, network: Network) -> tuple[Tensor, Network, str | None]:
         """The first frame (1, 3, H, W) after the attack, the network, and why the attack was given up."""

@@ -90,6 +90,7 @@ def smallest(
         stop=share,
         goal=scope.goal,
         victim=scope.victim,
+        float32="compares sizes at which targets flip",
     )
 
 

@@ -138,17 +138,15 @@ class WorstCase:
     names: tuple[str, ...]
     parts: tuple[Part, ...]
 
-    def __call__(self, items: Iterable[AttackItem], *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
-        """Attack every entrant; see `driver.ascend`."""
+    def __call__(
+        self, items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory
+    ) -> Iterator[Outcome]:
+        """Attack every item; see `driver.ascend`. Of `ascent` the precision is taken."""
         del memory
         trials: Iterator[_Trial] = (_Trial(item) for item in items)
         for part in self.parts:
-            trials = _tried(trials, part, batch_size)
+            trials = _tried(trials, replace(part, ascent=replace(part.ascent, bf16=ascent.bf16)), batch_size)
         return map(self._outcome, trials)
-
-    def at_precision(self, *, bf16: bool) -> WorstCase:
-        """The same with the gradients of all its attacks in bfloat16 or not."""
-        return replace(self, parts=tuple(replace(part, ascent=replace(part.ascent, bf16=bf16)) for part in self.parts))
 
     def _outcome(self, trial: _Trial) -> Outcome:
         best = trial.tried[trial.best]

@@ -14,7 +14,6 @@ from torch import Tensor
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.names import DETECTORS_ALONE
 from foolscape.attacks.plan import Plan
-from foolscape.attacks.zoo.ara_released import ReleasedAra
 from foolscape.data.clips import Clip, ClipData, resize_clip
 from foolscape.errors import SampleError
 from foolscape.metrics.video import ClipScores, measure_davis
@@ -128,8 +127,7 @@ class VideoSubject:
             table[0] = IGNORE
         labels = table[torch.from_numpy(right.astype(np.int64))].to(self.device)
         frames = torch.cat([to_unit(clip.frames[i]) for i in chosen]).to(self.device)
-        if isinstance(plan.runner, ReleasedAra):
-            # It changes the later frames too, while it lasts.
+        if plan.moves_context:
             return problem(getattr(self.tracker, "released", self.tracker), frames, mask.to(self.device), labels)
         if features is not None:
             features = tuple(features[i - 1] for i in chosen[1:])

@@ -101,7 +101,7 @@ def _check(plan: Plan | None, task: str) -> None:
     assert plan is not None
     if (kind := task_named(task)).clips:
         raise SettingError(f"ensemble: is for networks that look at images, got a {kind.model}; leave it out")
-    if plan.runner is not None or plan.ascent.ladder or plan.variant == "released":
+    if not plan.single or plan.ascent.ladder or plan.variant == "released":
         raise SettingError(f"ensemble: {plan.name} in this form cannot be shared by networks; use mi-fgsm or pgd")
     if plan.ascent.refresh is not None:
         raise SettingError("ensemble: candidates stay those of the clean image; leave refresh out")

@@ -83,7 +83,7 @@ def probes(settled: Plan, options: Settings, planned: Planner) -> dict[str, Prob
     if settled.eps is None:
         return {}
     wanted = {LONGER: (settled.name, _longer(settled, options))}
-    if settled.runner is None and not settled.ascent.blind:
+    if settled.single and not settled.ascent.blind:
         wanted[LARGER] = settled.name, {**options, "eps": Levels(2 * settled.eps.levels)}
         wanted[UNBOUND] = settled.name, {**options, "eps": _WIDE, "steps": 2 * settled.steps, "step": None}
     if settled.norm == "linf" and settled.variant != "released" and not settled.ascent.blind:
