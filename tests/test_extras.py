@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foolscape.data.coco_annotations import Annotation
 from foolscape.data.coco_masks import runs_of
-from foolscape.data.coco_records import Annotation
 from foolscape.data.video_file import read_video
 from foolscape.errors import MissingExtraError
 from foolscape.extras import EXTRAS, need

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foolscape.data.coco_annotations import Annotation
 from foolscape.data.coco_masks import _outline, runs_of
-from foolscape.data.coco_records import Annotation
 from foolscape.data.load import open_data, open_detection
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.strict import losses

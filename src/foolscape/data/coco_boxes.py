@@ -12,9 +12,10 @@ import numpy as np
 from foolscape.data import files, upright, voc
 from foolscape.data.boxes import Boxes, DetectionSample, check_boxes, same_boxes, turn_boxes
 from foolscape.data.coco import CATEGORIES, class_values
+from foolscape.data.coco_annotations import Annotation, Box
 from foolscape.data.coco_index import CORRECT, OPTIONS, Found, find
 from foolscape.data.coco_masks import extent
-from foolscape.data.coco_records import Annotation, Box, Entry
+from foolscape.data.coco_records import Entry
 from foolscape.data.fields import Key
 from foolscape.errors import SampleError, unknown
 from foolscape.metrics.boxes import Truth

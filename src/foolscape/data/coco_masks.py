@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.data.coco_records import Annotation, Entry
+from foolscape.data.coco_annotations import Annotation
+from foolscape.data.coco_records import Entry
 from foolscape.data.fields import Key, shown
 from foolscape.data.images import MAX_PIXELS
 from foolscape.data.sample import VOID

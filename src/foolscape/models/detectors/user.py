@@ -33,7 +33,8 @@ from foolscape.models.detectors.common import (
 )
 from foolscape.models.detectors.user_output import Dense, check_candidates, check_detections, check_output, dense_of
 from foolscape.models.detectors.user_scores import Meaning, meaning_of
-from foolscape.models.probe.sizes import Others, Tried, by_trying, probe_images
+from foolscape.models.probe.sizes import Others, by_trying
+from foolscape.models.probe.trials import Tried, probe_images
 from foolscape.models.segmenters.adapter import own_classes
 from foolscape.tasks.detection import Candidates, Detections, Detector
 

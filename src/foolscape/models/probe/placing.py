@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from foolscape.models.common.output import scores_of
 from foolscape.models.probe.margins import Margins
-from foolscape.models.probe.sizes import probe_images
+from foolscape.models.probe.trials import probe_images
 
 _PATCH: Final = 5
 """Side of the patch that is changed."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -17,11 +16,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from foolscape.errors import ModelError
-from foolscape.memory import first_line, give_back, is_short, no_room
 from foolscape.models.common.guard import in_words, where
 from foolscape.models.common.output import DOCS
-from foolscape.models.common.wrappers import pad_to_multiple
-from foolscape.models.probe.sides import PATCH, beyond, patches, primes, size_text, uneven
+from foolscape.models.probe.sides import beyond, patches, primes, size_text, uneven
+from foolscape.models.probe.trials import Trials, Tried, probe_images
 
 T = TypeVar("T")
 
@@ -33,21 +31,6 @@ _USUAL: Final = 64  # what most networks' divisors divide
 _UNITS: Final = (1, 14, 16, 32, 64)  # squares of which multiples are tried
 _MOST: Final = 5  # times as many pixels as the image has: with more padding than that, what is seen is padding
 _LOST: Final = 4  # rows from which on it is a patch that they do not fill, and not a stride that they end on
-
-
-@dataclass(frozen=True)
-class Tried(Generic[T]):
-    """What became of one forward pass.
-
-    Attributes:
-        found: what the network returned, as its task reads it; None if it cannot be used at this size.
-        clean: nothing was cut off at an edge, as far as the output tells.
-        error: why nothing was found.
-    """
-
-    found: T | None = None
-    clean: bool = False
-    error: BaseException | None = None
 
 
 @dataclass(frozen=True)
@@ -93,75 +76,6 @@ class Others(Generic[T]):
         return found.multiple
 
 
-@dataclass(frozen=True)
-class _Trials(Generic[T]):
-    """A network that is tried at several sizes; arguments of `by_trying`."""
-
-    module: nn.Module
-    device: torch.device
-    dtype: torch.dtype
-    read: Callable[[object, Tensor], Tried[T]]
-    same: Callable[[T, T], bool] | None
-
-    def asked(self, size: tuple[int, int], multiple: int = 1) -> Tried[T]:
-        """One forward pass on an image of `size` padded to `multiple`, for which there must be memory."""
-        images = pad_to_multiple(probe_images(size, self.device).to(self.dtype), multiple)
-        tried = self.on(images)
-        if tried.error is not None and is_short(tried.error):
-            raise no_room(self.module, images, first_line(tried.error))
-        return tried
-
-    def at(self, size: tuple[int, int]) -> Tried[T]:
-        """One forward pass on an image of another size, for which there may be no memory."""
-        tried = self.on(probe_images(size, self.device).to(self.dtype))
-        if tried.error is not None and is_short(tried.error):
-            give_back()
-        return tried
-
-    def on(self, images: Tensor) -> Tried[T]:
-        """One forward pass on `images` (1, 3, H, W)."""
-        given = images.clone()
-        try:
-            with torch.no_grad(), _same_weights(self.module, self.device):
-                output = self.module(given)
-        except (Exception, SystemExit) as error:  # a network may raise anything for a size it does not take
-            # Its traceback tells the place, but it holds tensors for which there may be no memory.
-            return Tried(error=error.with_traceback(None) if is_short(error) else error)
-        if not torch.equal(given, images):
-            raise ModelError(
-                "expected a network that leaves its input as it is, got one that writes into it; replace operations "
-                "such as images.sub_(mean) by images - mean"
-            )
-        return self.read(output, images)
-
-    def lost(self, size: tuple[int, int], found: T) -> tuple[int, int]:
-        """How many of the last rows and columns of an image of `size` do not reach what is `found` for it."""
-        if self.same is None:
-            return 0, 0
-        return self._lost(size, found, 2), self._lost(size, found, 3)
-
-    def _lost(self, size: tuple[int, int], found: T, dim: int) -> int:
-        images = probe_images(size, self.device).to(self.dtype)
-        side = images.shape[dim]
-
-        def reached(count: int) -> bool:
-            """Whether the last `count` rows (or columns) matter."""
-            kept, changed = images.narrow(dim, 0, side - count), images.narrow(dim, side - count, count)
-            tried = self.on(torch.cat([kept, 1 - changed], dim=dim))
-            return tried.found is None or self.same is None or not self.same(tried.found, found)
-
-        high = 1
-        while not reached(high):
-            high *= 2
-            if high > min(PATCH, side // 2):
-                return 0  # none of it matters: this is no patch that is not filled
-        low = high // 2
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if reached(middle) else (middle, high)
-        return low
-
-
 def by_trying(
     module: nn.Module,
     size: tuple[int, int],
@@ -187,7 +101,7 @@ def by_trying(
         ModelError: no size was accepted, the network writes into its input, or `read` says so.
         DeviceError: memory is short.
     """
-    trials = _Trials(module, device, dtype, read, same)
+    trials = Trials(module, device, dtype, read, same)
     first = trials.asked(size)
     if first.found is None:
         _check_type(trials, size, first)
@@ -223,7 +137,7 @@ def _families(size: tuple[int, int], first: Tried[T], odd: Tried[T]) -> Iterator
         yield from FAMILIES if first.found is None or odd.found is None else FAMILIES[:_LIKELY]
 
 
-def _least(trials: _Trials[T], size: tuple[int, int], family: int) -> int:
+def _least(trials: Trials[T], size: tuple[int, int], family: int) -> int:
     """The least divisor of `family`, of which multiples are taken, of which all multiples are."""
     least = family
     for prime in primes(family):
@@ -232,7 +146,7 @@ def _least(trials: _Trials[T], size: tuple[int, int], family: int) -> int:
     return least
 
 
-def _padded(trials: _Trials[T], size: tuple[int, int], multiple: int) -> Fitted[T] | None:
+def _padded(trials: Trials[T], size: tuple[int, int], multiple: int) -> Fitted[T] | None:
     """What is found at `size` padded to `multiple`, or to a few times that where the network has a least size."""
     for count in (1, 2, 3, 4):
         rows, columns = (side + -side % (count * multiple) for side in size)
@@ -244,7 +158,7 @@ def _padded(trials: _Trials[T], size: tuple[int, int], multiple: int) -> Fitted[
     return None
 
 
-def _squared(trials: _Trials[T], size: tuple[int, int]) -> Fitted[T] | None:
+def _squared(trials: Trials[T], size: tuple[int, int]) -> Fitted[T] | None:
     """What is found at `size` padded to a square, for a network that takes nothing else."""
     sides = [max(size) + -max(size) % unit for unit in _UNITS]
     for side in dict.fromkeys(sides):
@@ -254,7 +168,7 @@ def _squared(trials: _Trials[T], size: tuple[int, int]) -> Fitted[T] | None:
     return None
 
 
-def _whole_patches(trials: _Trials[T], size: tuple[int, int], found: T, apart: tuple[int, int], odd: T) -> Fitted[T]:
+def _whole_patches(trials: Trials[T], size: tuple[int, int], found: T, apart: tuple[int, int], odd: T) -> Fitted[T]:
     """`found` at `size`, or what is found there padded to patches, if the network leaves out what fills none."""
     lost = trials.lost(apart, odd)
     for patch in patches(apart, lost):
@@ -268,7 +182,7 @@ def _whole_patches(trials: _Trials[T], size: tuple[int, int], found: T, apart: t
     return Fitted(found)
 
 
-def _check_whole(trials: _Trials[T], size: tuple[int, int], found: T) -> None:
+def _check_whole(trials: Trials[T], size: tuple[int, int], found: T) -> None:
     """Raise `ModelError` if a network of one size has another one, of which it fills the last patches."""
     lost = trials.lost(size, found)
     right = (size[0] - lost[0], size[1] - lost[1])
@@ -283,7 +197,7 @@ def _check_whole(trials: _Trials[T], size: tuple[int, int], found: T) -> None:
         )
 
 
-def _check_type(trials: _Trials[T], size: tuple[int, int], first: Tried[T]) -> None:
+def _check_type(trials: Trials[T], size: tuple[int, int], first: Tried[T]) -> None:
     """Raise `ModelError` if the network takes images of the type of its weights alone, which is no matter of size."""
     if first.error is None or isinstance(first.error, ModelError):
         return
@@ -313,20 +227,3 @@ def _refusal(size: tuple[int, int], first: Tried[T], larger: tuple[int, int] | N
         f"{', '.join(map(str, FAMILIES))} or their divisors; got {got}. If it takes one size alone, give that with "
         f"--size, else repair it: {DOCS}{place}"
     )
-
-
-def probe_images(size: tuple[int, int], device: torch.device) -> Tensor:
-    """One random image (1, 3, H, W) in [0, 1], always the same."""
-    generator = torch.Generator().manual_seed(0)
-    return torch.rand((1, 3, *size), generator=generator).to(device)
-
-
-@contextmanager
-def _same_weights(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """Within it lazy layers of `module` draw the weights of seed 0; elsewhere it is as if none had been drawn."""
-    if not any(is_lazy(parameter) for parameter in module.parameters()):
-        yield
-        return
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(0)
-        yield

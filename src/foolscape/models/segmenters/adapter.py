@@ -17,7 +17,8 @@ from foolscape.models.common.output import DOCS, check_scores, looks_like_probab
 from foolscape.models.common.wrappers import CheckedSegmenter, ModuleSegmenter, as_double, modules_of, on_images
 from foolscape.models.probe.margins import NONE, Margins, Mirrored
 from foolscape.models.probe.placing import margins_of
-from foolscape.models.probe.sizes import Fitted, Others, Tried, by_trying, probe_images
+from foolscape.models.probe.sizes import Fitted, Others, by_trying
+from foolscape.models.probe.trials import Tried, probe_images
 from foolscape.tasks.finite import check_finite
 from foolscape.tasks.segmentation import Segmenter
 

@@ -20,7 +20,8 @@ from foolscape.models.common.guard import guarded
 from foolscape.models.common.output import DOCS, looks_like_probabilities
 from foolscape.models.common.wiring import AS_IT_IS, Wiring
 from foolscape.models.common.wrappers import handed, modules_of, on_images, padded_for
-from foolscape.models.probe.sizes import Others, Tried, by_trying
+from foolscape.models.probe.sizes import Others, by_trying
+from foolscape.models.probe.trials import Tried
 from foolscape.models.trackers.clip_inputs import check_clip, one_hot
 
 _FRAMES: Final = 3

@@ -14,7 +14,8 @@ from foolscape.errors import ModelError, SettingError
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.output import DOCS
 from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, Prepared, wiring_of
-from foolscape.models.probe.sizes import Tried, by_trying, probe_images
+from foolscape.models.probe.sizes import by_trying
+from foolscape.models.probe.trials import Tried, probe_images
 from foolscape.models.sources import own
 from foolscape.models.sources.propagation import FORMS
 from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
