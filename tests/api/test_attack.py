@@ -153,11 +153,14 @@ def test_an_attack_of_ones_own_is_registered_and_used(network: nn.Module) -> Non
         assert fs.attack(network, batch(), None, longer(steps=1)).steps.tolist() == [1, 1, 1]
         with pytest.raises(fs.FoolscapeError, match="expected a new name, got 'pgd'"):
             fs.register("pgd", source="the tests")(longer.build)
+        with pytest.raises(fs.FoolscapeError, match="unknown task 'segmentatoin'; did you mean segmentation"):
+            fs.register("other", source="the tests", tasks=("segmentatoin",))(longer.build)
     finally:
         del REGISTRY["longer"]
 
 
 def scope(classes: str) -> Any:
     from foolscape.attacks.plan import Scope
+    from foolscape.tasks.base import SEGMENTATION
 
-    return Scope("segmentation", tuple(classes))
+    return Scope(SEGMENTATION, tuple(classes))

@@ -15,6 +15,7 @@ from foolscape.attacks.registry import Settings
 from foolscape.errors import FoolscapeError
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
+from foolscape.tasks.base import DETECTION
 
 from .toys import conv_net, entrants, pictures, problem_of
 
@@ -235,4 +236,4 @@ def test_objectives_that_do_not_fit_are_refused(task: str, name: str, options: S
 def test_the_ratio_needs_three_scores() -> None:
     with pytest.raises(FoolscapeError, match="dlr needs 3 scores per target, got 2; use margin"):
         plan("pgd", {"loss": "dlr"}, ("road", "rest"))
-    assert objective_of("dlr", "detection", 3) is OBJECTIVES["dlr"].objective
+    assert objective_of("dlr", DETECTION, 3) is OBJECTIVES["dlr"].objective

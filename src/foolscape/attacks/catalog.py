@@ -11,6 +11,7 @@ from foolscape.attacks.parts.goals import goal_of, victim_of
 from foolscape.attacks.plan import AGAINST, SAMPLINGS, Plan, Scope, Window
 from foolscape.attacks.registry import REGISTRY, Attack, Recipe, Settings, owners
 from foolscape.errors import SettingError, unknown
+from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO
 
 SUPERVISIONS: Final = ("truth", "prediction")
 zoo.load()
@@ -32,7 +33,7 @@ def plan(name: str, options: Settings, classes: tuple[str, ...]) -> Plan:
     """
     _refuse(options, DETECTORS_ALONE, "detectors", "segmentation")
     _refuse(options, CLIPS_ALONE, "clips", "segmentation")
-    return recipe(name, options, "segmentation").settled(Scope("segmentation", classes))
+    return recipe(name, options, "segmentation").settled(Scope(SEGMENTATION, classes))
 
 
 def plan_detection(name: str, options: Settings, classes: tuple[str, ...]) -> Plan:
@@ -55,7 +56,7 @@ def plan_detection(name: str, options: Settings, classes: tuple[str, ...]) -> Pl
         goal = made.attack.untargeted
     victim = options.get("victim")
     index = victim_of(None if victim is None else str(victim), classes)
-    return made.settled(Scope("detection", classes, goal, index))
+    return made.settled(Scope(DETECTION, classes, goal, index))
 
 
 def plan_video(name: str, options: Settings) -> Plan:
@@ -78,7 +79,7 @@ def plan_video(name: str, options: Settings) -> Plan:
         raise SettingError(
             f"sampling: {name} compares its steps with each other, which random frames forbid; use spread"
         )
-    settled = made.settled(Scope("video", (), window=window))
+    settled = made.settled(Scope(VIDEO, (), window=window))
     # Other frames at every step: as a detector's candidates are found anew.
     ascent = replace(settled.ascent, refresh=1) if window.sampling == "random" else settled.ascent
     return replace(settled, ascent=ascent, window=window)

@@ -16,8 +16,7 @@ from foolscape.attacks.parts.goals import Goal
 from foolscape.attacks.parts.targets import TargetRule
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
-
-TASKS: Final = ("segmentation", "detection", "video")
+from foolscape.tasks.base import Task
 
 SAMPLINGS: Final = ("first", "spread", "random")
 """The frames of a window: the clip's first, evenly from all of it, or others at every step."""
@@ -183,13 +182,13 @@ class Scope:
     """What an attack is planned for.
 
     Attributes:
-        task: of TASKS.
+        task: that the model is for.
         classes: the model's class names; none of a tracker.
         goal, victim: of an attack on a detector, the victim as an index.
         window: of an attack on a clip.
     """
 
-    task: str
+    task: Task
     classes: tuple[str, ...]
     goal: Goal | None = None
     victim: int | None = None
@@ -198,4 +197,4 @@ class Scope:
     @property
     def channels(self) -> int:
         """Scores per target, the background's included; 0 for a tracker, whose clips differ."""
-        return len(self.classes) + (self.task == "detection")
+        return len(self.classes) + self.task.background

@@ -17,10 +17,11 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.parts.constraints import L2, Constraint, Linf
 from foolscape.attacks.parts.goals import Goal
-from foolscape.attacks.plan import AGAINST, SAMPLINGS, TASKS, Plan, Scope
+from foolscape.attacks.plan import AGAINST, SAMPLINGS, Plan, Scope
 from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
 from foolscape.spec import written
+from foolscape.tasks.base import TASKS, task_named
 
 Settings = Mapping[str, object]
 """Options by name, as text or as values; those that are None count as not given."""
@@ -123,7 +124,7 @@ class Attack:
     summary: str
     build: Builder
     options: Mapping[str, Option]
-    tasks: tuple[str, ...] = TASKS
+    tasks: tuple[str, ...] = tuple(TASKS)
     form: str = "paper"
     strength: int | None = None
     algorithm: int = 1
@@ -173,10 +174,10 @@ class Recipe:
     def settled(self, scope: Scope) -> Plan:
         """The plan for a model; raises SettingError where an option or the task does not fit."""
         attack = self.attack
-        if scope.task not in attack.tasks:
-            able = ", ".join(other.name for other in REGISTRY.values() if scope.task in other.tasks)
+        if scope.task.name not in attack.tasks:
+            able = ", ".join(other.name for other in REGISTRY.values() if scope.task.name in other.tasks)
             tasks = " and ".join(attack.tasks)
-            raise SettingError(f"attack: {attack.name} is for {tasks}, got {scope.task}; use one of {able}")
+            raise SettingError(f"attack: {attack.name} is for {tasks}, got {scope.task.name}; use one of {able}")
         made = attack.build(scope, **self.options) if _takes_scope(attack.build) else attack.build(**self.options)
         if isinstance(made, Ascent):
             made = self._around(made, scope)
@@ -219,13 +220,15 @@ def register(name: str, *, source: str, **traits: Any) -> Callable[[Builder], At
         traits: further attributes of `Attack`, such as `tasks` or `form`.
 
     Raises:
-        SettingError: the name is taken, or an argument of the function has no type that an option can have.
+        SettingError: the name is taken, there is no such task, or an argument has no type that an option can have.
     """
 
     def enter(build: Builder) -> Attack:
         if name in REGISTRY and REGISTRY[name].build.__module__ != build.__module__:
             raise SettingError(f"attack: expected a new name, got {name!r}, which {REGISTRY[name].source} has")
         summary = (inspect.getdoc(build) or "").partition("\n")[0].rstrip(".")
+        for task in traits.get("tasks", ()):
+            task_named(task)
         REGISTRY[name] = Attack(name, source, summary, build, _options(name, build), **traits)
         return REGISTRY[name]
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from foolscape.attacks.parts.objectives import Objective, ObjectiveValue, cross_entropy, margin, own_and_other, segpgd
 from foolscape.errors import SettingError, unknown
 from foolscape.problem import Problem
+from foolscape.tasks.base import TASKS, Task
 
-TASKS = ("segmentation", "detection", "video")
 FIRST_Q, LAST_Q = -2.0, 1.0
 """Of `tsallis`, before the first step and after the last."""
 
@@ -179,7 +179,7 @@ class Named:
     """
 
     objective: Objective
-    tasks: tuple[str, ...] = TASKS
+    tasks: tuple[str, ...] = tuple(TASKS)
     channels: int = 2
 
 
@@ -202,13 +202,13 @@ OBJECTIVES: dict[str, Named] = {
 }
 
 
-def objective_of(name: str, task: str, channels: int) -> Objective:
+def objective_of(name: str, task: Task, channels: int) -> Objective:
     """The objective called `name`.
 
     Args:
         name: of OBJECTIVES.
-        task: of TASKS.
-        channels: scores per target; for a tracker, where clips differ, any number.
+        task: that the scores are of.
+        channels: scores per target; 0 where samples differ in them.
 
     Raises:
         UnknownNameError: no such objective.
@@ -217,9 +217,9 @@ def objective_of(name: str, task: str, channels: int) -> Objective:
     if name not in OBJECTIVES:
         raise unknown("objective", name, OBJECTIVES)
     named = OBJECTIVES[name]
-    if task not in named.tasks:
-        able = ", ".join(other for other, entry in OBJECTIVES.items() if task in entry.tasks)
-        raise SettingError(f"objective: {name} is for {' and '.join(named.tasks)}, got {task}; use one of {able}")
-    if channels < named.channels and task != "video":
+    if task.name not in named.tasks:
+        able = ", ".join(other for other, entry in OBJECTIVES.items() if task.name in entry.tasks)
+        raise SettingError(f"objective: {name} is for {' and '.join(named.tasks)}, got {task.name}; use one of {able}")
+    if 0 < channels < named.channels:
         raise SettingError(f"objective: {name} needs {named.channels} scores per target, got {channels}; use margin")
     return named.objective

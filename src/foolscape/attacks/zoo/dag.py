@@ -21,7 +21,7 @@ from foolscape.errors import SettingError
 BACKGROUND: Final = "background"
 """The class that the released DAG leaves alone, where a model has a class of this name."""
 
-_STEPS: Final = {"segmentation": 200, "detection": 150}
+_STEPS, _STEPS_OF_DETECTORS = 200, 150
 """M_0 of the paper."""
 
 
@@ -48,7 +48,7 @@ def dag(
     if released and scope.goal is not None and scope.goal.name == "fabricate":
         raise SettingError("goal: the released dag leaves what is background alone and cannot fabricate; use paper")
     share = (0.01 if released and not detects else 0.0) if stop is None else stop
-    steps = _STEPS[scope.task] if steps is None else steps
+    steps = (_STEPS_OF_DETECTORS if detects else _STEPS) if steps is None else steps
     return Plan(
         ascent=Ascent(
             objective=objective_for(scope, released=released),

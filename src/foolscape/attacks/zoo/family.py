@@ -15,6 +15,7 @@ from foolscape.attacks.parts.updates import UnitL2, Update
 from foolscape.attacks.plan import Plan, Scope
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
+from foolscape.tasks.base import SEGMENTATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +104,9 @@ def refuse_l2(norm: str, attack: str) -> None:
 
 def _check_transforms(text: str, norm: str, scope: Scope) -> None:
     transforms = transforms_of(text, 0.0)
-    if transforms.diverse and scope.task != "segmentation":
+    if transforms.diverse and scope.task != SEGMENTATION:
         raise SettingError(
-            f"transforms: di moves the image under what a network for {scope.task} looks at in fixed places; use "
+            f"transforms: di moves the image under what a network for {scope.task.name} looks at in fixed places; use "
             "ti, si, vt"
         )
     if transforms.neighbours and norm == "l2":

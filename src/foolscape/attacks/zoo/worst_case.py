@@ -9,7 +9,7 @@ the attack's rule can still be found with low scores, which average precision co
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Final
@@ -31,6 +31,7 @@ from foolscape.attacks.zoo.apgd import FEWEST_STAGED, apgd
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 from foolscape.problem import Problem
+from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO
 
 FEWEST_FIRST: Final = 5
 """Steps of the first objective; with fewer, APGD has no time to judge a step."""
@@ -38,12 +39,15 @@ FEWEST_FIRST: Final = 5
 APPEARING: Final = "masked-ce and boxes"
 """The last objective on detectors, see `AndAppearing`."""
 
-TAKEN: Final = {
-    "segmentation": {"js": 1, "cospgd": 1, "masked-ce": 1, "soft-iou": 2},
-    "detection": {"js": 1, "cospgd": 2, APPEARING: 2},
-    "video": {"cospgd": 1, "ce": 4},
+TAKEN: Final[Mapping[str, Mapping[str, int]]] = {
+    SEGMENTATION.name: {"js": 1, "cospgd": 1, "masked-ce": 1, "soft-iou": 2},
+    DETECTION.name: {"js": 1, "cospgd": 2, APPEARING: 2},
+    VIDEO.name: {"cospgd": 1, "ce": 4},
 }
 """The objectives by task, and how many fifths of the budget each takes. Why these: docs/attacks.md."""
+
+TAKEN_BY_OTHERS: Final = {"js": 1, "cospgd": 2, "masked-ce": 2}
+"""The same for a task that nothing was measured for."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,8 @@ def worst_case(
     """
     if scope.goal is not None and scope.goal.targeted:
         raise SettingError(f"attack: goal {scope.goal.name} has one objective, worst-case tries several; use apgd")
-    names, (first, second, *others) = tuple(TAKEN[scope.task]), _shared(budget, TAKEN[scope.task].values())
+    taken = TAKEN.get(scope.task.name, TAKEN_BY_OTHERS)
+    names, (first, second, *others) = tuple(taken), _shared(budget, taken.values())
     fewest = FEWEST_STAGED if schedule == "shrinking" else FEWEST_FIRST
     if first < fewest:
         raise SettingError(
@@ -246,7 +251,7 @@ def worst_case(
         return replace(made.ascent, step=first * made.ascent.step)
 
     ascents = [settled.ascent, onwards(second, 2), *(onwards(steps, 1) for steps in others)]
-    if scope.task == "detection" and stop is None:
+    if scope.goal is not None and stop is None:
         # Lost by the attack's rule is not yet unseen: see `Persistent`.
         settled = replace(settled, stop=None)
         ascents = [replace(ascent, stop=while_targets) for ascent in ascents]
