@@ -22,7 +22,7 @@ TASKS: Final = ("segmentation", "detection", "video")
 SAMPLINGS: Final = ("first", "spread", "random")
 """The frames of a window: the clip's first, evenly from all of it, or others at every step."""
 
-AGAINST: Final = ("all", "objects")
+ATTACK_PIXELS: Final = ("all", "objects")
 """What of the later frames is to become wrong: every pixel, or those of the objects."""
 
 
@@ -49,8 +49,8 @@ class Window:
         return {
             "window": self.frames,
             "sampling": self.sampling,
-            "supervision": "truth" if self.truth else "clean prediction",
-            "against": AGAINST[self.objects],
+            "labels_from": "truth" if self.truth else "clean prediction",
+            "attack_pixels": ATTACK_PIXELS[self.objects],
         }
 
     def chosen(self, length: int, generator: torch.Generator) -> tuple[int, ...]:
@@ -100,10 +100,10 @@ class Plan:
         name, variant, source: as in the registry, which sets them.
         objective: the name of what is made large, where an attack has a choice.
         schedule: of the bound, where an attack has a choice.
-        goal, victim: of an attack on a detector, the victim as an index; None for other tasks.
+        goal, only_class: of an attack on a detector, the class as an index; None for other tasks.
         window: of an attack on a clip; None for other tasks.
         budget: gradients per image, of an attack that shares them out.
-        boost: how gradients are taken, see `attacks.parts.transforms.transforms_of`.
+        transforms: how gradients are taken, see `attacks.parts.transforms.transforms_of`.
         runner: in the place of `ascent`, which then only says where images may lie.
         largest: the largest bound tried, of an attack that looks for the smallest under which it succeeds.
     """
@@ -121,10 +121,10 @@ class Plan:
     objective: str | None = None
     schedule: str | None = None
     goal: Goal | None = None
-    victim: int | None = None
+    only_class: int | None = None
     window: Window | None = None
     budget: int | None = None
-    boost: str | None = None
+    transforms: str | None = None
     runner: Runner | None = None
     largest: Levels | None = None
 
@@ -154,17 +154,20 @@ class Plan:
             "steps": self.steps,
             "stop": self.stop,
             "random_start": self.ascent.random_start,
-            "rounded": self.ascent.rounded,
+            "quantise_steps": self.ascent.quantise_steps,
             **({"precision": "bf16"} if self.ascent.bf16 else {}),
             **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.schedule is None else {"schedule": self.schedule}),
             **({} if self.budget is None else {"budget": self.budget}),
-            **({} if self.boost is None else {"boost": self.boost}),
+            **({} if self.transforms is None else {"transforms": self.transforms}),
             **({} if self.ascent.gradients_per_step == 1 else {"gradients_per_step": self.ascent.gradients_per_step}),
             **({} if not self.ascent.ladder else {"largest": None if self.largest is None else str(self.largest)}),
-            **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
+            **({} if self.goal is None else self._of_detector(self.goal)),
             **({} if self.window is None else self.window.settings),
         }
+
+    def _of_detector(self, goal: Goal) -> dict[str, str | int | None]:
+        return {"goal": goal.name, "resample_candidates": self.ascent.resample_targets}
 
 
 @dataclass(frozen=True)
@@ -174,14 +177,14 @@ class Scope:
     Attributes:
         task: of TASKS.
         classes: the model's class names; none of a tracker.
-        goal, victim: of an attack on a detector, the victim as an index.
+        goal, only_class: of an attack on a detector, the class as an index.
         window: of an attack on a clip.
     """
 
     task: str
     classes: tuple[str, ...]
     goal: Goal | None = None
-    victim: int | None = None
+    only_class: int | None = None
     window: Window | None = None
 
     @property

@@ -142,7 +142,7 @@ def crafted(
         segmenter: frozen, in eval mode.
         images: (B, 3, H, W) in [0, 1].
         labels: (B, H, W) int64.
-        attack: its `stop`, `rounded` and `refresh` are not looked at.
+        attack: its `stop`, `quantise_steps` and `resample_targets` are not looked at.
         generators: one per image.
     """
     problem = Problem(images=images, labels=labels, scores=segmenter.logits)
