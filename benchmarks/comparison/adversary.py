@@ -100,7 +100,7 @@ def compare(stand: Stand, goal: Goal, repetitions: int) -> list[Pass]:
 
 def _ours(stand: Stand, goal: Goal, *, fixed: bool, permute: bool) -> tuple[list[Tensor], tuple[int, ...]]:
     """DAG that looks at float images, as adv-lib's does."""
-    options = {"stop": goal.left, "steps": goal.steps, "step": goal.step, "rounded": False}
+    options = {"stop": goal.left, "steps": goal.steps, "step": goal.step, "quantise_steps": False}
     settled = plan("dag", options, stand.classes)
     ascent = settled.ascent if permute else replace(settled.ascent, objective=margin)
     entrants = []

@@ -1,9 +1,9 @@
-"""A Faster R-CNN on the bundled detector's trunk, to be trained in minutes: does `--refresh` help with two stages?
+"""A Faster R-CNN on the bundled detector's trunk, trained in minutes. Does `--resample-candidates` help it?
 
     python experiments/refresh/faster.py --weights build/faster.safetensors
     foolscape run --model "experiments/refresh/faster.py:faster?weights=build/faster.safetensors" --data scenes: \
         --limit 8 --attack dag --steps 60 --out build/kept
-    foolscape run ... --refresh 5 --out build/anew
+    foolscape run ... --resample-candidates 5 --out build/anew
 
 Proposals, head and box regression are torchvision's; the trunk is the one that ships, and stays as it is.
 """

@@ -161,7 +161,7 @@ def test_what_apgd_is_settled_to_stands_in_the_record() -> None:
         ("apgd", {"schedule": "shrink"}, "unknown schedule 'shrink'; did you mean shrinking?"),
         ("pgd", {"schedule": "shrinking"}, "schedule: is for apgd and worst-case, got shrinking for pgd"),
         ("apgd", {"schedule": "shrinking", "steps": 9}, "steps: a shrinking bound needs at least 10, got 9"),
-        ("apgd", {"schedule": "shrinking", "rounded": True}, "rounded: a shrinking bound leaves the one"),
+        ("apgd", {"schedule": "shrinking", "quantise_steps": True}, "quantise_steps: a shrinking bound leaves the one"),
     ],
 )
 def test_settings_that_contradict_are_refused(name: str, options: Settings, message: str) -> None:
@@ -171,8 +171,8 @@ def test_settings_that_contradict_are_refused(name: str, options: Settings, mess
 
 
 def test_candidates_found_anew_are_refused() -> None:
-    with pytest.raises(FoolscapeError, match="refresh: apgd compares its steps"):
-        plan_detection("apgd", {"refresh": 3}, CLASSES)
+    with pytest.raises(FoolscapeError, match="resample_candidates: apgd compares its steps"):
+        plan_detection("apgd", {"resample_candidates": 3}, CLASSES)
 
 
 def test_random_frames_are_refused() -> None:

@@ -218,13 +218,13 @@ def test_attacks_of_our_own_are_against_the_objects_and_published_ones_against_a
             window = plan_video(attack.name, {}).window
             assert window is not None
             assert window.objects == (attack.name in ("annealed", "worst-case"))
-    assert plan_video("annealed", {"against": "all"}).window == Window(3, "random", truth=True, objects=False)
-    with pytest.raises(UnknownNameError, match="unknown against 'object'; did you mean objects"):
-        plan_video("pgd", {"against": "object"})
-    with pytest.raises(SettingError, match="leave window, sampling and against out"):
-        plan_video("ara", {"variant": "released", "against": "objects"})
+    assert plan_video("annealed", {"attack_pixels": "all"}).window == Window(3, "random", truth=True, objects=False)
+    with pytest.raises(UnknownNameError, match="unknown attack_pixels 'object'; did you mean objects"):
+        plan_video("pgd", {"attack_pixels": "object"})
+    with pytest.raises(SettingError, match="leave window, sampling and attack_pixels out"):
+        plan_video("ara", {"variant": "released", "attack_pixels": "objects"})
 
 
 def test_an_unknown_supervision_names_near_ones() -> None:
     with pytest.raises(UnknownNameError, match="did you mean prediction"):
-        plan_video("ara", {"supervision": "predictions"})
+        plan_video("ara", {"labels_from": "predictions"})

@@ -49,7 +49,7 @@ def spied(problem: Problem, rough: Callable[[Tensor], Tensor]) -> Problem:
 def left_in_float32(problem: Problem, outcome: Outcome, attack: Ascent) -> int:
     """The active targets in the image that an outcome holds, as the attack looks at images, counted once more."""
     one, image = problem.take(torch.tensor([int(outcome.key)])), outcome.adversarial
-    if attack.rounded:
+    if attack.quantise_steps:
         image = attack.constraint.quantise(image, one.images).to(image.dtype) / 255
     return int(attack.objective(one.scores(image), one, torch.ones(1)).active.sum())
 

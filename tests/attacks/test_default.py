@@ -25,12 +25,12 @@ def test_it_is_the_worst_case_and_steps_are_its_budget(task: str) -> None:
     ("task", "options", "name", "why"),
     [
         *(
-            ("detection", {"goal": goal, "victim": "car"}, "annealed", f"goal {goal} has one objective")
+            ("detection", {"goal": goal, "only_class": "car"}, "annealed", f"goal {goal} has one objective")
             for goal in ("mislabel", "vanish", "vanish-only", "fabricate")
         ),
-        ("detection", {"refresh": 5}, "annealed", "refresh: worst-case compares its steps"),
+        ("detection", {"resample_candidates": 5}, "annealed", "resample_candidates: worst-case compares its steps"),
         ("detection", {"goal": "vanish", "norm": "l2"}, "apgd", "goal vanish"),
-        ("detection", {"refresh": 5, "norm": "l2"}, "pgd", "refresh"),
+        ("detection", {"resample_candidates": 5, "norm": "l2"}, "pgd", "resample_candidates"),
         ("segmentation", {"steps": 10}, "annealed", "budget: a fifth of it"),
         ("segmentation", {"step": Levels.parse("1/255"), "steps": 40}, "annealed", "step: worst-case"),
         ("segmentation", {"transforms": "di"}, "annealed", "transforms: is for"),

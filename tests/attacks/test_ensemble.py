@@ -27,13 +27,14 @@ def entrant(problem: Problem) -> AttackItem:
 
 
 @pytest.mark.parametrize(
-    ("name", "boost"), [("pgd", None), ("mi-fgsm", "di,ti=3,si=2"), ("segpgd", None), ("dag", None), ("square", None)]
+    ("name", "transforms"),
+    [("pgd", None), ("mi-fgsm", "di,ti=3,si=2"), ("segpgd", None), ("dag", None), ("square", None)],
 )
-def test_twice_the_same_network_is_that_network(name: str, boost: str | None) -> None:
+def test_twice_the_same_network_is_that_network(name: str, transforms: str | None) -> None:
     posed = problem_of(conv_net(), pictures(1))
     if name == "dag":
         posed = replace(posed, target=permuted(4)(posed.labels, [generator_for(1, "0")]))
-    attack = plan(name, {"transforms": boost, "steps": 8}, CLASSES).ascent
+    attack = plan(name, {"transforms": transforms, "steps": 8}, CLASSES).ascent
     both = replace(attack, objective=Joint((attack.objective, attack.objective)))
     (alone,) = ascend([entrant(posed)], attack)
     (together,) = ascend([entrant(joint([posed, posed], [4, 4]))], both)

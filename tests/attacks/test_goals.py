@@ -6,7 +6,7 @@ import torch
 from foolscape.attacks.catalog import plan, plan_detection
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
-from foolscape.attacks.parts.goals import GOALS, goal_of, victim_of
+from foolscape.attacks.parts.goals import GOALS, goal_of, only_class_of
 from foolscape.attacks.parts.objectives import towards
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.problem import IGNORE, Problem
@@ -18,14 +18,14 @@ LABELS = torch.tensor([[0, 2, BACKGROUND, 1, BACKGROUND]])
 SCORES = torch.tensor([[[3.0, 0, 0.1, 0, 0.9], [0, 0, 0.2, 3, 0.1], [0, 3, 0.7, 0, 0.3], [1, 1, 5, 1, 5]]])
 
 
-def aim(goal: str, victim: int | None = None) -> tuple[list[int], list[int] | None]:
-    found = goal_of(goal).aim(LABELS, SCORES, victim, torch.Generator().manual_seed(0))
+def aim(goal: str, only_class: int | None = None) -> tuple[list[int], list[int] | None]:
+    found = goal_of(goal).aim(LABELS, SCORES, only_class, torch.Generator().manual_seed(0))
     return found.labels[0].tolist(), None if found.target is None else found.target[0].tolist()
 
 
 def test_untargeted_touches_objects_alone() -> None:
     assert aim("untargeted") == ([0, 2, IGNORE, 1, IGNORE], None)
-    assert aim("untargeted", victim=2) == ([IGNORE, 2, IGNORE, IGNORE, IGNORE], None)
+    assert aim("untargeted", only_class=2) == ([IGNORE, 2, IGNORE, IGNORE, IGNORE], None)
 
 
 def test_mislabel_moves_every_object_to_another_class_by_one_permutation() -> None:
@@ -40,7 +40,7 @@ def test_mislabel_moves_every_object_to_another_class_by_one_permutation() -> No
 
 def test_vanish_sends_objects_to_the_background_and_keeps_the_others_with_a_victim() -> None:
     assert aim("vanish") == ([0, 2, IGNORE, 1, IGNORE], [BACKGROUND, BACKGROUND, IGNORE, BACKGROUND, IGNORE])
-    assert aim("vanish", victim=2) == ([0, 2, IGNORE, 1, IGNORE], [0, BACKGROUND, IGNORE, 1, IGNORE])
+    assert aim("vanish", only_class=2) == ([0, 2, IGNORE, 1, IGNORE], [0, BACKGROUND, IGNORE, 1, IGNORE])
 
 
 def test_vanish_only_holds_the_background_that_is_quiet() -> None:
@@ -51,8 +51,8 @@ def test_vanish_only_holds_the_background_that_is_quiet() -> None:
     loud[0, 0, 4] = 9.0
     found = goal_of("vanish-only").aim(LABELS, loud, None, torch.Generator())
     assert found.labels[0].tolist() == [0, 2, BACKGROUND, 1, IGNORE]
-    with_victim = aim("vanish-only", victim=2)
-    assert with_victim == ([0, 2, BACKGROUND, 1, BACKGROUND], [0, BACKGROUND, BACKGROUND, 1, BACKGROUND])
+    with_only_class = aim("vanish-only", only_class=2)
+    assert with_only_class == ([0, 2, BACKGROUND, 1, BACKGROUND], [0, BACKGROUND, BACKGROUND, 1, BACKGROUND])
 
 
 def test_without_the_victim_there_is_nothing_to_attack() -> None:
@@ -75,7 +75,7 @@ def test_a_weak_bystander_is_left_alone() -> None:
 def test_fabricate_turns_the_background_into_its_likeliest_class_or_the_victim() -> None:
     empty = [IGNORE, IGNORE, BACKGROUND, IGNORE, BACKGROUND]
     assert aim("fabricate") == (empty, [IGNORE, IGNORE, 2, IGNORE, 0])
-    assert aim("fabricate", victim=1) == (empty, [IGNORE, IGNORE, 1, IGNORE, 1])
+    assert aim("fabricate", only_class=1) == (empty, [IGNORE, IGNORE, 1, IGNORE, 1])
 
 
 def test_towards_weighs_a_kept_class_only_while_it_is_lost() -> None:
@@ -133,12 +133,12 @@ def test_defaults_and_refusals() -> None:
     assert plan_detection("dag", {}, CLASSES).steps == 150
     assert plan_detection("pgd", {}, CLASSES).goal == goal_of("untargeted")
     assert [goal.name for goal in GOALS] == ["untargeted", "mislabel", "vanish", "vanish-only", "fabricate"]
-    assert victim_of(None, CLASSES) is None
+    assert only_class_of(None, CLASSES) is None
     with pytest.raises(UnknownNameError, match="vanish"):
         goal_of("vanquish")
     with pytest.raises(UnknownNameError, match="bicycle"):
-        victim_of("bycicle", CLASSES)
+        only_class_of("bycicle", CLASSES)
     with pytest.raises(SettingError, match="several classes"):
-        victim_of("car", ("car",))
+        only_class_of("car", ("car",))
     with pytest.raises(SettingError, match="goal: is for detectors"):
         plan("pgd", {"goal": "vanish"}, CLASSES)

@@ -39,7 +39,7 @@ def test_dag_reaches_the_linear_boundary_within_one_step_of_the_smallest_change(
     images = pictures(6, 1, 1, torch.float64) * 0.5 + 0.25
     problem = problem_of(net, images)
     target = 1 - problem.labels
-    attack = plan("dag", {"rounded": False}, ("a", "b")).ascent
+    attack = plan("dag", {"quantise_steps": False}, ("a", "b")).ascent
     for outcome in ascend(entrants(problem_of(net, images, target)), attack):
         i = int(outcome.key)
         slope = (net.weight[1] - net.weight[0]).flatten()  # type: ignore[index]

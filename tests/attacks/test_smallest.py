@@ -197,5 +197,5 @@ def test_what_the_attacks_cannot_do_is_refused() -> None:
         plan("alma-prox", {}, CLASSES[:2])
     with pytest.raises(FoolscapeError, match="attack: alma-prox is for segmentation, got detection"):
         plan_detection("alma-prox", {}, CLASSES)
-    with pytest.raises(FoolscapeError, match="refresh: dag-min compares its steps"):
-        plan_detection("dag-min", {"refresh": 5}, CLASSES)
+    with pytest.raises(FoolscapeError, match="resample_candidates: dag-min compares its steps"):
+        plan_detection("dag-min", {"resample_candidates": 5}, CLASSES)

@@ -33,7 +33,7 @@ class Plan:
     classes: Sequence[str] = CLASSES
     attack: str = "dag"
     goal: str = "mislabel"
-    victim: str | None = None
+    only_class: str | None = None
     reference: str = "truth"
     size: tuple[int, int] = (60, 80)
     failures: Sequence[dict[str, Any]] = field(default_factory=tuple)
@@ -69,8 +69,8 @@ def found_of(plan: Plan, number: int, condition: str) -> Found:
     scores = np.linspace(0.95, 0.5, len(labels))
     if condition == "adversarial":
         touched = np.arange(len(labels)) < len(labels) - number // 2
-        if plan.victim is not None:
-            touched = labels == plan.classes.index(plan.victim)
+        if plan.only_class is not None:
+            touched = labels == plan.classes.index(plan.only_class)
         if plan.goal == "mislabel":
             labels = np.where(touched, (labels + 1) % len(plan.classes), labels)
         elif plan.goal == "vanish":
@@ -120,7 +120,7 @@ def _record(plan: Plan) -> dict[str, Any]:
     attack: dict[str, Any] = {"name": plan.attack}
     if plan.attack != "none":
         attack |= {"source": "Xie et al. 2017, algorithm 1", "eps": None, "steps": 200, "goal": plan.goal,
-                   "victim": plan.victim}  # fmt: skip
+                   "only_class": plan.only_class}  # fmt: skip
     return {
         "schema": 1,
         "foolscape": "0.1.0",

@@ -8,7 +8,7 @@ from typing import Any
 
 PGD: dict[str, Any] = {
     "name": "pgd", "variant": "paper", "source": "Madry et al.", "eps": "8/255", "norm": "linf", "step": "2/255",
-    "steps": 20, "stop": 0.01, "random_start": True, "rounded": False,
+    "steps": 20, "stop": 0.01, "random_start": True, "quantise_steps": False,
 }  # fmt: skip
 
 
@@ -23,7 +23,11 @@ def matrix() -> dict[str, Any]:
     return {
         "schema": 1,
         "reference": "truth",
-        "attacks": {"one": PGD, "two": PGD, "boxes": PGD | {"goal": "vanish", "victim": "car", "refresh": 5}},
+        "attacks": {
+            "one": PGD,
+            "two": PGD,
+            "boxes": PGD | {"goal": "vanish", "only_class": "car", "resample_candidates": 5},
+        },
         "data": {"spec": "folder:photos", "samples": 3},
         "columns": [
             {"model": "net:one", "slug": "one", "task": "segmentation", "score": "mIoU"},

@@ -190,7 +190,7 @@ def _model(plan: Plan, model: str, rows: list[dict[str, Any]]) -> dict[str, Any]
 def _record(plan: Plan) -> dict[str, Any]:
     attack: dict[str, Any] = {"name": plan.attack}
     if plan.attack != "none":
-        attack |= {"variant": "ours", "source": "Li et al. 2023", "eps": "8/255", "window": 10, "supervision": "truth"}
+        attack |= {"variant": "ours", "source": "Li et al. 2023", "eps": "8/255", "window": 10, "labels_from": "truth"}
     return {
         "schema": 1, "foolscape": "0.1.0", "task": "video", "reference": plan.reference, "seed": 7,
         "command": ["foolscape", "run", "--task", "video", "--model", plan.models[0], "--attack", plan.attack],

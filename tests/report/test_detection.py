@@ -71,7 +71,7 @@ def test_scores_of_a_detector(detect: Make) -> None:
 
 
 def test_every_number_says_its_convention(detect: Make) -> None:
-    text = re.sub(r"\\", "", markdown(_summary(detect(victim="car", goal="vanish"))))
+    text = re.sub(r"\\", "", markdown(_summary(detect(only_class="car", goal="vanish"))))
     for word in ("AP:", "AP50:", "AP75:", "mAP VOC07:", "mAP VOC:", "Kept:", "Mislabelled:", "Vanished:", "Fabricated:",
                  "Preserved:", "AP50 of a class", "Success:", f"from a score of {READABLE} on", "x2 - x1"):  # fmt: skip
         assert word in text, word
@@ -91,7 +91,7 @@ def test_boxes_per_image(detect: Make) -> None:
 
 
 def test_boxes_of_the_attacked_class(detect: Make) -> None:
-    summary = _summary(detect(goal="vanish", victim="car"))
+    summary = _summary(detect(goal="vanish", only_class="car"))
     whole, of_class = box_tables(summary)
     assert [cell.value for cell in whole.rows[2][2:]] == ["0.00", "1.00", "0.00", "0.00"]
     assert of_class.title == "What became of the class car"
@@ -120,7 +120,7 @@ def test_every_goal_in_words(detect: Make, goal: str, sentence: str, fate: str) 
 
 
 def test_a_victim_in_words(detect: Make) -> None:
-    summary = _summary(detect(goal="vanish", victim="car", models=("a", "b")))
+    summary = _summary(detect(goal="vanish", only_class="car", models=("a", "b")))
     assert overview(summary).startswith("Under DAG (vanish car), AP50 of 2 models went from 100.0 to ")
     assert box_tables(summary)[0].notes[0] == (
         "Goal vanish: objects of class car are no longer found, and those of other classes stay as they are."
@@ -210,8 +210,8 @@ def test_without_an_attack(detect: Make) -> None:
 
 
 def test_names_are_text_and_not_markup_everywhere(detect: Make) -> None:
-    directory = detect(classes=(f"car{HOSTILE}", "bicycle", "person", "sign"), victim=f"car{HOSTILE}", goal="vanish",
-                       models=(HOSTILE, "second"), ids=(HOSTILE, "b", "c"))  # fmt: skip
+    directory = detect(classes=(f"car{HOSTILE}", "bicycle", "person", "sign"), only_class=f"car{HOSTILE}",
+                       goal="vanish", models=(HOSTILE, "second"), ids=(HOSTILE, "b", "c"))  # fmt: skip
     page = page_of(directory)
     source = (directory / "report.html").read_text(encoding="utf-8")
     assert "<script" not in source

@@ -39,18 +39,19 @@ def test_a_matrix_that_does_not_say_what_its_scores_are_against_is_refused(tmp_p
 def test_every_setting_of_an_attack_is_told_with_its_networks() -> None:
     (table,) = matrix_tables(matrix())
     pgd = (
-        "attack pgd, variant paper, eps 8/255, norm linf, step 2/255, steps 20, stop 0.01, random start yes, rounded no"
+        "attack pgd, variant paper, eps 8/255, norm linf, step 2/255, steps 20, stop 0.01, random start yes, "
+        "quantise steps no"
     )
     assert f"A, B: {pgd}." in table.notes
-    assert f"C: {pgd}, goal vanish, victim car, refresh 5." in table.notes
+    assert f"C: {pgd}, goal vanish, only class car, resample candidates 5." in table.notes
 
 
 def test_settings_that_are_not_set_are_not_told() -> None:
     found = matrix()
-    found["attacks"]["boxes"] |= {"eps": None, "stop": None, "victim": None}
+    found["attacks"]["boxes"] |= {"eps": None, "stop": None, "only_class": None}
     (told,) = (note for note in matrix_tables(found)[0].notes if note.startswith("C: attack"))
     assert "None" not in told
-    assert not {"eps", "stop", "victim"} & set(told.split())
+    assert not {"eps", "stop", "only_class"} & set(told.split())
 
 
 def test_shares_of_the_networks_own_score(tmp_path: Path) -> None:

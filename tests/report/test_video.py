@@ -67,7 +67,7 @@ def test_it_says_what_the_run_found(film: Make) -> None:
         assert text in page.text
     for text in ("3 clips of davis:folder val", "J decay", "J&F by object", "a b/1, object 2", "truncated file"):
         assert text in page.text
-    for text in ("window", "supervision", "s/clip", "first frame attacked", "Objects are told apart by clip and label"):
+    for text in ("window", "labels from", "s/clip", "first frame attacked", "Objects are told apart by clip and label"):
         assert text in page.text
     assert "image" not in page.text.replace("8-bit images", "")
 

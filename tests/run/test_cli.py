@@ -72,18 +72,18 @@ def test_images_left_out_show_in_the_exit_code(tmp_path: Path, capfd: pytest.Cap
     assert "1 image(s) could not be used" in capfd.readouterr().err
 
 
-def test_boosts_and_ensembles_from_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_transforms_and_ensembles_from_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", count=2)
     models = ("--model", f"{nets}:net", "--model", f"{nets}:slow", "--ensemble", "all")
-    attack = ("--attack", "mi-fgsm", "--steps", 2, "--boost", "di,ti=3,si=2", "--probes", 0)
+    attack = ("--attack", "mi-fgsm", "--steps", 2, "--transforms", "di,ti=3,si=2", "--probes", 0)
     command = ("transfer", *models, *attack, "--data", f"folder:{photos}", "--out", tmp_path / "out")
     assert foolscape(*command) == DONE
     printed = capfd.readouterr().out
     assert "A & B, shuffled" in printed
     assert "Can this be trusted?" in printed
-    assert "boost di" not in printed
+    assert "transforms di" not in printed
     assert foolscape("report", tmp_path / "out", "--footnotes") == DONE
-    assert "boost di,ti=3,si=2, gradients per step 4" in " ".join(capfd.readouterr().out.split())
+    assert "transforms di,ti=3,si=2, gradients per step 4" in " ".join(capfd.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_every_goal_does_what_it_says(tmp_path: Path, detectors: str, squares: s
 def test_one_class_is_attacked_and_the_others_are_preserved(
     tmp_path: Path, detectors: str, squares: str, goal: str
 ) -> None:
-    model = measured(tmp_path / "out", detectors, squares, attack="pgd", goal=goal, victim="green")
+    model = measured(tmp_path / "out", detectors, squares, attack="pgd", goal=goal, only_class="green")
     clean, attacked = model["conditions"]["clean"], model["conditions"]["adversarial"]
     assert clean["victim_boxes"]["kept"] == 1
     assert attacked["victim_boxes"]["kept"] == 0
@@ -91,12 +91,12 @@ def test_dag_stops_when_the_eight_bit_image_is_fooled(tmp_path: Path, detectors:
     assert model["claimed_rate"] == model["success_rate"] == 100
     assert model["iterations"]["max"] < 150
     record = json.loads((tmp_path / "rounded" / "run.json").read_text())
-    assert record["attack"]["rounded"] is True
-    by_paper = measured(tmp_path / "float", detectors, squares, attack="dag", rounded=False)
+    assert record["attack"]["quantise_steps"] is True
+    by_paper = measured(tmp_path / "float", detectors, squares, attack="dag", quantise_steps=False)
     assert by_paper["iterations"]["mean"] <= model["iterations"]["mean"]
 
 
-@pytest.mark.parametrize("more", [{"refresh": 3}, {"variant": "released"}])
+@pytest.mark.parametrize("more", [{"resample_candidates": 3}, {"variant": "released"}])
 def test_dag_in_its_other_forms_is_no_weaker(
     tmp_path: Path, detectors: str, squares: str, more: dict[str, object]
 ) -> None:
@@ -107,7 +107,13 @@ def test_dag_in_its_other_forms_is_no_weaker(
 
 
 def test_the_answer_does_not_depend_on_the_batch(tmp_path: Path, detectors: str, squares: str) -> None:
-    settings = {"models": [f"{detectors}:grid"], "data": squares, "attack": "dag", "goal": "vanish", "refresh": 4}
+    settings = {
+        "models": [f"{detectors}:grid"],
+        "data": squares,
+        "attack": "dag",
+        "goal": "vanish",
+        "resample_candidates": 4,
+    }
     settings["step"] = "0.7/255"  # steps of half a level end on ties, which the last bit rounds up or down
     one = do_run(tmp_path / "one", batch=1, **settings)
     three = do_run(tmp_path / "three", batch=3, **settings)
@@ -160,9 +166,9 @@ def test_the_bundled_detector_is_fooled_on_the_street(tmp_path: Path) -> None:
             "released",
         ),
         ({"models": ["DET:grid?task=detektion"]}, SettingError, "did you mean detection"),
-        ({"models": ["DET:grid"], "refresh": 0}, SettingError, "refresh"),
+        ({"models": ["DET:grid"], "resample_candidates": 0}, SettingError, "resample_candidates"),
         ({"models": ["DET:grid"], "goal": "vanishh"}, SettingError, "did you mean vanish"),
-        ({"models": ["DET:grid"], "victim": "gren"}, SettingError, "did you mean green"),
+        ({"models": ["DET:grid"], "only_class": "gren"}, SettingError, "did you mean green"),
         ({"models": ["DET:grid"], "data": "camvid:somewhere"}, SettingError, "no boxes"),
         ({"models": ["DET:grid"], "task": "segmentation"}, ModelError, "scores"),
         ({"models": ["DET:grid"], "task": "detecton"}, SettingError, "did you mean detection"),
@@ -210,7 +216,7 @@ def single():
 
 
 def test_a_share_that_may_be_left_is_of_what_is_to_change(tmp_path: Path, detectors: str, squares: str) -> None:
-    settings = {"attack": "dag", "goal": "vanish", "victim": "red", "stop": 0.5}
+    settings = {"attack": "dag", "goal": "vanish", "only_class": "red", "stop": 0.5}
     model = measured(tmp_path / "out", detectors, squares, **settings)
     # One red square in each image: half of it is nothing, and bystanders do not count.
     assert model["iterations"]["mean"] > 0

@@ -104,7 +104,7 @@ def test_a_two_stage_detector_is_trained_and_attacked(tmp_path: Path, capfd: pyt
     with pytest.raises(SystemExit) as caught:
         main([
             "run", "--model", f"{script}:faster?weights={weights}", "--data", "scenes:", "--limit", "1", "--size",
-            "64x96", "--attack", "dag", "--steps", "2", "--refresh", "1", "--out", str(tmp_path / "out"),
+            "64x96", "--attack", "dag", "--steps", "2", "--resample-candidates", "1", "--out", str(tmp_path / "out"),
         ])  # fmt: skip
     assert caught.value.code == DONE
     assert "AP50" in capfd.readouterr().out

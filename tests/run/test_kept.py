@@ -19,8 +19,8 @@ from foolscape.run.tasks.segmentation import SegmentationSubject
 BOX, ELSEWHERE = [0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]
 
 
-def right_share(task: str, row: dict[str, Any], victim: int | None = None) -> float | None:
-    return scores_of(task).right(row, victim)
+def right_share(task: str, row: dict[str, Any], only_class: int | None = None) -> float | None:
+    return scores_of(task).right(row, only_class)
 
 
 def boxes(found: list[tuple[list[float], float, int]], **truth: Any) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def test_objects_that_do_not_count_are_left_out() -> None:
     assert right_share("detection", boxes(seen, **nothing)) is None
 
 
-@pytest.mark.parametrize(("victim", "share"), [(0, 1.0), (1, 0.0), (2, None)])
-def test_objects_of_one_class(victim: int, share: float | None) -> None:
-    assert right_share("detection", boxes([(BOX, 0.9, 0)]), victim) == share
+@pytest.mark.parametrize(("only_class", "share"), [(0, 1.0), (1, 0.0), (2, None)])
+def test_objects_of_one_class(only_class: int, share: float | None) -> None:
+    assert right_share("detection", boxes([(BOX, 0.9, 0)]), only_class) == share
 
 
 def test_the_mean_region_of_a_clips_objects() -> None:

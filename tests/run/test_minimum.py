@@ -21,7 +21,7 @@ from .made_boxes import write_detector, write_squares
 
 
 def score(
-    measured: Sequence[dict[str, Any]], classes: Sequence[str], seed: int, victim: int | None, clean: bool = False
+    measured: Sequence[dict[str, Any]], classes: Sequence[str], seed: int, only_class: int | None, clean: bool = False
 ) -> dict[str, Any]:
     """The mean of `right`, and an interval to know it by; clean images have a narrower one."""
     mean, width = sum(one["right"] for one in measured) / len(measured), 1 if clean else 2

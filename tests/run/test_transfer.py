@@ -84,11 +84,11 @@ def test_the_same_command_again_goes_on_and_another_is_refused(tmp_path: Path, s
 
 
 def test_settings_for_detectors_reach_them_alone(tmp_path: Path, settings: dict[str, Any]) -> None:
-    settings |= {"goal": "vanish", "victim": "red", "limit": 1, "memory_format": "channels_last"}
+    settings |= {"goal": "vanish", "only_class": "red", "limit": 1, "memory_format": "channels_last"}
     matrix = measure(tmp_path / "out", settings)
     goals = [matrix["attacks"][column["slug"]].get("goal") for column in matrix["columns"]]
     assert goals == [None, "vanish"]
-    assert matrix["attacks"][matrix["columns"][1]["slug"]]["victim"] == "red"
+    assert matrix["attacks"][matrix["columns"][1]["slug"]]["only_class"] == "red"
     assert matrix["data"]["samples"] == 1
 
 
@@ -151,7 +151,7 @@ def test_without_a_name_each_network_has_the_strongest_attack_that_fits(
         ({"ensembles": ["all", "all"]}, "twice"),
         ({"ensembles": ["all"], "attack": "worst-case"}, "cannot be shared"),
         ({"ensembles": ["all"], "attack": "pgd-min", "eps": None}, "cannot be shared"),
-        ({"ensembles": ["all"], "refresh": 2}, "leave refresh out"),
+        ({"ensembles": ["all"], "resample_candidates": 2}, "leave resample_candidates out"),
     ],
 )
 def test_ensembles_that_there_are_not(

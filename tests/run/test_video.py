@@ -98,25 +98,25 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, tracker: str, davis
 def test_supervision_and_window_are_recorded_and_matter(tmp_path: Path, tracker: str, davis: str) -> None:
     first = do_run(tmp_path / "a", models=[tracker], data=davis, attack="pgd", limit=1)
     other = do_run(
-        tmp_path / "b", models=[tracker], data=davis, attack="pgd", limit=1, window=2, supervision="prediction"
+        tmp_path / "b", models=[tracker], data=davis, attack="pgd", limit=1, window=2, labels_from="prediction"
     )
-    assert (first["attack"]["window"], first["attack"]["sampling"], first["attack"]["supervision"]) == (
+    assert (first["attack"]["window"], first["attack"]["sampling"], first["attack"]["labels_from"]) == (
         3,
         "first",
         "truth",
     )
-    assert (other["attack"]["window"], other["attack"]["supervision"]) == (2, "clean prediction")
+    assert (other["attack"]["window"], other["attack"]["labels_from"]) == (2, "clean prediction")
     assert files_below(tmp_path / "a" / "images") != files_below(tmp_path / "b" / "images")
 
 
 def test_an_attack_against_the_objects_counts_their_pixels_alone(tmp_path: Path, tracker: str, davis: str) -> None:
     counted = {}
-    for against in ("all", "objects"):
-        out = tmp_path / against
-        summary = do_run(out, models=[tracker], data=davis, attack="pgd", limit=1, against=against)
-        assert summary["attack"]["against"] == against
+    for attack_pixels in ("all", "objects"):
+        out = tmp_path / attack_pixels
+        summary = do_run(out, models=[tracker], data=davis, attack="pgd", limit=1, attack_pixels=attack_pixels)
+        assert summary["attack"]["attack_pixels"] == attack_pixels
         (row,) = (row for row in rows_of(out) if row["condition"] == "adversarial")
-        counted[against] = row["attack"]
+        counted[attack_pixels] = row["attack"]
     maps = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "all" / "truth").glob("*/*.png"))]
     assert counted["all"]["targets"] == maps[1].size + maps[2].size
     assert counted["objects"]["targets"] == sum(int((labels > 0).sum()) for labels in maps[1:3])
@@ -176,7 +176,7 @@ def test_clips_are_followed_one_by_one_on_every_device(tmp_path: Path) -> None:
 def test_an_object_that_appears_later_is_out_of_the_attack_s_reach(tmp_path: Path, tracker: str) -> None:
     out, data = tmp_path / "out", f"youtube-vos:{write_youtube_vos(tmp_path / 'yt')}"
     # This tracker goes by colour alone: the background is more easily made an object than an object background.
-    summary = do_run(out, models=[tracker], data=data, attack="annealed", against="all")
+    summary = do_run(out, models=[tracker], data=data, attack="annealed", attack_pixels="all")
     assert (summary["reference"], summary["failures"]) == ("clean prediction", [])
     assert "seen and J and F of unseen" in summary["conventions"]["G"]
     clean, attacked = (summary["models"][0]["conditions"][name] for name in ("clean", "adversarial"))

@@ -32,8 +32,8 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 def test_settings(file):
     path = file(
-        "\ufeffmodel: net.py:build\r\ndata: 'folder:a b'\nlimit: 3\nstop: 0.5\nstep: 1.0e-3\nrounded: yes\neps: 8/255\n"
-        "size: null\n"
+        "\ufeffmodel: net.py:build\r\ndata: 'folder:a b'\nlimit: 3\nstop: 0.5\nstep: 1.0e-3\nquantise_steps: yes\n"
+        "eps: 8/255\nsize: null\n"
     )
     assert read_settings(path) == {
         "models": ["net.py:build"],
@@ -41,7 +41,7 @@ def test_settings(file):
         "limit": 3,
         "stop": 0.5,
         "step": 0.001,
-        "rounded": True,
+        "quantise_steps": True,
         "eps": "8/255",
         "size": None,
     }

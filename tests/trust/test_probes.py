@@ -67,8 +67,8 @@ def test_a_goal_has_the_strongest_attack_that_takes_it() -> None:
         ("worst-case", {}, True),
         ("annealed", {"sampling": "first"}, True),
         ("pgd", {}, False),
-        ("pgd", {"against": "objects"}, True),
-        ("worst-case", {"against": "all"}, False),
+        ("pgd", {"attack_pixels": "objects"}, True),
+        ("worst-case", {"attack_pixels": "all"}, False),
     ],
 )
 def test_square_is_after_the_same_pixels_of_a_clip(name: str, options: Settings, objects: bool) -> None:

@@ -26,6 +26,7 @@ from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.models.trackers.user import UserTracker
 from foolscape.models.trackers.user import adapt as adapt_tracker
+from foolscape.run.settings.former_names import current_names
 from foolscape.run.settings.user_attack import enter_attack, enter_objective
 from foolscape.spec import parse, written
 from foolscape.tasks.detection import Detector
@@ -82,7 +83,7 @@ def attack(
     recipe: str | Recipe | Attack = "worst-case",
     *,
     goal: str | None = None,
-    victim: str | None = None,
+    only_class: str | None = None,
     options: Mapping[str, object] | None = None,
     task: str | None = None,
     seed: int = 0,
@@ -102,8 +103,8 @@ def attack(
             {"boxes": (N, 4), "labels": (N,)}; of a tracker the mask of the first frame, (H, W) int64. None: the clean
             prediction.
         recipe: such as "pgd?eps=8/255&steps=20", "mine.py:my_attack", or `foolscape.pgd(eps="8/255", steps=20)`.
-        goal, victim: of an attack on a detector, see `foolscape run --help`.
-        options: further ones of the task: window, sampling, against of a clip.
+        goal, only_class: of an attack on a detector, see `foolscape run --help`.
+        options: further ones of the task: window, sampling, labels_from, attack_pixels of a clip.
         task: segmentation, detection or video, where the model and the labels do not tell.
         seed: of everything random.
         batch_size: images per call of the model; None: all.
@@ -115,7 +116,7 @@ def attack(
     images = check_images(images)
     task = _task(model, labels, task)
     named = as_recipe(recipe)
-    given = {**named.options, "goal": goal, "victim": victim, **(options or {})}
+    given = {**named.options, "goal": goal, "only_class": only_class, **(options or {})}
     size, device = (images.shape[2], images.shape[3]), images.device
     name = named.attack.name
     if task == "detection":
@@ -147,9 +148,10 @@ def as_recipe(recipe: str | Recipe | Attack) -> Recipe:
     spec = parse(recipe, ())
     name = written(spec.scheme, spec.rest, {})
     enter_attack(name)
-    if "loss" in spec.options:
-        enter_objective(spec.options["loss"])
-    return recipe_of(name, spec.options, None)
+    options = spec.options if ":" in name else current_names(spec.options)
+    if "loss" in options:
+        enter_objective(options["loss"])
+    return recipe_of(name, options, None)
 
 
 def _task(model: object, labels: object, task: str | None) -> str:

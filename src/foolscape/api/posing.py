@@ -61,7 +61,7 @@ def _of_candidates(
         candidates = Candidates(candidates.boxes[:, rows], candidates.scores[:, :, rows])
     assigned = detection.assign(candidates, boxes, labels, POSITIVE)
     # The same permutation of the classes each time that the candidates of an image are found anew.
-    aim = plan.goal.aim(assigned, candidates.scores, plan.victim, generator_for(seed, "goal", name))
+    aim = plan.goal.aim(assigned, candidates.scores, plan.only_class, generator_for(seed, "goal", name))
     return detection.problem(model, image, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
 
 

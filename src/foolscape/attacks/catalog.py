@@ -7,13 +7,13 @@ from typing import Final
 
 from foolscape.attacks import zoo
 from foolscape.attacks.names import CLIPS_ALONE, DETECTORS_ALONE, NONE, TASK_OPTIONS
-from foolscape.attacks.parts.goals import goal_of, victim_of
-from foolscape.attacks.plan import AGAINST, SAMPLINGS, Plan, Scope, Window
+from foolscape.attacks.parts.goals import goal_of, only_class_of
+from foolscape.attacks.plan import ATTACK_PIXELS, SAMPLINGS, Plan, Scope, Window
 from foolscape.attacks.registry import REGISTRY, Attack, Recipe, Settings, owners
 from foolscape.errors import SettingError, unknown
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO
 
-SUPERVISIONS: Final = ("truth", "prediction")
+LABELS_FROM: Final = ("truth", "prediction")
 zoo.load()
 CATALOG: Final[tuple[Attack, ...]] = tuple(REGISTRY.values())
 """The attacks that come with foolscape."""
@@ -41,7 +41,7 @@ def plan_detection(name: str, options: Settings, classes: tuple[str, ...]) -> Pl
 
     Args:
         name, classes: as of `plan`.
-        options: also `goal`, see `attacks.parts.goals`, and `victim`, the one class that is to be touched.
+        options: also `goal`, see `attacks.parts.goals`, and `only_class`, the one class that is to be touched.
 
     Raises:
         UnknownNameError: no such attack, value, goal or class.
@@ -54,8 +54,8 @@ def plan_detection(name: str, options: Settings, classes: tuple[str, ...]) -> Pl
     made = recipe(name, options, "detection")
     if made.attack.untargeted is not None and not goal.targeted:
         goal = made.attack.untargeted
-    victim = options.get("victim")
-    index = victim_of(None if victim is None else str(victim), classes)
+    only_class = options.get("only_class")
+    index = only_class_of(None if only_class is None else str(only_class), classes)
     return made.settled(Scope(DETECTION, classes, goal, index))
 
 
@@ -65,11 +65,11 @@ def plan_video(name: str, options: Settings) -> Plan:
     Args:
         name: of the registry.
         options: also `window`, how many frames the attack looks at, the first one included; `sampling`, which frames
-            these are; `supervision`, `truth` or `prediction`: what the later frames are judged by during the attack;
-            and `against`, what of them is to become wrong.
+            these are; `labels_from`, `truth` or `prediction`: what the later frames are judged by during the attack;
+            and `attack_pixels`, what of them is to become wrong.
 
     Raises:
-        UnknownNameError: no such attack, value, sampling, supervision or part of the frames.
+        UnknownNameError: no such attack, value, sampling, labels_from or part of the frames.
         SettingError: a setting does not fit the attack.
     """
     _refuse(options, DETECTORS_ALONE, "detectors", "video")
@@ -81,7 +81,7 @@ def plan_video(name: str, options: Settings) -> Plan:
         )
     settled = made.settled(Scope(VIDEO, (), window=window))
     # Other frames at every step: as a detector's candidates are found anew.
-    ascent = replace(settled.ascent, refresh=1) if window.sampling == "random" else settled.ascent
+    ascent = replace(settled.ascent, resample_targets=1) if window.sampling == "random" else settled.ascent
     return replace(settled, ascent=ascent, window=window)
 
 
@@ -91,13 +91,17 @@ def _window(attack: Attack, options: Settings) -> Window:
     frames = 3 if frames is None else frames
     if not isinstance(frames, int) or frames < 2:
         raise SettingError(f"window: expected the first frame and at least one more, got {frames}")
-    supervision = str(options.get("supervision") or SUPERVISIONS[0])
-    sampling, against = str(options.get("sampling") or attack.sampling), str(options.get("against") or attack.against)
-    known = {"supervision": SUPERVISIONS, "sampling": SAMPLINGS, "against": AGAINST}
-    for what, value in {"supervision": supervision, "sampling": sampling, "against": against}.items():
-        if value not in known[what]:
-            raise unknown(what, value, known[what])
-    return Window(frames, sampling, supervision == SUPERVISIONS[0], against == AGAINST[1])
+    labels_from = str(options.get("labels_from") or LABELS_FROM[0])
+    sampling = str(options.get("sampling") or attack.sampling)
+    pixels = str(options.get("attack_pixels") or attack.attack_pixels)
+    for what, value, known in (
+        ("labels_from", labels_from, LABELS_FROM),
+        ("sampling", sampling, SAMPLINGS),
+        ("attack_pixels", pixels, ATTACK_PIXELS),
+    ):
+        if value not in known:
+            raise unknown(what, value, known)
+    return Window(frames, sampling, labels_from == LABELS_FROM[0], pixels == ATTACK_PIXELS[1])
 
 
 def recipe(name: str, options: Settings, task: str | None) -> Recipe:

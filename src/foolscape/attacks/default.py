@@ -40,7 +40,7 @@ def default_attack(task: str, options: Settings, *, shared: bool = False) -> Def
 
     Args:
         task: segmentation, detection or video.
-        options: a victim is not looked at.
+        options: `only_class` is not looked at.
         shared: one change is made for several networks, which asks for an attack of one ascent.
 
     Raises:
@@ -70,7 +70,7 @@ def _budgeted(options: Settings) -> Settings:
 
 
 def _planned(task: str, name: str, options: Settings) -> Plan:
-    options = {**options, "victim": None}
+    options = {**options, "only_class": None}
     if task == "video":
         return plan_video(name, options)
     planner = plan_detection if task == "detection" else plan

@@ -7,11 +7,11 @@ from typing import Final
 NONE: Final = "none"
 """The attack by which a run measures the clean model alone."""
 
-DETECTORS_ALONE: Final = ("goal", "victim", "refresh")
+DETECTORS_ALONE: Final = ("goal", "only_class", "resample_candidates")
 """Options of an attack on a detector alone."""
 
-CLIPS_ALONE: Final = ("window", "sampling", "supervision", "against")
+CLIPS_ALONE: Final = ("window", "sampling", "labels_from", "attack_pixels")
 """The same on a clip."""
 
-TASK_OPTIONS: Final = ("goal", "victim", *CLIPS_ALONE)
+TASK_OPTIONS: Final = ("goal", "only_class", *CLIPS_ALONE)
 """Options of what an attack does to a task, whatever its name."""

@@ -21,7 +21,7 @@ from foolscape.tasks.base import Task
 SAMPLINGS: Final = ("first", "spread", "random")
 """The frames of a window: the clip's first, evenly from all of it, or others at every step."""
 
-AGAINST: Final = ("all", "objects")
+ATTACK_PIXELS: Final = ("all", "objects")
 """What of the later frames is to become wrong: every pixel, or those of the objects."""
 
 
@@ -48,8 +48,8 @@ class Window:
         return {
             "window": self.frames,
             "sampling": self.sampling,
-            "supervision": "truth" if self.truth else "clean prediction",
-            "against": AGAINST[self.objects],
+            "labels_from": "truth" if self.truth else "clean prediction",
+            "attack_pixels": ATTACK_PIXELS[self.objects],
         }
 
     def chosen(self, length: int, generator: torch.Generator) -> tuple[int, ...]:
@@ -103,10 +103,10 @@ class Plan:
         name, variant, source: as in the registry, which sets them.
         objective: the name of what is made large, where an attack has a choice.
         schedule: of the bound, where an attack has a choice.
-        goal, victim: of an attack on a detector, the victim as an index; None for other tasks.
+        goal, only_class: of an attack on a detector, the class as an index; None for other tasks.
         window: of an attack on a clip; None for other tasks.
         budget: gradients per image, of an attack that shares them out.
-        boost: how gradients are taken, see `attacks.parts.transforms.transforms_of`.
+        transforms: how gradients are taken, see `attacks.parts.transforms.transforms_of`.
         runner: how images meet `ascent`; what is no single ascent takes of it where images may lie, and its precision.
         float32: why gradients cannot be taken in bfloat16, as the rest of a sentence that begins with the name.
         moves_context: whether it changes a problem's context (a clip's later frames) too while it lasts, so that
@@ -127,10 +127,10 @@ class Plan:
     objective: str | None = None
     schedule: str | None = None
     goal: Goal | None = None
-    victim: int | None = None
+    only_class: int | None = None
     window: Window | None = None
     budget: int | None = None
-    boost: str | None = None
+    transforms: str | None = None
     runner: Runner = once
     float32: str | None = None
     moves_context: bool = False
@@ -164,17 +164,20 @@ class Plan:
             "steps": self.steps,
             "stop": self.stop,
             "random_start": self.ascent.random_start,
-            "rounded": self.ascent.rounded,
+            "quantise_steps": self.ascent.quantise_steps,
             **({"precision": "bf16"} if self.ascent.bf16 else {}),
             **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.schedule is None else {"schedule": self.schedule}),
             **({} if self.budget is None else {"budget": self.budget}),
-            **({} if self.boost is None else {"boost": self.boost}),
+            **({} if self.transforms is None else {"transforms": self.transforms}),
             **({} if self.ascent.gradients_per_step == 1 else {"gradients_per_step": self.ascent.gradients_per_step}),
             **({} if not self.ascent.ladder else {"largest": None if self.largest is None else str(self.largest)}),
-            **({} if self.goal is None else {"goal": self.goal.name, "refresh": self.ascent.refresh}),
+            **({} if self.goal is None else self._of_detector(self.goal)),
             **({} if self.window is None else self.window.settings),
         }
+
+    def _of_detector(self, goal: Goal) -> dict[str, str | int | None]:
+        return {"goal": goal.name, "resample_candidates": self.ascent.resample_targets}
 
 
 @dataclass(frozen=True)
@@ -184,14 +187,14 @@ class Scope:
     Attributes:
         task: that the model is for.
         classes: the model's class names; none of a tracker.
-        goal, victim: of an attack on a detector, the victim as an index.
+        goal, only_class: of an attack on a detector, the class as an index.
         window: of an attack on a clip.
     """
 
     task: Task
     classes: tuple[str, ...]
     goal: Goal | None = None
-    victim: int | None = None
+    only_class: int | None = None
     window: Window | None = None
 
     @property

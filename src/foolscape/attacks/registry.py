@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.parts.constraints import L2, Constraint, Linf
 from foolscape.attacks.parts.goals import Goal
-from foolscape.attacks.plan import AGAINST, SAMPLINGS, Plan, Scope
+from foolscape.attacks.plan import ATTACK_PIXELS, SAMPLINGS, Plan, Scope
 from foolscape.errors import SettingError, unknown
 from foolscape.pixels import Levels
 from foolscape.spec import written
@@ -26,7 +26,7 @@ from foolscape.tasks.base import TASKS, task_named
 Settings = Mapping[str, object]
 """Options by name, as text or as values; those that are None count as not given."""
 
-COMPARES: Final = {"refresh": "compares its steps with each other, which new candidates forbid"}
+COMPARES: Final = {"resample_candidates": "compares its steps with each other, which new candidates forbid"}
 """Why an attack has no such option, see `Attack.without`."""
 
 Builder = Callable[..., Ascent | Plan]
@@ -114,7 +114,7 @@ class Attack:
         strength: by which a run that names no attack takes one, the largest first; None: never.
         algorithm: a number that is raised in the commit in which its results change.
         compares: it compares its steps with each other, so that what it looks at must stay the same.
-        sampling, against: how it looks at a clip unless the user says otherwise.
+        sampling, attack_pixels: how it looks at a clip unless the user says otherwise.
         untargeted: the goal in the place of a detector's untargeted one.
         without: why it does not have an option that others have, as the rest of a sentence that begins with its name.
     """
@@ -130,7 +130,7 @@ class Attack:
     algorithm: int = 1
     compares: bool = False
     sampling: str = SAMPLINGS[0]
-    against: str = AGAINST[0]
+    attack_pixels: str = ATTACK_PIXELS[0]
     untargeted: Goal | None = None
     without: Mapping[str, str] = field(default_factory=dict)
 
@@ -193,7 +193,7 @@ class Recipe:
         eps, norm = _bound(ascent.constraint)
         return Plan(
             ascent=ascent, target=None, eps=eps, norm=norm, step=_levels(ascent.step), steps=ascent.steps, stop=None,
-            goal=scope.goal, victim=scope.victim, window=scope.window,
+            goal=scope.goal, only_class=scope.only_class, window=scope.window,
         )  # fmt: skip
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Final, cast
 
 import typer
 from rich.text import Text
 
 from foolscape.cli import harden, inspect, measure, universal
-from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console
+from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
 from foolscape.cli.outlet import STDERR, STDOUT
 from foolscape.errors import FoolscapeError, LossError, SettingError
 from foolscape.printable import printable
+from foolscape.run.settings.former_names import FormerNameWarning
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for outlet in (STDOUT, STDERR):
         outlet.ready()
     try:
-        code = _run(arguments)
+        with _warnings_told():
+            code = _run(arguments)
     finally:
         for outlet in (STDOUT, STDERR):
             outlet.flush()
@@ -75,6 +78,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(f"expected a standard output that can be written, got: {STDOUT.lost}; what is in files is complete")
         code = code or ERROR
     sys.exit(code)
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """A setting by its former name is told as a line; what else is warned of stays as it is."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, FormerNameWarning):
+                tell(f"warning: {message}", "yellow")
+            else:
+                others(message, category, *place, **more)
+
+        warnings.simplefilter("always", FormerNameWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _run(arguments: Sequence[str] | None) -> int:

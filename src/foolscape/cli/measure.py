@@ -51,13 +51,20 @@ def run(
     classes: o.Classes = None,
     input: o.Input = None,  # noqa: A002 - the option's name
     goal: o.Goal = None,
-    victim: o.Victim = None,
-    rounded: o.Rounded = None,
-    refresh: o.Refresh = None,
+    only_class: o.OnlyClass = None,
+    quantise_steps: o.QuantiseSteps = None,
+    resample_candidates: o.ResampleCandidates = None,
     window: o.Window = None,
     sampling: o.Sampling = None,
-    supervision: o.Supervision = None,
-    against: o.Against = None,
+    labels_from: o.LabelsFrom = None,
+    attack_pixels: o.AttackPixels = None,
+    objective: o.FormerText = None,
+    boost: o.FormerText = None,
+    victim: o.FormerText = None,
+    rounded: o.FormerSwitch = None,
+    refresh: o.FormerNumber = None,
+    supervision: o.FormerText = None,
+    against: o.FormerText = None,
     task: o.Task = None,
     new: o.New = False,
     quiet: o.Quiet = False,
@@ -108,13 +115,20 @@ def transfer(
     classes: o.Classes = None,
     input: o.Input = None,  # noqa: A002 - the option's name
     goal: o.Goal = None,
-    victim: o.Victim = None,
-    rounded: o.Rounded = None,
-    refresh: o.Refresh = None,
+    only_class: o.OnlyClass = None,
+    quantise_steps: o.QuantiseSteps = None,
+    resample_candidates: o.ResampleCandidates = None,
     window: o.Window = None,
     sampling: o.Sampling = None,
-    supervision: o.Supervision = None,
-    against: o.Against = None,
+    labels_from: o.LabelsFrom = None,
+    attack_pixels: o.AttackPixels = None,
+    objective: o.FormerText = None,
+    boost: o.FormerText = None,
+    victim: o.FormerText = None,
+    rounded: o.FormerSwitch = None,
+    refresh: o.FormerNumber = None,
+    supervision: o.FormerText = None,
+    against: o.FormerText = None,
     new: o.New = False,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -149,7 +163,7 @@ def demo(
 def _settings(given: dict[str, Any]) -> dict[str, object]:
     """The settings of the YAML file `config` in the options `given`, and over them the other options."""
     check_names(given["model"])
-    from foolscape.run.settings.config import read_settings
+    from foolscape.run.settings.config import over, read_settings
     from foolscape.run.settings.inputs import wired
 
     options = {name: value for name, value in given.items() if value is not None and name not in ("config", "out")}
@@ -159,7 +173,7 @@ def _settings(given: dict[str, Any]) -> dict[str, object]:
         options["models"] = models
     if ensembles := options.pop("ensemble", None):
         options["ensembles"] = ensembles
-    settings = wired(({} if given["config"] is None else read_settings(given["config"])) | options)
+    settings = wired(over({} if given["config"] is None else read_settings(given["config"]), options))
     check_names(settings.get("models"))
     return settings
 
@@ -184,7 +198,7 @@ def _run_job(settings: dict[str, object]) -> Job:
 
     config = with_task(config)
     settled, _ = with_attack(config)
-    keys = scores_of(str(config.task)).keys_of(config.victim)
+    keys = scores_of(str(config.task)).keys_of(config.only_class)
     judged = "adversarial" if settled.attacks else "clean"
     return Job(
         wanted=Wanted(

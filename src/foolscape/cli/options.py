@@ -55,17 +55,13 @@ Attack = Annotated[
 Variant = Annotated[str | None, typer.Option(help="Another published form of the attack.")]
 Loss = Annotated[
     str | None,
-    typer.Option(
-        "--loss", "--objective", help="Loss to maximise, such as masked-ce, js or cospgd; or file.py:function."
-    ),
+    typer.Option(help="Loss to maximise, such as masked-ce, js or cospgd; or file.py:function."),
 ]
 Schedule = Annotated[str | None, typer.Option(help="Of the bound of apgd: constant, or shrinking from twice as much.")]
 Budget = Annotated[int | None, typer.Option(help="Gradients per image that worst-case may take.")]
 Transforms = Annotated[
     str | None,
-    typer.Option(
-        "--transforms", "--boost", help="For changes that fool other networks too: any of di,ti,si,vt, by commas."
-    ),
+    typer.Option(help="For changes that fool other networks too: any of di,ti,si,vt, by commas."),
 ]
 Ensemble = Annotated[
     list[str] | None,
@@ -106,19 +102,24 @@ Input = Annotated[
 Goal = Annotated[
     str | None, typer.Option(help="Of an attack on a detector: untargeted, mislabel, vanish, vanish-only or fabricate.")
 ]
-Victim = Annotated[str | None, typer.Option(help="The one class of a detector to attack.")]
-Rounded = Annotated[
+OnlyClass = Annotated[str | None, typer.Option(help="The one class of a detector to attack.")]
+QuantiseSteps = Annotated[
     bool | None, typer.Option(help="Look at every step as the 8-bit image it would be; dag does by default.")
 ]
-Refresh = Annotated[int | None, typer.Option(help="Find a detector's candidates anew every N steps.")]
+ResampleCandidates = Annotated[int | None, typer.Option(help="Find a detector's candidates anew every N steps.")]
 Window = Annotated[int | None, typer.Option(help="How many frames of a clip the attack looks at.")]
 Sampling = Annotated[
     str | None, typer.Option(help="Which frames an attack on a clip looks at: first, spread, or random at every step.")
 ]
-Supervision = Annotated[
+LabelsFrom = Annotated[
     str | None, typer.Option(help="truth or prediction: what an attack on a clip takes for right in later frames.")
 ]
-Against = Annotated[
+AttackPixels = Annotated[
     str | None, typer.Option(help="all or objects: which pixels of later frames an attack on a clip wants wrong.")
 ]
 Task = Annotated[str | None, typer.Option(help="segmentation, detection or video, where the model does not tell.")]
+
+FormerText = Annotated[str | None, typer.Option(hidden=True)]
+FormerNumber = Annotated[int | None, typer.Option(hidden=True)]
+FormerSwitch = Annotated[bool | None, typer.Option(hidden=True)]
+"""Options by their former names, see `run.settings.former_names`."""

@@ -111,7 +111,7 @@ def fates_of(reference: Truth, found: Found, score_threshold: float) -> Fates:
     return Fates(counted, counted & kept, counted & other, found.labels[~fits.any(axis=1)])
 
 
-def confidence_kept(reference: Truth, found: Found, victim: int | None) -> float:
+def confidence_kept(reference: Truth, found: Found, only_class: int | None) -> float:
     """What an image still adds to average precision: the sum over its objects of score times precision.
 
     An object counts with the score of the detection that finds it, and less the more false ones of its class have a
@@ -120,7 +120,7 @@ def confidence_kept(reference: Truth, found: Found, victim: int | None) -> float
     Args:
         reference: the objects; difficult ones and crowds absorb detections and do not count.
         found: the detections, in any order and of any score.
-        victim: the one class that counts; None: all.
+        only_class: the one class that counts; None: all.
     """
     found = _readable(found, 0.0)
     overlap = overlaps(found.boxes, reference)
@@ -129,7 +129,7 @@ def confidence_kept(reference: Truth, found: Found, victim: int | None) -> float
     _, hit = _take(overlap, fits & counted)
     false = ~hit & ~(fits & ~counted).any(axis=1)
     total = 0.0
-    for label in set(found.labels.tolist()) if victim is None else (victim,):
+    for label in set(found.labels.tolist()) if only_class is None else (only_class,):
         own = found.labels == label
         hits, misses = hit[own].cumsum(), false[own].cumsum()
         total += float((found.scores[own] * hits / np.maximum(hits + misses, 1))[hit[own]].sum())

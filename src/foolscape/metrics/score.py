@@ -92,12 +92,12 @@ class Pool(Protocol[W_co]):
         """Each image as often as `weights` (R, N) says."""
         ...
 
-    def parts(self, without: Any, victim: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def parts(self, without: Any, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """What summary.json says besides of a condition, such as the score of every class, and the intervals of that.
 
         Args:
             without: what `under` gives without each group of images in turn.
-            victim: the attacked class, if there is one.
+            only_class: the attacked class, if there is one.
         """
         ...
 
@@ -126,7 +126,7 @@ class Measure(Generic[W]):
         further: the title of the table of scores that stand back.
         undefined: why there may be no headline score.
         least_clean: images from which on the scores of clean images have an interval.
-        of_victim: keys of single numbers in `Pool.parts` where one class is attacked.
+        of_only_class: keys of single numbers in `Pool.parts` where one class is attacked.
         fits: whether rows, of any condition, are for this measure; the last of a task is not asked.
     """
 
@@ -140,7 +140,7 @@ class Measure(Generic[W]):
     further: str = ""
     undefined: str = "nothing in them counts"
     least_clean: int = LEAST
-    of_victim: tuple[str, ...] = ()
+    of_only_class: tuple[str, ...] = ()
     fits: Callable[[Sequence[Row]], bool] = bool
 
     @property
@@ -172,12 +172,12 @@ class Measure(Generic[W]):
         """A sentence for each key of summary.json, those of the distortion too."""
         return {**DISTORTION, **{score.sentence: score.convention for score in self.scores}, **self.notes}
 
-    def keys_of(self, victim: object = None) -> tuple[str, ...]:
-        """The single numbers of a condition, those of an attack on one class (`victim`) among them."""
-        return (*(score.key for score in self.scores), *(self.of_victim if victim is not None else ()))
+    def keys_of(self, only_class: object = None) -> tuple[str, ...]:
+        """The single numbers of a condition, those of an attack on one class (`only_class`) among them."""
+        return (*(score.key for score in self.scores), *(self.of_only_class if only_class is not None else ()))
 
     def score(
-        self, rows: Sequence[Row], classes: Sequence[str], seed: int, victim: int | None = None, clean: bool = False
+        self, rows: Sequence[Row], classes: Sequence[str], seed: int, only_class: int | None = None, clean: bool = False
     ) -> dict[str, Any]:
         """The scores of one condition as summary.json holds them; None where one is not defined.
 
@@ -185,13 +185,13 @@ class Measure(Generic[W]):
             rows: N >= 1, one per image.
             classes: class names.
             seed: of the intervals.
-            victim: the attacked class, if there is one.
+            only_class: the attacked class, if there is one.
             clean: whether the images are as they were. Any change, be it noise, breaks some images and spares others,
                 so that a few tell less of them all, and their scores have an interval from more images on.
         """
-        return self.scored(self.pool(rows, classes), seed, victim, self.least_clean if clean else LEAST)
+        return self.scored(self.pool(rows, classes), seed, only_class, self.least_clean if clean else LEAST)
 
-    def scored(self, pool: Pool[W], seed: int, victim: int | None = None, least: int = LEAST) -> dict[str, Any]:
+    def scored(self, pool: Pool[W], seed: int, only_class: int | None = None, least: int = LEAST) -> dict[str, Any]:
         """As `score`, of what rows pool to; intervals from `least` images on."""
         point, without = pool.once(), pool.under(left_out(pool.images, seed))
         values = {score.key: score.of(point)[0] for score in self.scores}
@@ -199,7 +199,7 @@ class Measure(Generic[W]):
             score.key: numbers(np.stack(score.interval(values[score.key], score.of(without), pool.images, least)))
             for score in self.scores
         }
-        parts, ends_of_parts = pool.parts(without, victim)
+        parts, ends_of_parts = pool.parts(without, only_class)
         found = {key: number(value) for key, value in values.items()}
         return {**found, **parts, "ci95": {**ends, **ends_of_parts}}
 
@@ -247,9 +247,9 @@ class TaskScores:
         """The measure of a run's rows."""
         return next((measure for measure in self.measures[:-1] if measure.fits(rows)), self.default)
 
-    def keys_of(self, victim: object = None) -> tuple[str, ...]:
+    def keys_of(self, only_class: object = None) -> tuple[str, ...]:
         """The scores that a condition may have as single numbers, by whichever measure."""
-        return tuple(dict.fromkeys(key for measure in reversed(self.measures) for key in measure.keys_of(victim)))
+        return tuple(dict.fromkeys(key for measure in reversed(self.measures) for key in measure.keys_of(only_class)))
 
 
 def scores_of(task: str) -> TaskScores:

@@ -170,12 +170,12 @@ def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, c
 
 
 def recorded_attack(config: RunConfig, bench: Setup) -> Record:
-    """The attack's settings; the victim by name, for models may number their classes differently."""
+    """The attack's settings; `only_class` by name, for models may number their classes differently."""
     settled = bench.entries[0].plan
     if settled is None:
         return {"name": NONE}
     chosen = {} if bench.chosen is None else {"chosen": bench.chosen}
-    return settled.settings | ({} if settled.goal is None else {"victim": config.victim}) | chosen
+    return settled.settings | ({} if settled.goal is None else {"only_class": config.only_class}) | chosen
 
 
 def _compiled(bench: Setup, batch: int) -> Setup:

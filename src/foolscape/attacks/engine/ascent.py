@@ -30,11 +30,11 @@ class Ascent:
         steps: at most this many steps.
         stop: when an image is done before that.
         random_start: begin at a random image inside the constraint instead of the clean one.
-        rounded: look at each iterate as the 8-bit image that would be written, and add the gradient found there to the
-            iterate itself: what small steps have gathered counts once it moves a level.
+        quantise_steps: look at each iterate as the 8-bit image that would be written, and add the gradient found there
+            to the iterate itself: what small steps have gathered counts once it moves a level.
         free: the iterates before this many steps may lie outside the constraint, and are no results.
-        refresh: ask an entrant that can for its targets anew after every so many steps; None: never.
-        boost: how a step's gradient is taken; None: as that of the iterate.
+        resample_targets: ask an entrant that can for its targets anew after every so many steps; None: never.
+        transforms: how a step's gradient is taken; None: as that of the iterate.
         blind: the update takes no gradient, and a step costs one forward pass: a query.
         bf16: take the scores and the gradient of a step in bfloat16 wherever PyTorch's autocast thinks it safe. What
             an image lands with, and that it is done, is counted in the images' own precision.
@@ -50,10 +50,10 @@ class Ascent:
     steps: int
     stop: Stop
     random_start: bool = False
-    rounded: bool = False
+    quantise_steps: bool = False
     free: int = 0
-    refresh: int | None = None
-    boost: Transforms | None = None
+    resample_targets: int | None = None
+    transforms: Transforms | None = None
     blind: bool = False
     bf16: bool = False
     ladder: tuple[int, ...] = ()
@@ -63,7 +63,7 @@ class Ascent:
         """How many gradients a step takes."""
         if self.blind:
             return 0
-        return 1 if self.boost is None else self.boost.gradients
+        return 1 if self.transforms is None else self.transforms.gradients
 
 
 def never(problem: Problem) -> Tensor:

@@ -32,7 +32,7 @@ class AttackItem:
         key: its name.
         problem: a batch of one.
         generator: its source of randomness.
-        renew: finds its targets anew, for `Ascent.refresh`; None: they stay.
+        renew: finds its targets anew, for `Ascent.resample_targets`; None: they stay.
         start: (1, 3, H, W), the image to begin at; None: the attack says.
         remains: (1, 3, H, W) -> how much of what it should find the model still finds there, which is less the better
             an attack did; None: the number of targets left says so.
@@ -55,7 +55,7 @@ class BatchState:
         problem: as the images came in.
         images: the current iterates, (B, 3, H, W).
         state: of the update.
-        remembered: of the boost, see `Transforms.start`.
+        remembered: of the transforms, see `Transforms.start`.
         generators: an image's source of randomness.
         allowed: active targets at which an image is done.
         taken: steps taken.
@@ -141,7 +141,7 @@ def start(item: AttackItem, attack: Ascent) -> BatchState:
         problem=problem,
         images=start,
         state=attack.update.start(problem, generators),
-        remembered=() if attack.boost is None else attack.boost.start(problem),
+        remembered=() if attack.transforms is None else attack.transforms.start(problem),
         generators=(item.generator,),
         allowed=(allowed,),
         taken=(0,),
@@ -154,15 +154,16 @@ def start(item: AttackItem, attack: Ascent) -> BatchState:
 
 
 def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, str]]:
-    """The flight with new targets for the images whose turn it is by `attack.refresh`; and why some have none.
+    """The flight with new targets where it is an image's turn by `attack.resample_targets`; and why some have none.
 
     What was best against the old targets is no measure for the new ones: the best iterate is found anew too. After the
     last step nothing is renewed, for no iterate would be left to compare.
     """
+    every = attack.resample_targets
     due = {
         i: renew
         for i, (taken, renew) in enumerate(zip(batch.taken, batch.renewals, strict=True))
-        if attack.refresh and renew is not None and 0 < taken < attack.steps and taken % attack.refresh == 0
+        if every and renew is not None and 0 < taken < attack.steps and taken % every == 0
     }
     if not due:
         return batch, {}
@@ -181,8 +182,8 @@ def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, st
 
 
 def as_looked_at(batch: BatchState, attack: Ascent) -> Tensor:
-    """The iterates as the model sees them: for a rounded attack as the 8-bit images that would be written."""
-    if not attack.rounded:
+    """The iterates as the model sees them: if it quantises steps, as the 8-bit images that would be written."""
+    if not attack.quantise_steps:
         return batch.images
     clean = batch.problem.images
     return attack.constraint.quantise(batch.images, clean).to(clean.dtype) / WHITE

@@ -51,7 +51,7 @@ class Outcome:
         clean: (1, 3, H, W) in [0, 1], as it came in.
         adversarial: (1, 3, H, W) in [0, 1]: the last iterate if the attack reached its goal, else the iterate with the
             fewest targets left (of equals the latest). Not yet rounded to 8 bits.
-        claimed: whether the attack reached its own goal; before rounding, unless it is a rounded one.
+        claimed: whether the attack reached its own goal; before rounding, unless its steps are quantised.
         iterations: steps taken.
         remaining: active targets in `adversarial`.
         targets: targets that count.

@@ -62,9 +62,9 @@ def recounted(batch: BatchState, done: Sequence[int], attack: Ascent, batch_size
 def gradient_of(
     batch: BatchState, evaluation: Evaluation, attack: Ascent, weights: Tensor | None
 ) -> tuple[Tensor, State]:
-    """(B, 3, H, W): the gradient to step along, and what its boost remembers.
+    """(B, 3, H, W): the gradient to step along, and what its transforms remember.
 
-    It is that of the objective's sum, or of the sum with `weights` (B, *N) of an attack without a boost.
+    It is that of the objective's sum, or of the sum with `weights` (B, *N) of an attack without transforms.
     """
     if attack.blind:
         return torch.zeros_like(batch.images), ()
@@ -73,16 +73,16 @@ def gradient_of(
         whole[: len(weights)] = weights
         return torch.autograd.grad(evaluation.seen.value, evaluation.images, whole)[0][: len(weights)], ()
     own = torch.autograd.grad(evaluation.seen.value.sum(), evaluation.images)[0] if _takes_own(attack) else None
-    if attack.boost is None:
+    if attack.transforms is None:
         assert own is not None
         return own[: len(batch.keys)], ()
     slope = Slope(evaluation.problem, attack.objective, evaluation.progress)
-    return attack.boost.gradient(slope, evaluation.images.detach(), own, batch.generators, batch.remembered)
+    return attack.transforms.gradient(slope, evaluation.images.detach(), own, batch.generators, batch.remembered)
 
 
 def _takes_own(attack: Ascent) -> bool:
     """Whether the gradient at the iterate itself is asked for."""
-    return not attack.blind and (attack.boost is None or attack.boost.takes_own)
+    return not attack.blind and (attack.transforms is None or attack.transforms.takes_own)
 
 
 def _filled(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[Problem, Tensor, Tensor]:

@@ -44,7 +44,7 @@ class Goal:
             when no class has more than `POSITIVE` of the odds, not when none has half of them: detectors are scored
             far below one half. A box that is to be found as something must win against the background itself.
         targeted: whether it names the class that each candidate is to be taken for.
-        rule: (labels (1, N), scores (1, C + 1, N) with the floor, victim class or None, generator) -> `Aim`.
+        rule: (labels (1, N), scores (1, C + 1, N) with the floor, only class to attack or None, generator) -> `Aim`.
     """
 
     name: str
@@ -52,42 +52,42 @@ class Goal:
     targeted: bool
     rule: Callable[[Tensor, Tensor, int | None, torch.Generator], Aim]
 
-    def aim(self, labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+    def aim(self, labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
         """What to do with the candidates of one image.
 
         Args:
             labels: (1, N) int64, what each is, the background as class C.
             scores: (1, C + 1, N) on the clean image.
-            victim: the one class to attack, if any.
+            only_class: the one class to attack, if any.
             generator: of what is drawn.
         """
         lifted = torch.cat([scores[:, :-1], scores[:, -1:] + self.floor], dim=1)
-        return self.rule(labels, lifted, victim, generator)
+        return self.rule(labels, lifted, only_class, generator)
 
 
-def _untargeted(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+def _untargeted(labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
     del generator
-    return Aim(_objects(labels, scores, victim), None)
+    return Aim(_objects(labels, scores, only_class), None)
 
 
-def _mislabel(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+def _mislabel(labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
     permutation = derangement(scores.shape[1] - 1, generator).to(labels.device)
-    return _change(labels, scores, victim, permutation[_objects(labels, scores, None).clamp(min=0)])
+    return _change(labels, scores, only_class, permutation[_objects(labels, scores, None).clamp(min=0)])
 
 
-def _push(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+def _push(labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
     """As `_mislabel`; a detector of one class has no other, and its objects are pushed towards the background."""
-    return (_mislabel if scores.shape[1] > 2 else _vanish)(labels, scores, victim, generator)
+    return (_mislabel if scores.shape[1] > 2 else _vanish)(labels, scores, only_class, generator)
 
 
-def _vanish(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+def _vanish(labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
     del generator
-    return _change(labels, scores, victim, torch.full_like(labels, scores.shape[1] - 1))
+    return _change(labels, scores, only_class, torch.full_like(labels, scores.shape[1] - 1))
 
 
-def _vanish_only(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
+def _vanish_only(labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
     """As `_vanish`; and where no object was seen, none is to appear. TOG's vanishing does so for a whole image."""
-    aim, background = _vanish(labels, scores, victim, generator), scores.shape[1] - 1
+    aim, background = _vanish(labels, scores, only_class, generator), scores.shape[1] - 1
     quiet = (labels == background) & (scores.argmax(dim=1) == background)
     if not (aim.labels != IGNORE).any():
         return aim
@@ -96,29 +96,29 @@ def _vanish_only(labels: Tensor, scores: Tensor, victim: int | None, generator: 
     return Aim(held, torch.where(quiet, labels, aim.target))
 
 
-def _fabricate(labels: Tensor, scores: Tensor, victim: int | None, generator: torch.Generator) -> Aim:
-    """Every background candidate becomes the object class it is likeliest to be, or the victim class."""
+def _fabricate(labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
+    """Every background candidate becomes the object class it is likeliest to be, or the class `only_class`."""
     del generator
     background = scores.shape[1] - 1
     likeliest = scores[:, :-1].argmax(dim=1)
-    wanted = likeliest if victim is None else torch.full_like(likeliest, victim)
+    wanted = likeliest if only_class is None else torch.full_like(likeliest, only_class)
     empty = labels == background
     return Aim(torch.where(empty, labels, IGNORE), torch.where(empty, wanted, IGNORE))
 
 
-def _objects(labels: Tensor, scores: Tensor, victim: int | None) -> Tensor:
-    """`labels` without the background, and without other classes than `victim` if there is one."""
+def _objects(labels: Tensor, scores: Tensor, only_class: int | None) -> Tensor:
+    """`labels` without the background, and without other classes than `only_class` if there is one."""
     background = scores.shape[1] - 1
-    touched = (labels != background) if victim is None else (labels == victim)
+    touched = (labels != background) if only_class is None else (labels == only_class)
     return torch.where(touched, labels, IGNORE)
 
 
-def _change(labels: Tensor, scores: Tensor, victim: int | None, wanted: Tensor) -> Aim:
-    """Objects become `wanted`; with a victim only those of its class do, and the other objects are to stay."""
+def _change(labels: Tensor, scores: Tensor, only_class: int | None, wanted: Tensor) -> Aim:
+    """Objects become `wanted`; with `only_class` only those of its class do, and the other objects are to stay."""
     objects = _objects(labels, scores, None)
-    if victim is None:
+    if only_class is None:
         return Aim(objects, torch.where(objects != IGNORE, wanted, IGNORE))
-    hunted = labels == victim
+    hunted = labels == only_class
     if not hunted.any():
         return _nothing(labels)
     # What is to stay must hold now: a weak bystander is left alone, not made stronger.
@@ -155,12 +155,12 @@ def goal_of(name: str) -> Goal:
     raise unknown("goal", name, [goal.name for goal in GOALS])
 
 
-def victim_of(name: str | None, classes: tuple[str, ...]) -> int | None:
+def only_class_of(name: str | None, classes: tuple[str, ...]) -> int | None:
     """The index of the class that alone is attacked; raises `UnknownNameError` for a class the model does not have."""
     if name is None:
         return None
     if name not in classes:
         raise unknown("class", name, classes)
     if len(classes) < 2:
-        raise SettingError(f"victim: expected a model of several classes, got {classes[0]} alone; leave it out")
+        raise SettingError(f"only_class: expected a model of several classes, got {classes[0]} alone; leave it out")
     return classes.index(name)

@@ -1,4 +1,4 @@
-"""The objectives that `--objective` names, for attacks that leave the choice to the user.
+"""The objectives that `--loss` names, for attacks that leave the choice to the user.
 
 Each is a function as `attacks.parts.objectives` describes it. Most are the cross-entropy l = -log p of every labelled
 target (p the softmax probability of its label) under another weight; their gradients in the scores are that of l,
@@ -215,7 +215,7 @@ def objective_of(name: str, task: Task, channels: int) -> Objective:
         SettingError: the task does not have it, or there are too few scores.
     """
     if name not in OBJECTIVES:
-        raise unknown("objective", name, OBJECTIVES)
+        raise unknown("loss", name, OBJECTIVES)
     named = OBJECTIVES[name]
     if task.name not in named.tasks:
         able = ", ".join(other for other, entry in OBJECTIVES.items() if task.name in entry.tasks)

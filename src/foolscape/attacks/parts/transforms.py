@@ -232,9 +232,9 @@ def transforms_of(text: str, eps: float) -> Transforms:
     for part in text.split(","):
         name, given, number = (piece.strip() for piece in part.partition("="))
         if name not in _NUMBERS:
-            raise unknown("boost", name, _NUMBERS)
+            raise unknown("transform", name, _NUMBERS)
         if name in found:
-            raise SettingError(f"boost: expected each of {', '.join(_NUMBERS)} once, got {name} twice in {text!r}")
+            raise SettingError(f"transforms: expected each of {', '.join(_NUMBERS)} once, got {name} twice in {text!r}")
         found[name] = _number(name, number) if given else _NUMBERS[name].default
     return Transforms(
         diverse=found.get("di", 0.0),
@@ -272,5 +272,5 @@ def _number(name: str, text: str) -> float:
         number = float("nan")
     on_grid = not kind.grid or (number - kind.least) % kind.grid == 0
     if not (kind.least <= number <= kind.most and on_grid):
-        raise SettingError(f"boost: expected {kind.what} behind {name}=, got {text!r}")
+        raise SettingError(f"transforms: expected {kind.what} behind {name}=, got {text!r}")
     return number

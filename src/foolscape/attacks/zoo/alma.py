@@ -229,7 +229,7 @@ def alma_prox(
     steps: o.Steps = STEPS,
     norm: o.Norm = "linf",
     stop: o.Stop = ALLOWED,
-    rounded: o.Rounded = True,
+    quantise_steps: o.QuantiseSteps = True,
 ) -> Plan:
     """The smallest change that fools 99 % of the pixels, by multipliers per pixel and a proximal step."""
     if scope.channels < 3:
@@ -238,5 +238,5 @@ def alma_prox(
     update = AlmaProx(steps, AtMost(share))
     return smallest(
         "alma-prox", scope, objective=margins_left, update=update, step=step, steps=steps, norm=norm, share=share,
-        rounded=rounded,
+        quantise_steps=quantise_steps,
     )  # fmt: skip

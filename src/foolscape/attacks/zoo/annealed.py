@@ -17,7 +17,7 @@ from foolscape.attacks.zoo.family import Bounded, bounded, refuse_l2
     form="default",
     strength=3,
     sampling="random",
-    against="objects",
+    attack_pixels="objects",
 )
 def annealed(
     scope: Scope,
@@ -29,8 +29,8 @@ def annealed(
     stop: o.Stop | None = None,
     loss: o.Loss | None = None,
     transforms: o.TransformList | None = None,
-    rounded: o.Rounded = False,
-    refresh: o.Refresh | None = None,
+    quantise_steps: o.QuantiseSteps = False,
+    resample_candidates: o.ResampleCandidates | None = None,
 ) -> Plan:
     """PGD with momentum and shrinking steps; on clips against the objects, seen at random frames.
 
@@ -38,7 +38,7 @@ def annealed(
     """
     refuse_l2(norm, "annealed")
     options = Bounded(
-        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms, rounded=rounded,
-        refresh=refresh,
+        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms,
+        quantise_steps=quantise_steps, resample_candidates=resample_candidates,
     )  # fmt: skip
     return bounded(scope, options, update=Annealed(steps), part=lambda _: Fraction(1), random_start=True)

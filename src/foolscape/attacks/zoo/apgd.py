@@ -255,7 +255,7 @@ def apgd(
     loss: o.Loss | None = None,
     schedule: o.Schedule = "constant",
     transforms: o.TransformList | None = None,
-    rounded: o.Rounded = False,
+    quantise_steps: o.QuantiseSteps = False,
 ) -> Plan:
     """PGD with momentum whose steps halve by themselves and return to the best iterate.
 
@@ -264,11 +264,18 @@ def apgd(
     shrinking = schedule == "shrinking"
     if shrinking and steps < FEWEST_STAGED:
         raise SettingError(f"steps: a shrinking bound needs at least {FEWEST_STAGED}, got {steps}; use constant")
-    if shrinking and rounded:
-        raise SettingError("rounded: a shrinking bound leaves the one that 8-bit images keep to; use constant")
+    if shrinking and quantise_steps:
+        raise SettingError("quantise_steps: a shrinking bound leaves the one that 8-bit images keep to; use constant")
     update = Apgd(staged(steps, SHRINKING if shrinking else CONSTANT), UnitL2() if norm == "l2" else Sign())
     options = Bounded(
-        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms, rounded=rounded
+        eps=eps,
+        step=step,
+        steps=steps,
+        norm=norm,
+        stop=stop,
+        loss=loss,
+        transforms=transforms,
+        quantise_steps=quantise_steps,
     )
     settled = bounded(scope, options, update=update, part=lambda _: Fraction(2), random_start=True)
     # The family's step under an L2 bound is not APGD's.

@@ -38,21 +38,22 @@ def ara(
     steps: o.Steps = 20,
     norm: o.Norm = "linf",
     stop: o.Stop | None = None,
-    rounded: o.Rounded = False,
+    quantise_steps: o.QuantiseSteps = False,
 ) -> Plan:
     """First frame of a clip: pgd with longer steps where a network learns that the frame is fragile."""
     refuse_l2(norm, "ara")
     update = HardRegions(Discovery(WIDTH), levelled=variant == "levelled")
-    options = Bounded(eps=eps, step=step, steps=steps, norm=norm, stop=stop, rounded=rounded)
+    options = Bounded(eps=eps, step=step, steps=steps, norm=norm, stop=stop, quantise_steps=quantise_steps)
     quarter = Fraction(1, 4)
     settled = bounded(scope, options, update=update, part=lambda _: quarter, random_start=True)
     if variant != "released":
         return settled
-    if stop is not None or rounded:
-        raise SettingError("stop, rounded: the released ara has neither; use --variant corrected")
+    if stop is not None or quantise_steps:
+        raise SettingError("stop, quantise_steps: the released ara has neither; use --variant corrected")
     if scope.window is not None and _look(scope.window) != _FIRST_THREE:
         raise SettingError(
-            "window: the released ara looks at all of the first three frames; leave window, sampling and against out"
+            "window: the released ara looks at all of the first three frames; leave window, sampling and attack_pixels "
+            "out"
         )
     released = ReleasedAra(
         eps=eps.unit, step=settled.step.unit, steps=settled.steps, discovery=Discovery(RELEASED_WIDTH)

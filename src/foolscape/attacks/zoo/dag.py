@@ -40,8 +40,8 @@ def dag(
     steps: o.Steps | None = None,
     norm: o.Norm = "linf",
     stop: o.Stop | None = None,
-    rounded: o.Rounded = True,
-    refresh: o.Refresh | None = None,
+    quantise_steps: o.QuantiseSteps = True,
+    resample_candidates: o.ResampleCandidates | None = None,
 ) -> Plan:
     """Dense adversary generation: pushes every still-correct pixel to a permuted class; no bound by default."""
     released, detects = variant == "released", scope.goal is not None
@@ -57,8 +57,8 @@ def dag(
             step=step.unit,
             steps=steps,
             stop=AtMost(share, _background(scope) if released else None),
-            rounded=rounded,
-            refresh=refresh,
+            quantise_steps=quantise_steps,
+            resample_targets=resample_candidates,
         ),
         target=target_for(scope, released=released),
         eps=eps,
@@ -67,7 +67,7 @@ def dag(
         steps=steps,
         stop=share,
         goal=scope.goal,
-        victim=scope.victim,
+        only_class=scope.only_class,
     )
 
 

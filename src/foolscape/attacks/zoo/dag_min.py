@@ -28,10 +28,10 @@ def dag_min(
     steps: o.Steps = STEPS,
     norm: o.Norm = "linf",
     stop: o.Stop | None = None,
-    rounded: o.Rounded = True,
+    quantise_steps: o.QuantiseSteps = True,
 ) -> Plan:
     """The smallest bound at which dag fools an image, by doubling and bisecting it."""
     return bisected(
         "dag-min", scope, largest=eps, objective=objective_for(scope, released=False), inner=MaxAbs(), step=step,
-        steps=steps, norm=norm, stop=stop, rounded=rounded, target=target_for(scope, released=False),
+        steps=steps, norm=norm, stop=stop, quantise_steps=quantise_steps, target=target_for(scope, released=False),
     )  # fmt: skip

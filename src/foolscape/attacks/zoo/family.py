@@ -35,8 +35,8 @@ class Bounded:
     loss: str | None = None
     own: str = "ce"
     transforms: str | None = None
-    rounded: bool = False
-    refresh: int | None = None
+    quantise_steps: bool = False
+    resample_candidates: int | None = None
 
 
 def bounded(
@@ -73,9 +73,9 @@ def bounded(
             steps=options.steps,
             stop=stop,
             random_start=random_start,
-            rounded=options.rounded,
-            refresh=options.refresh,
-            boost=None if options.transforms is None else transforms_of(options.transforms, options.eps.unit),
+            quantise_steps=options.quantise_steps,
+            resample_targets=options.resample_candidates,
+            transforms=None if options.transforms is None else transforms_of(options.transforms, options.eps.unit),
         ),
         target=None,
         eps=options.eps,
@@ -84,9 +84,9 @@ def bounded(
         steps=options.steps,
         stop=options.stop,
         objective=None if targeted else named,
-        boost=options.transforms,
+        transforms=options.transforms,
         goal=scope.goal,
-        victim=scope.victim,
+        only_class=scope.only_class,
         window=scope.window,
     )
 

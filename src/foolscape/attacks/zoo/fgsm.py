@@ -24,8 +24,8 @@ def fgsm(
     stop: o.Stop | None = None,
     loss: o.Loss | None = None,
     transforms: o.TransformList | None = None,
-    rounded: o.Rounded = False,
-    refresh: o.Refresh | None = None,
+    quantise_steps: o.QuantiseSteps = False,
+    resample_candidates: o.ResampleCandidates | None = None,
 ) -> Plan:
     """One signed step of the cross-entropy gradient.
 
@@ -36,7 +36,7 @@ def fgsm(
     if transforms is not None and transforms_of(transforms, 0.0).neighbours:
         raise SettingError("transforms: vt corrects the next step, and fgsm takes one alone; use mi-fgsm")
     options = Bounded(
-        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms, rounded=rounded,
-        refresh=refresh,
+        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms,
+        quantise_steps=quantise_steps, resample_candidates=resample_candidates,
     )  # fmt: skip
     return bounded(scope, options, update=Sign(), part=lambda _: Fraction(1))

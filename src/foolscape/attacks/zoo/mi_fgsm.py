@@ -22,8 +22,8 @@ def mi_fgsm(
     stop: o.Stop | None = None,
     loss: o.Loss | None = None,
     transforms: o.TransformList | None = None,
-    rounded: o.Rounded = False,
-    refresh: o.Refresh | None = None,
+    quantise_steps: o.QuantiseSteps = False,
+    resample_candidates: o.ResampleCandidates | None = None,
 ) -> Plan:
     """Signed steps along an accumulated gradient.
 
@@ -31,7 +31,7 @@ def mi_fgsm(
     """
     refuse_l2(norm, "mi-fgsm")
     options = Bounded(
-        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms, rounded=rounded,
-        refresh=refresh,
+        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms,
+        quantise_steps=quantise_steps, resample_candidates=resample_candidates,
     )  # fmt: skip
     return bounded(scope, options, update=Momentum(), part=lambda steps: Fraction(1, steps))

@@ -24,6 +24,6 @@ Schedule = Annotated[
     Literal["constant", "shrinking"], Help("of the bound: as it is, or coming down to it in stages from twice as much")
 ]
 TransformList = Annotated[str, Help("for changes that fool other networks too: any of di,ti,si,vt, by commas")]
-Rounded = Annotated[bool, Help("look at every step as the 8-bit image it would be")]
-Refresh = Annotated[int, Help("find a detector's candidates anew every so many steps", least=1)]
+QuantiseSteps = Annotated[bool, Help("look at every step as the 8-bit image it would be")]
+ResampleCandidates = Annotated[int, Help("find a detector's candidates anew every so many steps", least=1)]
 Budget = Annotated[int, Help("gradients per image", least=1)]

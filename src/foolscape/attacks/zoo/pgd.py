@@ -26,16 +26,16 @@ def pgd(
     stop: o.Stop | None = None,
     loss: o.Loss | None = None,
     transforms: o.TransformList | None = None,
-    rounded: o.Rounded = False,
-    refresh: o.Refresh | None = None,
+    quantise_steps: o.QuantiseSteps = False,
+    resample_candidates: o.ResampleCandidates | None = None,
 ) -> Plan:
     """Signed steps with projection from a random start.
 
     A step is a quarter of the bound long.
     """
     options = Bounded(
-        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms, rounded=rounded,
-        refresh=refresh,
+        eps=eps, step=step, steps=steps, norm=norm, stop=stop, loss=loss, transforms=transforms,
+        quantise_steps=quantise_steps, resample_candidates=resample_candidates,
     )  # fmt: skip
     quarter = Fraction(1, 4)
     return bounded(scope, options, update=Sign(), part=lambda _: quarter, random_start=True)

@@ -30,7 +30,7 @@ def pgd_min(
     norm: o.Norm = "linf",
     stop: o.Stop | None = None,
     loss: o.Loss | None = None,
-    rounded: o.Rounded = True,
+    quantise_steps: o.QuantiseSteps = True,
 ) -> Plan:
     """The same with signed steps and momentum: usually much smaller than what dag-min finds.
 
@@ -43,6 +43,6 @@ def pgd_min(
     objective = towards if targeted else objective_of(named, scope.task, scope.channels)
     settled = bisected(
         "pgd-min", scope, largest=eps, objective=objective, inner=Momentum(0.75), step=None, steps=steps, norm=norm,
-        stop=stop, rounded=rounded,
+        stop=stop, quantise_steps=quantise_steps,
     )  # fmt: skip
     return replace(settled, objective=None if targeted else named)

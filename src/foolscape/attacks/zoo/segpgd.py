@@ -26,14 +26,21 @@ def segpgd(
     norm: o.Norm = "linf",
     stop: o.Stop | None = None,
     transforms: o.TransformList | None = None,
-    rounded: o.Rounded = False,
+    quantise_steps: o.QuantiseSteps = False,
 ) -> Plan:
     """PGD that turns from pixels still right to those already wrong.
 
     A step is a quarter of the bound long, from a random start.
     """
     options = Bounded(
-        eps=eps, step=step, steps=steps, norm=norm, stop=stop, own="segpgd", transforms=transforms, rounded=rounded
+        eps=eps,
+        step=step,
+        steps=steps,
+        norm=norm,
+        stop=stop,
+        own="segpgd",
+        transforms=transforms,
+        quantise_steps=quantise_steps,
     )
     quarter = Fraction(1, 4)
     return bounded(scope, options, update=Sign(), part=lambda _: quarter, random_start=True)

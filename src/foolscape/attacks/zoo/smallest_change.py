@@ -38,7 +38,7 @@ def bisected(
     steps: int,
     norm: str,
     stop: float | None,
-    rounded: bool,
+    quantise_steps: bool,
     target: TargetRule | None = None,
 ) -> Plan:
     """The plan of steps of `inner` within a bound that is bisected; without a `step` they fade during each try."""
@@ -50,7 +50,7 @@ def bisected(
     update = Bisected(inner, Search(int(largest.levels), steps), AtMost(share), fading=step is None)
     plan = smallest(
         name, scope, objective=objective, update=update, step=step or largest, steps=steps, norm=norm, share=share,
-        rounded=rounded, target=target,
+        quantise_steps=quantise_steps, target=target,
     )  # fmt: skip
     return replace(plan, largest=largest)
 
@@ -65,7 +65,7 @@ def smallest(
     steps: int,
     norm: str,
     share: float,
-    rounded: bool,
+    quantise_steps: bool,
     target: TargetRule | None = None,
 ) -> Plan:
     """What all have in common: the smallest change in Linf, looked at as the 8-bit image it would be."""
@@ -79,7 +79,7 @@ def smallest(
             step=step.unit,
             steps=steps,
             stop=AtMost(share),
-            rounded=rounded,
+            quantise_steps=quantise_steps,
             ladder=LADDER,
         ),
         target=target,
@@ -89,7 +89,7 @@ def smallest(
         steps=steps,
         stop=share,
         goal=scope.goal,
-        victim=scope.victim,
+        only_class=scope.only_class,
         float32="compares sizes at which targets flip",
     )
 

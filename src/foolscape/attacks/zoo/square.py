@@ -113,11 +113,11 @@ def square(
     steps: o.Steps = 1000,
     norm: o.Norm = "linf",
     stop: o.Stop = 0.0,
-    rounded: o.Rounded = False,
+    quantise_steps: o.QuantiseSteps = False,
 ) -> Plan:
     """Random squares of the largest change, kept by the scores alone: no gradient, one query a step."""
     if norm == "l2":
         raise SettingError("norm: square changes pixels by the whole bound and has no l2 form here; use --norm linf")
-    options = Bounded(eps=eps, steps=steps, stop=stop, own="margin", rounded=rounded)
+    options = Bounded(eps=eps, steps=steps, stop=stop, own="margin", quantise_steps=quantise_steps)
     settled = bounded(scope, options, update=Square(steps, FIRST), part=lambda _: Fraction(2))
     return replace(settled, ascent=replace(settled.ascent, blind=True))

@@ -212,7 +212,7 @@ def _numbered(problem: Problem, objective: int) -> Problem:
         **COMPARES,
         **dict.fromkeys(("steps", "step"), "shares out a budget and finds its own steps; use --budget"),
     },
-    against="objects",
+    attack_pixels="objects",
 )
 def worst_case(
     scope: Scope,
@@ -222,7 +222,7 @@ def worst_case(
     norm: o.Norm = "linf",
     stop: o.Stop | None = None,
     schedule: o.Schedule = "constant",
-    rounded: o.Rounded = False,
+    quantise_steps: o.QuantiseSteps = False,
 ) -> Plan:
     """Several objectives, each from the best image found before, under one budget of gradients.
 
@@ -239,14 +239,14 @@ def worst_case(
             f"got {budget}"
         )
     left = 0.0 if stop is None else stop
-    settled = _apgd(scope, eps, first, norm, left, schedule, rounded)
+    settled = _apgd(scope, eps, first, norm, left, schedule, quantise_steps)
 
     def onwards(steps: int, first: float) -> Ascent:
         """Steps from a given image that shrink from `first` times the bound; twice is enough to leave a maximum."""
         if norm == "l2":  # annealed steps have no form under this norm
-            ascent = _apgd(scope, eps, steps, norm, left, "constant", rounded).ascent
+            ascent = _apgd(scope, eps, steps, norm, left, "constant", quantise_steps).ascent
             return replace(ascent, step=ascent.step / 2)
-        made = annealed.build(scope, eps=eps, steps=steps, stop=left, rounded=rounded)
+        made = annealed.build(scope, eps=eps, steps=steps, stop=left, quantise_steps=quantise_steps)
         assert isinstance(made, Plan)
         return replace(made.ascent, step=first * made.ascent.step)
 
@@ -261,8 +261,10 @@ def worst_case(
     return replace(settled, steps=budget, budget=budget, objective=objective, runner=WorstCase(names, parts))
 
 
-def _apgd(scope: Scope, eps: Levels, steps: int, norm: str, stop: float, schedule: str, rounded: bool) -> Plan:
-    made = apgd.build(scope, eps=eps, steps=steps, norm=norm, stop=stop, schedule=schedule, rounded=rounded)
+def _apgd(scope: Scope, eps: Levels, steps: int, norm: str, stop: float, schedule: str, quantise_steps: bool) -> Plan:
+    made = apgd.build(
+        scope, eps=eps, steps=steps, norm=norm, stop=stop, schedule=schedule, quantise_steps=quantise_steps
+    )
     assert isinstance(made, Plan)
     return made
 
@@ -270,14 +272,14 @@ def _apgd(scope: Scope, eps: Levels, steps: int, norm: str, stop: float, schedul
 def _objective(name: str, scope: Scope) -> Objective:
     """The objective called `name` of TAKEN; on a detector one that goes on when no candidate is right any more.
 
-    With a victim nothing is asked of what is neither it nor another object, for only the victim's are told apart.
+    With `only_class` nothing is asked of what is neither of it nor another object: only that class's are told apart.
     """
     if scope.goal is None:
         return objective_of(name, scope.task, scope.channels)
     if name != APPEARING:
         return Persistent(objective_of(name, scope.task, scope.channels))
     objects = Persistent(objective_of("masked-ce", scope.task, scope.channels))
-    return objects if scope.victim is not None else AndAppearing(objects, scope.goal.floor)
+    return objects if scope.only_class is not None else AndAppearing(objects, scope.goal.floor)
 
 
 def _shared(budget: int, shares: Iterable[int]) -> list[int]:

@@ -79,8 +79,8 @@ class DetectedImages:
 
         return Precisions(coco, voc)
 
-    def parts(self, without: Precisions, victim: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """AP50 of every class, boxes per image, and with a victim those of its class and how many others are kept."""
+    def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """AP50 of every class, boxes per image; with `only_class` those of that class, and how many others are kept."""
         point = self.once().coco(_AP50)[0]
         shown = np.sum([match.truths > 0 for match in self._coco], axis=0)
         ends = np.stack(around(point, without.coco(_AP50), shown, SHOWN)).T
@@ -88,9 +88,9 @@ class DetectedImages:
         pairs = zip(self.truths, self.founds, strict=True)
         counts = total([count_boxes(truth, found, len(self.classes), READABLE) for truth, found in pairs])
         parts: dict[str, Any] = {"per_class": by_class, "boxes": _per_image(counts, slice(None), self.images)}
-        if victim is not None:
-            parts["victim_boxes"] = _per_image(counts, slice(victim, victim + 1), self.images)
-            parts["preserved"] = number(np.float64(preserved(counts, [victim])))
+        if only_class is not None:
+            parts["victim_boxes"] = _per_image(counts, slice(only_class, only_class + 1), self.images)
+            parts["preserved"] = number(np.float64(preserved(counts, [only_class])))
         return parts, {"per_class": dict(zip(self.classes, map(numbers, ends), strict=True))}
 
     @cached_property
@@ -110,11 +110,11 @@ def pooled(rows: Sequence[Row], classes: Sequence[str]) -> DetectedImages:
     return DetectedImages(truths, [Found.from_json(row["found"]) for row in rows], classes)
 
 
-def right(row: Row, victim: int | None) -> float | None:
+def right(row: Row, only_class: int | None) -> float | None:
     """Of the objects that count those found as what they are, at a score of `READABLE`."""
     truth = Truth.from_json(row["truth"])
     fates = fates_of(truth, Found.from_json(row["found"]), READABLE)
-    chosen = fates.counted if victim is None else fates.counted & (truth.labels == victim)
+    chosen = fates.counted if only_class is None else fates.counted & (truth.labels == only_class)
     return float(fates.kept[chosen].mean()) if chosen.any() else None
 
 
@@ -176,7 +176,7 @@ DETECTION: Final = Measure[Precisions](
         **BOX_CONVENTIONS,
     },
     below=("AP_scores", "ci95"),
-    of_victim=("preserved",),
+    of_only_class=("preserved",),
 )
 
 RECORD: Final = TaskScores((DETECTION,), right)

@@ -40,9 +40,9 @@ class CountedImages:
         """(R, C) counts."""
         return weigh(self.counts, weights)
 
-    def parts(self, without: Counts, victim: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def parts(self, without: Counts, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The IoU of every class; intervals where enough images show the class."""
-        del victim
+        del only_class
         point = iou_per_class(self.once())[0]
         shown = (self.counts.truth > 0).sum(axis=0)
         ends = np.stack(around(point, iou_per_class(without), shown, SHOWN)).T
@@ -55,9 +55,9 @@ def pooled(rows: Sequence[Row], classes: Sequence[str]) -> CountedImages:
     return CountedImages(stack([Counts.from_json(row["counts"], len(classes)) for row in rows]), classes)
 
 
-def right(row: Row, victim: int | None) -> float | None:
+def right(row: Row, only_class: int | None) -> float | None:
     """Of the labelled pixels those of the right class."""
-    del victim
+    del only_class
     hit, labelled = (sum(row["counts"][name].values()) for name in ("hit", "truth"))
     return hit / labelled if labelled else None
 

@@ -81,9 +81,9 @@ class Clips:
         """Each clip as often as its weight says."""
         return Objects(self.clips, weights)
 
-    def parts(self, without: Objects, victim: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def parts(self, without: Objects, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The seven scores of every object."""
-        del without, victim
+        del without, only_class
         pairs = zip(self.names, self.clips, strict=True)
         return {"per_object": {name: {str(o.label): _named(o) for o in clip.objects} for name, clip in pairs}}, {}
 
@@ -129,9 +129,9 @@ class GroupedClips:
         """Each clip as often as its weight says."""
         return Groups(weights, *self._counted)
 
-    def parts(self, without: Groups, victim: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def parts(self, without: Groups, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """J and F of every object."""
-        del without, victim
+        del without, only_class
         pairs = zip(self.names, self.clips, strict=True)
         return {"per_object": {name: {str(o.label): means_of(o) for o in clip.objects} for name, clip in pairs}}, {}
 
@@ -152,9 +152,9 @@ def grouped(rows: Sequence[Row], classes: Sequence[str]) -> GroupedClips:
     return GroupedClips(clips.names, clips.clips, frozenset(_seen(rows)))
 
 
-def right(row: Row, victim: int | None) -> float | None:
+def right(row: Row, only_class: int | None) -> float | None:
     """The mean J of the clip's objects, each over the frames that count."""
-    del victim
+    del only_class
     objects = ClipScores.from_json(row).objects
     return float(np.mean([np.mean(one.J) for one in objects])) if objects else None
 

@@ -12,7 +12,7 @@ FATES: Final = ("kept", "mislabelled", "vanished", "fabricated")
 
 def box_tables(summary: Json) -> tuple[Table, ...]:
     """The boxes of all classes and, where one class was attacked, its boxes alone; empty without boxes."""
-    models, victim = summary["models"], summary["attack"].get("victim")
+    models, only_class = summary["models"], summary["attack"].get("only_class")
     if not any("boxes" in condition for model in models for condition in model["conditions"].values()):
         return ()
     told = (
@@ -22,11 +22,11 @@ def box_tables(summary: Json) -> tuple[Table, ...]:
         " ".join(conventions(summary, *FATES)),
     )
     whole = _table("boxes", "What became of the boxes", models, told)
-    if victim is None:
+    if only_class is None:
         return (whole,)
-    alone = f"As above, objects of the attacked class {victim} alone, and boxes that claim it."
+    alone = f"As above, objects of the attacked class {only_class} alone, and boxes that claim it."
     notes = (alone, *conventions(summary, "preserved"))
-    return whole, _table("victim_boxes", f"What became of the class {victim}", models, notes)
+    return whole, _table("victim_boxes", f"What became of the class {only_class}", models, notes)
 
 
 def objects(boxes: Json) -> float:

@@ -36,7 +36,7 @@ _DONE: Final[dict[str, tuple[str, str]]] = {
 def attack_title(attack: Json) -> str:
     """An attack as its paper writes it, with its goal; an unknown name as it stands."""
     title = _TITLES.get(attack["name"], str(attack["name"]))
-    aim = " ".join(str(attack[key]) for key in ("goal", "victim") if attack.get(key) is not None)
+    aim = " ".join(str(attack[key]) for key in ("goal", "only_class") if attack.get(key) is not None)
     return f"{title} ({aim})" if aim else title
 
 
@@ -82,11 +82,11 @@ def aftermath(summary: Json, model: Json) -> str:
 
 def _boxes(summary: Json, model: Json) -> str:
     before, after = (model["conditions"].get(name, {}) for name in ("clean", "adversarial"))
-    victim = summary["attack"].get("victim")
-    key = "boxes" if victim is None else "victim_boxes"
+    only_class = summary["attack"].get("only_class")
+    key = "boxes" if only_class is None else "victim_boxes"
     if key not in before or key not in after:
         return ""
-    of_class = "" if victim is None else f" of class {victim}"
+    of_class = "" if only_class is None else f" of class {only_class}"
 
     def change(fate: str) -> tuple[str, str]:
         return number(after[key][fate], 1), f"({number(before[key][fate], 1)} before)"

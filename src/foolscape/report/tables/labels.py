@@ -124,10 +124,10 @@ def unfinished(summary: Json) -> str:
 
 def goal_note(summary: Json) -> tuple[str, ...]:
     """What the attack was to reach; empty where it has no goal that we know."""
-    goal, victim = summary["attack"].get("goal"), summary["attack"].get("victim")
+    goal, only_class = summary["attack"].get("goal"), summary["attack"].get("only_class")
     if goal not in _GOALS:
         return ()
-    of_class = "" if victim is None else f" of class {victim}"
-    rest = "" if victim is None else ", and those of other classes stay as they are"
+    of_class = "" if only_class is None else f" of class {only_class}"
+    rest = "" if only_class is None else ", and those of other classes stay as they are"
     wanted = _GOALS[goal].format(objects=f"objects{of_class}", boxes=f"boxes{of_class}", rest=rest)
     return (f"Goal {goal}: {wanted}.",)

@@ -109,11 +109,11 @@ def costs(summary: Json) -> Table:
 def per_class(summary: Json, model: Json) -> Table:
     """The score of each class in the truth of one model's images, or of each object: clean, attacked, difference."""
     attacked = "adversarial" in model["conditions"]
-    victim = summary["attack"].get("victim")
+    only_class = summary["attack"].get("only_class")
     rows = []
     parts = words(summary).parts
     for name, clean, adversarial in class_scores(model):
-        cells = [Cell(name, ("attacked",) if name == victim else ()), Cell(number(clean, 1))]
+        cells = [Cell(name, ("attacked",) if name == only_class else ()), Cell(number(clean, 1))]
         if attacked:
             difference = None if clean is None or adversarial is None else adversarial - clean
             cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]

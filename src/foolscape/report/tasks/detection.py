@@ -21,7 +21,7 @@ from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport
 
 def _standing(view: View) -> tuple[float, ...]:
     """The share of the objects that are kept, of the attacked class if there is one; then the fewest invented boxes."""
-    counts = _counts(view, view.judged, _victim(view))
+    counts = _counts(view, view.judged, _only_class(view))
     objects = _objects(counts)
     return counts["kept"] / objects if objects else float("inf"), -counts["fabricated"]
 
@@ -32,16 +32,16 @@ def _facts(view: View) -> Facts:
         if condition in view.rows:
             counts = _counts(view, view.rows[condition], None)
             facts.append((title, ", ".join(f"{counts[fate]} {fate}" for fate in FATES)))
-    if (victim := _victim(view)) is not None:
-        clean, after = (_counts(view, view.rows[c], victim)["kept"] for c in ("clean", "adversarial"))
-        of = f"of {_objects(_counts(view, view.judged, victim))} kept"
+    if (only_class := _only_class(view)) is not None:
+        clean, after = (_counts(view, view.rows[c], only_class)["kept"] for c in ("clean", "adversarial"))
+        of = f"of {_objects(_counts(view, view.judged, only_class))} kept"
         facts.append(("of the attacked class", f"{after} {of}, {clean} before"))
     return tuple(facts)
 
 
 def _lost(view: View) -> Loss | None:
     """Of the objects that were found, of the attacked class if there is one; of `fabricate` the boxes that came up."""
-    before, after = (_counts(view, view.rows[name], _victim(view)) for name in ("clean", "adversarial"))
+    before, after = (_counts(view, view.rows[name], _only_class(view)) for name in ("clean", "adversarial"))
     if view.run.summary["attack"].get("goal") == "fabricate":
         more = max(after["fabricated"] - before["fabricated"], 0)
         return Loss(f"{more} more box{'es' * (more != 1)} invented", float(more > 0))
@@ -116,8 +116,8 @@ def _objects(counts: dict[str, int]) -> int:
     return counts["kept"] + counts["mislabelled"] + counts["vanished"]
 
 
-def _victim(view: View) -> int | None:
-    name = view.run.summary["attack"].get("victim")
+def _only_class(view: View) -> int | None:
+    name = view.run.summary["attack"].get("only_class")
     return None if name is None else int(view.model["classes"].index(name))
 
 

@@ -141,7 +141,7 @@ def crafted(
         segmenter: frozen, in eval mode.
         images: (B, 3, H, W) in [0, 1].
         labels: (B, H, W) int64.
-        attack: its `stop` and `refresh` are not looked at.
+        attack: its `stop` and `resample_targets` are not looked at.
         generators: one per image.
     """
     items = [

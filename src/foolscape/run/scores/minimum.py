@@ -54,7 +54,7 @@ def minimum(
     measure: Measure[Any],
     classes: Sequence[str],
     seed: int,
-    victim: int | None,
+    only_class: int | None,
     largest: str | None,
 ) -> Record:
     """What a run says of the smallest changes, as summary.json holds it under `minimum`.
@@ -64,14 +64,14 @@ def minimum(
         measure: of the task; its headline is the score of the curve.
         classes: of the model.
         seed: of the intervals.
-        victim: the attacked class, if there is one.
+        only_class: the attacked class, if there is one.
         largest: the largest bound tried.
     """
     images = [_image(before, after) for before, after in zip(clean, attacked, strict=True)]
     judged = np.array([image.smallest for image in images if image.judged])
     levels = sorted({size for image in images for size, _ in image.found})
     scores = [
-        measure.score([image.at(level) for image in images], classes, seed, victim, clean=level == 0)
+        measure.score([image.at(level) for image in images], classes, seed, only_class, clean=level == 0)
         for level in levels
     ]
     key = measure.headline

@@ -73,8 +73,8 @@ def _model(model: Record, record: Record, rows: Sequence[Record], measure: Measu
     measured = {condition: found for condition, found in by_condition.items() if found}
     if attacked:
         measured["adversarial_float"] = [{"id": row["id"], **row["in_float"]} for row in attacked]
-    victim = record["attack"].get("victim")
-    attacked_class = None if victim is None else classes.index(victim)
+    only_class = record["attack"].get("only_class")
+    attacked_class = None if only_class is None else classes.index(only_class)
     conditions = {
         name: measure.score(found, classes, record["seed"], attacked_class, clean=name == CLEAN)
         for name, found in measured.items()

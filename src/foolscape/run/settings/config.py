@@ -15,6 +15,7 @@ from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
+from foolscape.run.settings.former_names import current_name
 from foolscape.run.settings.yaml_file import read_mapping
 from foolscape.spec import parse, written
 from foolscape.tasks.base import task_named
@@ -70,10 +71,6 @@ Batch = Annotated[int | Literal["auto"], BeforeValidator(_batch)]
 Task = Annotated[str, BeforeValidator(lambda value: task_named(value).name if isinstance(value, str) else value)]
 
 
-_ONCE: Final = {"objective": "loss", "boost": "transforms"}
-"""Settings by the names that they had before."""
-
-
 class RunConfig(BaseModel):
     """Everything a user decides about a run; the same command twice gives the same config.
 
@@ -83,9 +80,9 @@ class RunConfig(BaseModel):
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
         attack: a name of the catalog, or `none` for the clean model alone; None: see `attacks.default`.
-        eps, step, steps, norm, stop, variant, loss, schedule, budget, transforms, rounded, refresh: options of the
-            attack, as its function in `attacks.zoo` has them.
-        goal, victim, window, sampling, supervision, against: see `attacks.catalog`.
+        eps, step, steps, norm, stop, variant, loss, schedule, budget, transforms, quantise_steps, resample_candidates:
+            options of the attack, as its function in `attacks.zoo` has them.
+        goal, only_class, window, sampling, labels_from, attack_pixels: see `attacks.catalog`.
         more: options of an attack that does not come with foolscape, as text.
         batch: images per call of the model; `auto`: found by trying; None: 1 on a CPU and for clips, else `auto`.
         precision: of the attack's gradients; what an attack reached is counted in float32 all the same.
@@ -120,13 +117,13 @@ class RunConfig(BaseModel):
     budget: int | None = None
     transforms: str | None = None
     goal: str | None = None
-    victim: str | None = None
-    rounded: bool | None = None
-    refresh: int | None = None
+    only_class: str | None = None
+    quantise_steps: bool | None = None
+    resample_candidates: int | None = None
     window: int | None = None
     sampling: str | None = None
-    supervision: str | None = None
-    against: str | None = None
+    labels_from: str | None = None
+    attack_pixels: str | None = None
     more: dict[str, str] = Field(default_factory=dict)
     batch: Batch | None = None
     precision: Precision = FLOAT32
@@ -194,21 +191,30 @@ def spelled_out(settings: dict[str, object]) -> dict[str, object]:
         SettingError: one option is given twice, with values that differ.
     """
     found: dict[str, object] = {}
-    more: dict[str, str] = {}
+    more: dict[str, object] = {}
     for name, value in settings.items():
-        _put(found, _ONCE.get(name, name), value)
+        _put(found, current_name(name), value)
     text = found.get("attack")
     if isinstance(text, str) and "?" in text:
         spec = parse(text, ())
         found["attack"] = written(spec.scheme, spec.rest, {})
         for name, option in spec.options.items():
-            known = _ONCE.get(name, name)
-            _put(found, known, option) if known in OF_THE_ATTACK else more.update({name: option})
+            known = name if ":" in spec.scheme + spec.rest else current_name(name)  # a user's attack has its own
+            _put(found, known, option) if known in OF_THE_ATTACK else more.update({known: option})
     return found | ({"more": more} if more else {})
 
 
+def over(base: dict[str, object], chosen: dict[str, object]) -> dict[str, object]:
+    """The settings `base`, of a file, with those that a user has `chosen` in their place; both `spelled_out`."""
+    below, above = spelled_out(base), spelled_out(chosen)
+    more = [value for one in (below, above) if isinstance(value := one.get("more"), dict)]
+    return below | above | ({"more": {name: value for one in more for name, value in one.items()}} if more else {})
+
+
 def _put(settings: dict[str, object], name: str, value: object) -> None:
-    if name in settings and settings[name] is not None and str(settings[name]) != str(value):
+    if settings.get(name) is not None and value is None:
+        return
+    if settings.get(name) is not None and str(settings[name]) != str(value):
         raise SettingError(f"{name}: expected one value, got {settings[name]} and {value}; leave one of them out")
     settings[name] = value
 

@@ -83,7 +83,7 @@ class DetectionSubject:
         except FAULTS as error:  # such an image is no result as long as there is another
             reason_of(error)
             return math.inf
-        return confidence_kept(case.reference, found, plan.victim)
+        return confidence_kept(case.reference, found, plan.only_class)
 
     def _problem(
         self, images: Tensor, case: EvalSample[Truth, Found], plan: Plan, seed: int, count: int | None
@@ -100,7 +100,7 @@ class DetectionSubject:
         labels = torch.from_numpy(case.reference.labels[counted]).to(self.device)
         assigned = assign(candidates, boxes, labels, POSITIVE)
         # The same permutation of the classes each time that the candidates of an image are found anew.
-        aim = plan.goal.aim(assigned, candidates.scores, plan.victim, generator_for(seed, "goal", case.id))
+        aim = plan.goal.aim(assigned, candidates.scores, plan.only_class, generator_for(seed, "goal", case.id))
         return problem(self.detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
 
     def predict(self, case: EvalSample[Truth, Found], image: NDArray[np.uint8]) -> Found:
@@ -135,8 +135,8 @@ class DetectionSubject:
         if plan.goal.name == "fabricate":
             classes = len(self.detector.classes)
             more = np.bincount(after.invented, minlength=classes) - np.bincount(before.invented, minlength=classes)
-            return bool((more.max() if plan.victim is None else more[plan.victim]) > 0)
-        seen = before.kept if plan.victim is None else before.kept & (truth.labels == plan.victim)
+            return bool((more.max() if plan.only_class is None else more[plan.only_class]) > 0)
+        seen = before.kept if plan.only_class is None else before.kept & (truth.labels == plan.only_class)
         if not seen.any():
             return None
         vanished = ~after.kept & ~after.mislabelled

@@ -103,8 +103,8 @@ def _check(plan: Plan | None, task: str) -> None:
         raise SettingError(f"ensemble: is for networks that look at images, got a {kind.model}; leave it out")
     if not plan.single or plan.ascent.ladder or plan.variant == "released":
         raise SettingError(f"ensemble: {plan.name} in this form cannot be shared by networks; use mi-fgsm or pgd")
-    if plan.ascent.refresh is not None:
-        raise SettingError("ensemble: candidates stay those of the clean image; leave refresh out")
+    if plan.ascent.resample_targets is not None:
+        raise SettingError("ensemble: candidates stay those of the clean image; leave resample_candidates out")
 
 
 def attack_together(

@@ -48,7 +48,8 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
 
     Args:
         settings: as of `make_config`, with two models or more; `task` is left out, for each model tells its own.
-            `goal`, `victim` and `refresh` are for the detectors among them. `ensembles`: see `ensembles_of`.
+            `goal`, `only_class` and `resample_candidates` are for the detectors among them. `ensembles`: see
+            `ensembles_of`.
         out: the directory; each network's own run goes to `runs/SLUG` in it, each ensemble's change to
             `ensembles/SLUG`.
         command, listener: as of `execute`.

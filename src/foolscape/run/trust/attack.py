@@ -126,7 +126,7 @@ def _at_8_bits(attacked: Attacked) -> Reason:
     if difference.value < POINTS:
         return reason(ok=True, seen=seen)
     if difference.above or images == 1:
-        advice = "its steps are smaller than a level: give a larger --step or --eps, or --rounded"
+        advice = "its steps are smaller than a level: give a larger --step or --eps, or --quantise-steps"
         return reason(ok=False, seen=seen, advice=advice)
     # As with the other attacks: more is left, but not on enough images to be sure.
     return reason(ok=None, seen=seen, advice="too few images to tell: raise --limit")

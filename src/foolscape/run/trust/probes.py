@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from foolscape.attacks.default import STRONGEST
 from foolscape.attacks.engine.batch import AttackItem
-from foolscape.attacks.plan import AGAINST, Plan
+from foolscape.attacks.plan import ATTACK_PIXELS, Plan
 from foolscape.attacks.registry import Settings
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
@@ -47,7 +47,7 @@ _PASSES_PER_GRADIENT: Final = 3
 _WIDE: Final = Levels.parse("64/255")
 """In effect no bound: a quarter of the range changes any picture beyond recognition."""
 
-_THREAT: Final = ("eps", "norm", "goal", "victim", "window", "sampling", "supervision", "against")
+_THREAT: Final = ("eps", "norm", "goal", "only_class", "window", "sampling", "labels_from", "attack_pixels")
 """Options that say what an attacker may do and wants, not how it is searched for."""
 
 
@@ -104,7 +104,7 @@ def _strongest(settled: Plan, options: Settings, planned: Planner) -> dict[str, 
         if name == settled.name:
             return {}
         # How a strong attack looks at a clip is its own business: only the window is the threat model's.
-        own = {**_same_threat(settled, options), "against": options.get("against"), "sampling": None}
+        own = {**_same_threat(settled, options), "attack_pixels": options.get("attack_pixels"), "sampling": None}
         if found := dict(_tried({STRONGER: (name, own)}, planned)):
             return found
     return {}
@@ -112,9 +112,9 @@ def _strongest(settled: Plan, options: Settings, planned: Planner) -> dict[str, 
 
 def _same_threat(settled: Plan, options: Settings) -> Settings:
     """What the attacker of `settled` may do and wants, and nothing of how it is searched for."""
-    against = None if settled.window is None else AGAINST[settled.window.objects]
+    attack_pixels = None if settled.window is None else ATTACK_PIXELS[settled.window.objects]
     kept = {name: options.get(name) for name in _THREAT}
-    return kept | {"eps": settled.eps, "against": against}
+    return kept | {"eps": settled.eps, "attack_pixels": attack_pixels}
 
 
 def _tried(wanted: Mapping[str, tuple[str, Settings]], planned: Planner) -> Iterator[tuple[str, Probe]]:

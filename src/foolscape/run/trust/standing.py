@@ -22,12 +22,12 @@ FREE: Final = "% of an image still free of invented boxes"
 def standing(record: Record, spec: str) -> Standing:
     """How the attack of the run `record` on the model `spec` is judged.
 
-    That is the share of the reference that is still right, of the victim's class alone if there is one. An attack that
+    That is the share of the reference that is still right, of `only_class` alone if there is one. An attack that
     fabricates boxes leaves the reference as it is: n invented boxes count as 1 / (1 + n).
     """
     classes = next(model["classes"] for model in record["models"] if model["model"] == spec)
-    victim = record["attack"].get("victim")
-    index = None if victim is None else classes.index(victim)
+    only_class = record["attack"].get("only_class")
+    index = None if only_class is None else classes.index(only_class)
     if record["attack"].get("goal") == "fabricate":
         return lambda row: _free(row, len(classes), index)
     right = scores_of(record["task"]).right
@@ -39,7 +39,7 @@ def unit(record: Record) -> str:
     return FREE if record["attack"].get("goal") == "fabricate" else SHARE
 
 
-def _free(row: Record, classes: int, victim: int | None) -> float:
+def _free(row: Record, classes: int, only_class: int | None) -> float:
     counts = count_boxes(Truth.from_json(row["truth"]), Found.from_json(row["found"]), classes, READABLE)
-    invented = counts.fabricated if victim is None else counts.fabricated[victim]
+    invented = counts.fabricated if only_class is None else counts.fabricated[only_class]
     return 1 / (1 + float(np.sum(invented)))

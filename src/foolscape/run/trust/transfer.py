@@ -89,7 +89,7 @@ def transferred(
         left: by line and image, as of `standings`.
     """
     aimed = settled is not None and settled.goal is not None and settled.goal.name != "untargeted"
-    if settled is None or settled.eps is None or settled.victim is not None or aimed:
+    if settled is None or settled.eps is None or settled.only_class is not None or aimed:
         return ()
     plain = [line for line in lines if line["sources"] and not line["permuted"]]
     (own,) = (left.get(line["name"], {}) for line in plain if list(line["sources"]) == [slug])

@@ -159,10 +159,10 @@ def _scores(pupil: TestedModel, condition: str, stand: Stand, store: RunStore) -
     if not found:
         return None
     aim, classes = pupil.teaching.aim, pupil.entry.classes
-    victim = aim.hidden if isinstance(aim, Hide) else None
-    scores = scored(pupil.task).default.score(found, classes, store.record["seed"], victim, condition == CLEAN)
+    only_class = aim.hidden if isinstance(aim, Hide) else None
+    scores = scored(pupil.task).default.score(found, classes, store.record["seed"], only_class, condition == CLEAN)
     judged = [row["universal"] for row in found]
-    scores |= universal_of(pupil.task).more(scores, judged, None if victim is None else classes[victim])
+    scores |= universal_of(pupil.task).more(scores, judged, None if only_class is None else classes[only_class])
     return scores | scores_of(aim, judged)
 
 

@@ -35,11 +35,11 @@ def slope_of(problem: Problem) -> Slope:
 
 
 def taken(
-    boost: Transforms, problem: Problem, remembered: tuple[Tensor, ...] = ()
+    transforms: Transforms, problem: Problem, remembered: tuple[Tensor, ...] = ()
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     slope, generators = slope_of(problem), [generator_for(0, str(i)) for i in range(len(problem))]
-    own = slope.at(problem.images) if boost.takes_own else None
-    return boost.gradient(slope, problem.images, own, generators, remembered)
+    own = slope.at(problem.images) if transforms.takes_own else None
+    return transforms.gradient(slope, problem.images, own, generators, remembered)
 
 
 def problem(count: int = 2) -> Problem:
@@ -76,8 +76,8 @@ def test_scales_are_the_gradient_of_the_mean_over_halved_images() -> None:
 def test_variance_is_added_one_step_later() -> None:
     posed = problem()
     own = slope_of(posed).at(posed.images)
-    boost = Transforms(neighbours=4, reach=0.1)
-    first, (variance,) = taken(boost, posed, boost.start(posed))
+    transforms = Transforms(neighbours=4, reach=0.1)
+    first, (variance,) = taken(transforms, posed, transforms.start(posed))
     assert torch.equal(first, own)
     around = []
     for i in range(len(posed)):
@@ -85,7 +85,7 @@ def test_variance_is_added_one_step_later() -> None:
         drawn = [2 * torch.rand(one.images.shape[1:], generator=generator, dtype=torch.float64) - 1 for _ in range(4)]
         around.append(sum(slope_of(one).at(one.images + 0.1 * r) for r in drawn) / 4)  # type: ignore[arg-type]
     assert torch.allclose(variance, torch.cat(around) - own)
-    second, _ = taken(boost, posed, (variance,))
+    second, _ = taken(transforms, posed, (variance,))
     assert torch.allclose(second, own + variance)
 
 
@@ -156,7 +156,7 @@ def test_gradients_are_counted_as_they_are_taken(text: str, gradients: int) -> N
     assert sum(passes) in (3 * gradients, 3 * gradients + 1)
 
 
-def test_a_boost_reads_numbers_and_refuses_what_does_not_fit() -> None:
+def test_transforms_read_numbers_and_refuses_what_does_not_fit() -> None:
     assert transforms_of("di, ti ,si=3,vt", 0.1) == Transforms(
         diverse=0.5, kernel=15, copies=3, neighbours=20, reach=0.1 * 1.5
     )
@@ -177,7 +177,7 @@ def test_a_boost_reads_numbers_and_refuses_what_does_not_fit() -> None:
         ("pgd", {"transforms": "vt", "norm": "l2"}, "no l2 form"),
     ],
 )
-def test_attacks_that_do_not_take_a_boost(name: str, options: Settings, words: str) -> None:
+def test_attacks_that_do_not_take_transforms(name: str, options: Settings, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         plan(name, options, CLASSES)
 
@@ -186,4 +186,6 @@ def test_images_are_not_moved_under_boxes_or_clips() -> None:
     for planned in (lambda o: plan_detection("pgd", o, CLASSES), lambda o: plan_video("pgd", o)):
         with pytest.raises(SettingError, match="di moves the image"):
             planned({"transforms": "di,si"})
-        assert planned({"transforms": "ti,si"}).ascent.boost == Transforms(kernel=15, copies=5, reach=1.5 * 8 / 255)
+        assert planned({"transforms": "ti,si"}).ascent.transforms == Transforms(
+            kernel=15, copies=5, reach=1.5 * 8 / 255
+        )

@@ -1,4 +1,4 @@
-"""`Ascent.rounded`, `Ascent.refresh` and the objective that looks at boxes."""
+"""`Ascent.quantise_steps`, `Ascent.resample_targets` and the objective that looks at boxes."""
 
 from dataclasses import replace
 
@@ -25,15 +25,15 @@ def test_a_rounded_attack_claims_what_its_eight_bit_image_shows() -> None:
     target = permuted(4)(labels, [generator_for(0, str(i)) for i in range(6)])
     problem = problem_of(net, images, target)
     left = {}
-    for rounded in (True, False):
-        settled = plan("dag", {"rounded": rounded}, CLASSES).ascent
-        assert settled.rounded is rounded
-        left[rounded] = []
+    for quantise_steps in (True, False):
+        settled = plan("dag", {"quantise_steps": quantise_steps}, CLASSES).ascent
+        assert settled.quantise_steps is quantise_steps
+        left[quantise_steps] = []
         for outcome in ascend(entrants(problem), settled):
             assert outcome.claimed
             written = settled.constraint.quantise(outcome.adversarial, outcome.clean).float() / 255
             still = (net(written).argmax(1) == labels[int(outcome.key)]).sum()
-            left[rounded].append(int(still))
+            left[quantise_steps].append(int(still))
             # The iterate itself stays between the levels, so that small steps add up.
             assert not torch.equal(outcome.adversarial, written)
     assert left[True] == [0] * 6
@@ -41,9 +41,9 @@ def test_a_rounded_attack_claims_what_its_eight_bit_image_shows() -> None:
 
 
 def test_dag_looks_at_eight_bit_images_unless_told_otherwise() -> None:
-    assert plan("dag", {}, CLASSES).settings["rounded"] is True
-    assert plan("pgd", {}, CLASSES).settings["rounded"] is False
-    assert plan("pgd", {"rounded": True}, CLASSES).ascent.rounded
+    assert plan("dag", {}, CLASSES).settings["quantise_steps"] is True
+    assert plan("pgd", {}, CLASSES).settings["quantise_steps"] is False
+    assert plan("pgd", {"quantise_steps": True}, CLASSES).ascent.quantise_steps
 
 
 def _renewing(seen: list[Tensor], labels: Tensor, net: torch.nn.Module) -> AttackItem:
@@ -61,7 +61,7 @@ def test_targets_are_found_anew_after_every_so_many_steps() -> None:
     settled = plan("pgd", {"steps": 7}, CLASSES).ascent
     labels = torch.full((1, 12, 16), IGNORE)
     labels[:, :3] = 2
-    (outcome,) = ascend([_renewing(seen, labels, net)], replace(settled, refresh=3))
+    (outcome,) = ascend([_renewing(seen, labels, net)], replace(settled, resample_targets=3))
     assert len(seen) == 2  # after 3 and after 6 of 7 steps
     assert not torch.equal(seen[0], seen[1])
     assert outcome.targets == 3 * 16
@@ -72,15 +72,15 @@ def test_targets_are_found_anew_after_every_so_many_steps() -> None:
     list(ascend([_renewing(seen, labels, net)], settled))
     assert seen == []
     # After the last step nothing is found anew: the best iterate would be thrown away with the old targets.
-    list(ascend([_renewing(seen, labels, net)], replace(settled, refresh=7)))
+    list(ascend([_renewing(seen, labels, net)], replace(settled, resample_targets=7)))
     assert seen == []
-    (outcome,) = ascend([_renewing(seen, labels, net)], replace(settled, refresh=3, rounded=True))
+    (outcome,) = ascend([_renewing(seen, labels, net)], replace(settled, resample_targets=3, quantise_steps=True))
     assert all(torch.equal((image * 255).round() / 255, image) for image in seen)
 
 
 def test_an_image_on_which_nothing_is_found_any_more_is_done() -> None:
     net, seen = conv_net(), list[Tensor]()
-    settled = replace(plan("pgd", {"steps": 7}, CLASSES).ascent, refresh=2)
+    settled = replace(plan("pgd", {"steps": 7}, CLASSES).ascent, resample_targets=2)
     (outcome,) = ascend([_renewing(seen, torch.full((1, 12, 16), IGNORE), net)], settled)
     assert (outcome.iterations, outcome.remaining, outcome.claimed) == (2, 0, True)
     assert torch.equal(outcome.adversarial, seen[0])
