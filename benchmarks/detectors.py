@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from detection.losses import training_loss
-from foolscape.attacks.catalog import plan_detection
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.objectives import ObjectiveValue
@@ -96,8 +96,8 @@ class _Nothing:
 def plan_of(name: str, eps: Levels, gradients: int, classes: tuple[str, ...]) -> Plan:
     """The attack called `name` with so many gradients."""
     if name == "worst-case":
-        return plan_detection(name, {"eps": eps, "budget": gradients}, classes)
-    return plan_detection("pgd" if name == TOG else name, {"eps": eps, "steps": gradients}, classes)
+        return plan(name, {"eps": eps, "budget": gradients}, classes, "detection")
+    return plan("pgd" if name == TOG else name, {"eps": eps, "steps": gradients}, classes, "detection")
 
 
 def table(

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.attacks.catalog import plan, plan_detection
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.ascent import never
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
@@ -86,7 +86,7 @@ def bare_detector(detector: Detector, entrants: list[AttackItem]) -> None:
 
 def attack_detector(entrants: list[AttackItem]) -> None:
     """STEPS iterations of PGD, untargeted, on one batch."""
-    ascent = plan_detection("pgd", {"steps": STEPS}, OBJECTS).ascent
+    ascent = plan("pgd", {"steps": STEPS}, OBJECTS, "detection").ascent
     assert all(outcome.iterations == STEPS for outcome in ascend(entrants, ascent, batch_size=len(entrants)))
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.ascent import Ascent, never
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
@@ -172,9 +172,9 @@ def test_settings_that_contradict_are_refused(name: str, options: Settings, mess
 
 def test_candidates_found_anew_are_refused() -> None:
     with pytest.raises(FoolscapeError, match="resample_candidates: apgd compares its steps"):
-        plan_detection("apgd", {"resample_candidates": 3}, CLASSES)
+        plan("apgd", {"resample_candidates": 3}, CLASSES, "detection")
 
 
 def test_random_frames_are_refused() -> None:
     with pytest.raises(FoolscapeError, match="sampling: apgd compares its steps"):
-        plan_video("apgd", {"sampling": "random"})
+        plan("apgd", {"sampling": "random"}, task="video")

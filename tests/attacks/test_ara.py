@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.attacks.catalog import CATALOG, plan_video
+from foolscape.attacks.catalog import CATALOG, plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.objectives import ObjectiveValue
@@ -117,15 +117,15 @@ def test_steps_are_one_to_two_and_the_control_has_one_length(levelled: bool) -> 
 
 
 def test_every_clip_gets_a_network_of_its_own() -> None:
-    alone = {name: next(iter(ascend([entrant(name=name)], plan_video("ara", {}).ascent))) for name in "ab"}
-    together = {o.key: o for o in ascend((entrant(name=n) for n in "ab"), plan_video("ara", {}).ascent)}
+    alone = {name: next(iter(ascend([entrant(name=name)], plan("ara", {}, task="video").ascent))) for name in "ab"}
+    together = {o.key: o for o in ascend((entrant(name=n) for n in "ab"), plan("ara", {}, task="video").ascent)}
     assert all(torch.equal(alone[name].adversarial, together[name].adversarial) for name in "ab")
     assert not torch.equal(alone["a"].adversarial, alone["b"].adversarial)
 
 
 @pytest.mark.parametrize("name", ["fgsm", "pgd", "mi-fgsm", "segpgd", "annealed", "ara"])
 def test_attacks_on_the_first_frame_lose_the_later_ones_within_the_bound(name: str) -> None:
-    settled = plan_video(name, {})
+    settled = plan(name, {}, task="video")
     clip = entrant()
     with torch.no_grad():
         scores = clip.problem.scores(clip.problem.images, *clip.problem.context)
@@ -148,7 +148,7 @@ def test_the_released_network_is_taught_a_constant(objects: int, constant: float
     assert bool((look > 0.9).all()) if hard else bool((look < 0.1).all())
 
 
-RELEASED = plan_video("ara", {"variant": "released"})
+RELEASED = plan("ara", {"variant": "released"}, task="video")
 
 
 def released(steps: int = 20) -> ReleasedAra:
@@ -209,22 +209,23 @@ def test_a_random_window_comes_to_every_frame_and_keeps_its_order() -> None:
 )
 def test_what_does_not_fit_is_said(name: str, options: Settings, words: str) -> None:
     with pytest.raises(SettingError, match=words):
-        plan_video(name, options)
+        plan(name, options, task="video")
 
 
 def test_attacks_of_our_own_are_against_the_objects_and_published_ones_against_all() -> None:
     for attack in CATALOG:
         if "video" in attack.tasks:
-            window = plan_video(attack.name, {}).window
+            window = plan(attack.name, {}, task="video").window
             assert window is not None
             assert window.objects == (attack.name in ("annealed", "worst-case"))
-    assert plan_video("annealed", {"attack_pixels": "all"}).window == Window(3, "random", truth=True, objects=False)
+    everywhere = plan("annealed", {"attack_pixels": "all"}, task="video")
+    assert everywhere.window == Window(3, "random", truth=True, objects=False)
     with pytest.raises(UnknownNameError, match="unknown attack_pixels 'object'; did you mean objects"):
-        plan_video("pgd", {"attack_pixels": "object"})
+        plan("pgd", {"attack_pixels": "object"}, task="video")
     with pytest.raises(SettingError, match="leave window, sampling and attack_pixels out"):
-        plan_video("ara", {"variant": "released", "attack_pixels": "objects"})
+        plan("ara", {"variant": "released", "attack_pixels": "objects"}, task="video")
 
 
 def test_an_unknown_supervision_names_near_ones() -> None:
     with pytest.raises(UnknownNameError, match="did you mean prediction"):
-        plan_video("ara", {"labels_from": "predictions"})
+        plan("ara", {"labels_from": "predictions"}, task="video")

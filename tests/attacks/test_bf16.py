@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foolscape.attacks.catalog import plan, plan_video
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.plan import Plan
@@ -135,7 +135,7 @@ def test_a_network_runs_in_bf16_or_the_tests_above_show_nothing() -> None:
 def test_the_settings_say_so_and_the_released_ara_is_refused() -> None:
     assert in_bf16("pgd").settings["precision"] == "bf16"
     assert "precision" not in plan("pgd", {}, CLASSES).settings
-    released = plan_video("ara", {"variant": "released"})
+    released = plan("ara", {"variant": "released"}, task="video")
     assert isinstance(released.runner, ReleasedAra)
     with pytest.raises(SettingError, match="precision: ara takes its gradients in float32 as its release does"):
         released.at_precision(bf16=True)

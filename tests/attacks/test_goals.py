@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from foolscape.attacks.catalog import plan, plan_detection
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.goals import GOALS, goal_of, only_class_of
@@ -101,7 +101,7 @@ def test_every_attack_reaches_every_goal_on_a_linear_detector(attack: str, goal:
     def scores(pixels: torch.Tensor) -> torch.Tensor:
         return torch.einsum("cd,bdn->bcn", weights, pixels[:, :, 0]) + offset
 
-    settled = plan_detection(attack, {"goal": goal, "steps": 1 if attack == "fgsm" else None}, CLASSES)
+    settled = plan(attack, {"goal": goal, "steps": 1 if attack == "fgsm" else None}, CLASSES, "detection")
     assert settled.goal is not None
     generator = torch.Generator().manual_seed(0)
     found = settled.goal.aim(LABELS, SCORES, None, generator)
@@ -118,7 +118,7 @@ def test_every_attack_reaches_every_goal_on_a_linear_detector(attack: str, goal:
 
 
 def test_an_image_without_targets_is_left_as_it_is() -> None:
-    settled = plan_detection("pgd", {}, CLASSES)
+    settled = plan("pgd", {}, CLASSES, "detection")
     images = torch.full((1, 3, 4, 4), 0.5)
     problem = Problem(images, torch.full((1, 2), IGNORE), lambda x: torch.zeros(1, 4, 2) + 0 * x.sum())
     (outcome,) = ascend([AttackItem("a", problem, torch.Generator())], settled.ascent)
@@ -127,11 +127,11 @@ def test_an_image_without_targets_is_left_as_it_is() -> None:
 
 
 def test_defaults_and_refusals() -> None:
-    own = plan_detection("dag", {}, CLASSES).goal
+    own = plan("dag", {}, CLASSES, "detection").goal
     assert own is not None
     assert (own.name, own.targeted) == ("untargeted", True)  # by adversarial labels, as in the paper
-    assert plan_detection("dag", {}, CLASSES).steps == 150
-    assert plan_detection("pgd", {}, CLASSES).goal == goal_of("untargeted")
+    assert plan("dag", {}, CLASSES, "detection").steps == 150
+    assert plan("pgd", {}, CLASSES, "detection").goal == goal_of("untargeted")
     assert [goal.name for goal in GOALS] == ["untargeted", "mislabel", "vanish", "vanish-only", "fabricate"]
     assert only_class_of(None, CLASSES) is None
     with pytest.raises(UnknownNameError, match="vanish"):

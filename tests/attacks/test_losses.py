@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foolscape.attacks.catalog import CATALOG, plan, plan_detection, plan_video
+from foolscape.attacks.catalog import CATALOG, plan
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objective_table import OBJECTIVES, objective_of
 from foolscape.attacks.registry import Settings
@@ -188,17 +188,17 @@ def test_every_objective_fools_more_than_half(name: str) -> None:
 def test_attacks_say_what_they_make_large() -> None:
     assert plan("pgd", {}, CLASSES).settings["objective"] == "ce"
     assert plan("segpgd", {}, CLASSES).settings["objective"] == "segpgd"
-    assert plan_video("ara", {}).settings["objective"] == "ce"
+    assert plan("ara", {}, task="video").settings["objective"] == "ce"
     assert "objective" not in plan("dag", {}, CLASSES).settings
-    assert "objective" not in plan_detection("pgd", {"goal": "vanish"}, CLASSES).settings
+    assert "objective" not in plan("pgd", {"goal": "vanish"}, CLASSES, "detection").settings
 
 
 def test_all_tasks_have_what_makes_sense_for_them() -> None:
     for attack in CATALOG:
         if "loss" in attack.options:
-            assert plan_detection(attack.name, {"loss": "js"}, CLASSES).objective == "js"
+            assert plan(attack.name, {"loss": "js"}, CLASSES, "detection").objective == "js"
         if "loss" in attack.options and "video" in attack.tasks:
-            assert plan_video(attack.name, {"loss": "balanced-ce"}).objective == "balanced-ce"
+            assert plan(attack.name, {"loss": "balanced-ce"}, task="video").objective == "balanced-ce"
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_all_tasks_have_what_makes_sense_for_them() -> None:
 def test_objectives_that_do_not_fit_are_refused(task: str, name: str, options: Settings, message: str) -> None:
     planners = {
         "segmentation": lambda: plan(name, options, CLASSES),
-        "detection": lambda: plan_detection(name, options, CLASSES),
-        "video": lambda: plan_video(name, options),
+        "detection": lambda: plan(name, options, CLASSES, "detection"),
+        "video": lambda: plan(name, options, task="video"),
     }
     with pytest.raises(FoolscapeError) as caught:
         planners[task]()

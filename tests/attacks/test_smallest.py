@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foolscape.attacks.catalog import plan, plan_detection
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.bisection import Search, Try
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.engine.smallest import LADDER
@@ -167,7 +167,7 @@ def test_settings_stand_in_the_record() -> None:
     assert (settings["largest"], settings["eps"], settings["steps"], settings["stop"]) == ("32/255", None, 500, 0.01)
     assert plan("alma-prox", {}, CLASSES).settings["largest"] is None
     assert plan("pgd-min", {}, CLASSES).settings["objective"] == "masked-ce"
-    assert plan_detection("dag-min", {}, CLASSES).settings["stop"] == 0.0
+    assert plan("dag-min", {}, CLASSES, "detection").settings["stop"] == 0.0
     assert "largest" not in plan("dag", {}, CLASSES).settings
 
 
@@ -196,6 +196,6 @@ def test_what_the_attacks_cannot_do_is_refused() -> None:
     with pytest.raises(FoolscapeError, match="alma-prox needs 3 scores per pixel, got 2"):
         plan("alma-prox", {}, CLASSES[:2])
     with pytest.raises(FoolscapeError, match="attack: alma-prox is for segmentation, got detection"):
-        plan_detection("alma-prox", {}, CLASSES)
+        plan("alma-prox", {}, CLASSES, "detection")
     with pytest.raises(FoolscapeError, match="resample_candidates: dag-min compares its steps"):
-        plan_detection("dag-min", {"resample_candidates": 5}, CLASSES)
+        plan("dag-min", {"resample_candidates": 5}, CLASSES, "detection")

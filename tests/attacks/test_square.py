@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.catalog import plan, plan_detection
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objectives import margin
 from foolscape.attacks.zoo.square import side_at
@@ -70,7 +70,7 @@ def test_more_queries_leave_less() -> None:
 
 
 def test_square_under_a_goal_and_what_it_refuses() -> None:
-    settled = plan_detection("square", {"goal": "vanish"}, CLASSES)
+    settled = plan("square", {"goal": "vanish"}, CLASSES, "detection")
     assert settled.settings["gradients_per_step"] == 0
     assert (settled.steps, str(settled.step), settled.stop) == (1000, "16/255", 0.0)
     for options in ({"norm": "l2"}, {"step": Levels.parse("1/255")}, {"loss": "ce"}):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objectives import cross_entropy
 from foolscape.attacks.parts.transforms import (
@@ -183,7 +183,7 @@ def test_attacks_that_do_not_take_transforms(name: str, options: Settings, words
 
 
 def test_images_are_not_moved_under_boxes_or_clips() -> None:
-    for planned in (lambda o: plan_detection("pgd", o, CLASSES), lambda o: plan_video("pgd", o)):
+    for planned in (lambda o: plan("pgd", o, CLASSES, "detection"), lambda o: plan("pgd", o, task="video")):
         with pytest.raises(SettingError, match="di moves the image"):
             planned({"transforms": "di,si"})
         assert planned({"transforms": "ti,si"}).ascent.transforms == Transforms(

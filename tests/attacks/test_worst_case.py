@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.parts.nms_objective import AndAppearing
 from foolscape.attacks.parts.objective_table import Persistent, masked_cross_entropy
@@ -158,7 +158,7 @@ def boxes_of(net: torch.nn.Module, images: Tensor) -> Problem:
 
 
 def detection(**options: Any) -> Plan:
-    return plan_detection("worst-case", {"budget": 30, **options}, CLASSES[1:])
+    return plan("worst-case", {"budget": 30, **options}, CLASSES[1:], "detection")
 
 
 def test_candidates_that_are_lost_are_pushed_on() -> None:
@@ -221,8 +221,8 @@ def test_the_parts_add_up_to_the_budget() -> None:
 def test_its_settings_stand_in_the_record() -> None:
     settings = plan("worst-case", {}, CLASSES).settings
     assert (settings["budget"], settings["objective"]) == (120, "js, cospgd, masked-ce, soft-iou")
-    assert plan_video("worst-case", {}).objective == "cospgd, ce"
-    assert plan_detection("worst-case", {}, CLASSES).objective == "js, cospgd, masked-ce and boxes"
+    assert plan("worst-case", {}, task="video").objective == "cospgd, ce"
+    assert plan("worst-case", {}, CLASSES, "detection").objective == "js, cospgd, masked-ce and boxes"
 
 
 @pytest.mark.parametrize(
@@ -248,6 +248,6 @@ def test_settings_that_contradict_are_refused(name: str, options: Settings, mess
 
 def test_goals_and_random_frames_are_refused() -> None:
     with pytest.raises(FoolscapeError, match="goal vanish has one objective"):
-        plan_detection("worst-case", {"goal": "vanish"}, CLASSES)
+        plan("worst-case", {"goal": "vanish"}, CLASSES, "detection")
     with pytest.raises(FoolscapeError, match="sampling: worst-case compares its steps"):
-        plan_video("worst-case", {"sampling": "random"})
+        plan("worst-case", {"sampling": "random"}, task="video")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from foolscape.attacks.catalog import plan, plan_detection
+from foolscape.attacks.catalog import plan
 from foolscape.data.sample import VOID
 from foolscape.metrics.score import scores_of
 from foolscape.run.tasks.base import EvalSample
@@ -135,6 +135,6 @@ def test_success_on_objects_is_over_those_found_when_clean(
     goal: str, after: list[tuple[list[float], float, int]], success: bool
 ) -> None:
     clean = boxes([(BOX, 0.9, 0), (ELSEWHERE, 0.9, 0)])  # the second of two objects is taken for something else
-    aimed = plan_detection("pgd", {"goal": goal}, CLASSES)
+    aimed = plan("pgd", {"goal": goal}, CLASSES, "detection")
     assert detector().succeeded(clean, boxes(after), aimed) is success
     assert detector().succeeded(boxes([(ELSEWHERE, 0.9, 0)]), boxes(after), aimed) is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from foolscape.attacks.catalog import plan, plan_detection
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.plan import Plan
 from foolscape.metrics.paired import Difference
 from foolscape.run.trust.harden import harden_trust
@@ -75,7 +75,7 @@ def test_a_change_for_others_must_not_be_the_stronger_one(found: dict[str, dict[
 
 @pytest.mark.parametrize(
     "settled",
-    [plan("dag", {}, CLASSES), plan_detection("pgd", {"goal": "vanish"}, CLASSES)],
+    [plan("dag", {}, CLASSES), plan("pgd", {"goal": "vanish"}, CLASSES, "detection")],
     ids=["no bound", "a goal"],
 )
 def test_changes_that_differ_in_size_or_goal_are_not_compared(settled: Plan) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import Settings
 from foolscape.pixels import Levels
@@ -17,6 +17,10 @@ CLASSES = ("a", "b", "c")
 
 def planned(name: str, options: Settings) -> Plan:
     return plan(name, options, CLASSES)
+
+
+def on_clips(name: str, options: Settings) -> Plan:
+    return plan(name, options, task="video")
 
 
 def found(name: str, **options: object) -> dict[str, tuple[str, str, int]]:
@@ -52,7 +56,7 @@ def test_what_has_one_step_or_no_bound_is_tried_as_far_as_it_goes() -> None:
 def test_a_goal_has_the_strongest_attack_that_takes_it() -> None:
     options = {"goal": "vanish", "eps": Levels(Fraction(4))}
     tried = probes(
-        plan_detection("pgd", options, CLASSES), options, lambda name, given: plan_detection(name, given, CLASSES)
+        plan("pgd", options, CLASSES, "detection"), options, lambda name, given: plan(name, given, CLASSES, "detection")
     )
     stronger = tried[STRONGER].plan
     assert stronger.name == "annealed"
@@ -72,19 +76,19 @@ def test_a_goal_has_the_strongest_attack_that_takes_it() -> None:
     ],
 )
 def test_square_is_after_the_same_pixels_of_a_clip(name: str, options: Settings, objects: bool) -> None:
-    window = probes(plan_video(name, options), options, plan_video)[SQUARE].plan.window
+    window = probes(plan(name, options, task="video"), options, on_clips)[SQUARE].plan.window
     assert window is not None
     assert window.objects == objects
 
 
 def test_frames_at_random_do_not_keep_the_strongest_attack_away() -> None:
     options = {"sampling": "random"}
-    assert probes(plan_video("pgd", options), options, plan_video)[STRONGER].plan.name == "worst-case"
+    assert probes(plan("pgd", options, task="video"), options, on_clips)[STRONGER].plan.name == "worst-case"
 
 
 def test_the_released_ara_is_not_compared_with_square() -> None:
     released = {"variant": "released"}
-    assert SQUARE not in probes(plan_video("ara", released), released, plan_video)
+    assert SQUARE not in probes(plan("ara", released, task="video"), released, on_clips)
 
 
 def tried(name: str) -> tuple[Plan, dict[str, object]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from foolscape.api.given import Boxes, check_images
 from foolscape.api.posing import of_boxes, of_frames, of_pixels
-from foolscape.attacks.catalog import plan, plan_detection, plan_video
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.catalog import recipe as recipe_of
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
@@ -121,11 +121,11 @@ def attack(
     name = named.attack.name
     if task == "detection":
         detector = _detector(model, size, device)
-        settled = plan_detection(name, given, detector.classes)
+        settled = plan(name, given, detector.classes, "detection")
         items = of_boxes(detector, images, labels, settled, seed)
     elif task == "video":
         tracker = _tracker(model, size, device)
-        settled = plan_video(name, given)
+        settled = plan(name, given, task="video")
         items = of_frames(tracker, images, labels, settled, seed)
     else:
         segmenter = _segmenter(model, size, device)

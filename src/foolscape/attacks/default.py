@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from foolscape.attacks.catalog import CATALOG, plan, plan_detection, plan_video
+from foolscape.attacks.catalog import CATALOG, plan
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import REGISTRY, Settings
 from foolscape.errors import SettingError, UnknownNameError
@@ -71,10 +71,7 @@ def _budgeted(options: Settings) -> Settings:
 
 def _planned(task: str, name: str, options: Settings) -> Plan:
     options = {**options, "only_class": None}
-    if task == "video":
-        return plan_video(name, options)
-    planner = plan_detection if task == "detection" else plan
-    return planner(name, options, _STAND_INS)
+    return plan(name, options, _STAND_INS, task)
 
 
 def _reason(refused: list[tuple[str, SettingError]], *, budgeted: bool) -> str:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from foolscape.tasks.base import TASKS, Task
+
 NONE: Final = "none"
 """The attack by which a run measures the clean model alone."""
 
-DETECTORS_ALONE: Final = ("goal", "only_class", "resample_candidates")
-"""Options of an attack on a detector alone."""
-
-CLIPS_ALONE: Final = ("window", "sampling", "labels_from", "attack_pixels")
-"""The same on a clip."""
-
-TASK_OPTIONS: Final = ("goal", "only_class", *CLIPS_ALONE)
+TASK_OPTIONS: Final = tuple(option for task in TASKS.values() for option in task.options)
 """Options of what an attack does to a task, whatever its name."""
+
+
+def foreign_to(task: Task) -> dict[str, Task]:
+    """The options of attacks that are for another task alone, and that task."""
+    others = [other for other in TASKS.values() if other != task]
+    return {
+        option: other
+        for other in others
+        for option in (*other.options, *other.attack_options)
+        if option not in (*task.options, *task.attack_options)
+    }

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from foolscape.attacks.catalog import plan
 from foolscape.attacks.names import NONE
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import Settings
@@ -92,9 +93,7 @@ def chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[s
     return select(data, config.ids, config.limit)
 
 
-def settled_for(
-    config: RunConfig, classes: tuple[str, ...], planner: Callable[[str, Settings, tuple[str, ...]], Plan]
-) -> tuple[Plan | None, dict[str, Probe]]:
+def settled_for(config: RunConfig, classes: tuple[str, ...]) -> tuple[Plan | None, dict[str, Probe]]:
     """The attack, and what is tried beside it."""
     if not config.attacks:
         if config.options:
@@ -105,7 +104,7 @@ def settled_for(
         return None, {}
 
     def planned(name: str, options: Settings) -> Plan:
-        return planner(name, options, classes).at_precision(bf16=config.precision != FLOAT32)
+        return plan(name, options, classes, str(config.task)).at_precision(bf16=config.precision != FLOAT32)
 
     settled = planned(str(config.attack), config.options)
     return settled, probes(settled, config.options, planned)

@@ -20,6 +20,8 @@ class Task:
         clips: whether a sample is a clip, of which the first frame is attacked, not an image.
         background: scores per target besides those of the model's classes.
         algorithm: a number that is raised in the commit in which its results change; see `run.directory.algorithms`.
+        options: of what an attack does to it, besides those of each attack; see `attacks.tasks`.
+        attack_options: of attacks, that mean something for it alone.
         extras: of `foolscape.extras` that runs of it need besides those of every run.
     """
 
@@ -29,7 +31,14 @@ class Task:
     clips: bool = False
     background: int = 0
     algorithm: int = 1
+    options: tuple[str, ...] = ()
+    attack_options: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> str:
+        """What its models look at or are, as the owners of an option."""
+        return "clips" if self.clips else f"{self.model}s"
 
     @property
     def unit(self) -> str:
@@ -38,8 +47,14 @@ class Task:
 
 
 SEGMENTATION: Final = Task("segmentation", "segmentation network", "labels of classes")
-DETECTION: Final = Task("detection", "detector", "boxes", background=1, extras=("coco",))
-VIDEO: Final = Task("video", "tracker", "clips", clips=True, extras=("video",))
+DETECTION: Final = Task(
+    "detection", "detector", "boxes", background=1, options=("goal", "only_class"),
+    attack_options=("resample_candidates",), extras=("coco",),
+)  # fmt: skip
+VIDEO: Final = Task(
+    "video", "tracker", "clips", clips=True, options=("window", "sampling", "labels_from", "attack_pixels"),
+    extras=("video",),
+)  # fmt: skip
 
 TASKS: Final[Mapping[str, Task]] = {task.name: task for task in (SEGMENTATION, DETECTION, VIDEO)}
 """Every task by its name."""

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foolscape.attacks.catalog import plan_detection
 from foolscape.data.load import open_detection
 from foolscape.data.sizes import said_of_size
 from foolscape.errors import SettingError
@@ -42,7 +41,7 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
         classes = loaded.model.classes
         channels = None if data.classes is None else match_classes(classes, data.classes)
         subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
-        settled, tried = settled_for(config, classes, plan_detection)
+        settled, tried = settled_for(config, classes)
         entries.append(
             LoadedModel(
                 subject, settled, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foolscape.attacks.catalog import plan
 from foolscape.data.load import open_data
 from foolscape.data.sizes import said_of_size
 from foolscape.errors import ModelError
@@ -42,7 +41,7 @@ def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
         subject = SegmentationSubject(
             one.spec, one.slug, one.model, colours(classes), channels, data, config.size, device
         )
-        settled, tried = settled_for(config, classes, plan)
+        settled, tried = settled_for(config, classes)
         entries.append(
             LoadedModel(subject, settled, classes, one.model.notes, one.sha256, one.model, one.identity, tried)
         )

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 import torch
 
-from foolscape.attacks.catalog import plan_video
 from foolscape.data.clips import Clip
 from foolscape.data.load import open_clips, select
 from foolscape.data.palette import davis_palette
@@ -37,7 +36,7 @@ def open_video(config: RunConfig, device: torch.device) -> Setup:
     data = open_clips(config.data, split=config.split)
     ids = select(data, config.ids, config.limit)
     first = first_usable(data, ids, lambda name: load_clip_at(data, name, config.size))
-    planned, tried = settled_for(config, (), lambda name, options, _: plan_video(name, options))
+    planned, tried = settled_for(config, ())
     entries = []
     for spec in config.models:
         loaded = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)

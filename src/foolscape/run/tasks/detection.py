@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.engine.batch import AttackItem
-from foolscape.attacks.names import CLIPS_ALONE
+from foolscape.attacks.names import foreign_to
 from foolscape.attacks.parts.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
@@ -157,7 +157,7 @@ def load_boxes_at(data: DetectionData, name: str, size: tuple[int, int] | None) 
 
 
 RECORD: Final = TaskRunning(
-    foreign=("memory_format", *CLIPS_ALONE),
+    foreign=("memory_format", *foreign_to(DETECTION)),
     conventions={
         "success_rate": "Success: share of the images on which the clean model finds an object where, at 8 bits, "
         f"every object that it finds met the goal, among detections with a score of at least {READABLE}; for "

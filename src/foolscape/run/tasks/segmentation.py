@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.engine.batch import AttackItem
-from foolscape.attacks.names import CLIPS_ALONE, DETECTORS_ALONE
+from foolscape.attacks.names import foreign_to
 from foolscape.attacks.plan import Plan
 from foolscape.data.images import resize
 from foolscape.data.sample import VOID, Sample, SegmentationData
@@ -138,7 +138,7 @@ def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> 
 
 
 RECORD: Final = TaskRunning(
-    foreign=(*DETECTORS_ALONE, *CLIPS_ALONE),
+    foreign=tuple(foreign_to(SEGMENTATION)),
     conventions={
         "success_rate": "Success: share of images on which, at 8 bits, at most "
         f"{FOOLED:.0%} of the pixels that the clean model had right still are; an attack that stops by itself at a "

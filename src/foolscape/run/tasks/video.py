@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.engine.batch import AttackItem
-from foolscape.attacks.names import DETECTORS_ALONE
+from foolscape.attacks.names import foreign_to
 from foolscape.attacks.plan import Plan
 from foolscape.data.clips import Clip, ClipData, resize_clip
 from foolscape.errors import SampleError
@@ -225,7 +225,7 @@ def _mean_j(scores: ClipScores) -> float:
 
 
 RECORD: Final = TaskRunning(
-    foreign=("precision", "memory_format", "classes", "batch", *DETECTORS_ALONE),
+    foreign=("precision", "memory_format", "classes", "batch", *foreign_to(VIDEO)),
     clamps=True,
     conventions={
         "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "
