@@ -74,7 +74,7 @@ def test_a_data_set_is_called_as_its_module_and_is_for_tasks_that_there_are() ->
 def test_no_code_asks_for_a_task_by_its_name() -> None:
     names = "|".join(TASKS)
     asks = re.compile(rf"""(?<!or )(==|!=|\bin\b)\s*\(?["']({names})["']|(?<!or )["']({names})["']\s*(:|==|!=)""")
-    rooms = [SOURCE / room for room in ("data", "metrics", "models", "report", "run", "testing")]
+    rooms = [SOURCE / room for room in ("attacks", "data", "metrics", "models", "report", "run", "testing")]
     files = [path for room in rooms for path in sorted(room.rglob("*.py"))]
     found = [f"{path}: {line}" for path in files for line in path.read_text().splitlines() if asks.search(line)]
     assert found == []
