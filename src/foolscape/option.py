@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
 
 from foolscape.errors import SettingError, unknown
-from foolscape.levels import Levels
+from foolscape.grey_levels import Levels
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foolscape.levels import WHITE as WHITE
-from foolscape.levels import Levels as Levels
-from foolscape.levels import levels as levels
+from foolscape.grey_levels import WHITE as WHITE
+from foolscape.grey_levels import Levels as Levels
+from foolscape.grey_levels import levels as levels
 
 if TYPE_CHECKING:  # settings are read without torch, and bounds are settings
     import numpy as np
