@@ -3,13 +3,22 @@
 import pytest
 
 from foolscape.attacks.catalog import CATALOG
-from foolscape.attacks.listed import check_attack, listed_attacks
+from foolscape.attacks.listed import ListedAttack, check_attack, listed_attacks
+from foolscape.attacks.names import TASK_OPTIONS
+from foolscape.attacks.parts import goals
+from foolscape.attacks.registry import Attack
 from foolscape.errors import UnknownNameError
 
 
 def test_what_is_listed_is_what_is_registered() -> None:
-    listed = [(one.name, one.source, one.summary, one.variants, one.options) for one in listed_attacks()]
-    assert listed == [(one.name, one.source, one.summary, one.variants, tuple(one.options)) for one in CATALOG]
+    def said(one: Attack | ListedAttack) -> tuple[object, ...]:
+        return one.name, one.source, one.summary, one.variants, one.tasks, dict(one.options)
+
+    assert [said(one) for one in listed_attacks()] == [said(one) for one in CATALOG]
+
+
+def test_the_names_that_are_stated_without_torch() -> None:
+    assert [goal.name for goal in goals.GOALS] == list(TASK_OPTIONS["goal"].choices)
 
 
 @pytest.mark.parametrize("name", ["none", "pgd", "mine.py:attack", "package.module:attack"])

@@ -7,7 +7,8 @@ import pytest
 from foolscape.api.attack import as_recipe
 from foolscape.cli import main
 from foolscape.errors import SettingError
-from foolscape.run.settings.config import make_config, over
+from foolscape.run.settings.attack_options import over
+from foolscape.run.settings.config import make_config
 from foolscape.run.settings.former_names import FORMER_NAMES, FormerNameWarning
 
 VALUES = {
@@ -49,9 +50,9 @@ def test_the_spec_of_an_attack() -> None:
 
 def test_an_option_wins_over_a_file_by_either_name() -> None:
     with pytest.warns(FormerNameWarning):
-        assert over({"victim": "car"}, {"only_class": "person"}) == {"only_class": "person"}
+        assert over({"victim": "car"}, {"only_class": "person"}) == {"options": {"only_class": "person"}}
     with pytest.warns(FormerNameWarning):
-        assert over({"only_class": "car"}, {"victim": "person"}) == {"only_class": "person"}
+        assert over({"only_class": "car"}, {"victim": "person"}) == {"options": {"only_class": "person"}}
 
 
 @pytest.mark.parametrize("former", FORMER_NAMES)

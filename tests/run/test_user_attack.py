@@ -9,7 +9,8 @@ from foolscape.attacks import catalog
 from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.attacks.registry import REGISTRY
 from foolscape.errors import RunError, SettingError, UnknownNameError
-from foolscape.run.settings.config import OF_THE_ATTACK, make_config
+from foolscape.run.settings.attack_options import known_options
+from foolscape.run.settings.config import make_config
 
 from .made import do_run, write_net, write_photos
 
@@ -60,7 +61,7 @@ def test_an_attack_of_a_file_is_run_with_its_own_option_and_is_part_of_what_the_
     assert (summary["attack"]["eps"], summary["attack"]["step"], summary["attack"]["steps"]) == ("4/255", "1/255", 2)
     assert summary["models"][0]["distortion"]["linf_levels"] == 2
     record = json.loads((tmp_path / "out/run.json").read_text())
-    assert record["config"]["more"] == {"warm": "0.25"}
+    assert record["config"]["options"] == {"eps": "4/255", "warm": "0.25", "steps": "2"}
     do_run(tmp_path / "out", **asked)
     with pytest.raises(RunError, match="expected the command that began"):
         do_run(tmp_path / "out", **(asked | {"attack": f"{mine}:mine?eps=4/255&warm=0.5&steps=2"}))
@@ -103,7 +104,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, mine: str, attack: str, error: ty
 
 
 def test_every_option_of_our_attacks_is_a_setting() -> None:
-    assert {option for attack in catalog.CATALOG for option in attack.options} | {*TASK_OPTIONS} == set(OF_THE_ATTACK)
+    assert {option for attack in catalog.CATALOG for option in attack.options} | {*TASK_OPTIONS} == set(known_options())
 
 
 def test_an_option_and_a_spec_that_differ_contradict_each_other() -> None:

@@ -12,7 +12,9 @@ from foolscape.verdict import Reason
 
 PIXELS = 1000
 PGD = {"name": "pgd", "eps": "8/255", "stop": 0.0, "steps": 20}
-CONFIG = {"models": ["net.py:net"], "data": "folder:p", "attack": "pgd", "eps": "8/255", "task": "segmentation"}
+CONFIG = {
+    "models": ["net.py:net"], "data": "folder:p", "attack": "pgd", "options": {"eps": "8/255"}, "task": "segmentation",
+}  # fmt: skip
 PROBES: dict[str, Record] = {
     "longer": {"attack": "pgd", "steps": 40}, "stronger": {"attack": "worst-case"},
     "larger": {"attack": "pgd", "eps": "16/255"}, "unbound": {"attack": "pgd", "eps": "64/255", "steps": 40},

@@ -123,7 +123,8 @@ def test_without_a_bound_nothing_may_be_left(left: float, stop: float, ok: bool)
 
 def test_an_attack_that_should_go_on_is_a_whole_command() -> None:
     run = attacked({"adversarial": [90.0] * 4, "in_float": [90.0] * 4}, {}, name="dag", eps=None, steps=3)
-    config = {"data": "folder:my photos", "attack": "dag", "steps": 3, "limit": 4, "quantise_steps": False}
+    options = {"steps": 3, "quantise_steps": False}
+    config = {"data": "folder:my photos", "attack": "dag", "options": options, "limit": 4}
     advice = reasons(replace(run, record=run.record | {"config": config}))["converged"].advice
     assert advice == (
         "let it go on: foolscape run --model net.py:net --data 'folder:my photos' --limit 4 --attack dag --steps 6 "

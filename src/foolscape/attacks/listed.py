@@ -1,21 +1,27 @@
 """What can be said of foolscape's attacks without importing them, which needs torch: it is read from their files.
 
-An attack's file states all of it in words: `@register("pgd", source="..")`, the first line of the docstring, and
-`variant: Literal["paper", "released"]` or `form="paper"`. So an attack is listed by being there.
+An attack's file states all of it in words: `@register("pgd", source="..")`, the first line of the docstring, and a
+signature whose annotations and defaults need no torch. So an attack is listed by being there.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from importlib import resources
+from typing import Annotated, Any, Final, Literal
 
 from foolscape.attacks.names import NONE
+from foolscape.attacks.zoo import options
 from foolscape.errors import unknown
+from foolscape.option import Help, Option, option_of
+from foolscape.pixels import Levels
 from foolscape.spec import ATTACKS_GROUP, plugins
+from foolscape.tasks.base import TASKS
 
 _ZOO = "foolscape.attacks.zoo"
 
@@ -28,15 +34,15 @@ class ListedAttack:
     source: str
     summary: str
     variants: tuple[str, ...]
-    options: tuple[str, ...]
+    tasks: tuple[str, ...]
+    options: Mapping[str, Option]
 
 
 @cache
 def listed_attacks() -> tuple[ListedAttack, ...]:
     """Every attack that comes with foolscape, in the order of the registry."""
-    files = sorted(resources.files(_ZOO).iterdir(), key=lambda file: file.name)
-    texts = [file.read_text(encoding="utf-8") for file in files if file.name.endswith(".py")]
-    return tuple(found for text in texts for found in _attacks(ast.parse(text)))
+    files = sorted(file.name for file in resources.files(_ZOO).iterdir() if file.name.endswith(".py"))
+    return tuple(found for name in files for found in _attacks(f"{_ZOO}.{name.removesuffix('.py')}"))
 
 
 def check_attack(name: str, options: Collection[str] = ()) -> None:
@@ -60,8 +66,9 @@ def check_attack(name: str, options: Collection[str] = ()) -> None:
         raise unknown("attack", name, [*known, NONE])
 
 
-def _attacks(module: ast.Module) -> Iterator[ListedAttack]:
-    for function in module.body:
+def _attacks(place: str) -> Iterator[ListedAttack]:
+    """Those of the module called `place`."""
+    for function in _parsed(place).body:
         if not isinstance(function, ast.FunctionDef):
             continue
         for call in function.decorator_list:
@@ -69,18 +76,58 @@ def _attacks(module: ast.Module) -> Iterator[ListedAttack]:
                 said = {word.arg: word.value for word in call.keywords}
                 form = ast.literal_eval(said["form"]) if "form" in said else "paper"
                 summary = (ast.get_docstring(function) or "").partition("\n")[0].rstrip(".")
-                options = tuple(argument.arg for argument in function.args.kwonlyargs)
                 name, source = ast.literal_eval(call.args[0]), ast.literal_eval(said["source"])
-                yield ListedAttack(name, source, summary, _variants(function) or (form,), options)
+                tasks = ast.literal_eval(said["tasks"]) if "tasks" in said else tuple(TASKS)
+                options = _options(name, function, _Names(place))
+                variants = options["variant"].choices if "variant" in options else (form,)
+                yield ListedAttack(name, source, summary, variants, tasks, options)
 
 
-def _variants(function: ast.FunctionDef) -> tuple[str, ...]:
-    """The values that its argument `variant` may have, the words of its `Literal[..]`."""
-    hints = [one.annotation for one in function.args.kwonlyargs if one.arg == "variant" and one.annotation is not None]
-    literals = [
-        part.slice
-        for hint in hints
-        for part in ast.walk(hint)
-        if isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id == "Literal"
-    ]
-    return tuple(ast.literal_eval(literals[0])) if literals else ()
+def _options(attack: str, function: ast.FunctionDef, names: _Names) -> dict[str, Option]:
+    """The options of an attack's function, made of its annotations and defaults as Python would."""
+    found = {}
+    for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        hint = None if argument.annotation is None else names.value(argument.annotation)
+        value = None if default is None else names.value(default)
+        found[argument.arg] = option_of(attack, argument.arg, hint, value)
+    return found
+
+
+class _Names(dict[str, Any]):
+    """What the names of one of our modules stand for, as far as it can be said without importing the module.
+
+    A name is what it is assigned to there, or in the module of ours that it is imported from.
+    """
+
+    def __init__(self, place: str) -> None:
+        super().__init__(_KNOWN)
+        self.place = place
+
+    def __missing__(self, name: str) -> Any:
+        for line in _parsed(self.place).body:
+            if (
+                isinstance(line, ast.ImportFrom)
+                and line.module
+                and name in {one.asname or one.name for one in line.names}
+            ):
+                return _Names(line.module)[name]
+            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.target.id == name:
+                assert line.value is not None
+                return self.value(line.value)
+        raise KeyError(name)
+
+    def value(self, expression: ast.expr) -> Any:
+        """What an expression of the module comes to."""
+        return eval(compile(ast.Expression(expression), self.place, "eval"), {}, self)
+
+
+_KNOWN: Final = {"o": options, "Annotated": Annotated, "Literal": Literal, "Levels": Levels, "Fraction": Fraction,
+                 "Help": Help}  # fmt: skip
+"""Names that mean the same in every file of an attack, and need no torch."""
+
+
+@cache
+def _parsed(place: str) -> ast.Module:
+    """The module of ours called `place`, as it is written."""
+    package, *folders, name = place.split(".")
+    return ast.parse(resources.files(package).joinpath(*folders, f"{name}.py").read_text(encoding="utf-8"))

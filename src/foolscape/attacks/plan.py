@@ -12,16 +12,17 @@ from torch import Tensor
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
+from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.attacks.parts.goals import Goal
 from foolscape.attacks.parts.targets import TargetRule
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 from foolscape.tasks.base import Task
 
-SAMPLINGS: Final = ("first", "spread", "random")
+SAMPLINGS: Final = TASK_OPTIONS["sampling"].choices
 """The frames of a window: the clip's first, evenly from all of it, or others at every step."""
 
-ATTACK_PIXELS: Final = ("all", "objects")
+ATTACK_PIXELS: Final = TASK_OPTIONS["attack_pixels"].choices
 """What of the later frames is to become wrong: every pixel, or those of the objects."""
 
 

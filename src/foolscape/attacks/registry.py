@@ -7,18 +7,18 @@ option - its name, type, default and help - is read from that signature.
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from types import MappingProxyType, UnionType
-from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Any, Final, get_type_hints
 
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.parts.constraints import L2, Constraint, Linf
 from foolscape.attacks.parts.goals import Goal
 from foolscape.attacks.plan import ATTACK_PIXELS, SAMPLINGS, Plan, Scope
 from foolscape.errors import SettingError, unknown
+from foolscape.option import Option, option_of
 from foolscape.pixels import Levels
 from foolscape.spec import written
 from foolscape.tasks.base import TASKS, task_named
@@ -31,73 +31,6 @@ COMPARES: Final = {"resample_candidates": "compares its steps with each other, w
 
 Builder = Callable[..., Ascent | Plan]
 """(scope, where it takes one; options as keywords) -> what the attack does. Raises SettingError."""
-
-
-@dataclass(frozen=True)
-class Help:
-    """What an option's annotation says of it beside its type: `Annotated[int, Help("most steps", least=1)]`.
-
-    Attributes:
-        text: a line for people.
-        least: the least number.
-        below: numbers are less than this.
-    """
-
-    text: str
-    least: float = -math.inf
-    below: float = math.inf
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of an attack, as its function's signature has it.
-
-    Attributes:
-        name: as it is written.
-        kind: Levels, int, float, bool or str.
-        default: None: the attack decides by the rest.
-        help: what it is.
-        choices: the only values, where they are few.
-    """
-
-    name: str
-    kind: type
-    default: object
-    help: Help
-    choices: tuple[str, ...] = ()
-
-    def value(self, given: object) -> object:
-        """What `given`, as text or as a value, stands for; raises SettingError for what is none of its kind."""
-        if self.choices:
-            if given not in self.choices:
-                raise unknown(self.name, str(given), self.choices)
-            return given
-        found = self._read(given) if isinstance(given, str) else given
-        right = (int, float) if self.kind is float else self.kind
-        if not isinstance(found, right) or (isinstance(found, bool) and self.kind is not bool):
-            raise SettingError(f"{self.name}: expected {_WORDS[self.kind]}, got {given!r}")
-        if isinstance(found, int | float) and not self.help.least <= found < self.help.below:
-            raise SettingError(f"{self.name}: expected {self._range()}, got {found}")
-        return found
-
-    def _read(self, text: str) -> object:
-        if self.kind is Levels:
-            return Levels.parse(text, self.name)
-        if self.kind is bool:
-            return {"true": True, "false": False}.get(text, text)
-        try:
-            return text if self.kind is str else self.kind(text)
-        except ValueError:
-            return text
-
-    def _range(self) -> str:
-        if self.help.below == math.inf:
-            return f"at least {self.help.least:g}"
-        return f"{self.help.text} of at least {self.help.least:g} and below {self.help.below:g}"
-
-
-_WORDS: Final = {Levels: "a fraction of 255 such as 8/255", int: "a whole number", float: "a number",
-                 bool: "true or false", str: "a text"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -248,26 +181,11 @@ def _options(attack: str, build: Builder) -> dict[str, Option]:
     """The options of a function: its keyword-only arguments."""
     hints = get_type_hints(build, include_extras=True)
     arguments = [p for p in inspect.signature(build).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    return {p.name: _option(attack, p, hints.get(p.name)) for p in arguments}
+    return {p.name: option_of(attack, p.name, hints.get(p.name), _default(p)) for p in arguments}
 
 
-def _option(attack: str, argument: inspect.Parameter, hint: Any) -> Option:
-    default = None if argument.default is argument.empty else argument.default
-    about, choices = Help(argument.name), ()
-    if hint is None:
-        hint = type(default)
-    for _ in range(3):  # `Annotated[..] | None`, or either alone
-        if get_origin(hint) in (Union, UnionType):
-            hint = next(part for part in get_args(hint) if part is not type(None))
-        elif get_origin(hint) is Annotated:
-            about = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Help)), about)
-            hint = get_args(hint)[0]
-    if get_origin(hint) is Literal:
-        choices, hint = get_args(hint), str
-    if hint not in _WORDS:
-        kinds = ", ".join(kind.__name__ for kind in _WORDS)
-        raise SettingError(f"attack: expected {attack}'s {argument.name} to be of {kinds}, got {hint}")
-    return Option(argument.name, cast(type, hint), default, about, choices)
+def _default(argument: inspect.Parameter) -> object:
+    return None if argument.default is argument.empty else argument.default
 
 
 def _text(value: object) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from foolscape.cli import harden, inspect, measure, universal
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
+from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
 from foolscape.errors import FoolscapeError, LossError, SettingError
 from foolscape.printable import printable
@@ -20,7 +21,6 @@ from foolscape.run.settings.former_names import FormerNameWarning
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="How easily can a segmentation or detection model be fooled, where does it break, can you trust the answer?",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,17 +47,17 @@ def _about(
     pass
 
 
-for command in (
-    measure.run,
+for made in (
+    command(measure.run, measure.run_flags()),
     measure.demo,
-    measure.transfer,
-    universal.universal,
+    command(measure.transfer, measure.transfer_flags()),
+    command(universal.universal, universal.universal_flags()),
     universal.apply,
-    harden.harden,
+    command(harden.harden, harden.harden_flags()),
     inspect.report,
-    inspect.check,
+    signed(inspect.check, inspect.check_flags()),
 ):
-    app.command()(command)
+    app.command()(made)
 app.command(name="list")(inspect.list_)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -13,16 +14,18 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from foolscape.cli import options as o
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
+from foolscape.cli.flags import FOOTNOTES, INPUT, Flag, flags_of
 from foolscape.cli.outlet import STDOUT
 from foolscape.errors import SettingError, UnwritableError
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
 from foolscape.printable import printable
+from foolscape.run.settings.config import RunConfig, make_config
+from foolscape.run.settings.inputs import wired
+from foolscape.run.settings.shown import MEASUREMENT
 
 if TYPE_CHECKING:
-    from foolscape.run.settings.config import RunConfig
     from foolscape.testing.verdicts import Check, Report, Told
 
 VIDEO: Final = "video"
@@ -55,7 +58,7 @@ def report(
     panel: Annotated[
         str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
     ] = None,
-    footnotes: o.Footnotes = False,
+    footnotes: Annotated[bool, typer.Option("--footnotes", help=FOOTNOTES.help)] = False,
 ) -> None:
     """Print the tables of a run and write report.html, report.md and report.tex beside it.
 
@@ -115,33 +118,44 @@ def _told_alone(directory: Path, form: Form, error: UnwritableError, *, footnote
     tell(f"no report.html, report.md and report.tex: {reason}")
 
 
+def check_flags() -> list[Flag]:
+    """The options of `check`."""
+    shared = {flag.name: flag for flag in flags_of(RunConfig)}
+    return [
+        replace(shared["models"], name="model", help="Spec of a model.", several=False, required=True),
+        replace(shared["data"], help="Spec of labelled images: also check on up to 16 that the clean model is right."),
+        *(shared[name] for name in ("split", "limit")),
+        replace(shared["size"], help="Size of the images it will see.", default="160x256"),
+        *(shared[name] for name in ("classes", "task")),
+        INPUT,
+        Flag("batch", int, "Batch size to check besides 1.", MEASUREMENT, default="2", metavar="N"),
+        *(shared[name] for name in ("attention", "device")),
+    ]
+
+
 def check(
-    model: Annotated[str, typer.Option(help="Spec of a model.")],
-    data: Annotated[
-        str | None, typer.Option(help="Spec of labelled images: also check on up to 16 that the clean model is right.")
-    ] = None,
-    split: o.Split = None,
-    limit: o.Limit = None,
-    size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH of the images it will see.")] = None,
-    batch: Annotated[int, typer.Option(help="Batch size to check besides 1.")] = 2,
-    classes: Annotated[Path | None, typer.Option(help="File with the names of the output channels.")] = None,
-    device: Annotated[str, typer.Option(help="Device as PyTorch names it, or auto.")] = "auto",
-    input: o.Input = None,  # noqa: A002 - the option's name
-    task: o.Task = None,
-    attention: o.Attention = AUTO,
+    *,
+    model: str,
+    data: str | None,
+    split: str | None,
+    limit: int | None,
+    size: str | None,
+    classes: Path | None,
+    task: str | None,
+    input: str | None,  # noqa: A002 - the option's name
+    batch: int | None,
+    attention: str | None,
+    device: str | None,
 ) -> None:
     """Check that a model keeps its side of the contract, above all that its input gradient is right."""
     check_names([model])
-    classes = None if classes is None else path_of(classes)
-    from foolscape.run.settings.config import make_config
-    from foolscape.run.settings.inputs import wired
-
+    classes, device = None if classes is None else path_of(classes), device or AUTO
     if input is not None:
         model = str(wired({"model": model, "input": input})["model"])
     on_data: dict[str, object] = {"models": [model], "data": data, "split": split, "limit": limit, "size": size}
     on_data |= {"classes": classes, "device": device, "task": task}
     settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size or "160x256"}
-    settings["attention"] = attention
+    settings["attention"] = attention or AUTO
     make_config(settings if task is None else settings | {"task": task})
     # What needs torch comes after the settings: a mistyped value is answered at once.
     from foolscape.models.common.attention import attention as kernels
@@ -153,7 +167,7 @@ def check(
     settings["task"] = task or task_of(model)
     if settings["task"] == VIDEO:
         _check_tracker(model, make_config(settings), device, on_data)
-    settings["batch"] = batch
+    batch = settings["batch"] = 2 if batch is None else batch
     config = make_config(settings)
     assert config.size is not None
     height, width = config.size

@@ -58,19 +58,6 @@ class Attacked:
     scores: Mapping[str, Any]
 
 
-def take_manners(given: dict[str, Any]) -> Manners:
-    """Its options, taken out of all that a command was `given`; `SettingError` for a floor that cannot be read."""
-    return Manners(
-        new=given.pop("new"),
-        quiet=given.pop("quiet"),
-        json=given.pop("json"),
-        footnotes=given.pop("footnotes"),
-        strict=given.pop("strict"),
-        floors=floors_of(given.pop("fail_under")),
-        fail_on=given.pop("fail_on"),
-    )
-
-
 def floors_of(text: str | None) -> dict[str, float]:
     """By score, what must be left of it, from `mIoU=40,pixel_accuracy=60`; `SettingError` for anything else."""
     floors: dict[str, float] = {}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from foolscape.cli import options as o
-from foolscape.cli.manners import Attacked, Manners, take_manners
+from foolscape.cli.flags import INPUT, Flag, Given, attack_flags, flags_of
+from foolscape.cli.manners import Attacked, Manners
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
+from foolscape.run.settings.attack_options import over
+from foolscape.run.settings.config import RunConfig, make_config, read_settings
+from foolscape.run.settings.inputs import wired
+from foolscape.run.settings.shown import DATA
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
 DEMO_DETECTORS = ("bundled:scenes-detector",)
@@ -20,132 +24,38 @@ DEMO_SCENES = 5
 """Both runs together stay under three minutes on two cores."""
 
 
-def run(
-    out: o.Out = None,
-    model: o.Model = None,
-    data: o.Data = None,
-    config: o.Config = None,
-    split: o.Split = None,
-    size: o.Size = None,
-    attack: o.Attack = None,
-    variant: o.Variant = None,
-    loss: o.Loss = None,
-    schedule: o.Schedule = None,
-    budget: o.Budget = None,
-    transforms: o.Transforms = None,
-    eps: o.Eps = None,
-    step: o.Step = None,
-    steps: o.Steps = None,
-    norm: o.Norm = None,
-    stop: o.Stop = None,
-    limit: o.Limit = None,
-    ids: o.Ids = None,
-    batch: o.Batch = None,
-    precision: o.Precision = None,
-    memory_format: o.MemoryFormat = None,
-    attention: o.Attention = None,
-    compile: o.Compile = None,  # noqa: A002 - the option's name
-    probes: o.Probes = None,
-    seed: o.Seed = None,
-    device: o.Device = None,
-    classes: o.Classes = None,
-    input: o.Input = None,  # noqa: A002 - the option's name
-    goal: o.Goal = None,
-    only_class: o.OnlyClass = None,
-    quantise_steps: o.QuantiseSteps = None,
-    resample_candidates: o.ResampleCandidates = None,
-    window: o.Window = None,
-    sampling: o.Sampling = None,
-    labels_from: o.LabelsFrom = None,
-    attack_pixels: o.AttackPixels = None,
-    objective: o.FormerText = None,
-    boost: o.FormerText = None,
-    victim: o.FormerText = None,
-    rounded: o.FormerSwitch = None,
-    refresh: o.FormerNumber = None,
-    supervision: o.FormerText = None,
-    against: o.FormerText = None,
-    task: o.Task = None,
-    new: o.New = False,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-    footnotes: o.Footnotes = False,
-    strict: o.Strict = False,
-    fail_under: o.FailUnder = None,
-    fail_on: o.FailOn = None,
-) -> None:
+def run(given: Given) -> None:
     """Attack one or more models on images and measure them: table, pictures, artefacts, report.
 
     The same command again goes on where the run was stopped.
     """
-    given = locals()
-    manners = take_manners(given)
     settings = _settings(given)
-    _run(settings, out_of(out, settings), manners)
+    _run(settings, out_of(given.out, settings), given.manners)
 
 
-def transfer(
-    out: o.Out = None,
-    model: o.Model = None,
-    ensemble: o.Ensemble = None,
-    data: o.Data = None,
-    config: o.Config = None,
-    split: o.Split = None,
-    size: o.Size = None,
-    attack: o.Attack = None,
-    variant: o.Variant = None,
-    loss: o.Loss = None,
-    schedule: o.Schedule = None,
-    budget: o.Budget = None,
-    transforms: o.Transforms = None,
-    eps: o.Eps = None,
-    step: o.Step = None,
-    steps: o.Steps = None,
-    norm: o.Norm = None,
-    stop: o.Stop = None,
-    limit: o.Limit = None,
-    ids: o.Ids = None,
-    batch: o.Batch = None,
-    precision: o.Precision = None,
-    memory_format: o.MemoryFormat = None,
-    attention: o.Attention = None,
-    probes: o.Probes = None,
-    seed: o.Seed = None,
-    device: o.Device = None,
-    classes: o.Classes = None,
-    input: o.Input = None,  # noqa: A002 - the option's name
-    goal: o.Goal = None,
-    only_class: o.OnlyClass = None,
-    quantise_steps: o.QuantiseSteps = None,
-    resample_candidates: o.ResampleCandidates = None,
-    window: o.Window = None,
-    sampling: o.Sampling = None,
-    labels_from: o.LabelsFrom = None,
-    attack_pixels: o.AttackPixels = None,
-    objective: o.FormerText = None,
-    boost: o.FormerText = None,
-    victim: o.FormerText = None,
-    rounded: o.FormerSwitch = None,
-    refresh: o.FormerNumber = None,
-    supervision: o.FormerText = None,
-    against: o.FormerText = None,
-    new: o.New = False,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-    footnotes: o.Footnotes = False,
-    strict: o.Strict = False,
-    fail_under: o.FailUnder = None,
-    fail_on: o.FailOn = None,
-) -> None:
+def transfer(given: Given) -> None:
     """Add the change made for each model to the images of every other: who is fooled by whose, alone and summed.
 
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
-    given = locals()
-    manners = take_manners(given)
     settings = _settings(given)
-    out = out_of(out, settings)
-    carry_out(partial(_transfer_job, settings), out, manners)
+    carry_out(partial(_transfer_job, settings), out_of(given.out, settings), given.manners)
+
+
+def run_flags() -> list[Flag]:
+    """The options of `run`."""
+    return [*flags_of(RunConfig), INPUT, *attack_flags()]
+
+
+def transfer_flags() -> list[Flag]:
+    """The options of `transfer`: those of `run`, but for what each network has of its own."""
+    return [*(flag for flag in run_flags() if flag.name not in ("task", "compile")), _ENSEMBLE]
+
+
+_ENSEMBLE: Final = Flag(
+    "ensembles", str, "Networks to fool by one change, as A+B or all, by spec or short name; repeat for several.", DATA,
+    "ensemble", metavar="A+B", several=True,
+)  # fmt: skip
 
 
 def demo(
@@ -160,20 +70,11 @@ def demo(
     _run(scenes | {"models": DEMO_DETECTORS}, out / "detection", Manners())
 
 
-def _settings(given: dict[str, Any]) -> dict[str, object]:
-    """The settings of the YAML file `config` in the options `given`, and over them the other options."""
-    check_names(given["model"])
-    from foolscape.run.settings.config import over, read_settings
-    from foolscape.run.settings.inputs import wired
-
-    options = {name: value for name, value in given.items() if value is not None and name not in ("config", "out")}
-    if "ids" in options:
-        options["ids"] = [name.strip() for name in options["ids"].split(",")]
-    if models := options.pop("model", None):
-        options["models"] = models
-    if ensembles := options.pop("ensemble", None):
-        options["ensembles"] = ensembles
-    settings = wired(over({} if given["config"] is None else read_settings(given["config"]), options))
+def _settings(given: Given) -> dict[str, object]:
+    """The settings of the file that was given, and over them the options."""
+    check_names(given.settings.get("models"))
+    base = {} if given.config is None else read_settings(given.config)
+    settings = wired(over(base, given.settings))
     check_names(settings.get("models"))
     return settings
 
@@ -185,7 +86,6 @@ def _run(settings: dict[str, object], out: Path | None, manners: Manners) -> Non
 def _run_job(settings: dict[str, object]) -> Job:
     """What `foolscape run` does with these settings."""
     from foolscape.data.load import check_data_name
-    from foolscape.run.settings.config import make_config
 
     config = make_config(settings)
     check_data_name(config.data)
@@ -198,7 +98,7 @@ def _run_job(settings: dict[str, object]) -> Job:
 
     config = with_task(config)
     settled, _ = with_attack(config)
-    keys = scores_of(str(config.task)).keys_of(config.only_class)
+    keys = scores_of(str(config.task)).keys_of(config.options.get("only_class"))
     judged = "adversarial" if settled.attacks else "clean"
     return Job(
         wanted=Wanted(

@@ -129,6 +129,7 @@ def _executed(
 def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, command: Sequence[str]) -> Record:
     """What run.json holds: everything that is needed to repeat the run."""
     data = bench.data
+    loss = config.options.get("loss")
     prints = {name: data.fingerprint(name) for name in bench.ids}
     return {
         "schema": 1,
@@ -164,7 +165,7 @@ def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, c
         "samples": [{"id": name, "name": safe_name(name), "sha256": prints[name]} for name in bench.ids],
         "attack": recorded_attack(config, bench),
         "algorithms": algorithms(config.attack, (str(config.task),), (*config.models, config.data)),
-        **({"attack_files": files} if (files := sources_of(config.attack, config.loss)) else {}),
+        **({"attack_files": files} if (files := sources_of(config.attack, loss)) else {}),
         "versions": versions(),
     }
 
@@ -175,7 +176,9 @@ def recorded_attack(config: RunConfig, bench: Setup) -> Record:
     if settled is None:
         return {"name": NONE}
     chosen = {} if bench.chosen is None else {"chosen": bench.chosen}
-    return settled.settings | ({} if settled.goal is None else {"only_class": config.only_class}) | chosen
+    return (
+        settled.settings | ({} if settled.goal is None else {"only_class": config.options.get("only_class")}) | chosen
+    )
 
 
 def _compiled(bench: Setup, batch: int) -> Setup:

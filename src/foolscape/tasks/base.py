@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foolscape.errors import unknown
+from foolscape.option import Help, Option
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Task:
     clips: bool = False
     background: int = 0
     algorithm: int = 1
-    options: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
     attack_options: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
 
@@ -48,12 +49,25 @@ class Task:
 
 SEGMENTATION: Final = Task("segmentation", "segmentation network", "labels of classes")
 DETECTION: Final = Task(
-    "detection", "detector", "boxes", background=1, options=("goal", "only_class"),
-    attack_options=("resample_candidates",), extras=("coco",),
+    "detection", "detector", "boxes", background=1, extras=("coco",),
+    options=(
+        Option("goal", str, "untargeted", Help("what the objects that a detector finds are to be taken for"),
+               ("untargeted", "mislabel", "vanish", "vanish-only", "fabricate")),
+        Option("only_class", str, None, Help("the one class of a detector to attack", unset="all")),
+    ),
+    attack_options=("resample_candidates",),
 )  # fmt: skip
 VIDEO: Final = Task(
-    "video", "tracker", "clips", clips=True, options=("window", "sampling", "labels_from", "attack_pixels"),
-    extras=("video",),
+    "video", "tracker", "clips", clips=True, extras=("video",),
+    options=(
+        Option("window", int, 3, Help("how many frames of a clip the attack looks at, the first one included")),
+        Option("sampling", str, None, Help("which frames of a clip those are, random: others at every step"),
+               ("first", "spread", "random")),
+        Option("labels_from", str, "truth", Help("what later frames are judged by during the attack"),
+               ("truth", "prediction")),
+        Option("attack_pixels", str, None, Help("which pixels of later frames are to become wrong"),
+               ("all", "objects")),
+    ),
 )  # fmt: skip
 
 TASKS: Final[Mapping[str, Task]] = {task.name: task for task in (SEGMENTATION, DETECTION, VIDEO)}

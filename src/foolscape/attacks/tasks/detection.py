@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.attacks.parts.goals import goal_of, only_class_of
 from foolscape.attacks.plan import Plan, Scope
 from foolscape.attacks.registry import Recipe, Settings
@@ -14,7 +15,7 @@ from foolscape.tasks.base import DETECTION
 
 def settled(recipe: Recipe, options: Settings, classes: tuple[str, ...]) -> Plan:
     """The attack with its `goal`, see `attacks.parts.goals`, untargeted by default, and the `only_class` it touches."""
-    goal = goal_of(str(options.get("goal") or "untargeted"))
+    goal = goal_of(str(options.get("goal") or TASK_OPTIONS["goal"].default))
     if goal.name == "mislabel" and len(classes) < 2:
         raise SettingError(f"goal: expected a model of several classes to mislabel, got {classes[0]} alone; use vanish")
     if recipe.attack.untargeted is not None and not goal.targeted:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from foolscape.attacks.plan import ATTACK_PIXELS, SAMPLINGS, Plan, Scope, Window
+from foolscape.attacks.plan import Plan, Scope, Window
 from foolscape.attacks.registry import Attack, Recipe, Settings
 from foolscape.attacks.tasks.base import TaskAttacks
-from foolscape.errors import SettingError, unknown
+from foolscape.errors import SettingError
+from foolscape.option import Option
 from foolscape.tasks.base import VIDEO
-
-LABELS_FROM: Final = ("truth", "prediction")
-"""What the later frames are judged by during the attack."""
 
 
 def settled(recipe: Recipe, options: Settings, classes: tuple[str, ...]) -> Plan:
@@ -31,21 +29,22 @@ def settled(recipe: Recipe, options: Settings, classes: tuple[str, ...]) -> Plan
 
 def _window(attack: Attack, options: Settings) -> Window:
     """What the attack looks at of a clip."""
-    frames = options.get("window")
-    frames = 3 if frames is None else frames
+    own = {"sampling": attack.sampling, "attack_pixels": attack.attack_pixels}
+
+    def value(option: Option) -> object:
+        given = options.get(option.name)
+        return option.value(own.get(option.name, option.default) if given is None else given)
+
+    values = {option.name: value(option) for option in VIDEO.options}
+    frames = values["window"]
     if not isinstance(frames, int) or frames < 2:
         raise SettingError(f"window: expected the first frame and at least one more, got {frames}")
-    labels_from = str(options.get("labels_from") or LABELS_FROM[0])
-    sampling = str(options.get("sampling") or attack.sampling)
-    pixels = str(options.get("attack_pixels") or attack.attack_pixels)
-    for what, value, known in (
-        ("labels_from", labels_from, LABELS_FROM),
-        ("sampling", sampling, SAMPLINGS),
-        ("attack_pixels", pixels, ATTACK_PIXELS),
-    ):
-        if value not in known:
-            raise unknown(what, value, known)
-    return Window(frames, sampling, labels_from == LABELS_FROM[0], pixels == ATTACK_PIXELS[1])
+    return Window(
+        frames,
+        str(values["sampling"]),
+        truth=values["labels_from"] == "truth",
+        objects=values["attack_pixels"] == "objects",
+    )
 
 
 RECORD: Final = TaskAttacks(settled)

@@ -8,12 +8,13 @@ from typing import Annotated, Final, Literal
 
 from foolscape.attacks.parts.constraints import PixelRange
 from foolscape.attacks.plan import Plan, Scope, Window
-from foolscape.attacks.registry import Help, register
+from foolscape.attacks.registry import register
 from foolscape.attacks.zoo import options as o
 from foolscape.attacks.zoo.ara_released import ReleasedAra
 from foolscape.attacks.zoo.family import Bounded, bounded, refuse_l2
 from foolscape.attacks.zoo.hard_regions import Discovery, HardRegions
 from foolscape.errors import SettingError
+from foolscape.option import Help
 
 WIDTH, RELEASED_WIDTH = 32, 512
 """Hidden channels of the network: ours, and the released one, which takes 250 times the work."""

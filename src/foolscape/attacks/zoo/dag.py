@@ -13,10 +13,11 @@ from foolscape.attacks.parts.objectives import Objective, dense_adversary, towar
 from foolscape.attacks.parts.targets import TargetRule
 from foolscape.attacks.parts.updates import MaxAbs
 from foolscape.attacks.plan import Plan, Scope
-from foolscape.attacks.registry import Help, register
+from foolscape.attacks.registry import register
 from foolscape.attacks.zoo import options as o
 from foolscape.attacks.zoo.family import within
 from foolscape.errors import SettingError
+from foolscape.option import Help
 
 BACKGROUND: Final = "background"
 """The class that the released DAG leaves alone, where a model has a class of this name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from foolscape.attacks.registry import Help
+from foolscape.option import Help
 from foolscape.pixels import Levels
 
 EPS = Levels.parse("8/255")
@@ -13,7 +13,7 @@ EPS = Levels.parse("8/255")
 HALF = Levels.parse("0.5/255")
 """Of a level: what a step of DAG is long."""
 
-Eps = Annotated[Levels, Help("bound on the change")]
+Eps = Annotated[Levels, Help("bound on the change", unset="none")]
 Largest = Annotated[Levels, Help("largest bound that is tried")]
 Step = Annotated[Levels, Help("size of a step")]
 Steps = Annotated[int, Help("most steps", least=1)]
@@ -23,7 +23,11 @@ Loss = Annotated[str, Help("what is made large, such as masked-ce, js or cospgd"
 Schedule = Annotated[
     Literal["constant", "shrinking"], Help("of the bound: as it is, or coming down to it in stages from twice as much")
 ]
-TransformList = Annotated[str, Help("for changes that fool other networks too: any of di,ti,si,vt, by commas")]
+TransformList = Annotated[
+    str, Help("for changes that fool other networks too: any of di,ti,si,vt, by commas", unset="none")
+]
 QuantiseSteps = Annotated[bool, Help("look at every step as the 8-bit image it would be")]
-ResampleCandidates = Annotated[int, Help("find a detector's candidates anew every so many steps", least=1)]
+ResampleCandidates = Annotated[
+    int, Help("find a detector's candidates anew every so many steps", least=1, unset="never")
+]
 Budget = Annotated[int, Help("gradients per image", least=1)]

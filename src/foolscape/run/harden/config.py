@@ -11,9 +11,18 @@ from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
 from foolscape.run.settings.config import (
+    ATTENTION_SHOWN,
+    CLASSES_SHOWN,
+    DATA_SHOWN,
+    DEVICE_SHOWN,
+    MEMORY_FORMAT_SHOWN,
+    SEED_SHOWN,
+    SIZE_SHOWN,
+    Count,
     Eps,
     MemoryFormat,
     RunConfig,
+    Seed,
     Size,
     Step,
     UserPath,
@@ -22,6 +31,7 @@ from foolscape.run.settings.config import (
     size_text,
     validated,
 )
+from foolscape.run.settings.shown import ATTACK, DATA, LEARNING, Shown
 from foolscape.tasks.base import SEGMENTATION
 
 if TYPE_CHECKING:
@@ -56,30 +66,39 @@ class HardenConfig(BaseModel):
         rate: highest learning rate of AdamW.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
-    model: str
-    data: str
-    train_split: str
-    test_split: str
-    train_limit: int | None = Field(default=None, ge=1)
-    test_limit: int | None = Field(default=None, ge=1)
-    size: Size | None = None
-    crop: Crop | None = None
-    attack: Teacher = "segpgd"
-    eps: Eps = Levels.parse("8/255")
-    step: Step | None = None
-    steps: int = Field(default=2, ge=1)
-    clean_share: float = Field(default=0.0, ge=0, lt=1)
-    mirror: bool = True
-    epochs: int = Field(default=10, ge=1)
-    batch: int = Field(default=8, ge=2)
-    rate: float = Field(default=1e-3, gt=0, allow_inf_nan=False)
-    memory_format: MemoryFormat = "contiguous"
-    attention: Attention = "auto"
-    seed: int = Field(default=0, ge=0)
-    device: str = "auto"
-    classes: UserPath | None = None
+    model: Annotated[str, Shown("Spec of the segmentation network to train.", DATA, metavar="SPEC")]
+    data: Annotated[str, DATA_SHOWN]
+    train_split: Annotated[str, Shown("Split to train on; a part of one is written val[:80%].", DATA, metavar="NAME")]
+    test_split: Annotated[str, Shown("Split to measure on, before and after.", DATA, metavar="NAME")]
+    train_limit: Annotated[Count | None, Shown("Only the first N training images.", DATA, "all", metavar="N")] = None
+    test_limit: Annotated[Count | None, Shown("Only the first N test images.", DATA, "all", metavar="N")] = None
+    size: Annotated[Size | None, SIZE_SHOWN] = None
+    classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
+    crop: Annotated[
+        Crop | None,
+        Shown("Part of each image, drawn at random, to train on.", LEARNING, "all of it", metavar="HEIGHTxWIDTH"),
+    ] = None
+    attack: Annotated[
+        Teacher, Shown("What is trained on", ATTACK, metavar="NAME", words=get_args(Teacher), choices=True)
+    ] = "segpgd"
+    eps: Annotated[Eps, Shown("Bound on the change.", ATTACK, metavar="LEVELS")] = Levels.parse("8/255")
+    step: Annotated[Step | None, Shown("Size of a step.", ATTACK, "5/4 eps over the steps", metavar="LEVELS")] = None
+    steps: Annotated[Count, Shown("Steps of the attack on every batch.", ATTACK, metavar="N")] = 2
+    clean_share: Annotated[
+        float, Field(ge=0, lt=1), Shown("Part of every batch that is left clean, 0 to 1.", LEARNING)
+    ] = 0.0
+    mirror: Annotated[bool, Shown("Train on mirror images too; not where left and right matter.", LEARNING)] = True
+    epochs: Annotated[Count, Shown("Passes over the training images.", LEARNING, metavar="N")] = 10
+    batch: Annotated[int, Field(ge=2), Shown("Images per step of the network.", LEARNING, metavar="N")] = 8
+    rate: Annotated[
+        float, Field(gt=0, allow_inf_nan=False), Shown("Highest learning rate.", LEARNING, metavar="RATE")
+    ] = 1e-3
+    memory_format: Annotated[MemoryFormat, MEMORY_FORMAT_SHOWN] = "contiguous"
+    attention: Annotated[Attention, ATTENTION_SHOWN] = "auto"
+    seed: Annotated[Seed, SEED_SHOWN] = 0
+    device: Annotated[str, DEVICE_SHOWN] = "auto"
 
     @property
     def clean(self) -> int:
@@ -100,7 +119,7 @@ class HardenConfig(BaseModel):
 
     def on_test(self, model: str) -> RunConfig:
         """The run that measures `model`, before or after, on the test split."""
-        judged = {"attack": JUDGE, "eps": self.eps}
+        judged = {"attack": JUDGE, "options": {"eps": str(self.eps)}}
         return self._run(model, self.test_split, self.test_limit).model_copy(update=judged)
 
     def _run(self, model: str, split: str, limit: int | None) -> RunConfig:

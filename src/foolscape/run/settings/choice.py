@@ -19,5 +19,4 @@ def with_attack(config: RunConfig, *, shared: bool = False) -> tuple[RunConfig, 
     if config.attack is not None:
         return config, None
     chosen = default_attack(str(config.task), config.options, shared=shared)
-    changed = {"attack": chosen.name, "steps": chosen.options.get("steps"), "budget": chosen.options.get("budget")}
-    return config.model_copy(update=changed), chosen.why
+    return config.model_copy(update={"attack": chosen.name, "options": dict(chosen.options)}), chosen.why

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from foolscape.attacks.listed import check_attack
 from foolscape.attacks.names import NONE
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
-from foolscape.run.settings.former_names import current_name
+from foolscape.run.settings.attack_options import OptionValue, checked_options, known_options, spelled_out
+from foolscape.run.settings.shown import ATTACK, DATA, MEASUREMENT, Shown
 from foolscape.run.settings.yaml_file import read_mapping
-from foolscape.spec import parse, written
-from foolscape.tasks.base import task_named
+from foolscape.tasks.base import TASKS, task_named
 
 MemoryFormat = Literal["contiguous", "channels_last"]
 Precision = Literal["float32", "bf16"]
@@ -69,6 +68,37 @@ Size = Annotated[tuple[int, int], BeforeValidator(size_of("size")), size_text]
 UserPath = Annotated[Path, BeforeValidator(lambda value: path_of(value) if isinstance(value, str | Path) else value)]
 Batch = Annotated[int | Literal["auto"], BeforeValidator(_batch)]
 Task = Annotated[str, BeforeValidator(lambda value: task_named(value).name if isinstance(value, str) else value)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+
+DATA_SHOWN: Final = Shown("Spec of the images, such as folder:DIR or camvid:DIR.", DATA, metavar="SPEC")
+SIZE_SHOWN: Final = Shown(
+    "Resize to this; attack and metric work there.", DATA, "each image's own", metavar="HEIGHTxWIDTH"
+)
+CLASSES_SHOWN: Final = Shown("File with the names of the output channels, one a line.", DATA, "the model's own")
+TASK_SHOWN: Final = Shown(
+    "What the model does, where it does not tell",
+    DATA,
+    "the model tells",
+    metavar="TASK",
+    words=tuple(TASKS),
+    choices=True,
+)
+MEMORY_FORMAT_SHOWN: Final = Shown(
+    "How images and weights lie in memory", MEASUREMENT, metavar="FORMAT", words=get_args(MemoryFormat), choices=True
+)
+ATTENTION_SHOWN: Final = Shown(
+    "Kernel of scaled dot-product attention: auto, or math where others' gradient is wrong.", MEASUREMENT,
+    metavar="KERNEL", words=get_args(Attention),
+)  # fmt: skip
+SEED_SHOWN: Final = Shown("Seed of everything random.", MEASUREMENT, metavar="N")
+DEVICE_SHOWN: Final = Shown(
+    "Device as PyTorch names it, or auto: a GPU where there is one.",
+    MEASUREMENT,
+    metavar="DEVICE",
+    words=("auto", "cpu", "cuda"),
+)
+"""What the help says of settings that several configs have."""
 
 
 class RunConfig(BaseModel):
@@ -79,11 +109,11 @@ class RunConfig(BaseModel):
         data: spec of the images.
         split, ids, limit: which of them.
         size: (height, width) to resize to; attack and metric work there.
+        classes: a file with the names of the output channels, one a line.
+        task: one of `tasks.base.TASKS`; None: the models tell.
         attack: a name of the catalog, or `none` for the clean model alone; None: see `attacks.default`.
-        eps, step, steps, norm, stop, variant, loss, schedule, budget, transforms, quantise_steps, resample_candidates:
-            options of the attack, as its function in `attacks.zoo` has them.
-        goal, only_class, window, sampling, labels_from, attack_pixels: see `attacks.catalog`.
-        more: options of an attack that does not come with foolscape, as text.
+        options: those of the attack that were given, by name, as its function in `attacks.zoo` has them, and those of
+            what it does to a task, `attacks.names.TASK_OPTIONS`; bounds and steps as text.
         batch: images per call of the model; `auto`: found by trying; None: 1 on a CPU and for clips, else `auto`.
         precision: of the attack's gradients; what an attack reached is counted in float32 all the same.
         memory_format: how images and weights lie in memory when the network sees them.
@@ -93,54 +123,52 @@ class RunConfig(BaseModel):
             four, and on more where that costs at most a fifth of the run.
         seed: of everything random.
         device: as PyTorch names it, or `auto`.
-        classes: a file with the names of the output channels, one a line.
-        task: one of `tasks.base.TASKS`; None: the models tell.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
-    models: tuple[str, ...] = Field(min_length=1)
-    data: str
-    split: str | None = None
-    ids: tuple[str, ...] | None = None
-    limit: int | None = Field(default=None, ge=1)
-    size: Size | None = None
-    attack: str | None = None
-    eps: Eps | None = None
-    step: Step | None = None
-    steps: int | None = None
-    norm: str | None = None
-    stop: float | None = None
-    variant: str | None = None
-    loss: str | None = None
-    schedule: str | None = None
-    budget: int | None = None
-    transforms: str | None = None
-    goal: str | None = None
-    only_class: str | None = None
-    quantise_steps: bool | None = None
-    resample_candidates: int | None = None
-    window: int | None = None
-    sampling: str | None = None
-    labels_from: str | None = None
-    attack_pixels: str | None = None
-    more: dict[str, str] = Field(default_factory=dict)
-    batch: Batch | None = None
-    precision: Precision = FLOAT32
-    memory_format: MemoryFormat = "contiguous"
-    attention: Attention = "auto"
-    compile: bool = False
-    probes: int | None = Field(default=None, ge=0)
-    seed: int = Field(default=0, ge=0)
-    device: str = "auto"
-    classes: UserPath | None = None
-    task: Task | None = None
-
-    @property
-    def options(self) -> dict[str, object]:
-        """The attack's share of the settings: those that were given, by name."""
-        named = {name: getattr(self, name) for name in OF_THE_ATTACK}
-        return {name: value for name, value in (named | self.more).items() if value is not None}
+    models: Annotated[
+        tuple[str, ...], Shown("Spec of a model; repeat for several.", DATA, metavar="SPEC", flag="model")
+    ] = Field(min_length=1)
+    data: Annotated[str, DATA_SHOWN]
+    split: Annotated[str | None, Shown("Split of the data set.", DATA, "the data set's own", metavar="NAME")] = None
+    ids: Annotated[
+        tuple[str, ...] | None,
+        Shown("Only these images, with commas between them.", DATA, "all", metavar="ID,ID", commas=True),
+    ] = None
+    limit: Annotated[Count | None, Shown("Only the first N images.", DATA, "all", metavar="N")] = None
+    size: Annotated[Size | None, SIZE_SHOWN] = None
+    classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
+    task: Annotated[Task | None, TASK_SHOWN] = None
+    attack: Annotated[
+        str | None,
+        Shown(
+            "An attack of `foolscape list attacks`, also with options, pgd?eps=8/255&steps=20; file.py:function; or "
+            "none, to measure the clean model alone.", ATTACK, "worst-case, or the strongest that takes your options",
+            metavar="SPEC",
+        ),
+    ] = None  # fmt: skip
+    options: dict[str, OptionValue] = Field(default_factory=dict)
+    batch: Annotated[
+        Batch | None,
+        Shown("Images per call of the model, or auto: found by trying.", MEASUREMENT, "1 on a CPU, auto on a GPU",
+              metavar="N", words=(AUTO,)),
+    ] = None  # fmt: skip
+    precision: Annotated[
+        Precision,
+        Shown("Of the attack's gradients, while what it reaches is counted in float32", MEASUREMENT,
+              metavar="WORD", words=get_args(Precision), choices=True),
+    ] = FLOAT32  # fmt: skip
+    memory_format: Annotated[MemoryFormat, MEMORY_FORMAT_SHOWN] = "contiguous"
+    attention: Annotated[Attention, ATTENTION_SHOWN] = "auto"
+    compile: Annotated[bool, Shown("Compile the forward pass with torch.compile.", MEASUREMENT)] = False
+    probes: Annotated[
+        Seed | None,
+        Shown("On how many images other attacks are tried, for the verdict.", MEASUREMENT,
+              "4, more where that costs at most a fifth", metavar="N"),
+    ] = None  # fmt: skip
+    seed: Annotated[Seed, SEED_SHOWN] = 0
+    device: Annotated[str, DEVICE_SHOWN] = "auto"
 
     @property
     def attacks(self) -> bool:
@@ -148,82 +176,38 @@ class RunConfig(BaseModel):
         return self.attack != NONE
 
 
-_OF_THE_RUN: Final = (
-    "models", "data", "split", "ids", "limit", "size", "attack", "more", "batch", "precision", "memory_format",
-    "attention", "compile", "probes", "seed", "device", "classes", "task",
-)  # fmt: skip
-
-OF_THE_ATTACK: Final = tuple(name for name in RunConfig.model_fields if name not in _OF_THE_RUN)
-"""The settings that are options of an attack, or of what it does to a task."""
-
-
 def make_config(settings: dict[str, object]) -> RunConfig:
     """A checked config; raises `SettingError` or `UnknownNameError` in words a person can act on."""
     settings = spelled_out(settings)
-    refuse_unknown(RunConfig, settings)
+    refuse_unknown(RunConfig, settings, known_options())
     models = settings.get("models")
     if isinstance(models, list | tuple) and len(set(models)) < len(models):
         raise SettingError(f"models: expected each model once, got {', '.join(map(str, models))}")
     config = validated(RunConfig, settings)
+    config = config.model_copy(update={"options": checked_options(config.attack, config.options)})
     _enter(config)
     return config
 
 
 def _enter(config: RunConfig) -> None:
     """See to it that an attack or a loss of a user's file is known from here on."""
-    if config.attack in (None, NONE) and config.loss is None:
+    loss = config.options.get("loss")
+    if config.attack in (None, NONE) and loss is None:
         return
-    if config.attack is not None:
-        check_attack(config.attack, config.more)
     # They may import torch, as the attacks do: only where all else is right.
     from foolscape.run.settings.user_attack import enter_attack, enter_objective
 
     if config.attack not in (None, NONE):
         enter_attack(str(config.attack))
-    if config.loss is not None:
-        enter_objective(config.loss)
+    if loss is not None:
+        enter_objective(str(loss))
 
 
-def spelled_out(settings: dict[str, object]) -> dict[str, object]:
-    """`settings` with the options of `attack: pgd?eps=8/255` each under its own name, and old names as they are now.
-
-    Raises:
-        SettingError: one option is given twice, with values that differ.
-    """
-    found: dict[str, object] = {}
-    more: dict[str, object] = {}
-    for name, value in settings.items():
-        _put(found, current_name(name), value)
-    text = found.get("attack")
-    if isinstance(text, str) and "?" in text:
-        spec = parse(text, ())
-        found["attack"] = written(spec.scheme, spec.rest, {})
-        for name, option in spec.options.items():
-            known = name if ":" in spec.scheme + spec.rest else current_name(name)  # a user's attack has its own
-            _put(found, known, option) if known in OF_THE_ATTACK else more.update({known: option})
-    return found | ({"more": more} if more else {})
-
-
-def over(base: dict[str, object], chosen: dict[str, object]) -> dict[str, object]:
-    """The settings `base`, of a file, with those that a user has `chosen` in their place; both `spelled_out`."""
-    below, above = spelled_out(base), spelled_out(chosen)
-    more = [value for one in (below, above) if isinstance(value := one.get("more"), dict)]
-    return below | above | ({"more": {name: value for one in more for name, value in one.items()}} if more else {})
-
-
-def _put(settings: dict[str, object], name: str, value: object) -> None:
-    if settings.get(name) is not None and value is None:
-        return
-    if settings.get(name) is not None and str(settings[name]) != str(value):
-        raise SettingError(f"{name}: expected one value, got {settings[name]} and {value}; leave one of them out")
-    settings[name] = value
-
-
-def refuse_unknown(kind: type[BaseModel], settings: dict[str, object]) -> None:
-    """`UnknownNameError` for a setting that `kind` does not have."""
+def refuse_unknown(kind: type[BaseModel], settings: dict[str, object], also: Iterable[str] = ()) -> None:
+    """`UnknownNameError` for a setting that `kind` does not have; `also` might have been meant."""
     for name in settings:
         if name not in kind.model_fields:
-            raise unknown("setting", name, kind.model_fields)
+            raise unknown("setting", name, {**kind.model_fields, **dict.fromkeys(also)})
 
 
 def validated(kind: type[M], settings: dict[str, object]) -> M:

@@ -57,9 +57,9 @@ def enter_objective(name: str) -> None:
     OBJECTIVES[name] = Named(_guarded(name, found))
 
 
-def sources_of(*names: str | None) -> dict[str, str]:
+def sources_of(*names: object) -> dict[str, str]:
     """By name, what the files hold that users' attacks and losses come from, as one SHA-256 each."""
-    return {name: _digest(name.rpartition(":")[0]) for name in names if name is not None and _is_file(name)}
+    return {name: _digest(name.rpartition(":")[0]) for name in names if isinstance(name, str) and _is_file(name)}
 
 
 def _digest(place: str) -> str:

@@ -130,9 +130,14 @@ def _open(config: RunConfig, *, shared: bool) -> tuple[list[Network], tuple[str,
 def _own(config: RunConfig, spec: str) -> RunConfig:
     """The settings of one network's own run, without those that are for another task."""
     task = task_of(spec)
-    fields = RunConfig.model_fields
+    foreign, fields = running_of(task).foreign, RunConfig.model_fields
     return config.model_copy(
-        update={"models": (spec,), "task": task, **{name: fields[name].default for name in running_of(task).foreign}}
+        update={
+            "models": (spec,),
+            "task": task,
+            "options": {name: value for name, value in config.options.items() if name not in foreign},
+            **{name: fields[name].default for name in foreign if name in fields},
+        }
     )
 
 
@@ -142,7 +147,8 @@ def _refuse_idle(config: RunConfig, tasks: set[str]) -> None:
         return
     (task,) = tasks
     for name in running_of(task).foreign:
-        if getattr(config, name) != RunConfig.model_fields[name].default:
+        field = RunConfig.model_fields.get(name)
+        if name in config.options or (field is not None and getattr(config, name) != field.default):
             raise SettingError(f"{name}: expected a model that takes it, got models for {task} alone; leave it out")
 
 

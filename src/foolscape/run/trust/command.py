@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 
 from foolscape.run.directory.store import Record
-from foolscape.run.settings.config import OF_THE_ATTACK, RunConfig
-
-_OF_THE_ATTACK = ("attack", *OF_THE_ATTACK, "more")
+from foolscape.run.settings.config import RunConfig
+from foolscape.spec import written
 
 _REPEATED = ("transfer_to",)
 """Settings whose option is given once for each of their values."""
@@ -26,20 +25,30 @@ def with_attack(record: Record, model: str, probe: Mapping[str, object]) -> str:
     """
     # The task is settled in every config; only where it was said the model does not tell it.
     said = any(word.startswith(("--task", "--config")) for word in record.get("command", ()))
-    left_out = (*_OF_THE_ATTACK, "models", *(() if said else ("task",)))
+    left_out = ("attack", "options", "models", *(() if said else ("task",)))
     kept = {name: value for name, value in record["config"].items() if name not in left_out}
-    return command("run", {"model": model, **dict(_given(kept, RunConfig)), **probe})
+    return command("run", {"model": model, **dict(_given(kept, RunConfig)), **_attack(probe)})
 
 
 def with_options(record: Record, model: str, changes: Mapping[str, object]) -> str:
     """The run `record` on `model` alone with its own attack, some options of which are others."""
-    own = {name: record["config"].get(name) for name in _OF_THE_ATTACK}
-    return with_attack(record, model, {**{name: value for name, value in own.items() if value is not None}, **changes})
+    config = record["config"]
+    return with_attack(record, model, {"attack": config["attack"], **config["options"], **changes})
 
 
 def again(name: str, kind: type[BaseModel], config: Mapping[str, object], changes: Mapping[str, object]) -> str:
     """`foolscape NAME` with the settings `config` of a `kind`, some of which are others."""
     return command(name, {**dict(_given(config, kind)), **changes})
+
+
+def _attack(probe: Mapping[str, object]) -> Mapping[str, object]:
+    """`attack` and its options; those of a user's own attack stand in its spec, for they have no flags."""
+    attack = str(probe["attack"])
+    if ":" not in attack:
+        return probe
+    given = {name: value for name, value in probe.items() if name != "attack" and value is not None}
+    options = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
+    return {"attack": written("", attack, options)}
 
 
 def command(name: str, settings: Mapping[str, object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -11,8 +11,17 @@ from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
 from foolscape.run.settings.config import (
+    ATTENTION_SHOWN,
+    CLASSES_SHOWN,
+    DATA_SHOWN,
+    DEVICE_SHOWN,
+    SEED_SHOWN,
+    SIZE_SHOWN,
+    TASK_SHOWN,
+    Count,
     Eps,
     RunConfig,
+    Seed,
     Size,
     Step,
     Task,
@@ -22,6 +31,7 @@ from foolscape.run.settings.config import (
     size_text,
     validated,
 )
+from foolscape.run.settings.shown import ATTACK, DATA, LEARNING, Shown
 
 if TYPE_CHECKING:
     from foolscape.attacks.parts.objectives import Objective
@@ -70,34 +80,70 @@ class UniversalConfig(BaseModel):
         sweep_eps, sweep_omega: learn and measure further tiles at these, for curves.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
-    model: str
-    transfer_to: tuple[str, ...] = ()
-    data: str
-    target: str
-    train_split: str
-    test_split: str
-    train_limit: int | None = Field(default=None, ge=1)
-    limit: int | None = Field(default=None, ge=1)
-    showing: bool = False
-    size: Size | None = None
-    tile: Tile | None = None
-    eps: Eps = Levels.parse("10/255")
-    step: Step | None = None
-    start: UserPath | None = None
-    epochs: int | None = Field(default=None, ge=0)
-    preset: Preset = "ours"
-    omega: Share | None = None
-    shifts: bool | None = None
-    mirror: bool | None = None
-    sweep_eps: tuple[Eps, ...] = ()
-    sweep_omega: tuple[Share, ...] = ()
-    attention: Attention = "auto"
-    seed: int = Field(default=0, ge=0)
-    device: str = "auto"
-    classes: UserPath | None = None
-    task: Task | None = None
+    model: Annotated[str, Shown("Spec of the model to fool.", DATA, metavar="SPEC")]
+    transfer_to: Annotated[
+        tuple[str, ...],
+        Shown("Spec of another model to measure the pattern on; repeat for several.", DATA, metavar="SPEC",
+              flag="transfer_to"),
+    ] = ()  # fmt: skip
+    data: Annotated[str, DATA_SHOWN]
+    target: Annotated[
+        str,
+        Shown("hide:CLASS[->CLASS], hide:all (of a detector), text:WORD:CLASS[:CLASS], static:FILE:CLASS[:CLASS], "
+              "scene:ID or untargeted.", ATTACK, metavar="TARGET",
+              words=("hide:", "text:", "static:", "scene:", "untargeted")),
+    ]  # fmt: skip
+    train_split: Annotated[str, Shown("Split to learn on; a part of one is written val[:80%].", DATA, metavar="NAME")]
+    test_split: Annotated[str, Shown("Split to measure on.", DATA, metavar="NAME")]
+    train_limit: Annotated[Count | None, Shown("Only the first N training images.", DATA, "all", metavar="N")] = None
+    limit: Annotated[Count | None, Shown("Only the first N test images.", DATA, "all", metavar="N")] = None
+    showing: Annotated[bool, Shown("Learn only on images that show what is to be hidden.", DATA)] = False
+    size: Annotated[Size | None, SIZE_SHOWN] = None
+    classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
+    task: Annotated[Task | None, TASK_SHOWN] = None
+    preset: Annotated[
+        Preset,
+        Shown(
+            "Where settings come from that are not given",
+            LEARNING,
+            metavar="WORD",
+            words=get_args(Preset),
+            choices=True,
+        ),
+    ] = "ours"
+    tile: Annotated[
+        Tile | None,
+        Shown("Size of the tile.", ATTACK, "an image's; for hiding by ours an eighth as wide", metavar="HEIGHTxWIDTH"),
+    ] = None
+    eps: Annotated[Eps, Shown("Bound on the change.", ATTACK, metavar="LEVELS")] = Levels.parse("10/255")
+    step: Annotated[Step | None, Shown("Size of a step.", LEARNING, "the preset's", metavar="LEVELS")] = None
+    start: Annotated[
+        UserPath | None, Shown("A perturbation to begin from; --epochs 0 measures it as it is.", LEARNING, "zeros")
+    ] = None
+    epochs: Annotated[Seed | None, Shown("Passes over the training images.", LEARNING, "the preset's", metavar="N")] = (
+        None
+    )
+    omega: Annotated[
+        Share | None, Shown("What hiding weighs against preserving, 0 to 1.", LEARNING, "the preset's")
+    ] = None
+    shifts: Annotated[bool | None, Shown("Move the tile at random while learning.", LEARNING, "the preset's")] = None
+    mirror: Annotated[
+        bool | None,
+        Shown("Learn from mirror images too; not where left and right matter.", LEARNING, "the preset's"),
+    ] = None
+    sweep_eps: Annotated[
+        tuple[Eps, ...],
+        Shown("Learn further patterns at these bounds: a curve.", LEARNING, metavar="LEVELS,LEVELS", commas=True),
+    ] = ()
+    sweep_omega: Annotated[
+        tuple[Share, ...],
+        Shown("Learn further patterns at these omegas: a curve.", LEARNING, metavar="SHARE,SHARE", commas=True),
+    ] = ()
+    attention: Annotated[Attention, ATTENTION_SHOWN] = "auto"
+    seed: Annotated[Seed, SEED_SHOWN] = 0
+    device: Annotated[str, DEVICE_SHOWN] = "auto"
 
     @property
     def points(self) -> tuple[Point, ...]:

@@ -1,0 +1,99 @@
+"""The options of an attack among the settings of a command, wherever they are given: as flags, in YAML, in its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TypeAlias
+
+from foolscape.attacks.listed import check_attack, listed_attacks
+from foolscape.attacks.names import TASK_OPTIONS
+from foolscape.errors import SettingError
+from foolscape.option import Option
+from foolscape.pixels import Levels
+from foolscape.run.settings.former_names import current_name
+from foolscape.spec import parse, written
+
+OptionValue: TypeAlias = bool | int | float | str
+"""An option as it is recorded; a bound or a step is text."""
+
+
+@cache
+def known_options() -> Mapping[str, tuple[tuple[str, Option], ...]]:
+    """By name, every option that one of our attacks has, with the attacks; and, for all of them, `TASK_OPTIONS`."""
+    found: dict[str, tuple[tuple[str, Option], ...]] = {}
+    for attack in sorted(listed_attacks(), key=lambda attack: -len(attack.options)):
+        for name, option in attack.options.items():
+            found[name] = (*found.get(name, ()), (attack.name, option))
+    return found | {name: (("", option),) for name, option in TASK_OPTIONS.items()}
+
+
+def spelled_out(settings: Mapping[str, object]) -> dict[str, object]:
+    """`settings` with the options of the attack below `options`, and former names as they are now.
+
+    They may stand there before, beside the settings under their own names, and in `attack: pgd?eps=8/255`.
+
+    Raises:
+        SettingError: one option is given twice, with values that differ.
+    """
+    found: dict[str, object] = {}
+    options: dict[str, object] = {}
+    for former, value in settings.items():
+        name = current_name(former)
+        if name == "options" and isinstance(value, Mapping):
+            for option, given in value.items():
+                _put(options, str(option), given)
+        else:
+            _put(options if name in known_options() else found, name, value)
+    text = found.get("attack")
+    if isinstance(text, str) and "?" in text:
+        spec = parse(text, ())
+        found["attack"] = written(spec.scheme, spec.rest, {})
+        ours = ":" not in str(found["attack"])  # a user's attack has names of its own
+        for former, given in spec.options.items():
+            _put(options, current_name(former) if ours else former, given)
+    given_options = {name: value for name, value in options.items() if value is not None}
+    return found | ({"options": given_options} if given_options else {})
+
+
+def over(base: Mapping[str, object], chosen: Mapping[str, object]) -> dict[str, object]:
+    """The settings `base`, of a file, with those that a user has `chosen` in their place; both `spelled_out`."""
+    below, above = spelled_out(base), spelled_out(chosen)
+    options = [value for one in (below, above) if isinstance(value := one.get("options"), dict)]
+    merged = {name: value for one in options for name, value in one.items()}
+    return below | above | ({"options": merged} if merged else {})
+
+
+def checked_options(attack: str | None, given: Mapping[str, object]) -> dict[str, OptionValue]:
+    """The options `given`, as they are recorded.
+
+    Whether the attack takes each of them shows when it is planned; here it is said which name there is not, and which
+    value is none of its kind. Those of a user's own attack are left as they are.
+
+    Raises:
+        UnknownNameError: no attack has an option of this name, or there is no such attack.
+        SettingError: a value is of another kind, or out of range.
+    """
+    if attack is not None:
+        check_attack(attack, [name for name in given if name not in known_options()])
+    return {name: _recorded(name, value, attack) for name, value in given.items()}
+
+
+def _recorded(name: str, value: object, attack: str | None) -> OptionValue:
+    owners = dict(known_options().get(name, ()))
+    if owners and not (attack is not None and ":" in attack and name not in TASK_OPTIONS):
+        value = owners.get(str(attack), next(iter(owners.values()))).value(value)
+    if isinstance(value, Levels):
+        return str(value)
+    if not isinstance(value, bool | int | float | str):
+        raise SettingError(f"{name}: expected a number, a text or a truth value, got {value!r}")
+    return value
+
+
+def _put(settings: dict[str, object], name: str, value: object) -> None:
+    there = settings.get(name)
+    if there is not None and value is None:
+        return
+    if there is not None and str(there) != str(value):
+        raise SettingError(f"{name}: expected one value, got {there} and {value}; leave one of them out")
+    settings[name] = value
