@@ -2,10 +2,14 @@
 
 import re
 import runpy
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 import foolscape as fs
 from foolscape.attacks.registry import REGISTRY
@@ -22,6 +26,13 @@ def test_an_image_is_attacked(capsys: pytest.CaptureFixture[str]) -> None:
     before, after = (float(part.split("%")[0].split()[-1]) for part in said.splitlines()[0].split(","))
     assert before > 90
     assert after < before / 2
+
+
+def test_a_network_of_ones_own_is_evaluated(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "evaluate_my_network.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    assert "Can this be trusted? " in said
+    assert "with a change of 4 grey levels" in said
 
 
 def test_an_attack_and_a_loss_of_ones_own(tmp_path: Path) -> None:
@@ -46,7 +57,11 @@ def test_what_pages_show_runs(page: str, tmp_path: Path, monkeypatch: pytest.Mon
         "labels": torch.randint(4, (1, 64, 96)),
         "detector": bundled("scenes-detector"),
         "targets": [{"boxes": torch.tensor([[8.0, 8.0, 40.0, 40.0]]), "labels": torch.tensor([0])}],
+        "photos": TensorDataset(images[..., :24, :32], torch.randint(4, (1, 24, 32))),
+        "loader": DataLoader(TensorDataset(images[..., :24, :32], torch.randint(4, (1, 24, 32)))),
     }
+    if find_spec("pandas") is None:
+        monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
     assert blocks
     try:

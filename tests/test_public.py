@@ -2,7 +2,9 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
+import re
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +12,7 @@ from types import ModuleType
 import pytest
 
 import foolscape
+from tests.conftest import ROOT
 
 
 def test_every_public_name_is_there() -> None:
@@ -19,6 +22,31 @@ def test_every_public_name_is_there() -> None:
     assert foolscape.__version__ == version("foolscape")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = foolscape.nothing  # type: ignore[attr-defined]
+
+
+def test_all_is_the_table_and_the_page_of_names() -> None:
+    assert foolscape.__all__ == sorted(foolscape._PUBLIC)
+    page = (ROOT / "docs" / "python.md").read_text()
+    table = page[page.index("## All names") : page.index("## What does not fit")]
+    attacks = re.findall(r"`fs\.(\w+)`", page[page.index("## Attacks") : page.index("are keyword functions")])
+    assert sorted({*re.findall(r"`(\w+)`", table), *attacks}) == foolscape.__all__
+
+
+def test_users_signatures_say_what_they_mean() -> None:
+    """No public function or method of the front door has an argument or a result of any type at all."""
+    doors = [getattr(foolscape, name) for name, module in foolscape._PUBLIC.items() if module.startswith("api.")]
+    vague = []
+    for door in doors:
+        functions = [door] if inspect.isfunction(door) else [f for f in vars(door).values() if inspect.isfunction(f)]
+        functions += [f.fget for f in vars(door).values() if isinstance(f, property) and f.fget is not None]
+        for function in functions:
+            if not function.__name__.startswith("_"):
+                hints = inspect.get_annotations(function)
+                vague += [
+                    f"{door.__name__}.{function.__name__}" for hint in hints.values() if "Any" in str(hint).split()
+                ]
+                assert "return" in hints
+    assert vague == []
 
 
 def test_type_checkers_are_told_the_same() -> None:

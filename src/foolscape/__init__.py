@@ -9,8 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from foolscape.api.attack import Result as Result
     from foolscape.api.attack import attack as attack
+    from foolscape.api.checking import CheckReport as CheckReport
+    from foolscape.api.checking import check as check
+    from foolscape.api.data import Dataset as Dataset
+    from foolscape.api.data import Sample as Sample
+    from foolscape.api.data import load_data as load_data
+    from foolscape.api.evaluate import evaluate as evaluate
+    from foolscape.api.finding import Finding as Finding
+    from foolscape.api.model import Model as Model
+    from foolscape.api.model import load_model as load_model
+    from foolscape.api.report import Report as Report
+    from foolscape.api.report import load_run as load_run
+    from foolscape.api.result import Result as Result
+    from foolscape.api.rows import ImageRow as ImageRow
+    from foolscape.api.stream import evaluate_stream as evaluate_stream
     from foolscape.attacks.catalog import plan as plan
     from foolscape.attacks.engine.ascent import Ascent as Ascent
     from foolscape.attacks.engine.ascent import AtMost as AtMost
@@ -57,17 +70,24 @@ _PUBLIC: Final = {
     "Ascent": "attacks.engine.ascent",
     "AtMost": "attacks.engine.ascent",
     "AttackItem": "attacks.engine.batch",
+    "CheckReport": "api.checking",
+    "Dataset": "api.data",
+    "Finding": "api.finding",
     "FoolscapeError": "errors",
     "IGNORE": "problem",
+    "ImageRow": "api.rows",
     "L2": "attacks.parts.constraints",
     "Levels": "pixels",
     "Linf": "attacks.parts.constraints",
+    "Model": "api.model",
     "ObjectiveValue": "attacks.parts.objectives",
     "Outcome": "attacks.engine.driver",
     "Plan": "attacks.plan",
     "Problem": "problem",
     "Recipe": "attacks.registry",
-    "Result": "api.attack",
+    "Report": "api.report",
+    "Result": "api.result",
+    "Sample": "api.data",
     "Segmenter": "tasks.segmentation",
     "Sign": "attacks.parts.updates",
     "alma_prox": "attacks.zoo.alma",
@@ -76,12 +96,18 @@ _PUBLIC: Final = {
     "ara": "attacks.zoo.ara",
     "ascend": "attacks.engine.driver",
     "attack": "api.attack",
+    "check": "api.checking",
     "cross_entropy": "attacks.parts.objectives",
     "dag": "attacks.zoo.dag",
     "dag_min": "attacks.zoo.dag_min",
+    "evaluate": "api.evaluate",
+    "evaluate_stream": "api.stream",
     "fgsm": "attacks.zoo.fgsm",
     "generator_for": "seeds",
     "levels": "pixels",
+    "load_data": "api.data",
+    "load_model": "api.model",
+    "load_run": "api.report",
     "mi_fgsm": "attacks.zoo.mi_fgsm",
     "never": "attacks.engine.ascent",
     "pgd": "attacks.zoo.pgd",

@@ -40,6 +40,22 @@ def extra(name: str) -> Iterator[None]:
         raise _missing(name, f"{type(error).__name__}: {error}") from error
 
 
+@contextmanager
+def installed(package: str, purpose: str) -> Iterator[None]:
+    """Around the import of a package that no extra brings, as hardly anything needs it.
+
+    Raises:
+        MissingExtraError: it is not installed, or does not load; the message names the command that installs it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(
+            f"expected {package}, which foolscape needs for {purpose}, got {type(error).__name__}: {error}; install "
+            f"it: pip install {package}"
+        ) from error
+
+
 def need(*names: str) -> None:
     """`MissingExtraError` unless these extras are installed: asked before what takes long, nothing is imported."""
     for name in names:

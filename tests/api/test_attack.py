@@ -17,6 +17,8 @@ from foolscape.models.bundled.load import bundled
 from foolscape.spec import parse
 from tests.models.trackers.toys import Thing, clip, mask, scores
 
+NOTHING = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
+
 
 def net(classes: int = 5) -> nn.Module:
     torch.manual_seed(0)
@@ -65,6 +67,35 @@ def test_an_image_does_not_depend_on_its_batch_and_text_and_function_are_the_sam
     assert fs.attack(network, images[:1], None, fs.fgsm).recipe == "fgsm"
 
 
+def test_a_result_shows_itself(network: nn.Module) -> None:
+    found = fs.attack(network, batch(), None, "pgd?eps=4/255&steps=2")
+    assert repr(found).startswith("<Result of pgd?eps=4/255&steps=2: goal reached on 0 of 3 images, ")
+    axes = found.plot(most=2).axes
+    assert [one.get_title() for one in axes[:5]] == [
+        "clean", "change \N{MULTIPLICATION SIGN} 31.9", "adversarial", "model, clean", "model, fooled",
+    ]  # fmt: skip
+    assert len(axes) == 10
+    html = found._repr_html_()
+    assert html.count("<img") == 15
+    assert "pgd?eps=4/255&amp;steps=2" in html
+    clip_result = fs.attack(Thing(scores), clip(), mask(), fs.pgd(steps=1))
+    assert len(clip_result.plot().axes) == 3
+    boxes = fs.attack(bundled("scenes-detector"), torch.rand(1, 3, 64, 96), [NOTHING], "fgsm", goal="fabricate")
+    assert boxes._repr_html_().count("<img") == 5
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "two"])
+def test_a_batch_size_that_does_not_fit_is_refused(network: nn.Module, wrong: Any) -> None:
+    with pytest.raises(fs.FoolscapeError, match="batch_size: expected a number of images from 1 on"):
+        fs.attack(network, batch(), None, "fgsm", batch_size=wrong)
+
+
+def test_models_that_are_none_are_refused() -> None:
+    for wrong in (5, None, nn.Conv2d):
+        with pytest.raises(fs.FoolscapeError, match=r"model: expected a torch.nn.Module"):
+            fs.attack(wrong, batch(), None, "fgsm")  # type: ignore[arg-type]
+
+
 def test_a_detector_loses_its_objects() -> None:
     detector = bundled("scenes-detector")
     sample = open_scene_boxes(parse("scenes:"), "test").load("test-000000")
@@ -98,6 +129,7 @@ WRONG: list[tuple[Callable[[Tensor], Any], str]] = [
     (lambda x: x.permute(0, 2, 3, 1), r"write images.permute\(0, 3, 1, 2\)"),
     (lambda x: x * float("nan"), r"in \[0, 1\], got nan"),
     (lambda x: x[:0], "expected"),
+    (lambda x: x.to("meta"), "the device meta, which holds none"),
 ]
 
 

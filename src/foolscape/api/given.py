@@ -31,12 +31,15 @@ def check_images(images: object) -> Tensor:
         raise SettingError(f"images: expected float values in [0, 1], got {images.dtype}; write images / 255")
     if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
         raise SettingError(f"images: expected (B, 3, H, W), got {tuple(images.shape)}{_order(images)}")
+    images = images.detach()
+    if images.device.type == "meta":
+        raise SettingError("images: expected values, got a tensor on the device meta, which holds none")
     low, high = float(images.min()), float(images.max())
     if not (low >= 0 and high <= 1):
         shift = 1 < high <= 255 and low >= 0
         advice = "; write images / 255" if shift else "; undo the normalisation, and do it in the model's forward"
         raise SettingError(f"images: expected values in [0, 1], got {low:.4g} to {high:.4g}{advice}")
-    return images.detach()
+    return images
 
 
 def _order(images: Tensor) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -69,6 +70,19 @@ _REGISTERED: Final[dict[str, DataSet]] = {}
 def register(place: str, data_set: DataSet) -> None:
     """Let specs name `data_set` by `place`, such as `mine.py:Photos`, from here on; the last one counts."""
     _REGISTERED[place] = data_set
+
+
+_OFFERED: ContextVar[Mapping[str, DataSet]] = ContextVar("_OFFERED")
+
+
+@contextmanager
+def offered(data_sets: Mapping[str, DataSet]) -> Iterator[None]:
+    """Within it the specs that are keys of `data_sets` name these."""
+    token = _OFFERED.set({**_OFFERED.get({}), **data_sets})
+    try:
+        yield
+    finally:
+        _OFFERED.reset(token)
 
 
 def open_data(spec: str, *, split: str | None = None, classes: tuple[str, ...] | None = None) -> SegmentationData:
@@ -151,7 +165,8 @@ def _find(text: str) -> tuple[Spec, DataSet]:
     """The spec and its kind."""
     with _readable(text):
         spec = parse(text, [kind.name for kind in catalog()])
-        if (own := _REGISTERED.get(f"{spec.scheme}:{spec.rest}")) is not None:
+        place = f"{spec.scheme}:{spec.rest}"
+        if (own := _OFFERED.get({}).get(place, _REGISTERED.get(place))) is not None:
             return spec, own
         spec = _parse(text)
     for kind in catalog():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -16,7 +18,7 @@ from foolscape.models.common.class_map import ClassNames, read_classes
 from foolscape.models.common.identity import Record, identity_of
 from foolscape.models.common.wrappers import modules_of
 from foolscape.models.sources import source_of
-from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Conditions, Opened, Task
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Conditions, Opened, Task, refuse
 from foolscape.paths import path_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.detection import Detector
@@ -82,6 +84,24 @@ class Made:
         return Loaded(self.spec.text, slug_of(self.spec), model, sha256, identity, self.opened.task)
 
 
+_OFFERED: ContextVar[Mapping[str, Made]] = ContextVar("_OFFERED")
+
+
+@contextmanager
+def offered(models: Mapping[str, Made]) -> Iterator[None]:
+    """Within it the specs that are keys of `models` name what is made already; nothing is made for them again."""
+    token = _OFFERED.set({**_OFFERED.get({}), **models})
+    try:
+        yield
+    finally:
+        _OFFERED.reset(token)
+
+
+def offered_model(text: str) -> Made | None:
+    """What the spec `text` names within `offered`; None where it is to be made."""
+    return _OFFERED.get({}).get(text)
+
+
 def open_model(text: str, task: Task | None = None, *, classes_file: Path | None = None) -> Made:
     """Make the model that the spec `text` names, once; what it is for and its own class names are known then.
 
@@ -93,10 +113,13 @@ def open_model(text: str, task: Task | None = None, *, classes_file: Path | None
     Raises:
         UnknownNameError, SettingError, ModelError: as `load_model`.
     """
+    file = None if classes_file is None else read_classes(classes_file)
+    if (held := offered_model(text)) is not None:
+        refuse(held.spec, task, held.opened.task)
+        return replace(held, names=replace(held.names, file=file))
     spec = parse(text)
     chosen = spec.options.get("classes")
     option = None if chosen is None else read_classes(path_of(chosen))
-    file = None if classes_file is None else read_classes(classes_file)
     opened = source_of(spec).open(spec, task)
     return Made(spec, opened, ClassNames(option, opened.classes, file))
 

@@ -59,7 +59,13 @@ class Listener:
 
 
 def execute(
-    config: RunConfig, out: Path, command: Sequence[str], listener: Listener, bench: Setup | None = None
+    config: RunConfig,
+    out: Path,
+    command: Sequence[str],
+    listener: Listener,
+    bench: Setup | None = None,
+    *,
+    page: bool = True,
 ) -> Record:
     """Do or finish the run that `config` describes in the directory `out`, and write its report.
 
@@ -69,6 +75,7 @@ def execute(
         command: what run.json says that it was begun with.
         listener: whom to tell.
         bench: what was opened for it before, if it was; its first image need not be among the config's.
+        page: whether the report is written, too.
 
     Returns:
         The summary; its `failures` are the samples that could not be used.
@@ -82,7 +89,7 @@ def execute(
         bench = bench or replace(open_bench(config, device), chosen=chosen)
         words = ""
         try:
-            return _executed(config, bench, device, out, command, listener)
+            return _executed(config, bench, device, out, command, listener, page=page)
         except Exception as error:
             if not is_short(error):
                 raise
@@ -92,7 +99,14 @@ def execute(
 
 
 def _executed(
-    config: RunConfig, bench: Setup, device: torch.device, out: Path, command: Sequence[str], listener: Listener
+    config: RunConfig,
+    bench: Setup,
+    device: torch.device,
+    out: Path,
+    command: Sequence[str],
+    listener: Listener,
+    *,
+    page: bool,
 ) -> Record:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
     if bench.chosen is not None:
@@ -106,7 +120,7 @@ def _executed(
         listener.say(note)
     with open_run(out, record, CONDITIONS if config.attacks else (CLEAN,), listener.say) as store:
         room = Room(store, listener.say)
-        check = partial(_check_gradient, to_unit(bench.first).to(device), config.seed, store, listener)
+        check = partial(check_input_gradient, to_unit(bench.first).to(device), config.seed, store, listener)
         for entry in bench.entries:
             _keep_consistency(entry, bench, config, device, room)
             room.halving(entry.subject.spec, partial(check, entry))
@@ -122,7 +136,8 @@ def _executed(
         with having_form(out):
             summary = summarise(store.record, store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries)))
         store.finish("summary.json", summary)
-        write_report(out)
+        if page:
+            write_report(out)
     return summary
 
 
@@ -218,7 +233,7 @@ def _measure(
     evaluate(entry.subject, ids, Setting(entry.plan, batch, seed), store, tick)
 
 
-def _check_gradient(
+def check_input_gradient(
     first: Tensor, seed: int, store: RunStore, listener: Listener, entry: LoadedModel, batch: int
 ) -> None:
     """Refuse a model whose input gradient is wrong: it would look robust. The verdict goes into run.json.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,12 +28,24 @@ class Check:
     Attributes:
         name: what.
         passed: whether it holds; None for a hint, which cannot fail.
-        detail: what was found.
+        seen: what was found.
+        advice: what to do about it; empty where nothing is, or where `seen` says it.
     """
 
     name: str
     passed: bool | None
-    detail: str
+    seen: str
+    advice: str = ""
+
+    @property
+    def id(self) -> str:
+        """The name for a machine: input-gradient-at-batch-1."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+    @property
+    def detail(self) -> str:
+        """What was found, and what to do about it."""
+        return f"{self.seen}; {self.advice}" if self.advice else self.seen
 
     @property
     def line(self) -> str:
@@ -58,7 +71,11 @@ class Report:
 
 
 class FailedError(Exception):
-    """A check that does not hold; its text is the detail."""
+    """A check that does not hold: what was seen, and what to do about it."""
+
+    def __init__(self, seen: str, advice: str = "") -> None:
+        super().__init__(f"{seen}; {advice}" if advice else seen)
+        self.seen, self.advice = seen, advice
 
 
 class Noted(Protocol):
@@ -91,13 +108,14 @@ class Sheet:
     def attempt(self, name: str, check: Callable[[], str], *, hint: bool = False) -> None:
         """Write down the outcome of `check`, which returns a detail or raises; a hint cannot fail."""
         self.told(name, None)
+        advice = ""
         try:
-            passed, detail = True, check()
+            passed, seen = True, check()
         except FailedError as failure:
-            passed, detail = False, str(failure)
+            passed, seen, advice = False, failure.seen, failure.advice
         except Exception as error:  # a user's network may raise anything; the other checks still tell something
-            passed, detail = False, f"{type(error).__name__}: {error}"
-        self.add(Check(name, None if hint else passed, detail))
+            passed, seen = False, f"{type(error).__name__}: {error}"
+        self.add(Check(name, None if hint else passed, seen, advice))
 
     def add(self, check: Check) -> None:
         """Write down what was found without trying."""
@@ -141,8 +159,8 @@ def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: s
     difference = float((first - second).abs().max() / second.abs().max().clamp_min(1e-30))
     if not difference <= tolerance:  # also a NaN
         raise FailedError(
-            f"expected the same scores from {what}, within {tolerance:g} of the largest; got {difference:.1e}; "
-            f"look for {suspect}"
+            f"expected the same scores from {what}, within {tolerance:g} of the largest; got {difference:.1e}",
+            f"look for {suspect}",
         )
     return f"differs by {difference:.0e} of the largest score"
 
@@ -150,18 +168,18 @@ def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: s
 def sound(reason: Reason) -> str:
     """What was seen of a check of `models.checks.consistency`; raises FailedError, with the advice, unless it holds."""
     if not reason.ok:
-        raise FailedError(f"{reason.seen}; {reason.advice}" if reason.advice else reason.seen)
+        raise FailedError(reason.seen, reason.advice)
     return reason.seen
 
 
 def right_gradient(segmenter: Segmenter, images: Tensor, *, clamps: bool = False) -> str:
     """What was found of the input gradient of `segmenter`; raises FailedError if it is not right."""
     verdict = check_gradient(segmenter, images, seed=0, clamps=clamps)
-    advice = f"; right with {' or with '.join(verdict.remedies)}" if verdict.remedies else ""
-    found = f"{verdict.kind}, {verdict.message.partition(': ')[2]}{advice}"
+    advice = f"right with {' or with '.join(verdict.remedies)}" if verdict.remedies else ""
+    found = f"{verdict.kind}, {verdict.message.partition(': ')[2]}"
     if not verdict.ok:
-        raise FailedError(found)
-    return found
+        raise FailedError(found, advice)
+    return f"{found}; {advice}" if advice else found
 
 
 def colours(batch: int, size: tuple[int, int], device: torch.device) -> Tensor:

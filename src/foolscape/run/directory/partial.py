@@ -32,7 +32,7 @@ def write_partial(directory: Path) -> list[Path]:
     kind = record.get("kind")
     inner = sorted(path for path in _inner(directory, kind) if (path / "run.json").exists())
     written = [one for path in inner if unfinished(path) for one in write_partial(path)]
-    parts = {None: _of_run, "transfer": _of_transfer, "universal": _of_universal, "harden": _of_harden}[kind]
+    parts = {None: so_far, "transfer": _of_transfer, "universal": _of_universal, "harden": _of_harden}[kind]
     about = (
         {}
         if kind is None
@@ -49,7 +49,7 @@ def write_partial(directory: Path) -> list[Path]:
     return [*written, directory]
 
 
-def _of_run(directory: Path, record: Record) -> Record:
+def so_far(directory: Path, record: Record) -> Record:
     """The summary of the images that are done, and how many these are; nothing is judged before all are."""
     conditions = (CLEAN,) if record["attack"]["name"] == NONE else CONDITIONS
     rows = read_whole_rows(directory, set(conditions))

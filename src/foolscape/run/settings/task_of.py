@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foolscape.errors import SettingError
+from foolscape.models.load import offered_model
 from foolscape.models.sources import source_of
 from foolscape.run.settings.config import RunConfig, Task
 from foolscape.spec import parse
@@ -20,6 +21,8 @@ def task_of(text: str) -> Task:
         UnknownNameError: no such model or task.
         SettingError, ModelError: the factory cannot be called.
     """
+    if (held := offered_model(text)) is not None:
+        return held.opened.task
     spec = parse(text)
     source = source_of(spec)
     return source.task(spec) or source.open(spec, None).task

@@ -89,19 +89,10 @@ class DetectionSubject:
         self, images: Tensor, case: EvalSample[Truth, Found], plan: Plan, seed: int, count: int | None
     ) -> Problem:
         """The candidates found in `images` ((1, 3, H, W)) as targets; `count` of them, or all there are."""
-        assert plan.goal is not None
-        with torch.no_grad():
-            candidates = self.detector.candidates(images)
-        if count is not None and candidates.boxes.shape[1] != count:
-            rows = torch.arange(count, device=self.device).clamp(max=candidates.boxes.shape[1] - 1)
-            candidates = Candidates(candidates.boxes[:, rows], candidates.scores[:, :, rows])
         counted = ~(case.reference.difficult | case.reference.crowd)
         boxes = torch.from_numpy(case.reference.boxes[counted]).to(self.device, images.dtype)
         labels = torch.from_numpy(case.reference.labels[counted]).to(self.device)
-        assigned = assign(candidates, boxes, labels, POSITIVE)
-        # The same permutation of the classes each time that the candidates of an image are found anew.
-        aim = plan.goal.aim(assigned, candidates.scores, plan.only_class, generator_for(seed, "goal", case.id))
-        return problem(self.detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
+        return posed(self.detector, images, (boxes, labels), plan, generator_for(seed, "goal", case.id), count)
 
     def predict(self, case: EvalSample[Truth, Found], image: NDArray[np.uint8]) -> Found:
         """Detections from a score of `LOWEST` on."""
@@ -148,6 +139,36 @@ class DetectionSubject:
 
     def keep_prediction(self, album: Album, condition: str, name: str, prediction: Found) -> None:
         """Nothing: rows hold the detections."""
+
+
+def posed(
+    detector: Detector,
+    images: Tensor,
+    objects: tuple[Tensor, Tensor],
+    plan: Plan,
+    generator: torch.Generator,
+    count: int | None = None,
+) -> Problem:
+    """The candidates found in `images` ((1, 3, H, W)) as targets, as the plan's goal wants them.
+
+    Args:
+        detector: the model.
+        images: the image in which they are looked for.
+        objects: boxes (N, 4) and labels (N,) of what is right.
+        plan: the attack.
+        generator: begun alike each time that the candidates of an image are found anew, so that the classes are
+            permuted alike.
+        count: how many candidates there are to be; None: all there are.
+    """
+    assert plan.goal is not None
+    with torch.no_grad():
+        candidates = detector.candidates(images)
+    if count is not None and candidates.boxes.shape[1] != count:
+        rows = torch.arange(count, device=images.device).clamp(max=candidates.boxes.shape[1] - 1)
+        candidates = Candidates(candidates.boxes[:, rows], candidates.scores[:, :, rows])
+    assigned = assign(candidates, *objects, POSITIVE)
+    aim = plan.goal.aim(assigned, candidates.scores, plan.only_class, generator)
+    return problem(detector, images, candidates.boxes, aim.labels, aim.target, plan.goal.floor)
 
 
 def load_boxes_at(data: DetectionData, name: str, size: tuple[int, int] | None) -> DetectionSample:

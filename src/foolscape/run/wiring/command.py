@@ -24,5 +24,4 @@ def check_on_data(settings: Mapping[str, object]) -> Check:
     config = with_task(make_config(given | {"attack": NONE}))
     bench = open_bench(config, ready_device(config.device))
     (reason,) = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
-    detail = f"{reason.seen}; {reason.advice}" if reason.advice else reason.seen
-    return Check(reason.check, reason.ok, detail)
+    return Check(reason.check, reason.ok, reason.seen, reason.advice)

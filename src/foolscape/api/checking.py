@@ -1,0 +1,117 @@
+"""`foolscape.check`: what `foolscape check` does, as an object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from foolscape.api.data import AnyData, size_text, sized
+from foolscape.api.evaluate import config_of
+from foolscape.api.finding import Finding
+from foolscape.api.model import AnyModel, Model, models_of
+from foolscape.api.showing import notebook
+from foolscape.api.subjects import subjects_of
+from foolscape.attacks.names import NONE
+from foolscape.pixels import to_unit
+from foolscape.report.tables.table import Cell, Table
+from foolscape.run.settings.device import ready_device
+from foolscape.run.setup import open_bench
+from foolscape.run.wiring.check import examine
+from foolscape.run.wiring.reasons import wiring_reasons
+from foolscape.testing.command import check_made
+from foolscape.testing.verdicts import Report as Contract
+from foolscape.verdict import ANSWERS, Reason
+
+SIZE = (160, 256)
+"""(H, W) at which a model is tried where nothing says another."""
+
+
+@dataclass(frozen=True, repr=False)
+class CheckReport:
+    """What was found of a model.
+
+    Attributes:
+        model: its spec.
+        findings: one for each thing that was tried.
+    """
+
+    model: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed; hints cannot."""
+        return all(one.ok is not False for one in self.findings)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __str__(self) -> str:
+        """A line for each finding."""
+        return "\n".join(map(str, self.findings))
+
+    def __repr__(self) -> str:
+        failed = [one.id for one in self.findings if one.ok is False]
+        found = "ok" if self.ok else f"failed: {', '.join(failed)}"
+        return f"<CheckReport of {self.model}: {found}, {len(self)} checks>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: a table of what was found."""
+        rows = tuple(
+            (Cell(one.check), Cell(ANSWERS[one.ok]), Cell(one.seen, (one.advice,) if one.advice else ()))
+            for one in self.findings
+        )
+        table = Table("check", "What was tried", (Cell("check"), Cell("holds"), Cell("what was seen")), rows, texts=3)
+        return notebook(f"{self.model}: {'ok' if self.ok else 'not ok'}", tables=[table])
+
+
+def check(
+    model: AnyModel,
+    data: AnyData | None = None,
+    *,
+    task: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    size: tuple[int, int] | str | None = None,
+    batch_size: int = 2,
+    device: str = "auto",
+) -> CheckReport:
+    """Try whether a model keeps its side of the contract, above all that its input gradient is right.
+
+    Args:
+        model: as of `evaluate`, one.
+        data: images, with labels or without, as of `evaluate`: the model is tried at their size, and on up to 16 of
+            them it is also checked that its clean predictions are right; None: random images alone.
+        task: segmentation, detection or video, where model and data do not tell.
+        split, limit: which images of a spec.
+        size: (height, width) or "384x512"; None: that of the images, else 160 x 256.
+        batch_size: of the images in the checks of the gradient.
+        device: as PyTorch names it, or auto.
+
+    Raises:
+        FoolscapeError: model or data cannot be opened. What is wrong with the model is a finding.
+    """
+    where = ready_device(device)
+    if data is None:
+        (asked,) = models_of(model, None, task)
+        return _report(asked, check_made(asked.made, size=sized(size) or SIZE, batch=batch_size, device=where))
+    subjects = subjects_of(model, data, task, device)
+    (asked,) = subjects.models.values()
+    given = {"split": split, "limit": limit, "size": size_text(size), "device": device}
+    config = config_of(subjects, NONE, given)
+    with subjects.offered():
+        bench = open_bench(config, where)
+        first = to_unit(bench.first)
+        here = (first.shape[2], first.shape[3])
+        contract = check_made(asked.made, size=here, batch=batch_size, device=where)
+        reasons = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
+    return _report(asked, contract, reasons)
+
+
+def _report(model: Model, contract: Contract, reasons: tuple[Reason, ...] = ()) -> CheckReport:
+    tried = (Finding(id=c.id, check=c.name, ok=c.passed, seen=c.seen, advice=c.advice) for c in contract.checks)
+    right = (Finding(id=r.id, check=r.check, ok=r.ok, seen=r.seen, advice=r.advice) for r in reasons)
+    return CheckReport(model.spec, (*tried, *right))

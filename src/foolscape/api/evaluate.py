@@ -1,0 +1,120 @@
+"""`foolscape.evaluate`: what `foolscape run` does, for models and images that are there already or have a spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from foolscape.api.data import AnyData, size_text
+from foolscape.api.model import AnyModel
+from foolscape.api.recipes import attack_settings
+from foolscape.api.report import Kept, Report, read
+from foolscape.api.subjects import Subjects, subjects_of
+from foolscape.attacks.registry import Attack, Recipe
+from foolscape.errors import SettingError
+from foolscape.paths import path_of
+from foolscape.run.execute import Listener, execute
+from foolscape.run.settings.config import RunConfig, make_config
+
+
+def evaluate(
+    model: AnyModel | Sequence[AnyModel],
+    data: AnyData,
+    attack: str | Recipe | Attack | None = None,
+    out: str | Path | None = None,
+    *,
+    task: str | None = None,
+    split: str | None = None,
+    ids: Sequence[str] | None = None,
+    limit: int | None = None,
+    size: tuple[int, int] | str | None = None,
+    goal: str | None = None,
+    only_class: str | None = None,
+    options: Mapping[str, object] | None = None,
+    batch_size: int | Literal["auto"] | None = None,
+    probes: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    say: Callable[[str], None] | None = None,
+) -> Report:
+    """Attack every image and measure the 8-bit result, with controls and a verdict, as `foolscape run` does.
+
+    Args:
+        model: one, or a list: a `torch.nn.Module`, a function of images, a spec, or what `load_model` gave.
+        data: a spec, what `load_data` gave, a data set with `__len__` and `__getitem__`, or batches: one tensor of
+            images, (images, labels), or an iterable of these, which is gone through once and kept in 8 bits.
+        attack: such as "worst-case?eps=4/255"; None: the strongest for the task; "none": the clean model alone.
+        out: a directory to write the run to, or to go on with; None: nothing is left but the report.
+        task: segmentation, detection or video, where model and data do not tell.
+        split, ids, limit: which images of a spec.
+        size: (height, width) or "384x512" to resize to.
+        goal, only_class: of an attack on a detector, see `foolscape run --help`.
+        options: further ones of the attack and the task, by the names that `foolscape run` has.
+        batch_size: images per call of the model during the attack; "auto": found by trying.
+        probes: on how many images other attacks are tried, for the verdict.
+        seed: of everything random.
+        device: as PyTorch names it, or auto.
+        say: takes a remark, one line; None: nobody is told.
+
+    Raises:
+        FoolscapeError: what is given does not fit; the message says what was expected and what to write.
+    """
+    subjects = subjects_of(model, data, task, device)
+    own = {
+        "split": split,
+        "ids": None if ids is None else list(ids),
+        "limit": limit,
+        "size": size_text(size),
+        "batch": batch_size,
+        "probes": probes,
+        "goal": goal,
+        "only_class": only_class,
+    }
+    config = config_of(subjects, attack, {**(options or {}), **own, "seed": seed, "device": device})
+    words = (*subjects.models, subjects.data, config.attack or "", *(() if out is None else (f"out={out}",)))
+    command = [f"fs.evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
+    with subjects.offered(), _place(out) as (place, kept):
+        execute(config, place, command, silent(say), page=kept is None)
+        return Report(read(place), kept)
+
+
+def config_of(subjects: Subjects, attack: str | Recipe | Attack | None, settings: Mapping[str, object]) -> RunConfig:
+    """The settings of a run; those that are None are not given.
+
+    Raises:
+        SettingError: one does not fit, or is given twice.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    if subjects.held is not None and (wrong := [name for name in ("split", "ids", "limit") if name in given]):
+        raise SettingError(f"{wrong[0]}: is for images that a spec names, and these are there; leave it out")
+    if doubled := [name for name in given if name in subjects.given]:
+        raise SettingError(f"{doubled[0]}: expected it once, got it here and from load_data; leave one of them out")
+    return make_config({**subjects.settings, **attack_settings(attack), **given})
+
+
+@contextmanager
+def _place(out: str | Path | None) -> Iterator[tuple[Path, Kept | None]]:
+    """Where the run is written, and what removes it again."""
+    if out is not None:
+        yield path_of(out), None
+        return
+    kept = Kept()
+    try:
+        yield kept.path, kept
+    except BaseException:
+        kept.remove()
+        raise
+
+
+def silent(say: Callable[[str], None] | None = None) -> Listener:
+    """Tells `say` of remarks, or nobody, and nobody of progress."""
+
+    @contextmanager
+    def progress(title: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
+        del title, total, done
+        yield lambda _: None
+
+    return Listener(say or (lambda _: None), progress)

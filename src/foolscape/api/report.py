@@ -1,0 +1,264 @@
+"""What an evaluation found, from `foolscape.evaluate` or from a run's directory: `foolscape.load_run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import finalize
+
+from torch import Tensor
+
+from foolscape.api.finding import Finding
+from foolscape.api.rows import ImageRow, JsonValue, image_rows
+from foolscape.api.showing import SIDE, Shown, as_text, json_of, notebook
+from foolscape.attacks.names import NONE
+from foolscape.errors import RunError, unknown
+from foolscape.extras import extra, installed
+from foolscape.paths import path_of
+from foolscape.pixels import to_unit
+from foolscape.report.files import Run, read_image, read_object, read_run
+from foolscape.report.form import having_form
+from foolscape.report.pictures.gallery import chosen, photographs
+from foolscape.report.run_kinds import unfinished
+from foolscape.report.tables.headline import headline
+from foolscape.report.tables.labels import unfinished as how_far
+from foolscape.report.tables.labels import words
+from foolscape.report.tables.run import overall
+from foolscape.report.tables.run import tables as tables_of
+from foolscape.report.tables.table import CONDITIONS, known
+from foolscape.report.tables.trust import headline_of
+from foolscape.run.directory.partial import so_far
+from foolscape.run.directory.rows import read_whole_rows
+from foolscape.run.tasks.base import CLEAN
+from foolscape.verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+_THUMBNAILS: Final = (2, 1)
+"""Of each model, images that broke most and that held best."""
+
+Scores = Mapping[str, Mapping[str, Mapping[str, float | None]]]
+"""By model, condition and score, in percent where a score is a share; None where it is not defined."""
+
+
+class Kept:
+    """A directory that goes with this object, at the latest when the program ends.
+
+    Attributes:
+        path: where it is.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(mkdtemp(prefix="foolscape-"))
+        self.remove = finalize(self, rmtree, self.path, ignore_errors=True)
+
+
+class Pair(NamedTuple):
+    """An image before and after an attack, (3, H, W) in [0, 1] on 8-bit levels; `adversarial` is None without one."""
+
+    clean: Tensor
+    adversarial: Tensor | None
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """A run: its figures, whether they can be trusted, and its images.
+
+    Attributes:
+        run: its files.
+        kept: of a run that was written nowhere: what goes with this object.
+    """
+
+    run: Run
+    kept: Kept | None = field(default=None, compare=False)
+
+    @property
+    def directory(self) -> Path | None:
+        """Where the run lies; None where it was written nowhere."""
+        return None if self.kept is not None else self.run.directory
+
+    @property
+    def finished(self) -> bool:
+        """Whether all images are done; else figures are of those that are, and there is no verdict."""
+        return not self.run.summary.get("unfinished")
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The specs of the models."""
+        return tuple(str(model["model"]) for model in self.run.summary["models"])
+
+    @property
+    def scores(self) -> Scores:
+        """Every score of every model, clean, adversarial, and under the controls."""
+        return {
+            str(model["model"]): {
+                condition: {key: known(value) for key, value in scores.items() if not isinstance(value, dict)}
+                for condition, scores in model["conditions"].items()
+            }
+            for model in self.run.summary["models"]
+        }
+
+    @property
+    def intervals(self) -> Mapping[str, Mapping[str, Mapping[str, tuple[float, float] | None]]]:
+        """The 95 % interval of each of the `scores`; None where there is none."""
+        return {
+            str(model["model"]): {
+                condition: {
+                    key: None if None in ends else (float(ends[0]), float(ends[1]))
+                    for key, ends in scores["ci95"].items()
+                    if not isinstance(ends, dict)
+                }
+                for condition, scores in model["conditions"].items()
+            }
+            for model in self.run.summary["models"]
+        }
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the figures describe the models, and not a weak attack or a wrongly wired network."""
+        trust = self.run.summary.get("trust")
+        return Verdict.NOT_DECIDED if trust is None else Verdict(trust["verdict"])
+
+    @property
+    def reasons(self) -> tuple[Finding, ...]:
+        """The checks behind the verdict."""
+        names = {model["slug"]: str(model["model"]) for model in self.run.summary["models"]}
+        trust = self.run.summary.get("trust") or {"reasons": ()}
+        return tuple(
+            Finding(
+                id=reason["id"],
+                check=reason["check"],
+                ok=reason["ok"],
+                seen=reason["seen"],
+                advice=reason["advice"],
+                model=names.get(reason.get("model"), ""),
+            )
+            for reason in trust["reasons"]
+        )
+
+    @cached_property
+    def rows(self) -> tuple[ImageRow, ...]:
+        """What was measured of every image by every model."""
+        classes = {model["model"]: model["classes"] for model in self.run.settings["models"]}
+        only = self.run.summary["attack"].get("only_class")
+
+        def attacked_class(model: str) -> int | None:
+            return None if only is None else classes[model].index(only)
+
+        with having_form(self.run.directory):
+            return tuple(image_rows(self.run.rows, self.run.summary["task"], attacked_class))
+
+    def images(self, image: str, model: str | None = None) -> Pair:
+        """The image of this id as it was measured, and as `model`, by its spec, was fooled; None: the first model.
+
+        Raises:
+            UnknownNameError: no such image or model.
+            RunError: its file is not there any more.
+        """
+        slugs = {str(one["model"]): str(one["slug"]) for one in self.run.settings["models"]}
+        if model is not None and model not in slugs:
+            raise unknown("model", model, slugs)
+        names = {str(row["id"]): str(row["name"]) for row in self.run.rows}
+        if image not in names:
+            raise unknown("image", str(image), names)
+        name, slug = names[image], slugs[model or next(iter(slugs))]
+        clean = read_image(self.run.directory, "clean", name)
+        adversarial = read_image(self.run.directory, "images", slug, name)
+        if clean is None:
+            raise RunError(f"{self.run.directory}: expected the image {image}, got no file of it; was it deleted?")
+        return Pair(to_unit(clean)[0], None if adversarial is None else to_unit(adversarial)[0])
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """What summary.json holds: see "A run directory" in docs/design.md."""
+        found: dict[str, JsonValue] = json_of(self.run.summary)
+        return found
+
+    def to_pandas(self) -> DataFrame:
+        """A line for each of the `rows`; raises `MissingExtraError` without pandas."""
+        with installed("pandas", "tables as data frames"):
+            from pandas import DataFrame
+
+        return DataFrame([row.to_json() for row in self.rows])
+
+    def plot(self) -> Figure:
+        """The headline score of every model under every condition, with its interval, as a figure of matplotlib."""
+        with extra("report"):
+            from matplotlib.figure import Figure
+
+        score = words(self.run.summary).headline
+        figure = Figure(figsize=(1.6 + 1.4 * len(self.models), 3.0), layout="constrained")
+        axes = figure.subplots()
+        shown = [name for name in CONDITIONS if any(name in found for found in self.scores.values())]
+        for place, condition in enumerate(shown):
+            for index, model in enumerate(self.models):
+                value = self.scores[model].get(condition, {}).get(score.key)
+                ends = self.intervals[model].get(condition, {}).get(score.key)
+                if value is None:
+                    continue
+                error = None if ends is None else [[max(value - ends[0], 0)], [max(ends[1] - value, 0)]]
+                label = CONDITIONS[condition] if index == 0 else None
+                across = index + 0.8 * (place + 0.5) / len(shown) - 0.4
+                axes.bar(across, value, 0.75 / len(shown), yerr=error, capsize=2, color=f"C{place}", label=label)
+        axes.set_xticks(range(len(self.models)), self.models, fontsize=8, parse_math=False)
+        axes.set_ylabel(score.title)
+        axes.legend(frameon=False, fontsize=8)
+        return figure
+
+    def __str__(self) -> str:
+        """The tables, and the verdict, as a terminal shows them."""
+        with having_form(self.run.directory):
+            return as_text(tables_of(self.run.summary), self.run.summary.get("trust"))
+
+    def __repr__(self) -> str:
+        how = how_far(self.run.summary) or self.verdict
+        where = "" if self.directory is None else f" in {self.directory}"
+        return f"<Report of {', '.join(self.models)} under {self.run.summary['attack']['name']}{where}, {how}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: what came of it, the verdict, the tables and a few images."""
+        with having_form(self.run.directory):
+            summary = self.run.summary
+            sentences = [headline(summary, model, self.run.rows) for model in summary["models"]]
+            trust = summary.get("trust")
+            pictures = [
+                Shown(f"{title}: {view.judged['id']}", photographs(view, SIDE)[0])
+                for model in self.run.settings["models"]
+                for title, views in chosen(self.run, model, _THUMBNAILS)
+                for view in views[: _THUMBNAILS[0]]
+            ]
+            verdict = None if trust is None else headline_of(trust)
+            return notebook(
+                how_far(summary).capitalize(), sentences, verdict=verdict, tables=overall(summary), pictures=pictures
+            )
+
+
+def load_run(directory: str | Path) -> Report:
+    """The run in a directory, as `foolscape run` or `foolscape.evaluate` wrote it; of an unfinished one what is there.
+
+    Raises:
+        RunError: nothing of the kind, or damaged.
+    """
+    return Report(read(path_of(directory)))
+
+
+def read(directory: Path) -> Run:
+    """The files of a run; raises RunError."""
+    with having_form(directory):
+        settings = read_object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
+        if settings.get("kind") is not None:
+            raise RunError(
+                f"{directory}: expected a run, got a directory of foolscape {settings['kind']}; its page is "
+                "report.html, and the runs within it can be loaded"
+            )
+        if not unfinished(directory):
+            return read_run(directory)
+        conditions = (CLEAN,) if settings["attack"]["name"] == NONE else CONDITIONS
+        rows = tuple(read_whole_rows(directory, set(conditions)))
+        return Run(directory, settings, so_far(directory, settings), rows)

@@ -1,0 +1,94 @@
+"""How results look in a notebook, and as figures: everything that a name may hold is escaped."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+
+from foolscape.extras import extra
+from foolscape.report.pages.run import template
+from foolscape.report.pictures.figures import Pixels, data_url, fitted
+from foolscape.report.pictures.gallery import Figure, Picture
+from foolscape.report.tables.render import show
+from foolscape.report.tables.table import Table
+from foolscape.report.tables.trust import Headline, print_verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+SIDE: Final = 160
+"""Pixels of the longer side of a thumbnail."""
+
+_WIDTH: Final = 100
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A line of thumbnails below a heading."""
+
+    heading: str
+    pictures: Sequence[Picture]
+
+
+def notebook(
+    title: str,
+    lines: Sequence[str] = (),
+    *,
+    verdict: Headline | None = None,
+    tables: Sequence[Table] = (),
+    pictures: Sequence[Shown] = (),
+) -> str:
+    """A result as HTML that stands within another page."""
+    figures = [(one.heading, [_figure(picture) for picture in one.pictures]) for one in pictures]
+    return template("notebook.html.j2").render(
+        title=title, lines=lines, verdict=verdict, tables=tables, pictures=figures
+    )
+
+
+def as_text(tables: Sequence[Table], trust: dict[str, Any] | None) -> str:
+    """Tables, and the verdict, as a terminal shows them."""
+    out = io.StringIO()
+    console = Console(file=out, width=_WIDTH, color_system=None)
+    show(tables, console)
+    print_verdict(trust, console)
+    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").split("\n"))
+
+
+def grid_of(lines: Sequence[Shown]) -> Plot:
+    """A figure with a line of pictures for each of `lines`."""
+    with extra("report"):
+        from matplotlib.figure import Figure as Plot
+
+    columns = max(len(line.pictures) for line in lines)
+    figure = Plot(figsize=(2.4 * columns, 2.2 * len(lines)), layout="constrained")
+    grid = figure.subplots(len(lines), columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for line, row in zip(lines, grid, strict=True):
+        for picture, axes in zip(line.pictures, row, strict=False):
+            if picture.pixels is not None:
+                axes.imshow(picture.pixels, interpolation="nearest")
+            axes.set_title(picture.caption, fontsize=8, parse_math=False)
+    return figure
+
+
+def thumbnail(slot: str, caption: str, pixels: Pixels, *, smooth: bool = True) -> Picture:
+    """A picture brought to the size of thumbnails."""
+    return Picture(slot, caption, fitted(pixels, smooth=smooth, side=SIDE))
+
+
+def json_of(value: object) -> Any:
+    """`value` as plain JSON types; a copy."""
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+def _figure(picture: Picture) -> Figure:
+    if picture.pixels is None:
+        return Figure(picture.slot, picture.caption, None)
+    height, width = picture.pixels.shape[:2]
+    return Figure(picture.slot, picture.caption, data_url(picture.pixels), (width, height))

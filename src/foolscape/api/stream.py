@@ -1,0 +1,195 @@
+"""`foolscape.evaluate_stream`: images measured as they come, in constant memory; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.api.data import AnyData, Samples, size_text
+from foolscape.api.evaluate import config_of, silent
+from foolscape.api.live import Slice, held, is_data_set, items_of, name_of
+from foolscape.api.model import IN_MEMORY, AnyModel, model_of, task_for
+from foolscape.api.rows import ImageRow, image_rows
+from foolscape.api.subjects import Subjects, classes_for, peeked
+from foolscape.attacks.registry import Attack, Recipe
+from foolscape.data.own import data_set_of
+from foolscape.errors import SettingError
+from foolscape.models.common.attention import attention
+from foolscape.pixels import to_unit
+from foolscape.run.directory.album import Album
+from foolscape.run.directory.store import Record, RunStore, safe_name
+from foolscape.run.evaluate import Setting, evaluate
+from foolscape.run.execute import check_input_gradient
+from foolscape.run.settings.choice import with_attack
+from foolscape.run.settings.config import RunConfig
+from foolscape.run.settings.device import ready_device
+from foolscape.run.setup import LoadedModel, Setup, open_bench
+from foolscape.spec import parse
+from foolscape.tasks.base import task_named
+
+_NOWHERE: Final = Path("nowhere")
+
+
+@dataclass(frozen=True)
+class _Images(Album):
+    """The pictures of a sample, kept in memory."""
+
+    kept: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def save_image(
+        self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None
+    ) -> NDArray[np.uint8]:
+        """The image as a PNG would hold it, which is without loss."""
+        if palette is None:
+            self.kept[place] = image
+        return image
+
+    def save_photograph(self, place: str, image: NDArray[np.uint8]) -> None:
+        """Nothing: no page shows it."""
+
+
+@dataclass
+class _Memory(RunStore):
+    """The rows and pictures of one batch, in the place of a run's directory."""
+
+    images: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def append(self, rows: Sequence[Record]) -> None:
+        """Add the rows of a sample."""
+        self.rows.extend(rows)
+
+    def album(self) -> Album:
+        """For the pictures of a sample."""
+        return _Images(self.directory, {}, self.images)
+
+    def save_json(self, place: str, record: Record) -> None:
+        """Nothing: there is no run.json."""
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """What every batch is measured with."""
+
+    entry: LoadedModel
+    config: RunConfig
+    task: str
+
+    def rows(self, source: Samples, spec: str, batch: int) -> Iterator[ImageRow]:
+        """The rows of the samples of `source`, in their order."""
+        kind, classes = data_set_of(spec, source), self.entry.classes or None
+        data = kind.openers[self.task](parse(spec, ()), None, classes)
+        subject: Any = self.entry.subject
+        store = _Memory(_NOWHERE, {})
+        with attention(self.config.attention):
+            evaluate(
+                replace(subject, data=data), data.ids, Setting(self.entry.plan, batch, self.config.seed), store, _pass
+            )
+        only = None if self.entry.plan is None else self.entry.plan.only_class
+        found = {row.id: row for row in image_rows(store.rows, self.task, lambda _: only)}
+        for name in data.ids:
+            yield self._with_images(found[name], store.images)
+
+    def _with_images(self, row: ImageRow, images: Mapping[str, NDArray[np.uint8]]) -> ImageRow:
+        file = f"{safe_name(row.id)}.png"
+        clean, adversarial = images.get(f"clean/{file}"), images.get(f"images/{self.entry.subject.slug}/{file}")
+        return replace(
+            row,
+            clean=None if clean is None else to_unit(clean)[0],
+            adversarial=None if adversarial is None else to_unit(adversarial)[0],
+        )
+
+
+def evaluate_stream(
+    model: AnyModel,
+    loader: AnyData,
+    attack: str | Recipe | Attack | None = None,
+    *,
+    task: str | None = None,
+    size: tuple[int, int] | str | None = None,
+    goal: str | None = None,
+    only_class: str | None = None,
+    options: Mapping[str, object] | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> Iterator[ImageRow]:
+    """Attack and measure images as they come: a row for each, a batch at a time, and nothing is written.
+
+    Rows are those of `evaluate`. There is no verdict: that takes all images.
+
+    Args:
+        model: as of `evaluate`, one.
+        loader: any iterable of (images, labels), such as a `torch.utils.data.DataLoader`; a data set; one batch.
+        attack, task, size, goal, only_class, options, batch_size, seed, device: as of `evaluate`.
+
+    Raises:
+        FoolscapeError: what is given does not fit, said at the call; or a later batch does not.
+    """
+    if isinstance(loader, str):
+        raise SettingError(f"loader: expected an iterable of (images, labels), got {loader!r}; write load_data(..)")
+    first, rest = peeked(loader)
+    asked = model_of(model, task_for(model, first, task))
+    name, sources = f"{IN_MEMORY}:{name_of(loader)}", _sources(rest, asked.task, asked, device)
+    begin = next(sources, None)
+    if begin is None:
+        raise SettingError("loader: expected at least one image, got none")
+    subjects = Subjects(asked.task, {asked.spec: asked}, name, held=data_set_of(name, begin))
+    given = {
+        "goal": goal,
+        "only_class": only_class,
+        "batch": batch_size,
+        "size": size_text(size),
+        "seed": seed,
+        "device": device,
+    }
+    config, _ = with_attack(config_of(subjects, attack, {**(options or {}), **given}))
+    where = ready_device(config.device)
+    with subjects.offered(), attention(config.attention):
+        setup = open_bench(config, where)
+        stream = _checked(setup, config, asked.task)
+    alone = where.type == "cpu" or task_named(asked.task).clips
+    return (
+        row
+        for source in chain([begin], sources)
+        for row in stream.rows(source, name, batch_size or (1 if alone else len(source)))
+    )
+
+
+def _checked(setup: Setup, config: RunConfig, task: str) -> _Stream:
+    """The one model of a stream, its input gradient checked as before a run."""
+    (entry,) = setup.entries
+    if entry.plan is not None and entry.plan.moves_context:
+        raise SettingError(
+            f"attack: expected one that looks at each image by itself, got {config.attack}, which learns from clip to "
+            "clip; use foolscape.evaluate"
+        )
+    first = to_unit(setup.first).to(ready_device(config.device))
+    store = _Memory(_NOWHERE, {"task": task})
+    check_input_gradient(
+        first, config.seed, store, silent(), entry, config.batch if isinstance(config.batch, int) else 1
+    )
+    return _Stream(entry, config, task)
+
+
+def _sources(data: object, task: str, model: Any, device: str) -> Iterator[Samples]:
+    """The samples of each batch, with ids that count all of them."""
+    if is_data_set(data, task):
+        source: Any = data
+        for index in range(len(source)):
+            yield Slice(source, classes_for(source, (model,), source[0], task, device), index, 1)
+        return
+    done = 0
+    for items in items_of(data, task):
+        if items:
+            yield held(items, classes_for(data, (model,), items[0], task, device), done)
+        done += len(items)
+
+
+def _pass(name: str) -> None:
+    del name
