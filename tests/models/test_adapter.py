@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
+from foolscape.models.common.margins import Margins
 from foolscape.models.common.wrappers import as_double, pad_to_multiple, with_channels_last
-from foolscape.models.probe.margins import Margins
 from foolscape.models.segmenters.adapter import CheckedSegmenter, ModuleSegmenter, adapt, check_finite, checked
 from foolscape.tasks.segmentation import Segmenter
 

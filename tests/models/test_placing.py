@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import ModelError
+from foolscape.models.common.margins import Margins
 from foolscape.models.common.output import fits
-from foolscape.models.probe.margins import Margins
 from foolscape.models.segmenters.adapter import adapt
 
 

@@ -12,6 +12,7 @@ from foolscape.api.given import check_images
 from foolscape.errors import SettingError
 from foolscape.metrics.box_counts import READABLE
 from foolscape.models.common.class_map import ClassNames
+from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.wrappers import CheckedSegmenter, ModuleSegmenter, modules_of
 from foolscape.models.detectors.torchvision_dense import DenseDetector
@@ -20,7 +21,7 @@ from foolscape.models.detectors.transformers import QueryDetector
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector
 from foolscape.models.load import Loaded, Made, open_model
 from foolscape.models.segmenters.adapter import name_classes
-from foolscape.models.sources.base import Conditions, Opened
+from foolscape.models.sources.base import Opened
 from foolscape.models.sources.own import opened, task_of_made
 from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2

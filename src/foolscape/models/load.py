@@ -15,10 +15,11 @@ import torch
 
 from foolscape.models.common.checkpoint import weights_sha256
 from foolscape.models.common.class_map import ClassNames, read_classes
+from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.identity import Record, identity_of
 from foolscape.models.common.wrappers import modules_of
 from foolscape.models.sources import source_of
-from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Conditions, Opened, Task, refuse
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Opened, Task, refuse
 from foolscape.paths import path_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.detection import Detector

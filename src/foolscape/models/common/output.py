@@ -109,7 +109,7 @@ def fits(given: tuple[int, int], size: tuple[int, int]) -> bool:
 
     Any number where nothing is left over; else one of `_STRIDES`, with which strided layers round each side down or up,
     or to one more than down (kernels of 3 with a stride of 2 that count a started window). An answer that lacks a few
-    rows otherwise is not a shrunk one: see `models.probe.margins`.
+    rows otherwise is not a shrunk one: see `models.common.margins`.
     """
     (h, w), (height, width) = given, size
     if min(h, w) < 1 or h > height or w > width:

@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from foolscape.errors import ModelError
 from foolscape.models.common.guard import guarded
+from foolscape.models.common.margins import NONE, Margins
 from foolscape.models.common.output import DOCS, check_scores, scores_of
 from foolscape.models.common.wiring import AS_IT_IS, Wiring
-from foolscape.models.probe.margins import NONE, Margins
 from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Tracker

@@ -8,11 +8,11 @@ from torch import nn
 
 from foolscape.errors import ModelError
 from foolscape.models.common import file
+from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, OPTIONS, wiring_of
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, user
 from foolscape.models.segmenters.adapter import own_classes
 from foolscape.models.segmenters.torchvision import Built, library
-from foolscape.models.sources.base import Conditions
 from foolscape.spec import Spec
 from foolscape.tasks.detection import Detector
 

@@ -9,8 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from foolscape.models.common.margins import Margins
 from foolscape.models.common.output import scores_of
-from foolscape.models.probe.margins import Margins
 from foolscape.models.probe.trials import probe_images
 
 _PATCH: Final = 5

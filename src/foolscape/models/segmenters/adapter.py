@@ -13,9 +13,9 @@ from foolscape.errors import ModelError
 from foolscape.models.common.class_map import OF_THE_DATA, distinct, one_name_each, shortly, unnamed
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
+from foolscape.models.common.margins import NONE, Margins, Mirrored
 from foolscape.models.common.output import DOCS, check_scores, looks_like_probabilities, scores_of
 from foolscape.models.common.wrappers import CheckedSegmenter, ModuleSegmenter, as_double, modules_of, on_images
-from foolscape.models.probe.margins import NONE, Margins, Mirrored
 from foolscape.models.probe.placing import margins_of
 from foolscape.models.probe.sizes import Fitted, Others, by_trying
 from foolscape.models.probe.trials import Tried, probe_images

@@ -9,6 +9,7 @@ from torch import nn
 
 from foolscape.errors import ModelError
 from foolscape.models.common import file
+from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.wiring import IMAGE_OPTIONS, wiring_of
 from foolscape.models.segmenters.adapter import (
     CheckedSegmenter,
@@ -19,7 +20,6 @@ from foolscape.models.segmenters.adapter import (
     renamed,
 )
 from foolscape.models.segmenters.torchvision import Built
-from foolscape.models.sources.base import Conditions
 from foolscape.spec import Spec
 from foolscape.tasks.segmentation import Segmenter
 

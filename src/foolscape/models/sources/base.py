@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from foolscape.errors import SettingError
+from foolscape.models.common.conditions import Conditions
 from foolscape.spec import Spec
 from foolscape.tasks import base
-
-if TYPE_CHECKING:
-    import torch
-
-    from foolscape.models.common.class_map import ClassNames
 
 Task = str
 """The name of a task, see `tasks.base`."""
@@ -31,21 +27,6 @@ class Listed:
 
     name: str
     about: str
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What a model is made ready for.
-
-    Attributes:
-        image_size: (H, W) of the images or frames it will see.
-        device: where to run.
-        names: the class names that may apply to it; a tracker has none.
-    """
-
-    image_size: tuple[int, int]
-    device: torch.device
-    names: ClassNames
 
 
 @dataclass(frozen=True)

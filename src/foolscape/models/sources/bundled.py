@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from foolscape.errors import unknown
-from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Conditions, Listed, Opened, Source, Task
+from foolscape.models.common.conditions import Conditions
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Listed, Opened, Source, Task
 from foolscape.spec import Spec
 
 NAMES: Final[dict[str, Task]] = {

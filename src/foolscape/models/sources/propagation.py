@@ -6,12 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from foolscape.errors import SettingError
-from foolscape.models.sources import options
+from foolscape.models.sources import options, own
 from foolscape.models.sources.base import VIDEO, Listed, Opened, Source, Task, refuse
+from foolscape.models.trackers.propagation.forms import FORMS
 from foolscape.spec import Spec, inner
-
-FORMS: Final = ("torchvision:NAME", "transformers:ID", "transformers:FOLDER", "path/to/file.py:factory")
-"""What a backbone may be."""
 
 
 def _open(spec: Spec, task: Task | None) -> Opened:
@@ -34,8 +32,8 @@ def _open(spec: Spec, task: Task | None) -> Opened:
     from foolscape.models.trackers.propagation.tracker import Propagation
 
     wanted = Propagation(nn.Identity(), **settings)
-    own = {name: value for name, value in spec.options.items() if name in ("layer", "weights", *IMAGE_OPTIONS)}
-    found = backbones.backbone(replace(inner(spec), options=own))
+    of_backbone = {name: value for name, value in spec.options.items() if name in ("layer", "weights", *IMAGE_OPTIONS)}
+    found = backbones.backbone(replace(inner(spec), options=of_backbone), own.make)
     return Opened(VIDEO, lambda asked: backbones.adapt(found, wanted, image_size=asked.image_size, device=asked.device))
 
 

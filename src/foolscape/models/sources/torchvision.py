@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from foolscape.models.common.conditions import Conditions
 from foolscape.models.sources.base import (
     DETECTION,
     ON_DEMAND,
     SEGMENTATION,
-    Conditions,
     Listed,
     Opened,
     Source,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from foolscape.models.sources.base import DETECTION, VIDEO, Conditions, Listed, Opened, Source, Task, refuse
+from foolscape.models.common.conditions import Conditions
+from foolscape.models.sources.base import DETECTION, VIDEO, Listed, Opened, Source, Task, refuse
 from foolscape.paths import with_home
 from foolscape.spec import Spec
 

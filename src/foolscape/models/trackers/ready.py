@@ -7,8 +7,8 @@ from dataclasses import replace
 from torch import nn
 
 from foolscape.errors import ModelError
+from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.wiring import IMAGE_OPTIONS, wiring_of
-from foolscape.models.sources.base import Conditions
 from foolscape.models.trackers import user
 from foolscape.spec import Spec
 from foolscape.tasks.video import Follower

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 
@@ -16,10 +17,9 @@ from foolscape.models.common.output import DOCS
 from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, Prepared, wiring_of
 from foolscape.models.probe.sizes import by_trying
 from foolscape.models.probe.trials import Tried, probe_images
-from foolscape.models.sources import own
-from foolscape.models.sources.propagation import FORMS
 from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
 from foolscape.models.trackers.propagation.backbone_transformers import of_transformers
+from foolscape.models.trackers.propagation.forms import FORMS
 from foolscape.models.trackers.propagation.tracker import Backbone, Propagation
 from foolscape.paths import with_home
 from foolscape.spec import LIBRARIES, Spec
@@ -29,9 +29,9 @@ _SMALL, _PLACES = 128, 5
 """Side of the image, and places along each of its sides, that show which pixel a feature stands for."""
 
 
-def backbone(spec: Spec) -> Backbone:
+def backbone(spec: Spec, make: Callable[[Spec], object]) -> Backbone:
     """The backbone that `spec` names, without its `propagation:`; its options are `weights` and `layer`
-    and, of a user's network, those of `models.common.wiring` for images.
+    and, of a user's network, those of `models.common.wiring` for images. `make` makes a user's network of a spec.
 
     Raises:
         UnknownNameError: no such network, weights or layer.
@@ -47,7 +47,7 @@ def backbone(spec: Spec) -> Backbone:
     if not spec.scheme or spec.scheme in LIBRARIES:
         raise SettingError(f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.text!r}")
     wiring = wiring_of(spec.only("weights", *IMAGE_OPTIONS), *IMAGE_OPTIONS)
-    made = own.make(spec)
+    made = make(spec)
     if not isinstance(made, nn.Module):
         raise ModelError(
             f"expected {spec.text} to return a torch.nn.Module from RGB (N, 3, H, W) to features (N, C, h, w), got "
