@@ -10,7 +10,7 @@ from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.run.harden.config import HardenConfig, make_harden_config
 from foolscape.run.settings.inputs import wired
-from foolscape.run.settings.yaml_file import read_mapping
+from foolscape.run.settings.recorded import settings_of_file
 
 
 def harden(given: Given) -> None:
@@ -20,7 +20,7 @@ def harden(given: Given) -> None:
     """
     from foolscape.data.load import check_data_name
 
-    settings = wired(({} if given.config is None else read_mapping(given.config)) | given.settings)
+    settings = wired(({} if given.config is None else settings_of_file(given.config, "harden")) | given.settings)
     check_names([settings.get("model")])
     out = out_of(given.out, settings)
     made = make_harden_config(settings)

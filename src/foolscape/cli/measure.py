@@ -8,12 +8,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from foolscape.cli.console import tell
 from foolscape.cli.flags import INPUT, Flag, Given, attack_flags, flags_of
 from foolscape.cli.manners import Attacked, Manners
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
-from foolscape.run.settings.attack_options import over
+from foolscape.run.settings.attack_options import options_in, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.shown import DATA
@@ -29,7 +30,7 @@ def run(given: Given) -> None:
 
     The same command again goes on where the run was stopped.
     """
-    settings = _settings(given)
+    settings = _settings(given, "run")
     _run(settings, out_of(given.out, settings), given.manners)
 
 
@@ -38,7 +39,7 @@ def transfer(given: Given) -> None:
 
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
-    settings = _settings(given)
+    settings = _settings(given, "transfer")
     carry_out(partial(_transfer_job, settings), out_of(given.out, settings), given.manners)
 
 
@@ -70,11 +71,13 @@ def demo(
     _run(scenes | {"models": DEMO_DETECTORS}, out / "detection", Manners())
 
 
-def _settings(given: Given) -> dict[str, object]:
+def _settings(given: Given, command: str) -> dict[str, object]:
     """The settings of the file that was given, and over them the options."""
     check_names(given.settings.get("models"))
-    base = {} if given.config is None else read_settings(given.config)
+    base = {} if given.config is None else read_settings(given.config, command)
     settings = wired(over(base, given.settings))
+    if lost := options_in(spelled_out(base)).keys() - options_in(settings).keys():
+        tell(f"note: {', '.join(sorted(lost))} of {given.config} left out, which {settings['attack']} does not have")
     check_names(settings.get("models"))
     return settings
 

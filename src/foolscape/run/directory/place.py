@@ -71,6 +71,15 @@ def placed(wanted: Wanted, runs: Path = RUNS, *, new: bool = False) -> Iterator[
         release(place.directory)
 
 
+def foreseen(wanted: Wanted, runs: Path = RUNS, *, new: bool = False) -> Place:
+    """What `placed` would give, as things stand; nothing is reserved."""
+    begun = _numbered(wanted, runs)
+    for _, path in () if new else begun:
+        if not _is_there(path / wanted.result) and _agrees(path, wanted.settled):
+            return Place(path, continued=True)
+    return Place(runs / f"{wanted.name}-{begun[0][0] + 1 if begun else 1}", continued=False)
+
+
 def name_of(*parts: str) -> str:
     """A directory's name of these parts, of ASCII letters, digits, `.`, `_` and `-`."""
     kept = (re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.")[:_LONGEST].rstrip("-.") for part in parts)

@@ -57,11 +57,25 @@ def spelled_out(settings: Mapping[str, object]) -> dict[str, object]:
 
 
 def over(base: Mapping[str, object], chosen: Mapping[str, object]) -> dict[str, object]:
-    """The settings `base`, of a file, with those that a user has `chosen` in their place; both `spelled_out`."""
+    """The settings `base`, of a file, with those that a user has `chosen` in their place; both `spelled_out`.
+
+    Where another attack of ours is chosen than the file's, options of the file that it does not have are left out.
+    """
     below, above = spelled_out(base), spelled_out(chosen)
-    options = [value for one in (below, above) if isinstance(value := one.get("options"), dict)]
-    merged = {name: value for one in options for name, value in one.items()}
-    return below | above | ({"options": merged} if merged else {})
+    options = options_in(below)
+    attack = above.get("attack")
+    if attack is not None and attack != below.get("attack", attack):
+        able = next((one.options for one in listed_attacks() if one.name == attack), options)
+        options = {name: value for name, value in options.items() if name in able or name in TASK_OPTIONS}
+    merged = options | options_in(above)
+    kept = {name: value for name, value in (below | above).items() if name != "options"}
+    return kept | ({"options": merged} if merged else {})
+
+
+def options_in(settings: Mapping[str, object]) -> dict[str, object]:
+    """The options of the attack in settings that are `spelled_out`."""
+    options = settings.get("options")
+    return dict(options) if isinstance(options, Mapping) else {}
 
 
 def checked_options(attack: str | None, given: Mapping[str, object]) -> dict[str, OptionValue]:
