@@ -46,6 +46,7 @@ def _job(config: UniversalConfig) -> Job:
     from foolscape.metrics.score import scores_of
     from foolscape.report.pages.universal import write_universal_report
     from foolscape.run.directory.place import Wanted, model_name, name_of
+    from foolscape.run.preview import preview_universal
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.universal.execute import universal as learn_and_measure
     from foolscape.run.universal.teaching import HIDING_KEYS, SUCCESS_KEYS
@@ -72,6 +73,7 @@ def _job(config: UniversalConfig) -> Job:
         work=partial(learn_and_measure, config),
         attacked=left,
         failures=lambda summary: len(summary["failures"]) + len(summary["training"]["failures"]),
+        preview=partial(preview_universal, config),
         page=write_universal_report,
     )
 

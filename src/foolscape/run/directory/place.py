@@ -71,8 +71,18 @@ def placed(wanted: Wanted, runs: Path = RUNS, *, new: bool = False) -> Iterator[
         release(place.directory)
 
 
-def foreseen(wanted: Wanted, runs: Path = RUNS, *, new: bool = False) -> Place:
-    """What `placed` would give, as things stand; nothing is reserved."""
+def foreseen(wanted: Wanted, out: Path | None = None, runs: Path = RUNS, *, new: bool = False) -> Place:
+    """`out`, or what `placed` would give, as things stand; nothing is reserved.
+
+    Raises:
+        RunError: another command's run is in `out`.
+    """
+    if out is not None:
+        if not (out / "run.json").exists():
+            return Place(out, continued=False)
+        if not _agrees(out, wanted.settled):
+            raise RunError(f"expected the command that began {out}, got other settings; choose another --out")
+        return Place(out, continued=True)
     begun = _numbered(wanted, runs)
     for _, path in () if new else begun:
         if not _is_there(path / wanted.result) and _agrees(path, wanted.settled):
