@@ -108,6 +108,7 @@ CONFIG: Final = Flag(
 _MANNERS: Final = (
     Flag("out", Path, "Directory for everything the command writes.", OUTPUT, metavar="DIR",
          default="runs/NAME-N: the newest unfinished run of the same settings, else the next N"),
+    Flag("dry_run", bool, "Print what would be done and what it would cost, and write nothing.", OUTPUT, one_way=True),
     Flag("new", bool, "Without --out: begin the next N even where an unfinished run could go on.", OUTPUT,
          one_way=True),
     Flag("quiet", bool, "Print errors, the result and the verdict alone.", OUTPUT, one_way=True),
@@ -236,7 +237,7 @@ def signed(call: Callable[..., None], flags: Sequence[Flag]) -> Callable[..., No
     return call
 
 
-_SWITCHES: Final = ("new", "quiet", "json", "footnotes", "strict")
+_SWITCHES: Final = ("dry_run", "new", "quiet", "json", "footnotes", "strict")
 
 
 def settings_in(flags: Iterable[Flag], values: dict[str, Any]) -> Iterator[tuple[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from foolscape.cli.flags import INPUT, Flag, Given, flags_of
@@ -9,8 +10,9 @@ from foolscape.cli.manners import Attacked
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.run.harden.config import HardenConfig, make_harden_config
+from foolscape.run.settings.attack_options import origins_of, spelled_out
 from foolscape.run.settings.inputs import wired
-from foolscape.run.settings.yaml_file import read_mapping
+from foolscape.run.settings.recorded import settings_of_file
 
 
 def harden(given: Given) -> None:
@@ -20,12 +22,14 @@ def harden(given: Given) -> None:
     """
     from foolscape.data.load import check_data_name
 
-    settings = wired(({} if given.config is None else read_mapping(given.config)) | given.settings)
+    base = {} if given.config is None else settings_of_file(given.config, "harden")
+    settings = wired(base | given.settings)
     check_names([settings.get("model")])
     out = out_of(given.out, settings)
     made = make_harden_config(settings)
     check_data_name(made.data)
-    carry_out(partial(_job, made), out, given.manners)
+    origins = origins_of(spelled_out(base), given.settings, given.config)
+    carry_out(partial(_job, made, origins), out, given.manners)
 
 
 def harden_flags() -> list[Flag]:
@@ -33,12 +37,13 @@ def harden_flags() -> list[Flag]:
     return [*flags_of(HardenConfig), INPUT]
 
 
-def _job(config: HardenConfig) -> Job:
+def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
     """What `foolscape harden` does with these settings."""
     from foolscape.metrics.tasks.segmentation import SEGMENTATION
     from foolscape.report.pages.harden import write_hardening_report
     from foolscape.run.directory.place import Wanted, model_name, name_of
     from foolscape.run.harden.execute import harden as train_and_measure
+    from foolscape.run.preview import preview_harden
 
     keys = SEGMENTATION.keys_of()
     return Job(
@@ -53,5 +58,6 @@ def _job(config: HardenConfig) -> Job:
             Attacked(summary["hardened"], keys, summary["after"]["conditions"].get("adversarial", {}))
         ],
         failures=lambda summary: len(summary["failures"]) + len(summary["training"]["failures"]),
+        preview=partial(preview_harden, config, origins),
         page=write_hardening_report,
     )

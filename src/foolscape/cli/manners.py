@@ -31,8 +31,10 @@ class Manners:
         strict: end at the first image, frame or annotation that is left out.
         floors: by score, what must be left of it.
         fail_on: the verdict that is a failure; None: no verdict is.
+        dry_run: say what would be done, and do nothing.
     """
 
+    dry_run: bool = False
     new: bool = False
     quiet: bool = False
     json: bool = False

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from foolscape.cli.console import tell
 from foolscape.cli.flags import INPUT, Flag, Given, attack_flags, flags_of
 from foolscape.cli.manners import Attacked, Manners
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
-from foolscape.run.settings.attack_options import over
+from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.shown import DATA
@@ -29,8 +31,9 @@ def run(given: Given) -> None:
 
     The same command again goes on where the run was stopped.
     """
-    settings = _settings(given)
-    _run(settings, out_of(given.out, settings), given.manners)
+    settings, origins = _settings(given, "run")
+    out = out_of(given.out, settings)
+    carry_out(partial(_run_job, settings, origins), out, given.manners)
 
 
 def transfer(given: Given) -> None:
@@ -38,8 +41,9 @@ def transfer(given: Given) -> None:
 
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
-    settings = _settings(given)
-    carry_out(partial(_transfer_job, settings), out_of(given.out, settings), given.manners)
+    settings, origins = _settings(given, "transfer")
+    out = out_of(given.out, settings)
+    carry_out(partial(_transfer_job, settings, origins), out, given.manners)
 
 
 def run_flags() -> list[Flag]:
@@ -66,24 +70,25 @@ def demo(
     scenes: dict[str, object] = {"data": "scenes:", "split": "test", "attack": "dag", "limit": limit}
     out = path_of(out)
     # Steps of a level: by the paper's half level the segmenters are not done after its 200 steps.
-    _run(scenes | {"models": DEMO_SEGMENTERS, "step": "1/255"}, out / "segmentation", Manners())
-    _run(scenes | {"models": DEMO_DETECTORS}, out / "detection", Manners())
+    for name, own in (
+        ("segmentation", {"models": DEMO_SEGMENTERS, "step": "1/255"}),
+        ("detection", {"models": DEMO_DETECTORS}),
+    ):
+        carry_out(partial(_run_job, scenes | own, {}), out / name, Manners())
 
 
-def _settings(given: Given) -> dict[str, object]:
-    """The settings of the file that was given, and over them the options."""
+def _settings(given: Given, command: str) -> tuple[dict[str, object], dict[str, str]]:
+    """The settings of the file that was given, and over them the options; and where those of the attack come from."""
     check_names(given.settings.get("models"))
-    base = {} if given.config is None else read_settings(given.config)
+    base = spelled_out({} if given.config is None else read_settings(given.config, command))
     settings = wired(over(base, given.settings))
+    if lost := options_in(base).keys() - options_in(settings).keys():
+        tell(f"note: {', '.join(sorted(lost))} of {given.config} left out, which {settings['attack']} does not have")
     check_names(settings.get("models"))
-    return settings
+    return settings, origins_of(base, given.settings, given.config)
 
 
-def _run(settings: dict[str, object], out: Path | None, manners: Manners) -> None:
-    carry_out(partial(_run_job, settings), out, manners)
-
-
-def _run_job(settings: dict[str, object]) -> Job:
+def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     """What `foolscape run` does with these settings."""
     from foolscape.data.load import check_data_name
 
@@ -93,6 +98,7 @@ def _run_job(settings: dict[str, object]) -> Job:
     from foolscape.metrics.score import scores_of
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.execute import execute
+    from foolscape.run.preview import preview_run
     from foolscape.run.settings.choice import with_attack
     from foolscape.run.settings.task_of import with_task
 
@@ -111,19 +117,21 @@ def _run_job(settings: dict[str, object]) -> Job:
             Attacked(model["model"], keys, model["conditions"].get(judged, {})) for model in summary["models"]
         ],
         failures=lambda summary: len(summary["failures"]),
+        preview=partial(preview_run, config, origins),
     )
 
 
-def _transfer_job(settings: dict[str, object]) -> Job:
+def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     """What `foolscape transfer` does with these settings."""
     from foolscape.data.load import check_data_name
-    from foolscape.run.transfer.settings import asked
+    from foolscape.run.transfer.settings import asked, make_transfer_config
 
     config = asked(settings)
     check_data_name(config["data"])
     from foolscape.metrics.score import scores_of
     from foolscape.report.pages.transfer import MATRIX
     from foolscape.run.directory.place import Wanted, models_name, name_of
+    from foolscape.run.preview import preview_transfer
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.transfer.execute import transfer as measure
 
@@ -147,4 +155,5 @@ def _transfer_job(settings: dict[str, object]) -> Job:
         work=partial(measure, settings),
         attacked=left,
         failures=lambda matrix: len({failure["id"] for failure in matrix["failures"]}),
+        preview=partial(preview_transfer, *make_transfer_config(settings), origins),
     )

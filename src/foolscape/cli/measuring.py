@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from foolscape.cli.console import BELOW, DISTRUST, DONE, SOME_FAILED, listener, out_console, tell
 from foolscape.cli.manners import Attacked, Manners, below, check_floors, fails, verdict_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from foolscape.run.directory.place import Wanted
     from foolscape.run.directory.store import Record
     from foolscape.run.execute import Listener
+    from foolscape.run.preview import Section
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Job:
         work: does it in a directory, with the command line for run.json; its summary.
         attacked: from the summary, what is left of every model.
         failures: from the summary, how many images could not be used.
+        preview: what it would do and cost, without doing it.
         page: writes the page; None where the work has done it.
     """
 
@@ -44,6 +48,7 @@ class Job:
     work: Callable[[Path, Sequence[str], Listener], Record]
     attacked: Callable[[Record], list[Attacked]]
     failures: Callable[[Record], int]
+    preview: Callable[[], Sequence[Section]]
     page: Callable[[Path], object] | None = None
 
 
@@ -64,6 +69,9 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
         job = settle()
         if manners.floors:
             check_floors(manners.floors, job.keys())
+        if manners.dry_run:
+            _foresee(job, out, manners)
+            return
         with _place(job, out, manners) as place, _page_if_it_ends_early(place):
             result = job.work(place, ["foolscape", *sys.argv[1:]], listener(quiet=manners.quiet))
             if job.page is not None:
@@ -91,6 +99,21 @@ def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
     if not isinstance(place, str) or not place.strip() or "\0" in place:
         raise SettingError(f"out: expected the path of a directory, got {place!r:.60}")
     return path_of(place)
+
+
+def _foresee(job: Job, out: Path | None, manners: Manners) -> None:
+    """Print what the job would do, and where."""
+    from foolscape.run.directory.place import foreseen
+
+    for section in job.preview():
+        table = Table(title=section.title, title_justify="left", title_style="bold", box=None, show_header=False,
+                      pad_edge=False)  # fmt: skip
+        for name, said in section.lines:
+            table.add_row(Text(f"  {name}"), Text(said))
+        out_console.print(table)
+    place = foreseen(job.wanted, out, new=manners.new)
+    how = "resumes what is there" if place.continued else "begins there"
+    out_console.print(Text(f"output: {place.directory}, {how}; nothing was written"), soft_wrap=True)
 
 
 @contextmanager

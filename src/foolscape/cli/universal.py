@@ -16,7 +16,7 @@ from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
 from foolscape.printable import printable
 from foolscape.run.settings.inputs import wired
-from foolscape.run.settings.yaml_file import read_mapping
+from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.universal.config import UniversalConfig, make_universal_config
 
 
@@ -27,7 +27,7 @@ def universal(given: Given) -> None:
     """
     from foolscape.data.load import check_data_name
 
-    settings = wired(({} if given.config is None else read_mapping(given.config)) | given.settings)
+    settings = wired(({} if given.config is None else settings_of_file(given.config, "universal")) | given.settings)
     check_names([settings.get("model")])
     check_names(settings.get("transfer_to"))
     out = out_of(given.out, settings)
@@ -46,6 +46,7 @@ def _job(config: UniversalConfig) -> Job:
     from foolscape.metrics.score import scores_of
     from foolscape.report.pages.universal import write_universal_report
     from foolscape.run.directory.place import Wanted, model_name, name_of
+    from foolscape.run.preview import preview_universal
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.universal.execute import universal as learn_and_measure
     from foolscape.run.universal.teaching import HIDING_KEYS, SUCCESS_KEYS
@@ -72,6 +73,7 @@ def _job(config: UniversalConfig) -> Job:
         work=partial(learn_and_measure, config),
         attacked=left,
         failures=lambda summary: len(summary["failures"]) + len(summary["training"]["failures"]),
+        preview=partial(preview_universal, config),
         page=write_universal_report,
     )
 

@@ -71,6 +71,25 @@ def placed(wanted: Wanted, runs: Path = RUNS, *, new: bool = False) -> Iterator[
         release(place.directory)
 
 
+def foreseen(wanted: Wanted, out: Path | None = None, runs: Path = RUNS, *, new: bool = False) -> Place:
+    """`out`, or what `placed` would give, as things stand; nothing is reserved.
+
+    Raises:
+        RunError: another command's run is in `out`.
+    """
+    if out is not None:
+        if not (out / "run.json").exists():
+            return Place(out, continued=False)
+        if not _agrees(out, wanted.settled):
+            raise RunError(f"expected the command that began {out}, got other settings; choose another --out")
+        return Place(out, continued=True)
+    begun = _numbered(wanted, runs)
+    for _, path in () if new else begun:
+        if not _is_there(path / wanted.result) and _agrees(path, wanted.settled):
+            return Place(path, continued=True)
+    return Place(runs / f"{wanted.name}-{begun[0][0] + 1 if begun else 1}", continued=False)
+
+
 def name_of(*parts: str) -> str:
     """A directory's name of these parts, of ASCII letters, digits, `.`, `_` and `-`."""
     kept = (re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.")[:_LONGEST].rstrip("-.") for part in parts)

@@ -83,7 +83,7 @@ def _hardened(
     config: HardenConfig, out: Path, command: Sequence[str], listener: Listener, training: SegmentationData | None
 ) -> Record:
     device = ready_device(config.device)
-    school = _open(config, device, training)
+    school = open_network(config, device, training)
     with open_run(out, _record(config, school, device, command), (), listener.say) as store:
         # The run before training checks the input gradient: on a wrong one nothing can be trained.
         before = execute(config.on_test(config.model), out / "before", command, listener)
@@ -108,7 +108,7 @@ def with_weights(text: str, weights: Path) -> str:
     return written(spec.scheme, spec.rest, options)
 
 
-def _open(config: HardenConfig, device: torch.device, training: SegmentationData | None) -> _Setup:
+def open_network(config: HardenConfig, device: torch.device, training: SegmentationData | None) -> _Setup:
     """Open network and data and check them against each other."""
     task = task_of(config.model)
     if task != SEGMENTATION.name:

@@ -11,7 +11,7 @@ from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.errors import SettingError
 from foolscape.option import Option
 from foolscape.pixels import Levels
-from foolscape.run.settings.former_names import current_name
+from foolscape.run.settings.former_names import FORMER_NAMES, current_name
 from foolscape.spec import parse, written
 
 OptionValue: TypeAlias = bool | int | float | str
@@ -57,11 +57,44 @@ def spelled_out(settings: Mapping[str, object]) -> dict[str, object]:
 
 
 def over(base: Mapping[str, object], chosen: Mapping[str, object]) -> dict[str, object]:
-    """The settings `base`, of a file, with those that a user has `chosen` in their place; both `spelled_out`."""
+    """The settings `base`, of a file, with those that a user has `chosen` in their place; both `spelled_out`.
+
+    Where another attack of ours is chosen than the file's, options of the file that it does not have are left out.
+    """
     below, above = spelled_out(base), spelled_out(chosen)
-    options = [value for one in (below, above) if isinstance(value := one.get("options"), dict)]
-    merged = {name: value for one in options for name, value in one.items()}
-    return below | above | ({"options": merged} if merged else {})
+    options = options_in(below)
+    attack = above.get("attack")
+    if attack is not None and attack != below.get("attack", attack):
+        able = next((one.options for one in listed_attacks() if one.name == attack), options)
+        options = {name: value for name, value in options.items() if name in able or name in TASK_OPTIONS}
+    merged = options | options_in(above)
+    kept = {name: value for name, value in (below | above).items() if name != "options"}
+    return kept | ({"options": merged} if merged else {})
+
+
+def options_in(settings: Mapping[str, object]) -> dict[str, object]:
+    """The options of the attack in settings that are `spelled_out`."""
+    options = settings.get("options")
+    return dict(options) if isinstance(options, Mapping) else {}
+
+
+def origins_of(base: Mapping[str, object], chosen: Mapping[str, object], file: object) -> dict[str, str]:
+    """Where the attack and each of its options comes from, in words: the `file` of `base`, a flag or the attack's spec.
+
+    Args:
+        base: the settings of a file, `spelled_out`.
+        chosen: those of the command line.
+        file: the file.
+    """
+    of_file = [name for name in ("attack", *options_in(base)) if name in options_in(base) or base.get(name) is not None]
+    flags = {FORMER_NAMES.get(name, name) for name in chosen} & {"attack", *known_options()}
+    attack = chosen.get("attack")
+    spec = parse(attack, ()).options if isinstance(attack, str) else {}
+    return {
+        **dict.fromkeys(of_file, f"in {file}"),
+        **{name: f"--{name.replace('_', '-')}" for name in flags},
+        **dict.fromkeys((FORMER_NAMES.get(name, name) for name in spec), "in --attack"),
+    }
 
 
 def checked_options(attack: str | None, given: Mapping[str, object]) -> dict[str, OptionValue]:

@@ -15,8 +15,8 @@ from foolscape.models.common.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
 from foolscape.run.settings.attack_options import OptionValue, checked_options, known_options, spelled_out
+from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.settings.shown import ATTACK, DATA, MEASUREMENT, Shown
-from foolscape.run.settings.yaml_file import read_mapping
 from foolscape.tasks.base import TASKS, task_named
 
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -234,9 +234,9 @@ def _is_turned(written: object, settled: object) -> bool:
     return False
 
 
-def read_settings(path: Path) -> dict[str, object]:
-    """The settings of a run in a YAML file, by the names of `RunConfig`; `model` may stand for a single model."""
-    loaded = read_mapping(path)
+def read_settings(path: Path, command: str = "run") -> dict[str, object]:
+    """The settings of a run in a file, by the names of `RunConfig`; `model` may stand for a single model."""
+    loaded = settings_of_file(path, command)
     if "model" in loaded:
         loaded["models"] = [loaded.pop("model")]
     return loaded

@@ -69,7 +69,7 @@ def _transferred(
     config: RunConfig, wanted: Sequence[str], out: Path, command: Sequence[str], listener: Listener
 ) -> Record:
     """`transfer` of settings that were checked."""
-    networks, ids = _open(config, shared=bool(wanted))
+    networks, ids = open_networks(config, shared=bool(wanted))
     ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
     asked_for = config.model_dump(mode="json") | {"ensembles": list(wanted)}
@@ -96,7 +96,7 @@ def _transferred(
     return matrix
 
 
-def _open(config: RunConfig, *, shared: bool) -> tuple[list[Network], tuple[str, ...]]:
+def open_networks(config: RunConfig, *, shared: bool) -> tuple[list[Network], tuple[str, ...]]:
     """The networks, and the images: those that the data set has for the task of every one.
 
     `shared`: there are ensembles, which ask for an attack that can be shared.

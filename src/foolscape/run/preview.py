@@ -1,0 +1,264 @@
+"""What `--dry-run` says: what a command would do with its settings, and what that would cost; nothing is written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final
+
+import torch
+
+from foolscape.attacks.names import NONE, TASK_OPTIONS
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import REGISTRY
+from foolscape.models.common.attention import attention
+from foolscape.pixels import to_unit
+from foolscape.run.harden.config import HardenConfig
+from foolscape.run.harden.execute import open_network
+from foolscape.run.settings.choice import with_attack
+from foolscape.run.settings.config import RunConfig
+from foolscape.run.settings.device import ready_device
+from foolscape.run.settings.task_of import with_task
+from foolscape.run.setup import LoadedModel, Setup, open_bench
+from foolscape.run.tasks.base import CLEAN, CONDITIONS
+from foolscape.run.transfer.ensemble import ensembles_of
+from foolscape.run.transfer.execute import open_networks
+from foolscape.run.transfer.matrix import disturbances_of
+from foolscape.run.trust.probes import cost, probed_images
+from foolscape.run.universal.config import UniversalConfig
+from foolscape.run.universal.setup import open_stand
+from foolscape.tasks.base import task_named
+
+_SHOWN: Final = 5
+"""Ids of images that are named."""
+
+_RECORDED_AS: Final = {"loss": "objective"}
+"""Options that a plan's settings have under another name."""
+
+Lines = tuple[tuple[str, str], ...]
+"""What is said of, and what."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of what is said: a title and lines."""
+
+    title: str
+    lines: Lines
+
+
+def preview_run(config: RunConfig, origins: Mapping[str, str]) -> list[Section]:
+    """What `execute` would do.
+
+    Args:
+        config: the settings.
+        origins: by option of the attack, where its value comes from; one that is not there is a default.
+
+    Raises:
+        FoolscapeError: what `execute` would raise before the first image.
+    """
+    device = ready_device(config.device)
+    config, chosen = with_attack(with_task(config))
+    with attention(config.attention):
+        bench = replace(open_bench(config, device), chosen=chosen)
+        return [*_opened(config, bench, origins), _cost([(config, bench)], device)]
+
+
+def preview_transfer(config: RunConfig, wanted: Sequence[str], origins: Mapping[str, str]) -> list[Section]:
+    """The same of a transfer with these ensembles; see `preview_run`."""
+    device = ready_device(config.device)
+    with attention(config.attention):
+        networks, ids = open_networks(config, shared=bool(wanted))
+        ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
+        lines = disturbances_of([network.slug for network in networks], ensembles)
+        sections = [section for n in networks for section in _opened(n.config, n.bench, origins)]
+        matrix: Lines = (
+            ("networks", ", ".join(network.slug for network in networks)),
+            ("ensembles", ", ".join(ensemble.name for ensemble in ensembles) or "none"),
+            ("predictions", f"{len(networks)} networks x {len(lines)} changes x {len(ids)} images"),
+        )
+        return [
+            *dict.fromkeys(sections),
+            Section("transfer", matrix),
+            _cost([(n.config, n.bench) for n in networks], device),
+        ]
+
+
+def preview_universal(config: UniversalConfig) -> list[Section]:
+    """The same of a universal perturbation."""
+    device = ready_device(config.device)
+    with attention(config.attention):
+        stand = open_stand(config, device)
+        recipes = {point.name: config.recipe(point, stand.task) for point in config.points}
+        pattern: Lines = (
+            ("target", config.target),
+            ("preset", config.preset),
+            ("tile", f"{stand.tile.shape[1]}x{stand.tile.shape[2]}"),
+            *((point.name, f"eps {point.eps}, omega {point.omega:g}") for point in config.points),
+            ("epochs", str(recipes[config.points[0].name].epochs)),
+        )
+        data: Lines = (
+            (f"learnt on {config.train_split}", _ids(stand.train_ids)),
+            (f"measured on {config.test_split}", _ids(stand.test_ids)),
+        )
+        gradients = sum(recipe.epochs for recipe in recipes.values()) * len(stand.train_ids)
+        models = tuple(_model(pupil.entry) for pupil in stand.pupils)
+        seconds = _seconds(stand.pupils[0].entry, to_unit(stand.first).to(device))
+        return [
+            Section("pattern", pattern),
+            Section("models", models),
+            Section("images", data),
+            Section("cost", (("learning", f"{_many(gradients)}, at most"), *_time(gradients, seconds))),
+        ]
+
+
+def preview_harden(config: HardenConfig, origins: Mapping[str, str]) -> list[Section]:
+    """The same of a hardening."""
+    device = ready_device(config.device)
+    with attention(config.attention):
+        network = open_network(config, device, None)
+        plan, batches = network.plan, len(network.train_ids) // config.batch
+        training: Lines = (
+            ("attack", f"{config.attack} ({origins.get('attack', 'default')})"),
+            *_options(plan, origins, config.attack),
+            ("epochs", f"{config.epochs}, of {batches} batches of {config.batch}, {config.clean} of each left clean"),
+            ("measured under", "worst-case, before and after"),
+        )
+        data: Lines = (
+            (f"trained on {config.train_split}", _ids(network.train_ids)),
+            (f"measured on {config.test_split}", _ids(network.test_ids)),
+        )
+        steps = config.epochs * batches * (plan.steps * (config.batch - config.clean) + config.batch)
+        before, *_ = with_attack(config.on_test(config.model))
+        bench = open_bench(before, device)
+        seconds = _seconds(bench.entries[0], to_unit(bench.first).to(device))
+        measuring = 2 * _gradients(bench)
+        return [
+            Section("training", training),
+            Section("models", (_model(network.entry),)),
+            Section("images", data),
+            Section("cost", (("training", f"{_many(steps)}, of part of an image each where there is a crop"),
+                             ("measuring", _many(measuring)), *_time(steps + measuring, seconds))),
+        ]  # fmt: skip
+
+
+def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iterator[Section]:
+    """Attack, models, images and conditions of a run."""
+    (first, *_) = bench.entries
+    attacked = first.plan is not None
+    if first.plan is None:
+        yield Section("attack", ((NONE, "the clean model alone is measured"),))
+    else:
+        why = bench.chosen or origins.get("attack", "")
+        named: Lines = ((first.plan.name, f"{first.plan.source}{f' ({why})' if why else ''}"),)
+        yield Section("attack", named + _options(first.plan, origins, first.plan.name))
+    yield Section("models", tuple(_model(entry) for entry in bench.entries))
+    height, width = bench.first.shape[:2]
+    size = f"{height}x{width}, as --size says" if config.size else f"each its own, the first {height}x{width}"
+    unit = task_named(str(config.task)).unit
+    where = (config.data, f"split {bench.data.split}" if bench.data.split else "")
+    images: Lines = (
+        ("data", ", ".join(part for part in where if part)),
+        (f"{unit}s", _ids(bench.ids)),
+        ("size", size),
+        ("scores against", "labels" if bench.data.classes is not None else "the clean prediction"),
+        *(("note", note) for note in bench.data.notes),
+    )
+    yield Section("images", images)
+    probes = tuple((what, " ".join(_said(probe.to_json()))) for what, probe in first.probes.items())
+    count, share = probed_images(len(bench.ids), first.plan, first.probes, config.probes) if first.plan else (0, 0.0)
+    on = f"on {count} {unit}{'s' * (count != 1)}, {_share(share)} the run's gradients" if probes and count else "none"
+    conditions = CONDITIONS if attacked else (CLEAN,)
+    yield Section("conditions", (("measured", ", ".join(conditions)), ("probes", on), *(probes if count else ())))
+
+
+def _options(plan: Plan, origins: Mapping[str, str], attack: str) -> Lines:
+    """Every option of an attack and of what it does to its task, as it is settled, and where the value comes from."""
+    settled = plan.settings
+    own = {
+        name: settled.get(_RECORDED_AS.get(name, name), option.default)
+        for name, option in REGISTRY[attack].options.items()
+    }
+    of_task: dict[str, object] = {name: value for name, value in settled.items() if name in TASK_OPTIONS}
+    if plan.only_class is not None:
+        of_task["only_class"] = f"class {plan.only_class}"
+    return tuple((name, f"{_word(value)} ({origins.get(name, 'default')})") for name, value in (own | of_task).items())
+
+
+def _model(entry: LoadedModel) -> tuple[str, str]:
+    classes = f"{len(entry.classes)} classes" if entry.classes else "no classes of its own"
+    return entry.subject.spec, "; ".join([entry.subject.task.model, classes, *entry.notes])
+
+
+def _cost(runs: Sequence[tuple[RunConfig, Setup]], device: torch.device) -> Section:
+    """What runs take, at most, and how long that is where a gradient's time says it."""
+    lines: list[tuple[str, str]] = []
+    total, known = 0.0, True
+    for config, bench in runs:
+        for entry in bench.entries:
+            if entry.plan is None:
+                lines.append((entry.subject.spec, f"{len(bench.ids)} predictions"))
+                continue
+            gradients = len(bench.ids) * cost(entry.plan)
+            count, share = probed_images(len(bench.ids), entry.plan, entry.probes, config.probes)
+            each = f"{cost(entry.plan):g} x {len(bench.ids)} = {_many(gradients)}"
+            probing = f", {_share(share)} that for the probes" if count else ""
+            lines.append((entry.subject.spec, f"{each}{probing}, at most"))
+            if entry.subject.task.clips:
+                known = False
+                continue
+            total += gradients * (1 + share) * _seconds(entry, to_unit(bench.first).to(device))
+    return Section("cost", (*lines, *((("time", f"about {_duration(total)}, at most"),) if known and total else ())))
+
+
+def _gradients(bench: Setup) -> float:
+    return sum(len(bench.ids) * cost(entry.plan) for entry in bench.entries if entry.plan is not None)
+
+
+def _seconds(entry: LoadedModel, image: torch.Tensor) -> float:
+    """What a gradient of one image takes, the second time."""
+    for _ in range(2):
+        started = time.perf_counter()
+        scores: Any = entry.scorer.logits(image.clone().requires_grad_(True))
+        if scores.requires_grad:
+            scores.sum().backward()
+        if image.device.type == "cuda":
+            torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def _time(gradients: float, seconds: float) -> Lines:
+    return (("time", f"about {_duration(gradients * seconds)} of gradients, {seconds:.3g} s each"),)
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%} of" if share < 2 else f"{share:.0f} times"
+
+
+def _many(gradients: float) -> str:
+    return f"{gradients:,.0f} gradients"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _ids(ids: Sequence[str]) -> str:
+    """How many, and the first of them."""
+    more = ", ..." if len(ids) > _SHOWN else ""
+    return f"{len(ids)}: {', '.join(islice(ids, _SHOWN))}{more}"
+
+
+def _said(options: Mapping[str, object]) -> Iterator[str]:
+    for name, value in options.items():
+        yield str(value) if name == "attack" else f"{name} {_word(value)}"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)

@@ -1,0 +1,58 @@
+"""The file of `--config`: YAML that a person wrote, or the `run.json` of a run, which is repeated."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from foolscape.errors import SettingError
+from foolscape.paths import path_of
+from foolscape.regular import read_text
+from foolscape.run.settings.yaml_file import read_mapping
+
+_MOST_BYTES: Final = 1 << 28
+"""A record names every sample, with its hashes."""
+
+_COMMANDS: Final = {None: "run", "run": "run", "transfer": "transfer", "universal": "universal", "harden": "harden"}
+"""The command that makes a record of each kind."""
+
+
+def settings_of_file(path: Path, command: str) -> dict[str, object]:
+    """The settings in the file `path` for `foolscape COMMAND`.
+
+    Args:
+        path: a YAML file, or the run.json of a run of this command, or the directory that it is in.
+        command: run, transfer, universal or harden.
+
+    Raises:
+        SettingError: it cannot be read, holds anything else, or is of another command, which is named.
+    """
+    path = path_of(path)
+    if path.is_dir():
+        path = path / "run.json"
+    return _recorded(path, command) if path.suffix == ".json" else read_mapping(path)
+
+
+def _recorded(path: Path, command: str) -> dict[str, object]:
+    """The settings that a run.json holds."""
+    try:
+        record = json.loads(read_text(path, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingError(f"config: expected the run.json of a run at {path}, got {error}") from error
+    config = record.get("config") if isinstance(record, dict) else None
+    if not isinstance(config, dict):
+        raise SettingError(
+            f"config: expected the run.json of a run, with its settings below config, at {path}, got none; a file of "
+            "settings is YAML"
+        )
+    kind = record.get("kind")
+    made = _COMMANDS.get(kind) if kind is None or isinstance(kind, str) else None
+    if made is None:
+        raise SettingError(f"config: expected the run.json of foolscape {command}, got one of the kind {kind!r}")
+    if made != command:
+        raise SettingError(
+            f"config: expected the run.json of foolscape {command}, got that of foolscape {made}; write foolscape "
+            f"{made} --config {path}"
+        )
+    return {str(name): value for name, value in config.items()}
