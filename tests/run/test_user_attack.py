@@ -8,7 +8,7 @@ import pytest
 from foolscape.attacks import catalog
 from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.attacks.registry import REGISTRY
-from foolscape.errors import RunError, SettingError, UnknownNameError
+from foolscape.errors import ModelError, RunError, SettingError, UnknownNameError
 from foolscape.run.settings.attack_options import known_options
 from foolscape.run.settings.config import make_config
 
@@ -36,6 +36,17 @@ def wrong(scores, problem, progress):
 
 def nothing(*, eps: Levels = EPS):
     return 3
+
+def raises(*, eps: Levels = EPS):
+    return {}["no such thing"]
+
+class Broken(Sign):
+    def direction(self, gradient, seen, state):
+        return {}["nothing of this kind"]
+
+def breaks(*, eps: Levels = EPS):
+    return Ascent(objective=cross_entropy, update=Broken(), constraint=Linf(eps.unit), step=eps.unit, steps=2,
+                  stop=never)
 
 number = 4
 """
@@ -83,6 +94,24 @@ def test_a_loss_of_a_file_is_followed(tmp_path: Path, mine: str) -> None:
     assert "wrong to return an ObjectiveValue of shape" in failures[0]["reason"]
 
 
+def test_an_attack_that_raises_in_the_middle_fails_on_its_images_with_the_place(tmp_path: Path, mine: str) -> None:
+    failures = do_run(tmp_path / "out", **settings(tmp_path, attack=f"{mine}:breaks"))["failures"]
+    assert len(failures) == 2
+    assert "mine.py:breaks to succeed, got KeyError: 'nothing of this kind'" in failures[0]["reason"]
+
+
+def test_what_does_not_fit_is_said_before_anything_is_opened(tmp_path: Path) -> None:
+    asked: dict[str, object] = {"models": ["bundled:scenes-unet"], "data": "folder:there/is/no/such/folder"}
+    for attack, more, words in (
+        ("pgd?loss=jss", {}, "unknown loss 'jss'; did you mean js"),
+        ("pgd", {"only_class": "car"}, "only_class: is for detectors"),
+        ("none", {"eps": "3/255"}, "no settings of an attack beside --attack none"),
+        ("dag-min", {"precision": "bf16"}, "precision: dag-min compares sizes"),
+    ):
+        with pytest.raises(SettingError, match=words):
+            do_run(tmp_path / "out", **asked, attack=attack, **more)
+
+
 @pytest.mark.parametrize(
     ("attack", "error", "words"),
     [
@@ -93,6 +122,7 @@ def test_a_loss_of_a_file_is_followed(tmp_path: Path, mine: str) -> None:
         ("{mine}:min", UnknownNameError, "mine"),
         ("{mine}:number", SettingError, "expected .* to be a keyword function"),
         ("{mine}:nothing", SettingError, "expected .* to return an Ascent"),
+        ("{mine}:raises", ModelError, r"the attack .*mine.py:raises to succeed, got KeyError: 'no such .*mine.py:\d+"),
         ("{mine}:mine?cold=1", UnknownNameError, "warm"),
         ("{mine}:mine?warm=hot", SettingError, "warm: expected a number"),
         ("no.py:mine", SettingError, "expected a Python file"),

@@ -9,12 +9,16 @@ from foolscape.attacks.catalog import CATALOG, plan
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import REGISTRY, Settings
 from foolscape.errors import SettingError, UnknownNameError
+from foolscape.tasks.base import task_named
 
 STRONGEST: Final = tuple(
     attack.name for attack in sorted(CATALOG, key=lambda a: -(a.strength or 0)) if attack.strength is not None
 )
 """By strength at equal gradients, away from the label. Each is bounded, by 8/255 if nothing is said; the last takes
 what no other does."""
+
+OURS: Final = frozenset(attack.name for attack in CATALOG)
+"""The attacks of which that holds that whether they take a setting does not depend on a model's classes."""
 
 _STAND_INS: Final = ("a", "b", "c")
 """Classes to plan with: whether an attack takes a setting does not depend on them, and no model is open yet."""
@@ -50,7 +54,7 @@ def default_attack(task: str, options: Settings, *, shared: bool = False) -> Def
     for name in STRONGEST:
         asked = _budgeted(options) if "budget" in REGISTRY[name].options else options
         try:
-            settled = _planned(task, name, asked)
+            settled = planned(task, name, asked)
             if shared and not settled.single:
                 raise SettingError("ensemble: one change for several networks is one ascent")
         except UnknownNameError:
@@ -69,8 +73,10 @@ def _budgeted(options: Settings) -> Settings:
     return {name: value for name, value in options.items() if name != "steps"} | {"budget": options["steps"]}
 
 
-def _planned(task: str, name: str, options: Settings) -> Plan:
-    options = {**options, "only_class": None}
+def planned(task: str, name: str, options: Settings) -> Plan:
+    """The attack settled for classes that stand in for a model's; `SettingError` where an option does not fit."""
+    if "only_class" in task_named(task).options:
+        options = {**options, "only_class": None}
     return plan(name, options, _STAND_INS, task)
 
 

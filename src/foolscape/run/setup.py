@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.attacks.catalog import plan
-from foolscape.attacks.names import NONE
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import Settings
 from foolscape.by_name import record_of
@@ -19,7 +18,6 @@ from foolscape.data.boxes import DetectionData
 from foolscape.data.clips import ClipData
 from foolscape.data.load import select
 from foolscape.data.sample import SegmentationData
-from foolscape.errors import SettingError
 from foolscape.extras import need
 from foolscape.run.directory.store import Record
 from foolscape.run.settings.config import FLOAT32, RunConfig
@@ -96,11 +94,6 @@ def chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[s
 def settled_for(config: RunConfig, classes: tuple[str, ...]) -> tuple[Plan | None, dict[str, Probe]]:
     """The attack, and what is tried beside it."""
     if not config.attacks:
-        if config.options:
-            given = ", ".join(f"{name} {value}" for name, value in config.options.items())
-            raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {given}")
-        if config.precision != FLOAT32:
-            raise SettingError(f"precision: expected an attack, whose gradients it is of, got {config.precision} alone")
         return None, {}
 
     def planned(name: str, options: Settings) -> Plan:

@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any
 
+import torch
 from torch import Tensor
 
+from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.parts.constraints import Constraint
 from foolscape.attacks.parts.objective_table import OBJECTIVES, Named
 from foolscape.attacks.parts.objectives import Objective, ObjectiveValue
+from foolscape.attacks.parts.updates import State, StepContext, Update
+from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import REGISTRY, Attack, register
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.common.file import imported
@@ -36,9 +44,9 @@ def enter_attack(name: str) -> None:
     if found is None:
         return
     if isinstance(found, Attack):
-        REGISTRY[name] = found
+        REGISTRY[name] = replace(found, build=_guarded_attack(name, found.build))
     elif inspect.isfunction(found):
-        register(name, source=name, form="default")(found)
+        register(name, source=name, form="default")(_guarded_attack(name, found))
     else:
         raise SettingError(
             f"attack: expected {name} to be a keyword function that returns an Ascent, got {type(found).__name__}"
@@ -54,7 +62,7 @@ def enter_objective(name: str) -> None:
         return
     if not callable(found):
         raise SettingError(f"loss: expected {name} to be a function, got {type(found).__name__}")
-    OBJECTIVES[name] = Named(_guarded(name, found))
+    OBJECTIVES[name] = Named(_guarded_loss(name, found))
 
 
 def sources_of(*names: object) -> dict[str, str]:
@@ -85,7 +93,52 @@ def _is_file(name: str) -> bool:
     return name.rpartition(":")[0].endswith(".py")
 
 
-def _guarded(name: str, function: Callable[..., object]) -> Objective:
+@dataclass(frozen=True)
+class _GuardedUpdate(Update):
+    """An update with what it raises told in words.
+
+    Attributes:
+        update: it.
+        what: what is said not to have succeeded.
+    """
+
+    update: Update
+    what: str
+
+    def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
+        """Its own."""
+        with guarded(self.what):
+            return self.update.start(problem, generators)
+
+    def target_weights(self, seen: ObjectiveValue, taken: tuple[int, ...], state: State) -> tuple[Tensor | None, State]:
+        """Its own."""
+        with guarded(self.what):
+            return self.update.target_weights(seen, taken, state)
+
+    def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
+        """Its own."""
+        with guarded(self.what):
+            return self.update.step(context, constraint, step, state)
+
+
+def _guarded_attack(name: str, build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build` with what it, or the update that it chooses, raises told in words."""
+    what = f"the attack {name}"
+
+    @wraps(build)
+    def guarded_build(*scope: object, **options: object) -> Any:
+        with guarded(what):
+            made = build(*scope, **options)
+        if isinstance(made, Ascent):
+            return replace(made, update=_GuardedUpdate(made.update, what))
+        if isinstance(made, Plan):
+            return replace(made, ascent=replace(made.ascent, update=_GuardedUpdate(made.ascent.update, what)))
+        return made
+
+    return guarded_build
+
+
+def _guarded_loss(name: str, function: Callable[..., object]) -> Objective:
     """`function` with what it raises, or returns wrongly, told in words."""
 
     def objective(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
