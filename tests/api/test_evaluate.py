@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import foolscape as fs
+from foolscape.attacks.registry import REGISTRY
 from foolscape.models.bundled.load import bundled
 from tests.api.made import Named, Photos, batch, net
 from tests.conftest import ROOT
@@ -126,6 +127,16 @@ def test_a_report_tells_what_was_found(report: fs.Report) -> None:
     assert "same change, shuffled" in html
 
 
+def test_advice_is_what_can_be_written_from_python() -> None:
+    torch.manual_seed(0)
+    weak = fs.evaluate(net(), batch(8), "pgd?eps=8/255&step=0.5/255&steps=1", probes=4)
+    (said,) = [one.advice for one in weak.reasons if one.id == "converged"]
+    assert "foolscape.evaluate(model, data, " in said
+    call = said[said.index("foolscape.evaluate") :]
+    better = eval(call, {"foolscape": fs, "model": net(), "data": batch(1)})
+    assert better.rows[0].failure is None
+
+
 def test_to_pandas_needs_pandas(report: fs.Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
     lines: Any = report.to_pandas()
@@ -232,6 +243,30 @@ def test_images_that_cannot_be_used_are_rows_with_a_reason() -> None:
     for rows in (fs.evaluate(net(), Faulty(), "none").rows, list(fs.evaluate_stream(net(), Faulty(), "none"))):
         assert [row.failure is None for row in rows] == [True, False, True]
         assert WRONG_LABELS in str(rows[1].failure)
+
+
+def test_an_attack_of_ones_own_is_measured() -> None:
+    @fs.register("own-steps", source="the tests")
+    def own_steps(*, eps: fs.Levels = fs.levels("8/255"), steps: int = 3) -> Any:  # noqa: B008
+        """Signed steps."""
+        return fs.Ascent(
+            objective=fs.cross_entropy,
+            update=fs.Sign(),
+            constraint=fs.Linf(eps.unit),
+            step=eps.unit / 2,
+            steps=steps,
+            stop=fs.never,
+        )
+
+    try:
+        named = fs.evaluate(net(), batch(1), "own-steps?steps=2", probes=0)
+        made = fs.evaluate(net(), batch(1), own_steps(steps=2), probes=0)
+        assert named.rows == made.rows
+        assert named.rows[0].iterations == 2
+        with pytest.raises(fs.FoolscapeError, match="unknown option of own-steps 'warm'"):
+            fs.evaluate(net(), batch(1), "own-steps?warm=2", probes=0)
+    finally:
+        del REGISTRY["own-steps"]
 
 
 def test_attacks_and_options_are_those_of_a_run() -> None:

@@ -82,6 +82,23 @@ def test_data_are_samples() -> None:
     assert boxes["boxes"].shape == (len(boxes["labels"]), 4)
 
 
+def test_samples_make_a_batch() -> None:
+    data = fs.load_data("scenes:", split="test", limit=2, size="48x64")
+    images, labels = data.batch()
+    assert images.shape == (2, 3, 48, 64)
+    assert isinstance(labels, Tensor)
+    assert torch.equal(images[1], data[1].image)
+    one, boxes = fs.load_data("scenes:", "detection", split="test", limit=2).batch([1])
+    assert len(one) == 1
+    assert isinstance(boxes, list)
+    frames, mask = fs.load_data("scenes:", "video", split="test", limit=2, size="48x64").batch([0])
+    assert frames.shape[1:] == (3, 48, 64)
+    assert isinstance(mask, Tensor)
+    assert mask.shape == (48, 64)
+    with pytest.raises(fs.FoolscapeError, match="images of one size, got no images"):
+        data.batch([])
+
+
 def test_truth_is_numbered_as_a_model_does(tmp_path: Any) -> None:
     data = fs.load_data("scenes:", split="test", limit=1, size="48x64")
     assert data.classes is not None

@@ -98,6 +98,27 @@ class Dataset:
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 
+    def batch(self, indices: Iterable[int] | None = None) -> tuple[Tensor, Labels]:
+        """Samples as `foolscape.attack` takes them, (images, labels): those at `indices`, or all; of a clip its frames.
+
+        Raises:
+            SettingError: images of different sizes, or more than one clip.
+        """
+        samples = [self[index] for index in (range(len(self)) if indices is None else indices)]
+        if self.task == VIDEO.name:
+            if len(samples) != 1:
+                raise SettingError(f"indices: expected one clip, which is a batch by itself, got {len(samples)}")
+            mask = samples[0].truth
+            return samples[0].image, mask if isinstance(mask, Tensor) else None
+        sizes = {tuple(sample.image.shape[1:]) for sample in samples}
+        if len(sizes) != 1:
+            got = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)) or "no images"
+            raise SettingError(f"indices: expected images of one size, got {got}; give load_data a size")
+        images, truths = torch.stack([sample.image for sample in samples]), [sample.truth for sample in samples]
+        boxes = [truth for truth in truths if isinstance(truth, dict)]
+        maps = [truth for truth in truths if isinstance(truth, Tensor)]
+        return images, boxes or (torch.stack(maps) if maps else None)
+
     def for_model(self, model: Model) -> Dataset:
         """The same with the truth in the classes of `model`, which may number them otherwise.
 

@@ -27,15 +27,11 @@ from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.models.trackers.user import UserTracker
-from foolscape.spec import Spec, parse, written
+from foolscape.spec import IN_MEMORY, Spec, parse, written
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO, task_named
 from foolscape.tasks.detection import Detections, Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Follower, Tracker
-
-IN_MEMORY: Final = "in-memory"
-"""The scheme of what has no spec: in-memory:UNet is a network, in-memory:DataLoader are images. No module has such a
-name."""
 
 _SEGMENTERS: Final = (ModuleSegmenter, CheckedSegmenter)
 _READY: Final = (

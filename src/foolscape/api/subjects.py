@@ -9,7 +9,7 @@ from typing import Any
 
 from foolscape.api.data import Dataset
 from foolscape.api.live import Slice, first_of, held, is_data_set, is_one_batch, items_of, name_of
-from foolscape.api.model import IN_MEMORY, Model, models_of
+from foolscape.api.model import Model, models_of
 from foolscape.data import load as data_load
 from foolscape.data.dataset import DataSet
 from foolscape.data.own import data_set_of, pixels_of
@@ -17,6 +17,7 @@ from foolscape.errors import SampleError, SettingError
 from foolscape.models import load as model_load
 from foolscape.pixels import to_unit
 from foolscape.run.settings.device import ready_device
+from foolscape.spec import IN_MEMORY
 from foolscape.tasks.base import VIDEO
 
 
