@@ -82,7 +82,20 @@ def test_data_are_samples() -> None:
     assert boxes["boxes"].shape == (len(boxes["labels"]), 4)
 
 
-def test_samples_make_a_batch() -> None:
+CLIPS = """
+import numpy as np
+class Clips:
+    def __len__(self):
+        return 2
+    def __getitem__(self, index):
+        frames = np.full((3, 16, 24, 3), 80 * index, np.uint8)
+        mask = np.zeros((16, 24), np.int64)
+        mask[4:9, 4:9] = 1
+        return list(frames), mask
+"""
+
+
+def test_samples_make_a_batch(tmp_path: Any) -> None:
     data = fs.load_data("scenes:", split="test", limit=2, size="48x64")
     images, labels = data.batch()
     assert images.shape == (2, 3, 48, 64)
@@ -91,10 +104,14 @@ def test_samples_make_a_batch() -> None:
     one, boxes = fs.load_data("scenes:", "detection", split="test", limit=2).batch([1])
     assert len(one) == 1
     assert isinstance(boxes, list)
-    frames, mask = fs.load_data("scenes:", "video", split="test", limit=2, size="48x64").batch([0])
-    assert frames.shape[1:] == (3, 48, 64)
+    (tmp_path / "mine.py").write_text(CLIPS)
+    clips = fs.load_data(f"{tmp_path}/mine.py:Clips", "video")
+    frames, mask = clips.batch([1])
+    assert frames.shape == (3, 3, 16, 24)
     assert isinstance(mask, Tensor)
-    assert mask.shape == (48, 64)
+    assert int(mask.sum()) == 25
+    with pytest.raises(fs.FoolscapeError, match="expected one clip"):
+        clips.batch()
     with pytest.raises(fs.FoolscapeError, match="images of one size, got no images"):
         data.batch([])
 
