@@ -196,6 +196,8 @@ def test_an_unfinished_run_is_loaded_and_marked_and_goes_on(tmp_path: Path) -> N
         fs.evaluate(other, Photos(), "fgsm", cut, probes=0)
     with pytest.raises(fs.FoolscapeError, match="expected a run directory with"):
         fs.load_run(tmp_path / "nothing")
+    with pytest.raises(fs.FoolscapeError, match="directory: expected the path of a directory, got 5"):
+        fs.load_run(5)  # type: ignore[arg-type]
 
 
 def test_classes_go_by_their_names() -> None:
@@ -277,6 +279,16 @@ def test_attacks_and_options_are_those_of_a_run() -> None:
         fs.evaluate(net(), batch(1), ATTACK, options={"eps": "2/255"})
 
 
+class Raising(Photos):
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        raise KeyError(index)
+
+
+class Broken:
+    def __iter__(self) -> Any:
+        yield 1 / 0
+
+
 IMAGES, LABELS = batch(1)
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"data": IMAGES.numpy()}, r"data: expected a tensor .*got \(1, 3, 24, 32\) of float32"),
@@ -308,6 +320,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 0}, "batch: expected"),
     ({"seed": -1}, "seed"),
     ({"limit": 3}, "limit: is for images that a spec names"),
+    ({"options": 3}, "options: expected them by name"),
+    ({"out": 5}, "out: expected the path of a directory, got 5"),
+    ({"ids": "a"}, "ids: expected a list of them"),
+    ({"data": Broken()}, "data: expected a first batch, got ZeroDivisionError"),
+    ({"data": Raising()}, r"expected a sample at data\[0\], got KeyError"),
+    ({"data": (IMAGES, [{"boxes": torch.zeros(0, 4), "labels": torch.zeros(0)}]), "task": "segmentation"},
+     "write task='detection'"),
+    ({"model": "bundled:scenes-detector"}, "write task='segmentation'"),
     ({"options": {"epsilon": 3}}, "unknown setting 'epsilon'"),
     ({"model": [net(), "bundled:scenes-detector"], "data": "scenes:"}, "models of one task"),
 ]  # fmt: skip
@@ -322,7 +342,11 @@ def test_what_does_not_fit_is_one_message(change: dict[str, Any], words: str) ->
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(change, words) for change, words in WRONG if not {"limit", "seed"} & set(change) and change.get("model") != []],
+    [
+        (change, words)
+        for change, words in WRONG
+        if not {"limit", "seed", "out", "ids"} & set(change) and change.get("model") != []
+    ],
 )
 def test_so_is_what_does_not_fit_in_a_stream(change: dict[str, Any], words: str) -> None:
     if isinstance(change.get("model"), list):

@@ -133,7 +133,7 @@ def test_truth_is_numbered_as_a_model_does(tmp_path: Any) -> None:
     ("spec", "options", "words"),
     [
         ("scenes:", {"split": "none"}, "split"),
-        ("scenes:", {"limit": 0}, "at least 1 image"),
+        ("scenes:", {"limit": 0}, "limit: expected a whole number of at least 1"),
         ("scenes:", {"ids": ["x"]}, "unknown image id"),
         ("scenes:", {"size": "big"}, "HEIGHTxWIDTH"),
         ("scenes:", {"size": 64}, "size: expected"),

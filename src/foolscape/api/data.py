@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foolscape.api.given import Boxes
+from foolscape.api.given import Boxes, check_ids, check_whole
 from foolscape.api.model import Model
 from foolscape.data.load import catalog, open_for, select
 from foolscape.data.sample import Data
@@ -92,6 +92,8 @@ class Dataset:
 
     def __getitem__(self, index: int | str) -> Sample:
         """The sample at a place, or of an id; raises IndexError, `UnknownNameError`, or `SampleError` with a reason."""
+        if not isinstance(index, int | str):
+            raise SettingError(f"expected the place of a sample, or its id, got {index!r}")
         name = self.ids[index] if isinstance(index, int) else select(self.opened, [index])[0]
         return _READ[self.task](self.opened.load(name) if self.size is None else self._sized(name), self.channels)
 
@@ -172,7 +174,8 @@ def load_data(
     enter_data(spec)
     wanted = task_named(task) if task is not None else task_named(_first_task(spec))
     opened = open_for(wanted, spec, split=split, classes=None if classes is None else tuple(classes))
-    chosen = select(opened, ids, limit, wanted.unit)
+    most = None if limit is None else check_whole("limit", limit, 1)
+    chosen = select(opened, check_ids(ids), most, wanted.unit)
     return Dataset(spec, split, sized(size), chosen, ids is not None or limit is not None, wanted.name, opened)
 
 

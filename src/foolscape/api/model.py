@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from foolscape.api.given import check_images
@@ -118,6 +119,13 @@ class Model:
         place = (images.shape[2], images.shape[3], str(images.device))
         if place not in self._fitted:
             self._fitted[place] = self.made.ready(image_size=place[:2], device=images.device)
+        parameters = (one for module in modules_of(self._fitted[place].model) for one in module.parameters())
+        weights = {one.dtype for one in parameters if one.is_floating_point()}
+        if images.dtype != torch.float32 and weights and images.dtype not in weights:
+            raise SettingError(
+                f"images: expected {next(iter(weights))}, as the network's weights are, got {images.dtype}; write "
+                "images.float()"
+            )
         return self._fitted[place]
 
     def __repr__(self) -> str:
@@ -252,7 +260,8 @@ def task_for(model: object, batch: object, task: str | None) -> str | None:
     ):
         return known
     images, truth = batch
-    if isinstance(truth, Mapping) or (isinstance(truth, Sequence) and not isinstance(truth, str)):
+    one = truth[0] if isinstance(truth, list | tuple) and truth else truth
+    if isinstance(one, Mapping | Detections | list | tuple):
         return DETECTION.name
     clip = isinstance(images, Tensor) and images.ndim == 4 and isinstance(truth, Tensor) and truth.ndim == 2
     return VIDEO.name if clip else SEGMENTATION.name
