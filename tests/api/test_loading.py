@@ -1,5 +1,6 @@
 """`foolscape.load_model`, `load_data` and `check`: what they give tells what it is."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,10 @@ from torch import Tensor, nn
 
 import foolscape as fs
 from foolscape.models.bundled.load import bundled
+from foolscape.models.common.class_map import ClassNames
+from foolscape.models.load import Made
+from foolscape.models.sources.base import Conditions, Opened
+from foolscape.spec import Spec
 from tests.api.made import Photos, batch, net
 
 
@@ -35,6 +40,21 @@ def test_a_model_tells_what_it_is_and_can_be_called() -> None:
         tracker(torch.rand(3, 3, 32, 48))
     with pytest.raises(fs.FoolscapeError, match="write images / 255"):
         model((255 * images).byte())
+
+
+def test_a_model_that_was_elsewhere_is_brought_back() -> None:
+    places: list[str] = []
+
+    def ready(conditions: Conditions) -> object:
+        places.append(f"{conditions.image_size} {conditions.device}")
+        return SimpleNamespace()
+
+    spec = Spec("net", "", "net")
+    model = fs.Model(Made(spec, Opened("segmentation", ready), ClassNames()))
+    here, there = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8, device="meta")
+    for images in (here, here, there, here, here[..., :4]):
+        model.fitted(images)
+    assert places == ["(8, 8) cpu", "(8, 8) meta", "(8, 8) cpu", "(8, 4) cpu"]
 
 
 def test_options_of_a_model_are_those_of_its_spec(tmp_path: Any) -> None:

@@ -117,6 +117,8 @@ class Model:
     def fitted(self, images: Tensor) -> Loaded[Any]:
         """The model as attacks see it, for images (B, 3, H, W) of this size and device."""
         place = (images.shape[2], images.shape[3], str(images.device))
+        if any(device != place[2] for _, _, device in self._fitted):
+            self._fitted.clear()  # the network itself moves
         if place not in self._fitted:
             self._fitted[place] = self.made.ready(image_size=place[:2], device=images.device)
         parameters = (one for module in modules_of(self._fitted[place].model) for one in module.parameters())
