@@ -32,6 +32,14 @@ def test_all_is_the_table_and_the_page_of_names() -> None:
     assert sorted({*re.findall(r"`(\w+)`", table), *attacks}) == foolscape.__all__
 
 
+def test_what_takes_others_two_lines_takes_one() -> None:
+    page = (ROOT / "docs" / "python.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page[page.index("## Beside") : page.index("## Attacks")], re.DOTALL)
+    statements = ast.parse(block).body
+    assert len(statements) == 4
+    assert all(one.lineno == one.end_lineno for one in statements)
+
+
 def test_users_signatures_say_what_they_mean() -> None:
     """No public function or method of the front door has an argument or a result of any type at all."""
     doors = [getattr(foolscape, name) for name, module in foolscape._PUBLIC.items() if module.startswith("api.")]

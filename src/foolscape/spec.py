@@ -20,6 +20,9 @@ LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagati
 GROUP: Final = "foolscape.models"
 """The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
 
+IN_MEMORY: Final = "in-memory"
+"""The scheme of what a caller from Python handed over and no text names: in-memory:UNet. No module is called so."""
+
 ATTACKS_GROUP: Final = "foolscape.attacks"
 OBJECTIVES_GROUP: Final = "foolscape.objectives"
 """The entry-point groups of attacks and losses: the functions themselves."""

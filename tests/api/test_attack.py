@@ -84,10 +84,30 @@ def test_a_result_shows_itself(network: nn.Module) -> None:
     assert boxes._repr_html_().count("<img") == 5
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 1.5, "two"])
-def test_a_batch_size_that_does_not_fit_is_refused(network: nn.Module, wrong: Any) -> None:
-    with pytest.raises(fs.FoolscapeError, match="batch_size: expected a number of images from 1 on"):
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "two", True])
+def test_numbers_and_options_that_do_not_fit_are_refused(network: nn.Module, wrong: Any) -> None:
+    with pytest.raises(fs.FoolscapeError, match="batch_size: expected a whole number of at least 1, got"):
         fs.attack(network, batch(), None, "fgsm", batch_size=wrong)
+    if wrong != 0 or wrong is False:
+        with pytest.raises(fs.FoolscapeError, match="seed: expected a whole number of at least 0, got"):
+            fs.attack(network, batch(), None, "fgsm", seed=wrong)
+    with pytest.raises(fs.FoolscapeError, match="options: expected them by name"):
+        fs.attack(network, batch(), None, "fgsm", options=wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"boxes": torch.full((1, 4), float("nan"))}, "x1 <= x2"),
+        ({"boxes": torch.tensor([[40.0, 40.0, 8.0, 8.0]])}, "x1 <= x2"),
+        ({"labels": torch.zeros(1)}, "labels of int64 for image 0, got torch.float32"),
+        ({"boxes": np.zeros((1, 4))}, "of tensors for image 0"),
+    ],
+)
+def test_boxes_that_do_not_fit_are_refused(change: dict[str, Any], words: str) -> None:
+    target = {"boxes": torch.tensor([[8.0, 8.0, 40.0, 40.0]]), "labels": torch.tensor([0]), **change}
+    with pytest.raises(fs.FoolscapeError, match=words):
+        fs.attack(bundled("scenes-detector"), torch.rand(1, 3, 64, 96), [target], "fgsm")
 
 
 def test_models_that_are_none_are_refused() -> None:
@@ -129,6 +149,8 @@ WRONG: list[tuple[Callable[[Tensor], Any], str]] = [
     (lambda x: x.permute(0, 2, 3, 1), r"write images.permute\(0, 3, 1, 2\)"),
     (lambda x: x * float("nan"), r"in \[0, 1\], got nan"),
     (lambda x: x[:0], "expected"),
+    (lambda x: x.double(), r"expected torch.float32, as the network's weights are, got torch.float64; write"),
+    (lambda x: x.half(), r"images.float\(\)"),
     (lambda x: x.to("meta"), "the device meta, which holds none"),
 ]
 

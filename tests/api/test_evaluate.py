@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import foolscape as fs
+from foolscape.attacks.registry import REGISTRY
 from foolscape.models.bundled.load import bundled
+from foolscape.run.trust.command import with_attack
 from tests.api.made import Named, Photos, batch, net
 from tests.conftest import ROOT
 from tests.models.trackers.toys import Thing, clip, mask, scores
@@ -47,12 +49,13 @@ def test_figures_and_verdict_are_those_of_the_command(tmp_path: Path, report: fs
     command = do_run(tmp_path / "run", **specs, attack=ATTACK, probes=1)
     assert figures(report.to_json()) == figures(command)
     assert report.directory is None
-    mixed = fs.evaluate(net(), specs["data"], fs.pgd(eps="8/255", steps=3), tmp_path / "out", probes=1)
-    assert figures(mixed.to_json()) == figures(command)
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {path.name for path in (tmp_path / "out").iterdir()}
+    mixed = fs.evaluate(net(), specs["data"], fs.pgd(eps="8/255", steps=3), tmp_path / "out", probes=0)
+    assert figures(mixed.to_json())[0] == figures(command)[0]
+    written = [{path.name for path in (tmp_path / place).iterdir()} for place in ("run", "out")]
+    assert written[0] - {"probes"} == written[1]
     assert fs.load_run(tmp_path / "out").to_json() == json.loads((tmp_path / "out" / "summary.json").read_text())
-    loaded = fs.evaluate(fs.load_model(specs["models"][0]), fs.load_data(specs["data"]), ATTACK, probes=1)
-    assert figures(loaded.to_json()) == figures(command)
+    loaded = fs.evaluate(fs.load_model(specs["models"][0]), fs.load_data(specs["data"]), ATTACK, probes=0)
+    assert figures(loaded.to_json())[0] == figures(command)[0]
     assert loaded.models == (specs["models"][0],)
 
 
@@ -126,6 +129,14 @@ def test_a_report_tells_what_was_found(report: fs.Report) -> None:
     assert "same change, shuffled" in html
 
 
+def test_advice_is_what_can_be_written_from_python() -> None:
+    record = {"config": {"data": "in-memory:tensors"}, "command": []}
+    call = with_attack(record, "in-memory:Sequential", {"attack": "pgd", "eps": "8/255", "steps": 2, "loss": None})
+    assert call == 'foolscape.evaluate(model, data, "pgd?eps=8/255&steps=2")'
+    better = eval(call, {"foolscape": fs, "model": net(), "data": batch(1)})
+    assert better.rows[0].iterations == 2
+
+
 def test_to_pandas_needs_pandas(report: fs.Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
     lines: Any = report.to_pandas()
@@ -185,6 +196,8 @@ def test_an_unfinished_run_is_loaded_and_marked_and_goes_on(tmp_path: Path) -> N
         fs.evaluate(other, Photos(), "fgsm", cut, probes=0)
     with pytest.raises(fs.FoolscapeError, match="expected a run directory with"):
         fs.load_run(tmp_path / "nothing")
+    with pytest.raises(fs.FoolscapeError, match="directory: expected the path of a directory, got 5"):
+        fs.load_run(5)  # type: ignore[arg-type]
 
 
 def test_classes_go_by_their_names() -> None:
@@ -234,12 +247,46 @@ def test_images_that_cannot_be_used_are_rows_with_a_reason() -> None:
         assert WRONG_LABELS in str(rows[1].failure)
 
 
+def test_an_attack_of_ones_own_is_measured() -> None:
+    @fs.register("own-steps", source="the tests")
+    def own_steps(*, eps: fs.Levels = fs.levels("8/255"), steps: int = 3) -> Any:  # noqa: B008
+        """Signed steps."""
+        return fs.Ascent(
+            objective=fs.cross_entropy,
+            update=fs.Sign(),
+            constraint=fs.Linf(eps.unit),
+            step=eps.unit / 2,
+            steps=steps,
+            stop=fs.never,
+        )
+
+    try:
+        named = fs.evaluate(net(), batch(1), "own-steps?steps=2", probes=0)
+        made = fs.evaluate(net(), batch(1), own_steps(steps=2), probes=0)
+        assert named.rows == made.rows
+        assert named.rows[0].iterations == 2
+        with pytest.raises(fs.FoolscapeError, match="unknown option of own-steps 'warm'"):
+            fs.evaluate(net(), batch(1), "own-steps?warm=2", probes=0)
+    finally:
+        del REGISTRY["own-steps"]
+
+
 def test_attacks_and_options_are_those_of_a_run() -> None:
     found = fs.evaluate(net(), batch(1), fs.pgd, options={"eps": "2/255", "steps": 2}, probes=0)
     assert found.to_json()["attack"]["eps"] == "2/255"  # type: ignore[index,call-overload]
     assert found.rows[0].iterations == 2
     with pytest.raises(fs.FoolscapeError, match="expected one value"):
         fs.evaluate(net(), batch(1), ATTACK, options={"eps": "2/255"})
+
+
+class Raising(Photos):
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        raise KeyError(index)
+
+
+class Broken:
+    def __iter__(self) -> Any:
+        yield 1 / 0
 
 
 IMAGES, LABELS = batch(1)
@@ -273,6 +320,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 0}, "batch: expected"),
     ({"seed": -1}, "seed"),
     ({"limit": 3}, "limit: is for images that a spec names"),
+    ({"options": 3}, "options: expected them by name"),
+    ({"out": 5}, "out: expected the path of a directory, got 5"),
+    ({"ids": "a"}, "ids: expected a list of them"),
+    ({"data": Broken()}, "data: expected a first batch, got ZeroDivisionError"),
+    ({"data": Raising()}, r"expected a sample at data\[0\], got KeyError"),
+    ({"data": (IMAGES, [{"boxes": torch.zeros(0, 4), "labels": torch.zeros(0)}]), "task": "segmentation"},
+     "write task='detection'"),
+    ({"model": "bundled:scenes-detector"}, "write task='segmentation'"),
     ({"options": {"epsilon": 3}}, "unknown setting 'epsilon'"),
     ({"model": [net(), "bundled:scenes-detector"], "data": "scenes:"}, "models of one task"),
 ]  # fmt: skip
@@ -287,7 +342,11 @@ def test_what_does_not_fit_is_one_message(change: dict[str, Any], words: str) ->
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(change, words) for change, words in WRONG if not {"limit", "seed"} & set(change) and change.get("model") != []],
+    [
+        (change, words)
+        for change, words in WRONG
+        if not {"limit", "seed", "out", "ids"} & set(change) and change.get("model") != []
+    ],
 )
 def test_so_is_what_does_not_fit_in_a_stream(change: dict[str, Any], words: str) -> None:
     if isinstance(change.get("model"), list):

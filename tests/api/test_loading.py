@@ -1,5 +1,6 @@
 """`foolscape.load_model`, `load_data` and `check`: what they give tells what it is."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,10 @@ from torch import Tensor, nn
 
 import foolscape as fs
 from foolscape.models.bundled.load import bundled
+from foolscape.models.common.class_map import ClassNames
+from foolscape.models.load import Made
+from foolscape.models.sources.base import Conditions, Opened
+from foolscape.spec import Spec
 from tests.api.made import Photos, batch, net
 
 
@@ -35,6 +40,21 @@ def test_a_model_tells_what_it_is_and_can_be_called() -> None:
         tracker(torch.rand(3, 3, 32, 48))
     with pytest.raises(fs.FoolscapeError, match="write images / 255"):
         model((255 * images).byte())
+
+
+def test_a_model_that_was_elsewhere_is_brought_back() -> None:
+    places: list[str] = []
+
+    def ready(conditions: Conditions) -> object:
+        places.append(f"{conditions.image_size} {conditions.device}")
+        return SimpleNamespace()
+
+    spec = Spec("net", "", "net")
+    model = fs.Model(Made(spec, Opened("segmentation", ready), ClassNames()))
+    here, there = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8, device="meta")
+    for images in (here, here, there, here, here[..., :4]):
+        model.fitted(images)
+    assert places == ["(8, 8) cpu", "(8, 8) meta", "(8, 8) cpu", "(8, 4) cpu"]
 
 
 def test_options_of_a_model_are_those_of_its_spec(tmp_path: Any) -> None:
@@ -82,6 +102,40 @@ def test_data_are_samples() -> None:
     assert boxes["boxes"].shape == (len(boxes["labels"]), 4)
 
 
+CLIPS = """
+import numpy as np
+class Clips:
+    def __len__(self):
+        return 2
+    def __getitem__(self, index):
+        frames = np.full((3, 16, 24, 3), 80 * index, np.uint8)
+        mask = np.zeros((16, 24), np.int64)
+        mask[4:9, 4:9] = 1
+        return list(frames), mask
+"""
+
+
+def test_samples_make_a_batch(tmp_path: Any) -> None:
+    data = fs.load_data("scenes:", split="test", limit=2, size="48x64")
+    images, labels = data.batch()
+    assert images.shape == (2, 3, 48, 64)
+    assert isinstance(labels, Tensor)
+    assert torch.equal(images[1], data[1].image)
+    one, boxes = fs.load_data("scenes:", "detection", split="test", limit=2).batch([1])
+    assert len(one) == 1
+    assert isinstance(boxes, list)
+    (tmp_path / "mine.py").write_text(CLIPS)
+    clips = fs.load_data(f"{tmp_path}/mine.py:Clips", "video")
+    frames, mask = clips.batch([1])
+    assert frames.shape == (3, 3, 16, 24)
+    assert isinstance(mask, Tensor)
+    assert int(mask.sum()) == 25
+    with pytest.raises(fs.FoolscapeError, match="expected one clip"):
+        clips.batch()
+    with pytest.raises(fs.FoolscapeError, match="images of one size, got no images"):
+        data.batch([])
+
+
 def test_truth_is_numbered_as_a_model_does(tmp_path: Any) -> None:
     data = fs.load_data("scenes:", split="test", limit=1, size="48x64")
     assert data.classes is not None
@@ -99,7 +153,7 @@ def test_truth_is_numbered_as_a_model_does(tmp_path: Any) -> None:
     ("spec", "options", "words"),
     [
         ("scenes:", {"split": "none"}, "split"),
-        ("scenes:", {"limit": 0}, "at least 1 image"),
+        ("scenes:", {"limit": 0}, "limit: expected a whole number of at least 1"),
         ("scenes:", {"ids": ["x"]}, "unknown image id"),
         ("scenes:", {"size": "big"}, "HEIGHTxWIDTH"),
         ("scenes:", {"size": 64}, "size: expected"),

@@ -7,7 +7,7 @@ from typing import Final
 
 from torch import Tensor, cat, tensor
 
-from foolscape.api.given import Boxes, check_images
+from foolscape.api.given import Boxes, check_images, check_options, check_whole
 from foolscape.api.model import AnyModel, model_of, task_for
 from foolscape.api.posing import of_boxes, of_frames, of_pixels
 from foolscape.api.recipes import as_recipe
@@ -17,7 +17,6 @@ from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import Attack, Recipe
-from foolscape.errors import SettingError
 from foolscape.tasks.base import DETECTION, VIDEO
 
 DEFAULT: Final = "worst-case"
@@ -62,11 +61,11 @@ def attack(
         ModelError: the model does not keep its side of the protocol.
     """
     images = check_images(images)
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-        raise SettingError(f"batch_size: expected a number of images from 1 on, got {batch_size!r}")
+    seed = check_whole("seed", seed, 0)
+    width = None if batch_size is None else check_whole("batch_size", batch_size, 1)
     named = as_recipe(recipe)
     asked = model_of(model, task_for(model, (images, labels), task))
-    given = {**named.options, "goal": goal, "only_class": only_class, **(options or {})}
+    given = {**named.options, "goal": goal, "only_class": only_class, **check_options(options)}
     name, fitted = named.attack.name, asked.fitted(images).model
     settled = plan(name, given, () if asked.task == VIDEO.name else fitted.classes, asked.task)
     if asked.task == DETECTION.name:
@@ -75,7 +74,7 @@ def attack(
         items = of_frames(fitted, images, labels, settled, seed)
     else:
         items = of_pixels(fitted, images, labels, settled, seed)
-    outcomes = _outcomes(items, settled, batch_size or len(items))
+    outcomes = _outcomes(items, settled, width or len(items))
     return Result(
         adversarial=cat([one.adversarial for one in outcomes]),
         clean=images[: len(outcomes)],

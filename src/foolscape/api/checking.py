@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from foolscape.api.data import AnyData, size_text, sized
 from foolscape.api.evaluate import config_of
 from foolscape.api.finding import Finding
+from foolscape.api.given import check_whole
 from foolscape.api.model import AnyModel, Model, models_of
 from foolscape.api.showing import notebook
 from foolscape.api.subjects import subjects_of
 from foolscape.attacks.names import NONE
+from foolscape.errors import SettingError
 from foolscape.pixels import to_unit
 from foolscape.report.tables.table import Cell, Table
 from foolscape.run.settings.device import ready_device
@@ -94,10 +96,12 @@ def check(
     Raises:
         FoolscapeError: model or data cannot be opened. What is wrong with the model is a finding.
     """
-    where = ready_device(device)
+    where, batch = ready_device(device), check_whole("batch_size", batch_size, 1)
+    if isinstance(model, list | tuple):
+        raise SettingError(f"model: expected one, got a {type(model).__name__}; check each by itself")
     if data is None:
         (asked,) = models_of(model, None, task)
-        return _report(asked, check_made(asked.made, size=sized(size) or SIZE, batch=batch_size, device=where))
+        return _report(asked, check_made(asked.made, size=sized(size) or SIZE, batch=batch, device=where))
     subjects = subjects_of(model, data, task, device)
     (asked,) = subjects.models.values()
     given = {"split": split, "limit": limit, "size": size_text(size), "device": device}
@@ -106,7 +110,7 @@ def check(
         bench = open_bench(config, where)
         first = to_unit(bench.first)
         here = (first.shape[2], first.shape[3])
-        contract = check_made(asked.made, size=here, batch=batch_size, device=where)
+        contract = check_made(asked.made, size=here, batch=batch, device=where)
         reasons = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
     return _report(asked, contract, reasons)
 

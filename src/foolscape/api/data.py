@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foolscape.api.given import Boxes
+from foolscape.api.given import Boxes, check_ids, check_whole
 from foolscape.api.model import Model
 from foolscape.data.load import catalog, open_for, select
 from foolscape.data.sample import Data
@@ -92,11 +92,34 @@ class Dataset:
 
     def __getitem__(self, index: int | str) -> Sample:
         """The sample at a place, or of an id; raises IndexError, `UnknownNameError`, or `SampleError` with a reason."""
+        if not isinstance(index, int | str):
+            raise SettingError(f"expected the place of a sample, or its id, got {index!r}")
         name = self.ids[index] if isinstance(index, int) else select(self.opened, [index])[0]
         return _READ[self.task](self.opened.load(name) if self.size is None else self._sized(name), self.channels)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
+
+    def batch(self, indices: Iterable[int] | None = None) -> tuple[Tensor, Labels]:
+        """Samples as `foolscape.attack` takes them, (images, labels): those at `indices`, or all; of a clip its frames.
+
+        Raises:
+            SettingError: images of different sizes, or more than one clip.
+        """
+        samples = [self[index] for index in (range(len(self)) if indices is None else indices)]
+        if self.task == VIDEO.name:
+            if len(samples) != 1:
+                raise SettingError(f"indices: expected one clip, which is a batch by itself, got {len(samples)}")
+            mask = samples[0].truth
+            return samples[0].image, mask if isinstance(mask, Tensor) else None
+        sizes = {tuple(sample.image.shape[1:]) for sample in samples}
+        if len(sizes) != 1:
+            got = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)) or "no images"
+            raise SettingError(f"indices: expected images of one size, got {got}; give load_data a size")
+        images, truths = torch.stack([sample.image for sample in samples]), [sample.truth for sample in samples]
+        boxes = [truth for truth in truths if isinstance(truth, dict)]
+        maps = [truth for truth in truths if isinstance(truth, Tensor)]
+        return images, boxes or (torch.stack(maps) if maps else None)
 
     def for_model(self, model: Model) -> Dataset:
         """The same with the truth in the classes of `model`, which may number them otherwise.
@@ -151,7 +174,8 @@ def load_data(
     enter_data(spec)
     wanted = task_named(task) if task is not None else task_named(_first_task(spec))
     opened = open_for(wanted, spec, split=split, classes=None if classes is None else tuple(classes))
-    chosen = select(opened, ids, limit, wanted.unit)
+    most = None if limit is None else check_whole("limit", limit, 1)
+    chosen = select(opened, check_ids(ids), most, wanted.unit)
     return Dataset(spec, split, sized(size), chosen, ids is not None or limit is not None, wanted.name, opened)
 
 

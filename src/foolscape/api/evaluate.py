@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from foolscape.api.data import AnyData, size_text
+from foolscape.api.given import check_ids, check_options, check_place
 from foolscape.api.model import AnyModel
 from foolscape.api.recipes import attack_settings
 from foolscape.api.report import Kept, Report, read
 from foolscape.api.subjects import Subjects, subjects_of
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import SettingError
-from foolscape.paths import path_of
 from foolscape.run.execute import Listener, execute
 from foolscape.run.settings.config import RunConfig, make_config
 
@@ -65,7 +65,7 @@ def evaluate(
     subjects = subjects_of(model, data, task, device)
     own = {
         "split": split,
-        "ids": None if ids is None else list(ids),
+        "ids": check_ids(ids),
         "limit": limit,
         "size": size_text(size),
         "batch": batch_size,
@@ -73,7 +73,7 @@ def evaluate(
         "goal": goal,
         "only_class": only_class,
     }
-    config = config_of(subjects, attack, {**(options or {}), **own, "seed": seed, "device": device})
+    config = config_of(subjects, attack, {**check_options(options), **own, "seed": seed, "device": device})
     words = (*subjects.models, subjects.data, config.attack or "", *(() if out is None else (f"out={out}",)))
     command = [f"fs.evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
     with subjects.offered(), _place(out) as (place, kept):
@@ -99,7 +99,7 @@ def config_of(subjects: Subjects, attack: str | Recipe | Attack | None, settings
 def _place(out: str | Path | None) -> Iterator[tuple[Path, Kept | None]]:
     """Where the run is written, and what removes it again."""
     if out is not None:
-        yield path_of(out), None
+        yield check_place("out", out), None
         return
     kept = Kept()
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from foolscape.errors import SettingError
+from foolscape.paths import path_of
 from foolscape.problem import IGNORE
 from foolscape.tasks.detection import Detections
 
@@ -48,6 +50,38 @@ def _order(images: Tensor) -> str:
     return "; write images[None]" if images.ndim == 3 and images.shape[0] == 3 else ""
 
 
+def check_whole(name: str, value: object, least: int) -> int:
+    """`value`, if it is a whole number of at least `least`; else SettingError."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise SettingError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+    return value
+
+
+def check_options(options: object) -> dict[str, object]:
+    """`options` by name, none where there are none; else SettingError."""
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise SettingError(f"options: expected them by name, such as {{'steps': 20}}, got {type(options).__name__}")
+    return dict(options)
+
+
+def check_ids(ids: object) -> list[str] | None:
+    """`ids`, if they are a list of texts; else SettingError."""
+    if ids is None:
+        return None
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise SettingError(f"ids: expected a list of them, got {ids!r}; write ids=[{ids!r}]")
+    return [str(one) for one in ids]
+
+
+def check_place(name: str, place: object) -> Path:
+    """`place`, if it is the path of a directory; else SettingError."""
+    if not isinstance(place, str | Path) or not str(place).strip() or "\0" in str(place):
+        raise SettingError(f"{name}: expected the path of a directory, got {place!r:.60}")
+    return path_of(place)
+
+
 def check_labels(labels: object, images: Tensor, classes: int) -> Tensor:
     """`labels` as (B, H, W) int64 with `IGNORE` where nothing counts; else SettingError."""
     wanted = (images.shape[0], *images.shape[2:])
@@ -78,11 +112,16 @@ def check_boxes(targets: object, images: Tensor, classes: int) -> list[tuple[Ten
                 f"targets: expected {{'boxes': (N, 4), 'labels': (N,)}} of tensors for image {i}, got "
                 f"{type(one).__name__}"
             )
+        if labels.is_floating_point() or labels.dtype == torch.bool:
+            raise SettingError(f"targets: expected labels of int64 for image {i}, got {labels.dtype}")
         if boxes.ndim != 2 or boxes.shape[1] != 4 or labels.shape != boxes.shape[:1]:
             raise SettingError(
                 f"targets: expected boxes (N, 4) and as many labels for image {i}, got {tuple(boxes.shape)} and "
                 f"{tuple(labels.shape)}"
             )
+        # So written, NaN is refused, too.
+        if not bool(((boxes[:, 2:] >= boxes[:, :2]) & boxes[:, 2:].isfinite() & boxes[:, :2].isfinite()).all()):
+            raise SettingError(f"targets: expected boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2 for image {i}")
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
             raise SettingError(
                 f"targets: expected class indices from 0 to {classes - 1}, got {int(labels.min())} to "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -14,9 +15,9 @@ from torch import Tensor
 from foolscape.api.data import VOID, Samples
 from foolscape.api.given import check_images
 from foolscape.data.own import pixels_of
-from foolscape.errors import SampleError, SettingError
+from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.problem import IGNORE
-from foolscape.tasks.base import VIDEO
+from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO
 from foolscape.tasks.detection import Detections
 
 Item = tuple[Any, Any]
@@ -121,7 +122,14 @@ def items_of(data: object, task: str) -> Iterator[list[Item]]:
         return
     if isinstance(data, str | bytes | Mapping | np.ndarray) or not isinstance(data, Iterable):
         raise SettingError(f"data: {_WANTED}, got {_got(data)}")
-    for batch in data:
+    batches = iter(data)
+    for index in count():
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise DataError(f"data: expected batch {index}, got {type(error).__name__}: {error}") from error
         yield batch_items(batch, task)
 
 
@@ -137,17 +145,24 @@ def batch_items(batch: object, task: str) -> list[Item]:
     elif isinstance(images, Tensor) or _is_images(images):
         many = [_pixels(image) for image in check_images(images)]
     else:
-        return [(_pixels(images), _plain(truth))]
-    return list(zip(many, _truths(truth, many), strict=True))
+        many, truth = [_pixels(images)], None if truth is None else [truth]
+    return list(zip(many, _truths(truth, many, task), strict=True))
 
 
-def _truths(truth: object, images: Sequence[NDArray[np.uint8]]) -> list[Any]:
+def _truths(truth: object, images: Sequence[NDArray[np.uint8]], task: str) -> list[Any]:
     if truth is None:
         return [None] * len(images)
     if not isinstance(truth, Tensor | Sequence) or isinstance(truth, str):
         raise SettingError(f"labels: expected those of {len(images)} image(s), got {_got(truth)}")
     if len(truth) != len(images):
         raise SettingError(f"labels: expected one for each of {len(images)} images, got {len(truth)}")
+    boxes = any(isinstance(one, Mapping | Detections) for one in truth)
+    if len(truth) and boxes != (task == DETECTION.name):
+        wanted = "{'boxes': .., 'labels': ..} of each image" if not boxes else "a class index for every pixel"
+        other = SEGMENTATION.name if not boxes else DETECTION.name
+        raise SettingError(
+            f"labels: expected {wanted} for {task}, got {_got(truth[0])}; if the model is for it, write task={other!r}"
+        )
     if isinstance(truth, Tensor) and truth.ndim == 3:
         size = images[0].shape[:2]
         if truth.is_floating_point() or tuple(truth.shape[1:]) != size:
@@ -200,11 +215,17 @@ def _is_batch(item: object) -> bool:
 
 
 def first_of(data: Any) -> object:
-    """The first sample of a data set, or batch of a list; None where there is none."""
+    """The first sample of a data set, or batch of a list; None where there is none.
+
+    Raises:
+        DataError: the data set raises.
+    """
+    if not len(data):
+        return None
     try:
         return data[0]
-    except Exception:  # whatever a data set of a user's raises; who reads its samples says so
-        return None
+    except Exception as error:
+        raise DataError(f"data: expected a sample at data[0], got {type(error).__name__}: {error}") from error
 
 
 def _got(data: object) -> str:

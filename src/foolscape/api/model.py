@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from foolscape.api.given import check_images
@@ -27,15 +28,11 @@ from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.models.trackers.user import UserTracker
-from foolscape.spec import Spec, parse, written
+from foolscape.spec import IN_MEMORY, Spec, parse, written
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO, task_named
 from foolscape.tasks.detection import Detections, Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Follower, Tracker
-
-IN_MEMORY: Final = "in-memory"
-"""The scheme of what has no spec: in-memory:UNet is a network, in-memory:DataLoader are images. No module has such a
-name."""
 
 _SEGMENTERS: Final = (ModuleSegmenter, CheckedSegmenter)
 _READY: Final = (
@@ -120,8 +117,17 @@ class Model:
     def fitted(self, images: Tensor) -> Loaded[Any]:
         """The model as attacks see it, for images (B, 3, H, W) of this size and device."""
         place = (images.shape[2], images.shape[3], str(images.device))
+        if any(device != place[2] for _, _, device in self._fitted):
+            self._fitted.clear()  # the network itself moves
         if place not in self._fitted:
             self._fitted[place] = self.made.ready(image_size=place[:2], device=images.device)
+        parameters = (one for module in modules_of(self._fitted[place].model) for one in module.parameters())
+        weights = {one.dtype for one in parameters if one.is_floating_point()}
+        if images.dtype != torch.float32 and weights and images.dtype not in weights:
+            raise SettingError(
+                f"images: expected {next(iter(weights))}, as the network's weights are, got {images.dtype}; write "
+                "images.float()"
+            )
         return self._fitted[place]
 
     def __repr__(self) -> str:
@@ -256,7 +262,8 @@ def task_for(model: object, batch: object, task: str | None) -> str | None:
     ):
         return known
     images, truth = batch
-    if isinstance(truth, Mapping) or (isinstance(truth, Sequence) and not isinstance(truth, str)):
+    one = truth[0] if isinstance(truth, list | tuple) and truth else truth
+    if isinstance(one, Mapping | Detections | list | tuple):
         return DETECTION.name
     clip = isinstance(images, Tensor) and images.ndim == 4 and isinstance(truth, Tensor) and truth.ndim == 2
     return VIDEO.name if clip else SEGMENTATION.name

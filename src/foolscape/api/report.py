@@ -14,12 +14,12 @@ from weakref import finalize
 from torch import Tensor
 
 from foolscape.api.finding import Finding
+from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
 from foolscape.api.showing import SIDE, Shown, as_text, json_of, notebook
 from foolscape.attacks.names import NONE
 from foolscape.errors import RunError, unknown
 from foolscape.extras import extra, installed
-from foolscape.paths import path_of
 from foolscape.pixels import to_unit
 from foolscape.report.files import Run, read_image, read_object, read_run
 from foolscape.report.form import having_form
@@ -243,9 +243,10 @@ def load_run(directory: str | Path) -> Report:
     """The run in a directory, as `foolscape run` or `foolscape.evaluate` wrote it; of an unfinished one what is there.
 
     Raises:
+        SettingError: no path.
         RunError: nothing of the kind, or damaged.
     """
-    return Report(read(path_of(directory)))
+    return Report(read(check_place("directory", directory)))
 
 
 def read(directory: Path) -> Run:

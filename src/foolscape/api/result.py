@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from torch import Tensor
 
+from foolscape.api.given import check_whole
 from foolscape.api.rows import JsonValue
 from foolscape.api.showing import SIDE, Shown, grid_of, json_of, notebook, thumbnail
 from foolscape.metrics.box_counts import READABLE
@@ -78,7 +79,7 @@ class Result:
     def plot(self, most: int = _MOST) -> Figure:
         """The first `most` images as a figure of matplotlib: clean, the change magnified, adversarial, and what the
         model says of both."""
-        return grid_of(self._shown(most))
+        return grid_of(self._shown(check_whole("most", most, 1)))
 
     def __repr__(self) -> str:
         return f"<Result of {self.recipe}: {self._sentence()}>"

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from foolscape.api.data import AnyData, Samples, size_text
 from foolscape.api.evaluate import config_of, silent
+from foolscape.api.given import check_options
 from foolscape.api.live import Slice, held, is_data_set, items_of, name_of
-from foolscape.api.model import IN_MEMORY, AnyModel, model_of, task_for
+from foolscape.api.model import AnyModel, model_of, task_for
 from foolscape.api.rows import ImageRow, image_rows
 from foolscape.api.subjects import Subjects, classes_for, peeked
 from foolscape.attacks.registry import Attack, Recipe
@@ -30,7 +31,7 @@ from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.setup import LoadedModel, Setup, open_bench
-from foolscape.spec import parse
+from foolscape.spec import IN_MEMORY, parse
 from foolscape.tasks.base import task_named
 
 _NOWHERE: Final = Path("nowhere")
@@ -148,7 +149,7 @@ def evaluate_stream(
         "seed": seed,
         "device": device,
     }
-    config, _ = with_attack(config_of(subjects, attack, {**(options or {}), **given}))
+    config, _ = with_attack(config_of(subjects, attack, {**check_options(options), **given}))
     where = ready_device(config.device)
     with subjects.offered(), attention(config.attention):
         setup = open_bench(config, where)

@@ -9,14 +9,15 @@ from typing import Any
 
 from foolscape.api.data import Dataset
 from foolscape.api.live import Slice, first_of, held, is_data_set, is_one_batch, items_of, name_of
-from foolscape.api.model import IN_MEMORY, Model, models_of
+from foolscape.api.model import Model, models_of
 from foolscape.data import load as data_load
 from foolscape.data.dataset import DataSet
 from foolscape.data.own import data_set_of, pixels_of
-from foolscape.errors import SampleError, SettingError
+from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.models import load as model_load
 from foolscape.pixels import to_unit
 from foolscape.run.settings.device import ready_device
+from foolscape.spec import IN_MEMORY
 from foolscape.tasks.base import VIDEO
 
 
@@ -127,10 +128,13 @@ def peeked(data: object) -> tuple[object, object]:
     """The first batch or sample of `data`, and data that still have it."""
     if is_one_batch(data, None) or not hasattr(data, "__iter__") or isinstance(data, dict):
         return data, data
-    if hasattr(data, "__getitem__"):
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         return first_of(data), data
     iterator = iter(data)
-    first = next(iterator, None)
+    try:
+        first = next(iterator, None)
+    except Exception as error:
+        raise DataError(f"data: expected a first batch, got {type(error).__name__}: {error}") from error
     if first is None:
         return None, ()
 

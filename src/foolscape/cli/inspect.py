@@ -28,9 +28,6 @@ from foolscape.run.settings.shown import MEASUREMENT
 if TYPE_CHECKING:
     from foolscape.testing.verdicts import Check, Report, Told
 
-VIDEO: Final = "video"
-"""The task of trackers."""
-
 AUTO: Final = "auto"
 
 
@@ -159,44 +156,18 @@ def check(
     make_config(settings if task is None else settings | {"task": task})
     # What needs torch comes after the settings: a mistyped value is answered at once.
     from foolscape.models.common.attention import attention as kernels
-    from foolscape.models.load import load_detector, load_segmenter
+    from foolscape.models.load import open_model
     from foolscape.run.settings.device import ready_device
     from foolscape.run.settings.task_of import task_of
-    from foolscape.testing import check_detector, check_segmenter
+    from foolscape.testing.command import check_made
 
-    settings["task"] = task or task_of(model)
-    if settings["task"] == VIDEO:
-        _check_tracker(model, make_config(settings), device, on_data)
-    batch = settings["batch"] = 2 if batch is None else batch
-    config = make_config(settings)
+    batch = 2 if batch is None else batch
+    config = make_config(settings | {"task": task or task_of(model), "batch": batch})
     assert config.size is not None
-    height, width = config.size
     where = ready_device(device)
     with kernels(config.attention), _printing() as told:
-        if config.task == "detection":
-            found = load_detector(model, image_size=config.size, device=where, classes_file=classes)
-            verdict = check_detector(found.model, sizes=(config.size,), batch=batch, device=where, told=told)
-        else:
-            loaded = load_segmenter(model, image_size=config.size, device=where, classes_file=classes)
-            sizes = (config.size, (height - 3, width - 5))
-            verdict = check_segmenter(loaded.model, sizes=sizes, batch=batch, device=where, told=told)
-        _leave(verdict, on_data, told)
-
-
-def _check_tracker(model: str, config: RunConfig, device: str, on_data: dict[str, object]) -> NoReturn:
-    """`check` of a tracker."""
-    from foolscape.models.common.attention import attention as kernels
-    from foolscape.models.load import load_tracker
-    from foolscape.run.settings.device import ready_device
-    from foolscape.testing import check_tracker
-
-    assert config.size is not None
-    height, width = config.size
-    where = ready_device(device)
-    with kernels(config.attention), _printing() as told:
-        loaded = load_tracker(model, image_size=config.size, device=where)
-        sizes = (config.size, (height - 3, width - 5))
-        verdict = check_tracker(loaded.model, sizes=sizes, device=where, told=told)
+        made = open_model(model, config.task, classes_file=classes)
+        verdict = check_made(made, size=config.size, batch=batch, device=where, told=told)
         _leave(verdict, on_data, told)
 
 

@@ -114,7 +114,7 @@ def name_classes(segmenter: _S, data_classes: Sequence[str] | None) -> _S:
         raise ModelError(
             f"expected a network with one channel per class of the data set ({len(data_classes)}: "
             f"{shortly(data_classes)}), got {segmenter.channels} channels without names; name them with "
-            "?classes=FILE, one per line"
+            "?classes=FILE, one per line, or by an attribute `classes` of the network"
         )
     return renamed(segmenter, data_classes, OF_THE_DATA)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 
 from foolscape.run.directory.store import Record
 from foolscape.run.settings.config import RunConfig
-from foolscape.spec import written
+from foolscape.spec import IN_MEMORY, written
 
 _REPEATED = ("transfer_to",)
 """Settings whose option is given once for each of their values."""
@@ -23,6 +24,8 @@ def with_attack(record: Record, model: str, probe: Mapping[str, object]) -> str:
         model: its spec.
         probe: `attack` and its options, as `Probe.to_json` writes them.
     """
+    if IN_MEMORY in (text.partition(":")[0] for text in (model, str(record["config"]["data"]))):
+        return _from_python(probe)
     # The task is settled in every config; only where it was said the model does not tell it.
     said = any(word.startswith(("--task", "--config")) for word in record.get("command", ()))
     left_out = ("attack", "options", "models", *(() if said else ("task",)))
@@ -43,12 +46,18 @@ def again(name: str, kind: type[BaseModel], config: Mapping[str, object], change
 
 def _attack(probe: Mapping[str, object]) -> Mapping[str, object]:
     """`attack` and its options; those of a user's own attack stand in its spec, for they have no flags."""
-    attack = str(probe["attack"])
-    if ":" not in attack:
-        return probe
+    return {"attack": _spec(probe)} if ":" in str(probe["attack"]) else probe
+
+
+def _spec(probe: Mapping[str, object]) -> str:
     given = {name: value for name, value in probe.items() if name != "attack" and value is not None}
     options = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
-    return {"attack": written("", attack, options)}
+    return written("", str(probe["attack"]), options)
+
+
+def _from_python(probe: Mapping[str, object]) -> str:
+    """The call that makes a run with another attack, where no command names its model or its images."""
+    return f"foolscape.evaluate(model, data, {json.dumps(_spec(probe))})"
 
 
 def command(name: str, settings: Mapping[str, object]) -> str:

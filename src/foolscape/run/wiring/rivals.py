@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.models.common.wiring import OPTIONS, is_own, wiring_of
-from foolscape.spec import Spec, parse, written
+from foolscape.spec import IN_MEMORY, Spec, parse, written
 
 Ints = NDArray[np.int64]
 
@@ -129,6 +129,8 @@ def advised(text: str, rival: Rival) -> str:
     spec = parse(text)
     if not is_own(spec):
         return "foolscape feeds this network itself: look at its weights and at the names of the classes"
+    if spec.scheme == IN_MEMORY:
+        return f"do in the network's forward what ?{_joined(rival.change)} says in a spec (docs/your-own-model.md)"
     there = {name: value for name, value in spec.options.items() if name in OPTIONS}
     changed = _composed(there, rival.change)
     if changed is None:
