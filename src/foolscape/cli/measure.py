@@ -122,7 +122,7 @@ def _transfer_job(settings: dict[str, object]) -> Job:
     config = asked(settings)
     check_data_name(config["data"])
     from foolscape.metrics.score import scores_of
-    from foolscape.report.pages.transfer import MATRIX
+    from foolscape.records.places import MATRIX
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.transfer.execute import transfer as measure
