@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,17 +23,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
-from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.intervals import around, around_unbounded, left_out, weigh
 from foolscape.metrics.matching import match_coco
 from foolscape.metrics.precision import average_precision, hundred_one_points
 from foolscape.metrics.segmentation import Counts, iou_per_class, stack
+from foolscape.metrics.tasks.segmentation import counts_of
 from foolscape.metrics.tasks.video import DAVIS, Clips
 from foolscape.metrics.video import ClipScores
+from foolscape.records.reader import read_record
+from foolscape.records.row import AnyRow, rows_of
+from foolscape.records.rows import read_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Row = Mapping[str, Any]
 
 
 class Population(Protocol):
@@ -48,8 +50,8 @@ class Population(Protocol):
 
 
 class Segmented:
-    def __init__(self, rows: Sequence[Row], classes: int, least: float) -> None:
-        counts = stack([Counts.from_json(row["counts"], classes) for row in rows])
+    def __init__(self, rows: Sequence[AnyRow], classes: int, least: float) -> None:
+        counts = stack([counts_of(row.sample, classes) for row in rows])
         kept = (counts.truth > 0).mean(axis=0) >= least
         self.counts = Counts(*(field[:, kept] for field in (counts.hit, counts.truth, counts.predicted)))
         self.shows = self.counts.truth > 0
@@ -60,8 +62,8 @@ class Segmented:
 
 
 class Detected:
-    def __init__(self, rows: Sequence[Row], classes: int, least: float) -> None:
-        pairs = [(Truth.from_json(row["truth"]), Found.from_json(row["found"])) for row in rows]
+    def __init__(self, rows: Sequence[AnyRow], classes: int, least: float) -> None:
+        pairs = [(row.sample.truth, row.measured) for row in rows]
         matches = [match_coco(*pair, classes) for pair in pairs]
         self.matches = [replace(match, outcome=match.outcome[:1]) for match in matches]
         shows = np.stack([match.truths > 0 for match in matches])
@@ -74,9 +76,9 @@ class Detected:
 
 
 class Tracked:
-    def __init__(self, rows: Sequence[Row], classes: int, least: float) -> None:
+    def __init__(self, rows: Sequence[AnyRow], classes: int, least: float) -> None:
         del classes, least
-        self.clips = [weighted_parts(ClipScores.from_json(row)) for row in rows]
+        self.clips = [weighted_parts(row.measured) for row in rows]
         self.shows = np.ones((len(rows), 1), np.bool_)
 
     def scores(self, drawn: Ints, weights: Floats) -> Floats:
@@ -91,7 +93,7 @@ def weighted_parts(clip: ClipScores) -> tuple[float, int]:
     return float(DAVIS.main.of(Clips(("",), (clip,)).once())[0]) * objects, objects
 
 
-KINDS: dict[str, Callable[[Sequence[Row], int, float], Population]] = {
+KINDS: dict[str, Callable[[Sequence[AnyRow], int, float], Population]] = {
     "segmentation": Segmented,
     "detection": Detected,
     "video": Tracked,
@@ -227,15 +229,13 @@ def _mean(scores: Floats) -> Floats:
 
 def populations(runs: Sequence[Path], least: float) -> dict[str, Population]:
     """By condition, of the images that were measured under all of them."""
-    rows: dict[str, dict[str, Row]] = {}
+    rows: dict[str, dict[str, AnyRow]] = {}
     for run in runs:
-        record = json.loads((run / "run.json").read_text("utf-8"))
-        for line in (run / "rows.jsonl").read_text("utf-8").splitlines():
-            row = json.loads(line)
-            if row["model"] == record["models"][0]["model"] and row["condition"] != "failed":
-                rows.setdefault(row["condition"], {})[f"{run} {row['id']}"] = row
+        record = read_record(run)
+        for row in rows_of(read_rows(run, record), record.models[0].model):
+            rows.setdefault(row.condition, {})[f"{run} {row.id}"] = row
     common = sorted(set.intersection(*(set(found) for found in rows.values())))
-    task, classes = record["task"], len(record["models"][0]["classes"])
+    task, classes = record.models[0].task, len(record.models[0].classes)
     return {name: KINDS[task]([found[key] for key in common], classes, least) for name, found in rows.items()}
 
 

@@ -20,7 +20,8 @@ from typing import Any
 
 import torch
 
-from foolscape.metrics.segmentation import Counts, mean_iou, total
+from foolscape.metrics.segmentation import mean_iou, total
+from foolscape.metrics.tasks.segmentation import counts_of
 from foolscape.models.common.bf16 import likeness
 from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_image, to_unit
@@ -71,7 +72,7 @@ class Way:
             case = entry.subject.load(outcome.key)
             image = to_image(entry.plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])
             measured = entry.subject.measured(case, entry.subject.predict(case, image))
-            counts.append(Counts.from_json(measured["counts"], len(entry.classes)))
+            counts.append(counts_of(measured, len(entry.classes)))
         return float(mean_iou(total(counts)))
 
 

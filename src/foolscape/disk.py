@@ -157,9 +157,9 @@ def sweep(directory: Path) -> None:
                 remove_file(Path(folder) / name)
 
 
-def digest(content: bytes) -> list[int | str]:
+def digest(content: bytes) -> tuple[int, str]:
     """The size and the sha256 of a file, as a row names it."""
-    return [len(content), hashlib.sha256(content).hexdigest()]
+    return len(content), hashlib.sha256(content).hexdigest()
 
 
 def _below(directory: Path, place: str) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy
@@ -9,36 +11,38 @@ import scipy
 from foolscape.metrics.boxes import Found
 from foolscape.metrics.intervals import LEAST
 from foolscape.metrics.paired import Difference, mean_difference, paired_difference
-from foolscape.metrics.score import scores_of
-from foolscape.metrics.segmentation import count
+from foolscape.metrics.score import Sample, Samples, scores_of
+from foolscape.metrics.segmentation import PixelsMeasured, count
+from foolscape.metrics.tasks.segmentation import sample_of
+from foolscape.metrics.video import ClipScores
 from tests.metrics.detection_data import crowded_images
 from tests.metrics.test_video import _clips
 
 CLASSES = "abcd"
 
 
-def _segmented(n: int, seed: int, wrong: float = 0.3) -> list[dict]:
+def _segmented(n: int, seed: int, wrong: float = 0.3) -> Samples:
     rng = np.random.default_rng(seed)
     truths = np.random.default_rng(7).integers(0, 4, (n, 8, 8))
     guesses = np.where(rng.random(truths.shape) < wrong, rng.integers(0, 4, truths.shape), truths)
-    return [{"counts": count(g, t, 4).to_json()} for g, t in zip(guesses, truths, strict=True)]
+    return [sample_of("", count(g, t, 4)) for g, t in zip(guesses, truths, strict=True)]
 
 
-def _detected(n: int, seed: int, kept: float = 1.0) -> list[dict]:
+def _detected(n: int, seed: int, kept: float = 1.0) -> Samples:
     rng = np.random.default_rng(seed)
     truths, founds = crowded_images(3, images=n)
     some = [np.flatnonzero(rng.random(len(one.labels)) < kept) for one in founds]
     thinned = [Found(o.boxes[k], o.scores[k], o.labels[k]) for o, k in zip(founds, some, strict=True)]
-    return [{"truth": t.to_json(), "found": f.to_json()} for t, f in zip(truths, thinned, strict=True)]
+    return [Sample("", t, f) for t, f in zip(truths, thinned, strict=True)]
 
 
-def _tracked(n: int, seed: int, category: bool = False) -> list[dict]:
-    records = [{"id": name, **one.to_json()} for name, one in _clips(n, seed).items()]
-    for i, record in enumerate(records):
-        for one in record["objects"]:
-            one["category"] = ("ape", "dog")[i % 2] if category else None
-        record["seen"] = ["ape"]
-    return records
+def _tracked(n: int, seed: int, category: bool = False) -> Samples:
+    found = []
+    for i, (name, clip) in enumerate(_clips(n, seed).items()):
+        named = ("ape", "dog")[i % 2] if category else None
+        objects = tuple(replace(one, category=named) for one in clip.objects)
+        found.append(Sample(name, None, ClipScores(objects, ("ape",))))
+    return found
 
 
 PAIRS = {
@@ -106,7 +110,7 @@ def test_the_same_images_are_left_out_of_both() -> None:
 
 
 def test_nothing_defined_has_no_value() -> None:
-    nothing = [{"counts": {"hit": {}, "truth": {}, "predicted": {}}}] * 9
+    nothing = [Sample("", {}, PixelsMeasured({}, {}))] * 9
     assert SCORING["segmentation"].difference(nothing, nothing, CLASSES, seed=0) == Difference(None, None, None)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from foolscape.errors import ModelError, SampleError
 from foolscape.metrics.segmentation import (
     Counts,
+    PixelsMeasured,
     count,
     iou_per_class,
     mean_iou,
@@ -22,7 +23,7 @@ from foolscape.metrics.segmentation import (
     stack,
     total,
 )
-from foolscape.metrics.tasks.segmentation import SEGMENTATION
+from foolscape.metrics.tasks.segmentation import SEGMENTATION, counts_of, sample_of
 
 # Class 1 is a 2x2 square moved one to the right; the last row is void; class 2 is only in the truth, class 3 only
 # in the prediction, class 4 nowhere.
@@ -70,24 +71,16 @@ def test_unsigned_bytes_do_not_overflow() -> None:
 
 
 def test_sparse_form_and_back() -> None:
-    counts = count(GUESS, TRUTH, 5)
-    sparse = counts.to_json()
-    assert sparse == {"hit": {"0": 5, "1": 2}, "truth": {"0": 7, "1": 4, "2": 1}, "predicted": {"0": 7, "1": 4, "3": 1}}
-    assert _equal(Counts.from_json(sparse, 5), counts)
+    sample = sample_of("a", count(GUESS, TRUTH, 5))
+    assert sample.measured == PixelsMeasured({0: 5, 1: 2}, {0: 7, 1: 4, 3: 1})
+    assert sample.truth == {0: 7, 1: 4, 2: 1}
+    assert _equal(counts_of(sample, 5), count(GUESS, TRUTH, 5))
 
 
-@pytest.mark.parametrize(
-    "sparse",
-    [
-        {"hit": {"5": 1}, "truth": {}, "predicted": {}},
-        {"hit": {"-1": 1}, "truth": {}, "predicted": {}},
-        {"hit": {"road": 1}, "truth": {}, "predicted": {}},
-        {"hit": {}, "truth": {}},
-    ],
-)
-def test_damaged_sparse_form_is_refused(sparse: dict[str, dict[str, int]]) -> None:
-    with pytest.raises(SampleError, match=r"counts must hold hit, truth, predicted with classes 0 to 4; got .*delete"):
-        Counts.from_json(sparse, 5)
+@pytest.mark.parametrize("label", [5, -1])
+def test_damaged_sparse_form_is_refused(label: int) -> None:
+    with pytest.raises(SampleError, match=r"counts must be of classes 0 to 4; got .*delete"):
+        PixelsMeasured({label: 1}, {}).counts({}, 5)
 
 
 def test_refusals_say_expected_got_and_what_to_do() -> None:

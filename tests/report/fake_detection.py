@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,14 @@ from PIL import Image
 
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.distortion import distortion
+from foolscape.metrics.tasks.detection import standing_in
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import AnyRow, Line, Row, failure
+from foolscape.records.run import RunRecord
 from foolscape.run.scores.summary import summarise
 
+from ..written import attack_result, model_record, run_record, write_run, write_truth
 from .fake_run import slug
 
 CLASSES = ("car", "bicycle", "person", "sign")
@@ -40,14 +45,13 @@ class Plan:
 
 
 def write(directory: Path, plan: Plan) -> Path:
-    rows = [row for model in plan.models for n in range(len(plan.ids)) for row in _rows(directory, plan, model, n)]
-    rows += [{**failure, "slug": None, "condition": "failed"} for failure in plan.failures]
+    rows: list[Line] = []
+    for model in plan.models:
+        for n in range(len(plan.ids)):
+            rows += _rows(directory, plan, model, n)
+    rows += [failure(one["model"], one["id"], one["reason"]) for one in plan.failures]
     record = _record(plan)
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    (directory / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    (directory / "summary.json").write_text(json.dumps(summarise(record, rows)), encoding="utf-8")
-    return directory
+    return write_run(directory, record, rows, summarise(record, rows))
 
 
 def truth_of(plan: Plan, number: int) -> Truth:
@@ -82,29 +86,27 @@ def found_of(plan: Plan, number: int, condition: str) -> Found:
     return Found(boxes[order], scores[order], labels[order].astype(np.int64))
 
 
-def _rows(directory: Path, plan: Plan, model: str, number: int) -> list[dict[str, Any]]:
-    name = slug(plan.ids[number])
+def _rows(directory: Path, plan: Plan, model: str, number: int) -> list[AnyRow]:
+    name, truth = plan.ids[number], truth_of(plan, number)
     image = photo(plan, number)
     attacked = np.clip(image + np.random.default_rng(number).integers(-3, 4, image.shape), 0, 255).astype(np.uint8)
-    _save(directory / "clean" / name, image)
+    _save(directory / place_of(Kind.IMAGE, name), image)
+    if plan.reference == "truth":
+        write_truth(directory, "detection", name, truth)
+    else:
+        truth = standing_in(found_of(plan, number, "clean"))
     rows = []
-    for condition in ("clean",) if plan.attack == "none" else ("clean", "adversarial", "permuted", "noise"):
-        rows.append({"model": model, "slug": slug(model), "id": plan.ids[number], "name": name, "condition": condition,
-                     "size": list(plan.size), **_measured(plan, number, condition)})  # fmt: skip
-        if condition == "adversarial":
-            _save(directory / "images" / slug(model) / name, attacked)
-            rows[-1] |= {
-                "distortion": distortion(image, attacked).to_json(),
-                "attack": {"success": None if number == 1 else number == 0, "claimed": True, "iterations": 40,
-                           "left": 0, "targets": 60, "seconds": 0.5},
-                "in_float": _measured(plan, number, condition),
-            }  # fmt: skip
+    for condition in (CLEAN,) if plan.attack == "none" else CONDITIONS:
+        row: AnyRow = Row(model=model, id=name, condition=condition, size=plan.size,
+                          measured=found_of(plan, number, condition), truth=truth)  # fmt: skip
+        if condition == ADVERSARIAL:
+            _save(directory / place_of(Kind.IMAGE, name, slug(model), ADVERSARIAL), attacked)
+            success = None if number == 1 else number == 0
+            row = replace(
+                row, distortion=distortion(image, attacked), attack=attack_result(success), in_float=row.measured
+            )
+        rows.append(row)
     return rows
-
-
-def _measured(plan: Plan, number: int, condition: str) -> dict[str, Any]:
-    reference = truth_of(plan, number)
-    return {"truth": reference.to_json(), "found": found_of(plan, number, condition).to_json()}
 
 
 def photo(plan: Plan, number: int) -> NDArray[np.uint8]:
@@ -116,32 +118,20 @@ def photo(plan: Plan, number: int) -> NDArray[np.uint8]:
     return ramp.astype(np.uint8)
 
 
-def _record(plan: Plan) -> dict[str, Any]:
+def _record(plan: Plan) -> RunRecord:
     attack: dict[str, Any] = {"name": plan.attack}
     if plan.attack != "none":
         attack |= {"source": "Xie et al. 2017, algorithm 1", "eps": None, "steps": 200, "goal": plan.goal,
                    "only_class": plan.only_class}  # fmt: skip
-    return {
-        "schema": 1,
-        "foolscape": "0.1.0",
-        "command": ["foolscape", "run", "--model", plan.models[0], "--attack", plan.attack],
-        "started": "2026-03-02T10:15:00+00:00",
-        "config": {"models": list(plan.models), "seed": 7},
-        "task": "detection",
-        "reference": plan.reference,
-        "seed": 7,
-        "models": [
-            {"model": model, "slug": slug(model), "classes": list(plan.classes), "colours": [list(c) for c in COLOURS],
-             "weights_sha256": "9f2c" * 16, "notes": ["the background row is zero"]}
-            for model in plan.models
-        ],
-        "data": {"spec": "coco:photos", "split": None, "classes": None, "samples": len(plan.ids), "notes": []},
-        "samples": [{"id": name, "name": slug(name)} for name in plan.ids],
-        "attack": attack,
-        "versions": {"python": "3.11.7", "torch": "2.11.0"},
-    }  # fmt: skip
+    models = [
+        model_record(model, "detection", slug=slug(model), classes=tuple(plan.classes), colours=COLOURS,
+                     notes=("the background row is zero",), labelled=plan.reference == "truth")
+        for model in plan.models
+    ]  # fmt: skip
+    command = ("foolscape", "run", "--model", plan.models[0], "--attack", plan.attack)
+    return run_record(models, plan.ids, attack, command=command, config={"models": list(plan.models), "seed": 7})
 
 
 def _save(path: Path, pixels: NDArray[np.uint8]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(f"{path}.png")
+    Image.fromarray(pixels).save(path)

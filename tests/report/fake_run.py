@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,15 @@ from PIL import Image
 
 from foolscape.metrics.distortion import distortion
 from foolscape.metrics.intervals import interval
-from foolscape.metrics.segmentation import Counts, count, iou_per_class, mean_iou, pixel_accuracy, stack, total
-from foolscape.metrics.tasks.segmentation import SEGMENTATION
+from foolscape.metrics.segmentation import Counts, count, iou_per_class, mean_iou, pixel_accuracy, sparse, stack, total
+from foolscape.metrics.tasks.segmentation import SEGMENTATION, sample_of
+from foolscape.records.conditions import ADVERSARIAL, Condition
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import AnyRow, Line, Row, failure, rows_of
+from foolscape.records.run import RunRecord
+from foolscape.records.schema import SCHEMA
+
+from ..written import attack_result, model_record, run_record, write_run, write_timings, write_truth
 
 CLASSES = ("sky", "road", "building", "car")
 COLOURS = ((70, 130, 180), (128, 64, 128), (70, 70, 70), (0, 0, 142))
@@ -63,17 +69,18 @@ def slug(text: str) -> str:
 
 
 def write(directory: Path, plan: Plan) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
+    rows: list[Line] = []
     models = []
     for position, spec in enumerate(plan.models):
         counts: dict[str, list[Counts]] = {}
+        own: list[AnyRow] = []
         for number, picture in enumerate(plan.pictures):
-            rows += _measure(directory, plan, spec, picture, 100 * position + number, counts)
-        models.append(_model(plan, spec, [row for row in rows if row["slug"] == slug(spec)], counts))
-    rows += [{**failure, "slug": None, "condition": "failed"} for failure in plan.failures]
+            own += _measure(directory, plan, spec, picture, 100 * position + number, counts)
+        models.append(_model(plan, spec, own, counts))
+        rows += own
+    rows += [failure(one["model"], one["id"], one["reason"]) for one in plan.failures]
     summary = {
-        "schema": 1,
+        "schema": SCHEMA,
         "task": "segmentation",
         "reference": plan.reference,
         "conventions": {
@@ -86,77 +93,64 @@ def write(directory: Path, plan: Plan) -> Path:
         "models": models,
         "failures": list(plan.failures),
     }
-    _dump(directory / "run.json", _settings(plan))
-    (directory / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    _dump(directory / "summary.json", summary)
-    return directory
+    write_timings(directory, {(row.model, row.id): 1.5 for row in rows_of(rows, condition=ADVERSARIAL)})
+    return write_run(directory, _record(plan), rows, summary)
 
 
-def _dump(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
-
-
-def _settings(plan: Plan) -> dict[str, Any]:
-    return {
-        "schema": 1,
-        "foolscape": "0.1.0",
-        "command": ["foolscape", "run", "--model", plan.models[0], "--data", "folder:photos", "--attack", plan.attack],
-        "config": {"models": list(plan.models), "batch": 8, "device": "auto", "seed": 7},
-        "task": "segmentation",
-        "reference": plan.reference,
-        "models": [
-            {
-                "model": spec,
-                "slug": slug(spec),
-                "classes": list(plan.classes),
-                "colours": [list(colour) for colour in plan.colours],
-                "weights_sha256": "9f2c" * 16,
-                "notes": ["scores upsampled x4, bilinear"],
-                "gradient": {"max": 0.013, "finite": True},
-            }
-            for spec in plan.models
-        ],
-        "data": {"spec": "folder:photos", "split": "test", "classes": None, "samples": len(plan.pictures),
-                 "sha256": "41ab" * 16, "notes": []},
-        "samples": [{"id": picture.id, "name": slug(picture.id)} for picture in plan.pictures],
-        "attack": {"name": plan.attack, "source": "Xie et al. 2017, algorithm 1", "eps": None, "step": "0.5/255",
-                   "steps": 200, "stop": 0.01, "random_start": False},
-        "versions": {"python": "3.11.7", "torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.4.6"},
-        "seed": 7,
-        "started": "2026-03-02T10:15:00+00:00",
-    }  # fmt: skip
+def _record(plan: Plan) -> RunRecord:
+    labelled = plan.reference == "truth"
+    models = [
+        model_record(
+            spec, slug=slug(spec), classes=tuple(plan.classes), colours=tuple(map(tuple, plan.colours)),
+            notes=("scores upsampled x4, bilinear",), labelled=labelled,
+        )
+        for spec in plan.models
+    ]  # fmt: skip
+    return run_record(
+        models,
+        [picture.id for picture in plan.pictures],
+        {"name": plan.attack, "source": "Xie et al. 2017, algorithm 1", "eps": None, "step": "0.5/255",
+         "steps": 200, "stop": 0.01, "random_start": False},
+        command=("foolscape", "run", "--model", plan.models[0], "--data", "folder:photos", "--attack", plan.attack),
+        config={"models": list(plan.models), "batch": 8, "device": "auto", "seed": 7},
+        versions={"python": "3.11.7", "torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.4.6"},
+    )  # fmt: skip
 
 
 def _measure(
     directory: Path, plan: Plan, spec: str, picture: Picture, seed: int, counts: dict[str, list[Counts]]
-) -> list[dict[str, Any]]:
-    rng, name = np.random.default_rng(seed), slug(picture.id)
+) -> list[AnyRow]:
+    rng, classes = np.random.default_rng(seed), len(plan.classes)
     change = np.clip(rng.normal(0, 1.4, picture.image.shape).round(), -4, 4).astype(np.int16)
     attacked = np.clip(picture.image + change, 0, 255).astype(np.uint8)
-    _save(directory / "clean" / name, picture.image)
+    _save(directory / place_of(Kind.IMAGE, picture.id), picture.image)
     if plan.reference == "truth":
-        _save(directory / "truth" / name, picture.truth)
-    rows = []
+        _save(directory / place_of(Kind.TRUTH, picture.id, "segmentation"), picture.truth)
+        own = count(np.zeros_like(picture.truth), picture.truth, classes)
+        write_truth(directory, "segmentation", picture.id, sparse(own.truth))
+    rows: list[AnyRow] = []
     guesses = {}
     for condition, wrong in WRONG.items():
         if plan.attack == "none" and condition != "clean":
             continue
         held = 0.15 * (seed % 7) if condition.startswith("adversarial") else 0.0
-        guesses[condition] = _predict(picture.truth, wrong - held, len(plan.classes), plan.block, rng)
+        guesses[condition] = _predict(picture.truth, wrong - held, classes, plan.block, rng)
         reference = picture.truth if plan.reference == "truth" else guesses["clean"]
-        found = count(guesses[condition], reference, len(plan.classes))
+        found = count(guesses[condition], reference, classes)
         counts.setdefault(condition, []).append(found)
+        sample = sample_of(picture.id, found)
         if condition == "adversarial_float":
-            rows[-1]["in_float"] = {"counts": found.to_json()}
+            rows[-1] = replace(rows[-1], in_float=sample.measured)
             continue
-        _save(directory / "predictions" / slug(spec) / condition / name, guesses[condition], plan.colours)
-        rows.append({"model": spec, "slug": slug(spec), "id": picture.id, "name": name, "condition": condition,
-                     "size": list(picture.truth.shape), "counts": found.to_json()})  # fmt: skip
+        place = place_of(Kind.PREDICTION, picture.id, slug(spec), Condition(condition))
+        _save(directory / place, guesses[condition], plan.colours)
+        row: AnyRow = Row(model=spec, id=picture.id, condition=Condition(condition), size=picture.truth.shape,
+                          measured=sample.measured, truth=sample.truth)  # fmt: skip
         if condition == "adversarial":
-            _save(directory / "images" / slug(spec) / name, attacked)
-            rows[-1]["distortion"] = distortion(picture.image, attacked).to_json()
-            rows[-1]["attack"] = {"success": seed % 7 == 0, "claimed": True, "iterations": 20 + 11 * (seed % 7),
-                                  "left": 3, "targets": 1120, "seconds": 1.5}  # fmt: skip
+            _save(directory / place_of(Kind.IMAGE, picture.id, slug(spec), ADVERSARIAL), attacked)
+            result = attack_result(seed % 7 == 0, iterations=20 + 11 * (seed % 7), remaining=3, targets=1120)
+            row = replace(row, distortion=distortion(picture.image, attacked), attack=result)
+        rows.append(row)
     return rows
 
 
@@ -169,21 +163,20 @@ def _predict(
     return np.where(mask, (truth + 1) % classes, np.where(truth == 255, 0, truth)).astype(np.uint8)
 
 
-def _model(plan: Plan, spec: str, rows: list[dict[str, Any]], counts: dict[str, list[Counts]]) -> dict[str, Any]:
+def _model(plan: Plan, spec: str, rows: list[AnyRow], counts: dict[str, list[Counts]]) -> dict[str, Any]:
     model: dict[str, Any] = {
         "model": spec,
         "slug": slug(spec),
         "notes": ["scores upsampled x4, bilinear"],
         "samples": len(plan.pictures),
         "conditions": {name: _scores(found, plan.classes) for name, found in counts.items()},
-        "seconds_per_image": 1.5,
     }
-    hit = [row for row in rows if row["condition"] == "adversarial"]
+    hit = rows_of(rows, condition=ADVERSARIAL)
     if hit:
-        steps = [row["attack"]["iterations"] for row in hit]
+        steps = [row.attack.iterations for row in hit if row.attack]
         keys = ("linf_levels", "l2", "perceptibility", "ssim")
-        model["distortion"] = {key: float(np.mean([row["distortion"][key] for row in hit])) for key in keys}
-        model["success_rate"] = 100 * float(np.mean([row["attack"]["success"] for row in hit]))
+        model["distortion"] = {key: float(np.mean([getattr(row.distortion, key) for row in hit])) for key in keys}
+        model["success_rate"] = 100 * float(np.mean([row.attack.success for row in hit if row.attack]))
         model["claimed_rate"] = 100.0
         model["iterations"] = {"mean": float(np.mean(steps)), "max": max(steps)}
     return model
@@ -209,4 +202,4 @@ def _save(path: Path, pixels: NDArray[np.uint8], colours: Sequence[Sequence[int]
     if colours is not None:
         image = Image.fromarray(pixels, mode="P")
         image.putpalette([channel for colour in colours for channel in colour])
-    image.save(f"{path}.png")
+    image.save(path)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from foolscape.records.run import SampleRecord, TransferRecord
+from foolscape.records.schema import SCHEMA
+
+from ..written import model_record, write_json, write_run
 
 PGD: dict[str, Any] = {
     "name": "pgd", "variant": "paper", "source": "Madry et al.", "eps": "8/255", "norm": "linf", "step": "2/255",
@@ -17,11 +21,12 @@ def matrix() -> dict[str, Any]:
 
     def line(sources: list[str], scores: tuple[float | None, ...], permuted: bool = False) -> dict[str, Any]:
         name = f"{sources[0]}{', PERM' * permuted}" if sources else "clean"
-        return {"name": name, "sources": sources, "permuted": permuted, "distortion": size if sources else None,
+        return {"name": name, "sources": sources, "permuted": permuted, "joint": False,
+                "distortion": size if sources else None,
                 "scores": dict(zip(("one", "two", "boxes"), scores, strict=True))}  # fmt: skip
 
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "reference": "truth",
         "attacks": {
             "one": PGD,
@@ -41,6 +46,7 @@ def matrix() -> dict[str, Any]:
             line(["boxes"], (76.0, 60.0, 0.0)),
             line(["one"], (79.0, 60.0, 50.0), permuted=True),
         ],
+        "ensembles": [],
         "failures": [],
     }
 
@@ -53,9 +59,11 @@ def flat(found: dict[str, Any], slug: str, score: float | None) -> dict[str, Any
 
 
 def write(directory: Path, found: dict[str, Any]) -> Path:
-    directory.mkdir(parents=True)
-    record = {"schema": 1, "kind": "transfer", "foolscape": "0.1.0", "command": ["foolscape", "transfer"],
-              "configs": [], "weights_sha256": [], "samples": ["a", "b", "c"]}  # fmt: skip
-    (directory / "run.json").write_text(json.dumps(record))
-    (directory / "transfer.json").write_text(json.dumps(found))
+    record = TransferRecord(
+        schema=SCHEMA, kind="transfer", foolscape="0.2.0", command=("foolscape", "transfer"), config={}, configs=(),
+        models=tuple(model_record(f"net:{slug}", slug=slug) for slug in ("one", "two", "boxes")), algorithms={},
+        versions={}, samples=tuple(SampleRecord(id=name) for name in ("a", "b", "c")),
+    )  # fmt: skip
+    write_run(directory, record)
+    write_json(directory / "transfer.json", found)
     return directory

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,19 @@ from foolscape.metrics.distortion import distortion
 from foolscape.metrics.tasks.video import DAVIS, YOUTUBE_VOS
 from foolscape.metrics.video import ClipScores, measure_davis
 from foolscape.metrics.youtube_vos import measure_youtube_vos
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import AnyRow, Frames, Line, Row, failure, rows_of
+from foolscape.records.run import DataRecord, RunRecord
+from foolscape.records.schema import SCHEMA
+from foolscape.records.types import to_json
 from tests.metrics.scored import score_davis, score_youtube_vos
 
+from ..written import attack_result, model_record, run_record, write_run
 from .fake_run import slug
 
 Pixels = NDArray[np.uint8]
-COLOURS = [[0, 0, 0], [220, 40, 40], [40, 180, 60], [230, 190, 30], *([k, 255 - k, 128] for k in range(4, 256))]
+COLOURS = [(0, 0, 0), (220, 40, 40), (40, 180, 60), (230, 190, 30), *((k, 255 - k, 128) for k in range(4, 256))]
 CATEGORIES = {1: "dog", 2: "zebra"}
 # How wrong the tracker gets by the end of a clip: it loses so much of each object.
 LOST = {"clean": 0.05, "adversarial": 0.9, "permuted": 0.1, "noise": 0.08}
@@ -55,24 +61,21 @@ class Plan:
 
 
 def write(directory: Path, plan: Plan) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
+    rows: list[Line] = []
     for number in range(len(plan.ids)):
         _pictures(directory, plan, number)
         for model in plan.models:
             rows += _rows(directory, plan, model, number)
-    models = [_model(plan, model, [row for row in rows if row["model"] == model]) for model in plan.models]
-    rows += [{**failure, "slug": None, "condition": "failed"} for failure in plan.failures]
+    models = [_model(plan, model, rows_of(rows, model)) for model in plan.models]
+    rows += [failure(one["model"], one["id"], one["reason"]) for one in plan.failures]
     record = _record(plan)
     conventions = (DAVIS if plan.measure == "davis" else YOUTUBE_VOS).conventions
     summary = {
-        "schema": 1, "task": "video", "reference": plan.reference, "conventions": dict(conventions),
-        "data": record["data"], "attack": record["attack"], "models": models, "failures": list(plan.failures),
+        "schema": SCHEMA, "task": "video", "reference": plan.reference, "conventions": dict(conventions),
+        "data": to_json(DataRecord, record.data), "attack": record.attack, "models": models,
+        "failures": list(plan.failures),
     }  # fmt: skip
-    (directory / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    (directory / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    (directory / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-    return directory
+    return write_run(directory, record, rows, summary)
 
 
 def truth_of(plan: Plan, number: int) -> Pixels:
@@ -122,89 +125,79 @@ def photo(plan: Plan, labels: Pixels, number: int) -> Pixels:
 
 def _pictures(directory: Path, plan: Plan, number: int) -> None:
     """What does not depend on the model."""
-    name, truth = slug(plan.ids[number]), truth_of(plan, number)
+    name, truth = plan.ids[number], truth_of(plan, number)
     for index, frame in enumerate(plan.names):
         image = photo(plan, truth[index], number)
-        _save(directory / "frames" / name / f"{frame}.jpg", Image.fromarray(image), quality=92)
+        _save(directory / place_of(Kind.FRAME, name, frame=frame), Image.fromarray(image), quality=92)
         if index == 0:
-            _save(directory / "clean" / f"{name}.png", Image.fromarray(image))
+            _save(directory / place_of(Kind.IMAGE, name), Image.fromarray(image))
         if plan.reference == "truth" and index in plan.judged:
-            _save_labels(directory / "truth" / name / f"{frame}.png", truth[index])
+            _save_labels(directory / place_of(Kind.TRUTH, name, "video", frame=frame), truth[index])
 
 
-def _rows(directory: Path, plan: Plan, model: str, number: int) -> list[dict[str, Any]]:
-    name, rows = slug(plan.ids[number]), []
-    for condition in ("clean",) if plan.attack == "none" else LOST:
+def _rows(directory: Path, plan: Plan, model: str, number: int) -> list[AnyRow]:
+    name, rows = plan.ids[number], []
+    for condition in (CLEAN,) if plan.attack == "none" else CONDITIONS:
         guess = guess_of(plan, number, condition)
         for frame, labels in zip(plan.names, guess, strict=True):
-            _save_labels(directory / "predictions" / slug(model) / condition / name / f"{frame}.png", labels)
-        measured = _measured(plan, number, guess).to_json()
-        row: dict[str, Any] = {"model": model, "slug": slug(model), "id": plan.ids[number], "name": name,
-                               "condition": condition, "size": list(plan.size), **measured}  # fmt: skip
-        if condition == "clean":
-            row |= {"frames": plan.names}
-            row |= {"judged": plan.judged} if plan.every > 1 else {}
-        if condition == "adversarial":
-            row |= _attacked(directory, plan, model, number) | {"in_float": measured}
+            _save_labels(directory / place_of(Kind.PREDICTION, name, slug(model), condition, frame), labels)
+        measured = _measured(plan, number, guess)
+        row: AnyRow = Row(model=model, id=name, condition=condition, size=plan.size, measured=measured)
+        if condition == CLEAN:
+            row = replace(row, frames=Frames(names=tuple(plan.names), judged=tuple(plan.judged)))
+        if condition == ADVERSARIAL:
+            row = replace(_attacked(directory, plan, row, number), in_float=measured)
         rows.append(row)
     return rows
 
 
-def _attacked(directory: Path, plan: Plan, model: str, number: int) -> dict[str, Any]:
+def _attacked(directory: Path, plan: Plan, row: AnyRow, number: int) -> AnyRow:
     image = photo(plan, truth_of(plan, number)[0], number)
     change = np.random.default_rng(number).integers(-8, 9, image.shape)
     attacked = np.clip(image + change, 0, 255).astype(np.uint8)
-    _save(directory / "images" / slug(model) / f"{slug(plan.ids[number])}.png", Image.fromarray(attacked))
-    return {
-        "distortion": distortion(image, attacked).to_json(),
-        "attack": {"success": None if number == 1 else number == 0, "claimed": True, "iterations": 40, "left": 0,
-                   "targets": 60, "seconds": 0.5},
-    }  # fmt: skip
+    _save(directory / place_of(Kind.IMAGE, row.id, slug(row.model), ADVERSARIAL), Image.fromarray(attacked))
+    success = None if number == 1 else number == 0
+    return replace(row, distortion=distortion(image, attacked), attack=attack_result(success))
 
 
 def _measured(plan: Plan, number: int, guess: Pixels) -> ClipScores:
     reference = truth_of(plan, number) if plan.reference == "truth" else guess_of(plan, number, "clean")
     if plan.measure == "davis":
         return measure_davis(guess[plan.judged], reference[plan.judged])
-    return measure_youtube_vos(guess[plan.judged], reference[plan.judged], plan.categories)
+    return replace(
+        measure_youtube_vos(guess[plan.judged], reference[plan.judged], plan.categories), seen=tuple(sorted(plan.seen))
+    )
 
 
-def _model(plan: Plan, model: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _model(plan: Plan, model: str, rows: list[AnyRow]) -> dict[str, Any]:
     found: dict[str, Any] = {"model": model, "slug": slug(model), "notes": [], "samples": len(plan.ids),
-                             "seconds_per_image": 0.5, "conditions": {}}  # fmt: skip
-    for condition in dict.fromkeys(row["condition"] for row in rows):
-        clips = {row["id"]: ClipScores.from_json(row) for row in rows if row["condition"] == condition}
+                             "conditions": {}}  # fmt: skip
+    for condition in dict.fromkeys(row.condition for row in rows):
+        clips = {row.id: row.measured for row in rows_of(rows, condition=condition)}
         if plan.measure == "davis":
             found["conditions"][condition] = score_davis(clips, seed=0)
         else:
             found["conditions"][condition] = score_youtube_vos(clips, plan.seen, seed=0)
-    hit = [row for row in rows if row["condition"] == "adversarial"]
+    hit = rows_of(rows, condition=ADVERSARIAL)
     if hit:
         found["conditions"]["adversarial_float"] = found["conditions"]["adversarial"]
-        found["distortion"] = {key: float(np.mean([row["distortion"][key] for row in hit])) for key in
+        found["distortion"] = {key: float(np.mean([getattr(row.distortion, key) for row in hit])) for key in
                                ("linf_levels", "l2", "perceptibility", "ssim")}  # fmt: skip
         found |= {"success_rate": 50.0, "claimed_rate": 100.0, "iterations": {"mean": 40.0, "max": 40}}
     return found
 
 
-def _record(plan: Plan) -> dict[str, Any]:
+def _record(plan: Plan) -> RunRecord:
     attack: dict[str, Any] = {"name": plan.attack}
     if plan.attack != "none":
         attack |= {"variant": "ours", "source": "Li et al. 2023", "eps": "8/255", "window": 10, "labels_from": "truth"}
-    return {
-        "schema": 1, "foolscape": "0.1.0", "task": "video", "reference": plan.reference, "seed": 7,
-        "command": ["foolscape", "run", "--task", "video", "--model", plan.models[0], "--attack", plan.attack],
-        "started": "2026-03-02T10:15:00+00:00", "config": {"models": list(plan.models), "seed": 7},
-        "models": [
-            {"model": model, "slug": slug(model), "classes": [], "colours": COLOURS, "weights_sha256": "9f2c" * 16,
-             "notes": []}
-            for model in plan.models
-        ],
-        "data": {"spec": "davis:folder", "split": "val", "classes": None, "samples": len(plan.ids), "notes": []},
-        "samples": [{"id": name, "name": slug(name)} for name in plan.ids],
-        "attack": attack,
-        "versions": {"python": "3.11.7", "torch": "2.11.0"},
-    }  # fmt: skip
+    models = [
+        model_record(model, "video", slug=slug(model), classes=(), colours=tuple(COLOURS),
+                     labelled=plan.reference == "truth")
+        for model in plan.models
+    ]  # fmt: skip
+    command = ("foolscape", "run", "--task", "video", "--model", plan.models[0], "--attack", plan.attack)
+    return run_record(models, plan.ids, attack, command=command, config={"models": list(plan.models), "seed": 7})
 
 
 def _save(path: Path, image: Image.Image, **options: Any) -> None:

@@ -17,8 +17,9 @@ from PIL import Image
 from rich.console import Console
 
 from foolscape.metrics.box_counts import READABLE
+from foolscape.metrics.boxes import Truth
+from foolscape.records.reader import read_run
 from foolscape.report import latex, markdown, print_tables, write_panel
-from foolscape.report.files import read_run
 from foolscape.report.pictures.gallery import gallery, views
 from foolscape.report.tables.boxes import box_tables
 from foolscape.report.tables.headline import aftermath, headline, overview
@@ -26,6 +27,7 @@ from foolscape.report.tables.run import scores, tables
 from foolscape.report.tables.table import TIMES
 from foolscape.report.tasks.detection import RECORD
 
+from ..written import write_truth
 from .fake_detection import COLOURS
 from .fake_run import HOSTILE
 from .page import page_of
@@ -150,7 +152,7 @@ def test_boxes_are_drawn_before_and_after(detect: Make) -> None:
     assert [_has(clean, 0), _has(truth, 0), _has(attacked, 0)] == [True, True, False]
     assert [_has(clean, 1), _has(truth, 1), _has(attacked, 1)] == [False, False, True]
     run = read_run(directory)
-    legend = gallery(run, run.settings["models"][0]).legend
+    legend = gallery(run, run.record.models[0]).legend
     assert [swatch.name for swatch in legend] == ["car", "bicycle", "person"]  # no sign is in any picture
 
 
@@ -158,7 +160,7 @@ def test_boxes_below_the_readable_score_are_not_drawn(detect: Make) -> None:
     directory = detect(ids=("one",))
 
     def fade(row: dict[str, Any]) -> None:
-        row["found"]["scores"] = [READABLE - 0.01 for _ in row["found"]["scores"]]
+        row["measured"]["scores"] = [READABLE - 0.01 for _ in row["measured"]["scores"]]
 
     _rewrite(directory, fade)
     _, _, _, clean, truth, attacked = _pictures(directory)
@@ -177,14 +179,15 @@ def test_images_without_objects_stand_last(detect: Make) -> None:
 
     def empty(row: dict[str, Any]) -> None:
         if row["id"] == "é":
-            row["truth"] = {key: [] for key in row["truth"]}
-            row["found"] = {key: [] for key in row["found"]}
+            row["measured"] = {key: [] for key in row["measured"]}
 
     _rewrite(directory, empty)
+    nothing = np.zeros((0, 4)), np.zeros(0, np.int64), *(np.zeros(0, np.bool_),) * 2, np.zeros(0)
+    write_truth(directory, "detection", "é", Truth(*nothing))
     run = read_run(directory)
-    (view,) = (view for view in views(run, run.settings["models"][0]) if view.judged["id"] == "é")
+    (view,) = (view for view in views(run, run.record.models[0]) if view.judged.id == "é")
     assert RECORD.drawing.standing(view)[0] == float("inf")
-    ((_, cases),) = gallery(run, run.settings["models"][0]).groups
+    ((_, cases),) = gallery(run, run.record.models[0]).groups
     assert [case.id for case in cases] == ["a b/1.png", "0003", "é"]
 
 

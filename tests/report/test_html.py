@@ -6,15 +6,20 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from foolscape.errors import RunError
+from foolscape.records.reader import read_record, read_run
 from foolscape.report import write_report
+from foolscape.report.pictures.gallery import views
 from foolscape.report.tables.run import TIMES
+from foolscape.report.tasks import segmentation
+from foolscape.run.directory.store import as_json
 
-from .fake_run import pictures
+from .fake_run import COLOURS, pictures
 from .page import page_of
 
 Make = Callable[..., Path]
@@ -66,21 +71,26 @@ def test_missing_and_damaged_pictures_do_not_break_it(make: Make) -> None:
     assert page.tags.count("img") == 3  # the truth
 
 
-def test_a_name_that_leads_out_of_the_run_is_not_followed(make: Make) -> None:
+def test_a_link_that_leads_out_of_the_run_is_not_followed(make: Make) -> None:
     directory = make()
-    shutil.copy(next((directory / "clean").iterdir()), directory.parent / "secret.png")
-    rows = (directory / "rows.jsonl").read_text(encoding="utf-8").splitlines()
-    moved = [json.dumps(json.loads(row) | {"name": "../../secret"}) for row in rows]
-    (directory / "rows.jsonl").write_text("\n".join(moved), encoding="utf-8")
+    for folder in ("clean", "images", "predictions", "truth"):
+        (directory / folder).rename(directory.parent / folder)
+        (directory / folder).symlink_to(directory.parent / folder)
+    (directory / "truth").unlink()
+    shutil.copytree(directory.parent / "truth", directory / "truth", ignore=shutil.ignore_patterns("*.png"))
     assert "img" not in page_of(directory).tags
 
 
-def test_truth_may_lie_in_a_folder_per_model(make: Make) -> None:
+def test_the_truth_is_in_the_colours_of_the_model(make: Make) -> None:
     directory = make()
-    (directory / "truth").rename(directory / "moved")
-    (directory / "truth").mkdir()
-    (directory / "moved").rename(directory / "truth" / "bundled-street-net")
-    assert page_of(directory).tags.count("img") == 3 * 6
+    record = read_record(directory)
+    models = [replace(record.models[0], channels=(1, 0, 2, 3))]  # so that the data's sky is the model's road
+    (directory / "run.json").write_text(json.dumps(as_json(replace(record, models=tuple(models)))))
+    (view, *_) = views(run := read_run(directory), run.record.models[0])
+    truth = segmentation.RECORD.drawing.layers(view, 40).truth
+    assert truth is not None
+    assert truth[0, 0].tolist() == list(COLOURS[1])
+    assert view.judged.truth[1] > view.judged.truth[0]
 
 
 def test_the_gallery_is_limited_to_worst_and_best(make: Make) -> None:

@@ -94,7 +94,7 @@ def test_a_kind_of_a_newer_version_is_refused(make: Make, capfd: pytest.CaptureF
     path = make() / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"kind": "video"}))
     assert report(path.parent) == ERROR
-    assert "got 'video'" in capfd.readouterr().err
+    assert "got kind 'video'" in capfd.readouterr().err
 
 
 def test_a_universal_page_needs_its_pattern(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

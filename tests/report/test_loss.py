@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from foolscape.report.files import read_run
+from foolscape.records.reader import read_run
 from foolscape.report.pictures.gallery import gallery
 from foolscape.report.tasks.view import points_lost
 
@@ -40,7 +40,7 @@ def test_nothing_is_lost_where_nothing_was_right(before: float) -> None:
 def test_the_page_says_what_each_image_lost(make: Make) -> None:
     directory = make()
     run = read_run(directory)
-    cases = [case for _, group in gallery(run, run.settings["models"][0]).groups for case in group]
+    cases = [case for _, group in gallery(run, run.record.models[0]).groups for case in group]
     text = page_of(directory).text
     assert cases
     for case in cases:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from rich.console import Console
 
 from foolscape.errors import RunError
+from foolscape.metrics.distortion import Distortion
+from foolscape.records.row import Row
 from foolscape.report import latex, markdown, print_tables
 from foolscape.report.tables.headline import headline, overview
 from foolscape.report.tables.render import show
@@ -94,7 +97,7 @@ def test_float_is_shown_only_where_it_differs() -> None:
 
 
 def test_costs_by_hand() -> None:
-    (row,) = costs(_by_hand()).rows
+    (row,) = costs(_by_hand(), {"bundled:street-net": 1.5}).rows
     values = [cell.value for cell in row]
     assert values == ["bundled:street-net", "97.5", "43.2", "1.50", "3.9", "1.23", "2.64", "0.9877"]
     assert (row[1].detail, row[2].detail) == (("100.0",), ("200",))
@@ -151,7 +154,7 @@ def test_every_number_says_its_convention() -> None:
     for word in (
         "Clean (ORIG in Xie et al. 2017):",
         "Attacked (ADVR):",
-        "Same change, shuffled (PERM):",
+        "Same change, shuffled (PERM in Xie et al. 2017):",
         "Random noise:",
         "mIoU:",
         "Intervals:",
@@ -189,7 +192,7 @@ def test_numbers_and_names_are_whole_on_80_columns() -> None:
 def test_the_rows_of_every_model_stand_below_the_same_headers() -> None:
     summary, file = _by_hand(), io.StringIO()
     summary["models"] += [summary["models"][0] | {"model": "other", "success_rate": 0.0}]
-    show((costs(summary),), Console(file=file, width=80, color_system=None))
+    show((costs(summary, {}),), Console(file=file, width=80, color_system=None))
     lines = file.getvalue().splitlines()
     ends = [line.index(text) + len(text) for text in ("success %", "97.5", " 0.0") for line in lines if text in line]
     assert len(set(ends)) == 1
@@ -216,7 +219,8 @@ def test_latex_is_escaped_and_balanced(hostile: Path) -> None:
 
 def test_headline_in_plain_words() -> None:
     summary = _by_hand()
-    rows = [{"slug": "s", "distortion": {"linf_levels": n}} for n in (2, 4)]
+    row = partial(Row, model="bundled:street-net", condition="adversarial", size=(1, 1), measured=None)
+    rows = [row(id=str(n), distortion=Distortion(n, 0.0, 0.0, 1.0)) for n in (2, 4)]
     assert headline(summary, summary["models"][0], rows) == (
         "DAG cut mIoU from 88.1 to 3.2 with changes of at most 4 grey levels; the same changes shuffled: 87.9."
     )
@@ -236,7 +240,9 @@ def test_overview_of_several_models() -> None:
 def test_an_unfinished_run_says_how_to_resume(make: Make) -> None:
     directory = make()
     (directory / "summary.json").unlink()
-    with pytest.raises(RunError, match=r"has not finished; .*12 rows for 3 images\. Resume it.*foolscape run --model"):
+    with pytest.raises(
+        RunError, match=r"not finished; .*12 rows of rows\.jsonl for 3 images\. Resume it.*foolscape run"
+    ):
         print_tables(directory, Console(file=io.StringIO()))
 
 
@@ -248,9 +254,15 @@ def test_no_run_and_damaged_and_newer_runs_are_refused(make: Make, tmp_path: Pat
     (directory / "summary.json").write_text("{", encoding="utf-8")
     with pytest.raises(RunError, match="expected readable JSON"):
         print_tables(directory, console)
-    (directory / "summary.json").write_text('{"schema": 2}', encoding="utf-8")
-    with pytest.raises(RunError, match="expected schema 1, got 2"):
-        print_tables(directory, console)
+    for schema, words in (
+        ("1", r"expected schema 2, got schema 1: foolscape 0\.1\.0 reads it \(pip install foolscape==0\.1\.0\)"),
+        ("3", "expected schema 2, got schema 3: a later version of foolscape reads it"),
+        ("true", "expected schema 2, got schema True: that is no file of a run"),
+        ("null", "expected schema 2, got no schema"),
+    ):
+        (directory / "summary.json").write_text(f'{{"schema": {schema}}}', encoding="utf-8")
+        with pytest.raises(RunError, match=words):
+            print_tables(directory, console)
 
 
 def test_hostile_text_is_hostile() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from foolscape.errors import RunError
 from foolscape.report.pages.transfer import heat, matrix_tables, write_transfer_report, write_transfer_texts
 from foolscape.report.tables.render import to_latex
 from foolscape.report.tables.table import TIMES
@@ -27,13 +26,6 @@ def test_without_labels_tables_and_page_say_so(tmp_path: Path) -> None:
         assert "C: No labels: average precision is against" in said
     labelled = write(tmp_path / "labelled", matrix())
     assert "No labels" not in _page(labelled) + write_transfer_texts(labelled)[".md"]
-
-
-def test_a_matrix_that_does_not_say_what_its_scores_are_against_is_refused(tmp_path: Path) -> None:
-    found = matrix()
-    del found["reference"]
-    with pytest.raises(RunError, match=r"reference.*Repeat the command"):
-        write_transfer_report(write(tmp_path / "out", found))
 
 
 def test_every_setting_of_an_attack_is_told_with_its_networks() -> None:

@@ -17,8 +17,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from foolscape.metrics.video import ClipScores, ObjectScores
+from foolscape.records.reader import read_run
+from foolscape.records.row import Row, rows_of
 from foolscape.report import latex, markdown, print_tables, write_panel, write_report
-from foolscape.report.files import read_run
 from foolscape.report.pictures import clips
 from foolscape.report.tables.headline import headline
 from foolscape.report.tables.run import tables
@@ -161,7 +163,7 @@ def test_only_the_worst_and_the_best_are_shown(film: Make) -> None:
     assert "6 of 9 clips are shown" in page.text
     shown = re.findall(r"clip-\d", "".join(re.findall(r"\n(clip-\d)\n", page.text.partition("Broke most")[2])))
     run = read_run(directory)
-    scores = {row["id"]: clip_score(row) for row in run.rows if row["condition"] == "adversarial"}
+    scores = {row.id: clip_score(row) for row in rows_of(run.rows, condition="adversarial")}
     ranked = sorted(scores, key=lambda name: scores[name])
     assert shown[:4] == ranked[:4]
     assert shown[4:] == ranked[:-3:-1]
@@ -198,7 +200,7 @@ def test_pictures_that_are_missing_do_not_break_it(film: Make) -> None:
     assert len(_data(page, "photo")) == 24  # grey, for the masks to lie on
     assert (_pixels(_data(page, "photo")[1])[..., :3] == 127).all()
     shutil.rmtree(directory / "predictions" / "bundled-disc-tracker" / "adversarial")
-    (directory / "truth" / "0003" / "00003.png").write_bytes(b"not a picture")
+    (directory / "truth" / "video" / "0003" / "00003.png").write_bytes(b"not a picture")
     page = page_of(directory)
     assert not _data(page, "adversarial")
     assert len(_data(page, "truth")) == 23
@@ -217,7 +219,8 @@ def test_rows_without_the_names_of_frames(film: Make) -> None:
     directory = film()
     path = directory / "rows.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    path.write_text("\n".join(json.dumps({**row, "frames": []}) for row in rows), encoding="utf-8")
+    bare = ({key: row[key] for key in row if key != "frames"} for row in rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in bare), encoding="utf-8")
     page = page_of(directory)
     assert "canvas" not in page.tags
     assert page.text.count("J&F of every frame") == 3
@@ -297,10 +300,8 @@ def test_a_panel_shows_the_frame_that_lost_most(film: Make) -> None:
 
 
 def test_values_stand_for_the_frames_that_are_judged() -> None:
-    row = {"objects": [
-        {"label": 1, "start": 1, "J": [1.0, 0.5], "F": [1.0, 0.0], "category": None},
-        {"label": 2, "start": 2, "J": [0.5], "F": [0.5], "category": None},
-    ]}  # fmt: skip
+    objects = ObjectScores(1, 1, (1.0, 0.5), (1.0, 0.0)), ObjectScores(2, 2, (0.5,), (0.5,))
+    row = Row(model="m", id="a", condition="clean", size=(1, 1), measured=ClipScores(objects))
     assert frame_scores(row, None) == {1: 100.0, 2: 37.5}
     assert frame_scores(row, (0, 5, 10)) == {5: 100.0, 10: 37.5}
     assert frame_scores(row, (0, 5)) == {5: 100.0}

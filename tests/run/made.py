@@ -111,12 +111,6 @@ def do_run(out: Path, said: list[str] | None = None, **settings: Any) -> dict[st
     return execute(make_config(settings), out, ["foolscape", "run"], listener)
 
 
-def timeless(summary: dict[str, Any]) -> dict[str, Any]:
-    """A summary without what depends on the clock."""
-    models = [{k: v for k, v in m.items() if k != "seconds_per_image"} for m in summary["models"]]
-    return {**summary, "models": models}
-
-
 def files_below(folder: Path) -> dict[str, bytes]:
     """All PNG files below a folder by their relative path."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.png"))}

@@ -16,7 +16,7 @@ from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
 from foolscape.run.transfer.execute import transfer
 
-from .made import do_run, files_below, timeless, write_net, write_photos
+from .made import do_run, files_below, write_net, write_photos
 
 NETS = """
 OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total capacity of 8.00 GiB"
@@ -194,7 +194,7 @@ def test_a_batch_found_by_trying_is_the_runs_own_from_then_on(
     assert "narrowed" not in record
 
     monkeypatch.setattr(widths, "widest", lambda *_: pytest.fail("a run that goes on tries nothing"))
-    assert timeless(do_run(tmp_path / "out", **settings)) == timeless(summary)
+    assert do_run(tmp_path / "out", **settings) == summary
 
 
 @pytest.mark.parametrize("factory", ["hungry", "later"])
@@ -228,7 +228,7 @@ def test_a_run_goes_on_with_half_the_batch(
         return
     assert any(0 < count < 5 for count in settled), "memory was to run short in the middle of the run"
     begun = (tmp_path / "out" / "rows.jsonl").read_text()
-    assert timeless(do_run(tmp_path / "out", **settings)) == timeless(summary)
+    assert do_run(tmp_path / "out", **settings) == summary
     assert (tmp_path / "out" / "rows.jsonl").read_text() == begun
 
 
@@ -287,7 +287,7 @@ def test_a_run_in_bf16_is_recorded_and_not_mixed_with_another(tmp_path: Path, ne
     for row in rows:
         if row["condition"] == "adversarial":
             # Nothing is rounded in these counts: what the attack claims is what the float image measures.
-            assert row["attack"]["left"] == sum(row["in_float"]["counts"]["hit"].values())
+            assert row["attack"]["remaining"] == sum(row["in_float"]["hit"].values())
             assert "fell_back" not in row["attack"]
     with pytest.raises(RunError, match=r"config\.precision was \"bf16\", is \"float32\""):
         do_run(tmp_path / "out", **settings)

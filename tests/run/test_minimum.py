@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,17 +14,27 @@ import pytest
 from PIL import Image
 
 from foolscape.data.load import open_data
+from foolscape.metrics.distortion import Distortion
+from foolscape.metrics.score import Sample
+from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import AnyRow, Row, Tried, rows_of
 from foolscape.run.scores.minimum import median_interval, minimum, quantiles
 
-from .made import do_run, files_below, timeless, write_net, write_photos
+from ..written import attack_result, lines_of
+from .made import do_run, files_below, write_net, write_photos
 from .made_boxes import write_detector, write_squares
 
 
 def score(
-    measured: Sequence[dict[str, Any]], classes: Sequence[str], seed: int, only_class: int | None, clean: bool = False
+    samples: Sequence[Sample[None, float]],
+    classes: Sequence[str],
+    seed: int,
+    only_class: int | None,
+    clean: bool = False,
 ) -> dict[str, Any]:
     """The mean of `right`, and an interval to know it by; clean images have a narrower one."""
-    mean, width = sum(one["right"] for one in measured) / len(measured), 1 if clean else 2
+    mean, width = sum(one.measured for one in samples) / len(samples), 1 if clean else 2
     return {"mIoU": mean, "ci95": {"mIoU": [mean - width, mean + width]}}
 
 
@@ -33,18 +43,21 @@ SCORING: Any = SimpleNamespace(score=score, headline="mIoU")
 
 def attacked(
     name: str, smallest: int | None, linf: int, right: float, within: dict[int, float], judged: bool = True
-) -> dict[str, Any]:
-    return {
-        "id": name,
-        "right": right,
-        "distortion": {"linf_levels": linf},
-        "attack": {"smallest_eps": smallest, "success": smallest is not None if judged else None},
-        "within": [{"name": f"{bound}/255", "right": value} for bound, value in within.items()],
-    }
+) -> AnyRow:
+    return replace(
+        row(name, right),
+        distortion=Distortion(linf, 0.0, 0.0, 1.0),
+        attack=attack_result(smallest is not None if judged else None, smallest_eps=smallest),
+        within=tuple(Tried(name=f"{bound}/255", measured=value) for bound, value in within.items()),
+    )
+
+
+def row(name: str, right: float) -> AnyRow:
+    return Row(model="m", id=name, condition=CLEAN, size=(1, 1), measured=right)
 
 
 def test_the_curve_and_the_median_by_hand() -> None:
-    clean = [{"id": name, "right": 90.0} for name in "abc"]
+    clean = [row(name, 90.0) for name in "abc"]
     rows = [
         attacked("a", 3, 3, 0.5, {1: 60, 2: 30}),
         attacked("b", 6, 6, 0.9, {2: 45, 4: 15}),
@@ -64,7 +77,7 @@ def test_the_curve_and_the_median_by_hand() -> None:
 
 
 def test_images_with_nothing_to_fool_are_in_no_quantile() -> None:
-    clean = [{"id": name, "right": 90.0} for name in "ab"]
+    clean = [row(name, 90.0) for name in "ab"]
     rows = [attacked("a", 3, 3, 0, {}), attacked("b", None, 64, 0, {}, judged=False)]
     found = minimum(clean, rows, SCORING, (), 0, None, None)
     assert (found["median_levels"], found["judged"], found["unreached"]) == (3, 1, 0)
@@ -94,13 +107,11 @@ def test_a_run_tells_the_smallest_changes_of_its_files(tmp_path: Path, attack: s
     summary = do_run(out, models=[f"{nets}:net"], data=f"folder:{photos}", attack=attack, steps=60, **step)
     (model,) = summary["models"]
     found = model["minimum"]
-    rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
-    for row in rows:
-        if row["condition"] == "adversarial":
-            change = np.array(Image.open(out / "images" / row["slug"] / f"{row['name']}.png")).astype(int)
-            change -= np.array(Image.open(out / "clean" / f"{row['name']}.png"))
-            expected = np.abs(change).max() if row["attack"]["success"] else None
-            assert found["per_image"][row["id"]] == row["attack"]["smallest_eps"] == expected
+    for row in rows_of(lines_of(out), condition=ADVERSARIAL):
+        change = np.array(Image.open(out / place_of(Kind.IMAGE, row.id, model["slug"], ADVERSARIAL))).astype(int)
+        change -= np.array(Image.open(out / place_of(Kind.IMAGE, row.id)))
+        expected = np.abs(change).max() if row.attack.success else None
+        assert found["per_image"][row.id] == row.attack.smallest_eps == expected
     assert found["unreached"] == sum(levels is None for levels in found["per_image"].values())
     curve = found["curve"]
     assert curve["values"][0] == model["conditions"]["clean"]["mIoU"] == 100
@@ -128,12 +139,12 @@ def test_the_answer_does_not_depend_on_the_batch_or_on_a_stop(tmp_path: Path, at
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos")
     settings = {"models": [f"{nets}:net"], "data": f"folder:{photos}", "attack": attack, "steps": 40}
     whole = do_run(tmp_path / "out1", batch=1, **settings)
-    assert timeless(do_run(tmp_path / "out3", batch=3, **settings)) == timeless(whole)
+    assert do_run(tmp_path / "out3", batch=3, **settings) == whole
     assert files_below(tmp_path / "out3") == files_below(tmp_path / "out1")
     rows = (tmp_path / "out3" / "rows.jsonl").read_bytes()
     (tmp_path / "out3" / "rows.jsonl").write_bytes(rows[: len(rows) // 2])
     (tmp_path / "out3" / "summary.json").unlink()
-    assert timeless(do_run(tmp_path / "out3", batch=3, **settings)) == timeless(whole)
+    assert do_run(tmp_path / "out3", batch=3, **settings) == whole
 
 
 @pytest.mark.parametrize("attack", ["dag-min", "pgd-min"])

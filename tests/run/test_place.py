@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from foolscape.errors import RunError
+from foolscape.records.run import RunRecord
 from foolscape.run.directory.lock import is_empty, locked, release, reserve
 from foolscape.run.directory.place import Wanted, model_name, models_name, name_of, placed
-from foolscape.run.directory.store import FORMAT, open_run
+from foolscape.run.directory.store import as_json, open_run
+
+from ..written import run_record
 
 SETTLED = {"kind": None, "config": {"models": ["a"], "eps": "8/255"}}
 WANTED = Wanted("net-pgd", SETTLED)
@@ -21,11 +24,17 @@ def begin(runs: Path, number: int, *, finished: bool = False, settled: dict[str,
     """A run that was begun before, with a number."""
     path = runs / f"net-pgd-{number}"
     path.mkdir(parents=True)
-    record = {"format": FORMAT, **settled} if isinstance(settled, dict) else settled
+    given = {key: value for key, value in settled.items() if value is not None} if isinstance(settled, dict) else {}
+    record = as_json(run_record()) | given if isinstance(settled, dict) else settled
     (path / "run.json").write_text(json.dumps(record))
     if finished:
         (path / "summary.json").write_text("{}")
     return path
+
+
+def begun(wanted: Wanted) -> RunRecord:
+    """What run.json says of a run of this kind."""
+    return run_record(config=wanted.settled["config"])
 
 
 def chosen(runs: Path, wanted: Wanted = WANTED, *, new: bool = False) -> tuple[str, bool]:
@@ -96,14 +105,14 @@ def test_two_that_start_at_once_get_a_number_each(tmp_path: Path) -> None:
     other = Wanted("net-pgd", {"config": {"models": ["b"]}})
     with placed(WANTED, tmp_path) as first, placed(other, tmp_path) as second:
         assert (first.directory.name, second.directory.name) == ("net-pgd-1", "net-pgd-2")
-        with open_run(second.directory, other.settled, ["clean"]), open_run(first.directory, SETTLED, ["clean"]):
+        with open_run(second.directory, begun(other), ["clean"]), open_run(first.directory, begun(WANTED), ["clean"]):
             pass
     assert chosen(tmp_path) == ("net-pgd-1", True)
     assert chosen(tmp_path, other) == ("net-pgd-2", True)
 
 
 def test_a_run_at_work_is_refused_not_doubled(tmp_path: Path) -> None:
-    with placed(WANTED, tmp_path) as place, open_run(place.directory, SETTLED, ["clean"]):
+    with placed(WANTED, tmp_path) as place, open_run(place.directory, begun(WANTED), ["clean"]):
         with pytest.raises(RunError, match="at work in it; wait for it, or add --new"):
             chosen(tmp_path)
         assert chosen(tmp_path, new=True) == ("net-pgd-2", False)

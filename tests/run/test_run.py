@@ -11,9 +11,11 @@ from PIL import Image
 
 from foolscape.errors import DataError, GradientError, ModelError, SettingError, UnknownNameError
 from foolscape.models.common.file import from_file
+from foolscape.records.conditions import Condition
+from foolscape.records.places import Kind, place_of
 from foolscape.run.settings.config import make_config, read_settings
 
-from .made import QUIET_STEPS, do_run, files_below, timeless, write_net, write_photos
+from .made import QUIET_STEPS, do_run, files_below, write_net, write_photos
 
 
 def rows_of(out: Path) -> list[dict]:  # type: ignore[type-arg]
@@ -40,19 +42,19 @@ def test_a_run_measures_the_files_it_wrote(tmp_path: Path, nets: str, photos: st
     for row in rows:
         if row["condition"] not in accuracy:
             continue
-        folder = "clean" if row["condition"] == "clean" else f"images/{row['slug']}"
-        picture = np.array(Image.open(out / folder / f"{row['name']}.png"))
-        clean = np.array(Image.open(out / "clean" / f"{row['name']}.png"))
+        slug, condition = summary["models"][0]["slug"], Condition(row["condition"])
+        picture = np.array(Image.open(out / place_of(Kind.IMAGE, row["id"], slug, condition)))
+        clean = np.array(Image.open(out / place_of(Kind.IMAGE, row["id"])))
 
         def classes(image: np.ndarray) -> np.ndarray:
             with torch.no_grad():
                 return model(torch.from_numpy(image).permute(2, 0, 1)[None] / 255).argmax(1)[0].numpy()  # type: ignore[operator,no-any-return]
 
         hits = int((classes(picture) == classes(clean)).sum())
-        assert sum(row["counts"]["hit"].values()) == hits
-        assert row["kept"] == {"right_before": 16 * 24, "right_after": hits}
+        assert sum(row["measured"]["hit"].values()) == hits
+        assert row["measured"]["kept"] == {"right_before": 16 * 24, "right_after": hits}
         accuracy[row["condition"]] += hits
-        kept = Image.open(out / "predictions" / row["slug"] / row["condition"] / f"{row['name']}.png")
+        kept = Image.open(out / place_of(Kind.PREDICTION, row["id"], slug, condition))
         assert np.array_equal(np.array(kept), classes(picture))
         if row["condition"] == "adversarial":
             change = np.abs(picture.astype(int) - clean.astype(int))
@@ -109,9 +111,9 @@ def test_without_a_name_the_attack_is_the_worst_case_and_the_record_says_why(
     assert summary["attack"]["chosen"] == "default; steps are its budget of gradients"
     assert said.count("attack: worst-case, the default; steps are its budget of gradients") == 1
     # The same again, and the same by name, go on with the same run; a name leaves nothing to be said.
-    assert timeless(do_run(out, steps=25, **settings)) == timeless(summary)
+    assert do_run(out, steps=25, **settings) == summary
     named = list[str]()
-    assert timeless(do_run(out, named, attack="worst-case", budget=25, **settings)) == timeless(summary)
+    assert do_run(out, named, attack="worst-case", budget=25, **settings) == summary
     assert not [line for line in named if line.startswith("attack: ")]
     assert make_config(record["config"]).attack == "worst-case"
 
@@ -137,7 +139,7 @@ def test_bounded_attacks_stay_inside_at_eight_bits(tmp_path: Path, nets: str, ph
 def test_the_answer_does_not_depend_on_the_batch(tmp_path: Path, nets: str, photos: str) -> None:
     runs = [do_run(tmp_path / f"out{b}", models=[f"{nets}:net"], data=photos, batch=b, **QUIET_STEPS) for b in (1, 3)]
     assert files_below(tmp_path / "out1") == files_below(tmp_path / "out3")
-    assert timeless(runs[0]) == timeless(runs[1])
+    assert runs[0] == runs[1]
 
 
 def test_the_seed_matters_and_repeats(tmp_path: Path, nets: str, photos: str) -> None:
@@ -173,7 +175,7 @@ def test_one_bad_image_does_not_end_a_run(tmp_path: Path, nets: str, photos: str
     assert all(f["reason"] for f in summary["failures"])
     assert summary["models"][0]["samples"] == 4
     again = do_run(tmp_path / "out", models=[f"{nets}:net"], data=photos, attack="fgsm")
-    assert timeless(again) == timeless(summary)
+    assert again == summary
     assert len(rows_of(tmp_path / "out")) == 4 * 4 + 2
 
 
@@ -270,7 +272,7 @@ def test_rows_of_the_worst_case_hold_every_objective(tmp_path: Path, nets: str, 
     assert json.loads((out / "run.json").read_text())["attack"]["budget"] == 30
     for row in attacked:
         assert {candidate["name"] for candidate in row["candidates"]} <= {"js", "cospgd", "masked-ce", "soft-iou"}
-        assert row["counts"] in [candidate["counts"] for candidate in row["candidates"]]
+        assert row["measured"] in [candidate["measured"] for candidate in row["candidates"]]
     (model,) = json.loads((out / "summary.json").read_text())["models"]
     tried = model["several"]
     assert set(tried["objectives"]) <= {"js", "cospgd", "masked-ce", "soft-iou"}

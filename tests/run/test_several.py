@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from foolscape.metrics.segmentation import PixelsMeasured
+from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.row import AnyRow, Row, Tried
 from foolscape.report.tables.objectives import several as table
 from foolscape.run.scores.objectives import several
 
 CLASSES = ("sky", "sign")
 
 
-def result(name: str, sky: int, sign: int) -> dict[str, Any]:
+def result(name: str, sky: int, sign: int) -> Tried[PixelsMeasured]:
     """A result that predicts nothing but what is right, of 100 pixels of sky and 4 of a sign."""
-    right = {key: n for key, n in (("0", sky), ("1", sign)) if n}
-    return {"name": name, "counts": {"hit": right, "truth": {"0": 100, "1": 4}, "predicted": right}}
+    right = {label: n for label, n in enumerate((sky, sign)) if n}
+    return Tried(name=name, measured=PixelsMeasured(right, right))
+
+
+def row(name: str, *candidates: Tried[PixelsMeasured]) -> AnyRow:
+    found, truth = PixelsMeasured({}, {}), {0: 100, 1: 4}
+    return Row(
+        model="m", id=name, condition=ADVERSARIAL, size=(8, 13), measured=found, truth=truth, candidates=candidates
+    )
 
 
 ROWS = [
-    {"id": "a", "candidates": [result("ce", 50, 4), result("js", 100, 0)]},
-    {"id": "b", "candidates": [result("ce", 0, 0)]},  # finished at once
+    row("a", result("ce", 50, 4), result("js", 100, 0)),
+    row("b", result("ce", 0, 0)),  # finished at once
 ]
 
 
@@ -39,7 +47,7 @@ def test_the_scores_of_each_objective_and_of_their_choice() -> None:
 
 
 def test_an_attack_with_one_result_has_nothing_to_choose() -> None:
-    assert several([{"id": "a"}], CLASSES, seed=0) == {}
+    assert several([row("a")], CLASSES, seed=0) == {}
     assert table({"models": [{"model": "net"}]}) == ()
 
 

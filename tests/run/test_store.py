@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from foolscape import disk
 from foolscape.errors import RunError
-from foolscape.run.directory.store import open_run, safe_name
+from foolscape.records.places import safe_name
+from foolscape.run.directory.store import open_run
 
-from .made import QUIET_STEPS, do_run, files_below, timeless, write_net, write_photos
+from ..written import run_record
+from .made import QUIET_STEPS, do_run, files_below, write_net, write_photos
 
 
 def test_rows_cut_anywhere_are_made_whole_again(tmp_path: Path) -> None:
@@ -31,7 +33,7 @@ def test_rows_cut_anywhere_are_made_whole_again(tmp_path: Path) -> None:
         (out / "summary.json").unlink()
         for png in out.rglob("*.png"):
             png.unlink()
-        assert timeless(do_run(out, **settings)) == timeless(whole)
+        assert do_run(out, **settings) == whole
         assert files_below(out).items() <= files.items()
 
 
@@ -73,7 +75,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, signum: int, cod
     assert 0 < _rows(killed) < 6 * 4
     subprocess.run(_command(nets, photos, killed), check=True, capture_output=True)
     summaries = [json.loads((out / "summary.json").read_text()) for out in (whole, killed)]
-    assert timeless(summaries[0]) == timeless(summaries[1])
+    assert summaries[0] == summaries[1]
     assert files_below(whole) == files_below(killed)
 
 
@@ -105,14 +107,14 @@ def test_a_directory_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with (
         pytest.raises(RunError, match=r"expected an empty directory or a run .* got thesis.tex"),
-        open_run(tmp_path, {"schema": 1}, ["clean"]),
+        open_run(tmp_path, run_record(), ["clean"]),
     ):
         pass
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
 def test_two_runs_in_one_directory_are_refused(tmp_path: Path) -> None:
-    record = {"schema": 1}
+    record = run_record()
     with (
         open_run(tmp_path / "out", record, ["clean"]),
         pytest.raises(RunError, match="a run that is at work in it"),
@@ -125,7 +127,10 @@ def test_two_runs_in_one_directory_are_refused(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="expected to write to"), open_run(tmp_path / "file" / "out", {}, ["clean"]):
+    with (
+        pytest.raises(RunError, match="expected to write to"),
+        open_run(tmp_path / "file" / "out", run_record(), ["clean"]),
+    ):
         pass
 
 
@@ -148,7 +153,7 @@ def test_a_full_disk_loses_nothing_that_was_finished(tmp_path: Path, monkeypatch
         do_run(tmp_path / "out", **settings)
     monkeypatch.setattr(disk.os, "fsync", real)
     assert 0 < _rows(tmp_path / "out") < 3 * 4
-    assert timeless(do_run(tmp_path / "out", **settings)) == timeless(whole)
+    assert do_run(tmp_path / "out", **settings) == whole
 
 
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=200))

@@ -1,6 +1,7 @@
 """Universal perturbations: learnt on one split, measured on another, resumed to the same bytes, applied to a folder."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from foolscape.attacks.universal.label_maps import brought_to, repeated
 from foolscape.cli import main
 from foolscape.cli.console import DONE, SOME_FAILED
 from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunError, SettingError, UnknownNameError
+from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import Moved, rows_of
 from foolscape.report.pages.universal import universal_tables, write_universal_report
 from foolscape.run.execute import Listener
 from foolscape.run.tasks.base import EvalSample
@@ -27,6 +31,7 @@ from foolscape.run.universal.teaching import scores_of
 from foolscape.run.universal.tile_file import Tile, read_tile, write_tile
 from foolscape.scenes import CLASSES
 
+from ..written import lines_of
 from .made import files_below, silent_progress
 
 SETTINGS: dict[str, object] = {
@@ -55,11 +60,9 @@ def test_a_class_is_hidden_and_the_controls_hide_less(tmp_path: Path) -> None:
     assert tile.values.shape == (3, 80, 16)
     assert float(tile.values.abs().max()) <= 10 / 255 + 1e-7
     assert not any("beyond" in note for note in json.loads((out / "run.json").read_text())["data_notes"])
-    for row in map(json.loads, (out / "rows.jsonl").read_text().splitlines()):
-        clean, attacked = (
-            np.asarray(Image.open(out / kind / f"{row['name']}.png"), int)
-            for kind in ("clean", f"images/{row['slug']}")
-        )
+    for row in lines_of(out):
+        places = place_of(Kind.IMAGE, row.id), place_of(Kind.IMAGE, row.id, "scenes-unet", ADVERSARIAL)
+        clean, attacked = (np.asarray(Image.open(out / place), int) for place in places)
         assert 0 < np.abs(attacked - clean).max() <= 10
 
 
@@ -68,18 +71,18 @@ def test_hidden_and_preserved_are_those_of_a_hand_worked_image() -> None:
     after = np.array([[1, 0, 2, 0], [2, 0, 0, 1]], np.uint8)
     case = EvalSample("one", np.zeros((2, 4, 3), np.uint8), (), before, before)
 
-    def judged(aim: Any, prediction: np.ndarray) -> dict[str, Any]:
+    def judged(aim: Any, prediction: np.ndarray) -> Moved:
         return SegmentationTeaching(None, aim).judged(case, prediction)  # type: ignore[arg-type]
 
     hide = Hide(1, 0)
     one = judged(hide, after)
-    assert one == {"moving": 3, "left": 2, "reached": 1, "staying": 5, "stayed": 3}
-    empty = {"moving": 0, "left": 0, "reached": 0, "staying": 8, "stayed": 8}
+    assert one == Moved(moving=3, left=2, reached=1, staying=5, stayed=3)
+    empty = Moved(moving=0, left=0, reached=0, staying=8, stayed=8)
     scores = scores_of(hide, [one, empty])
     assert (scores["hidden"], scores["hidden_per_image"]) == pytest.approx((200 / 3, 200 / 3))
     assert scores["preserved"] == pytest.approx(100 * (3 + 8) / (5 + 8))
     assert (scores["preserved_per_image"], scores["preserved_without"], scores["images_without"]) == (60, 100, 1)
-    assert judged(Hide(1, "other"), after) == one | {"reached": 2}
+    assert judged(Hide(1, "other"), after) == replace(one, reached=2)
     picture = Static(np.array([[0, 0, 0, 0], [2, 2, 0, 0]]), tied=True)
     assert scores["counted"] == {"moving": {"number": 3, "images": 1}, "staying": {"number": 13, "images": 2}}
     half = {"success": 50, "success_per_image": 50, "counted": {"moving": {"number": 8, "images": 1}}}
@@ -88,7 +91,7 @@ def test_hidden_and_preserved_are_those_of_a_hand_worked_image() -> None:
 
 
 def test_what_is_never_shown_is_not_hidden() -> None:
-    nothing = {"moving": 0, "left": 0, "reached": 0, "staying": 8, "stayed": 8}
+    nothing = Moved(moving=0, left=0, reached=0, staying=8, stayed=8)
     scores = scores_of(Hide(1, 0), [nothing, nothing])
     assert scores["hidden"] is scores["hidden_per_image"] is None
     assert scores["counted"]["moving"] == {"number": 0, "images": 0}
@@ -357,9 +360,8 @@ def test_what_worked_best_is_hidden_without_breaking_the_rest(tmp_path: Path) ->
     measure(tmp_path, limit=4, epochs=2)
     page = write_universal_report(tmp_path).read_text()
     best, least = (page.split(f"<h3>{title}</h3>")[1].split("<h3>")[0] for title in ("Worked best", "Worked least"))
-    rows = map(json.loads, (tmp_path / "rows.jsonl").read_text().splitlines())
-    counts = {row["id"]: row["universal"] for row in rows if row["condition"] == "adversarial"}
-    worth = {name: one["reached"] / one["moving"] + one["stayed"] / one["staying"] for name, one in counts.items()}
+    counts = {row.id: row.universal for row in rows_of(lines_of(tmp_path), condition=ADVERSARIAL)}
+    worth = {name: one.reached / one.moving + one.stayed / one.staying for name, one in counts.items()}
     order = sorted(worth, key=lambda name: -worth[name])
     assert sum(name in best for name in order) == 2
     assert all(name in best for name in order[:2])

@@ -78,9 +78,9 @@ def test_a_detector_loses_a_class_and_another_task_is_measured_beside_it(tmp_pat
     assert other["conditions"]["clean"]["hidden"] == 0
     assert other["conditions"]["adversarial"]["mIoU"] < other["conditions"]["clean"]["mIoU"]
     rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
-    assert {(row["slug"], row["condition"]) for row in rows} == {
-        (slug, condition)
-        for slug in ("scenes-detector", "scenes-unet")
+    assert {(row["model"], row["condition"]) for row in rows} == {
+        (model, condition)
+        for model in ("bundled:scenes-detector", "bundled:scenes-unet")
         for condition in ("clean", "adversarial", "permuted", "noise")
     }
     # Every model was measured on every test image under every condition.

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from foolscape.metrics.boxes import Found, Truth
+from foolscape.records.conditions import ADVERSARIAL
 from foolscape.run.trust.attack import Attacked
 from foolscape.run.trust.judge import by_model
 from foolscape.verdict import Reason
 
-from .made import attacked, reasons
+from ..written import attack_result
+from .made import attacked, changed, controlled, reasons
 
 SOUND = {"longer": [4.0] * 4, "stronger": [4.5] * 4, "larger": [0.0], "unbound": [0.0], "square": [60.0]}
 
@@ -67,23 +71,20 @@ def test_a_bound_that_8_bits_cannot_use_and_a_short_control_are_named() -> None:
     below = reasons(attacked({}, SOUND, eps="0.5/255"))
     assert below["bound-below-a-level"].ok is False
     run = attacked({}, SOUND)
-    for row in run.rows["permuted"]:
-        row["control"]["of_attack"] = 0.9
+    run = controlled(run, of_attack=0.9)
     assert {one.id for one in reasons(run).values() if one.ok is False} == {"controls-as-large"}
 
 
 def test_a_shuffled_change_that_is_the_attack_again_shows_nothing() -> None:
     run = attacked({"permuted": [5.0] * 8 + [88.0] * 2}, SOUND)
     assert reasons(run)["beats-shuffled"].ok is False
-    for row in run.rows["permuted"][:8]:
-        row["control"]["apart"] = 0.1
+    run = controlled(run, 8, apart=0.1)
     others = reasons(run)["beats-shuffled"]
     assert (others.ok, others.seen) == (
         True,
         "5.0 % of the targets still right; the control leaves 83.0 more (83.0 to 83.0), 2 image(s)",
     )
-    for row in run.rows["permuted"]:
-        row["control"]["apart"] = 0.1
+    run = controlled(run, apart=0.1)
     none = reasons(run)["beats-shuffled"]
     assert none.ok is None
     assert none.assumed
@@ -93,7 +94,7 @@ def test_a_shuffled_change_that_is_the_attack_again_shows_nothing() -> None:
 def test_a_task_that_was_said_is_part_of_the_better_command() -> None:
     run = attacked({}, SOUND | {"stronger": [0.0] * 4})
     for said in (["--task", "segmentation"], ["--task=segmentation"], ["--config", "run.yaml"]):
-        told = replace(run, record=run.record | {"command": ["foolscape", "run", *said]})
+        told = replace(run, record=replace(run.record, command=("foolscape", "run", *said)))
         assert " --task segmentation " in reasons(told)["converged"].advice
     assert "--task" not in reasons(run)["converged"].advice
 
@@ -107,7 +108,7 @@ def test_one_image_says_nothing_of_its_controls() -> None:
 
 def test_a_wrong_gradient_and_probes_that_failed_are_named() -> None:
     run = attacked({}, SOUND)
-    wrong = replace(run, record=run.record | {"gradient": {"net.py:net": {"ok": False, "kind": "zero"}}})
+    wrong = replace(run, record=replace(run.record, gradient={"net.py:net": {"ok": False, "kind": "zero"}}))
     assert (reasons(wrong)["gradient"].ok, reasons(wrong)["gradient"].seen) == (False, "zero")
     failed = reasons(replace(run, probed={"failed": "out of memory"}))
     assert failed["converged"].ok is None
@@ -125,7 +126,7 @@ def test_an_attack_that_should_go_on_is_a_whole_command() -> None:
     run = attacked({"adversarial": [90.0] * 4, "in_float": [90.0] * 4}, {}, name="dag", eps=None, steps=3)
     options = {"steps": 3, "quantise_steps": False}
     config = {"data": "folder:my photos", "attack": "dag", "options": options, "limit": 4}
-    advice = reasons(replace(run, record=run.record | {"config": config}))["converged"].advice
+    advice = reasons(replace(run, record=replace(run.record, config=config)))["converged"].advice
     assert advice == (
         "let it go on: foolscape run --model net.py:net --data 'folder:my photos' --limit 4 --attack dag --steps 6 "
         "--no-quantise-steps"
@@ -152,18 +153,19 @@ def test_the_strongest_attack_must_have_been_tried_on_enough_images(known: int) 
 
 def test_where_there_is_nothing_to_fool_that_is_the_reason() -> None:
     run = attacked({}, {})
-    for rows in run.rows.values():
-        for row in rows:
-            row["counts"]["truth"] = {}
-    found = reasons(run)
+    rows = {name: changed(found, truth={}) for name, found in run.rows.items()}
+    found = reasons(replace(run, rows=rows))
     assert (found["converged"].ok, found["converged"].seen) == (None, "no image has anything to fool")
 
 
 @pytest.mark.parametrize(("longer", "ok"), [([3, 3, 4, None], True), ([1, 2, 2, 30], False), ([1, 1, 1], None)])
 def test_the_smallest_change_is_compared_in_levels(longer: list[int | None], ok: bool | None) -> None:
     run = attacked({}, {"longer": [0.0] * 4}, eps=None, largest="64/255")
-    for row, smallest in zip(run.rows["adversarial"], (3, 4, 4, None), strict=True):
-        row["attack"] = {"smallest_eps": smallest}
+    rows = [
+        replace(row, attack=attack_result(smallest_eps=smallest))
+        for row, smallest in zip(run.rows[ADVERSARIAL], (3, 4, 4, None), strict=True)
+    ]
+    run = replace(run, rows={**run.rows, ADVERSARIAL: rows})
     images = {str(i): {"longer": {"right": 0.0, "left": 0.0, "smallest": level}} for i, level in enumerate(longer)}
     found = reasons(replace(run, probed=dict(run.probed, images=images)))
     assert found["converged"].ok is ok
@@ -171,16 +173,18 @@ def test_the_smallest_change_is_compared_in_levels(longer: list[int | None], ok:
 
 def test_an_attack_that_invents_boxes_is_judged_by_them() -> None:
     run = attacked({}, {}, goal="fabricate")
-    truth = {"boxes": [[0, 0, 9, 9]], "labels": [0], "difficult": [False], "crowd": [False], "area": [81.0]}
+    no = np.zeros(1, np.bool_)
+    truth = Truth(np.array([[0.0, 0, 9, 9]]), np.zeros(1, np.int64), no, no, np.array([81.0]))
 
-    def seen(boxes: int) -> dict[str, Any]:
-        found = {"boxes": [[20 + 9 * i, 20, 28 + 9 * i, 28] for i in range(boxes)], "scores": [0.9] * boxes}
-        return {"truth": truth, "found": found | {"labels": [0] * boxes}}
+    def seen(boxes: int) -> Found:
+        places = np.array([[20.0 + 9 * i, 20, 28 + 9 * i, 28] for i in range(boxes)]).reshape(-1, 4)
+        return Found(places, np.full(boxes, 0.9), np.zeros(boxes, np.int64))
 
-    for name, boxes in {"clean": 0, "adversarial": 4, "permuted": 0, "noise": 0}.items():
-        for row in run.rows[name]:
-            row.update(seen(boxes), in_float=seen(boxes))
-    record = run.record | {"task": "detection"}
-    found = reasons(replace(run, record=record))
+    rows = {
+        name: changed(found, truth=truth, measured=seen(4 * (name == ADVERSARIAL)), in_float=seen(4))
+        for name, found in run.rows.items()
+    }
+    record = replace(run.record, task="detection")
+    found = reasons(replace(run, record=record, rows=rows))
     assert found["beats-noise"].ok is True
     assert "free of invented boxes" in found["beats-noise"].seen

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from foolscape.records.row import failure
+from foolscape.records.training import LeftOut
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.verdict import judged
 
 from ..run.made import do_run, write_net, write_photos
+from .made import row
 
 
-def lost(count: int) -> list[dict[str, Any]]:
-    return [{"id": str(i), "reason": f"{i} is torn"} for i in range(count)]
+def lost(count: int) -> list[LeftOut]:
+    return [LeftOut(id=str(i), reason=f"{i} is torn") for i in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -47,12 +49,12 @@ def test_nothing_is_said_where_none_was_lost_and_an_image_counts_once() -> None:
 
 def test_only_the_images_that_the_model_lost_count() -> None:
     rows = [
-        {"condition": "failed", "model": None, "id": "a", "reason": "torn"},
-        {"condition": "failed", "model": "one", "id": "b", "reason": "NaN"},
-        {"condition": "failed", "model": "two", "id": "c", "reason": "NaN"},
-        {"condition": "clean", "model": "one", "id": "d"},
+        failure(None, "a", "torn"),
+        failure("one", "b", "NaN"),
+        failure("two", "c", "NaN"),
+        row("clean", "d", 50.0, "one"),
     ]
-    assert [row["id"] for row in failed(rows, ("one", None))] == ["a", "b"]
+    assert [one.id for one in failed(rows, ("one", None))] == ["a", "b"]
 
 
 @pytest.mark.parametrize("attack", ["fgsm", "none"])

@@ -10,13 +10,16 @@ import pytest
 from foolscape.attacks.catalog import plan
 from foolscape.attacks.plan import Plan
 from foolscape.metrics.paired import Difference
+from foolscape.records.conditions import ADVERSARIAL, NOISE, PERMUTED, Condition
+from foolscape.records.row import AnyRow, Control, Line, Moved, failure
+from foolscape.records.training import LeftOut
 from foolscape.run.trust.harden import harden_trust
 from foolscape.run.trust.own_run import own_run
 from foolscape.run.trust.transfer import Column, transfer_trust, transferred
 from foolscape.run.trust.universal import Learnt, universal_reasons
 from foolscape.verdict import Reason, judged
 
-from .made import counts
+from .made import changed, row
 
 CLASSES = ("a", "b", "c")
 BOUND = {"name": "universal", "eps": "8/255", "norm": "linf", "step": None}
@@ -86,10 +89,10 @@ def column(own: dict[str, Any]) -> Column:
     return Column("net.py:one", "segmentation", plan("pgd", {}, CLASSES), own)
 
 
-def rows() -> list[dict[str, Any]]:
+def rows() -> list[Line]:
     """The network `one` on four images: 5 % are right under its own change, 60 % under the other."""
     return [
-        {"model": "net.py:one", "condition": name, "id": str(i), **counts(percent)}
+        row(name, str(i), percent, "net.py:one")
         for name, percent in (("clean", 95), ("one", 5), ("two", 60))
         for i in range(4)
     ]
@@ -143,13 +146,22 @@ def test_advice_on_a_hardening_names_its_own_options() -> None:
     )
 
 
-def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) -> Learnt:
-    def rows(left: int) -> list[dict[str, Any]]:
-        return [{"id": str(i), "universal": {"moving": moving, "left": min(left + i, moving)}} for i in range(5)]
+def moved_of(moving: int, left: int) -> Moved:
+    return Moved(moving=moving, left=left, reached=0, staying=0, stayed=0)
 
-    found = {"adversarial": rows(adversarial), "noise": rows(noise), "permuted": rows(noise)}
-    for row in found["permuted"]:
-        row["control"] = {"kind": "permuted", "l2": 1.0, "of_attack": 1.0}
+
+def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) -> Learnt:
+    def rows(condition: Condition, left: int, **more: Any) -> list[AnyRow]:
+        return [
+            row(condition, str(i), 0.0, universal=moved_of(moving, min(left + i, moving)), **more) for i in range(5)
+        ]
+
+    control = Control(kind=PERMUTED, l2=1.0, of_attack=1.0)
+    found = {
+        ADVERSARIAL: rows(ADVERSARIAL, adversarial),
+        NOISE: rows(NOISE, noise),
+        PERMUTED: rows(PERMUTED, noise, control=control),
+    }
     return Learnt(
         found, "left", {"moved": moved, "stayed": [90.0] * len(moved)}, {"ok": True, "kind": "right"}, BOUND, LONGER
     )
@@ -157,8 +169,8 @@ def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) 
 
 def test_a_pattern_that_is_the_same_in_any_order_has_no_shuffled_control() -> None:
     pattern = learnt(80, 80, [84.0, 85.0])
-    for row in pattern.rows["permuted"]:
-        row["control"]["apart"] = 0.0
+    same = Control(kind=PERMUTED, l2=1.0, of_attack=1.0, apart=0.0)
+    pattern = replace(pattern, rows={**pattern.rows, PERMUTED: changed(pattern.rows[PERMUTED], control=same)})
     (reason,) = (one for one in universal_reasons(pattern) if one.id == "beats-shuffled")
     assert reason.ok is None
     assert reason.assumed
@@ -185,8 +197,10 @@ def test_a_pattern_is_stronger_than_its_controls_and_learnt_to_its_end(
 
 def test_a_pattern_that_seems_stronger_on_a_few_images_is_not_accused() -> None:
     pattern = learnt(50, 5, [84.0, 85.0])
-    for i, row in enumerate(pattern.rows["adversarial"]):
-        row["universal"] = {"moving": 100, "left": 95 if i == 0 else 6}
+    rows = [
+        replace(one, universal=moved_of(100, 95 if i == 0 else 6)) for i, one in enumerate(pattern.rows[ADVERSARIAL])
+    ]
+    pattern = replace(pattern, rows={**pattern.rows, ADVERSARIAL: rows})
     assert {one.id: one.ok for one in universal_reasons(pattern) if one.id.startswith("beats")} == {
         "beats-noise": None, "beats-shuffled": None
     }  # fmt: skip
@@ -198,16 +212,14 @@ def test_the_longer_learning_is_a_command() -> None:
 
 
 def test_a_transfer_that_lost_half_of_its_images_is_not_trusted() -> None:
-    lost = [
-        {"model": "net.py:one", "condition": "failed", "id": name, "reason": "torn"} for name in ("4", "5", "6", "7")
-    ]
+    lost = [failure("net.py:one", name, "torn") for name in ("4", "5", "6", "7")]
     found = transfer_trust({"one": column(trust(True))}, lines(), rows() + lost, 8)
     assert found["verdict"] == "not trusted"
     assert [one["id"] for one in found["reasons"] if one["ok"] is False] == ["failures"]
 
 
 def test_a_hardening_that_lost_half_of_its_training_images_is_not_trusted() -> None:
-    lost = [{"id": str(i), "reason": "torn"} for i in range(4)]
+    lost = [LeftOut(id=str(i), reason="torn") for i in range(4)]
     found = harden_trust({"before": trust(True), "after": trust(True)}, Difference(20.0, 15.0, 25.0), "mIoU", lost, 8)
     assert [one["id"] for one in found["reasons"] if one["ok"] is False] == ["training-failures"]
     assert found["verdict"] == "not trusted"

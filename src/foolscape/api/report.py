@@ -21,7 +21,13 @@ from foolscape.attacks.names import NONE
 from foolscape.errors import RunError, unknown
 from foolscape.extras import extra, installed
 from foolscape.pixels import to_unit
-from foolscape.report.files import Run, read_image, read_object, read_run
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, label_of
+from foolscape.records.places import Kind, place_of
+from foolscape.records.reader import Run, read_record, read_run
+from foolscape.records.rows import whole_rows
+from foolscape.records.run import RunRecord
+from foolscape.records.timings import read_timings, seconds_per_image
+from foolscape.report.files import read_image
 from foolscape.report.form import having_form
 from foolscape.report.pictures.gallery import chosen, photographs
 from foolscape.report.run_kinds import unfinished
@@ -30,11 +36,9 @@ from foolscape.report.tables.labels import unfinished as how_far
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.run import overall
 from foolscape.report.tables.run import tables as tables_of
-from foolscape.report.tables.table import CONDITIONS, known
+from foolscape.report.tables.table import known
 from foolscape.report.tables.trust import headline_of
 from foolscape.run.directory.partial import so_far
-from foolscape.run.directory.rows import read_whole_rows
-from foolscape.run.tasks.base import CLEAN
 from foolscape.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -146,7 +150,7 @@ class Report:
     @cached_property
     def rows(self) -> tuple[ImageRow, ...]:
         """What was measured of every image by every model."""
-        classes = {model["model"]: model["classes"] for model in self.run.settings["models"]}
+        classes = {model.model: model.classes for model in self.run.record.models}
         only = self.run.summary["attack"].get("only_class")
 
         def attacked_class(model: str) -> int | None:
@@ -162,21 +166,21 @@ class Report:
             UnknownNameError: no such image or model.
             RunError: its file is not there any more.
         """
-        slugs = {str(one["model"]): str(one["slug"]) for one in self.run.settings["models"]}
+        slugs = {one.model: one.slug for one in self.run.record.models}
         if model is not None and model not in slugs:
             raise unknown("model", model, slugs)
-        names = {str(row["id"]): str(row["name"]) for row in self.run.rows}
+        names = dict.fromkeys(row.id for row in self.run.rows)
         if image not in names:
             raise unknown("image", str(image), names)
-        name, slug = names[image], slugs[model or next(iter(slugs))]
-        clean = read_image(self.run.directory, "clean", name)
-        adversarial = read_image(self.run.directory, "images", slug, name)
+        slug = slugs[model or next(iter(slugs))]
+        clean = read_image(self.run.directory, place_of(Kind.IMAGE, image))
+        adversarial = read_image(self.run.directory, place_of(Kind.IMAGE, image, slug, ADVERSARIAL))
         if clean is None:
             raise RunError(f"{self.run.directory}: expected the image {image}, got no file of it; was it deleted?")
         return Pair(to_unit(clean)[0], None if adversarial is None else to_unit(adversarial)[0])
 
     def to_json(self) -> dict[str, JsonValue]:
-        """What summary.json holds: see "A run directory" in docs/design.md."""
+        """What summary.json holds: see docs/run-directory.md."""
         found: dict[str, JsonValue] = json_of(self.run.summary)
         return found
 
@@ -203,7 +207,7 @@ class Report:
                 if value is None:
                     continue
                 error = None if ends is None else [[max(value - ends[0], 0)], [max(ends[1] - value, 0)]]
-                label = CONDITIONS[condition] if index == 0 else None
+                label = label_of(condition) if index == 0 else None
                 across = index + 0.8 * (place + 0.5) / len(shown) - 0.4
                 axes.bar(across, value, 0.75 / len(shown), yerr=error, capsize=2, color=f"C{place}", label=label)
         axes.set_xticks(range(len(self.models)), self.models, fontsize=8, parse_math=False)
@@ -214,7 +218,9 @@ class Report:
     def __str__(self) -> str:
         """The tables, and the verdict, as a terminal shows them."""
         with having_form(self.run.directory):
-            return as_text(tables_of(self.run.summary), self.run.summary.get("trust"))
+            return as_text(
+                tables_of(self.run.summary, seconds_per_image(self.run.directory)), self.run.summary.get("trust")
+            )
 
     def __repr__(self) -> str:
         how = how_far(self.run.summary) or self.verdict
@@ -228,14 +234,18 @@ class Report:
             sentences = [headline(summary, model, self.run.rows) for model in summary["models"]]
             trust = summary.get("trust")
             pictures = [
-                Shown(f"{title}: {view.judged['id']}", photographs(view, SIDE)[0])
-                for model in self.run.settings["models"]
+                Shown(f"{title}: {view.judged.id}", photographs(view, SIDE)[0])
+                for model in self.run.record.models
                 for title, views in chosen(self.run, model, _THUMBNAILS)
                 for view in views[: _THUMBNAILS[0]]
             ]
             verdict = None if trust is None else headline_of(trust)
             return notebook(
-                how_far(summary).capitalize(), sentences, verdict=verdict, tables=overall(summary), pictures=pictures
+                how_far(summary).capitalize(),
+                sentences,
+                verdict=verdict,
+                tables=overall(summary, seconds_per_image(self.run.directory)),
+                pictures=pictures,
             )
 
 
@@ -252,14 +262,14 @@ def load_run(directory: str | Path) -> Report:
 def read(directory: Path) -> Run:
     """The files of a run; raises RunError."""
     with having_form(directory):
-        settings = read_object(directory / "run.json", "Name the folder that `foolscape run` was given as --out.")
-        if settings.get("kind") is not None:
+        record = read_record(directory)
+        if not isinstance(record, RunRecord):
             raise RunError(
-                f"{directory}: expected a run, got a directory of foolscape {settings['kind']}; its page is "
+                f"{directory}: expected a run, got a directory of foolscape {record.kind}; its page is "
                 "report.html, and the runs within it can be loaded"
             )
         if not unfinished(directory):
             return read_run(directory)
-        conditions = (CLEAN,) if settings["attack"]["name"] == NONE else CONDITIONS
-        rows = tuple(read_whole_rows(directory, set(conditions)))
-        return Run(directory, settings, so_far(directory, settings), rows)
+        conditions = (CLEAN,) if record.attack["name"] == NONE else CONDITIONS
+        rows = tuple(whole_rows(directory, record, conditions))
+        return Run(directory, record, so_far(directory, record), rows, read_timings(directory))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Final, TypeAlias
 
 from torch import Tensor
 
 from foolscape.metrics.score import scores_of
+from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.row import Line, failures_of, rows_of
 
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 """What JSON can hold."""
 
-_FAILED: Final = "failed"
 _DISTORTION: Final = ("linf_levels", "l2", "perceptibility", "ssim")
 
 
@@ -53,38 +54,35 @@ class ImageRow:
         return {**{one.name: getattr(self, one.name) for one in fields(self) if one.name in plain}, **shares}
 
 
-def image_rows(rows: Iterable[Mapping[str, Any]], task: str, only_class: Callable[[str], int | None]) -> list[ImageRow]:
+def image_rows(rows: Iterable[Line], task: str, only_class: Callable[[str], int | None]) -> list[ImageRow]:
     """The rows of a run by model and image, in the order in which these come.
 
     Args:
-        rows: lines of rows.jsonl.
+        rows: of rows.jsonl.
         task: of the run.
         only_class: from a model to the index of the class that alone is attacked; None for all.
     """
-    found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    found: dict[tuple[str, str], list[Line]] = {}
     for row in rows:
-        found.setdefault((str(row["model"] or ""), str(row["id"])), {})[row["condition"]] = row
-    return [_row(model, name, conditions, task, only_class) for (model, name), conditions in found.items()]
+        found.setdefault((row.model or "", row.id), []).append(row)
+    return [_row(model, name, lines, task, only_class) for (model, name), lines in found.items()]
 
 
-def _row(
-    model: str,
-    name: str,
-    conditions: Mapping[str, Mapping[str, Any]],
-    task: str,
-    only_class: Callable[[str], int | None],
-) -> ImageRow:
-    if _FAILED in conditions:
-        return ImageRow(model, name, {}, failure=str(conditions[_FAILED]["reason"]))
-    share, only = scores_of(task).right, only_class(model)
-    right = {condition: share(row, only) for condition, row in conditions.items()}
-    attacked = conditions.get("adversarial", {})
-    moved, told = attacked.get("distortion", {}), attacked.get("attack", {})
-    return ImageRow(
-        model,
-        name,
-        right,
-        success=told.get("success"),
-        iterations=told.get("iterations"),
-        **{key: moved.get(key) for key in _DISTORTION},
-    )
+def _row(model: str, name: str, lines: Sequence[Line], task: str, only_class: Callable[[str], int | None]) -> ImageRow:
+    for lost in failures_of(lines):
+        return ImageRow(model, name, {}, failure=lost.reason)
+    share, only, measured = scores_of(task).right, only_class(model), rows_of(lines)
+    right = {str(row.condition): share(row.sample, only) for row in measured}
+    found = ImageRow(model, name, right)
+    for row in rows_of(measured, condition=ADVERSARIAL):
+        if row.attack is not None and row.distortion is not None:
+            return replace(
+                found,
+                success=row.attack.success,
+                iterations=row.attack.iterations,
+                linf_levels=row.distortion.linf_levels,
+                l2=row.distortion.l2,
+                perceptibility=row.distortion.perceptibility,
+                ssim=row.distortion.ssim,
+            )
+    return found

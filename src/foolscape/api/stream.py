@@ -23,8 +23,13 @@ from foolscape.data.own import data_set_of
 from foolscape.errors import SettingError
 from foolscape.models.common.attention import attention
 from foolscape.pixels import to_unit
+from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import Line
+from foolscape.records.run import TRUTH, DataRecord, RunRecord
+from foolscape.records.schema import SCHEMA
 from foolscape.run.directory.album import Album
-from foolscape.run.directory.store import Record, RunStore, safe_name
+from foolscape.run.directory.store import RunStore
 from foolscape.run.evaluate import Setting, evaluate
 from foolscape.run.execute import check_input_gradient
 from foolscape.run.settings.choice import with_attack
@@ -54,6 +59,9 @@ class _Images(Album):
     def save_photograph(self, place: str, image: NDArray[np.uint8]) -> None:
         """Nothing: no page shows it."""
 
+    def save_truth(self, name: str, task: str, truth: object) -> None:
+        """Nothing: the rows in memory hold it."""
+
 
 @dataclass
 class _Memory(RunStore):
@@ -61,16 +69,39 @@ class _Memory(RunStore):
 
     images: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
-    def append(self, rows: Sequence[Record]) -> None:
+    def append(self, rows: Sequence[Line], seconds: float | None = None) -> None:
         """Add the rows of a sample."""
+        del seconds
         self.rows.extend(rows)
 
-    def album(self) -> Album:
+    def album(self, model: str) -> Album:
         """For the pictures of a sample."""
-        return _Images(self.directory, {}, self.images)
+        del model
+        return _Images(self.directory, kept=self.images)
 
-    def save_json(self, place: str, record: Record) -> None:
+    def save_json(self, place: str, record: Mapping[str, Any]) -> None:
         """Nothing: there is no run.json."""
+
+
+def _unwritten(task: str) -> RunRecord:
+    """The record of a run of which nothing is written."""
+    return RunRecord(
+        schema=SCHEMA,
+        foolscape="",
+        command=(),
+        started="",
+        config={},
+        models=(),
+        task=task,
+        reference=TRUTH,
+        data=DataRecord(spec="", split=None, classes=None, samples=0, sha256=""),
+        attack={},
+        device="",
+        batch=1,
+        seed=0,
+        algorithms={},
+        versions={},
+    )
 
 
 @dataclass(frozen=True)
@@ -86,7 +117,7 @@ class _Stream:
         kind, classes = data_set_of(spec, source), self.entry.classes or None
         data = kind.openers[self.task](parse(spec, ()), None, classes)
         subject: Any = self.entry.subject
-        store = _Memory(_NOWHERE, {})
+        store = _Memory(_NOWHERE, _unwritten(self.task))
         with attention(self.config.attention):
             evaluate(
                 replace(subject, data=data), data.ids, Setting(self.entry.plan, batch, self.config.seed), store, _pass
@@ -97,8 +128,8 @@ class _Stream:
             yield self._with_images(found[name], store.images)
 
     def _with_images(self, row: ImageRow, images: Mapping[str, NDArray[np.uint8]]) -> ImageRow:
-        file = f"{safe_name(row.id)}.png"
-        clean, adversarial = images.get(f"clean/{file}"), images.get(f"images/{self.entry.subject.slug}/{file}")
+        clean = images.get(place_of(Kind.IMAGE, row.id))
+        adversarial = images.get(place_of(Kind.IMAGE, row.id, self.entry.subject.slug, ADVERSARIAL))
         return replace(
             row,
             clean=None if clean is None else to_unit(clean)[0],
@@ -171,7 +202,7 @@ def _checked(setup: Setup, config: RunConfig, task: str) -> _Stream:
             "clip; use foolscape.evaluate"
         )
     first = to_unit(setup.first).to(ready_device(config.device))
-    store = _Memory(_NOWHERE, {"task": task})
+    store = _Memory(_NOWHERE, _unwritten(task))
     check_input_gradient(
         first, config.seed, store, silent(), entry, config.batch if isinstance(config.batch, int) else 1
     )

@@ -129,7 +129,7 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
     config = asked(settings)
     check_data_name(config["data"])
     from foolscape.metrics.score import scores_of
-    from foolscape.report.pages.transfer import MATRIX
+    from foolscape.records.places import MATRIX
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.preview import preview_transfer
     from foolscape.run.settings.task_of import task_of

@@ -23,8 +23,8 @@ from foolscape.printable import printable_json
 from foolscape.strict import strictly
 
 if TYPE_CHECKING:
+    from foolscape.records.types import Object
     from foolscape.run.directory.place import Wanted
-    from foolscape.run.directory.store import Record
     from foolscape.run.execute import Listener
     from foolscape.run.preview import Section
 
@@ -45,9 +45,9 @@ class Job:
 
     wanted: Wanted
     keys: Callable[[], Sequence[str]]
-    work: Callable[[Path, Sequence[str], Listener], Record]
-    attacked: Callable[[Record], list[Attacked]]
-    failures: Callable[[Record], int]
+    work: Callable[[Path, Sequence[str], Listener], Object]
+    attacked: Callable[[Object], list[Attacked]]
+    failures: Callable[[Object], int]
     preview: Callable[[], Sequence[Section]]
     page: Callable[[Path], object] | None = None
 

@@ -1,13 +1,16 @@
-"""Boxes of one image, as truth and as detections; what the detection metrics and the rows of a run are made of."""
+"""Boxes of one image, as truth and as detections; what the detection metrics and the rows of a run are made of.
+
+Objects are kept as exactly as the data set gives them, detections in float32, as networks compute them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from foolscape.metrics.wire import BoolArray, Box32Array, BoxArray, Float32Array, FloatArray, IntArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,32 +29,11 @@ class Truth:
         area: (K,) float64, COCO's area in square pixels (of the mask where there is one); sizes are told apart by it.
     """
 
-    boxes: Floats
-    labels: Ints
-    difficult: Bools
-    crowd: Bools
-    area: Floats
-
-    def to_json(self) -> dict[str, Any]:
-        """As lists, for a line of rows.jsonl."""
-        return {
-            "boxes": self.boxes.tolist(),
-            "labels": self.labels.tolist(),
-            "difficult": self.difficult.tolist(),
-            "crowd": self.crowd.tolist(),
-            "area": self.area.tolist(),
-        }
-
-    @staticmethod
-    def from_json(record: Mapping[str, Any]) -> Truth:
-        """The inverse of `to_json`."""
-        return Truth(
-            np.array(record["boxes"], dtype=np.float64).reshape(-1, 4),
-            np.array(record["labels"], dtype=np.int64),
-            np.array(record["difficult"], dtype=np.bool_),
-            np.array(record["crowd"], dtype=np.bool_),
-            np.array(record["area"], dtype=np.float64),
-        )
+    boxes: BoxArray
+    labels: IntArray
+    difficult: BoolArray
+    crowd: BoolArray
+    area: FloatArray
 
 
 @dataclass(frozen=True)
@@ -64,22 +46,9 @@ class Found:
         labels: (K,) int64, index of the class.
     """
 
-    boxes: Floats
-    scores: Floats
-    labels: Ints
-
-    def to_json(self) -> dict[str, Any]:
-        """As lists, for a line of rows.jsonl; float32 values come back exactly."""
-        return {"boxes": self.boxes.tolist(), "scores": self.scores.tolist(), "labels": self.labels.tolist()}
-
-    @staticmethod
-    def from_json(record: Mapping[str, Any]) -> Found:
-        """The inverse of `to_json`."""
-        return Found(
-            np.array(record["boxes"], dtype=np.float64).reshape(-1, 4),
-            np.array(record["scores"], dtype=np.float64),
-            np.array(record["labels"], dtype=np.int64),
-        )
+    boxes: Box32Array
+    scores: Float32Array
+    labels: IntArray
 
 
 def pairwise_iou(one: Floats, other: Floats) -> Floats:

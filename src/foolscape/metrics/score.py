@@ -24,11 +24,30 @@ from foolscape.metrics.paired import Difference, Weighted, paired_difference
 
 W = TypeVar("W")
 W_co = TypeVar("W_co", covariant=True)
-Row = Mapping[str, Any]
-"""What a row holds of one image under one condition."""
+T = TypeVar("T")
+M = TypeVar("M")
 
 GROUP: Final = "foolscape.metrics"
 """The entry-point group of scores that other packages add."""
+
+
+@dataclass(frozen=True)
+class Sample(Generic[T, M]):
+    """One prediction for one image, measured.
+
+    Attributes:
+        id: of the image.
+        truth: what it was measured against, in the model's classes; None where what was measured says enough.
+        measured: of the prediction.
+    """
+
+    id: str
+    truth: T
+    measured: M
+
+
+Samples = Sequence[Sample[Any, Any]]
+"""Of a task; which one's is for a `Measure` to know."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +152,7 @@ class Measure(Generic[W]):
     name: str
     headline: str
     own: tuple[Score[W], ...]
-    pool: Callable[[Sequence[Row], Sequence[str]], Pool[W]]
+    pool: Callable[[Samples, Sequence[str]], Pool[W]]
     parts: Parts
     notes: Mapping[str, str]
     below: tuple[str, ...]
@@ -141,7 +160,7 @@ class Measure(Generic[W]):
     undefined: str = "nothing in them counts"
     least_clean: int = LEAST
     of_only_class: tuple[str, ...] = ()
-    fits: Callable[[Sequence[Row]], bool] = bool
+    fits: Callable[[Samples], bool] = bool
 
     @property
     def scores(self) -> tuple[Score[W], ...]:
@@ -177,7 +196,7 @@ class Measure(Generic[W]):
         return (*(score.key for score in self.scores), *(self.of_only_class if only_class is not None else ()))
 
     def score(
-        self, rows: Sequence[Row], classes: Sequence[str], seed: int, only_class: int | None = None, clean: bool = False
+        self, rows: Samples, classes: Sequence[str], seed: int, only_class: int | None = None, clean: bool = False
     ) -> dict[str, Any]:
         """The scores of one condition as summary.json holds them; None where one is not defined.
 
@@ -203,12 +222,12 @@ class Measure(Generic[W]):
         found = {key: number(value) for key, value in values.items()}
         return {**found, **parts, "ci95": {**ends, **ends_of_parts}}
 
-    def weighted(self, rows: Sequence[Row], classes: Sequence[str]) -> Weighted:
+    def weighted(self, rows: Samples, classes: Sequence[str]) -> Weighted:
         """The headline score of the rows of one condition, as a function of how often each image counts."""
         pool, of = self.pool(rows, classes), self.main.of
         return lambda weights: of(pool.under(weights))
 
-    def difference(self, rows_a: Sequence[Row], rows_b: Sequence[Row], classes: Sequence[str], seed: int) -> Difference:
+    def difference(self, rows_a: Samples, rows_b: Samples, classes: Sequence[str], seed: int) -> Difference:
         """The headline score of one condition less that of another, in points, paired by image.
 
         Args:
@@ -224,28 +243,55 @@ class Measure(Generic[W]):
         return paired_difference(self.weighted(rows_a, classes), self.weighted(rows_b, classes), len(rows_a), seed)
 
 
+def _as_it_is(truth: T, channels: Sequence[int]) -> T:
+    del channels
+    return truth
+
+
+def _nothing(clean: object) -> None:
+    del clean
+
+
+@dataclass(frozen=True)
+class Form(Generic[T, M]):
+    """Of what types a task's samples are, which say how they stand in files.
+
+    Attributes:
+        measured: the type of what is measured of a prediction.
+        truth: the type of what it is measured against; None where what is measured says enough.
+        in_classes: (truth in the data set's classes, for each of these the model's) -> it in the model's classes.
+        standing_in: what was measured of the clean image -> the truth, where the data have no labels.
+    """
+
+    measured: type[M]
+    truth: Any = None
+    in_classes: Callable[[T, Sequence[int]], T] = _as_it_is
+    standing_in: Callable[[M], T | None] = _nothing
+
+
 @dataclass(frozen=True)
 class TaskScores:
     """How a task is scored; the constant `RECORD` of its module in `metrics.tasks`.
 
     Attributes:
-        measures: rows are for the first one that fits, or for the last one.
-        right: (row of any condition, or what it holds under `in_float` and `candidates`; the one class of objects to
-            look at, of no meaning where there are none) -> the share in [0, 1] of the reference that is right; None
-            where the reference holds nothing to be right.
+        measures: samples are for the first one that fits, or for the last one.
+        right: (sample; the one class of objects to look at, of no meaning where there are none) -> the share in
+            [0, 1] of the truth that is right; None where it holds nothing to be right.
+        form: of its samples.
     """
 
     measures: tuple[Measure[Any], ...]
-    right: Callable[[Row, int | None], float | None]
+    right: Callable[[Sample[Any, Any], int | None], float | None]
+    form: Form[Any, Any]
 
     @property
     def default(self) -> Measure[Any]:
         """The measure of rows that say nothing else."""
         return self.measures[-1]
 
-    def measure_of(self, rows: Sequence[Row]) -> Measure[Any]:
-        """The measure of a run's rows."""
-        return next((measure for measure in self.measures[:-1] if measure.fits(rows)), self.default)
+    def measure_of(self, samples: Samples) -> Measure[Any]:
+        """The measure of a run's samples."""
+        return next((measure for measure in self.measures[:-1] if measure.fits(samples)), self.default)
 
     def keys_of(self, only_class: object = None) -> tuple[str, ...]:
         """The scores that a condition may have as single numbers, by whichever measure."""

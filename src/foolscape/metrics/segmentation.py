@@ -41,24 +41,47 @@ class Counts:
     truth: NDArray[np.int64]
     predicted: NDArray[np.int64]
 
-    def to_json(self) -> dict[str, dict[str, int]]:
-        """Counts (C,) as a line of `rows.jsonl` holds them: the class index as a string key, zeros left out."""
-        return {field: {str(index): int(n) for index, n in enumerate(getattr(self, field)) if n} for field in _FIELDS}
 
-    @classmethod
-    def from_json(cls, sparse: Mapping[str, Mapping[str, int]], classes: int) -> Counts:
-        """The Counts (C,) that `to_json` wrote, for C = `classes`.
+@dataclass(frozen=True)
+class Kept:
+    """Of the pixels that the clean model had right: how many there were, and how many still are right."""
+
+    right_before: int
+    right_after: int
+
+
+@dataclass(frozen=True)
+class PixelsMeasured:
+    """What one prediction scored on one image, by the class's index; classes without a pixel are left out.
+
+    Attributes:
+        hit: pixels predicted as the class and truly it.
+        predicted: pixels predicted as the class, void ones left out.
+        kept: of the pixels right before; None where nobody asked.
+    """
+
+    hit: dict[int, int]
+    predicted: dict[int, int]
+    kept: Kept | None = None
+
+    def counts(self, truth: Mapping[int, int], classes: int) -> Counts:
+        """The Counts (C,), for C = `classes`, against the `truth`, pixels of each class.
 
         Raises:
-            SampleError: a class index is outside [0, classes), or one of the three fields is missing.
+            SampleError: a class index is outside [0, classes).
         """
         try:
-            return cls(*(_dense(sparse[field], classes) for field in _FIELDS))
-        except (KeyError, IndexError, ValueError) as error:
+            return Counts(*(_dense(sparse, classes) for sparse in (self.hit, truth, self.predicted)))
+        except (IndexError, ValueError) as error:
             raise SampleError(
-                f"counts must hold {', '.join(_FIELDS)} with classes 0 to {classes - 1}; got {error}. "
+                f"counts must be of classes 0 to {classes - 1}; got {error}. "
                 "The row was written for other classes or is damaged: delete it and resume the run."
             ) from error
+
+
+def sparse(counts: NDArray[np.int64]) -> dict[int, int]:
+    """(C,) pixels per class by the index of the class, zeros left out."""
+    return {index: int(n) for index, n in enumerate(counts) if n}
 
 
 def count(prediction: _Array, labels: _Array, classes: int) -> Counts:
@@ -128,12 +151,12 @@ def pixel_accuracy(counts: Counts) -> NDArray[np.float64]:
     return np.where(counted > 0, 100.0 * counts.hit.sum(axis=-1) / np.maximum(counted, 1), np.nan)
 
 
-def _dense(sparse: Mapping[str, int], classes: int) -> NDArray[np.int64]:
+def _dense(sparse: Mapping[int, int], classes: int) -> NDArray[np.int64]:
     row = np.zeros(classes, dtype=np.int64)
     for index, n in sparse.items():
-        if int(index) < 0:  # numpy would count from the end
+        if index < 0:  # numpy would count from the end
             raise ValueError(f"class {index}")
-        row[int(index)] = n
+        row[index] = n
     return row
 
 

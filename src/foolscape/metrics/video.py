@@ -6,8 +6,8 @@ of many records. Within records J and F are shares in [0, 1], in scores they are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,7 +22,6 @@ LabelMaps = NDArray[np.integer[Any]]
 
 DAVIS_SCORES: Final = ("J", "F", "J&F", "J_recall", "J_decay", "F_recall", "F_decay")
 """What `davis_of` gives of an object."""
-_FIELDS: Final = ("label", "start", "J", "F", "category")
 
 
 @dataclass(frozen=True)
@@ -43,33 +42,22 @@ class ObjectScores:
     F: tuple[float, ...]
     category: str | None = None
 
+    def __post_init__(self) -> None:
+        if not len(self.J) == len(self.F) > 0:
+            raise ValueError(f"expected a J and an F for every frame, got {len(self.J)} and {len(self.F)}")
+
 
 @dataclass(frozen=True)
 class ClipScores:
-    """J and F of the objects of one clip."""
+    """J and F of the objects of one clip.
+
+    Attributes:
+        objects: at least one, where anything was measured.
+        seen: the categories of the data set's training part, sorted, where there are such.
+    """
 
     objects: tuple[ObjectScores, ...]
-
-    def to_json(self) -> dict[str, list[dict[str, Any]]]:
-        """As a line of `rows.jsonl` holds it, `{"objects": [{"label", "start", "J", "F", "category"}, ..]}`."""
-        return {"objects": [{**asdict(one), "J": list(one.J), "F": list(one.F)} for one in self.objects]}
-
-    @staticmethod
-    def from_json(record: Mapping[str, Any]) -> ClipScores:
-        """The inverse of `to_json`; values come back exactly.
-
-        Raises:
-            SampleError: a field is missing, or an object has not one J and one F for each frame.
-        """
-        try:
-            objects = [{name: one[name] for name in _FIELDS} for one in record["objects"]]
-            measured = [ObjectScores(**{**one, "J": tuple(one["J"]), "F": tuple(one["F"])}) for one in objects]
-        except (KeyError, TypeError) as error:
-            raise _damaged(repr(error)) from error
-        for one in measured:
-            if not len(one.J) == len(one.F) > 0:
-                raise _damaged(f"{len(one.J)} J and {len(one.F)} F for object {one.label}")
-        return ClipScores(tuple(measured))
+    seen: tuple[str, ...] = ()
 
 
 class Statistics(NamedTuple):
@@ -181,10 +169,3 @@ def check_predicted(prediction: LabelMaps, objects: Sequence[int]) -> None:
             f"a prediction must hold 0 or an object's label; expected {', '.join(map(str, objects))}, got "
             f"{prediction[foreign][0]}. Propagate the given objects alone; {VOID} is no void in a prediction."
         )
-
-
-def _damaged(got: str) -> SampleError:
-    return SampleError(
-        f"scores of a clip must hold {', '.join(_FIELDS)} for each object, with one J and one F per frame; got {got}. "
-        "The row was written by another version or is damaged: delete it and resume the run."
-    )

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from foolscape.disk import write_file
 from foolscape.errors import RunError
-from foolscape.report.files import read_run, read_summary
+from foolscape.records.reader import read_run, read_summary
+from foolscape.records.timings import seconds_per_image
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import write_report
 from foolscape.report.pictures.figures import panel
@@ -44,8 +45,8 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
         RunError: no such image or model in the run, or its files were not kept.
     """
     run = read_run(directory)
-    models = [m for m in run.settings["models"] if model in (None, m["model"])]
-    found = [view for view in views(run, models[0]) if view.judged["id"] == sample] if models else []
+    models = [m for m in run.record.models if model in (None, m.model)]
+    found = [view for view in views(run, models[0]) if view.judged.id == sample] if models else []
     if not found or not found[0].attacked:
         raise RunError(
             f"{directory}: expected {sample!r} attacked with {model or 'a model'}, got no such image. Name one that is "
@@ -63,7 +64,7 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
 def print_tables(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished run in `directory`; RunError where it has not finished."""
     summary = read_summary(directory)
-    show(tables_of(summary), console, footnotes=footnotes)
+    show(tables_of(summary, seconds_per_image(directory)), console, footnotes=footnotes)
     print_verdict(summary.get("trust"), console)
 
 
@@ -80,4 +81,4 @@ def latex(summary: Mapping[str, Any]) -> str:
 @of_a_run
 def write_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex beside the page of the finished run in `directory`; the texts by suffix."""
-    return write_tables(directory, tables_of(read_summary(directory)))
+    return write_tables(directory, tables_of(read_summary(directory), seconds_per_image(directory)))

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 from rich.console import Console
 
 from foolscape.errors import RunError
+from foolscape.records.places import MATRIX, PARTIAL, RUN, SUMMARY
+from foolscape.records.reader import read_json, read_record, require_finished
 from foolscape.report import print_tables, write_report, write_texts
-from foolscape.report.files import PARTIAL, read_json, read_object, require_finished
 from foolscape.report.form import of_a_run
 from foolscape.report.pages import harden, parts, transfer, universal
 
@@ -42,23 +43,23 @@ class Kind:
 
 
 _KINDS: Final[dict[str | None, Kind]] = {
-    None: Kind("summary.json", write_report, write_texts, print_tables),
+    None: Kind(SUMMARY, write_report, write_texts, print_tables),
     "transfer": Kind(
-        transfer.MATRIX,
+        MATRIX,
         transfer.write_transfer_report,
         transfer.write_transfer_texts,
         transfer.print_transfer,
         "a transfer; name the run of one of its models, runs/MODEL in it",
     ),
     universal.KIND: Kind(
-        "summary.json",
+        SUMMARY,
         universal.write_universal_report,
         universal.write_universal_texts,
         universal.print_universal,
         "a universal perturbation; its page shows the images",
     ),
     harden.KIND: Kind(
-        "summary.json",
+        SUMMARY,
         harden.write_hardening_report,
         harden.write_hardening_texts,
         harden.print_hardening,
@@ -74,7 +75,7 @@ _PARTS: Final = Kind(PARTIAL, parts.write_page, parts.write_texts, parts.print_p
 def unfinished(directory: Path) -> bool:
     """Whether a run of a kind that we know was begun in `directory` and has no result yet."""
     try:
-        name = read_json(directory / "run.json").get("kind")
+        name = read_json(directory / RUN).get("kind")
     except RunError:
         return False
     return isinstance(name, str | None) and name in _KINDS and not (directory / _KINDS[name].result).exists()
@@ -87,17 +88,14 @@ def kind_of(directory: Path) -> Kind:
     Raises:
         RunError: nothing that we know, or nothing to report.
     """
-    settings = read_object(
-        directory / "run.json",
-        "Name the folder that `foolscape run`, `transfer`, `universal` or `harden` was given as --out.",
-    )
-    name = settings.get("kind")
+    record = read_record(directory)
+    name = getattr(record, "kind", None)
     if name not in _KINDS:
         raise RunError(
-            f"{directory}: expected a run, a transfer, a universal perturbation or a hardening, got {name!r}. Report "
-            "it with the version of foolscape that wrote it."
+            f"{directory}: expected a run, a transfer, a universal perturbation or a hardening, got {name!r}: name the "
+            "transfer that it is part of"
         )
     if unfinished(directory) and (directory / PARTIAL).exists():
         return _KINDS[name] if name is None else _PARTS
-    require_finished(directory, settings, _KINDS[name].result)
+    require_finished(directory, record, _KINDS[name].result)
     return _KINDS[name]

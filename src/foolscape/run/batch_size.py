@@ -14,7 +14,8 @@ from foolscape.attacks.engine.ascent import never
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.memory import first_line, give_back, halving, is_short
-from foolscape.run.directory.store import RunStore, read_settings
+from foolscape.records.run import RunRecord
+from foolscape.run.directory.store import RunStore, read_settings, run_record
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.settings.config import AUTO, RunConfig
 from foolscape.run.setup import LoadedModel, Setup
@@ -44,8 +45,8 @@ def width_of(config: RunConfig, bench: Setup, device: torch.device, out: Path, s
     if not config.attacks or task_named(str(config.task)).clips or (config.batch != AUTO and device.type == "cpu"):
         return 1
     begun = read_settings(out)
-    if begun is not None and isinstance(batch := begun.get("batch"), int):
-        return batch
+    if isinstance(begun, RunRecord):
+        return begun.batch
     most = min(MOST, len(bench.ids))
     found = [
         (*widest(speed, most), entry.subject.spec) for entry in bench.entries if (speed := trial(entry, bench.ids))
@@ -132,8 +133,8 @@ class Room:
         """`work` with the batch of the model `spec`; see `memory.halving`. A smaller batch is kept for the model."""
 
         def told(batch: int, words: str) -> None:
-            self.store.record.setdefault("narrowed", {})[spec] = batch
-            self.store.save_json("run.json", self.store.record)
+            self.store.keep(narrowed={**run_record(self.store).narrowed, spec: batch})
             self.say(f"{spec}: memory is short ({words}); goes on with a batch of {batch}")
 
-        return halving(work, self.store.record.get("narrowed", {}).get(spec, self.store.record["batch"]), told)
+        record = run_record(self.store)
+        return halving(work, record.narrowed.get(spec, record.batch), told)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 import torch
@@ -16,18 +16,21 @@ from torch import Tensor
 
 from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
 from foolscape.attacks.engine.batch import AttackItem
-from foolscape.attacks.engine.driver import Outcome
+from foolscape.attacks.engine.driver import Candidate, Outcome
 from foolscape.attacks.parts.constraints import Linf
 from foolscape.attacks.plan import Plan
 from foolscape.errors import SampleError
 from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Condition
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import AnyRow, AttackResult, Line, Row, Tried, failure, rows_of
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.ara_state import StoredNetwork
-from foolscape.run.directory.store import FAILED, Record, RunStore, safe_name
+from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, fly, reason_of
 from foolscape.run.scores.controls import control_of
-from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED, EvalSample, P, R, TaskRunner
+from foolscape.run.tasks.base import EvalSample, P, R, TaskRunner
 from foolscape.seeds import generator_for
 from foolscape.strict import losses
 
@@ -86,7 +89,7 @@ def _attacked(
         return [name for name in ids if name not in settled and name not in broken]
 
     def failed(name: str, reason: str) -> None:
-        store.append([_failure(name, subject.spec, reason)])
+        store.append([failure(subject.spec, name, reason)])
         tick(name)
 
     fly(left, lambda names, flying: _flown(subject, names, setting, store, tick, (flying, broken)), failed)
@@ -113,7 +116,7 @@ def _flown(
         else:
             opened = flying[outcome.key]
             rows = opened.album.named_in(_settled(opened, outcome, subject, setting))
-            store.append(keeper.named_in(outcome.key, rows))
+            store.append(keeper.named_in(outcome.key, rows), outcome.seconds if rows_of(rows) else None)
             tick(outcome.key)
         del flying[outcome.key]
 
@@ -129,10 +132,10 @@ def _opened(
         try:
             case = subject.load(name)
         except FAULTS as error:
-            store.append([_failure(name, None if isinstance(error, SampleError) else subject.spec, reason_of(error))])
+            store.append([failure(None if isinstance(error, SampleError) else subject.spec, name, reason_of(error))])
             tick(name)
             continue
-        opened = Opened(case, store.album())
+        opened = Opened(case, store.album(subject.spec))
         _keep(opened, subject)
         yield opened
 
@@ -152,45 +155,43 @@ def _entrants(
         try:
             entrant = subject.entrant(opened.case, setting.plan, setting.seed)
         except FAULTS as error:
-            store.append([_failure(name, subject.spec, reason_of(error))])
+            store.append([failure(subject.spec, name, reason_of(error))])
             tick(name)
             continue
         flying[name] = opened
         yield entrant
 
 
-def _measured_clean(case: EvalSample[R, P], subject: TaskRunner[R, P]) -> list[Record]:
+def _measured_clean(case: EvalSample[R, P], subject: TaskRunner[R, P]) -> list[Line]:
     """The row of an image that is not attacked, or why it could not be measured."""
     try:
         return [_row(case, subject, CLEAN, case.prediction)]
     except SampleError as error:
-        return [_failure(case.id, None, str(error))]
+        return [failure(None, case.id, str(error))]
 
 
-def _settled(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: Setting) -> list[Record]:
+def _settled(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: Setting) -> list[Line]:
     """The rows of one attacked image, or why it could not be measured."""
     try:
         return _measure(opened, outcome, subject, setting)
     except FAULTS as error:
         model = None if isinstance(error, SampleError) else subject.spec
-        return [_failure(opened.case.id, model, reason_of(error))]
+        return [failure(model, opened.case.id, reason_of(error))]
 
 
-def _measure(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: Setting) -> list[Record]:
+def _measure(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: Setting) -> list[Line]:
     """The rows of one attacked image, everything measured on what the PNG holds."""
     case, album = opened.case, opened.album
     if outcome.failure is not None:
-        return [_failure(case.id, subject.spec, f"the attack gave up: {outcome.failure}")]
+        return [failure(subject.spec, case.id, f"the attack gave up: {outcome.failure}")]
     plan = setting.plan
     assert plan is not None
     constraint = plan.ascent.constraint
     quantised = to_image(constraint.quantise(outcome.adversarial, outcome.clean)[0])
-    name = safe_name(case.id)
-    attacked = album.save_image(f"images/{subject.slug}/{name}.png", quantised)
+    attacked = album.save_image(place_of(Kind.IMAGE, case.id, subject.slug, ADVERSARIAL), quantised)
     clean, changed = _levels(case.image), _levels(attacked)
     noise = generator_for(setting.seed, "noise", case.id)
-    images = {
-        ADVERSARIAL: attacked,
+    controls = {
         PERMUTED: to_image(shuffled(clean, changed, generator_for(setting.seed, "permuted", case.id))),
         NOISE: to_image(
             noise_within(clean, constraint, noise)
@@ -198,79 +199,85 @@ def _measure(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], 
             else noise_of_length(clean, changed, noise)
         ),
     }
-    rows = [_row(case, subject, CLEAN, case.prediction)]
-    for condition, image in images.items():
+
+    def looked(condition: Condition, image: NDArray[np.uint8]) -> AnyRow:
         prediction = subject.predict(case, image)
-        subject.keep_prediction(album, condition, name, prediction)
-        rows.append(_row(case, subject, condition, prediction))
-        if condition != ADVERSARIAL:
-            rows[-1] |= control_of(condition, case.image, attacked, image)
-        else:
-            moved, success = distortion(case.image, attacked).to_json(), subject.succeeded(rows[0], rows[-1], plan)
-            smallest = {"smallest_eps": int(moved["linf_levels"]) if success else None} if plan.ascent.ladder else {}
-            rows[-1] |= {
-                "distortion": moved,
-                "attack": _account(outcome, success) | smallest | ({"fell_back": True} if setting.fell_back else {}),
-                "in_float": subject.measured(case, subject.predict_float(case, outcome.adversarial)),
-                **_others(case, outcome, subject, plan),
-            }
+        subject.keep_prediction(album, condition, case.id, prediction)
+        return _row(case, subject, condition, prediction)
+
+    before, after = _row(case, subject, CLEAN, case.prediction), looked(ADVERSARIAL, attacked)
+    rows: list[Line] = [before, _attacked_row(after, before, opened, attacked, outcome, subject, setting)]
+    for condition, image in controls.items():
+        size = control_of(condition, case.image, attacked, image)
+        rows.append(replace(looked(condition, image), control=size))
     return rows
 
 
-def _others(case: EvalSample[R, P], outcome: Outcome, subject: TaskRunner[R, P], plan: Plan) -> Record:
+def _attacked_row(
+    row: AnyRow,
+    clean: AnyRow,
+    opened: Opened[R, P],
+    image: NDArray[np.uint8],
+    outcome: Outcome,
+    subject: TaskRunner[R, P],
+    setting: Setting,
+) -> AnyRow:
+    """The `row` of the attacked `image` with what the attack did and found besides."""
+    plan, case = setting.plan, opened.case
+    assert plan is not None
+    moved, success = distortion(case.image, image), subject.succeeded(clean.sample, row.sample, plan)
+    return replace(
+        row,
+        distortion=moved,
+        attack=AttackResult(
+            success=success,
+            claimed=outcome.claimed,
+            iterations=outcome.iterations,
+            remaining=outcome.remaining,
+            targets=outcome.targets,
+            smallest_eps=int(moved.linf_levels) if success and plan.ascent.ladder else None,
+            fell_back=setting.fell_back,
+        ),
+        in_float=subject.measured(case, subject.predict_float(case, outcome.adversarial)).measured,
+        candidates=_others(case, outcome.candidates, outcome, subject, plan),
+        within=_others(case, outcome.within, outcome, subject, plan),
+    )
+
+
+def _others(
+    case: EvalSample[R, P], found: Sequence[Candidate], outcome: Outcome, subject: TaskRunner[R, P], plan: Plan
+) -> tuple[Tried[Any], ...]:
     """What other results for an image measure at 8 bits: those of several objectives, or within smaller bounds."""
-    found: Record = {}
-    for kind, candidates in (("candidates", outcome.candidates), ("within", outcome.within)):
-        for candidate in candidates:
-            image = to_image(plan.ascent.constraint.quantise(candidate.adversarial, outcome.clean)[0])
-            measured = subject.measured(case, subject.predict(case, image))
-            found.setdefault(kind, []).append({"name": candidate.name, **measured})
-    return found
+
+    def measured(one: Candidate) -> Any:
+        image = to_image(plan.ascent.constraint.quantise(one.adversarial, outcome.clean)[0])
+        return subject.measured(case, subject.predict(case, image)).measured
+
+    return tuple(Tried(name=one.name, measured=measured(one)) for one in found)
 
 
-def _account(outcome: Outcome, success: bool | None) -> Record:
-    return {
-        "success": success,
-        "claimed": outcome.claimed,
-        "iterations": outcome.iterations,
-        "left": outcome.remaining,
-        "targets": outcome.targets,
-        "seconds": round(outcome.seconds, 4),
-    }
-
-
-def _row(case: EvalSample[R, P], subject: TaskRunner[R, P], condition: str, prediction: P) -> Record:
-    row: Record = {
-        "model": subject.spec,
-        "slug": subject.slug,
-        "id": case.id,
-        "name": safe_name(case.id),
-        "condition": condition,
-        "size": list(case.image.shape[:2]),
-        **subject.measured(case, prediction),
-    }
+def _row(case: EvalSample[R, P], subject: TaskRunner[R, P], condition: Condition, prediction: P) -> AnyRow:
+    height, width = case.image.shape[:2]
+    sample = subject.measured(case, prediction)
+    row: AnyRow = Row(
+        model=subject.spec,
+        id=case.id,
+        condition=condition,
+        size=(height, width),
+        measured=sample.measured,
+        truth=sample.truth,
+    )
     if condition != CLEAN:
         return row
-    return row | case.facts | ({"notes": list(case.notes)} if case.notes else {}) | lost_of(case)
-
-
-def lost_of(case: EvalSample[R, P]) -> Record:
-    """What a clean row says of what was left out of its image, for a run that goes on under `--strict`."""
-    lost = losses(case.notes)
-    return {"lost": lost} if lost else {}
-
-
-def _failure(name: str, model: str | None, reason: str) -> Record:
-    return {"model": model, "id": name, "name": safe_name(name), "condition": FAILED, "reason": reason}
+    return replace(row, frames=case.frames, notes=case.notes, lost=tuple(losses(case.notes)))
 
 
 def _keep(opened: Opened[R, P], subject: TaskRunner[R, P]) -> None:
     """Keep what the report shows besides the attack's own files."""
     case, album = opened.case, opened.album
-    name = safe_name(case.id)
-    album.save_image(f"clean/{name}.png", case.image)
+    album.save_image(place_of(Kind.IMAGE, case.id), case.image)
     subject.keep(case, album)
-    subject.keep_prediction(album, CLEAN, name, case.prediction)
+    subject.keep_prediction(album, CLEAN, case.id, case.prediction)
 
 
 def _levels(image: NDArray[np.uint8]) -> Tensor:

@@ -21,6 +21,11 @@ from foolscape.models.common.attention import attention
 from foolscape.models.common.bf16 import likeness
 from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_unit
+from foolscape.records.conditions import CLEAN, CONDITIONS
+from foolscape.records.places import SUMMARY
+from foolscape.records.run import CLEAN_PREDICTION, TRUTH, DataRecord, RunRecord, SampleRecord
+from foolscape.records.schema import SCHEMA
+from foolscape.records.types import Object
 from foolscape.report import write_report
 from foolscape.report.form import having_form
 from foolscape.run.batch_size import Room, trial, width_of
@@ -29,7 +34,7 @@ from foolscape.run.checks.firsts import first_usable
 from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
-from foolscape.run.directory.store import Record, RunStore, open_run, safe_name
+from foolscape.run.directory.store import RunStore, open_run, run_record
 from foolscape.run.evaluate import Setting, evaluate
 from foolscape.run.scores.summary import summarise
 from foolscape.run.settings.choice import with_attack
@@ -38,8 +43,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, open_bench
-from foolscape.run.tasks.base import CLEAN, CONDITIONS, running_of
-from foolscape.run.tasks.colours import colours
+from foolscape.run.tasks.base import running_of
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
 from foolscape.run.wiring import check_wiring
@@ -66,7 +70,7 @@ def execute(
     bench: Setup | None = None,
     *,
     page: bool = True,
-) -> Record:
+) -> Object:
     """Do or finish the run that `config` describes in the directory `out`, and write its report.
 
     Args:
@@ -107,7 +111,7 @@ def _executed(
     listener: Listener,
     *,
     page: bool,
-) -> Record:
+) -> Object:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
     if bench.chosen is not None:
         listener.say(f"attack: {config.attack}, the {bench.chosen}")
@@ -116,7 +120,7 @@ def _executed(
         bench = _compiled(bench, batch)
     record = _record(config, bench, device, batch, command)
     of_models = (f"{entry.subject.spec}: {note}" for entry in bench.entries for note in entry.notes)
-    for note in (*bound_notes(record["attack"]), *bench.data.notes, *of_models):
+    for note in (*bound_notes(record.attack), *bench.data.notes, *of_models):
         listener.say(note)
     with open_run(out, record, CONDITIONS if config.attacks else (CLEAN,), listener.say) as store:
         room = Room(store, listener.say)
@@ -134,59 +138,52 @@ def _executed(
                 tried = partial(probe_stored, subject, entry.plan, entry.probes, config.probes, store, listener.say)
                 room.halving(subject.spec, tried)
         with having_form(out):
-            summary = summarise(store.record, store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries)))
-        store.finish("summary.json", summary)
+            summary = summarise(
+                run_record(store), store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries))
+            )
+        store.finish(SUMMARY, summary)
         if page:
             write_report(out)
     return summary
 
 
-def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, command: Sequence[str]) -> Record:
+def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, command: Sequence[str]) -> RunRecord:
     """What run.json holds: everything that is needed to repeat the run."""
     data = bench.data
     loss = config.options.get("loss")
     prints = {name: data.fingerprint(name) for name in bench.ids}
-    return {
-        "schema": 1,
-        "foolscape": version("foolscape"),
-        "command": list(command),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": config.model_dump(mode="json"),
-        "device": device.type,
-        "batch": batch,
-        "task": config.task,
-        "reference": "truth" if data.classes is not None else "clean prediction",
-        "seed": config.seed,
-        "models": [
-            {
-                "model": entry.subject.spec,
-                "slug": entry.subject.slug,
-                "classes": list(entry.classes),
-                "colours": [list(colour) for colour in colours(entry.classes)],
-                "weights_sha256": entry.sha256,
-                "identity": entry.identity,
-                "notes": list(entry.notes),
-            }
-            for entry in bench.entries
-        ],
-        "data": {
-            "spec": data.spec,
-            "split": data.split,
-            "classes": None if data.classes is None else list(data.classes),
-            "samples": len(bench.ids),
-            "sha256": digest_of(prints),
-            "notes": list(data.notes),
-        },
-        "samples": [{"id": name, "name": safe_name(name), "sha256": prints[name]} for name in bench.ids],
-        "attack": recorded_attack(config, bench),
-        "algorithms": algorithms(config.attack, (str(config.task),), (*config.models, config.data)),
-        **({"attack_files": files} if (files := sources_of(config.attack, loss)) else {}),
-        "versions": versions(),
-    }
+    return RunRecord(
+        schema=SCHEMA,
+        foolscape=version("foolscape"),
+        command=tuple(command),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        config=config.model_dump(mode="json"),
+        device=device.type,
+        batch=batch,
+        task=str(config.task),
+        reference=CLEAN_PREDICTION if data.classes is None else TRUTH,
+        seed=config.seed,
+        models=tuple(
+            entry.record(str(config.task), None if data.classes is None else config.task) for entry in bench.entries
+        ),
+        data=DataRecord(
+            spec=data.spec,
+            split=data.split,
+            classes=None if data.classes is None else tuple(data.classes),
+            samples=len(bench.ids),
+            sha256=digest_of(prints),
+            notes=tuple(data.notes),
+        ),
+        samples=tuple(SampleRecord(id=name, sha256=prints[name]) for name in bench.ids),
+        attack=recorded_attack(config, bench),
+        algorithms=algorithms(config.attack, (str(config.task),), (*config.models, config.data)),
+        attack_files=sources_of(config.attack, loss) or {},
+        versions=versions(),
+    )
 
 
-def recorded_attack(config: RunConfig, bench: Setup) -> Record:
-    """The attack's settings; `only_class` by name, for models may number their classes differently."""
+def recorded_attack(config: RunConfig, bench: Setup) -> Object:
+    """The attack's settings; the only_class by name, for models may number their classes differently."""
     settled = bench.entries[0].plan
     if settled is None:
         return {"name": NONE}
@@ -243,19 +240,19 @@ def check_input_gradient(
     """
     if entry.plan is None or entry.plan.ascent.blind:
         return
-    spec, verdicts = entry.subject.spec, store.record.setdefault("gradient", {})
-    if verdicts.get(spec, {}).get("batch") == batch:
+    spec, record = entry.subject.spec, run_record(store)
+    if record.gradient.get(spec, {}).get("batch") == batch:
         return
     images = first.expand(batch, -1, -1, -1).contiguous()
-    verdict = check_gradient(entry.scorer, images, seed=seed, clamps=running_of(store.record["task"]).clamps)
+    verdict = check_gradient(entry.scorer, images, seed=seed, clamps=running_of(record.task).clamps)
     try:
         raise_unless_ok(verdict)
     except GradientError as error:
         raise GradientError(f"{error}. Or attack it without: --attack square") from error
     listener.say(f"{spec}: {verdict.message}")
-    verdicts[spec] = asdict(verdict)
+    found: Object = asdict(verdict)
     if entry.plan.ascent.bf16:
-        cosine = verdicts[spec]["bf16_cosine"] = likeness(entry.scorer, images)
-        found = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
-        listener.say(f"{spec}: input gradient in bfloat16: {found}")
-    store.save_json("run.json", store.record)
+        cosine = found["bf16_cosine"] = likeness(entry.scorer, images)
+        told = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
+        listener.say(f"{spec}: input gradient in bfloat16: {told}")
+    store.keep(gradient={**record.gradient, spec: found})

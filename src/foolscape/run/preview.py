@@ -15,6 +15,7 @@ from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import REGISTRY
 from foolscape.models.common.attention import attention
 from foolscape.pixels import to_unit
+from foolscape.records.conditions import CLEAN, CONDITIONS
 from foolscape.run.harden.config import HardenConfig
 from foolscape.run.harden.execute import open_network
 from foolscape.run.settings.choice import with_attack
@@ -22,7 +23,6 @@ from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import LoadedModel, Setup, open_bench
-from foolscape.run.tasks.base import CLEAN, CONDITIONS
 from foolscape.run.transfer.ensemble import ensembles_of
 from foolscape.run.transfer.execute import open_networks
 from foolscape.run.transfer.matrix import disturbances_of

@@ -19,10 +19,12 @@ from foolscape.data.clips import ClipData
 from foolscape.data.load import select
 from foolscape.data.sample import SegmentationData
 from foolscape.extras import need
-from foolscape.run.directory.store import Record
+from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
+from foolscape.records.types import Object
 from foolscape.run.settings.config import FLOAT32, RunConfig
 from foolscape.run.settings.user_data import enter_data
 from foolscape.run.tasks.base import TaskRunner
+from foolscape.run.tasks.colours import colours
 from foolscape.run.trust.probes import Probe, probes
 from foolscape.tasks.base import task_named
 
@@ -47,8 +49,24 @@ class LoadedModel:
     notes: tuple[str, ...]
     sha256: str | None
     scorer: Any
-    identity: Record
+    identity: Object
     probes: Mapping[str, Probe] = field(default_factory=dict)
+
+    def record(self, task: str, truth: str | None) -> ModelRecord:
+        """What run.json says of it: for this task, with the folder of the truth, None on data without labels."""
+        return ModelRecord(
+            model=self.subject.spec,
+            slug=self.subject.slug,
+            task=task,
+            classes=tuple(self.classes),
+            channels=self.subject.channels,
+            truth=truth,
+            colours=tuple(colours(self.classes)),
+            reference=CLEAN_PREDICTION if truth is None else TRUTH,
+            weights_sha256=self.sha256,
+            identity=self.identity,
+            notes=tuple(self.notes),
+        )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from foolscape.run.directory.partial import write_partial
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.hostile import mutate_bytes, mutate_json, mutate_tree
 from tests.report import fake_detection, fake_harden, fake_run, fake_transfer, fake_universal, fake_video
-from tests.run.made import do_run, timeless, write_net, write_photos
+from tests.run.made import do_run, write_net, write_photos
 
 
 def _mutate(rng: Random, root: Path, texts: tuple[str, ...]) -> Mutation:
@@ -59,7 +59,7 @@ def _settings(root: Path) -> dict[str, Any]:
 
 def _figures(summary: dict[str, Any]) -> Any:
     """What was measured, without what depends on the clock or the folder."""
-    kept = [{key: one[key] for key in ("conditions", "samples", "distortion")} for one in timeless(summary)["models"]]
+    kept = [{key: one[key] for key in ("conditions", "samples", "distortion")} for one in summary["models"]]
     return [kept, summary["failures"]]
 
 

@@ -15,7 +15,7 @@ from foolscape.data.load import open_detection
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.models.load import load_detector
-from foolscape.run.directory.store import Record
+from foolscape.records.types import Object as Record
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
 from foolscape.run.tasks.base import EvalSample

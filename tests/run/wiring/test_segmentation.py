@@ -14,7 +14,7 @@ from foolscape.data.load import open_data
 from foolscape.errors import ModelError
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.models.load import load_segmenter
-from foolscape.run.directory.store import Record
+from foolscape.records.types import Object as Record
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
 from foolscape.run.tasks.segmentation import SegmentationSubject

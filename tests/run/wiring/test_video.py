@@ -14,7 +14,7 @@ from torch import Tensor
 from foolscape.data.load import open_clips
 from foolscape.metrics.tasks.video import DAVIS
 from foolscape.models.load import load_tracker
-from foolscape.run.directory.store import Record
+from foolscape.records.types import Object as Record
 from foolscape.run.tasks.video import Masks, VideoSubject
 from foolscape.run.wiring import examine, wiring_reasons
 from foolscape.run.wiring.judge import Court

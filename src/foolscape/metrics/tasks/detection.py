@@ -1,4 +1,4 @@
-"""How detection is scored: from the objects and detections of rows."""
+"""How detection is scored: from objects and detections."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ from typing import Any, Final
 import numpy as np
 
 from foolscape.metrics.box_counts import CONVENTIONS as BOX_CONVENTIONS
-from foolscape.metrics.box_counts import READABLE, BoxCounts, count_boxes, fates_of, preserved, total
+from foolscape.metrics.box_counts import (
+    READABLE,
+    BoxCounts,
+    as_reference,
+    count_boxes,
+    fates_of,
+    preserved,
+    total,
+)
 from foolscape.metrics.boxes import Floats, Found, Truth
 from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.detection import check_labels
 from foolscape.metrics.intervals import LEAST, SHOWN, around, convention
 from foolscape.metrics.matching import Matched, match_coco, match_voc
 from foolscape.metrics.precision import Summary, area_under, average_precision, eleven_points, hundred_one_points
-from foolscape.metrics.score import Measure, Parts, Row, Score, TaskScores, number, numbers
+from foolscape.metrics.score import Form, Measure, Parts, Sample, Score, TaskScores, number, numbers
 
 _THRESHOLDS: Final = 10
 """COCO's IoU thresholds, 0.50, 0.55 .. 0.95."""
@@ -59,6 +67,10 @@ class DetectedImages:
 
     def once(self) -> Precisions:
         """COCO's from faster-coco-eval; raises `SampleError` for a label that is not the index of a class."""
+        return self._once
+
+    @cached_property
+    def _once(self) -> Precisions:
         for labels in [*(truth.labels for truth in self.truths), *(found.labels for found in self.founds)]:
             check_labels(labels, len(self.classes))
         coco = coco_ap(self.truths, self.founds, len(self.classes))
@@ -104,18 +116,29 @@ class DetectedImages:
         return [match_voc(truth, found, len(self.classes)) for truth, found in pairs]
 
 
-def pooled(rows: Sequence[Row], classes: Sequence[str]) -> DetectedImages:
-    """The objects and detections of rows, one per image."""
-    truths = [Truth.from_json(row["truth"]) for row in rows]
-    return DetectedImages(truths, [Found.from_json(row["found"]) for row in rows], classes)
+DetectionSample = Sample[Truth, Found]
 
 
-def right(row: Row, only_class: int | None) -> float | None:
+def pooled(samples: Sequence[DetectionSample], classes: Sequence[str]) -> DetectedImages:
+    """The objects and detections of samples."""
+    return DetectedImages([one.truth for one in samples], [one.measured for one in samples], classes)
+
+
+def right(sample: DetectionSample, only_class: int | None) -> float | None:
     """Of the objects that count those found as what they are, at a score of `READABLE`."""
-    truth = Truth.from_json(row["truth"])
-    fates = fates_of(truth, Found.from_json(row["found"]), READABLE)
-    chosen = fates.counted if only_class is None else fates.counted & (truth.labels == only_class)
+    fates = fates_of(sample.truth, sample.measured, READABLE)
+    chosen = fates.counted if only_class is None else fates.counted & (sample.truth.labels == only_class)
     return float(fates.kept[chosen].mean()) if chosen.any() else None
+
+
+def in_classes(truth: Truth, channels: Sequence[int]) -> Truth:
+    """Objects of the data set's classes with the model's `channels` of these as labels."""
+    return replace(truth, labels=np.array(channels, dtype=np.int64)[truth.labels])
+
+
+def standing_in(clean: Found) -> Truth:
+    """Objects for data without labels: the clean detections with a score of at least `READABLE`."""
+    return as_reference(clean, READABLE)
 
 
 def _per_image(counts: BoxCounts, chosen: slice, images: int) -> dict[str, float]:
@@ -179,4 +202,4 @@ DETECTION: Final = Measure[Precisions](
     of_only_class=("preserved",),
 )
 
-RECORD: Final = TaskScores((DETECTION,), right)
+RECORD: Final = TaskScores((DETECTION,), right, Form(Found, Truth, in_classes, standing_in))

@@ -1,4 +1,4 @@
-"""How segmentation is scored: from the pixel counts of rows."""
+"""How segmentation is scored: from pixel counts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ import numpy as np
 from foolscape.metrics.boxes import Floats
 from foolscape.metrics.intervals import CONVENTIONS as INTERVALS
 from foolscape.metrics.intervals import LEAST_CLEAN, SHOWN, around, weigh
-from foolscape.metrics.score import Measure, Parts, Row, Score, TaskScores, number, numbers
-from foolscape.metrics.segmentation import Counts, iou_per_class, mean_iou, pixel_accuracy, stack
+from foolscape.metrics.score import Form, Measure, Parts, Sample, Score, TaskScores, number, numbers
+from foolscape.metrics.segmentation import (
+    Counts,
+    Kept,
+    PixelsMeasured,
+    iou_per_class,
+    mean_iou,
+    pixel_accuracy,
+    sparse,
+    stack,
+)
 
 
 @dataclass(frozen=True)
@@ -50,16 +59,44 @@ class CountedImages:
         return {"per_class": by_class}, {"per_class": dict(zip(self.classes, map(numbers, ends), strict=True))}
 
 
-def pooled(rows: Sequence[Row], classes: Sequence[str]) -> CountedImages:
-    """The counts of rows, one per image."""
-    return CountedImages(stack([Counts.from_json(row["counts"], len(classes)) for row in rows]), classes)
+PixelTruth = dict[int, int]
+"""Labelled pixels by the index of their class."""
+PixelSample = Sample[PixelTruth, PixelsMeasured]
 
 
-def right(row: Row, only_class: int | None) -> float | None:
+def sample_of(name: str, counts: Counts, kept: Kept | None = None) -> PixelSample:
+    """The image `name` with the counts (C,) of a prediction."""
+    return Sample(name, sparse(counts.truth), PixelsMeasured(sparse(counts.hit), sparse(counts.predicted), kept))
+
+
+def counts_of(sample: PixelSample, classes: int) -> Counts:
+    """(C,) counts, for C = `classes`."""
+    return sample.measured.counts(sample.truth, classes)
+
+
+def pooled(samples: Sequence[PixelSample], classes: Sequence[str]) -> CountedImages:
+    """The counts of samples."""
+    return CountedImages(stack([counts_of(one, len(classes)) for one in samples]), classes)
+
+
+def right(sample: PixelSample, only_class: int | None) -> float | None:
     """Of the labelled pixels those of the right class."""
     del only_class
-    hit, labelled = (sum(row["counts"][name].values()) for name in ("hit", "truth"))
-    return hit / labelled if labelled else None
+    labelled = sum(sample.truth.values())
+    return sum(sample.measured.hit.values()) / labelled if labelled else None
+
+
+def in_classes(truth: PixelTruth, channels: Sequence[int]) -> PixelTruth:
+    """Pixels of the data set's classes by the model's `channels` of these."""
+    found: PixelTruth = {}
+    for label, pixels in truth.items():
+        found[channels[label]] = found.get(channels[label], 0) + pixels
+    return found
+
+
+def standing_in(clean: PixelsMeasured) -> PixelTruth:
+    """The labels of data without any: the clean prediction is right everywhere."""
+    return clean.predicted
 
 
 def scored(images: Sequence[Counts]) -> dict[str, float | None]:
@@ -97,4 +134,4 @@ SEGMENTATION: Final = Measure[Counts](
     least_clean=LEAST_CLEAN,
 )
 
-RECORD: Final = TaskScores((SEGMENTATION,), right)
+RECORD: Final = TaskScores((SEGMENTATION,), right, Form(PixelsMeasured, PixelTruth, in_classes, standing_in))

@@ -11,7 +11,7 @@ import numpy as np
 
 from foolscape.metrics.boxes import Floats
 from foolscape.metrics.intervals import LEAST, convention
-from foolscape.metrics.score import Measure, Parts, Row, Score, TaskScores
+from foolscape.metrics.score import Form, Measure, Parts, Sample, Score, TaskScores
 from foolscape.metrics.video import (
     DAVIS_SCORES,
     ClipScores,
@@ -140,34 +140,37 @@ class GroupedClips:
         return by_group(self.clips, self.seen)
 
 
-def pooled(rows: Sequence[Row], classes: Sequence[str]) -> Clips:
-    """The objects of rows, one per clip."""
+ClipSample = Sample[None, ClipScores]
+
+
+def pooled(samples: Sequence[ClipSample], classes: Sequence[str]) -> Clips:
+    """The objects of samples, each a clip."""
     del classes
-    return Clips([row.get("id", str(n)) for n, row in enumerate(rows)], [ClipScores.from_json(row) for row in rows])
+    return Clips([one.id for one in samples], [one.measured for one in samples])
 
 
-def grouped(rows: Sequence[Row], classes: Sequence[str]) -> GroupedClips:
-    """As `pooled`, with the seen categories that rows name."""
-    clips = pooled(rows, classes)
-    return GroupedClips(clips.names, clips.clips, frozenset(_seen(rows)))
+def grouped(samples: Sequence[ClipSample], classes: Sequence[str]) -> GroupedClips:
+    """As `pooled`, with the seen categories that samples name."""
+    clips = pooled(samples, classes)
+    return GroupedClips(clips.names, clips.clips, frozenset(_seen(samples)))
 
 
-def right(row: Row, only_class: int | None) -> float | None:
+def right(sample: ClipSample, only_class: int | None) -> float | None:
     """The mean J of the clip's objects, each over the frames that count."""
     del only_class
-    objects = ClipScores.from_json(row).objects
+    objects = sample.measured.objects
     return float(np.mean([np.mean(one.J) for one in objects])) if objects else None
 
 
-def _has_both(rows: Sequence[Row]) -> bool:
+def _has_both(samples: Sequence[ClipSample]) -> bool:
     """Whether there are objects of seen and of unseen categories."""
-    found = {one["category"] for row in rows for one in row.get("objects", ())} - {None}
-    seen = _seen(rows)
+    found = {one.category for sample in samples for one in sample.measured.objects} - {None}
+    seen = _seen(samples)
     return bool(found & seen and found - seen)
 
 
-def _seen(rows: Sequence[Row]) -> set[str]:
-    return {name for row in rows for name in row.get("seen", ())}
+def _seen(samples: Sequence[ClipSample]) -> set[str]:
+    return {name for one in samples for name in one.measured.seen}
 
 
 def _named(one: ObjectScores) -> dict[str, float]:
@@ -247,4 +250,4 @@ YOUTUBE_VOS: Final = Measure[Groups](
     fits=_has_both,
 )
 
-RECORD: Final = TaskScores((YOUTUBE_VOS, DAVIS), right)
+RECORD: Final = TaskScores((YOUTUBE_VOS, DAVIS), right, Form(ClipScores))

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
-from foolscape.report.files import read_object, write_text
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED, label_of
+from foolscape.records.places import SUMMARY
+from foolscape.records.reader import read_record, read_result
+from foolscape.records.types import Object
+from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import template
 from foolscape.report.tables.render import show, write_tables
-from foolscape.report.tables.table import CONDITIONS, Cell, Json, Table, between, counted, images, known, number
+from foolscape.report.tables.table import Cell, Json, Table, between, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
 
 KIND: Final = "harden"
 _WHEN: Final = ("before", "after")
-_NAME_THE_FOLDER: Final = "Name the folder that `foolscape harden` was given as --out."
 
 
 @of_a_run
@@ -40,7 +43,7 @@ def write_hardening_texts(directory: Path) -> dict[str, str]:
 def write_hardening_report(directory: Path) -> Path:
     """Write report.html of the finished hardening in `directory`; the page's path."""
     summary = _summary(directory)
-    settings = read_object(directory / "run.json", _NAME_THE_FOLDER)
+    record = read_record(directory)
     path = directory / "report.html"
     page = template("harden.html.j2").render(
         summary=summary,
@@ -48,9 +51,9 @@ def write_hardening_report(directory: Path) -> Path:
         verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
         tables=hardening_tables(summary),
         runs=_WHEN,
-        command=shlex.join(str(word) for word in settings.get("command", ())),
-        config=json.dumps(settings.get("config", {}), indent=2, ensure_ascii=False),
-        version=settings.get("foolscape", ""),
+        command=shlex.join(record.command),
+        config=json.dumps(record.config, indent=2, ensure_ascii=False),
+        version=record.foolscape,
     )
     write_text(path, page)
     return path
@@ -65,7 +68,7 @@ def _scores(summary: Json) -> Table:
     rows = []
     for when in _WHEN:
         measured = summary[when]
-        shown = [score for score in SEGMENTATION.shown(measured["conditions"].get("clean", {})) if not score.further]
+        shown = [score for score in SEGMENTATION.shown(measured["conditions"].get(CLEAN, {})) if not score.further]
         for score in shown:
             first = score == shown[0]
             success = Cell(number(measured["success_rate"], 1)) if first else Cell("")
@@ -75,26 +78,26 @@ def _scores(summary: Json) -> Table:
     notes = (
         f"Attacked: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
         f"on each network anew; {images(summary['test']['samples'])} of {summary['test']['split']}.",
-        *(str(said[name]) for name in ("permuted", "noise", "success_rate", "eight_bit") if name in said),
+        *(str(said[name]) for name in (PERMUTED, NOISE, "success_rate", "eight_bit") if name in said),
     )
     remarks = (
         f"The hardened network: {summary['hardened']}",
         *(f"Left out, {failure['id']}: {failure['reason']}" for failure in summary["failures"][:3]),
     )
-    headers = (Cell("network"), Cell(""), *(Cell(label) for label in CONDITIONS.values()), Cell("success %"))
+    headers = (Cell("network"), Cell(""), *(Cell(label_of(name)) for name in CONDITIONS), Cell("success %"))
     title = f"{summary['model']} before and after"
     return Table("harden", title, headers, tuple(rows), notes, texts=2, remarks=remarks)
 
 
 def _classes(summary: Json) -> Table:
-    columns = [(when, name) for when in _WHEN for name in ("clean", "adversarial")]
+    columns = [(when, name) for when in _WHEN for name in (CLEAN, ADVERSARIAL)]
     scores = [summary[when]["conditions"].get(name, {}).get("per_class", {}) for when, name in columns]
     rows = tuple(
         (Cell(name), *(Cell(number(by_class.get(name), 1)) for by_class in scores))
         for name in scores[0]
         if any(known(by_class.get(name)) is not None for by_class in scores)
     )
-    headers = (Cell("class"), *(Cell(CONDITIONS[name], (when,)) for when, name in columns))
+    headers = (Cell("class"), *(Cell(label_of(name), (when,)) for when, name in columns))
     return Table("classes", f"{SEGMENTATION.parts.score} by class, %", headers, rows)
 
 
@@ -144,5 +147,5 @@ def _chance(summary: Json) -> str:
     return f" {said}: {gain['seen']}."
 
 
-def _summary(directory: Path) -> dict[str, Any]:
-    return read_object(directory / "summary.json", _NAME_THE_FOLDER)
+def _summary(directory: Path) -> Object:
+    return read_result(directory, read_record(directory), SUMMARY)

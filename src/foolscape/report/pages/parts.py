@@ -9,7 +9,9 @@ from typing import Final
 
 from rich.console import Console
 
-from foolscape.report.files import PARTIAL, read_object, read_summary, write_text
+from foolscape.records.places import PARTIAL
+from foolscape.records.reader import read_object, read_record, read_summary
+from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import template
 from foolscape.report.tables.render import show, write_tables
@@ -41,15 +43,15 @@ def write_texts(directory: Path) -> dict[str, str]:
 @of_a_run
 def write_page(directory: Path) -> Path:
     """Write report.html; its path."""
-    partial, settings = read_object(directory / PARTIAL, ""), read_object(directory / "run.json", "")
+    partial, record = read_object(directory / PARTIAL), read_record(directory)
     path = directory / "report.html"
     page = template("parts.html.j2").render(
         title=_title(partial),
         tables=part_tables(directory),
         runs=partial["runs"],
-        command=shlex.join(str(word) for word in settings.get("command", ())),
-        config=json.dumps(settings.get("config", {}), indent=2, ensure_ascii=False),
-        version=settings.get("foolscape", ""),
+        command=shlex.join(record.command),
+        config=json.dumps(record.config, indent=2, ensure_ascii=False),
+        version=record.foolscape,
     )
     write_text(path, page)
     return path
@@ -57,7 +59,7 @@ def write_page(directory: Path) -> Path:
 
 def part_tables(directory: Path) -> tuple[Table, ...]:
     """How far every part is, the scores of the runs in it, and the epochs."""
-    partial = read_object(directory / PARTIAL, "")
+    partial = read_object(directory / PARTIAL)
     rows = tuple(
         (Cell(part["part"]), Cell(str(part["done"])), Cell(f"{part['of']} {part['unit']}"))
         for part in partial["unfinished"]

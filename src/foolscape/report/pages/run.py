@@ -14,7 +14,12 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from foolscape.printable import printable
-from foolscape.report.files import Run, read_run, write_text
+from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.reader import Run, read_run
+from foolscape.records.run import DataRecord, ModelRecord, RunRecord
+from foolscape.records.timings import seconds_per_image
+from foolscape.records.types import to_json
+from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pictures.clips import Reel
 from foolscape.report.pictures.figures import palette
@@ -28,6 +33,8 @@ from foolscape.report.tables.table import Json, counted, number
 from foolscape.report.tables.trust import headline_of
 from foolscape.report.tasks.view import report_of
 
+_UNSHOWN: Final = ("colours", "slug", "task", "channels", "truth", "reference")
+"""What of a model a page shows elsewhere, or is for programs alone."""
 _OPEN_CLASSES: Final = 24
 """With more classes than this, the table by class starts folded."""
 
@@ -72,12 +79,12 @@ def write_report(directory: Path) -> Path:
 
 def render(run: Run) -> str:
     """The page; a function of the files of the run alone, so the same run gives the same bytes."""
-    summary = run.summary
-    settings = {model["slug"]: model for model in run.settings["models"]}
+    summary, record = run.summary, run.record
+    settings = {model.slug: model for model in record.models}
     reels = report_of(summary["task"]).reels
-    videos = {} if reels is None else reels(run, run.settings["models"])
+    videos = {} if reels is None else reels(run, record.models)
     parts = tuple(_part(run, model, settings[model["slug"]], videos.get(model["slug"])) for model in summary["models"])
-    shown = tables.overall(summary)
+    shown = tables.overall(summary, seconds_per_image(run.directory))
     said = words(summary)
     (per_class_note,) = conventions(summary, said.parts.key)
     beside = " ".join([*(note for table in shown for note in (*table.remarks, *table.notes)), per_class_note])
@@ -92,13 +99,13 @@ def render(run: Run) -> str:
         plots=minimum_plots(summary),
         failures=tables.failures(summary) if summary.get("failures") else None,
         settings=_settings(run),
-        config=json.dumps(run.settings.get("config", {}), indent=2, ensure_ascii=False),
+        config=json.dumps(record.config, indent=2, ensure_ascii=False),
         attacked=any(part.attacked for part in parts),
         by_class=said.parts.score,
         noun=said.parts.noun,
         per_class_note=per_class_note,
         conventions=[str(text) for text in summary.get("conventions", {}).values() if str(text) not in beside],
-        version=run.settings.get("foolscape", ""),
+        version=record.foolscape,
         script_hash=_script_hash(),
     )
 
@@ -134,8 +141,8 @@ def _kicker(run: Run) -> str:
     return f"{run.summary['task']}, {counted(data['samples'], words(run.summary).unit)} of {where}"
 
 
-def _part(run: Run, model: Json, settings: Json, reel: Reel | None) -> ModelPart:
-    labels = palette(settings["colours"], 256)
+def _part(run: Run, model: Json, settings: ModelRecord, reel: Reel | None) -> ModelPart:
+    labels = palette(settings.colours, 256)
     colours = dict(swatches(settings)) | {one.name: css(labels[min(one.label, 255)]) for one in object_scores(model)}
     scores = tables.class_scores(model)
     bars = tuple(
@@ -155,7 +162,7 @@ def _part(run: Run, model: Json, settings: Json, reel: Reel | None) -> ModelPart
         aftermath=aftermath(run.summary, model),
         bars=bars,
         bars_open=len(bars) <= _OPEN_CLASSES,
-        attacked="adversarial" in model["conditions"],
+        attacked=ADVERSARIAL in model["conditions"],
         gallery=gallery(run, settings) if reel is None else None,
         reel=reel,
     )
@@ -163,30 +170,32 @@ def _part(run: Run, model: Json, settings: Json, reel: Reel | None) -> ModelPart
 
 def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """Groups of (name, value) that say how to repeat the run."""
-    settings = run.settings
-    config = settings.get("config") or {}
+    record = run.record
+    assert isinstance(record, RunRecord)
     whole = [
-        ("command", shlex.join(str(word) for word in settings.get("command", ()))),
-        ("started", settings.get("started")),
-        ("seed", settings.get("seed")),
-        ("device", settings.get("device")),
-        ("batch", settings.get("batch")),
-        ("narrowed", settings.get("narrowed")),
-        *((name, config.get(name)) for name in ("precision", "memory_format", "attention", "compile")),
-        ("reference", settings.get("reference")),
-        ("foolscape", settings.get("foolscape")),
+        ("command", shlex.join(record.command)),
+        ("started", record.started),
+        ("seed", record.seed),
+        ("device", record.device),
+        ("batch", record.batch),
+        ("narrowed", record.narrowed or None),
+        *((name, record.config.get(name)) for name in ("precision", "memory_format", "attention", "compile")),
+        ("reference", record.reference),
+        ("foolscape", record.foolscape),
     ]
-    groups = [("Run", _pairs(dict(whole))), ("Attack", _pairs(settings.get("attack") or {}))]
-    groups.append(("Data", _pairs(settings.get("data") or {})))
-    for model in settings["models"]:
-        shown = {key: value for key, value in model.items() if key not in ("colours", "slug")}
+    groups = [("Run", _pairs(dict(whole))), ("Attack", _pairs(record.attack))]
+    groups.append(("Data", _pairs(to_json(DataRecord, record.data))))
+    for model in record.models:
+        shown = {key: value for key, value in to_json(ModelRecord, model).items() if key not in _UNSHOWN}
         groups.append(("Model", _pairs(shown)))
-    groups.append(("Versions", _pairs(settings.get("versions") or {})))
+    groups.append(("Versions", _pairs(record.versions)))
     return tuple((title, pairs) for title, pairs in groups if pairs)
 
 
 def _pairs(values: Json) -> tuple[tuple[str, str], ...]:
-    return tuple((key.replace("_", " "), _plain(value)) for key, value in values.items() if value not in (None, [], ""))
+    return tuple(
+        (key.replace("_", " "), _plain(value)) for key, value in values.items() if value not in (None, [], (), "")
+    )
 
 
 def _plain(value: Any) -> str:

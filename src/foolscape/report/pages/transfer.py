@@ -8,21 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
-from foolscape.errors import RunError
-from foolscape.report.files import read_object, require_finished, write_text
+from foolscape.records.places import MATRIX
+from foolscape.records.reader import read_record, read_result
+from foolscape.records.run import TransferRecord
+from foolscape.records.types import Object
+from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import template
 from foolscape.report.tables.labels import reference_notes
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.table import TIMES, Cell, Json, Table, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
-
-MATRIX: Final = "transfer.json"
-"""The file that a transfer leaves in its directory."""
 
 _CONVENTIONS: Final = (
     "Rows: what was added to the images. Clean (ORIG in Xie et al. 2017): nothing. Shuffled (PERM): the same change "
@@ -63,7 +63,7 @@ class HeatRow:
 @of_a_run
 def write_transfer_report(directory: Path) -> Path:
     """Write report.html of the transfer in `directory` and return its path; RunError as for `write_report`."""
-    matrix, settings = _read(directory), _settings(directory)
+    matrix, record = _read(directory), _record(directory)
     path = directory / "report.html"
     page = template("transfer.html.j2").render(
         matrix=matrix,
@@ -73,9 +73,9 @@ def write_transfer_report(directory: Path) -> Path:
         verdict=headline_of(matrix["trust"]) if matrix.get("trust") else None,
         letters=letters(matrix["columns"]),
         notes=(*remarks(matrix), *notes(matrix)),
-        command=shlex.join(str(word) for word in settings.get("command", ())),
-        configs=json.dumps(settings.get("configs"), indent=2, ensure_ascii=False),
-        version=settings.get("foolscape", ""),
+        command=shlex.join(record.command),
+        configs=json.dumps(record.configs, indent=2, ensure_ascii=False),
+        version=record.foolscape,
     )
     write_text(path, page)
     return path
@@ -149,7 +149,7 @@ def remarks(matrix: Json) -> tuple[str, ...]:
 def notes(matrix: Json) -> tuple[str, ...]:
     """The conventions, and how the changes were made."""
     attacks = _about(matrix, lambda column: (_told(matrix["attacks"][column["slug"]]),))
-    shared = [_told_of(ensemble, letters(matrix["columns"])) for ensemble in matrix.get("ensembles", ())]
+    shared = [_told_of(ensemble, letters(matrix["columns"])) for ensemble in matrix["ensembles"]]
     return (*_CONVENTIONS, *attacks, *shared)
 
 
@@ -191,8 +191,7 @@ def _added(line: Json, names: dict[str, str]) -> str:
     if not line["sources"]:
         return "clean"
     sources = line["sources"]
-    # Transfers recorded before there were ensembles do not say.
-    added = _together(sources, names) if line.get("joint") else " + ".join(names[slug] for slug in sources)
+    added = _together(sources, names) if line["joint"] else " + ".join(names[slug] for slug in sources)
     return added + (", shuffled" if line["permuted"] else "")
 
 
@@ -213,16 +212,11 @@ def _summary(matrix: Json) -> str:
     )
 
 
-def _read(directory: Path) -> dict[str, Any]:
-    require_finished(directory, _settings(directory), MATRIX)
-    matrix = read_object(directory / MATRIX, "")
-    if "reference" not in matrix:
-        raise RunError(
-            f"{directory / MATRIX}: expected what the scores are against (reference), got none. Repeat the command, "
-            "recorded images are skipped."
-        )
-    return matrix
+def _read(directory: Path) -> Object:
+    return read_result(directory, _record(directory), MATRIX)
 
 
-def _settings(directory: Path) -> dict[str, Any]:
-    return read_object(directory / "run.json", "Name the folder that `foolscape transfer` was given as --out.")
+def _record(directory: Path) -> TransferRecord:
+    record = read_record(directory)
+    assert isinstance(record, TransferRecord)
+    return record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,15 +15,22 @@ from safetensors.numpy import load_file
 from foolscape.disk import write_file
 from foolscape.errors import RunError
 from foolscape.metrics.score import scores_of
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, label_of
+from foolscape.records.places import SUMMARY
+from foolscape.records.reader import Run, read_record, read_result
+from foolscape.records.row import Moved
+from foolscape.records.rows import read_rows
+from foolscape.records.run import ModelRecord
+from foolscape.records.types import Object
 from foolscape.regular import check_regular
-from foolscape.report.files import Run, read_object, read_rows, write_text
+from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import template
 from foolscape.report.pages.universal_curves import curves
 from foolscape.report.pictures.figures import Pixels, data_url, png
 from foolscape.report.pictures.gallery import Gallery, gallery_of, views
 from foolscape.report.tables.render import show, write_tables
-from foolscape.report.tables.table import CONDITIONS, Cell, Json, Table, counted, images, known, number
+from foolscape.report.tables.table import Cell, Json, Table, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
 from foolscape.report.tasks.view import Facts, View, report_of
 
@@ -57,7 +65,7 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
     """Scores under every condition, the classes before and after, and other models under the same pattern."""
     conditions = summary["conditions"]
     shown = [name for name in CONDITIONS if name in conditions]
-    headers = (Cell("score"), *(Cell(CONDITIONS[name]) for name in shown))
+    headers = (Cell("score"), *(Cell(label_of(name)) for name in shown))
     training = summary["training"]
     title = f"{summary['target']}, {summary['model']}, {images(summary['test']['measured'])}"
     spent = (
@@ -74,7 +82,7 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
     tables = [main, _classes(summary)]
     for i, other in enumerate(summary["transfer"]):
         there = [name for name in CONDITIONS if name in other["conditions"]]
-        heads = (Cell("score"), *(Cell(CONDITIONS[name]) for name in there))
+        heads = (Cell("score"), *(Cell(label_of(name)) for name in there))
         rows = _rows(other["task"], other["conditions"], there)
         title = f"The same pattern on {other['model']}"
         tables.append(Table(f"transfer-{i}", title, heads, rows, _counted(other["task"], other["conditions"])))
@@ -94,12 +102,12 @@ def _tile(path: Path) -> Any:
 def write_universal_report(directory: Path) -> Path:
     """Write report.html and pattern.png of the finished run in `directory`; the page's path."""
     summary = _summary(directory)
-    settings = read_object(directory / "run.json", "Name the folder that `foolscape universal` was given as --out.")
+    record = read_record(directory)
     values = _tile(directory / "perturbation.safetensors")
     factor = 127 / max(float(np.abs(values).max()) * 255, 1e-9)
     pattern, plain = _pattern(values, factor), _pattern(values, 1.0)
     write_file(directory, "pattern.png", png(pattern))
-    run = Run(directory, settings, summary | {"reference": settings["models"][0]["reference"]}, read_rows(directory))
+    run = Run(directory, record, summary, read_rows(directory, record))
     path = directory / "report.html"
     page = template("universal.html.j2").render(
         summary=summary,
@@ -111,16 +119,16 @@ def write_universal_report(directory: Path) -> Path:
         factor=number(factor, 1),
         tile=values.shape[1:],
         plots=curves(summary),
-        gallery=_gallery(run, settings["models"][0]),
-        command=shlex.join(str(word) for word in settings.get("command", ())),
-        config=json.dumps(settings.get("config", {}), indent=2, ensure_ascii=False),
-        version=settings.get("foolscape", ""),
+        gallery=_gallery(run, record.models[0]),
+        command=shlex.join(record.command),
+        config=json.dumps(record.config, indent=2, ensure_ascii=False),
+        version=record.foolscape,
     )
     write_text(path, page)
     return path
 
 
-def _rows(task: str, conditions: Json, shown: list[str]) -> tuple[tuple[Cell, ...], ...]:
+def _rows(task: str, conditions: Json, shown: Sequence[str]) -> tuple[tuple[Cell, ...], ...]:
     rows = []
     scores = {score.key: (score.title, None) for score in scores_of(task).default.scores}
     for key, (label, mean) in (_ROWS | scores | _OTHERS).items():
@@ -136,21 +144,21 @@ def _score(scores: Json, key: str, mean: str | None) -> Cell:
 
 def _classes(summary: Json) -> Table:
     """The classes that either has a score of, before and after."""
-    clean, adversarial = (summary["conditions"].get(name, {}) for name in ("clean", "adversarial"))
+    clean, adversarial = (summary["conditions"].get(name, {}) for name in (CLEAN, ADVERSARIAL))
     before, after = clean.get("per_class", {}), adversarial.get("per_class", {})
     rows = tuple(
         (Cell(name), Cell(number(value, 1)), Cell(number(after.get(name), 1)))
         for name, value in before.items()
         if known(value) is not None or known(after.get(name)) is not None
     )
-    headers = (Cell("class"), Cell("clean", ("%",)), Cell("attacked", ("%",)))
+    headers = (Cell("class"), Cell(label_of(CLEAN), ("%",)), Cell(label_of(ADVERSARIAL), ("%",)))
     return Table("classes", f"{scores_of(summary['task']).default.parts.score} by class", headers, rows)
 
 
 def _headline(summary: Json) -> str:
     """The result in a sentence."""
-    scores = {name: summary["conditions"].get(name, {}) for name in ("adversarial", "noise")}
-    attacked, noise = scores["adversarial"], scores["noise"]
+    scores = {name: summary["conditions"].get(name, {}) for name in (ADVERSARIAL, NOISE)}
+    attacked, noise = scores[ADVERSARIAL], scores[NOISE]
     eps = summary["eps"]
     if "hidden" in attacked:
         if known(attacked["hidden"]) is None:
@@ -176,7 +184,7 @@ def _of(task: str, scores: Json, part: str) -> str:
 
 def _counted(task: str, conditions: Json) -> tuple[str, ...]:
     """The note on what the percentages of a table are of; they are of the clean prediction, so the same everywhere."""
-    scores = conditions.get("adversarial", {})
+    scores = conditions.get(ADVERSARIAL, {})
     named = {"moving": "hidden" if "hidden" in scores else "success", "staying": "preserved"}
     parts = [f"{name}{told}" for part, name in named.items() if (told := _of(task, scores, part))]
     return (f"What the percentages are of: {', '.join(parts)}.",) if parts else ()
@@ -188,13 +196,13 @@ def _pattern(values: Any, factor: float) -> Pixels:
     return pattern
 
 
-def _gallery(run: Run, model: Json) -> Gallery:
+def _gallery(run: Run, model: ModelRecord) -> Gallery:
     """Images on which most and least of what was to change did, and one on which nothing was to change."""
     found = [view for view in views(run, model) if view.attacked]
     # A few pixels are soon hidden: what works and what does not is seen where there is much to change.
-    most = sorted((view for view in found if _judged(view)["moving"]), key=lambda view: -int(_judged(view)["moving"]))
+    most = sorted((view for view in found if _judged(view).moving), key=lambda view: -int(_judged(view).moving))
     showing = sorted(most[: max(len(most) // 2, 2 * _SHOWN)], key=_standing)
-    without = [view for view in found if not _judged(view)["moving"]]
+    without = [view for view in found if not _judged(view).moving]
     groups = (
         ("Worked best", showing[::-1][:_SHOWN]),
         ("Worked least", showing[:-_SHOWN][:_SHOWN]),
@@ -207,23 +215,26 @@ def _gallery(run: Run, model: Json) -> Gallery:
 def _standing(view: View) -> tuple[float, str]:
     """How well it worked: to hide people by breaking the whole picture is not what was wanted."""
     judged = _judged(view)
-    pairs = (("reached", "moving"), ("stayed", "staying"))
-    shares = [judged[part] / judged[whole] for part, whole in pairs if judged[whole]]
-    return sum(shares) / len(shares), str(view.judged["id"])
+    pairs = ((judged.reached, judged.moving), (judged.stayed, judged.staying))
+    shares = [part / whole for part, whole in pairs if whole]
+    return sum(shares) / len(shares), view.judged.id
 
 
 def _facts(view: View) -> Facts:
     judged = _judged(view)
-    pairs = (("changed", "left", "moving"), ("as wanted", "reached", "moving"), ("preserved", "stayed", "staying"))
-    return tuple(
-        (name, f"{number(100 * judged[part] / judged[whole], 1)} %") for name, part, whole in pairs if judged[whole]
+    pairs = (
+        ("changed", judged.left, judged.moving),
+        ("as wanted", judged.reached, judged.moving),
+        ("preserved", judged.stayed, judged.staying),
     )
+    return tuple((name, f"{number(100 * part / whole, 1)} %") for name, part, whole in pairs if whole)
 
 
-def _judged(view: View) -> Json:
-    judged: Json = view.rows["adversarial"]["universal"]
+def _judged(view: View) -> Moved:
+    judged = view.rows[ADVERSARIAL].universal
+    assert judged is not None
     return judged
 
 
-def _summary(directory: Path) -> dict[str, Any]:
-    return read_object(directory / "summary.json", "Name the folder that `foolscape universal` was given as --out.")
+def _summary(directory: Path) -> Object:
+    return read_result(directory, read_record(directory), SUMMARY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from foolscape.records.conditions import ADVERSARIAL, NOISE
 from foolscape.report.pictures.plots import Curve, Plot, plot
 from foolscape.report.tables.table import Json
 
@@ -36,17 +37,17 @@ def _against_eps(summary: Json) -> list[Plot]:
     if not points:
         return []
     levels = [float(str(point["eps"]).partition("/")[0]) for point in points]
-    kinds = ("hidden", "preserved") if "hidden" in points[0]["adversarial"] else ("success",)
-    lines = [Curve(kind, levels, _values(points, "adversarial", kind)) for kind in kinds]
-    noise = Curve(f"{kinds[0]} by noise", levels, _values(points, "noise", kinds[0]), dashed=True)
+    kinds = ("hidden", "preserved") if "hidden" in points[0][ADVERSARIAL] else ("success",)
+    lines = [Curve(kind, levels, _values(points, ADVERSARIAL, kind)) for kind in kinds]
+    noise = Curve(f"{kinds[0]} by noise", levels, _values(points, NOISE, kinds[0]), dashed=True)
     return [plot("A tile learnt at every bound", [*lines, noise], "eps in levels of 255", "percent", percent=True)]
 
 
 def _trade_off(summary: Json) -> list[Plot]:
     points = summary["curves"].get("omega", [])
-    if not points or "hidden" not in points[0]["adversarial"]:
+    if not points or "hidden" not in points[0][ADVERSARIAL]:
         return []
-    scores = [(point["adversarial"], f"omega {point['omega']:g}") for point in points]
+    scores = [(point[ADVERSARIAL], f"omega {point['omega']:g}") for point in points]
     known = [(one["hidden"], one["preserved"], name) for one, name in scores if one["hidden"] is not None]
     if not known:
         return []

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from foolscape.metrics.video import ClipScores
-from foolscape.report.files import Run
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, PERMUTED, label_of
+from foolscape.records.reader import Run
+from foolscape.records.row import rows_of
+from foolscape.records.run import ModelRecord
 from foolscape.report.pictures.figures import SIDE
 from foolscape.report.pictures.film import Film
 from foolscape.report.pictures.gallery import BEST, WORST, Figure, chosen, css, facts, figure, loss, photographs
 from foolscape.report.pictures.player import Player, player
 from foolscape.report.pictures.plots import Curve, Plot, plot
 from foolscape.report.pictures.strip import Strip, strip
-from foolscape.report.tables.table import CONDITIONS, DASH, Json, number
+from foolscape.report.tables.table import DASH, number
 from foolscape.report.tasks.video import frame_scores, object_score
 from foolscape.report.tasks.view import Facts, Loss, View
 
@@ -23,9 +25,9 @@ PAGE: Final = 24_000_000
 _CLIPS: Final = 2 * (WORST + BEST)
 """How many clips the models of a page may show together, if every one shows its worst."""
 _CURVES: Final = {
-    "adversarial": (CONDITIONS["adversarial"], "#c2410c", False),
-    "permuted": (CONDITIONS["permuted"], "#8a7a2f", True),
-    "clean": (CONDITIONS["clean"], "#3f6ea5", False),
+    ADVERSARIAL: (label_of(ADVERSARIAL), "#c2410c", False),
+    PERMUTED: (label_of(PERMUTED), "#8a7a2f", True),
+    CLEAN: (label_of(CLEAN), "#3f6ea5", False),
 }
 """Condition -> what its curve is called, its colour, whether it is a control."""
 
@@ -81,7 +83,7 @@ class Reel:
         return sum(len(clips) for _, clips in self.groups)
 
 
-def reels(run: Run, models: Sequence[Json]) -> dict[str, Reel]:
+def reels(run: Run, models: Sequence[ModelRecord]) -> dict[str, Reel]:
     """The clips of every model by its slug.
 
     The page must stay small: the more models, the fewer clips of each, and the players share what room the other
@@ -89,18 +91,19 @@ def reels(run: Run, models: Sequence[Json]) -> dict[str, Reel]:
 
     Args:
         run: of videos.
-        models: entries of `models` in run.json.
+        models: of the run.
     """
     most = most_shown(len(models))
-    views = {model["slug"]: chosen(run, model, most) for model in models}
+    views = {model.slug: chosen(run, model, most) for model in models}
     stills = [(view, _still(view)) for groups in views.values() for _, group in groups for view in group]
     left = PAGE - sum(_size(clip) for _, clip in stills)
     room = left // max(len(stills), 1)
     done = {id(view): _playing(view, clip, room) for view, clip in stills}
+    specs = {model.slug: model.model for model in models}
     return {
         slug: Reel(
             tuple((title, tuple(done[id(view)] for view in group)) for title, group in groups),
-            len({row["name"] for row in run.rows if row.get("slug") == slug and "objects" in row}),
+            len({row.id for row in rows_of(run.rows, specs[slug])}),
         )
         for slug, groups in views.items()
     }
@@ -117,10 +120,10 @@ def _still(view: View) -> Clip:
     """A clip without its player."""
     film, shown = Film(view), [name for name in CONDITIONS if name in view.rows]
     photos, _ = photographs(view, SIDE)
-    height, width = view.judged["size"]
+    height, width = view.judged.size
     scores = _scores(film)
     return Clip(
-        id=view.judged["id"],
+        id=view.judged.id,
         shape=(int(width), int(height)),
         loss=loss(view),
         facts=facts(view),
@@ -128,7 +131,7 @@ def _still(view: View) -> Clip:
         strip=strip(film, scores) if film.names else None,
         player=None,
         curve=_curve(film, scores),
-        conditions=tuple(CONDITIONS[name] for name in shown),
+        conditions=tuple(label_of(name) for name in shown),
         objects=_objects(film, shown),
     )
 
@@ -156,9 +159,9 @@ def _curve(film: Film, scores: Mapping[str, Mapping[int, float]]) -> Plot | None
     return plot("J&F of every frame", curves, "frame", "J&F %", percent=True, size=(5.8, 2.2), ends=ends)
 
 
-def _objects(film: Film, shown: list[str]) -> tuple[ObjectRow, ...]:
+def _objects(film: Film, shown: Sequence[str]) -> tuple[ObjectRow, ...]:
     by_label = {
-        name: {one.label: number(object_score(one), 1) for one in ClipScores.from_json(film.view.rows[name]).objects}
+        name: {one.label: number(object_score(one), 1) for one in film.view.rows[name].measured.objects}
         for name in shown
     }
     return tuple(
@@ -167,7 +170,7 @@ def _objects(film: Film, shown: list[str]) -> tuple[ObjectRow, ...]:
             f"object {one.label}" + (f", {one.category}" if one.category else ""),
             tuple(by_label[name].get(one.label, DASH) for name in shown),
         )
-        for one in ClipScores.from_json(film.view.judged).objects
+        for one in film.view.judged.measured.objects
     )
 
 

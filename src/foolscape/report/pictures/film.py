@@ -9,13 +9,15 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from foolscape.report.files import read_frame, read_image, read_labels
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import Frames
+from foolscape.report.files import read_image, read_labels
 from foolscape.report.pictures.figures import Pixels, palette
 from foolscape.report.tasks.view import View
 
 TRUTH: Final = "truth"
-CLEAN: Final = "clean"
-ATTACKED: Final = "adversarial"
+"""A kind of label maps; the others are the conditions that they were predicted under."""
 
 
 @dataclass(frozen=True)
@@ -27,43 +29,49 @@ class Film:
     @cached_property
     def colours(self) -> Pixels:
         """(256, 3): the colour of every label."""
-        return palette(self.view.model["colours"], 256)
+        return palette(self.view.model.colours, 256)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Of all frames."""
-        return tuple(str(name) for name in self.view.rows.get("clean", {}).get("frames", ()))
+        return () if self._frames is None else self._frames.names
 
     @property
     def judged(self) -> tuple[int, ...] | None:
         """The index in `names` of every frame that scores count; None: they count them all."""
-        found = self.view.rows.get("clean", {}).get("judged")
-        return None if found is None else tuple(int(index) for index in found)
+        return None if self._frames is None else self._frames.judged
+
+    @property
+    def _frames(self) -> Frames | None:
+        return self.view.rows[CLEAN].frames if CLEAN in self.view.rows else None
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The label maps that there can be, in the order of the page."""
-        truth, attacked = (TRUTH,) if self.view.with_truth else (), (ATTACKED,) if self.view.attacked else ()
+        truth, attacked = (TRUTH,) if self.view.with_truth else (), (ADVERSARIAL,) if self.view.attacked else ()
         return (*truth, CLEAN, *attacked)
 
     def photo(self, index: int, kind: str) -> Pixels | None:
         """(H, W, 3) of a frame, as the tracker saw it that made the label maps of `kind`."""
-        directory, name = self.view.run.directory, self.view.judged["name"]
-        if kind == ATTACKED and index == 0:
-            return read_image(directory, "images", self.view.model["slug"], name)
-        return read_frame(directory, "frames", name, self.names[index])
+        directory, name = self.view.run.directory, self.view.judged.id
+        if kind == ADVERSARIAL and index == 0:
+            return read_image(directory, place_of(Kind.IMAGE, name, self.view.model.slug, ADVERSARIAL))
+        return read_image(directory, place_of(Kind.FRAME, name, frame=self.names[index]))
 
     def labels(self, index: int, kind: str) -> Pixels | None:
         """(H, W) labels of a frame, 0 for background."""
-        name, frame = self.view.judged["name"], self.names[index]
+        name, frame, model = self.view.judged.id, self.names[index], self.view.model
         if kind == TRUTH:
-            return read_labels(self.view.run.directory, TRUTH, name, frame)
-        return read_labels(self.view.run.directory, "predictions", self.view.model["slug"], kind, name, frame)
+            return read_labels(self.view.run.directory, self._truth(index))
+        place = place_of(Kind.PREDICTION, name, model.slug, Condition(kind), frame)
+        return read_labels(self.view.run.directory, place)
 
     def has_truth(self, index: int) -> bool:
         """Whether there is a file of the frame's truth."""
-        directory = self.view.run.directory / TRUTH / self.view.judged["name"]
-        return self.view.with_truth and (directory / f"{self.names[index]}.png").is_file()
+        return self.view.with_truth and (self.view.run.directory / self._truth(index)).is_file()
+
+    def _truth(self, index: int) -> str:
+        return place_of(Kind.TRUTH, self.view.judged.id, self.view.model.truth or "", frame=self.names[index])
 
 
 def evenly(count: int, most: int) -> list[int]:

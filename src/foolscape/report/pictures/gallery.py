@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from foolscape.metrics.segmentation import VOID
-from foolscape.report.files import Run, read_image
+from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.records.places import Kind, place_of
+from foolscape.records.reader import Run
+from foolscape.records.row import AnyRow, rows_of
+from foolscape.records.run import ModelRecord
+from foolscape.report.files import read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import SIDE, Pixels
 from foolscape.report.tables.labels import words
-from foolscape.report.tables.table import TIMES, Json, number
+from foolscape.report.tables.table import TIMES, number
 from foolscape.report.tasks.view import Drawing, Facts, Loss, View, report_of
 
 WORST: Final = 4
@@ -81,13 +86,13 @@ class Pictures:
     factor: float | None
 
 
-def gallery(run: Run, model: Json) -> Gallery:
-    """The gallery of one entry of `models` in run.json; empty groups where it has no rows."""
+def gallery(run: Run, model: ModelRecord) -> Gallery:
+    """The gallery of one model; empty groups where it has no rows."""
     drawing = report_of(run.summary["task"]).drawing
     return gallery_of(model, chosen(run, model), drawing, facts)
 
 
-def chosen(run: Run, model: Json, most: tuple[int, int] = (WORST, BEST)) -> list[tuple[str, list[View]]]:
+def chosen(run: Run, model: ModelRecord, most: tuple[int, int] = (WORST, BEST)) -> list[tuple[str, list[View]]]:
     """Headings and the images below them, `most` of the weakest and of the strongest; every image where these are all.
 
     An image in which nothing counts is shown only where there are few others.
@@ -98,7 +103,7 @@ def chosen(run: Run, model: Json, most: tuple[int, int] = (WORST, BEST)) -> list
     standings = {id(view): drawing.standing(view) for view in found if view.attacked or not attacked}
     ranked = sorted(
         (view for view in found if id(view) in standings),
-        key=lambda view: (*standings[id(view)], view.judged["id"]),
+        key=lambda view: (*standings[id(view)], view.judged.id),
     )
     counted = [view for view in ranked if standings[id(view)][0] < float("inf")]
     if not ranked:
@@ -113,28 +118,26 @@ def chosen(run: Run, model: Json, most: tuple[int, int] = (WORST, BEST)) -> list
 
 
 def gallery_of(
-    model: Json, groups: Sequence[tuple[str, Sequence[View]]], drawing: Drawing, told: Callable[[View], Facts]
+    model: ModelRecord, groups: Sequence[tuple[str, Sequence[View]]], drawing: Drawing, told: Callable[[View], Facts]
 ) -> Gallery:
     """The gallery of images that are chosen already, under their headings.
 
     Args:
-        model: an entry of `models` in run.json.
+        model: of the images.
         groups: headings and the images below them.
         drawing: of the task.
         told: what stands below the pictures of an image.
     """
     seen: set[int] = set()
     shown = tuple((title, tuple(_case(view, told, seen) for view in group)) for title, group in groups)
-    return Gallery(model["model"], shown, _legend(model, seen), drawing.note)
+    return Gallery(model.model, shown, _legend(model, seen), drawing.note)
 
 
-def views(run: Run, model: Json) -> list[View]:
-    """Every image that an entry of `models` in run.json was measured on."""
-    measured = report_of(run.summary["task"]).drawing.measured
-    rows: dict[str, dict[str, Json]] = {}
-    for row in run.rows:
-        if row.get("slug") == model["slug"] and measured in row:
-            rows.setdefault(row["name"], {})[row["condition"]] = row
+def views(run: Run, model: ModelRecord) -> list[View]:
+    """Every image that a model was measured on."""
+    rows: dict[str, dict[str, AnyRow]] = {}
+    for row in rows_of(run.rows, model.model):
+        rows.setdefault(row.id, {})[row.condition] = row
     return [View(run, model, conditions) for conditions in rows.values()]
 
 
@@ -165,32 +168,32 @@ def pictures(view: View, side: int, *, truth: bool) -> Pictures:
 
 def photographs(view: View, side: int) -> tuple[tuple[Picture, ...], float | None]:
     """The image, and where it was attacked its change and what came of it; and the magnification of the change."""
-    directory, name = view.run.directory, view.judged["name"]
-    image, what = read_image(directory, "clean", name), report_of(view.run.summary["task"]).drawing.image
+    directory, name = view.run.directory, view.judged.id
+    image, what = read_image(directory, place_of(Kind.IMAGE, name)), report_of(view.run.summary["task"]).drawing.image
     if not view.attacked:
         return (Picture("image", what, _photo(image, side)),), None
-    adversarial = read_image(directory, "images", view.model["slug"], name)
+    adversarial = read_image(directory, place_of(Kind.IMAGE, name, view.model.slug, ADVERSARIAL))
     change, factor = _change(image, adversarial, side)
     before = Picture("image", f"clean {what}", _photo(image, side))
     return (before, change, Picture("adversarial", f"attacked {what}", _photo(adversarial, side))), factor
 
 
-def swatches(model: Json) -> list[tuple[str, str]]:
+def swatches(model: ModelRecord) -> list[tuple[str, str]]:
     """Each class of a model with its colour as CSS."""
-    colours = figures.palette(model["colours"], len(model["classes"]))
-    return [(str(name), css(colours[min(index, VOID)])) for index, name in enumerate(model["classes"])]
+    colours = figures.palette(model.colours, len(model.classes))
+    return [(str(name), css(colours[min(index, VOID)])) for index, name in enumerate(model.classes)]
 
 
 def _case(view: View, told: Callable[[View], Facts], seen: set[int]) -> Case:
     shown = pictures(view, SIDE, truth=True)
     seen.update(shown.classes)
-    return Case(view.judged["id"], loss(view), told(view), tuple(map(figure, shown.pictures)))
+    return Case(view.judged.id, loss(view), told(view), tuple(map(figure, shown.pictures)))
 
 
 def loss(view: View) -> Loss | None:
     """What an attack of its own took from an image; None where there was none, or nothing to take."""
     drawing = report_of(view.run.summary["task"]).drawing
-    return drawing.lost(view) if "attack" in view.judged and "clean" in view.rows else None
+    return drawing.lost(view) if view.judged.attack is not None and CLEAN in view.rows else None
 
 
 def facts(view: View) -> Facts:
@@ -198,13 +201,13 @@ def facts(view: View) -> Facts:
     drawing = report_of(view.run.summary["task"]).drawing
     if not view.attacked:
         return drawing.facts(view)
-    distortion, attack = view.judged.get("distortion", {}), view.judged.get("attack", {})
+    moved, attack = view.judged.distortion, view.judged.attack
     return (
         *drawing.facts(view),
-        ("iterations", number(attack.get("iterations"), 0)),
-        ("Linf", f"{number(distortion.get('linf_levels'), 0)} levels"),
-        ("p", f"{number(1000 * distortion.get('perceptibility', float('nan')), 2)} {TIMES}10⁻³"),
-        ("SSIM", number(distortion.get("ssim"), 4)),
+        ("iterations", number(None if attack is None else attack.iterations, 0)),
+        ("Linf", f"{number(None if moved is None else moved.linf_levels, 0)} levels"),
+        ("p", f"{number(None if moved is None else 1000 * moved.perceptibility, 2)} {TIMES}10⁻³"),
+        ("SSIM", number(None if moved is None else moved.ssim, 4)),
     )
 
 
@@ -228,9 +231,9 @@ def figure(picture: Picture) -> Figure:
     return Figure(picture.slot, picture.caption, data, (picture.pixels.shape[1], picture.pixels.shape[0]))
 
 
-def _legend(model: Json, seen: set[int]) -> tuple[Swatch, ...]:
+def _legend(model: ModelRecord, seen: set[int]) -> tuple[Swatch, ...]:
     known = [Swatch(name, colour) for index, (name, colour) in enumerate(swatches(model)) if index in seen]
-    void = VOID in seen and len(model["classes"]) <= VOID
+    void = VOID in seen and len(model.classes) <= VOID
     return (*known, Swatch("void", css(figures.palette([], 0)[VOID]))) if void else tuple(known)
 
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from foolscape.records.conditions import ADVERSARIAL, CLEAN
 from foolscape.report.pictures.figures import Pixels
-from foolscape.report.pictures.film import ATTACKED, CLEAN, TRUTH, Film, brought_to, evenly
+from foolscape.report.pictures.film import TRUTH, Film, brought_to, evenly
 from foolscape.report.pictures.masks import jpeg_url, outline, tint, tint_url
 from foolscape.report.pictures.plots import Plot
 from foolscape.report.tables.table import number
@@ -21,7 +22,7 @@ SIDE: Final = 480
 """Pixels of the longer side of a frame; smaller ones stay as they are."""
 
 _QUALITY: Final = 72
-_TITLES: Final = {CLEAN: "clean", ATTACKED: "attacked", TRUTH: "truth"}
+_TITLES: Final = {CLEAN: "clean", ADVERSARIAL: "attacked", TRUTH: "truth"}
 """In the order of the buttons, and of drawing: what is drawn last lies on top."""
 
 
@@ -75,7 +76,7 @@ def player(film: Film, curve: Plot | None, scores: Mapping[str, Mapping[int, flo
         scores: condition -> frame -> J&F in percent.
         room: characters that it may take in the page; frames are left out until it fits, but for two.
     """
-    height, width = film.view.judged["size"]
+    height, width = film.view.judged.size
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     indices = evenly(len(film.names), FRAMES) if film.names else []
@@ -85,7 +86,7 @@ def player(film: Film, curve: Plot | None, scores: Mapping[str, Mapping[int, flo
         return None
     kept = _fitting(frames, room)
     kinds = {kind for frame in kept for kind in frame.masks}
-    first = ATTACKED if ATTACKED in kinds else CLEAN
+    first = ADVERSARIAL if ADVERSARIAL in kinds else CLEAN
     masks = tuple((kind, title, kind == first) for kind, title in _TITLES.items() if kind in kinds)
     return Player(size, tuple(kept), masks, _note(len(kept), len(film.names)))
 
@@ -111,7 +112,7 @@ def _frame(
         said=_said(film, index, scores),
         cursor=cursor,
         photo=_photo(film.photo(index, CLEAN), size, "" if not masks else _blank(size)),
-        attacked_photo=_photo(film.photo(index, ATTACKED), size, "") if first else "",
+        attacked_photo=_photo(film.photo(index, ADVERSARIAL), size, "") if first else "",
         masks=masks,
     )
 
@@ -128,7 +129,7 @@ def _blank(size: tuple[int, int]) -> str:
 def _said(film: Film, index: int, scores: Mapping[str, Mapping[int, float]]) -> str:
     measured = [
         f"{number(scores[kind][index], 0)} {_TITLES[kind]}"
-        for kind in (CLEAN, ATTACKED)
+        for kind in (CLEAN, ADVERSARIAL)
         if index in scores.get(kind, {})
     ]
     place = f"frame {film.names[index]}, {index + 1} of {len(film.names)}"

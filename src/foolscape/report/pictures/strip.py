@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from foolscape.report.pictures.film import ATTACKED, CLEAN, TRUTH, Film, evenly
+from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.report.pictures.film import TRUTH, Film, evenly
 from foolscape.report.pictures.gallery import Figure
 from foolscape.report.pictures.masks import jpeg_url
 from foolscape.report.tables.table import number
@@ -17,7 +18,7 @@ FRAMES: Final = 6
 _SIDE: Final = 240
 """Pixels of the longer side: six stand side by side on a page."""
 _QUALITY: Final = 80
-_TITLES: Final = {TRUTH: "truth", CLEAN: "clean", ATTACKED: "attacked"}
+_TITLES: Final = {TRUTH: "truth", CLEAN: "clean", ADVERSARIAL: "attacked"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def _figure(film: Film, kind: str, index: int, score: float | None) -> Figure:
     labels = film.labels(index, kind)
     if labels is None:
         return Figure(kind, caption, None)
-    height, width = film.view.judged["size"]
+    height, width = film.view.judged.size
     scale = _SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     pixels = painted(film.photo(index, kind), labels, film.colours, size)

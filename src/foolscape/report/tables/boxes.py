@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from foolscape.records.conditions import label_of
 from foolscape.report.tables.labels import conventions, goal_note
-from foolscape.report.tables.table import CONDITIONS, DASH, Cell, Json, Table, number, present
+from foolscape.report.tables.table import DASH, Cell, Json, Table, number, present
 
 FATES: Final = ("kept", "mislabelled", "vanished", "fabricated")
 
@@ -36,7 +37,7 @@ def objects(boxes: Json) -> float:
 
 def _table(key: str, title: str, models: list[Json], notes: tuple[str, ...]) -> Table:
     """The boxes under `key` of every condition in summary.json."""
-    headers = (Cell("model"), Cell("per image"), *(Cell(CONDITIONS[name]) for name in present(models)))
+    headers = (Cell("model"), Cell("per image"), *(Cell(label_of(name)) for name in present(models)))
     return Table(key, title, headers, _fates(models, key), notes, texts=2, named=True)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
+from foolscape.records.row import Line, rows_of
 from foolscape.report.tables.boxes import objects
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.minimum import minimum_sentence
@@ -40,7 +42,7 @@ def attack_title(attack: Json) -> str:
     return f"{title} ({aim})" if aim else title
 
 
-def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
+def headline(summary: Json, model: Json, rows: Iterable[Line]) -> str:
     """What happened to one model.
 
     For example: DAG cut mIoU from 88.1 to 3.2 with changes of at most 4 grey levels; the same changes shuffled: 87.9.
@@ -54,13 +56,13 @@ def headline(summary: Json, model: Json, rows: Iterable[Json]) -> str:
     headline_score, seen = said.headline, counted(model["samples"], said.unit)
     score = headline_score.label
     clean, attacked, shuffled = (
-        known(conditions.get(name, {}).get(headline_score.key)) for name in ("clean", "adversarial", "permuted")
+        known(conditions.get(name, {}).get(headline_score.key)) for name in (CLEAN, ADVERSARIAL, PERMUTED)
     )
     if not conditions:
         return f"No {said.unit} is done yet." if summary.get("unfinished") else f"No {said.unit} could be measured."
     if clean is None:
         return f"{score} is not defined on {seen}: {said.measure.undefined}."
-    if "adversarial" not in conditions or attacked is None:
+    if ADVERSARIAL not in conditions or attacked is None:
         return f"{score} is {number(clean, 1)} on {seen}; nothing was attacked."
     attack = attack_title(summary["attack"])
     done, left = ("cut", "lower") if headline_score.higher else ("raised", "raise")
@@ -81,7 +83,7 @@ def aftermath(summary: Json, model: Json) -> str:
 
 
 def _boxes(summary: Json, model: Json) -> str:
-    before, after = (model["conditions"].get(name, {}) for name in ("clean", "adversarial"))
+    before, after = (model["conditions"].get(name, {}) for name in (CLEAN, ADVERSARIAL))
     only_class = summary["attack"].get("only_class")
     key = "boxes" if only_class is None else "victim_boxes"
     if key not in before or key not in after:
@@ -108,8 +110,7 @@ def overview(summary: Json) -> str:
     models, headline_score = summary["models"], words(summary).headline
     score = headline_score.label
     clean, attacked = (
-        _range(headline_score.key, (model["conditions"].get(name) for model in models))
-        for name in ("clean", "adversarial")
+        _range(headline_score.key, (model["conditions"].get(name) for model in models)) for name in (CLEAN, ADVERSARIAL)
     )
     if attacked is None:
         return f"{len(models)} models, not attacked" + (f": {score} {clean}." if clean else ".")
@@ -124,10 +125,8 @@ def _range(score: str, conditions: Iterable[Json | None]) -> str | None:
     return low if low == high else f"{low}{DASH}{high}"
 
 
-def _largest(model: Json, rows: Iterable[Json], where: str) -> str:
-    levels = [
-        row["distortion"]["linf_levels"] for row in rows if row.get("slug") == model["slug"] and "distortion" in row
-    ]
+def _largest(model: Json, rows: Iterable[Line], where: str) -> str:
+    levels = [row.distortion.linf_levels for row in rows_of(rows, model["model"]) if row.distortion is not None]
     if not levels:
         return ""
     most = max(levels)

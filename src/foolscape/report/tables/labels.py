@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from foolscape.metrics.score import Measure, Parts, Score, scores_of
+from foolscape.records.conditions import MEANINGS
+from foolscape.records.sentences import OF_EVERY_RUN
 from foolscape.report.tables.table import Json
 from foolscape.report.tasks.view import report_of
 from foolscape.tasks.base import task_named
 
-_SENTENCES: Final[dict[str, str]] = {
-    "clean": "Clean (ORIG in Xie et al. 2017): the images as they are.",
-    "adversarial": "Attacked (ADVR): the images with the attack's change.",
-    "permuted": "Same change, shuffled (PERM): the attack's change with its pixels in random order.",
-    "noise": "Random noise: uniform, within the attack's bound, or of its L2 length where it has none.",
-    "eight_bit": "Everything is measured on 8-bit images.",
-    "claimed_rate": "Claimed: the attack's own stopping rule.",
-}
+_SENTENCES: Final = {**{name: meaning.sentence for name, meaning in MEANINGS.items()}, **OF_EVERY_RUN}
 
 
 _GOALS: Final[dict[str, str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from foolscape.records.conditions import ADVERSARIAL
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.table import Cell, Json, Table, between, number
 
@@ -17,7 +18,7 @@ def several(summary: Json) -> tuple[Table, ...]:
             rows.append(
                 (first, Cell(name), *_scores(summary, found), Cell(str(found["fewest"])), Cell(str(found["greedy"])))
             )
-        attacked, images = model["conditions"]["adversarial"], str(model["samples"])
+        attacked, images = model["conditions"][ADVERSARIAL], str(model["samples"])
         rows.append(
             (Cell(""), Cell("fewest right pixels per image"), *_scores(summary, attacked), Cell(images), Cell(""))
         )

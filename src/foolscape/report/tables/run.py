@@ -6,18 +6,19 @@ shuffled, one line per model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from foolscape.metrics.score import Score
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, IN_FLOAT, label_of
 from foolscape.report.tables.boxes import box_tables
 from foolscape.report.tables.labels import conventions, reference_notes, sentences_of, unfinished, words
 from foolscape.report.tables.minimum import minimum_tables
 from foolscape.report.tables.objectives import several
 from foolscape.report.tables.objects import object_scores
 from foolscape.report.tables.table import (
-    CONDITIONS,
     DASH,
     TIMES,
     Cell,
@@ -37,17 +38,17 @@ _FLOAT_MATTERS: Final = 0.05
 """Points by which the score before rounding must differ from the 8-bit one to be shown beside it."""
 
 
-def tables(summary: Json) -> tuple[Table, ...]:
-    """Every table of a run that has something to say, in reading order."""
+def tables(summary: Json, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
+    """Every table of a run that has something to say, in reading order; `seconds` per image by model, where known."""
     by_class = [per_class(summary, model) for model in summary["models"] if model["conditions"]]
     left_out = [failures(summary)] if summary.get("failures") else []
-    return (*overall(summary), *by_class, *left_out)
+    return (*overall(summary, seconds), *by_class, *left_out)
 
 
-def overall(summary: Json) -> tuple[Table, ...]:
+def overall(summary: Json, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
     attacked = any(model.get("distortion") for model in summary["models"])
-    attack = (*several(summary), costs(summary)) if attacked else ()
+    attack = (*several(summary), costs(summary, seconds)) if attacked else ()
     return (
         scores(summary),
         *minimum_tables(summary),
@@ -80,7 +81,7 @@ def further_scores(summary: Json) -> tuple[Table, ...]:
     return (_by_condition(summary, "further", said.measure.further or "Further scores", said.further, notes),)
 
 
-def costs(summary: Json) -> Table:
+def costs(summary: Json, seconds: Mapping[str, float]) -> Table:
     """What the attack cost and how far it moved the images: means over the images of each model."""
     headers = (
         Cell("model"),
@@ -96,7 +97,7 @@ def costs(summary: Json) -> Table:
         name="costs",
         title="Cost and distortion of the attack",
         headers=headers,
-        rows=tuple(_cost(model) for model in summary["models"]),
+        rows=tuple(_cost(model, seconds.get(model["model"])) for model in summary["models"]),
         notes=(
             f"Means over {words(summary).unit}s.",
             *conventions(summary, "success_rate", "claimed_rate"),
@@ -108,7 +109,7 @@ def costs(summary: Json) -> Table:
 
 def per_class(summary: Json, model: Json) -> Table:
     """The score of each class in the truth of one model's images, or of each object: clean, attacked, difference."""
-    attacked = "adversarial" in model["conditions"]
+    attacked = ADVERSARIAL in model["conditions"]
     only_class = summary["attack"].get("only_class")
     rows = []
     parts = words(summary).parts
@@ -118,7 +119,7 @@ def per_class(summary: Json, model: Json) -> Table:
             difference = None if clean is None or adversarial is None else adversarial - clean
             cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]
         rows.append(tuple(cells))
-    shown = (parts.noun, CONDITIONS["clean"], CONDITIONS["adversarial"], "change")[: 4 if attacked else 2]
+    shown = (parts.noun, label_of(CLEAN), label_of(ADVERSARIAL), "change")[: 4 if attacked else 2]
     return Table(
         name=f"classes-{model['slug']}",
         title=f"{parts.score} by {parts.noun}, {model['model']}",
@@ -136,8 +137,8 @@ def class_scores(model: Json) -> list[tuple[str, float | None, float | None]]:
     measured = model["conditions"]
     if objects := object_scores(model):
         return [(one.name, one.clean, one.attacked) for one in objects]
-    clean = measured.get("clean", {}).get("per_class") or {}
-    attacked = measured.get("adversarial", {}).get("per_class") or {}
+    clean = measured.get(CLEAN, {}).get("per_class") or {}
+    attacked = measured.get(ADVERSARIAL, {}).get("per_class") or {}
     both = [(name, known(clean.get(name)), known(attacked.get(name))) for name in {**clean, **attacked}]
     return [row for row in both if row[1] is not None or row[2] is not None]
 
@@ -172,7 +173,7 @@ def _by_condition(summary: Json, name: str, title: str, shown: Sequence[Score[An
             first = Cell("") if position else Cell(str(model["model"]), (counted(model["samples"], unit),))
             cells = (_score(model["conditions"], column, score.key) for column in columns)
             rows.append((first, Cell(score.title), *cells))
-    headers = (Cell("model"), Cell(""), *(Cell(CONDITIONS[column]) for column in columns))
+    headers = (Cell("model"), Cell(""), *(Cell(label_of(column)) for column in columns))
     return Table(name, title, headers, tuple(rows), notes, texts=2, named=True)
 
 
@@ -181,14 +182,14 @@ def _score(measured: Json, name: str, score: str) -> Cell:
     if condition is None:
         return Cell(DASH)
     detail = [*between(condition.get("ci95", {}).get(score), condition.get(score))]
-    if name == "adversarial" and _float_differs(measured, score):
+    if name == ADVERSARIAL and _float_differs(measured, score):
         detail.append(f"float {number(measured['adversarial_float'][score], 2)}")
     return Cell(number(condition.get(score), 2), tuple(detail))
 
 
 def _float_differs(measured: Json, score: str) -> bool:
-    rounded = known(measured.get("adversarial", {}).get(score))
-    exact = known(measured.get("adversarial_float", {}).get(score))
+    rounded = known(measured.get(ADVERSARIAL, {}).get(score))
+    exact = known(measured.get(IN_FLOAT, {}).get(score))
     return rounded is not None and exact is not None and abs(rounded - exact) > _FLOAT_MATTERS
 
 
@@ -198,14 +199,14 @@ def _float_note(models: list[Json], shown: Iterable[Score[Any]]) -> tuple[str, .
     return ()
 
 
-def _cost(model: Json) -> tuple[Cell, ...]:
+def _cost(model: Json, seconds: float | None) -> tuple[Cell, ...]:
     distortion, iterations = model.get("distortion", {}), model.get("iterations", {})
     perceptibility = known(distortion.get("perceptibility"))
     return (
         Cell(str(model["model"])),
         Cell(number(model.get("success_rate"), 1), (number(model.get("claimed_rate"), 1),)),
         Cell(number(iterations.get("mean"), 1), (number(iterations.get("max"), 0),)),
-        Cell(number(model.get("seconds_per_image"), 2)),
+        Cell(number(seconds, 2)),
         Cell(number(distortion.get("linf_levels"), 1)),
         Cell(number(distortion.get("l2"), 2)),
         Cell(number(None if perceptibility is None else 1000 * perceptibility, 2)),

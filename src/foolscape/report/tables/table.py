@@ -7,15 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from foolscape.records.conditions import CONDITIONS, Condition
+
 DASH: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
-CONDITIONS: Final[dict[str, str]] = {
-    "clean": "clean",
-    "adversarial": "attacked",
-    "permuted": "same change, shuffled",
-    "noise": "random noise",
-}
-"""What the tables call each condition of a run, in their order. Xie et al. (2017) say ORIG, ADVR and PERM."""
 
 Json = Mapping[str, Any]
 
@@ -59,7 +54,7 @@ class Table:
     remarks: tuple[str, ...] = ()
 
 
-def present(models: list[Json]) -> list[str]:
+def present(models: list[Json]) -> list[Condition]:
     """The conditions that any of the models was measured under, in the order of the tables."""
     return [name for name in CONDITIONS if any(name in model["conditions"] for model in models)]
 

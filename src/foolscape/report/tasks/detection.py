@@ -10,38 +10,42 @@ from numpy.typing import NDArray
 from foolscape.metrics.box_counts import IOU, READABLE, count_boxes
 from foolscape.metrics.boxes import Found, Truth, pairwise_iou
 from foolscape.metrics.matching import COCO_DETECTIONS
+from foolscape.metrics.score import Sample
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
+from foolscape.records.places import Kind, place_of
+from foolscape.records.run import ModelRecord
 from foolscape.report.files import read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.boxes import TAGS, Mark, draw_boxes
 from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.boxes import FATES
-from foolscape.report.tables.table import Json, counted
+from foolscape.report.tables.table import counted
 from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View
 
 
 def _standing(view: View) -> tuple[float, ...]:
     """The share of the objects that are kept, of the attacked class if there is one; then the fewest invented boxes."""
-    counts = _counts(view, view.judged, _only_class(view))
+    counts = _counts(view, view.judged.sample, _only_class(view))
     objects = _objects(counts)
     return counts["kept"] / objects if objects else float("inf"), -counts["fabricated"]
 
 
 def _facts(view: View) -> Facts:
-    facts = [("objects", str(_objects(_counts(view, view.judged, None))))]
-    for condition, title in {"clean": "clean", "adversarial": "attacked", "permuted": "shuffled"}.items():
+    facts = [("objects", str(_objects(_counts(view, view.judged.sample, None))))]
+    for condition, title in {CLEAN: "clean", ADVERSARIAL: "attacked", PERMUTED: "shuffled"}.items():
         if condition in view.rows:
-            counts = _counts(view, view.rows[condition], None)
+            counts = _counts(view, view.rows[condition].sample, None)
             facts.append((title, ", ".join(f"{counts[fate]} {fate}" for fate in FATES)))
     if (only_class := _only_class(view)) is not None:
-        clean, after = (_counts(view, view.rows[c], only_class)["kept"] for c in ("clean", "adversarial"))
-        of = f"of {_objects(_counts(view, view.judged, only_class))} kept"
+        clean, after = (_counts(view, view.rows[c].sample, only_class)["kept"] for c in (CLEAN, ADVERSARIAL))
+        of = f"of {_objects(_counts(view, view.judged.sample, only_class))} kept"
         facts.append(("of the attacked class", f"{after} {of}, {clean} before"))
     return tuple(facts)
 
 
 def _lost(view: View) -> Loss | None:
     """Of the objects that were found, of the attacked class if there is one; of `fabricate` the boxes that came up."""
-    before, after = (_counts(view, view.rows[name], _only_class(view)) for name in ("clean", "adversarial"))
+    before, after = (_counts(view, view.rows[name].sample, _only_class(view)) for name in (CLEAN, ADVERSARIAL))
     if view.run.summary["attack"].get("goal") == "fabricate":
         more = max(after["fabricated"] - before["fabricated"], 0)
         return Loss(f"{more} more box{'es' * (more != 1)} invented", float(more > 0))
@@ -52,12 +56,14 @@ def _lost(view: View) -> Loss | None:
 
 
 def _layers(view: View, side: int) -> Layers:
-    directory, name = view.run.directory, view.judged["name"]
-    truth = Truth.from_json(view.judged["truth"])
-    clean = _readable(view.rows["clean"]) if "clean" in view.rows else None
-    after = _readable(view.rows["adversarial"]) if view.attacked else None
-    photo = read_image(directory, "clean", name)
-    attacked = read_image(directory, "images", view.model["slug"], name) if view.attacked else None
+    directory, name = view.run.directory, view.judged.id
+    truth: Truth = view.judged.sample.truth
+    clean = _readable(view.rows[CLEAN].measured) if CLEAN in view.rows else None
+    after = _readable(view.rows[ADVERSARIAL].measured) if view.attacked else None
+    photo = read_image(directory, place_of(Kind.IMAGE, name))
+    attacked = None
+    if view.attacked:
+        attacked = read_image(directory, place_of(Kind.IMAGE, name, view.model.slug, ADVERSARIAL))
 
     def drawn(pixels: Pixels | None, marks: list[Mark] | None) -> Pixels | None:
         return None if pixels is None or marks is None else draw_boxes(pixels, marks, side)
@@ -80,34 +86,32 @@ def _still_found(reference: Truth, found: Found) -> NDArray[np.bool_]:
     return still
 
 
-def _detections(model: Json, found: Found) -> list[Mark]:
+def _detections(model: ModelRecord, found: Found) -> list[Mark]:
     order = np.argsort(-found.scores, kind="stable")
     return [_mark(model, found.boxes[i], int(found.labels[i]), f"{found.scores[i]:.2f}") for i in order]
 
 
-def _reference(model: Json, truth: Truth, chosen: list[int]) -> list[Mark]:
+def _reference(model: ModelRecord, truth: Truth, chosen: list[int]) -> list[Mark]:
     """The objects, the smallest on top; those that no score counts say so."""
     remarks = np.where(truth.crowd, "crowd", np.where(truth.difficult, "difficult", ""))
     chosen = sorted(chosen, key=lambda i: float(truth.area[i]))
     return [_mark(model, truth.boxes[i], int(truth.labels[i]), str(remarks[i])) for i in chosen]
 
 
-def _mark(model: Json, box: NDArray[np.float64], label: int, value: str) -> Mark:
-    names = model["classes"]
-    red, green, blue = figures.palette(model["colours"], len(names))[min(label, 255)].tolist()
+def _mark(model: ModelRecord, box: NDArray[np.float64], label: int, value: str) -> Mark:
+    names = model.classes
+    red, green, blue = figures.palette(model.colours, len(names))[min(label, 255)].tolist()
     return Mark(box, (red, green, blue), str(names[label]), value)
 
 
-def _readable(row: Json) -> Found:
-    found = Found.from_json(row["found"])
+def _readable(found: Found) -> Found:
     shown = found.scores >= READABLE
     return Found(found.boxes[shown], found.scores[shown], found.labels[shown])
 
 
-def _counts(view: View, row: Json, only: int | None) -> dict[str, int]:
+def _counts(view: View, sample: Sample[Truth, Found], only: int | None) -> dict[str, int]:
     """What became of the boxes of a row, of all classes or of one."""
-    truth, found = Truth.from_json(row["truth"]), Found.from_json(row["found"])
-    counts = count_boxes(truth, found, len(view.model["classes"]), READABLE)
+    counts = count_boxes(sample.truth, sample.measured, len(view.model.classes), READABLE)
     chosen = slice(None) if only is None else slice(only, only + 1)
     return {fate: int(getattr(counts, fate)[chosen].sum()) for fate in FATES}
 
@@ -118,11 +122,10 @@ def _objects(counts: dict[str, int]) -> int:
 
 def _only_class(view: View) -> int | None:
     name = view.run.summary["attack"].get("only_class")
-    return None if name is None else int(view.model["classes"].index(name))
+    return None if name is None else int(view.model.classes.index(name))
 
 
 _DRAWING: Final = Drawing(
-    measured="found",
     said="detections",
     changed="clean detections that are lost",
     extremes=("Fewest objects found", "Most objects found"),

@@ -6,11 +6,15 @@ from typing import Final
 
 import numpy as np
 
-from foolscape.metrics.segmentation import Counts, pixel_accuracy
+from foolscape.metrics.segmentation import VOID, pixel_accuracy
+from foolscape.metrics.tasks.segmentation import counts_of
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import AnyRow
 from foolscape.report.files import read_labels
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import Pixels
-from foolscape.report.tables.table import Json, number
+from foolscape.report.tables.table import number
 from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View, points_lost
 
 
@@ -20,7 +24,7 @@ def _standing(view: View) -> tuple[float, ...]:
 
 
 def _facts(view: View) -> Facts:
-    titles = {"clean": "pixel accuracy", "adversarial": "attacked", "permuted": "shuffled"}
+    titles = {CLEAN: "pixel accuracy", ADVERSARIAL: "attacked", PERMUTED: "shuffled"}
     return tuple(
         (title, f"{number(_accuracy(view, view.rows[condition]), 1)} %")
         for condition, title in titles.items()
@@ -29,17 +33,16 @@ def _facts(view: View) -> Facts:
 
 
 def _lost(view: View) -> Loss | None:
-    before, after = (_accuracy(view, view.rows[name]) for name in ("clean", "adversarial"))
+    before, after = (_accuracy(view, view.rows[name]) for name in (CLEAN, ADVERSARIAL))
     return points_lost(before, after, "accuracy")
 
 
 def _layers(view: View, side: int) -> Layers:
-    directory, name, slug = view.run.directory, view.judged["name"], view.model["slug"]
-    colours = figures.palette(view.model["colours"], len(view.model["classes"]))
-    clean = read_labels(directory, "predictions", slug, "clean", name)
-    attacked = read_labels(directory, "predictions", slug, "adversarial", name) if view.attacked else None
-    own = read_labels(directory, "truth", slug, name)
-    truth = own if own is not None else read_labels(directory, "truth", name)
+    directory, name, slug = view.run.directory, view.judged.id, view.model.slug
+    colours = figures.palette(view.model.colours, len(view.model.classes))
+    clean = read_labels(directory, place_of(Kind.PREDICTION, name, slug, CLEAN))
+    attacked = read_labels(directory, place_of(Kind.PREDICTION, name, slug, ADVERSARIAL)) if view.attacked else None
+    truth = _truth(view)
     maps = [labels for labels in (clean, attacked, truth) if labels is not None]
 
     def drawn(labels: Pixels | None) -> Pixels | None:
@@ -56,18 +59,31 @@ def _layers(view: View, side: int) -> Layers:
     )
 
 
+def _truth(view: View) -> Pixels | None:
+    """(H, W) the labels in the model's classes; None where there are none, or they were not kept."""
+    model = view.model
+    if model.truth is None or model.channels is None:
+        return None
+    labels = read_labels(view.run.directory, place_of(Kind.TRUTH, view.judged.id, model.truth))
+    if labels is None:
+        return None
+    own = np.full(256, VOID, dtype=np.uint8)
+    own[: len(model.channels)] = model.channels
+    truth: Pixels = own[labels]
+    return truth
+
+
 def _difference(clean: Pixels | None, attacked: Pixels | None, colours: Pixels, side: int) -> Pixels | None:
     if clean is None or attacked is None or clean.shape != attacked.shape:
         return None
     return figures.fitted(figures.changed(clean, attacked, colours), smooth=False, side=side)
 
 
-def _accuracy(view: View, row: Json) -> float:
-    return float(pixel_accuracy(Counts.from_json(row["counts"], len(view.model["classes"]))))
+def _accuracy(view: View, row: AnyRow) -> float:
+    return float(pixel_accuracy(counts_of(row.sample, len(view.model.classes))))
 
 
 _DRAWING: Final = Drawing(
-    measured="counts",
     said="prediction",
     changed="where the class changed",
     extremes=("Lowest accuracy", "Highest accuracy"),

@@ -7,22 +7,26 @@ from typing import Any, Final
 
 import numpy as np
 
-from foolscape.metrics.video import ClipScores, ObjectScores
-from foolscape.report.files import Run
+from foolscape.metrics.video import ObjectScores
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
+from foolscape.records.reader import Run
+from foolscape.records.row import AnyRow
+from foolscape.records.run import ModelRecord
+from foolscape.records.sentences import OF_CLIPS
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import Pixels
-from foolscape.report.pictures.film import ATTACKED, CLEAN, TRUTH, Film, brought_to
+from foolscape.report.pictures.film import TRUTH, Film, brought_to
 from foolscape.report.pictures.masks import laid_over, tint
-from foolscape.report.tables.table import Json, number
+from foolscape.report.tables.table import number
 from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View, points_lost
 
 GREY: Final = 127
 """What stands for a frame that was not kept."""
 
 
-def clip_score(row: Json) -> float:
+def clip_score(row: AnyRow) -> float:
     """J&F of a row in percent, the mean over its objects; NaN without any."""
-    objects = ClipScores.from_json(row).objects
+    objects = row.measured.objects
     return float(np.mean([object_score(one) for one in objects])) if objects else float("nan")
 
 
@@ -31,7 +35,7 @@ def object_score(one: ObjectScores) -> float:
     return 50 * (float(np.mean(one.J)) + float(np.mean(one.F)))
 
 
-def frame_scores(row: Json, judged: tuple[int, ...] | None) -> dict[int, float]:
+def frame_scores(row: AnyRow, judged: tuple[int, ...] | None) -> dict[int, float]:
     """J&F in percent by frame, the mean over the objects that are measured there.
 
     Args:
@@ -39,7 +43,7 @@ def frame_scores(row: Json, judged: tuple[int, ...] | None) -> dict[int, float]:
         judged: the frame that each value stands for; None: they count every frame.
     """
     found: dict[int, list[float]] = {}
-    for one in ClipScores.from_json(row).objects:
+    for one in row.measured.objects:
         for place, (j, f) in enumerate(zip(one.J, one.F, strict=True), start=one.start):
             if judged is None or place < len(judged):
                 found.setdefault(place if judged is None else judged[place], []).append(50 * (j + f))
@@ -52,24 +56,24 @@ def _standing(view: View) -> tuple[float, ...]:
 
 
 def _facts(view: View) -> Facts:
-    titles = {"clean": "J&F", "adversarial": "attacked", "permuted": "shuffled"}
+    titles = {CLEAN: "J&F", ADVERSARIAL: "attacked", PERMUTED: "shuffled"}
     scores = tuple(
         (title, number(clip_score(view.rows[condition]), 1))
         for condition, title in titles.items()
         if condition in view.rows
     )
-    frames, objects = len(Film(view).names), len(view.judged["objects"])
+    frames, objects = len(Film(view).names), len(view.judged.measured.objects)
     return (*scores, ("objects", str(objects)), *((("frames", str(frames)),) if frames else ()))
 
 
 def _lost(view: View) -> Loss | None:
-    before, after = (_region(view.rows[name]) for name in ("clean", "adversarial"))
+    before, after = (_region(view.rows[name]) for name in (CLEAN, ADVERSARIAL))
     return points_lost(before, after, "J")
 
 
-def _region(row: Json) -> float:
+def _region(row: AnyRow) -> float:
     """J of a row in percent, the mean over its objects; NaN without any."""
-    objects = ClipScores.from_json(row).objects
+    objects = row.measured.objects
     return float(np.mean([100 * np.mean(one.J) for one in objects])) if objects else float("nan")
 
 
@@ -80,7 +84,7 @@ def _layers(view: View, side: int) -> Layers:
     index = _telling(film)
     if index is None:
         return Layers(None, None, None, None, frozenset())
-    height, width = view.judged["size"]
+    height, width = view.judged.size
 
     def drawn(kind: str) -> Pixels | None:
         labels = film.labels(index, kind) if kind in film.kinds else None
@@ -89,12 +93,12 @@ def _layers(view: View, side: int) -> Layers:
         pixels = painted(film.photo(index, kind), labels, colours, (width, height))
         return figures.fitted(pixels, smooth=True, side=side)
 
-    clean, attacked = film.labels(index, CLEAN), film.labels(index, ATTACKED) if view.attacked else None
+    clean, attacked = film.labels(index, CLEAN), film.labels(index, ADVERSARIAL) if view.attacked else None
     difference = None
     if clean is not None and attacked is not None and clean.shape == attacked.shape:
         changed = brought_to(figures.changed(clean, attacked, colours), (width, height), smooth=False)
         difference = figures.fitted(changed, smooth=False, side=side)
-    return Layers(drawn(CLEAN), drawn(ATTACKED), drawn(TRUTH), difference, frozenset())
+    return Layers(drawn(CLEAN), drawn(ADVERSARIAL), drawn(TRUTH), difference, frozenset())
 
 
 def painted(photo: Pixels | None, labels: Pixels, colours: Pixels, size: tuple[int, int]) -> Pixels:
@@ -109,14 +113,13 @@ def painted(photo: Pixels | None, labels: Pixels, colours: Pixels, size: tuple[i
 def _telling(film: Film) -> int | None:
     """The index of the frame that tells most; None where no frame is known or measured."""
     rows = film.view.rows
-    before, after = (frame_scores(rows[name], film.judged) if name in rows else {} for name in ("clean", "adversarial"))
+    before, after = (frame_scores(rows[name], film.judged) if name in rows else {} for name in (CLEAN, ADVERSARIAL))
     worth = {frame: after[frame] - before[frame] for frame in before if frame in after} if after else before
     known = [frame for frame in worth if frame < len(film.names)]
     return min(known, key=lambda frame: worth[frame], default=None)
 
 
 _DRAWING: Final = Drawing(
-    measured="objects",
     said="masks",
     changed="where the masks changed",
     extremes=("Lowest J&F", "Highest J&F"),
@@ -130,7 +133,7 @@ _DRAWING: Final = Drawing(
 )
 
 
-def _reels(run: Run, models: Sequence[Json]) -> Mapping[str, Any]:
+def _reels(run: Run, models: Sequence[ModelRecord]) -> Mapping[str, Any]:
     from foolscape.report.pictures.clips import reels  # which draws frames by what stands above
 
     return reels(run, models)
@@ -140,12 +143,7 @@ RECORD: Final = TaskReport(
     _DRAWING,
     without_labels="No labels: scores are against the model's own tracking of the clean clip, so the clean score is "
     "100 by construction.",
-    sentences={
-        "clean": "Clean (ORIG in Xie et al. 2017): the clips as they are.",
-        "adversarial": "Attacked (ADVR): the first frame attacked, all later frames as they were.",
-        "permuted": "Same change, shuffled (PERM): the change of the first frame with its pixels in random order.",
-        "noise": "Random noise: uniform, on the first frame, within the attack's bound, or of its L2 length without.",
-    },
+    sentences=OF_CLIPS,
     changed=" to the first frame",
     reels=_reels,
 )

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from foolscape.by_name import record_of
-from foolscape.report.files import Run
+from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.records.reader import Run
+from foolscape.records.row import AnyRow
+from foolscape.records.run import TRUTH, ModelRecord
 from foolscape.report.pictures.figures import Pixels
-from foolscape.report.tables.table import Json, number
+from foolscape.report.tables.table import number
 
 _MUCH: Final = 0.5
 _LITTLE: Final = 0.1
@@ -25,28 +28,28 @@ class View:
 
     Attributes:
         run: the finished run.
-        model: an entry of `models` in run.json.
+        model: as run.json has it.
         rows: condition -> the row of that image and model.
     """
 
     run: Run
-    model: Json
-    rows: Mapping[str, Json]
+    model: ModelRecord
+    rows: Mapping[str, AnyRow]
 
     @property
     def attacked(self) -> bool:
         """Whether there is an attacked image."""
-        return "adversarial" in self.rows
+        return ADVERSARIAL in self.rows
 
     @property
-    def judged(self) -> Json:
+    def judged(self) -> AnyRow:
         """The row by which the image is ranked: the attacked one where there is one."""
-        return self.rows["adversarial" if self.attacked else "clean"]
+        return self.rows[ADVERSARIAL if self.attacked else CLEAN]
 
     @property
     def with_truth(self) -> bool:
         """Whether scores are against labels, not against the clean prediction."""
-        return bool(self.run.summary.get("reference") == "truth")
+        return self.model.reference == TRUTH
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,6 @@ class Drawing:
     """How a task shows its images.
 
     Attributes:
-        measured: the key of rows that were measured.
         said: the caption of a prediction.
         changed: the caption of `Layers.difference`.
         extremes: what the weakest and the strongest images of a run without an attack are called.
@@ -112,7 +114,6 @@ class Drawing:
         image: what the attacked picture is called.
     """
 
-    measured: str
     said: str
     changed: str
     extremes: tuple[str, str]
@@ -136,7 +137,7 @@ class TaskReport:
         sentences: the same for what else is worded otherwise than for images.
         changed: what of a sample the attack changes, to be said behind by how much; empty if that is all of it.
         target: what the percentages of a universal perturbation count, one of them.
-        reels: (run, models of run.json) -> what moves, by the slug of the model; None where nothing does.
+        reels: (run, its models) -> what moves, by the slug of the model; None where nothing does.
     """
 
     drawing: Drawing
@@ -145,7 +146,7 @@ class TaskReport:
     sentences: Mapping[str, str] = field(default_factory=dict)
     changed: str = ""
     target: str = "target"
-    reels: Callable[[Run, Sequence[Json]], Mapping[str, Any]] | None = None
+    reels: Callable[[Run, Sequence[ModelRecord]], Mapping[str, Any]] | None = None
 
 
 def report_of(task: str) -> TaskReport:

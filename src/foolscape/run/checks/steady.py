@@ -39,8 +39,7 @@ def keep_consistency(
     Raises:
         Exception: memory is short.
     """
-    kept = store.record.setdefault("consistency", {})
-    if spec in kept:
+    if spec in store.record.consistency:
         return
     images = torch.cat([to_unit(image) for image in pair if image is not None]).to(device)
     # Two images of a data set may be too much alike to tell.
@@ -48,5 +47,4 @@ def keep_consistency(
     for reason in found:
         if not reason.ok:
             say(f"{spec}: {'; '.join(part for part in (reason.seen, reason.advice) if part)}")
-    kept[spec] = [reason.to_json() for reason in found]
-    store.save_json("run.json", store.record)
+    store.keep(consistency={**store.record.consistency, spec: [reason.to_json() for reason in found]})

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
-Record = dict[str, Any]
-"""A JSON object."""
+from foolscape.records.types import Object
 
 _FREE: Final = ("started", "command", "foolscape", "gradient", "consistency", "narrowed", "data_notes")
 """Keys that may differ. Of foolscape's version only what it changes counts: `algorithms`."""
@@ -17,7 +16,7 @@ Place = tuple[str, ...]
 """The keys that lead to a value."""
 
 
-def differences(there: Record, here: Record) -> list[str]:
+def differences(there: Object, here: Object) -> list[str]:
     """What differs between what run.json holds and what it would hold now, each in a phrase; samples that changed last.
 
     An attack is the same whether its user named it or it was chosen. What is said of the data may change while its
@@ -36,7 +35,7 @@ def digest_of(prints: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{name} {value}" for name, value in prints.items()).encode()).hexdigest()
 
 
-def _compared(record: Record) -> Record:
+def _compared(record: Object) -> Object:
     own = {
         key: {name: value for name, value in there.items() if name != remark}
         for key, remark in (("attack", "chosen"), ("data", "notes"))
@@ -45,7 +44,7 @@ def _compared(record: Record) -> Record:
     return {key: value for key, value in (record | own).items() if key not in _FREE}
 
 
-def _differences(there: Record, here: Record, place: Place) -> Iterator[tuple[Place, object, object]]:
+def _differences(there: Object, here: Object, place: Place) -> Iterator[tuple[Place, object, object]]:
     """Place, what was there, what is there now."""
     for key in {**there, **here}:
         was, now = there.get(key), here.get(key)
@@ -61,7 +60,7 @@ def _is_sample(place: Place) -> bool:
     return place[0] == "samples" or place[:2] in (("train", "images"), ("test", "images"))
 
 
-def _told(place: Place, was: object, now: object, there: Record) -> str:
+def _told(place: Place, was: object, now: object, there: Object) -> str:
     """Such as `models.0.weights_sha256 was .., is ..`; what changed on the disk is named."""
     if place[-2:-1] == ("files",):
         change = "is new" if was is None else "is gone" if now is None else "has changed"
@@ -79,7 +78,7 @@ def _told(place: Place, was: object, now: object, there: Record) -> str:
     return f"{'.'.join(place)} was {_short(was)}, is {_short(now)}"
 
 
-def _model(place: Place, there: Record) -> str:
+def _model(place: Place, there: Object) -> str:
     """The model that a place in `models` is of, by its spec."""
     models = there.get("models")
     if place[0] == "models" and isinstance(models, list):

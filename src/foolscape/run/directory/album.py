@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.disk import digest, in_words, read_file, write_file
-from foolscape.run.directory.rows import FILES, Record
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import Line
+from foolscape.records.rows import truth_bytes
+from foolscape.records.types import Files
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,13 @@ class Album:
 
     Attributes:
         directory: of the run.
+        truths: the folder of the truth; see `ModelRecord.truth`.
         files: size and sha256 of what was written, by place below the directory.
     """
 
     directory: Path
-    files: dict[str, list[int | str]] = field(default_factory=dict)
+    truths: str = ""
+    files: Files = field(default_factory=dict)
 
     def save_image(
         self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None
@@ -41,10 +46,14 @@ class Album:
         Image.fromarray(image).save(buffer, "JPEG", quality=90)
         self._save(place, buffer.getvalue())
 
-    def named_in(self, rows: Sequence[Record]) -> list[Record]:
+    def save_truth(self, name: str, task: str, truth: object) -> None:
+        """Write what predictions for the image `name` are measured against, in the data set's classes."""
+        self._save(place_of(Kind.LABELS, name, self.truths), truth_bytes(task, truth))
+
+    def named_in(self, rows: Sequence[Line]) -> list[Line]:
         """The rows of the sample, of which the first names its files."""
         first, *others = rows
-        return [first | ({FILES: dict(sorted(self.files.items()))} if self.files else {}), *others]
+        return [replace(first, files=dict(sorted(self.files.items()))), *others]
 
     def _save(self, place: str, content: bytes) -> Path:
         self.files[place] = digest(content)

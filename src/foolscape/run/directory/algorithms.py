@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
 from platform import python_version
-from typing import Any, Final
+from typing import Final
 
 from foolscape.attacks.registry import REGISTRY
 from foolscape.tasks.base import TASKS
@@ -47,8 +47,3 @@ def versions() -> dict[str, str]:
     """Of Python and of the packages that figures depend on."""
     there = (name for name in _PACKAGES if name == "pillow" or find_spec(name.replace("-", "_")))
     return {"python": python_version(), **{name: version(name) for name in there}}
-
-
-def model_record(spec: str, sha256: str | None, identity: dict[str, Any]) -> dict[str, Any]:
-    """What run.json says of a model so that no other one goes on with its rows."""
-    return {"model": spec, "weights_sha256": sha256, "identity": identity}

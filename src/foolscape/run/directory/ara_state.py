@@ -4,13 +4,17 @@ been."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePath
 
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from foolscape.disk import in_words, remove_file, sync_folder
-from foolscape.run.directory.rows import LEARNT, Record
-from foolscape.run.directory.store import RunStore, safe_name
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import Line
+from foolscape.records.types import Files
+from foolscape.run.directory.store import RunStore
 
 
 class StoredNetwork:
@@ -21,16 +25,15 @@ class StoredNetwork:
     """
 
     def __init__(self, store: RunStore, model: str, slug: str) -> None:
-        self._store, self._model = store, model
-        self._folder = f"learnt/{slug}"
+        self._store, self._model, self._slug = store, model, slug
         self._last: str | None = None
-        self._saved: dict[str, Record] = {}
+        self._saved: dict[str, Files] = {}
 
     def load(self) -> tuple[Tensor, Tensor] | None:
         """Of the image that was settled last; None if none was. The store has seen that the file is as it was."""
         for row in reversed(self._store.rows):
-            if row["model"] == self._model and LEARNT in row:
-                (self._last,) = row[LEARNT]
+            if row.model == self._model and row.learnt:
+                (self._last,) = row.learnt
                 tensors = load_file(self._store.directory / self._last)
                 return tensors["weights"], tensors["memory"]
         return None
@@ -38,22 +41,23 @@ class StoredNetwork:
     def save(self, key: str, network: tuple[Tensor, Tensor]) -> None:
         """What was learnt up to and from the image `key`; the state before the last is dropped."""
         weights, memory = network
-        place = f"{self._folder}/{safe_name(key)}.safetensors"
+        place = place_of(Kind.LEARNT, key, self._slug)
         content = save({"weights": weights, "memory": memory})
-        self._saved = {key: {LEARNT: {place: self._store.save_bytes(place, content)}}}
+        self._saved = {key: {place: self._store.save_bytes(place, content)}}
         directory = self._store.directory
         kept = {directory / one for one in (place, self._last) if one is not None}
-        for path in (directory / self._folder).glob("*.safetensors"):
+        folder = directory / PurePath(place).parent
+        for path in folder.glob("*.safetensors"):
             if path not in kept:
                 remove_file(path)
         with in_words(directory):
-            sync_folder(directory / self._folder)  # else a power cut would bring back what was removed
+            sync_folder(folder)  # else a power cut would bring back what was removed
         self._last = place
 
-    def named_in(self, key: str, rows: Sequence[Record]) -> list[Record]:
+    def named_in(self, key: str, rows: Sequence[Line]) -> list[Line]:
         """The rows of the image `key`, of which the first names what was learnt from it, if anything was."""
         first, *others = rows
-        return [first | self._saved.get(key, {}), *others]
+        return [replace(first, learnt=self._saved.get(key, {})), *others]
 
 
 class Untouched:

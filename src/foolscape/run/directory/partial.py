@@ -10,14 +10,19 @@ from pathlib import Path
 
 from foolscape.attacks.names import NONE
 from foolscape.errors import CheckpointError, RunError
-from foolscape.report.files import PARTIAL, command_of, read_object
+from foolscape.records.conditions import CLEAN, CONDITIONS
+from foolscape.records.places import PARTIAL, RUN
+from foolscape.records.reader import command_of, read_record
+from foolscape.records.row import Line
+from foolscape.records.rows import whole_rows
+from foolscape.records.run import AnyRecord, EnsembleRecord, HardenRecord, RunRecord, TransferRecord, UniversalRecord
+from foolscape.records.schema import SCHEMA
+from foolscape.records.types import Object
 from foolscape.report.form import of_a_run
 from foolscape.report.run_kinds import unfinished
-from foolscape.run.directory.rows import read_whole_rows
-from foolscape.run.directory.store import Record, write_json
+from foolscape.run.directory.store import write_json
 from foolscape.run.directory.tensors import read_tensors
 from foolscape.run.scores.summary import summarise
-from foolscape.run.tasks.base import CLEAN, CONDITIONS
 from foolscape.run.universal.config import UniversalConfig
 
 
@@ -28,18 +33,11 @@ def write_partial(directory: Path) -> list[Path]:
     Raises:
         RunError: no run.json, or one that cannot be understood.
     """
-    record = read_object(directory / "run.json", "")
-    kind = record.get("kind")
-    inner = sorted(path for path in _inner(directory, kind) if (path / "run.json").exists())
+    record = read_record(directory)
+    inner = sorted(path for path in _inner(directory, record) if (path / RUN).exists())
     written = [one for path in inner if unfinished(path) for one in write_partial(path)]
-    parts = {None: so_far, "transfer": _of_transfer, "universal": _of_universal, "harden": _of_harden}[kind]
-    about = (
-        {}
-        if kind is None
-        else {"schema": 1, "kind": kind, "runs": [path.relative_to(directory).as_posix() for path in inner]}
-    )
     try:
-        found = about | parts(directory, record)
+        found = _found(directory, record, [path.relative_to(directory).as_posix() for path in inner])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{directory}: the run has not finished; expected records of this version to sum up, got {error!r}. Resume "
@@ -49,20 +47,36 @@ def write_partial(directory: Path) -> list[Path]:
     return [*written, directory]
 
 
-def so_far(directory: Path, record: Record) -> Record:
+def _found(directory: Path, record: AnyRecord, runs: list[str]) -> Object:
+    """What partial.json holds; `runs` are the directories of runs in this one."""
+    match record:
+        case RunRecord():
+            return so_far(directory, record)
+        case TransferRecord():
+            found = _of_transfer(directory, record)
+        case UniversalRecord():
+            found = _of_universal(directory, record)
+        case HardenRecord():
+            found = _of_harden(directory, record)
+        case EnsembleRecord():
+            raise RunError(
+                f"{directory}: expected a run, got the change of an ensemble: name the transfer it is part of"
+            )
+    return {"schema": SCHEMA, "kind": record.kind, "runs": runs, **found}
+
+
+def so_far(directory: Path, record: RunRecord) -> Object:
     """The summary of the images that are done, and how many these are; nothing is judged before all are."""
-    conditions = (CLEAN,) if record["attack"]["name"] == NONE else CONDITIONS
-    rows = read_whole_rows(directory, set(conditions))
-    parts = [
-        _part(model["model"], _settled(rows, model["model"]), len(record["samples"])) for model in record["models"]
-    ]
+    conditions = (CLEAN,) if record.attack["name"] == NONE else CONDITIONS
+    rows = whole_rows(directory, record, conditions)
+    parts = [_part(model.model, _settled(rows, model.model), len(record.samples)) for model in record.models]
     summary = {key: value for key, value in summarise(record, rows).items() if key != "trust"}
     return summary | {"unfinished": parts}
 
 
-def _of_transfer(directory: Path, record: Record) -> Record:
-    ids, specs = len(record["samples"]), [config["models"][0] for config in record["configs"]]
-    rows, shared = read_whole_rows(directory), sorted(directory.glob("ensembles/*"))
+def _of_transfer(directory: Path, record: TransferRecord) -> Object:
+    ids, specs = len(record.samples), [model.model for model in record.models]
+    rows, shared = whole_rows(directory, record), sorted(directory.glob("ensembles/*"))
     parts = [
         *(_part(f"attack on {spec}", _run_of(directory / "runs", spec), ids) for spec in specs),
         *(_part(f"attack on {path.name}", _images(path), ids) for path in shared),
@@ -71,23 +85,23 @@ def _of_transfer(directory: Path, record: Record) -> Record:
     return {"unfinished": parts, "epochs": []}
 
 
-def _of_universal(directory: Path, record: Record) -> Record:
-    config, parts = UniversalConfig.model_validate(record["config"]), []
-    shown: list[Record] = []
+def _of_universal(directory: Path, record: UniversalRecord) -> Object:
+    config, parts = UniversalConfig.model_validate(record.config), []
+    shown: list[Object] = []
     for point in config.points:
         epochs = _epochs(directory / "learning" / f"{point.name}.safetensors")
         shown = shown or epochs
-        total = config.recipe(point, record["models"][0]["task"]).epochs
+        total = config.recipe(point, record.models[0].task).epochs
         parts.append(_part(f"learning {point.name}", len(epochs), total, "epochs"))
-    rows = read_whole_rows(directory)
-    for model in record["models"]:
-        title = f"{model['model']} on {config.test_split}"
-        parts.append(_part(title, _settled(rows, model["model"]), record["test"]["samples"]))
+    rows = whole_rows(directory, record)
+    for model in record.models:
+        title = f"{model.model} on {config.test_split}"
+        parts.append(_part(title, _settled(rows, model.model), record.test.samples))
     return {"unfinished": parts, "epochs": shown}
 
 
-def _of_harden(directory: Path, record: Record) -> Record:
-    config, tests = record["config"], record["test"]["samples"]
+def _of_harden(directory: Path, record: HardenRecord) -> Object:
+    config, tests = record.config, record.test.samples
     epochs = _epochs(directory / "checkpoint.safetensors")
     parts = [
         _part("the network before", _images(directory / "before"), tests),
@@ -97,34 +111,39 @@ def _of_harden(directory: Path, record: Record) -> Record:
     return {"unfinished": parts, "epochs": epochs}
 
 
-def _inner(directory: Path, kind: str | None) -> Iterator[Path]:
+def _inner(directory: Path, record: AnyRecord) -> Iterator[Path]:
     """The directories of runs in a directory of this kind."""
-    if kind == "transfer":
+    if isinstance(record, TransferRecord):
         yield from directory.glob("runs/*")
-    elif kind == "harden":
+    elif isinstance(record, HardenRecord):
         yield from (directory / "before", directory / "after")
 
 
-def _part(name: str, done: int, of: int, unit: str = "images") -> Record:
+def _part(name: str, done: int, of: int, unit: str = "images") -> Object:
     return {"part": name, "done": done, "of": of, "unit": unit}
 
 
-def _settled(rows: list[Record], spec: str) -> int:
+def _settled(rows: list[Line], spec: str) -> int:
     """How many images are done for a model, or given up for it or for all."""
-    return len({row["id"] for row in rows if row["model"] in (spec, None)})
+    return len({row.id for row in rows if row.model in (spec, None)})
+
+
+def _rows(directory: Path) -> list[Line]:
+    """The rows of a run that was begun; none where none was."""
+    return whole_rows(directory, read_record(directory)) if (directory / RUN).exists() else []
 
 
 def _images(directory: Path) -> int:
     """How many images a run of one model, or an ensemble, has done."""
-    return len({row["id"] for row in read_whole_rows(directory)})
+    return len({row.id for row in _rows(directory)})
 
 
 def _run_of(runs: Path, spec: str) -> int:
     """How many images the run of a network has done."""
-    return max((_settled(read_whole_rows(path), spec) for path in runs.glob("*")), default=0)
+    return max((_settled(_rows(path), spec) for path in runs.glob("*")), default=0)
 
 
-def _epochs(path: Path) -> list[Record]:
+def _epochs(path: Path) -> list[Object]:
     """What became of each epoch of a learning, or a training, in a file; none where there is no such file yet."""
     try:
         _, told = read_tensors(path)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from foolscape.errors import RunError
-from foolscape.report.files import read_json
+from foolscape.records.reader import read_json
+from foolscape.records.types import Object
 from foolscape.run.directory.lock import is_empty, release, reserve
-from foolscape.run.directory.store import Record, read_settings
+from foolscape.run.directory.store import as_json, read_settings
 from foolscape.spec import parse
 
 RUNS: Final = Path("runs")
@@ -37,7 +38,7 @@ class Wanted:
     """
 
     name: str
-    settled: Record
+    settled: Object
     result: str = "summary.json"
 
 
@@ -162,11 +163,13 @@ def _next(wanted: Wanted, runs: Path) -> Place:
         number += 1
 
 
-def _agrees(directory: Path, settled: Record) -> bool:
-    """Whether run.json says `settled`; a damaged one, none, or one of another format is no run to go on with."""
+def _agrees(directory: Path, settled: Object) -> bool:
+    """Whether run.json says `settled`; a damaged one, none, or one of another schema is no run to go on with."""
     try:
-        there = read_settings(directory) or {}
+        begun = read_settings(directory)
     except RunError:
         return False
-    here = json.loads(json.dumps(settled))
-    return bool(there) and all(there.get(key) == value for key, value in here.items())
+    if begun is None:
+        return False
+    there, here = as_json(begun), json.loads(json.dumps(settled))
+    return all(there.get(key) == value for key, value in here.items())

@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from foolscape.disk import PART, append_file, digest, in_words, remove_file, sweep, sync_folder, write_file
 from foolscape.errors import RunError
-from foolscape.report.files import PARTIAL, REPORTS, ROWS, read_json
+from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
+from foolscape.records.reader import read_json
+from foolscape.records.row import Line, reasons_of
+from foolscape.records.rows import Forms, forms_of, line_bytes
+from foolscape.records.run import AnyRecord, RunRecord, UniversalRecord, record_in
+from foolscape.records.summary import checked
+from foolscape.records.timings import Timing, timing_bytes
+from foolscape.records.training import LeftOut
+from foolscape.records.types import FileHash, Object, R, dumped, form_of, read
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.lock import LOCK, locked
-from foolscape.run.directory.rows import FAILED, Record, keep_rows
+from foolscape.run.directory.rows import keep_rows
 from foolscape.strict import lose
-
-__all__ = [
-    "FAILED", "FORMAT", "Record", "RunStore", "lose_failures", "lose_rows", "open_run", "read_settings", "safe_name",
-    "write_json",
-]  # fmt: skip
-
-FORMAT: Final = 2
-"""Of a run's directory, in run.json: since 2 rows name their files. Others are not gone on with."""
-
-RECORD: Final = "run.json"
 
 
 def _nobody(text: str) -> None:
     del text
-
-
-def safe_name(text: str) -> str:
-    """A file name for an arbitrary id: readable, of ASCII letters, digits, `.`, `_` and `-`, and without collisions.
-
-    Ids that are safe already stay as they are; others get a short hash of the id behind what is left of them.
-    """
-    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:80]
-    if kept == text and kept.lower() == text:
-        return kept
-    return f"{kept}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 @dataclass
@@ -59,34 +44,53 @@ class RunStore:
     """
 
     directory: Path
-    record: Record
-    rows: list[Record] = field(default_factory=list)
+    record: AnyRecord
+    rows: list[Line] = field(default_factory=list)
     say: Callable[[str], None] = _nobody
+
+    @property
+    def forms(self) -> Forms:
+        """How its rows stand in files."""
+        return forms_of(self.record)
 
     def settled(self, model: str | None) -> set[str]:
         """Ids of samples that are done or given up for `model` (None: given up whatever the model)."""
-        return {row["id"] for row in self.rows if row["model"] == model}
+        return {row.id for row in self.rows if row.model == model}
 
-    def append(self, rows: Sequence[Record]) -> None:
+    def append(self, rows: Sequence[Line], seconds: float | None = None) -> None:
         """Add all rows of one sample and model at once, and make sure that they are on the disk.
+
+        Args:
+            rows: of the sample.
+            seconds: that the attack took, where there was one.
 
         Raises:
             LossError: one tells of something left out, and nothing may be.
         """
         lose_rows(rows)
-        append_file(self.directory, ROWS, b"".join(_json(row) for row in rows))
+        first = rows[0]
+        if seconds is not None and first.model is not None:
+            timing = Timing(model=first.model, id=first.id, seconds=round(seconds, 4))
+            append_file(self.directory, TIMINGS, timing_bytes(timing))
+        append_file(self.directory, ROWS, b"".join(line_bytes(row, self.forms) for row in rows))
         self.rows.extend(rows)
 
-    def album(self) -> Album:
-        """For the pictures of one sample."""
-        return Album(self.directory)
+    def keep(self, **found: Any) -> None:
+        """Add to run.json what was found out before anything is measured: fields of the record."""
+        self.record = replace(self.record, **found)
+        self.save_json(RUN, as_json(self.record))
 
-    def save_bytes(self, place: str, content: bytes) -> list[int | str]:
+    def album(self, model: str) -> Album:
+        """For the pictures of one sample as the model with this spec has it."""
+        known = self.forms.models.get(model)
+        return Album(self.directory, "" if known is None else known.truth or "")
+
+    def save_bytes(self, place: str, content: bytes) -> FileHash:
         """Write a file to `place` below the directory; its size and hash, as a row names it."""
         write_file(self.directory, place, content)
         return digest(content)
 
-    def load_json(self, place: str, *forms: Iterable[str]) -> Record:
+    def load_json(self, place: str, *forms: Iterable[str]) -> Object:
         """What `save_json` wrote to `place`; empty if it did not, or if that is damaged, which is said.
 
         Args:
@@ -106,53 +110,74 @@ class RunStore:
             return {}
         return found
 
-    def finish(self, place: str, result: Record) -> None:
-        """Write the result, the last file of a run; reports of the unfinished run go."""
+    def load_record(self, place: str, kind: type[R]) -> R | None:
+        """The record that `save_json` wrote to `place`; None if it did not, or if that is damaged, which is said."""
+        path = self.directory / place
+        if not os.path.lexists(path):
+            return None
+        try:
+            return read(kind, read_json(path))
+        except (RunError, ValueError) as error:
+            self.say(f"{error if isinstance(error, RunError) else f'{path}: {error}'}; it is made again")
+            return None
+
+    def finish(self, place: str, result: Object) -> None:
+        """Write the result, the last file of a run, in the form of its record; reports of the unfinished run go."""
+        checked(self.record, result)
         with in_words(self.directory):
             _forget_partial(self.directory)
         self.save_json(place, result)
 
-    def save_json(self, place: str, record: Record) -> None:
+    def save_json(self, place: str, record: Mapping[str, Any]) -> None:
         """Write a JSON object to `place` below the directory; NaN is refused."""
         write_json(self.directory, place, record)
 
 
-def write_json(directory: Path, place: str, record: Record) -> None:
+def run_record(store: RunStore) -> RunRecord:
+    """run.json of a run of `foolscape run`."""
+    assert isinstance(store.record, RunRecord)
+    return store.record
+
+
+def universal_record(store: RunStore) -> UniversalRecord:
+    """run.json of a run of `foolscape universal`."""
+    assert isinstance(store.record, UniversalRecord)
+    return store.record
+
+
+def write_json(directory: Path, place: str, record: Mapping[str, Any]) -> None:
     """Write a JSON object to `place` below `directory`; NaN is refused."""
-    write_file(directory, place, _json(record, indent=1))
+    write_file(directory, place, dumped(record, indent=1))
 
 
-def _json(record: Record, indent: int | None = None) -> bytes:
-    """A JSON object and a line break; a name that is no UTF-8 is written by its code points."""
-    try:
-        return (json.dumps(record, indent=indent, allow_nan=False, ensure_ascii=False) + "\n").encode()
-    except UnicodeEncodeError:
-        return (json.dumps(record, indent=indent, allow_nan=False) + "\n").encode()
+def as_json(record: AnyRecord) -> Object:
+    """What run.json holds of a record."""
+    found: Object = json.loads(dumped(form_of(type(record)).dump_python(record, exclude_defaults=True)))
+    return found
 
 
 @contextlib.contextmanager
 def open_run(
-    directory: Path, record: Record, conditions: Iterable[str], say: Callable[[str], None] = _nobody
+    directory: Path, record: AnyRecord, conditions: Iterable[str], say: Callable[[str], None] = _nobody
 ) -> Iterator[RunStore]:
     """Begin the run that `record` describes in `directory`, or go on with it.
 
     Args:
         directory: made if it is missing.
-        record: for run.json, which gets the format too; apart from the time, the command line and the gradient checks
-            it must equal what is there.
+        record: for run.json; apart from the time, the command line and the gradient checks it must equal what is there.
         conditions: of a complete sample; a sample of which only some rows reached the disk, or of which a file is lost
             or changed, is done again.
         say: told what was lost.
 
     Raises:
-        RunError: another run's directory, one of another format or with other things in it, a second process, or no
+        RunError: another run's directory, one of another schema or with other things in it, a second process, or no
             permission.
         LossError: something was left out when it was begun, and nothing may be.
     """
     with locked(directory):
         with in_words(directory):
-            agreed = _agree(directory, record | {"format": FORMAT})
-            rows = _kept_rows(directory, set(conditions), _order(agreed), say)
+            agreed = _agree(directory, record)
+            rows = _kept_rows(directory, set(conditions), agreed, say)
             _forget_partial(directory)
             sweep(directory)
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
@@ -160,33 +185,27 @@ def open_run(
         yield RunStore(directory, agreed, rows, say)
 
 
-def _kept_rows(directory: Path, conditions: set[str], order: Sequence[str], say: Callable[[str], None]) -> list[Record]:
+def _kept_rows(directory: Path, conditions: set[str], record: AnyRecord, say: Callable[[str], None]) -> list[Line]:
     """The rows that count; the file is rewritten without the others, and what was lost is said."""
-    kept = keep_rows(directory, conditions, order)
+    kept = keep_rows(directory, conditions, [sample.id for sample in record.samples], forms_of(record))
     for reason in kept.lost:
         say(f"{directory}: {reason}; measured again")
     if not kept.whole:
-        write_file(directory, ROWS, "".join(f"{line.text}\n" for line in kept.lines).encode())
-    return [line.row for line in kept.lines]
+        write_file(directory, ROWS, "".join(f"{text}\n" for text in kept.texts).encode())
+    return list(kept.lines)
 
 
-def _order(record: Record) -> list[str]:
-    """The ids of a run's samples, as run.json holds them."""
-    samples = record.get("samples", ())
-    return [sample["id"] if isinstance(sample, dict) else sample for sample in samples]
-
-
-def lose_rows(rows: Iterable[Record]) -> None:
+def lose_rows(rows: Iterable[Line]) -> None:
     """`lose` for the first of the `rows` of a sample that could not be used, or of which something was left out."""
     for row in rows:
-        for reason in (*([row["reason"]] if row["condition"] == FAILED else []), *row.get("lost", ())):
-            lose(f"{row['id']}: {reason}")
+        for reason in reasons_of(row):
+            lose(f"{row.id}: {reason}")
 
 
-def lose_failures(failures: Iterable[Record]) -> None:
+def lose_failures(failures: Iterable[LeftOut]) -> None:
     """`lose` for the first of the images that training could not use, each with its id and reason."""
     for failure in failures:
-        lose(f"{failure['id']}: {failure['reason']}")
+        lose(f"{failure.id}: {failure.reason}")
 
 
 def _forget_partial(directory: Path) -> None:
@@ -196,13 +215,13 @@ def _forget_partial(directory: Path) -> None:
             remove_file(directory / name)
 
 
-def read_settings(directory: Path) -> Record | None:
+def read_settings(directory: Path) -> AnyRecord | None:
     """What run.json of a run to go on with holds; None where nothing was begun in `directory`.
 
     Raises:
-        RunError: it is damaged, or of a format whose rows do not say what files belong to them.
+        RunError: it is damaged, or of another schema.
     """
-    path = directory / RECORD
+    path = directory / RUN
     if not os.path.lexists(path):
         return None
     try:
@@ -212,29 +231,22 @@ def read_settings(directory: Path) -> Record | None:
             f"{error}. Without it nobody knows what was measured in {directory}: delete that folder, or choose another "
             "--out"
         ) from error
-    if found.get("format") != FORMAT:
-        raise RunError(
-            f"{path}: expected format {FORMAT} of a run to go on with, got {found.get('format', 'an earlier one')!r}, "
-            f"of foolscape {found.get('foolscape', 'unknown')}: its rows do not say which files belong to them. A "
-            "finished run of it can be reported; to measure anew choose another --out"
-        )
-    for key in ("gradient", "consistency", "narrowed"):
-        if not isinstance(found.get(key, {}), dict):
-            raise RunError(f"{path}: does not have the form of a run: {key} is no object. Choose another --out")
-    return found
+    try:
+        return record_in(path, found)
+    except ValueError as error:
+        raise RunError(f"{path}: does not have the form of a run: {error}. Choose another --out") from error
 
 
-def _agree(directory: Path, record: Record) -> Record:
+def _agree(directory: Path, record: AnyRecord) -> AnyRecord:
     """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
     there = read_settings(directory)
     if there is None:
         strangers = sorted(p.name for p in directory.iterdir() if p.name != LOCK and not p.name.endswith(PART))
         if strangers:
             raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(strangers[:3])}")
-        write_json(directory, RECORD, record)
+        write_json(directory, RUN, as_json(record))
         return record
-    record = json.loads(json.dumps(record))
-    changed = differences(there, record)
+    changed = differences(as_json(there), as_json(record))
     if changed:
         raise RunError(
             f"expected the command that began {directory}, got another one: {'; '.join(changed[:4])}. "

@@ -15,11 +15,17 @@ from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, ModelError, SampleError, SettingError
 from foolscape.models.common.attention import attention
 from foolscape.models.common.wrappers import ModuleSegmenter
-from foolscape.report.files import read_rows
+from foolscape.records.places import SUMMARY
+from foolscape.records.reader import read_record
+from foolscape.records.rows import read_rows
+from foolscape.records.run import HardenRecord, Split
+from foolscape.records.schema import SCHEMA
+from foolscape.records.training import LeftOut, TrainingRecord
+from foolscape.records.types import Object, to_json
 from foolscape.report.form import having_form
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
-from foolscape.run.directory.store import Record, RunStore, lose_failures, open_run
+from foolscape.run.directory.store import RunStore, lose_failures, open_run
 from foolscape.run.execute import Listener, execute
 from foolscape.run.harden.checkpoint import read_learner, write_learner, write_weights
 from foolscape.run.harden.config import HardenConfig
@@ -58,7 +64,7 @@ def harden(
     command: Sequence[str],
     listener: Listener,
     training: SegmentationData | None = None,
-) -> Record:
+) -> Object:
     """Train the network that `config` names on attacked images in the directory `out`, or go on with it.
 
     Args:
@@ -81,23 +87,24 @@ def harden(
 
 def _hardened(
     config: HardenConfig, out: Path, command: Sequence[str], listener: Listener, training: SegmentationData | None
-) -> Record:
+) -> Object:
     device = ready_device(config.device)
     school = open_network(config, device, training)
-    with open_run(out, _record(config, school, device, command), (), listener.say) as store:
+    record = _record(config, school, device, command)
+    with open_run(out, record, (), listener.say) as store:
         # The run before training checks the input gradient: on a wrong one nothing can be trained.
         before = execute(config.on_test(config.model), out / "before", command, listener)
         images = _training_images(config, school, store, pictures := Pictures(school.subject), listener)
-        lose_failures(images["failures"])
-        learner = _trained(config, school, images["images"], pictures, store, listener)
+        lose_failures(images.failures)
+        learner = _trained(config, school, images.images, pictures, store, listener)
         write_weights(out, WEIGHTS, learner.segmenter.module)
         hardened = with_weights(config.model, out / WEIGHTS)
         after = execute(config.on_test(hardened), out / "after", command, listener)
-        rows = {when: read_rows(out / when) for when in ("before", "after")}
+        rows = {when: read_rows(out / when, read_record(out / when)) for when in ("before", "after")}
         runs = {"before": before, "after": after}
         with having_form(out):
-            summary = summarise(store.record, hardened, images, learner.epochs, runs, rows)
-        store.finish("summary.json", summary)
+            summary = summarise(record, hardened, images, learner.epochs, runs, rows)
+        store.finish(SUMMARY, summary)
     return summary
 
 
@@ -143,17 +150,17 @@ def open_network(config: HardenConfig, device: torch.device, training: Segmentat
 
 def _training_images(
     config: HardenConfig, school: _Setup, store: RunStore, pictures: Pictures, listener: Listener
-) -> Record:
+) -> TrainingRecord:
     """Which training images can be used, as training.json holds it; looked at once.
 
     Raises:
         DataError: too few for a batch.
         SettingError: their sizes do not fit.
     """
-    if there := store.load_json(_TRAINING, ("images", "failures")):
+    if (there := store.load_record(_TRAINING, TrainingRecord)) is not None:
         return there
     usable: list[str] = []
-    failures: list[Record] = []
+    failures: list[LeftOut] = []
     first: tuple[int, int] | None = None
     with listener.progress(f"reading {config.train_split}", len(school.train_ids), 0) as tick:
         for name in school.train_ids:
@@ -161,7 +168,7 @@ def _training_images(
             try:
                 picture = pictures(name)
             except SampleError as error:
-                failures.append({"id": name, "reason": str(error)})
+                failures.append(LeftOut(id=name, reason=str(error)))
                 continue
             height, width = picture.labels.shape
             first = first or (height, width)
@@ -172,8 +179,8 @@ def _training_images(
             f"expected at least {config.batch} training images, a whole batch, got {len(usable)} of "
             f"{len(school.train_ids)} that can be used; give a smaller --batch"
         )
-    record = {"schema": 1, "images": usable, "failures": failures}
-    store.save_json(_TRAINING, record)
+    record = TrainingRecord(schema=SCHEMA, images=tuple(usable), failures=tuple(failures))
+    store.save_json(_TRAINING, to_json(TrainingRecord, record))
     return record
 
 
@@ -208,29 +215,21 @@ def _trained(
     return learner
 
 
-def _record(config: HardenConfig, school: _Setup, device: torch.device, command: Sequence[str]) -> Record:
+def _record(config: HardenConfig, school: _Setup, device: torch.device, command: Sequence[str]) -> HardenRecord:
     """What run.json holds: everything that is needed to repeat the training."""
     train, test = school.fingerprints
-    return {
-        "schema": 1,
-        "kind": "harden",
-        "foolscape": version("foolscape"),
-        "command": list(command),
-        "config": config.model_dump(mode="json"),
-        "device": device.type,
-        "seed": config.seed,
-        "models": [
-            {
-                "model": config.model,
-                "classes": list(school.entry.classes),
-                "weights_sha256": school.entry.sha256,
-                "identity": school.entry.identity,
-                "notes": list(school.entry.notes),
-            }
-        ],
-        "attack": school.plan.settings,
-        "train": {"samples": len(school.train_ids), "sha256": digest_of(train), "images": train},
-        "test": {"samples": len(school.test_ids), "sha256": digest_of(test), "images": test},
-        "algorithms": algorithms(config.attack, ("harden", SEGMENTATION.name), (config.model, config.data)),
-        "versions": versions(),
-    }
+    return HardenRecord(
+        schema=SCHEMA,
+        kind="harden",
+        foolscape=version("foolscape"),
+        command=tuple(command),
+        config=config.model_dump(mode="json"),
+        device=device.type,
+        seed=config.seed,
+        models=(school.entry.record(SEGMENTATION.name, SEGMENTATION.name),),
+        attack=school.plan.settings,
+        train=Split(samples=len(school.train_ids), sha256=digest_of(train), images=train),
+        test=Split(samples=len(school.test_ids), sha256=digest_of(test), images=test),
+        algorithms=algorithms(config.attack, ("harden", SEGMENTATION.name), (config.model, config.data)),
+        versions=versions(),
+    )

@@ -7,20 +7,24 @@ from dataclasses import asdict
 
 from foolscape.metrics.paired import Difference
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
-from foolscape.run.directory.store import Record
+from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.row import Line, rows_of
+from foolscape.records.run import HardenRecord
+from foolscape.records.schema import SCHEMA
+from foolscape.records.training import TrainingRecord
+from foolscape.records.types import Object, to_json
 from foolscape.run.harden.training import Epoch
-from foolscape.run.tasks.base import ADVERSARIAL
 from foolscape.run.trust.harden import harden_trust
 
 
 def summarise(
-    record: Record,
+    record: HardenRecord,
     hardened: str,
-    images: Record,
+    images: TrainingRecord,
     epochs: Sequence[Epoch],
-    runs: Mapping[str, Record],
-    rows: Mapping[str, Sequence[Record]],
-) -> Record:
+    runs: Mapping[str, Object],
+    rows: Mapping[str, Sequence[Line]],
+) -> Object:
     """The summary of a finished hardening.
 
     Args:
@@ -32,24 +36,24 @@ def summarise(
         rows: their rows.
     """
     before, after = runs["before"], runs["after"]
-    config = record["config"]
-    per_epoch = len(images["images"]) // config["batch"]
+    config = record.config
+    per_epoch = len(images.images) // config["batch"]
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "kind": "harden",
         "conventions": before["conventions"],
         "model": config["model"],
         "hardened": hardened,
         "eps": config["eps"],
-        "trained_on": record["attack"],
+        "trained_on": record.attack,
         "judged_by": before["attack"],
         "test": {"split": config["test_split"], "samples": before["models"][0]["samples"]},
         "training": {
             "split": config["train_split"],
-            "images": len(images["images"]),
+            "images": len(images.images),
             "epochs": [asdict(epoch) for epoch in epochs],
             "steps": per_epoch * len(epochs),
-            "failures": images["failures"],
+            "failures": to_json(TrainingRecord, images)["failures"],
         },
         "before": _judged(before),
         "after": _judged(after),
@@ -57,26 +61,26 @@ def summarise(
             {when: run["trust"] for when, run in runs.items()},
             _gain(record, rows),
             SEGMENTATION.headline,
-            images["failures"],
-            record["train"]["samples"],
+            images.failures,
+            record.train.samples,
         ),
         "failures": [*before["failures"], *after["failures"]],
     }
 
 
-def _gain(record: Record, rows: Mapping[str, Sequence[Record]]) -> Difference:
+def _gain(record: HardenRecord, rows: Mapping[str, Sequence[Line]]) -> Difference:
     """What the attacked network scores higher than before, on the images that both were attacked on."""
     attacked = {
-        when: {row["id"]: row for row in found if row["condition"] == ADVERSARIAL} for when, found in rows.items()
+        when: {row.id: row.sample for row in rows_of(found, condition=ADVERSARIAL)} for when, found in rows.items()
     }
     shared = [name for name in attacked["before"] if name in attacked["after"]]
-    (model,) = record["models"]
+    (model,) = record.models
     after, before = ([attacked[when][name] for name in shared] for when in ("after", "before"))
     if not shared:
         return Difference(None, None, None)
-    return SEGMENTATION.difference(after, before, model["classes"], record["seed"])
+    return SEGMENTATION.difference(after, before, model.classes, record.seed)
 
 
-def _judged(summary: Record) -> Record:
+def _judged(summary: Object) -> Object:
     (model,) = summary["models"]
     return {"conditions": model["conditions"], **{key: model.get(key) for key in ("success_rate", "distortion")}}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.metrics.distortion import length
-from foolscape.run.directory.store import Record
-from foolscape.run.tasks.base import NOISE, PERMUTED
+from foolscape.records.conditions import NOISE, PERMUTED, Condition
+from foolscape.records.row import AnyRow, Control
+from foolscape.records.types import Object
 from foolscape.verdict import Reason
 
 SHORT: Final = 0.95
@@ -19,17 +21,10 @@ SHORT: Final = 0.95
 APART: Final = 0.5
 """A shuffled change that differs from the attack's by less than this share of its L2 is much the same change again."""
 
-CONVENTIONS: Final = {
-    "permuted": "Same change, shuffled (PERM in Xie et al. 2017): the attack's change with its pixels in random order, "
-    "each where it fits inside [0, 255].",
-    "controls": "Controls: the L2 of the shuffled change and of the noise over that of the attack, mean over images. "
-    "The former is as large by construction; noise within a bound is shorter than a change that goes to its ends.",
-}
-
 Pixels = NDArray[np.uint8]
 
 
-def control_of(kind: str, clean: Pixels, attacked: Pixels, control: Pixels) -> Record:
+def control_of(kind: Condition, clean: Pixels, attacked: Pixels, control: Pixels) -> Control:
     """What the row of a control says of its size; all images (H, W, 3) uint8.
 
     Args:
@@ -37,23 +32,22 @@ def control_of(kind: str, clean: Pixels, attacked: Pixels, control: Pixels) -> R
         clean, attacked: the image before and after the attack.
         control: the image with the control's change.
     """
-    record = sized(kind, length(clean, control), own := length(clean, attacked))
-    record["control"]["apart"] = length(attacked, control) / own if own else None
-    return record
+    found = sized(kind, length(clean, control), own := length(clean, attacked))
+    return replace(found, apart=length(attacked, control) / own if own else None)
 
 
-def sized(kind: str, l2: float, of_attack: float) -> Record:
+def sized(kind: Condition, l2: float, of_attack: float) -> Control:
     """As `control_of`, from the two L2 alone; the share is None where the attack changed nothing."""
-    return {"control": {"kind": kind, "l2": l2, "of_attack": l2 / of_attack if of_attack else None}}
+    return Control(kind=kind, l2=l2, of_attack=l2 / of_attack if of_attack else None)
 
 
-def same_again(rows: Iterable[Record]) -> set[str]:
+def same_again(rows: Iterable[AnyRow]) -> set[str]:
     """The images whose control, by its row, is much the same change as the attack's: where it fails, nothing is shown.
 
     A picture of black and white takes changes inwards alone, so that one which is as large as it may be everywhere is
     the same in any order.
     """
-    shares = {row["id"]: row.get("control", {}).get("apart") for row in rows}
+    shares = {row.id: None if row.control is None else row.control.apart for row in rows}
     return {name for name, share in shares.items() if share is not None and share < APART}
 
 
@@ -68,22 +62,22 @@ def no_control(name: str, check: str) -> Reason:
     )
 
 
-def control_sizes(rows: Iterable[Record]) -> Record:
+def control_sizes(rows: Iterable[AnyRow]) -> Object:
     """By the kind of control its mean share of the attack's L2, the least one, and the image of that.
 
     Images that the attack left as they were, and rows that do not tell, count for nothing.
     """
-    found: Record = {}
-    known = [row for row in rows if row.get("control", {}).get("of_attack") is not None]
+    found: Object = {}
+    known = [(row.id, row.control) for row in rows if row.control is not None]
     for kind in (PERMUTED, NOISE):
-        shares = {row["id"]: row["control"]["of_attack"] for row in known if row["control"]["kind"] == kind}
+        shares = {name: one.of_attack for name, one in known if one.kind == kind and one.of_attack is not None}
         if shares:
             worst = min(shares, key=shares.__getitem__)
             found[kind] = {"of_attack": float(np.mean(list(shares.values()))), "least": shares[worst], "worst": worst}
     return found
 
 
-def short_controls(rows: Iterable[Record]) -> Reason:
+def short_controls(rows: Iterable[AnyRow]) -> Reason:
     """Whether the shuffled changes in `rows`, of one model and of any condition, are as large as the attack's."""
     sizes = control_sizes(rows).get(PERMUTED)
     check = "its shuffled change is as large as the attack's"

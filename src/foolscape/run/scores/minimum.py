@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from foolscape.metrics.intervals import LEAST, LEVEL
-from foolscape.metrics.score import Measure
+from foolscape.metrics.score import Measure, Sample
 from foolscape.pixels import Levels
-from foolscape.run.directory.store import Record
+from foolscape.records.row import AnyRow
+from foolscape.records.types import Object
 
 CONVENTIONS: Final = {
     "smallest": "Smallest change: of the 8-bit images that succeeded the nearest to the clean one in Linf, in whole "
@@ -41,22 +42,22 @@ class _Image:
     id: str
     judged: bool
     smallest: float
-    found: tuple[tuple[float, Record], ...]
+    found: tuple[tuple[float, Sample[Any, Any]], ...]
 
-    def at(self, level: float) -> Record:
+    def at(self, level: float) -> Sample[Any, Any]:
         """What was measured of the best image within `level`."""
         return [measured for size, measured in self.found if size <= level][-1]
 
 
 def minimum(
-    clean: Sequence[Record],
-    attacked: Sequence[Record],
+    clean: Sequence[AnyRow],
+    attacked: Sequence[AnyRow],
     measure: Measure[Any],
     classes: Sequence[str],
     seed: int,
     only_class: int | None,
     largest: str | None,
-) -> Record:
+) -> Object:
     """What a run says of the smallest changes, as summary.json holds it under `minimum`.
 
     Args:
@@ -91,20 +92,22 @@ def minimum(
     }
 
 
-def _image(before: Record, after: Record) -> _Image:
-    smallest = after["attack"]["smallest_eps"]
-    found: list[tuple[float, Record]] = [(0, before)]
-    found += [(float(Levels.parse(one["name"]).levels), one) for one in after.get("within", ())]
-    found.append((after["distortion"]["linf_levels"], after))
+def _image(before: AnyRow, after: AnyRow) -> _Image:
+    assert after.attack is not None
+    assert after.distortion is not None
+    smallest = after.attack.smallest_eps
+    found: list[tuple[float, Sample[Any, Any]]] = [(0, before.sample)]
+    found += [(float(Levels.parse(one.name).levels), after.sample_of(one.measured)) for one in after.within]
+    found.append((after.distortion.linf_levels, after.sample))
     return _Image(
-        id=after["id"],
-        judged=after["attack"]["success"] is not None,
+        id=after.id,
+        judged=after.attack.success is not None,
         smallest=math.inf if smallest is None else smallest,
         found=tuple(sorted(found, key=lambda one: one[0])),
     )
 
 
-def _middle(judged: NDArray[np.float64]) -> Record:
+def _middle(judged: NDArray[np.float64]) -> Object:
     if not len(judged):
         return {"median_levels": None, "quartiles": [None, None], "ci95": None}
     once = np.ones((1, len(judged)))

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from foolscape.metrics.intervals import interval
 from foolscape.metrics.score import number
 from foolscape.metrics.segmentation import Counts, mean_iou, stack
-from foolscape.metrics.tasks.segmentation import scored
+from foolscape.metrics.tasks.segmentation import counts_of, scored
 from foolscape.metrics.worst import picked, worst_choice
-from foolscape.run.directory.store import Record
+from foolscape.records.row import AnyRow
+from foolscape.records.types import Object
 
 
-def several(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record:
+def several(rows: Sequence[AnyRow], classes: Sequence[str], seed: int) -> Object:
     """The scores of each objective alone, and of the choice of one per image that makes mIoU small.
 
     Args:
@@ -26,10 +27,10 @@ def several(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record
         numbers of images: those on which the objective left the fewest right pixels, and those that the greedy choice
         takes from it. Empty where no image has `candidates`.
     """
-    names = list(dict.fromkeys(one["name"] for row in rows for one in row.get("candidates", ())))
+    names = list(dict.fromkeys(one.name for row in rows for one in row.candidates))
     if not names:
         return {}
-    found = [{one["name"]: Counts.from_json(one["counts"], len(classes)) for one in row["candidates"]} for row in rows]
+    found = [{one.name: counts_of(row.sample_of(one.measured), len(classes)) for one in row.candidates} for row in rows]
     images = [stack(list(results.values())) for results in found]
     fewest = [int(one.hit.sum(axis=-1).argmin()) for one in images]
     greedy = worst_choice(images)

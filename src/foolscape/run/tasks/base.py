@@ -6,8 +6,8 @@ Implemented in run/tasks/segmentation.py, detection.py and video.py; run/evaluat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,12 @@ from torch import Tensor
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
 from foolscape.by_name import record_of
+from foolscape.metrics.score import Sample
+from foolscape.records.conditions import Condition
+from foolscape.records.row import AnyRow, Frames
+from foolscape.records.types import Object
 from foolscape.run.directory.album import Album
-from foolscape.run.directory.store import Record
 from foolscape.tasks.base import Task
-
-CLEAN, ADVERSARIAL, PERMUTED, NOISE = "clean", "adversarial", "permuted", "noise"
-CONDITIONS = (CLEAN, ADVERSARIAL, PERMUTED, NOISE)
 
 R = TypeVar("R")
 """What a task holds for true of an image: a label map, boxes."""
@@ -39,7 +39,7 @@ class EvalSample(Generic[R, P]):
         notes: what had to be done to read it.
         reference: what its scores are against.
         prediction: of the model on the clean image.
-        facts: what else the row of the clean image says.
+        frames: of a clip, as the row of the clean image names them.
     """
 
     id: str
@@ -47,10 +47,10 @@ class EvalSample(Generic[R, P]):
     notes: tuple[str, ...]
     reference: R
     prediction: P
-    facts: Record = field(default_factory=dict)
+    frames: Frames | None = None
 
 
-def _one(rows: Sequence[Record], classes: Sequence[str], seed: int) -> Record:
+def _one(rows: Sequence[AnyRow], classes: Sequence[str], seed: int) -> Object:
     """Nothing: an image has one result."""
     del rows, classes, seed
     return {}
@@ -71,7 +71,7 @@ class TaskRunning:
     conventions: Mapping[str, str]
     foreign: tuple[str, ...]
     clamps: bool = False
-    several: Callable[[Sequence[Record], Sequence[str], int], Record] = _one
+    several: Callable[[Sequence[AnyRow], Sequence[str], int], Object] = _one
 
 
 def running_of(task: str) -> TaskRunning:
@@ -86,6 +86,8 @@ class TaskRunner(Protocol[R, P]):
         spec: of the model, as the user named it.
         slug: its folder.
         task: what it is for.
+        channels: for each class of the data set the index of the model's; None where the data have no labels, and for
+            a tracker.
     """
 
     @property
@@ -94,6 +96,8 @@ class TaskRunner(Protocol[R, P]):
     def spec(self) -> str: ...
     @property
     def slug(self) -> str: ...
+    @property
+    def channels(self) -> tuple[int, ...] | None: ...
 
     def load(self, name: str) -> EvalSample[R, P]:
         """The sample `name` with the model's clean prediction; raises `SampleError` or `ModelError`."""
@@ -111,18 +115,18 @@ class TaskRunner(Protocol[R, P]):
         """The prediction for a float image (1, 3, H, W) in [0, 1] in the place of the case's own."""
         ...
 
-    def measured(self, case: EvalSample[R, P], prediction: P) -> Record:
-        """What a row says of a prediction, enough to compute every score from."""
+    def measured(self, case: EvalSample[R, P], prediction: P) -> Sample[Any, Any]:
+        """What a row says of a prediction, enough to compute every score from, and the truth."""
         ...
 
-    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+    def succeeded(self, clean: Sample[Any, Any], attacked: Sample[Any, Any], plan: Plan) -> bool | None:
         """Whether the attack fooled the model, by what was `measured` before and after; None with nothing to fool."""
         ...
 
     def keep(self, case: EvalSample[R, P], album: Album) -> None:
-        """Write the truth as a picture, where there is one."""
+        """Write the truth, where there is one: as predictions are measured against it, and as a picture."""
         ...
 
-    def keep_prediction(self, album: Album, condition: str, name: str, prediction: P) -> None:
-        """Write a prediction as a picture, where rows do not hold it whole."""
+    def keep_prediction(self, album: Album, condition: Condition, name: str, prediction: P) -> None:
+        """Write a prediction for the image with the id `name` as a picture, where rows do not hold it whole."""
         ...

@@ -18,12 +18,15 @@ from foolscape.attacks.names import foreign_to
 from foolscape.attacks.parts.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
-from foolscape.metrics.box_counts import READABLE, as_reference, confidence_kept, fates_of
+from foolscape.metrics.box_counts import READABLE, confidence_kept, fates_of
 from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.score import Sample
+from foolscape.metrics.tasks.detection import DetectionSample as Measured
+from foolscape.metrics.tasks.detection import in_classes, standing_in
 from foolscape.pixels import to_image, to_unit
 from foolscape.problem import Problem
+from foolscape.records.conditions import Condition
 from foolscape.run.directory.album import Album
-from foolscape.run.directory.store import Record
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.seeds import generator_for
@@ -61,9 +64,8 @@ class DetectionSubject:
         sample = load_boxes_at(self.data, name, self.size)
         found = self.seen(to_unit(sample.image))
         if sample.truth is None or self.channels is None:
-            return EvalSample(sample.id, sample.image, sample.notes, as_reference(found, READABLE), found)
-        labels = np.array(self.channels, dtype=np.int64)[sample.truth.labels]
-        truth = dataclasses.replace(sample.truth, labels=labels)
+            return EvalSample(sample.id, sample.image, sample.notes, standing_in(found), found)
+        truth = in_classes(sample.truth, self.channels)
         return EvalSample(sample.id, sample.image, sample.notes, truth, found)
 
     def entrant(self, case: EvalSample[Truth, Found], plan: Plan, seed: int) -> AttackItem:
@@ -107,22 +109,21 @@ class DetectionSubject:
     def seen(self, image: Tensor) -> Found:
         """Detections from a score of `LOWEST` on in `image` ((1, 3, H, W) in [0, 1])."""
         (found,) = self.detector.detect(image.to(self.device), LOWEST)
-        return Found(
-            found.boxes.cpu().double().numpy(), found.scores.cpu().double().numpy(), found.labels.cpu().long().numpy()
-        )
+        boxes, scores = (values.cpu().float().double().numpy() for values in (found.boxes, found.scores))
+        return Found(boxes, scores, found.labels.cpu().long().numpy())
 
-    def measured(self, case: EvalSample[Truth, Found], prediction: Found) -> Record:
+    def measured(self, case: EvalSample[Truth, Found], prediction: Found) -> Measured:
         """The objects and the detections, of which every score is made."""
-        return {"truth": case.reference.to_json(), "found": prediction.to_json()}
+        return Sample(case.id, case.reference, prediction)
 
-    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+    def succeeded(self, clean: Measured, attacked: Measured, plan: Plan) -> bool | None:
         """Whether every object that the clean model had right met the goal; for fabricate, whether a box was invented.
 
         Objects that it had wrong before are not asked for.
         """
         assert plan.goal is not None
-        truth = Truth.from_json(clean["truth"])
-        before, after = (fates_of(truth, Found.from_json(one["found"]), READABLE) for one in (clean, attacked))
+        truth = clean.truth
+        before, after = (fates_of(truth, one.measured, READABLE) for one in (clean, attacked))
         if plan.goal.name == "fabricate":
             classes = len(self.detector.classes)
             more = np.bincount(after.invented, minlength=classes) - np.bincount(before.invented, minlength=classes)
@@ -135,9 +136,14 @@ class DetectionSubject:
         return bool(met[seen].all())
 
     def keep(self, case: EvalSample[Truth, Found], album: Album) -> None:
-        """Nothing: rows hold the objects."""
+        """The objects in the data set's classes."""
+        if self.channels is not None:
+            classes = np.full(len(self.detector.classes), -1)
+            classes[list(self.channels)] = np.arange(len(self.channels))
+            truth = dataclasses.replace(case.reference, labels=classes[case.reference.labels])
+            album.save_truth(case.id, self.task.name, truth)
 
-    def keep_prediction(self, album: Album, condition: str, name: str, prediction: Found) -> None:
+    def keep_prediction(self, album: Album, condition: Condition, name: str, prediction: Found) -> None:
         """Nothing: rows hold the detections."""
 
 

@@ -17,13 +17,16 @@ from foolscape.attacks.plan import Plan
 from foolscape.data.images import resize
 from foolscape.data.sample import VOID, Sample, SegmentationData
 from foolscape.errors import SampleError
-from foolscape.metrics.segmentation import count
+from foolscape.metrics.segmentation import Kept, count, sparse
+from foolscape.metrics.tasks.segmentation import PixelSample, sample_of
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
+from foolscape.records.conditions import Condition
+from foolscape.records.places import Kind, place_of
 from foolscape.run.directory.album import Album
-from foolscape.run.directory.store import Record, safe_name
 from foolscape.run.scores.objectives import several
 from foolscape.run.tasks.base import EvalSample, TaskRunning
+from foolscape.run.tasks.colours import colours
 from foolscape.seeds import generator_for
 from foolscape.tasks.base import SEGMENTATION, Task
 from foolscape.tasks.segmentation import Segmenter, predict, problem
@@ -101,34 +104,39 @@ class SegmentationSubject:
         prediction: LabelMap = predict(self.segmenter, image.to(self.device))[0].to(torch.uint8).cpu().numpy()
         return prediction
 
-    def measured(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+    def measured(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> PixelSample:
         """The counts of which IoU and accuracy are made, and of the pixels right when clean how many still are."""
         before = (case.prediction == case.reference) & (case.reference != VOID)
         after = before & (prediction == case.reference)
-        return {
-            "counts": count(prediction, case.reference, len(self.segmenter.classes)).to_json(),
-            "kept": {"right_before": int(before.sum()), "right_after": int(after.sum())},
-        }
+        counts = count(prediction, case.reference, len(self.segmenter.classes))
+        return sample_of(case.id, counts, Kept(int(before.sum()), int(after.sum())))
 
-    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+    def succeeded(self, clean: PixelSample, attacked: PixelSample, plan: Plan) -> bool | None:
         """At most `FOOLED` of the pixels that the clean model had right are still right; None where it had none.
 
         An attack that stops by itself at a share of the labelled pixels goes no further, and is judged by that share,
         up to `FOOLED` of them; None where the clean image meets it.
         """
         del clean
-        kept, labelled = attacked["kept"], sum(attacked["counts"]["truth"].values())
-        allowed = max(FOOLED * kept["right_before"], min(plan.stop or 0.0, FOOLED) * labelled)
-        return None if kept["right_before"] <= allowed else bool(kept["right_after"] <= allowed)
+        kept, labelled = attacked.measured.kept, sum(attacked.truth.values())
+        assert kept is not None
+        allowed = max(FOOLED * kept.right_before, min(plan.stop or 0.0, FOOLED) * labelled)
+        return None if kept.right_before <= allowed else bool(kept.right_after <= allowed)
 
     def keep(self, case: EvalSample[LabelMap, LabelMap], album: Album) -> None:
-        """The label map in the class colours."""
-        if self.channels is not None:
-            album.save_image(f"truth/{self.slug}/{safe_name(case.id)}.png", case.reference, self.colours)
+        """The labels in the data set's classes: how many pixels each has, and the map."""
+        if self.channels is None or self.data.classes is None:
+            return
+        classes = np.full(256, VOID, dtype=np.uint8)
+        classes[list(self.channels)] = np.arange(len(self.channels))
+        labels = classes[case.reference]
+        counted = np.bincount(labels[labels != VOID], minlength=len(self.channels))
+        album.save_truth(case.id, self.task.name, sparse(counted))
+        album.save_image(place_of(Kind.TRUTH, case.id, album.truths), labels, colours(self.data.classes))
 
-    def keep_prediction(self, album: Album, condition: str, name: str, prediction: LabelMap) -> None:
+    def keep_prediction(self, album: Album, condition: Condition, name: str, prediction: LabelMap) -> None:
         """The prediction in the class colours."""
-        album.save_image(f"predictions/{self.slug}/{condition}/{name}.png", prediction, self.colours)
+        album.save_image(place_of(Kind.PREDICTION, name, self.slug, condition), prediction, self.colours)
 
 
 def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> Sample:

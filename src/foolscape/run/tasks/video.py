@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -16,12 +16,17 @@ from foolscape.attacks.names import foreign_to
 from foolscape.attacks.plan import Plan
 from foolscape.data.clips import Clip, ClipData, resize_clip
 from foolscape.errors import SampleError
+from foolscape.metrics.score import Sample
+from foolscape.metrics.tasks.video import ClipSample
 from foolscape.metrics.video import ClipScores, measure_davis
 from foolscape.metrics.youtube_vos import measure_youtube_vos
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem
+from foolscape.records.conditions import Condition
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import Frames
+from foolscape.records.sentences import OF_CLIPS
 from foolscape.run.directory.album import Album
-from foolscape.run.directory.store import Record, safe_name
 from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.run.tasks.clip_memory import check_memory, worth_keeping
 from foolscape.seeds import generator_for
@@ -80,6 +85,7 @@ class VideoSubject:
     size: tuple[int, int] | None
     device: torch.device
     task: ClassVar[Task] = VIDEO
+    channels: ClassVar[None] = None
 
     def load(self, name: str) -> EvalSample[Footage, Masks]:
         """The clip with its truth, or with the clean prediction in the place of it."""
@@ -93,7 +99,7 @@ class VideoSubject:
             clip.notes,
             Footage(clip, reference, judged, features),
             Masks(labels, clip.names),
-            {"frames": list(clip.names), "judged": list(judged)},
+            Frames(names=clip.names, judged=judged),
         )
 
     def entrant(self, case: EvalSample[Footage, Masks], plan: Plan, seed: int) -> AttackItem:
@@ -145,31 +151,33 @@ class VideoSubject:
         footage = case.reference
         return Masks(self._followed(footage.clip, footage.features, image), footage.clip.names)
 
-    def measured(self, case: EvalSample[Footage, Masks], prediction: Masks) -> Record:
+    def measured(self, case: EvalSample[Footage, Masks], prediction: Masks) -> ClipSample:
         """J and F of every object in every frame that counts."""
         seen = case.reference.clip.seen
-        return self._scores(case.reference, prediction).to_json() | ({} if seen is None else {"seen": sorted(seen)})
+        scores = replace(self._scores(case.reference, prediction), seen=tuple(sorted(seen or ())))
+        return Sample(case.id, None, scores)
 
-    def succeeded(self, clean: Record, attacked: Record, plan: Plan) -> bool | None:
+    def succeeded(self, clean: ClipSample, attacked: ClipSample, plan: Plan) -> bool | None:
         """At most `LOST` of the clip's clean J is left; None where it had none."""
         del plan
-        before, after = (_mean_j(ClipScores.from_json(one)) for one in (clean, attacked))
+        before, after = (_mean_j(one.measured) for one in (clean, attacked))
         return None if before == 0 else after <= LOST * before
 
     def keep(self, case: EvalSample[Footage, Masks], album: Album) -> None:
         """The frames, for the page, and the truth."""
-        footage, name = case.reference, safe_name(case.id)
+        footage = case.reference
         for frame, image in zip(footage.clip.names, footage.clip.frames, strict=True):
-            album.save_photograph(f"frames/{name}/{safe_name(frame)}.jpg", image)
+            album.save_photograph(place_of(Kind.FRAME, case.id, frame=frame), image)
         if footage.clip.truth is not None:
             for i, labels in zip(footage.judged, footage.reference, strict=True):
-                album.save_image(f"truth/{name}/{safe_name(footage.clip.names[i])}.png", labels, self.palette)
+                album.save_image(
+                    place_of(Kind.TRUTH, case.id, album.truths, frame=footage.clip.names[i]), labels, self.palette
+                )
 
-    def keep_prediction(self, album: Album, condition: str, name: str, prediction: Masks) -> None:
+    def keep_prediction(self, album: Album, condition: Condition, name: str, prediction: Masks) -> None:
         """A label map per frame, in the layout and the palette of DAVIS."""
         for frame, labels in zip(prediction.names, prediction.labels, strict=True):
-            place = f"predictions/{self.slug}/{condition}/{name}/{safe_name(frame)}.png"
-            album.save_image(place, labels, self.palette)
+            album.save_image(place_of(Kind.PREDICTION, name, self.slug, condition, frame), labels, self.palette)
 
     def _features(self, clip: Clip) -> tuple[Any, ...] | None:
         """What the tracker makes of each later frame alone, if it can be asked for and is not too large to keep."""
@@ -230,10 +238,6 @@ RECORD: Final = TaskRunning(
     conventions={
         "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "
         "without any are not judged.",
-        "attacked": "Only the first frame of a clip is changed; the later ones are as they were.",
-        "permuted": "Same change, shuffled (PERM in Xie et al. 2017): the change of the first frame with its pixels in "
-        "random order, each where it fits.",
-        "noise": "Random noise: uniform, on the first frame, of the same eps where the attack is bounded in Linf, else "
-        "of the same L2.",
+        **OF_CLIPS,
     },
 )

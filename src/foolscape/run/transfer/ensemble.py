@@ -14,12 +14,16 @@ from foolscape.attacks.engine.ensemble import Joint, joint
 from foolscape.attacks.plan import Plan
 from foolscape.errors import SampleError, SettingError, unknown
 from foolscape.pixels import to_image
-from foolscape.run.directory.store import FAILED, Record, RunStore, open_run, safe_name
+from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.places import Kind, place_of, safe_name
+from foolscape.records.row import AttackResult, Line, Row, failure
+from foolscape.records.run import EnsembleRecord
+from foolscape.records.types import Object
+from foolscape.run.directory.store import RunStore, open_run
 from foolscape.run.execute import Listener
 from foolscape.run.faults import FAULTS, fly, reason_of
 from foolscape.run.settings.inputs import members_of
 from foolscape.run.setup import LoadedModel
-from foolscape.run.tasks.base import ADVERSARIAL
 from foolscape.tasks.base import task_named
 
 ALL = "all"
@@ -61,7 +65,7 @@ class Ensemble:
         return replace(plans[0], ascent=replace(plans[0].ascent, objective=objective))
 
     @property
-    def settings(self) -> Record:
+    def settings(self) -> Object:
         """As they are recorded; a step takes a gradient of every network."""
         return self.plan.settings | {"gradients_per_step": len(self.entries) * self.plan.ascent.gradients_per_step}
 
@@ -111,7 +115,7 @@ def attack_together(
     ensemble: Ensemble,
     ids: Sequence[str],
     place: Path,
-    record: Record,
+    record: EnsembleRecord,
     setting: tuple[int, int],
     listener: Listener,
 ) -> None:
@@ -134,7 +138,7 @@ def attack_together(
                 return [name for name in ids if name not in settled]
 
             def failed(name: str, reason: str) -> None:
-                store.append([_row(ensemble, name, FAILED) | {"reason": reason}])
+                store.append([failure(ensemble.name, name, reason)])
                 tick(name)
 
             fly(left, lambda names, flying: _flown(ensemble, names, setting, store, tick, flying), failed)
@@ -152,7 +156,7 @@ def _flown(
     width, seed = setting
     plan = ensemble.plan
     for outcome in ascend(_entrants(ensemble, ids, seed, store, tick, flying), plan.ascent, batch_size=width):
-        store.append(_settled(ensemble, outcome, plan, store))
+        store.append(_settled(ensemble, outcome, plan, store), outcome.seconds)
         tick(outcome.key)
         del flying[outcome.key]
 
@@ -169,7 +173,7 @@ def _entrants(
         try:
             entrant = _entrant(ensemble, name, seed)
         except FAULTS as error:
-            store.append([_row(ensemble, name, FAILED) | {"reason": reason_of(error)}])
+            store.append([failure(ensemble.name, name, reason_of(error))])
             tick(name)
             continue
         flying[name] = None
@@ -189,16 +193,26 @@ def _entrant(ensemble: Ensemble, name: str, seed: int) -> AttackItem:
     return AttackItem(name, joint([entrant.problem for entrant in own], ensemble.channels), own[0].generator)
 
 
-def _settled(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) -> list[Record]:
+def _settled(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) -> list[Line]:
     if outcome.failure is not None:
-        return [_row(ensemble, outcome.key, FAILED) | {"reason": f"the attack gave up: {outcome.failure}"}]
-    levels = plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)
-    album = store.album()
-    album.save_image(f"images/{safe_name(outcome.key)}.png", to_image(levels[0]))
-    account = {"iterations": outcome.iterations, "left": outcome.remaining, "targets": outcome.targets}
-    row = _row(ensemble, outcome.key, ADVERSARIAL)
-    return album.named_in([row | {"attack": {**account, "seconds": round(outcome.seconds, 4)}}])
-
-
-def _row(ensemble: Ensemble, name: str, condition: str) -> Record:
-    return {"model": ensemble.name, "slug": ensemble.slug, "id": name, "condition": condition}
+        return [failure(ensemble.name, outcome.key, f"the attack gave up: {outcome.failure}")]
+    image = to_image(plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])
+    album = store.album(ensemble.name)
+    album.save_image(place_of(Kind.IMAGE, outcome.key, condition=ADVERSARIAL), image)
+    result = AttackResult(
+        success=None,
+        claimed=outcome.claimed,
+        iterations=outcome.iterations,
+        remaining=outcome.remaining,
+        targets=outcome.targets,
+    )
+    height, width = image.shape[:2]
+    row = Row[None, None](
+        model=ensemble.name,
+        id=outcome.key,
+        condition=ADVERSARIAL,
+        size=(height, width),
+        measured=None,
+        attack=result,
+    )
+    return album.named_in([row])

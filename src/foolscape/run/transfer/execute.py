@@ -21,11 +21,17 @@ from foolscape.errors import SampleError, SettingError
 from foolscape.metrics.distortion import distortion
 from foolscape.models.common.attention import attention
 from foolscape.pixels import to_image
+from foolscape.records.conditions import ADVERSARIAL, PERMUTED, Condition
+from foolscape.records.places import MATRIX, RUNS, Kind, place_of
+from foolscape.records.row import AnyRow, Line, Row, failure
+from foolscape.records.run import EnsembleRecord, SampleRecord, TransferRecord
+from foolscape.records.schema import SCHEMA
+from foolscape.records.types import Object
 from foolscape.report.form import having_form
-from foolscape.report.pages.transfer import MATRIX, write_transfer_report
+from foolscape.report.pages.transfer import write_transfer_report
 from foolscape.run.directory.album import read_image
-from foolscape.run.directory.algorithms import algorithms, model_record, versions
-from foolscape.run.directory.store import FAILED, Record, open_run, safe_name
+from foolscape.run.directory.algorithms import algorithms, versions
+from foolscape.run.directory.store import open_run
 from foolscape.run.execute import Listener, execute
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.scores.controls import sized
@@ -34,7 +40,7 @@ from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import open_bench
-from foolscape.run.tasks.base import PERMUTED, running_of
+from foolscape.run.tasks.base import running_of
 from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of
 from foolscape.run.transfer.matrix import Disturbance, Network, disturbances_of, summarise
 from foolscape.run.transfer.settings import make_transfer_config
@@ -43,7 +49,7 @@ from foolscape.seeds import generator_for
 Pixels = NDArray[np.uint8]
 
 
-def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], listener: Listener) -> Record:
+def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], listener: Listener) -> Object:
     """Attack every network of `settings` and measure every network on all that came of it.
 
     Args:
@@ -67,7 +73,7 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
 
 def _transferred(
     config: RunConfig, wanted: Sequence[str], out: Path, command: Sequence[str], listener: Listener
-) -> Record:
+) -> Object:
     """`transfer` of settings that were checked."""
     networks, ids = open_networks(config, shared=bool(wanted))
     ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
@@ -80,7 +86,7 @@ def _transferred(
             for network in networks
         }
         for ensemble in ensembles:
-            _attack(ensemble, networks[0].config, ids, out, listener)
+            _attack(ensemble, networks, ids, out, listener)
         for network in networks:
             spec = network.entry.subject.spec
             settled = store.settled(spec)
@@ -152,24 +158,29 @@ def _refuse_idle(config: RunConfig, tasks: set[str]) -> None:
             raise SettingError(f"{name}: expected a model that takes it, got models for {task} alone; leave it out")
 
 
-def _attack(ensemble: Ensemble, config: RunConfig, ids: Sequence[str], out: Path, listener: Listener) -> None:
+def _attack(ensemble: Ensemble, networks: Sequence[Network], ids: Sequence[str], out: Path, listener: Listener) -> None:
     """Make the change of an ensemble, as far as it is not there.
 
     Images go one by one unless a batch is given by number: what is found by trying is for one network.
     """
+    config = networks[0].config
     batch = config.batch if isinstance(config.batch, int) else 1
-    record = {
-        "schema": 1,
-        "kind": "ensemble",
-        "models": [model_record(e.subject.spec, e.sha256, e.identity) for e in ensemble.entries],
-        "algorithms": algorithms(
-            config.attack, ("transfer",), (*(e.subject.spec for e in ensemble.entries), config.data)
+    members = [network for network in networks if network.slug in ensemble.slugs]
+    record = EnsembleRecord(
+        schema=SCHEMA,
+        kind="ensemble",
+        foolscape=version("foolscape"),
+        command=(),
+        config={},
+        models=tuple(network.record for network in members),
+        algorithms=algorithms(
+            config.attack, ("transfer",), (*(network.record.model for network in members), config.data)
         ),
-        "versions": versions(),
-        "attack": ensemble.settings,
-        "seed": config.seed,
-        "samples": list(ids),
-    }
+        versions=versions(),
+        attack=ensemble.settings,
+        seed=config.seed,
+        samples=tuple(SampleRecord(id=name) for name in ids),
+    )
     attack_together(
         ensemble,
         ids,
@@ -185,60 +196,66 @@ def _joint_place(out: Path, slug: str) -> Path:
 
 
 def _place(out: Path, slug: str) -> Path:
-    return out / "runs" / slug
+    return out / RUNS / slug
 
 
 def _record(
-    config: Record,
+    config: Object,
     networks: Sequence[Network],
     ensembles: Sequence[Ensemble],
     ids: Sequence[str],
     command: Sequence[str],
-) -> Record:
-    return {
-        "schema": 1,
-        "kind": "transfer",
-        "foolscape": version("foolscape"),
-        "command": list(command),
-        "config": config,
-        "configs": [network.config.model_dump(mode="json") for network in networks],
-        "weights_sha256": [network.entry.sha256 for network in networks],
-        "models": [model_record(n.entry.subject.spec, n.entry.sha256, n.entry.identity) for n in networks],
-        "algorithms": algorithms(
+) -> TransferRecord:
+    return TransferRecord(
+        schema=SCHEMA,
+        kind="transfer",
+        foolscape=version("foolscape"),
+        command=tuple(command),
+        config=config,
+        configs=tuple(network.config.model_dump(mode="json") for network in networks),
+        models=tuple(network.record for network in networks),
+        algorithms=algorithms(
             None,
             ("transfer", *dict.fromkeys(network.task for network in networks)),
             (*(network.entry.subject.spec for network in networks), networks[0].config.data),
         ),
-        "versions": versions(),
-        "samples": list(ids),
-        **({"ensembles": [list(ensemble.slugs) for ensemble in ensembles]} if ensembles else {}),
-    }
+        versions=versions(),
+        samples=tuple(SampleRecord(id=name) for name in ids),
+        ensembles=tuple(ensemble.slugs for ensemble in ensembles),
+    )
 
 
-def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out: Path) -> list[Record]:
+def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out: Path) -> list[Line]:
     """One network on one image under every disturbance."""
     subject = network.entry.subject
-    common: Record = {"model": subject.spec, "slug": subject.slug, "id": name}
     try:
         case = subject.load(name)
         images = list(_disturbed(case.image, name, disturbances, out, network.config.seed))
     except FAULTS as error:
-        return [{**common, "condition": FAILED, "reason": reason_of(error)}]
-    rows: list[Record] = []
+        return [failure(subject.spec, name, reason_of(error))]
+    rows: list[Line] = []
     lengths: dict[tuple[tuple[str, ...], bool], float] = {}
     for disturbance, image in zip(disturbances, images, strict=True):
         try:
             prediction = subject.predict(case, image) if disturbance.sources else case.prediction
         except FAULTS as error:
-            return [{**common, "condition": FAILED, "reason": reason_of(error)}]
-        moved = distortion(case.image, image).to_json() if disturbance.sources else None
-        rows.append(
-            {**common, "condition": disturbance.name, "distortion": moved, **subject.measured(case, prediction)}
+            return [failure(subject.spec, name, reason_of(error))]
+        sample, (height, width) = subject.measured(case, prediction), image.shape[:2]
+        row: AnyRow = Row(
+            model=subject.spec,
+            id=name,
+            condition=Condition(disturbance.name),
+            size=(height, width),
+            measured=sample.measured,
+            truth=sample.truth,
         )
-        if moved is not None:
+        if disturbance.sources:
+            moved = distortion(case.image, image)
             # Every change comes before its own control.
-            own = lengths.setdefault((disturbance.sources, disturbance.joint), moved["l2"])
-            rows[-1] |= sized(PERMUTED, moved["l2"], own) if disturbance.permuted else {}
+            own = lengths.setdefault((disturbance.sources, disturbance.joint), moved.l2)
+            size = sized(PERMUTED, moved.l2, own) if disturbance.permuted else None
+            row = replace(row, distortion=moved, control=size)
+        rows.append(row)
     return rows
 
 
@@ -263,18 +280,18 @@ def _disturbed(clean: Pixels, name: str, disturbances: Sequence[Disturbance], ou
 
 def _change(out: Path, slug: str, name: str, clean: Pixels) -> NDArray[np.int16]:
     """What the attack on the network `slug` changed in an image, in levels."""
-    run, file = _place(out, slug), f"{safe_name(name)}.png"
-    path = run / "images" / slug / file
+    run = _place(out, slug)
+    path = run / place_of(Kind.IMAGE, name, slug, ADVERSARIAL)
     if not path.exists():
         raise SampleError(f"expected the image that {slug} was attacked on, got none: its own run gave it up")
-    if not np.array_equal(read_image(run / "clean" / file), clean):
+    if not np.array_equal(read_image(run / place_of(Kind.IMAGE, name)), clean):
         raise SampleError(f"expected the same pixels for every network, got others for {slug}; give one --size")
     return read_image(path).astype(np.int16) - clean
 
 
 def _joint_change(out: Path, disturbance: Disturbance, name: str, clean: Pixels) -> NDArray[np.int16]:
     """What the attack on an ensemble changed in an image, in levels."""
-    path = _joint_place(out, folder_of(disturbance.sources)) / "images" / f"{safe_name(name)}.png"
+    path = _joint_place(out, folder_of(disturbance.sources)) / place_of(Kind.IMAGE, name, condition=ADVERSARIAL)
     if not path.exists():
         raise SampleError(f"expected the image that the {disturbance.name} was attacked on, got none: it was given up")
     return read_image(path).astype(np.int16) - clean

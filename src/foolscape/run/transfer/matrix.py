@@ -10,11 +10,15 @@ import numpy as np
 
 from foolscape.errors import DataError
 from foolscape.metrics.score import scores_of
-from foolscape.run.directory.store import FAILED, Record, RunStore
+from foolscape.records.conditions import CLEAN
+from foolscape.records.row import AnyRow, failures_of, rows_of
+from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
+from foolscape.records.schema import SCHEMA
+from foolscape.records.types import Object
+from foolscape.run.directory.store import RunStore
 from foolscape.run.execute import recorded_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.setup import LoadedModel, Setup
-from foolscape.run.tasks.base import CLEAN
 from foolscape.run.transfer.ensemble import Ensemble
 from foolscape.run.trust.transfer import Column, transfer_trust
 
@@ -63,6 +67,11 @@ class Network:
         """Its task."""
         return str(self.config.task)
 
+    @property
+    def record(self) -> ModelRecord:
+        """What run.json says of it."""
+        return self.entry.record(self.task, self.task if self.labelled else None)
+
 
 def disturbances_of(slugs: Sequence[str], ensembles: Sequence[Ensemble]) -> list[Disturbance]:
     """Clean images, each network's perturbation, each sum of two, each ensemble's, and every one of them shuffled."""
@@ -78,18 +87,19 @@ def summarise(
     networks: Sequence[Network],
     ensembles: Sequence[Ensemble],
     disturbances: Sequence[Disturbance],
-    runs: Mapping[str, Record],
-) -> Record:
+    runs: Mapping[str, Object],
+) -> Object:
     """The matrix: a line per disturbance with its size, a column per network with its headline score.
 
     Only images on which every network could be measured count, so that all figures are of the same images. `runs` is
     `trust` of each network's own run, by its slug.
     """
-    failed = {row["id"] for row in store.rows if row["condition"] == FAILED}
-    order = {name: i for i, name in enumerate(store.record["samples"])}
-    rows = sorted((row for row in store.rows if row["id"] not in failed), key=lambda row: order[row["id"]])
+    failures = failures_of(store.rows)
+    failed = {one.id for one in failures}
+    order = {sample.id: i for i, sample in enumerate(store.record.samples)}
+    rows = sorted((row for row in rows_of(store.rows) if row.id not in failed), key=lambda row: order[row.id])
     if not rows:
-        reasons = "; ".join(sorted({row["reason"] for row in store.rows})[:2])
+        reasons = "; ".join(sorted({one.reason for one in failures})[:2])
         raise DataError(f"expected an image that every network could be measured on, got none: {reasons}")
     lines = [_line(disturbance, rows, networks) for disturbance in disturbances]
     columns = [
@@ -103,8 +113,8 @@ def summarise(
     ]
     plans = {network.slug: recorded_attack(network.config, network.bench) for network in networks}
     return {
-        "schema": 1,
-        "reference": "truth" if all(network.labelled for network in networks) else "clean prediction",
+        "schema": SCHEMA,
+        "reference": TRUTH if all(network.labelled for network in networks) else CLEAN_PREDICTION,
         "attacks": plans,
         "ensembles": [{"sources": list(ensemble.slugs), "attack": ensemble.settings} for ensemble in ensembles],
         "data": {"spec": networks[0].config.data, "samples": len(order) - len(failed)},
@@ -113,33 +123,30 @@ def summarise(
         "trust": transfer_trust(
             {network.slug: _column(network, runs[network.slug]) for network in networks},
             lines,
-            [row for row in store.rows if row["condition"] == FAILED or row["id"] not in failed],
+            [*failures, *rows],
             len(order),
         ),
-        "failures": [
-            {"id": row["id"], "model": row["model"], "reason": row["reason"]}
-            for row in store.rows
-            if row["condition"] == FAILED
-        ],
+        "failures": [{"id": one.id, "model": one.model, "reason": one.reason} for one in failures],
     }
 
 
-def _column(network: Network, trust: Record) -> Column:
+def _column(network: Network, trust: Object) -> Column:
     return Column(network.entry.subject.spec, network.task, network.entry.plan, trust)
 
 
-def _line(disturbance: Disturbance, rows: Sequence[Record], networks: Sequence[Network]) -> Record:
-    found = [row for row in rows if row["condition"] == disturbance.name]
+def _line(disturbance: Disturbance, rows: Sequence[AnyRow], networks: Sequence[Network]) -> Object:
+    found = rows_of(rows, condition=disturbance.name)
     scores: dict[str, float | None] = {}
     intervals: dict[str, list[float | None]] = {}
     for network in networks:
-        own = [row for row in found if row["model"] == network.entry.subject.spec]
+        own = [row.sample for row in rows_of(found, network.entry.subject.spec)]
         measure, clean = scores_of(network.task).default, not disturbance.sources
         scored = measure.score(own, network.entry.classes, network.config.seed, None, clean)
         scores[network.slug] = scored[measure.headline]
         intervals[network.slug] = scored["ci95"][measure.headline]
     # Every network saw the same pixels: the sizes are those that the first one's rows give.
-    sizes = [row["distortion"] for row in found if row["model"] == networks[0].entry.subject.spec]
+    first = rows_of(found, networks[0].entry.subject.spec)
+    sizes = [row.distortion.to_json() for row in first if row.distortion is not None]
     return {
         **asdict(disturbance),
         "scores": scores,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from foolscape.metrics.paired import Difference
+from foolscape.metrics.score import Sample
+from foolscape.records.conditions import ADVERSARIAL, FAILED, NOISE, PERMUTED, Condition
+from foolscape.records.row import AnyRow
+from foolscape.records.run import RunRecord
+from foolscape.records.types import Object
 from foolscape.run.checks.bounds import bound_reasons
-from foolscape.run.directory.store import FAILED, Record
 from foolscape.run.scores.controls import no_control, same_again, short_controls
-from foolscape.run.tasks.base import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.command import with_attack, with_options
 from foolscape.run.trust.comparison import (
     POINTS,
@@ -55,33 +58,33 @@ class Attacked:
         probed: `probes/SLUG.json`; empty if there is none.
     """
 
-    record: Record
+    record: RunRecord
     spec: str
-    rows: Mapping[str, Sequence[Record]]
-    probed: Record
+    rows: Mapping[Condition, Sequence[AnyRow]]
+    probed: Object
 
-    def standings(self, rows: Sequence[Record]) -> dict[str, float]:
+    def standings(self, samples: Iterable[Sample[Any, Any]]) -> dict[str, float]:
         """100 times the standing of each image that has one, by its id."""
         judge = standing(self.record, self.spec)
-        found = {row["id"]: judge(row) for row in rows}
+        found = {sample.id: judge(sample) for sample in samples}
         return {name: 100 * value for name, value in found.items() if value is not None}
 
     @property
     def own(self) -> dict[str, float]:
         """What the attack leaves."""
-        return self.standings(self.rows[ADVERSARIAL])
+        return self.standings(row.sample for row in self.rows[ADVERSARIAL])
 
 
 def attack_reasons(attacked: Attacked) -> Iterator[Reason]:
     """Every check of the attack, in reading order."""
     record = attacked.record
-    yield from gradient_reasons(record.get("gradient", {}).get(attacked.spec))
-    yield from bound_reasons(record["attack"])
+    yield from gradient_reasons(record.gradient.get(attacked.spec))
+    yield from bound_reasons(record.attack)
     yield short_controls(attacked.rows[PERMUTED])
     yield _stronger(attacked, NOISE, "beats-noise", "stronger than noise of its size")
     yield _stronger(attacked, PERMUTED, "beats-shuffled", "stronger than its own change, shuffled")
     yield _at_8_bits(attacked)
-    ladder, unbounded = "largest" in record["attack"], record["attack"]["eps"] is None
+    ladder, unbounded = "largest" in record.attack, record.attack["eps"] is None
     if unbounded and not ladder:
         yield _nothing_left(attacked)
         return
@@ -89,16 +92,16 @@ def attack_reasons(attacked: Attacked) -> Iterator[Reason]:
     yield from _tried_once(attacked)
 
 
-def gradient_reasons(verdict: Record | None) -> Iterator[Reason]:
+def gradient_reasons(verdict: Object | None) -> Iterator[Reason]:
     """The check before the run; none of an attack without gradients."""
     if verdict is not None:  # not its message, which names the batch: a summary does not depend on it
         yield Reason(id="gradient", check="right in its gradient", ok=bool(verdict["ok"]), seen=str(verdict["kind"]))
 
 
-def _stronger(attacked: Attacked, control: str, name: str, check: str) -> Reason:
+def _stronger(attacked: Attacked, control: Condition, name: str, check: str) -> Reason:
     """Whether the control leaves more than the attack, by an interval above 0."""
     reason = partial(Reason, id=name, check=check)
-    own, other = attacked.own, attacked.standings(attacked.rows[control])
+    own, other = attacked.own, attacked.standings(row.sample for row in attacked.rows[control])
     difference, images = compare(other, own)
     if not difference.above and (same := same_again(attacked.rows[control])):
         other = {image: value for image, value in other.items() if image not in same}
@@ -117,7 +120,7 @@ def _stronger(attacked: Attacked, control: str, name: str, check: str) -> Reason
 def _at_8_bits(attacked: Attacked) -> Reason:
     """Whether rounding to 8 bits costs the attack nothing."""
     reason = partial(Reason, id="eight-bits", check="as strong at 8 bits as in float")
-    in_float = [{"id": row["id"], **row["in_float"]} for row in attacked.rows[ADVERSARIAL]]
+    in_float = [row.sample_of(row.in_float) for row in attacked.rows[ADVERSARIAL]]
     own, exact = attacked.own, attacked.standings(in_float)
     difference, images = compare(own, exact)
     if difference.value is None:
@@ -139,10 +142,10 @@ def _nothing_left(attacked: Attacked) -> Reason:
     if not own:
         return reason(ok=None, seen=_NOTHING, advice="give other images")
     left = float(np.mean(list(own.values())))
-    allowed = max(_LITTLE, 100 * (attacked.record["attack"].get("stop") or 0.0))
+    allowed = max(_LITTLE, 100 * (attacked.record.attack.get("stop") or 0.0))
     ok = left <= allowed
     seen = f"{left:z.1f} {unit(attacked.record)} without a bound, where at most {allowed:g} should be left"
-    longer = with_options(attacked.record, attacked.spec, {"steps": 2 * attacked.record["attack"]["steps"]})
+    longer = with_options(attacked.record, attacked.spec, {"steps": 2 * attacked.record.attack["steps"]})
     return reason(ok=ok, seen=seen, advice="" if ok else f"let it go on: {longer}")
 
 
@@ -181,7 +184,7 @@ def _converged_size(attacked: Attacked) -> Reason:
     reason = partial(Reason, id="converged", check="has converged")
     if why := _not_probed(attacked):
         return reason(ok=None, seen=why[0], advice=why[1])
-    own = {row["id"]: _level(row["attack"]["smallest_eps"]) for row in attacked.rows[ADVERSARIAL]}
+    own = {row.id: _level(row.attack.smallest_eps) for row in attacked.rows[ADVERSARIAL] if row.attack is not None}
     longer = {
         name: _level(found[LONGER]["smallest"])
         for name, found in attacked.probed["images"].items()
@@ -235,7 +238,7 @@ def _tried_once(attacked: Attacked) -> Iterator[Reason]:
                 yield _once(attacked, what, name, own[name], found[what])
 
 
-def _once(attacked: Attacked, what: str, name: str, own: float, found: Record | None) -> Reason:
+def _once(attacked: Attacked, what: str, name: str, own: float, found: Object | None) -> Reason:
     """`found`: what the probe `what` left of the image `name`; None where it gave up."""
     probe = attacked.probed["probes"][what]
     if what == LARGER:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
-from foolscape.run.directory.store import Record
+from foolscape.records.run import RunRecord
 from foolscape.run.settings.config import RunConfig
 from foolscape.spec import IN_MEMORY, written
 
@@ -16,7 +16,7 @@ _REPEATED = ("transfer_to",)
 """Settings whose option is given once for each of their values."""
 
 
-def with_attack(record: Record, model: str, probe: Mapping[str, object]) -> str:
+def with_attack(record: RunRecord, model: str, probe: Mapping[str, object]) -> str:
     """The run `record` on `model` alone with another attack.
 
     Args:
@@ -24,18 +24,18 @@ def with_attack(record: Record, model: str, probe: Mapping[str, object]) -> str:
         model: its spec.
         probe: `attack` and its options, as `Probe.to_json` writes them.
     """
-    if IN_MEMORY in (text.partition(":")[0] for text in (model, str(record["config"]["data"]))):
+    if IN_MEMORY in (text.partition(":")[0] for text in (model, str(record.config["data"]))):
         return _from_python(probe)
     # The task is settled in every config; only where it was said the model does not tell it.
-    said = any(word.startswith(("--task", "--config")) for word in record.get("command", ()))
+    said = any(word.startswith(("--task", "--config")) for word in record.command)
     left_out = ("attack", "options", "models", *(() if said else ("task",)))
-    kept = {name: value for name, value in record["config"].items() if name not in left_out}
+    kept = {name: value for name, value in record.config.items() if name not in left_out}
     return command("run", {"model": model, **dict(_given(kept, RunConfig)), **_attack(probe)})
 
 
-def with_options(record: Record, model: str, changes: Mapping[str, object]) -> str:
+def with_options(record: RunRecord, model: str, changes: Mapping[str, object]) -> str:
     """The run `record` on `model` alone with its own attack, some options of which are others."""
-    config = record["config"]
+    config = record.config
     return with_attack(record, model, {"attack": config["attack"], **config["options"], **changes})
 
 

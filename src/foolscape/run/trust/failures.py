@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from foolscape.run.directory.store import FAILED, Record
+from foolscape.records.row import Failure, Line, failures_of
+from foolscape.records.training import LeftOut
 from foolscape.verdict import Reason
 
 FEW: Final = 0.05
@@ -18,11 +19,13 @@ _LONGEST: Final = 160
 """Letters of a reason that are shown."""
 
 
-def failure_reasons(failures: Sequence[Record], of: int, name: str = "failures", kind: str = "") -> Iterator[Reason]:
+def failure_reasons(
+    failures: Sequence[Failure | LeftOut], of: int, name: str = "failures", kind: str = ""
+) -> Iterator[Reason]:
     """Whether enough images are left; nothing where none was lost.
 
     Args:
-        failures: an `id` and a `reason` each; an image that is there twice counts once.
+        failures: an image that is there twice counts once.
         of: how many images there were.
         name: of the reason.
         kind: which images, such as "training ".
@@ -30,11 +33,11 @@ def failure_reasons(failures: Sequence[Record], of: int, name: str = "failures",
     Returns:
         Up to a share of `FEW` an assumption, above `MANY` a failure, not known between them.
     """
-    lost = len({one["id"] for one in failures})
+    lost = len({one.id for one in failures})
     if not lost:
         return
     share = lost / of
-    first = str(failures[0]["reason"])
+    first = str(failures[0].reason)
     shown = first if len(first) <= _LONGEST else f"{first[: _LONGEST - 3]}..."
     yield Reason(
         id=name,
@@ -46,6 +49,6 @@ def failure_reasons(failures: Sequence[Record], of: int, name: str = "failures",
     )
 
 
-def failed(rows: Sequence[Record], models: Collection[str | None]) -> list[Record]:
-    """The rows of images that were given up for one of `models`; None: for every model."""
-    return [row for row in rows if row["condition"] == FAILED and row["model"] in models]
+def failed(rows: Sequence[Line], models: Collection[str | None]) -> list[Failure]:
+    """The images that were given up for one of `models`; None: for every model."""
+    return [one for one in failures_of(rows) if one.model in models]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from foolscape.metrics.paired import Difference
-from foolscape.run.directory.store import Record
+from foolscape.records.training import LeftOut
+from foolscape.records.types import Object
 from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.own_run import own_run
 from foolscape.verdict import Reason, ends_in_command, judged
 
 
 def harden_trust(
-    runs: Mapping[str, Record], gain: Difference, score: str, lost: Sequence[Record], images: int
-) -> Record:
+    runs: Mapping[str, Object], gain: Difference, score: str, lost: Sequence[LeftOut], images: int
+) -> Object:
     """`trust` of the summary of a hardening.
 
     Args:
@@ -30,7 +31,7 @@ def harden_trust(
     return judged([*reasons, *({"model": "after", **reason.to_json()} for reason in after)])
 
 
-def _here(trust: Record) -> Record:
+def _here(trust: Object) -> Object:
     """`trust` of a run with its advice in the options of `foolscape harden`; commands are those of a run and stay."""
 
     def told(advice: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from foolscape.run.directory.store import Record, RunStore
-from foolscape.run.tasks.base import ADVERSARIAL, CONDITIONS
+from foolscape.records.conditions import ADVERSARIAL, CONDITIONS
+from foolscape.records.row import Line, rows_of
+from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
+from foolscape.records.types import Object
+from foolscape.run.directory.store import RunStore
 from foolscape.run.trust.attack import Attacked, attack_reasons
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.wiring.reasons import wiring_reasons
@@ -22,21 +25,21 @@ class Evidence:
         wired: `wiring/SLUG.json` likewise.
     """
 
-    probed: Mapping[str, Record] = field(default_factory=dict)
-    wired: Mapping[str, Record] = field(default_factory=dict)
+    probed: Mapping[str, Object] = field(default_factory=dict)
+    wired: Mapping[str, Object] = field(default_factory=dict)
 
     @classmethod
     def of(cls, store: RunStore, slugs: Iterable[str]) -> Evidence:
         """What the directory of `store` holds."""
 
-        def found(folder: str) -> dict[str, Record]:
+        def found(folder: str) -> dict[str, Object]:
             return {slug: record for slug in slugs if (record := store.load_json(f"{folder}/{slug}.json"))}
 
         slugs = list(slugs)
         return cls(found("probes"), found("wiring"))
 
 
-def run_trust(record: Record, rows: Sequence[Record], evidence: Evidence) -> Record:
+def run_trust(record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Object:
     """`trust` of summary.json: the verdict on the run, the reasons with the slug of their model, and each model's own.
 
     Args:
@@ -45,28 +48,27 @@ def run_trust(record: Record, rows: Sequence[Record], evidence: Evidence) -> Rec
         evidence: see there.
     """
     reasons = {
-        model["slug"]: [reason.to_json() for reason in _of_model(model, record, rows, evidence)]
-        for model in record["models"]
+        model.slug: [reason.to_json() for reason in _of_model(model, record, rows, evidence)] for model in record.models
     }
     return by_model(reasons)
 
 
-def by_model(reasons: Mapping[str, Sequence[Mapping[str, object]]]) -> Record:
+def by_model(reasons: Mapping[str, Sequence[Mapping[str, object]]]) -> Object:
     """The verdict over several models, and each model's own; `reasons` by slug."""
     flat = [{"model": slug, **reason} for slug, found in reasons.items() for reason in found]
     return judged(flat) | {"models": {slug: str(verdict(found)) for slug, found in reasons.items()}}
 
 
-def sound_reasons(record: Record, spec: str, wired: Record) -> Iterator[Reason]:
+def sound_reasons(record: AnyRecord, spec: str, wired: Object) -> Iterator[Reason]:
     """Whether the model itself is sound: wired rightly, and the same whenever it is asked."""
     yield from wiring_reasons(wired)
-    yield from (Reason(**reason) for reason in record.get("consistency", {}).get(spec, ()))
+    yield from (Reason(**reason) for reason in record.consistency.get(spec, ()))
 
 
-def _of_model(model: Record, record: Record, rows: Sequence[Record], evidence: Evidence) -> Iterator[Reason]:
-    spec, slug = model["model"], model["slug"]
-    yield from failure_reasons(failed(rows, (spec, None)), len(record["samples"]))
+def _of_model(model: ModelRecord, record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Iterator[Reason]:
+    spec, slug = model.model, model.slug
+    yield from failure_reasons(failed(rows, (spec, None)), len(record.samples))
     yield from sound_reasons(record, spec, evidence.wired.get(slug, {}))
-    own = {name: [r for r in rows if r["model"] == spec and r["condition"] == name] for name in CONDITIONS}
+    own = {condition: rows_of(rows, spec, condition) for condition in CONDITIONS}
     if own[ADVERSARIAL]:
         yield from attack_reasons(Attacked(record, spec, own, evidence.probed.get(slug, {})))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from foolscape.run.directory.store import Record
+from foolscape.records.types import Object
 from foolscape.verdict import ANSWERS, Reason, Verdict, ends_in_command
 
 _OK: Final = {Verdict.TRUSTED: True, Verdict.NOT_TRUSTED: False, Verdict.NOT_DECIDED: None}
 
 
-def own_run(place: str, trust: Record) -> Iterator[Reason]:
+def own_run(place: str, trust: Object) -> Iterator[Reason]:
     """The verdict `trust` of the run in the folder `place` as a reason, and each assumption it rests on as another."""
     ok = _OK[Verdict(trust["verdict"])]
     shown = [r for r in trust["reasons"] if r["ok"] is False] or [

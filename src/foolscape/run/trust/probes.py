@@ -17,10 +17,13 @@ from foolscape.attacks.plan import ATTACK_PIXELS, Plan
 from foolscape.attacks.registry import Settings
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
+from foolscape.records.conditions import ADVERSARIAL, FAILED
+from foolscape.records.row import rows_of
+from foolscape.records.types import Object
 from foolscape.run.directory.ara_state import StoredNetwork, Untouched
-from foolscape.run.directory.store import FAILED, Record, RunStore
+from foolscape.run.directory.store import RunStore, run_record
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.tasks.base import ADVERSARIAL, EvalSample, TaskRunner
+from foolscape.run.tasks.base import EvalSample, TaskRunner
 from foolscape.run.trust.standing import standing
 
 LONGER, STRONGER, LARGER, UNBOUND, SQUARE = "longer", "stronger", "larger", "unbound", "square"
@@ -64,7 +67,7 @@ class Probe:
     name: str
     options: Mapping[str, object]
 
-    def to_json(self) -> Record:
+    def to_json(self) -> Object:
         """As it is stored beside its results."""
         return {"attack": self.name, **self.options}
 
@@ -180,7 +183,7 @@ def probe_stored(
             f"{much} the run's gradients"
         )
     ids = [attacked[i * len(attacked) // count] for i in range(count)]
-    found: Record = {"probes": {what: probe.to_json() for what, probe in tried.items()}}
+    found: Object = {"probes": {what: probe.to_json() for what, probe in tried.items()}}
     try:
         found["images"] = _results(subject, ids, tried, store, batch)
     except FAULTS as error:
@@ -192,18 +195,18 @@ def probe_stored(
 
 def _attacked(store: RunStore, spec: str) -> list[str]:
     """The ids of the attacked images on which there is something to fool, in the run's order."""
-    order = {sample["id"]: i for i, sample in enumerate(store.record["samples"])}
-    rows = (row for row in store.rows if row["model"] == spec and row["condition"] == ADVERSARIAL)
-    judge = standing(store.record, spec)
-    ids = {row["id"] for row in rows if judge(row) is not None}
+    record = run_record(store)
+    order = {sample.id: i for i, sample in enumerate(record.samples)}
+    judge = standing(record, spec)
+    ids = {row.id for row in rows_of(store.rows, spec, ADVERSARIAL) if judge(row.sample) is not None}
     return sorted(ids, key=order.__getitem__)
 
 
 def _results(
     subject: TaskRunner[Any, Any], ids: Sequence[str], tried: Mapping[str, Probe], store: RunStore, batch: int
-) -> Record:
+) -> Object:
     """What each probe leaves of each image; null where the attack or the model gave up."""
-    found: Record = {name: {} for name in ids}
+    found: Object = {name: {} for name in ids}
     for what, probe in tried.items():
         chosen = ids if what in PAIRED else ids[:1]
         cases: dict[str, EvalSample[Any, Any]] = {}
@@ -228,19 +231,19 @@ def _entrants(
     """The samples as the driver asks for them, kept in `cases` meanwhile: clips are too large to hold them all."""
     for name in ids:
         cases[name] = case = subject.load(name)
-        yield subject.entrant(case, plan, store.record["seed"])
+        yield subject.entrant(case, plan, run_record(store).seed)
 
 
 def _measured(
     subject: TaskRunner[Any, Any], case: EvalSample[Any, Any], outcome: Any, plan: Plan, store: RunStore
-) -> Record:
+) -> Object:
     """What is left of an image at 8 bits, and the size of the change where its smallest is looked for."""
     image = to_image(plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])
-    row = subject.measured(case, subject.predict(case, image))
+    found = subject.measured(case, subject.predict(case, image))
     levels = int(abs(image.astype(int) - case.image.astype(int)).max())
     clean = subject.measured(case, case.prediction)
     return {
-        "right": standing(store.record, subject.spec)(row),
+        "right": standing(run_record(store), subject.spec)(found),
         "left": outcome.remaining / max(outcome.targets, 1),
-        **({"smallest": levels if subject.succeeded(clean, row, plan) else None} if plan.ascent.ladder else {}),
+        **({"smallest": levels if subject.succeeded(clean, found, plan) else None} if plan.ascent.ladder else {}),
     }

@@ -9,7 +9,8 @@ from typing import Final
 
 from foolscape.attacks.plan import Plan
 from foolscape.metrics.score import scores_of
-from foolscape.run.directory.store import FAILED, Record
+from foolscape.records.row import Line, failures_of, rows_of
+from foolscape.records.types import Object
 from foolscape.run.trust.comparison import compare, difference_words, less, mean_of, standing_out, surely_less
 from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.judge import by_model
@@ -34,12 +35,10 @@ class Column:
     spec: str
     task: str
     plan: Plan | None
-    trust: Record
+    trust: Object
 
 
-def transfer_trust(
-    columns: Mapping[str, Column], lines: Sequence[Record], rows: Sequence[Record], images: int
-) -> Record:
+def transfer_trust(columns: Mapping[str, Column], lines: Sequence[Object], rows: Sequence[Line], images: int) -> Object:
     """`trust` of transfer.json.
 
     Args:
@@ -48,8 +47,8 @@ def transfer_trust(
         rows: of the matrix, those of images that could not be used among them.
         images: how many images there were.
     """
-    lost = [row for row in rows if row["condition"] == FAILED]
-    blamed = {row["model"] for row in lost}
+    lost = failures_of(rows)
+    blamed = {one.model for one in lost}
     # An image that one network cannot use counts for none, but is told of the networks that it failed with.
     reasons = {
         slug: [
@@ -62,20 +61,19 @@ def transfer_trust(
     return by_model({slug: [reason.to_json() for reason in found] for slug, found in reasons.items()})
 
 
-def standings(column: Column, rows: Sequence[Record]) -> dict[str, dict[str, float]]:
+def standings(column: Column, rows: Sequence[Line]) -> dict[str, dict[str, float]]:
     """By line and image, the percentage of the reference that `column` still has right, where there is any."""
     right = scores_of(column.task).right
     found: dict[str, dict[str, float]] = {}
-    for row in rows:
-        if row["model"] == column.spec and row["condition"] != FAILED:
-            share = right(row, None)
-            if share is not None:
-                found.setdefault(row["condition"], {})[row["id"]] = 100 * share
+    for row in rows_of(rows, column.spec):
+        share = right(row.sample, None)
+        if share is not None:
+            found.setdefault(row.condition, {})[row.id] = 100 * share
     return found
 
 
 def transferred(
-    slug: str, settled: Plan | None, lines: Sequence[Record], left: Mapping[str, Mapping[str, float]]
+    slug: str, settled: Plan | None, lines: Sequence[Object], left: Mapping[str, Mapping[str, float]]
 ) -> tuple[Reason, ...]:
     """Whether the change made for the network `slug` does as much to it as those made for others.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
+from foolscape.records.conditions import ADVERSARIAL, NOISE, PERMUTED, Condition
+from foolscape.records.row import AnyRow, Moved
+from foolscape.records.types import Object
 from foolscape.run.checks.bounds import bound_reasons
-from foolscape.run.directory.store import Record
 from foolscape.run.scores.controls import no_control, same_again, short_controls
-from foolscape.run.tasks.base import ADVERSARIAL, NOISE, PERMUTED
 from foolscape.run.trust.attack import gradient_reasons
 from foolscape.run.trust.comparison import POINTS, compare, difference_words, mean_of, stronger
 from foolscape.verdict import Reason
@@ -32,24 +33,27 @@ class Learnt:
         longer: the command that learns it for twice the epochs.
     """
 
-    rows: Mapping[str, Sequence[Record]]
-    part: str
-    epochs: Record
-    gradient: Record | None
-    bound: Record
+    rows: Mapping[Condition, Sequence[AnyRow]]
+    part: Literal["left", "reached"]
+    epochs: Object
+    gradient: Object | None
+    bound: Object
     longer: str
 
-    def moved(self, condition: str) -> dict[str, float]:
+    def moved(self, condition: Condition) -> dict[str, float]:
         """The percentage of the targets of each test image that moved as was wanted, where it has any."""
-        counts = {row["id"]: row["universal"] for row in self.rows.get(condition, ())}
-        return {name: 100 * one[self.part] / one["moving"] for name, one in counts.items() if one["moving"]}
+        counts = {row.id: row.universal for row in self.rows.get(condition, ()) if row.universal is not None}
+        return {name: 100 * self._part(one) / one.moving for name, one in counts.items() if one.moving}
 
     @property
     def pooled(self) -> float | None:
         """The percentage of all targets of the test images."""
-        counts = [row["universal"] for row in self.rows.get(ADVERSARIAL, ())]
-        moving = sum(one["moving"] for one in counts)
-        return 100 * sum(one[self.part] for one in counts) / moving if moving else None
+        counts = [row.universal for row in self.rows.get(ADVERSARIAL, ()) if row.universal is not None]
+        moving = sum(one.moving for one in counts)
+        return 100 * sum(self._part(one) for one in counts) / moving if moving else None
+
+    def _part(self, one: Moved) -> int:
+        return one.left if self.part == "left" else one.reached
 
 
 def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
@@ -64,7 +68,7 @@ def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
         yield _learnt_to_its_end(learnt)
 
 
-def _stronger(learnt: Learnt, control: str, name: str, check: str) -> Reason:
+def _stronger(learnt: Learnt, control: Condition, name: str, check: str) -> Reason:
     """Whether the pattern moves more than the control, by an interval above 0 over test images."""
     own, other = learnt.moved(ADVERSARIAL), learnt.moved(control)
     difference, images = compare(own, other)

@@ -7,8 +7,8 @@ from pathlib import Path
 from foolscape.data.load import open_data
 from foolscape.disk import in_words, make_folder, write_file
 from foolscape.errors import RunError, SampleError
+from foolscape.records.places import safe_name
 from foolscape.run.directory.album import png_of
-from foolscape.run.directory.store import safe_name
 from foolscape.run.universal.tile_file import Tile
 from foolscape.spec import written
 

@@ -16,7 +16,8 @@ from foolscape.metrics.box_counts import READABLE, as_reference, count_boxes
 from foolscape.metrics.boxes import Found, Truth
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
-from foolscape.run.directory.store import Record
+from foolscape.records.row import Moved
+from foolscape.records.types import Object
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
 from foolscape.run.universal.record import TaskUniversal
@@ -54,7 +55,7 @@ class DetectionTeaching:
         wanted = torch.where(hunted, self.aim.by if isinstance(self.aim.by, int) else background, labels)
         return TrainingSample(problem(subject.detector, images, boxes, labels, wanted, FLOOR))
 
-    def judged(self, case: EvalSample[Truth, Found], prediction: Found) -> Record:
+    def judged(self, case: EvalSample[Truth, Found], prediction: Found) -> Moved:
         """In detections of the clean image from a score of `READABLE` on; and `invented`, new ones on none of them."""
         classes = len(self.subject.detector.classes)
         before = as_reference(case.prediction, READABLE)
@@ -64,14 +65,14 @@ class DetectionTeaching:
         chosen = np.ones(classes, np.bool_) if hidden is None else np.arange(classes) == hidden
         moving, kept = int(everything[chosen].sum()), int(counts.kept[chosen].sum())
         gone = counts.mislabelled if isinstance(self.aim, Hide) and isinstance(self.aim.by, int) else counts.vanished
-        return {
-            "moving": moving,
-            "left": moving - kept,
-            "reached": int(gone[chosen].sum()),
-            "staying": int(everything[~chosen].sum()),
-            "stayed": int(counts.kept[~chosen].sum()),
-            "invented": int(counts.fabricated.sum()),
-        }
+        return Moved(
+            moving=moving,
+            left=moving - kept,
+            reached=int(gone[chosen].sum()),
+            staying=int(everything[~chosen].sum()),
+            stayed=int(counts.kept[~chosen].sum()),
+            invented=int(counts.fabricated.sum()),
+        )
 
 
 def _objective(tau: float, bend: float, anything: bool) -> Objective:
@@ -80,9 +81,9 @@ def _objective(tau: float, bend: float, anything: bool) -> Objective:
     return margin if anything else towards
 
 
-def _more(scores: Record, judged: Sequence[Record], hidden: str | None) -> Record:
+def _more(scores: Object, judged: Sequence[Moved], hidden: str | None) -> Object:
     """Boxes that came up, and AP50 of the classes that were to stay."""
-    found: Record = {"invented": float(np.mean([one["invented"] for one in judged]))}
+    found: Object = {"invented": float(np.mean([one.invented or 0 for one in judged]))}
     if hidden is None:
         return found
     others = [value for name, value in scores["per_class"].items() if name != hidden and value is not None]

@@ -12,15 +12,18 @@ import torch
 from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
 from foolscape.models.common.attention import attention
 from foolscape.pixels import to_unit
+from foolscape.records.places import SUMMARY
+from foolscape.records.run import SampleRecord, Split, UniversalRecord
+from foolscape.records.schema import SCHEMA
+from foolscape.records.types import Object
 from foolscape.report.form import having_form
 from foolscape.run.checks.bounds import bound_notes
 from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
-from foolscape.run.directory.store import Record, RunStore, lose_failures, open_run, safe_name
+from foolscape.run.directory.store import RunStore, lose_failures, open_run, universal_record
 from foolscape.run.execute import Listener
 from foolscape.run.settings.device import ready_device
-from foolscape.run.tasks.colours import colours
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
 from foolscape.run.universal.lessons import TrainingSamples
@@ -34,7 +37,7 @@ from foolscape.run.wiring import check_wiring
 ARTEFACT = "perturbation.safetensors"
 
 
-def universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Record:
+def universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Object:
     """Learn and measure the perturbation that `config` describes in the directory `out`, or go on with it.
 
     Returns:
@@ -47,7 +50,7 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
         return _universal(config, out, command, listener)
 
 
-def _universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Record:
+def _universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Object:
     device = ready_device(config.device)
     stand = open_stand(config, device)
     of_bounds = dict.fromkeys(note for bound in config.bounds for note in bound_notes(bound))
@@ -58,7 +61,7 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
     ):
         listener.say(note)
     with open_run(out, _record(config, stand, device, command), conditions(config.points), listener.say) as store:
-        if "gradient" not in store.record:
+        if not universal_record(store).gradient:
             _check_gradient(config, stand, device, store, listener)
         for pupil in stand.pupils:
             entry, pair = pupil.entry, (stand.first, stand.beside)
@@ -66,9 +69,9 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
         check_wiring(stand.pupils[0].teaching.subject, stand.test_ids, config.seed, store)
         lessons = TrainingSamples(stand.training)
         training = training_images(config, stand, lessons, store)
-        lose_failures(training["failures"])
+        lose_failures(training.failures)
         learned = {
-            point.name: learnt(config, point, stand, training["images"], lessons, store, listener)
+            point.name: learnt(config, point, stand, training.images, lessons, store, listener)
             for point in config.points
         }
         inks = []
@@ -80,7 +83,7 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
             _measure(pupil, stand, inks, config, store, listener)
         with having_form(out):
             summary = summarise(config, stand, training, learned, store)
-        store.finish("summary.json", summary)
+        store.finish(SUMMARY, summary)
     return summary
 
 
@@ -108,8 +111,7 @@ def _check_gradient(
     verdict = check_gradient(stand.pupils[0].entry.scorer, to_unit(stand.first).to(device), seed=config.seed)
     raise_unless_ok(verdict)
     listener.say(verdict.message)
-    store.record["gradient"] = asdict(verdict)
-    store.save_json("run.json", store.record)
+    store.keep(gradient=asdict(verdict))
 
 
 def _tile(config: UniversalConfig, point: Point, stand: Stand, values: torch.Tensor) -> Tile:
@@ -119,42 +121,46 @@ def _tile(config: UniversalConfig, point: Point, stand: Stand, values: torch.Ten
     return Tile(values.cpu(), stand.pupils[0].entry.classes, settings)
 
 
-def _record(config: UniversalConfig, stand: Stand, device: torch.device, command: Sequence[str]) -> Record:
+def _record(config: UniversalConfig, stand: Stand, device: torch.device, command: Sequence[str]) -> UniversalRecord:
     """What run.json holds: everything that is needed to repeat the run."""
     train, test = stand.fingerprints
-    return {
-        "schema": 1,
-        "kind": "universal",
-        "foolscape": version("foolscape"),
-        "command": list(command),
-        "config": config.model_dump(mode="json"),
-        "device": device.type,
-        "seed": config.seed,
-        "tile": list(stand.tile.shape[1:]),
-        "start_sha256": stand.started,
-        "target_sha256": picture_sha256(config.target, stand.pupils[0].entry.classes),
-        "models": [
-            {
-                "model": pupil.entry.subject.spec,
-                "slug": pupil.entry.subject.slug,
-                "task": pupil.task,
-                "classes": list(pupil.entry.classes),
-                "colours": [list(colour) for colour in colours(pupil.entry.classes)],
-                "weights_sha256": pupil.entry.sha256,
-                "identity": pupil.entry.identity,
-                "notes": list(pupil.entry.notes),
-                "reference": "truth" if pupil.labelled else "clean prediction",
-            }
-            for pupil in stand.pupils
-        ],
-        "data_notes": list(stand.notes),
-        "train": {"samples": len(stand.train_ids), "sha256": digest_of(train), "images": train},
-        "test": {"samples": len(stand.test_ids), "sha256": digest_of(test)},
-        "samples": [{"id": name, "name": safe_name(name), "sha256": test[name]} for name in stand.test_ids],
-        "algorithms": algorithms(
+    return UniversalRecord(
+        schema=SCHEMA,
+        kind="universal",
+        foolscape=version("foolscape"),
+        command=tuple(command),
+        config=config.model_dump(mode="json"),
+        device=device.type,
+        seed=config.seed,
+        tile=(stand.tile.shape[1], stand.tile.shape[2]),
+        start_sha256=stand.started,
+        target_sha256=picture_sha256(config.target, stand.pupils[0].entry.classes),
+        models=tuple(
+            pupil.entry.record(pupil.task, truth)
+            for pupil, truth in zip(stand.pupils, _truths(stand.pupils), strict=True)
+        ),
+        data_notes=tuple(stand.notes),
+        train=Split(samples=len(stand.train_ids), sha256=digest_of(train), images=train),
+        test=Split(samples=len(stand.test_ids), sha256=digest_of(test)),
+        samples=tuple(SampleRecord(id=name, sha256=test[name]) for name in stand.test_ids),
+        algorithms=algorithms(
             None,
             ("universal", *dict.fromkeys(pupil.task for pupil in stand.pupils)),
             (config.model, *config.transfer_to, config.data),
         ),
-        "versions": versions(),
-    }
+        versions=versions(),
+    )
+
+
+def _truths(pupils: Sequence[TestedModel]) -> list[str | None]:
+    """For each model the folder of its truth: COCO's labels depend on the classes that a model brings."""
+    found: dict[tuple[str, tuple[str, ...]], str] = {}
+    folders: list[str | None] = []
+    for pupil in pupils:
+        if not pupil.labelled or pupil.data.classes is None:
+            folders.append(None)
+            continue
+        known = sum(task == pupil.task for task, _ in found)
+        own = pupil.task if not known else f"{pupil.task}-{known + 1}"
+        folders.append(found.setdefault((pupil.task, tuple(pupil.data.classes)), own))
+    return folders

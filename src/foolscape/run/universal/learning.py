@@ -10,7 +10,10 @@ import torch
 
 from foolscape.attacks.universal.learn import TrainingState, begin, learn
 from foolscape.errors import CheckpointError, DataError, ModelError
-from foolscape.run.directory.store import Record, RunStore
+from foolscape.records.schema import SCHEMA
+from foolscape.records.training import LeftOut, TrainingRecord
+from foolscape.records.types import to_json
+from foolscape.run.directory.store import RunStore
 from foolscape.run.execute import Listener
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.universal.config import Point, UniversalConfig
@@ -24,40 +27,40 @@ TRAINING = "training.json"
 """What became of the training images."""
 
 
-def training_images(config: UniversalConfig, stand: Stand, lessons: TrainingSamples, store: RunStore) -> Record:
+def training_images(config: UniversalConfig, stand: Stand, lessons: TrainingSamples, store: RunStore) -> TrainingRecord:
     """Which training images can be learnt from, as training.json holds it; looked at once.
 
     Raises:
         DataError: nothing is to change on any of them.
     """
     if config.epochs == 0:
-        return {"images": [], "showing": 0, "failures": []}
-    if there := store.load_json(TRAINING, ("images", "showing", "failures")):
+        return TrainingRecord(schema=SCHEMA, images=(), showing=0, failures=())
+    if (there := store.load_record(TRAINING, TrainingRecord)) is not None:
         return there
     showing: list[str] = []
     others: list[str] = []
-    failures: list[Record] = []
+    failures: list[LeftOut] = []
     for name in stand.train_ids:
         try:
             problem = lessons(name).problem
         except FAULTS as error:
-            failures.append({"id": name, "reason": reason_of(error)})
+            failures.append(LeftOut(id=name, reason=reason_of(error)))
             continue
         (showing if bool(problem.moving.any()) else others).append(name)
     if not showing:
         what = "something is to change"
         if isinstance(stand.training.aim, Hide):
             what = f"the model sees what {config.target} names"
-        reason = f"; the last: {failures[-1]['reason']}" if failures else ""
+        reason = f"; the last: {failures[-1].reason}" if failures else ""
         raise DataError(f"expected training images on which {what}, got none of {len(stand.train_ids)}{reason}")
     used = set(showing) if config.showing else {*showing, *others}
-    record = {
-        "schema": 1,
-        "images": [name for name in stand.train_ids if name in used],
-        "showing": len(showing),
-        "failures": failures,
-    }
-    store.save_json(TRAINING, record)
+    record = TrainingRecord(
+        schema=SCHEMA,
+        images=tuple(name for name in stand.train_ids if name in used),
+        showing=len(showing),
+        failures=tuple(failures),
+    )
+    store.save_json(TRAINING, to_json(TrainingRecord, record))
     return record
 
 

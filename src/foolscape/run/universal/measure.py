@@ -14,31 +14,34 @@ from numpy.typing import NDArray
 from foolscape.attacks.controls import noise_within, shuffled
 from foolscape.attacks.parts.constraints import Linf
 from foolscape.pixels import Levels, to_image
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Condition
+from foolscape.records.places import Kind, place_of
+from foolscape.records.row import Line, Row, failure
 from foolscape.run.directory.album import Album
-from foolscape.run.directory.store import FAILED, Record, RunStore, safe_name
-from foolscape.run.evaluate import lost_of
+from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.scores.controls import control_of
-from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED, EvalSample
+from foolscape.run.tasks.base import EvalSample
 from foolscape.run.universal.config import MAIN, Point
 from foolscape.run.universal.setup import TestedModel
 from foolscape.run.universal.tile_file import Tile
 from foolscape.seeds import generator_for
+from foolscape.strict import losses
 
 Pixels = NDArray[np.uint8]
 
 
-def adversarial(point: Point) -> str:
+def adversarial(point: Point) -> Condition:
     """The condition of the images with a point's tile on them."""
-    return ADVERSARIAL if point.name == MAIN else point.name
+    return ADVERSARIAL if point.name == MAIN else Condition(point.name)
 
 
-def noise(point: Point) -> str:
+def noise(point: Point) -> Condition:
     """The condition of uniform noise of a point's bound."""
-    return NOISE if point.name == MAIN else f"{point.name}-{NOISE}"
+    return NOISE if point.name == MAIN else Condition(f"{point.name}-{NOISE}")
 
 
-def conditions(points: Sequence[Point]) -> tuple[str, ...]:
+def conditions(points: Sequence[Point]) -> tuple[Condition, ...]:
     """Those of a complete sample."""
     main, *others = points
     mine = (noise(point) for point in others if point.eps != main.eps)
@@ -53,7 +56,7 @@ class PointTile:
     tile: Tile
 
 
-def rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, store: RunStore) -> list[Record]:
+def rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, store: RunStore) -> list[Line]:
     """The rows of one test image and one model.
 
     Args:
@@ -63,46 +66,48 @@ def rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, st
         seed: of the controls.
         store: where the images go.
     """
-    subject, album = pupil.teaching.subject, store.album()
+    subject = pupil.teaching.subject
+    album = store.album(subject.spec)
     try:
         return album.named_in(list(_rows(name, pupil, inks, seed, album)))
     except FAULTS as error:
-        return [{"model": subject.spec, "id": name, "condition": FAILED, "reason": reason_of(error)}]
+        return [failure(subject.spec, name, reason_of(error))]
 
 
-def _rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, album: Album) -> Iterable[Record]:
-    subject, kept = pupil.teaching.subject, safe_name(name)
+def _rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, album: Album) -> Iterable[Line]:
+    subject = pupil.teaching.subject
     case = subject.load(name)
     subject.keep(case, album)
-    album.save_image(f"clean/{kept}.png", case.image)
+    album.save_image(place_of(Kind.IMAGE, name), case.image)
     attacked = case.image
     for condition, make in _images(case, subject.slug, inks, seed, album).items():
         image = make()
         attacked = image if condition == ADVERSARIAL else attacked
         prediction = case.prediction if condition == CLEAN else subject.predict(case, image)
-        subject.keep_prediction(album, condition, kept, prediction)
-        yield {
-            "model": subject.spec,
-            "slug": subject.slug,
-            "id": name,
-            "name": kept,
-            "condition": condition,
-            "universal": pupil.teaching.judged(case, prediction),
-            **subject.measured(case, prediction),
-            **(lost_of(case) if condition == CLEAN else {}),
-            **(control_of(condition, case.image, attacked, image) if condition in (PERMUTED, NOISE) else {}),
-        }
+        subject.keep_prediction(album, condition, name, prediction)
+        sample, (height, width) = subject.measured(case, prediction), image.shape[:2]
+        yield Row(
+            model=subject.spec,
+            id=name,
+            condition=condition,
+            size=(height, width),
+            measured=sample.measured,
+            truth=sample.truth,
+            universal=pupil.teaching.judged(case, prediction),
+            lost=tuple(losses(case.notes)) if condition == CLEAN else (),
+            control=control_of(condition, case.image, attacked, image) if condition in (PERMUTED, NOISE) else None,
+        )
 
 
 def _images(
     case: EvalSample[Any, Any], slug: str, inks: Sequence[PointTile], seed: int, album: Album
-) -> dict[str, Callable[[], Pixels]]:
+) -> dict[Condition, Callable[[], Pixels]]:
     """What makes the image of every condition, in their order."""
     main = inks[0].point
 
     def inked(ink: PointTile) -> Pixels:
-        folder = slug if ink.point.name == MAIN else f"{slug}-{ink.point.name}"
-        return album.save_image(f"images/{folder}/{safe_name(case.id)}.png", ink.tile.added_to(case.image))
+        place = place_of(Kind.IMAGE, case.id, slug, adversarial(ink.point))
+        return album.save_image(place, ink.tile.added_to(case.image))
 
     def permuted() -> Pixels:
         clean, attacked = _tensor(case.image), _tensor(inked(inks[0]))
@@ -112,7 +117,7 @@ def _images(
         generator = generator_for(seed, "noise", case.id)
         return to_image(noise_within(_tensor(case.image), Linf(eps.unit), generator))
 
-    images: dict[str, Callable[[], Pixels]] = {
+    images: dict[Condition, Callable[[], Pixels]] = {
         CLEAN: lambda: case.image,
         ADVERSARIAL: partial(inked, inks[0]),
         PERMUTED: permuted,

@@ -11,7 +11,8 @@ from foolscape.tasks.base import TASKS
 
 if TYPE_CHECKING:
     from foolscape.attacks.parts.objectives import Objective
-    from foolscape.run.directory.store import Record
+    from foolscape.records.row import Moved
+    from foolscape.records.types import Object
     from foolscape.run.universal.targets import Target
     from foolscape.run.universal.teaching import UniversalTask
 
@@ -38,7 +39,7 @@ class TaskUniversal:
     all_at_once: bool
     conventions: Mapping[str, str]
     objective: Callable[[float, float, bool], Objective]
-    more: Callable[[Record, Sequence[Record], str | None], Record]
+    more: Callable[[Object, Sequence[Moved], str | None], Object]
 
 
 def universal_of(task: str) -> TaskUniversal:

@@ -17,7 +17,8 @@ from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, OTHER
-from foolscape.run.directory.store import Record
+from foolscape.records.row import Moved
+from foolscape.records.types import Object
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject, load_at
 from foolscape.run.universal.record import TaskUniversal
@@ -55,18 +56,18 @@ class SegmentationTeaching:
             return TrainingSample(view, torch.from_numpy(self.aim.wanted).to(subject.device))
         return TrainingSample(view)
 
-    def judged(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+    def judged(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> Moved:
         """In pixels. A fixed picture is to be reached everywhere, also where the clean prediction is it already."""
         before = case.prediction
         wanted = self._wanted(before)
         moving = wanted != before if isinstance(self.aim, Hide) else np.ones_like(before, dtype=np.bool_)
-        return {
-            "moving": int(moving.sum()),
-            "left": int((moving & (prediction != before)).sum()),
-            "reached": int((moving & _reached(wanted, before, prediction)).sum()),
-            "staying": int((~moving).sum()),
-            "stayed": int((~moving & (prediction == before)).sum()),
-        }
+        return Moved(
+            moving=int(moving.sum()),
+            left=int((moving & (prediction != before)).sum()),
+            reached=int((moving & _reached(wanted, before, prediction)).sum()),
+            staying=int((~moving).sum()),
+            stayed=int((~moving & (prediction == before)).sum()),
+        )
 
     def _wanted(self, prediction: LabelMap) -> NDArray[np.int64]:
         """The wanted map for a clean prediction (H, W).
@@ -101,7 +102,7 @@ def _objective(tau: float, bend: float, anything: bool) -> Objective:
     return ConfidenceCappedLoss(tau, bend)
 
 
-def _no_more(scores: Record, judged: Sequence[Record], hidden: str | None) -> Record:
+def _no_more(scores: Object, judged: Sequence[Moved], hidden: str | None) -> Object:
     del scores, judged, hidden
     return {}
 

@@ -8,10 +8,14 @@ import numpy as np
 
 from foolscape.attacks.universal.learn import TrainingState
 from foolscape.metrics.score import scores_of as scored
-from foolscape.run.directory.store import FAILED, Record, RunStore
-from foolscape.run.scores.controls import CONVENTIONS as CONTROLS
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED, Condition
+from foolscape.records.row import AnyRow, failures_of, rows_of
+from foolscape.records.schema import SCHEMA
+from foolscape.records.sentences import CONTROLS, EIGHT_BIT, OF_EVERY_RUN
+from foolscape.records.training import TrainingRecord
+from foolscape.records.types import Object, to_json
+from foolscape.run.directory.store import RunStore, universal_record
 from foolscape.run.scores.controls import control_sizes
-from foolscape.run.tasks.base import ADVERSARIAL, CLEAN, NOISE, PERMUTED
 from foolscape.run.trust.command import again
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.trust.judge import by_model, sound_reasons
@@ -26,16 +30,21 @@ from foolscape.verdict import Reason
 
 _SUCCESS = {"success": "Success: share of the answers that are what was wanted, pooled and as the mean over images."}
 _ALWAYS = {
-    **CONTROLS,
+    "permuted": OF_EVERY_RUN["permuted"],
+    "controls": CONTROLS,
     "noise": "Random noise: uniform, of the same eps.",
-    "eight_bit": "Every figure is measured on 8-bit images, on the test split alone.",
+    "eight_bit": f"{EIGHT_BIT} Those of test images are of the test split alone.",
     "labels": "The other scores are against the labels where there are any, else against the clean prediction.",
 }
 
 
 def summarise(
-    config: UniversalConfig, stand: Stand, training: Record, learned: Mapping[str, TrainingState], store: RunStore
-) -> Record:
+    config: UniversalConfig,
+    stand: Stand,
+    training: TrainingRecord,
+    learned: Mapping[str, TrainingState],
+    store: RunStore,
+) -> Object:
     """The summary of a finished run.
 
     Args:
@@ -50,24 +59,20 @@ def summarise(
     said = [text for task in sorted(tasks) for text in (universal_of(task).conventions if hiding else _SUCCESS).items()]
     said += [(s.sentence, s.convention) for task in sorted(tasks) for s in scored(task).default.scores]
     epochs = sum(len(learning.epochs) for learning in learned.values())
-    failures = [
-        {"model": row["model"], "id": row["id"], "reason": row["reason"]}
-        for row in store.rows
-        if row["condition"] == FAILED
-    ]
+    failures = [{"model": one.model, "id": one.id, "reason": one.reason} for one in failures_of(store.rows)]
     trained = {
         "epochs": len(learned[MAIN].epochs),
         "losses": [epoch.loss for epoch in learned[MAIN].epochs],
         "moved": [_percent(epoch.moved) for epoch in learned[MAIN].epochs],
         "stayed": [_percent(epoch.stayed) for epoch in learned[MAIN].epochs],
-        "images": len(training["images"]),
-        "showing": training["showing"],
-        "gradient_evaluations": len(learned[MAIN].epochs) * len(training["images"]),
-        "gradient_evaluations_of_all_tiles": epochs * len(training["images"]),
-        "failures": training["failures"],
+        "images": len(training.images),
+        "showing": training.showing,
+        "gradient_evaluations": len(learned[MAIN].epochs) * len(training.images),
+        "gradient_evaluations_of_all_tiles": epochs * len(training.images),
+        "failures": to_json(TrainingRecord, training)["failures"],
     }
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "kind": "universal",
         "model": config.model,
         "task": main.task,
@@ -88,31 +93,31 @@ def summarise(
             }
             for pupil in others
         ],
-        "trust": _trust(config, stand, trained, store),
+        "trust": _trust(config, stand, trained, training, store),
         "failures": failures,
     }
 
 
-def _trust(config: UniversalConfig, stand: Stand, trained: Record, store: RunStore) -> Record:
+def _trust(config: UniversalConfig, stand: Stand, trained: Object, training: TrainingRecord, store: RunStore) -> Object:
     """The verdict on the main tile; of other models it counts only that their images could be used."""
-    main, *others = stand.pupils
-    rows = {name: _found(main, name, stand, store) for name in (CLEAN, ADVERSARIAL, PERMUTED, NOISE)}
+    record, (main, *others) = universal_record(store), stand.pupils
+    rows = {name: _found(main, name, stand, store) for name in CONDITIONS}
     aim = main.teaching.aim
     anything = isinstance(aim, Untargeted) or (isinstance(aim, Hide) and aim.by == OTHER)
     learnt = Learnt(
         rows,
         "left" if anything else "reached",
         trained,
-        store.record.get("gradient"),
+        record.gradient or None,
         config.bounds[0],
-        again("universal", UniversalConfig, store.record["config"], {"epochs": 2 * trained["epochs"]}),
+        again("universal", UniversalConfig, record.config, {"epochs": 2 * trained["epochs"]}),
     )
     subject, wired = main.entry.subject, store.load_json(f"wiring/{main.entry.subject.slug}.json")
     found = {
         subject.slug: (
             *_lost(main, stand, store),
-            *failure_reasons(trained["failures"], len(stand.train_ids), "training-failures", "training "),
-            *sound_reasons(store.record, subject.spec, wired),
+            *failure_reasons(training.failures, len(stand.train_ids), "training-failures", "training "),
+            *sound_reasons(record, subject.spec, wired),
             *universal_reasons(learnt),
         ),
         **{pupil.entry.subject.slug: lost for pupil in others if (lost := _lost(pupil, stand, store))},
@@ -125,16 +130,16 @@ def _lost(pupil: TestedModel, stand: Stand, store: RunStore) -> tuple[Reason, ..
     return tuple(failure_reasons(failed(store.rows, (pupil.entry.subject.spec, None)), len(stand.test_ids)))
 
 
-def _conditions(pupil: TestedModel, stand: Stand, store: RunStore) -> Record:
+def _conditions(pupil: TestedModel, stand: Stand, store: RunStore) -> Object:
     """The scores of the main tile and its controls."""
-    found = {name: _scores(pupil, name, stand, store) for name in (CLEAN, ADVERSARIAL, PERMUTED, NOISE)}
+    found = {name: _scores(pupil, name, stand, store) for name in CONDITIONS}
     return {name: scores for name, scores in found.items() if scores is not None}
 
 
-def _curves(points: Sequence[Point], pupil: TestedModel, stand: Stand, store: RunStore) -> Record:
+def _curves(points: Sequence[Point], pupil: TestedModel, stand: Stand, store: RunStore) -> Object:
     """Scores against eps and against omega, the main point among them; empty where there is no other."""
     main, *others = points
-    curves: Record = {}
+    curves: Object = {}
     for kind, along in (
         ("eps", [p for p in others if p.eps != main.eps]),
         ("omega", [p for p in others if p.eps == main.eps]),
@@ -145,8 +150,8 @@ def _curves(points: Sequence[Point], pupil: TestedModel, stand: Stand, store: Ru
     return curves
 
 
-def _at(point: Point, pupil: TestedModel, stand: Stand, store: RunStore) -> Record:
-    record: Record = {"eps": str(point.eps), "omega": point.omega}
+def _at(point: Point, pupil: TestedModel, stand: Stand, store: RunStore) -> Object:
+    record: Object = {"eps": str(point.eps), "omega": point.omega}
     for name, condition in ((ADVERSARIAL, adversarial(point)), (NOISE, noise(point))):
         scores = _scores(pupil, condition, stand, store)
         if scores is not None:
@@ -154,22 +159,24 @@ def _at(point: Point, pupil: TestedModel, stand: Stand, store: RunStore) -> Reco
     return record
 
 
-def _scores(pupil: TestedModel, condition: str, stand: Stand, store: RunStore) -> Record | None:
+def _scores(pupil: TestedModel, condition: Condition, stand: Stand, store: RunStore) -> Object | None:
     found = _found(pupil, condition, stand, store)
     if not found:
         return None
     aim, classes = pupil.teaching.aim, pupil.entry.classes
     only_class = aim.hidden if isinstance(aim, Hide) else None
-    scores = scored(pupil.task).default.score(found, classes, store.record["seed"], only_class, condition == CLEAN)
-    judged = [row["universal"] for row in found]
+    scores = scored(pupil.task).default.score(
+        [row.sample for row in found], classes, universal_record(store).seed, only_class, condition == CLEAN
+    )
+    judged = [row.universal for row in found if row.universal is not None]
     scores |= universal_of(pupil.task).more(scores, judged, None if only_class is None else classes[only_class])
     return scores | scores_of(aim, judged)
 
 
-def _found(pupil: TestedModel, condition: str, stand: Stand, store: RunStore) -> list[Record]:
+def _found(pupil: TestedModel, condition: Condition, stand: Stand, store: RunStore) -> list[AnyRow]:
     """The rows of a model and a condition, in the order of the images."""
     spec = pupil.entry.subject.spec
-    rows = {row["id"]: row for row in store.rows if row["model"] == spec and row["condition"] == condition}
+    rows = {row.id: row for row in rows_of(store.rows, spec, condition)}
     return [rows[name] for name in stand.test_ids if name in rows]
 
 

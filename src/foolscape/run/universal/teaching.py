@@ -8,7 +8,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from foolscape.attacks.universal.learn import TrainingSample
-from foolscape.run.directory.store import Record
+from foolscape.records.row import Moved
+from foolscape.records.types import Object
 from foolscape.run.tasks.base import EvalSample, TaskRunner
 from foolscape.run.universal.targets import Hide, Target, Untargeted
 
@@ -37,12 +38,8 @@ class UniversalTask(Protocol[R, P]):
         """
         ...
 
-    def judged(self, case: EvalSample[R, P], prediction: P) -> Record:
-        """What became of the clean prediction, as whole numbers that add up over images.
-
-        `moving` were to change, of which `left` are no longer what they were and `reached` are what was wanted;
-        `staying` were to stay, of which `stayed` did. Pixels, or detected objects.
-        """
+    def judged(self, case: EvalSample[R, P], prediction: P) -> Moved:
+        """What became of the clean prediction, as whole numbers that add up over images."""
         ...
 
 
@@ -51,7 +48,7 @@ SUCCESS_KEYS = ("success", "success_per_image")
 """The percentages of `scores_of`, for a class that is to be hidden and for every other aim."""
 
 
-def scores_of(aim: Target, images: Sequence[Record]) -> Record:
+def scores_of(aim: Target, images: Sequence[Moved]) -> Object:
     """Percentages of what `UniversalTask.judged` counted: pooled over the images, and as the mean of the images' own.
 
     `counted` says what they are of: pixels or objects, and the images that have such. A percentage of none is None.
@@ -59,12 +56,15 @@ def scores_of(aim: Target, images: Sequence[Record]) -> Record:
     Source: Metzen et al. (2017), section 4: success of a static target, pixels hidden, pixels preserved.
     """
     counted = {
-        part: {"number": sum(one[part] for one in images), "images": sum(one[part] > 0 for one in images)}
-        for part in ("moving", "staying")
+        part: {"number": sum(counts), "images": sum(one > 0 for one in counts)}
+        for part, counts in (
+            ("moving", [one.moving for one in images]),
+            ("staying", [one.staying for one in images]),
+        )
     }
     if isinstance(aim, Hide):
-        showing = [one for one in images if one["moving"]]
-        without = [one for one in images if not one["moving"]]
+        showing = [one for one in images if one.moving]
+        without = [one for one in images if not one.moving]
         return {
             "hidden": _pooled(images, "left", "moving"),
             "hidden_per_image": _mean(showing, "left", "moving"),
@@ -82,13 +82,13 @@ def scores_of(aim: Target, images: Sequence[Record]) -> Record:
     }
 
 
-def _pooled(images: Sequence[Record], part: str, whole: str) -> float | None:
+def _pooled(images: Sequence[Moved], part: str, whole: str) -> float | None:
     """Percent over all images together."""
-    total = sum(one[whole] for one in images)
-    return 100 * sum(one[part] for one in images) / total if total else None
+    total = sum(getattr(one, whole) for one in images)
+    return 100 * sum(getattr(one, part) for one in images) / total if total else None
 
 
-def _mean(images: Sequence[Record], part: str, whole: str) -> float | None:
+def _mean(images: Sequence[Moved], part: str, whole: str) -> float | None:
     """Percent, the mean over images that have such pixels or objects."""
-    shares = [one[part] / one[whole] for one in images if one[whole]]
+    shares = [getattr(one, part) / getattr(one, whole) for one in images if getattr(one, whole)]
     return 100 * float(np.mean(shares)) if shares else None

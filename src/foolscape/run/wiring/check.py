@@ -9,8 +9,10 @@ import numpy as np
 
 from foolscape.errors import FoolscapeError
 from foolscape.memory import is_short
-from foolscape.metrics.score import scores_of
-from foolscape.run.directory.store import FAILED, Record, RunStore
+from foolscape.metrics.score import Sample, Samples, scores_of
+from foolscape.records.conditions import FAILED
+from foolscape.records.types import Object
+from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.tasks.base import EvalSample, TaskRunner
 from foolscape.run.wiring.judge import Court, Measured
@@ -34,7 +36,7 @@ FORMS: Final = ((FAILED,), ("hints", "seen"), ("score", "images", "clean", "riva
 """The keys of what `examine` returns."""
 
 
-def check_wiring(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Record:
+def check_wiring(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Object:
     """`examine`, kept in `wiring/SLUG.json` of the run's directory; what is there already stands."""
     place = f"wiring/{subject.slug}.json"
     record = store.load_json(place, *FORMS)
@@ -44,7 +46,7 @@ def check_wiring(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int, s
     return record
 
 
-def examine(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int) -> Record:
+def examine(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int) -> Object:
     """Whether the model is wired rightly, as far as its clean scores on up to 16 images (6 clips) of `ids` tell.
 
     Returns:
@@ -85,7 +87,7 @@ def _cases(subject: TaskRunner[Any, Any], names: Sequence[str]) -> list[EvalSamp
     return found
 
 
-def _examined(subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int) -> Record:
+def _examined(subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int) -> Object:
     clean = trial.clean()
     court = Court(scores_of(subject.task.name).measure_of(clean), trial.classes, seed)
     rivals = []
@@ -98,7 +100,7 @@ def _examined(subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int) 
     return record
 
 
-def _looked(trial: Trial, court: Court, clean: Sequence[Record], few: int) -> list[Measured]:
+def _looked(trial: Trial, court: Court, clean: Samples, few: int) -> list[Measured]:
     """The views that do not fall behind on the first few images, on all of them."""
     count = len(trial.cases)
     first = sorted(range(count), key=lambda i: (i % max(count // few, 1), i))[:few]
@@ -118,7 +120,7 @@ def _looked(trial: Trial, court: Court, clean: Sequence[Record], few: int) -> li
     return found
 
 
-def _rows(trial: Trial, view: View, indices: Sequence[int]) -> dict[int, Record] | None:
+def _rows(trial: Trial, view: View, indices: Sequence[int]) -> dict[int, Sample[Any, Any]] | None:
     """The rows of a view of the images `indices`; None where the network does not take it."""
     try:
         return {i: trial.row(i, view) for i in indices}

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.metrics.boxes import Floats, Found, Truth, pairwise_iou
+from foolscape.metrics.tasks.detection import DetectionSample
 from foolscape.pixels import to_unit
-from foolscape.run.directory.store import Record
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.wiring.hints import of_boxes
@@ -59,11 +59,11 @@ class DetectionTrial:
         """What is tried with another look at the images."""
         return views()
 
-    def clean(self) -> list[Record]:
+    def clean(self) -> list[DetectionSample]:
         """Rows of the model as it is."""
         return [self._row(case, case.prediction) for case in self.cases]
 
-    def floor(self) -> tuple[str, list[Record]] | None:
+    def floor(self) -> tuple[str, list[DetectionSample]] | None:
         """The detections of the next image in the place of each image's own."""
         if len(self.cases) < 2:
             return None
@@ -74,7 +74,7 @@ class DetectionTrial:
     def elsewhere(self) -> None:
         """None: that is what `floor` is."""
 
-    def row(self, index: int, view: View) -> Record:
+    def row(self, index: int, view: View) -> DetectionSample:
         """The row of image `index` seen through `view`; raises whatever a network does that does not take it."""
         case = self.cases[index]
         found = self.subject.seen(view.images(to_unit(case.image)))
@@ -84,7 +84,7 @@ class DetectionTrial:
         """The rivals that take no further look: other readings of the boxes, and other numberings of the classes."""
         return [*self._forms(), *self._numberings(), *self._fitted()]
 
-    def _row(self, case: EvalSample[Truth, Found], found: Found) -> Record:
+    def _row(self, case: EvalSample[Truth, Found], found: Found) -> DetectionSample:
         return self.subject.measured(case, found)
 
     def _forms(self) -> list[Measured]:
@@ -110,7 +110,7 @@ class DetectionTrial:
         apart = zip(self.cases, fitted_apart(tables), strict=True)
         return [Measured(rival, [self._renumbered(case, meant) for case, meant in apart])]
 
-    def _renumbered(self, case: EvalSample[Truth, Found], meant: Ints) -> Record:
+    def _renumbered(self, case: EvalSample[Truth, Found], meant: Ints) -> DetectionSample:
         """The row where label j of a detection means class `meant[j]`, -1 for none."""
         labels = meant[case.prediction.labels]
         kept = labels >= 0

@@ -16,7 +16,7 @@ from torch import Tensor
 from foolscape.metrics.box_counts import READABLE
 from foolscape.metrics.boxes import Found, pairwise_iou
 from foolscape.pixels import to_unit
-from foolscape.run.directory.store import Record
+from foolscape.records.types import Object
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
@@ -30,7 +30,7 @@ _AGREE, _NEARLY_ALL, _OVERLAP = 80.0, 99.0, 0.5
 """Percent of the targets that should agree, and that one class may take; IoU at which two boxes are the same."""
 
 
-def _said(moved: float, noisy: float, what: str, hints: list[str]) -> Record:
+def _said(moved: float, noisy: float, what: str, hints: list[str]) -> Object:
     shifted = f"{moved:.1f} % of the {what} are the same after a shift by {SHIFT} pixels"
     seen = f"{shifted}, {noisy:.1f} % after noise of one level"
     if min(moved, noisy) < _AGREE:
@@ -38,7 +38,7 @@ def _said(moved: float, noisy: float, what: str, hints: list[str]) -> Record:
     return {"seen": seen, "hints": hints}
 
 
-def of_maps(subject: SegmentationSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
+def of_maps(subject: SegmentationSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Object:
     """Of label maps."""
     same, sure, classes = [], [], np.zeros(len(subject.segmenter.classes))
     for case in cases:
@@ -58,7 +58,7 @@ def of_maps(subject: SegmentationSubject, cases: Sequence[EvalSample[Any, Any]],
     return _said(moved_share, noisy_share, "pixels", found)
 
 
-def of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
+def of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Object:
     """Of the boxes with a readable score."""
     again, total = np.zeros(2), 0
     for case in cases:
@@ -73,7 +73,7 @@ def of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], s
     return _said(moved_share, noisy_share, "boxes", [])
 
 
-def of_clips(subject: VideoSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Record:
+def of_clips(subject: VideoSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Object:
     """Of clips: how much of the objects is left in their last frame."""
     del subject, seed
     left = [_area(case.prediction.labels[-1]) / max(_area(case.reference.clip.given[0].mask), 1) for case in cases]

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from foolscape.metrics.paired import Difference, mean_difference
-from foolscape.metrics.score import Measure
-from foolscape.run.directory.store import Record
+from foolscape.metrics.score import Measure, Samples
+from foolscape.records.types import Object
 from foolscape.run.wiring.rivals import Rival
 
 Ints = NDArray[np.int64]
-Rows = Sequence[Record]
+Rows = Samples
 
 POINTS: Final = 2.0
 """By so much a rival must win to be named."""
@@ -93,9 +93,9 @@ class Court:
         floor: tuple[str, Rows] | None,
         rivals: Sequence[Measured],
         elsewhere: Elsewhere | None = None,
-    ) -> Record:
+    ) -> Object:
         """The record of the model as it is, with the rows `clean`, the constant answer `floor` and its `rivals`."""
-        record: Record = {"score": self.measure.headline, "images": len(clean), "clean": self.score(clean)}
+        record: Object = {"score": self.measure.headline, "images": len(clean), "clean": self.score(clean)}
         if floor is not None:
             name, rows = floor
             record["floor"] = {"name": name, "score": self.score(rows), **_json(self.difference(clean, rows))}
@@ -112,7 +112,7 @@ class Court:
         """Whether a rival needs the image to win: else it is not how the network is meant, either."""
         return one.chance is None or self.score(one.rows) - self.score(one.chance) >= POINTS
 
-    def _won(self, clean: Rows, one: Measured) -> Record:
+    def _won(self, clean: Rows, one: Measured) -> Object:
         """What is recorded of a rival with a higher score."""
         against = clean if one.against is None else one.against
         gains = self.each(one.rows) - self.each(against)
@@ -128,7 +128,7 @@ class Court:
         }
 
 
-def _json(difference: Difference) -> Record:
+def _json(difference: Difference) -> Object:
     return {"gain": difference.value, "low": difference.low, "high": difference.high}
 
 

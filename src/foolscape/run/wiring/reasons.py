@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from foolscape.run.directory.store import FAILED, Record
+from foolscape.records.conditions import FAILED
+from foolscape.records.types import Object
 from foolscape.run.wiring.judge import POINTS
 from foolscape.verdict import Reason
 
@@ -58,23 +59,23 @@ def _reason(ok: bool | None, seen: str, *, advice: str = "", assumed: str = "") 
     return Reason(id="clean-model", check=CHECK, ok=ok, seen=seen, advice=advice, assumed=assumed)
 
 
-def _is_sure(one: Record) -> bool:
+def _is_sure(one: Object) -> bool:
     """Whether a rival wins beyond chance."""
     return one["low"] is not None and one["low"] > 0
 
 
-def _is_far(one: Record) -> bool:
+def _is_far(one: Object) -> bool:
     """Whether a rival wins by far, and on every image."""
     return one["gain"] >= FAR and one["least"] is not None and one["least"] >= POINTS
 
 
-def _doubted(record: Mapping[str, Any], best: Record) -> Reason:
+def _doubted(record: Mapping[str, Any], best: Object) -> Reason:
     """Of a model that a rival beats by far, but not beyond chance."""
     advice = f"too few images to be sure, raise --limit; if so: {best['advice']}"
     return _reason(None, f"{_clean(record)}; {_would_be(best)} {_gained(best)}, which may be chance", advice=advice)
 
 
-def _best(rivals: list[Record], sure: Record) -> Record:
+def _best(rivals: list[Object], sure: Object) -> Object:
     """The rival to name where `sure` wins beyond chance: it, or one as simple that wins by more.
 
     What explains most may be less sure than what explains a part: some mistakes undo much of another.
@@ -83,7 +84,7 @@ def _best(rivals: list[Record], sure: Record) -> Record:
     return max(better, key=_worth, default=sure)
 
 
-def _simplest(rivals: list[Record]) -> Record:
+def _simplest(rivals: list[Object]) -> Object:
     """The best of the simplest rivals that come within `POINTS` of the best of all."""
     best = max(map(_worth, rivals))
     near = [one for one in rivals if _worth(one) >= best - POINTS]
@@ -91,12 +92,12 @@ def _simplest(rivals: list[Record]) -> Record:
     return max((one for one in near if one["rank"] == rank), key=_worth)
 
 
-def _worth(one: Record) -> float:
+def _worth(one: Object) -> float:
     """The points that a rival gains; fewer where it was judged on a part of every sample, unlike the others."""
     return float(one["gain"]) * (_PART if one["part"] else 1.0)
 
 
-def _against(record: Mapping[str, Any], named: Record, sure: Record) -> str:
+def _against(record: Mapping[str, Any], named: Object, sure: Object) -> str:
     """The clean score, what it would be, and the interval behind it."""
     would = f"{_clean(record)}; {_would_be(named)}"
     if named is sure:
@@ -104,7 +105,7 @@ def _against(record: Mapping[str, Any], named: Record, sure: Record) -> str:
     return f"{would} (+{named['gain']:.1f}), and more beyond chance {sure['says']} {_gained(sure)}"
 
 
-def _too_few(record: Mapping[str, Any], named: Record) -> str:
+def _too_few(record: Mapping[str, Any], named: Object) -> str:
     images = "1 image is" if record["images"] == 1 else f"{record['images']} images are"
     return f"{_clean(record)}; {_would_be(named)} (+{named['gain']:.1f}), but {images} too few to be sure"
 
@@ -113,11 +114,11 @@ def _clean(record: Mapping[str, Any]) -> str:
     return f"{record['score']} {record['clean']:.1f}"
 
 
-def _would_be(one: Record) -> str:
+def _would_be(one: Object) -> str:
     return f"{one['says']} it would be {one['score']:.1f}"
 
 
-def _gained(one: Record) -> str:
+def _gained(one: Object) -> str:
     interval = "" if one["low"] is None else f", {one['low']:.1f} to {one['high']:.1f}"
     return f"(+{one['gain']:.1f}{interval})"
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from foolscape.data.sample import VOID
 from foolscape.metrics.segmentation import Counts
+from foolscape.metrics.tasks.segmentation import PixelSample, sample_of
 from foolscape.pixels import to_unit
-from foolscape.run.directory.store import Record
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject
 from foolscape.run.wiring.hints import of_maps
@@ -51,11 +51,11 @@ class SegmentationTrial:
         """What is tried with another look at the images."""
         return views()
 
-    def clean(self) -> list[Record]:
+    def clean(self) -> list[PixelSample]:
         """Rows of the model as it is."""
         return [self._row(case, case.prediction) for case in self.cases]
 
-    def floor(self) -> tuple[str, list[Record]]:
+    def floor(self) -> tuple[str, list[PixelSample]]:
         """The one class that scores best where it is predicted at every pixel, and its rows."""
         truths = np.stack([self._table(case).sum(axis=1) for case in self.cases])
         # A class that is everywhere has its share as IoU, and all others have 0.
@@ -74,7 +74,7 @@ class SegmentationTrial:
             [self._row(case, truth) for case, truth in zip(self.cases, truths, strict=True)],
         )
 
-    def row(self, index: int, view: View) -> Record:
+    def row(self, index: int, view: View) -> PixelSample:
         """The row of image `index` seen through `view`; raises whatever a network does that does not take it."""
         case = self.cases[index]
         seen = self.subject.seen(view.images(to_unit(case.image)))
@@ -108,7 +108,7 @@ class SegmentationTrial:
         half = len(self.cases) // 2
         return [*self.cases[half:], *self.cases[:half]]
 
-    def _row(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> Record:
+    def _row(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> PixelSample:
         return self.subject.measured(case, prediction)
 
     def _table(self, case: EvalSample[LabelMap, LabelMap]) -> Ints:
@@ -179,8 +179,8 @@ def _constant(truth: Ints, label: int) -> Counts:
     return Counts(np.where(only, truth, 0), truth, np.where(only, truth.sum(), 0))
 
 
-def _row_of(counts: Counts) -> Record:
-    return {"counts": counts.to_json()}
+def _row_of(counts: Counts) -> PixelSample:
+    return sample_of("", counts)
 
 
 RECORD: Final = TaskWiring(SegmentationTrial, of_maps)

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.data.clips import Clip, ClipData, objects_in
+from foolscape.metrics.tasks.video import ClipSample
 from foolscape.pixels import to_unit
-from foolscape.run.directory.store import Record
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.video import Footage, LabelMaps, Masks, VideoSubject
 from foolscape.run.wiring.hints import of_clips
@@ -89,18 +89,18 @@ class VideoTrial:
         """What is tried with another look at the frames."""
         return single_views()
 
-    def clean(self) -> list[Record]:
+    def clean(self) -> list[ClipSample]:
         """Rows of the model as it is."""
         return [self._row(case, case.prediction.labels) for case in self.cases]
 
-    def floor(self) -> tuple[str, list[Record]]:
+    def floor(self) -> tuple[str, list[ClipSample]]:
         """The first mask in every frame, objects that are given later from then on."""
         return "the first mask kept still", [self._row(case, _still(case)) for case in self.cases]
 
     def elsewhere(self) -> None:
         """None: a clip's first mask is given, so that a tracker of another clip has nothing to do with it."""
 
-    def row(self, index: int, view: View) -> Record:
+    def row(self, index: int, view: View) -> ClipSample:
         """The row of clip `index` seen through `view`; raises whatever a tracker does that does not take it."""
         case = self.cases[index]
         clip, device = case.reference.clip, self.subject.device
@@ -114,8 +114,8 @@ class VideoTrial:
         fitted = self._fitted()
         return found if fitted is None else [*found, fitted]
 
-    def _row(self, case: EvalSample[Footage, Masks], labels: LabelMaps) -> Record:
-        return {"id": case.id, **self.subject.measured(case, Masks(labels, case.prediction.names))}
+    def _row(self, case: EvalSample[Footage, Masks], labels: LabelMaps) -> ClipSample:
+        return self.subject.measured(case, Masks(labels, case.prediction.names))
 
     def _fitted(self) -> Measured | None:
         """The numbering of each clip's objects that is best on every second frame, judged on the others."""
@@ -186,12 +186,10 @@ def _tables(case: EvalSample[Footage, Masks], own: Ints) -> list[Ints]:
     return found
 
 
-def _halved(row: Record) -> Record:
+def _halved(row: ClipSample) -> ClipSample:
     """`row` with every second frame alone, from the first that counts on."""
-    objects = [
-        one | {name: values[::2] for name, values in (("J", one["J"]), ("F", one["F"]))} for one in row["objects"]
-    ]
-    return row | {"objects": objects}
+    objects = tuple(replace(one, J=one.J[::2], F=one.F[::2]) for one in row.measured.objects)
+    return replace(row, measured=replace(row.measured, objects=objects))
 
 
 def _still(case: EvalSample[Footage, Masks]) -> LabelMaps:

@@ -1,0 +1,78 @@
+"""Where the files of a run lie below its directory: one function of image, model and condition for every kind."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from enum import Enum
+from typing import Final
+
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
+
+RUN: Final = "run.json"
+"""What the run is to do; written first."""
+ROWS: Final = "rows.jsonl"
+"""One line per image, model and condition."""
+TIMINGS: Final = "timings.jsonl"
+"""One line per attacked image and model: what the clock said. It is nobody's figure, and differs from run to run."""
+SUMMARY: Final = "summary.json"
+"""The result of a run."""
+MATRIX: Final = "transfer.json"
+"""The result of a transfer."""
+PARTIAL: Final = "partial.json"
+"""What an unfinished run has in place of its result: what it amounts to so far."""
+REPORTS: Final = ("report.html", "report.md", "report.tex")
+"""What is written about a run."""
+RUNS: Final = "runs"
+"""The folder of the networks' own runs in a transfer."""
+
+
+class Kind(Enum):
+    """What is kept of an image: itself, a frame of the clip that it begins, its labels as a picture and as numbers,
+    what a model says of it, and what an attack had learnt after it."""
+
+    IMAGE = "image"
+    FRAME = "frame"
+    TRUTH = "truth"
+    LABELS = "labels"
+    PREDICTION = "prediction"
+    LEARNT = "learnt"
+
+
+def safe_name(text: str) -> str:
+    """A file name for an arbitrary id: readable, of ASCII letters, digits, `.`, `_` and `-`, and without collisions.
+
+    Ids that are safe already stay as they are; others get a short hash of the id behind what is left of them.
+    """
+    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:80]
+    if kept == text and kept.lower() == text:
+        return kept
+    return f"{kept}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def place_of(kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, frame: str = "") -> str:
+    """Where a file lies below the directory of its run.
+
+    Args:
+        kind: of the file.
+        name: the id of the image, or of the clip.
+        of: the slug of the model that was attacked or asked; for the truth `ModelRecord.truth`; empty where all share
+            the file.
+        condition: under which the image was changed or the model asked.
+        frame: the name of the clip's frame; empty for an image.
+    """
+    folder, suffix = {
+        Kind.IMAGE: (_images(of, condition), "png"),
+        Kind.FRAME: ("frames", "jpg"),
+        Kind.TRUTH: (f"truth/{of}", "png"),
+        Kind.LABELS: (f"truth/{of}", "json"),
+        Kind.PREDICTION: (f"predictions/{of}/{safe_name(condition)}", "png"),
+        Kind.LEARNT: (f"learnt/{of}", "safetensors"),
+    }[kind]
+    return "/".join((folder, *(safe_name(part) for part in (name, frame) if part))) + f".{suffix}"
+
+
+def _images(of: str, condition: Condition) -> str:
+    if condition == CLEAN:
+        return "clean"
+    return f"images/{of if condition == ADVERSARIAL else f'{of}-{safe_name(condition)}'}".rstrip("/")

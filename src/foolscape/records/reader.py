@@ -1,0 +1,152 @@
+"""The one reader of a run's directory: `read_run` gives all that it says, typed; pictures lie at `places.place_of`.
+
+Whatever is not there, is damaged or of another schema is refused with a `RunError` that says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from foolscape.disk import read_file
+from foolscape.errors import RunError
+from foolscape.records.conditions import CLEAN
+from foolscape.records.places import PARTIAL, ROWS, RUN, SUMMARY
+from foolscape.records.row import Line
+from foolscape.records.rows import read_content, read_rows, whole_rows
+from foolscape.records.run import AnyRecord, record_in
+from foolscape.records.schema import check_schema
+from foolscape.records.summary import checked
+from foolscape.records.timings import read_timings
+from foolscape.records.types import Object
+
+_HINT: Final = "Name the folder that `foolscape run`, `transfer`, `universal` or `harden` was given as --out."
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has finished, or what is there of one that has not.
+
+    Attributes:
+        directory: where it lies.
+        record: run.json.
+        summary: summary.json, or partial.json.
+        rows: the lines of rows.jsonl.
+        seconds: how long the attack took, by model and id of the image.
+    """
+
+    directory: Path
+    record: AnyRecord
+    summary: Object
+    rows: tuple[Line, ...]
+    seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+
+
+def read_run(directory: Path) -> Run:
+    """The run in `directory`, of `foolscape run` or `foolscape universal`.
+
+    Raises:
+        RunError: it is no run directory, the run has not finished and nobody has summed up what is there, or a file is
+            damaged or of another schema.
+    """
+    record, summary = read_record(directory), read_summary(directory)
+    unfinished = bool(summary.get("unfinished"))
+    rows = _of_whole_samples(whole_rows(directory, record)) if unfinished else read_rows(directory, record)
+    return Run(directory, record, summary, rows, read_timings(directory))
+
+
+def read_record(directory: Path) -> AnyRecord:
+    """run.json in `directory`; raises `RunError`."""
+    path = directory / RUN
+    found = read_object(path, _HINT)
+    try:
+        return record_in(path, found)
+    except ValueError as error:
+        raise RunError(
+            f"{path}: does not have the form of a run: {error}. run.json is not to be edited; repeat the run"
+        ) from error
+
+
+def read_summary(directory: Path) -> Object:
+    """summary.json of a run, or partial.json of one that has not finished; RunError as for `read_run`."""
+    record = read_record(directory)
+    if not (directory / SUMMARY).exists() and (directory / PARTIAL).exists():
+        return read_object(directory / PARTIAL)
+    return read_result(directory, record, SUMMARY)
+
+
+def read_result(directory: Path, record: AnyRecord, place: str) -> Object:
+    """The result of a run in the file `place`; RunError where it is not there, or has not the form of one."""
+    require_finished(directory, record, place)
+    path = directory / place
+    try:
+        return checked(record, read_object(path))
+    except ValueError as error:
+        raise RunError(
+            f"{path}: does not have the form of a run: {error}. The command that made the run makes it again"
+        ) from error
+
+
+def require_finished(directory: Path, record: AnyRecord, result: str) -> None:
+    """RunError, with the command that goes on, where the run has not come to its `result` file."""
+    if not (directory / result).exists():
+        raise RunError(
+            f"{directory}: the run has not finished; expected {result}, got only {_progress(directory, record)}. "
+            f"Resume it, recorded images are skipped: {command_of(record)}"
+        )
+
+
+def command_of(record: AnyRecord) -> str:
+    """The command line that began a run."""
+    return shlex.join(record.command) or "repeat the command that started it"
+
+
+def read_json(path: Path) -> Object:
+    """The JSON object in `path`; RunError, with the line, where it is missing, damaged or something else."""
+    try:
+        found: Any = json.loads(read_file(path))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["nothing"])[0]
+        raise RunError(f"{path}: expected readable JSON, got: {reason}") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: expected a JSON object, got {type(found).__name__}")
+    return dict(found)
+
+
+def read_object(path: Path, hint: str = "") -> Object:
+    """The JSON object in `path`; RunError, with the `hint`, where it is missing, damaged or of another schema."""
+    try:
+        found = read_json(path)
+    except RunError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            raise RunError(
+                f"{path.parent}: expected a run directory with {path.name}, got none. {hint}".rstrip()
+            ) from error
+        raise RunError(f"{error}. Resume or repeat the run.") from error
+    check_schema(path, found)
+    return found
+
+
+def _of_whole_samples(rows: Sequence[Line]) -> tuple[Line, ...]:
+    """The rows without samples of which some are missing, as a run that is at work may have one."""
+    samples: dict[tuple[str | None, str], set[str]] = {}
+    for row in rows:
+        samples.setdefault((row.model, row.id), set()).add(row.condition)
+    most = max((len(conditions) for conditions in samples.values()), default=0)
+    kept = {key for key, conditions in samples.items() if len(conditions) == most or CLEAN not in conditions}
+    return tuple(row for row in rows if (row.model, row.id) in kept)
+
+
+def _progress(directory: Path, record: AnyRecord) -> str:
+    try:
+        content = read_content(directory)
+    except OSError:
+        content = b""
+    if not content:
+        return f"{RUN} and no row"
+    rows = sum(1 for line in content.split(b"\n") if line.strip())
+    return f"{rows} row{'s' * (rows != 1)} of {ROWS} for {len(record.samples)} images"

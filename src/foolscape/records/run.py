@@ -1,0 +1,240 @@
+"""run.json: what a directory is to hold, written before anything is measured; one record for each kind of run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from foolscape.records.schema import check_schema
+from foolscape.records.types import CLOSED, Object, Text, read
+
+TRUTH: Final = "truth"
+CLEAN_PREDICTION: Final = "clean prediction"
+"""What scores are against."""
+
+Reference = Literal["truth", "clean prediction"]
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRecord:
+    """A model of a run.
+
+    Attributes:
+        model: its spec, as the user wrote it; the name by which rows call it.
+        slug: a short name of it that is safe in paths.
+        task: what it is for.
+        classes: its class names, by their index in its answers.
+        channels: for each class of the data set the index of the model's; None where the data have no labels, and for
+            a tracker.
+        truth: the folder below `truth/` with the labels, in the data set's classes; models whose data have the same
+            classes share it. None where the data have no labels.
+        colours: of the classes, or of a tracker's objects, in every picture.
+        reference: what its scores are against.
+        weights_sha256: of its weights.
+        identity: what makes it the one it is: its architecture's name, its settings, libraries, and a user's files.
+        notes: what had to be done to adapt it.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    model: Text
+    slug: str
+    task: str
+    classes: tuple[Text, ...]
+    channels: tuple[int, ...] | None
+    truth: str | None
+    colours: tuple[Colour, ...] = ()
+    reference: Reference
+    weights_sha256: str | None
+    identity: Object
+    notes: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRecord:
+    """A sample of a run: its id, and the sha256 of its image and annotation."""
+
+    __pydantic_config__ = CLOSED
+
+    id: Text
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRecord:
+    """What a run is measured on.
+
+    Attributes:
+        spec, split: of the data set.
+        classes: its class names; None without labels.
+        samples: how many of it are used.
+        sha256: of all of them.
+        notes: what had to be done to read it.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    spec: Text
+    split: str | None
+    classes: tuple[Text, ...] | None
+    samples: int
+    sha256: str
+    notes: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Images that are learnt from or tested on: how many, the sha256 of all, and of each by its id."""
+
+    __pydantic_config__ = CLOSED
+
+    samples: int
+    sha256: str
+    images: dict[Text, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """What every run.json says.
+
+    Attributes:
+        schema: `records.schema.SCHEMA`.
+        foolscape: the version that began it.
+        command: with which it was begun.
+        config: the settings, resolved.
+        models: by their order on the command line.
+        algorithms: the numbers of all that its figures depend on; see `run.directory.algorithms`.
+        versions: of Python and of packages that figures depend on.
+        samples: that are measured, in their order.
+        consistency: by model, whether it gives the same answer twice.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    schema: int
+    foolscape: str
+    command: tuple[Text, ...]
+    config: Object
+    models: tuple[ModelRecord, ...]
+    algorithms: dict[str, int]
+    versions: dict[str, str]
+    samples: tuple[SampleRecord, ...] = ()
+    consistency: dict[Text, list[Object]] = field(default_factory=dict)
+
+    def model(self, spec: str) -> ModelRecord:
+        """The model with this spec."""
+        return next(model for model in self.models if model.model == spec)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord(_Record):
+    """run.json of `foolscape run`.
+
+    Attributes:
+        started: when, in ISO 8601. With `command` and `foolscape` all that differs between two runs of one command.
+        task: of all its models.
+        reference: what scores are against.
+        data: what it is measured on.
+        attack: its settings; `name` alone where there is none.
+        device, batch, seed: as used.
+        attack_files: sha256 of the files of a user's own attack.
+        gradient: by model, the verdict on its input gradient.
+        narrowed: by model, the batch that memory had room for, where it was less than `batch`.
+    """
+
+    started: str
+    task: str
+    reference: Reference
+    data: DataRecord
+    attack: Object
+    device: str
+    batch: int
+    seed: int
+    attack_files: dict[Text, str] = field(default_factory=dict)
+    gradient: dict[Text, Object] = field(default_factory=dict)
+    narrowed: dict[Text, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleRecord(_Record):
+    """run.json of the change made for several networks at once, in a transfer: its `attack` and `seed`."""
+
+    kind: Literal["ensemble"]
+    attack: Object
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferRecord(_Record):
+    """run.json of `foolscape transfer`: `configs` of each network's own run, `ensembles` by their networks' slugs."""
+
+    kind: Literal["transfer"]
+    configs: tuple[Object, ...]
+    ensembles: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniversalRecord(_Record):
+    """run.json of `foolscape universal`.
+
+    Attributes:
+        device, seed: as used.
+        tile: (height, width) of the pattern.
+        start_sha256: of the pattern that learning begins with, if one was given.
+        target_sha256: of the picture that the model is to see, if it is one.
+        data_notes: what had to be done to read the data.
+        train, test: the images; those of the test are `samples`.
+        gradient: the verdict on the first model's input gradient.
+    """
+
+    kind: Literal["universal"]
+    device: str
+    seed: int
+    tile: tuple[int, int]
+    start_sha256: str | None
+    target_sha256: str | None
+    data_notes: tuple[Text, ...] = ()
+    train: Split
+    test: Split
+    gradient: Object = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardenRecord(_Record):
+    """run.json of `foolscape harden`: `attack` is that of the training, `train` and `test` the images."""
+
+    kind: Literal["harden"]
+    attack: Object
+    device: str
+    seed: int
+    train: Split
+    test: Split
+
+
+AnyRecord = RunRecord | EnsembleRecord | TransferRecord | UniversalRecord | HardenRecord
+
+RECORDS: Final[Mapping[str | None, type[AnyRecord]]] = {
+    None: RunRecord,
+    "ensemble": EnsembleRecord,
+    "transfer": TransferRecord,
+    "universal": UniversalRecord,
+    "harden": HardenRecord,
+}
+"""By `kind` of run.json; a run has none."""
+
+
+def record_in(path: Path, found: Mapping[str, Any]) -> AnyRecord:
+    """The record that the JSON object `found` in run.json at `path` is.
+
+    Raises:
+        RunError: it is of another schema.
+        ValueError: it is no record of a run that we know.
+    """
+    check_schema(path, found)
+    kind = found.get("kind")
+    if kind is not None and (not isinstance(kind, str) or kind not in RECORDS):
+        raise ValueError(f"expected a run, a transfer, a universal perturbation or a hardening, got kind {kind!r}")
+    return read(RECORDS[kind], found)
