@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint types imports wheel format clean
+.PHONY: demo test test-all lint types imports schema wheel format clean
 
 # The stamp is newer than the environment's inputs, or the environment is brought up to date.
 .venv/.ready: pyproject.toml constraints.txt
@@ -19,6 +19,9 @@ test: .venv/.ready
 
 test-all: .venv/.ready
 	$(BIN)/python -m pytest -q -n 2
+
+schema: .venv/.ready
+	$(BIN)/python -m foolscape.records.json_schema
 
 format: .venv/.ready
 	$(BIN)/ruff format .

@@ -129,7 +129,13 @@ def _record(plan: Plan) -> RunRecord:
         for model in plan.models
     ]  # fmt: skip
     command = ("foolscape", "run", "--model", plan.models[0], "--attack", plan.attack)
-    return run_record(models, plan.ids, attack, command=command, config={"models": list(plan.models), "seed": 7})
+    return run_record(
+        models,
+        plan.ids,
+        attack,
+        command=command,
+        config={"models": list(plan.models), "seed": 7, "attack": plan.attack, "options": {}},
+    )
 
 
 def _save(path: Path, pixels: NDArray[np.uint8]) -> None:

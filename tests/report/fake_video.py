@@ -197,7 +197,9 @@ def _record(plan: Plan) -> RunRecord:
         for model in plan.models
     ]  # fmt: skip
     command = ("foolscape", "run", "--task", "video", "--model", plan.models[0], "--attack", plan.attack)
-    return run_record(models, plan.ids, attack, command=command, config={"models": list(plan.models), "seed": 7})
+    data = DataRecord(spec="davis:folder", split="val", classes=None, samples=len(plan.ids), sha256="41ab" * 16)
+    config = {"models": list(plan.models), "seed": 7}
+    return run_record(models, plan.ids, attack, command=command, config=config, data=data)
 
 
 def _save(path: Path, image: Image.Image, **options: Any) -> None:
