@@ -71,7 +71,7 @@ def test_a_run_measures_the_files_it_wrote(tmp_path: Path, nets: str, photos: st
 def test_the_summary_has_the_agreed_form(tmp_path: Path, nets: str, photos: str) -> None:
     summary = do_run(tmp_path / "out", models=[f"{nets}:net"], data=photos, **QUIET_STEPS)
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["schema"] == 1
+    assert summary["schema"] == 2
     assert summary["task"] == "segmentation"
     assert summary["data"]["samples"] == 4
     assert summary["attack"] | {"name": "dag", "steps": 40, "step": "2/255", "eps": None} == summary["attack"]
