@@ -27,9 +27,9 @@ WRONG_LABELS = "number the classes from 0"
 
 
 def figures(summary: Any) -> Any:
-    """What a summary says of the models, but for their names and the clock."""
+    """What a summary says of the models, but for their names."""
     models = [
-        {key: value for key, value in model.items() if key not in ("model", "slug", "seconds_per_image", "notes")}
+        {key: value for key, value in model.items() if key not in ("model", "slug", "notes")}
         for model in summary["models"]
     ]
     reasons = [{k: v for k, v in one.items() if k not in ("model", "advice")} for one in summary["trust"]["reasons"]]

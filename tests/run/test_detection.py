@@ -33,7 +33,7 @@ def measured(out: Path, detectors: str, data: str, **settings: Any) -> dict[str,
 def test_the_summary_has_the_agreed_form(tmp_path: Path, detectors: str, squares: str) -> None:
     out = tmp_path / "out"
     summary = do_run(out, models=[f"{detectors}:grid"], data=squares, attack="pgd")
-    assert (summary["schema"], summary["task"], summary["reference"]) == (1, "detection", "clean prediction")
+    assert (summary["schema"], summary["task"], summary["reference"]) == (2, "detection", "clean prediction")
     assert json.loads((out / "run.json").read_text())["config"]["task"] == "detection"
     (model,) = summary["models"]
     assert set(model["conditions"]) == {"clean", "adversarial", "permuted", "noise", "adversarial_float"}

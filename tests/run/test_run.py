@@ -71,7 +71,7 @@ def test_a_run_measures_the_files_it_wrote(tmp_path: Path, nets: str, photos: st
 def test_the_summary_has_the_agreed_form(tmp_path: Path, nets: str, photos: str) -> None:
     summary = do_run(tmp_path / "out", models=[f"{nets}:net"], data=photos, **QUIET_STEPS)
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["schema"] == 1
+    assert summary["schema"] == 2
     assert summary["task"] == "segmentation"
     assert summary["data"]["samples"] == 4
     assert summary["attack"] | {"name": "dag", "steps": 40, "step": "2/255", "eps": None} == summary["attack"]
@@ -104,8 +104,8 @@ def test_without_a_name_the_attack_is_the_worst_case_and_the_record_says_why(
     settings = {"models": [f"{nets}:net"], "data": photos, "limit": 1, "probes": 0}
     summary = do_run(out, said, steps=25, **settings)
     record = json.loads((out / "run.json").read_text())
-    config = {name: record["config"][name] for name in ("attack", "steps", "budget")}
-    assert config == {"attack": "worst-case", "steps": None, "budget": 25}
+    options = record["config"]["options"]
+    assert (record["config"]["attack"], options.get("steps"), options["budget"]) == ("worst-case", None, 25)
     assert record["attack"] == summary["attack"]
     assert {"name": "worst-case", "eps": "8/255", "budget": 25}.items() <= summary["attack"].items()
     assert summary["attack"]["chosen"] == "default; steps are its budget of gradients"

@@ -16,8 +16,10 @@ from foolscape.cli.signals import INTERRUPTED, signals_end_it
 from foolscape.errors import ModelError, RunError
 from foolscape.records.places import PARTIAL
 from foolscape.run import execute as module
+from foolscape.run.directory.store import as_json
 from foolscape.run.universal.config import make_universal_config
 
+from ..written import run_record
 from .made import files_below, write_net, write_photos
 from .made_boxes import write_detector, write_squares
 from .test_manners import foolscape
@@ -209,10 +211,12 @@ def _epochs(path: Path, metadata: object) -> None:
 def test_a_hardening_and_a_pattern_tell_their_epochs(
     tmp_path: Path, quick: Command, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    out, common = tmp_path / "out", {"schema": 1, "command": ["foolscape"], "foolscape": "0"}
+    out, split = tmp_path / "out", {"samples": 3, "sha256": "x"}
+    plain = as_json(run_record())
+    common = {key: plain[key] for key in ("schema", "command", "foolscape", "algorithms", "versions", "device", "seed")}
     assert foolscape(*quick, "--out", "out/before") == DONE
     config = {"train_split": "train", "epochs": 4}
-    record = {**common, "kind": "harden", "config": config, "test": {"samples": 3}}
+    record = {**common, "kind": "harden", "config": config, "train": split, "test": split, "models": [], "attack": {}}
     (out / "run.json").write_text(json.dumps(record))
     _epochs(out / "checkpoint.safetensors", [{"loss": 1.25, "right": 60.5}, {"loss": 0.5, "right": 70.5}])
     assert foolscape("report", "out") == DONE
@@ -226,8 +230,8 @@ def test_a_hardening_and_a_pattern_tell_their_epochs(
         "model": "a", "data": "scenes:", "target": "hide:x", "train_split": "train", "test_split": "test", "epochs": 3,
     }  # fmt: skip
     settled = make_universal_config(given).model_dump(mode="json")
-    models = [{"model": "a", "task": "segmentation"}]
-    told = {**common, "kind": "universal", "config": settled, "models": models, "test": {"samples": 5}}
+    shape = {"tile": [1, 1], "start_sha256": None, "target_sha256": None, "train": split, "test": split}
+    told = {**common, "kind": "universal", "config": settled, "models": plain["models"], **shape}
     _epochs(
         pattern / "learning" / "main.safetensors", {"steps": 1, "epochs": [{"loss": 2, "moved": 0.25, "stayed": 1}]}
     )

@@ -53,7 +53,7 @@ def summarise(
             "images": len(images.images),
             "epochs": [asdict(epoch) for epoch in epochs],
             "steps": per_epoch * len(epochs),
-            "failures": to_json(TrainingRecord, images)["failures"],
+            "failures": list(to_json(TrainingRecord, images)["failures"]),
         },
         "before": _judged(before),
         "after": _judged(after),

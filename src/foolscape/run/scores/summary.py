@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from foolscape.records.row import AnyRow, Line, failures_of, rows_of
 from foolscape.records.run import DataRecord, ModelRecord, RunRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.sentences import OF_EVERY_RUN
-from foolscape.records.types import Object, to_json
+from foolscape.records.types import Object, dumped, to_json
 from foolscape.run.scores.controls import control_sizes
 from foolscape.run.scores.minimum import CONVENTIONS as MINIMUM_CONVENTIONS
 from foolscape.run.scores.minimum import minimum, with_minimum
@@ -45,7 +46,7 @@ def summarise(record: RunRecord, rows: Sequence[Line], evidence: Evidence = _NOT
             **running_of(record.task).conventions,
             **(MINIMUM_CONVENTIONS if with_minimum(record.attack) else {}),
         },
-        "data": to_json(DataRecord, record.data),
+        "data": json.loads(dumped(to_json(DataRecord, record.data))),
         "attack": record.attack,
         "models": [_model(model, record, rows_of(ordered, model.model), measure) for model in record.models],
         "trust": run_trust(record, ordered, evidence),

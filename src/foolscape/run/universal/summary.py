@@ -69,7 +69,7 @@ def summarise(
         "showing": training.showing,
         "gradient_evaluations": len(learned[MAIN].epochs) * len(training.images),
         "gradient_evaluations_of_all_tiles": epochs * len(training.images),
-        "failures": to_json(TrainingRecord, training)["failures"],
+        "failures": list(to_json(TrainingRecord, training)["failures"]),
     }
     return {
         "schema": SCHEMA,
