@@ -101,5 +101,6 @@ def option_of(attack: str, name: str, hint: Any, default: object) -> Option:
         choices, hint = get_args(hint), str
     if hint not in KINDS:
         kinds = ", ".join(kind.__name__ for kind in KINDS)
-        raise SettingError(f"attack: expected {attack}'s {name} to be of {kinds}, got {hint}")
+        got = "no type and no default" if hint is type(None) else str(hint)
+        raise SettingError(f"attack: expected {attack}'s {name} to be of {kinds}, got {got}; write {name}: int = 20")
     return Option(name, cast(type, hint), default, about, choices)
