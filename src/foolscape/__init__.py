@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from foolscape.api.rows import ImageRow as ImageRow
     from foolscape.api.stream import evaluate_stream as evaluate_stream
     from foolscape.attacks.catalog import plan as plan
+    from foolscape.attacks.catalog import register as register  # where our own names are taken
     from foolscape.attacks.engine.ascent import Ascent as Ascent
     from foolscape.attacks.engine.ascent import AtMost as AtMost
     from foolscape.attacks.engine.ascent import never as never
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from foolscape.attacks.parts.updates import Sign as Sign
     from foolscape.attacks.plan import Plan as Plan
     from foolscape.attacks.registry import Recipe as Recipe
-    from foolscape.attacks.registry import register as register
     from foolscape.attacks.zoo.alma import alma_prox as alma_prox
     from foolscape.attacks.zoo.annealed import annealed as annealed
     from foolscape.attacks.zoo.apgd import apgd as apgd
@@ -113,7 +113,7 @@ _PUBLIC: Final = {
     "pgd": "attacks.zoo.pgd",
     "pgd_min": "attacks.zoo.pgd_min",
     "plan": "attacks.catalog",
-    "register": "attacks.registry",
+    "register": "attacks.catalog",
     "segmentation_problem": "tasks.segmentation:problem",
     "segpgd": "attacks.zoo.segpgd",
     "square": "attacks.zoo.square",

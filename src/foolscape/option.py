@@ -20,12 +20,14 @@ class Help:
         least: the least number.
         below: numbers are less than this.
         unset: what a default of None means.
+        value: what a value is, for errors; None: the text.
     """
 
     text: str
     least: float = -math.inf
     below: float = math.inf
     unset: str = "set by the attack"
+    value: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Option:
     def _range(self) -> str:
         if self.help.below == math.inf:
             return f"at least {self.help.least:g}"
-        return f"{self.help.text} of at least {self.help.least:g} and below {self.help.below:g}"
+        return f"{self.help.value or self.help.text} of at least {self.help.least:g} and below {self.help.below:g}"
 
 
 KINDS: Final = {Levels: "a fraction of 255 such as 8/255", int: "a whole number", float: "a number",
@@ -101,5 +103,6 @@ def option_of(attack: str, name: str, hint: Any, default: object) -> Option:
         choices, hint = get_args(hint), str
     if hint not in KINDS:
         kinds = ", ".join(kind.__name__ for kind in KINDS)
-        raise SettingError(f"attack: expected {attack}'s {name} to be of {kinds}, got {hint}")
+        got = "no type and no default" if hint is type(None) else str(hint)
+        raise SettingError(f"attack: expected {attack}'s {name} to be of {kinds}, got {got}; write {name}: int = 20")
     return Option(name, cast(type, hint), default, about, choices)

@@ -48,6 +48,13 @@ def test_the_spec_of_an_attack() -> None:
         assert as_recipe("dag?rounded=false") == as_recipe("dag?quantise_steps=false")
 
 
+def test_what_an_attack_does_to_a_task_is_no_part_of_a_recipe() -> None:
+    with pytest.raises(SettingError, match=r"goal: expected it beside the recipe, .* write goal='vanish'"):
+        as_recipe("pgd?goal=vanish")
+    with pytest.warns(FormerNameWarning), pytest.raises(SettingError, match=r"write options=\{'attack_pixels': \.\."):
+        as_recipe("pgd?against=all")
+
+
 def test_an_option_wins_over_a_file_by_either_name() -> None:
     with pytest.warns(FormerNameWarning):
         assert over({"victim": "car"}, {"only_class": "person"}) == {"options": {"only_class": "person"}}

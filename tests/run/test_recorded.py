@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foolscape.cli import main
-from foolscape.cli.console import DONE, USAGE
+from foolscape.cli.console import DONE, ERROR, USAGE
 
 from .made import write_net, write_photos
 
@@ -61,14 +61,28 @@ def test_a_record_of_another_command_names_its_own(
         ('{"config": 3}', "with its settings below config"),
         ('{"kind": "ensemble", "config": {}}', "got one of the kind 'ensemble'"),
         ('{"kind": ["run"], "config": {}}', "got one of the kind"),
-        ('{"config": {"models": ["bundled:scenes-unet"], "data": "scenes:", "limits": 3}}', "did you mean limit"),
-        ('{"config": {"models": ["bundled:scenes-unet"], "data": "scenes:", "options": {"eps": 8}}}', "8/255, got 8"),
+        (
+            '{"schema": 2, "config": {"models": ["bundled:scenes-unet"], "data": "scenes:", "limits": 3}}',
+            "did you mean limit",
+        ),
+        (
+            '{"schema": 2, "config": {"models": ["bundled:scenes-unet"], "data": "scenes:", "options": {"eps": 8}}}',
+            "8/255, got 8",
+        ),
     ],
 )
 def test_what_is_no_record(tmp_path: Path, content: str, told: str, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "run.json").write_text(content)
     assert foolscape("run", "--config", tmp_path / "run.json") == USAGE
     assert told in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_record_of_another_schema(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text(
+        '{"schema": 1, "config": {"models": ["bundled:scenes-unet"], "data": "scenes:"}}'
+    )
+    assert foolscape("run", "--config", tmp_path) == ERROR
+    assert "expected schema 2, got" in " ".join(capfd.readouterr().err.split())
 
 
 def test_a_record_that_is_not_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

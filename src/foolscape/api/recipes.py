@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from foolscape.attacks.catalog import recipe as recipe_of
-from foolscape.attacks.names import NONE
+from foolscape.attacks.names import NONE, TASK_OPTIONS
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import SettingError
 from foolscape.run.settings.former_names import current_names
@@ -26,6 +26,9 @@ def as_recipe(recipe: str | Recipe | Attack) -> Recipe:
     name = written(spec.scheme, spec.rest, {})
     enter_attack(name)
     options = spec.options if ":" in name else current_names(spec.options)
+    for option in TASK_OPTIONS.keys() & options.keys():  # they are the call's own: one recipe serves every task
+        given = f"{option}={options[option]!r}" if option in ("goal", "only_class") else f"options={{{option!r}: ..}}"
+        raise SettingError(f"{option}: expected it beside the recipe, got it in {recipe!r}; write {given}")
     if "loss" in options:
         enter_objective(options["loss"])
     return recipe_of(name, options, None)

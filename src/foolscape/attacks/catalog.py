@@ -8,6 +8,7 @@ from foolscape.attacks import zoo
 from foolscape.attacks.names import NONE, TASK_OPTIONS, foreign_to
 from foolscape.attacks.plan import Plan, Scope
 from foolscape.attacks.registry import REGISTRY, Attack, Recipe, Settings, owners
+from foolscape.attacks.registry import register as register
 from foolscape.attacks.tasks.base import TaskAttacks
 from foolscape.by_name import record_or_none
 from foolscape.errors import SettingError, unknown

@@ -157,8 +157,12 @@ def register(name: str, *, source: str, **traits: Any) -> Callable[[Builder], At
     """
 
     def enter(build: Builder) -> Attack:
-        if name in REGISTRY and REGISTRY[name].build.__module__ != build.__module__:
-            raise SettingError(f"attack: expected a new name, got {name!r}, which {REGISTRY[name].source} has")
+        there = REGISTRY.get(name)
+        if there is not None and _place(there.build) != _place(build):  # the same function again is a notebook's cell
+            raise SettingError(
+                f"attack: expected a new name, got {name!r}, which is taken (source: {there.source}); call yours "
+                "otherwise"
+            )
         summary = (inspect.getdoc(build) or "").partition("\n")[0].rstrip(".")
         for task in traits.get("tasks", ()):
             task_named(task)
@@ -166,6 +170,10 @@ def register(name: str, *, source: str, **traits: Any) -> Callable[[Builder], At
         return REGISTRY[name]
 
     return enter
+
+
+def _place(build: Builder) -> tuple[str, str]:
+    return build.__module__, build.__qualname__
 
 
 def owners(option: str, task: str | None = None) -> list[str]:

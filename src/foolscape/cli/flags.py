@@ -153,7 +153,7 @@ def _flag(setting: Setting) -> Flag:
     return Flag(
         setting.name, setting.kind, _sentence(shown.help, choices), shown.panel, shown.flag, setting.default,
         shown.metavar or _METAVARS.get(setting.kind), setting.several, shown.commas,
-        completer(shown.words) if shown.words and setting.name not in _COMPLETERS else _COMPLETERS.get(setting.name),
+        completer(shown.words) if shown.words else _COMPLETERS.get(setting.name),
     )  # fmt: skip
 
 

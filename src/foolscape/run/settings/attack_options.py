@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TypeAlias
 
@@ -40,7 +41,9 @@ def spelled_out(settings: Mapping[str, object]) -> dict[str, object]:
     options: dict[str, object] = {}
     for former, value in settings.items():
         name = current_name(former)
-        if name == "options" and isinstance(value, Mapping):
+        if name == "options":
+            if not isinstance(value, Mapping):
+                raise SettingError(f"options: expected those of the attack by name, as {{eps: 8/255}}, got {value!r}")
             for option, given in value.items():
                 _put(options, str(option), given)
         else:
@@ -97,7 +100,7 @@ def origins_of(base: Mapping[str, object], chosen: Mapping[str, object], file: o
     }
 
 
-def checked_options(attack: str | None, given: Mapping[str, object]) -> dict[str, OptionValue]:
+def checked_options(attack: object, given: Mapping[str, object]) -> dict[str, OptionValue]:
     """The options `given`, as they are recorded.
 
     Whether the attack takes each of them shows when it is planned; here it is said which name there is not, and which
@@ -107,9 +110,10 @@ def checked_options(attack: str | None, given: Mapping[str, object]) -> dict[str
         UnknownNameError: no attack has an option of this name, or there is no such attack.
         SettingError: a value is of another kind, or out of range.
     """
-    if attack is not None:
-        check_attack(attack, [name for name in given if name not in known_options()])
-    return {name: _recorded(name, value, attack) for name, value in given.items()}
+    name = attack if isinstance(attack, str) else None
+    if name is not None:
+        check_attack(name, [option for option in given if option not in known_options()])
+    return {str(option): _recorded(str(option), value, name) for option, value in given.items()}
 
 
 def _recorded(name: str, value: object, attack: str | None) -> OptionValue:
@@ -123,10 +127,20 @@ def _recorded(name: str, value: object, attack: str | None) -> OptionValue:
     return value
 
 
+def _same(name: str, one: object, other: object) -> bool:
+    """Whether both are the same value of a setting, however they are written."""
+    if str(one) == str(other):
+        return True
+    for _, option in known_options().get(name, ()):
+        with suppress(SettingError):
+            return option.value(one) == option.value(other)
+    return False
+
+
 def _put(settings: dict[str, object], name: str, value: object) -> None:
     there = settings.get(name)
     if there is not None and value is None:
         return
-    if there is not None and str(there) != str(value):
+    if there is not None and not _same(name, there, value):
         raise SettingError(f"{name}: expected one value, got {there} and {value}; leave one of them out")
     settings[name] = value

@@ -14,7 +14,7 @@ from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
-from foolscape.run.settings.attack_options import OptionValue, checked_options, known_options, spelled_out
+from foolscape.run.settings.attack_options import OptionValue, checked_options, known_options, options_in, spelled_out
 from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.settings.shown import ATTACK, DATA, MEASUREMENT, Shown
 from foolscape.tasks.base import TASKS, task_named
@@ -183,8 +183,8 @@ def make_config(settings: dict[str, object]) -> RunConfig:
     models = settings.get("models")
     if isinstance(models, list | tuple) and len(set(models)) < len(models):
         raise SettingError(f"models: expected each model once, got {', '.join(map(str, models))}")
+    settings["options"] = checked_options(settings.get("attack"), options_in(settings))
     config = validated(RunConfig, settings)
-    config = config.model_copy(update={"options": checked_options(config.attack, config.options)})
     _enter(config)
     return config
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from foolscape.errors import SettingError
 from foolscape.paths import path_of
+from foolscape.records.schema import check_schema
 from foolscape.regular import read_text
 from foolscape.run.settings.yaml_file import read_mapping
 
@@ -27,6 +28,7 @@ def settings_of_file(path: Path, command: str) -> dict[str, object]:
 
     Raises:
         SettingError: it cannot be read, holds anything else, or is of another command, which is named.
+        RunError: a record of another schema.
     """
     path = path_of(path)
     if path.is_dir():
@@ -55,4 +57,5 @@ def _recorded(path: Path, command: str) -> dict[str, object]:
             f"config: expected the run.json of foolscape {command}, got that of foolscape {made}; write foolscape "
             f"{made} --config {path}"
         )
+    check_schema(path, record)
     return {str(name): value for name, value in config.items()}

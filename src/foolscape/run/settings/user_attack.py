@@ -15,13 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from foolscape.attacks.catalog import register  # with it, the names of our own attacks are taken
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.parts.constraints import Constraint
 from foolscape.attacks.parts.objective_table import OBJECTIVES, Named
 from foolscape.attacks.parts.objectives import Objective, ObjectiveValue
 from foolscape.attacks.parts.updates import State, StepContext, Update
 from foolscape.attacks.plan import Plan
-from foolscape.attacks.registry import REGISTRY, Attack, register
+from foolscape.attacks.registry import REGISTRY, Attack
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.common.file import imported
 from foolscape.models.common.guard import guarded
@@ -49,7 +50,8 @@ def enter_attack(name: str) -> None:
         register(name, source=name, form="default")(_guarded_attack(name, found))
     else:
         raise SettingError(
-            f"attack: expected {name} to be a keyword function that returns an Ascent, got {type(found).__name__}"
+            f"attack: expected {name} to be a keyword function that returns an Ascent, got {type(found).__name__}; "
+            "write def my_attack(*, steps: int = 20): return Ascent(..)"
         )
 
 
@@ -130,12 +132,26 @@ def _guarded_attack(name: str, build: Callable[..., Any]) -> Callable[..., Any]:
         with guarded(what):
             made = build(*scope, **options)
         if isinstance(made, Ascent):
+            _check_steps(name, made)
             return replace(made, update=_GuardedUpdate(made.update, what))
         if isinstance(made, Plan):
             return replace(made, ascent=replace(made.ascent, update=_GuardedUpdate(made.ascent.update, what)))
         return made
 
     return guarded_build
+
+
+def _check_steps(name: str, ascent: Ascent) -> None:
+    """`SettingError` for an ascent whose steps are no numbers: nothing else of it can be looked at before it runs."""
+    for what, value, right, words in (
+        ("step", ascent.step, isinstance(ascent.step, int | float) and 0 < ascent.step <= 1, "above 0 and up to 1"),
+        ("steps", ascent.steps, isinstance(ascent.steps, int) and ascent.steps >= 1, "a whole number from 1 on"),
+    ):
+        if not right:
+            raise SettingError(
+                f"attack: expected {name} to return an Ascent whose {what} is {words}, got {value!r}; a bound of 8/255 "
+                "is eps.unit where eps is a foolscape.Levels"
+            )
 
 
 def _guarded_loss(name: str, function: Callable[..., object]) -> Objective:
