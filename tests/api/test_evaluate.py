@@ -21,6 +21,7 @@ from tests.api.made import Named, Photos, batch, net
 from tests.conftest import ROOT
 from tests.models.trackers.toys import Thing, clip, mask, scores
 from tests.run.made import do_run
+from tests.written import run_record
 
 ATTACK = "pgd?eps=8/255&steps=3"
 WRONG_LABELS = "number the classes from 0"
@@ -130,7 +131,7 @@ def test_a_report_tells_what_was_found(report: fs.Report) -> None:
 
 
 def test_advice_is_what_can_be_written_from_python() -> None:
-    record = {"config": {"data": "in-memory:tensors"}, "command": []}
+    record = run_record(config={"data": "in-memory:tensors"})
     call = with_attack(record, "in-memory:Sequential", {"attack": "pgd", "eps": "8/255", "steps": 2, "loss": None})
     assert call == 'foolscape.evaluate(model, data, "pgd?eps=8/255&steps=2")'
     better = eval(call, {"foolscape": fs, "model": net(), "data": batch(1)})
