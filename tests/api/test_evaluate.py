@@ -130,7 +130,7 @@ def test_a_report_tells_what_was_found(report: fs.Report) -> None:
 
 
 def test_advice_is_what_can_be_written_from_python() -> None:
-    record = {"config": {"data": "in-memory:tensors"}, "command": []}
+    record: Any = SimpleNamespace(config={"data": "in-memory:tensors"}, command=())
     call = with_attack(record, "in-memory:Sequential", {"attack": "pgd", "eps": "8/255", "steps": 2, "loss": None})
     assert call == 'foolscape.evaluate(model, data, "pgd?eps=8/255&steps=2")'
     better = eval(call, {"foolscape": fs, "model": net(), "data": batch(1)})
@@ -265,8 +265,8 @@ def test_an_attack_of_ones_own_is_measured() -> None:
         made = fs.evaluate(net(), batch(1), own_steps(steps=2), probes=0)
         assert named.rows == made.rows
         assert named.rows[0].iterations == 2
-        with pytest.raises(fs.FoolscapeError, match="warm"):
-            fs.evaluate(net(), batch(1), "own-steps?warm=2", probes=0)
+        with pytest.raises(fs.FoolscapeError, match="unknown option of own-steps 'lukewarm'"):
+            fs.evaluate(net(), batch(1), "own-steps?lukewarm=2", probes=0)
     finally:
         del REGISTRY["own-steps"]
 
