@@ -184,6 +184,12 @@ def test_recipes_that_do_not_fit_are_refused(network: nn.Module, recipe: Any, wo
         fs.attack(network, batch(), None, recipe)
 
 
+def test_what_is_given_twice_is_refused(network: nn.Module) -> None:
+    assert fs.attack(network, batch(), None, "pgd?steps=2", options={"steps": 2}).steps.tolist() == [2, 2, 2]
+    with pytest.raises(fs.FoolscapeError, match="steps: expected one value, got 2 and 3; leave one of them out"):
+        fs.attack(network, batch(), None, "pgd?steps=2", options={"steps": 3})
+
+
 def test_void_counts_nowhere(network: nn.Module) -> None:
     images = batch(1)
     labels = network(images).argmax(1)

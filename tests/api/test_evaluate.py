@@ -266,8 +266,8 @@ def test_an_attack_of_ones_own_is_measured() -> None:
         made = fs.evaluate(net(), batch(1), own_steps(steps=2), probes=0)
         assert named.rows == made.rows
         assert named.rows[0].iterations == 2
-        with pytest.raises(fs.FoolscapeError, match="warm"):
-            fs.evaluate(net(), batch(1), "own-steps?warm=2", probes=0)
+        with pytest.raises(fs.FoolscapeError, match="unknown option of own-steps 'lukewarm'"):
+            fs.evaluate(net(), batch(1), "own-steps?lukewarm=2", probes=0)
     finally:
         del REGISTRY["own-steps"]
 
@@ -276,8 +276,16 @@ def test_attacks_and_options_are_those_of_a_run() -> None:
     found = fs.evaluate(net(), batch(1), fs.pgd, options={"eps": "2/255", "steps": 2}, probes=0)
     assert found.to_json()["attack"]["eps"] == "2/255"  # type: ignore[index,call-overload]
     assert found.rows[0].iterations == 2
-    with pytest.raises(fs.FoolscapeError, match="expected one value"):
+    with pytest.raises(fs.FoolscapeError, match="eps: expected one value, got "):
         fs.evaluate(net(), batch(1), ATTACK, options={"eps": "2/255"})
+    images, target = torch.rand(1, 3, 64, 96), {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
+    asked: Any = {"model": "bundled:scenes-detector", "data": (images, [target]), "attack": "fgsm", "probes": 0}
+    for goal in ({"goal": "vanish"}, {"options": {"goal": "vanish"}}):
+        assert fs.evaluate(**asked, **goal).to_json()["attack"]["goal"] == "vanish"  # type: ignore[index,call-overload]
+    with pytest.raises(fs.FoolscapeError, match="goal: expected one value, got mislabel and vanish"):
+        fs.evaluate(**asked, goal="mislabel", options={"goal": "vanish"})
+    with pytest.raises(fs.FoolscapeError, match="data: expected it once"):
+        fs.evaluate(net(), batch(1), "fgsm", options={"data": "scenes:"})
 
 
 class Raising(Photos):

@@ -82,6 +82,31 @@ def test_what_is_loaded_is_attacked_as_what_is_live(tmp_path: Any) -> None:
         assert torch.equal(fs.attack(model, images, labels, "pgd?steps=2").adversarial, live.adversarial)
 
 
+class Twice:
+    """An object that is called."""
+
+    def __init__(self) -> None:
+        self.net = net().train()
+
+    def __call__(self, images: Tensor) -> Tensor:
+        scores: Tensor = 2 * self.net(images)
+        return scores
+
+
+def test_the_networks_of_a_function_are_found() -> None:
+    network, called = net().train(), Twice()
+    images = batch(1)[0]
+    for function, inner in (
+        (lambda x: network(x), network),
+        (network.forward, network),
+        (called, called.net),
+    ):
+        inner.train().requires_grad_()
+        fs.attack(function, images, None, "fgsm")
+        assert not inner.training
+        assert not any(one.requires_grad for one in inner.parameters())
+
+
 def test_data_are_samples() -> None:
     data = fs.load_data("scenes:", split="test", limit=2, size=(48, 64))
     assert repr(data) == "<Dataset scenes: test, 2 images for segmentation, 9 classes>"

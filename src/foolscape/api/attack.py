@@ -7,7 +7,7 @@ from typing import Final
 
 from torch import Tensor, cat, tensor
 
-from foolscape.api.given import Boxes, check_images, check_options, check_whole
+from foolscape.api.given import Boxes, check_images, check_options, check_whole, merged
 from foolscape.api.model import AnyModel, model_of, task_for
 from foolscape.api.posing import of_boxes, of_frames, of_pixels
 from foolscape.api.recipes import as_recipe
@@ -65,7 +65,7 @@ def attack(
     width = None if batch_size is None else check_whole("batch_size", batch_size, 1)
     named = as_recipe(recipe)
     asked = model_of(model, task_for(model, (images, labels), task))
-    given = {**named.options, "goal": goal, "only_class": only_class, **check_options(options)}
+    given = merged(named.options, {"goal": goal, "only_class": only_class}, check_options(options))
     name, fitted = named.attack.name, asked.fitted(images).model
     settled = plan(name, given, () if asked.task == VIDEO.name else fitted.classes, asked.task)
     if asked.task == DETECTION.name:

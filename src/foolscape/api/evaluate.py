@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from foolscape.api.data import AnyData, size_text
-from foolscape.api.given import check_ids, check_options, check_place
+from foolscape.api.given import check_ids, check_options, check_place, merged
 from foolscape.api.model import AnyModel
 from foolscape.api.recipes import attack_settings
 from foolscape.api.report import Kept, Report, read
@@ -73,7 +73,7 @@ def evaluate(
         "goal": goal,
         "only_class": only_class,
     }
-    config = config_of(subjects, attack, {**check_options(options), **own, "seed": seed, "device": device})
+    config = config_of(subjects, attack, {**own, "seed": seed, "device": device}, options)
     words = (*subjects.models, subjects.data, config.attack or "", *(() if out is None else (f"out={out}",)))
     command = [f"fs.evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
     with subjects.offered(), _place(out) as (place, kept):
@@ -81,17 +81,22 @@ def evaluate(
         return Report(read(place), kept)
 
 
-def config_of(subjects: Subjects, attack: str | Recipe | Attack | None, settings: Mapping[str, object]) -> RunConfig:
+def config_of(
+    subjects: Subjects,
+    attack: str | Recipe | Attack | None,
+    settings: Mapping[str, object],
+    options: Mapping[str, object] | None = None,
+) -> RunConfig:
     """The settings of a run; those that are None are not given.
 
     Raises:
         SettingError: one does not fit, or is given twice.
     """
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = merged(settings, check_options(options))
     if subjects.held is not None and (wrong := [name for name in ("split", "ids", "limit") if name in given]):
         raise SettingError(f"{wrong[0]}: is for images that a spec names, and these are there; leave it out")
-    if doubled := [name for name in given if name in subjects.given]:
-        raise SettingError(f"{doubled[0]}: expected it once, got it here and from load_data; leave one of them out")
+    if doubled := [name for name in given if name in subjects.settings]:
+        raise SettingError(f"{doubled[0]}: expected it once, got it here and with the model or the data; leave it out")
     return make_config({**subjects.settings, **attack_settings(attack), **given})
 
 

@@ -66,6 +66,16 @@ def check_options(options: object) -> dict[str, object]:
     return dict(options)
 
 
+def merged(*parts: Mapping[str, object]) -> dict[str, object]:
+    """All settings that are given, None being none; SettingError for one that is given twice, with other values."""
+    found: dict[str, object] = {}
+    for part in parts:
+        for name, value in part.items():
+            if value is not None and str(found.setdefault(name, value)) != str(value):
+                raise SettingError(f"{name}: expected one value, got {found[name]} and {value}; leave one of them out")
+    return found
+
+
 def check_ids(ids: object) -> list[str] | None:
     """`ids`, if they are a list of texts; else SettingError."""
     if ids is None:

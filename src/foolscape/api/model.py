@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -43,16 +44,28 @@ _READY: Final = (
 
 
 class _Function(nn.Module):
-    """A plain function from images to scores, in the place of a network; nobody sees its weights."""
+    """A plain function from images to scores, in the place of a network; its parts are the networks that it uses."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self._function = function
+        self.used = nn.ModuleList(_used(function))
         self.called = getattr(function, "__qualname__", type(function).__name__)
 
     def forward(self, images: Tensor) -> Tensor:
         """What the function gives."""
         return self._function(images)
+
+
+def _used(function: object) -> list[nn.Module]:
+    """The networks that a function, a method or an object refers to by a name of its own or of its module."""
+    try:
+        found = inspect.getclosurevars(function)  # type: ignore[arg-type]
+        values = [*found.nonlocals.values(), *found.globals.values()]
+    except TypeError:
+        values = list(getattr(function, "__dict__", {}).values())
+    values.append(getattr(function, "__self__", None))
+    return list(dict.fromkeys(value for value in values if isinstance(value, nn.Module)))
 
 
 @dataclass(frozen=True, repr=False)

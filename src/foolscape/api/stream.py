@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from foolscape.api.data import AnyData, Samples, size_text
 from foolscape.api.evaluate import config_of, silent
-from foolscape.api.given import check_options
 from foolscape.api.live import Slice, held, is_data_set, items_of, name_of
 from foolscape.api.model import AnyModel, model_of, task_for
 from foolscape.api.rows import ImageRow, image_rows
@@ -180,7 +179,7 @@ def evaluate_stream(
         "seed": seed,
         "device": device,
     }
-    config, _ = with_attack(config_of(subjects, attack, {**check_options(options), **given}))
+    config, _ = with_attack(config_of(subjects, attack, given, options))
     where = ready_device(config.device)
     with subjects.offered(), attention(config.attention):
         setup = open_bench(config, where)
