@@ -18,7 +18,7 @@ from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 from foolscape.problem import Problem
 
-from .test_driver import CLASSES, NAMES, by_key, dag_problem
+from .test_driver import CLASSES, NAMES, SETTINGS, by_key, dag_problem
 from .toys import entrants
 
 
@@ -56,7 +56,7 @@ def left_in_float32(problem: Problem, outcome: Outcome, attack: Ascent) -> int:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not plan(name, {}, CLASSES).ascent.ladder])
 def test_what_an_image_lands_with_is_counted_in_float32(name: str) -> None:
-    problem, attack = dag_problem(4), in_bf16(name)
+    problem, attack = dag_problem(4), in_bf16(name, SETTINGS.get(name))
     if attack.target is None:
         problem = replace(problem, target=None)
     for outcome in attack.run(entrants(problem), batch_size=3, memory=Nothing()):

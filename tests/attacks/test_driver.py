@@ -10,14 +10,20 @@ from foolscape.attacks.catalog import CATALOG, plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome, ascend
 from foolscape.attacks.parts.targets import permuted
+from foolscape.attacks.registry import Settings
 from foolscape.problem import IGNORE, Problem
 from foolscape.seeds import generator_for
 
 from .toys import conv_net, entrants, pictures, problem_of
 
 CLASSES = ("a", "b", "c", "d")
-# A thousand queries say no more than these here.
-SETTINGS = {"square": {"steps": 60}}
+# More steps say no more here: with these, bounds are bisected to the end, and alma-prox fools some images and some not.
+SETTINGS: dict[str, Settings] = {
+    "square": {"steps": 60},
+    "alma-prox": {"steps": 200},
+    "dag-min": {"steps": 60},
+    "pgd-min": {"steps": 60},
+}
 NAMES = [attack.name for attack in CATALOG if "segmentation" in attack.tasks]
 
 
@@ -32,18 +38,18 @@ def by_key(outcomes: Iterator[Outcome]) -> dict[str, Outcome]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("width", [2, 3, 7])
-def test_a_batch_equals_batches_of_one(name: str, width: int) -> None:
+def test_a_batch_equals_batches_of_one(name: str) -> None:
     problem = dag_problem(5, torch.float64)
     attack = plan(name, SETTINGS.get(name, {}), CLASSES).ascent
     alone = by_key(ascend(entrants(problem), attack, batch_size=1))
-    together = by_key(ascend(entrants(problem), attack, batch_size=width))
-    assert alone.keys() == together.keys() == {"0", "1", "2", "3", "4"}
-    for key, outcome in alone.items():
-        assert outcome.iterations == together[key].iterations
-        assert outcome.remaining == together[key].remaining
-        assert outcome.claimed == together[key].claimed
-        assert torch.allclose(outcome.adversarial, together[key].adversarial, atol=1e-12)
+    for width in (2, 3, 7):
+        together = by_key(ascend(entrants(problem), attack, batch_size=width))
+        assert alone.keys() == together.keys() == {"0", "1", "2", "3", "4"}
+        for key, outcome in alone.items():
+            assert outcome.iterations == together[key].iterations, width
+            assert outcome.remaining == together[key].remaining, width
+            assert outcome.claimed == together[key].claimed, width
+            assert torch.allclose(outcome.adversarial, together[key].adversarial, atol=1e-12), width
 
 
 @pytest.mark.parametrize("name", NAMES)

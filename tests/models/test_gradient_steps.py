@@ -21,12 +21,13 @@ from .detectors.dense import Cells
 from .networks import Around, Fixed, Tokens, images
 from .trackers.toys import Net
 
-SIZE = (96, 96)
+SIZE, SMALL = (48, 48), (32, 32)
 
 
 @pytest.fixture(autouse=True)
 def _cheaper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(small_copies, "_PIXELS", 64 * 64)
+    monkeypatch.setattr(small_copies, "_PIXELS", SMALL[0] * SMALL[1])
+    monkeypatch.setattr(small_copies, "_SIDE", 16)
 
 
 def verdict_on(network: nn.Module, batch: int = 1) -> GradientVerdict:
@@ -34,7 +35,7 @@ def verdict_on(network: nn.Module, batch: int = 1) -> GradientVerdict:
 
 
 def large(x: Tensor) -> bool:
-    return x.shape[3] > 80
+    return x.shape[3] > 40
 
 
 def test_a_sound_network_is_never_run_at_full_size_in_float64() -> None:
@@ -50,7 +51,7 @@ def test_a_sound_network_is_never_run_at_full_size_in_float64() -> None:
     assert verdict.ok
     assert verdict.precision == "float64"
     assert verdict.message.startswith("input gradient right at batch 2: agrees with central differences within ")
-    assert ", at 64 x 64; in float32 at full size within " in verdict.message
+    assert ", at 32 x 32; in float32 at full size within " in verdict.message
     assert (torch.float64, True) not in seen
     assert seen.count((torch.float32, True)) <= 12
 
@@ -163,21 +164,21 @@ def test_queries_are_held_between_precisions() -> None:
 def test_boxes_and_clips_shrink_with_the_images() -> None:
     detector = adapt_detector(Cells(), ClassNames(), image_size=SIZE)
     x = images(2, *SIZE)
-    made = small_copy(Scorer(detector, torch.tensor([[[0.0, 0, 96, 96]]])), x)
+    made = small_copy(Scorer(detector, torch.tensor([[[0.0, 0, *SIZE]]])), x)
     assert made is not None
     scorer, small = made
-    assert small.shape == (2, 3, 64, 64)
+    assert small.shape == (2, 3, *SMALL)
     assert isinstance(scorer, Scorer)
     assert scorer.boxes is not None
-    assert scorer.boxes.tolist() == [[[0, 0, 64, 64]]]
+    assert scorer.boxes.tolist() == [[[0, 0, *SMALL]]]
     tracker = adapt_tracker(Net(), image_size=SIZE)
     mask = torch.zeros(SIZE, dtype=torch.int64)
-    mask[20:80, 20:80] = 1
+    mask[10:40, 10:40] = 1
     made = small_copy(ClipScorer(tracker, x, mask), x[:1])
     assert made is not None
     assert isinstance(made[0], ClipScorer)
-    assert made[0].later.shape == (2, 3, 64, 64)
+    assert made[0].later.shape == (2, 3, *SMALL)
     assert made[0].mask.unique().tolist() == [0, 1]
-    mask[90, 91] = 2
+    mask[45, 46] = 2
     assert small_copy(ClipScorer(tracker, x, mask), x[:1]) is None
-    assert small_copy(Scorer(detector), images(1, 64, 96)) is None
+    assert small_copy(Scorer(detector), images(1, 32, 48)) is None
