@@ -51,10 +51,10 @@ class Reason:
 
 def verdict(reasons: Iterable[Mapping[str, Any]]) -> Verdict:
     """The verdict on `reasons`, as `Reason.to_json` writes them; without any nothing is decided."""
-    found = list(reasons)
-    if any(reason["ok"] is False for reason in found):
+    checked = list(reasons)
+    if any(reason["ok"] is False for reason in checked):
         return Verdict.NOT_TRUSTED
-    if not found or any(reason["ok"] is None and not reason["assumed"] for reason in found):
+    if not checked or any(reason["ok"] is None and not reason["assumed"] for reason in checked):
         return Verdict.NOT_DECIDED
     return Verdict.TRUSTED
 

@@ -18,7 +18,7 @@ _BISECTIONS = 24
 
 _ROUNDS = 32
 _TRIES, _FEWEST, _MOST = 1 << 16, 4, 64
-"""Exchanges looked at in a round, and the fewest and most for one place: many when few places are left."""
+"""Exchanges tried in a round, and the fewest and most for one place: many when few places are left."""
 
 
 def shuffled(clean: Tensor, attacked: Tensor, generator: torch.Generator) -> Tensor:
@@ -90,21 +90,21 @@ def _send_home(origin: Tensor, change: Tensor, order: Tensor, clipped: list[int]
     that fits. The way ends where the change that is handed on has its own place, if not before.
     """
     places: NDArray[np.int16] = origin.numpy()
-    given: NDArray[np.int64] = order.numpy()
-    where = np.empty_like(given)
-    where[given] = np.arange(len(given))
+    sources: NDArray[np.int64] = order.numpy()
+    where = np.empty_like(sources)
+    where[sources] = np.arange(len(sources))
     for place in clipped:
-        index = given[place]
+        index = sources[place]
         moved = change[index].numpy()
         while not _fits(places[place], moved):
             onward = where[place]
-            given[place] = where[place] = place
+            sources[place] = where[place] = place
             place = onward
-        given[place], where[index] = index, place
+        sources[place], where[index] = index, place
 
 
-def _fits(here: NDArray[np.int16], change: NDArray[np.int16]) -> bool:
-    wanted = here + change
+def _fits(pixels: NDArray[np.int16], change: NDArray[np.int16]) -> bool:
+    wanted = pixels + change
     return bool(wanted.min() >= 0 and wanted.max() <= WHITE)
 
 

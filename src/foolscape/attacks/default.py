@@ -45,7 +45,7 @@ def default_attack(task: str, options: Settings, *, shared: bool = False) -> Def
 
     Args:
         task: segmentation, detection or video.
-        options: `only_class` is not looked at.
+        options: `only_class` is ignored.
         shared: one change is made for several networks, which asks for an attack of one ascent.
 
     Raises:
@@ -53,17 +53,17 @@ def default_attack(task: str, options: Settings, *, shared: bool = False) -> Def
     """
     refused: list[tuple[str, SettingError]] = []
     for name in STRONGEST:
-        asked = _budgeted(options) if "budget" in REGISTRY[name].options else options
+        own_options = _budgeted(options) if "budget" in REGISTRY[name].options else options
         try:
-            settled = planned(task, name, asked)
-            if shared and not settled.single:
+            attack_plan = planned(task, name, own_options)
+            if shared and not attack_plan.single:
                 raise SettingError("ensemble: one change for several networks is one ascent")
         except UnknownNameError:
             raise
         except SettingError as error:
             refused.append((name, error))
             continue
-        return Default(name, asked, _reason(refused, budgeted=asked is not options))
+        return Default(name, own_options, _reason(refused, budgeted=own_options is not options))
     raise refused[0][1]
 
 

@@ -43,7 +43,7 @@ def _at(scores: Tensor, *classes: Tensor) -> Tensor:
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """Cross-entropy per target and whether the label's score is the largest, of one look at the scores.
+    """Cross-entropy per target and whether the label's score is the largest, of one evaluation of the scores.
 
     The maximum that keeps the exponentials finite also says which targets are right, and the gradient is written down
     instead of being traced back through a log-softmax: an iteration costs no more than one with the loss alone.
@@ -87,9 +87,9 @@ def segpgd(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue
     Gu et al. 2022 (SegPGD, arXiv 2207.12391), eq. 5 and 6: weight 1 - l for the right ones and l for the wrong ones, l
     = t / (2 T) after t of T steps.
     """
-    seen = cross_entropy(scores, problem, progress)
-    share = progress.to(scores.dtype).view(-1, *(1,) * (seen.value.ndim - 1)) / 2
-    return ObjectiveValue(torch.where(seen.active, 1 - share, share) * seen.value, seen.active)
+    ce = cross_entropy(scores, problem, progress)
+    share = progress.to(scores.dtype).view(-1, *(1,) * (ce.value.ndim - 1)) / 2
+    return ObjectiveValue(torch.where(ce.active, 1 - share, share) * ce.value, ce.active)
 
 
 def margin(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:

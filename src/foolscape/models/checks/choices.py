@@ -30,10 +30,10 @@ class _Recorder(TorchFunctionMode):
         self.picks: list[Tensor] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
+        picked = func(*args, **(kwargs or {}))
         if func in _PAIRS or func in _INDICES:
-            self.picks.append(_indices(found).detach())
-        return found
+            self.picks.append(_indices(picked).detach())
+        return picked
 
 
 class _Holder(TorchFunctionMode):
@@ -44,20 +44,20 @@ class _Holder(TorchFunctionMode):
         self.picks, self.rows = list(picks), rows
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
+        picked = func(*args, **(kwargs or {}))
         if not (func in _PAIRS or func in _INDICES) or not self.picks:
-            return found
+            return picked
         pick = self.picks.pop(0)
-        own = _indices(found)
+        own = _indices(picked)
         if self.rows is not None and pick.ndim > 1:
             pick = pick[list(self.rows)]
         if pick.shape != own.shape:
-            return found
+            return picked
         if func in _INDICES:
             return pick
-        given = args[0]
+        values = args[0]
         # The axis is the one along which values were picked: told as dim, the last one by default.
-        return type(found)((given.gather(_axis(func, args, kwargs or {}), pick), pick))
+        return type(picked)((values.gather(_axis(func, args, kwargs or {}), pick), pick))
 
 
 @contextmanager
@@ -80,13 +80,13 @@ def held(picks: Sequence[Tensor], rows: Sequence[int] | None = None) -> Iterator
         yield
 
 
-def _indices(found: Any) -> Tensor:
-    indices: Tensor = found if isinstance(found, Tensor) else found[1]
+def _indices(picked: Any) -> Tensor:
+    indices: Tensor = picked if isinstance(picked, Tensor) else picked[1]
     return indices
 
 
 def _axis(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> int:
     """The `dim` of a call of topk (values, k, dim) or sort (values, dim)."""
     place = 2 if func in (torch.topk, Tensor.topk) else 1
-    told = [a for a in args[place:] if isinstance(a, int) and not isinstance(a, bool)]
-    return int(kwargs.get("dim", told[0] if told else -1))
+    positional = [a for a in args[place:] if isinstance(a, int) and not isinstance(a, bool)]
+    return int(kwargs.get("dim", positional[0] if positional else -1))
