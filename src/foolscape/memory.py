@@ -20,7 +20,7 @@ _SMALLEST: Final = 64  # pixels along a side; below it the borders of feature ma
 
 
 def is_short(error: BaseException) -> bool:
-    """Whether `error` was raised for want of memory, on whatever device."""
+    """Whether `error` is an out-of-memory error, of any device."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
@@ -35,7 +35,7 @@ def halving(work: Callable[[int], T], batch: int, report: Callable[[int, str], N
         report: called with the next batch and the allocator's words before each further try.
 
     Raises:
-        Exception: whatever `work` raises, also for want of memory at a batch of one.
+        Exception: whatever `work` raises, an out-of-memory error at a batch of one included.
     """
     while True:
         try:

@@ -33,7 +33,7 @@ class Reason:
         ok: True: passed. False: failed, so nothing is trusted. None: not known.
         seen: what was measured, in one sentence without a full stop.
         advice: what to do about it, if possible the command; empty where nothing is to be done.
-        assumed: where `ok` is None, the assumption under which the verdict stands all the same, such as "the clean
+        assumed: where `ok` is None, the assumption under which the verdict holds, such as "the clean
             predictions are right"; empty: without this check nothing is decided.
     """
 

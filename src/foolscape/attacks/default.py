@@ -1,4 +1,4 @@
-"""The attack of a user who names none: the strongest within a bound that takes the settings that were given."""
+"""The attack that is used when none is named: the strongest within a bound that takes the given settings."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _budgeted(options: Settings) -> Settings:
 
 
 def planned(task: str, name: str, options: Settings) -> Plan:
-    """The attack settled for classes that stand in for a model's; `SettingError` where an option does not fit."""
+    """The attack planned for classes that stand in for a model's; `SettingError` where an option does not fit."""
     if task_of_option("only_class") == task_named(task):
         options = {**options, "only_class": None}
     return plan(name, options, _STAND_INS, task)

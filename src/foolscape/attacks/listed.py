@@ -1,4 +1,4 @@
-"""What can be said of foolscape's attacks without importing them, which needs torch: it is read from their files.
+"""The attacks of foolscape, listed without importing them (which needs torch): their files are parsed.
 
 An attack's file states all of it in words: `@register("pgd", source="..")`, the first line of the docstring, and a
 signature whose annotations and defaults need no torch. So an attack is listed by being there.
@@ -117,7 +117,7 @@ class _Names(dict[str, Any]):
         raise KeyError(name)
 
     def value(self, expression: ast.expr) -> Any:
-        """What an expression of the module comes to."""
+        """The value of an expression of the module."""
         return eval(compile(ast.Expression(expression), self.place, "eval"), {}, self)
 
 

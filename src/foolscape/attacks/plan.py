@@ -64,7 +64,7 @@ class Window:
 
 
 class AttackMemory(Protocol):
-    """Keeps what an attack learns from item to item, also over a kill."""
+    """Stores what an attack learns between items, so that it survives a kill."""
 
     def load(self) -> tuple[Tensor, Tensor] | None:
         """What was learnt by the end of the last item; None before the first."""
@@ -76,7 +76,7 @@ class AttackMemory(Protocol):
 
 
 class Runner(Protocol):
-    """How images meet an attack's ascent: once each, or in more than one go."""
+    """Runs an attack's ascent on images: once each, or in several passes."""
 
     def __call__(
         self, items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory
@@ -86,7 +86,7 @@ class Runner(Protocol):
 
 
 def once(items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
-    """The runner of one ascent per image, which nothing is carried over to."""
+    """The runner of one ascent per image; nothing is kept between images."""
     del memory
     return ascend(items, ascent, batch_size=batch_size)
 

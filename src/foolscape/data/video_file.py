@@ -63,7 +63,7 @@ def read_video(path: Path, start: int, count: int | None) -> tuple[NDArray[np.ui
         # A play list could else name addresses in the net. Titles and the like may be in any encoding.
         with av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
             stream, remarks = _stream(container, path)
-            # Else decoders make up what is damaged.
+            # Else decoders conceal damaged data instead of raising.
             stream.codec_context.options = {"err_detect": "explode"}
             expected = _expected(container, stream)
             _read(reading, container.decode(stream), path, start, count)

@@ -52,7 +52,7 @@ class Tracker(Protocol):
 
 @runtime_checkable
 class Follower(Protocol):
-    """What a user's tracker brings, at the least; see `models.trackers.user`."""
+    """The least that a user's tracker must have; see `models.trackers.user`."""
 
     def propagate(self, frames: Tensor, first_mask: Tensor) -> object:
         """The objects of `first_mask` ((H, W) int64) in every one of `frames` ((T, 3, H, W) in [0, 1])."""
@@ -61,7 +61,7 @@ class Follower(Protocol):
 
 @runtime_checkable
 class ReusingTracker(Protocol):
-    """A `Tracker` that can be handed what it made of the later frames before.
+    """A `Tracker` that can reuse what it computed for the later frames.
 
     An attack on the first frame asks for the same later frames at every step. What does not depend on the mask or the
     first frame is then computed once, without gradient.

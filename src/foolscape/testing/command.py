@@ -27,7 +27,7 @@ def check_made(
         size: of the images it will see.
         batch: of the images in the checks of the gradient.
         device: where to run.
-        on_check: is told of every check.
+        on_check: called for every check.
 
     Raises:
         ModelError: it cannot be fitted to images of this size.

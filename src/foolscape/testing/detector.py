@@ -60,7 +60,7 @@ def check_detector(
         sizes: (H, W) of the images to try.
         batch: the batch size of the run.
         device: where to run.
-        on_check: is told of every check when it begins and when its outcome is known.
+        on_check: called for every check when it begins and when its outcome is known.
     """
     device = torch.device(device)
     sheet = Sheet(on_check)

@@ -60,7 +60,7 @@ def check_segmenter(
         sizes: (H, W) of the images to try.
         batch: the batch size of the run.
         device: where to run.
-        on_check: is told of every check when it begins and when its outcome is known.
+        on_check: called for every check when it begins and when its outcome is known.
     """
     device = torch.device(device)
     sheet = Sheet(on_check)
@@ -133,9 +133,9 @@ def _unchanged(answer: _SegmenterAnswer, images: Tensor) -> str:
 
 
 def _range(segmenter: Segmenter, image: Tensor, scores: Tensor) -> str:
-    """Which range the network seems to be made for, going by how far it tells black from white and from colours.
+    """Which input range the network seems to expect, from how much its scores differ between black, white and colours.
 
-    How sure it is of itself would be no judge: that grows with the input, whatever the network was made for.
+    Its confidence would not show that: it grows with the scale of the input for any network.
     """
     black, white = torch.zeros_like(image), torch.ones_like(image)
     small = _apart(_scores(segmenter, black), _scores(segmenter, white), scores)

@@ -70,7 +70,7 @@ def check_tracker(
             its networks are put into eval mode, frozen and moved to `device` themselves, not copied.
         sizes: (H, W) of the frames to try.
         device: where to run.
-        on_check: is told of every check when it begins and when its outcome is known.
+        on_check: called for every check when it begins and when its outcome is known.
     """
     device = torch.device(device)
     sheet = Sheet(on_check)

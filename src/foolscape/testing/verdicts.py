@@ -90,12 +90,12 @@ OnCheck = Callable[[str, Check | None], None]
 
 
 def silent(name: str, check: Check | None) -> None:
-    """Tells nobody."""
+    """Does nothing."""
 
 
 @dataclass
 class Sheet:
-    """The checks of one model, written down and told of as they are made.
+    """The checks of one model, recorded and reported as they run.
 
     Attributes:
         on_check: what to call.
@@ -106,7 +106,7 @@ class Sheet:
     checks: list[Check] = field(default_factory=list)
 
     def attempt(self, name: str, check: Callable[[], str], *, hint: bool = False) -> None:
-        """Write down the outcome of `check`, which returns a detail or raises; a hint cannot fail."""
+        """Record the outcome of `check`, which returns a detail or raises; a hint cannot fail."""
         self.on_check(name, None)
         advice = ""
         try:
@@ -118,7 +118,7 @@ class Sheet:
         self.add(Check(name, None if hint else passed, observation, advice))
 
     def add(self, check: Check) -> None:
-        """Write down what was found without trying."""
+        """Record a check that was decided elsewhere."""
         self.checks.append(check)
         self.on_check(check.name, check)
 

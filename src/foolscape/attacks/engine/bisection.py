@@ -1,8 +1,8 @@
-"""The smallest bound under which an attack succeeds, found by doubling and bisecting it as the attack goes on.
+"""The smallest bound under which an attack succeeds, found by doubling and bisecting it during one ascent.
 
-One ascent all along: what changes is the cube that the iterate is kept in. A bound is tried for some steps; the iterate
-that fools the image ends the try at once, and goes on, moved inside, under a smaller one; one that has not fooled it by
-then goes on under a larger one. So no step is lost on starting afresh.
+Only the cube that the iterate is kept in changes. A bound is tried for some steps. An iterate that fools the image ends
+the try at once, is projected into a smaller bound and continues there; one that has not fooled it by then continues
+under a larger bound. So no steps are spent on restarts.
 """
 
 from __future__ import annotations

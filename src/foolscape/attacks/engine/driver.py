@@ -1,7 +1,7 @@
 """The driver: gradient ascent in pixel space over a stream of images, with continuous batching.
 
 An image that is done leaves the batch at once and the next one takes its place. Every call of the model has the same
-batch size (gaps are filled with copies), so the arithmetic for an image does not depend on who shares its batch: a run
+batch size (gaps are filled with copies), so the arithmetic for an image does not depend on the rest of its batch: a run
 that was killed and resumed meets other neighbours and still gives the same bytes.
 """
 
@@ -44,7 +44,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image.
+    """The result of an attack on one image.
 
     Attributes:
         key: the item's name.

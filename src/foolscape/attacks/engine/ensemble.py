@@ -20,7 +20,7 @@ from foolscape.problem import Problem
 
 @dataclass(frozen=True)
 class NetworkPart:
-    """What a joint problem holds of one network's own.
+    """The part of a joint problem that belongs to one network.
 
     Attributes:
         scores: of the own problem.

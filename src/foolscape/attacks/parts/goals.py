@@ -1,4 +1,4 @@
-"""What an attack on a detector is after: which candidates it touches, and what each is to be taken for.
+"""Goals of attacks on detectors: which candidates are attacked, and the class that each should be predicted as.
 
 Goals after Chow et al. (2020, TOG) and, for mislabelling by a permutation, Xie et al. (2017, DAG). Each sees one image:
 the candidates' labels, where the background is the last channel, and their scores on the clean image.

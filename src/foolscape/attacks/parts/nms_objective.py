@@ -1,4 +1,4 @@
-"""What attacks on detectors want besides the objectives of attacks/parts/objectives.py: one that uses the boxes."""
+"""Objectives of attacks on detectors beyond those of attacks/parts/objectives.py; one of them uses the boxes."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _survives(boxes: Tensor, chance: Tensor, labels: Tensor, reached: Tensor) ->
     from torchvision.ops import batched_nms
 
     kept = torch.zeros_like(reached)
-    for image, (box, score, label, context) in enumerate(zip(boxes, chance, labels, reached, strict=True)):
-        at = torch.nonzero(context)[:, 0]
+    for image, (box, score, label, candidates) in enumerate(zip(boxes, chance, labels, reached, strict=True)):
+        at = torch.nonzero(candidates)[:, 0]
         # torchvision keeps classes apart by moving boxes, which only works for coordinates from 0 on.
         chosen = (box[at] - box[at].min()).float() if len(at) else box[at].float()
         kept[image, at[batched_nms(chosen, score[at].float(), label[at], OVERLAP)]] = True

@@ -66,7 +66,7 @@ def jensen_shannon(scores: Tensor, problem: Problem, progress: Tensor) -> Object
     """The Jensen-Shannon divergence of the softmax and the label: L_JS of SEA, in nats, between 0 and log 2.
 
     In closed form log 2 + (p log p - (1 + p) log(1 + p)) / 2. Its gradient is that of the cross-entropy times
-    p log((1 + p) / p) / 2 and vanishes as p does: a target that is lost for sure weighs nothing.
+    p log((1 + p) / p) / 2 and vanishes as p does: targets that are fooled with certainty get zero weight.
     """
     ce = cross_entropy(scores, problem, progress)
     p = (-ce.value).exp()

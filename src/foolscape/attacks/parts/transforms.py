@@ -1,4 +1,4 @@
-"""Gradients that make a change fool networks it was not made for: input diversity, translation, scale, variance.
+"""Gradient transforms that make attacks transfer to other networks: input diversity, translation, scale, variance.
 
 Each acts on how the gradient of a step is taken and on nothing else, so that they compose, with each other and with
 every attack that follows gradients. Momentum, the oldest of the family, is an update of its own (`updates.Momentum`).

@@ -19,7 +19,7 @@ State = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class StepContext:
-    """Where images stand when they are to move on.
+    """What an update knows of the iterates when it takes a step.
 
     Attributes:
         images: (B, 3, H, W), the iterates.
@@ -39,7 +39,7 @@ class StepContext:
 
 
 class Update(Protocol):
-    """Says where images go next."""
+    """Computes the next iterates."""
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
         """Fresh state for the images of `problem`; `generators` holds one per image."""
@@ -150,8 +150,8 @@ class Momentum(Direction):
 class Annealed(Direction):
     """MI-FGSM's direction, with steps that shrink along half a cosine.
 
-    Long steps find the side of the bound that pays, short ones settle there. APGD (Croce and Hein 2020) finds out by
-    itself when to halve its step; in twenty steps there is no time for that.
+    Long steps find a good face of the bound, short ones refine the iterate on it. APGD (Croce and Hein 2020) adapts its
+    step size instead, for which twenty steps are too few.
 
     Attributes:
         steps: over which the step shrinks.

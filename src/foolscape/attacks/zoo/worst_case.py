@@ -55,7 +55,7 @@ class Chosen:
     """For each image one of several objectives, by the number that is the last of the problem's context.
 
     Every objective that some image wants is taken of the whole batch: a part of it could take other vector
-    instructions, and who shares a batch would show in the last bits.
+    instructions, and results would depend on the rest of the batch in the last bits.
     """
 
     objectives: tuple[Objective, ...]

@@ -172,20 +172,24 @@ DETECTION: Final = Measure[Precisions](
             "the truth; 100 detections per class and image; crowds and difficult objects are left out.",
             _over_thresholds,
         ),
-        Score("AP50", "AP50", "AP50: as AP, at an IoU of 0.50 alone.", lambda found: _mean(found.coco(_AP50))),
-        Score("AP75", "AP75", "AP75: as AP, at an IoU of 0.75 alone.", lambda found: _mean(found.coco(_AP75))),
+        Score(
+            "AP50", "AP50", "AP50: as AP, at an IoU of 0.50 alone.", lambda precisions: _mean(precisions.coco(_AP50))
+        ),
+        Score(
+            "AP75", "AP75", "AP75: as AP, at an IoU of 0.75 alone.", lambda precisions: _mean(precisions.coco(_AP75))
+        ),
         Score(
             "mAP_voc07",
             "mAP VOC07",
             "mAP VOC07: 11-point average precision at an IoU of 0.5, mean over the classes in the truth; difficult "
             "objects and crowds are left out; boxes are x2 - x1 wide, without the devkit's + 1.",
-            lambda found: _mean(found.voc(eleven_points)),
+            lambda precisions: _mean(precisions.voc(eleven_points)),
         ),
         Score(
             "mAP_voc",
             "mAP VOC",
             "mAP VOC: as mAP VOC07, but the area under the whole curve, as VOC has it since 2010.",
-            lambda found: _mean(found.voc(area_under)),
+            lambda precisions: _mean(precisions.voc(area_under)),
         ),
     ),
     pool=pooled,

@@ -1,4 +1,4 @@
-"""What a network picks by rank (`topk`, `sort`, `argsort`), written down in one forward pass and held in the next.
+"""What a network picks by rank (`topk`, `sort`, `argsort`), recorded in one forward pass and replayed in the next.
 
 Query detectors pick the most promising places of an image. Where two are nearly alike, another rounding (float64,
 another batch) picks another one, whose scores are as right, but of another place. Two passes can then only be compared
@@ -23,7 +23,7 @@ _INDICES: Final = (torch.argsort, Tensor.argsort)
 
 
 class _Recorder(TorchFunctionMode):
-    """Writes down the indices of every pick."""
+    """Records the indices of every pick."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class _Holder(TorchFunctionMode):
 
 @contextmanager
 def recorded() -> Iterator[list[Tensor]]:
-    """Within it the indices of all picks are written down, in order, in the list that it gives."""
+    """Records the indices of all picks, in order, in the list that it yields."""
     recorder = _Recorder()
     with recorder:
         yield recorder.picks

@@ -1,4 +1,4 @@
-"""Does a model give the same answer twice, and the same one alone and in company?
+"""Whether a model gives the same answer twice, and the same one alone and in a batch.
 
 Dropout that stays on, noise drawn in the forward pass and batch norms in training mode make figures that depend on
 chance, or on which images share a batch. A few forward passes tell.
@@ -139,7 +139,7 @@ def same_in_company(scorer: Segmenter, images: Tensor, batch: int) -> Reason:
 
 
 def other(images: Tensor) -> Tensor:
-    """Darkened mirror images of `images` (B, 3, H, W), so that statistics over a batch are seen to be taken."""
+    """Darkened mirror images of `images` (B, 3, H, W), so that statistics taken over a batch show."""
     return 0.6 * images.flip(3)
 
 
@@ -219,7 +219,7 @@ def _other_number(tolerance: float) -> _Apart:
 
 
 def _cause(scorer: Segmenter, images: Tensor) -> str:
-    """What in the network does it, as far as it can be seen."""
+    """The parts of the network that may cause it, as far as they can be found."""
     parts = suspects(scorer, lambda: _answers(scorer, images))
     if not parts:
         return ""

@@ -1,6 +1,6 @@
 """Scores that stay exactly as they are when the image changes a little: rounded on the way, or saturated.
 
-Such a network has no gradient where it is flat, or one that somebody made up (a straight-through estimator). Central
+Such a network has no gradient where it is flat, or a made-up one (a straight-through estimator). Central
 differences agree with a gradient of zero, so they are no judge of it.
 """
 

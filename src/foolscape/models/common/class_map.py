@@ -97,7 +97,7 @@ def name_channels(count: int, class_names: ClassNames, *, unused_first: bool = F
 
     Args:
         count: how many class channels the head has, its background not among them.
-        class_names: the names at hand.
+        class_names: those that may apply.
         unused_first: the first channel may be unused, and `count` - 1 names then name the others.
 
     Raises:

@@ -27,9 +27,9 @@ _SCRIPTED: Final = "TorchScript interpreter"
 
 @contextmanager
 def guarded(what: str) -> Iterator[None]:
-    """Within it all that a user's model raises becomes a `ModelError` that says that `what` did not succeed.
+    """Turns any exception of a user's model into a `ModelError` that says that `what` did not succeed.
 
-    foolscape's own errors go through as they are, and so does want of memory, for which batches are halved.
+    foolscape's own errors and out-of-memory errors pass unchanged; the latter halve the batch.
     """
     try:
         yield

@@ -27,7 +27,7 @@ DETECTORS: Final = (
     "fasterrcnn_resnet50_fpn_v2", "fcos_resnet50_fpn", "maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2",
     "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2", "ssd300_vgg16", "ssdlite320_mobilenet_v3_large",
 )  # fmt: skip
-"""All but those for key points. They are written down, for torchvision takes seconds to ask; it is asked for others."""
+"""All but those for key points. Listed here because importing torchvision takes seconds."""
 
 
 def _task(spec: Spec) -> TaskName:
