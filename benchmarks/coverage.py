@@ -61,7 +61,7 @@ class Segmented:
         return iou_per_class(weigh(Counts(*(field[drawn] for field in fields)), weights))
 
 
-class Detected:
+class DetectedPopulation:
     def __init__(self, rows: Sequence[AnyRow], classes: int, least: float) -> None:
         pairs = [(row.sample.truth, row.measured) for row in rows]
         matches = [match_coco(*pair, classes) for pair in pairs]
@@ -95,7 +95,7 @@ def weighted_parts(clip: ClipScores) -> tuple[float, int]:
 
 KINDS: dict[str, Callable[[Sequence[AnyRow], int, float], Population]] = {
     "segmentation": Segmented,
-    "detection": Detected,
+    "detection": DetectedPopulation,
     "video": Tracked,
 }
 

@@ -28,7 +28,7 @@ from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.plan import Plan
 from foolscape.errors import SettingError
 from foolscape.metrics.box_counts import READABLE
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.models.common.wrappers import modules_of
 from foolscape.pixels import Levels, to_image, to_unit
@@ -43,7 +43,7 @@ from foolscape.tasks.detection import Detections
 TOG: Final = "tog"
 ATTACKS: Final = ("pgd", "mi-fgsm", "annealed", "apgd", "dag", TOG, "worst-case")
 
-Boxed = EvalSample[Truth, Found]
+Boxed = EvalSample[Truth, Detected]
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def table(
             yield Line(name, str(eps), *scored(found))
 
 
-def _scorer(subject: DetectionSubject, cases: Sequence[Boxed]) -> Callable[[Sequence[Found]], tuple[float, float]]:
-    def scored(found: Sequence[Found]) -> tuple[float, float]:
+def _scorer(subject: DetectionSubject, cases: Sequence[Boxed]) -> Callable[[Sequence[Detected]], tuple[float, float]]:
+    def scored(found: Sequence[Detected]) -> tuple[float, float]:
         rows = [subject.measured(case, one) for case, one in zip(cases, found, strict=True)]
         scores: dict[str, Any] = DETECTION.score(rows, subject.detector.classes, 0, None)
         return scores["AP50"], scores["boxes"]["kept"] * len(cases)

@@ -48,12 +48,12 @@ def pictures_in_a_hurry() -> Iterator[None]:
 def streets_drawn_once() -> Iterator[None]:
     """Data sets of the street draw each picture once in a session: drawing was most of the time of small runs."""
     from foolscape.data import scene_clips, scenes
-    from foolscape.scenes import Frame, Street, render
+    from foolscape.scenes import SceneFrame, Street, render
 
     drawn = lru_cache(maxsize=400)(render)  # of a third of a megabyte each
 
-    def copied(street: Street, height: int = 160, width: int = 256, time: float = 0.0) -> Frame:
-        return Frame(*(part.copy() for part in drawn(street, height, width, time)))
+    def copied(street: Street, height: int = 160, width: int = 256, time: float = 0.0) -> SceneFrame:
+        return SceneFrame(*(part.copy() for part in drawn(street, height, width, time)))
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (scenes, scene_clips):

@@ -24,9 +24,9 @@ from torchvision.ops import batched_nms, generalized_box_iou_loss
 from train_scenes import EMA, augment, blend, common_options, run
 
 from foolscape.data.scene_boxes import LEAST_PIXELS, scene_boxes
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.coco_ap import coco_ap
-from foolscape.models.bundled.detector import OBJECTS, STRIDE, Dense
+from foolscape.models.bundled.detector import OBJECTS, STRIDE, ScenesOutput
 from foolscape.models.bundled.load import DETECTOR_NAMES, untrained
 from foolscape.scenes import CLASSES
 
@@ -108,7 +108,7 @@ def _batches(split: Split, goals: Goals, batch: int, rng: np.random.Generator) -
         yield images, boxes, goals.labels[picked], owners.flatten(1)
 
 
-def _loss(dense: Dense, boxes: Tensor, labels: Tensor, owners: Tensor) -> Tensor:
+def _loss(dense: ScenesOutput, boxes: Tensor, labels: Tensor, owners: Tensor) -> Tensor:
     """GIoU loss of the owned cells' boxes, and the quality focal loss: a class score is to be the box's overlap."""
     sample, cell = (owners >= 0).nonzero(as_tuple=True)
     owner = owners[sample, cell]
@@ -130,7 +130,7 @@ def _overlap(one: Tensor, other: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def detections(network: nn.Module, images: NDArray[np.uint8], device: torch.device) -> list[Found]:
+def detections(network: nn.Module, images: NDArray[np.uint8], device: torch.device) -> list[Detected]:
     """What the network finds in images (N, H, W, 3): every class of a cell is a box of its own; NMS within a class."""
     found = []
     network.eval()
@@ -141,7 +141,7 @@ def detections(network: nn.Module, images: NDArray[np.uint8], device: torch.devi
             cell, label = (scores >= SCORE).nonzero(as_tuple=True)
             kept = batched_nms(boxes[cell], scores[cell, label], label, OVERLAP)[:MOST]
             cell, label = cell[kept], label[kept]
-            found.append(Found(boxes[cell].double().numpy(), scores[cell, label].double().numpy(), label.numpy()))
+            found.append(Detected(boxes[cell].double().numpy(), scores[cell, label].double().numpy(), label.numpy()))
     return found
 
 

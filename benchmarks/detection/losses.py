@@ -16,7 +16,7 @@ from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.ops import generalized_box_iou_loss
 
 from foolscape.errors import ModelError
-from foolscape.models.bundled.detector import STRIDE, Dense, ScenesDet
+from foolscape.models.bundled.detector import STRIDE, ScenesDet, ScenesOutput
 from foolscape.tasks.detection import Detections, pairwise_iou
 
 CELLS = 9
@@ -41,7 +41,7 @@ def training_loss(network: nn.Module, truth: Detections) -> Loss:
     raise ModelError(f"expected a network whose training loss is known here, got {type(network).__name__}")
 
 
-def _of_the_street(dense: Dense, images: Tensor, truth: Detections) -> Tensor:
+def _of_the_street(dense: ScenesOutput, images: Tensor, truth: Detections) -> Tensor:
     """Quality focal loss of all cells, and GIoU loss of those nearest to the centre of each object, inside its box."""
     rows, columns = images.shape[2] // STRIDE, images.shape[3] // STRIDE
     y, x = (STRIDE * (torch.arange(rows * columns).div(columns, rounding_mode="floor") + 0.5), _columns(rows, columns))

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foolscape.metrics.boxes import Found
+from foolscape.metrics.boxes import Detected
 from foolscape.models.common.wiring import IMAGENET_MEAN, IMAGENET_STD
 from foolscape.run.wiring.detection import COCO_IDS
 
@@ -168,11 +168,11 @@ def _objects(scores: Tensor, others: Tensor) -> Tensor:
     return torch.cat([scores[:, :1], others], dim=1)
 
 
-def _boxes(change: Callable[[Labels], Labels]) -> Callable[[Found], Found]:
+def _boxes(change: Callable[[Labels], Labels]) -> Callable[[Detected], Detected]:
     return lambda found: replace(found, boxes=change(found.boxes))
 
 
-def _labels(change: Callable[[Labels], Labels]) -> Callable[[Found], Found]:
+def _labels(change: Callable[[Labels], Labels]) -> Callable[[Detected], Detected]:
     return lambda found: replace(found, labels=change(found.labels))
 
 

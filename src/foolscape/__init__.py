@@ -131,14 +131,14 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version
 
-        found: object = version("foolscape")
+        value: object = version("foolscape")
     elif name in _PUBLIC:
         module, _, inner = _PUBLIC[name].partition(":")
-        found = getattr(import_module(f"foolscape.{module}"), inner or name)
+        value = getattr(import_module(f"foolscape.{module}"), inner or name)
     else:
         raise AttributeError(f"module 'foolscape' has no attribute {name!r}")
-    globals()[name] = found
-    return found
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

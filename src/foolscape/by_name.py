@@ -29,10 +29,10 @@ def record_of(package: str, name: str, kind: type[T], what: str = "task") -> T:
     Raises:
         UnknownNameError: the package has no such record.
     """
-    found = record_or_none(package, name, kind)
-    if found is None:
+    record = record_or_none(package, name, kind)
+    if record is None:
         raise unknown(what, name, names_in(package, kind))
-    return found
+    return record
 
 
 def record_or_none(package: str, name: str, kind: type[T]) -> T | None:

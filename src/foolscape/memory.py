@@ -20,22 +20,22 @@ _SMALLEST: Final = 64  # pixels along a side; below it the borders of feature ma
 
 
 def is_short(error: BaseException) -> bool:
-    """Whether `error` was raised for want of memory, on whatever device."""
+    """Whether `error` is an out-of-memory error, of any device."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
 
 
-def halving(work: Callable[[int], T], batch: int, told: Callable[[int, str], None]) -> T:
+def halving(work: Callable[[int], T], batch: int, report: Callable[[int, str], None]) -> T:
     """`work(batch)`; for as long as memory is short, the same with half the batch.
 
     Args:
         work: takes the batch; what it did before memory ran short must do no harm when it is called again.
         batch: the first one.
-        told: called with the next batch and the allocator's words before each further try.
+        report: called with the next batch and the allocator's words before each further try.
 
     Raises:
-        Exception: whatever `work` raises, also for want of memory at a batch of one.
+        Exception: whatever `work` raises, an out-of-memory error at a batch of one included.
     """
     while True:
         try:
@@ -47,7 +47,7 @@ def halving(work: Callable[[int], T], batch: int, told: Callable[[int, str], Non
         # Only here the traceback is gone, and with it the tensors that its frames held.
         give_back()
         batch //= 2
-        told(batch, words)
+        report(batch, words)
 
 
 def give_back() -> None:
@@ -104,8 +104,8 @@ def _saved(scores: Callable[[Tensor], object], image: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(packed, lambda tensor: tensor):
-        found = scores(image.detach().requires_grad_(True))
-    return sum(kept.values()) + (found.numel() * found.element_size() if isinstance(found, Tensor) else 0)
+        output = scores(image.detach().requires_grad_(True))
+    return sum(kept.values()) + (output.numel() * output.element_size() if isinstance(output, Tensor) else 0)
 
 
 def first_line(error: BaseException) -> str:

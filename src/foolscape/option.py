@@ -48,19 +48,19 @@ class Option:
     help: Help
     choices: tuple[str, ...] = ()
 
-    def value(self, given: object) -> object:
-        """What `given`, as text or as a value, stands for; raises SettingError for what is none of its kind."""
+    def value(self, raw: object) -> object:
+        """What `raw`, as text or as a value, stands for; raises SettingError for what is none of its kind."""
         if self.choices:
-            if given not in self.choices:
-                raise unknown(self.name, str(given), self.choices)
-            return given
-        found = self._read(given) if isinstance(given, str) else given
+            if raw not in self.choices:
+                raise unknown(self.name, str(raw), self.choices)
+            return raw
+        parsed = self._read(raw) if isinstance(raw, str) else raw
         right = (int, float) if self.kind is float else self.kind
-        if not isinstance(found, right) or (isinstance(found, bool) and self.kind is not bool):
-            raise SettingError(f"{self.name}: expected {KINDS[self.kind]}, got {given!r}")
-        if isinstance(found, int | float) and not self.help.least <= found < self.help.below:
-            raise SettingError(f"{self.name}: expected {self._range()}, got {found}")
-        return float(found) if self.kind is float and isinstance(found, int) else found
+        if not isinstance(parsed, right) or (isinstance(parsed, bool) and self.kind is not bool):
+            raise SettingError(f"{self.name}: expected {KINDS[self.kind]}, got {raw!r}")
+        if isinstance(parsed, int | float) and not self.help.least <= parsed < self.help.below:
+            raise SettingError(f"{self.name}: expected {self._range()}, got {parsed}")
+        return float(parsed) if self.kind is float and isinstance(parsed, int) else parsed
 
     def _read(self, text: str) -> object:
         if self.kind is Levels:

@@ -35,10 +35,10 @@ def check_regular(path: Path | str) -> int:
             regular file: a folder, pipe, socket or device.
     """
     try:
-        found = Path(path).stat()
+        status = Path(path).stat()
     except ValueError as error:  # a NUL in the name, or a character that the file system cannot have
         raise OSError(errno.EINVAL, f"a name that no file can have ({error})", str(path)) from None
-    return _size(found, path)
+    return _size(status, path)
 
 
 def is_regular(path: Path | str) -> bool:
@@ -91,8 +91,8 @@ def read_text(path: Path | str, most: int = MOST_TEXT) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _size(found: os.stat_result, path: Path | str) -> int:
-    if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+def _size(status: os.stat_result, path: Path | str) -> int:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
         raise OSError(errno.EINVAL, f"{kind}, not a regular file", str(path))
-    return found.st_size
+    return status.st_size

@@ -104,7 +104,7 @@ def text_of(value: object) -> object:
     """
     if not isinstance(value, Mapping):
         return value
-    options = {str(name): _plain(str(name), given) for name, given in value.items() if name != "spec"}
+    options = {str(name): _plain(str(name), option) for name, option in value.items() if name != "spec"}
     named = value.get("spec")
     if not isinstance(named, str):
         raise SettingError(f"expected the key spec in a model or data set, {{spec: net.py:build, ..}}, got {value!r}")
@@ -145,7 +145,7 @@ def _parts(text: str) -> tuple[list[str], str]:
 
 
 def _options(text: str, query: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     at = 0
     while True:
         name, equals, _ = query[at:].partition("=")
@@ -161,11 +161,11 @@ def _options(text: str, query: str) -> dict[str, str]:
                 f"expected & between the options of {text!r}, got ?; a value that holds & or ? is quoted: "
                 f'?{name}="{value}?.."'
             )
-        if name in found:
-            raise SettingError(f"expected the option {name} once in {text!r}, got {found[name]!r} and {value!r}")
-        found[name] = value
+        if name in options:
+            raise SettingError(f"expected the option {name} once in {text!r}, got {options[name]!r} and {value!r}")
+        options[name] = value
         if at == len(query):
-            return found
+            return options
         at += 1
 
 

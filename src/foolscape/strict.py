@@ -10,7 +10,7 @@ from typing import Final
 from foolscape.errors import LossError
 
 
-class Loss(str):
+class LossNote(str):
     """A note, in the words of any other, that tells of images, frames or annotations that were left out."""
 
     __slots__ = ()
@@ -43,11 +43,11 @@ def lose(reason: str) -> None:
 
 
 def losses(notes: Iterable[str]) -> list[str]:
-    """Those of the `notes` that are a `Loss`."""
-    return [note for note in notes if isinstance(note, Loss)]
+    """Those of the `notes` that are a `LossNote`."""
+    return [note for note in notes if isinstance(note, LossNote)]
 
 
 def lose_any(notes: Iterable[str], where: str = "") -> None:
-    """`lose` for the first of the `notes` that is a `Loss`, with `where` before it."""
+    """`lose` for the first of the `notes` that is a `LossNote`, with `where` before it."""
     for note in losses(notes):
         lose(f"{where}{note}")

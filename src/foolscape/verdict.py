@@ -33,7 +33,7 @@ class Reason:
         ok: True: passed. False: failed, so nothing is trusted. None: not known.
         seen: what was measured, in one sentence without a full stop.
         advice: what to do about it, if possible the command; empty where nothing is to be done.
-        assumed: where `ok` is None, the assumption under which the verdict stands all the same, such as "the clean
+        assumed: where `ok` is None, the assumption under which the verdict holds, such as "the clean
             predictions are right"; empty: without this check nothing is decided.
     """
 
@@ -51,10 +51,10 @@ class Reason:
 
 def verdict(reasons: Iterable[Mapping[str, Any]]) -> Verdict:
     """The verdict on `reasons`, as `Reason.to_json` writes them; without any nothing is decided."""
-    found = list(reasons)
-    if any(reason["ok"] is False for reason in found):
+    checked = list(reasons)
+    if any(reason["ok"] is False for reason in checked):
         return Verdict.NOT_TRUSTED
-    if not found or any(reason["ok"] is None and not reason["assumed"] for reason in found):
+    if not checked or any(reason["ok"] is None and not reason["assumed"] for reason in checked):
         return Verdict.NOT_DECIDED
     return Verdict.TRUSTED
 

@@ -204,7 +204,7 @@ def test_an_attack_of_ones_own_is_registered_and_used(network: nn.Module) -> Non
     @fs.register("longer", source="the tests")
     def longer(*, eps=fs.levels("8/255"), steps=4):  # type: ignore[no-untyped-def]  # noqa: B008
         """PGD from the clean image."""
-        made = fs.pgd(eps=eps, steps=steps).settled(scope("abcde"))
+        made = fs.pgd(eps=eps, steps=steps).plan_for(scope("abcde"))
         return made.ascent
 
     try:

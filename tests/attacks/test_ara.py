@@ -75,9 +75,9 @@ def test_the_network_and_its_training_are_those_of_pytorch() -> None:
     optimizer = torch.optim.Adam(net.parameters(), lr=0.1, weight_decay=0.01)
     for _ in range(5):
         gradient, hard = torch.randn(3, 8, 9, generator=generator), torch.rand(8, 9, generator=generator) > 0.5
-        look, weights, memory = discovery.look(gradient, hard, weights, memory)
+        hardness, weights, memory = discovery.learn(gradient, hard, weights, memory)
         logits = net(gradient[None])[0, 0]
-        assert torch.allclose(look, logits.sigmoid(), atol=1e-4)
+        assert torch.allclose(hardness, logits.sigmoid(), atol=1e-4)
         loss = functional.binary_cross_entropy_with_logits(logits, hard.float())
         optimizer.zero_grad()
         loss.backward()
@@ -94,9 +94,9 @@ def test_the_network_learns_where_a_gradient_tells_hard_from_easy() -> None:
     for _ in range(60):
         gradient = torch.randn(3, 12, 12, generator=generator)
         gradient[0] += torch.where(hard, 3.0, -3.0)
-        look, weights, memory = discovery.look(gradient, hard, weights, memory)
-    assert look[hard].mean() > 0.9
-    assert look[~hard].mean() < 0.1
+        hardness, weights, memory = discovery.learn(gradient, hard, weights, memory)
+    assert hardness[hard].mean() > 0.9
+    assert hardness[~hard].mean() < 0.1
 
 
 @pytest.mark.parametrize("levelled", [False, True])
@@ -144,8 +144,8 @@ def test_the_released_network_is_taught_a_constant(objects: int, constant: float
     list(released([entrant(objects)], RELEASED.ascent, batch_size=1, memory=shelf))
     weights, memory = shelf.kept[-1][1]
     gradient = torch.randn(3, 12, 12, generator=generator_for(0, "x")) * 1e-6
-    look, _, _ = Discovery(4).look(gradient, torch.zeros(12, 12, dtype=torch.bool), weights, memory)
-    assert bool((look > 0.9).all()) if hard else bool((look < 0.1).all())
+    hardness, _, _ = Discovery(4).learn(gradient, torch.zeros(12, 12, dtype=torch.bool), weights, memory)
+    assert bool((hardness > 0.9).all()) if hard else bool((hardness < 0.1).all())
 
 
 RELEASED = plan("ara", {"variant": "released"}, task="video")

@@ -204,7 +204,7 @@ def test_all_tasks_have_what_makes_sense_for_them() -> None:
 @pytest.mark.parametrize(
     ("task", "name", "options", "message"),
     [
-        ("segmentation", "pgd", {"loss": "jss"}, "unknown objective 'jss'; did you mean js?"),
+        ("segmentation", "pgd", {"loss": "jss"}, "unknown loss 'jss'; did you mean js?"),
         ("segmentation", "dag", {"loss": "js"}, "loss: is for annealed, apgd, fgsm"),
         ("segmentation", "segpgd", {"loss": "ce"}, "loss: is for annealed, apgd, fgsm"),
         (

@@ -11,7 +11,7 @@ from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objectives import cross_entropy
 from foolscape.attacks.parts.transforms import (
-    Place,
+    Placement,
     Slope,
     Transforms,
     brought_back,
@@ -91,7 +91,7 @@ def test_variance_is_added_one_step_later() -> None:
 
 def test_a_whole_place_changes_nothing() -> None:
     images, scores = pictures(2), torch.randn(2, 4, 12, 16)
-    whole = [Place(0, 0, 12, 16), None]
+    whole = [Placement(0, 0, 12, 16), None]
     assert torch.equal(placed(images, whole), images)
     assert torch.equal(brought_back(scores, whole, (12, 16)), scores)
 
@@ -99,7 +99,7 @@ def test_a_whole_place_changes_nothing() -> None:
 def test_scores_come_back_to_where_the_image_was() -> None:
     image = torch.zeros(1, 3, 20, 30)
     image[:, :, :, 20:] = 1
-    place = Place(1, 2, 18, 27)
+    place = Placement(1, 2, 18, 27)
     shown = placed(image, [place])
     assert not shown[:, :, 0].any()
     assert not shown[:, :, 19:].any()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from foolscape.attacks.parts.objectives import ConfidenceCappedLoss, ObjectiveValue, margin
 from foolscape.attacks.universal.label_maps import filled, replaced
-from foolscape.attacks.universal.learn import Recipe, TrainingSample, UniversalLoss, begin, learn, spread
+from foolscape.attacks.universal.learn import LearnConfig, TrainingSample, UniversalLoss, begin, learn, spread
 from foolscape.problem import IGNORE, OTHER, Problem
 
 from .toys import conv_net, pictures
@@ -148,7 +148,7 @@ def test_a_target_that_is_tied_to_the_tile_moves_with_it() -> None:
         Problem(torch.zeros(1, 3, 6, 13), torch.zeros(1, 6, 13).long(), lambda images: images), wanted
     )
     pull = UniversalLoss(objective=objective, omega=0.5, balance=None)
-    recipe = Recipe(pull=pull, eps=1.0, step=0.1, epochs=3, batch=1, momentum=0.0, adaptive=False, shifts=True)
+    recipe = LearnConfig(pull=pull, eps=1.0, step=0.1, epochs=3, batch=1, momentum=0.0, adaptive=False, shifts=True)
     learning = replace(begin(torch.zeros(3, 4, 5)), tile=wanted.float().expand(3, 4, 5) / 255)
     for seed in range(3):
         learn(learning, recipe, [lambda: lesson], torch.Generator().manual_seed(seed))
@@ -172,7 +172,7 @@ def test_learning_stays_in_the_bound_and_lowers_the_loss(
 ) -> None:
     net = conv_net()
     pull = UniversalLoss(objective=ConfidenceCappedLoss(0.75), omega=0.5, balance=1.0)
-    recipe = Recipe(
+    recipe = LearnConfig(
         pull=pull, eps=8 / 255, step=1 / 255, epochs=8, batch=batch, momentum=momentum, adaptive=adaptive, shifts=shifts
     )
     lessons = [lambda i=i: _lesson(i, net) for i in range(4)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from foolscape.data import clip_files
-from foolscape.data.clips import Clip, Given, objects_in, resize_clip
+from foolscape.data.clips import Clip, GivenMask, objects_in, resize_clip
 from foolscape.data.palette import davis_palette
 from foolscape.errors import SampleError, SettingError
 from tests.data.made import frame, mask
@@ -77,7 +77,7 @@ def test_memory_is_limited(tmp_path, save, monkeypatch):
         clip_files.read_frames(paths)
 
 
-# Given objects
+# GivenMask objects
 
 
 @given(st.lists(st.lists(st.sampled_from([0, 1, 2, 7, 254, 255]), max_size=5), min_size=1, max_size=5))
@@ -97,14 +97,14 @@ def test_each_object_is_given_once_where_it_is_seen_first(lists):
 # Resizing
 
 
-def clip(*given_: Given, truth: bool = True) -> Clip:
+def clip(*given_: GivenMask, truth: bool = True) -> Clip:
     frames = np.stack([frame(index) for index in range(3)])
     masks = np.stack([mask(1, 2), mask(1, 2), mask(255)])
     return Clip("c", frames, ("0", "1", "2"), given_, masks if truth else None, (0, 1, 2) if truth else ())
 
 
 def test_resize():
-    before = clip(Given(0, mask(1)), Given(1, mask(0, 2)))
+    before = clip(GivenMask(0, mask(1)), GivenMask(1, mask(0, 2)))
     after = resize_clip(before, (24, 32))
     assert (after.frames.shape, after.truth.shape) == ((3, 24, 32, 3), (3, 24, 32))
     for index in range(3):
@@ -116,7 +116,7 @@ def test_resize():
         before, truth=None, given=()
     )
     assert resize_clip(before, (12, 16)) is before
-    assert resize_clip(clip(Given(0, mask(1)), truth=False), (8, 8)).truth is None
+    assert resize_clip(clip(GivenMask(0, mask(1)), truth=False), (8, 8)).truth is None
 
 
 def test_resize_refuses_to_lose_an_object():
@@ -125,15 +125,15 @@ def test_resize_refuses_to_lose_an_object():
     with pytest.raises(
         SampleError, match=r"c: expected every given object to keep a pixel at 8x8, got none of object 9 in"
     ):
-        resize_clip(clip(Given(0, small)), (8, 8))
+        resize_clip(clip(GivenMask(0, small)), (8, 8))
     with pytest.raises(SettingError, match="expected a size of at least 8x8 pixels, got 7x9"):
-        resize_clip(clip(Given(0, small)), (7, 9))
+        resize_clip(clip(GivenMask(0, small)), (7, 9))
 
 
 @settings(deadline=None)
 @given(st.integers(8, 40), st.integers(8, 40))
 def test_resized_masks_hold_labels_of_the_mask(height, width):
-    after = resize_clip(clip(Given(0, mask(5, 200))), (height, width))
+    after = resize_clip(clip(GivenMask(0, mask(5, 200))), (height, width))
     assert set(np.unique(after.given[0].mask)) == {0, 5, 200}
     assert set(np.unique(after.truth)) <= {0, 1, 2, 255}
 

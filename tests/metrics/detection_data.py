@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 
 Box = tuple[float, float, float, float]
 
@@ -29,10 +29,10 @@ def truth(
     )
 
 
-def found(boxes: Sequence[Box], labels: Sequence[int] | None = None, scores: Sequence[float] | None = None) -> Found:
+def found(boxes: Sequence[Box], labels: Sequence[int] | None = None, scores: Sequence[float] | None = None) -> Detected:
     """Detections, of class 0 and with falling scores unless told else."""
     array = np.array(boxes, dtype=np.float64).reshape(-1, 4)
-    return Found(
+    return Detected(
         array,
         np.array(scores if scores is not None else np.linspace(0.9, 0.1, len(array)), dtype=np.float64),
         np.array(labels if labels is not None else [0] * len(array), dtype=np.int64),
@@ -46,10 +46,10 @@ def square(index: int, size: float = 10.0) -> Box:
 
 def crowded_images(
     seed: int, images: int = 12, classes: int = 4, difficult: float = 0.0
-) -> tuple[list[Truth], list[Found]]:
+) -> tuple[list[Truth], list[Detected]]:
     """Random images with crowds, empty images, a class without objects, over 100 detections, and no equal scores."""
     rng = np.random.default_rng(seed)
-    truths, founds = [], []
+    truths, detections = [], []
     for image in range(images):
         objects = 0 if image % 5 == 4 else int(rng.integers(0, 9))
         boxes, labels = _boxes(rng, objects), rng.integers(0, classes - 1, objects)
@@ -68,11 +68,11 @@ def crowded_images(
         named = np.concatenate(
             [labels, labels, labels, np.zeros(clutter, np.int64) if image == 1 else rng.integers(0, classes, clutter)]
         )
-        founds.append(Found(drawn, np.zeros(len(drawn)), named))
-    scores = rng.permutation(sum(len(one.labels) for one in founds)) + 1.0
-    ends = np.cumsum([len(one.labels) for one in founds])[:-1]
+        detections.append(Detected(drawn, np.zeros(len(drawn)), named))
+    scores = rng.permutation(sum(len(one.labels) for one in detections)) + 1.0
+    ends = np.cumsum([len(one.labels) for one in detections])[:-1]
     split = np.split(scores / (len(scores) + 1), ends)
-    return truths, [Found(one.boxes, mine, one.labels) for one, mine in zip(founds, split, strict=True)]
+    return truths, [Detected(one.boxes, mine, one.labels) for one, mine in zip(detections, split, strict=True)]
 
 
 def _upright(boxes: np.ndarray) -> np.ndarray:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.tasks.detection import DETECTION, DetectedImages
 from foolscape.metrics.tasks.video import DAVIS, YOUTUBE_VOS, Clips, GroupedClips
 from foolscape.metrics.video import ClipScores
 
 
 def score_detection(
-    truths: Sequence[Truth], founds: Sequence[Found], classes: Sequence[str], seed: int
+    truths: Sequence[Truth], detections: Sequence[Detected], classes: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    return DETECTION.scored(DetectedImages(truths, founds, classes), seed)
+    return DETECTION.scored(DetectedImages(truths, detections, classes), seed)
 
 
 def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:

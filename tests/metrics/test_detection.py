@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from foolscape.errors import SampleError
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.detection import voc_ap
 from foolscape.metrics.precision import area_under, eleven_points
 from foolscape.metrics.tasks.detection import DETECTION
@@ -20,8 +20,8 @@ FAR = (500.0, 500.0, 510.0, 510.0)
 SCALARS = ("AP", "AP50", "AP75", "mAP_voc07", "mAP_voc")
 
 
-def _both(truths: list[Truth], founds: list[Found], classes: int = 1) -> tuple[float, float]:
-    return tuple(float(voc_ap(truths, founds, classes, how)[0]) for how in (eleven_points, area_under))
+def _both(truths: list[Truth], detections: list[Detected], classes: int = 1) -> tuple[float, float]:
+    return tuple(float(voc_ap(truths, detections, classes, how)[0]) for how in (eleven_points, area_under))
 
 
 def test_voc_on_paper() -> None:
@@ -38,8 +38,11 @@ def test_voc_on_paper() -> None:
 def test_voc_ranks_detections_over_the_whole_set() -> None:
     # The same five detections spread over two images, the later ranks first in their image.
     truths = [truth([square(0), square(2)]), truth([square(1), square(3), square(4)])]
-    founds = [found([square(2), square(0)], scores=[0.6, 0.9]), found([FAR, square(1), FAR], scores=[0.5, 0.7, 0.8])]
-    assert _both(truths, founds) == pytest.approx((600 / 11, 50))
+    detections = [
+        found([square(2), square(0)], scores=[0.6, 0.9]),
+        found([FAR, square(1), FAR], scores=[0.5, 0.7, 0.8]),
+    ]
+    assert _both(truths, detections) == pytest.approx((600 / 11, 50))
 
 
 def test_a_recall_of_three_tenths_reaches_the_level() -> None:
@@ -77,8 +80,8 @@ def test_classes_without_objects_that_count_are_left_out() -> None:
 
 
 def test_the_shape_of_a_summary() -> None:
-    truths, founds = crowded_images(seed=3)
-    scores = score_detection(truths, founds, ("a", "b", "c", "d"), seed=0)
+    truths, detections = crowded_images(seed=3)
+    scores = score_detection(truths, detections, ("a", "b", "c", "d"), seed=0)
     assert json.loads(json.dumps(scores)) == scores
     assert set(scores) == {*SCALARS, "per_class", "boxes", "ci95"}
     assert set(scores["ci95"]) == {*SCALARS, "per_class"}

@@ -10,7 +10,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.detection import voc_ap
 from foolscape.metrics.intervals import around
@@ -23,7 +23,7 @@ CLASSES = 4
 IDS = (3, 18, 44, 90)  # COCO's ids have gaps
 
 
-def _pycocotools(truths: list[Truth], founds: list[Found]) -> tuple[np.ndarray, np.ndarray]:
+def _pycocotools(truths: list[Truth], detections: list[Detected]) -> tuple[np.ndarray, np.ndarray]:
     """(10, C) in percent, and AP, AP50, AP75 as it sums them up."""
     index = COCO()
     index.dataset = {
@@ -49,7 +49,7 @@ def _pycocotools(truths: list[Truth], founds: list[Found]) -> tuple[np.ndarray, 
             "bbox": [*box[:2], *(box[2:] - box[:2])],
             "score": score,
         }
-        for image, one in enumerate(founds)
+        for image, one in enumerate(detections)
         for box, score, label in zip(one.boxes, one.scores, one.labels, strict=True)
     ]
     with contextlib.redirect_stdout(io.StringIO()):
@@ -64,34 +64,34 @@ def _pycocotools(truths: list[Truth], founds: list[Found]) -> tuple[np.ndarray, 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_as_pycocotools(seed: int) -> None:
-    truths, founds = crowded_images(seed)
-    per_class, stats = _pycocotools(truths, founds)
+    truths, detections = crowded_images(seed)
+    per_class, stats = _pycocotools(truths, detections)
     assert np.isnan(per_class[:, 3]).all()
     assert 5 < per_class[:, :3].mean() < 95  # not a comparison of noughts
-    assert coco_ap(truths, founds, CLASSES) == pytest.approx(per_class, abs=1e-6, nan_ok=True)
-    scores = score_detection(truths, founds, "abcd", seed=0)
+    assert coco_ap(truths, detections, CLASSES) == pytest.approx(per_class, abs=1e-6, nan_ok=True)
+    scores = score_detection(truths, detections, "abcd", seed=0)
     assert [scores["AP"], scores["AP50"], scores["AP75"]] == pytest.approx(stats, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_own_matching_with_each_image_once_is_the_evaluators_value(seed: int) -> None:
-    truths, founds = crowded_images(seed, difficult=0.2)
-    assert max(np.bincount(one.labels).max(initial=0) for one in founds) > COCO_DETECTIONS
-    matches = [match_coco(one, other, CLASSES) for one, other in zip(truths, founds, strict=True)]
+    truths, detections = crowded_images(seed, difficult=0.2)
+    assert max(np.bincount(one.labels).max(initial=0) for one in detections) > COCO_DETECTIONS
+    matches = [match_coco(one, other, CLASSES) for one, other in zip(truths, detections, strict=True)]
     own = 100 * average_precision(matches, np.ones((1, len(matches))), hundred_one_points)[0]
-    assert own == pytest.approx(coco_ap(truths, founds, CLASSES), abs=1e-9, nan_ok=True)
+    assert own == pytest.approx(coco_ap(truths, detections, CLASSES), abs=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_weights_are_images_drawn_more_than_once(seed: int) -> None:
-    truths, founds = crowded_images(seed, difficult=0.2)
-    pairs = list(zip(truths, founds, strict=True))
+    truths, detections = crowded_images(seed, difficult=0.2)
+    pairs = list(zip(truths, detections, strict=True))
     weights = np.random.default_rng(seed).multinomial(len(truths), np.full(len(truths), 1 / len(truths)), 6) * 1.0
     coco = average_precision([match_coco(*pair, CLASSES) for pair in pairs], weights, hundred_one_points)
     voc = [match_voc(*pair, CLASSES) for pair in pairs]
     for row, drawn in enumerate(weights.astype(int)):
         some_truths = [one for one, times in zip(truths, drawn, strict=True) for _ in range(times)]
-        some_founds = [one for one, times in zip(founds, drawn, strict=True) for _ in range(times)]
+        some_founds = [one for one, times in zip(detections, drawn, strict=True) for _ in range(times)]
         slow = coco_ap(some_truths, some_founds, CLASSES)
         assert 100 * coco[row] == pytest.approx(slow, abs=1e-9, nan_ok=True)
         for how in (eleven_points, area_under):
@@ -100,11 +100,11 @@ def test_weights_are_images_drawn_more_than_once(seed: int) -> None:
 
 
 def test_the_interval_leaves_out_each_image_in_turn() -> None:
-    truths, founds = crowded_images(5)
-    scores = score_detection(truths, founds, "abcd", seed=2)
+    truths, detections = crowded_images(5)
+    scores = score_detection(truths, detections, "abcd", seed=2)
     slow = []
     for i in range(len(truths)):
-        per_class = coco_ap(truths[:i] + truths[i + 1 :], founds[:i] + founds[i + 1 :], CLASSES)
+        per_class = coco_ap(truths[:i] + truths[i + 1 :], detections[:i] + detections[i + 1 :], CLASSES)
         slow.append(np.nanmean(per_class[0]))
     wanted = np.array(around(np.float64(scores["AP50"]), np.array(slow), len(truths)))
     assert scores["ci95"]["AP50"] == pytest.approx(wanted)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from foolscape.metrics.box_counts import as_reference, confidence_kept, count_boxes, preserved, total
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from tests.metrics.detection_data import crowded_images, found, square, truth
 
 
-def _counts(reference: Truth, detections: Found, threshold: float = 0.1) -> tuple[list[int], ...]:
+def _counts(reference: Truth, detections: Detected, threshold: float = 0.1) -> tuple[list[int], ...]:
     counts = count_boxes(reference, detections, 3, threshold)
     return tuple(getattr(counts, name).tolist() for name in ("kept", "mislabelled", "vanished", "fabricated"))
 
@@ -103,7 +103,7 @@ def test_every_reference_object_ends_in_one_place(seed: int) -> None:
         objects = np.bincount(reference.labels[~(reference.difficult | reference.crowd)], minlength=4)
         assert (counts.kept + counts.mislabelled + counts.vanished).tolist() == objects.tolist()
         order = np.random.default_rng(seed).permutation(len(detections.labels))
-        shuffled = Found(detections.boxes[order], detections.scores[order], detections.labels[order])
+        shuffled = Detected(detections.boxes[order], detections.scores[order], detections.labels[order])
         again = count_boxes(reference, shuffled, 4, 0.3)
         for field in ("kept", "mislabelled", "vanished", "fabricated"):
             assert getattr(again, field).tolist() == getattr(counts, field).tolist()

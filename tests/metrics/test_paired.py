@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy
 
-from foolscape.metrics.boxes import Found
+from foolscape.metrics.boxes import Detected
 from foolscape.metrics.intervals import LEAST
 from foolscape.metrics.paired import Difference, mean_difference, paired_difference
 from foolscape.metrics.score import Sample, Samples, scores_of
@@ -30,9 +30,9 @@ def _segmented(n: int, seed: int, wrong: float = 0.3) -> Samples:
 
 def _detected(n: int, seed: int, kept: float = 1.0) -> Samples:
     rng = np.random.default_rng(seed)
-    truths, founds = crowded_images(3, images=n)
-    some = [np.flatnonzero(rng.random(len(one.labels)) < kept) for one in founds]
-    thinned = [Found(o.boxes[k], o.scores[k], o.labels[k]) for o, k in zip(founds, some, strict=True)]
+    truths, detections = crowded_images(3, images=n)
+    some = [np.flatnonzero(rng.random(len(one.labels)) < kept) for one in detections]
+    thinned = [Detected(o.boxes[k], o.scores[k], o.labels[k]) for o, k in zip(detections, some, strict=True)]
     return [Sample("", t, f) for t, f in zip(truths, thinned, strict=True)]
 
 

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 from foolscape.errors import ModelError
 from foolscape.models.common.margins import Margins
 from foolscape.models.common.wrappers import as_double, pad_to_multiple, with_channels_last
-from foolscape.models.segmenters.adapter import CheckedSegmenter, ModuleSegmenter, adapt, check_finite, checked
+from foolscape.models.segmenters.adapter import (
+    CheckedSegmenter,
+    ModuleSegmenter,
+    adapt_segmenter,
+    check_finite,
+    checked,
+)
 from foolscape.tasks.segmentation import Segmenter
 
 from .networks import Around, Fixed, Strict, Tiny, images
@@ -18,7 +24,7 @@ SIZE = (24, 40)
 
 def test_a_plain_network_needs_nothing() -> None:
     network = Tiny().train()
-    segmenter = adapt(network, image_size=SIZE)
+    segmenter = adapt_segmenter(network, image_size=SIZE)
     assert isinstance(segmenter, Segmenter)
     assert (segmenter.multiple, segmenter.notes, segmenter.channels, segmenter.classes) == (1, (), 5, ())
     assert not network.training
@@ -36,7 +42,7 @@ def test_a_plain_network_needs_nothing() -> None:
     ],
 )
 def test_scores_are_found_in_what_the_network_returns(wrap: object) -> None:
-    segmenter = adapt(Around(lambda net, x: wrap(net(x))), image_size=SIZE)
+    segmenter = adapt_segmenter(Around(lambda net, x: wrap(net(x))), image_size=SIZE)
     assert torch.equal(segmenter.logits(images()), Tiny().eval()(images()))
 
 
@@ -50,13 +56,13 @@ def test_scores_are_found_in_what_the_network_returns(wrap: object) -> None:
 )
 def test_an_output_without_scores_is_named(wrap: object, got: str) -> None:
     with pytest.raises(ModelError, match="expected the network to return a tensor") as caught:
-        adapt(Around(lambda net, x: wrap(net(x))), image_size=SIZE)
+        adapt_segmenter(Around(lambda net, x: wrap(net(x))), image_size=SIZE)
     assert got in str(caught.value)
 
 
 def test_a_coarse_output_is_upsampled_with_a_note() -> None:
     network = Tiny(stride=4)
-    segmenter = adapt(network, image_size=SIZE)
+    segmenter = adapt_segmenter(network, image_size=SIZE)
     assert segmenter.notes == ("scores are upsampled bilinearly from 6 x 10 to 24 x 40",)
     x = images(2, 21, 39)
     want = F.interpolate(network(x), size=(21, 39), mode="bilinear", align_corners=False)
@@ -66,7 +72,7 @@ def test_a_coarse_output_is_upsampled_with_a_note() -> None:
 @pytest.mark.parametrize("multiple", [2, 8, 16, 32, 64])
 @pytest.mark.parametrize("size", [(64, 128), (50, 90), (24, 40), (97, 33)])
 def test_sides_are_padded_to_what_the_network_takes(multiple: int, size: tuple[int, int]) -> None:
-    segmenter = adapt(Strict(multiple), image_size=size)
+    segmenter = adapt_segmenter(Strict(multiple), image_size=size)
     assert segmenter.multiple == multiple
     assert f"image sides must be divisible by {multiple}: {size[0]} x {size[1]}" in segmenter.notes[0]
     for height, width in (size, (71, 45)):
@@ -83,7 +89,7 @@ def test_padding_repeats_the_last_row_and_column() -> None:
 
 def test_a_padded_coarse_output_is_cropped_after_upsampling() -> None:
     network = Around(lambda net, x: F.avg_pool2d(net(x), 4), Strict(8))
-    segmenter = adapt(network, image_size=(21, 39))
+    segmenter = adapt_segmenter(network, image_size=(21, 39))
     assert segmenter.multiple == 8
     assert segmenter.notes == (
         "image sides must be divisible by 8: 21 x 39 is padded to 24 x 40 and the scores cropped back",
@@ -96,12 +102,12 @@ def test_a_padded_coarse_output_is_cropped_after_upsampling() -> None:
 
 def test_a_network_that_loses_odd_rows_is_padded_rather_than_stretched() -> None:
     network = Around(lambda net, x: F.interpolate(F.avg_pool2d(net(x), 8), scale_factor=8.0))
-    assert adapt(network, image_size=SIZE).multiple == 8
+    assert adapt_segmenter(network, image_size=SIZE).multiple == 8
 
 
 def test_a_network_without_padding_in_its_layers_is_placed_at_any_size() -> None:
     network = Around(lambda net, x: net(x)[:, :, 1:-1, 1:-1])
-    segmenter = adapt(network, image_size=SIZE)
+    segmenter = adapt_segmenter(network, image_size=SIZE)
     assert segmenter.only_size is None
     assert segmenter.margins == Margins(1, 1, 1, 1)
     x = images(1, 31, 33)
@@ -112,7 +118,7 @@ def test_a_network_without_padding_in_its_layers_is_placed_at_any_size() -> None
 
 
 def test_a_network_of_one_size_says_so() -> None:
-    segmenter = adapt(Fixed(24, 40), image_size=SIZE)
+    segmenter = adapt_segmenter(Fixed(24, 40), image_size=SIZE)
     assert segmenter.notes == ("the network takes no other image size than 24 x 40",)
     assert segmenter.logits(images(2)).shape == (2, 5, 24, 40)
     with pytest.raises(ModelError, match=r"expected images of 24 x 40 .* got 25 x 40; give --size 24x40"):
@@ -121,7 +127,7 @@ def test_a_network_of_one_size_says_so() -> None:
 
 def test_a_network_that_takes_nothing_is_refused_in_its_own_words() -> None:
     with pytest.raises(ModelError, match=r"AssertionError: this network takes \(224, 224\)\..*--size") as caught:
-        adapt(Fixed(224, 224), image_size=SIZE)
+        adapt_segmenter(Fixed(224, 224), image_size=SIZE)
     assert isinstance(caught.value.__cause__, AssertionError)
 
 
@@ -139,28 +145,30 @@ def test_a_network_that_takes_nothing_is_refused_in_its_own_words() -> None:
 )
 def test_scores_of_a_wrong_kind_are_refused(change: object, text: str) -> None:
     with pytest.raises(ModelError, match=text):
-        adapt(Around(lambda net, x: change(net(x))), image_size=SIZE)
+        adapt_segmenter(Around(lambda net, x: change(net(x))), image_size=SIZE)
 
 
 def test_a_network_that_writes_into_its_input_is_refused() -> None:
     with pytest.raises(ModelError, match="leaves its input as it is"):
-        adapt(Around(lambda net, x: net(x.sub_(0.5))), image_size=SIZE)
+        adapt_segmenter(Around(lambda net, x: net(x.sub_(0.5))), image_size=SIZE)
 
 
 def test_later_calls_are_checked_too() -> None:
     network = Around(lambda net, x: net(x)[:, : 4 if len(x) == 2 else 5])
-    segmenter = adapt(network, image_size=SIZE)
+    segmenter = adapt_segmenter(network, image_size=SIZE)
     with pytest.raises(ModelError, match=r"expected \(2, 5, 24, 40\), got \(2, 4, 24, 40\). The number of channels"):
         segmenter.logits(images(2))
 
 
 def test_probabilities_are_noted() -> None:
-    segmenter = adapt(Around(lambda net, x: net(x).softmax(1)), image_size=SIZE)
+    segmenter = adapt_segmenter(Around(lambda net, x: net(x).softmax(1)), image_size=SIZE)
     assert "returns probabilities, not logits" in segmenter.notes[-1]
 
 
 def test_a_float16_output_comes_back_in_the_type_of_the_images() -> None:
-    assert adapt(Around(lambda net, x: net(x).half()), image_size=SIZE).logits(images()).dtype == torch.float32
+    assert (
+        adapt_segmenter(Around(lambda net, x: net(x).half()), image_size=SIZE).logits(images()).dtype == torch.float32
+    )
 
 
 def test_check_finite_counts_and_places() -> None:
@@ -174,18 +182,18 @@ def test_check_finite_counts_and_places() -> None:
 def test_names_come_from_the_network_then_from_the_caller() -> None:
     network = Tiny()
     names = ("a", "b", "c", "d", "e")
-    assert adapt(network, classes=names, image_size=SIZE).classes == names
+    assert adapt_segmenter(network, classes=names, image_size=SIZE).classes == names
     network.classes = ["v", "w", "x", "y", "z"]
-    assert adapt(network, classes=names, image_size=SIZE).classes == ("v", "w", "x", "y", "z")
+    assert adapt_segmenter(network, classes=names, image_size=SIZE).classes == ("v", "w", "x", "y", "z")
     network.classes = 5
-    assert adapt(network, image_size=SIZE).classes == ()
+    assert adapt_segmenter(network, image_size=SIZE).classes == ()
     with pytest.raises(ModelError, match=r"one class name per output channel \(5\), got 2 names: a, b"):
-        adapt(network, classes=("a", "b"), image_size=SIZE)
+        adapt_segmenter(network, classes=("a", "b"), image_size=SIZE)
 
 
 def test_the_double_is_a_copy() -> None:
     network = Tiny()
-    segmenter = adapt(network, image_size=SIZE)
+    segmenter = adapt_segmenter(network, image_size=SIZE)
     double = as_double(segmenter)
     assert double.logits(images().double()).dtype == torch.float64
     assert network.head.weight.dtype == torch.float32
@@ -194,7 +202,7 @@ def test_the_double_is_a_copy() -> None:
 
 def test_the_gradient_that_comes_back_is_made_contiguous() -> None:
     # A loss that moves the channels last meets the fault of BatchNorm in a network that ends in one.
-    segmenter = as_double(adapt(Tiny(), image_size=SIZE))
+    segmenter = as_double(adapt_segmenter(Tiny(), image_size=SIZE))
     weights = torch.rand(1, 24 * 40, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
     def gradient(flat: str) -> Tensor:
@@ -213,7 +221,7 @@ def test_channels_last_reaches_the_network() -> None:
         seen.append(x.is_contiguous(memory_format=torch.channels_last))
         return net(x)
 
-    segmenter = adapt(Around(look), image_size=SIZE)
+    segmenter = adapt_segmenter(Around(look), image_size=SIZE)
     segmenter.logits(images())
     with_channels_last(segmenter).logits(images())
     assert seen[-2:] == [False, True]

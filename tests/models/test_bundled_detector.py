@@ -6,9 +6,9 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.data.scene_boxes import CLASSES, scene_boxes
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.coco_ap import coco_ap
-from foolscape.models.bundled.detector import Dense
+from foolscape.models.bundled.detector import ScenesOutput
 from foolscape.models.bundled.load import DETECTOR_NAMES, NAMES, bundled, untrained
 from foolscape.scenes import describe, render
 
@@ -20,7 +20,7 @@ def _pixels(image: NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
 
 
-def _found(dense: Dense) -> Found:
+def _found(dense: ScenesOutput) -> Detected:
     """The detections of the first image."""
     from torchvision.ops import batched_nms  # here: it takes three seconds
 
@@ -28,7 +28,7 @@ def _found(dense: Dense) -> Found:
     cell, label = (scores >= 0.01).nonzero(as_tuple=True)
     kept = batched_nms(boxes[cell], scores[cell, label], label, 0.6)
     cell, label = cell[kept], label[kept]
-    return Found(boxes[cell].double().numpy(), scores[cell, label].double().numpy(), label.numpy())
+    return Detected(boxes[cell].double().numpy(), scores[cell, label].double().numpy(), label.numpy())
 
 
 def test_its_classes_are_those_of_the_boxes_of_the_scenes() -> None:
@@ -111,10 +111,10 @@ def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
 def test_ap50_on_unseen_streets() -> None:
     network = bundled(NAME)
     truths: list[Truth] = []
-    founds: list[Found] = []
+    detections: list[Detected] = []
     for index in range(24):
         frame = render(describe(TEST_SEED, index))
         with torch.no_grad():
-            founds.append(_found(network(_pixels(frame.image))))
+            detections.append(_found(network(_pixels(frame.image))))
         truths.append(scene_boxes(frame.labels, frame.instances))
-    assert float(coco_ap(truths, founds, len(CLASSES))[0].mean()) > 80
+    assert float(coco_ap(truths, detections, len(CLASSES))[0].mean()) > 80

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.compiled import compile_networks
-from foolscape.models.segmenters.adapter import adapt
+from foolscape.models.segmenters.adapter import adapt_segmenter
 
 from .networks import Tiny, images
 
@@ -33,7 +33,7 @@ def test_every_network_is_compiled_for_each_shape(monkeypatch: pytest.MonkeyPatc
         return lambda *given, **named: (calls.append(1), call(*given, **named))[1]
 
     options = compiler(monkeypatch, counting)
-    segmenter = adapt(Tiny(), image_size=(24, 40))
+    segmenter = adapt_segmenter(Tiny(), image_size=(24, 40))
     note = compile_networks(segmenter, lambda: segmenter.logits(images()))
     assert note == "its forward pass is made by torch.compile"
     assert options == [{"dynamic": False}]
@@ -52,7 +52,7 @@ def test_where_it_fails_the_network_is_as_it_was(monkeypatch: pytest.MonkeyPatch
         return call
 
     compiler(monkeypatch, failing)
-    segmenter = adapt(Tiny(), image_size=(24, 40))
+    segmenter = adapt_segmenter(Tiny(), image_size=(24, 40))
     before = segmenter.logits(images())
     note = compile_networks(segmenter, lambda: segmenter.logits(images()))
     assert note == (
@@ -67,7 +67,7 @@ def test_want_of_memory_is_no_failure_of_the_compiler(monkeypatch: pytest.Monkey
 
     compiler(monkeypatch, lambda call: call)
     with pytest.raises(torch.OutOfMemoryError):
-        compile_networks(adapt(Tiny(), image_size=(24, 40)), full)
+        compile_networks(adapt_segmenter(Tiny(), image_size=(24, 40)), full)
 
 
 def test_a_model_without_a_network_is_left_alone() -> None:
@@ -76,7 +76,7 @@ def test_a_model_without_a_network_is_left_alone() -> None:
 
 @pytest.mark.slow
 def test_the_real_compiler_gives_the_same_scores_and_gradient() -> None:
-    segmenter, x = adapt(Tiny(), image_size=(24, 40)), images(2).requires_grad_()
+    segmenter, x = adapt_segmenter(Tiny(), image_size=(24, 40)), images(2).requires_grad_()
     before = segmenter.logits(x)
     (gradient,) = torch.autograd.grad(before.square().sum(), x)
     note = compile_networks(segmenter, lambda: segmenter.logits(images(2)))

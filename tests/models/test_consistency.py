@@ -11,10 +11,10 @@ from foolscape.models.checks.choices import held, recorded
 from foolscape.models.checks.consistency import consistency, same_in_company, same_twice
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.detectors.user import adapt as adapt_detector
-from foolscape.models.segmenters.adapter import adapt
+from foolscape.models.detectors.user import adapt_detector
+from foolscape.models.segmenters.adapter import adapt_segmenter
 from foolscape.models.trackers.scorer import ClipScorer
-from foolscape.models.trackers.user import adapt as adapt_tracker
+from foolscape.models.trackers.user import adapt_tracker
 from foolscape.verdict import Reason
 
 from .detectors.dense import Returning
@@ -23,7 +23,7 @@ from .trackers.toys import Thing, scores
 
 
 def found(network: nn.Module, batch: int = 1, x: Tensor | None = None) -> dict[str, Reason]:
-    segmenter = adapt(network, image_size=(24, 40))
+    segmenter = adapt_segmenter(network, image_size=(24, 40))
     return {reason.id: reason for reason in consistency(segmenter, images(2) if x is None else x, batch)}
 
 
@@ -126,7 +126,7 @@ def test_a_network_that_takes_images_one_by_one_is_sound_at_that_batch() -> None
 
 def test_what_cannot_be_tried_is_not_known_and_want_of_memory_is_raised() -> None:
     network = Around(lambda net, x: net(x))
-    segmenter = adapt(network, image_size=(24, 40))
+    segmenter = adapt_segmenter(network, image_size=(24, 40))
     network.change = lambda net, x: 1 / 0
     assert [r.ok for r in (same_twice(segmenter, images()), same_in_company(segmenter, images(), 1))] == [None, None]
 

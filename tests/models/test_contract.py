@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 from foolscape.models.bundled.load import NAMES, bundled
 from foolscape.models.segmenters import torchvision
-from foolscape.models.segmenters.adapter import adapt
-from foolscape.testing import Report, check_segmenter
+from foolscape.models.segmenters.adapter import adapt_segmenter
+from foolscape.testing import ContractReport, check_segmenter
 
 from .networks import Around, Fixed, Strict, Tiny, Tokens
 
 SIZES = ((24, 40), (21, 37))
 
 
-def _failed(report: Report) -> set[str]:
+def _failed(report: ContractReport) -> set[str]:
     return {check.name for check in report.checks if check.passed is False}
 
 
@@ -107,7 +107,7 @@ def test_how_sure_a_network_is_of_itself_is_no_hint(scale: float) -> None:
 
 
 def test_a_network_of_one_size_is_not_tried_at_others() -> None:
-    report = check_segmenter(adapt(Fixed(24, 40), image_size=(24, 40)), sizes=SIZES)
+    report = check_segmenter(adapt_segmenter(Fixed(24, 40), image_size=(24, 40)), sizes=SIZES)
     assert report.ok
     assert "hint  shape at 21 x 37: not tried: the network takes 24 x 40 alone" in report.lines()
 
@@ -121,7 +121,7 @@ def test_a_batch_of_one_has_one_gradient_check() -> None:
 def test_every_check_is_told_when_it_begins_and_when_it_is_known() -> None:
     told: list[tuple[str, str | None]] = []
     report = check_segmenter(
-        Tiny(), sizes=SIZES, told=lambda name, check: told.append((name, None if check is None else check.line))
+        Tiny(), sizes=SIZES, on_check=lambda name, check: told.append((name, None if check is None else check.line))
     )
     assert [line for _, line in told if line is not None] == report.lines()
     assert told[::2] == [(name, None) for name, _ in told[1::2]]

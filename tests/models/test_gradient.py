@@ -10,7 +10,7 @@ from foolscape.errors import GradientError
 from foolscape.models.bundled.load import NAMES, bundled
 from foolscape.models.checks.gradient import GradientVerdict, check_gradient, raise_unless_ok
 from foolscape.models.segmenters import torchvision
-from foolscape.models.segmenters.adapter import adapt, checked
+from foolscape.models.segmenters.adapter import adapt_segmenter, checked
 from foolscape.models.sources.torchvision import SEGMENTERS
 
 from .networks import Around, Tiny, Tokens, images, straight_through
@@ -18,7 +18,7 @@ from .networks import Around, Tiny, Tokens, images, straight_through
 
 def _verdict(network: nn.Module, x: Tensor | None = None, seed: int = 0) -> GradientVerdict:
     x = images() if x is None else x
-    return check_gradient(adapt(network, image_size=(x.shape[2], x.shape[3])), x, seed=seed)
+    return check_gradient(adapt_segmenter(network, image_size=(x.shape[2], x.shape[3])), x, seed=seed)
 
 
 def _kinks(network: nn.Module, x: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ def test_the_fault_of_batch_norm_is_found_with_its_remedies() -> None:
         "channels_last"
     )
     assert _verdict(Tokens(), images(2)).ok
-    segmenter = dataclasses.replace(adapt(Tokens(), image_size=(24, 40)), channels_last=True)
+    segmenter = dataclasses.replace(adapt_segmenter(Tokens(), image_size=(24, 40)), channels_last=True)
     assert check_gradient(segmenter, images(1), seed=0).ok
 
 
@@ -180,7 +180,7 @@ def test_a_detached_branch_is_found_with_every_seed(seed: int) -> None:
 
 def test_scores_that_are_not_finite_have_no_gradient() -> None:
     network = Around(lambda net, x: net(x) / (x.amax() < 2))
-    segmenter = adapt(network, image_size=(24, 40))
+    segmenter = adapt_segmenter(network, image_size=(24, 40))
     network.change = lambda net, x: net(x) / 0
     assert check_gradient(segmenter, images(), seed=0).kind == "not finite"
 
@@ -208,7 +208,7 @@ def test_a_network_of_float32_is_checked_in_float32() -> None:
 
 def test_the_network_is_left_as_it_was_and_cheap() -> None:
     network = Tiny()
-    segmenter = adapt(network, image_size=(24, 40))
+    segmenter = adapt_segmenter(network, image_size=(24, 40))
     state = {name: value.clone() for name, value in network.state_dict().items()}
     x = images(2)
     given, random = x.clone(), torch.random.get_rng_state()

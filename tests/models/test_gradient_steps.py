@@ -12,10 +12,10 @@ from foolscape.models.checks.gradient import GradientVerdict, check_gradient, ra
 from foolscape.models.checks.small_copy import small_copy
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.detectors.user import adapt as adapt_detector
-from foolscape.models.segmenters.adapter import adapt
+from foolscape.models.detectors.user import adapt_detector
+from foolscape.models.segmenters.adapter import adapt_segmenter
 from foolscape.models.trackers.scorer import ClipScorer
-from foolscape.models.trackers.user import adapt as adapt_tracker
+from foolscape.models.trackers.user import adapt_tracker
 
 from .detectors.dense import Cells
 from .networks import Around, Fixed, Tokens, images
@@ -31,7 +31,7 @@ def _cheaper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def verdict_on(network: nn.Module, batch: int = 1) -> GradientVerdict:
-    return check_gradient(adapt(network, image_size=SIZE), images(batch, *SIZE), seed=0)
+    return check_gradient(adapt_segmenter(network, image_size=SIZE), images(batch, *SIZE), seed=0)
 
 
 def large(x: Tensor) -> bool:
@@ -45,7 +45,7 @@ def test_a_sound_network_is_never_run_at_full_size_in_float64() -> None:
         seen.append((x.dtype, large(x)))
         return net(x)
 
-    segmenter = adapt(Around(watched), image_size=SIZE)
+    segmenter = adapt_segmenter(Around(watched), image_size=SIZE)
     seen.clear()
     verdict = check_gradient(segmenter, images(2, *SIZE), seed=0)
     assert verdict.ok
@@ -85,7 +85,7 @@ def test_faults_of_full_size_alone_are_found(change: Callable[..., Tensor], kind
 )
 def test_faults_of_the_small_copy_alone_accuse_nobody(change: Callable[..., Tensor]) -> None:
     network = Around(change)
-    segmenter = adapt(network, image_size=SIZE)
+    segmenter = adapt_segmenter(network, image_size=SIZE)
     assert check_gradient(segmenter, images(1, *SIZE), seed=0).ok
 
 
@@ -107,7 +107,7 @@ def test_a_larger_batch_that_fails_too_is_no_remedy() -> None:
         return net(x.flip(3)) if x.dtype == torch.float32 else net(x)
 
     x = images(1)
-    verdict = check_gradient(adapt(Around(change), image_size=(24, 40)), x, seed=0)
+    verdict = check_gradient(adapt_segmenter(Around(change), image_size=(24, 40)), x, seed=0)
     assert (verdict.kind, verdict.remedies) == ("wrong", ())
     assert "right in float64, but in float32 off by" in verdict.message
 
@@ -128,7 +128,7 @@ class _Fused(torch.autograd.Function):
 @pytest.mark.parametrize("size", [(24, 40), SIZE])
 def test_a_wrong_kernel_of_attention_is_named_as_such(size: tuple[int, int]) -> None:
     network = Around(lambda net, x: net(_Fused.apply(x)))
-    verdict = check_gradient(adapt(network, image_size=size), images(1, *size), seed=0)
+    verdict = check_gradient(adapt_segmenter(network, image_size=size), images(1, *size), seed=0)
     assert (verdict.kind, verdict.remedies) == ("wrong", ("--attention math",))
     with pytest.raises(GradientError, match="Right with --attention math"):
         raise_unless_ok(verdict)

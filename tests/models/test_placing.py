@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from foolscape.errors import ModelError
 from foolscape.models.common.margins import Margins
 from foolscape.models.common.output import fits
-from foolscape.models.segmenters.adapter import adapt
+from foolscape.models.segmenters.adapter import adapt_segmenter
 
 
 class Levels(nn.Module):
@@ -65,7 +65,7 @@ def board(height: int, width: int) -> Tensor:
 )
 @pytest.mark.parametrize("size", [(40, 56), (45, 37)])
 def test_a_cut_answer_is_placed(module: nn.Module, margins: Margins, size: tuple[int, int]) -> None:
-    segmenter = adapt(module, image_size=(40, 56))
+    segmenter = adapt_segmenter(module, image_size=(40, 56))
     assert segmenter.margins == margins
     assert any("mirrored" in note for note in segmenter.notes)
     images = board(*size).expand(-1, 3, -1, -1)
@@ -77,7 +77,7 @@ def test_a_cut_answer_is_placed(module: nn.Module, margins: Margins, size: tuple
 def test_a_network_with_wide_layers_is_placed_too() -> None:
     torch.manual_seed(0)
     module = nn.Sequential(*(nn.Sequential(nn.Conv2d(c, 8, 3), nn.ReLU()) for c in (3, 8, 8, 8)), nn.Conv2d(8, 4, 5))
-    assert adapt(module, image_size=(48, 64)).margins == Margins(6, 6, 6, 6)
+    assert adapt_segmenter(module, image_size=(48, 64)).margins == Margins(6, 6, 6, 6)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_network_with_wide_layers_is_placed_too() -> None:
 )
 def test_an_answer_whose_place_does_not_show_is_refused(module: nn.Module, says: str) -> None:
     with pytest.raises(ModelError, match=says):
-        adapt(module, image_size=(60, 84))
+        adapt_segmenter(module, image_size=(60, 84))
 
 
 @pytest.mark.parametrize(

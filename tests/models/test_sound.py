@@ -17,7 +17,7 @@ from foolscape.cli.console import DONE
 from foolscape.errors import ModelError
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.file import call
-from foolscape.models.segmenters.adapter import adapt
+from foolscape.models.segmenters.adapter import adapt_segmenter
 from foolscape.testing import check_segmenter
 
 from .networks import Around, Strict, Tiny, images
@@ -166,7 +166,7 @@ def test_no_sound_network_is_refused_or_accused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", SOUND)
 def test_images_of_other_sizes_have_scores_and_gradients(kind: str) -> None:
-    segmenter = adapt(_network(kind), image_size=SIZES[0])
+    segmenter = adapt_segmenter(_network(kind), image_size=SIZES[0])
     assert segmenter.only_size is None
     for height, width in (*SIZES, (64, 49), (53, 106)):
         x = images(1, height, width).requires_grad_()
@@ -196,18 +196,18 @@ def test_a_run_on_photographs_of_two_sizes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("divisor", "size"), [(3, (50, 80)), (6, (48, 60)), (20, (45, 67)), (256, (100, 140))])
 def test_divisors_are_derived(divisor: int, size: tuple[int, int]) -> None:
-    assert adapt(Strict(divisor), image_size=size).multiple == divisor
+    assert adapt_segmenter(Strict(divisor), image_size=size).multiple == divisor
 
 
 @pytest.mark.parametrize("side", [14, 16])
 @pytest.mark.parametrize("size", [(111, 127), (48, 80), (56, 70)])
 def test_images_are_padded_to_patches_that_would_leave_out_their_ends(side: int, size: tuple[int, int]) -> None:
-    assert adapt(_seeded(lambda: Patches(side)), image_size=size).multiple == side
+    assert adapt_segmenter(_seeded(lambda: Patches(side)), image_size=size).multiple == side
 
 
 def test_strides_that_end_before_the_last_row_are_no_patches() -> None:
     strided = nn.Sequential(nn.Conv2d(3, 6, 3, 4, 1), nn.Conv2d(6, 5, 1))
-    assert adapt(strided, image_size=(48, 80)).multiple == 1
+    assert adapt_segmenter(strided, image_size=(48, 80)).multiple == 1
 
 
 def test_a_network_of_squares_gets_squares() -> None:
@@ -215,23 +215,23 @@ def test_a_network_of_squares_gets_squares() -> None:
         assert x.shape[2] == x.shape[3]
         return net(x)
 
-    segmenter = adapt(Around(square), image_size=(24, 40))
+    segmenter = adapt_segmenter(Around(square), image_size=(24, 40))
     assert segmenter.multiple == 40
     assert segmenter.logits(images(1, 33, 53)).shape == (1, 5, 33, 53)
 
 
 def test_one_size_is_told_after_a_larger_one_failed() -> None:
-    assert adapt(_seeded(lambda: Patches(16, fixed=15)), image_size=(48, 80)).only_size == (48, 80)
+    assert adapt_segmenter(_seeded(lambda: Patches(16, fixed=15)), image_size=(48, 80)).only_size == (48, 80)
     with pytest.raises(ModelError, match=r"leaves out its last 4 rows and 12 columns .*; give --size 48x80"):
-        adapt(_seeded(lambda: Patches(16, fixed=15)), image_size=(52, 92))
-    least = adapt(_seeded(lambda: Stairs(8, least=8)), image_size=(64, 96))
+        adapt_segmenter(_seeded(lambda: Patches(16, fixed=15)), image_size=(52, 92))
+    least = adapt_segmenter(_seeded(lambda: Stairs(8, least=8)), image_size=(64, 96))
     assert (least.only_size, least.multiple) == (None, 8)
 
 
 def test_a_network_with_a_least_size_names_one_that_it_takes() -> None:
     picky = Around(lambda net, x: net(x) if x.shape[2] >= 200 else net(x).flatten(2).topk(10**6).values)
     with pytest.raises(ModelError, match=r"got RuntimeError: selected index k out of range.* It takes \d+ x \d+: give"):
-        adapt(picky, image_size=(24, 40))
+        adapt_segmenter(picky, image_size=(24, 40))
 
 
 def test_the_size_that_is_not_taken_is_refused_with_the_place() -> None:
@@ -240,7 +240,7 @@ def test_the_size_that_is_not_taken_is_refused_with_the_place() -> None:
             raise ValueError("no such height")
         return net(x)
 
-    segmenter = adapt(Around(change), image_size=(24, 40))
+    segmenter = adapt_segmenter(Around(change), image_size=(24, 40))
     with pytest.raises(ModelError, match=r"ValueError: no such height.*test_sound\.py:\d+\)$"):
         segmenter.logits(images(1, 62, 40))
 
@@ -271,7 +271,7 @@ class Raises(Tiny):
 @pytest.mark.parametrize(("where", "got"), [("eval", "TypeError: no eval"), ("exit", "SystemExit: 1")])
 def test_what_a_model_raises_is_told_with_its_place(where: str, got: str) -> None:
     with pytest.raises(ModelError, match=rf"got {got}.*test_sound\.py:\d+\)$"):
-        adapt(Raises(where), image_size=(24, 40))
+        adapt_segmenter(Raises(where), image_size=(24, 40))
 
 
 def test_attributes_that_raise_are_told_with_their_place() -> None:
@@ -285,24 +285,24 @@ def test_attributes_that_raise_are_told_with_their_place() -> None:
 
 
 def test_a_network_that_is_where_it_should_be_need_not_move() -> None:
-    assert adapt(Raises("to"), image_size=(24, 40)).channels == 5
+    assert adapt_segmenter(Raises("to"), image_size=(24, 40)).channels == 5
 
 
 def test_weights_without_values_are_told() -> None:
     network = Tiny().to("meta")
     with pytest.raises(ModelError, match=r"got 11 of 11 tensors on the device meta, .*\(stem.weight is the first\)"):
-        adapt(network, image_size=(24, 40))
+        adapt_segmenter(network, image_size=(24, 40))
 
 
 @pytest.mark.parametrize(("dtype", "name"), [(torch.bfloat16, "bfloat16"), (torch.float64, "float64")])
 def test_another_type_is_not_told_as_a_size(dtype: torch.dtype, name: str) -> None:
     with pytest.raises(ModelError, match=rf"weights are {name} and that takes {name} alone .*call \.float\(\)"):
-        adapt(Tiny().to(dtype), image_size=(24, 40))
+        adapt_segmenter(Tiny().to(dtype), image_size=(24, 40))
 
 
 def test_one_channel_is_not_told_as_a_size() -> None:
     with pytest.raises(ModelError) as caught:
-        adapt(Around(lambda net, x: net(x)[:, :1]), image_size=(24, 40))
+        adapt_segmenter(Around(lambda net, x: net(x)[:, :1]), image_size=(24, 40))
     assert str(caught.value).startswith("Segmenter.logits must return (B, C, H, W)")
 
 
@@ -312,12 +312,12 @@ def test_half_precision_that_leaves_no_gradient_is_told_as_such() -> None:
         y = (x + 200).to(torch.bfloat16).to(torch.float32) - 200
         return net(y.bfloat16()).float()
 
-    verdict = check_gradient(adapt(Around(lossy, Tiny().bfloat16()), image_size=(24, 40)), images(), seed=0)
+    verdict = check_gradient(adapt_segmenter(Around(lossy, Tiny().bfloat16()), image_size=(24, 40)), images(), seed=0)
     assert verdict.ok or verdict.kind == "half precision", verdict.message
 
 
 def test_the_weights_of_lazy_layers_are_always_the_same_and_said() -> None:
-    one, other = (adapt(_lazy(), image_size=(24, 40)) for _ in range(2))
+    one, other = (adapt_segmenter(_lazy(), image_size=(24, 40)) for _ in range(2))
     assert torch.equal(one.logits(images()), other.logits(images()))
     assert "weights that its lazy layers had not made yet are random (seed 0)" in one.notes[0]
 
@@ -325,4 +325,4 @@ def test_the_weights_of_lazy_layers_are_always_the_same_and_said() -> None:
 @pytest.mark.parametrize("steps", [4, 40])
 def test_rounding_is_still_told_from_places_that_nothing_reaches(steps: int) -> None:
     part = Around(lambda net, x: torch.where(x[:, :1] > 0.35, (net(x) * steps).round() / steps, net(x)))
-    assert check_gradient(adapt(part, image_size=(24, 40)), images(), seed=0).kind == "rounded"
+    assert check_gradient(adapt_segmenter(part, image_size=(24, 40)), images(), seed=0).kind == "rounded"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.records.conditions import ADVERSARIAL, NOISE, Condition, label_of
 from foolscape.records.json_schema import schemas
 from foolscape.records.places import Kind, place_of
@@ -55,10 +55,10 @@ def test_every_file_of_an_image_has_its_own_place() -> None:
 def test_boxes_come_back_to_the_last_bit_and_take_few_digits() -> None:
     rng = np.random.default_rng(0)
     boxes, scores = (rng.random(shape).astype(np.float32).astype(np.float64) for shape in ((100, 4), 100))
-    found = Found(300 * boxes.astype(np.float32).astype(np.float64), scores, np.arange(100))
-    found = Found(found.boxes.astype(np.float32).astype(np.float64), scores, found.labels)
-    line = dumped(to_json(Found, found))
-    back = read(Found, json.loads(line))
+    found = Detected(300 * boxes.astype(np.float32).astype(np.float64), scores, np.arange(100))
+    found = Detected(found.boxes.astype(np.float32).astype(np.float64), scores, found.labels)
+    line = dumped(to_json(Detected, found))
+    back = read(Detected, json.loads(line))
     assert np.array_equal(back.boxes, found.boxes)
     assert np.array_equal(back.scores, found.scores)
     assert len(line) < 6500
@@ -80,7 +80,7 @@ def test_boxes_come_back_to_the_last_bit_and_take_few_digits() -> None:
 def test_damaged_boxes_are_named(change: dict[str, object], words: str) -> None:
     whole: dict[str, object] = {"boxes": [[1, 2, 3, 4]], "scores": [0.5], "labels": [0]}
     with pytest.raises(ValueError, match=words):
-        read(Found, whole | change)
+        read(Detected, whole | change)
 
 
 def test_a_name_that_is_no_utf_8_is_kept() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.distortion import distortion
 from foolscape.metrics.tasks.detection import standing_in
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
@@ -66,7 +66,7 @@ def truth_of(plan: Plan, number: int) -> Truth:
     return Truth(boxes, np.arange(count, dtype=np.int64) % 4, none, none, area)
 
 
-def found_of(plan: Plan, number: int, condition: str) -> Found:
+def found_of(plan: Plan, number: int, condition: str) -> Detected:
     """Every object, a little to the right; under attack what its goal wants."""
     truth = truth_of(plan, number)
     boxes, labels = truth.boxes + 0.01 * plan.size[1], truth.labels.copy()
@@ -83,7 +83,7 @@ def found_of(plan: Plan, number: int, condition: str) -> Found:
         extra = np.array([NOWHERE]) * [*plan.size[::-1], *plan.size[::-1]]
         boxes, labels, scores = np.vstack([boxes, extra]), np.append(labels, 3), np.append(scores, 0.4)
     order = np.argsort(-scores, kind="stable")
-    return Found(boxes[order], scores[order], labels[order].astype(np.int64))
+    return Detected(boxes[order], scores[order], labels[order].astype(np.int64))
 
 
 def _rows(directory: Path, plan: Plan, model: str, number: int) -> list[AnyRow]:

@@ -10,7 +10,7 @@ from foolscape.cli.console import DONE, SOME_FAILED
 from foolscape.data import folder
 from foolscape.data.load import open_clips, open_data, open_detection
 from foolscape.errors import LossError, SampleError
-from foolscape.strict import Loss, lose, lose_any, losses, strictly
+from foolscape.strict import LossNote, lose, lose_any, losses, strictly
 from tests.data.conftest import CATEGORIES
 from tests.data.made import frame, mask, note, palette
 from tests.fuzz.families import reading
@@ -32,7 +32,7 @@ def write_coco(root: Path, *boxes: tuple[int, int, int, int]) -> str:
 
 
 def test_a_loss_is_a_note() -> None:
-    notes = ("grey made RGB", Loss("1 box left out"))
+    notes = ("grey made RGB", LossNote("1 box left out"))
     assert losses(notes) == ["1 box left out"]
     lose_any(notes)
     lose("anything")
@@ -117,7 +117,7 @@ def test_a_run_that_left_something_out_is_not_passed_afterwards(
     nets, photos, read = write_net(tmp_path), write_photos(tmp_path / "photos", 1), folder.read_image
     run = ("run", "--model", f"{nets}:net", "--data", f"folder:{photos}", "--attack", "none", "--out", "out")
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "read_image", lambda path: (read(path)[0], ("grey made RGB", Loss("half left out"))))
+        patch.setattr(folder, "read_image", lambda path: (read(path)[0], ("grey made RGB", LossNote("half left out"))))
         assert foolscape(*run) == DONE
     row = json.loads((tmp_path / "out/rows.jsonl").read_text())
     assert (row["notes"], row["lost"]) == (["grey made RGB", "half left out"], ["half left out"])

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from foolscape.scenes import CLASSES, COLOURS, Frame, describe, render
+from foolscape.scenes import CLASSES, COLOURS, SceneFrame, describe, render
 
 
 @pytest.fixture(scope="module")
-def frames() -> list[Frame]:
+def frames() -> list[SceneFrame]:
     return [render(describe(5, index)) for index in range(20)]
 
 
@@ -15,7 +15,7 @@ def test_a_colour_for_each_class() -> None:
     assert len(COLOURS) == len(CLASSES) == len(set(COLOURS)) == len(set(CLASSES))
 
 
-def test_a_frame_has_the_size_and_types_it_promises(frames: list[Frame]) -> None:
+def test_a_frame_has_the_size_and_types_it_promises(frames: list[SceneFrame]) -> None:
     for frame in frames:
         assert frame.image.shape == (160, 256, 3)
         assert frame.labels.shape == frame.instances.shape == (160, 256)
@@ -24,28 +24,28 @@ def test_a_frame_has_the_size_and_types_it_promises(frames: list[Frame]) -> None
         assert frame.labels.max() < len(CLASSES)
 
 
-def test_the_same_numbers_give_the_same_bytes(frames: list[Frame]) -> None:
+def test_the_same_numbers_give_the_same_bytes(frames: list[SceneFrame]) -> None:
     assert describe(5, 3) == describe(5, 3)
     again = render(describe(5, 3))
     for part, other in zip(again, frames[3], strict=True):
         assert np.array_equal(part, other)
 
 
-def test_other_numbers_give_another_street(frames: list[Frame]) -> None:
+def test_other_numbers_give_another_street(frames: list[SceneFrame]) -> None:
     assert not np.array_equal(frames[3].image, frames[4].image)
     assert not np.array_equal(frames[3].image, render(describe(6, 3)).image)
 
 
-def test_all_classes_occur(frames: list[Frame]) -> None:
+def test_all_classes_occur(frames: list[SceneFrame]) -> None:
     counts = sum(np.bincount(frame.labels.ravel(), minlength=len(CLASSES)) for frame in frames)
     assert np.all(counts / sum(frame.labels.size for frame in frames) > 0.004)
 
 
-def test_most_classes_occur_in_every_scene(frames: list[Frame]) -> None:
+def test_most_classes_occur_in_every_scene(frames: list[SceneFrame]) -> None:
     assert all(len(np.unique(frame.labels)) >= 6 for frame in frames)
 
 
-def test_an_instance_has_the_class_of_its_object(frames: list[Frame]) -> None:
+def test_an_instance_has_the_class_of_its_object(frames: list[SceneFrame]) -> None:
     for index, frame in enumerate(frames):
         label_of = {thing.id: thing.label for thing in describe(5, index).things}
         for number in np.unique(frame.instances):
@@ -65,7 +65,7 @@ def test_a_ridden_bicycle_stands_where_its_rider_is() -> None:
                 assert thing.at(0.7) == bicycle.at(0.7)
 
 
-def _centre(frame: Frame, number: int) -> tuple[float, float]:
+def _centre(frame: SceneFrame, number: int) -> tuple[float, float]:
     rows, columns = np.nonzero(frame.instances == number)
     return float(rows.mean()), float(columns.mean())
 

@@ -9,13 +9,13 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from foolscape.cli import app
-from foolscape.testing import Report, check_tracker
+from foolscape.testing import ContractReport, check_tracker
 from tests.models.trackers.toys import Net, Thing, Way, scores
 
 SIZES = ((24, 40), (21, 37))
 
 
-def failed(report: Report) -> set[str]:
+def failed(report: ContractReport) -> set[str]:
     return {check.name for check in report.checks if check.passed is False}
 
 

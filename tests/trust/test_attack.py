@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.run.trust.attack import Attacked
 from foolscape.run.trust.judge import by_model
@@ -176,9 +176,9 @@ def test_an_attack_that_invents_boxes_is_judged_by_them() -> None:
     no = np.zeros(1, np.bool_)
     truth = Truth(np.array([[0.0, 0, 9, 9]]), np.zeros(1, np.int64), no, no, np.array([81.0]))
 
-    def seen(boxes: int) -> Found:
+    def seen(boxes: int) -> Detected:
         places = np.array([[20.0 + 9 * i, 20, 28 + 9 * i, 28] for i in range(boxes)]).reshape(-1, 4)
-        return Found(places, np.full(boxes, 0.9), np.zeros(boxes, np.int64))
+        return Detected(places, np.full(boxes, 0.9), np.zeros(boxes, np.int64))
 
     rows = {
         name: changed(found, truth=truth, measured=seen(4 * (name == ADVERSARIAL)), in_float=seen(4))

@@ -21,7 +21,7 @@ from foolscape.run.setup import open_bench
 from foolscape.run.wiring.check import examine
 from foolscape.run.wiring.reasons import wiring_reasons
 from foolscape.testing.command import check_made
-from foolscape.testing.verdicts import Report as Contract
+from foolscape.testing.verdicts import ContractReport as Contract
 from foolscape.verdict import ANSWERS, Reason
 
 SIZE = (160, 256)

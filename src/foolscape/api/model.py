@@ -21,9 +21,9 @@ from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
 from foolscape.models.detectors.transformers import QueryDetector
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector
-from foolscape.models.load import Loaded, Made, open_model
+from foolscape.models.load import Loaded, OpenedModel, open_model
 from foolscape.models.segmenters.adapter import name_classes
-from foolscape.models.sources.base import Opened
+from foolscape.models.sources.base import SourceModel
 from foolscape.models.sources.own import opened, task_of_made
 from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
@@ -78,7 +78,7 @@ class Model:
         made: the model, before it has seen an image.
     """
 
-    made: Made
+    made: OpenedModel
     _fitted: dict[tuple[int, int, str], Loaded[Any]] = field(default_factory=dict, compare=False)
 
     @property
@@ -89,12 +89,12 @@ class Model:
     @property
     def task(self) -> str:
         """What it is for: segmentation, detection or video."""
-        return self.made.opened.task
+        return self.made.source.task
 
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The names of its classes; None where they do not show before it has seen an image, and of a tracker."""
-        known = self.made.names.given
+        known = self.made.names.explicit
         if known is None and self._fitted and self.task != VIDEO.name:
             known = tuple(next(iter(self._fitted.values())).model.classes)
         return known
@@ -199,7 +199,7 @@ def model_of(model: object, task: str | None = None) -> Model:
     spec = Spec(f"{IN_MEMORY}:{_name(live)}", IN_MEMORY, _name(live))
     task = task or task_of_made(live)
     found = _ready(live, task) if isinstance(live, _READY) else opened(spec, live, task)
-    return Model(Made(spec, found, ClassNames(own=found.classes)))
+    return Model(OpenedModel(spec, found, ClassNames(own=found.classes)))
 
 
 def several(models: object) -> list[object]:
@@ -218,7 +218,7 @@ def models_of(models: object, batch: object, task: str | None) -> tuple[Model, .
         if same and one.made.spec.scheme == IN_MEMORY:
             name = f"{one.made.spec.rest}#{len(same) + 1}"
             spec = Spec(f"{IN_MEMORY}:{name}", IN_MEMORY, name)
-            one = Model(Made(spec, one.made.opened, one.made.names))
+            one = Model(OpenedModel(spec, one.made.source, one.made.names))
         found.append(one)
     return tuple(found)
 
@@ -239,7 +239,7 @@ def _name(live: object) -> str:
     return "".join(letter if letter.isalnum() or letter in "_-." else "-" for letter in str(name))
 
 
-def _ready(live: Any, task: str) -> Opened:
+def _ready(live: Any, task: str) -> SourceModel:
     """An adapter as it is, on another device if need be."""
 
     def ready(conditions: Conditions) -> Any:
@@ -248,7 +248,7 @@ def _ready(live: Any, task: str) -> Opened:
         return name_classes(live, conditions.names.data) if isinstance(live, _SEGMENTERS) else live
 
     classes = None if task == VIDEO.name else tuple(live.classes) or None
-    return Opened(task, ready, classes)
+    return SourceModel(task, ready, classes)
 
 
 def task_for(model: object, batch: object, task: str | None) -> str | None:

@@ -20,7 +20,7 @@ CATALOG: Final[tuple[Attack, ...]] = tuple(REGISTRY.values())
 
 
 def plan(name: str, options: Settings, classes: tuple[str, ...] = (), task: str = SEGMENTATION.name) -> Plan:
-    """The attack called `name`, settled for a model with these class names.
+    """The attack called `name`, planned for a model with these class names.
 
     Args:
         name: of the registry.
@@ -36,9 +36,9 @@ def plan(name: str, options: Settings, classes: tuple[str, ...] = (), task: str 
     for option, other in foreign_to(kind).items():
         if options.get(option) is not None:
             raise SettingError(f"{option}: is for {other.models}, got {options[option]!r} for {task}")
-    made = recipe(name, options, task)
+    chosen = recipe(name, options, task)
     own = record_or_none("foolscape.attacks.tasks", task, TaskAttacks)
-    return made.settled(Scope(kind, classes)) if own is None else own.settled(made, options, classes)
+    return chosen.plan_for(Scope(kind, classes)) if own is None else own.plan_for(chosen, options, classes)
 
 
 def recipe(name: str, options: Settings, task: str | None) -> Recipe:
@@ -51,17 +51,17 @@ def recipe(name: str, options: Settings, task: str | None) -> Recipe:
     if name not in REGISTRY:
         raise unknown("attack", name, [*REGISTRY, NONE])
     attack = REGISTRY[name]
-    given = {key: value for key, value in options.items() if value is not None and key not in TASK_OPTIONS}
-    variant = given.get("variant")
+    values = {key: value for key, value in options.items() if value is not None and key not in TASK_OPTIONS}
+    variant = values.get("variant")
     if variant is not None and variant not in attack.variants:
         raise unknown(f"variant of {name}", str(variant), attack.variants)
     if "variant" not in attack.options:
-        given.pop("variant", None)
-    for key, value in given.items():
+        values.pop("variant", None)
+    for key, value in values.items():
         able = owners(key, task)
         if key in attack.without:
             raise SettingError(f"{key}: {name} {attack.without[key]}")
         if key not in attack.options and able:
             whose = " and ".join(part for part in (", ".join(able[:-1]), able[-1]) if part)
             raise SettingError(f"{key}: is for {whose}, got {value} for {name}")
-    return attack(**given)
+    return attack(**values)

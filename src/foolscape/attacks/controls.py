@@ -1,6 +1,6 @@
 """Controls: changes as large as the attack's that should not fool anything.
 
-An attack's table means little without them: a network that falls to shuffled or random changes of the same size is
+Scores under attack mean little without them: a network that fails under shuffled or random changes of the same size is
 merely fragile to noise.
 """
 
@@ -18,15 +18,15 @@ _BISECTIONS = 24
 
 _ROUNDS = 32
 _TRIES, _FEWEST, _MOST = 1 << 16, 4, 64
-"""Exchanges looked at in a round, and the fewest and most for one place: many when few places are left."""
+"""Exchanges tried in a round, and the fewest and most for one place: many when few places are left."""
 
 
 def shuffled(clean: Tensor, attacked: Tensor, generator: torch.Generator) -> Tensor:
     """PERM: the attack's change with its pixels in random order, the channels of a pixel kept together.
 
-    A pixel's change goes only where it fits inside [0, 255], so that the result is as large as the attack: of a random
-    order the pixels that would be clipped are exchanged with others until both fit; what fits nowhere after `_ROUNDS`
-    makes room by sending others home.
+    A pixel's change goes only where it fits inside [0, 255], so that the result is as large as the attack: in a random
+    order, pixels whose change would be clipped are exchanged with others until both fit; what fits nowhere after
+    `_ROUNDS` goes back to its own pixel, as in `_send_home`.
 
     Args:
         clean: (3, H, W) uint8.
@@ -60,18 +60,18 @@ def _exchanges(
     """Pairs of places (K,), (K,) that clip less when they exchange what `order` gives them; no place is in two.
 
     Every place of `clipped` (J,) is tried with others at random, half of them from `clipped`: where a picture is black
-    and white, what does not fit here often fits there, and the other way round. `owner` is room to work in, as long as
-    there are places, the same before and after.
+    and white, what does not fit at one place often fits at another, and the other way round. `owner` is a buffer with
+    an entry per place, unchanged afterwards.
     """
     count, places = len(clipped), len(origin)
     tries = (count, min(max(_TRIES // count, _FEWEST), _MOST))
     anywhere = torch.randint(places, tries, generator=generator)
     among = clipped[torch.randint(count, tries, generator=generator)]
     others = torch.where(torch.rand(tries, generator=generator) < 0.5, among, anywhere)
-    context, there = origin[clipped][:, None], origin[others]
+    own, there = origin[clipped][:, None], origin[others]
     mine, theirs = change[order[clipped]][:, None], change[order[others]]
-    before = _clipping(context, mine) + _clipping(there, theirs)
-    gain = before - _clipping(context, theirs) - _clipping(there, mine)
+    before = _clipping(own, mine) + _clipping(there, theirs)
+    gain = before - _clipping(own, theirs) - _clipping(there, mine)
     best, chosen = gain.max(dim=1)
     second = others.gather(1, chosen[:, None])[:, 0]
     willing = best > 0
@@ -90,21 +90,21 @@ def _send_home(origin: Tensor, change: Tensor, order: Tensor, clipped: list[int]
     that fits. The way ends where the change that is handed on has its own place, if not before.
     """
     places: NDArray[np.int16] = origin.numpy()
-    given: NDArray[np.int64] = order.numpy()
-    where = np.empty_like(given)
-    where[given] = np.arange(len(given))
+    sources: NDArray[np.int64] = order.numpy()
+    where = np.empty_like(sources)
+    where[sources] = np.arange(len(sources))
     for place in clipped:
-        index = given[place]
+        index = sources[place]
         moved = change[index].numpy()
         while not _fits(places[place], moved):
             onward = where[place]
-            given[place] = where[place] = place
+            sources[place] = where[place] = place
             place = onward
-        given[place], where[index] = index, place
+        sources[place], where[index] = index, place
 
 
-def _fits(here: NDArray[np.int16], change: NDArray[np.int16]) -> bool:
-    wanted = here + change
+def _fits(pixels: NDArray[np.int16], change: NDArray[np.int16]) -> bool:
+    wanted = pixels + change
     return bool(wanted.min() >= 0 and wanted.max() <= WHITE)
 
 

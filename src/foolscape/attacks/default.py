@@ -1,4 +1,4 @@
-"""The attack of a user who names none: the strongest within a bound that takes the settings that were given."""
+"""The attack that is used when none is named: the strongest within a bound that takes the given settings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def default_attack(task: str, options: Settings, *, shared: bool = False) -> Def
 
     Args:
         task: segmentation, detection or video.
-        options: `only_class` is not looked at.
+        options: `only_class` is ignored.
         shared: one change is made for several networks, which asks for an attack of one ascent.
 
     Raises:
@@ -53,17 +53,17 @@ def default_attack(task: str, options: Settings, *, shared: bool = False) -> Def
     """
     refused: list[tuple[str, SettingError]] = []
     for name in STRONGEST:
-        asked = _budgeted(options) if "budget" in REGISTRY[name].options else options
+        own_options = _budgeted(options) if "budget" in REGISTRY[name].options else options
         try:
-            settled = planned(task, name, asked)
-            if shared and not settled.single:
+            attack_plan = planned(task, name, own_options)
+            if shared and not attack_plan.single:
                 raise SettingError("ensemble: one change for several networks is one ascent")
         except UnknownNameError:
             raise
         except SettingError as error:
             refused.append((name, error))
             continue
-        return Default(name, asked, _reason(refused, budgeted=asked is not options))
+        return Default(name, own_options, _reason(refused, budgeted=own_options is not options))
     raise refused[0][1]
 
 
@@ -75,7 +75,7 @@ def _budgeted(options: Settings) -> Settings:
 
 
 def planned(task: str, name: str, options: Settings) -> Plan:
-    """The attack settled for classes that stand in for a model's; `SettingError` where an option does not fit."""
+    """The attack planned for classes that stand in for a model's; `SettingError` where an option does not fit."""
     if task_of_option("only_class") == task_named(task):
         options = {**options, "only_class": None}
     return plan(name, options, _STAND_INS, task)

@@ -1,4 +1,4 @@
-"""What can be said of foolscape's attacks without importing them, which needs torch: it is read from their files.
+"""The attacks of foolscape, listed without importing them (which needs torch): their files are parsed.
 
 An attack's file states all of it in words: `@register("pgd", source="..")`, the first line of the docstring, and a
 signature whose annotations and defaults need no torch. So an attack is listed by being there.
@@ -42,7 +42,7 @@ class ListedAttack:
 def listed_attacks() -> tuple[ListedAttack, ...]:
     """Every attack that comes with foolscape, in the order of the registry."""
     files = sorted(file.name for file in resources.files(_ZOO).iterdir() if file.name.endswith(".py"))
-    return tuple(found for name in files for found in _attacks(f"{_ZOO}.{name.removesuffix('.py')}"))
+    return tuple(attack for name in files for attack in _attacks(f"{_ZOO}.{name.removesuffix('.py')}"))
 
 
 def check_attack(name: str, options: Collection[str] = ()) -> None:
@@ -73,11 +73,11 @@ def _attacks(place: str) -> Iterator[ListedAttack]:
             continue
         for call in function.decorator_list:
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "register":
-                said = {word.arg: word.value for word in call.keywords}
-                form = ast.literal_eval(said["form"]) if "form" in said else "paper"
+                keywords = {word.arg: word.value for word in call.keywords}
+                form = ast.literal_eval(keywords["form"]) if "form" in keywords else "paper"
                 summary = (ast.get_docstring(function) or "").partition("\n")[0].rstrip(".")
-                name, source = ast.literal_eval(call.args[0]), ast.literal_eval(said["source"])
-                tasks = ast.literal_eval(said["tasks"]) if "tasks" in said else tuple(TASKS)
+                name, source = ast.literal_eval(call.args[0]), ast.literal_eval(keywords["source"])
+                tasks = ast.literal_eval(keywords["tasks"]) if "tasks" in keywords else tuple(TASKS)
                 options = _options(name, function, _Names(place))
                 variants = options["variant"].choices if "variant" in options else (form,)
                 yield ListedAttack(name, source, summary, variants, tasks, options)
@@ -85,12 +85,12 @@ def _attacks(place: str) -> Iterator[ListedAttack]:
 
 def _options(attack: str, function: ast.FunctionDef, names: _Names) -> dict[str, Option]:
     """The options of an attack's function, made of its annotations and defaults as Python would."""
-    found = {}
+    options = {}
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
         hint = None if argument.annotation is None else names.value(argument.annotation)
         value = None if default is None else names.value(default)
-        found[argument.arg] = option_of(attack, argument.arg, hint, value)
-    return found
+        options[argument.arg] = option_of(attack, argument.arg, hint, value)
+    return options
 
 
 class _Names(dict[str, Any]):
@@ -117,7 +117,7 @@ class _Names(dict[str, Any]):
         raise KeyError(name)
 
     def value(self, expression: ast.expr) -> Any:
-        """What an expression of the module comes to."""
+        """The value of an expression of the module."""
         return eval(compile(ast.Expression(expression), self.place, "eval"), {}, self)
 
 

@@ -1,4 +1,4 @@
-"""An attack with every setting settled, and what it is settled for."""
+"""An attack with every setting resolved, and the scope it is resolved for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ATTACK_PIXELS: Final = TASK_OPTIONS["attack_pixels"].choices
 
 @dataclass(frozen=True)
 class Window:
-    """What an attack on a clip looks at.
+    """The frames that an attack on a clip uses.
 
     Attributes:
         frames: how many, the first one included.
@@ -64,7 +64,7 @@ class Window:
 
 
 class AttackMemory(Protocol):
-    """Keeps what an attack learns from item to item, also over a kill."""
+    """Stores what an attack learns between items, so that it survives a kill."""
 
     def load(self) -> tuple[Tensor, Tensor] | None:
         """What was learnt by the end of the last item; None before the first."""
@@ -76,7 +76,7 @@ class AttackMemory(Protocol):
 
 
 class Runner(Protocol):
-    """How images meet an attack's ascent: once each, or in more than one go."""
+    """Runs an attack's ascent on images: once each, or in several passes."""
 
     def __call__(
         self, items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory
@@ -86,14 +86,14 @@ class Runner(Protocol):
 
 
 def once(items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory) -> Iterator[Outcome]:
-    """The runner of one ascent per image, which nothing is carried over to."""
+    """The runner of one ascent per image; nothing is kept between images."""
     del memory
     return ascend(items, ascent, batch_size=batch_size)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A named attack with every setting settled.
+    """A named attack with every setting resolved.
 
     Attributes:
         ascent: what the driver runs.
@@ -112,7 +112,7 @@ class Plan:
         float32: why gradients cannot be taken in bfloat16, as the rest of a sentence that begins with the name.
         moves_context: whether it changes a problem's context (a clip's later frames) too while it lasts, so that
             nothing of that can be computed beforehand.
-        largest: the largest bound tried, of an attack that looks for the smallest under which it succeeds.
+        largest: the largest bound tried, of an attack that searches for the smallest under which it succeeds.
     """
 
     ascent: Ascent

@@ -46,8 +46,8 @@ class Attack:
         form: which published form it has, where there is no choice.
         strength: by which a run that names no attack takes one, the largest first; None: never.
         algorithm: a number that is raised in the commit in which its results change.
-        compares: it compares its steps with each other, so that what it looks at must stay the same.
-        sampling, attack_pixels: how it looks at a clip unless the user says otherwise.
+        compares: it compares its steps with each other, so that its targets must stay the same.
+        sampling, attack_pixels: the defaults for a clip.
         untargeted: the goal in the place of a detector's untargeted one.
         without: why it does not have an option that others have, as the rest of a sentence that begins with its name.
     """
@@ -77,20 +77,20 @@ class Attack:
         """The attack with these options; raises SettingError for one that it does not have, or a value that is none."""
         return Recipe(self, MappingProxyType(self.values(options)))
 
-    def values(self, given: Settings) -> dict[str, object]:
+    def values(self, settings: Settings) -> dict[str, object]:
         """The options that are given, as values."""
-        found = {}
-        for name, value in given.items():
+        values = {}
+        for name, value in settings.items():
             if name not in self.options:
                 raise unknown(f"option of {self.name}", name, self.options)
             if value is not None:
-                found[name] = self.options[name].value(value)
-        return found
+                values[name] = self.options[name].value(value)
+        return values
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """An attack with its options, not yet settled for a model: what `pgd(eps="8/255")` gives.
+    """An attack with its options, not yet planned for a model: what `pgd(eps="8/255")` gives.
 
     Attributes:
         attack: of the registry.
@@ -104,22 +104,22 @@ class Recipe:
         """`pgd?eps=8/255&steps=4`, which `recipe` reads."""
         return written("", self.attack.name, {name: _text(value) for name, value in self.options.items()})
 
-    def settled(self, scope: Scope) -> Plan:
+    def plan_for(self, scope: Scope) -> Plan:
         """The plan for a model; raises SettingError where an option or the task does not fit."""
         attack = self.attack
         if scope.task.name not in attack.tasks:
             able = ", ".join(other.name for other in REGISTRY.values() if scope.task.name in other.tasks)
             tasks = " and ".join(attack.tasks)
             raise SettingError(f"attack: {attack.name} is for {tasks}, got {scope.task.name}; use one of {able}")
-        made = attack.build(scope, **self.options) if _takes_scope(attack.build) else attack.build(**self.options)
-        if isinstance(made, Ascent):
-            made = self._around(made, scope)
-        if not isinstance(made, Plan):
+        built = attack.build(scope, **self.options) if _takes_scope(attack.build) else attack.build(**self.options)
+        if isinstance(built, Ascent):
+            built = self._around(built, scope)
+        if not isinstance(built, Plan):
             raise SettingError(
-                f"attack: expected {attack.name} to return an Ascent or a Plan, got {type(made).__name__}"
+                f"attack: expected {attack.name} to return an Ascent or a Plan, got {type(built).__name__}"
             )
         variant = str(self.options.get("variant", attack.variants[0]))
-        return replace(made, name=attack.name, source=attack.source, variant=variant)
+        return replace(built, name=attack.name, source=attack.source, variant=variant)
 
     def _around(self, ascent: Ascent, scope: Scope) -> Plan:
         """The plan of an attack that gives no more than its steps."""

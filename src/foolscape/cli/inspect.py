@@ -26,7 +26,7 @@ from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.shown import MEASUREMENT
 
 if TYPE_CHECKING:
-    from foolscape.testing.verdicts import Check, Report, Told
+    from foolscape.testing.verdicts import Check, ContractReport, OnCheck
 
 AUTO: Final = "auto"
 
@@ -167,11 +167,11 @@ def check(
     where = ready_device(device)
     with kernels(config.attention), _printing() as told:
         made = open_model(model, config.task, classes_file=classes)
-        verdict = check_made(made, size=config.size, batch=batch, device=where, told=told)
+        verdict = check_made(made, size=config.size, batch=batch, device=where, on_check=told)
         _leave(verdict, on_data, told)
 
 
-def _leave(verdict: Report, on_data: dict[str, object], told: Told) -> NoReturn:
+def _leave(verdict: ContractReport, on_data: dict[str, object], told: OnCheck) -> NoReturn:
     """Make one more check, on data, where `on_data` names some, and leave with the status that all deserve."""
     ok = verdict.ok
     if on_data["data"] is not None:
@@ -185,7 +185,7 @@ def _leave(verdict: Report, on_data: dict[str, object], told: Told) -> NoReturn:
 
 
 @contextmanager
-def _printing() -> Iterator[Told]:
+def _printing() -> Iterator[OnCheck]:
     """What prints every check when it is known, and meanwhile says on stderr what is being tried."""
     with err_console.status("loading") as status:
 

@@ -14,7 +14,7 @@ from foolscape.data import upright
 from foolscape.data.images import resize
 from foolscape.data.sample import Data, Sample, SegmentationData
 from foolscape.metrics.boxes import Bools, Truth
-from foolscape.strict import Loss
+from foolscape.strict import LossNote
 
 _ROUNDING = 0.02
 """How far, in pixels, a box may reach beyond the image without a note: COCO rounds corner and size to two decimals."""
@@ -95,19 +95,19 @@ def check_boxes(truth: Truth, size: tuple[int, int]) -> tuple[Truth, tuple[str, 
     """
     height, width = size
     finite = np.asarray(np.isfinite(truth.boxes).all(axis=1))
-    given = np.where(finite[:, None], truth.boxes, 0.0)
-    inside = given.clip(0.0, np.array([width, height, width, height]))
+    boxes = np.where(finite[:, None], truth.boxes, 0.0)
+    inside = boxes.clip(0.0, np.array([width, height, width, height]))
     sides = inside[:, 2:] - inside[:, :2]
     shown = np.logical_and(finite, (sides > 0).all(axis=1))
-    beyond = np.logical_and(shown, (np.abs(inside - given) > _ROUNDING).any(axis=1))
+    beyond = np.logical_and(shown, (np.abs(inside - boxes) > _ROUNDING).any(axis=1))
     box_area = sides.prod(axis=1)
     area = np.where(beyond, np.minimum(truth.area, box_area), truth.area)
     guessed = np.logical_and(shown, ~((area >= 0) & (area <= height * width)))
     area = np.where(guessed, box_area, area)
     kept = Truth(inside[shown], truth.labels[shown], truth.difficult[shown], truth.crowd[shown], area[shown])
     notes = (
-        Loss(_count(~finite, "whose corners are not finite numbers left out")),
-        Loss(_count(finite & ~shown, "without area inside the image left out")),
+        LossNote(_count(~finite, "whose corners are not finite numbers left out")),
+        LossNote(_count(finite & ~shown, "without area inside the image left out")),
         _count(beyond, "clipped to the image"),
         _count(guessed, "with no usable area: that of the box taken"),
     )

@@ -11,7 +11,7 @@ from foolscape.data.sample import Sample
 from foolscape.data.walking import walk
 from foolscape.errors import DataError
 from foolscape.spec import Spec
-from foolscape.strict import Loss
+from foolscape.strict import LossNote
 
 CLASSES = (
     "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist",
@@ -76,7 +76,7 @@ def open_camvid(spec: Spec, split: str | None = None) -> CamVid:
         DataError: no such folder, another layout, or an empty split.
     """
     spec.only("annotated")
-    frame = upright.asked(spec)
+    frame = upright.frame_option(spec)
     root = files.directory(spec)
     there = [name for name in SPLITS if (root / name).is_dir()]
     if not there:
@@ -87,13 +87,13 @@ def open_camvid(spec: Spec, split: str | None = None) -> CamVid:
     labels = root / f"{split}annot"
     if not labels.is_dir():
         raise DataError(f"{spec.text}: expected label maps in {labels}, got no such folder; use folder:{root / split}")
-    found = walk(root / split, recursive=False)
-    paths = found.images
+    listing = walk(root / split, recursive=False)
+    paths = listing.images
     if not paths:
         raise DataError(f"{spec.text}: expected images in {root / split}, got none; check the path or the split")
     images = dict(zip(files.name_ids(paths), (root / split / path for path in paths), strict=True))
     unused = {path.stem for path in labels.glob("*.png")} - {path.stem for path in paths}
-    notes = [f"label value {_VOID_IN_FILES} is void", *found.notes]
+    notes = [f"label value {_VOID_IN_FILES} is void", *listing.notes]
     if unused:
-        notes.append(Loss(f"{len(unused)} label maps in {labels.name} have no image and were left out"))
+        notes.append(LossNote(f"{len(unused)} label maps in {labels.name} have no image and were left out"))
     return CamVid(spec.text, split, tuple(notes), images, labels, frame)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data import files, upright
-from foolscape.data.clips import MOST_OBJECTS, Clip, Given, objects_in
+from foolscape.data.clips import MOST_OBJECTS, Clip, GivenMask, objects_in
 from foolscape.data.images import read_header, read_image, read_indexed
-from foolscape.data.mask_values import Look, labels_of, stacked
+from foolscape.data.mask_values import MaskColours, labels_of, stacked
 from foolscape.data.picture import Turn
 from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
@@ -80,10 +80,10 @@ def first_gap(names: Sequence[str]) -> str | None:
     frame): the smallest one counts, if at least half are of it and the others whole multiples.
     """
     matches = [_NUMBERED.fullmatch(name) for name in names]
-    found = [match for match in matches if match is not None]
-    if len(found) < len(names) or len({(match["before"], match["behind"]) for match in found}) != 1:
+    numbered = [match for match in matches if match is not None]
+    if len(numbered) < len(names) or len({(match["before"], match["behind"]) for match in numbered}) != 1:
         return None
-    numbers = [int(match["number"]) for match in found]
+    numbers = [int(match["number"]) for match in numbered]
     steps = [after - before for before, after in pairwise(numbers)]
     step = min(steps, default=0)
     if step < 1 or 2 * steps.count(step) < len(steps) or any(other % step for other in steps):
@@ -91,8 +91,8 @@ def first_gap(names: Sequence[str]) -> str | None:
     place = next((place for place, other in enumerate(steps) if other > step), None)
     if place is None:
         return None
-    digits = str(numbers[place] + step).zfill(len(found[place]["number"]))
-    return f"{found[place]['before']}{digits}{found[place]['behind']}"
+    digits = str(numbers[place] + step).zfill(len(numbered[place]["number"]))
+    return f"{numbered[place]['before']}{digits}{numbered[place]['behind']}"
 
 
 def refuse_strays(masks: Mapping[str, Path], frames: Collection[str]) -> None:
@@ -125,16 +125,16 @@ def read_frames(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], tuple[str, ..
         SampleError: fewer than 2, one that cannot be read or has another size, or more than memory should hold.
     """
     check_length(len(paths), paths[0].parent if paths else "clip")
-    first, said = read_image(paths[0])
+    first, frame_notes = read_image(paths[0])
     check_memory(len(paths), first.shape, paths[0].parent)
-    notes = Counter(said)
+    notes = Counter(frame_notes)
     frames = np.empty((len(paths), *first.shape), np.uint8)
     frames[0] = first
     for index, path in enumerate(paths[1:], 1):
-        frame, said = read_image(path)
+        frame, frame_notes = read_image(path)
         check_frame_size(path, frame.shape, first.shape)
         frames[index] = frame
-        notes.update(said)
+        notes.update(frame_notes)
     return frames, tuple(f"{note} ({count} of {len(paths)} frames)" for note, count in notes.items())
 
 
@@ -165,8 +165,8 @@ def check_frame_size(where: Path | str, shape: tuple[int, ...], first: tuple[int
 
 def read_masks(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """The (J, H, W) label maps that the masks of a clip in J >= 1 `paths` stand for, and notes; see `labels_of`."""
-    values, look = read_stored(paths)
-    return labels_of(values, paths[0] if len(paths) == 1 else paths[0].parent, look)
+    values, colours = read_stored(paths)
+    return labels_of(values, paths[0] if len(paths) == 1 else paths[0].parent, colours)
 
 
 def upright_masks(
@@ -179,13 +179,13 @@ def upright_masks(
     Raises:
         SampleError: a frame was turned, and nothing tells whether its mask is to be turned too.
     """
-    found = [_upright(*one, frame) for one in zip(masks, paths, frames, strict=True)]
-    if len({mask.shape for mask, _ in found}) > 1:
+    turned = [_upright(*one, frame) for one in zip(masks, paths, frames, strict=True)]
+    if len({mask.shape for mask, _ in turned}) > 1:
         raise SampleError(
             f"{paths[0].parent}: expected masks of one size, got others where EXIF turns the frames; turn all or none"
         )
-    notes = Counter(note for _, said in found for note in said)
-    return np.stack([mask for mask, _ in found]), tuple(
+    notes = Counter(note for _, mask_notes in turned for note in mask_notes)
+    return np.stack([mask for mask, _ in turned]), tuple(
         f"{note} ({count} of {len(paths)} masks)" for note, count in notes.items()
     )
 
@@ -198,15 +198,15 @@ def _upright(
     if header is None or header[1] == 1:
         return mask, ()
     own = read_header(path)
-    said = "upright" if own is not None and own[1] > 1 else frame
+    own_frame = "upright" if own is not None and own[1] > 1 else frame
     height, width = mask.shape
     return upright.settle(
-        path, Turn(*header), (height, width), said, lambda _: mask, upright.turn_labels, np.array_equal
+        path, Turn(*header), (height, width), own_frame, lambda _: mask, upright.turn_labels, np.array_equal
     )
 
 
-def read_stored(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], Look]:
-    """The values in J >= 1 `paths`, (J, H, W), and how they look; `SampleError` if one is bad or of another size."""
+def read_stored(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], MaskColours]:
+    """The values in J >= 1 `paths`, (J, H, W), and their colours; `SampleError` if one is bad or differs in size."""
     masks = [read_indexed(paths[0])]
     for path in paths[1:]:
         mask = read_indexed(path)
@@ -219,14 +219,14 @@ def read_stored(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], Look]:
     return stacked(masks, paths[0].parent)
 
 
-def given_in(masks: Iterable[NDArray[np.uint8]], frames: Sequence[int]) -> tuple[Given, ...]:
+def given_in(masks: Iterable[NDArray[np.uint8]], frames: Sequence[int]) -> tuple[GivenMask, ...]:
     """Each object of the `masks` of `frames`, given where it is seen first."""
     seen: set[int] = set()
     given = []
     for mask, frame in zip(masks, frames, strict=True):
         new = [label for label in objects_in(mask) if label not in seen]
         if new:
-            given.append(Given(frame, np.where(np.isin(mask, new), mask, 0).astype(np.uint8)))
+            given.append(GivenMask(frame, np.where(np.isin(mask, new), mask, 0).astype(np.uint8)))
             seen.update(new)
     return tuple(given)
 

@@ -23,7 +23,7 @@ CLASSES = ("object",)
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenMask:
     """Objects that a tracker is handed in one frame of a clip.
 
     Attributes:
@@ -56,7 +56,7 @@ class Clip:
     id: str
     frames: NDArray[np.uint8]
     names: tuple[str, ...]
-    given: tuple[Given, ...]
+    given: tuple[GivenMask, ...]
     truth: NDArray[np.uint8] | None
     judged: tuple[int, ...]
     categories: Mapping[int, str] = field(default_factory=dict)
@@ -87,8 +87,8 @@ def resize_clip(clip: Clip, size: tuple[int, int]) -> Clip:
         raise SettingError(f"expected a size of at least {MIN_SIDE}x{MIN_SIDE} pixels, got {height}x{width}")
     if clip.frames.shape[1:3] == (height, width):
         return clip
-    given = tuple(dataclasses.replace(one, mask=_resized_mask(one.mask, size)) for one in clip.given)
-    for before, after in zip(clip.given, given, strict=True):
+    masks = tuple(dataclasses.replace(one, mask=_resized_mask(one.mask, size)) for one in clip.given)
+    for before, after in zip(clip.given, masks, strict=True):
         lost = sorted(set(objects_in(before.mask)) - set(objects_in(after.mask)))
         if lost:
             raise SampleError(
@@ -101,7 +101,7 @@ def resize_clip(clip: Clip, size: tuple[int, int]) -> Clip:
     truth = clip.truth
     if truth is not None:
         truth = np.stack([_resized_mask(mask, size) for mask in truth])
-    return dataclasses.replace(clip, frames=frames, given=given, truth=truth)
+    return dataclasses.replace(clip, frames=frames, given=masks, truth=truth)
 
 
 def _resized_mask(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from foolscape.data import files, upright, voc
-from foolscape.data.coco_index import CORRECT, OPTIONS, Found, find
+from foolscape.data.coco_index import CORRECT, OPTIONS, CocoSplit, find
 from foolscape.data.coco_masks import paint, shows
-from foolscape.data.coco_records import Entry
+from foolscape.data.coco_records import CocoImage
 from foolscape.data.fields import Key
 from foolscape.data.sample import Sample
 from foolscape.errors import DataError, SampleError, unknown
@@ -51,7 +51,7 @@ class Coco:
         spec: the spec it was opened by.
         classes: names of the label values.
         notes: how the labels were made, which images were left out.
-        found: the files.
+        source: the files.
         entries: what the annotation file says of each image that is used, by sample id.
         values: label value of each category id, without those that are background.
     """
@@ -59,14 +59,14 @@ class Coco:
     spec: str
     classes: tuple[str, ...]
     notes: tuple[str, ...]
-    found: Found
-    entries: Mapping[str, Entry]
+    source: CocoSplit
+    entries: Mapping[str, CocoImage]
     values: Mapping[Key, int]
 
     @property
     def split(self) -> str:
         """Such as val2017."""
-        return self.found.split
+        return self.source.split
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -78,18 +78,18 @@ class Coco:
         entry = files.fetch(self.entries, sample_id, self.spec)
         drawn = [(self.values.get(item.category, 0), item.crowd, item.shape) for item in entry.annotations]
         described = json.dumps([entry.problem, entry.height, entry.width, self.classes, drawn])
-        return files.digest(self.found.images / entry.file, described)
+        return files.digest(self.source.images / entry.file, described)
 
     def load(self, sample_id: str) -> Sample:
         """Image and painted labels; raises `SampleError` if the image or a mask cannot be used."""
         files.fetch(self.entries, sample_id, self.spec)
-        entry, picture, where = self.found.read(sample_id, self.spec)
-        said, frame = (entry.height, entry.width), self.found.frame
+        entry, picture, where = self.source.read(sample_id, self.spec)
+        labelled_size, frame = (entry.height, entry.width), self.source.frame
         try:
             labels, notes = upright.settle(
                 where,
                 picture.turn,
-                said,
+                labelled_size,
                 frame,
                 lambda size: paint(entry, self.values, size),
                 upright.turn_labels,
@@ -115,29 +115,29 @@ def open_coco(spec: Spec, split: str | None = None, classes: tuple[str, ...] | N
     """
     spec.only(*OPTIONS)
     choice, why = _choose_classes(spec, classes)
-    found = find(spec, split, CATEGORIES)
+    source = find(spec, split, CATEGORIES)
     names = CLASS_SETS[choice]
-    values = class_values(found.index.records.categories, names)
+    values = class_values(source.index.records.categories, names)
     listed = {
         name: entry
-        for name, entry in found.entries.items()
-        if (shows(entry, values, found.size(entry)) if choice == "voc" else entry.annotations or entry.problem)
+        for name, entry in source.entries.items()
+        if (shows(entry, values, source.size(entry)) if choice == "voc" else entry.annotations or entry.problem)
     }
     if not listed:
         want = "an image that shows a VOC class" if choice == "voc" else "an image with an annotation"
-        got = f"none among {len(found.entries)}"
-        raise DataError(f"{found.index.path}: expected {want}, got {got}; use other annotations")
-    notes = (why, *_notes(choice, len(listed), len(found.entries)), *found.index.records.notes)
-    return Coco(spec.text, names, notes, found, listed, values)
+        got = f"none among {len(source.entries)}"
+        raise DataError(f"{source.index.path}: expected {want}, got {got}; use other annotations")
+    notes = (why, *_notes(choice, len(listed), len(source.entries)), *source.index.records.notes)
+    return Coco(spec.text, names, notes, source, listed, values)
 
 
 def _choose_classes(spec: Spec, classes: tuple[str, ...] | None) -> tuple[str, str]:
     """Which class set to use, and why."""
-    asked = spec.options.get("classes")
-    if asked is not None:
-        if asked not in CLASS_SETS:
-            raise unknown(f"class set in {spec.text}", asked, CLASS_SETS)
-        return asked, f"{len(CLASS_SETS[asked])} classes of {asked.upper()}, as the spec says"
+    chosen = spec.options.get("classes")
+    if chosen is not None:
+        if chosen not in CLASS_SETS:
+            raise unknown(f"class set in {spec.text}", chosen, CLASS_SETS)
+        return chosen, f"{len(CLASS_SETS[chosen])} classes of {chosen.upper()}, as the spec says"
     if classes is None:
         return "coco", "81 classes of COCO, its own; ?classes=voc for the 21 of VOC"
     names = {name.casefold() for name in classes} - {"background"}
@@ -151,7 +151,7 @@ def class_values(categories: Mapping[Key, str], names: tuple[str, ...]) -> dict[
     """Place in the classes `names` of each id of `categories` that is one of them, by its own or its VOC name."""
     value = {name: number for number, name in enumerate(names)}
     own = {number: value.get(name, value.get(_VOC_NAMES.get(name, ""))) for number, name in categories.items()}
-    return {number: found for number, found in own.items() if found is not None}
+    return {number: index for number, index in own.items() if index is not None}
 
 
 def _notes(choice: str, listed: int, total: int) -> tuple[str, ...]:

@@ -47,32 +47,32 @@ class Sorted:
     categories: Mapping[Key, str]
 
 
-def names_of(raws: list[Any], said: Counter[str]) -> dict[Key, list[object]]:
+def names_of(raws: list[Any], notes: Counter[str]) -> dict[Key, list[object]]:
     """The names that the file gives each category id, each once."""
     names: dict[Key, list[object]] = {}
     for raw in raws:
         try:
             key = fields.identity(raw.get("id"), "id")
         except (ValueError, AttributeError):
-            said["categories have no usable id and are left out"] += 1
+            notes["categories have no usable id and are left out"] += 1
             continue
-        given = names.setdefault(key, [])
-        if raw.get("name") not in given:
-            given.append(raw.get("name"))
+        own_names = names.setdefault(key, [])
+        if raw.get("name") not in own_names:
+            own_names.append(raw.get("name"))
         else:
-            said["categories are listed again"] += 1
+            notes["categories are listed again"] += 1
     return names
 
 
 def _category(path: Path, key: Key, where: str, names: Mapping[Key, list[object]], known: Collection[str]) -> str:
     where = f"category {shown(key)} in annotation {where}"
-    given = names.get(key, [])
-    if not given:
+    own_names = names.get(key, [])
+    if not own_names:
         raise DataError(f"{path}: expected every category in its list 'categories', got {where}, which is not there")
-    if len(given) > 1:
-        got = f"{' and '.join(map(shown, given))} for {where}"
+    if len(own_names) > 1:
+        got = f"{' and '.join(map(shown, own_names))} for {where}"
         raise DataError(f"{path}: expected one name for each category id, got {got}; correct the file")
-    name = given[0]
+    name = own_names[0]
     same = fields.alike(name, known)
     if same is None:
         do = "map it to one of them or leave its annotations out"
@@ -81,7 +81,7 @@ def _category(path: Path, key: Key, where: str, names: Mapping[Key, list[object]
 
 
 def read_annotations(
-    path: Path, raws: list[Any], names: Mapping[Key, list[object]], known: Collection[str], said: Counter[str]
+    path: Path, raws: list[Any], names: Mapping[Key, list[object]], known: Collection[str], notes: Counter[str]
 ) -> Sorted:
     """The annotations `raws` of the file `path`; raises `DataError` for a category that is not `known`."""
     good: defaultdict[Key, list[Annotation]] = defaultdict(list)
@@ -91,12 +91,12 @@ def read_annotations(
         try:
             image = fields.identity(raw.get("image_id"), "image_id")
         except (ValueError, AttributeError):
-            said["annotations have no usable image_id and count nowhere"] += 1
+            notes["annotations have no usable image_id and count nowhere"] += 1
             continue
-        _say_text(raw, said)
+        _note_text(raw, notes)
         name = shown(raw.get("id"))
         try:
-            annotation = _annotation(raw, name, said)
+            annotation = _annotation(raw, name, notes)
         except ValueError as error:
             bad[image].append(f"annotation {name}: {error}")
             continue
@@ -106,27 +106,27 @@ def read_annotations(
     return Sorted(good, bad, used)
 
 
-def _say_text(raw: dict[str, Any], said: Counter[str]) -> None:
+def _note_text(raw: dict[str, Any], notes: Counter[str]) -> None:
     """Counts fields that hold text where COCO has numbers."""
     for name in ("image_id", "category_id", "iscrowd", "area"):
         if isinstance(raw.get(name), str):
-            said[f"annotations give {name} as text"] += 1
+            notes[f"annotations give {name} as text"] += 1
     box = raw.get("bbox")
     if isinstance(box, list) and any(isinstance(one, str) for one in box):
-        said["annotations give bbox as text"] += 1
+        notes["annotations give bbox as text"] += 1
 
 
-def _annotation(raw: dict[str, Any], name: str, said: Counter[str]) -> Annotation:
+def _annotation(raw: dict[str, Any], name: str, notes: Counter[str]) -> Annotation:
     """Raises `ValueError` where the category or `iscrowd` has no meaning; they decide what the object is."""
     category = fields.identity(raw.get("category_id"), "category_id")
     crowd = fields.truth(raw.get("iscrowd"), "iscrowd")
     if crowd is None:
-        said["annotations do not say iscrowd: taken for single objects"] += 1
+        notes["annotations do not say iscrowd: taken for single objects"] += 1
     area, box = _area(raw.get("area")), _box(raw.get("bbox"))
     if math.isnan(area):
-        said["annotations have no usable area (a number above 0): computed"] += 1
+        notes["annotations have no usable area (a number above 0): computed"] += 1
     if box is None:
-        said["annotations have no bbox of four numbers: that of the mask is taken"] += 1
+        notes["annotations have no bbox of four numbers: that of the mask is taken"] += 1
     return Annotation(name, category, area, box, bool(crowd), _shape(raw.get("segmentation")))
 
 
@@ -163,7 +163,7 @@ def repeated(annotations: Sequence[Annotation]) -> int:
 
 def without_id(raws: Iterable[Any]) -> int:
     """How many annotations have no id, or that of an earlier one."""
-    seen: set[Key] = set()
+    known: set[Key] = set()
     without = 0
     for raw in raws:
         try:
@@ -171,8 +171,8 @@ def without_id(raws: Iterable[Any]) -> int:
         except (ValueError, AttributeError):
             without += 1
             continue
-        without += key in seen
-        seen.add(key)
+        without += key in known
+        known.add(key)
     return without
 
 

@@ -13,9 +13,9 @@ from foolscape.data import files, upright, voc
 from foolscape.data.boxes import Boxes, DetectionSample, check_boxes, same_boxes, turn_boxes
 from foolscape.data.coco import CATEGORIES, class_values
 from foolscape.data.coco_annotations import Annotation, Box
-from foolscape.data.coco_index import CORRECT, OPTIONS, Found, find
+from foolscape.data.coco_index import CORRECT, OPTIONS, CocoSplit, find
 from foolscape.data.coco_masks import extent
-from foolscape.data.coco_records import Entry
+from foolscape.data.coco_records import CocoImage
 from foolscape.data.fields import Key
 from foolscape.errors import SampleError, unknown
 from foolscape.metrics.boxes import Truth
@@ -36,59 +36,59 @@ class CocoBoxes:
         spec: the spec it was opened by.
         classes: names of the object classes.
         notes: which objects count, what is missing.
-        found: the files, and what the annotation file says of each image.
+        source: the files, and what the annotation file says of each image.
         values: class of each category id that is one of the classes.
     """
 
     spec: str
     classes: tuple[str, ...]
     notes: tuple[str, ...]
-    found: Found
+    source: CocoSplit
     values: Mapping[Key, int]
 
     @property
     def split(self) -> str:
         """Such as val2017."""
-        return self.found.split
+        return self.source.split
 
     @property
     def ids(self) -> tuple[str, ...]:
         """File names without extension, in the order of the image ids: every image of the file, as COCO's AP has it."""
-        return tuple(self.found.entries)
+        return tuple(self.source.entries)
 
     def fingerprint(self, sample_id: str) -> str:
         """sha256 of the image's bytes, its boxes and what each category means."""
-        entry = files.fetch(self.found.entries, sample_id, self.spec)
+        entry = files.fetch(self.source.entries, sample_id, self.spec)
         objects = [
             # The mask counts where there is no box.
             (self.values[item.category], item.area, item.crowd, item.shape if item.box is None else item.box)
             for item in self._objects(entry)
         ]
         described = json.dumps([entry.problem, entry.height, entry.width, self.classes, objects])
-        return files.digest(self.found.images / entry.file, described)
+        return files.digest(self.source.images / entry.file, described)
 
     def load(self, sample_id: str) -> DetectionSample:
         """Image and objects, the largest first; raises `SampleError` if the image cannot be used or has another size.
 
         Boxes without area inside the image are left out and those that reach beyond it clipped, with a note.
         """
-        entry, picture, where = self.found.read(sample_id, self.spec)
+        entry, picture, where = self.source.read(sample_id, self.spec)
 
         def make(size: tuple[int, int]) -> Boxes:
             return Boxes(*check_boxes(self._truth(entry, size), size), size)
 
         try:
             boxes, notes = upright.settle(
-                where, picture.turn, (entry.height, entry.width), self.found.frame, make, turn_boxes, same_boxes
+                where, picture.turn, (entry.height, entry.width), self.source.frame, make, turn_boxes, same_boxes
             )
         except ValueError as error:
             raise SampleError(f"{where}: {error}; {CORRECT}") from None
         return DetectionSample(sample_id, picture.image, boxes.truth, picture.notes + notes + boxes.changes)
 
-    def _objects(self, entry: Entry) -> list[Annotation]:
+    def _objects(self, entry: CocoImage) -> list[Annotation]:
         return [item for item in entry.annotations if item.category in self.values]
 
-    def _truth(self, entry: Entry, size: tuple[int, int]) -> Truth:
+    def _truth(self, entry: CocoImage, size: tuple[int, int]) -> Truth:
         """The objects as the file has them, in an image of `size` (H, W); `ValueError` for one without box and mask."""
         objects = [(_box(item, size), item) for item in self._objects(entry)]
         objects.sort(key=lambda pair: -_area(pair[0], pair[1], size))
@@ -133,10 +133,10 @@ def open_coco_boxes(spec: Spec, split: str | None = None) -> CocoBoxes:
     if choice not in CLASS_SETS:
         raise unknown(f"class set in {spec.text}", choice, CLASS_SETS)
     classes = CLASS_SETS[choice]
-    found = find(spec, split, CATEGORIES)
-    values = class_values(found.index.records.categories, classes)
-    notes = (_which_objects(choice), _how_many(found, values), *_missing(found), *found.index.records.notes)
-    return CocoBoxes(spec.text, classes, notes, found, values)
+    source = find(spec, split, CATEGORIES)
+    values = class_values(source.index.records.categories, classes)
+    notes = (_which_objects(choice), _how_many(source, values), *_missing(source), *source.index.records.notes)
+    return CocoBoxes(spec.text, classes, notes, source, values)
 
 
 def _which_objects(choice: str) -> str:
@@ -145,16 +145,16 @@ def _which_objects(choice: str) -> str:
     return "20 classes of VOC; objects of other categories are left out, the images that show them are not"
 
 
-def _how_many(found: Found, values: Mapping[Key, int]) -> str:
-    total = len(found.entries)
-    without = sum(all(item.category not in values for item in entry.annotations) for entry in found.entries.values())
+def _how_many(source: CocoSplit, values: Mapping[Key, int]) -> str:
+    total = len(source.entries)
+    without = sum(all(item.category not in values for item in entry.annotations) for entry in source.entries.values())
     return f"{total} images, {without} of them without an object of these classes" if without else f"{total} images"
 
 
-def _missing(found: Found) -> tuple[str, ...]:
-    named = [entry.file for entry in found.entries.values() if entry.file.name]
-    absent = [str(file) for file in named if not files.is_there(found.images / file)]
+def _missing(source: CocoSplit) -> tuple[str, ...]:
+    named = [entry.file for entry in source.entries.values() if entry.file.name]
+    absent = [str(file) for file in named if not files.is_there(source.images / file)]
     if not absent:
         return ()
     listed = ", ".join(absent[:_NAMED]) + (f" and {len(absent) - _NAMED} more" if len(absent) > _NAMED else "")
-    return (f"{len(absent)} of {len(found.entries)} images are missing in {found.images}: {listed}",)
+    return (f"{len(absent)} of {len(source.entries)} images are missing in {source.images}: {listed}",)

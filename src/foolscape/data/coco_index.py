@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foolscape.data import fields, files, upright
-from foolscape.data.coco_records import Entry, Records, read_records
+from foolscape.data.coco_records import CocoImage, Records, read_records
 from foolscape.data.images import read_header, read_picture
 from foolscape.data.picture import Picture
 from foolscape.errors import DataError, SampleError, SettingError
@@ -38,7 +38,7 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Found:
+class CocoSplit:
     """The files of a split.
 
     Attributes:
@@ -51,11 +51,11 @@ class Found:
 
     split: str
     index: Index
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, CocoImage]
     images: Path
     frame: str | None
 
-    def read(self, sample_id: str, spec: str) -> tuple[Entry, Picture, str]:
+    def read(self, sample_id: str, spec: str) -> tuple[CocoImage, Picture, str]:
         """What the file says of an image, the image, and where that stands, for messages.
 
         Raises:
@@ -68,7 +68,7 @@ class Found:
             raise SampleError(f"{where}: {entry.problem}; {CORRECT}")
         return entry, read_picture(self.images / entry.file), where
 
-    def size(self, entry: Entry) -> tuple[int, int] | None:
+    def size(self, entry: CocoImage) -> tuple[int, int] | None:
         """(H, W) as the file says, or, where it does not, as the picture's header does; None where that fails."""
         if entry.height is not None and entry.width is not None:
             return entry.height, entry.width
@@ -76,7 +76,7 @@ class Found:
         return None if header is None else header[0]
 
 
-def find(spec: Spec, split: str | None, known: Collection[str]) -> Found:
+def find(spec: Spec, split: str | None, known: Collection[str]) -> CocoSplit:
     """The files of a split, by default val, of `coco:DIR[?annotations=FILE&images=DIR&annotated=FRAME&outside=yes]`.
 
     Args:
@@ -96,7 +96,7 @@ def find(spec: Spec, split: str | None, known: Collection[str]) -> Found:
     records = read_file(annotations, known, outside=_outside(spec))
     index = Index(annotations, records)
     images = _image_folder(spec, root, split, index)
-    return Found(split, index, _by_id(annotations, index), images, upright.asked(spec))
+    return CocoSplit(split, index, _by_id(annotations, index), images, upright.frame_option(spec))
 
 
 def _outside(spec: Spec) -> bool:
@@ -143,31 +143,33 @@ def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, str]:
     """The annotation file and the name of its split."""
     if "annotations" in spec.options:
-        given = path_of(spec.options["annotations"])
-        path = root / given if (root / given).is_file() else given
+        named = path_of(spec.options["annotations"])
+        path = root / named if (root / named).is_file() else named
         if not path.is_file():
-            raise DataError(f"{spec.text}: expected an annotation file at {root / given} or {given}, got none")
+            raise DataError(f"{spec.text}: expected an annotation file at {root / named} or {named}, got none")
         return path, split or path.stem.removeprefix("instances_")
     folder = root / "annotations"
     known = {path.stem.removeprefix("instances_"): path for path in sorted(folder.glob("instances_*.json"))}
     if not known:
         do = "check the path, or name the file with ?annotations=FILE"
         raise DataError(f"{spec.text}: expected instances_SPLIT.json in {folder}, got no such file; {do}")
-    asked = split or "val"
-    fitting = [name for name in known if name.startswith(asked)]
-    if asked not in known and len(fitting) > 1:
-        raise SettingError(f"{spec.text}: expected one split for {asked!r}, got {', '.join(fitting)}; name one of them")
-    if asked not in known and fitting:
+    wanted = split or "val"
+    fitting = [name for name in known if name.startswith(wanted)]
+    if wanted not in known and len(fitting) > 1:
+        raise SettingError(
+            f"{spec.text}: expected one split for {wanted!r}, got {', '.join(fitting)}; name one of them"
+        )
+    if wanted not in known and fitting:
         split = fitting[0]
-    split = files.pick_split(spec, split, known, asked)
+    split = files.pick_split(spec, split, known, wanted)
     return known[split], split
 
 
 def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
     """The first likely folder that holds one of the images."""
     if "images" in spec.options:
-        given = path_of(spec.options["images"])
-        candidates = [root / given, given]
+        chosen = path_of(spec.options["images"])
+        candidates = [root / chosen, chosen]
     else:
         of_file = index.path.stem.removeprefix("instances_")
         names = dict.fromkeys((of_file, split))
@@ -190,14 +192,14 @@ def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
     raise DataError(f"{spec.text}: expected the images of {index.path} in {tried}, got {got}; use ?images=DIR")
 
 
-def _by_id(annotations: Path, index: Index) -> dict[str, Entry]:
+def _by_id(annotations: Path, index: Index) -> dict[str, CocoImage]:
     """The images by the names of their files; those that have none by what the file calls them."""
     named = [entry for entry in index.records.entries if entry.file.name]
     ids = files.name_ids([entry.file for entry in named])
     if len({entry.file for entry in named}) < len(named):
         raise DataError(f"{annotations}: expected each file_name once, got one twice; correct the file")
     taken = set(ids)
-    by_id: dict[str, Entry] = {}
+    by_id: dict[str, CocoImage] = {}
     rest = iter(ids)
     for entry in index.records.entries:
         name = next(rest) if entry.file.name else entry.name

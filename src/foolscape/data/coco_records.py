@@ -1,7 +1,7 @@
 """The records of a COCO annotation file: images, categories and annotations, each field with one meaning.
 
 Written by many tools, these files hold ids as text, sizes of -1, areas of 0, truth values as words. What has a meaning
-is taken; what touches nothing but one image makes that image a failure with its reason. Both are counted and said.
+is taken; what touches nothing but one image makes that image a failure with its reason. Both are counted and reported.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from foolscape.data import fields
 from foolscape.data.coco_annotations import Annotation, Sorted, names_of, read_annotations, repeated, without_id
 from foolscape.data.fields import Key, shown
 from foolscape.errors import DataError
-from foolscape.strict import Loss
+from foolscape.strict import LossNote
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ _LOST: Final = ("count nowhere", "left out")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CocoImage:
     """An image in the file.
 
     Attributes:
@@ -55,7 +55,7 @@ class Records:
         notes: what was odd in it, counted.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[CocoImage, ...]
     categories: Mapping[Key, str]
     notes: tuple[str, ...]
 
@@ -73,32 +73,34 @@ def read_records(path: Path, content: Any, known: Collection[str], *, outside: b
         DataError: no images, an image id twice, a category that is not listed, listed with two names, or not known.
         KeyError, TypeError, AttributeError: another form.
     """
-    said: Counter[str] = Counter()
-    names = names_of(_records(content, "categories"), said)
+    notes: Counter[str] = Counter()
+    names = names_of(_records(content, "categories"), notes)
     raws = _records(content, "annotations")
-    found = read_annotations(path, raws, names, known, said)
+    items = read_annotations(path, raws, names, known, notes)
     images = _records(content, "images")
     if not images:
         raise DataError(f"{path}: expected images, got an empty list; use another annotation file")
-    entries: dict[Key, Entry] = {}
+    entries: dict[Key, CocoImage] = {}
     for number, raw in enumerate(images):
-        key, entry = _entry(raw, number, found, said, outside)
+        key, entry = _entry(raw, number, items, notes, outside)
         if key in entries:
             raise DataError(f"{path}: expected each image id once, got {shown(key)} twice; correct the file")
         entries[key] = entry
-    strays = sum(len(those) for of in (found.good, found.bad) for key, those in of.items() if key not in entries)
-    said["annotations belong to no listed image and count nowhere"] += strays
-    for used in found.good.values():
-        said["annotations are the same as another of their image (category, box and mask); all count"] += repeated(used)
-    named = list(found.categories.values())
-    said["categories share their name with another: all of them count"] += len(named) - len(set(named))
-    said["categories are not written as COCO writes them: taken for those"] += sum(
-        names[key][0] != name for key, name in found.categories.items()
+    strays = sum(len(those) for of in (items.good, items.bad) for key, those in of.items() if key not in entries)
+    notes["annotations belong to no listed image and count nowhere"] += strays
+    for used in items.good.values():
+        notes["annotations are the same as another of their image (category, box and mask); all count"] += repeated(
+            used
+        )
+    named = list(items.categories.values())
+    notes["categories share their name with another: all of them count"] += len(named) - len(set(named))
+    notes["categories are not written as COCO writes them: taken for those"] += sum(
+        names[key][0] != name for key, name in items.categories.items()
     )
-    said["annotations have no id of their own; it only names them in messages"] += without_id(raws)
+    notes["annotations have no id of their own; it only names them in messages"] += without_id(raws)
     totals = {"annotations": len(raws), "images": len(images), "categories": len(names)}
     in_order = sorted(entries, key=lambda key: (isinstance(key, str), key))
-    return Records(tuple(entries[key] for key in in_order), found.categories, tuple(_notes(said, totals)))
+    return Records(tuple(entries[key] for key in in_order), items.categories, tuple(_notes(notes, totals)))
 
 
 def _records(content: Any, name: str) -> list[Any]:
@@ -108,15 +110,15 @@ def _records(content: Any, name: str) -> list[Any]:
     return list(value)
 
 
-def _notes(said: Counter[str], totals: Mapping[str, int]) -> Iterable[str]:
+def _notes(notes: Counter[str], totals: Mapping[str, int]) -> Iterable[str]:
     """`49 of 97 annotations belong to no listed image ..` for each remark that was counted."""
-    for remark, count in said.items():
+    for remark, count in notes.items():
         if count:
             note = f"{count} of {totals[remark.partition(' ')[0]]} {remark}"
-            yield Loss(note) if remark.endswith(_LOST) else note
+            yield LossNote(note) if remark.endswith(_LOST) else note
 
 
-def _entry(raw: Any, number: int, found: Sorted, said: Counter[str], outside: bool) -> tuple[Key, Entry]:
+def _entry(raw: Any, number: int, items: Sorted, notes: Counter[str], outside: bool) -> tuple[Key, CocoImage]:
     """An image and its id, or a key of its own for one that has none."""
     problems: list[str] = []
     record = raw if isinstance(raw, dict) else {}
@@ -128,13 +130,15 @@ def _entry(raw: Any, number: int, found: Sorted, said: Counter[str], outside: bo
         problems = [f"expected a record of an image, got {shown(raw)}"]
     name = f"image {key}" if isinstance(key, int) else f"image record {number}"
     key = f"\0{number}" if key is None else key
-    problems.extend(found.bad.get(key, ()))
-    said["images give height or width as text"] += any(isinstance(record.get(one), str) for one in ("height", "width"))
-    said["images have \\ in file_name: read as /"] += "\\" in str(record.get("file_name"))
-    said["images give no height or width above 0: that of the picture is taken"] += not (problems or (height and width))
+    problems.extend(items.bad.get(key, ()))
+    notes["images give height or width as text"] += any(isinstance(record.get(one), str) for one in ("height", "width"))
+    notes["images have \\ in file_name: read as /"] += "\\" in str(record.get("file_name"))
+    notes["images give no height or width above 0: that of the picture is taken"] += not (
+        problems or (height and width)
+    )
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     problem = f"{problems[0]}{more}" if problems else None
-    return key, Entry(name, file or Path(), height, width, tuple(found.good.get(key, ())), problem)
+    return key, CocoImage(name, file or Path(), height, width, tuple(items.good.get(key, ())), problem)
 
 
 def _try(problems: list[str], record: dict[str, Any], name: str, read: Callable[[object, str], T]) -> T | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from foolscape.data import clip_files, files, upright
 from foolscape.data.clips import CLASSES, Clip, objects_in
-from foolscape.data.mask_values import PLAIN, TWO_NOTE, Look, labels_of
+from foolscape.data.mask_values import PLAIN, TWO_NOTE, MaskColours, labels_of
 from foolscape.data.sample import VOID
 from foolscape.errors import DataError, unknown
 from foolscape.regular import read_text
@@ -77,14 +77,14 @@ class Davis:
             clip_files.refuse_strays(masks, frames)
         else:
             present = clip_files.by_name(clip_files.images_in(folder))
-            found = clip_files.pick(present, listed, folder, "the listed frame")
-            frames = dict(zip(listed, found, strict=True))
+            paths_of_frames = clip_files.pick(present, listed, folder, "the listed frame")
+            frames = dict(zip(listed, paths_of_frames, strict=True))
         clip_files.check_length(len(frames), folder)
         wanted = tuple(frames) if self.classes is not None else tuple(frames)[:1]
         paths = clip_files.pick(masks, wanted, mask_folder, "a mask for the frame")
         if self.single:
-            values, look = clip_files.read_stored(paths)
-            maps, remarks = one_object(values, mask_folder, look)
+            values, colours = clip_files.read_stored(paths)
+            maps, remarks = one_object(values, mask_folder, colours)
         else:
             maps, remarks = clip_files.read_masks(paths)
         maps, turned = clip_files.upright_masks(maps, paths, [frames[name] for name in wanted], self.frame)
@@ -118,7 +118,9 @@ def open_davis2017(spec: Spec, split: str | None = None) -> Davis:
     return _open(spec, split, "2017")
 
 
-def one_object(masks: NDArray[np.uint8], where: Path, look: Look = PLAIN) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def one_object(
+    masks: NDArray[np.uint8], where: Path, shown: MaskColours = PLAIN
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """The (J, H, W) masks of a clip with all its objects as label 1 and void as 255, and notes.
 
     Masks of 0 and 255 show one object, also with smooth edges. Where they hold labels, as in DAVIS 2017, 255 is void.
@@ -126,11 +128,11 @@ def one_object(masks: NDArray[np.uint8], where: Path, look: Look = PLAIN) -> tup
     Raises:
         SampleError: as `labels_of` does.
     """
-    labels, notes = labels_of(masks, where, look)
+    labels, notes = labels_of(masks, where, shown)
     several = len(objects_in(labels))
     single = np.where((labels > 0) & (labels < VOID), 1, labels).astype(np.uint8)
-    said = tuple(note for note in notes if note != TWO_NOTE)  # which is how the data set stores its masks
-    return single, (*said, *((f"{several} objects made one",) if several > 1 else ()))
+    kept_notes = tuple(note for note in notes if note != TWO_NOTE)  # which is how the data set stores its masks
+    return single, (*kept_notes, *((f"{several} objects made one",) if several > 1 else ()))
 
 
 def _open(spec: Spec, split: str | None, year: str) -> Davis:
@@ -152,7 +154,7 @@ def _open(spec: Spec, split: str | None, year: str) -> Davis:
         clips = _all_clips(spec, split, folders[0], places[-1])
         notes.append(f"no list in {sets.name}: all {len(clips)} clips taken")
     classes = None if split is not None and split.startswith("test") else CLASSES
-    return Davis(spec.text, split, classes, tuple(notes), *folders, clips, year == "2016", upright.asked(spec))
+    return Davis(spec.text, split, classes, tuple(notes), *folders, clips, year == "2016", upright.frame_option(spec))
 
 
 def _resolution(spec: Spec, root: Path) -> str:
@@ -162,10 +164,10 @@ def _resolution(spec: Spec, root: Path) -> str:
         raise DataError(
             f"{spec.text}: expected DAVIS, with clips in {root / 'JPEGImages' / _DEFAULT}, got none; check the path"
         )
-    asked = spec.options.get("resolution")
-    if asked is None and _DEFAULT not in there and len(there) == 1:
+    chosen = spec.options.get("resolution")
+    if chosen is None and _DEFAULT not in there and len(there) == 1:
         return there[0]
-    wanted = asked or _DEFAULT
+    wanted = chosen or _DEFAULT
     if wanted not in there:
         raise unknown(f"resolution of {spec.text}", wanted, there)
     return wanted

@@ -54,10 +54,10 @@ def number(value: object, name: str) -> float:
 
 def whole(value: object, name: str) -> int:
     """The whole number that the field `name` holds, as `number` reads it; raises `ValueError` for another."""
-    found = number(value, name)
-    if not found.is_integer():
-        raise ValueError(f"expected a whole number as {name}, got {found}")
-    return int(found)
+    parsed = number(value, name)
+    if not parsed.is_integer():
+        raise ValueError(f"expected a whole number as {name}, got {parsed}")
+    return int(parsed)
 
 
 def side(value: object, name: str) -> int | None:
@@ -68,10 +68,10 @@ def side(value: object, name: str) -> int | None:
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    found = whole(value, name)
-    if found > _MOST_SIDE:
+    pixels = whole(value, name)
+    if pixels > _MOST_SIDE:
         raise ValueError(f"expected the pixels of an image as {name}, got {shown(value)}")
-    return found if found > 0 else None
+    return pixels if pixels > 0 else None
 
 
 def truth(value: object, name: str) -> bool | None:
@@ -90,13 +90,13 @@ def truth(value: object, name: str) -> bool | None:
     if word in _YES or word in _NO:
         return word in _YES
     try:
-        found = number(value, name)
+        parsed = number(value, name)
     except ValueError:
-        found = 2.0
-    if math.isnan(found):
+        parsed = 2.0
+    if math.isnan(parsed):
         return None
-    if found in (0, 1):
-        return found == 1
+    if parsed in (0, 1):
+        return parsed == 1
     raise ValueError(f"expected 0 or 1 (or yes, no, true, false) as {name}, got {shown(value)}")
 
 
@@ -127,7 +127,7 @@ def _plain(name: str) -> str:
 def inside(value: object, name: str, *, outside: bool | None = None) -> Path:
     r"""The path of a file relative to its folder that the field `name` holds; `\` parts folders as `/` does.
 
-    Only the path is looked at: a link in the folder may lead anywhere. `outside` is what ?outside= says, None where
+    Only the path is checked: a link in the folder may lead anywhere. `outside` is what ?outside= says, None where
     there is no such option.
 
     Raises:

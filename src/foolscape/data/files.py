@@ -53,10 +53,10 @@ def name_ids(paths: Sequence[Path]) -> tuple[str, ...]:
     ids = [readable(path.as_posix()) if times[name] > 1 else name for path, name in zip(paths, short, strict=True)]
     if len(set(ids)) < len(ids):  # a.jpg and a.png beside a.jpg.png
         ids = [readable(path.as_posix()) for path in paths]
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for place, name in enumerate(ids):  # bytes that are no UTF-8 beside a name that is written like them
-        seen[name] += 1
-        ids[place] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+        counts[name] += 1
+        ids[place] = name if counts[name] == 1 else f"{name} ({counts[name]})"
     return tuple(ids)
 
 
@@ -68,16 +68,16 @@ def readable(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def pick_split(spec: Spec, asked: str | None, known: Iterable[str], default: str) -> str:
-    """The split to open: `asked`, else `default`, else the only one there is.
+def pick_split(spec: Spec, chosen: str | None, known: Iterable[str], default: str) -> str:
+    """The split to open: `chosen`, else `default`, else the only one there is.
 
     Raises:
         UnknownNameError: there is no such split; the message names those that exist.
     """
     names = tuple(known)
-    if asked is None and default not in names and len(names) == 1:
+    if chosen is None and default not in names and len(names) == 1:
         return names[0]
-    wanted = default if asked is None else asked
+    wanted = default if chosen is None else chosen
     if wanted not in names:
         raise unknown(f"split of {spec.text}", wanted, names)
     return wanted
@@ -99,16 +99,16 @@ def by_stem(folder: Path, extensions: Collection[str], preferred: str) -> tuple[
     Of several that with the extension `preferred` counts, as it is written, else the first of the alphabet. Upper case
     makes no difference to what is an extension; hidden files are none. A folder that is not there has no files.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     several: set[str] = set()
     for path in sorted(folder.iterdir()) if is_folder(folder) else ():
         if path.suffix.lower() not in extensions or path.name.startswith("."):
             continue
-        if path.stem in found:
+        if path.stem in paths:
             several.add(path.stem)
-        if path.stem not in found or path.suffix == preferred:
-            found[path.stem] = path
-    return found, len(several)
+        if path.stem not in paths or path.suffix == preferred:
+            paths[path.stem] = path
+    return paths, len(several)
 
 
 def is_there(path: Path) -> bool:
@@ -128,8 +128,8 @@ def digest(*parts: Path | str) -> str:
     """A sha256 of the contents of files and of strings, in order; a file that cannot be read counts as such."""
     total = hashlib.sha256()
     for part in parts:
-        told = _file_digest(part) if isinstance(part, Path) else f"text {part}"
-        total.update(told.encode("utf-8", "surrogatepass") + b"\0")
+        text = _file_digest(part) if isinstance(part, Path) else f"text {part}"
+        total.update(text.encode("utf-8", "surrogatepass") + b"\0")
     return total.hexdigest()
 
 
@@ -158,12 +158,12 @@ def load_pair(
         header = read_header(label_path)
         frame = "upright" if header is not None and header[1] > 1 else frame
     height, width = labels.shape
-    labels, said = upright.settle(
+    labels, turn_notes = upright.settle(
         label_path, picture.turn, (height, width), frame, lambda _: labels, upright.turn_labels, np.array_equal
     )
     if void == VOID and set(np.unique(labels).tolist()) == {0, VOID}:  # as a black-and-white mask has it
-        said += (f"labels of {void} alone beside 0: {void} is void, no class",)
-    return Sample(sample_id, picture.image, to_classes(label_path, labels, classes, void), picture.notes + said)
+        turn_notes += (f"labels of {void} alone beside 0: {void} is void, no class",)
+    return Sample(sample_id, picture.image, to_classes(label_path, labels, classes, void), picture.notes + turn_notes)
 
 
 def check_size(where: Path | str, shape: tuple[int, ...], image: NDArray[np.uint8]) -> None:

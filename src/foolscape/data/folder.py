@@ -65,15 +65,15 @@ def open_folder(spec: Spec, split: str | None = None) -> Folder:
     root = files.directory(spec)
     if split is not None:
         raise SettingError(f"{spec.text}: expected no split, since a folder has none, got {split!r}; leave it out")
-    found = walk(root, recursive=True)
-    paths = found.images
+    listing = walk(root, recursive=True)
+    paths = listing.images
     if not paths:
-        got = f"only other files ({found.left_out})" if found.others else "an empty folder"
-        got += f" ({'; '.join(found.notes)})" if found.folders else ""
+        got = f"only other files ({listing.left_out})" if listing.others else "an empty folder"
+        got += f" ({'; '.join(listing.notes)})" if listing.folders else ""
         known = " ".join(sorted(files.IMAGE_EXTENSIONS))
         raise DataError(f"{spec.text}: expected photographs ({known}) below {root}, got {got}; check the path")
     images = dict(zip(files.name_ids(paths), (root / path for path in paths), strict=True))
-    return Folder(spec.text, found.notes, images)
+    return Folder(spec.text, listing.notes, images)
 
 
 def open_folder_boxes(spec: Spec, split: str | None = None) -> SameImages:

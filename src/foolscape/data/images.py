@@ -43,7 +43,7 @@ _TINT = 4
 
 
 @dataclass(frozen=True)
-class Indexed:
+class IndexImage:
     """An image of indices as its file holds it.
 
     Attributes:
@@ -117,7 +117,7 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     return read_indexed(path).values
 
 
-def read_indexed(path: Path) -> Indexed:
+def read_indexed(path: Path) -> IndexImage:
     """The indices in the PNG `path` and what they look like; raises as `read_labels` does."""
     do = "store class indices in an 8-bit grey or palette PNG"
     decoded = _decode(path, ("PNG",), "a PNG of class indices", do)
@@ -132,23 +132,23 @@ def read_indexed(path: Path) -> Indexed:
     if image.mode == "P":
         return _with_palette(values, image.getpalette() or [])
     if image.mode == "1":
-        return Indexed(values, values * np.uint8(255), colours=False)
+        return IndexImage(values, values * np.uint8(255), colours=False)
     widened = _WIDENED_BY.get(decoded.raw_mode, 1)
-    return Indexed(values if widened == 1 else values // np.uint8(widened), values, colours=False)
+    return IndexImage(values if widened == 1 else values // np.uint8(widened), values, colours=False)
 
 
-def _with_palette(values: NDArray[np.uint8], palette: list[int]) -> Indexed:
+def _with_palette(values: NDArray[np.uint8], palette: list[int]) -> IndexImage:
     """`values` with what they look like by the red, green and blue of each entry of `palette`, one after the other."""
     entries = np.array(palette, np.int64).reshape(-1, 3)
     coloured = np.ones(256, np.bool_)  # an index behind the end has no colour that is known
     coloured[: len(entries)] = np.ptp(entries, axis=1) > _TINT
     colours = bool(coloured[: len(entries)].any())
     if coloured[np.unique(values)].any():
-        return Indexed(values, None, colours)
+        return IndexImage(values, None, colours)
     greys = np.zeros(256, np.uint8)
     greys[: len(entries)] = entries[:, 1]
     grey = greys[values]
-    return Indexed(values, values if np.array_equal(grey, values) else grey, colours)
+    return IndexImage(values, values if np.array_equal(grey, values) else grey, colours)
 
 
 def resize(sample: Sample, size: tuple[int, int]) -> Sample:
@@ -189,8 +189,8 @@ def _decode(path: Path, formats: tuple[str, ...], expected: str, do: str) -> _De
             raise _refuse(path, f"at most {MAX_PIXELS:,} pixels", got, "make it smaller, or leave it out") from None
         except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
             raise _refuse(path, expected, f"a damaged file ({type(error).__name__}: {error})", do) from error
-    said = tuple(dict.fromkeys(f"Pillow: {' '.join(str(warning.message).split())}" for warning in caught))
-    return dataclasses.replace(decoded, notes=decoded.notes + said)
+    warning_notes = tuple(dict.fromkeys(f"Pillow: {' '.join(str(warning.message).split())}" for warning in caught))
+    return dataclasses.replace(decoded, notes=decoded.notes + warning_notes)
 
 
 def _check_file(path: Path, expected: str, do: str) -> None:
@@ -210,8 +210,8 @@ def _decode_file(path: Path, formats: tuple[str, ...]) -> _Decoded:
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":  # the further frames of an MPO are previews and depth maps
             notes.append(f"first of {frames} frames taken")
-        orientation, said = orientation_of(image)
-        notes.extend(said)
+        orientation, turn_notes = orientation_of(image)
+        notes.extend(turn_notes)
         image.load()
         if image.format == "PNG":
             _verify_png(path)
@@ -229,7 +229,7 @@ def _verify_png(path: Path) -> None:
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
-    """Looks at what the header says, before any pixel is decoded."""
+    """Checks the header before any pixel is decoded."""
     got, do = f"{height}x{width}", "leave it out"
     if min(width, height) < MIN_SIDE:
         raise _refuse(path, f"an image of at least {MIN_SIDE}x{MIN_SIDE} pixels", got, do)

@@ -42,25 +42,25 @@ def _own() -> tuple[DataSet, ...]:
 @cache
 def _added() -> dict[str, DataSet]:
     """The data sets of installed packages; raises `SettingError` for an entry point that gives something else."""
-    found = {}
+    data_sets = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
-            made = point.load()
+            data_set = point.load()
         except Exception as error:
             raise SettingError(
                 f"{GROUP}: expected the data set {point.name} at {point.value}, got {type(error).__name__}: {error}; "
                 "mend the package that brings it, or remove it"
             ) from error
-        if not isinstance(made, DataSet) or made.name != point.name:
-            got = f"a DataSet called {made.name}" if isinstance(made, DataSet) else type(made).__name__
+        if not isinstance(data_set, DataSet) or data_set.name != point.name:
+            got = f"a DataSet called {data_set.name}" if isinstance(data_set, DataSet) else type(data_set).__name__
             raise SettingError(f"{GROUP}: expected {point.value} to be a DataSet called {point.name}, got {got}")
         if record_or_none(_PACKAGE, point.name, DataSet) is not None:
             raise SettingError(
                 f"{GROUP}: expected a name that no data set has, and {point.name} is there already ({point.value}); "
                 "call it otherwise"
             )
-        found[point.name] = made
-    return found
+        data_sets[point.name] = data_set
+    return data_sets
 
 
 _REGISTERED: Final[dict[str, DataSet]] = {}
@@ -199,7 +199,7 @@ def select(
 ) -> tuple[str, ...]:
     """The ids to work on: all of `data`, or `ids` in the order given and each once; of these the first `limit`.
 
-    `what` a sample is, image or clip, is said in messages.
+    `what` a sample is, image or clip, is used in messages.
 
     Raises:
         UnknownNameError: an id that `data` does not have; near misses are named.

@@ -17,7 +17,7 @@ import scipy  # its parts when they are asked for: a list of data sets needs non
 from numpy.typing import NDArray
 
 from foolscape.data.clips import MOST_OBJECTS, objects_in
-from foolscape.data.images import Indexed
+from foolscape.data.images import IndexImage
 from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 
@@ -47,7 +47,7 @@ _DO: Final = "store labels 1, 2, .. in a palette PNG, or make each pixel 0 or 25
 
 
 @dataclass(frozen=True)
-class Look:
+class MaskColours:
     """How the masks of a clip look in a viewer.
 
     Attributes:
@@ -59,12 +59,12 @@ class Look:
     greys: Values | None = None
 
 
-PLAIN: Final = Look()
+PLAIN: Final = MaskColours()
 """Of masks without a palette."""
 
 
-def stacked(masks: Sequence[Indexed], where: Path | str) -> tuple[Values, Look]:
-    """The values of the masks of a clip, (J, H, W), and how they look; `where` is their file or folder.
+def stacked(masks: Sequence[IndexImage], where: Path | str) -> tuple[Values, MaskColours]:
+    """The values of the masks of a clip, (J, H, W), and what they look like; `where` is their file or folder.
 
     Raises:
         SampleError: 255 in a mask without colours, beside others whose palette makes it void.
@@ -76,19 +76,19 @@ def stacked(masks: Sequence[Indexed], where: Path | str) -> tuple[Values, Look]:
                 f"{where}: expected masks of one kind, got some with a palette of colours, whose 255 is void, and some "
                 f"without one that hold 255, which may be the object; {_DO}"
             )
-        return values, Look(coloured=True)
+        return values, MaskColours(coloured=True)
     if all(one.grey is one.values for one in masks):
         return values, PLAIN
-    return values, Look(greys=np.stack([one.grey for one in masks if one.grey is not None]))
+    return values, MaskColours(greys=np.stack([one.grey for one in masks if one.grey is not None]))
 
 
-def labels_of(values: Values, where: Path | str, look: Look = PLAIN) -> tuple[Values, tuple[str, ...]]:
+def labels_of(values: Values, where: Path | str, colours: MaskColours = PLAIN) -> tuple[Values, tuple[str, ...]]:
     """The label maps that the masks of one clip stand for.
 
     Args:
         values: (J, H, W) uint8, as stored.
         where: their file or folder, for messages.
-        look: how they look.
+        colours: how a viewer shows them.
 
     Returns:
         (J, H, W) uint8: 0 background, labels from 1 on, 255 void; and a note where black and white was taken for one
@@ -97,13 +97,13 @@ def labels_of(values: Values, where: Path | str, look: Look = PLAIN) -> tuple[Va
     Raises:
         SampleError: masks that may be read in two ways, or in none.
     """
-    if look.coloured:
+    if colours.coloured:
         return values, ()
-    greys = values if look.greys is None else look.greys
+    greys = values if colours.greys is None else colours.greys
     if not objects_in(greys):
         return _two_valued(values, greys, where)
-    if not (look.greys is None and _are_labels(values)):
-        if _is_smooth(greys) and not (look.greys is None and _may_be_labels(values)):
+    if not (colours.greys is None and _are_labels(values)):
+        if _is_smooth(greys) and not (colours.greys is None and _may_be_labels(values)):
             return (greys >= HALF).astype(np.uint8), (SMOOTH_NOTE,)
         _refuse_doubtful(values, where)
     return values, ()
@@ -156,10 +156,10 @@ def _is_smooth(greys: Values) -> bool:
         return False
     between = stray = 0
     for grey in greys:
-        found = _edges(grey.astype(np.int16), black, white)
-        if found is None:
+        edge_counts = _edges(grey.astype(np.int16), black, white)
+        if edge_counts is None:
             return False
-        between, stray = between + found[0], stray + found[1]
+        between, stray = between + edge_counts[0], stray + edge_counts[1]
     return stray <= _STRAY * between
 
 

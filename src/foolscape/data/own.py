@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data.boxes import DetectionSample, check_boxes
-from foolscape.data.clips import CLASSES, Clip, Given, objects_in
+from foolscape.data.clips import CLASSES, Clip, GivenMask, objects_in
 from foolscape.data.dataset import DataSet, Opener
 from foolscape.data.images import MIN_SIDE
 from foolscape.data.sample import VOID, Data, Sample
@@ -93,24 +93,24 @@ class Own(Generic[S]):
         return self.read(sample_id, item, None if self.classes is None else len(self.classes))
 
 
-def data_set_of(name: str, made: object) -> DataSet:
+def data_set_of(name: str, source: object) -> DataSet:
     """The data set of a user's object, called `name`: for every task that it may be read for.
 
     Raises:
         SettingError: it is no data set.
     """
-    if isinstance(made, DataSet):
-        return made
-    if not isinstance(made, Indexed) and not _is_data(made):
+    if isinstance(source, DataSet):
+        return source
+    if not isinstance(source, Indexed) and not _is_data(source):
         raise SettingError(
-            f"data: expected {name} to be an object with __len__ and __getitem__, got {type(made).__name__}; {_DO}"
+            f"data: expected {name} to be an object with __len__ and __getitem__, got {type(source).__name__}; {_DO}"
         )
     openers = {
-        SEGMENTATION.name: _opener(name, made, _labelled, lambda own, models: _named(name, own or models)),
-        DETECTION.name: _opener(name, made, _boxed, lambda own, _: _named(name, own)),
-        VIDEO.name: _opener(name, made, _filmed, lambda _own, _models: CLASSES),
+        SEGMENTATION.name: _opener(name, source, _labelled, lambda own, models: _named(name, own or models)),
+        DETECTION.name: _opener(name, source, _boxed, lambda own, _: _named(name, own)),
+        VIDEO.name: _opener(name, source, _filmed, lambda _own, _models: CLASSES),
     }
-    return DataSet(name, name, f"your own, {type(made).__name__}", (), openers)
+    return DataSet(name, name, f"your own, {type(source).__name__}", (), openers)
 
 
 def _named(name: str, classes: Names) -> Names:
@@ -119,44 +119,44 @@ def _named(name: str, classes: Names) -> Names:
     return classes
 
 
-def _is_data(made: object) -> bool:
-    return all(hasattr(made, name) for name in ("spec", "ids", "classes", "notes", "split", "fingerprint", "load"))
+def _is_data(source: object) -> bool:
+    return all(hasattr(source, name) for name in ("spec", "ids", "classes", "notes", "split", "fingerprint", "load"))
 
 
-def _opener(name: str, made: Any, read: Reader[Any], names: Callable[[Names, Names], Names]) -> Opener:
-    """Opens `made`; `names` makes the classes of its own, if it has some, and of the model's, if they are known."""
+def _opener(name: str, source: Any, read: Reader[Any], names: Callable[[Names, Names], Names]) -> Opener:
+    """Opens `source`; `names` makes the classes of its own, if it has some, and of the model's, if they are known."""
 
     def opened(spec: Spec, split: str | None, classes: Names) -> Data[Any]:
         spec.only()
         if split is not None:
             raise SettingError(f"{name}: expected no split of data of your own, got {split!r}; leave it out")
-        if _is_data(made):
-            data: Data[Any] = made
+        if _is_data(source):
+            data: Data[Any] = source
             return data
-        if not len(made):
+        if not len(source):
             raise DataError(f"{name}: expected samples, got a data set of length 0")
-        own = getattr(made, "classes", None)
-        labelled = _has_truth(name, made)
+        own = getattr(source, "classes", None)
+        labelled = _has_truth(name, source)
         named = names(None if own is None else tuple(map(str, own)), classes) if labelled else None
-        return Own(spec.text, made, _places(name, made), named, read)
+        return Own(spec.text, source, _places(name, source), named, read)
 
     return opened
 
 
-def _has_truth(name: str, made: Indexed) -> bool:
+def _has_truth(name: str, source: Indexed) -> bool:
     try:
-        first = made[0]
+        first = source[0]
     except Exception as error:
         raise DataError(f"{name}: expected a sample at data[0], got {type(error).__name__}: {error}") from error
     return isinstance(first, tuple | list) and len(first) == 2 and first[1] is not None
 
 
-def _places(name: str, made: Indexed) -> dict[str, int]:
-    given = getattr(made, "ids", None)
-    ids = [f"{index:06d}" for index in range(len(made))] if given is None else [str(one) for one in given]
+def _places(name: str, source: Indexed) -> dict[str, int]:
+    own_ids = getattr(source, "ids", None)
+    ids = [f"{index:06d}" for index in range(len(source))] if own_ids is None else [str(one) for one in own_ids]
     places = {one: index for index, one in enumerate(ids)}
-    if len(places) != len(made):
-        raise DataError(f"{name}: expected an id for each of {len(made)} samples, got {len(places)} different ones")
+    if len(places) != len(source):
+        raise DataError(f"{name}: expected an id for each of {len(source)} samples, got {len(places)} different ones")
     return places
 
 
@@ -193,14 +193,14 @@ def _boxed(name: str, item: Any, classes: int | None) -> DetectionSample:
     _check_range(labels, classes, name)
 
     def flags(*keys: str) -> NDArray[np.bool_]:
-        found = next((truth[key] for key in keys if key in truth), np.zeros(len(boxes)))
-        return _array(found).astype(np.bool_).reshape(-1)
+        values = next((truth[key] for key in keys if key in truth), np.zeros(len(boxes)))
+        return _array(values).astype(np.bool_).reshape(-1)
 
     area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     if "area" in truth:
         area = _array(truth["area"]).astype(np.float64).reshape(-1)
-    found = Truth(boxes, labels, flags("difficult"), flags("crowd", "iscrowd"), area)
-    shown, notes = check_boxes(found, (pixels.shape[0], pixels.shape[1]))
+    values = Truth(boxes, labels, flags("difficult"), flags("crowd", "iscrowd"), area)
+    shown, notes = check_boxes(values, (pixels.shape[0], pixels.shape[1]))
     return DetectionSample(name, pixels, shown, notes)
 
 
@@ -220,7 +220,7 @@ def _filmed(name: str, item: Any, classes: int | None) -> Clip:
         raise SampleError(f"{name}: expected a mask for each of {len(pixels)} frames, got {len(known)}")
     names = tuple(f"{index:05d}" for index in range(len(pixels)))
     judged = () if known is None else tuple(range(len(pixels)))
-    return Clip(name, pixels, names, (Given(0, first),), known, judged)
+    return Clip(name, pixels, names, (GivenMask(0, first),), known, judged)
 
 
 def _pair(item: Any) -> tuple[Any, Any]:

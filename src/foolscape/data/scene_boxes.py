@@ -25,7 +25,7 @@ def scene_boxes(labels: NDArray[np.uint8], instances: NDArray[np.int32]) -> Trut
     """The objects of a picture of the street, each with the tightest box around its visible pixels.
 
     Args:
-        labels: (H, W) uint8, as in `foolscape.scenes.Frame`.
+        labels: (H, W) uint8, as in `foolscape.scenes.SceneFrame`.
         instances: (H, W) int32, 0 for no instance; all pixels of an instance have the same label.
 
     Returns:
@@ -49,9 +49,9 @@ def scene_boxes(labels: NDArray[np.uint8], instances: NDArray[np.int32]) -> Trut
 def _extent(which: Ints, places: Ints, count: int, length: int) -> tuple[Ints, Ints]:
     """(K,) first and (K,) last place + 1, below `length`, of each of `count` objects; pixel i is of object which[i]."""
     # A table of what is seen where costs less than sorting the pixels or minimum.at.
-    seen = np.zeros((count, length), np.bool_)
-    seen[which, places] = True
-    return seen.argmax(axis=1), length - seen[:, ::-1].argmax(axis=1)
+    filled = np.zeros((count, length), np.bool_)
+    filled[which, places] = True
+    return filled.argmax(axis=1), length - filled[:, ::-1].argmax(axis=1)
 
 
 def open_scene_boxes(spec: Spec, split: str | None = None) -> SameImages:

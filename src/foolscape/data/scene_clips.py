@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data import files
-from foolscape.data.clips import Clip, Given
+from foolscape.data.clips import Clip, GivenMask
 from foolscape.data.scenes import SIZE, number, series
 from foolscape.errors import SampleError
 from foolscape.scenes import CLASSES, Street, describe, render
@@ -19,7 +19,7 @@ RATE = 8
 """Frames per second."""
 
 LEAST_PIXELS = 120
-"""An object shows at least so many pixels whenever it is looked for: at both ends of a clip and at its quarters."""
+"""An object shows at least so many pixels whenever it is checked: at both ends of a clip and at its quarters."""
 
 MOST_OBJECTS = 5
 
@@ -89,7 +89,7 @@ class SceneClips:
             id=sample_id,
             frames=np.stack([image for image, _ in shots]),
             names=tuple(f"{frame:05d}" for frame in range(self.length)),
-            given=(Given(0, truth[0]),),
+            given=(GivenMask(0, truth[0]),),
             truth=truth,
             judged=tuple(range(self.length)),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from foolscape.data import files
 from foolscape.data.sample import Sample
 from foolscape.errors import SettingError
-from foolscape.scenes import CLASSES, Frame, describe, render
+from foolscape.scenes import CLASSES, SceneFrame, describe, render
 from foolscape.spec import Spec
 
 SPLITS: Mapping[str, int] = {"train": 0, "val": 1, "test": 2}
@@ -58,7 +58,7 @@ class Scenes:
         frame = self.frame(sample_id)
         return Sample(sample_id, frame.image, frame.labels)
 
-    def frame(self, sample_id: str) -> Frame:
+    def frame(self, sample_id: str) -> SceneFrame:
         """The picture, its labels and its instances."""
         index = files.fetch(self.indices, sample_id, self.spec)
         return render(describe(self.seed, index), *SIZE)

@@ -13,7 +13,7 @@ from foolscape.errors import SampleError
 S = TypeVar("S")
 
 _LOOKED_AT = 4
-"""Samples that are looked at; as soon as one is not against the size, no more are."""
+"""Samples that are checked; the check ends with the first that is not against the size."""
 
 
 def exchanged(size: tuple[int, int], sizes: Sequence[tuple[int, int]]) -> str | None:

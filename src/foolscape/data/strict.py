@@ -11,12 +11,12 @@ from foolscape.errors import SampleError
 from foolscape.strict import is_strict, lose, lose_any
 
 
-class _Noted(Protocol):
+class _HasNotes(Protocol):
     @property
     def notes(self) -> tuple[str, ...]: ...
 
 
-S = TypeVar("S", bound=_Noted)
+S = TypeVar("S", bound=_HasNotes)
 
 
 @dataclass(frozen=True)

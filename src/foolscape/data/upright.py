@@ -29,7 +29,7 @@ FRAMES: Final = ("stored", "upright")
 """What `?annotated=` may say."""
 
 
-def asked(spec: Spec) -> str | None:
+def frame_option(spec: Spec) -> str | None:
     """The frame that `?annotated=` names, None where it is left to the sizes; raises `SettingError` for another."""
     frame = spec.options.get("annotated")
     if frame is not None and frame not in FRAMES:
@@ -40,7 +40,7 @@ def asked(spec: Spec) -> str | None:
 def settle(
     where: Path | str,
     turned: Turn,
-    said: Size,
+    labelled_size: Size,
     frame: str | None,
     make: Callable[[tuple[int, int]], T],
     turn: Callable[[T, int], T],
@@ -51,7 +51,7 @@ def settle(
     Args:
         where: the annotation, for messages.
         turned: how the image was turned upright.
-        said: the size that the annotation gives.
+        labelled_size: the size that the annotation gives.
         frame: stored or upright where the user says which; None: the size decides.
         make: the truth in the annotation's own frame, whose size (H, W) it is given.
         turn: turns truth with the stored pixels by an EXIF orientation.
@@ -61,35 +61,35 @@ def settle(
         SampleError: the size fits neither frame, or it fits both and they give different truth.
     """
     upright, stored = turned.size, turned.stored
-    fitting = [name for name, size in zip(FRAMES, (stored, upright), strict=True) if _fits(said, size)]
+    fitting = [name for name, size in zip(FRAMES, (stored, upright), strict=True) if _fits(labelled_size, size)]
     if turned.orientation == 1:
         if not fitting:
-            raise mismatch(where, upright, said)
+            raise mismatch(where, upright, labelled_size)
         return make(upright), ()
     possible = [name for name in fitting if frame in (None, name)]
     if not possible:
-        raise mismatch(where, upright, said, turned, frame)
-    found = [turn(make(stored), turned.orientation) if name == "stored" else make(upright) for name in possible]
-    if len(found) == 2 and not same(*found):
+        raise mismatch(where, upright, labelled_size, turned, frame)
+    truths = [turn(make(stored), turned.orientation) if name == "stored" else make(upright) for name in possible]
+    if len(truths) == 2 and not same(*truths):
         raise SampleError(
             f"{where}: expected an annotation that tells whether it was made on the pixels as stored or on the upright "
             f"image (EXIF orientation {turned.orientation}), got one whose size fits both; say it with "
             "?annotated=stored or ?annotated=upright, or save the image upright without the tag"
         )
-    return found[0], (_note(possible, fitting, turned.orientation),)
+    return truths[0], (_note(possible, fitting, turned.orientation),)
 
 
 def mismatch(
-    where: Path | str, size: tuple[int, ...], said: Size, turned: Turn | None = None, frame: str | None = None
+    where: Path | str, size: tuple[int, ...], labelled_size: Size, turned: Turn | None = None, frame: str | None = None
 ) -> SampleError:
-    """For labels whose size `said` is not that of the image, (H, W), nor of its stored pixels."""
+    """For labels whose size `labelled_size` is not that of the image, (H, W), nor of its stored pixels."""
     want = _text(size)
     if turned is not None:
         sizes = {"upright": f"{want} upright", "stored": f"{_text(turned.stored)} as stored"}
-        told = " or ".join(text for name, text in sizes.items() if frame in (None, name))
-        want = f"{told} (EXIF orientation {turned.orientation})"
+        sizes_text = " or ".join(text for name, text in sizes.items() if frame in (None, name))
+        want = f"{sizes_text} (EXIF orientation {turned.orientation})"
     return SampleError(
-        f"{where}: expected labels of the image's size {want}, got {_text(said)}; use the labels of this image"
+        f"{where}: expected labels of the image's size {want}, got {_text(labelled_size)}; use the labels of this image"
     )
 
 
@@ -112,8 +112,8 @@ def turn_boxes(truth: Truth, orientation: int, size: tuple[int, int]) -> Truth:
     return dataclasses.replace(truth, boxes=np.stack(sides, axis=1))
 
 
-def _fits(said: Size, size: tuple[int, ...]) -> bool:
-    return all(one is None or one == other for one, other in zip(said, size, strict=True))
+def _fits(labelled_size: Size, size: tuple[int, ...]) -> bool:
+    return all(one is None or one == other for one, other in zip(labelled_size, size, strict=True))
 
 
 def _text(size: tuple[int | None, ...]) -> str:

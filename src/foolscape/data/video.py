@@ -15,7 +15,7 @@ from foolscape.data.video_file import read_video
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.paths import path_of, real
 from foolscape.spec import Spec
-from foolscape.strict import Loss
+from foolscape.strict import LossNote
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ class Video:
         else:
             frames, notes = read_video(self.path, self.start, self.count)
             names = tuple(f"{index:05d}" for index in range(self.start, self.start + len(frames)))
-        given = clip_files.given_in([mask], [0])
+        given_masks = clip_files.given_in([mask], [0])
         files.check_size(self.mask, mask.shape, frames[0])  # also where the mask holds no object
-        clip = Clip(sample_id, frames, names, given, None, (), notes=notes + remarks)
+        clip = Clip(sample_id, frames, names, given_masks, None, (), notes=notes + remarks)
         return clip_files.checked(clip, self.mask)
 
     def _frames(self) -> list[Path]:
@@ -101,7 +101,7 @@ class Video:
             )
         frames, notes = clip_files.read_frames([path for _, path in taken])
         if self.count is not None and len(taken) < self.count:
-            notes = (*notes, Loss(f"{len(taken)} frames from frame {self.start} on instead of {self.count}"))
+            notes = (*notes, LossNote(f"{len(taken)} frames from frame {self.start} on instead of {self.count}"))
         return tuple(name for name, _ in taken), frames, notes
 
 
@@ -132,7 +132,7 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
     start = _number(spec, "start", 0)
     count = _number(spec, "frames", 2) if "frames" in spec.options else None
     name = files.readable(real(path).name if path.is_dir() else path.stem)
-    return Video(spec.text, path, mask, start or 0, count, {name or "video": path}, upright.asked(spec))
+    return Video(spec.text, path, mask, start or 0, count, {name or "video": path}, upright.frame_option(spec))
 
 
 def read_first_mask(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:

@@ -14,7 +14,7 @@ from foolscape.data import clip_files
 from foolscape.errors import SampleError
 from foolscape.extras import extra
 from foolscape.regular import check_regular
-from foolscape.strict import Loss
+from foolscape.strict import LossNote
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -63,7 +63,7 @@ def read_video(path: Path, start: int, count: int | None) -> tuple[NDArray[np.ui
         # A play list could else name addresses in the net. Titles and the like may be in any encoding.
         with av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
             stream, remarks = _stream(container, path)
-            # Else decoders make up what is damaged.
+            # Else decoders conceal damaged data instead of raising.
             stream.codec_context.options = {"err_detect": "explode"}
             expected = _expected(container, stream)
             _read(reading, container.decode(stream), path, start, count)
@@ -156,9 +156,9 @@ def _notes(reading: _Reading, expected: float | None, start: int, count: int | N
         what = "turned upright" if reading.turned % 90 == 0 else "not turned upright"
         notes.append(f"{what} by {reading.turned % 360} degrees counterclockwise")
     if reading.broken:
-        notes.append(Loss(f"the video is broken behind {got} frames ({reading.broken}); those before are kept"))
+        notes.append(LossNote(f"the video is broken behind {got} frames ({reading.broken}); those before are kept"))
     elif expected is not None and got < expected and (wanted is None or got < wanted):
-        notes.append(Loss(f"the video ends after {got} frames, earlier than it says"))
+        notes.append(LossNote(f"the video ends after {got} frames, earlier than it says"))
     if wanted is not None and got < wanted:
-        notes.append(Loss(f"{got - start} frames from frame {start} on instead of {count}"))
+        notes.append(LossNote(f"{got - start} frames from frame {start} on instead of {count}"))
     return tuple(notes)

@@ -70,11 +70,11 @@ def open_voc(spec: Spec, split: str | None = None) -> Voc:
     """
     listing = read_listing(spec, split, "Segmentation", "SegmentationClass")
     pairs, notes = listing.pairs("SegmentationClass", ".png")
-    return Voc(spec.text, listing.split, listing.notes + notes, pairs, upright.asked(spec))
+    return Voc(spec.text, listing.split, listing.notes + notes, pairs, upright.frame_option(spec))
 
 
 @dataclass(frozen=True)
-class Listing:
+class VocList:
     """A list of images of one year.
 
     Attributes:
@@ -104,7 +104,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class _Finder:
-    """The files of a folder by their names without extension, folders below it looked at when a name needs them."""
+    """The files of a folder by their names without extension, folders below it listed when a name needs them."""
 
     folder: Path
     extensions: Collection[str]
@@ -123,11 +123,11 @@ class _Finder:
         return self.find(name) or self.folder / f"{name}{self.preferred}"
 
     def several(self) -> int:
-        """How many names, in the folders that were looked at, have several files."""
+        """How many names, in the folders that were listed, have several files."""
         return sum(count for _, count in self.seen.values())
 
 
-def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> Listing:
+def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> VocList:
     """The list of a split of `voc:DIR[?year=YEAR]`, by default val of the newest year.
 
     Args:
@@ -153,7 +153,7 @@ def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> Listin
     notes = [f"{real(root).name}, split {split}", *remarks]
     if len(once) < len(names):
         notes.append(f"{len(names) - len(once)} repeated names in {listing.name} left out")
-    return Listing(root, split, once, tuple(notes))
+    return VocList(root, split, once, tuple(notes))
 
 
 def _read_names(listing: Path, images: Path) -> tuple[list[str], list[str]]:
@@ -211,10 +211,10 @@ def _splits(folder: Path) -> list[str]:
 
 def _year(spec: Spec, root: Path, lists: Path) -> Path:
     """The folder of the year that `spec` asks for, or of the newest, with `lists` in it."""
-    asked = spec.options.get("year")
+    chosen = spec.options.get("year")
     if (root / lists).is_dir():
-        if asked is not None and real(root).name != f"VOC{asked}":
-            got = f"?year={asked} with {root}"
+        if chosen is not None and real(root).name != f"VOC{chosen}":
+            got = f"?year={chosen} with {root}"
             raise SettingError(f"{spec.text}: expected ?year= only with VOCdevkit, got {got}; leave the option out")
         return root
     years = {path.name[3:]: path for path in sorted(root.glob("VOC[0-9]*")) if (path / lists).is_dir()}
@@ -223,6 +223,6 @@ def _year(spec: Spec, root: Path, lists: Path) -> Path:
             f"{spec.text}: expected VOCdevkit (with VOC2012/{lists.as_posix()}) or one year of it "
             f"(with {lists.as_posix()}), got neither in {root}; check the path"
         )
-    if asked is not None and asked not in years:
-        raise unknown(f"year of {spec.text}", asked, years)
-    return years[asked or max(years)]
+    if chosen is not None and chosen not in years:
+        raise unknown(f"year of {spec.text}", chosen, years)
+    return years[chosen or max(years)]

@@ -71,10 +71,10 @@ class VocBoxes:
             return Boxes(*check_boxes(truth, size), size)
 
         try:
-            (said, unknown), (truth, remarks) = _size(root), _truth(root)
+            (labelled_size, unknown), (truth, remarks) = _size(root), _truth(root)
         except ValueError as error:
             raise SampleError(f"{annotation}: {error}; {_DO}") from None
-        boxes, notes = upright.settle(annotation, picture.turn, said, self.frame, make, turn_boxes, same_boxes)
+        boxes, notes = upright.settle(annotation, picture.turn, labelled_size, self.frame, make, turn_boxes, same_boxes)
         return DetectionSample(
             sample_id, picture.image, boxes.truth, picture.notes + unknown + notes + remarks + boxes.changes
         )
@@ -91,7 +91,7 @@ def open_voc_boxes(spec: Spec, split: str | None = None) -> VocBoxes:
     """
     listing = voc.read_listing(spec, split, "Main", "Annotations")
     pairs, notes = listing.pairs("Annotations", ".xml")
-    return VocBoxes(spec.text, listing.split, listing.notes + notes, pairs, upright.asked(spec))
+    return VocBoxes(spec.text, listing.split, listing.notes + notes, pairs, upright.frame_option(spec))
 
 
 def read_xml(path: Path) -> Element:
@@ -120,10 +120,10 @@ def read_xml(path: Path) -> Element:
 
 def _size(root: Element) -> tuple[upright.Size, tuple[str, ...]]:
     """The size (H, W) that the file gives, None for a side that it does not tell, and a note."""
-    said = _child(root, "size")
-    if said is None:
+    element = _child(root, "size")
+    if element is None:
         return (None, None), ()
-    height, width = (fields.side(_text(said, name), name) for name in ("height", "width"))
+    height, width = (fields.side(_text(element, name), name) for name in ("height", "width"))
     unknown = height is None or width is None
     return (height, width), ("no height or width above 0 given: that of the picture taken",) if unknown else ()
 
@@ -137,7 +137,7 @@ def _truth(root: Element) -> tuple[Truth, tuple[str, ...]]:
     classes = [_class(element) for element in objects]
     flags = [_text(element, "difficult") for element in objects]
     difficult = [fields.truth(flag, "difficult") for flag in flags]
-    unsaid = Counter(flag for flag, found in zip(flags, difficult, strict=True) if found is None and flag)
+    unsaid = Counter(flag for flag, known in zip(flags, difficult, strict=True) if known is None and flag)
     notes = [f"{count} objects with {fields.shown(flag)} as difficult: taken as no" for flag, count in unsaid.items()]
     again = len(objects) - len(set(zip(classes, corners, strict=True)))
     if again:
@@ -154,14 +154,14 @@ def _truth(root: Element) -> tuple[Truth, tuple[str, ...]]:
 
 def _child(element: Element, name: str) -> Element | None:
     """The element `name`, upper or lower case, directly in `element`; `ValueError` for several that differ."""
-    found = [child for child in element if child.tag.casefold() == name]
+    children = [child for child in element if child.tag.casefold() == name]
     try:
-        different = len(found) > 1 and len({tostring(child).strip() for child in found}) > 1
+        different = len(children) > 1 and len({tostring(child).strip() for child in children}) > 1
     except RecursionError:  # nested so deeply that they cannot be compared
         different = True
     if different:
-        raise ValueError(f"expected one {name} in each {element.tag}, got {len(found)} that differ")
-    return found[0] if found else None
+        raise ValueError(f"expected one {name} in each {element.tag}, got {len(children)} that differ")
+    return children[0] if children else None
 
 
 def _text(element: Element, name: str) -> str | None:
@@ -182,8 +182,8 @@ def _corners(element: Element) -> tuple[float, float, float, float]:
 
 
 def _class(element: Element) -> int:
-    said = _text(element, "name") or ""
-    name = fields.alike(said, CLASSES)
+    text = _text(element, "name") or ""
+    name = fields.alike(text, CLASSES)
     if name is None:
-        raise ValueError(f"expected one of VOC's 20 classes, got {fields.shown(said)}")
+        raise ValueError(f"expected one of VOC's 20 classes, got {fields.shown(text)}")
     return CLASSES.index(name)

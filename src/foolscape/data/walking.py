@@ -19,7 +19,7 @@ _RESULTS: Final = ("rows.jsonl", "summary.json", "training.json", "runs", "clean
 
 
 @dataclass(frozen=True)
-class Listing:
+class FolderListing:
     """What is below a folder.
 
     Attributes:
@@ -65,7 +65,7 @@ class _Walk:
         return readable(path.relative_to(self.root).as_posix())
 
 
-def walk(root: Path, *, recursive: bool) -> Listing:
+def walk(root: Path, *, recursive: bool) -> FolderListing:
     """The image files below `root`, also through links to folders, each folder once.
 
     Hidden files (a leading dot) count among the others: `._photo.jpg` on a disk from a Mac is no photograph. Hidden
@@ -81,7 +81,7 @@ def walk(root: Path, *, recursive: bool) -> Listing:
         links, on.links = on.links, []
         for path in sorted(links):
             _follow(on, path)
-    return Listing(sorted(on.images, key=Path.as_posix), dict(on.others), dict(on.folders))
+    return FolderListing(sorted(on.images, key=Path.as_posix), dict(on.others), dict(on.folders))
 
 
 def _enter(on: _Walk, top: Path, *, recursive: bool = True) -> None:
@@ -91,15 +91,15 @@ def _enter(on: _Walk, top: Path, *, recursive: bool = True) -> None:
         raise DataError(f"expected a folder that can be listed, got {error}; check its permissions") from error
 
     for folder, below, names in os.walk(top, onerror=refuse):
-        here = Path(folder)
-        found = here.stat()
-        if (found.st_dev, found.st_ino) in on.seen:  # a folder that a link led to before
+        directory = Path(folder)
+        status = directory.stat()
+        if (status.st_dev, status.st_ino) in on.seen:  # a folder that a link led to before
             below.clear()
             continue
-        on.seen.add((found.st_dev, found.st_ino))
-        below[:] = sorted(name for name in below if _is_to_enter(on, here / name)) if recursive else []
+        on.seen.add((status.st_dev, status.st_ino))
+        below[:] = sorted(name for name in below if _is_to_enter(on, directory / name)) if recursive else []
         for name in sorted(names):
-            _take(on, here / name)
+            _take(on, directory / name)
 
 
 def _is_to_enter(on: _Walk, path: Path) -> bool:
@@ -118,8 +118,8 @@ def _is_to_enter(on: _Walk, path: Path) -> bool:
 def _follow(on: _Walk, path: Path) -> None:
     """Enter the folder that the link `path` leads to, unless it was entered, or holds a folder that is being read."""
     there = real(path)
-    found = there.stat()
-    if (found.st_dev, found.st_ino) in on.seen:
+    status = there.stat()
+    if (status.st_dev, status.st_ino) in on.seen:
         on.leave(path, "links to folders that are read already")
     elif there in real(path.parent).parents or there in real(on.root).parents:
         on.leave(path, "links to a folder around this one")

@@ -78,7 +78,7 @@ class YouTubeVos:
         folder = self.frames / sample_id
         frames = clip_files.frames_in(folder)
         masks = self._masks(sample_id, objects, frames)
-        maps, said = clip_files.read_masks(list(masks.values()))
+        maps, mask_notes = clip_files.read_masks(list(masks.values()))
         shown_in = [frames[name] for name in masks]
         maps, turned = clip_files.upright_masks(maps, list(masks.values()), shown_in, self.frame)
         shown = [place for place, mask in enumerate(maps) if objects_in(mask)]
@@ -89,8 +89,8 @@ class YouTubeVos:
         skipped = names.index(first)
         images, notes = clip_files.read_frames([frames[name] for name in names[skipped:]])
         annotated = tuple(names.index(name) - skipped for name in list(masks)[shown[0] :])
-        given = clip_files.given_in(maps, annotated)
-        labels = {label for one in given for label in objects_in(one.mask)}
+        given_masks = clip_files.given_in(maps, annotated)
+        labels = {label for one in given_masks for label in objects_in(one.mask)}
         remarks = _remarks(labels, objects, skipped)
         categories = {
             label: entry.category
@@ -102,12 +102,12 @@ class YouTubeVos:
             sample_id,
             images,
             names[skipped:],
-            given,
+            given_masks,
             truth,
             judged,
             categories,
             self.seen,
-            notes=notes + said + turned + remarks,
+            notes=notes + mask_notes + turned + remarks,
         )
         return clip_files.checked(clip, masks[first])
 
@@ -158,7 +158,7 @@ def open_youtube_vos(spec: Spec, split: str | None = None) -> YouTubeVos:
     classes = CLASSES if split == "train" else None
     seen = seen_categories(root) if (root / "train/meta.json").is_file() else None
     clips = read_meta(root / split / "meta.json")
-    return YouTubeVos(spec.text, split, classes, notes, frames, masks, seen, clips, upright.asked(spec))
+    return YouTubeVos(spec.text, split, classes, notes, frames, masks, seen, clips, upright.frame_option(spec))
 
 
 def seen_categories(root: Path) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from foolscape.metrics.boxes import Bools, Floats, Found, Ints, Truth
+from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth
 from foolscape.metrics.matching import overlaps, tidy
 
 IOU: Final = 0.5
@@ -66,14 +66,16 @@ class Fates:
     invented: Ints
 
 
-def as_reference(found: Found, score_threshold: float) -> Truth:
+def as_reference(detected: Detected, score_threshold: float) -> Truth:
     """The detections with a score of at least `score_threshold` as reference objects, for images without labels."""
-    found = _readable(found, score_threshold)
-    none = np.zeros(len(found.labels), np.bool_)
-    return Truth(found.boxes, found.labels, none, none, (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1))
+    detected = _readable(detected, score_threshold)
+    none = np.zeros(len(detected.labels), np.bool_)
+    return Truth(
+        detected.boxes, detected.labels, none, none, (detected.boxes[:, 2:] - detected.boxes[:, :2]).prod(axis=1)
+    )
 
 
-def count_boxes(reference: Truth, found: Found, classes: int, score_threshold: float) -> BoxCounts:
+def count_boxes(reference: Truth, detected: Detected, classes: int, score_threshold: float) -> BoxCounts:
     """What became of the reference objects of one image.
 
     The highest score first, each detection takes the free object of its own class with the largest IoU of at least 0.5:
@@ -82,11 +84,11 @@ def count_boxes(reference: Truth, found: Found, classes: int, score_threshold: f
 
     Args:
         reference: the objects; difficult ones and crowds absorb detections and are not counted.
-        found: the detections, in any order.
+        detected: the detections, in any order.
         classes: C, shared by both.
         score_threshold: detections with a lower score are not looked at.
     """
-    fates = fates_of(reference, found, score_threshold)
+    fates = fates_of(reference, detected, score_threshold)
 
     def per_class(labels: Ints) -> Ints:
         return np.bincount(labels, minlength=classes).astype(np.int64)
@@ -99,19 +101,19 @@ def count_boxes(reference: Truth, found: Found, classes: int, score_threshold: f
     )
 
 
-def fates_of(reference: Truth, found: Found, score_threshold: float) -> Fates:
+def fates_of(reference: Truth, detected: Detected, score_threshold: float) -> Fates:
     """What became of each of K reference objects, by the rule of `count_boxes`."""
-    found = _readable(found, score_threshold)
-    overlap = overlaps(found.boxes, reference)
+    detected = _readable(detected, score_threshold)
+    overlap = overlaps(detected.boxes, reference)
     fits = overlap >= IOU
-    own = found.labels[:, None] == reference.labels[None, :]
+    own = detected.labels[:, None] == reference.labels[None, :]
     kept, used = _take(overlap, fits & own)
     other, _ = _take(overlap, fits & ~own & ~used[:, None] & ~kept)
     counted = ~(reference.difficult | reference.crowd)
-    return Fates(counted, counted & kept, counted & other, found.labels[~fits.any(axis=1)])
+    return Fates(counted, counted & kept, counted & other, detected.labels[~fits.any(axis=1)])
 
 
-def confidence_kept(reference: Truth, found: Found, only_class: int | None) -> float:
+def confidence_kept(reference: Truth, detected: Detected, only_class: int | None) -> float:
     """What an image still adds to average precision: the sum over its objects of score times precision.
 
     An object counts with the score of the detection that finds it, and less the more false ones of its class have a
@@ -119,20 +121,20 @@ def confidence_kept(reference: Truth, found: Found, only_class: int | None) -> f
 
     Args:
         reference: the objects; difficult ones and crowds absorb detections and do not count.
-        found: the detections, in any order and of any score.
+        detected: the detections, in any order and of any score.
         only_class: the one class that counts; None: all.
     """
-    found = _readable(found, 0.0)
-    overlap = overlaps(found.boxes, reference)
-    fits = (overlap >= IOU) & (found.labels[:, None] == reference.labels[None, :])
+    detected = _readable(detected, 0.0)
+    overlap = overlaps(detected.boxes, reference)
+    fits = (overlap >= IOU) & (detected.labels[:, None] == reference.labels[None, :])
     counted = ~(reference.difficult | reference.crowd)
     _, hit = _take(overlap, fits & counted)
     false = ~hit & ~(fits & ~counted).any(axis=1)
     total = 0.0
-    for label in set(found.labels.tolist()) if only_class is None else (only_class,):
-        own = found.labels == label
+    for label in set(detected.labels.tolist()) if only_class is None else (only_class,):
+        own = detected.labels == label
         hits, misses = hit[own].cumsum(), false[own].cumsum()
-        total += float((found.scores[own] * hits / np.maximum(hits + misses, 1))[hit[own]].sum())
+        total += float((detected.scores[own] * hits / np.maximum(hits + misses, 1))[hit[own]].sum())
     return total
 
 
@@ -148,12 +150,12 @@ def preserved(counts: BoxCounts, attacked: Collection[int]) -> float:
     return float(100.0 * counts.kept[others].sum() / objects) if objects else float("nan")
 
 
-def _readable(found: Found, score_threshold: float) -> Found:
+def _readable(detected: Detected, score_threshold: float) -> Detected:
     """The detections above the threshold, usable and the highest score first."""
-    found = tidy(found)
-    order = np.argsort(-found.scores, kind="stable")
-    order = order[found.scores[order] >= score_threshold]
-    return Found(found.boxes[order], found.scores[order], found.labels[order])
+    detected = tidy(detected)
+    order = np.argsort(-detected.scores, kind="stable")
+    order = order[detected.scores[order] >= score_threshold]
+    return Detected(detected.boxes[order], detected.scores[order], detected.labels[order])
 
 
 def _take(overlap: Floats, allowed: Bools) -> tuple[Bools, Bools]:

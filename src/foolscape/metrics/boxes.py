@@ -37,7 +37,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Found:
+class Detected:
     """The detections of one image, the highest score first.
 
     Attributes:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from foolscape.extras import extra
-from foolscape.metrics.boxes import Floats, Found, Truth
+from foolscape.metrics.boxes import Detected, Floats, Truth
 from foolscape.metrics.matching import COCO_DETECTIONS, COCO_IOUS, LARGEST_AREA, tidy
 
 
-def coco_ap(truths: Sequence[Truth], founds: Sequence[Found], classes: int) -> Floats:
+def coco_ap(truths: Sequence[Truth], detections: Sequence[Detected], classes: int) -> Floats:
     """The average precision of every class at COCO's ten thresholds of IoU.
 
     Crowds are COCO's iscrowd. Difficult objects, which COCO does not know, are left out as COCO leaves out objects
@@ -20,7 +20,7 @@ def coco_ap(truths: Sequence[Truth], founds: Sequence[Found], classes: int) -> F
 
     Args:
         truths: N, one per image.
-        founds: N, in the same order, with scores down to near 0.
+        detections: N, in the same order, with scores down to near 0.
         classes: C.
 
     Returns:
@@ -39,7 +39,7 @@ def coco_ap(truths: Sequence[Truth], founds: Sequence[Found], classes: int) -> F
         },
         print_function=_silent,
     )
-    evaluation = COCOeval_faster(truth, truth.loadRes(_results(founds)), "bbox", print_function=_silent)
+    evaluation = COCOeval_faster(truth, truth.loadRes(_results(detections)), "bbox", print_function=_silent)
     evaluation.params.iouThrs = COCO_IOUS
     evaluation.params.maxDets = [COCO_DETECTIONS]
     evaluation.params.areaRng = [[0, LARGEST_AREA]]
@@ -67,11 +67,11 @@ def _annotations(truths: Sequence[Truth]) -> list[dict[str, Any]]:
     ]
 
 
-def _results(founds: Sequence[Found]) -> list[dict[str, Any]]:
+def _results(detections: Sequence[Detected]) -> list[dict[str, Any]]:
     return [
         {"image_id": image, "category_id": int(label), "bbox": _xywh(box), "score": float(score)}
-        for image, found in enumerate(map(tidy, founds))
-        for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True)
+        for image, detected in enumerate(map(tidy, detections))
+        for box, score, label in zip(detected.boxes, detected.scores, detected.labels, strict=True)
     ]
 
 

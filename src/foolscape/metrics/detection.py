@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from foolscape.errors import SampleError
-from foolscape.metrics.boxes import Floats, Found, Ints, Truth
+from foolscape.metrics.boxes import Detected, Floats, Ints, Truth
 from foolscape.metrics.matching import Matched, match_voc
 from foolscape.metrics.precision import Summary, average_precision
 
 
-def voc_ap(truths: Sequence[Truth], founds: Sequence[Found], classes: int, summary: Summary) -> Floats:
+def voc_ap(truths: Sequence[Truth], detections: Sequence[Detected], classes: int, summary: Summary) -> Floats:
     """The average precision of every class by the VOC protocol at an IoU of 0.5.
 
     Everingham et al. 2010, section 4.2, and the devkit's VOCevaldet. We differ in two things: boxes are x2 - x1 wide,
@@ -25,14 +25,14 @@ def voc_ap(truths: Sequence[Truth], founds: Sequence[Found], classes: int, summa
 
     Args:
         truths: N >= 1, one per image.
-        founds: N, in the same order, with scores down to near 0.
+        detections: N, in the same order, with scores down to near 0.
         classes: C.
         summary: `precision.eleven_points` (VOC07) or `precision.area_under` (VOC since 2010).
 
     Returns:
         (C,) percentages 0-100; NaN where the truth has no object of the class that counts.
     """
-    matches = [match_voc(truth, found, classes) for truth, found in zip(truths, founds, strict=True)]
+    matches = [match_voc(truth, detected, classes) for truth, detected in zip(truths, detections, strict=True)]
     ap: Floats = 100.0 * average_precision(matches, _once(matches), summary)[0, 0]
     return ap
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.metrics.boxes import Bools, Floats, Found, Ints, Truth, pairwise_iou
+from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, pairwise_iou
 
 FALSE, HIT, LEFT_OUT = 0, 1, 2
 """What a detection is: a false positive, a hit, or neither because it lies on an object that does not count."""
@@ -47,7 +47,7 @@ class Matched:
     truths: Ints
 
 
-def tidy(found: Found) -> Found:
+def tidy(detected: Detected) -> Detected:
     """The detections with every box and score usable, in the same order.
 
     A box that is not finite, is inside out or exceeds LARGEST_AREA becomes an empty box: it overlaps nothing and is a
@@ -55,26 +55,26 @@ def tidy(found: Found) -> Found:
     becomes 0.
     """
     with np.errstate(all="ignore"):
-        size = found.boxes[:, 2:] - found.boxes[:, :2]
-        usable = np.isfinite(found.boxes).all(axis=1) & (size >= 0).all(axis=1) & (size.prod(axis=1) <= LARGEST_AREA)
-    boxes = np.where(usable[:, None], found.boxes, 0.0)
-    return Found(boxes, np.nan_to_num(found.scores, nan=0.0, posinf=1.0, neginf=0.0), found.labels)
+        size = detected.boxes[:, 2:] - detected.boxes[:, :2]
+        usable = np.isfinite(detected.boxes).all(axis=1) & (size >= 0).all(axis=1) & (size.prod(axis=1) <= LARGEST_AREA)
+    boxes = np.where(usable[:, None], detected.boxes, 0.0)
+    return Detected(boxes, np.nan_to_num(detected.scores, nan=0.0, posinf=1.0, neginf=0.0), detected.labels)
 
 
 def overlaps(boxes: Floats, truth: Truth) -> Floats:
     """(K, L): the IoU of boxes with objects; with a crowd, the part of the box that lies in it, as COCO has it."""
-    found = pairwise_iou(boxes, truth.boxes)
+    iou = pairwise_iou(boxes, truth.boxes)
     if truth.crowd.any():
         regions = truth.boxes[truth.crowd]
         low = np.maximum(boxes[:, None, :2], regions[None, :, :2])
         high = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
         inside = (high - low).clip(min=0).prod(axis=2)
         area = np.broadcast_to((boxes[:, 2:] - boxes[:, :2]).prod(axis=1)[:, None], inside.shape)
-        found[:, truth.crowd] = np.divide(inside, area, out=np.zeros_like(inside), where=area > 0)
-    return found
+        iou[:, truth.crowd] = np.divide(inside, area, out=np.zeros_like(inside), where=area > 0)
+    return iou
 
 
-def match_voc(truth: Truth, found: Found, classes: int) -> Matched:
+def match_voc(truth: Truth, detected: Detected, classes: int) -> Matched:
     """The matches of one image by the rule of the VOC devkit (VOCevaldet), T = 1.
 
     In order of score, a detection looks at the object of its class with the largest IoU. Below 0.5 it is false. Is the
@@ -83,13 +83,13 @@ def match_voc(truth: Truth, found: Found, classes: int) -> Matched:
 
     Args:
         truth: the objects of the image.
-        found: its detections, in any order.
+        detected: its detections, in any order.
         classes: C.
     """
-    return _match(truth, found, classes, _voc, thresholds=1, most=None)
+    return _match(truth, detected, classes, _voc, thresholds=1, most=None)
 
 
-def match_coco(truth: Truth, found: Found, classes: int) -> Matched:
+def match_coco(truth: Truth, detected: Detected, classes: int) -> Matched:
     """The matches of one image by the rule of COCO's evaluation (pycocotools, `evaluateImg`), T = 10, area "all".
 
     In order of score, a detection takes the free object of its class with the largest IoU, the last one among equals;
@@ -98,29 +98,29 @@ def match_coco(truth: Truth, found: Found, classes: int) -> Matched:
 
     Args:
         truth: the objects of the image.
-        found: its detections, in any order; of each class the COCO_DETECTIONS highest scores are kept.
+        detected: its detections, in any order; of each class the COCO_DETECTIONS highest scores are kept.
         classes: C.
     """
-    return _match(truth, found, classes, _coco, thresholds=len(COCO_IOUS), most=COCO_DETECTIONS)
+    return _match(truth, detected, classes, _coco, thresholds=len(COCO_IOUS), most=COCO_DETECTIONS)
 
 
-def _match(truth: Truth, found: Found, classes: int, rule: _Rule, thresholds: int, most: int | None) -> Matched:
-    found = tidy(found)
-    order = np.argsort(-found.scores, kind="stable")
+def _match(truth: Truth, detected: Detected, classes: int, rule: _Rule, thresholds: int, most: int | None) -> Matched:
+    detected = tidy(detected)
+    order = np.argsort(-detected.scores, kind="stable")
     kept, outcomes = [np.empty(0, np.int64)], [np.empty((thresholds, 0), np.int8)]
     occurring = set(truth.labels.tolist())
-    for label in np.unique(found.labels).tolist():
-        mine = order[found.labels[order] == label][:most]
+    for label in np.unique(detected.labels).tolist():
+        mine = order[detected.labels[order] == label][:most]
         kept.append(mine)
         if label in occurring:
-            outcomes.append(rule(found.boxes[mine], _of_class(truth, label)))
+            outcomes.append(rule(detected.boxes[mine], _of_class(truth, label)))
         else:
             outcomes.append(np.full((thresholds, len(mine)), FALSE, np.int8))
     picked = np.concatenate(kept)
     counted = truth.labels[~(truth.difficult | truth.crowd)]
     return Matched(
-        scores=found.scores[picked],
-        labels=found.labels[picked],
+        scores=detected.scores[picked],
+        labels=detected.labels[picked],
         outcome=np.concatenate(outcomes, axis=1),
         truths=np.bincount(counted, minlength=classes).astype(np.int64),
     )

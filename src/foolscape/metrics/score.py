@@ -165,17 +165,17 @@ class Measure(Generic[W]):
     @property
     def scores(self) -> tuple[Score[W], ...]:
         """Its own, and those that installed packages add; raises `SettingError` for one whose key is there already."""
-        found = list(self.own)
+        scores = list(self.own)
         for score in added():
             if score.measure != self.name:
                 continue
-            if score.key in (other.key for other in found):
+            if score.key in (other.key for other in scores):
                 raise SettingError(
                     f"{GROUP}: expected a key that no score of {self.name} has, and {score.key} is there already; call "
                     "it otherwise"
                 )
-            found.append(score)
-        return tuple(found)
+            scores.append(score)
+        return tuple(scores)
 
     def shown(self, there: Collection[str]) -> tuple[Score[W], ...]:
         """Its scores but those of other packages that a run, with the keys `there` in its conditions, did not count."""
@@ -219,8 +219,8 @@ class Measure(Generic[W]):
             for score in self.scores
         }
         parts, ends_of_parts = pool.parts(without, only_class)
-        found = {key: number(value) for key, value in values.items()}
-        return {**found, **parts, "ci95": {**ends, **ends_of_parts}}
+        numbered = {key: number(value) for key, value in values.items()}
+        return {**numbered, **parts, "ci95": {**ends, **ends_of_parts}}
 
     def weighted(self, rows: Samples, classes: Sequence[str]) -> Weighted:
         """The headline score of the rows of one condition, as a function of how often each image counts."""
@@ -310,7 +310,7 @@ def added() -> tuple[Score[Any], ...]:
     Raises:
         SettingError: an entry point gives something else, or a score that names no measure.
     """
-    found = []
+    scores = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
             score = point.load()
@@ -324,8 +324,8 @@ def added() -> tuple[Score[Any], ...]:
                 f"{GROUP}: expected {point.name} to be a Score with its measure set, got {type(score).__name__} at "
                 f"{point.value}; write Score(..., measure='segmentation')"
             )
-        found.append(score)
-    return tuple(found)
+        scores.append(score)
+    return tuple(scores)
 
 
 def number(value: Floats | np.float64) -> float | None:

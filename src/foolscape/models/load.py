@@ -19,7 +19,7 @@ from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.identity import Record, identity_of
 from foolscape.models.common.wrappers import modules_of
 from foolscape.models.sources import source_of
-from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Opened, Task, refuse
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, SourceModel, TaskName, refuse
 from foolscape.paths import path_of
 from foolscape.spec import Spec, parse
 from foolscape.tasks.detection import Detector
@@ -50,21 +50,21 @@ class Loaded(Generic[M]):
     model: M
     sha256: str | None
     identity: Record
-    task: Task
+    task: TaskName
 
 
 @dataclass(frozen=True)
-class Made:
+class OpenedModel:
     """A model that is made, and the names of its classes that do not come from the data.
 
     Attributes:
         spec: that names it.
-        opened: by its source.
-        names: see `ClassNames`; `names.given` is what it is called, where that is known before it sees an image.
+        source: what its source makes of the spec.
+        names: see `ClassNames`; `names.explicit` is what it is called, where that is known before it sees an image.
     """
 
     spec: Spec
-    opened: Opened
+    source: SourceModel
     names: ClassNames
 
     def ready(
@@ -78,18 +78,18 @@ class Made:
         names = ClassNames(
             self.names.option, self.names.own, self.names.file, None if data_classes is None else tuple(data_classes)
         )
-        model = self.opened.ready(Conditions(image_size, torch.device(device), names))
+        model = self.source.ready(Conditions(image_size, torch.device(device), names))
         modules = modules_of(model)
         sha256 = weights_sha256(*modules) if modules else None
         identity = identity_of(self.spec, model)
-        return Loaded(self.spec.text, slug_of(self.spec), model, sha256, identity, self.opened.task)
+        return Loaded(self.spec.text, slug_of(self.spec), model, sha256, identity, self.source.task)
 
 
-_OFFERED: ContextVar[Mapping[str, Made]] = ContextVar("_OFFERED")
+_OFFERED: ContextVar[Mapping[str, OpenedModel]] = ContextVar("_OFFERED")
 
 
 @contextmanager
-def offered(models: Mapping[str, Made]) -> Iterator[None]:
+def offered(models: Mapping[str, OpenedModel]) -> Iterator[None]:
     """Within it the specs that are keys of `models` name what is made already; nothing is made for them again."""
     token = _OFFERED.set({**_OFFERED.get({}), **models})
     try:
@@ -98,12 +98,12 @@ def offered(models: Mapping[str, Made]) -> Iterator[None]:
         _OFFERED.reset(token)
 
 
-def offered_model(text: str) -> Made | None:
+def offered_model(text: str) -> OpenedModel | None:
     """What the spec `text` names within `offered`; None where it is to be made."""
     return _OFFERED.get({}).get(text)
 
 
-def open_model(text: str, task: Task | None = None, *, classes_file: Path | None = None) -> Made:
+def open_model(text: str, task: TaskName | None = None, *, classes_file: Path | None = None) -> OpenedModel:
     """Make the model that the spec `text` names, once; what it is for and its own class names are known then.
 
     Args:
@@ -116,18 +116,18 @@ def open_model(text: str, task: Task | None = None, *, classes_file: Path | None
     """
     file = None if classes_file is None else read_classes(classes_file)
     if (held := offered_model(text)) is not None:
-        refuse(held.spec, task, held.opened.task)
+        refuse(held.spec, task, held.source.task)
         return replace(held, names=replace(held.names, file=file))
     spec = parse(text)
     chosen = spec.options.get("classes")
     option = None if chosen is None else read_classes(path_of(chosen))
     opened = source_of(spec).open(spec, task)
-    return Made(spec, opened, ClassNames(option, opened.classes, file))
+    return OpenedModel(spec, opened, ClassNames(option, opened.classes, file))
 
 
 def load_model(
     text: str,
-    task: Task | None = None,
+    task: TaskName | None = None,
     *,
     image_size: tuple[int, int],
     device: torch.device | str = "cpu",
@@ -152,8 +152,8 @@ def load_model(
         SettingError: an option, a path or a class file does not fit, or the task is another.
         ModelError: the model could not be made, or does not keep to the protocol.
     """
-    made = open_model(text, task, classes_file=classes_file)
-    return made.ready(image_size=image_size, device=device, data_classes=data_classes)
+    opened = open_model(text, task, classes_file=classes_file)
+    return opened.ready(image_size=image_size, device=device, data_classes=data_classes)
 
 
 def load_segmenter(

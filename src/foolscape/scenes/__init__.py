@@ -2,6 +2,6 @@
 
 from .layout import describe
 from .painting import render
-from .street import CLASSES, COLOURS, Frame, Street
+from .street import CLASSES, COLOURS, SceneFrame, Street
 
-__all__ = ["CLASSES", "COLOURS", "Frame", "Street", "describe", "render"]
+__all__ = ["CLASSES", "COLOURS", "SceneFrame", "Street", "describe", "render"]

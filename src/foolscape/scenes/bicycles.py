@@ -2,9 +2,9 @@
 
 import math
 
-from .figure import PEDAL_TURN, PEDALS, Figure, figure_of
+from .figure import PEDAL_TURN, PEDALS, Skeleton, figure_of
 from .street import BicycleLook, Colour, Thing
-from .view import Canvas, Pixel, Shade, View
+from .view import Canvas, Pixel, Projection, Shade
 
 HEIGHT = 1.05  # metres; the size that the measures below are given for
 WHEEL = 0.34  # radius
@@ -17,7 +17,7 @@ OUTLINE = (
 
 
 def paint_bicycle(
-    canvas: Canvas, view: View, shade: Shade, thing: Thing, place: tuple[float, float], time: float
+    canvas: Canvas, view: Projection, shade: Shade, thing: Thing, place: tuple[float, float], time: float
 ) -> None:
     """Paint a bicycle at `place` (metres); its label is its outline, filled: what data sets of real streets mark."""
     assert isinstance(thing.look, BicycleLook)
@@ -47,7 +47,7 @@ def paint_bicycle(
         canvas.glow(lamp, 0.16 * metre, Colour(255, 240, 200) if ahead else Colour(255, 50, 40), 0.6)
 
 
-def _paint_wheel(canvas: Canvas, figure: Figure, hub: float, roll: float, colours: tuple[Colour, Colour]) -> None:
+def _paint_wheel(canvas: Canvas, figure: Skeleton, hub: float, roll: float, colours: tuple[Colour, Colour]) -> None:
     tyre, steel = colours
     metre = figure.pixels
 
@@ -67,7 +67,7 @@ def _paint_wheel(canvas: Canvas, figure: Figure, hub: float, roll: float, colour
         canvas.line([rim(math.pi / 2, WHEEL), rim(-math.pi / 2, WHEEL)], 0.06 * metre, tyre, thinnest=0.8)
 
 
-def _paint_frame(canvas: Canvas, figure: Figure, turn: float, colours: tuple[Colour, Colour, Colour]) -> None:
+def _paint_frame(canvas: Canvas, figure: Skeleton, turn: float, colours: tuple[Colour, Colour, Colour]) -> None:
     frame, steel, dark = colours
     metre = figure.pixels
     saddle, head, fork = (-0.21, 0.0, 0.80), (0.36, 0.0, 0.84), (0.41, 0.0, 0.66)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from .street import BUILDING, Building, Colour, Street
-from .view import Canvas, Pixel, Point, Shade, View, rgb
+from .view import Canvas, Pixel, Point, Projection, Shade, rgb
 
 RIDGE = 2.8  # metres that a pitched roof rises above the eaves
 LIT = Colour(255, 214, 140)  # a window with a lamp behind it
@@ -179,7 +179,9 @@ class _Frontage:
         )
 
 
-def _paint_one(canvas: Canvas, view: View, shade: Shade, building: Building, houses: tuple[Building, ...]) -> None:
+def _paint_one(
+    canvas: Canvas, view: Projection, shade: Shade, building: Building, houses: tuple[Building, ...]
+) -> None:
     frame = _Frontage(building)
     length, height = frame.length, building.height
     corners = [frame.at(0, 0), frame.at(length, 0), frame.at(length, height), frame.at(0, height)]
@@ -219,7 +221,7 @@ def _paint_one(canvas: Canvas, view: View, shade: Shade, building: Building, hou
     _warp(canvas, view, picture, outline, (frame.at(0, 0), frame.along, length, (0.0, 0.0, height)))
 
 
-def _in_picture(view: View, outline: list[Pixel]) -> bool:
+def _in_picture(view: Projection, outline: list[Pixel]) -> bool:
     """Whether a wall shows at all; one seen edge-on does not."""
     if len(outline) < 3:
         return False
@@ -228,7 +230,7 @@ def _in_picture(view: View, outline: list[Pixel]) -> bool:
 
 
 def _warp(
-    canvas: Canvas, view: View, picture: Image.Image, outline: list[Pixel],
+    canvas: Canvas, view: Projection, picture: Image.Image, outline: list[Pixel],
     plane: tuple[Point, Point, float, Point],
 ) -> None:  # fmt: skip
     origin, along, length, up = plane
@@ -257,7 +259,7 @@ def _hidden_below(building: Building, houses: tuple[Building, ...], end: float) 
 
 
 def _paint_sides(
-    canvas: Canvas, view: View, shade: Shade, building: Building, frame: _Frontage, distance: float,
+    canvas: Canvas, view: Projection, shade: Shade, building: Building, frame: _Frontage, distance: float,
     houses: tuple[Building, ...],
 ) -> None:  # fmt: skip
     """Gables: the walls at right angles to the front, where one is turned to the camera and no neighbour hides it."""
@@ -286,7 +288,7 @@ def _paint_sides(
         _warp(canvas, view, texture, outline, (base, frame.back, 8.0, (0.0, 0.0, top)))
 
 
-def paint_buildings(canvas: Canvas, view: View, shade: Shade, street: Street) -> None:
+def paint_buildings(canvas: Canvas, view: Projection, shade: Shade, street: Street) -> None:
     """All houses of the street, the farthest first."""
 
     def distance(building: Building) -> float:

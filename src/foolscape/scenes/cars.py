@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .street import CarLook, Colour, Thing
-from .view import Canvas, Point, Shade, View
+from .view import Canvas, Point, Projection, Shade
 
 # Outlines from the rear bumper over the roof to the front bumper: (along, up) in shares of length and height,
 # and whether the strip that ends there is glass. The narrowing towards the roof is worked out from the height.
@@ -57,7 +57,7 @@ class _Body:
         return self.thing.width / 2 * (1.0 - 0.22 * lean - tuck)
 
 
-def paint_car(canvas: Canvas, view: View, shade: Shade, thing: Thing, place: tuple[float, float]) -> None:
+def paint_car(canvas: Canvas, view: Projection, shade: Shade, thing: Thing, place: tuple[float, float]) -> None:
     """Paint a car standing at `place` (metres)."""
     assert isinstance(thing.look, CarLook)
     look = thing.look
@@ -77,7 +77,7 @@ def paint_car(canvas: Canvas, view: View, shade: Shade, thing: Thing, place: tup
     _paint_ends(canvas, view, shade, body, ahead, distance)
 
 
-def _paint_underside(canvas: Canvas, view: View, shade: Shade, body: _Body, distance: float) -> None:
+def _paint_underside(canvas: Canvas, view: Projection, shade: Shade, body: _Body, distance: float) -> None:
     """The dark between the wheels, and the tyres as seen from the front or the back."""
     long, wide = body.thing.length, body.thing.width
     dark = Colour(16, 16, 18).mix(shade.light.haze_colour, shade.veil(distance))
@@ -114,7 +114,7 @@ def _circle(body: _Body, along: float, across: float, up: float, radius: float) 
 
 def _paint_strip(
     canvas: Canvas,
-    view: View,
+    view: Projection,
     shade: Shade,
     body: _Body,
     edge: tuple[tuple[float, float, bool], tuple[float, float, bool], float],
@@ -156,7 +156,7 @@ def _inset(quad: Sequence[Point], left: float, right: float, low: float, top: fl
     return [at(left, low), at(right, low), at(right, top), at(left, top)]
 
 
-def _paint_screen(canvas: Canvas, view: View, shade: Shade, quad: list[Point], distance: float) -> None:
+def _paint_screen(canvas: Canvas, view: Projection, shade: Shade, quad: list[Point], distance: float) -> None:
     glass = shade.lit(GLASS, (0.0, 0.0, 1.0), distance)
     if quad[0][2] > quad[3][2]:
         quad = [quad[3], quad[2], quad[1], quad[0]]
@@ -166,7 +166,7 @@ def _paint_screen(canvas: Canvas, view: View, shade: Shade, quad: list[Point], d
     canvas.glaze(view.polygon(_inset(quad, 0.5, 0.8, 0.06, 0.92)), shade.light.sky_low, 0.13)
 
 
-def _paint_side(canvas: Canvas, view: View, shade: Shade, body: _Body, side: float, distance: float) -> None:
+def _paint_side(canvas: Canvas, view: Projection, shade: Shade, body: _Body, side: float, distance: float) -> None:
     thing = body.thing
     look, long, high = body.look, thing.length, thing.height
     profile, waist = PROFILES[look.body], WAIST[look.body]
@@ -191,7 +191,9 @@ def _paint_side(canvas: Canvas, view: View, shade: Shade, body: _Body, side: flo
     _paint_wheels(canvas, view, shade, body, side, distance)
 
 
-def _paint_side_windows(canvas: Canvas, view: View, shade: Shade, body: _Body, side: float, distance: float) -> None:
+def _paint_side_windows(
+    canvas: Canvas, view: Projection, shade: Shade, body: _Body, side: float, distance: float
+) -> None:
     look = body.look
     long, high, waist = body.thing.length, body.thing.height, WAIST[look.body]
     glass = shade.lit(GLASS, body.normal(0.0, side, 0.0), distance)
@@ -210,7 +212,7 @@ def _paint_side_windows(canvas: Canvas, view: View, shade: Shade, body: _Body, s
         canvas.paint(view.polygon(sheen), glass.mix(shade.light.sky_low, 0.38))
 
 
-def _paint_wheels(canvas: Canvas, view: View, shade: Shade, body: _Body, side: float, distance: float) -> None:
+def _paint_wheels(canvas: Canvas, view: Projection, shade: Shade, body: _Body, side: float, distance: float) -> None:
     radius = _wheel_radius(body)
     normal = body.normal(0.0, side, 0.0)
     across = side * body.thing.width * 0.495
@@ -223,7 +225,7 @@ def _paint_wheels(canvas: Canvas, view: View, shade: Shade, body: _Body, side: f
             (canvas.polygon if share == 1.0 else canvas.paint)(ring, colour)
 
 
-def _paint_ends(canvas: Canvas, view: View, shade: Shade, body: _Body, ahead: float, distance: float) -> None:
+def _paint_ends(canvas: Canvas, view: Projection, shade: Shade, body: _Body, ahead: float, distance: float) -> None:
     """Lamps, number plate and grille on whichever end is turned to the camera."""
     long, wide, high = body.thing.length, body.thing.width, body.thing.height
     if abs(ahead) < long / 2:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from .street import Thing
-from .view import Pixel, Point, View
+from .view import Pixel, Point, Projection
 
 Joint = tuple[float, float, float]  # forward, to the right, up; metres at the figure's usual size
 
@@ -14,10 +14,10 @@ PEDAL_TURN = 1.6  # radians of crank per metre rolled
 
 
 @dataclass(frozen=True)
-class Figure:
+class Skeleton:
     """Places joints in the picture: `at` gives pixels, `pixels` the length of a metre in them."""
 
-    view: View
+    view: Projection
     x: float
     y: float
     heading: float
@@ -33,7 +33,7 @@ class Figure:
         return self.view.pixel(self.world(joint))
 
 
-def figure_of(view: View, thing: Thing, place: tuple[float, float], scale: float) -> Figure:
+def figure_of(view: Projection, thing: Thing, place: tuple[float, float], scale: float) -> Skeleton:
     """The figure of a thing at `place` (metres), `scale` times its usual size."""
     pixels = view.focal / max(view.depth(*place), 0.5) * scale
-    return Figure(view, place[0], place[1], thing.heading, scale, pixels)
+    return Skeleton(view, place[0], place[1], thing.heading, scale, pixels)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from .street import PAVEMENT, ROAD, Colour, Ground, Street
-from .view import Canvas, Pixel, Point, Shade, View
+from .view import Canvas, Pixel, Point, Projection, Shade
 
 TILE = 256  # texels along one side of a ground texture
 TEXELS = 18.0  # per metre
@@ -15,7 +15,7 @@ COARSE = 2  # canvas pixels per sample of ground texture
 UP: Point = (0.0, 0.0, 1.0)
 
 
-def paint_sky(canvas: Canvas, view: View, shade: Shade, rng: np.random.Generator) -> None:
+def paint_sky(canvas: Canvas, view: Projection, shade: Shade, rng: np.random.Generator) -> None:
     """A gradient from zenith to horizon with clouds, over the whole canvas."""
     light = shade.light
     width = view.width // canvas.unit
@@ -90,7 +90,7 @@ def shadow_of_box(
     return [(px, py, 0.0) for px, py in _convex_hull(outline)]
 
 
-def shadow_mask(canvas: Canvas, view: View, casts: list[tuple[list[Point], float]]) -> NDArray[np.float32]:
+def shadow_mask(canvas: Canvas, view: Projection, casts: list[tuple[list[Point], float]]) -> NDArray[np.float32]:
     """How much sun the ground misses (0..1), one value per COARSE x COARSE canvas pixels.
 
     casts: outlines on the ground, in metres, each with the share of sun it takes away.
@@ -107,7 +107,7 @@ def shadow_mask(canvas: Canvas, view: View, casts: list[tuple[list[Point], float
     return np.asarray(mask.resize(size, Image.Resampling.BILINEAR), np.float32) / 255.0
 
 
-def paint_ground(canvas: Canvas, view: View, shade: Shade, street: Street, shadows: NDArray[np.float32]) -> None:
+def paint_ground(canvas: Canvas, view: Projection, shade: Shade, street: Street, shadows: NDArray[np.float32]) -> None:
     """Road, kerbs and pavements below the horizon, textured in world coordinates."""
     ground = street.ground
     first = max(0, math.floor(view.horizon) + 1)
@@ -141,7 +141,7 @@ def paint_ground(canvas: Canvas, view: View, shade: Shade, street: Street, shado
     _mark_ground(canvas, view, ground, first)
 
 
-def _mark_ground(canvas: Canvas, view: View, ground: Ground, first: int) -> None:
+def _mark_ground(canvas: Canvas, view: Projection, ground: Ground, first: int) -> None:
     canvas.slot = PAVEMENT
     canvas.mark([(-1, first), (view.width, first), (view.width, view.height), (-1, view.height)])
     canvas.slot = ROAD
@@ -171,7 +171,7 @@ def _ground_colours(
     return pixels
 
 
-def _flat(canvas: Canvas, view: View, shade: Shade, outline: list[Point], paint: Colour, worn: float) -> None:
+def _flat(canvas: Canvas, view: Projection, shade: Shade, outline: list[Point], paint: Colour, worn: float) -> None:
     pixels = view.polygon(outline)
     if pixels:
         depth = max(view.depth(outline[0][0], outline[0][1]), 1.0)
@@ -182,7 +182,7 @@ def _strip(x0: float, x1: float, y0: float, y1: float) -> list[Point]:
     return [(x0, y0, 0.0), (x1, y0, 0.0), (x1, y1, 0.0), (x0, y1, 0.0)]
 
 
-def paint_markings(canvas: Canvas, view: View, shade: Shade, street: Street) -> None:
+def paint_markings(canvas: Canvas, view: Projection, shade: Shade, street: Street) -> None:
     """Lane lines, a zebra crossing, patches, manholes and cracks, all flat on the road."""
     ground = street.ground
     rng = np.random.default_rng(ground.texture + 1)
@@ -207,7 +207,7 @@ def paint_markings(canvas: Canvas, view: View, shade: Shade, street: Street) -> 
     _paint_cracks(canvas, view, shade, half, rng)
 
 
-def _paint_cracks(canvas: Canvas, view: View, shade: Shade, half: float, rng: np.random.Generator) -> None:
+def _paint_cracks(canvas: Canvas, view: Projection, shade: Shade, half: float, rng: np.random.Generator) -> None:
     for _ in range(6):
         x, y, way = rng.uniform(-half, half), rng.uniform(2, 16), rng.uniform(0, 6.3)
         trail: list[Pixel] = []
@@ -220,7 +220,7 @@ def _paint_cracks(canvas: Canvas, view: View, shade: Shade, half: float, rng: np
             canvas.stroke(trail, 2, shade.lit(Colour(38, 38, 40), UP, 6.0))
 
 
-def paint_reflection(canvas: Canvas, view: View, wet: float) -> None:
+def paint_reflection(canvas: Canvas, view: Projection, wet: float) -> None:
     """A wet ground mirrors what stands on the horizon; call it once sky and buildings are painted."""
     first = math.floor(view.horizon) + 1
     rows = min(first, view.height - first)

@@ -10,15 +10,15 @@ from .cars import paint_car
 from .ground import paint_ground, paint_markings, paint_reflection, paint_sky, shadow_mask, shadow_of_box
 from .people import paint_person
 from .roadside import paint_sign, paint_tree
-from .street import BICYCLE, CAR, CLASSES, PERSON, SIGN, SKY, TREE, Frame, Street, Thing
-from .view import Canvas, Point, Shade, View
+from .street import BICYCLE, CAR, CLASSES, PERSON, SIGN, SKY, TREE, SceneFrame, Street, Thing
+from .view import Canvas, Point, Projection, Shade
 
 UNIT = 3  # canvas pixels per final pixel; odd, so that one of them lies on the final pixel's centre
 TONE = 0.84  # exponent of the tone curve
 SMALLEST = 26.0  # a thing that would fill fewer final pixels than this is left out
 
 
-def render(street: Street, height: int = 160, width: int = 256, time: float = 0.0) -> Frame:
+def render(street: Street, height: int = 160, width: int = 256, time: float = 0.0) -> SceneFrame:
     """Take a picture of a street.
 
     height, width: of the picture in pixels. time: seconds since the street was described; cars drive, wheels roll
@@ -26,7 +26,7 @@ def render(street: Street, height: int = 160, width: int = 256, time: float = 0.
     The same arguments always give the same bytes; sensor noise and rain change with `time`.
     """
     canvas = Canvas(width * UNIT, height * UNIT, UNIT)
-    view = View.of(street.camera, width * UNIT, height * UNIT)
+    view = Projection.of(street.camera, width * UNIT, height * UNIT)
     shade = Shade.of(street.light)
     rng = np.random.default_rng(street.ground.texture + 2)
     canvas.slot = SKY
@@ -41,12 +41,12 @@ def render(street: Street, height: int = 160, width: int = 256, time: float = 0.
         canvas.slot = slot
         _paint_thing(canvas, view, shade, thing, place, time)
     labels, instances = _read_slots(canvas, [thing for thing, _ in visible])
-    return Frame(_expose(canvas, street, time), labels, instances)
+    return SceneFrame(_expose(canvas, street, time), labels, instances)
 
 
-def _visible(view: View, street: Street, time: float) -> list[tuple[Thing, tuple[float, float]]]:
+def _visible(view: Projection, street: Street, time: float) -> list[tuple[Thing, tuple[float, float]]]:
     """Things in front of the camera with where they are, the farthest first."""
-    found = []
+    placed = []
     for thing in street.things:
         x, y = thing.at(time)
         depth = view.depth(x, y)
@@ -56,10 +56,10 @@ def _visible(view: View, street: Street, time: float) -> list[tuple[Thing, tuple
         scale = view.focal / UNIT / depth
         if thing.height * max(thing.width, 0.35) * scale * scale * 0.5 < SMALLEST:
             continue
-        found.append((depth, thing, (x, y)))
+        placed.append((depth, thing, (x, y)))
     # A rider is as far away as the bicycle, has the higher id, and is painted over it.
-    found.sort(key=lambda item: (-item[0], item[1].id))
-    return [(thing, place) for _, thing, place in found]
+    placed.sort(key=lambda item: (-item[0], item[1].id))
+    return [(thing, place) for _, thing, place in placed]
 
 
 def _shadows(
@@ -101,7 +101,7 @@ def _tree_shadow(shade: Shade, thing: Thing, x: float, y: float) -> list[tuple[l
 
 
 def _paint_thing(
-    canvas: Canvas, view: View, shade: Shade, thing: Thing, place: tuple[float, float], time: float
+    canvas: Canvas, view: Projection, shade: Shade, thing: Thing, place: tuple[float, float], time: float
 ) -> None:
     if thing.label == CAR:
         paint_car(canvas, view, shade, thing, place)

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from .figure import PEDAL_TURN, PEDALS, Figure, Joint, figure_of
+from .figure import PEDAL_TURN, PEDALS, Joint, Skeleton, figure_of
 from .street import Colour, PersonLook, Thing
-from .view import Canvas, Shade, View
+from .view import Canvas, Projection, Shade
 
 STRIDE = 4.4  # radians of leg swing per metre walked
 STATURE = 1.75  # metres; the height that the joints below are given for
@@ -87,7 +87,7 @@ def _riding(phase: float) -> _Pose:
 
 
 def paint_person(
-    canvas: Canvas, view: View, shade: Shade, thing: Thing, place: tuple[float, float], time: float
+    canvas: Canvas, view: Projection, shade: Shade, thing: Thing, place: tuple[float, float], time: float
 ) -> None:
     """Paint a person, walking, standing or riding, at `place` (metres)."""
     assert isinstance(thing.look, PersonLook)
@@ -115,7 +115,7 @@ def paint_person(
     _paint_arm(canvas, figure, pose, near, (lit(look.top, 0.92), lit(look.skin)))
 
 
-def _paint_arm(canvas: Canvas, figure: Figure, pose: _Pose, side: int, colours: tuple[Colour, Colour]) -> None:
+def _paint_arm(canvas: Canvas, figure: Skeleton, pose: _Pose, side: int, colours: tuple[Colour, Colour]) -> None:
     metre = figure.pixels
     shoulder, elbow, hand = (figure.at(joints[side]) for joints in (pose.shoulders, pose.elbows, pose.hands))
     canvas.limb(shoulder, elbow, 0.125 * metre, 0.10 * metre, colours[0])
@@ -124,7 +124,7 @@ def _paint_arm(canvas: Canvas, figure: Figure, pose: _Pose, side: int, colours: 
 
 
 def _paint_leg(
-    canvas: Canvas, figure: Figure, pose: _Pose, side: int, look: PersonLook, colours: tuple[Colour, Colour, Colour]
+    canvas: Canvas, figure: Skeleton, pose: _Pose, side: int, look: PersonLook, colours: tuple[Colour, Colour, Colour]
 ) -> None:
     metre = figure.pixels
     trousers, shoes, skin = colours
@@ -141,7 +141,7 @@ def _middle(pair: tuple[Joint, Joint]) -> Joint:
 
 
 def _paint_torso(
-    canvas: Canvas, view: View, shade: Shade, figure: Figure, pose: _Pose, look: PersonLook, distance: float
+    canvas: Canvas, view: Projection, shade: Shade, figure: Skeleton, pose: _Pose, look: PersonLook, distance: float
 ) -> None:
     metre = figure.pixels
     top, low = figure.at(_middle(pose.shoulders)), figure.at(_middle(pose.hips))
@@ -182,7 +182,7 @@ def _paint_torso(
 
 
 def _paint_head(
-    canvas: Canvas, figure: Figure, pose: _Pose, look: PersonLook, colours: tuple[Colour, Colour, Colour]
+    canvas: Canvas, figure: Skeleton, pose: _Pose, look: PersonLook, colours: tuple[Colour, Colour, Colour]
 ) -> None:
     metre = figure.pixels
     skin, hair, hat = colours

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .street import Colour, SignLook, Thing, TreeLook
-from .view import Canvas, Pixel, Shade, View
+from .view import Canvas, Pixel, Projection, Shade
 
 
-def paint_tree(canvas: Canvas, view: View, shade: Shade, thing: Thing, place: tuple[float, float]) -> None:
+def paint_tree(canvas: Canvas, view: Projection, shade: Shade, thing: Thing, place: tuple[float, float]) -> None:
     """Paint a tree, or a bush, at `place` (metres)."""
     assert isinstance(thing.look, TreeLook)
     look = thing.look
@@ -35,7 +35,7 @@ def paint_tree(canvas: Canvas, view: View, shade: Shade, thing: Thing, place: tu
 
 
 def _paint_crown(
-    canvas: Canvas, view: View, shade: Shade, thing: Thing,
+    canvas: Canvas, view: Projection, shade: Shade, thing: Thing,
     frame: tuple[Pixel, Pixel, float, float], rng: np.random.Generator,
 ) -> None:  # fmt: skip
     """Foliage as many leaf clumps: the dark ones behind, those turned to the sun last."""
@@ -101,7 +101,7 @@ def _corners(shape: str, centre: Pixel, radius: float) -> list[Pixel]:
     return [(centre[0] + dx * radius, centre[1] + dy * radius) for dx, dy in offsets]
 
 
-def paint_sign(canvas: Canvas, view: View, shade: Shade, thing: Thing, place: tuple[float, float]) -> None:
+def paint_sign(canvas: Canvas, view: Projection, shade: Shade, thing: Thing, place: tuple[float, float]) -> None:
     """Paint a sign or traffic lights on a pole at `place` (metres)."""
     assert isinstance(thing.look, SignLook)
     look = thing.look

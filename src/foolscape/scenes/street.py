@@ -218,7 +218,7 @@ class Street:
     things: tuple[Thing, ...]
 
 
-class Frame(NamedTuple):
+class SceneFrame(NamedTuple):
     """One picture of a street.
 
     image: uint8 (H, W, 3), RGB. labels: uint8 (H, W), indices into CLASSES. instances: int32 (H, W), 0 for

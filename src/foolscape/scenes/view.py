@@ -17,7 +17,7 @@ NEAR = 0.25  # metres; what lies closer to the camera is cut off
 
 
 @dataclass(frozen=True)
-class View:
+class Projection:
     """A camera with its axes worked out for a canvas of `width` x `height` pixels."""
 
     camera: Camera
@@ -29,11 +29,11 @@ class View:
     forward: Point
 
     @staticmethod
-    def of(camera: Camera, width: int, height: int) -> "View":
+    def of(camera: Camera, width: int, height: int) -> "Projection":
         """The view of `camera` on a canvas of that many pixels."""
         sin_h, cos_h = math.sin(camera.heading), math.cos(camera.heading)
         sin_p, cos_p = math.sin(camera.pitch), math.cos(camera.pitch)
-        return View(
+        return Projection(
             camera=camera,
             width=width,
             height=height,

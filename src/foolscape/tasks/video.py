@@ -52,7 +52,7 @@ class Tracker(Protocol):
 
 @runtime_checkable
 class Follower(Protocol):
-    """What a user's tracker brings, at the least; see `models.trackers.user`."""
+    """The least that a user's tracker must have; see `models.trackers.user`."""
 
     def propagate(self, frames: Tensor, first_mask: Tensor) -> object:
         """The objects of `first_mask` ((H, W) int64) in every one of `frames` ((T, 3, H, W) in [0, 1])."""
@@ -61,7 +61,7 @@ class Follower(Protocol):
 
 @runtime_checkable
 class ReusingTracker(Protocol):
-    """A `Tracker` that can be handed what it made of the later frames before.
+    """A `Tracker` that can reuse what it computed for the later frames.
 
     An attack on the first frame asks for the same later frames at every step. What does not depend on the mask or the
     first frame is then computed once, without gradient.
@@ -117,24 +117,24 @@ def follow(
         ModelError: a probability is NaN or infinite, or `propagate` says so.
     """
     background = frames.new_ones(len(frames), *frames.shape[2:])
-    best, found = torch.zeros_like(background), torch.zeros_like(background, dtype=torch.int64)
+    best, labels = torch.zeros_like(background), torch.zeros_like(background, dtype=torch.int64)
     for start in starts:
         mask, own = numbered(start.mask)
-        given = {} if features is None else {"features": features[start.frame :]}
-        probabilities = tracker.propagate(frames[start.frame :], mask, **given)
+        known = {} if features is None else {"features": features[start.frame :]}
+        probabilities = tracker.propagate(frames[start.frame :], mask, **known)
         check_finite(probabilities, "Tracker.propagate", "frames")
         background[start.frame :] *= probabilities[:, 0]
         chance, which = probabilities[:, 1:].max(dim=1)
         better = chance > best[start.frame :]
         best[start.frame :] = torch.where(better, chance, best[start.frame :])
-        found[start.frame :] = torch.where(better, own[which + 1], found[start.frame :])
-    return torch.where(best > background, found, 0)
+        labels[start.frame :] = torch.where(better, own[which + 1], labels[start.frame :])
+    return torch.where(best > background, labels, 0)
 
 
 def differentiable(tracker: Tracker) -> Tracker:
     """The tracker to take gradients of: the `surrogate` of `tracker`, if it has one, else itself."""
-    found = getattr(tracker, "surrogate", None)
-    return found if isinstance(found, Tracker) else tracker
+    surrogate = getattr(tracker, "surrogate", None)
+    return surrogate if isinstance(surrogate, Tracker) else tracker
 
 
 def problem(
@@ -152,12 +152,12 @@ def problem(
         labels: (T - 1, H, W) int64 in 0 to K, `IGNORE` where nothing counts.
         features: of `frames[1:]`, from a `ReusingTracker`, if those are the same at every call; None to compute them.
     """
-    asked: Any = differentiable(tracker)
-    given = {} if features is None else {"features": features}
+    followed: Any = differentiable(tracker)
+    known = {} if features is None else {"features": features}
 
     def scores(images: Tensor, later: Tensor, masks: Tensor) -> Tensor:
         clips = [
-            asked.propagate(torch.cat([image[None], rest]), mask, **given)[1:]
+            followed.propagate(torch.cat([image[None], rest]), mask, **known)[1:]
             for image, rest, mask in zip(images, later, masks, strict=True)
         ]
         return torch.stack(clips).transpose(1, 2).clamp_min(_FAINTEST).log()

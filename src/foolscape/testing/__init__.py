@@ -3,6 +3,6 @@
 from foolscape.testing.detector import check_detector
 from foolscape.testing.segmenter import check_segmenter
 from foolscape.testing.tracker import check_tracker
-from foolscape.testing.verdicts import Check, Report
+from foolscape.testing.verdicts import Check, ContractReport
 
-__all__ = ["Check", "Report", "check_detector", "check_segmenter", "check_tracker"]
+__all__ = ["Check", "ContractReport", "check_detector", "check_segmenter", "check_tracker"]

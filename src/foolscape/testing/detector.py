@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from foolscape.models.checks.consistency import same_in_company, same_twice
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt, checked
+from foolscape.models.detectors.user import CheckedDetector, ModuleDetector, adapt_detector, checked
 from foolscape.tasks.detection import Candidates, Detections, Detector
 from foolscape.tasks.finite import check_finite
 from foolscape.testing.verdicts import (
     SIZES,
+    ContractReport,
     FailedError,
-    Report,
+    OnCheck,
     Sheet,
-    Told,
     colours,
     right_gradient,
     silent,
@@ -45,8 +45,8 @@ def check_detector(
     sizes: Sequence[tuple[int, int]] = SIZES,
     batch: int = 2,
     device: torch.device | str = "cpu",
-    told: Told = silent,
-) -> Report:
+    on_check: OnCheck = silent,
+) -> ContractReport:
     """Try on random images whether `model` keeps the contract of a `Detector`.
 
     Shape and dtype of the candidates at every size, distinct class names, finite scores, the same candidates twice,
@@ -60,10 +60,10 @@ def check_detector(
         sizes: (H, W) of the images to try.
         batch: the batch size of the run.
         device: where to run.
-        told: is told of every check when it begins and when its outcome is known.
+        on_check: called for every check when it begins and when its outcome is known.
     """
     device = torch.device(device)
-    sheet = Sheet(told)
+    sheet = Sheet(on_check)
     detector = sheet.fit(sizes[0], lambda: _adapted(model, sizes[0], device))
     if detector is None:
         return sheet.report
@@ -98,16 +98,16 @@ def _adapted(model: Detector | nn.Module, size: tuple[int, int], device: torch.d
         return model
     if isinstance(model, Detector):  # asked first: a network may be a detector by itself
         return checked(model, ClassNames(), image_size=size, device=device)
-    return adapt(model, ClassNames(), image_size=size, device=device)
+    return adapt_detector(model, ClassNames(), image_size=size, device=device)
 
 
 def _shape(detector: Detector, images: Tensor) -> str:
-    found = _candidates(detector, images)
-    batch, count = found.boxes.shape[:2]
-    check_finite(found.scores)
-    if found.scores.dtype != images.dtype or found.boxes.dtype != images.dtype:
-        raise FailedError(f"expected {images.dtype}, got boxes {found.boxes.dtype} and scores {found.scores.dtype}")
-    return f"boxes {(batch, count, 4)}, scores {tuple(found.scores.shape)} {str(images.dtype)[6:]}, finite"
+    output = _candidates(detector, images)
+    batch, count = output.boxes.shape[:2]
+    check_finite(output.scores)
+    if output.scores.dtype != images.dtype or output.boxes.dtype != images.dtype:
+        raise FailedError(f"expected {images.dtype}, got boxes {output.boxes.dtype} and scores {output.scores.dtype}")
+    return f"boxes {(batch, count, 4)}, scores {tuple(output.scores.shape)} {str(images.dtype)[6:]}, finite"
 
 
 def _boxes(detector: Detector, images: Tensor) -> str:
@@ -138,10 +138,10 @@ def _boxes(detector: Detector, images: Tensor) -> str:
 
 def _detections(detector: Detector, images: Tensor) -> str:
     """Whether detections are sorted, and keep to the threshold."""
-    found = detector.detect(images.clone(), _LOWEST)
-    for one in found:
+    detections = detector.detect(images.clone(), _LOWEST)
+    for one in detections:
         _check_sorted(one, _LOWEST)
-    scores = torch.cat([one.scores for one in found])
+    scores = torch.cat([one.scores for one in detections])
     if not len(scores):
         return f"none with a score of at least {_LOWEST:g} on random images"
     middle = float(scores.median())
@@ -149,9 +149,9 @@ def _detections(detector: Detector, images: Tensor) -> str:
     for one in fewer:
         _check_sorted(one, middle)
     above = middle * (1 + _ROUNDING)
-    clear = [_above(one, above) for one in found]
+    clear = [_above(one, above) for one in detections]
     lost = sum(_without(*pair) for pair in zip(clear, fewer, strict=True))
-    more = sum(_without(_above(one, above), other) for one, other in zip(fewer, found, strict=True))
+    more = sum(_without(_above(one, above), other) for one, other in zip(fewer, detections, strict=True))
     if lost or more:
         raise FailedError(
             f"expected the same detections above a score of {middle:g} at any threshold below, got {lost} of "
@@ -173,13 +173,13 @@ def _above(one: Detections, threshold: float) -> Detections:
     return Detections(one.boxes[chosen], one.scores[chosen], one.labels[chosen])
 
 
-def _without(wanted: Detections, given: Detections) -> int:
-    """How many of the `wanted` detections have none like them among the `given` ones."""
+def _without(wanted: Detections, others: Detections) -> int:
+    """How many of the `wanted` detections have none like them among the `others` ones."""
     if not len(wanted.scores):
         return 0
-    same = (wanted.scores[:, None] - given.scores).abs() <= _ROUNDING * wanted.scores[:, None]
-    same &= (wanted.boxes[:, None] - given.boxes).abs().amax(dim=2) <= _APART
-    same &= wanted.labels[:, None] == given.labels
+    same = (wanted.scores[:, None] - others.scores).abs() <= _ROUNDING * wanted.scores[:, None]
+    same &= (wanted.boxes[:, None] - others.boxes).abs().amax(dim=2) <= _APART
+    same &= wanted.labels[:, None] == others.labels
     return int((~same.any(dim=1)).sum())
 
 
@@ -198,11 +198,11 @@ def _names(detector: Detector) -> str:
 
 
 def _unchanged(detector: Detector, images: Tensor) -> str:
-    given = images.clone()
+    handed = images.clone()
     with torch.no_grad():
-        detector.candidates(given)
-        detector.detect(given, _LOWEST)
-    if not torch.equal(given, images):
+        detector.candidates(handed)
+        detector.detect(handed, _LOWEST)
+    if not torch.equal(handed, images):
         raise FailedError("expected the images as they were, got them overwritten; look for in-place operations")
     return "nothing writes into them"
 

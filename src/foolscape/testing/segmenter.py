@@ -15,7 +15,7 @@ from foolscape.models.common.output import check_scores
 from foolscape.models.segmenters.adapter import (
     CheckedSegmenter,
     ModuleSegmenter,
-    adapt,
+    adapt_segmenter,
     check_finite,
     checked,
     name_classes,
@@ -23,10 +23,10 @@ from foolscape.models.segmenters.adapter import (
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.testing.verdicts import (
     SIZES,
+    ContractReport,
     FailedError,
-    Report,
+    OnCheck,
     Sheet,
-    Told,
     colours,
     right_gradient,
     silent,
@@ -46,8 +46,8 @@ def check_segmenter(
     sizes: Sequence[tuple[int, int]] = SIZES,
     batch: int = 2,
     device: torch.device | str = "cpu",
-    told: Told = silent,
-) -> Report:
+    on_check: OnCheck = silent,
+) -> ContractReport:
     """Try on random images whether `model` keeps the contract of a `Segmenter`.
 
     Shape and dtype at every size, distinct class names, finite scores, the same scores twice, images left as they are,
@@ -60,33 +60,33 @@ def check_segmenter(
         sizes: (H, W) of the images to try.
         batch: the batch size of the run.
         device: where to run.
-        told: is told of every check when it begins and when its outcome is known.
+        on_check: called for every check when it begins and when its outcome is known.
     """
     device = torch.device(device)
-    sheet = Sheet(told)
+    sheet = Sheet(on_check)
     segmenter = sheet.fit(sizes[0], lambda: _adapted(model, sizes[0], device))
     if segmenter is None:
         return sheet.report
     only = segmenter.only_size if isinstance(segmenter, ModuleSegmenter) else None
     images = colours(batch, sizes[0], device)
-    asked = cache(lambda: _asked(segmenter, images))  # one answer serves most of the checks
+    answered = cache(lambda: _answer_of(segmenter, images))  # one answer serves most of the checks
 
     def shape(size: tuple[int, int]) -> str:
         if size == sizes[0]:
-            return _shape(segmenter, images, asked().scores)
+            return _shape(segmenter, images, answered().scores)
         others = colours(batch, size, device)
         return _shape(segmenter, others, _scores(segmenter, others))
 
     sheet.at_sizes({"shape": shape}, sizes, only)
     beside = f"batch of {max(2, batch)} equals one by one"
     sheet.attempt("class names", lambda: _names(segmenter))
-    sheet.attempt("same output twice", lambda: sound(same_twice(segmenter, images, (asked().scores,))))
-    sheet.attempt("images left unchanged", lambda: _unchanged(asked(), images))
+    sheet.attempt("same output twice", lambda: sound(same_twice(segmenter, images, (answered().scores,))))
+    sheet.attempt("images left unchanged", lambda: _unchanged(answered(), images))
     sheet.attempt(beside, lambda: sound(same_in_company(segmenter, images, batch)))
     sheet.attempt("input gradient at batch 1", lambda: right_gradient(segmenter, images[:1]))
     if batch > 1:
         sheet.attempt(f"input gradient at batch {batch}", lambda: right_gradient(segmenter, images))
-    sheet.attempt("range of the input", lambda: _range(segmenter, images[:1], asked().scores[:1]), hint=True)
+    sheet.attempt("range of the input", lambda: _range(segmenter, images[:1], answered().scores[:1]), hint=True)
     return sheet.report
 
 
@@ -95,11 +95,11 @@ def _adapted(model: Segmenter | nn.Module, size: tuple[int, int], device: torch.
         return name_classes(model, None)
     if isinstance(model, Segmenter):
         return name_classes(checked(model, image_size=size, device=device), None)
-    return name_classes(adapt(model, image_size=size, device=device), None)
+    return name_classes(adapt_segmenter(model, image_size=size, device=device), None)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _SegmenterAnswer:
     """The scores of a batch, and the images as they are after the call."""
 
     scores: Tensor
@@ -107,9 +107,9 @@ class _Asked:
 
 
 @torch.no_grad()
-def _asked(segmenter: Segmenter, images: Tensor) -> _Asked:
+def _answer_of(segmenter: Segmenter, images: Tensor) -> _SegmenterAnswer:
     handed = images.clone()
-    return _Asked(segmenter.logits(handed), handed)
+    return _SegmenterAnswer(segmenter.logits(handed), handed)
 
 
 def _shape(segmenter: Segmenter, images: Tensor, scores: Tensor) -> str:
@@ -126,26 +126,26 @@ def _names(segmenter: Segmenter) -> str:
     )
 
 
-def _unchanged(asked: _Asked, images: Tensor) -> str:
-    if not torch.equal(asked.images, images):
+def _unchanged(answer: _SegmenterAnswer, images: Tensor) -> str:
+    if not torch.equal(answer.images, images):
         raise FailedError("expected the images as they were, got them overwritten; look for in-place operations")
     return "nothing writes into them"
 
 
 def _range(segmenter: Segmenter, image: Tensor, scores: Tensor) -> str:
-    """Which range the network seems to be made for, going by how far it tells black from white and from colours.
+    """Which input range the network seems to expect, from how much its scores differ between black, white and colours.
 
-    How sure it is of itself would be no judge: that grows with the input, whatever the network was made for.
+    Its confidence would not show that: it grows with the scale of the input for any network.
     """
     black, white = torch.zeros_like(image), torch.ones_like(image)
     small = _apart(_scores(segmenter, black), _scores(segmenter, white), scores)
     large = _apart(*(_scores(segmenter, 255 * one) for one in (black, white, image)))
     if not small < float("inf"):
         return "a black or a white image gives NaN or infinite scores: such an image would be a failure of the run"
-    found = f"scores of black, white and colours differ by {small:.1%} of their size in [0, 1], {large:.1%} in [0, 255]"
+    text = f"scores of black, white and colours differ by {small:.1%} of their size in [0, 1], {large:.1%} in [0, 255]"
     if small < _BLIND and large > _SEEING:
-        return f"{found}: does the network expect [0, 255]? Then multiply by 255 in its forward"
-    return f"{found}: nothing speaks against [0, 1]"
+        return f"{text}: does the network expect [0, 255]? Then multiply by 255 in its forward"
+    return f"{text}: nothing speaks against [0, 1]"
 
 
 def _apart(*answers: Tensor) -> float:

@@ -15,7 +15,7 @@ from foolscape.models.checks.gradient import check_gradient
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.verdict import Reason
 
-Model = TypeVar("Model", bound="Noted")
+Model = TypeVar("Model", bound="Adapted")
 
 SIZES: Final = ((96, 128), (75, 101))
 """(H, W) tried by default: one divisible by 32, one by nothing."""
@@ -55,7 +55,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Report:
+class ContractReport:
     """All that was tried on one model."""
 
     checks: tuple[Check, ...]
@@ -78,49 +78,49 @@ class FailedError(Exception):
         self.seen, self.advice = seen, advice
 
 
-class Noted(Protocol):
+class Adapted(Protocol):
     """Whatever was adapted: a segmenter, a detector, a tracker."""
 
     @property
     def notes(self) -> tuple[str, ...]: ...
 
 
-Told = Callable[[str, Check | None], None]
+OnCheck = Callable[[str, Check | None], None]
 """Takes the name of a check when it begins, with None, and with its outcome when that is known."""
 
 
 def silent(name: str, check: Check | None) -> None:
-    """Tells nobody."""
+    """Does nothing."""
 
 
 @dataclass
 class Sheet:
-    """The checks of one model, written down and told of as they are made.
+    """The checks of one model, recorded and reported as they run.
 
     Attributes:
-        told: whom to tell.
+        on_check: what to call.
         checks: so far.
     """
 
-    told: Told
+    on_check: OnCheck
     checks: list[Check] = field(default_factory=list)
 
     def attempt(self, name: str, check: Callable[[], str], *, hint: bool = False) -> None:
-        """Write down the outcome of `check`, which returns a detail or raises; a hint cannot fail."""
-        self.told(name, None)
+        """Record the outcome of `check`, which returns a detail or raises; a hint cannot fail."""
+        self.on_check(name, None)
         advice = ""
         try:
-            passed, seen = True, check()
+            passed, observation = True, check()
         except FailedError as failure:
-            passed, seen, advice = False, failure.seen, failure.advice
+            passed, observation, advice = False, failure.seen, failure.advice
         except Exception as error:  # a user's network may raise anything; the other checks still tell something
-            passed, seen = False, f"{type(error).__name__}: {error}"
-        self.add(Check(name, None if hint else passed, seen, advice))
+            passed, observation = False, f"{type(error).__name__}: {error}"
+        self.add(Check(name, None if hint else passed, observation, advice))
 
     def add(self, check: Check) -> None:
-        """Write down what was found without trying."""
+        """Record a check that was decided elsewhere."""
         self.checks.append(check)
-        self.told(check.name, check)
+        self.on_check(check.name, check)
 
     def fit(self, size: tuple[int, int], adapt: Callable[[], Model]) -> Model | None:
         """The first check, that a model can be adapted for images of `size` (H, W), and what came of it."""
@@ -149,9 +149,9 @@ class Sheet:
                     self.add(Check(at, None, f"not tried: the network takes {by(only)} alone"))
 
     @property
-    def report(self) -> Report:
+    def report(self) -> ContractReport:
         """All of them."""
-        return Report(tuple(self.checks))
+        return ContractReport(tuple(self.checks))
 
 
 def alike(first: Tensor, second: Tensor, tolerance: float, what: str, suspect: str) -> str:
@@ -176,10 +176,10 @@ def right_gradient(segmenter: Segmenter, images: Tensor, *, clamps: bool = False
     """What was found of the input gradient of `segmenter`; raises FailedError if it is not right."""
     verdict = check_gradient(segmenter, images, seed=0, clamps=clamps)
     advice = f"right with {' or with '.join(verdict.remedies)}" if verdict.remedies else ""
-    found = f"{verdict.kind}, {verdict.message.partition(': ')[2]}"
+    observation = f"{verdict.kind}, {verdict.message.partition(': ')[2]}"
     if not verdict.ok:
-        raise FailedError(found, advice)
-    return f"{found}; {advice}" if advice else found
+        raise FailedError(observation, advice)
+    return f"{observation}; {advice}" if advice else observation
 
 
 def colours(batch: int, size: tuple[int, int], device: torch.device) -> Tensor:

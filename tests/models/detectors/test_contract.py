@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from foolscape.models.bundled.load import DETECTOR_NAMES, bundled
 from foolscape.models.common.class_map import ClassNames
-from foolscape.models.detectors.user import adapt, checked
-from foolscape.testing import Report, check_detector
+from foolscape.models.detectors.user import adapt_detector, checked
+from foolscape.testing import ContractReport, check_detector
 
 from .dense import Cells, Detecting, Returning, Sized
 from .test_checked import Handmade
@@ -20,7 +20,7 @@ from .test_torchvision import detector as of_torchvision
 SIZES = ((24, 40), (21, 37))
 
 
-def _failed(report: Report) -> set[str]:
+def _failed(report: ContractReport) -> set[str]:
     return {check.name for check in report.checks if check.passed is False}
 
 
@@ -161,7 +161,7 @@ def test_a_detector_that_writes_into_the_images_fails() -> None:
 
 
 def test_a_network_of_one_size_is_not_tried_at_others() -> None:
-    report = check_detector(adapt(Sized(only=(24, 40)), ClassNames(), image_size=(24, 40)), sizes=SIZES)
+    report = check_detector(adapt_detector(Sized(only=(24, 40)), ClassNames(), image_size=(24, 40)), sizes=SIZES)
     assert report.ok, report.lines()
     assert "hint  boxes at 21 x 37: not tried: the network takes 24 x 40 alone" in report.lines()
 

@@ -61,8 +61,8 @@ def detector(name: str) -> TwoStageDetector | DenseDetector:
     names = ClassNames(own=torchvision_zoo.build(name, "none").classes)
     module = network(name)
     if not isinstance(module, library().detection.FasterRCNN):
-        return torchvision_dense.adapt(module, names)
-    found = torchvision_two_stage.adapt(module, names)
+        return torchvision_dense.adapt_dense(module, names)
+    found = torchvision_two_stage.adapt_two_stage(module, names)
     assert (found.nms_iou, found.most) == (0.9, 3000)  # DAG's
     return replace(found, most=200)
 
@@ -196,7 +196,7 @@ def test_an_image_does_not_depend_on_its_neighbours(name: str) -> None:
 def test_a_network_that_proposes_nothing_is_told() -> None:
     module: Any = torchvision_zoo.build(FASTER, "none").module
     module.rpn.min_size = 1e6
-    found = torchvision_two_stage.adapt(module, ClassNames())
+    found = torchvision_two_stage.adapt_two_stage(module, ClassNames())
     with pytest.raises(ModelError, match="at least one proposal per image, got none for 1 of 1"):
         found.candidates(images(1, *SIZE))
     assert found.detect(images(1, *SIZE), 0.01)[0].boxes.shape == (0, 4)
@@ -207,7 +207,7 @@ def test_scores_that_are_nan_are_an_error_and_not_an_empty_street() -> None:
     with torch.no_grad():
         module.roi_heads.box_predictor.cls_score.bias.fill_(math.nan)
     with pytest.raises(ModelError, match="expected finite scores"):
-        torchvision_two_stage.adapt(module, ClassNames()).detect(images(1, *SIZE), 0.01)
+        torchvision_two_stage.adapt_two_stage(module, ClassNames()).detect(images(1, *SIZE), 0.01)
 
 
 def test_region_proposals_that_are_nan_are_an_error_and_not_an_empty_street() -> None:
@@ -215,7 +215,7 @@ def test_region_proposals_that_are_nan_are_an_error_and_not_an_empty_street() ->
     with torch.no_grad():
         module.rpn.head.cls_logits.bias.fill_(math.nan)
     with pytest.raises(ModelError, match="expected finite scores"):
-        torchvision_two_stage.adapt(module, ClassNames()).detect(images(1, *SIZE), 0.01)
+        torchvision_two_stage.adapt_two_stage(module, ClassNames()).detect(images(1, *SIZE), 0.01)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_logits_of_a_dense_network_that_are_nan_are_an_error_and_not_an_empty_st
     with torch.no_grad():
         for parameter in getattr(module.head.classification_head, last).parameters():
             parameter.fill_(math.nan)
-    found = torchvision_dense.adapt(module, ClassNames())
+    found = torchvision_dense.adapt_dense(module, ClassNames())
     with pytest.raises(ModelError, match="expected finite scores"):
         found.detect(images(1, *SIZE), 0.01)
     with torch.no_grad(), pytest.raises(ModelError, match="expected finite scores"):
@@ -245,23 +245,23 @@ def test_boxes_that_are_nan_are_an_error() -> None:
     with torch.no_grad():
         for convolution in module.head.regression_head.module_list:
             convolution[-1].bias.fill_(math.nan)
-    found = torchvision_dense.adapt(module, ClassNames())
+    found = torchvision_dense.adapt_dense(module, ClassNames())
     with torch.no_grad(), pytest.raises(ModelError, match="expected finite boxes"):
         found.candidates(images(1, *SIZE))
 
 
 def test_the_adapters_refuse_each_others_networks() -> None:
     with pytest.raises(ModelError, match="expected a RetinaNet, FCOS or SSD"):
-        torchvision_dense.adapt(network(FASTER), ClassNames())
+        torchvision_dense.adapt_dense(network(FASTER), ClassNames())
     with pytest.raises(ModelError, match="expected a Faster R-CNN or Mask R-CNN"):
-        torchvision_two_stage.adapt(network(LITE), ClassNames())
+        torchvision_two_stage.adapt_two_stage(network(LITE), ClassNames())
 
 
 def test_names_must_be_as_many_as_classes() -> None:
     with pytest.raises(ModelError, match=r"one class name per class that the detector scores \(90\), got 2"):
-        torchvision_dense.adapt(network(LITE), ClassNames(option=("a", "b")))
+        torchvision_dense.adapt_dense(network(LITE), ClassNames(option=("a", "b")))
     with pytest.raises(ModelError, match=r"\(90\), got 3"):
-        torchvision_two_stage.adapt(network(FASTER), ClassNames(data=("a", "b", "c")))
+        torchvision_two_stage.adapt_two_stage(network(FASTER), ClassNames(data=("a", "b", "c")))
 
 
 def test_weights_of_your_own_bring_their_number_of_classes(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_weights_of_your_own_bring_their_number_of_classes(tmp_path: Path) -> No
     torch.save(state, tmp_path / "mine.pth")
     built = torchvision_zoo.build(LITE, str(tmp_path / "mine.pth"))
     assert built.classes is None
-    found = torchvision_dense.adapt(built.module, ClassNames(data=("a", "b", "c")))
+    found = torchvision_dense.adapt_dense(built.module, ClassNames(data=("a", "b", "c")))
     assert found.classes == ("a", "b", "c")
     assert found.channels == (1, 2, 3)
 

@@ -17,7 +17,7 @@ from foolscape.models.detectors import transformers as adapter
 from foolscape.models.detectors.common import SIGMOID_NOTE, SOFTMAX_NOTE
 from foolscape.models.detectors.preparation import preparation_of
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.detectors.transformers import FAMILIES, QueryDetector, adapt, load
+from foolscape.models.detectors.transformers import FAMILIES, QueryDetector, adapt_queries, load
 from foolscape.tasks.detection import Detector
 
 from ..networks import images
@@ -30,7 +30,7 @@ SIZE = (49, 71)
 
 @cache
 def detector(kind: str) -> QueryDetector:
-    return adapt(network(kind), processor(kind), ClassNames())
+    return adapt_queries(network(kind), processor(kind), ClassNames())
 
 
 def levels(batch: int = 2, size: tuple[int, int] = SIZE) -> Tensor:
@@ -147,7 +147,7 @@ def test_a_processor_that_does_something_else_is_refused() -> None:
 def test_a_folder_is_loaded_with_its_weights(tmp_path: Path) -> None:
     module, its = load(str(folder("yolos", tmp_path)))
     given = images(1, *SIZE)
-    found, wanted = (one.candidates(given) for one in (adapt(module, its, ClassNames()), detector("yolos")))
+    found, wanted = (one.candidates(given) for one in (adapt_queries(module, its, ClassNames()), detector("yolos")))
     torch.testing.assert_close(found.scores, wanted.scores)
     assert not any(parameter.requires_grad for parameter in module.parameters())
 
@@ -186,18 +186,18 @@ def test_without_transformers_the_error_says_how_to_install_it(monkeypatch: pyte
 
 def test_names_may_be_given_and_must_be_as_many_as_channels() -> None:
     names = ("a", "b", "c", "d", "e")
-    given = adapt(network("yolos"), processor("yolos"), ClassNames(option=names))
+    given = adapt_queries(network("yolos"), processor("yolos"), ClassNames(option=names))
     assert given.classes == names
     assert given.channels == (0, 1, 2, 3, 4)
     with pytest.raises(ModelError, match=r"one class name per class that the detector scores \(5\), got 2"):
-        adapt(network("yolos"), processor("yolos"), ClassNames(option=("a", "b")))
+        adapt_queries(network("yolos"), processor("yolos"), ClassNames(option=("a", "b")))
 
 
 def test_labels_that_nobody_named_give_way_to_the_names_of_the_data() -> None:
     module = network("yolos")
     module.config.id2label = {i: f"LABEL_{i}" for i in range(5)}
-    assert adapt(module, processor("yolos"), ClassNames()).classes[0] == "class 0"
-    named = adapt(module, processor("yolos"), ClassNames(data=("a", "b", "c", "d", "e")))
+    assert adapt_queries(module, processor("yolos"), ClassNames()).classes[0] == "class 0"
+    named = adapt_queries(module, processor("yolos"), ClassNames(data=("a", "b", "c", "d", "e")))
     assert named.classes == ("a", "b", "c", "d", "e")
     assert any("those of the data set" in note for note in named.notes)
 
@@ -206,7 +206,7 @@ def test_nan_is_an_error_and_not_an_empty_street() -> None:
     module = network("yolos")
     with torch.no_grad():
         module.bbox_predictor.layers[-1].bias.fill_(torch.nan)
-    broken = adapt(module, processor("yolos"), ClassNames())
+    broken = adapt_queries(module, processor("yolos"), ClassNames())
     with torch.no_grad(), pytest.raises(ModelError, match="expected finite boxes"):
         broken.candidates(images(1, *SIZE))
     with pytest.raises(ModelError, match="expected finite boxes"):

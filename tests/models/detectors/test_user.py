@@ -13,7 +13,7 @@ from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.detectors.common import best_class
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.detectors.user import ModuleDetector, adapt
+from foolscape.models.detectors.user import ModuleDetector, adapt_detector
 from foolscape.tasks.detection import Detections, Detector
 
 from ..networks import REAL, images, needs_real
@@ -23,7 +23,7 @@ SIZE = (24, 40)
 
 
 def adapted(module: nn.Module, size: tuple[int, int] = SIZE) -> ModuleDetector:
-    return adapt(module, ClassNames(), image_size=size)
+    return adapt_detector(module, ClassNames(), image_size=size)
 
 
 def test_the_contract() -> None:
@@ -276,12 +276,12 @@ def test_probabilities_may_round_to_a_little_more_than_one() -> None:
 
 
 def test_names_come_from_the_network_or_who_knows_them_and_must_be_enough() -> None:
-    assert adapt(Cells(), ClassNames(option=("a", "b", "c")), image_size=SIZE).classes == ("a", "b", "c")
+    assert adapt_detector(Cells(), ClassNames(option=("a", "b", "c")), image_size=SIZE).classes == ("a", "b", "c")
     nameless = Returning(lambda b, s, o: (b, s), classes=None)
     assert adapted(nameless).classes == ("class 0", "class 1", "class 2")
-    assert adapt(nameless, ClassNames(data=("a", "b", "c")), image_size=SIZE).classes == ("a", "b", "c")
+    assert adapt_detector(nameless, ClassNames(data=("a", "b", "c")), image_size=SIZE).classes == ("a", "b", "c")
     for count in (2, 4):
         with pytest.raises(ModelError, match=rf"that the detector scores \(3\), got {count} names"):
-            adapt(Cells(), ClassNames(option=tuple("abcd"[:count])), image_size=SIZE)
+            adapt_detector(Cells(), ClassNames(option=tuple("abcd"[:count])), image_size=SIZE)
     with pytest.raises(ModelError, match="the name of a class for every channel"):
-        adapt(Cells(), ClassNames(option=("a", "N/A", "c")), image_size=SIZE)
+        adapt_detector(Cells(), ClassNames(option=("a", "N/A", "c")), image_size=SIZE)

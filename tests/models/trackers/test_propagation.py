@@ -13,7 +13,7 @@ from foolscape.models.common.huggingface import hub
 from foolscape.models.load import load_tracker
 from foolscape.models.segmenters import torchvision
 from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
-from foolscape.models.trackers.propagation.backbones import adapt
+from foolscape.models.trackers.propagation.backbones import adapt_backbone
 from foolscape.models.trackers.propagation.tracker import Backbone, Propagation
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow
 from foolscape.testing import check_tracker
@@ -36,7 +36,7 @@ def tokens():
 
 @pytest.fixture(scope="module")
 def tracker() -> Propagation:
-    return adapt(Backbone(Pixels()), Propagation(nn.Identity()), image_size=SIZE)
+    return adapt_backbone(Backbone(Pixels()), Propagation(nn.Identity()), image_size=SIZE)
 
 
 def test_the_contract(tracker: Propagation) -> None:
@@ -62,7 +62,7 @@ def test_labels_follow_what_moves() -> None:
     frames = torch.cat([clip(1).roll(4 * t, dims=3) for t in range(4)])
     given = torch.zeros(SIZE, dtype=torch.int64)
     given[8:16, 8:16] = 1
-    tracker = adapt(Backbone(Pixels()), Propagation(nn.Identity(), top_k=1, stretch=False), image_size=SIZE)
+    tracker = adapt_backbone(Backbone(Pixels()), Propagation(nn.Identity(), top_k=1, stretch=False), image_size=SIZE)
     found = tracker.propagate(frames, given)
     for t in range(4):
         inside = found[t, 1, 8:16, 8 + 4 * t : 16 + 4 * t]
@@ -97,7 +97,7 @@ def test_stretching_keeps_the_sum_and_what_is_constant(tracker: Propagation) -> 
 
 
 def test_frames_are_resized_inside(tracker: Propagation) -> None:
-    small = adapt(Backbone(Pixels()), Propagation(nn.Identity(), size=(16, 28)), image_size=SIZE)
+    small = adapt_backbone(Backbone(Pixels()), Propagation(nn.Identity(), size=(16, 28)), image_size=SIZE)
     assert "frames are resized inside to 16 x 28" in small.notes
     assert len(small.features(clip(2))[0].features) == 4 * 7
     report = check_tracker(small, sizes=(SIZE, (21, 37)))
@@ -131,8 +131,8 @@ class Odd(nn.Module):
 
 def test_where_features_lie_is_found() -> None:
     # Strides of odd kernels: pixel 4 i, which is 1.5 before the middle of the cell; rounded down.
-    assert adapt(Backbone(Odd()), Propagation(nn.Identity()), image_size=SIZE).shift == 1
-    assert adapt(Backbone(Pixels()), Propagation(nn.Identity()), image_size=SIZE).shift == 0
+    assert adapt_backbone(Backbone(Odd()), Propagation(nn.Identity()), image_size=SIZE).shift == 1
+    assert adapt_backbone(Backbone(Pixels()), Propagation(nn.Identity()), image_size=SIZE).shift == 0
 
 
 def test_a_backbone_from_a_file(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_backbone_from_a_file(tmp_path: Path) -> None:
 
 def test_what_is_no_map_of_features() -> None:
     with pytest.raises(ModelError, match=r"expected the backbone to return features \(N, C, h, w\)"):
-        adapt(Backbone(nn.Flatten()), Propagation(nn.Identity()), image_size=SIZE)
+        adapt_backbone(Backbone(nn.Flatten()), Propagation(nn.Identity()), image_size=SIZE)
 
 
 def test_layers_of_torchvision(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from foolscape.errors import CheckpointError, ModelError, SampleError, UnknownNameError
 from foolscape.models.common.huggingface import hub
 from foolscape.models.load import load_tracker
-from foolscape.models.trackers.sam2 import Sam2, adapt, shared
+from foolscape.models.trackers.sam2 import Sam2, adapt_sam2, shared
 from foolscape.models.trackers.stcn.memory import aggregate
 from foolscape.run.settings.task_of import task_of
 from foolscape.tasks.video import ReusingTracker, Tracker
@@ -28,7 +28,7 @@ SIZE = (40, 56)
 
 @cache
 def tracker(kind: str, *, there: bool = True) -> Sam2:
-    return adapt(network(kind, there=there))
+    return adapt_sam2(network(kind, there=there))
 
 
 def gradient(found: Tensor, frames: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ def test_the_gate_has_no_gradient_but_the_surrogate_has(kind: str) -> None:
 def test_where_the_object_is_surely_there_the_surrogate_is_the_answer() -> None:
     sure = network("sam2_video")
     torch.nn.init.constant_(sure.mask_decoder.pred_obj_score_head.proj_out.bias, 50.0)  # type: ignore[union-attr, arg-type]
-    found = adapt(sure)
+    found = adapt_sam2(sure)
     with torch.no_grad():
         torch.testing.assert_close(
             found.surrogate.propagate(clip(3, SIZE), mask(2, SIZE)), found.propagate(clip(3, SIZE), mask(2, SIZE))

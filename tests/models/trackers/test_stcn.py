@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from foolscape.errors import SampleError, SettingError
-from foolscape.models.trackers.stcn.canvas import Canvas
 from foolscape.models.trackers.stcn.network import StcnNetwork
+from foolscape.models.trackers.stcn.resizing import Resizing
 from foolscape.models.trackers.stcn.tracker import Features, Stcn
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow
 
@@ -271,16 +271,16 @@ def test_frames_may_be_resized_to_a_shorter_side(network: StcnNetwork) -> None:
     assert torch.equal(unchanged, Stcn(network).propagate(same, same_mask))
 
 
-def test_a_canvas_resizes_pads_and_goes_back() -> None:
-    canvas = Canvas.of((30, 47), 60, 16)
-    assert canvas == Canvas((30, 47), (60, 94), (1, 1, 2, 2))
-    assert Canvas.of((47, 30), 60, 16).inner == (94, 60)
-    assert Canvas.of((1080, 1920), 480, 16) == Canvas((1080, 1920), (480, 853), (5, 6, 0, 0))
-    images = canvas.images(torch.ones(1, 3, 30, 47))
+def test_frames_are_resized_padded_and_restored() -> None:
+    resizing = Resizing.of((30, 47), 60, 16)
+    assert resizing == Resizing((30, 47), (60, 94), (1, 1, 2, 2))
+    assert Resizing.of((47, 30), 60, 16).inner == (94, 60)
+    assert Resizing.of((1080, 1920), 480, 16) == Resizing((1080, 1920), (480, 853), (5, 6, 0, 0))
+    images = resizing.images(torch.ones(1, 3, 30, 47))
     assert images.shape == (1, 3, 64, 96)
     assert float(images[0, 0, :2].abs().max()) == 0
     torch.testing.assert_close(images[0, :, 2:62, 1:95], torch.ones(3, 60, 94))
     column = torch.arange(47.0).expand(2, 30, 47)
-    masks = canvas.masks(column)
+    masks = resizing.masks(column)
     assert torch.equal(masks[0, 2, 1:95], torch.arange(47.0).repeat_interleave(2))
-    assert torch.equal(canvas.restored(masks), column)
+    assert torch.equal(resizing.restored(masks), column)

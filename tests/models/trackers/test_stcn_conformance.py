@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foolscape.models.trackers.stcn.canvas import Canvas
 from foolscape.models.trackers.stcn.memory import Memory, affinity, aggregate
 from foolscape.models.trackers.stcn.network import KeyMaps, StcnNetwork
+from foolscape.models.trackers.stcn.resizing import Resizing
 from foolscape.models.trackers.stcn.tracker import Stcn
 
 from .conftest import filled
@@ -106,8 +106,8 @@ def test_the_weights_are_those_of_the_vectors(conformance: Path, state: Mapping[
 
 def test_padding(vectors: Vectors) -> None:
     for example in vectors.about["padding_examples"]:
-        canvas = Canvas.of(tuple(example["size"]), None, 16)
-        assert canvas.padding == tuple(example["left_right_top_bottom"])
+        resizing = Resizing.of(tuple(example["size"]), None, 16)
+        assert resizing.padding == tuple(example["left_right_top_bottom"])
 
 
 def test_soft_aggregation(vectors: Vectors) -> None:

@@ -10,7 +10,7 @@ from foolscape.errors import ModelError, SampleError, UnknownNameError
 from foolscape.models.load import load_tracker
 from foolscape.models.sources import source_of
 from foolscape.models.sources.own import task_of_made
-from foolscape.models.trackers.user import adapt
+from foolscape.models.trackers.user import adapt_tracker
 from foolscape.spec import parse
 from foolscape.tasks.video import Tracker
 from foolscape.testing import check_tracker
@@ -35,7 +35,7 @@ def neither():
 
 
 def test_a_network_that_returns_log_odds() -> None:
-    tracker = adapt(Net(), image_size=SIZE)
+    tracker = adapt_tracker(Net(), image_size=SIZE)
     assert isinstance(tracker, Tracker)
     assert tracker.notes == ("labels stay where they are", "the answer is taken for log-odds of a softmax")
     assert not any(p.requires_grad for p in tracker.inner.parameters())
@@ -45,7 +45,7 @@ def test_a_network_that_returns_log_odds() -> None:
 
 
 def test_an_object_that_returns_probabilities_frame_by_frame() -> None:
-    tracker = adapt(Thing(lambda x, m: list(scores(x, m).softmax(1))), image_size=SIZE)
+    tracker = adapt_tracker(Thing(lambda x, m: list(scores(x, m).softmax(1))), image_size=SIZE)
     assert tracker.notes == ("the answer holds probabilities",)
     torch.testing.assert_close(tracker.propagate(clip(), mask(2)), scores(clip(), mask(2)).softmax(1))
     assert check_tracker(tracker, sizes=(SIZE,)).ok
@@ -64,14 +64,14 @@ def fixed(frames: Tensor, first_mask: Tensor) -> Tensor:
 
 
 def test_sides_are_padded_as_needed() -> None:
-    tracker = adapt(Net(strict), image_size=(21, 37))
+    tracker = adapt_tracker(Net(strict), image_size=(21, 37))
     assert tracker.multiple == 8
     assert "image sides are padded to be divisible by 8" in tracker.notes
     assert tracker.propagate(clip(3, (21, 37)), mask(2, (21, 37))).shape == (3, 3, 21, 37)
 
 
 def test_one_size_alone() -> None:
-    tracker = adapt(Net(fixed), image_size=SIZE)
+    tracker = adapt_tracker(Net(fixed), image_size=SIZE)
     assert tracker.only_size == SIZE
     with pytest.raises(ModelError, match=r"expected frames of 24 x 40 .* got 32 x 40; give --size 24x40"):
         tracker.propagate(clip(3, (32, 40)), mask(1, (32, 40)))
@@ -101,7 +101,7 @@ def test_one_size_alone() -> None:
 )
 def test_what_is_wrong_is_said(way: Way, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        adapt(Thing(way), image_size=SIZE)
+        adapt_tracker(Thing(way), image_size=SIZE)
 
 
 def test_another_answer_later() -> None:
@@ -110,9 +110,9 @@ def test_another_answer_later() -> None:
         return found.softmax(1) if first_mask.max() == 1 else found
 
     with pytest.raises(ModelError, match="sum to 1 over the channels, as on a first try, got others between"):
-        adapt(Thing(moody), image_size=SIZE).propagate(clip(), mask(2))
+        adapt_tracker(Thing(moody), image_size=SIZE).propagate(clip(), mask(2))
     with pytest.raises(SampleError):
-        adapt(Thing(moody), image_size=SIZE).propagate(clip(), 2 * mask(1))
+        adapt_tracker(Thing(moody), image_size=SIZE).propagate(clip(), 2 * mask(1))
 
 
 def test_specs(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from foolscape.data.load import open_detection
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.models.load import load_detector
 from foolscape.records.types import Object as Record
@@ -57,11 +57,11 @@ def reason_of(record: Record) -> Reason:
     return reason
 
 
-def boxes(change: Callable[[Any], Any]) -> Callable[[Found], Found]:
+def boxes(change: Callable[[Any], Any]) -> Callable[[Detected], Detected]:
     return lambda found: replace(found, boxes=change(found.boxes))
 
 
-def labels(change: Callable[[Any], Any]) -> Callable[[Found], Found]:
+def labels(change: Callable[[Any], Any]) -> Callable[[Detected], Detected]:
     return lambda found: replace(found, labels=change(found.labels))
 
 
@@ -103,7 +103,7 @@ def test_wrong_input_is_named(subject: DetectionSubject, mistake: str) -> None:
     ],
 )
 def test_boxes_and_labels_that_are_read_wrongly_are_named(
-    trial: DetectionTrial, change: Callable[[Found], Found], says: str
+    trial: DetectionTrial, change: Callable[[Detected], Detected], says: str
 ) -> None:
     reason = reason_of(judged(with_predictions(trial, change)))
     assert reason.ok is False, reason
@@ -123,14 +123,18 @@ def test_labels_by_ids_of_coco_are_named(subject: DetectionSubject) -> None:
 
     rng = np.random.default_rng(0)
 
-    def case(i: int, named: Any, numbered: Any) -> EvalSample[Truth, Found]:
+    def case(i: int, named: Any, numbered: Any) -> EvalSample[Truth, Detected]:
         classes = rng.choice(80, 12, replace=False)
         corner = rng.uniform(0, 60, (12, 2)) * 2
         placed = np.concatenate([corner, corner + 20], axis=1)
         none = np.zeros(12, np.bool_)
         truth = Truth(placed, named[classes], none, none, np.full(12, 400.0))
         return EvalSample(
-            str(i), np.zeros((160, 160, 3), np.uint8), (), truth, Found(placed, rng.random(12), numbered[classes])
+            str(i),
+            np.zeros((160, 160, 3), np.uint8),
+            (),
+            truth,
+            Detected(placed, rng.random(12), numbered[classes]),
         )
 
     class Named:
@@ -150,7 +154,7 @@ def test_labels_by_ids_of_coco_are_named(subject: DetectionSubject) -> None:
 
 def test_overlapping_boxes_of_a_class_are_dropped() -> None:
     placed = np.array([[0.0, 0, 10, 10], [1, 0, 10, 10], [1, 0, 10, 10], [50, 50, 60, 60]])
-    found = suppressed(Found(placed, np.array([0.9, 0.8, 0.7, 0.1]), np.array([0, 0, 1, 0])))
+    found = suppressed(Detected(placed, np.array([0.9, 0.8, 0.7, 0.1]), np.array([0, 0, 1, 0])))
     assert found.scores.tolist() == [0.9, 0.7, 0.1]
 
 

@@ -30,15 +30,15 @@ class Ascent:
         steps: at most this many steps.
         stop: when an image is done before that.
         random_start: begin at a random image inside the constraint instead of the clean one.
-        quantise_steps: look at each iterate as the 8-bit image that would be written, and add the gradient found there
+        quantise_steps: evaluate each iterate as the 8-bit image that would be written, and add the gradient taken there
             to the iterate itself: what small steps have gathered counts once it moves a level.
         free: the iterates before this many steps may lie outside the constraint, and are no results.
-        resample_targets: ask an entrant that can for its targets anew after every so many steps; None: never.
+        resample_targets: renew the targets of items that can after every so many steps; None: never.
         transforms: how a step's gradient is taken; None: as that of the iterate.
         blind: the update takes no gradient, and a step costs one forward pass: a query.
         bf16: take the scores and the gradient of a step in bfloat16 wherever PyTorch's autocast thinks it safe. What
-            an image lands with, and that it is done, is counted in the images' own precision.
-        ladder: bounds in levels; empty: an image is done as soon as it reaches `stop`. Else the attack looks for the
+            an image finishes with, and whether it is done, is counted in the images' own precision.
+        ladder: bounds in levels; empty: an image is done as soon as it reaches `stop`. Else the attack searches for the
             smallest change in Linf that does, goes on until its steps are taken or no 8-bit image is nearer, and the
             best iterate within each of these bounds is kept too.
     """

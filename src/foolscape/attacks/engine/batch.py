@@ -1,4 +1,4 @@
-"""The images an attack has in progress, and those that wait for a place."""
+"""The images an attack works on: the batch in progress, and the queue of those that wait."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.engine.ascent import Ascent
-from foolscape.attacks.engine.smallest import Found, joined, nothing_found
+from foolscape.attacks.engine.smallest import SmallestSearch, joined, nothing_yet
 from foolscape.attacks.parts.updates import State
 from foolscape.errors import ModelError
 from foolscape.pixels import WHITE
@@ -63,7 +63,7 @@ class BatchState:
         best_remaining: active targets in them.
         seconds: time spent on each image.
         renewals: see `AttackItem.renew`.
-        found: of an attack that looks for the smallest change.
+        search: of an attack that searches for the smallest change.
     """
 
     keys: tuple[str, ...]
@@ -78,7 +78,7 @@ class BatchState:
     best_remaining: tuple[int, ...]
     seconds: tuple[float, ...]
     renewals: tuple[Renewal | None, ...]
-    found: Found | None = None
+    search: SmallestSearch | None = None
 
     def take(self, index: Sequence[int]) -> BatchState:
         """The images at `index`, in that order."""
@@ -101,17 +101,17 @@ class BatchState:
             best_remaining=picked(self.best_remaining),
             seconds=picked(self.seconds),
             renewals=picked(self.renewals),
-            found=None if self.found is None else self.found.take(index),
+            search=None if self.search is None else self.search.take(index),
         )
 
 
 def join(batches: Sequence[BatchState]) -> BatchState:
-    """One flight from several whose problems have the same shapes."""
+    """One batch of several whose problems have the same shapes."""
 
     def chained(values: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
         return tuple(chain.from_iterable(values))
 
-    found = [f.found for f in batches if f.found is not None]
+    searches = [f.search for f in batches if f.search is not None]
     return BatchState(
         keys=chained(f.keys for f in batches),
         problem=cat([f.problem for f in batches]),
@@ -125,12 +125,12 @@ def join(batches: Sequence[BatchState]) -> BatchState:
         best_remaining=chained(f.best_remaining for f in batches),
         seconds=chained(f.seconds for f in batches),
         renewals=chained(f.renewals for f in batches),
-        found=joined(found) if found else None,
+        search=joined(searches) if searches else None,
     )
 
 
 def start(item: AttackItem, attack: Ascent) -> BatchState:
-    """The state of an image before its first step; one without a single target is done where it stands."""
+    """The state of an image before its first step; an image without targets is done at once."""
     problem, generators = item.problem, [item.generator]
     clean, allowed = problem.images, _allowed(problem, attack)
     start = clean if item.start is None else item.start
@@ -149,15 +149,15 @@ def start(item: AttackItem, attack: Ascent) -> BatchState:
         best_remaining=(sys.maxsize,),
         seconds=(0.0,),
         renewals=(item.renew,),
-        found=nothing_found(attack.ladder, clean) if attack.ladder else None,
+        search=nothing_yet(attack.ladder, clean) if attack.ladder else None,
     )
 
 
 def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, str]]:
-    """The flight with new targets where it is an image's turn by `attack.resample_targets`; and why some have none.
+    """The batch with new targets for images that are due by `attack.resample_targets`; and why some have none.
 
-    What was best against the old targets is no measure for the new ones: the best iterate is found anew too. After the
-    last step nothing is renewed, for no iterate would be left to compare.
+    The best iterate against the old targets says nothing about the new ones, so it is reset too. After the
+    last step nothing is renewed: no iterate would be left to compare.
     """
     every = attack.resample_targets
     due = {
@@ -170,10 +170,10 @@ def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, st
     failures: dict[int, str] = {}
     problems = [batch.problem.take(torch.tensor([i], device=batch.images.device)) for i in range(len(batch.keys))]
     allowed, best_remaining = list(batch.allowed), list(batch.best_remaining)
-    looked_at = as_looked_at(batch, attack)
+    inputs = model_inputs(batch, attack)
     for i, renew in due.items():
         try:
-            problems[i] = replace(renew(looked_at[i : i + 1]), images=problems[i].images)
+            problems[i] = replace(renew(inputs[i : i + 1]), images=problems[i].images)
         except ModelError as error:
             failures[i] = str(error)
             continue
@@ -181,7 +181,7 @@ def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, st
     return replace(batch, problem=cat(problems), allowed=tuple(allowed), best_remaining=tuple(best_remaining)), failures
 
 
-def as_looked_at(batch: BatchState, attack: Ascent) -> Tensor:
+def model_inputs(batch: BatchState, attack: Ascent) -> Tensor:
     """The iterates as the model sees them: if it quantises steps, as the 8-bit images that would be written."""
     if not attack.quantise_steps:
         return batch.images
@@ -195,7 +195,7 @@ def _allowed(problem: Problem, attack: Ascent) -> int:
 
 
 class Queue:
-    """Entrants by shape, read from the source only as far as needed."""
+    """Items by shape, read from the source only as far as needed."""
 
     def __init__(self, items: Iterable[AttackItem], lookahead: int) -> None:
         self._source = iter(items)
@@ -203,12 +203,12 @@ class Queue:
         self._waiting: list[AttackItem] = []
 
     def next(self, like: Problem | None) -> AttackItem | None:
-        """The first waiting entrant of the shape of `like` (None: of any shape), or None if there is none in sight."""
-        for seen in range(self._lookahead):
-            if seen == len(self._waiting):
+        """The first waiting item of the shape of `like` (None: any shape), or None if the lookahead has none."""
+        for place in range(self._lookahead):
+            if place == len(self._waiting):
                 self._waiting.extend(islice(self._source, 1))
-            if seen == len(self._waiting):
+            if place == len(self._waiting):
                 return None
-            if like is None or shape_of(self._waiting[seen].problem) == shape_of(like):
-                return self._waiting.pop(seen)
+            if like is None or shape_of(self._waiting[place].problem) == shape_of(like):
+                return self._waiting.pop(place)
         return None

@@ -1,8 +1,8 @@
-"""The smallest bound under which an attack succeeds, found by doubling and bisecting it as the attack goes on.
+"""The smallest bound under which an attack succeeds, found by doubling and bisecting it during one ascent.
 
-One ascent all along: what changes is the cube that the iterate is kept in. A bound is tried for some steps; the iterate
-that fools the image ends the try at once, and goes on, moved inside, under a smaller one; one that has not fooled it by
-then goes on under a larger one. So no step is lost on starting afresh.
+Only the cube that the iterate is kept in changes. A bound is tried for some steps. An iterate that fools the image ends
+the try at once, is projected into a smaller bound and continues there; one that has not fooled it by then continues
+under a larger bound. So no steps are spent on restarts.
 """
 
 from __future__ import annotations
@@ -112,11 +112,11 @@ class Bisected(Update):
         return *self.inner.start(problem, generators), self.stop(problem), first
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
-        """One step along the direction, into the cube of the bound that is tried from here on."""
+        """One step along the direction, into the cube of the bound that is tried from now on."""
         *before, allowed, tries = state
-        direction, inner = self.inner.direction(context.gradient, context.seen, tuple(before))
-        fooled = context.seen.active.flatten(1).sum(1) <= allowed
-        # As large as the 8-bit image that was looked at: the nearest whole levels.
+        direction, inner = self.inner.direction(context.gradient, context.objective, tuple(before))
+        fooled = context.objective.active.flatten(1).sum(1) <= allowed
+        # As large as the 8-bit image that was evaluated: the nearest whole levels.
         sizes = sizes_of(context.images, context.clean).round()
         current = [
             self.search.after(Try(*values), taken, size if won else None)
@@ -135,5 +135,5 @@ class Bisected(Update):
     def _length(self, current: Try, taken: int, step: float) -> float:
         if not self.fading:
             return step
-        gone = (taken - current.begin) / max(current.end - current.begin - 1, 1)
-        return current.bound / WHITE * (FADED + (1 - FADED) * (1 + math.cos(math.pi * min(gone, 1.0))) / 2)
+        share = (taken - current.begin) / max(current.end - current.begin - 1, 1)
+        return current.bound / WHITE * (FADED + (1 - FADED) * (1 + math.cos(math.pi * min(share, 1.0))) / 2)

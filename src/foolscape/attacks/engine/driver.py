@@ -1,7 +1,7 @@
 """The driver: gradient ascent in pixel space over a stream of images, with continuous batching.
 
 An image that is done leaves the batch at once and the next one takes its place. Every call of the model has the same
-batch width (gaps are filled with copies), so the arithmetic for an image does not depend on who shares its batch: a run
+batch size (gaps are filled with copies), so the arithmetic for an image does not depend on the rest of its batch: a run
 that was killed and resumed meets other neighbours and still gives the same bytes.
 """
 
@@ -32,7 +32,7 @@ class Candidate:
     """One of several results for an image.
 
     Attributes:
-        name: of what found it.
+        name: of the attack or bound that made it.
         adversarial: (1, 3, H, W) in [0, 1].
         remaining: active targets in it.
     """
@@ -44,10 +44,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image.
+    """The result of an attack on one image.
 
     Attributes:
-        key: the entrant's name.
+        key: the item's name.
         clean: (1, 3, H, W) in [0, 1], as it came in.
         adversarial: (1, 3, H, W) in [0, 1]: the last iterate if the attack reached its goal, else the iterate with the
             fewest targets left (of equals the latest). Not yet rounded to 8 bits.
@@ -58,7 +58,7 @@ class Outcome:
         seconds: this image's share of the time.
         failure: why the attack had to be given up (NaN scores or gradient), else None.
         candidates: of an attack that made several, all of them, `adversarial` among them.
-        within: of an attack that looks for the smallest change, the best image within each smaller bound (its name).
+        within: of an attack that searches for the smallest change, the best image within each smaller bound (its name).
     """
 
     key: str
@@ -80,7 +80,7 @@ class Outcome:
 
 
 def ascend(items: Iterable[AttackItem], attack: Ascent, *, batch_size: int = 1) -> Iterator[Outcome]:
-    """Attack every entrant; outcomes come in the order in which the images are done.
+    """Attack every item; outcomes come in the order in which the images finish.
 
     Args:
         items: read lazily, a few batches ahead. Images of different sizes may be mixed; those that share a size
@@ -89,30 +89,30 @@ def ascend(items: Iterable[AttackItem], attack: Ascent, *, batch_size: int = 1) 
         batch_size: images per call of the model. It is constant: with fewer images left, copies fill the batch.
 
     Yields:
-        One `Outcome` per entrant.
+        One `Outcome` per item.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
     queue = Queue(items, LOOKAHEAD * batch_size)
     batch: BatchState | None = None
     while True:
-        boarding = [] if batch is None else [batch]
-        while sum(len(f.keys) for f in boarding) < batch_size:
-            item = queue.next(boarding[0].problem if boarding else None)
+        members = [] if batch is None else [batch]
+        while sum(len(f.keys) for f in members) < batch_size:
+            item = queue.next(members[0].problem if members else None)
             if item is None:
                 break
-            boarding.append(start(item, attack))
-        if not boarding:
+            members.append(start(item, attack))
+        if not members:
             return
-        batch, finished = _iterate(join(boarding) if len(boarding) > 1 else boarding[0], attack, batch_size)
+        batch, finished = _iterate(join(members) if len(members) > 1 else members[0], attack, batch_size)
         yield from finished
 
 
 def last_iterates(items: Sequence[AttackItem], attack: Ascent) -> Tensor:
     """(B, 3, H, W) in [0, 1]: where a batch of images of one size is after all steps, whatever they reached before.
 
-    What `ascend` does besides is to find the best iterate: one more look at the scores, which adversarial training,
-    that only wants a hard image, can do without. Targets are not found anew, and what is not finite is not looked for.
+    `ascend` also finds the best iterate, at the cost of one more evaluation, which adversarial training,
+    that only wants a hard image, can do without. Targets are not resampled, and values are not tested for being finite.
     """
     batch = join([start(item, attack) for item in items])
     for _ in range(attack.steps):
@@ -121,7 +121,7 @@ def last_iterates(items: Sequence[AttackItem], attack: Ascent) -> Tensor:
 
 
 def _iterate(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[BatchState | None, list[Outcome]]:
-    """Look at the current iterates, let those that are done land, and take one step with the others."""
+    """Evaluate the current iterates, finish the images that are done, and step on the others."""
     begin = time.perf_counter()
     batch, failures = renewed(batch, attack)
     evaluation = evaluate(batch, attack, batch_size)
@@ -145,7 +145,7 @@ def _iterate(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[BatchS
 
 
 def _keep_best(batch: BatchState, remaining: list[int], attack: Ascent) -> tuple[BatchState, list[int]]:
-    """The flight with its best iterates brought up to date, and which of its images are done.
+    """The batch with its best iterates brought up to date, and which of its images are done.
 
     `remaining` are the active targets in the current iterates.
     """
@@ -171,23 +171,23 @@ def _keep_smallest(
     batch: BatchState, evaluation: Evaluation, remaining: list[int], attack: Ascent
 ) -> tuple[BatchState, list[int]]:
     """As `_keep_best`, where the best iterate is the smallest change that reached the goal, as the model saw it."""
-    assert batch.found is not None
+    assert batch.search is not None
     count, taken = len(batch.keys), batch.taken
-    looked_at = evaluation.images[:count]
-    sizes = sizes_of(looked_at, batch.problem.images).tolist()
-    ranks = list(batch.found.ranked(remaining, sizes, batch.allowed))
+    inputs = evaluation.images[:count]
+    sizes = sizes_of(inputs, batch.problem.images).tolist()
+    ranks = list(batch.search.ranked(remaining, sizes, batch.allowed))
     better = [
         (at_goal or steps > 0) and (order < 0 or (order == 0 and now <= before))
         for (at_goal, order), steps, now, before in zip(ranks, taken, remaining, batch.best_remaining, strict=True)
     ]
-    found = batch.found.with_looks(looked_at, remaining, sizes, ranks, taken)
+    search = batch.search.updated(inputs, remaining, sizes, ranks, taken)
     done = [i for i in range(count) if taken[i] >= attack.steps or (ranks[i][0] and sizes[i] <= SMALLEST)]
     if any(better):
         best_remaining = tuple(
             now if won else old for won, now, old in zip(better, remaining, batch.best_remaining, strict=True)
         )
         batch = replace(batch, best=_chosen(better, batch.images, batch.best), best_remaining=best_remaining)
-    return replace(batch, found=found), done
+    return replace(batch, search=search), done
 
 
 def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
@@ -198,20 +198,20 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
 
 
 def _step(batch: BatchState, evaluation: Evaluation, attack: Ascent) -> tuple[BatchState, list[int]]:
-    """The flight one step on, and which of its images have a gradient that is not finite."""
+    """The batch after one step, and which of its images have a gradient that is not finite."""
     count = len(batch.keys)
-    seen = ObjectiveValue(evaluation.seen.value.detach()[:count], evaluation.seen.active[:count])
-    weights, state = attack.update.target_weights(seen, batch.taken, batch.state)
+    objective = ObjectiveValue(evaluation.objective.value.detach()[:count], evaluation.objective.active[:count])
+    weights, state = attack.update.target_weights(objective, batch.taken, batch.state)
     gradient, remembered = gradient_of(batch, evaluation, attack, weights)
     lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
-    context = StepContext(batch.images, batch.problem.images, gradient, seen, batch.taken, batch.generators)
+    context = StepContext(batch.images, batch.problem.images, gradient, objective, batch.taken, batch.generators)
     moved, state = attack.update.step(context, attack.constraint, attack.step, state)
     taken = tuple(n + 1 for n in batch.taken)
     return replace(batch, images=moved, state=state, remembered=remembered, taken=taken), lost
 
 
 def _finite(values: Tensor) -> bool:
-    # A sum is cheap and finite only if every value is; one that overflowed needs the closer look.
+    # A sum is cheap and finite only if every value is; one that overflowed needs every value tested.
     return math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all())
 
 
@@ -228,6 +228,6 @@ def _finish(batch: BatchState, i: int, share: float, failure: str | None) -> Out
         seconds=batch.seconds[i] + share,
         failure=failure,
         within=()
-        if batch.found is None
-        else tuple(Candidate(f"{bound}/{WHITE}", image, n) for bound, image, n in batch.found.below(i)),
+        if batch.search is None
+        else tuple(Candidate(f"{bound}/{WHITE}", image, n) for bound, image, n in batch.search.below(i)),
     )

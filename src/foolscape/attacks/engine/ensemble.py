@@ -19,8 +19,8 @@ from foolscape.problem import Problem
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a joint problem holds of one network's own.
+class NetworkPart:
+    """The part of a joint problem that belongs to one network.
 
     Attributes:
         scores: of the own problem.
@@ -41,16 +41,16 @@ class Part:
 class JointScores:
     """(images, *contexts of all parts) -> (B, most channels, all targets), 0 in the channels a network lacks."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[NetworkPart, ...]
 
     def __call__(self, images: Tensor, *context: Tensor) -> Tensor:
         """The scores of every network, the targets of one behind those of the other."""
-        most, found, begin = max(part.channels for part in self.parts), [], 0
+        most, padded, begin = max(part.channels for part in self.parts), [], 0
         for part in self.parts:
             scores = part.scores(images, *context[begin : begin + part.contexts]).flatten(2)
-            found.append(functional.pad(scores, (0, 0, 0, most - part.channels)))
+            padded.append(functional.pad(scores, (0, 0, 0, most - part.channels)))
             begin += part.contexts
-        return torch.cat(found, dim=2)
+        return torch.cat(padded, dim=2)
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class Joint:
         assert isinstance(problem.scores, JointScores)
         counts = torch.stack([share.counted.sum(1) for share, _ in _shares(problem)]).clamp(min=1).to(scores.dtype)
         weights = counts.mean(dim=0) / counts
-        found = []
+        values = []
         for objective, weight, (own, (channels, targets)) in zip(
             self.objectives, weights, _shares(problem), strict=True
         ):
-            seen = objective(scores[:, channels, targets], own, progress)
-            found.append(ObjectiveValue(seen.value * weight[:, None], seen.active))
-        return ObjectiveValue(torch.cat([s.value for s in found], dim=1), torch.cat([s.active for s in found], dim=1))
+            own_value = objective(scores[:, channels, targets], own, progress)
+            values.append(ObjectiveValue(own_value.value * weight[:, None], own_value.active))
+        return ObjectiveValue(torch.cat([s.value for s in values], dim=1), torch.cat([s.active for s in values], dim=1))
 
 
 def _shares(problem: Problem) -> Iterator[tuple[Problem, tuple[slice, slice]]]:
@@ -104,7 +104,7 @@ def joint(problems: Sequence[Problem], channels: Sequence[int]) -> Problem:
         context=tuple(tensor for problem in problems for tensor in problem.context),
         scores=JointScores(
             tuple(
-                Part(p.scores, own, len(p.context), p.labels[0].numel(), p.target is not None)
+                NetworkPart(p.scores, own, len(p.context), p.labels[0].numel(), p.target is not None)
                 for p, own in zip(problems, channels, strict=True)
             )
         ),

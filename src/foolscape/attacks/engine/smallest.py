@@ -1,4 +1,4 @@
-"""What an attack that looks for the smallest change has found: the best iterate, and the best within a few bounds."""
+"""The state of a search for the smallest change: the best iterate, and the best within a few bounds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALLEST: Final = 1
 
 
 @dataclass(frozen=True)
-class Found:
+class SmallestSearch:
     """What the search has found so far, an item per image.
 
     Attributes:
@@ -37,10 +37,10 @@ class Found:
     remaining: tuple[tuple[int, ...], ...]
     images: Tensor
 
-    def take(self, index: Sequence[int]) -> Found:
+    def take(self, index: Sequence[int]) -> SmallestSearch:
         """The images at `index`, in that order."""
         at = torch.tensor(index, device=self.images.device)
-        return Found(
+        return SmallestSearch(
             self.ladder, tuple(self.sizes[i] for i in index), tuple(self.remaining[i] for i in index), self.images[at]
         )
 
@@ -56,11 +56,11 @@ class Found:
             now = size if reached else math.inf
             yield reached, (now > best) - (now < best)
 
-    def with_looks(
+    def updated(
         self, images: Tensor, remaining: Sequence[int], sizes: Sequence[float], ranks: Sequence[tuple[bool, int]],
         taken: Sequence[int],
-    ) -> Found:  # fmt: skip
-        """With the iterates `images` ((B, 3, H, W) in [0, 1]) that have been looked at.
+    ) -> SmallestSearch:  # fmt: skip
+        """With the iterates `images` ((B, 3, H, W) in [0, 1]) that have been evaluated.
 
         The start is no result; of equals the latest is kept.
         """
@@ -75,7 +75,7 @@ class Found:
             for (reached, order), size, best in zip(ranks, sizes, self.sizes, strict=True)
         )
         if not won:
-            return Found(self.ladder, smallest, self.remaining, self.images)
+            return SmallestSearch(self.ladder, smallest, self.remaining, self.images)
         rows, columns = (torch.tensor(part, device=images.device) for part in zip(*won, strict=True))
         kept = self.images.clone()
         kept[rows, columns] = round_to_levels(images.detach())[rows]
@@ -84,7 +84,7 @@ class Found:
             tuple(remaining[i] if (i, k) in places else before for k, before in enumerate(row))
             for i, row in enumerate(self.remaining)
         )
-        return Found(self.ladder, smallest, fewest, kept)
+        return SmallestSearch(self.ladder, smallest, fewest, kept)
 
     def below(self, i: int) -> Iterator[tuple[int, Tensor, int]]:
         """Bound, iterate (1, 3, H, W) in [0, 1] and its active targets, for image `i` and the bounds below its size.
@@ -98,16 +98,16 @@ class Found:
                 yield bound, self.images[i : i + 1, k].float() / WHITE, before
 
 
-def nothing_found(ladder: tuple[int, ...], images: Tensor) -> Found:
-    """Before the first look at `images` ((B, 3, H, W))."""
+def nothing_yet(ladder: tuple[int, ...], images: Tensor) -> SmallestSearch:
+    """Before the first evaluation of `images` ((B, 3, H, W))."""
     count = len(images)
     empty = torch.zeros((count, len(ladder), *images.shape[1:]), dtype=torch.uint8, device=images.device)
-    return Found(ladder, (math.inf,) * count, ((sys.maxsize,) * len(ladder),) * count, empty)
+    return SmallestSearch(ladder, (math.inf,) * count, ((sys.maxsize,) * len(ladder),) * count, empty)
 
 
-def joined(parts: Sequence[Found]) -> Found:
+def joined(parts: Sequence[SmallestSearch]) -> SmallestSearch:
     """The images of all `parts`, which share a ladder."""
-    return Found(
+    return SmallestSearch(
         parts[0].ladder,
         tuple(size for part in parts for size in part.sizes),
         tuple(row for part in parts for row in part.remaining),

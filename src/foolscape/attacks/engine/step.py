@@ -1,4 +1,4 @@
-"""What a step of an attack sees: scores, objective and gradient of the images in progress, and what is left."""
+"""What a step of an attack computes: scores, objective and gradient of the images in progress, and what is left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.engine.ascent import Ascent
-from foolscape.attacks.engine.batch import BatchState, as_looked_at
+from foolscape.attacks.engine.batch import BatchState, model_inputs
 from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.transforms import Slope
 from foolscape.attacks.parts.updates import State
@@ -24,11 +24,11 @@ class Evaluation:
     images: Tensor
     progress: Tensor
     scores: Tensor
-    seen: ObjectiveValue
+    objective: ObjectiveValue
 
 
 def evaluate(batch: BatchState, attack: Ascent, batch_size: int) -> Evaluation:
-    """The look of a step; its scores are of bfloat16 where the attack says so."""
+    """The evaluation of a step; its scores are bfloat16 where the attack asks for it."""
     problem, images, progress = _filled(batch, attack, batch_size)
     if attack.bf16:
         problem = _rough(problem)
@@ -40,7 +40,7 @@ def evaluate(batch: BatchState, attack: Ascent, batch_size: int) -> Evaluation:
 
 def remaining_in(batch: BatchState, evaluation: Evaluation, attack: Ascent, batch_size: int) -> list[int]:
     """Active targets in the current iterates: the exact number for those that seem to be done."""
-    remaining = _remaining(batch, evaluation.seen)
+    remaining = _remaining(batch, evaluation.objective)
     seems = [now <= allowed for now, allowed in zip(remaining, batch.allowed, strict=True)]
     if not attack.bf16 or not any(seems):
         return remaining
@@ -49,7 +49,7 @@ def remaining_in(batch: BatchState, evaluation: Evaluation, attack: Ascent, batc
 
 
 def recounted(batch: BatchState, done: Sequence[int], attack: Ascent, batch_size: int) -> BatchState:
-    """The flight with the exact number of active targets in the best iterates of the images that ran out of steps."""
+    """The batch with the exact number of active targets in the best iterates of the images that ran out of steps."""
     late = [i for i in done if batch.best_remaining[i] > batch.allowed[i]]
     if not attack.bf16 or not late:
         return batch
@@ -69,10 +69,10 @@ def gradient_of(
     if attack.blind:
         return torch.zeros_like(batch.images), ()
     if weights is not None:
-        whole = torch.zeros_like(evaluation.seen.value)  # copies that fill the batch count nothing
+        whole = torch.zeros_like(evaluation.objective.value)  # copies that fill the batch count nothing
         whole[: len(weights)] = weights
-        return torch.autograd.grad(evaluation.seen.value, evaluation.images, whole)[0][: len(weights)], ()
-    own = torch.autograd.grad(evaluation.seen.value.sum(), evaluation.images)[0] if _takes_own(attack) else None
+        return torch.autograd.grad(evaluation.objective.value, evaluation.images, whole)[0][: len(weights)], ()
+    own = torch.autograd.grad(evaluation.objective.value.sum(), evaluation.images)[0] if _takes_own(attack) else None
     if attack.transforms is None:
         assert own is not None
         return own[: len(batch.keys)], ()
@@ -86,8 +86,8 @@ def _takes_own(attack: Ascent) -> bool:
 
 
 def _filled(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[Problem, Tensor, Tensor]:
-    """The problem, the iterates as the model sees them and their share of the steps, with copies up to the width."""
-    problem, images = batch.problem, as_looked_at(batch, attack)
+    """Problem, iterates as the model sees them and their share of the steps, filled up with copies."""
+    problem, images = batch.problem, model_inputs(batch, attack)
     taken = torch.tensor(batch.taken, device=images.device)
     if len(batch.keys) < batch_size:
         copies = torch.arange(batch_size, device=images.device) % len(batch.keys)
@@ -106,14 +106,14 @@ def _rough(problem: Problem) -> Problem:
     return replace(problem, scores=scores)
 
 
-def _remaining(batch: BatchState, seen: ObjectiveValue) -> list[int]:
+def _remaining(batch: BatchState, objective: ObjectiveValue) -> list[int]:
     # One number per image comes to the host, and what follows is decided there.
-    remaining: list[int] = seen.active.flatten(1).sum(1)[: len(batch.keys)].tolist()
+    remaining: list[int] = objective.active.flatten(1).sum(1)[: len(batch.keys)].tolist()
     return remaining
 
 
 def _exactly_remaining(batch: BatchState, attack: Ascent, batch_size: int) -> list[int]:
-    """Active targets in the current iterates without autocast. No gradient is recorded, for none is asked for."""
+    """Active targets in the current iterates without autocast. Records no gradient."""
     problem, images, progress = _filled(batch, attack, batch_size)
     scores = problem.scores(images, *problem.context)
     return _remaining(batch, attack.objective(scores, problem, progress))

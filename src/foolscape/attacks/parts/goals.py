@@ -1,4 +1,4 @@
-"""What an attack on a detector is after: which candidates it touches, and what each is to be taken for.
+"""Goals of attacks on detectors: which candidates are attacked, and the class that each should be predicted as.
 
 Goals after Chow et al. (2020, TOG) and, for mislabelling by a permutation, Xie et al. (2017, DAG). Each sees one image:
 the candidates' labels, where the background is the last channel, and their scores on the clean image.
@@ -26,7 +26,7 @@ class Aim:
     """What an attack does with the candidates of one image.
 
     Attributes:
-        labels: (1, N) int64, what each candidate is; `IGNORE` where the attack does not look.
+        labels: (1, N) int64, what each candidate is; `IGNORE` where the attack ignores it.
         target: (1, N) int64, what it is to be taken for; None: anything else.
     """
 
@@ -123,8 +123,8 @@ def _change(labels: Tensor, scores: Tensor, only_class: int | None, wanted: Tens
         return _nothing(labels)
     # What is to stay must hold now: a weak bystander is left alone, not made stronger.
     holds = (objects != IGNORE) & (scores.argmax(dim=1) == labels)
-    seen = torch.where(hunted | holds, labels, IGNORE)
-    return Aim(seen, torch.where(hunted, wanted, seen))
+    compared = torch.where(hunted | holds, labels, IGNORE)
+    return Aim(compared, torch.where(hunted, wanted, compared))
 
 
 def _nothing(labels: Tensor) -> Aim:

@@ -1,4 +1,4 @@
-"""What attacks on detectors want besides the objectives of attacks/parts/objectives.py: one that looks at the boxes."""
+"""Objectives of attacks on detectors beyond those of attacks/parts/objectives.py; one of them uses the boxes."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -
     del progress
     if problem.target is None:
         raise ValueError("a dense adversary needs Problem.target, the adversarial labels; see attacks.goals")
-    asked = problem.counted & (problem.target != IGNORE) & (problem.target != problem.labels)
+    attacked = problem.counted & (problem.target != IGNORE) & (problem.target != problem.labels)
     wanted, own = problem.target.clamp(min=0), problem.labels.clamp(min=0)
     with torch.no_grad():
         predicted = scores.argmax(dim=1)
         chance = scores.softmax(dim=1).gather(1, wanted[:, None]).squeeze(1)
-        unsure = asked & (predicted == wanted) & _survives(problem.context[0], chance, wanted, predicted == wanted)
+        unsure = attacked & (predicted == wanted) & _survives(problem.context[0], chance, wanted, predicted == wanted)
         unsure &= chance < SURE
-        pushed = unsure | (asked & (predicted != wanted) & (predicted != scores.shape[1] - 1))
-        active = unsure | (asked & (predicted == own))
+        pushed = unsure | (attacked & (predicted != wanted) & (predicted != scores.shape[1] - 1))
+        active = unsure | (attacked & (predicted == own))
     value = (scores.gather(1, wanted[:, None]) - scores.gather(1, own[:, None])).squeeze(1)
     return ObjectiveValue(torch.where(pushed, value, 0), active)
 
@@ -62,12 +62,12 @@ class AndAppearing:
 
     def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         """The objective."""
-        seen, background = self.objective(scores, problem, progress), scores.shape[1] - 1
+        own, background = self.objective(scores, problem, progress), scores.shape[1] - 1
         empty = replace(problem, labels=torch.where(problem.counted, IGNORE, background), target=None)
         lift = torch.zeros(scores.shape[1], dtype=scores.dtype, device=scores.device)
         lift[-1] = self.floor
         appearing = cross_entropy(scores - lift[:, None], empty, progress)
-        return ObjectiveValue(seen.value + APPEARING * appearing.value, seen.active)
+        return ObjectiveValue(own.value + APPEARING * appearing.value, own.active)
 
 
 def _survives(boxes: Tensor, chance: Tensor, labels: Tensor, reached: Tensor) -> Tensor:
@@ -75,8 +75,8 @@ def _survives(boxes: Tensor, chance: Tensor, labels: Tensor, reached: Tensor) ->
     from torchvision.ops import batched_nms
 
     kept = torch.zeros_like(reached)
-    for image, (box, score, label, context) in enumerate(zip(boxes, chance, labels, reached, strict=True)):
-        at = torch.nonzero(context)[:, 0]
+    for image, (box, score, label, candidates) in enumerate(zip(boxes, chance, labels, reached, strict=True)):
+        at = torch.nonzero(candidates)[:, 0]
         # torchvision keeps classes apart by moving boxes, which only works for coordinates from 0 on.
         chosen = (box[at] - box[at].min()).float() if len(at) else box[at].float()
         kept[image, at[batched_nms(chosen, score[at].float(), label[at], OVERLAP)]] = True

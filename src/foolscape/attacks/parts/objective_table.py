@@ -2,8 +2,8 @@
 
 Each is a function as `attacks.parts.objectives` describes it. Most are the cross-entropy l = -log p of every labelled
 target (p the softmax probability of its label) under another weight; their gradients in the scores are that of l,
-softmax less one-hot, times what the table of docs/attacks.md says. "Masked" are those that look at targets still right
-alone.
+softmax less one-hot, times what the table of docs/attacks.md says. "Masked" objectives
+count only targets that are still right.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _TINY = 1e-12
 
 def masked_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """Cross-entropy of the targets that are still right: L_MCE of SEA (Croce, Singh, Hein, ECCV 2024, 2306.12941)."""
-    seen = cross_entropy(scores, problem, progress)
-    return ObjectiveValue(torch.where(seen.active, seen.value, 0), seen.active)
+    ce = cross_entropy(scores, problem, progress)
+    return ObjectiveValue(torch.where(ce.active, ce.value, 0), ce.active)
 
 
 def balanced_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -37,11 +37,11 @@ def balanced_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -
     Where we differ from SEA: N_y is counted in the image (the clip) itself, not in the training set, which an attacker
     need not have.
     """
-    seen = masked_cross_entropy(scores, problem, progress)
+    masked = masked_cross_entropy(scores, problem, progress)
     labels, counted = problem.labels.clamp(min=0).flatten(1), problem.counted.flatten(1).to(scores.dtype)
     sizes = scores.new_zeros(len(scores), scores.shape[1]).scatter_add_(1, labels, counted)
-    own_size = sizes.clamp_(min=1).gather(1, labels).view_as(seen.value)
-    return ObjectiveValue(seen.value / own_size, seen.active)
+    own_size = sizes.clamp_(min=1).gather(1, labels).view_as(masked.value)
+    return ObjectiveValue(masked.value / own_size, masked.active)
 
 
 def soft_iou(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -51,7 +51,7 @@ def soft_iou(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveVal
     who train with it. A target's part is -p_y over the union of its class, which grows with what others give to that
     class: targets long lost are still worth being moved to the class that they harm most.
     """
-    seen = cross_entropy(scores, problem, progress)
+    ce = cross_entropy(scores, problem, progress)
     labels, counted = problem.labels.clamp(min=0).flatten(1), problem.counted.flatten(1)
     p = scores.flatten(2).softmax(dim=1) * counted.unsqueeze(1)
     own = p.gather(1, labels.unsqueeze(1)).squeeze(1)
@@ -59,19 +59,19 @@ def soft_iou(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveVal
     sizes, shared = (empty.scatter_add(1, labels, each) for each in (counted.to(scores.dtype), own))
     union = (sizes + p.sum(dim=2) - shared).clamp(min=1)
     value = -own / union.gather(1, labels)
-    return ObjectiveValue(value.view_as(seen.value), seen.active)
+    return ObjectiveValue(value.view_as(ce.value), ce.active)
 
 
 def jensen_shannon(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """The Jensen-Shannon divergence of the softmax and the label: L_JS of SEA, in nats, between 0 and log 2.
 
     In closed form log 2 + (p log p - (1 + p) log(1 + p)) / 2. Its gradient is that of the cross-entropy times
-    p log((1 + p) / p) / 2 and vanishes as p does: a target that is lost for sure weighs nothing.
+    p log((1 + p) / p) / 2 and vanishes as p does: targets that are fooled with certainty get zero weight.
     """
-    seen = cross_entropy(scores, problem, progress)
-    p = (-seen.value).exp()
-    value = math.log(2) - (p * seen.value + (1 + p) * p.log1p()) / 2
-    return ObjectiveValue(torch.where(problem.counted, value, 0), seen.active)
+    ce = cross_entropy(scores, problem, progress)
+    p = (-ce.value).exp()
+    value = math.log(2) - (p * ce.value + (1 + p) * p.log1p()) / 2
+    return ObjectiveValue(torch.where(problem.counted, value, 0), ce.active)
 
 
 def masked_spherical(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -111,21 +111,21 @@ def logits_ratios(scores: Tensor, problem: Problem, slack: float, tiny: float) -
 class Persistent:
     """`objective` while a target of the image is right, and the cross-entropy of all of them once none is.
 
-    Objectives that look at what is right have nothing left to say of a detector's candidates that are lost; average
-    precision does, which takes detections of any score into its ranking.
+    Objectives that count only what is right are constant once a detector's candidates are lost; average
+    precision is not, since detections of any score enter its ranking.
     """
 
     objective: Objective
 
     def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         """The objective."""
-        seen = self.objective(scores, problem, progress)
-        right = seen.active.flatten(1).any(dim=1)
+        own = self.objective(scores, problem, progress)
+        right = own.active.flatten(1).any(dim=1)
         if bool(right.all()):
-            return seen
+            return own
         lost = cross_entropy(scores, problem, progress)
-        right = right.view(-1, *(1,) * (seen.value.ndim - 1))
-        return ObjectiveValue(torch.where(right, seen.value, lost.value), seen.active)
+        right = right.view(-1, *(1,) * (own.value.ndim - 1))
+        return ObjectiveValue(torch.where(right, own.value, lost.value), own.active)
 
 
 def cospgd(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -133,21 +133,21 @@ def cospgd(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue
 
     Agnihotri et al., ICML 2024, arXiv 2302.02213. The weight is taken as a constant.
     """
-    seen = cross_entropy(scores, problem, progress)
+    ce = cross_entropy(scores, problem, progress)
     with torch.no_grad():
         # log p_y - log ||p||, in which the sum of the exponentials cancels.
         own = _own(scores, problem)
         weight = (own - (2 * scores).logsumexp(dim=1) / 2).exp_()
-    return ObjectiveValue(seen.value * weight, seen.active)
+    return ObjectiveValue(ce.value * weight, ce.active)
 
 
 def cospgd_sigmoid(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """`cospgd` with a sigmoid of every score in the place of the softmax, as SEA describes and runs it."""
-    seen = cross_entropy(scores, problem, progress)
+    ce = cross_entropy(scores, problem, progress)
     with torch.no_grad():
         length = torch.linalg.vector_norm(scores.sigmoid(), dim=1).clamp_(min=_TINY)
         weight = _own(scores, problem).sigmoid() / length
-    return ObjectiveValue(seen.value * weight, seen.active)
+    return ObjectiveValue(ce.value * weight, ce.active)
 
 
 def tsallis(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -156,11 +156,11 @@ def tsallis(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValu
     Matyasko et al., IJCNN 2026. Its gradient is that of the cross-entropy times p^(1 - q): at first the targets that
     are still sure of their label count most, at q = 1 it is the cross-entropy itself.
     """
-    seen = cross_entropy(scores, problem, progress)
+    ce = cross_entropy(scores, problem, progress)
     # At q = 1 the quotient has no value but a limit, from which 1e-6 cannot be told in single precision.
     rate = ((1 - FIRST_Q) - (LAST_Q - FIRST_Q) * progress.to(scores.dtype)).clamp(min=1e-6)
-    rate = rate.view(-1, *(1,) * (seen.value.ndim - 1))
-    return ObjectiveValue(-torch.expm1(-rate * seen.value) / rate, seen.active)
+    rate = rate.view(-1, *(1,) * (ce.value.ndim - 1))
+    return ObjectiveValue(-torch.expm1(-rate * ce.value) / rate, ce.active)
 
 
 def _own(scores: Tensor, problem: Problem) -> Tensor:

@@ -1,4 +1,4 @@
-"""What an attack wants: a value per target to be made large, and which targets are still to be fooled.
+"""Objectives: a value per target to be maximised, and which targets are still to be fooled.
 
 An objective is any function `(scores, problem, progress) -> ObjectiveValue`. It sees scores of shape (B, C, *N) and
 must treat each image of the batch on its own, so that the answer for one does not depend on who shares its batch.
@@ -43,10 +43,10 @@ def _at(scores: Tensor, *classes: Tensor) -> Tensor:
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """Cross-entropy per target and whether the label's score is the largest, of one look at the scores.
+    """Cross-entropy per target and whether the label's score is the largest, of one evaluation of the scores.
 
-    The maximum that keeps the exponentials finite also says which targets are right, and the gradient is written down
-    instead of being traced back through a log-softmax: an iteration costs no more than one with the loss alone.
+    The maximum that keeps the exponentials finite also says which targets are right, and the gradient is given in
+    closed form instead of being traced back through a log-softmax: an iteration costs no more than the loss alone.
     """
 
     @staticmethod
@@ -87,9 +87,9 @@ def segpgd(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue
     Gu et al. 2022 (SegPGD, arXiv 2207.12391), eq. 5 and 6: weight 1 - l for the right ones and l for the wrong ones, l
     = t / (2 T) after t of T steps.
     """
-    seen = cross_entropy(scores, problem, progress)
-    share = progress.to(scores.dtype).view(-1, *(1,) * (seen.value.ndim - 1)) / 2
-    return ObjectiveValue(torch.where(seen.active, 1 - share, share) * seen.value, seen.active)
+    ce = cross_entropy(scores, problem, progress)
+    share = progress.to(scores.dtype).view(-1, *(1,) * (ce.value.ndim - 1)) / 2
+    return ObjectiveValue(torch.where(ce.active, 1 - share, share) * ce.value, ce.active)
 
 
 def margin(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -108,15 +108,15 @@ def margin(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue
 class ConfidenceCappedLoss:
     """log p of the wanted class, of the targets that are not yet it with a confidence above `tau`.
 
-    The loss of Metzen et al. (2017), eq. 3 and section 3.3, negative: a target that is won for sure weighs nothing, so
-    that the others count. Confidence is the softmax of the scores. Beyond the paper, a target that is to be anything
+    The negative loss of Metzen et al. (2017), eq. 3 and section 3.3: targets already fooled with a confidence above
+    `tau` get zero weight. Confidence is the softmax of the scores. Beyond the paper, a target that is to be anything
     but its label (`OTHER`, or no target at all) has log (1 - p) of the label.
 
     Also beyond the paper, `bend` makes the loss all but bounded: 0.999 (p^bend - 1) / bend + 0.001 log p. The first
     part is log p at bend 0 and p - 1 at 1, whose sum is minus the expected number of targets lost (L_q of Zhang and
     Sabuncu, *Generalized Cross Entropy Loss*, 2018): one tile cannot win every target of every image, and under the
-    logarithm those lost for good pull hardest. The second keeps a slope where scores lie so far apart that p is 0 in
-    single precision, and with it all of the first: a network that is sure of every pixel could not be learnt against.
+    logarithm hopeless targets dominate the gradient. The second keeps a slope where scores lie so far apart that p is
+    0 in single precision and the first part has none, as in a network that is confident everywhere.
 
     Attributes:
         tau: in (0, 1]; 0.75 in the paper.

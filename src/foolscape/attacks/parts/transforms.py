@@ -1,4 +1,4 @@
-"""Gradients that make a change fool networks it was not made for: input diversity, translation, scale, variance.
+"""Gradient transforms that make attacks transfer to other networks: input diversity, translation, scale, variance.
 
 Each acts on how the gradient of a step is taken and on nothing else, so that they compose, with each other and with
 every attack that follows gradients. Momentum, the oldest of the family, is an update of its own (`updates.Momentum`).
@@ -30,7 +30,7 @@ REACH: Final = 1.5
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where in a picture its shrunk self lies, in pixels; the rest is black."""
 
     top: int
@@ -39,7 +39,7 @@ class Place:
     width: int
 
 
-Places = Sequence[Place | None]
+Places = Sequence[Placement | None]
 """Per image; None: it stays as it is."""
 
 
@@ -133,15 +133,15 @@ class Transforms:
         # All at the batch's own width, so that neighbours do not show in the last bits.
         count = len(generators)
         copies = torch.arange(len(images), device=images.device) % count
-        here = self._mean(slope, images, own, generators)
+        mean = self._mean(slope, images, own, generators)
         if not self.neighbours:
-            return self._smooth(here)[:count], remembered
-        total = torch.zeros_like(here)
+            return self._smooth(mean)[:count], remembered
+        total = torch.zeros_like(mean)
         for _ in range(self.neighbours):
             drawn = uniform_like(images[:count], generators)
             total += self._mean(slope, images + self.reach * drawn[copies], None, generators)
         (variance,) = remembered
-        return self._smooth(here + variance[copies])[:count], ((total / self.neighbours - here)[:count],)
+        return self._smooth(mean + variance[copies])[:count], ((total / self.neighbours - mean)[:count],)
 
     def _mean(self, slope: Slope, images: Tensor, own: Tensor | None, generators: Sequence[torch.Generator]) -> Tensor:
         """The gradient of the mean objective over the copies of `images` at all scales."""
@@ -162,14 +162,14 @@ class Transforms:
         return smoothed(gradient, self.kernel) if self.kernel else gradient
 
 
-def place_at_random(chance: float, size: tuple[int, int], generator: torch.Generator) -> Place | None:
+def place_at_random(chance: float, size: tuple[int, int], generator: torch.Generator) -> Placement | None:
     """With `chance` a place of `SMALLEST` to 1 of the sides of `size` (H, W), anywhere inside, else None."""
     one, share, down, right = torch.rand(4, generator=generator).tolist()
     if one >= chance:
         return None
     share = SMALLEST + (1 - SMALLEST) * share
     height, width = (max(round(share * side), 1) for side in size)
-    return Place(int(down * (size[0] - height + 1)), int(right * (size[1] - width + 1)), height, width)
+    return Placement(int(down * (size[0] - height + 1)), int(right * (size[1] - width + 1)), height, width)
 
 
 def placed(images: Tensor, places: Places) -> Tensor:
@@ -228,19 +228,19 @@ def transforms_of(text: str, eps: float) -> Transforms:
         UnknownNameError: another name.
         SettingError: a number that does not fit, or a name twice.
     """
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for part in text.split(","):
-        name, given, number = (piece.strip() for piece in part.partition("="))
+        name, equals, number = (piece.strip() for piece in part.partition("="))
         if name not in _NUMBERS:
             raise unknown("transform", name, _NUMBERS)
-        if name in found:
+        if name in numbers:
             raise SettingError(f"transforms: expected each of {', '.join(_NUMBERS)} once, got {name} twice in {text!r}")
-        found[name] = _number(name, number) if given else _NUMBERS[name].default
+        numbers[name] = _number(name, number) if equals else _NUMBERS[name].default
     return Transforms(
-        diverse=found.get("di", 0.0),
-        kernel=int(found.get("ti", 0)),
-        copies=int(found.get("si", 1)),
-        neighbours=int(found.get("vt", 0)),
+        diverse=numbers.get("di", 0.0),
+        kernel=int(numbers.get("ti", 0)),
+        copies=int(numbers.get("si", 1)),
+        neighbours=int(numbers.get("vt", 0)),
         reach=REACH * eps,
     )
 

@@ -19,13 +19,13 @@ State = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class StepContext:
-    """Where images stand when they are to move on.
+    """What an update knows of the iterates when it takes a step.
 
     Attributes:
         images: (B, 3, H, W), the iterates.
         clean: (B, 3, H, W), as they came in.
         gradient: (B, 3, H, W), of the objective there; zero for an attack that takes none.
-        seen: what the objective says of them.
+        objective: its value of them, and which targets are active.
         taken: steps taken so far.
         generators: an image's source of randomness.
     """
@@ -33,24 +33,26 @@ class StepContext:
     images: Tensor
     clean: Tensor
     gradient: Tensor
-    seen: ObjectiveValue
+    objective: ObjectiveValue
     taken: tuple[int, ...]
     generators: tuple[torch.Generator, ...]
 
 
 class Update(Protocol):
-    """Says where images go next."""
+    """Computes the next iterates."""
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
         """Fresh state for the images of `problem`; `generators` holds one per image."""
         ...
 
-    def target_weights(self, seen: ObjectiveValue, taken: tuple[int, ...], state: State) -> tuple[Tensor | None, State]:
+    def target_weights(
+        self, objective: ObjectiveValue, taken: tuple[int, ...], state: State
+    ) -> tuple[Tensor | None, State]:
         """(B, *N): how much the objective of each target counts in the gradient; None: all alike; and the next state.
 
         `taken` are the steps so far. The gradient is that of the weighed sum, the weights taken as constants.
         """
-        del seen, taken
+        del objective, taken
         return None, state
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
@@ -61,13 +63,13 @@ class Update(Protocol):
 class Direction(Update, Protocol):
     """An update that steps along a direction of largest change 1, which it makes of the gradient."""
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, objective: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """(B, 3, H, W) direction to step along, and the next state."""
         ...
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """One step along the direction, projected, and the next state."""
-        direction, state = self.direction(context.gradient, context.seen, state)
+        direction, state = self.direction(context.gradient, context.objective, state)
         return constraint.project(torch.add(context.images, direction, alpha=step), context.clean), state
 
 
@@ -80,9 +82,9 @@ class Sign(Direction):
         del problem, generators
         return ()
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, objective: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """sign(g)."""
-        del seen
+        del objective
         return gradient.sign(), state
 
 
@@ -98,9 +100,9 @@ class MaxAbs(Direction):
         del problem, generators
         return ()
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, objective: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """g / max|g|, per image."""
-        del seen
+        del objective
         largest = gradient.abs().amax(dim=(1, 2, 3), keepdim=True)
         return gradient / largest.clamp_(min=torch.finfo(gradient.dtype).tiny), state
 
@@ -114,9 +116,9 @@ class UnitL2(Direction):
         del problem, generators
         return ()
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, objective: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """g / ||g||_2, per image."""
-        del seen
+        del objective
         length = torch.linalg.vector_norm(gradient, dim=(1, 2, 3), keepdim=True)
         return gradient / length.clamp_(min=torch.finfo(gradient.dtype).tiny), state
 
@@ -136,9 +138,9 @@ class Momentum(Direction):
         del generators
         return (torch.zeros_like(problem.images),)
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, objective: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """sign(mu g + grad / ||grad||_1)."""
-        del seen
+        del objective
         size = torch.linalg.vector_norm(gradient, ord=1, dim=(1, 2, 3), keepdim=True)
         momentum = self.decay * state[0] + gradient / size.clamp_(min=torch.finfo(gradient.dtype).tiny)
         return momentum.sign(), (momentum,)
@@ -148,8 +150,8 @@ class Momentum(Direction):
 class Annealed(Direction):
     """MI-FGSM's direction, with steps that shrink along half a cosine.
 
-    Long steps find the side of the bound that pays, short ones settle there. APGD (Croce and Hein 2020) finds out by
-    itself when to halve its step; in twenty steps there is no time for that.
+    Long steps find a good face of the bound, short ones refine the iterate on it. APGD (Croce and Hein 2020) adapts its
+    step size instead, for which twenty steps are too few.
 
     Attributes:
         steps: over which the step shrinks.
@@ -165,10 +167,10 @@ class Annealed(Direction):
         """The momentum's, and no step taken."""
         return *self.momentum.start(problem, generators), problem.images.new_zeros(len(problem))
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, objective: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """The momentum's direction, 1 long at first and `last` in the end."""
         *before, taken = state
-        direction, after = self.momentum.direction(gradient, seen, tuple(before))
+        direction, after = self.momentum.direction(gradient, objective, tuple(before))
         done = (taken / max(self.steps - 1, 1)).clamp(max=1)
         length = self.last + (1 - self.last) * (1 + (torch.pi * done).cos()) / 2
         return direction * length.view(-1, 1, 1, 1), (*after, taken + 1)

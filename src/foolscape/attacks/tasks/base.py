@@ -11,11 +11,11 @@ from foolscape.attacks.registry import Recipe, Settings
 
 @dataclass(frozen=True)
 class TaskAttacks:
-    """How an attack is settled for a task; the constant `RECORD` of its module in `attacks.tasks`.
+    """How an attack is planned for a task; the constant `RECORD` of its module in `attacks.tasks`.
 
     Attributes:
-        settled: (recipe, all options, the model's class names) -> plan; it reads those options that `Task.options`
+        plan_for: (recipe, all options, the model's class names) -> plan; it reads those options that `Task.options`
             names, and raises `SettingError` where one does not fit.
     """
 
-    settled: Callable[[Recipe, Settings, tuple[str, ...]], Plan]
+    plan_for: Callable[[Recipe, Settings, tuple[str, ...]], Plan]

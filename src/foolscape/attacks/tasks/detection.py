@@ -13,7 +13,7 @@ from foolscape.errors import SettingError
 from foolscape.tasks.base import DETECTION
 
 
-def settled(recipe: Recipe, options: Settings, classes: tuple[str, ...]) -> Plan:
+def plan_for(recipe: Recipe, options: Settings, classes: tuple[str, ...]) -> Plan:
     """The attack with its `goal`, see `attacks.parts.goals`, untargeted by default, and the `only_class` it touches."""
     goal = goal_of(str(options.get("goal") or TASK_OPTIONS["goal"].default))
     if goal.name == "mislabel" and len(classes) < 2:
@@ -22,7 +22,7 @@ def settled(recipe: Recipe, options: Settings, classes: tuple[str, ...]) -> Plan
         goal = recipe.attack.untargeted
     only_class = options.get("only_class")
     index = only_class_of(None if only_class is None else str(only_class), classes)
-    return recipe.settled(Scope(DETECTION, classes, goal, index))
+    return recipe.plan_for(Scope(DETECTION, classes, goal, index))
 
 
-RECORD: Final = TaskAttacks(settled)
+RECORD: Final = TaskAttacks(plan_for)

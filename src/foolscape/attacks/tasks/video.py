@@ -13,27 +13,27 @@ from foolscape.option import Option
 from foolscape.tasks.base import VIDEO
 
 
-def settled(recipe: Recipe, options: Settings, classes: tuple[str, ...]) -> Plan:
-    """The attack with its `window`, how many frames it looks at, `sampling`, `labels_from` and `attack_pixels`."""
+def plan_for(recipe: Recipe, options: Settings, classes: tuple[str, ...]) -> Plan:
+    """The attack with its `window`, how many frames it uses, `sampling`, `labels_from` and `attack_pixels`."""
     del classes  # a tracker has none
     window = _window(recipe.attack, options)
     if window.sampling == "random" and recipe.attack.compares:
         raise SettingError(
             f"sampling: {recipe.attack.name} compares its steps with each other, which random frames forbid; use spread"
         )
-    plan = recipe.settled(Scope(VIDEO, (), window=window))
+    plan = recipe.plan_for(Scope(VIDEO, (), window=window))
     # Other frames at every step: as a detector's candidates are found anew.
     ascent = replace(plan.ascent, resample_targets=1) if window.sampling == "random" else plan.ascent
     return replace(plan, ascent=ascent, window=window)
 
 
 def _window(attack: Attack, options: Settings) -> Window:
-    """What the attack looks at of a clip."""
+    """The frames of a clip that the attack uses."""
     own = {"sampling": attack.sampling, "attack_pixels": attack.attack_pixels}
 
     def value(option: Option) -> object:
-        given = options.get(option.name)
-        return option.value(own.get(option.name, option.default) if given is None else given)
+        chosen = options.get(option.name)
+        return option.value(own.get(option.name, option.default) if chosen is None else chosen)
 
     values = {option.name: value(option) for option in VIDEO.options}
     frames = values["window"]
@@ -47,4 +47,4 @@ def _window(attack: Attack, options: Settings) -> Window:
     )
 
 
-RECORD: Final = TaskAttacks(settled)
+RECORD: Final = TaskAttacks(plan_for)

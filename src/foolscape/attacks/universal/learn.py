@@ -22,7 +22,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class UniversalLoss:
-    """What a tile is pulled by on one image: an objective, and how much each target (pixel, box) weighs in it.
+    """The loss of a tile on one image: an objective, and how much each target (pixel, box) weighs in it.
 
     Attributes:
         objective: what is wanted of a target.
@@ -45,8 +45,8 @@ class UniversalLoss:
             problem: of one image; its labels are the clean prediction. Where the target equals the label, the answer is
                 to stay; without a target it is to change everywhere.
         """
-        seen = self.objective(scores, problem, torch.zeros(1, device=scores.device))
-        return -(seen.value * self._weights(problem)).sum()
+        objective = self.objective(scores, problem, torch.zeros(1, device=scores.device))
+        return -(objective.value * self._weights(problem)).sum()
 
     def _weights(self, problem: Problem) -> Tensor:
         """(1, *N): how much each target weighs; in all about 1."""
@@ -80,7 +80,7 @@ def spread(tile: Tensor, size: tuple[int, int], shift: tuple[int, int] = (0, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class LearnConfig:
     """How a tile is learnt.
 
     Attributes:
@@ -92,7 +92,7 @@ class Recipe:
         momentum: of the accumulated gradient; 0 in the paper.
         adaptive: divide the accumulated gradient by its running root mean square (Adam, Kingma and Ba 2015), so that a
             pixel on which the images disagree moves less; if not, its sign is taken, as in the paper.
-        shifts: move the tile at random for every image, so that it works wherever it lands.
+        shifts: move the tile at random for every image, so that it works at every offset.
     """
 
     pull: UniversalLoss
@@ -106,8 +106,8 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What an epoch saw of the training images, each under the tile as it was then.
+class UniversalEpoch:
+    """Means over the training images of an epoch, each under the tile as it was then.
 
     Attributes:
         loss: its mean.
@@ -122,7 +122,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """How far a tile has come.
+    """A tile in training, and the state of its optimiser.
 
     Attributes:
         tile: (3, h, w) float, in [-eps, eps].
@@ -135,7 +135,7 @@ class TrainingState:
     velocity: Tensor
     square: Tensor
     steps: int
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[UniversalEpoch, ...]
 
     def to(self, device: torch.device) -> TrainingState:
         """The same on another device."""
@@ -150,7 +150,7 @@ class TrainingSample:
     Attributes:
         problem: of one image, see `UniversalLoss`.
         wanted: (h, w) int64, of the size of the tile, for a target that is repeated and moves with it; the problem's
-            own target is then not looked at.
+            own target is then ignored.
     """
 
     problem: Problem
@@ -163,35 +163,38 @@ def begin(tile: Tensor) -> TrainingState:
 
 
 def learn(
-    learning: TrainingState, recipe: Recipe, lessons: Sequence[Callable[[], TrainingSample]], generator: torch.Generator
+    learning: TrainingState,
+    config: LearnConfig,
+    lessons: Sequence[Callable[[], TrainingSample]],
+    generator: torch.Generator,
 ) -> TrainingState:
     """One more epoch.
 
     Args:
         learning: what there is.
-        recipe: the settings.
+        config: the settings.
         lessons: give the training images one by one; they are asked in random order, and none is kept.
         generator: of the order and the shifts of this epoch.
     """
     order = torch.randperm(len(lessons), generator=generator).tolist()
-    batch = recipe.batch or len(lessons)
-    total = recipe.epochs * -(-len(lessons) // batch)
-    looks: list[_Look] = []
+    batch = config.batch or len(lessons)
+    total = config.epochs * -(-len(lessons) // batch)
+    results: list[_SampleResult] = []
     for first in range(0, len(order), batch):
         picked = [lessons[i] for i in order[first : first + batch]]
         gradient = torch.zeros_like(learning.tile)
         for lesson in picked:
-            slope, look = _look(learning.tile, lesson(), recipe, generator)
+            slope, result = _on_sample(learning.tile, lesson(), config, generator)
             gradient += slope / len(picked)
-            looks.append(look)
-        rate = recipe.step if recipe.batch is None else recipe.step * (1 - 0.9 * learning.steps / total)
-        learning = _step(learning, gradient, recipe, rate)
-    return replace(learning, epochs=(*learning.epochs, _epoch(looks)))
+            results.append(result)
+        rate = config.step if config.batch is None else config.step * (1 - 0.9 * learning.steps / total)
+        learning = _step(learning, gradient, config, rate)
+    return replace(learning, epochs=(*learning.epochs, _epoch(results)))
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What was seen of one image: the loss, and how many targets were to move and did, to stay and did."""
+class _SampleResult:
+    """The result on one image: the loss, and how many targets were to move and did, to stay and did."""
 
     loss: float
     moving: int
@@ -200,12 +203,14 @@ class _Look:
     stayed: int
 
 
-def _look(tile: Tensor, lesson: TrainingSample, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, _Look]:
-    """The gradient of one image at the tile (3, h, w), and what was seen of it."""
+def _on_sample(
+    tile: Tensor, lesson: TrainingSample, config: LearnConfig, generator: torch.Generator
+) -> tuple[Tensor, _SampleResult]:
+    """The gradient of one image at the tile (3, h, w), and the result on it."""
     problem = lesson.problem
     size = (problem.images.shape[2], problem.images.shape[3])
     shift = (0, 0)
-    if recipe.shifts:
+    if config.shifts:
         drawn = torch.randint(1 << 30, (2,), generator=generator)
         shift = (int(drawn[0]) % tile.shape[1], int(drawn[1]) % tile.shape[2])
     if lesson.wanted is not None:
@@ -214,32 +219,32 @@ def _look(tile: Tensor, lesson: TrainingSample, recipe: Recipe, generator: torch
     inputs = tile.detach().requires_grad_(True)
     images = (problem.images + spread(inputs, size, shift)).clamp(0, 1)
     scores = problem.scores(images, *problem.context)
-    loss = recipe.pull(scores, problem)
+    loss = config.pull(scores, problem)
     (slope,) = torch.autograd.grad(loss, inputs)
     predicted, moving = scores.detach().argmax(dim=1), problem.moving
     staying = problem.counted & ~moving
     parts = (moving, moving & problem.won(predicted), staying, staying & (predicted == problem.labels))
-    return slope, _Look(float(loss.detach()), *(int(part.sum()) for part in parts))
+    return slope, _SampleResult(float(loss.detach()), *(int(part.sum()) for part in parts))
 
 
-def _epoch(looks: Sequence[_Look]) -> Epoch:
-    moving, staying = sum(look.moving for look in looks), sum(look.staying for look in looks)
-    return Epoch(
-        sum(look.loss for look in looks) / len(looks),
-        sum(look.moved for look in looks) / moving if moving else math.nan,
-        sum(look.stayed for look in looks) / staying if staying else math.nan,
+def _epoch(results: Sequence[_SampleResult]) -> UniversalEpoch:
+    moving, staying = sum(result.moving for result in results), sum(result.staying for result in results)
+    return UniversalEpoch(
+        sum(result.loss for result in results) / len(results),
+        sum(result.moved for result in results) / moving if moving else math.nan,
+        sum(result.stayed for result in results) / staying if staying else math.nan,
     )
 
 
-def _step(learning: TrainingState, gradient: Tensor, recipe: Recipe, rate: float) -> TrainingState:
+def _step(learning: TrainingState, gradient: Tensor, config: LearnConfig, rate: float) -> TrainingState:
     """Against the accumulated gradient, back into the bound."""
     steps = learning.steps + 1
-    velocity = recipe.momentum * learning.velocity + (1 - recipe.momentum) * gradient
+    velocity = config.momentum * learning.velocity + (1 - config.momentum) * gradient
     square = _MEMORY * learning.square + (1 - _MEMORY) * gradient**2
-    if recipe.adaptive:
-        mean, spread_ = velocity / (1 - recipe.momentum**steps), square / (1 - _MEMORY**steps)
+    if config.adaptive:
+        mean, spread_ = velocity / (1 - config.momentum**steps), square / (1 - _MEMORY**steps)
         direction = mean / (spread_.sqrt() + _TINY)
     else:
         direction = velocity.sign()
-    tile = (learning.tile - rate * direction).clamp(-recipe.eps, recipe.eps)
+    tile = (learning.tile - rate * direction).clamp(-config.eps, config.eps)
     return replace(learning, tile=tile, velocity=velocity, square=square, steps=steps)

@@ -41,7 +41,7 @@ _SMOOTH: Final = 0.8
 _LEAST, _MOST = 1e-12, 1.0
 """Of a multiplier."""
 _EVERY, _BETTER, _GROWTH = 10, 0.95, 2.0
-"""Of the penalty's curvature rho: how often it is looked at; the share of a constraint that may be left if a
+"""Of the penalty's curvature rho: how often it is checked; the share of a constraint that may be left if a
 pixel is to have improved; the factor by which it grows where it has not."""
 _TOGETHER, _CURVED, _STIFFEST = 0.1, 0.75, 10.0
 """What all multipliers of an image add up to at first; rho at first, over the root of a multiplier; the most that rho
@@ -52,7 +52,7 @@ _DROPPED: Final = 0.8
 """Of the targets that may be left, the share whose constraints are left out in the end; 1 in the paper. Others waver
 about 0 when an image is rounded to 8 bits."""
 _HALVINGS: Final = 20
-"""Of the interval in which the proximal step looks for the largest change: down to a millionth, as in the paper."""
+"""Of the interval in which the proximal step searches for the largest change: down to a millionth, as in the paper."""
 
 
 def margins_left(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -101,13 +101,13 @@ def prox_largest(wanted: Tensor, weight: float | Tensor, metric: Tensor, low: Te
     return torch.minimum(torch.maximum(wanted, low), high).clamp(-radius, radius)
 
 
-class _Memory(NamedTuple):
+class _AlmaMemory(NamedTuple):
     """What ALMA remembers, batch-first.
 
     Attributes:
         mu, rho: (B, *N), multipliers and curvatures.
         stiffest: (B,), the largest rho that an image may have.
-        checked: (B, *N), the constraint when the curvatures were looked at last.
+        checked: (B, *N), the constraint at the last check of the curvatures.
         fooled: (B, *N) bool, whether the target has been fooled since.
         scale: (B,), of the constraints.
         square: (B, 3, H, W), mean of the squared gradient.
@@ -155,7 +155,7 @@ class AlmaProx(Update):
         first = _TOGETHER / problem.counted.flatten(1).sum(1).clamp(min=1).to(ones.dtype)
         rho = _CURVED * first.sqrt()
         each = (-1, *(1,) * (ones.ndim - 1))
-        return _Memory(
+        return _AlmaMemory(
             mu=ones * first.view(each),
             rho=ones * rho.view(each),
             stiffest=_STIFFEST * rho,
@@ -166,20 +166,20 @@ class AlmaProx(Update):
             allowed=self.stop(problem),
         )
 
-    def target_weights(self, seen: ObjectiveValue, taken: tuple[int, ...], state: State) -> tuple[Tensor, State]:
-        """The multipliers after this look, as weights."""
-        memory = _Memory(*state)
-        scale = memory.scale.view(-1, *(1,) * (seen.value.ndim - 1))
-        c = -seen.value
-        memory = self._stiffened(memory, c, seen.active, taken)
+    def target_weights(self, objective: ObjectiveValue, taken: tuple[int, ...], state: State) -> tuple[Tensor, State]:
+        """The multipliers after this evaluation, as weights."""
+        memory = _AlmaMemory(*state)
+        scale = memory.scale.view(-1, *(1,) * (objective.value.ndim - 1))
+        c = -objective.value
+        memory = self._stiffened(memory, c, objective.active, taken)
         mu = (_SMOOTH * memory.mu + (1 - _SMOOTH) * slope(scale * c, memory.rho, memory.mu)).clamp(_LEAST, _MOST)
         weights = scale * slope(scale * c, memory.rho, mu) * self._kept(c, memory.allowed, taken)
-        done = seen.active.flatten(1).sum(1) <= memory.allowed
+        done = objective.active.flatten(1).sum(1) <= memory.allowed
         turned = torch.where(done, memory.scale / (1 + _SHRINK), memory.scale / (1 - _SHRINK))
         return weights, memory._replace(mu=mu, scale=turned.clamp(_SMALLEST_SCALE, 1))
 
-    def _stiffened(self, memory: _Memory, c: Tensor, active: Tensor, taken: tuple[int, ...]) -> _Memory:
-        """With a larger curvature where a target was neither fooled nor came closer since the last look at it."""
+    def _stiffened(self, memory: _AlmaMemory, c: Tensor, active: Tensor, taken: tuple[int, ...]) -> _AlmaMemory:
+        """With a larger curvature where a target was neither fooled nor came closer since the last check."""
         fooled = memory.fooled | ~active
         due = torch.tensor([steps > 0 and steps % _EVERY == 0 for steps in taken], device=c.device)
         due = due.view(-1, *(1,) * (c.ndim - 1))
@@ -203,7 +203,7 @@ class AlmaProx(Update):
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """The forward step along the gradient, the backward one by `prox_largest`."""
-        memory = _Memory(*state)
+        memory = _AlmaMemory(*state)
         square = _SMOOTH * memory.square + (1 - _SMOOTH) * context.gradient**2
         at = square.new_tensor([float(taken) for taken in context.taken])
         size = step / (1 + (1 / self.last - 1) * at / max(self.steps - 1, 1))

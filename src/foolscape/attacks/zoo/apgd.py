@@ -60,10 +60,10 @@ class Stage:
 
 def staged(steps: int, shares: Sequence[tuple[float, int]]) -> tuple[Stage, ...]:
     """Stages of `steps` steps in all, from (radius, share) pairs; each needs at least one step."""
-    whole, gone, ends = sum(share for _, share in shares), 0, [0]
+    whole, spent, ends = sum(share for _, share in shares), 0, [0]
     for _, share in shares:
-        gone += share
-        ends.append(round(steps * gone / whole))
+        spent += share
+        ends.append(round(steps * spent / whole))
     return tuple(
         Stage(begin, end, radius, _checkpoints(begin, end))
         for (begin, end), (radius, _) in zip(pairwise(ends), shares, strict=True)
@@ -72,15 +72,15 @@ def staged(steps: int, shares: Sequence[tuple[float, int]]) -> tuple[Stage, ...]
 
 def _checkpoints(begin: int, end: int) -> dict[int, int]:
     """At the shares p of the steps: p_0 = 0, p_1 = .22, p_{j+1} = p_j + max(p_j - p_{j-1} - .03, .06)."""
-    found, before, share, last = {}, 0.0, 0.22, begin
+    lengths, before, share, last = {}, 0.0, 0.22, begin
     while share < 1:
         # 0.57 * 100 is a little more than 57 in floats.
         at = begin + math.ceil(round(share * (end - begin), 9))
         if last < at < end:
-            found[at] = at - last
+            lengths[at] = at - last
             last = at
         before, share = share, share + max(share - before - 0.03, 0.06)
-    return found
+    return lengths
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Apgd(Update):
         return self.stages[-1].begin
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
-        """Nothing remembered: the first look of a stage fills it in."""
+        """Nothing remembered: the first evaluation of a stage fills it in."""
         del generators
         image, number = torch.zeros_like(problem.images), problem.images.new_zeros(len(problem))
         return image, image, image, *(number,) * 8
@@ -116,7 +116,7 @@ class Apgd(Update):
         """x + alpha (z - x) + (1 - alpha) (x - x_before), z = P(x + step direction), projected again."""
         numbers = [next(n for n, stage in enumerate(self.stages) if taken < stage.end) for taken in context.taken]
         stages = [self.stages[n] for n in numbers]
-        memory = _Memory(*state).with_look(
+        memory = _ApgdMemory(*state).with_evaluation(
             context, [s.begin == taken for s, taken in zip(stages, context.taken, strict=True)]
         )
         at, gradient = context.images, context.gradient
@@ -124,7 +124,7 @@ class Apgd(Update):
         if any(spans):
             memory, halved = memory.judged(torch.tensor(spans, device=at.device))
             at, gradient = _where(halved, memory.best, at), _where(halved, memory.best_gradient, gradient)
-        direction, _ = self.inner.direction(gradient, context.seen, ())
+        direction, _ = self.inner.direction(gradient, context.objective, ())
         result = at
         for n in sorted(set(numbers)):
             mine = [other == n for other in numbers]
@@ -137,7 +137,7 @@ class Apgd(Update):
         n: int,
         at: Tensor,
         direction: Tensor,
-        memory: _Memory,
+        memory: _ApgdMemory,
         context: StepContext,
         constraint: Constraint,
         step: float,
@@ -159,14 +159,14 @@ class Apgd(Update):
 
 
 @dataclass(frozen=True)
-class _Memory:
+class _ApgdMemory:
     """What APGD remembers, batch-first: images (B, 3, H, W) and numbers (B,).
 
     Attributes:
         before: the iterate before this one.
         best, best_gradient: the best iterate of this stage, and the gradient there.
-        left, value: active targets and objective at this iterate.
-        best_left, best_value: the same at the best.
+        remaining, value: active targets and objective at this iterate.
+        best_remaining, best_value: the same at the best.
         rises: steps since the last checkpoint that were better than the one before them.
         improved: 1 if one of them was the best.
         size: of the step, as a part of the stage's first.
@@ -176,30 +176,30 @@ class _Memory:
     before: Tensor
     best: Tensor
     best_gradient: Tensor
-    left: Tensor
+    remaining: Tensor
     value: Tensor
-    best_left: Tensor
+    best_remaining: Tensor
     best_value: Tensor
     rises: Tensor
     improved: Tensor
     size: Tensor
     kept: Tensor
 
-    def with_look(self, context: StepContext, first: list[bool]) -> _Memory:
-        """With what is seen of the current iterates; `first` says for which a stage begins context."""
-        left = context.seen.active.flatten(1).sum(1).to(self.left.dtype)
-        value = context.seen.value.flatten(1).sum(1).to(self.value.dtype)
+    def with_evaluation(self, context: StepContext, first: list[bool]) -> _ApgdMemory:
+        """With the evaluation of the current iterates; `first` says for which of them a stage begins."""
+        remaining = context.objective.active.flatten(1).sum(1).to(self.remaining.dtype)
+        value = context.objective.value.flatten(1).sum(1).to(self.value.dtype)
         fresh = torch.tensor(first, device=value.device)
-        rose = (left < self.left) | ((left == self.left) & (value > self.value))
-        won = (left < self.best_left) | ((left == self.best_left) & (value > self.best_value))
+        rose = (remaining < self.remaining) | ((remaining == self.remaining) & (value > self.value))
+        won = (remaining < self.best_remaining) | ((remaining == self.best_remaining) & (value > self.best_value))
         taken = fresh | won
-        return _Memory(
+        return _ApgdMemory(
             before=self.before,
             best=_where(taken, context.images, self.best),
             best_gradient=_where(taken, context.gradient, self.best_gradient),
-            left=left,
+            remaining=remaining,
             value=value,
-            best_left=torch.where(taken, left, self.best_left),
+            best_remaining=torch.where(taken, remaining, self.best_remaining),
             best_value=torch.where(taken, value, self.best_value),
             rises=torch.where(fresh, 0, self.rises + rose),
             improved=torch.where(fresh, 0, self.improved.clamp(min=won.to(self.improved.dtype))),
@@ -208,7 +208,7 @@ class _Memory:
             kept=torch.where(fresh, 0, self.kept),
         )
 
-    def judged(self, spans: Tensor) -> tuple[_Memory, Tensor]:
+    def judged(self, spans: Tensor) -> tuple[_ApgdMemory, Tensor]:
         """After a checkpoint of the images whose `spans` ((B,), steps since the last one) are not 0; and who halved."""
         due = spans > 0
         few = self.rises < _ENOUGH * spans
@@ -216,7 +216,7 @@ class _Memory:
         halved = due & (few | stuck)
         memory = replace(
             self,
-            left=torch.where(halved, self.best_left, self.left),
+            remaining=torch.where(halved, self.best_remaining, self.remaining),
             value=torch.where(halved, self.best_value, self.value),
             rises=torch.where(due, 0, self.rises),
             improved=torch.where(due, 0, self.improved),
@@ -227,7 +227,7 @@ class _Memory:
 
     def after(self, images: Tensor) -> State:
         """The state with `images` as those before the next."""
-        numbers = (self.left, self.value, self.best_left, self.best_value, self.rises, self.improved)
+        numbers = (self.remaining, self.value, self.best_remaining, self.best_value, self.rises, self.improved)
         return images, self.best, self.best_gradient, *numbers, self.size, self.kept
 
 
@@ -277,7 +277,7 @@ def apgd(
         transforms=transforms,
         quantise_steps=quantise_steps,
     )
-    settled = bounded(scope, options, update=update, part=lambda _: Fraction(2), random_start=True)
+    plan = bounded(scope, options, update=update, part=lambda _: Fraction(2), random_start=True)
     # The family's step under an L2 bound is not APGD's.
-    ascent = replace(settled.ascent, update=update, free=update.free)
-    return replace(settled, ascent=ascent, schedule=schedule)
+    ascent = replace(plan.ascent, update=update, free=update.free)
+    return replace(plan, ascent=ascent, schedule=schedule)

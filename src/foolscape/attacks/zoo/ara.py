@@ -46,9 +46,9 @@ def ara(
     update = HardRegions(Discovery(WIDTH), levelled=variant == "levelled")
     options = Bounded(eps=eps, step=step, steps=steps, norm=norm, stop=stop, quantise_steps=quantise_steps)
     quarter = Fraction(1, 4)
-    settled = bounded(scope, options, update=update, part=lambda _: quarter, random_start=True)
+    plan = bounded(scope, options, update=update, part=lambda _: quarter, random_start=True)
     if variant != "released":
-        return settled
+        return plan
     if stop is not None or quantise_steps:
         raise SettingError("stop, quantise_steps: the released ara has neither; use --variant corrected")
     if scope.window is not None and _look(scope.window) != _FIRST_THREE:
@@ -56,12 +56,10 @@ def ara(
             "window: the released ara looks at all of the first three frames; leave window, sampling and attack_pixels "
             "out"
         )
-    released = ReleasedAra(
-        eps=eps.unit, step=settled.step.unit, steps=settled.steps, discovery=Discovery(RELEASED_WIDTH)
-    )
+    released = ReleasedAra(eps=eps.unit, step=plan.step.unit, steps=plan.steps, discovery=Discovery(RELEASED_WIDTH))
     # Its bound is about another image than the clean one, so only the pixel range holds for certain.
     return replace(
-        settled, ascent=replace(settled.ascent, constraint=PixelRange()), runner=released,
+        plan, ascent=replace(plan.ascent, constraint=PixelRange()), runner=released,
         float32="takes its gradients in float32 as its release does", moves_context=True,
     )  # fmt: skip
 

@@ -73,9 +73,9 @@ class ReleasedAra:
             if not bool(torch.isfinite(gradient).all()):
                 return frames[:1], network, "the gradient to the input is not finite"
             hard = _hard_by_its_own_mask(problem)
-            evaluation, weights, memory = self.discovery.look(gradient[0] * deviation, hard, weights, memory)
+            hardness, weights, memory = self.discovery.learn(gradient[0] * deviation, hard, weights, memory)
             direction = gradient.sign()
-            direction[0] *= 1 + evaluation
+            direction[0] *= 1 + hardness
             frames = frames + self.step * direction
             # The clean frames are another name for the attacked ones until here: noise and first step move them, too.
             centre = frames if taken == 0 else centre

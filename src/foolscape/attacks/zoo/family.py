@@ -20,7 +20,7 @@ from foolscape.tasks.base import SEGMENTATION
 
 @dataclass(frozen=True, kw_only=True)
 class Bounded:
-    """The options of a member, settled; see `zoo.options`.
+    """The options of a member, resolved; see `zoo.options`.
 
     Attributes:
         loss: what the user named; None: `own`.

@@ -50,7 +50,7 @@ class Discovery:
         weights = torch.cat([torch.ones(3), torch.zeros(3), *parts])
         return weights, torch.zeros(1 + 2 * len(weights))
 
-    def look(self, gradient: Tensor, hard: Tensor, weights: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def learn(self, gradient: Tensor, hard: Tensor, weights: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The map before, and the network after, one step of Adam on the binary cross-entropy to `hard`.
 
         Args:
@@ -108,15 +108,15 @@ class HardRegions(Direction):
         born = [self.discovery.born(generator) for generator in generators]
         return tuple(torch.stack(parts).to(problem.images) for parts in zip(*born, strict=True))
 
-    def direction(self, gradient: Tensor, seen: ObjectiveValue, state: State) -> tuple[Tensor, State]:
+    def direction(self, gradient: Tensor, objective: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """sign(g) (1 + map), from 1 to 2."""
-        hard = (seen.value.detach() > HARD).any(dim=1)
+        hard = (objective.value.detach() > HARD).any(dim=1)
         size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_(min=torch.finfo(gradient.dtype).tiny)
-        looks = [
-            self.discovery.look(g, h, weights, memory)
+        learnt = [
+            self.discovery.learn(g, h, weights, memory)
             for g, h, weights, memory in zip(gradient / size, hard, *state, strict=True)
         ]
-        maps, weights, memory = (torch.stack(parts) for parts in zip(*looks, strict=True))
+        maps, weights, memory = (torch.stack(parts) for parts in zip(*learnt, strict=True))
         if self.levelled:
             maps = maps.mean(dim=(1, 2), keepdim=True).expand_as(maps)
         return gradient.sign() * (1 + maps[:, None]), (weights, memory)

@@ -41,8 +41,8 @@ def pgd_min(
         raise SettingError(f"loss: goal {scope.goal.name} has its own, got {loss}; use untargeted")
     named = loss or "masked-ce"
     objective = towards if targeted else objective_of(named, scope.task, scope.channels)
-    settled = bisected(
+    plan = bisected(
         "pgd-min", scope, largest=eps, objective=objective, inner=Momentum(0.75), step=None, steps=steps, norm=norm,
         stop=stop, quantise_steps=quantise_steps,
     )  # fmt: skip
-    return replace(settled, objective=None if targeted else named)
+    return replace(plan, objective=None if targeted else named)

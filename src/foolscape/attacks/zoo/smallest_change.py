@@ -1,4 +1,4 @@
-"""What the attacks that look for the smallest change have in common: a bisected bound, and how they are judged."""
+"""What the attacks that search for the smallest change have in common: a bisected bound, and how they are judged."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def smallest(
     quantise_steps: bool,
     target: TargetRule | None = None,
 ) -> Plan:
-    """What all have in common: the smallest change in Linf, looked at as the 8-bit image it would be."""
+    """What all have in common: the smallest change in Linf, evaluated as the 8-bit image it would be."""
     if norm != "linf":
         raise SettingError(f"norm: {name} looks for the smallest change in linf, got {norm}")
     return Plan(

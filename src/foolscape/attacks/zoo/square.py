@@ -34,11 +34,11 @@ FIRST: Final = 0.8
 
 @dataclass(frozen=True)
 class Square(Update):
-    """Random search: one proposal per step, and the next look says whether it stays.
+    """Random search: one proposal per step, and the next evaluation decides whether it stays.
 
     The start is +-eps in stripes of one column, each channel on its own. Then a square at a random place becomes +-eps,
-    each channel on its own: the step is 2 eps, and what follows is projected. The first look, at the clean image, is
-    not counted as a query.
+    each channel on its own: the step is 2 eps, and what follows is projected. The first evaluation, of the clean image,
+    is not counted as a query.
 
     A proposal stays if the objective, summed over the targets, is larger: with the margin of what is still right this
     is the paper's loss over many labels. Going by fewer targets left, and the objective among equals, reaches less (2
@@ -61,7 +61,7 @@ class Square(Update):
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """The next proposals, and what is kept so far: images, and the objective there."""
         kept, kept_value = state
-        value = context.seen.value.flatten(1).sum(1).to(kept_value.dtype)
+        value = context.objective.value.flatten(1).sum(1).to(kept_value.dtype)
         # Before the first stripes there is nothing to keep; they stay as they are.
         early = torch.tensor([taken <= 1 for taken in context.taken], device=value.device)
         stays = early | (value > kept_value)
@@ -119,5 +119,5 @@ def square(
     if norm == "l2":
         raise SettingError("norm: square changes pixels by the whole bound and has no l2 form here; use --norm linf")
     options = Bounded(eps=eps, steps=steps, stop=stop, own="margin", quantise_steps=quantise_steps)
-    settled = bounded(scope, options, update=Square(steps, FIRST), part=lambda _: Fraction(2))
-    return replace(settled, ascent=replace(settled.ascent, blind=True))
+    plan = bounded(scope, options, update=Square(steps, FIRST), part=lambda _: Fraction(2))
+    return replace(plan, ascent=replace(plan.ascent, blind=True))

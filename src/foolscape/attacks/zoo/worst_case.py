@@ -55,7 +55,7 @@ class Chosen:
     """For each image one of several objectives, by the number that is the last of the problem's context.
 
     Every objective that some image wants is taken of the whole batch: a part of it could take other vector
-    instructions, and who shares a batch would show in the last bits.
+    instructions, and results would depend on the rest of the batch in the last bits.
     """
 
     objectives: tuple[Objective, ...]
@@ -65,18 +65,18 @@ class Chosen:
         which = problem.context[-1]
         inner = replace(problem, context=problem.context[:-1])
         first, *others = sorted(set(which.tolist()))
-        seen: ObjectiveValue = self.objectives[first](scores, inner, progress)
+        value: ObjectiveValue = self.objectives[first](scores, inner, progress)
         for n in others:
-            mine = (which == n).view(-1, *(1,) * (seen.value.ndim - 1))
+            mine = (which == n).view(-1, *(1,) * (value.value.ndim - 1))
             other = self.objectives[n](scores, inner, progress)
-            seen = ObjectiveValue(
-                torch.where(mine, other.value, seen.value), torch.where(mine, other.active, seen.active)
+            value = ObjectiveValue(
+                torch.where(mine, other.value, value.value), torch.where(mine, other.active, value.active)
             )
-        return seen
+        return value
 
 
 @dataclass
-class _Trial:
+class _ImageTrials:
     """An image and what was tried on it.
 
     Attributes:
@@ -118,7 +118,7 @@ class _Trial:
 
 
 @dataclass(frozen=True)
-class Part:
+class BudgetPart:
     """A part of the budget.
 
     Attributes:
@@ -140,19 +140,19 @@ class WorstCase:
     """
 
     names: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[BudgetPart, ...]
 
     def __call__(
         self, items: Iterable[AttackItem], ascent: Ascent, *, batch_size: int, memory: AttackMemory
     ) -> Iterator[Outcome]:
         """Attack every item; see `driver.ascend`. Of `ascent` the precision is taken."""
         del memory
-        trials: Iterator[_Trial] = (_Trial(item) for item in items)
+        trials: Iterator[_ImageTrials] = (_ImageTrials(item) for item in items)
         for part in self.parts:
             trials = _tried(trials, replace(part, ascent=replace(part.ascent, bf16=ascent.bf16)), batch_size)
         return map(self._outcome, trials)
 
-    def _outcome(self, trial: _Trial) -> Outcome:
+    def _outcome(self, trial: _ImageTrials) -> Outcome:
         best = trial.tried[trial.best]
         others = tuple(
             Candidate(self.names[n], outcome.adversarial, outcome.remaining)
@@ -163,14 +163,14 @@ class WorstCase:
         )
 
 
-def _tried(trials: Iterator[_Trial], part: Part, batch_size: int) -> Iterator[_Trial]:
+def _tried(trials: Iterator[_ImageTrials], part: BudgetPart, batch_size: int) -> Iterator[_ImageTrials]:
     """The trials after one more part of the budget on those that are not finished.
 
     It reads `trials` a few batches ahead, as the driver does: attacks that follow each other share their time, and all
     of them keep their batches full. `batch_size` is that of a batch.
     """
-    waiting: dict[str, _Trial] = {}
-    passed: list[_Trial] = []
+    waiting: dict[str, _ImageTrials] = {}
+    passed: list[_ImageTrials] = []
 
     def items() -> Iterator[AttackItem]:
         for trial in trials:
@@ -238,35 +238,35 @@ def worst_case(
             f"budget: a fifth of it is the part of {names[0]}, of at least {fewest} steps, which needs {5 * fewest}, "
             f"got {budget}"
         )
-    left = 0.0 if stop is None else stop
-    settled = _apgd(scope, eps, first, norm, left, schedule, quantise_steps)
+    remaining = 0.0 if stop is None else stop
+    plan = _apgd(scope, eps, first, norm, remaining, schedule, quantise_steps)
 
     def onwards(steps: int, first: float) -> Ascent:
         """Steps from a given image that shrink from `first` times the bound; twice is enough to leave a maximum."""
         if norm == "l2":  # annealed steps have no form under this norm
-            ascent = _apgd(scope, eps, steps, norm, left, "constant", quantise_steps).ascent
+            ascent = _apgd(scope, eps, steps, norm, remaining, "constant", quantise_steps).ascent
             return replace(ascent, step=ascent.step / 2)
-        made = annealed.build(scope, eps=eps, steps=steps, stop=left, quantise_steps=quantise_steps)
-        assert isinstance(made, Plan)
-        return replace(made.ascent, step=first * made.ascent.step)
+        annealed_plan = annealed.build(scope, eps=eps, steps=steps, stop=remaining, quantise_steps=quantise_steps)
+        assert isinstance(annealed_plan, Plan)
+        return replace(annealed_plan.ascent, step=first * annealed_plan.ascent.step)
 
-    ascents = [settled.ascent, onwards(second, 2), *(onwards(steps, 1) for steps in others)]
+    ascents = [plan.ascent, onwards(second, 2), *(onwards(steps, 1) for steps in others)]
     if scope.goal is not None and stop is None:
         # Lost by the attack's rule is not yet unseen: see `Persistent`.
-        settled = replace(settled, stop=None)
+        plan = replace(plan, stop=None)
         ascents = [replace(ascent, stop=while_targets) for ascent in ascents]
     chosen = Chosen(tuple(_objective(name, scope) for name in names))
-    parts = tuple(Part(replace(ascent, objective=chosen), n) for n, ascent in enumerate(ascents))
+    parts = tuple(BudgetPart(replace(ascent, objective=chosen), n) for n, ascent in enumerate(ascents))
     objective = ", ".join(names)
-    return replace(settled, steps=budget, budget=budget, objective=objective, runner=WorstCase(names, parts))
+    return replace(plan, steps=budget, budget=budget, objective=objective, runner=WorstCase(names, parts))
 
 
 def _apgd(scope: Scope, eps: Levels, steps: int, norm: str, stop: float, schedule: str, quantise_steps: bool) -> Plan:
-    made = apgd.build(
+    plan = apgd.build(
         scope, eps=eps, steps=steps, norm=norm, stop=stop, schedule=schedule, quantise_steps=quantise_steps
     )
-    assert isinstance(made, Plan)
-    return made
+    assert isinstance(plan, Plan)
+    return plan
 
 
 def _objective(name: str, scope: Scope) -> Objective:

@@ -19,7 +19,7 @@ from foolscape.metrics.box_counts import (
     preserved,
     total,
 )
-from foolscape.metrics.boxes import Floats, Found, Truth
+from foolscape.metrics.boxes import Detected, Floats, Truth
 from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.detection import check_labels
 from foolscape.metrics.intervals import LEAST, SHOWN, around, convention
@@ -52,12 +52,12 @@ class DetectedImages:
 
     Attributes:
         truths: N, one per image.
-        founds: N, in the same order, with scores down to near 0.
+        detections: N, in the same order, with scores down to near 0.
         classes: C names.
     """
 
     truths: Sequence[Truth]
-    founds: Sequence[Found]
+    detections: Sequence[Detected]
     classes: Sequence[str]
 
     @property
@@ -71,9 +71,9 @@ class DetectedImages:
 
     @cached_property
     def _once(self) -> Precisions:
-        for labels in [*(truth.labels for truth in self.truths), *(found.labels for found in self.founds)]:
+        for labels in [*(truth.labels for truth in self.truths), *(detected.labels for detected in self.detections)]:
             check_labels(labels, len(self.classes))
-        coco = coco_ap(self.truths, self.founds, len(self.classes))
+        coco = coco_ap(self.truths, self.detections, len(self.classes))
         return Precisions(lambda threshold: coco[None, threshold], self.under(np.ones((1, self.images))).voc)
 
     def under(self, weights: Floats) -> Precisions:
@@ -97,8 +97,8 @@ class DetectedImages:
         shown = np.sum([match.truths > 0 for match in self._coco], axis=0)
         ends = np.stack(around(point, without.coco(_AP50), shown, SHOWN)).T
         by_class = dict(zip(self.classes, numbers(point), strict=True))
-        pairs = zip(self.truths, self.founds, strict=True)
-        counts = total([count_boxes(truth, found, len(self.classes), READABLE) for truth, found in pairs])
+        pairs = zip(self.truths, self.detections, strict=True)
+        counts = total([count_boxes(truth, detected, len(self.classes), READABLE) for truth, detected in pairs])
         parts: dict[str, Any] = {"per_class": by_class, "boxes": _per_image(counts, slice(None), self.images)}
         if only_class is not None:
             parts["victim_boxes"] = _per_image(counts, slice(only_class, only_class + 1), self.images)
@@ -107,16 +107,16 @@ class DetectedImages:
 
     @cached_property
     def _coco(self) -> list[Matched]:
-        pairs = zip(self.truths, self.founds, strict=True)
-        return [match_coco(truth, found, len(self.classes)) for truth, found in pairs]
+        pairs = zip(self.truths, self.detections, strict=True)
+        return [match_coco(truth, detected, len(self.classes)) for truth, detected in pairs]
 
     @cached_property
     def _voc(self) -> list[Matched]:
-        pairs = zip(self.truths, self.founds, strict=True)
-        return [match_voc(truth, found, len(self.classes)) for truth, found in pairs]
+        pairs = zip(self.truths, self.detections, strict=True)
+        return [match_voc(truth, detected, len(self.classes)) for truth, detected in pairs]
 
 
-DetectionSample = Sample[Truth, Found]
+DetectionSample = Sample[Truth, Detected]
 
 
 def pooled(samples: Sequence[DetectionSample], classes: Sequence[str]) -> DetectedImages:
@@ -136,7 +136,7 @@ def in_classes(truth: Truth, channels: Sequence[int]) -> Truth:
     return replace(truth, labels=np.array(channels, dtype=np.int64)[truth.labels])
 
 
-def standing_in(clean: Found) -> Truth:
+def standing_in(clean: Detected) -> Truth:
     """Objects for data without labels: the clean detections with a score of at least `READABLE`."""
     return as_reference(clean, READABLE)
 
@@ -147,8 +147,8 @@ def _per_image(counts: BoxCounts, chosen: slice, images: int) -> dict[str, float
     return {name: float(getattr(counts, name)[chosen].sum()) / images for name in names}
 
 
-def _over_thresholds(found: Precisions) -> Floats:
-    return _mean(np.stack([found.coco(threshold) for threshold in range(_THRESHOLDS)], axis=1).mean(axis=1))
+def _over_thresholds(precisions: Precisions) -> Floats:
+    return _mean(np.stack([precisions.coco(threshold) for threshold in range(_THRESHOLDS)], axis=1).mean(axis=1))
 
 
 def _mean(per_class: Floats) -> Floats:
@@ -172,20 +172,24 @@ DETECTION: Final = Measure[Precisions](
             "the truth; 100 detections per class and image; crowds and difficult objects are left out.",
             _over_thresholds,
         ),
-        Score("AP50", "AP50", "AP50: as AP, at an IoU of 0.50 alone.", lambda found: _mean(found.coco(_AP50))),
-        Score("AP75", "AP75", "AP75: as AP, at an IoU of 0.75 alone.", lambda found: _mean(found.coco(_AP75))),
+        Score(
+            "AP50", "AP50", "AP50: as AP, at an IoU of 0.50 alone.", lambda precisions: _mean(precisions.coco(_AP50))
+        ),
+        Score(
+            "AP75", "AP75", "AP75: as AP, at an IoU of 0.75 alone.", lambda precisions: _mean(precisions.coco(_AP75))
+        ),
         Score(
             "mAP_voc07",
             "mAP VOC07",
             "mAP VOC07: 11-point average precision at an IoU of 0.5, mean over the classes in the truth; difficult "
             "objects and crowds are left out; boxes are x2 - x1 wide, without the devkit's + 1.",
-            lambda found: _mean(found.voc(eleven_points)),
+            lambda precisions: _mean(precisions.voc(eleven_points)),
         ),
         Score(
             "mAP_voc",
             "mAP VOC",
             "mAP VOC: as mAP VOC07, but the area under the whole curve, as VOC has it since 2010.",
-            lambda found: _mean(found.voc(area_under)),
+            lambda precisions: _mean(precisions.voc(area_under)),
         ),
     ),
     pool=pooled,
@@ -202,4 +206,4 @@ DETECTION: Final = Measure[Precisions](
     of_only_class=("preserved",),
 )
 
-RECORD: Final = TaskScores((DETECTION,), right, Form(Found, Truth, in_classes, standing_in))
+RECORD: Final = TaskScores((DETECTION,), right, Form(Detected, Truth, in_classes, standing_in))

@@ -164,9 +164,9 @@ def right(sample: ClipSample, only_class: int | None) -> float | None:
 
 def _has_both(samples: Sequence[ClipSample]) -> bool:
     """Whether there are objects of seen and of unseen categories."""
-    found = {one.category for sample in samples for one in sample.measured.objects} - {None}
+    categories = {one.category for sample in samples for one in sample.measured.objects} - {None}
     seen = _seen(samples)
-    return bool(found & seen and found - seen)
+    return bool(categories & seen and categories - seen)
 
 
 def _seen(samples: Sequence[ClipSample]) -> set[str]:

@@ -13,7 +13,7 @@ _REACH = 12.0  # pixels from a cell's centre to a side of its box at an output o
 _RARE = -4.0  # class logit at an output of 0: nearly every cell is empty
 
 
-class Dense(NamedTuple):
+class ScenesOutput(NamedTuple):
     """Every candidate before thresholding and NMS, one for each cell of 4 x 4 pixels, row by row: N = H / 4 * W / 4.
 
     Attributes:
@@ -75,7 +75,7 @@ class ScenesTrunk(nn.Module):
 class ScenesDet(ScenesTrunk):
     """A trunk down to stride 16, joined back up to stride 4, where each cell tells class and box (as FCOS does).
 
-    Images (B, 3, H, W), RGB float in [0, 1], H and W multiples of 8, give `Dense`. FCOS: Tian et al. 2019, ICCV,
+    Images (B, 3, H, W), RGB float in [0, 1], H and W multiples of 8, give `ScenesOutput`. FCOS: Tian et al. 2019, ICCV,
     section 3; here at a single stride, without centre-ness: the class scores are trained to be the box's overlap
     (Li et al. 2020, NeurIPS, equation 6).
     """
@@ -87,13 +87,13 @@ class ScenesDet(ScenesTrunk):
         self.tower = conv(40, 64, nn.ReLU)
         self.head = nn.Conv2d(64, len(OBJECTS) + 4, 1)
 
-    def forward(self, images: Tensor) -> Dense:
+    def forward(self, images: Tensor) -> ScenesOutput:
         """The candidates of images (B, 3, H, W)."""
         raw = self.head(self.tower(self.maps(normalised(images)).quarter))
         # Cells last by permute, not transpose: for one image PyTorch 2.13 got the gradient of the latter wrong.
         logits, sides = raw.permute(0, 2, 3, 1).flatten(1, 2).split([len(OBJECTS), 4], dim=-1)
         logits = logits + _RARE
-        return Dense(logits.sigmoid(), _boxes(sides, raw.shape[-2], raw.shape[-1]), logits)
+        return ScenesOutput(logits.sigmoid(), _boxes(sides, raw.shape[-2], raw.shape[-1]), logits)
 
 
 def _stage(inner: int, outer: int) -> nn.Sequential:

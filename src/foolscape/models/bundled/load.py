@@ -37,7 +37,7 @@ def bundled(name: str) -> nn.Module:
 
     It takes RGB float images (B, 3, H, W) in [0, 1], H and W multiples of 8 (else ValueError). One of NAMES gives
     logits (B, 9, H, W), trained by tools/train_scenes.py (scenes-robust: by tools/train_robust.py, on attacked images);
-    one of DETECTOR_NAMES gives `bundled_detector.Dense`, trained by tools/train_detector.py; all on `foolscape.scenes`,
+    one of DETECTOR_NAMES gives `detector.ScenesOutput`, trained by tools/train_detector.py; all on `foolscape.scenes`,
     whose classes `classes` names.
     """
     network = untrained(name)

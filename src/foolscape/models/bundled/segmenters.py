@@ -74,7 +74,7 @@ class ScenesUNet(nn.Module):
         return functional.pixel_shuffle(self.head(self.refine(torch.cat([maps, phases], dim=1))), 2)
 
 
-class _Bottleneck(nn.Module):
+class _DilatedBottleneck(nn.Module):
     """Residual block: narrow, filter with a dilated 3x3, widen, add."""
 
     def __init__(self, width: int, inner: int, dilation: int) -> None:
@@ -121,7 +121,7 @@ class ScenesDilated(nn.Module):
         self.edges = conv(3, 16, nn.SiLU, stride=2, kernel=5)
         self.quarter = conv(16, 32, nn.SiLU, stride=2)
         self.eighth = conv(32, 64, nn.SiLU, stride=2)
-        self.trunk = nn.Sequential(*[_Bottleneck(64, 40, dilation) for dilation in (1, 2, 4, 1, 2, 4, 8, 1)])
+        self.trunk = nn.Sequential(*[_DilatedBottleneck(64, 40, dilation) for dilation in (1, 2, 4, 1, 2, 4, 8, 1)])
         self.context = _PyramidPooling(64, 16, 64)
         self.fuse = conv(64 + 32, 48, nn.SiLU)
         self.finer = nn.Conv2d(48, 4 * 16, 1)

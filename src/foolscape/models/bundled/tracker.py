@@ -57,10 +57,10 @@ class ScenesTracker(nn.Module):
         super().__init__()
         self.trunk = ScenesTrunk()
         self.key_proj = conv3x3(_COARSE + 2, _KEY)
-        self.value_encoder = _ValueEncoder()
+        self.value_encoder = _ScenesValueEncoder()
         self.key_comp = conv3x3(_COARSE, 64)
         self.skip4, self.skip2 = conv3x3(40, 32), conv3x3(16 + PHASES, 16)
-        self.decoder = _Decoder()
+        self.decoder = _ScenesDecoder()
 
     def encode(self, images: Tensor) -> SmallMaps:
         """The maps of `images` (B, 3, H, W) that keys, values and masks are made of."""
@@ -84,8 +84,8 @@ class ScenesTracker(nn.Module):
         `coarse` (1, 48, H/8, W/8) is the frame's own map.
         """
         others = masks.sum(dim=0) - masks
-        given = torch.cat([image.expand(len(masks), -1, -1, -1), masks[:, None], others[:, None]], dim=1)
-        out: Tensor = self.value_encoder(given, coarse.expand(len(masks), -1, -1, -1))
+        inputs = torch.cat([image.expand(len(masks), -1, -1, -1), masks[:, None], others[:, None]], dim=1)
+        out: Tensor = self.value_encoder(inputs, coarse.expand(len(masks), -1, -1, -1))
         return out
 
     def decode(self, readout: Tensor, query: SmallQuery) -> Tensor:
@@ -94,7 +94,7 @@ class ScenesTracker(nn.Module):
         return logits[:, 0].sigmoid()
 
 
-class _ValueEncoder(nn.Module):
+class _ScenesValueEncoder(nn.Module):
     """Three strided convolutions over image, mask and other objects, joined with the trunk's map."""
 
     def __init__(self) -> None:
@@ -105,15 +105,15 @@ class _ValueEncoder(nn.Module):
         self.join = nn.Conv2d(64 + _COARSE, _VALUE, 1)
         self.mix = nn.Sequential(Residual(_VALUE, _VALUE), Residual(_VALUE, _VALUE))
 
-    def forward(self, given: Tensor, coarse: Tensor) -> Tensor:
-        """(K, 64, H/8, W/8) of `given` (K, 5, H, W) and `coarse` (K, 48, H/8, W/8)."""
-        maps = torch.relu(self.to_quarter(torch.relu(self.to_half(given))))
+    def forward(self, inputs: Tensor, coarse: Tensor) -> Tensor:
+        """(K, 64, H/8, W/8) of `inputs` (K, 5, H, W) and `coarse` (K, 48, H/8, W/8)."""
+        maps = torch.relu(self.to_quarter(torch.relu(self.to_half(inputs))))
         maps = torch.relu(self.to_eighth(maps))
         out: Tensor = self.mix(self.join(torch.cat([maps, coarse], dim=1)))
         return out
 
 
-class _Decoder(nn.Module):
+class _ScenesDecoder(nn.Module):
     """From the readout of an object at stride 8 to its mask, with the frame's maps of stride 8, 4 and 2."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a network picks by rank (`topk`, `sort`, `argsort`), written down in one forward pass and held in the next.
+"""What a network picks by rank (`topk`, `sort`, `argsort`), recorded in one forward pass and replayed in the next.
 
 Query detectors pick the most promising places of an image. Where two are nearly alike, another rounding (float64,
 another batch) picks another one, whose scores are as right, but of another place. Two passes can then only be compared
@@ -23,17 +23,17 @@ _INDICES: Final = (torch.argsort, Tensor.argsort)
 
 
 class _Recorder(TorchFunctionMode):
-    """Writes down the indices of every pick."""
+    """Records the indices of every pick."""
 
     def __init__(self) -> None:
         super().__init__()
         self.picks: list[Tensor] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
+        picked = func(*args, **(kwargs or {}))
         if func in _PAIRS or func in _INDICES:
-            self.picks.append(_indices(found).detach())
-        return found
+            self.picks.append(_indices(picked).detach())
+        return picked
 
 
 class _Holder(TorchFunctionMode):
@@ -44,25 +44,25 @@ class _Holder(TorchFunctionMode):
         self.picks, self.rows = list(picks), rows
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
+        picked = func(*args, **(kwargs or {}))
         if not (func in _PAIRS or func in _INDICES) or not self.picks:
-            return found
+            return picked
         pick = self.picks.pop(0)
-        own = _indices(found)
+        own = _indices(picked)
         if self.rows is not None and pick.ndim > 1:
             pick = pick[list(self.rows)]
         if pick.shape != own.shape:
-            return found
+            return picked
         if func in _INDICES:
             return pick
-        given = args[0]
+        values = args[0]
         # The axis is the one along which values were picked: told as dim, the last one by default.
-        return type(found)((given.gather(_axis(func, args, kwargs or {}), pick), pick))
+        return type(picked)((values.gather(_axis(func, args, kwargs or {}), pick), pick))
 
 
 @contextmanager
 def recorded() -> Iterator[list[Tensor]]:
-    """Within it the indices of all picks are written down, in order, in the list that it gives."""
+    """Records the indices of all picks, in order, in the list that it yields."""
     recorder = _Recorder()
     with recorder:
         yield recorder.picks
@@ -80,13 +80,13 @@ def held(picks: Sequence[Tensor], rows: Sequence[int] | None = None) -> Iterator
         yield
 
 
-def _indices(found: Any) -> Tensor:
-    indices: Tensor = found if isinstance(found, Tensor) else found[1]
+def _indices(picked: Any) -> Tensor:
+    indices: Tensor = picked if isinstance(picked, Tensor) else picked[1]
     return indices
 
 
 def _axis(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> int:
     """The `dim` of a call of topk (values, k, dim) or sort (values, dim)."""
     place = 2 if func in (torch.topk, Tensor.topk) else 1
-    told = [a for a in args[place:] if isinstance(a, int) and not isinstance(a, bool)]
-    return int(kwargs.get("dim", told[0] if told else -1))
+    positional = [a for a in args[place:] if isinstance(a, int) and not isinstance(a, bool)]
+    return int(kwargs.get("dim", positional[0] if positional else -1))

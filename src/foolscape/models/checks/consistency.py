@@ -1,4 +1,4 @@
-"""Does a model give the same answer twice, and the same one alone and in company?
+"""Whether a model gives the same answer twice, and the same one alone and in a batch.
 
 Dropout that stays on, noise drawn in the forward pass and batch norms in training mode make figures that depend on
 chance, or on which images share a batch. A few forward passes tell.
@@ -97,9 +97,9 @@ def same_twice(scorer: Segmenter, images: Tensor, before: tuple[Tensor, ...] | N
         return _untried(error, about)
     if apart.ok:
         return Reason(**about, ok=True, seen=f"two calls with the same images: {apart}")
-    found = _found(scorer, images) or "look for dropout, noise drawn in forward, or a memory that is kept between calls"
-    seen = f"two calls with the same images differ: {apart}"
-    return Reason(**about, ok=False, seen=seen, advice=f"switch off what is random in the network: {found}")
+    cause = _cause(scorer, images) or "look for dropout, noise drawn in forward, or a memory that is kept between calls"
+    observation = f"two calls with the same images differ: {apart}"
+    return Reason(**about, ok=False, seen=observation, advice=f"switch off what is random in the network: {cause}")
 
 
 def same_in_company(scorer: Segmenter, images: Tensor, batch: int) -> Reason:
@@ -117,29 +117,29 @@ def same_in_company(scorer: Segmenter, images: Tensor, batch: int) -> Reason:
         alone = [_answers(_alone(scorer, i), images[i : i + 1]) for i in range(len(images))]
     except Exception as error:
         return _untried(error, about)
-    seen = ""
+    observation = ""
     try:
         apart = _beside(scorer, images[rows], alone, tolerance)
     except Exception as error:
         if is_short(error) and size == batch:
             raise
-        seen = f"a batch of {size} is refused: {in_words(raised(error))}"
+        observation = f"a batch of {size} is refused: {in_words(raised(error))}"
     # Only here the traceback is gone, and with it the tensors that its frames held.
-    if seen and batch == 1:
-        return Reason(**about, ok=True, seen=f"{seen}; every image goes alone")
-    if seen and size > batch:
+    if observation and batch == 1:
+        return Reason(**about, ok=True, seen=f"{observation}; every image goes alone")
+    if observation and size > batch:
         return same_in_company(scorer, images[:batch], batch)
-    if seen:
-        return Reason(**about, ok=False, seen=seen, advice="give --batch 1")
+    if observation:
+        return Reason(**about, ok=False, seen=observation, advice="give --batch 1")
     if apart.ok:
         return Reason(**about, ok=True, seen=f"a batch of {size} against its images one by one: {apart}")
-    found = _found(scorer, images[rows]) or "look for batch norm in training mode, or statistics taken over the batch"
-    seen = f"a batch of {size} differs from its images one by one: {apart}"
-    return Reason(**about, ok=False, seen=seen, advice=f"make images independent of each other: {found}")
+    cause = _cause(scorer, images[rows]) or "look for batch norm in training mode, or statistics taken over the batch"
+    observation = f"a batch of {size} differs from its images one by one: {apart}"
+    return Reason(**about, ok=False, seen=observation, advice=f"make images independent of each other: {cause}")
 
 
 def other(images: Tensor) -> Tensor:
-    """Darkened mirror images of `images` (B, 3, H, W), so that statistics over a batch are seen to be taken."""
+    """Darkened mirror images of `images` (B, 3, H, W), so that statistics taken over a batch show."""
     return 0.6 * images.flip(3)
 
 
@@ -174,8 +174,8 @@ def _answers(
             return (scorer.tracker.propagate(frames, scorer.mask.clone()),)
         if not isinstance(scorer, Scorer):
             return (scorer.logits(images),)
-        found = scorer.candidates(images)
-        return found.scores, found.boxes.transpose(1, 2)
+        candidates = scorer.candidates(images)
+        return candidates.scores, candidates.boxes.transpose(1, 2)
 
 
 def _alone(scorer: Segmenter, row: int) -> Segmenter:
@@ -196,13 +196,13 @@ def _apart(one: Sequence[Tensor], other: Sequence[Tensor], tolerance: float) -> 
     if [part.shape for part in one] != [part.shape for part in other]:
         return _other_number(tolerance)
     same = float((one[0].argmax(dim=1) == other[0].argmax(dim=1)).double().mean())
-    found = []
+    distances = []
     for what, first, second in zip(("scores", "boxes"), one, other, strict=False):
         difference = _difference(first, second).flatten()
         limit = difference.kthvalue(max(1, math.ceil(ENOUGH * len(difference)))).values
         agreeing = (difference <= tolerance).double().mean()
-        found.append(_Apart(what, float(agreeing), same, float(limit), tolerance))
-    return min(found, key=lambda apart: apart.agreeing)
+        distances.append(_Apart(what, float(agreeing), same, float(limit), tolerance))
+    return min(distances, key=lambda apart: apart.agreeing)
 
 
 def _difference(first: Tensor, second: Tensor) -> Tensor:
@@ -218,17 +218,17 @@ def _other_number(tolerance: float) -> _Apart:
     return _Apart("scores", 0.0, 0.0, math.inf, tolerance, "another number of candidates")
 
 
-def _found(scorer: Segmenter, images: Tensor) -> str:
-    """What in the network does it, as far as it can be seen."""
-    seen = suspects(scorer, lambda: _answers(scorer, images))
-    if not seen:
+def _cause(scorer: Segmenter, images: Tensor) -> str:
+    """The parts of the network that may cause it, as far as they can be found."""
+    parts = suspects(scorer, lambda: _answers(scorer, images))
+    if not parts:
         return ""
-    return f"{seen}; foolscape calls eval(), so look there for train(), training=True or random numbers"
+    return f"{parts}; foolscape calls eval(), so look there for train(), training=True or random numbers"
 
 
 def _untried(error: Exception, about: dict[str, str]) -> Reason:
-    """That the model gave no answer; what it raised is told elsewhere, too. Raises `error` where memory is short."""
+    """The reason where the model gave no answer. Raises `error` where memory is short."""
     if is_short(error):
         raise error
-    seen = f"not tried, for the model gave no answer: {in_words(raised(error))}{where(raised(error))}"
-    return Reason(id=about["id"], check=about["check"], ok=None, seen=seen)
+    observation = f"not tried, for the model gave no answer: {in_words(raised(error))}{where(raised(error))}"
+    return Reason(id=about["id"], check=about["check"], ok=None, seen=observation)

@@ -23,7 +23,7 @@ _MORE: Final = 5  # random directions before a network is accused
 
 
 @dataclass(frozen=True)
-class Probe:
+class GradientProbe:
     """A segmenter at a point: the images, and the loss whose gradient is checked."""
 
     segmenter: Segmenter
@@ -39,7 +39,7 @@ class Probe:
         return (ce + (self.weights * logits.softmax(dim=1)).sum(dim=1)) / self.labels[0].numel()
 
 
-def worst_disagreement(probe: Probe, gradient: Tensor, generator: torch.Generator) -> float | None:
+def worst_disagreement(probe: GradientProbe, gradient: Tensor, generator: torch.Generator) -> float | None:
     """How far `gradient` ((B, 3, H, W) float64) is from central differences; None: all hidden by rounding errors.
 
     0 is perfect, 1 is off by as much as the gradient is large. The larger of two: along the gradient itself, and along
@@ -61,7 +61,7 @@ def worst_disagreement(probe: Probe, gradient: Tensor, generator: torch.Generato
     return worst
 
 
-def quick_disagreement(probe: Probe, gradient: Tensor, generator: torch.Generator) -> float | None:
+def quick_disagreement(probe: GradientProbe, gradient: Tensor, generator: torch.Generator) -> float | None:
     """As `worst_disagreement` from two directions, the gradient's and a random one; None if rounding hides either."""
     signs = torch.randint(0, 2, gradient.shape, generator=generator, dtype=torch.float64).to(gradient.device)
     along_itself = _disagreement(probe, gradient, gradient / gradient.norm() * gradient.numel() ** 0.5)
@@ -72,11 +72,11 @@ def quick_disagreement(probe: Probe, gradient: Tensor, generator: torch.Generato
 def _worst(along_itself: float | None, randoms: Sequence[float | None], *, every: bool) -> float | None:
     """The larger of the disagreement along the gradient and the one along random directions (each, or the median)."""
     known = [error for error in randoms if error is not None]
-    found = [max(known) if every else median(known)] if known else []
-    return max(found + ([] if along_itself is None else [along_itself]), default=None)
+    worst = [max(known) if every else median(known)] if known else []
+    return max(worst + ([] if along_itself is None else [along_itself]), default=None)
 
 
-def _disagreement(probe: Probe, gradient: Tensor, direction: Tensor) -> float | None:
+def _disagreement(probe: GradientProbe, gradient: Tensor, direction: Tensor) -> float | None:
     """The relative disagreement along `direction` at the step where it is least; None where rounding hides both."""
     best: float | None = None
     for step in _STEPS[probe.images.dtype]:

@@ -1,4 +1,4 @@
-"""One look at the gradient of a network at given images: what, if anything, is the matter with it."""
+"""Examines the gradient of a network at given images: what, if anything, is wrong with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from foolscape import memory
 from foolscape.errors import ModelError
 from foolscape.models.checks.choices import held, recorded
-from foolscape.models.checks.differences import TOLERANCE, Probe, quick_disagreement, worst_disagreement
+from foolscape.models.checks.differences import TOLERANCE, GradientProbe, quick_disagreement, worst_disagreement
 from foolscape.models.checks.flatness import flatness, lopsided
 from foolscape.models.common.compiled import is_compiled
 from foolscape.models.common.guard import raised, where
@@ -28,7 +28,7 @@ _SINGLE_TOLERANCE: Final = 0.5  # float32 against float64 gradient: loose, for T
 
 
 @dataclass(frozen=True)
-class Finding:
+class GradientFinding:
     """What an examination found.
 
     Attributes:
@@ -64,8 +64,8 @@ class _Holding:
             return self.segmenter.logits(images)
 
 
-def judge(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int, *, clamps: bool = False) -> Finding:
-    """What is the matter with the gradient of `segmenter`, flat scores and single precision included.
+def judge(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int, *, clamps: bool = False) -> GradientFinding:
+    """What is wrong with the gradient of `segmenter`, flat scores and single precision included.
 
     Args:
         segmenter: as attacks differentiate it.
@@ -74,24 +74,26 @@ def judge(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int, *, c
         seed: of the random directions and weights.
         clamps: whether scores of certain targets are clamped by right.
     """
-    found, probe = examine(twin, images, seed)
-    if found.kind in ("right", "zero", "wrong"):
-        found = _named(found, probe, clamps, seed)
-    if found.kind == "right" and images.dtype == torch.float64:
-        found = _single_precision(segmenter, probe, found)
-    return found
+    finding, probe = examine(twin, images, seed)
+    if finding.kind in ("right", "zero", "wrong"):
+        finding = _named(finding, probe, clamps, seed)
+    if finding.kind == "right" and images.dtype == torch.float64:
+        finding = _single_precision(segmenter, probe, finding)
+    return finding
 
 
-def judge_quickly(segmenter: Segmenter, images: Tensor, seed: int, *, clamps: bool = False) -> Finding | None:
-    """The same for `images` in float32 from few passes: right, or None where it takes a closer look to tell."""
-    found, probe = examine(segmenter, images, seed, quick=True)
-    if found.kind != "right" or found.error is None:
+def judge_quickly(segmenter: Segmenter, images: Tensor, seed: int, *, clamps: bool = False) -> GradientFinding | None:
+    """The same for `images` in float32 from few passes: right, or None where only `judge` can decide."""
+    finding, probe = examine(segmenter, images, seed, quick=True)
+    if finding.kind != "right" or finding.error is None:
         return None
-    return found if _named(found, probe, clamps, seed).kind == "right" else None
+    return finding if _named(finding, probe, clamps, seed).kind == "right" else None
 
 
-def examine(segmenter: Segmenter, images: Tensor, seed: int, *, quick: bool = False) -> tuple[Finding, Probe]:
-    """What is the matter with the gradient of `segmenter` at `images`, in their precision.
+def examine(
+    segmenter: Segmenter, images: Tensor, seed: int, *, quick: bool = False
+) -> tuple[GradientFinding, GradientProbe]:
+    """What is wrong with the gradient of `segmenter` at `images`, in their precision.
 
     What the network picks by rank it picks alike in all passes: the choice has no gradient, and where two are nearly
     tied a small change or another precision makes the other one.
@@ -104,23 +106,23 @@ def examine(segmenter: Segmenter, images: Tensor, seed: int, *, quick: bool = Fa
     if picks:
         segmenter = _Holding(segmenter, tuple(picks))
     weights = torch.randn(clean.shape, generator=generator, dtype=torch.float64).to(images.device)
-    probe = Probe(segmenter, images, clean.argmax(dim=1), weights, clean)
+    probe = GradientProbe(segmenter, images, clean.argmax(dim=1), weights, clean)
     if not bool(torch.isfinite(clean).all()):
-        return Finding("not finite", "expected finite scores, got NaN or infinite ones"), probe
+        return GradientFinding("not finite", "expected finite scores, got NaN or infinite ones"), probe
     gradient = _gradient(probe, clean)
-    if isinstance(gradient, Finding):
+    if isinstance(gradient, GradientFinding):
         return gradient, probe
     return (_compare_quickly if quick else _compare)(probe, gradient, generator), probe
 
 
-def _named(found: Finding, probe: Probe, clamps: bool, seed: int) -> Finding:
-    """`found`, or that the scores are flat, which says more than a gradient of zero or a wrong one."""
-    flat = flatness(probe.segmenter, probe.images, probe.clean, seed, found.kind)
+def _named(finding: GradientFinding, probe: GradientProbe, clamps: bool, seed: int) -> GradientFinding:
+    """`finding`, or that the scores are flat, which says more than a gradient of zero or a wrong one."""
+    flat = flatness(probe.segmenter, probe.images, probe.clean, seed, finding.kind)
     if flat is None:
         flat = lopsided(probe.clean)
-    if flat is None or (clamps and found.kind == "right"):
-        return found
-    return Finding(flat.kind, flat.detail)
+    if flat is None or (clamps and finding.kind == "right"):
+        return finding
+    return GradientFinding(flat.kind, flat.detail)
 
 
 def _inside(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -133,7 +135,7 @@ def _inside(images: Tensor, generator: torch.Generator) -> Tensor:
     return (0.02 + 0.95 * images + 0.01 * noise).detach()
 
 
-def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | Finding:
+def _gradient(probe: GradientProbe, clean: Tensor | None) -> Tensor | GradientFinding:
     """(B, 3, H, W) float64: the gradient of the loss, or what is wrong with it or with the scores at first sight.
 
     `clean` are the scores of an earlier call, to be had again.
@@ -146,11 +148,13 @@ def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | Finding:
             if memory.is_short(error):
                 raise
             behind = raised(error)
-            return Finding("missing", f"expected a forward pass that records gradients, got {behind}{where(behind)}")
+            return GradientFinding(
+                "missing", f"expected a forward pass that records gradients, got {behind}{where(behind)}"
+            )
         if clean is not None and (finding := _random(logits.detach(), clean)):
             return finding
         if not logits.requires_grad:
-            return Finding(
+            return GradientFinding(
                 "missing",
                 "expected scores that depend on the image, got scores that require no gradient; look for "
                 "torch.no_grad, inference_mode, detach or numpy in forward",
@@ -160,32 +164,34 @@ def _gradient(probe: Probe, clean: Tensor | None) -> Tensor | Finding:
         except Exception as error:  # of a backward pass that the user wrote
             if memory.is_short(error):
                 raise
-            return Finding("missing", f"expected a backward pass, got {type(error).__name__}: {error}{where(error)}")
+            return GradientFinding(
+                "missing", f"expected a backward pass, got {type(error).__name__}: {error}{where(error)}"
+            )
     if parts[0] is None:
-        return Finding("missing", "expected scores that depend on the image, got none that do; look for detach")
+        return GradientFinding("missing", "expected scores that depend on the image, got none that do; look for detach")
     return _at_first_sight(parts[0]) or parts[0].double()
 
 
-def _random(logits: Tensor, clean: Tensor) -> Finding | None:
+def _random(logits: Tensor, clean: Tensor) -> GradientFinding | None:
     """Whether two calls with the same images gave different scores."""
     difference = float((logits - clean).abs().max() / clean.abs().max().clamp_min(1e-30))
     if difference <= (1e-6 if clean.dtype == torch.float64 else 1e-3):
         return None
-    return Finding(
+    return GradientFinding(
         "random output",
         f"expected the same scores for the same images, got a difference of {difference:.1e} of the largest score "
         "between two calls; look for dropout that eval() does not switch off, or noise drawn in forward",
     )
 
 
-def _at_first_sight(gradient: Tensor) -> Finding | None:
+def _at_first_sight(gradient: Tensor) -> GradientFinding | None:
     """What is wrong with `gradient` (B, 3, H, W) that needs no comparison."""
     if not bool(torch.isfinite(gradient).all()):
         bad = int((~torch.isfinite(gradient)).sum())
-        return Finding("not finite", f"expected finite values, got {bad} NaN or infinite of {gradient.numel()}")
+        return GradientFinding("not finite", f"expected finite values, got {bad} NaN or infinite of {gradient.numel()}")
     zero = [i for i, part in enumerate(gradient) if not bool(part.any())]
     if zero:
-        return Finding(
+        return GradientFinding(
             "zero",
             f"expected a non-zero value somewhere in every image, got exact zeros for {len(zero)} of {len(gradient)} "
             "images; look for argmax, dead activations or scores that do not depend on the image",
@@ -193,15 +199,15 @@ def _at_first_sight(gradient: Tensor) -> Finding | None:
     return None
 
 
-def _compare(probe: Probe, gradient: Tensor, generator: torch.Generator) -> Finding:
+def _compare(probe: GradientProbe, gradient: Tensor, generator: torch.Generator) -> GradientFinding:
     """The verdict of central differences on `gradient`."""
     worst = worst_disagreement(probe, gradient, generator)
     if worst is None:
-        return Finding("right", "not zero, but too small for rounding errors to leave a check", None, gradient)
+        return GradientFinding("right", "not zero, but too small for rounding errors to leave a check", None, gradient)
     tolerance = TOLERANCE[probe.images.dtype]
     if worst <= tolerance:
-        return Finding("right", f"agrees with central differences within {worst:.1g}", worst, gradient)
-    return Finding(
+        return GradientFinding("right", f"agrees with central differences within {worst:.1g}", worst, gradient)
+    return GradientFinding(
         "wrong",
         f"expected agreement with central differences within {tolerance:.0%}, got a disagreement of {worst:.0%}; part "
         "of the network is detached (detach, no_grad, numpy) or has a backward pass of its own that is not its "
@@ -210,23 +216,23 @@ def _compare(probe: Probe, gradient: Tensor, generator: torch.Generator) -> Find
     )
 
 
-def _compare_quickly(probe: Probe, gradient: Tensor, generator: torch.Generator) -> Finding:
+def _compare_quickly(probe: GradientProbe, gradient: Tensor, generator: torch.Generator) -> GradientFinding:
     """The verdict of fewer differences on `gradient`: as strict in float32 as in float64."""
     worst = quick_disagreement(probe, gradient, generator)
     right = worst is not None and worst <= TOLERANCE[torch.float64]
-    return Finding("right" if right else "wrong", "", worst, gradient)
+    return GradientFinding("right" if right else "wrong", "", worst, gradient)
 
 
-def _single_precision(segmenter: Segmenter, probe: Probe, found: Finding) -> Finding:
-    """`found` in float64, or what is wrong with the float32 gradient, which is the one that attacks use."""
-    double = found.gradient
+def _single_precision(segmenter: Segmenter, probe: GradientProbe, finding: GradientFinding) -> GradientFinding:
+    """`finding` in float64, or what is wrong with the float32 gradient, which is the one that attacks use."""
+    double = finding.gradient
     assert double is not None
     if isinstance(probe.segmenter, _Holding):
         segmenter = dataclasses.replace(probe.segmenter, segmenter=segmenter)
     single = _gradient(dataclasses.replace(probe, segmenter=segmenter, images=probe.images.float()), None)
-    if isinstance(single, Finding):
+    if isinstance(single, GradientFinding):
         return dataclasses.replace(single, detail=f"{single.detail} (in float32; right in float64)")
     error = float((single - double).norm() / double.norm())
     if error <= _SINGLE_TOLERANCE:
-        return found
-    return Finding("wrong", f"right in float64, but in float32 off by {error:.0%}", error)
+        return finding
+    return GradientFinding("wrong", f"right in float64, but in float32 off by {error:.0%}", error)

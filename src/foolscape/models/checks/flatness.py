@@ -1,6 +1,6 @@
 """Scores that stay exactly as they are when the image changes a little: rounded on the way, or saturated.
 
-Such a network has no gradient where it is flat, or one that somebody made up (a straight-through estimator). Central
+Such a network has no gradient where it is flat, or a made-up one (a straight-through estimator). Central
 differences agree with a gradient of zero, so they are no judge of it.
 """
 
@@ -54,13 +54,13 @@ def flatness(segmenter: Segmenter, images: Tensor, scores: Tensor, seed: int, ki
     share = float(still.double().mean())
     if share < _MANY:
         return None
-    found = f"expected scores that move with the image, got {share:.0%} of them exactly as before a tiny change"
+    got = f"expected scores that move with the image, got {share:.0%} of them exactly as before a tiny change"
     low, high = scores.min(), scores.max()
     at_ends = ((scores == low) | (scores == high)).all(dim=1)
     if bool(low < high) and float(at_ends[still].double().mean()) >= 0.5:
         return Flat(
             "saturated",
-            f"{found}, at their least or largest value; look for softmax, sigmoid or tanh of large values, clamp or "
+            f"{got}, at their least or largest value; look for softmax, sigmoid or tanh of large values, clamp or "
             "argmax at the end of the network, and return the scores before it",
         )
     if bool(_still(segmenter, images, scores, _STRONG, generator).all()):
@@ -69,7 +69,7 @@ def flatness(segmenter: Segmenter, images: Tensor, scores: Tensor, seed: int, ki
         return None
     return Flat(
         "rounded",
-        f"{found}, though they follow a large one; look for rounded activations, quantisation, casts to integers or "
+        f"{got}, though they follow a large one; look for rounded activations, quantisation, casts to integers or "
         "thresholds in the network",
     )
 
@@ -96,14 +96,14 @@ def _bare(segmenter: Segmenter, images: Tensor, scores: Tensor, still: Tensor, g
     All of them then have the bias of the layers behind for scores, or one of nine where these pad at an edge, in any
     other image as in this one; rounded scores differ from place to place and from image to image.
     """
-    found = torch.unique(scores.movedim(1, -1)[still], dim=0)
-    if len(found) > _BARE:
+    values = torch.unique(scores.movedim(1, -1)[still], dim=0)
+    if len(values) > _BARE:
         return False
     noise = torch.rand(images.shape, generator=generator, dtype=torch.float64).to(images)
     other = (images + _STRONG * (2 * noise - 1)).flip(3)
     others = segmenter.logits(other)
     still = _still(segmenter, other, others, _SMALL[images.dtype], generator)
-    return torch.equal(torch.unique(others.movedim(1, -1)[still], dim=0), found)
+    return torch.equal(torch.unique(others.movedim(1, -1)[still], dim=0), values)
 
 
 @torch.no_grad()

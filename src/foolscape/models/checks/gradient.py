@@ -1,8 +1,8 @@
 """Is the gradient of a model with respect to its input right?
 
 Some operations of PyTorch return a silently wrong one, and networks cut it, round it away or draw random numbers. An
-attack on such a network looks weak and the network robust. Central differences in float64 tell, for about a dozen
-forward passes; flat scores, which they cannot tell from a gradient of zero, are looked for apart.
+attack on such a network looks weak and the network robust. Central differences in float64 show it for about a
+dozen forward passes; flat scores, which they cannot distinguish from a gradient of zero, are tested separately.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from foolscape import memory
 from foolscape.errors import GradientError
 from foolscape.models.checks.choices import recorded
-from foolscape.models.checks.examination import Finding, Kind, judge, judge_quickly
+from foolscape.models.checks.examination import GradientFinding, Kind, judge, judge_quickly
 from foolscape.models.checks.small_copy import small_copy
 from foolscape.models.checks.widened import widened
 from foolscape.models.common.attention import MATH, attention
@@ -64,7 +64,7 @@ def check_gradient(segmenter: Segmenter, images: Tensor, *, seed: int, clamps: b
     The gradient is that of the attacks' own kind of loss, on a float64 copy of the network; a network that does not run
     in float64, or not within the memory there is, is checked in float32, less sharply. It is compared along itself and
     along two random directions, one if the batch has 2**19 pixels or more; before a network is accused, the median of
-    five decides. Large images are looked at in two steps: all this on a small copy of them, and in float32, as attacks
+    five decides. Large images are examined in two steps: all this on a small copy of them, and in float32, as attacks
     take it, a forward and a backward pass at full size that must agree with differences along two directions. Where
     either is not plainly right, or the network takes no small copy, float64 at full size decides.
 
@@ -104,20 +104,20 @@ def _at_full_size(
 ) -> GradientVerdict:
     """The verdict from central differences in float64, as far as the network and the memory allow."""
     twin, dtype, why = _twin(segmenter, images)
-    found = _within_memory(segmenter, twin, images.to(dtype), seed, clamps)
-    if found is None:
+    finding = _within_memory(segmenter, twin, images.to(dtype), seed, clamps)
+    if finding is None:
         twin, dtype, why = segmenter, torch.float32, "memory is short"
-        found = judge(segmenter, twin, images, seed, clamps=clamps)
-    found = _by_half(found, segmenter, twin, images.to(dtype), seed)
-    helping = remedies and found.kind == "wrong"
+        finding = judge(segmenter, twin, images, seed, clamps=clamps)
+    finding = _by_half(finding, segmenter, twin, images.to(dtype), seed)
+    helping = remedies and finding.kind == "wrong"
     options = _remedies(segmenter, twin, images.to(dtype), seed) if helping else ()
     batch = images.shape[0]
     precision = str(dtype).removeprefix("torch.")
     note = f" (checked in float32 only, for the network does not run in float64: {why})" if why else ""
     if helping and dtype == torch.float64 and _picks_differ(segmenter, twin, images):
         note = "; float32 and float64 pick other places by rank (topk or sort), whose scores are then compared"
-    message = f"input gradient {found.kind} at batch {batch}: {found.detail}{note}"
-    return GradientVerdict(found.kind == "right", found.kind, found.error, batch, precision, message, options)
+    message = f"input gradient {finding.kind} at batch {batch}: {finding.detail}{note}"
+    return GradientVerdict(finding.kind == "right", finding.kind, finding.error, batch, precision, message, options)
 
 
 def raise_unless_ok(verdict: GradientVerdict) -> None:
@@ -152,32 +152,36 @@ def _twin(segmenter: Segmenter, images: Tensor) -> tuple[Segmenter, torch.dtype,
     return segmenter, torch.float32, why
 
 
-def _by_half(found: Finding, segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int) -> Finding:
-    """`found`, or that it is the half precision of the weights that makes the gradient what it is."""
+def _by_half(
+    finding: GradientFinding, segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int
+) -> GradientFinding:
+    """`finding`, or that it is the half precision of the weights that makes the gradient what it is."""
     half = half_weights(*modules_of(segmenter))
-    if half is None or found.kind in ("right", "random output"):
-        return found
+    if half is None or finding.kind in ("right", "random output"):
+        return finding
     if twin is not segmenter and judge(twin, twin, images, seed).kind != "right":
-        return found
-    return Finding(
+        return finding
+    return GradientFinding(
         "half precision",
         f"expected weights of float32, got {str(half).removeprefix('torch.')}, whose rounding leaves no gradient to "
         "check or to follow; call .float() on the network where it is made, and cast its images to nothing less",
-        found.error,
+        finding.error,
     )
 
 
 def _picks_differ(segmenter: Segmenter, twin: Segmenter, images: Tensor) -> bool:
     """Whether the network picks otherwise by rank in float64, so that the same target is another place there."""
     picks = []
-    for scorer, given in ((segmenter, images.float()), (twin, images.double())):
+    for scorer, inputs in ((segmenter, images.float()), (twin, images.double())):
         with torch.no_grad(), recorded() as picked:
-            scorer.logits(given)
+            scorer.logits(inputs)
         picks.append(picked)
     return any(not torch.equal(one, other) for one, other in zip(*picks, strict=False))
 
 
-def _within_memory(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int, clamps: bool) -> Finding | None:
+def _within_memory(
+    segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int, clamps: bool
+) -> GradientFinding | None:
     """What `judge` finds; None if memory is too short for that in float64."""
     try:
         return judge(segmenter, twin, images, seed, clamps=clamps)
@@ -203,14 +207,14 @@ def _remedies(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int) 
     if any(judge(segmenter, twin, images, seed + more).kind == "right" for more in range(1, _REPEATS)):
         return ()  # what is wrong comes and goes as it is
     larger = next((f"--batch {b}" for b in _BATCHES if b > batch and helps(segmenter, twin, b)), None)
-    found = [] if larger is None else [larger]
+    options = [] if larger is None else [larger]
     with attention(MATH):
         if helps(segmenter, twin, batch):
-            found.append(f"--attention {MATH}")
+            options.append(f"--attention {MATH}")
     if isinstance(segmenter, ModuleSegmenter) and not segmenter.channels_last:
         with suppress(Exception):  # a network that cannot be copied
             # Copies, for weights are moved, and the run's are to stay.
             single, double = (with_channels_last(copy.deepcopy(one)) for one in (segmenter, twin))
             if helps(single, double, batch):
-                found.append("--memory-format channels_last")
-    return tuple(found)
+                options.append("--memory-format channels_last")
+    return tuple(options)

@@ -24,10 +24,10 @@ _SWITCHED: Final = (
     *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "rrelu"),
     *("batch_norm", "multi_head_attention_forward", "scaled_dot_product_attention"),
 )
-"""Functions that do so, or take the batch's statistics, when they are told to train."""
+"""Functions that do so, or take the batch's statistics, in training mode."""
 
 _MOST: Final = 3
-"""Parts that are named; of the others only the number is told."""
+"""Parts that are named; the others are only counted."""
 
 
 class _Watch(TorchFunctionMode):
@@ -36,12 +36,12 @@ class _Watch(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.inside: list[str] = []
-        self.found: dict[str, None] = {}
+        self.suspects: dict[str, None] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
         if name in _DRAWS or (name in _SWITCHED and _trains(func, args, kwargs or {})):
-            self.found[f"{name} in {self.inside[-1] if self.inside else 'forward'}"] = None
+            self.suspects[f"{name} in {self.inside[-1] if self.inside else 'forward'}"] = None
         return func(*args, **(kwargs or {}))
 
 
@@ -61,7 +61,7 @@ def suspects(model: object, forward: Callable[[], object]) -> str:
                 forward()
     except Exception:  # a network that cannot be watched is one of which nothing is known
         return ""
-    names = list(watch.found)
+    names = list(watch.suspects)
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return ", ".join(names[:_MOST]) + more
 
@@ -82,11 +82,11 @@ def _follow(module: nn.Module, watch: _Watch, stack: ExitStack) -> None:
 
 
 def _trains(func: Any, args: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether a call that can be told to train was: with `training`, or with a chance of dropping something."""
+    """Whether a call was made in training mode: with `training`, and a probability of dropping something."""
     if func.__name__ == "scaled_dot_product_attention":  # of C, without a signature
         return bool(kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0))
     bound = inspect.signature(func).bind(*args, **kwargs)
     bound.apply_defaults()
-    told = bound.arguments
-    chance = told.get("p", told.get("dropout_p", 1.0))
-    return bool(told.get("training", False)) and chance > 0
+    arguments = bound.arguments
+    chance = arguments.get("p", arguments.get("dropout_p", 1.0))
+    return bool(arguments.get("training", False)) and chance > 0

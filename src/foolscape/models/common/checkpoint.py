@@ -85,8 +85,8 @@ def _needs_code(message: str, path: Path) -> str | None:
     """What in the file needs code to be read, going by PyTorch's message; None if nothing does."""
     if "TorchScript" in message:
         return "a TorchScript program"
-    if found := re.search(r"(?:Unsupported global: GLOBAL|Unsupported class|GLOBAL) ([\w.]+)", message):
-        return f"a pickle that needs {found[1]}"
+    if match := re.search(r"(?:Unsupported global: GLOBAL|Unsupported class|GLOBAL) ([\w.]+)", message):
+        return f"a pickle that needs {match[1]}"
     with path.open("rb") as file:
         pickled = file.read(2).startswith((b"\x80", b"PK"))  # a bare pickle, or one in a zip archive
     return "a pickle that needs code" if pickled and "Unsupported" in message else None

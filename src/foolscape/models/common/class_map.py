@@ -39,7 +39,7 @@ class ClassNames:
     data: tuple[str, ...] | None = None
 
     @property
-    def given(self) -> tuple[str, ...] | None:
+    def explicit(self) -> tuple[str, ...] | None:
         """The strongest that do not come from the data."""
         return self.option or self.own or self.file
 
@@ -74,9 +74,9 @@ def read_classes(path: Path) -> tuple[str, ...]:
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
     """`names` as a tuple; `ModelError` if two are the same but for case and surrounding spaces."""
-    seen: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for name in names:
-        if (first := seen.setdefault(_key(name), name)) is not name or list(names).count(name) > 1:
+        if (first := spellings.setdefault(_key(name), name)) is not name or list(names).count(name) > 1:
             raise ModelError(f"expected distinct class names, got {first!r} and {name!r}; rename one of them")
     return tuple(names)
 
@@ -90,23 +90,23 @@ def one_name_each(names: Sequence[str], count: int, what: str) -> None:
         )
 
 
-def name_channels(count: int, given: ClassNames, *, unused_first: bool = False) -> ClassMap:
+def name_channels(count: int, class_names: ClassNames, *, unused_first: bool = False) -> ClassMap:
     """The names of the `count` class channels of a head: the strongest of those given, else "class 0", "class 1", ...
 
     Channels called N/A or __background__ are left out.
 
     Args:
         count: how many class channels the head has, its background not among them.
-        given: the names at hand.
+        class_names: those that may apply.
         unused_first: the first channel may be unused, and `count` - 1 names then name the others.
 
     Raises:
         ModelError: there are names, but another number of them, or one twice.
     """
     notes: tuple[str, ...] = ()
-    names = given.given
-    if names is None and given.data is not None:
-        names = given.data
+    names = class_names.explicit
+    if names is None and class_names.data is not None:
+        names = class_names.data
         notes = (OF_THE_DATA,)
     if names is None:
         names = unnamed(count)
@@ -117,14 +117,14 @@ def name_channels(count: int, given: ClassNames, *, unused_first: bool = False) 
     return ClassMap(distinct([names[i] for i in channels]), channels, notes)
 
 
-def name_behind_background(count: int, given: ClassNames) -> ClassMap:
+def name_behind_background(count: int, class_names: ClassNames) -> ClassMap:
     """As `name_channels`, for a head whose channel 0 is its background and `count` more are classes, from 1 on.
 
     The network's own names may begin with that of the background.
     """
-    if given.own is not None and len(given.own) == count + 1:
-        given = replace(given, own=given.own[1:])
-    named = name_channels(count, given)
+    if class_names.own is not None and len(class_names.own) == count + 1:
+        class_names = replace(class_names, own=class_names.own[1:])
+    named = name_channels(count, class_names)
     return replace(named, channels=tuple(channel + 1 for channel in named.channels))
 
 

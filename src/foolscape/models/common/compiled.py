@@ -10,7 +10,7 @@ from foolscape.models.common.wrappers import modules_of
 
 
 def compile_networks(model: object, attempt: Callable[[], object]) -> str:
-    """Have torch.compile make the forward pass of every network in `model`, in place, and try it.
+    """Compile the forward pass of every network in `model` with torch.compile, in place, and try it.
 
     Each shape of images is compiled on its own: code for sizes in general would be made when the second size comes,
     and which one that is differs between a run and its continuation.
@@ -39,5 +39,5 @@ def compile_networks(model: object, attempt: Callable[[], object]) -> str:
 
 
 def is_compiled(model: object) -> bool:
-    """Whether torch.compile makes the forward pass of a network in `model`: then every new shape takes its time."""
+    """Whether the forward pass of a network in `model` is compiled: every new shape then costs a compilation."""
     return any(module._compiled_call_impl is not None for module in modules_of(model))

@@ -20,11 +20,11 @@ from foolscape.tasks.detection import Detector
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.tasks.video import Follower
 
-Brought = nn.Module | Segmenter | Detector | Follower
+UserModel = nn.Module | Segmenter | Detector | Follower
 """What a factory may return."""
 
 
-def from_file(path: Path, factory: str) -> Brought:
+def from_file(path: Path, factory: str) -> UserModel:
     """What `factory` in the Python file `path` makes; the file may import its neighbours.
 
     Raises:
@@ -41,7 +41,7 @@ def from_file(path: Path, factory: str) -> Brought:
         return _made(_execute(real(path)), factory, str(path))
 
 
-def from_module(name: str, factory: str) -> Brought:
+def from_module(name: str, factory: str) -> UserModel:
     """What `factory` in the importable module `name` makes; see `from_file`."""
     return _made(_module(name), factory, name)
 
@@ -78,13 +78,13 @@ def imported(place: str, name: str) -> object:
     if not hasattr(module, name):
         public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
         raise unknown(f"name in {place}", name, [n for n in public if n != "annotations"])
-    found: object = getattr(module, name)
-    return found
+    thing: object = getattr(module, name)
+    return thing
 
 
-def made(thing: object, source: str) -> Brought:
+def checked_answer(thing: object, source: str) -> UserModel:
     """`thing`, if it is a network, segmenter, detector or tracker; else `ModelError` naming `source` that made it."""
-    if isinstance(thing, Brought):
+    if isinstance(thing, UserModel):
         return thing
     missing = [name for name in ("classes", "notes", "logits") if not hasattr(thing, name)]
     lacks = f" without {' and '.join(missing)}" if 0 < len(missing) < 3 else ""
@@ -94,13 +94,13 @@ def made(thing: object, source: str) -> Brought:
     )
 
 
-def kind_of(thing: Brought) -> str:
+def kind_of(thing: UserModel) -> str:
     """What `thing` is, in a word."""
     kinds = {Segmenter: "segmenter", Detector: "detector", Follower: "tracker"}
     return next((word for kind, word in kinds.items() if isinstance(thing, kind)), "network")
 
 
-def call(function: Callable[..., object], source: str, *arguments: str) -> Brought:
+def call(function: Callable[..., object], source: str, *arguments: str) -> UserModel:
     """What `function` makes of `arguments`; whatever goes wrong in it becomes a `ModelError` that names `source`."""
     try:
         thing = function(*arguments)
@@ -111,18 +111,20 @@ def call(function: Callable[..., object], source: str, *arguments: str) -> Broug
     with guarded(f"a look at the attributes of what {source} returned"):
         for name in ("classes", "notes"):  # they may be properties of the user's; isinstance asks in no fixed order
             hasattr(thing, name)
-        return made(thing, source)
+        return checked_answer(thing, source)
 
 
-def _made(module: ModuleType, factory: str, where: str) -> Brought:
+def _made(module: ModuleType, factory: str, where: str) -> UserModel:
     """What the function `factory` of an imported module makes."""
-    found = getattr(module, factory, None)
-    if found is None:
+    function = getattr(module, factory, None)
+    if function is None:
         public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
         raise unknown(f"factory in {where}", factory, [n for n in public if n != "annotations"])
-    if not callable(found):
-        raise SettingError(f"expected {where}:{factory} to be callable without arguments, got {type(found).__name__}")
-    return call(found, f"{where}:{factory}()")
+    if not callable(function):
+        raise SettingError(
+            f"expected {where}:{factory} to be callable without arguments, got {type(function).__name__}"
+        )
+    return call(function, f"{where}:{factory}()")
 
 
 def _execute(path: Path) -> ModuleType:

@@ -1,4 +1,4 @@
-"""Whatever a user's model raises, told as a `ModelError` with the place in the user's file."""
+"""Any exception of a user's model as a `ModelError` that names the place in the user's file."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _SCRIPTED: Final = "TorchScript interpreter"
 
 @contextmanager
 def guarded(what: str) -> Iterator[None]:
-    """Within it all that a user's model raises becomes a `ModelError` that says that `what` did not succeed.
+    """Turns any exception of a user's model into a `ModelError` that says that `what` did not succeed.
 
-    foolscape's own errors go through as they are, and so does want of memory, for which batches are halved.
+    foolscape's own errors and out-of-memory errors pass unchanged; the latter halve the batch.
     """
     try:
         yield
@@ -76,9 +76,9 @@ def _place(error: BaseException) -> str:
     return f"{file}:{line}" if file else ""
 
 
-def _frames(found: TracebackType | None) -> Iterator[tuple[str, int]]:
+def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
     """File and line of every frame that is neither foolscape's nor PyTorch's nor made up, the deepest last."""
-    for frame, line in traceback.walk_tb(found):
+    for frame, line in traceback.walk_tb(trace):
         file = frame.f_code.co_filename
         path = Path(file)
         if not file.startswith("<") and not any(path.is_relative_to(place) for place in (_OURS, _TORCH)):

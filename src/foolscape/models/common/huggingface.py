@@ -27,13 +27,13 @@ def hub() -> Any:
 
 
 def model_type(name: str) -> str | None:
-    """The `model_type` of the network `name`, a folder or an identifier of the hub; None if it cannot be told.
+    """The `model_type` of the network `name`, a folder or an identifier of the hub; None if it is not known.
 
-    A folder is read as it is; of an identifier only what is in the cache already is looked at.
+    A folder is read as it is; of an identifier, only what is in the local cache.
     """
     path = _local(name, "config.json")
-    found = None if path is None else _read(path).get("model_type")
-    return found if isinstance(found, str) else None
+    kind = None if path is None else _read(path).get("model_type")
+    return kind if isinstance(kind, str) else None
 
 
 def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
@@ -64,10 +64,10 @@ def _local(name: str, file: str) -> Path | None:
     try:
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(name, file)
+        cached = try_to_load_from_cache(name, file)
     except (ImportError, ValueError):  # ValueError: no identifier of the hub
         return None
-    return Path(found) if isinstance(found, str) else None
+    return Path(cached) if isinstance(cached, str) else None
 
 
 def _read(path: Path) -> dict[str, Any]:

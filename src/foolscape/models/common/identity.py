@@ -31,7 +31,7 @@ _OURS: Final = ("torch", "builtins", _OWN, "__main__", "typing", "abc", "collect
 """Packages that are no library of a model: PyTorch's version is recorded for every run."""
 
 _DEEP: Final = 4
-"""How many levels down the attributes of a model somebody wrote are looked at, and lists in them."""
+"""How many levels down the attributes of a model somebody wrote are searched, and lists in them."""
 
 
 def identity_of(spec: Spec, model: object) -> Record:
@@ -47,12 +47,12 @@ def identity_of(spec: Spec, model: object) -> Record:
     """
     parts = list(_parts(model))
     kinds = {type(part) for part in parts}
-    made = [part for one in _outermost(model) for part in _made_elsewhere(one)]
+    foreign = [part for one in _outermost(model) for part in _made_elsewhere(one)]
     root, seeds, package, libraries = _origin(inner(spec))
     own = sources.behind(kinds)
     return {
         "class": " + ".join(dict.fromkeys(_name(type(part)) for part in _outermost(model))),
-        "configuration_sha256": _configuration(made),
+        "configuration_sha256": _configuration(foreign),
         "libraries": dict(sorted((libraries | _libraries(kinds)).items())),
         "files": sources.closure([*seeds, *sorted(own)], root, package),
     }
@@ -80,9 +80,9 @@ def _origin(spec: Spec) -> tuple[Path, list[Path], Path | None, dict[str, str]]:
 
 def _outermost(model: object) -> Iterator[object]:
     """What a user or a library made: the networks in `model`, or the objects that an adapter stands around."""
-    found = modules_of(model)
-    if found:
-        yield from found
+    modules = modules_of(model)
+    if modules:
+        yield from modules
     inner = getattr(model, "inner", None)
     if inner is not None and not isinstance(inner, nn.Module):
         yield inner
@@ -133,8 +133,8 @@ def _is_plain(value: object, deep: int) -> bool:
 def _libraries(kinds: set[type]) -> dict[str, str]:
     """The versions of the installed packages that the classes come from."""
     tops = {base.__module__.partition(".")[0] for kind in kinds for base in kind.__mro__}
-    found = {top: _version(top) for top in tops if top not in _OURS and not top.startswith("foolscape_user_")}
-    return {top: known for top, known in found.items() if known is not None}
+    versions = {top: _version(top) for top in tops if top not in _OURS and not top.startswith("foolscape_user_")}
+    return {top: known for top, known in versions.items() if known is not None}
 
 
 def _version(top: str) -> str | None:

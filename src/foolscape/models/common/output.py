@@ -23,11 +23,11 @@ def scores_of(output: object) -> Tensor:
     """
     if isinstance(output, Tensor):
         return output
-    found = next((output[key] for key in _KEYS if key in output), None) if isinstance(output, Mapping) else None
-    if found is None:
-        found = getattr(output, "logits", None)
-    if isinstance(found, Tensor):
-        return found
+    scores = next((output[key] for key in _KEYS if key in output), None) if isinstance(output, Mapping) else None
+    if scores is None:
+        scores = getattr(output, "logits", None)
+    if isinstance(scores, Tensor):
+        return scores
     raise ModelError(
         'expected the network to return a tensor (B, C, H, W), a mapping with "out" or "logits", or an object with '
         f".logits; got {_describe(output)}. Wrap it so that forward returns the class scores: {DOCS}"
@@ -69,8 +69,8 @@ def check_scores(scores: Tensor, images: Tensor, channels: int | None, *, any_sc
     right = scores.ndim == 4 and scores.shape[0] == images.shape[0]
     right = right and (scores.shape[1] >= 2 if channels is None else scores.shape[1] == channels)
     if right:
-        given = (scores.shape[2], scores.shape[3])
-        right = given == size or (any_scale and fits(given, size))
+        shape = (scores.shape[2], scores.shape[3])
+        right = shape == size or (any_scale and fits(shape, size))
     if not right:
         advice = _advice(scores, images, channels, any_scale=any_scale)
         raise ModelError(
@@ -104,14 +104,14 @@ def _advice(scores: Tensor, images: Tensor, channels: int | None, *, any_scale: 
     )
 
 
-def fits(given: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether (h, w) `given` is (H, W) `size` shrunk by one whole number, so that stretching puts every pixel right.
+def fits(shape: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Whether (h, w) `shape` is (H, W) `size` shrunk by one whole number, so that stretching puts every pixel right.
 
     Any number where nothing is left over; else one of `_STRIDES`, with which strided layers round each side down or up,
     or to one more than down (kernels of 3 with a stride of 2 that count a started window). An answer that lacks a few
     rows otherwise is not a shrunk one: see `models.common.margins`.
     """
-    (h, w), (height, width) = given, size
+    (h, w), (height, width) = shape, size
     if min(h, w) < 1 or h > height or w > width:
         return False
     if height % h == 0 and width % w == 0 and height // h == width // w:

@@ -35,17 +35,17 @@ def is_own(path: Path) -> bool:
 
 def behind(kinds: Iterable[type]) -> set[Path]:
     """The own files that classes were defined in, and those of modules that the globals of their methods hold."""
-    found: set[Path] = set()
+    paths: set[Path] = set()
     for base in {base for kind in kinds for base in kind.__mro__}:
         for function in _functions(base):
             path = Path(function.__code__.co_filename)
             if not is_own(path):
                 continue
-            found.add(real(path))
+            paths.add(real(path))
             held = (value for value in function.__globals__.values() if isinstance(value, ModuleType))
             files = (getattr(module, "__file__", None) for module in held)
-            found |= {real(Path(file)) for file in files if file and is_own(Path(file))}
-    return found
+            paths |= {real(Path(file)) for file in files if file and is_own(Path(file))}
+    return paths
 
 
 def closure(seeds: Iterable[Path], root: Path, package: Path | None = None) -> dict[str, str]:
@@ -55,7 +55,7 @@ def closure(seeds: Iterable[Path], root: Path, package: Path | None = None) -> d
 
     Args:
         seeds: Python files.
-        root: the folder that absolute imports are looked for in first.
+        root: the folder that absolute imports are resolved in first.
         package: the folder of a package whose files count although it is installed.
     """
     waiting, hashes = [real(path) for path in seeds], dict[Path, str]()
@@ -69,9 +69,9 @@ def closure(seeds: Iterable[Path], root: Path, package: Path | None = None) -> d
             continue
         hashes[path] = hashlib.sha256(content).hexdigest()
         waiting += [
-            found
-            for found in _imported(content, path, root)
-            if is_own(found) or (package is not None and found.is_relative_to(package))
+            imported
+            for imported in _imported(content, path, root)
+            if is_own(imported) or (package is not None and imported.is_relative_to(package))
         ]
     return {_named(path, root): value for path, value in sorted(hashes.items())}
 

@@ -85,14 +85,14 @@ class Wiring:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is done, for the reader of a table."""
-        found = []
+        steps = []
         if any(self.mean) or self.std != (1.0, 1.0, 1.0):
-            found.append(f"mean {_numbers(self.mean)} taken away, then divided by {_numbers(self.std)}")
+            steps.append(f"mean {_numbers(self.mean)} taken away, then divided by {_numbers(self.std)}")
         if (self.low, self.high) != (0.0, 1.0):
-            found.append(f"0 to 1 made {self.low:.6g} to {self.high:.6g}")
+            steps.append(f"0 to 1 made {self.low:.6g} to {self.high:.6g}")
         if self.bgr:
-            found.append("channels in the order BGR")
-        notes = [f"input of the network: {', '.join(found)}"] if found else []
+            steps.append("channels in the order BGR")
+        notes = [f"input of the network: {', '.join(steps)}"] if steps else []
         if self.offset:
             notes.append(f"class i is the network's class i {'+' if self.offset > 0 else '-'} {abs(self.offset)}")
         if self.form != "xyxy" or self.shares:
@@ -116,7 +116,7 @@ def boxes_from(boxes: Tensor, form: str) -> Tensor:
     return torch.cat([first, first + second], dim=-1)
 
 
-class Prepared(nn.Module):
+class WiredNetwork(nn.Module):
     """A network of images alone, such as a backbone, with what is done to them before it."""
 
     def __init__(self, module: nn.Module, wiring: Wiring) -> None:
@@ -179,16 +179,16 @@ def with_input(text: str, short: str) -> str:
 
 def _words(short: str) -> dict[str, str]:
     """The options that the words of `short` stand for."""
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     for word in (part.strip() for part in short.split(",")):
         name, value = _option_of(word)
-        if name == "boxes" and name in found and SHARES in (value, found[name]):
-            value = ",".join(sorted({value, found[name]}, key=SHARES.__eq__))
-        elif found.get(name, value) != value:
-            raise SettingError(f"input: expected one word for {name}, got {found[name]!r} and {value!r} in {short!r}")
-        found[name] = value
-    wiring_of(Spec(short, "", "", found), *OPTIONS)
-    return found
+        if name == "boxes" and name in options and SHARES in (value, options[name]):
+            value = ",".join(sorted({value, options[name]}, key=SHARES.__eq__))
+        elif options.get(name, value) != value:
+            raise SettingError(f"input: expected one word for {name}, got {options[name]!r} and {value!r} in {short!r}")
+        options[name] = value
+    wiring_of(Spec(short, "", "", options), *OPTIONS)
+    return options
 
 
 def _option_of(word: str) -> tuple[str, str]:

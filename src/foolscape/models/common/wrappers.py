@@ -27,8 +27,8 @@ _MODELS: Final = (nn.Module, Segmenter, Detector, Tracker)
 R = TypeVar("R")
 
 
-class Others(Protocol):
-    """How images of other sizes are padded; see `trying.Others`."""
+class SizeFinder(Protocol):
+    """How images of other sizes are padded; see `probe.sizes.OtherSizes`."""
 
     @property
     def known(self) -> dict[tuple[int, int], int | ModelError]: ...
@@ -36,7 +36,7 @@ class Others(Protocol):
     def find(self, size: tuple[int, int], dtype: torch.dtype) -> int: ...
 
 
-class _Scorer(Protocol):
+class _HasLogits(Protocol):
     """What a ready-made segmenter brings besides its classes."""
 
     def logits(self, images: Tensor) -> Tensor: ...
@@ -44,7 +44,7 @@ class _Scorer(Protocol):
 
 @dataclass(frozen=True)
 class ModuleSegmenter:
-    """A network, and what has to be done to its input and output. Made by `adapt`.
+    """A network, and what has to be done to its input and output. Made by `adapt_segmenter`.
 
     Attributes:
         module: the network, in eval mode, its parameters frozen.
@@ -68,7 +68,7 @@ class ModuleSegmenter:
     only_size: tuple[int, int] | None = None
     channels_last: bool = False
     wiring: Wiring = AS_IT_IS
-    others: Others | None = field(default=None, compare=False, repr=False)
+    others: SizeFinder | None = field(default=None, compare=False, repr=False)
     margins: Margins = NONE
 
     def logits(self, images: Tensor) -> Tensor:
@@ -83,9 +83,9 @@ class ModuleSegmenter:
 
     def _logits(self, padded: Tensor, size: tuple[int, int]) -> Tensor:
         """The scores of `padded` images, cropped to `size`."""
-        given = to_format(self.wiring.images(self.margins.mirrored(padded)), channels_last=self.channels_last)
+        inputs = to_format(self.wiring.images(self.margins.mirrored(padded)), channels_last=self.channels_last)
         with guarded(on_images(self.module, padded)):
-            output = self.module(handed(given))
+            output = self.module(handed(inputs))
         scores = scores_of(output)
         check_scores(scores, padded, self.channels, any_scale=True)
         straighten(scores)
@@ -103,7 +103,7 @@ class CheckedSegmenter:
         wiring: as of a `ModuleSegmenter`.
     """
 
-    inner: _Scorer
+    inner: _HasLogits
     classes: tuple[str, ...]
     notes: tuple[str, ...]
     channels: int
@@ -120,7 +120,7 @@ class CheckedSegmenter:
         return self.wiring.channels(scores, 1).to(images.dtype)
 
 
-def padded_for(images: Tensor, multiple: int, others: Others | None, forward: Callable[[Tensor], R]) -> R:
+def padded_for(images: Tensor, multiple: int, others: SizeFinder | None, forward: Callable[[Tensor], R]) -> R:
     """`forward` of `images` (B, C, H, W) padded to `multiple`, or to what `others` finds for a size where that fails.
 
     Raises:
@@ -135,14 +135,14 @@ def padded_for(images: Tensor, multiple: int, others: Others | None, forward: Ca
     if known is not None:
         return forward(pad_to_multiple(images, known))
     try:
-        found = forward(pad_to_multiple(images, multiple))
+        output = forward(pad_to_multiple(images, multiple))
     except ModelError:
         other = others.find(size, images.dtype)
         if other == multiple:
             raise
         return forward(pad_to_multiple(images, other))
     others.known[size] = multiple
-    return found
+    return output
 
 
 def handed(images: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ def handed(images: Tensor) -> Tensor:
 
 
 def on_images(model: object, images: Tensor) -> str:
-    """What is said not to have succeeded where `model` raises for `images` (B, 3, H, W)."""
+    """The text of what failed where `model` raises for `images` (B, 3, H, W)."""
     batch, _, height, width = images.shape
     return f"{type(model).__name__} on {batch} image{'' if batch == 1 else 's'} of {height} x {width}"
 

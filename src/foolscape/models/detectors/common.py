@@ -18,7 +18,7 @@ SIGMOID_NOTE: Final = "scores: class log-odds; background: log-odds 0, a probabi
 SOFTMAX_NOTE: Final = "scores: the head's logits, its own no-object class as background (softmax head)"
 
 _LEAST: Final = 1e-36
-"""The smallest probability told from 0: its inverse, times the gradient of a loss, still fits into float32."""
+"""The smallest probability distinguished from 0: its inverse, times the gradient of a loss, still fits into float32."""
 
 
 def log_odds(log_p: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def candidates_of(boxes: Tensor, scores: Tensor, images: Tensor) -> Candidates:
     """`boxes` (B, N, 4) and `scores` (B, C + 1, N) for `images` ((B, 3, H, W)), in the dtype of the images.
 
     Raises:
-        ModelError: there is no candidate; or a box or a score is NaN or infinite, which is looked for only where no
+        ModelError: there is no candidate; or a box or a score is NaN or infinite, which is tested only where no
             gradient is recorded: the steps of an attack do not wait for it, and an image that breaks there fails alone.
     """
     if boxes.shape[1] == 0:

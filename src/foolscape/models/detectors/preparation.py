@@ -40,9 +40,9 @@ class Preparation:
 
     def __call__(self, images: Tensor) -> Tensor:
         """`images` ((B, 3, H, W) in [0, 1]) as the network wants them."""
-        given = (images.shape[2], images.shape[3])
-        size = given if self.size is None else target_size(self.size, given, self.multiple)
-        if size != given:
+        own = (images.shape[2], images.shape[3])
+        size = own if self.size is None else target_size(self.size, own, self.multiple)
+        if size != own:
             images = functional.interpolate(images, size=size, mode=self.mode, align_corners=False, antialias=True)
         mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return (images * self.factor - mean) / std

@@ -21,11 +21,11 @@ def of_torchvision(built: Built, wanted: Conditions) -> Detector:
     """The detector of a network of torchvision."""
     named = replace(wanted.names, own=built.classes)
     two_stage = isinstance(built.module, library().detection.FasterRCNN)
-    adapt = torchvision_two_stage.adapt if two_stage else torchvision_dense.adapt
+    adapt = torchvision_two_stage.adapt_two_stage if two_stage else torchvision_dense.adapt_dense
     return adapt(built.module, named, device=wanted.device, notes=built.notes)
 
 
-def detector_of(made: file.Brought, spec: Spec, wanted: Conditions) -> Detector:
+def detector_of(model: file.UserModel, spec: Spec, wanted: Conditions) -> Detector:
     """The detector of what a file, a module, a plug-in or a bundled name made, wired as `spec` says.
 
     Raises:
@@ -33,15 +33,17 @@ def detector_of(made: file.Brought, spec: Spec, wanted: Conditions) -> Detector:
         ModelError: it is no network or detector, does not keep to the protocol, or class names do not fit.
     """
     size, device = wanted.image_size, wanted.device
-    if isinstance(made, Detector):  # asked first: a network may be a detector by itself
+    if isinstance(model, Detector):  # asked first: a network may be a detector by itself
         wiring = wiring_of(spec, *IMAGE_OPTIONS, "offset")
-        return user.wired(user.checked(made, wanted.names, image_size=size, device=device), wiring)
-    if not isinstance(made, nn.Module):
-        raise ModelError(f"expected a network or a Detector, got the {file.kind_of(made)} {type(made).__name__}")
-    if torchvision_zoo.is_of_torchvision(made) and user.own_detect(made) is None:
+        return user.wired(user.checked(model, wanted.names, image_size=size, device=device), wiring)
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"expected a network or a Detector, got the {file.kind_of(model)} {type(model).__name__}")
+    if torchvision_zoo.is_of_torchvision(model) and user.own_detect(model) is None:
         wiring = wiring_of(spec, *IMAGE_OPTIONS, "offset")
-        found = of_torchvision(Built(made, own_classes(made)), wanted)
+        detector = of_torchvision(Built(model, own_classes(model)), wanted)
         if wiring == AS_IT_IS:
-            return found
-        return user.wired(user.CheckedDetector(found, found.classes, found.notes, found.two_stage), wiring)
-    return user.wired(user.adapt(made, wanted.names, image_size=size, device=device), wiring_of(spec, *OPTIONS))
+            return detector
+        return user.wired(user.CheckedDetector(detector, detector.classes, detector.notes, detector.two_stage), wiring)
+    return user.wired(
+        user.adapt_detector(model, wanted.names, image_size=size, device=device), wiring_of(spec, *OPTIONS)
+    )

@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from foolscape.models.detectors.common import check_scores
 
 
-class Prepared(NamedTuple):
+class PreparedImages(NamedTuple):
     """Images as the network sees them.
 
     Attributes:
@@ -26,7 +26,7 @@ class Prepared(NamedTuple):
     scale: Tensor
 
 
-def prepare(module: nn.Module, images: Tensor) -> Prepared:
+def prepare(module: nn.Module, images: Tensor) -> PreparedImages:
     """`images` ((B, 3, H, W) in [0, 1]) through the network's own transform and backbone, differentiable."""
     network: Any = module
     listed = network.transform(list(images))[0]
@@ -35,7 +35,7 @@ def prepare(module: nn.Module, images: Tensor) -> Prepared:
         features = {"0": features}
     height, width = listed.image_sizes[0]  # all of a batch are as large as each other
     x, y = width / images.shape[3], height / images.shape[2]
-    return Prepared(listed, features, images.new_tensor([x, y, x, y]))
+    return PreparedImages(listed, features, images.new_tensor([x, y, x, y]))
 
 
 def just_below(threshold: float) -> float:
@@ -49,7 +49,7 @@ def finite(head: nn.Module, scores: Callable[[Any], Iterable[Tensor]]) -> Remova
     torchvision's thresholds drop what is NaN: a network that breaks would have found nothing.
     """
 
-    def check(module: nn.Module, given: object, output: object) -> None:  # noqa: ARG001
+    def check(module: nn.Module, inputs: object, output: object) -> None:  # noqa: ARG001
         for part in scores(output):
             check_scores(part)
 

@@ -36,7 +36,7 @@ _SCORES: Final = ("cls_logits", "bbox_ctrness")
 
 @dataclass(frozen=True)
 class DenseDetector:
-    """A dense network of torchvision. Made by `adapt`.
+    """A dense network of torchvision. Made by `adapt_dense`.
 
     Attributes:
         module: RetinaNet, FCOS or SSD, in eval mode, its parameters frozen. It normalises and resizes inside.
@@ -76,21 +76,22 @@ class DenseDetector:
         network: Any = copy.copy(self.module)  # shares all but its plain attributes
         network.score_thresh = just_below(score_threshold)
         with finite(network.head, lambda outputs: (outputs[key] for key in _SCORES if key in outputs)):
-            found = network(list(images))
+            detected = network(list(images))
         return [
-            detections_of(one["boxes"], one["scores"], one["labels"], score_threshold, self.channels) for one in found
+            detections_of(one["boxes"], one["scores"], one["labels"], score_threshold, self.channels)
+            for one in detected
         ]
 
 
-def adapt(
-    module: nn.Module, given: ClassNames, *, device: torch.device | str = "cpu", notes: Sequence[str] = ()
+def adapt_dense(
+    module: nn.Module, class_names: ClassNames, *, device: torch.device | str = "cpu", notes: Sequence[str] = ()
 ) -> DenseDetector:
     """The `Detector` of a dense network of torchvision, which is frozen and moved to `device` itself, not copied.
 
     Args:
         module: a RetinaNet, FCOS or SSD.
-        given: class names. In an SSD, label 0 is the background; in the others it may be a class, and is taken for
-            unused where there is a name for every label but that one.
+        class_names: in an SSD, label 0 is the background; in the others it may be a class, and is taken for unused
+            where there is a name for every label but that one.
         device: where to run.
         notes: put before the adapter's own.
 
@@ -103,13 +104,13 @@ def adapt(
     freeze(module, torch.device(device))
     head: Any = module.head
     if isinstance(module, detection.ssd.SSD):
-        named = name_behind_background(head.classification_head.num_columns - 1, given)
+        named = name_behind_background(head.classification_head.num_columns - 1, class_names)
         return DenseDetector(module, named.names, (*notes, SOFTMAX_NOTE, *named.notes), named.channels, _ssd)
     if isinstance(module, detection.FCOS):
         scores, note = _fcos, f"{SIGMOID_NOTE}; a class's probability is sqrt(class x centre-ness)"
     else:
         scores, note = _retinanet, SIGMOID_NOTE
-    named = name_channels(head.classification_head.num_classes, given, unused_first=True)
+    named = name_channels(head.classification_head.num_classes, class_names, unused_first=True)
     return DenseDetector(module, named.names, (*notes, note, *named.notes), named.channels, scores)
 
 

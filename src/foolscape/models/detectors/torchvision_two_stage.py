@@ -14,14 +14,14 @@ from foolscape.errors import ModelError
 from foolscape.models.common.class_map import ClassNames, name_behind_background
 from foolscape.models.common.freezing import freeze
 from foolscape.models.detectors.common import SOFTMAX_NOTE, candidates_of, check_scores, detections_of, softmax_scores
-from foolscape.models.detectors.torchvision_common import Prepared, finite, just_below, prepare
+from foolscape.models.detectors.torchvision_common import PreparedImages, finite, just_below, prepare
 from foolscape.models.segmenters.torchvision import library
 from foolscape.tasks.detection import Candidates, Detections
 
 
 @dataclass(frozen=True)
 class TwoStageDetector:
-    """A two-stage network of torchvision. Made by `adapt`.
+    """A two-stage network of torchvision. Made by `adapt_two_stage`.
 
     Attributes:
         module: Faster R-CNN or Mask R-CNN, in eval mode, its parameters frozen. It normalises and resizes inside.
@@ -53,11 +53,11 @@ class TwoStageDetector:
         Raises:
             ModelError: no proposal is left for an image.
         """
-        seen = prepare(self.module, images)
+        prepared = prepare(self.module, images)
         if boxes is None:
-            boxes = self._propose(seen, images) / seen.scale
+            boxes = self._propose(prepared, images) / prepared.scale
         boxes = boxes.detach().to(images.dtype)
-        logits, _ = _heads(self.module, seen, list(boxes * seen.scale))
+        logits, _ = _heads(self.module, prepared, list(boxes * prepared.scale))
         scores = softmax_scores(logits.view(*boxes.shape[:2], logits.shape[1]), self.channels)
         return candidates_of(boxes, scores, images)
 
@@ -65,21 +65,21 @@ class TwoStageDetector:
     def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
         """The network's own detections, with its proposals, NMS and limits, at another threshold."""
         network: Any = self.module
-        seen = prepare(self.module, images)
+        prepared = prepare(self.module, images)
         with finite(network.rpn.head, lambda outputs: outputs[0]):
-            proposals, _ = network.rpn(seen.listed, seen.features)
+            proposals, _ = network.rpn(prepared.listed, prepared.features)
         heads: Any = copy.copy(network.roi_heads)  # shares all but its plain attributes
         heads.score_thresh = just_below(score_threshold)
-        logits, regression = _heads(self.module, seen, proposals)
+        logits, regression = _heads(self.module, prepared, proposals)
         check_scores(logits)
-        found = heads.postprocess_detections(logits, regression, proposals, seen.listed.image_sizes)
+        detected = heads.postprocess_detections(logits, regression, proposals, prepared.listed.image_sizes)
         return [
-            detections_of(boxes / seen.scale, scores, labels, score_threshold, self.channels)
-            for boxes, scores, labels in zip(*found, strict=True)
+            detections_of(boxes / prepared.scale, scores, labels, score_threshold, self.channels)
+            for boxes, scores, labels in zip(*detected, strict=True)
         ]
 
     @torch.no_grad()
-    def _propose(self, seen: Prepared, images: Tensor) -> Tensor:
+    def _propose(self, prepared: PreparedImages, images: Tensor) -> Tensor:
         """(B, N, 4) in the network's own pixels: the best proposals of each image."""
         network: Any = self.module
         rpn: Any = copy.copy(network.rpn)
@@ -87,7 +87,7 @@ class TwoStageDetector:
         rpn.nms_thresh = self.nms_iou
         rpn._pre_nms_top_n = {"training": before, "testing": before}
         rpn._post_nms_top_n = {"training": self.most, "testing": self.most}
-        proposals, _ = rpn(seen.listed, seen.features)
+        proposals, _ = rpn(prepared.listed, prepared.features)
         counts = [len(one) for one in proposals]
         if min(counts) == 0:
             raise ModelError(
@@ -99,14 +99,14 @@ class TwoStageDetector:
         return torch.stack([one[rows.clamp(max=len(one) - 1)] for one in proposals])
 
 
-def adapt(
-    module: nn.Module, given: ClassNames, *, device: torch.device | str = "cpu", notes: Sequence[str] = ()
+def adapt_two_stage(
+    module: nn.Module, class_names: ClassNames, *, device: torch.device | str = "cpu", notes: Sequence[str] = ()
 ) -> TwoStageDetector:
     """The `Detector` of a two-stage network of torchvision, frozen and moved to `device` itself, not copied.
 
     Args:
         module: a Faster R-CNN or Mask R-CNN.
-        given: class names; the network's own may begin with its background.
+        class_names: the network's own may begin with its background.
         device: where to run.
         notes: put before the adapter's own.
 
@@ -117,15 +117,15 @@ def adapt(
         raise ModelError(f"expected a Faster R-CNN or Mask R-CNN of torchvision, got {type(module).__name__}")
     freeze(module, torch.device(device))
     network: Any = module
-    named = name_behind_background(network.roi_heads.box_predictor.cls_score.out_features - 1, given)
+    named = name_behind_background(network.roi_heads.box_predictor.cls_score.out_features - 1, class_names)
     detector = TwoStageDetector(module, named.names, (), named.channels)
     note = f"candidates: the network's own proposals, NMS at an IoU of {detector.nms_iou:g}, the best {detector.most}"
     return replace(detector, notes=(*notes, SOFTMAX_NOTE, note, *named.notes))
 
 
-def _heads(module: nn.Module, seen: Prepared, proposals: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _heads(module: nn.Module, prepared: PreparedImages, proposals: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Class logits (M, K) and box regression of all `proposals`, each (N, 4) in the network's own pixels."""
     heads: Any = module.roi_heads
-    pooled = heads.box_roi_pool(seen.features, proposals, seen.listed.image_sizes)
+    pooled = heads.box_roi_pool(prepared.features, proposals, prepared.listed.image_sizes)
     logits, regression = heads.box_predictor(heads.box_head(pooled))
     return logits, regression

@@ -24,14 +24,14 @@ _NO_EPS: Final = ("fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn", "retinanet
 
 def names() -> tuple[str, ...]:
     """Every detection network of the installed torchvision but those for key points."""
-    found = library().list_models(module=library().detection)
-    return tuple(sorted(name for name in found if not name.startswith("keypoint")))
+    models = library().list_models(module=library().detection)
+    return tuple(sorted(name for name in models if not name.startswith("keypoint")))
 
 
 def is_of_torchvision(thing: object) -> bool:
     """Whether it is a detection network of torchvision, as a file of yours may make one with classes of its own.
 
-    Told by the names of its types, so that torchvision need not be imported, nor be whole, for other networks.
+    Decided by the names of its types, so that torchvision need not be imported, nor be whole, for other networks.
     """
     kinds = {(kind.__module__.rpartition(".")[0], kind.__name__) for kind in type(thing).__mro__}
     return any(("torchvision.models.detection", name) in kinds for name in ("FasterRCNN", "RetinaNet", "FCOS", "SSD"))

@@ -71,7 +71,7 @@ _MOVES: Final = "queries are the most promising places of each image: query n ma
 
 @dataclass(frozen=True)
 class QueryDetector:
-    """A network of transformers. Made by `adapt`.
+    """A network of transformers. Made by `adapt_queries`.
 
     Attributes:
         module: in eval mode, its parameters frozen.
@@ -98,12 +98,12 @@ class QueryDetector:
 
         DETR, YOLOS: the logits of the softmax, "no object" as background. The others: class log-odds, background 0.
         """
-        logits, found = self._forward(images)
+        logits, found_boxes = self._forward(images)
         if self.family.softmax:
             scores = softmax_scores(logits, self.channels)
         else:
             scores = sigmoid_scores(pick(logits, self.channels))
-        return candidates_of(found, scores, images)
+        return candidates_of(found_boxes, scores, images)
 
     @torch.no_grad()
     def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
@@ -174,15 +174,15 @@ def load(name: str, weights: str | None = None) -> tuple[nn.Module, object]:
     return module, processor
 
 
-def adapt(
-    module: nn.Module, processor: object, given: ClassNames, *, device: torch.device | str = "cpu"
+def adapt_queries(
+    module: nn.Module, processor: object, class_names: ClassNames, *, device: torch.device | str = "cpu"
 ) -> QueryDetector:
     """The `Detector` of `module` with its image `processor`; frozen and moved to `device` itself, not copied.
 
     Args:
         module: a network of one of FAMILIES.
         processor: its image processor; only its settings are used.
-        given: class names; the network's own are those of its configuration.
+        class_names: the network's own are those of its configuration.
         device: where to run.
 
     Raises:
@@ -199,7 +199,7 @@ def adapt(
     own = tuple(labels[i] for i in sorted(labels))
     if own == tuple(f"LABEL_{i}" for i in range(len(own))):  # what transformers writes where nobody gave names
         own = ()
-    named = name_channels(len(labels), ClassNames(given.option, own or None, given.file, given.data))
+    named = name_channels(len(labels), ClassNames(class_names.option, own or None, class_names.file, class_names.data))
     prepare = preparation_of(processor, multiple=family.multiple)
     size = "their own size" if prepare.size is None else ", ".join(f"{k} {v}" for k, v in prepare.size.items())
     remarks = [SOFTMAX_NOTE if family.softmax else SIGMOID_NOTE, f"images are resized inside to {size}"]
@@ -210,7 +210,7 @@ def adapt(
     return QueryDetector(module, named.names, (*remarks, *named.notes), named.channels, family, prepare)
 
 
-def _straighten_behind(module: nn.Module, given: object, output: Tensor) -> None:  # noqa: ARG001
+def _straighten_behind(module: nn.Module, inputs: object, output: Tensor) -> None:  # noqa: ARG001
     """A hook: RT-DETR and D-FINE move the channels behind a batch norm last, see `straighten`."""
     straighten(output)
 

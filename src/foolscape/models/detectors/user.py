@@ -31,9 +31,15 @@ from foolscape.models.detectors.common import (
     detections_of,
     sigmoid_scores,
 )
-from foolscape.models.detectors.user_output import Dense, check_candidates, check_detections, check_output, dense_of
+from foolscape.models.detectors.user_output import (
+    DenseOutput,
+    check_candidates,
+    check_detections,
+    check_output,
+    dense_of,
+)
 from foolscape.models.detectors.user_scores import Meaning, meaning_of
-from foolscape.models.probe.sizes import Others, by_trying
+from foolscape.models.probe.sizes import OtherSizes, by_trying
 from foolscape.models.probe.trials import Tried, probe_images
 from foolscape.models.segmenters.adapter import own_classes
 from foolscape.tasks.detection import Candidates, Detections, Detector
@@ -51,7 +57,7 @@ _OwnDetect = Callable[[Tensor, float], object]
 
 @dataclass(frozen=True)
 class ModuleDetector:
-    """A network, and what has to be done to its input and output. Made by `adapt`.
+    """A network, and what has to be done to its input and output. Made by `adapt_detector`.
 
     Attributes:
         module: the network, in eval mode, its parameters frozen.
@@ -59,7 +65,7 @@ class ModuleDetector:
         multiple: images are padded at the right and bottom (replicated) to sides divisible by this; boxes stay where
             they are.
         meaning: whether the scores are probabilities or log-odds, with or without an objectness. Decided once, by
-            `adapt`.
+            `adapt_detector`.
         channels: how many classes the network scores.
         only_size: (H, W), if the network takes images of this size alone.
         wiring: what is done to images before the network sees them, and to its classes and boxes afterwards.
@@ -74,7 +80,7 @@ class ModuleDetector:
     channels: int
     only_size: tuple[int, int] | None = None
     wiring: Wiring = AS_IT_IS
-    others: Others[Dense] | None = field(default=None, compare=False, repr=False)
+    others: OtherSizes[DenseOutput] | None = field(default=None, compare=False, repr=False)
 
     @property
     def two_stage(self) -> bool:
@@ -114,15 +120,15 @@ class ModuleDetector:
     def _detected(self, own: _OwnDetect, padded: Tensor, score_threshold: float) -> list[Detections]:
         """What the network's own `detect` finds in `padded` images."""
         with guarded(f"detect of {on_images(self.module, padded)}"):
-            given = own(handed(self.wiring.images(padded)), score_threshold)
-        found = check_detections(given, padded, self.channels)
-        return _sorted(found, self.wiring, padded, self.channels, score_threshold)
+            answer = own(handed(self.wiring.images(padded)), score_threshold)
+        detections = check_detections(answer, padded, self.channels)
+        return _sorted(detections, self.wiring, padded, self.channels, score_threshold)
 
-    def _forward(self, images: Tensor) -> Dense:
+    def _forward(self, images: Tensor) -> DenseOutput:
         self._check_size(images)
         return padded_for(images, self.multiple, self.others, self._dense)
 
-    def _dense(self, padded: Tensor) -> Dense:
+    def _dense(self, padded: Tensor) -> DenseOutput:
         """What the network returns for `padded` images."""
         with guarded(on_images(self.module, padded)):
             output = self.module(handed(self.wiring.images(padded)))
@@ -159,30 +165,30 @@ class CheckedDetector:
 
     def candidates(self, images: Tensor, boxes: Tensor | None = None) -> Candidates:
         """The candidates of `inner`; see `Detector.candidates`."""
-        given = self.wiring.images(images)
+        inputs = self.wiring.images(images)
         with guarded(f"candidates of {on_images(self.inner, images)}"):
-            answer = self.inner.candidates(handed(given), boxes)
-        found = check_candidates(answer, images, len(self.classes))
-        classes, background = found.scores[:, :-1], found.scores[:, -1:]
+            answer = self.inner.candidates(handed(inputs), boxes)
+        candidates = check_candidates(answer, images, len(self.classes))
+        classes, background = candidates.scores[:, :-1], candidates.scores[:, -1:]
         scores = torch.cat([self.wiring.channels(classes, 1), background], dim=1)
-        return candidates_of(found.boxes, scores, images)
+        return candidates_of(candidates.boxes, scores, images)
 
     @torch.no_grad()
     def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
         """The detections of `inner`; see `Detector.detect`."""
         self.candidates(images)  # for its check: a threshold drops what is NaN
-        given = self.wiring.images(images)
+        inputs = self.wiring.images(images)
         with guarded(f"detect of {on_images(self.inner, images)}"):
-            answer = self.inner.detect(given, score_threshold)
-        found = check_detections(answer, images, len(self.classes))
-        return _sorted(found, self.wiring, images, len(self.classes), score_threshold)
+            answer = self.inner.detect(inputs, score_threshold)
+        detections = check_detections(answer, images, len(self.classes))
+        return _sorted(detections, self.wiring, images, len(self.classes), score_threshold)
 
 
 Wired = TypeVar("Wired", ModuleDetector, CheckedDetector)
 
 
-def adapt(
-    module: nn.Module, given: ClassNames, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
+def adapt_detector(
+    module: nn.Module, class_names: ClassNames, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
 ) -> ModuleDetector:
     """The `Detector` of `module`, which is put into eval mode, frozen and moved to `device` itself, not copied.
 
@@ -191,7 +197,7 @@ def adapt(
 
     Args:
         module: see the head of this file.
-        given: class names; the network's own are taken from its `classes`.
+        class_names: the network's own are taken from its `classes`.
         image_size: (H, W) of the images it will see.
         device: where to run.
 
@@ -200,7 +206,7 @@ def adapt(
     """
     remarks = freeze(module, torch.device(device))
     fitted = by_trying(module, image_size, torch.device(device), _read)
-    dense = fitted.found
+    dense = fitted.output
     check_boxes(dense.boxes)
     check_scores(dense.scores)
     meaning = meaning_of(dense, module)
@@ -211,7 +217,7 @@ def adapt(
     if fitted.only:
         notes.append(f"the network takes no other image size than {image_size[0]} x {image_size[1]}")
     channels = dense.scores.shape[2]
-    named = name_channels(channels, replace(given, own=own_classes(module)))
+    named = name_channels(channels, replace(class_names, own=own_classes(module)))
     if len(named.names) != channels:
         raise ModelError("expected the name of a class for every channel, got N/A or __background__ among them")
     return ModuleDetector(
@@ -222,12 +228,12 @@ def adapt(
         meaning,
         channels,
         image_size if fitted.only else None,
-        others=Others(module, torch.device(device), _read, known={image_size: fitted.multiple}),
+        others=OtherSizes(module, torch.device(device), _read, known={image_size: fitted.multiple}),
     )
 
 
 def checked(
-    detector: Detector, given: ClassNames, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
+    detector: Detector, class_names: ClassNames, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
 ) -> CheckedDetector:
     """A detector that somebody else wrote, tried once at `image_size` and checked at every later call.
 
@@ -236,8 +242,8 @@ def checked(
     """
     notes = [note for module in modules_of(detector) for note in freeze(module, torch.device(device))]
     names = distinct(detector.classes)
-    if given.option is not None:
-        names = name_channels(len(names), given).names
+    if class_names.option is not None:
+        names = name_channels(len(names), class_names).names
     outer = CheckedDetector(detector, names, (*detector.notes, *notes), bool(detector.two_stage))
     with torch.no_grad():
         check_scores(outer.candidates(probe_images(image_size, torch.device(device))).scores)
@@ -245,7 +251,7 @@ def checked(
 
 
 def wired(detector: Wired, wiring: Wiring) -> Wired:
-    """`detector` with what `wiring` says done before and behind it, and said in its notes."""
+    """`detector` with `wiring` applied to its input and output, and recorded in its notes."""
     return replace(detector, wiring=wiring, notes=(*detector.notes, *wiring.notes))
 
 
@@ -254,29 +260,29 @@ def own_detect(module: nn.Module) -> _OwnDetect | None:
 
     Its `iou_threshold` stays at its own default; one without a default is given 0.5.
     """
-    found: Any = getattr(module, "detect", None)
-    if not callable(found):
+    method: Any = getattr(module, "detect", None)
+    if not callable(method):
         return None
-    parameters = inspect.signature(found).parameters
+    parameters = inspect.signature(method).parameters
     if "score_threshold" not in parameters:
         return None
     iou = parameters.get("iou_threshold")
     more = {} if iou is None or iou.default is not iou.empty else {"iou_threshold": _IOU}
-    return lambda images, threshold: found(images, score_threshold=threshold, **more)
+    return lambda images, threshold: method(images, score_threshold=threshold, **more)
 
 
 def _sorted(
-    found: Sequence[Detections], wiring: Wiring, images: Tensor, classes: int, score_threshold: float
+    detections: Sequence[Detections], wiring: Wiring, images: Tensor, classes: int, score_threshold: float
 ) -> list[Detections]:
-    """What a network's own `detect` `found` in `images`, as foolscape counts classes and writes boxes."""
+    """What a network's own `detect` `detections` in `images`, as foolscape counts classes and writes boxes."""
     size = images.shape[2:]
     return [
         detections_of(wiring.boxes(one.boxes, size), one.scores, wiring.labels(one.labels, classes), score_threshold)
-        for one in found
+        for one in detections
     ]
 
 
-def _read(output: object, images: Tensor) -> Tried[Dense]:
+def _read(output: object, images: Tensor) -> Tried[DenseOutput]:
     """Boxes and scores in what a network returned for `images`; what is wrong with them, no other size will change."""
     dense = dense_of(output)
     check_output(dense, images, None)

@@ -12,7 +12,7 @@ from foolscape.models.common.output import DOCS
 from foolscape.tasks.detection import Candidates, Detections
 
 
-class Dense(NamedTuple):
+class DenseOutput(NamedTuple):
     """What a network returned.
 
     Attributes:
@@ -26,7 +26,7 @@ class Dense(NamedTuple):
     objectness: Tensor | None = None
 
 
-def dense_of(output: object) -> Dense:
+def dense_of(output: object) -> DenseOutput:
     """`boxes`, `scores` and `objectness` in `output`: fields or keys of that name, or the first two of a plain tuple.
 
     Raises:
@@ -37,7 +37,7 @@ def dense_of(output: object) -> Dense:
         boxes, scores = output[0], output[1]
     if isinstance(boxes, Tensor) and isinstance(scores, Tensor):
         objectness = _field(output, "objectness")
-        return Dense(boxes, scores, objectness if isinstance(objectness, Tensor) else None)
+        return DenseOutput(boxes, scores, objectness if isinstance(objectness, Tensor) else None)
     raise ModelError(
         "expected the network to return boxes (B, N, 4) and scores (B, N, C) of all candidates before NMS, as a tuple "
         f"in that order or with fields or keys of these names; got {_describe(output)}: {DOCS}"
@@ -61,11 +61,11 @@ def _describe(output: object) -> str:
     return name
 
 
-def check_output(dense: Dense, images: Tensor, channels: int | None) -> None:
+def check_output(dense: DenseOutput, images: Tensor, channels: int | None) -> None:
     """Raise `ModelError` unless boxes are (B, N, 4) and scores (B, N, channels) for `images` ((B, 3, H, W)).
 
     Args:
-        dense: what the network returned; no value is looked at.
+        dense: what the network returned; no value is read.
         images: what it was given.
         channels: how many classes it must score; None: any number.
     """
@@ -96,17 +96,17 @@ def check_output(dense: Dense, images: Tensor, channels: int | None) -> None:
         )
 
 
-def check_candidates(found: object, images: Tensor, classes: int) -> Candidates:
+def check_candidates(answer: object, images: Tensor, classes: int) -> Candidates:
     """What a user's own `Detector.candidates` returned for `images` ((B, 3, H, W)).
 
     Raises:
         ModelError: it has no fields boxes (B, N, 4) and scores (B, classes + 1, N), or they do not fit the images.
     """
-    boxes, scores = getattr(found, "boxes", None), getattr(found, "scores", None)
+    boxes, scores = getattr(answer, "boxes", None), getattr(answer, "scores", None)
     if not (isinstance(boxes, Tensor) and isinstance(scores, Tensor)):
         raise ModelError(
             "expected Detector.candidates to return Candidates with the fields boxes (B, N, 4) and scores "
-            f"(B, C + 1, N), got {_describe(found)}: {DOCS}"
+            f"(B, C + 1, N), got {_describe(answer)}: {DOCS}"
         )
     batch, count = images.shape[0], boxes.shape[1] if boxes.ndim == 3 else "N"
     if boxes.shape != (batch, count, 4) or scores.shape != (batch, classes + 1, count):
@@ -115,30 +115,30 @@ def check_candidates(found: object, images: Tensor, classes: int) -> Candidates:
             f"one N for {batch} images of {classes} classes, the background last, got boxes {tuple(boxes.shape)} and "
             f"scores {tuple(scores.shape)}: {DOCS}"
         )
-    check_output(Dense(boxes, scores.transpose(1, 2)), images, classes + 1)
+    check_output(DenseOutput(boxes, scores.transpose(1, 2)), images, classes + 1)
     return Candidates(boxes, scores)
 
 
-def check_detections(found: object, images: Tensor, classes: int) -> list[Detections]:
+def check_detections(answer: object, images: Tensor, classes: int) -> list[Detections]:
     """What a user's own `detect` returned for `images`, as records.
 
     Raises:
         ModelError: it is not one thing with boxes (K, 4), scores (K,) and labels (K,) for each image, or a score or a
             label is out of range.
     """
-    if not isinstance(found, Sequence) or len(found) != images.shape[0]:
-        got = f"{len(found)} things" if isinstance(found, Sequence) else type(found).__name__
+    if not isinstance(answer, Sequence) or len(answer) != images.shape[0]:
+        got = f"{len(answer)} things" if isinstance(answer, Sequence) else type(answer).__name__
         raise ModelError(f"expected detect to return a list of one thing per image ({images.shape[0]}), got {got}")
-    return [_detections(one, classes) for one in found]
+    return [_detections(one, classes) for one in answer]
 
 
-def _detections(found: object, classes: int) -> Detections:
+def _detections(answer: object, classes: int) -> Detections:
     """The detections of one image."""
-    boxes, scores, labels = (_field(found, name) for name in ("boxes", "scores", "labels"))
+    boxes, scores, labels = (_field(answer, name) for name in ("boxes", "scores", "labels"))
     if not (isinstance(boxes, Tensor) and isinstance(scores, Tensor) and isinstance(labels, Tensor)):
         raise ModelError(
             "expected detect to return boxes, scores and labels for each image, as fields or keys, got "
-            f"{_describe(found)}: {DOCS}"
+            f"{_describe(answer)}: {DOCS}"
         )
     count = len(scores) if scores.ndim == 1 else -1
     if boxes.shape != (count, 4) or labels.shape != (count,):

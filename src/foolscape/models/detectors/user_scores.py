@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from foolscape.errors import ModelError
 from foolscape.models.detectors.common import log_odds, log_probability
-from foolscape.models.detectors.user_output import Dense
+from foolscape.models.detectors.user_output import DenseOutput
 
 _ROUNDING: Final = 1e-5
 """How far above 1 a probability may be: a softmax in float32 rounds."""
@@ -28,7 +28,7 @@ class Meaning:
     probabilities: bool
     objectness: bool | None = None
 
-    def log_odds(self, dense: Dense) -> Tensor:
+    def log_odds(self, dense: DenseOutput) -> Tensor:
         """(B, N, C) class log-odds, differentiable; those of probability x objectness where that is multiplied in."""
         if self.objectness is None and not self.probabilities:
             return dense.scores
@@ -37,7 +37,7 @@ class Meaning:
             logs = logs + _logs(_objectness(dense), self.objectness)
         return log_odds(logs)
 
-    def chances(self, dense: Dense) -> Tensor:
+    def chances(self, dense: DenseOutput) -> Tensor:
         """(B, N, C) probabilities, by which detections are ranked."""
         chances = dense.scores.clamp(max=1) if self.probabilities else dense.scores.sigmoid()
         if self.objectness is None:
@@ -45,7 +45,7 @@ class Meaning:
         objectness = _objectness(dense)
         return chances * (objectness.clamp(max=1) if self.objectness else objectness.sigmoid())
 
-    def check(self, dense: Dense) -> None:
+    def check(self, dense: DenseOutput) -> None:
         """Raise `ModelError` if what was found to be probabilities is not all in [0, 1]."""
         parts = [("scores", dense.scores)] if self.probabilities else []
         parts += [("objectness", _objectness(dense))] if self.objectness else []
@@ -56,7 +56,7 @@ class Meaning:
                     f"{float(values.min()):g} to {float(values.max()):g}; return log-odds, or probabilities, always"
                 )
 
-    def notes(self, dense: Dense) -> tuple[str, ...]:
+    def notes(self, dense: DenseOutput) -> tuple[str, ...]:
         """Remarks for the reader of a table; `dense` is any output of the network."""
         scores = f"the network returns {_kind(self.probabilities)}"
         if self.objectness is not None:
@@ -66,7 +66,7 @@ class Meaning:
         return (scores,)
 
 
-def meaning_of(dense: Dense, module: nn.Module) -> Meaning:
+def meaning_of(dense: DenseOutput, module: nn.Module) -> Meaning:
     """How to read the scores of `module`, going by the values of one output: in [0, 1], they are probabilities.
 
     An objectness is multiplied in only where `module.scores_hold_objectness` is False. Without that the scores are what
@@ -87,7 +87,7 @@ def in_unit_range(values: Tensor) -> bool:
     return not bool(((values < 0) | (values > 1 + _ROUNDING)).any())
 
 
-def _objectness(dense: Dense) -> Tensor:
+def _objectness(dense: DenseOutput) -> Tensor:
     """(B, N, 1)."""
     if dense.objectness is None:
         raise ModelError(

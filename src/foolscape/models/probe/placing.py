@@ -33,21 +33,21 @@ def margins_of(module: nn.Module, size: tuple[int, int], device: torch.device) -
         size: (H, W).
         device: where the images are.
     """
-    given = _size_of(_answer(module, probe_images(size, device)))
-    if given is None:
+    answered = _size_of(_answer(module, probe_images(size, device)))
+    if answered is None:
         return None
-    lack = (size[0] - given[0], size[1] - given[1])
+    lack = (size[0] - answered[0], size[1] - answered[1])
     if max(lack) == 0 or not all(0 <= less < side for less, side in zip(lack, size, strict=True)):
         return None
     image = probe_images((size[0] + lack[0], size[1] + lack[1]), device)
     plain = _answer(module, image)
     if plain is None or _size_of(plain) != size:
         return None
-    found = [_offset(module, image, plain, place) for place in itertools.product(_PLACES, _PLACES)]
-    seen = [offset for offset in found if offset is not None]
-    if not seen:
+    measured = [_offset(module, image, plain, place) for place in itertools.product(_PLACES, _PLACES)]
+    offsets = [offset for offset in measured if offset is not None]
+    if not offsets:
         return None
-    above, left = (_settled(median(offset[axis] for offset in seen), lack[axis]) for axis in (0, 1))
+    above, left = (_settled(median(offset[axis] for offset in offsets), lack[axis]) for axis in (0, 1))
     if above is None or left is None:
         return None
     return Margins(above, lack[0] - above, left, lack[1] - left)
@@ -60,7 +60,7 @@ def _answer(module: nn.Module, images: Tensor) -> Tensor | None:
     except (
         Exception,
         SystemExit,
-    ):  # a network may raise anything; what it raised at its own size is told by those who ask us
+    ):  # a network may raise anything; the caller reports what it raised at its own size
         return None
     return scores.float() if scores.ndim == 4 and scores.is_floating_point() else None
 

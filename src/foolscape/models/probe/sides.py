@@ -27,10 +27,10 @@ def uneven(side: int, rest: int) -> int:
 
     With a rest of 11 or 21 neither rounding up nor rounding down makes halves of halves that fit again.
     """
-    found = side + 1 + (rest - side - 1) % 32
-    while math.gcd(found, 105) > 1:
-        found += 32
-    return found
+    candidate = side + 1 + (rest - side - 1) % 32
+    while math.gcd(candidate, 105) > 1:
+        candidate += 32
+    return candidate
 
 
 def beyond(size: tuple[int, int], multiple: int) -> tuple[int, int]:

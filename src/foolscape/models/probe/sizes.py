@@ -38,18 +38,18 @@ class Fitted(Generic[T]):
     """What image sizes a network takes.
 
     Attributes:
-        found: what it returned for an image of the size asked for.
+        output: what it returned for an image of the size asked for.
         multiple: the sides must be padded to be divisible by this.
         only: it takes no other size.
     """
 
-    found: T
+    output: T
     multiple: int = 1
     only: bool = False
 
 
 @dataclass(frozen=True)
-class Others(Generic[T]):
+class OtherSizes(Generic[T]):
     """How images of other sizes than the first one are padded, found out when one comes that fails otherwise.
 
     Attributes:
@@ -68,12 +68,12 @@ class Others(Generic[T]):
     def find(self, size: tuple[int, int], dtype: torch.dtype) -> int:
         """What images of `size` and `dtype` must be padded to be divisible by; ModelError as of `by_trying`."""
         try:
-            found = by_trying(self.module, size, self.device, self.read, same=self.same, dtype=dtype)
+            fitted = by_trying(self.module, size, self.device, self.read, same=self.same, dtype=dtype)
         except ModelError as error:
             self.known[size] = error
             raise
-        self.known[size] = found.multiple
-        return found.multiple
+        self.known[size] = fitted.multiple
+        return fitted.multiple
 
 
 def by_trying(
@@ -102,13 +102,13 @@ def by_trying(
         DeviceError: memory is short.
     """
     trials = Trials(module, device, dtype, read, same)
-    first = trials.asked(size)
-    if first.found is None:
+    first = trials.padded(size)
+    if first.output is None:
         _check_type(trials, size, first)
     apart = (uneven(size[0], 11), uneven(size[1], 21))
     odd = trials.at(apart)
-    if first.found is not None and odd.found is not None and first.clean and odd.clean:
-        return _whole_patches(trials, size, first.found, apart, odd.found)
+    if first.output is not None and odd.output is not None and first.clean and odd.clean:
+        return _whole_patches(trials, size, first.output, apart, odd.output)
     larger = None
     for family in _families(size, first, odd):
         if trials.at(beyond(size, family)).clean:
@@ -116,25 +116,25 @@ def by_trying(
             fitted = _padded(trials, size, _least(trials, size, family))
             if fitted is not None:
                 return fitted
-    if first.found is None:
+    if first.output is None:
         square = None if larger else _squared(trials, size)
         if square is None:
             raise _refusal(size, first, larger) from first.error
         return square
     twice = (2 * size[0], 2 * size[1])
-    if odd.found is None and larger is None and trials.at(twice).found is None:
-        _check_whole(trials, size, first.found)
-        return Fitted(first.found, only=True)
-    return Fitted(first.found)
+    if odd.output is None and larger is None and trials.at(twice).output is None:
+        _check_whole(trials, size, first.output)
+        return Fitted(first.output, only=True)
+    return Fitted(first.output)
 
 
 def _families(size: tuple[int, int], first: Tried[T], odd: Tried[T]) -> Iterator[int]:
     """Multiples of what may be the divisor of the sides that the network wants."""
-    if first.found is not None and first.clean:
+    if first.output is not None and first.clean:
         common = math.gcd(*size)  # the divisor divides it; multiples of what is likelier are nearer, and quicker to try
         yield from (family for family in dict.fromkeys((math.gcd(common, _USUAL), common)) if family > 1)
     else:
-        yield from FAMILIES if first.found is None or odd.found is None else FAMILIES[:_LIKELY]
+        yield from FAMILIES if first.output is None or odd.output is None else FAMILIES[:_LIKELY]
 
 
 def _least(trials: Trials[T], size: tuple[int, int], family: int) -> int:
@@ -152,9 +152,9 @@ def _padded(trials: Trials[T], size: tuple[int, int], multiple: int) -> Fitted[T
         rows, columns = (side + -side % (count * multiple) for side in size)
         if rows * columns > _MOST * size[0] * size[1]:
             return None
-        tried = trials.asked(size, count * multiple)
-        if tried.found is not None and tried.clean:
-            return Fitted(tried.found, count * multiple)
+        tried = trials.padded(size, count * multiple)
+        if tried.output is not None and tried.clean:
+            return Fitted(tried.output, count * multiple)
     return None
 
 
@@ -162,34 +162,34 @@ def _squared(trials: Trials[T], size: tuple[int, int]) -> Fitted[T] | None:
     """What is found at `size` padded to a square, for a network that takes nothing else."""
     sides = [max(size) + -max(size) % unit for unit in _UNITS]
     for side in dict.fromkeys(sides):
-        tried = trials.asked(size, side)
-        if tried.found is not None and tried.clean:
-            return Fitted(tried.found, side)
+        tried = trials.padded(size, side)
+        if tried.output is not None and tried.clean:
+            return Fitted(tried.output, side)
     return None
 
 
-def _whole_patches(trials: Trials[T], size: tuple[int, int], found: T, apart: tuple[int, int], odd: T) -> Fitted[T]:
-    """`found` at `size`, or what is found there padded to patches, if the network leaves out what fills none."""
+def _whole_patches(trials: Trials[T], size: tuple[int, int], output: T, apart: tuple[int, int], odd: T) -> Fitted[T]:
+    """`output` at `size`, or what is found there padded to patches, if the network leaves out what fills none."""
     lost = trials.lost(apart, odd)
     for patch in patches(apart, lost):
         padded = (apart[0] + -apart[0] % patch, apart[1] + -apart[1] % patch)
         whole = trials.at(padded)
-        if whole.found is None or not whole.clean or any(trials.lost(padded, whole.found)):
+        if whole.output is None or not whole.clean or any(trials.lost(padded, whole.output)):
             continue
-        last = trials.asked(size, patch)
-        if last.found is not None and last.clean:
-            return Fitted(last.found, patch)
-    return Fitted(found)
+        last = trials.padded(size, patch)
+        if last.output is not None and last.clean:
+            return Fitted(last.output, patch)
+    return Fitted(output)
 
 
-def _check_whole(trials: Trials[T], size: tuple[int, int], found: T) -> None:
+def _check_whole(trials: Trials[T], size: tuple[int, int], output: T) -> None:
     """Raise `ModelError` if a network of one size has another one, of which it fills the last patches."""
-    lost = trials.lost(size, found)
+    lost = trials.lost(size, output)
     right = (size[0] - lost[0], size[1] - lost[1])
     if max(lost) < _LOST:
         return
     other = trials.at(right)
-    if other.found is not None and other.clean and not any(trials.lost(right, other.found)):
+    if other.output is not None and other.clean and not any(trials.lost(right, other.output)):
         raise ModelError(
             f"expected a network that looks at the whole of an image of {size_text(size)} (height x width), got one "
             f"that leaves out its last {lost[0]} rows and {lost[1]} columns and takes no padded one; give --size "

@@ -24,12 +24,12 @@ class Tried(Generic[T]):
     """What became of one forward pass.
 
     Attributes:
-        found: what the network returned, as its task reads it; None if it cannot be used at this size.
+        output: what the network returned, as its task reads it; None if it cannot be used at this size.
         clean: nothing was cut off at an edge, as far as the output tells.
-        error: why nothing was found.
+        error: why there is no output.
     """
 
-    found: T | None = None
+    output: T | None = None
     clean: bool = False
     error: BaseException | None = None
 
@@ -44,7 +44,7 @@ class Trials(Generic[T]):
     read: Callable[[object, Tensor], Tried[T]]
     same: Callable[[T, T], bool] | None
 
-    def asked(self, size: tuple[int, int], multiple: int = 1) -> Tried[T]:
+    def padded(self, size: tuple[int, int], multiple: int = 1) -> Tried[T]:
         """One forward pass on an image of `size` padded to `multiple`, for which there must be memory."""
         images = pad_to_multiple(probe_images(size, self.device).to(self.dtype), multiple)
         tried = self.on(images)
@@ -61,27 +61,27 @@ class Trials(Generic[T]):
 
     def on(self, images: Tensor) -> Tried[T]:
         """One forward pass on `images` (1, 3, H, W)."""
-        given = images.clone()
+        inputs = images.clone()
         try:
             with torch.no_grad(), _same_weights(self.module, self.device):
-                output = self.module(given)
+                output = self.module(inputs)
         except (Exception, SystemExit) as error:  # a network may raise anything for a size it does not take
             # Its traceback tells the place, but it holds tensors for which there may be no memory.
             return Tried(error=error.with_traceback(None) if is_short(error) else error)
-        if not torch.equal(given, images):
+        if not torch.equal(inputs, images):
             raise ModelError(
                 "expected a network that leaves its input as it is, got one that writes into it; replace operations "
                 "such as images.sub_(mean) by images - mean"
             )
         return self.read(output, images)
 
-    def lost(self, size: tuple[int, int], found: T) -> tuple[int, int]:
-        """How many of the last rows and columns of an image of `size` do not reach what is `found` for it."""
+    def lost(self, size: tuple[int, int], output: T) -> tuple[int, int]:
+        """How many of the last rows and columns of an image of `size` do not reach what is `output` for it."""
         if self.same is None:
             return 0, 0
-        return self._lost(size, found, 2), self._lost(size, found, 3)
+        return self._lost(size, output, 2), self._lost(size, output, 3)
 
-    def _lost(self, size: tuple[int, int], found: T, dim: int) -> int:
+    def _lost(self, size: tuple[int, int], output: T, dim: int) -> int:
         images = probe_images(size, self.device).to(self.dtype)
         side = images.shape[dim]
 
@@ -89,7 +89,7 @@ class Trials(Generic[T]):
             """Whether the last `count` rows (or columns) matter."""
             kept, changed = images.narrow(dim, 0, side - count), images.narrow(dim, side - count, count)
             tried = self.on(torch.cat([kept, 1 - changed], dim=dim))
-            return tried.found is None or self.same is None or not self.same(tried.found, found)
+            return tried.output is None or self.same is None or not self.same(tried.output, output)
 
         high = 1
         while not reached(high):

@@ -17,7 +17,7 @@ from foolscape.models.common.margins import NONE, Margins, Mirrored
 from foolscape.models.common.output import DOCS, check_scores, looks_like_probabilities, scores_of
 from foolscape.models.common.wrappers import CheckedSegmenter, ModuleSegmenter, as_double, modules_of, on_images
 from foolscape.models.probe.placing import margins_of
-from foolscape.models.probe.sizes import Fitted, Others, by_trying
+from foolscape.models.probe.sizes import Fitted, OtherSizes, by_trying
 from foolscape.models.probe.trials import Tried, probe_images
 from foolscape.tasks.finite import check_finite
 from foolscape.tasks.segmentation import Segmenter
@@ -25,7 +25,7 @@ from foolscape.tasks.segmentation import Segmenter
 __all__ = [
     "CheckedSegmenter",
     "ModuleSegmenter",
-    "adapt",
+    "adapt_segmenter",
     "as_double",
     "check_finite",
     "checked",
@@ -36,7 +36,7 @@ __all__ = [
 _S = TypeVar("_S", bound=ModuleSegmenter | CheckedSegmenter)
 
 
-def adapt(
+def adapt_segmenter(
     module: nn.Module,
     *,
     classes: Sequence[str] | None = None,
@@ -60,12 +60,12 @@ def adapt(
     where = torch.device(device)
     notes = freeze(module, where)
     fitted, margins = _fitted(module, image_size, where)
-    check_finite(fitted.found)
+    check_finite(fitted.output)
     segmenter = _segmenter(module, fitted, margins, image_size)
-    asked = module if margins == NONE else Mirrored(module, margins)
-    others = Others(asked, where, _read, torch.equal, {image_size: fitted.multiple})
+    wrapped = module if margins == NONE else Mirrored(module, margins)
+    others = OtherSizes(wrapped, where, _read, torch.equal, {image_size: fitted.multiple})
     segmenter = replace(segmenter, notes=(*notes, *segmenter.notes), others=others)
-    if looks_like_probabilities(fitted.found):
+    if looks_like_probabilities(fitted.output):
         note = (
             "the network returns probabilities, not logits: cross-entropy on probabilities has weak gradients, which "
             "makes a network look robust; return the values before softmax"
@@ -155,7 +155,7 @@ def _read(output: object, images: Tensor) -> Tried[Tensor]:
         ):
             raise  # no other size will change that
         return Tried(error=error)
-    scales = [side / given for side, given in zip(images.shape[2:], scores.shape[2:], strict=True)]
+    scales = [side / own for side, own in zip(images.shape[2:], scores.shape[2:], strict=True)]
     # As large as the input, or a genuine fraction of it: nothing was cut off at an edge.
     return Tried(scores, clean=max(scales) == 1 or min(scales) >= 1.5)
 
@@ -170,10 +170,10 @@ def _segmenter(module: nn.Module, fitted: Fitted[Tensor], margins: Margins, size
         notes.append(f"image sides must be divisible by {multiple}: {size[0]} x {size[1]} {done}")
     if fitted.only:
         notes.append(f"the network takes no other image size than {size[0]} x {size[1]}")
-    given = tuple(fitted.found.shape[2:])
-    if given != padded:
-        notes.append(f"scores are upsampled bilinearly from {given[0]} x {given[1]} to {padded[0]} x {padded[1]}")
+    own = tuple(fitted.output.shape[2:])
+    if own != padded:
+        notes.append(f"scores are upsampled bilinearly from {own[0]} x {own[1]} to {padded[0]} x {padded[1]}")
     only_size = size if fitted.only else None
     return ModuleSegmenter(
-        module, (), multiple, tuple(notes), channels=fitted.found.shape[1], only_size=only_size, margins=margins
+        module, (), multiple, tuple(notes), channels=fitted.output.shape[1], only_size=only_size, margins=margins
     )

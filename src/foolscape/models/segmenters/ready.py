@@ -14,7 +14,7 @@ from foolscape.models.common.wiring import IMAGE_OPTIONS, wiring_of
 from foolscape.models.segmenters.adapter import (
     CheckedSegmenter,
     ModuleSegmenter,
-    adapt,
+    adapt_segmenter,
     checked,
     name_classes,
     renamed,
@@ -29,25 +29,25 @@ _S = TypeVar("_S", bound=ModuleSegmenter | CheckedSegmenter)
 def of_torchvision(built: Built, spec: Spec, wanted: Conditions) -> ModuleSegmenter:
     """The segmenter of a network of torchvision."""
     classes = built.classes or wanted.names.file
-    segmenter = adapt(built.module, classes=classes, image_size=wanted.image_size, device=wanted.device)
+    segmenter = adapt_segmenter(built.module, classes=classes, image_size=wanted.image_size, device=wanted.device)
     return _finished(replace(segmenter, notes=(*built.notes, *segmenter.notes)), spec, wanted)
 
 
-def segmenter_of(made: file.Brought, spec: Spec, wanted: Conditions) -> ModuleSegmenter | CheckedSegmenter:
+def segmenter_of(model: file.UserModel, spec: Spec, wanted: Conditions) -> ModuleSegmenter | CheckedSegmenter:
     """The segmenter of what a file, a module, a plug-in or a bundled name made, wired as `spec` says.
 
     Raises:
         SettingError: an option does not fit.
         ModelError: it is no network or segmenter, does not keep to the protocol, or class names do not fit.
     """
-    given = wanted.names.file
-    if isinstance(made, Segmenter):  # asked first: a network may be a segmenter by itself
-        outer = checked(made, image_size=wanted.image_size, device=wanted.device)
-        return _finished(outer if outer.classes or given is None else renamed(outer, given), spec, wanted)
-    if not isinstance(made, nn.Module):
-        raise ModelError(f"expected a network or a Segmenter, got the {file.kind_of(made)} {type(made).__name__}")
-    found = adapt(made, classes=given, image_size=wanted.image_size, device=wanted.device)
-    return _finished(found, spec, wanted)
+    names = wanted.names.file
+    if isinstance(model, Segmenter):  # asked first: a network may be a segmenter by itself
+        outer = checked(model, image_size=wanted.image_size, device=wanted.device)
+        return _finished(outer if outer.classes or names is None else renamed(outer, names), spec, wanted)
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"expected a network or a Segmenter, got the {file.kind_of(model)} {type(model).__name__}")
+    segmenter = adapt_segmenter(model, classes=names, image_size=wanted.image_size, device=wanted.device)
+    return _finished(segmenter, spec, wanted)
 
 
 def _finished(segmenter: _S, spec: Spec, wanted: Conditions) -> _S:

@@ -11,7 +11,7 @@ from foolscape.models.common.conditions import Conditions
 from foolscape.spec import Spec
 from foolscape.tasks import base
 
-Task = str
+TaskName = str
 """The name of a task, see `tasks.base`."""
 
 SEGMENTATION: Final = base.SEGMENTATION.name
@@ -30,7 +30,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Opened:
+class SourceModel:
     """A model that is made, but was not yet tried on images.
 
     Attributes:
@@ -39,7 +39,7 @@ class Opened:
         classes: what it calls its channels itself, where that shows before it has seen an image.
     """
 
-    task: Task
+    task: TaskName
     ready: Callable[[Conditions], Any]
     classes: tuple[str, ...] | None = None
 
@@ -57,14 +57,14 @@ class Source:
         says_all: whether a name without options is the same model everywhere, so that it needs nothing beside it.
     """
 
-    task: Callable[[Spec], Task | None]
-    open: Callable[[Spec, Task | None], Opened]
+    task: Callable[[Spec], TaskName | None]
+    open: Callable[[Spec, TaskName | None], SourceModel]
     listed: Callable[[], tuple[Listed, ...]]
     brief: Callable[[Spec], Spec] = lambda spec: spec
     says_all: bool = False
 
 
-def refuse(spec: Spec, task: Task | None, *able: Task) -> None:
+def refuse(spec: Spec, task: TaskName | None, *able: TaskName) -> None:
     """`SettingError` for a task that models of this source are not for; None is any."""
     if task is not None and task not in able:
         raise SettingError(

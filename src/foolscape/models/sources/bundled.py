@@ -6,10 +6,10 @@ from typing import Final
 
 from foolscape.errors import unknown
 from foolscape.models.common.conditions import Conditions
-from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Listed, Opened, Source, Task
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Listed, Source, SourceModel, TaskName
 from foolscape.spec import Spec
 
-NAMES: Final[dict[str, Task]] = {
+NAMES: Final[dict[str, TaskName]] = {
     "scenes-unet": SEGMENTATION,
     "scenes-dilated": SEGMENTATION,
     "scenes-robust": SEGMENTATION,
@@ -19,11 +19,11 @@ NAMES: Final[dict[str, Task]] = {
 """What each network is for."""
 
 
-def _task(spec: Spec) -> Task:
+def _task(spec: Spec) -> TaskName:
     return NAMES.get(spec.rest, SEGMENTATION)
 
 
-def _open(spec: Spec, task: Task | None) -> Opened:
+def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     names = [name for name, of in NAMES.items() if task in (of, None)]
     if spec.rest not in names:
         raise unknown(f"bundled {'tracker' if task == VIDEO else 'model'}", spec.rest, names)
@@ -35,7 +35,7 @@ def _open(spec: Spec, task: Task | None) -> Opened:
     return opened(spec, weighted(spec.only("weights", "classes"), bundled(spec.rest)), NAMES[spec.rest])
 
 
-def _tracker(spec: Spec) -> Opened:
+def _tracker(spec: Spec) -> SourceModel:
     from foolscape.models.bundled import load
     from foolscape.models.common.freezing import freeze
     from foolscape.models.common.wrappers import modules_of
@@ -47,7 +47,7 @@ def _tracker(spec: Spec) -> Opened:
             freeze(module, conditions.device)
         return tracker
 
-    return Opened(VIDEO, ready)
+    return SourceModel(VIDEO, ready)
 
 
 def _listed() -> tuple[Listed, ...]:

@@ -1,4 +1,4 @@
-"""Whether a model's name can be one, said before anything large is imported; and what to write instead."""
+"""Checks a model's name before anything large is imported, and says what to write instead."""
 
 from __future__ import annotations
 

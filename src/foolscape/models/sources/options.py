@@ -42,7 +42,7 @@ def switch(name: str, text: str) -> bool:
 
 def size(name: str, text: str) -> tuple[int, int]:
     """(height, width) of 240x432."""
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if found is None:
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None:
         raise SettingError(f"{name}: expected HEIGHTxWIDTH such as 240x432, got {text!r}")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])

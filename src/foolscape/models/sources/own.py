@@ -6,29 +6,29 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final
 
 from foolscape.errors import ModelError, SettingError
-from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Listed, Opened, Source, Task
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Listed, Source, SourceModel, TaskName
 from foolscape.models.sources.names import is_importable, unknown_model
 from foolscape.paths import path_of
 from foolscape.spec import Spec, plugins
 from foolscape.tasks.base import task_named
 
 if TYPE_CHECKING:
-    from foolscape.models.common.file import Brought
+    from foolscape.models.common.file import UserModel
 
 
-def _task(spec: Spec) -> Task | None:
+def _task(spec: Spec) -> TaskName | None:
     """What ?task= says."""
-    said = spec.options.get("task")
-    return None if said is None else task_named(said).name
+    name = spec.options.get("task")
+    return None if name is None else task_named(name).name
 
 
-def _open(spec: Spec, task: Task | None) -> Opened:
+def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     task = task or _task(spec)
-    made = make(spec)
-    return opened(spec, made, task or task_of_made(made))
+    model = make(spec)
+    return opened(spec, model, task or task_of_made(model))
 
 
-def make(spec: Spec) -> Brought:
+def make(spec: Spec) -> UserModel:
     """What a Python file, a plug-in or an importable module makes, with `?weights=` loaded.
 
     Raises:
@@ -45,7 +45,7 @@ def make(spec: Spec) -> Brought:
     return weighted(spec, _plugin_or_module(spec))
 
 
-def weighted(spec: Spec, thing: Brought) -> Brought:
+def weighted(spec: Spec, thing: UserModel) -> UserModel:
     """`thing`, with the weights that `spec` says loaded into it, if it says any."""
     if "weights" not in spec.options:
         return thing
@@ -62,7 +62,7 @@ def weighted(spec: Spec, thing: Brought) -> Brought:
     return thing
 
 
-def task_of_made(made: Any) -> Task:
+def task_of_made(model: Any) -> TaskName:
     """What a factory's answer is for.
 
     Video if it has a method `propagate`; detection if it is a `Detector`, has a method `detect` or is a detection
@@ -73,34 +73,34 @@ def task_of_made(made: Any) -> Task:
     from foolscape.tasks.segmentation import Segmenter
     from foolscape.tasks.video import Follower
 
-    if isinstance(made, Segmenter):
+    if isinstance(model, Segmenter):
         return SEGMENTATION
-    if isinstance(made, Follower):
+    if isinstance(model, Follower):
         return VIDEO
-    if isinstance(made, Detector) or callable(getattr(made, "detect", None)) or is_of_torchvision(made):
+    if isinstance(model, Detector) or callable(getattr(model, "detect", None)) or is_of_torchvision(model):
         return DETECTION
     return SEGMENTATION
 
 
-def opened(spec: Spec, made: Brought, task: Task) -> Opened:
+def opened(spec: Spec, model: UserModel, task: TaskName) -> SourceModel:
     """What was made, for `task`, wired as `spec` says."""
     from foolscape.models.segmenters.adapter import own_classes
 
-    classes = own_classes(made)
+    classes = own_classes(model)
     if task == SEGMENTATION:
         from foolscape.models.segmenters.ready import segmenter_of
 
-        return Opened(task, lambda wanted: segmenter_of(made, spec, wanted), classes)
+        return SourceModel(task, lambda wanted: segmenter_of(model, spec, wanted), classes)
     if task == DETECTION:
         from foolscape.models.detectors.ready import detector_of
 
-        return Opened(task, lambda wanted: detector_of(made, spec, wanted), classes)
+        return SourceModel(task, lambda wanted: detector_of(model, spec, wanted), classes)
     from foolscape.models.trackers.ready import tracker_of
 
-    return Opened(task, lambda wanted: tracker_of(made, spec, wanted))
+    return SourceModel(task, lambda wanted: tracker_of(model, spec, wanted))
 
 
-def _plugin_or_module(spec: Spec) -> Brought:
+def _plugin_or_module(spec: Spec) -> UserModel:
     """A plug-in's model, or one of an importable module."""
     from foolscape.models.common.file import from_module
 
@@ -113,7 +113,7 @@ def _plugin_or_module(spec: Spec) -> Brought:
     raise unknown_model(spec)
 
 
-def _from_plugin(point: EntryPoint, rest: str) -> Brought:
+def _from_plugin(point: EntryPoint, rest: str) -> UserModel:
     """What the plug-in makes of `rest`; a plug-in that fails is an error, never skipped."""
     from foolscape.models.common.file import call
 

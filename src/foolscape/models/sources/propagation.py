@@ -7,12 +7,12 @@ from typing import Final
 
 from foolscape.errors import SettingError
 from foolscape.models.sources import options, own
-from foolscape.models.sources.base import VIDEO, Listed, Opened, Source, Task, refuse
+from foolscape.models.sources.base import VIDEO, Listed, Source, SourceModel, TaskName, refuse
 from foolscape.models.trackers.propagation.forms import FORMS
 from foolscape.spec import Spec, inner
 
 
-def _open(spec: Spec, task: Task | None) -> Opened:
+def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     """The tracker; options are those of `Propagation` and of its backbone."""
     from foolscape.models.common.wiring import IMAGE_OPTIONS
 
@@ -33,8 +33,13 @@ def _open(spec: Spec, task: Task | None) -> Opened:
 
     wanted = Propagation(nn.Identity(), **settings)
     of_backbone = {name: value for name, value in spec.options.items() if name in ("layer", "weights", *IMAGE_OPTIONS)}
-    found = backbones.backbone(replace(inner(spec), options=of_backbone), own.make)
-    return Opened(VIDEO, lambda asked: backbones.adapt(found, wanted, image_size=asked.image_size, device=asked.device))
+    backbone = backbones.backbone(replace(inner(spec), options=of_backbone), own.make)
+    return SourceModel(
+        VIDEO,
+        lambda conditions: backbones.adapt_backbone(
+            backbone, wanted, image_size=conditions.image_size, device=conditions.device
+        ),
+    )
 
 
 def _listed() -> tuple[Listed, ...]:

@@ -8,11 +8,11 @@ from typing import Final
 
 from foolscape.errors import SettingError
 from foolscape.models.sources import options
-from foolscape.models.sources.base import VIDEO, Listed, Opened, Source, Task, refuse
+from foolscape.models.sources.base import VIDEO, Listed, Source, SourceModel, TaskName, refuse
 from foolscape.spec import Spec
 
 
-def _open(spec: Spec, task: Task | None) -> Opened:
+def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     """The tracker; options are mem_every, top_k, include_last, shorter_side and checkpointed, see `Stcn`."""
     refuse(spec, task, VIDEO)
     spec.only("mem_every", "top_k", "include_last", "shorter_side", "checkpointed")
@@ -27,7 +27,7 @@ def _open(spec: Spec, task: Task | None) -> Opened:
     from foolscape.models.trackers.stcn.tracker import Stcn, load_stcn
 
     replace(Stcn(nn.Module()), **settings)  # type: ignore[arg-type]  # settings first: the file is large
-    return Opened(VIDEO, lambda wanted: replace(load_stcn(spec.rest, wanted.device), **settings))
+    return SourceModel(VIDEO, lambda wanted: replace(load_stcn(spec.rest, wanted.device), **settings))
 
 
 def _listed() -> tuple[Listed, ...]:

@@ -10,9 +10,9 @@ from foolscape.models.sources.base import (
     ON_DEMAND,
     SEGMENTATION,
     Listed,
-    Opened,
     Source,
-    Task,
+    SourceModel,
+    TaskName,
     refuse,
 )
 from foolscape.spec import Spec
@@ -27,10 +27,10 @@ DETECTORS: Final = (
     "fasterrcnn_resnet50_fpn_v2", "fcos_resnet50_fpn", "maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2",
     "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2", "ssd300_vgg16", "ssdlite320_mobilenet_v3_large",
 )  # fmt: skip
-"""All but those for key points. They are written down, for torchvision takes seconds to ask; it is asked for others."""
+"""All but those for key points. Listed here because importing torchvision takes seconds."""
 
 
-def _task(spec: Spec) -> Task:
+def _task(spec: Spec) -> TaskName:
     if spec.rest in SEGMENTERS:
         return SEGMENTATION
     if spec.rest in DETECTORS:
@@ -40,7 +40,7 @@ def _task(spec: Spec) -> Task:
     return DETECTION if spec.rest in torchvision_zoo.names() else SEGMENTATION
 
 
-def _open(spec: Spec, task: Task | None) -> Opened:
+def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     refuse(spec, task, SEGMENTATION, DETECTION)
     spec.only("weights", "classes")
     weights = spec.options.get("weights")
@@ -48,16 +48,16 @@ def _open(spec: Spec, task: Task | None) -> Opened:
         from foolscape.models.segmenters import ready, torchvision
 
         built = torchvision.build(spec.rest, weights)
-        return Opened(SEGMENTATION, lambda wanted: ready.of_torchvision(built, spec, wanted), built.classes)
+        return SourceModel(SEGMENTATION, lambda wanted: ready.of_torchvision(built, spec, wanted), built.classes)
     from foolscape.models.detectors import ready as detectors
     from foolscape.models.detectors import torchvision_zoo
 
-    found = torchvision_zoo.build(spec.rest, weights)
+    network = torchvision_zoo.build(spec.rest, weights)
 
     def ready_detector(wanted: Conditions) -> object:
-        return detectors.of_torchvision(found, wanted)
+        return detectors.of_torchvision(network, wanted)
 
-    return Opened(DETECTION, ready_detector, found.classes)
+    return SourceModel(DETECTION, ready_detector, network.classes)
 
 
 def _listed() -> tuple[Listed, ...]:

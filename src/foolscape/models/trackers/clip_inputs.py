@@ -36,11 +36,11 @@ def one_hot(first_mask: Tensor, frames: Tensor) -> Tensor:
             f"expected a first mask of the frames' size {tuple(frames.shape[2:])}, got {tuple(first_mask.shape)}; "
             "resize it with nearest neighbour"
         )
-    found = torch.unique(first_mask).tolist()
-    objects = [label for label in found if label != 0]
+    labels = torch.unique(first_mask).tolist()
+    objects = [label for label in labels if label != 0]
     if not objects or objects != list(range(1, len(objects) + 1)):
         raise SampleError(
-            f"expected a first mask with the labels 1 to K and 0 for the background, got {found[:9]}; number the "
+            f"expected a first mask with the labels 1 to K and 0 for the background, got {labels[:9]}; number the "
             "objects without a gap, and make void pixels background"
         )
     return torch.stack([first_mask == label for label in objects]).to(frames)

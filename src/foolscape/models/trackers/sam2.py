@@ -44,7 +44,7 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class Sam2:
-    """A network of one of FAMILIES. Made by `adapt`.
+    """A network of one of FAMILIES. Made by `adapt_sam2`.
 
     Attributes:
         network: in eval mode, frozen.
@@ -78,12 +78,12 @@ class Sam2:
         """
         check_frames(frames)
         network: Any = self.network
-        found = []
+        encoded = []
         for frame in frames:
             with precisely(frames.dtype):
                 out = network.get_image_features(self._prepared(frame[None]), return_dict=True)
-            found.append(Encoded(tuple(out.fpn_hidden_states), tuple(out.fpn_position_encoding)))
-        return tuple(found)
+            encoded.append(Encoded(tuple(out.fpn_hidden_states), tuple(out.fpn_position_encoding)))
+        return tuple(encoded)
 
     def propagate(self, frames: Tensor, first_mask: Tensor, features: Sequence[Encoded] | None = None) -> Tensor:
         """How probable each object is at every pixel of every frame; see `Tracker.propagate`.
@@ -97,7 +97,7 @@ class Sam2:
                 with its memory: for checks of the gradient.
             first_mask: (H, W) int64, 0 for the background and 1 to K for the objects.
             features: of `frames[1:]`, from `features`; None to compute them. They are taken as they are, and the pixels
-                of those frames are not looked at.
+                of those frames are not read.
 
         Returns:
             (T, K + 1, H, W), the background first; frame 0 is the first mask, a constant.
@@ -112,7 +112,7 @@ class Sam2:
         probabilities = [with_background(masks)]
         for t in range(len(frames)):
             encoded = features is not None and t > 0
-            # A frame whose features are in the session's cache is not looked at.
+            # A frame whose features are in the session's cache is not read.
             image = frames[t : t + 1] if encoded else self._prepared(frames[t : t + 1])
             log_odds = self._step(session, image, t)
             if t > 0:
@@ -187,9 +187,9 @@ def _ungated(masks: Tensor, quality: Tensor, score: Tensor) -> Tensor:
         score: (1, 1, 1), log-odds that the object is there.
     """
     mask = masks[0, 0, int(quality[0, 0].argmax())][None]
-    there, here = functional.logsigmoid(score[0]), functional.logsigmoid(mask)
+    there, inside = functional.logsigmoid(score[0]), functional.logsigmoid(mask)
     absent, elsewhere = functional.logsigmoid(-score[0]), functional.logsigmoid(-mask)
-    return there + here - torch.logaddexp(absent.expand_as(mask), there + elsewhere)
+    return there + inside - torch.logaddexp(absent.expand_as(mask), there + elsewhere)
 
 
 def load(name: str, weights: str | None = None) -> nn.Module:
@@ -219,8 +219,8 @@ def load(name: str, weights: str | None = None) -> nn.Module:
         if weights == "none":
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                made: nn.Module = kind(config)
-                return made
+                network: nn.Module = kind(config)
+                return network
         module, info = kind.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
     except Exception as error:
         raise pretrained_error(name, what, error) from error
@@ -234,7 +234,7 @@ def load(name: str, weights: str | None = None) -> nn.Module:
     return loaded
 
 
-def adapt(network: nn.Module, *, name: str | None = None, device: torch.device | str = "cpu") -> Sam2:
+def adapt_sam2(network: nn.Module, *, name: str | None = None, device: torch.device | str = "cpu") -> Sam2:
     """The `Tracker` of `network`, which is frozen and moved to `device` itself, not copied.
 
     Args:

@@ -33,8 +33,8 @@ class _KeepDigits(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        asked = (*args[1:], kwargs.get("dtype")) if func is Tensor.to else ()
-        fewer = func is Tensor.float or torch.bfloat16 in asked
+        dtypes = (*args[1:], kwargs.get("dtype")) if func is Tensor.to else ()
+        fewer = func is Tensor.float or torch.bfloat16 in dtypes
         if fewer and args[0].dtype == torch.float64:
             return args[0]
         return func(*args, **kwargs)

@@ -20,7 +20,7 @@ from foolscape.models.common.guard import guarded
 from foolscape.models.common.output import DOCS, looks_like_probabilities
 from foolscape.models.common.wiring import AS_IT_IS, Wiring
 from foolscape.models.common.wrappers import handed, modules_of, on_images, padded_for
-from foolscape.models.probe.sizes import Others, by_trying
+from foolscape.models.probe.sizes import OtherSizes, by_trying
 from foolscape.models.probe.trials import Tried
 from foolscape.models.trackers.clip_inputs import check_clip, one_hot
 
@@ -33,7 +33,7 @@ _SHIFT: Final = 2
 
 @dataclass(frozen=True)
 class UserTracker:
-    """A tracker that somebody else wrote, its answers checked at every call. Made by `adapt`.
+    """A tracker that somebody else wrote, its answers checked at every call. Made by `adapt_tracker`.
 
     Attributes:
         inner: a network, or an object with a method `propagate`.
@@ -52,7 +52,7 @@ class UserTracker:
     only_size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
     wiring: Wiring = AS_IT_IS
-    others: Others[Tensor] | None = field(default=None, compare=False, repr=False)
+    others: OtherSizes[Tensor] | None = field(default=None, compare=False, repr=False)
 
     def propagate(self, frames: Tensor, first_mask: Tensor) -> Tensor:
         """How probable each object is at every pixel of every frame; see `Tracker.propagate`.
@@ -86,7 +86,7 @@ class UserTracker:
     def _answer(self, padded: Tensor, first_mask: Tensor, objects: int) -> Tensor:
         """What is answered for `padded` frames, at their size."""
         mask = first_mask
-        for dim, more in enumerate(side - given for side, given in zip(padded.shape[2:], mask.shape, strict=True)):
+        for dim, more in enumerate(side - own for side, own in zip(padded.shape[2:], mask.shape, strict=True)):
             if more:  # else the mask itself: whether a tracker writes into it is seen by `check`
                 last = mask.narrow(dim, mask.shape[dim] - 1, 1)
                 mask = torch.cat([mask, last.repeat_interleave(more, dim)], dim)
@@ -97,7 +97,7 @@ class UserTracker:
         return scores
 
 
-def adapt(inner: object, *, image_size: tuple[int, int], device: torch.device | str = "cpu") -> UserTracker:
+def adapt_tracker(inner: object, *, image_size: tuple[int, int], device: torch.device | str = "cpu") -> UserTracker:
     """The `Tracker` of `inner`, whose networks are put into eval mode, frozen and moved to `device` themselves.
 
     A few calls on a clip of three frames with one object find out whether the sides must be padded, and whether the
@@ -119,7 +119,7 @@ def adapt(inner: object, *, image_size: tuple[int, int], device: torch.device | 
             "expected a tracker that leaves its frames as they are, got one that writes into them; replace operations "
             "such as frames.sub_(mean) by frames - mean"
         )
-    logits = not looks_like_probabilities(fitted.found)
+    logits = not looks_like_probabilities(fitted.output)
     own = getattr(inner, "notes", ())
     notes = [str(note) for note in own] if isinstance(own, list | tuple) else []
     notes += remarks
@@ -129,7 +129,7 @@ def adapt(inner: object, *, image_size: tuple[int, int], device: torch.device | 
     if fitted.only:
         notes.append(f"the tracker takes no other image size than {image_size[0]} x {image_size[1]}")
     only = image_size if fitted.only else None
-    others = Others(tried, torch.device(device), _read, known={image_size: fitted.multiple})
+    others = OtherSizes(tried, torch.device(device), _read, known={image_size: fitted.multiple})
     return UserTracker(inner, logits, fitted.multiple, only, tuple(notes), others=others)
 
 
@@ -141,8 +141,8 @@ def call_of(inner: object) -> Callable[[Tensor, Tensor], object]:
     """
     method = getattr(inner, "propagate", None)
     if callable(method):
-        found: Callable[[Tensor, Tensor], object] = method
-        return found
+        propagate: Callable[[Tensor, Tensor], object] = method
+        return propagate
     if isinstance(inner, nn.Module):
         return inner
     raise ModelError(
@@ -179,11 +179,11 @@ def check_answer(scores: Tensor, frames: Tensor, objects: int) -> None:
     count, _, height, width = frames.shape
     wanted = (count, objects + 1, height, width)
     if not scores.is_floating_point():
-        found = torch.unique(scores).tolist()
+        labels = torch.unique(scores).tolist()
         raise ModelError(
             f"expected probabilities {wanted} of {frames.dtype}, got {tuple(scores.shape)} of {scores.dtype} with the "
-            f"values {', '.join(map(str, found[:5]))}{', ...' if len(found) > 5 else ''}. Return them before argmax: a "
-            f"label has no gradient ({DOCS})"
+            f"values {', '.join(map(str, labels[:5]))}{', ...' if len(labels) > 5 else ''}. Return them before argmax: "
+            f"a label has no gradient ({DOCS})"
         )
     if tuple(scores.shape) != wanted:
         raise ModelError(

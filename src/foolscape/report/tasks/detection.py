@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.metrics.box_counts import IOU, READABLE, count_boxes
-from foolscape.metrics.boxes import Found, Truth, pairwise_iou
+from foolscape.metrics.boxes import Detected, Truth, pairwise_iou
 from foolscape.metrics.matching import COCO_DETECTIONS
 from foolscape.metrics.score import Sample
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
@@ -79,14 +79,14 @@ def _layers(view: View, side: int) -> Layers:
     )
 
 
-def _still_found(reference: Truth, found: Found) -> NDArray[np.bool_]:
+def _still_found(reference: Truth, found: Detected) -> NDArray[np.bool_]:
     """(K,): which reference objects a detection of their class overlaps."""
     fits = pairwise_iou(reference.boxes, found.boxes) >= IOU
     still: NDArray[np.bool_] = (fits & (reference.labels[:, None] == found.labels[None])).any(axis=1)
     return still
 
 
-def _detections(model: ModelRecord, found: Found) -> list[Mark]:
+def _detections(model: ModelRecord, found: Detected) -> list[Mark]:
     order = np.argsort(-found.scores, kind="stable")
     return [_mark(model, found.boxes[i], int(found.labels[i]), f"{found.scores[i]:.2f}") for i in order]
 
@@ -104,12 +104,12 @@ def _mark(model: ModelRecord, box: NDArray[np.float64], label: int, value: str) 
     return Mark(box, (red, green, blue), str(names[label]), value)
 
 
-def _readable(found: Found) -> Found:
+def _readable(found: Detected) -> Detected:
     shown = found.scores >= READABLE
-    return Found(found.boxes[shown], found.scores[shown], found.labels[shown])
+    return Detected(found.boxes[shown], found.scores[shown], found.labels[shown])
 
 
-def _counts(view: View, sample: Sample[Truth, Found], only: int | None) -> dict[str, int]:
+def _counts(view: View, sample: Sample[Truth, Detected], only: int | None) -> dict[str, int]:
     """What became of the boxes of a row, of all classes or of one."""
     counts = count_boxes(sample.truth, sample.measured, len(view.model.classes), READABLE)
     chosen = slice(None) if only is None else slice(only, only + 1)

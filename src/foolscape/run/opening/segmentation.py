@@ -14,7 +14,7 @@ from foolscape.data.sizes import said_of_size
 from foolscape.errors import ModelError
 from foolscape.models.common.class_map import match_classes
 from foolscape.models.common.wrappers import with_channels_last
-from foolscape.models.load import Loaded, Made, open_model
+from foolscape.models.load import Loaded, OpenedModel, open_model
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.setup import LoadedModel, Setup, TaskOpening, chosen, settled_for
@@ -31,7 +31,7 @@ def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run."""
     made = [open_model(spec, SEGMENTATION.name, classes_file=config.classes) for spec in config.models]
     # COCO's labels depend on which classes the model knows.
-    data = open_data(config.data, split=config.split, classes=made[0].names.given)
+    data = open_data(config.data, split=config.split, classes=made[0].names.explicit)
     first = first_usable(data, chosen(data, config), lambda name: load_at(data, name, config.size).image)
     loaded = [_segmenter(one, config, first, data.classes, device) for one in made]
     entries = []
@@ -58,7 +58,7 @@ def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
 
 
 def _segmenter(
-    made: Made,
+    made: OpenedModel,
     config: RunConfig,
     first: NDArray[np.uint8],
     data_classes: tuple[str, ...] | None,

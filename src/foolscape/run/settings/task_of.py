@@ -22,7 +22,7 @@ def task_of(text: str) -> Task:
         SettingError, ModelError: the factory cannot be called.
     """
     if (held := offered_model(text)) is not None:
-        return held.opened.task
+        return held.source.task
     spec = parse(text)
     source = source_of(spec)
     return source.task(spec) or source.open(spec, None).task

@@ -19,7 +19,7 @@ from foolscape.attacks.parts.goals import POSITIVE
 from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
 from foolscape.metrics.box_counts import READABLE, confidence_kept, fates_of
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.score import Sample
 from foolscape.metrics.tasks.detection import DetectionSample as Measured
 from foolscape.metrics.tasks.detection import in_classes, standing_in
@@ -59,7 +59,7 @@ class DetectionSubject:
     device: torch.device
     task: ClassVar[Task] = DETECTION
 
-    def load(self, name: str) -> EvalSample[Truth, Found]:
+    def load(self, name: str) -> EvalSample[Truth, Detected]:
         """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
         sample = load_boxes_at(self.data, name, self.size)
         found = self.seen(to_unit(sample.image))
@@ -68,7 +68,7 @@ class DetectionSubject:
         truth = in_classes(sample.truth, self.channels)
         return EvalSample(sample.id, sample.image, sample.notes, truth, found)
 
-    def entrant(self, case: EvalSample[Truth, Found], plan: Plan, seed: int) -> AttackItem:
+    def entrant(self, case: EvalSample[Truth, Detected], plan: Plan, seed: int) -> AttackItem:
         """The candidates of the clean image are the targets, as the plan's goal wants them."""
         images = to_unit(case.image).to(self.device)
         first = self._problem(images, case, plan, seed, None)
@@ -77,7 +77,7 @@ class DetectionSubject:
         generator, remains = generator_for(seed, "attack", case.id), partial(self._found_in, case, plan)
         return AttackItem(case.id, first, generator, renew, remains=remains)
 
-    def _found_in(self, case: EvalSample[Truth, Found], plan: Plan, image: Tensor) -> float:
+    def _found_in(self, case: EvalSample[Truth, Detected], plan: Plan, image: Tensor) -> float:
         """How much of the objects is still detected in `image` ((1, 3, H, W)) once it is written in 8 bits."""
         levels = plan.ascent.constraint.quantise(image, to_unit(case.image).to(self.device))
         try:
@@ -88,7 +88,7 @@ class DetectionSubject:
         return confidence_kept(case.reference, found, plan.only_class)
 
     def _problem(
-        self, images: Tensor, case: EvalSample[Truth, Found], plan: Plan, seed: int, count: int | None
+        self, images: Tensor, case: EvalSample[Truth, Detected], plan: Plan, seed: int, count: int | None
     ) -> Problem:
         """The candidates found in `images` ((1, 3, H, W)) as targets; `count` of them, or all there are."""
         counted = ~(case.reference.difficult | case.reference.crowd)
@@ -96,23 +96,23 @@ class DetectionSubject:
         labels = torch.from_numpy(case.reference.labels[counted]).to(self.device)
         return posed(self.detector, images, (boxes, labels), plan, generator_for(seed, "goal", case.id), count)
 
-    def predict(self, case: EvalSample[Truth, Found], image: NDArray[np.uint8]) -> Found:
+    def predict(self, case: EvalSample[Truth, Detected], image: NDArray[np.uint8]) -> Detected:
         """Detections from a score of `LOWEST` on."""
         del case
         return self.seen(to_unit(image))
 
-    def predict_float(self, case: EvalSample[Truth, Found], image: Tensor) -> Found:
+    def predict_float(self, case: EvalSample[Truth, Detected], image: Tensor) -> Detected:
         """Detections from a score of `LOWEST` on."""
         del case
         return self.seen(image)
 
-    def seen(self, image: Tensor) -> Found:
+    def seen(self, image: Tensor) -> Detected:
         """Detections from a score of `LOWEST` on in `image` ((1, 3, H, W) in [0, 1])."""
         (found,) = self.detector.detect(image.to(self.device), LOWEST)
         boxes, scores = (values.cpu().float().double().numpy() for values in (found.boxes, found.scores))
-        return Found(boxes, scores, found.labels.cpu().long().numpy())
+        return Detected(boxes, scores, found.labels.cpu().long().numpy())
 
-    def measured(self, case: EvalSample[Truth, Found], prediction: Found) -> Measured:
+    def measured(self, case: EvalSample[Truth, Detected], prediction: Detected) -> Measured:
         """The objects and the detections, of which every score is made."""
         return Sample(case.id, case.reference, prediction)
 
@@ -135,7 +135,7 @@ class DetectionSubject:
         met = {"untargeted": ~after.kept, "mislabel": after.mislabelled}.get(plan.goal.name, vanished)
         return bool(met[seen].all())
 
-    def keep(self, case: EvalSample[Truth, Found], album: Album) -> None:
+    def keep(self, case: EvalSample[Truth, Detected], album: Album) -> None:
         """The objects in the data set's classes."""
         if self.channels is not None:
             classes = np.full(len(self.detector.classes), -1)
@@ -143,7 +143,7 @@ class DetectionSubject:
             truth = dataclasses.replace(case.reference, labels=classes[case.reference.labels])
             album.save_truth(case.id, self.task.name, truth)
 
-    def keep_prediction(self, album: Album, condition: Condition, name: str, prediction: Found) -> None:
+    def keep_prediction(self, album: Album, condition: Condition, name: str, prediction: Detected) -> None:
         """Nothing: rows hold the detections."""
 
 

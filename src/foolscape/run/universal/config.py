@@ -35,7 +35,7 @@ from foolscape.run.settings.shown import ATTACK, DATA, LEARNING, Shown
 
 if TYPE_CHECKING:
     from foolscape.attacks.parts.objectives import Objective
-    from foolscape.attacks.universal.learn import Recipe
+    from foolscape.attacks.universal.learn import LearnConfig
 
 MAIN = "main"
 Preset = Literal["ours", "paper", "notebook"]
@@ -180,13 +180,13 @@ class UniversalConfig(BaseModel):
         # To a multiple of what most networks shrink by, so that all copies lie alike on their grid.
         return height, min(width, -(-width // (parts * _GRID)) * _GRID)
 
-    def recipe(self, point: Point, task: Task) -> Recipe:
+    def recipe(self, point: Point, task: Task) -> LearnConfig:
         """How the tile of a point is learnt."""
-        from foolscape.attacks.universal.learn import Recipe, UniversalLoss
+        from foolscape.attacks.universal.learn import LearnConfig, UniversalLoss
 
         preset = _PRESETS[self.preset]
         step = preset.step if preset.steps_in_levels else preset.step * point.eps.unit
-        return Recipe(
+        return LearnConfig(
             pull=UniversalLoss(objective=self._objective(preset, task), omega=point.omega, balance=preset.balance),
             eps=point.eps.unit,
             step=step if self.step is None else self.step.unit,
@@ -215,7 +215,7 @@ class UniversalConfig(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class _Preset:
-    """See `UniversalLoss`, `ConfidenceCappedLoss` and `Recipe`.
+    """See `UniversalLoss`, `ConfidenceCappedLoss` and `LearnConfig`.
 
     Attributes:
         step: a share of eps unless it `steps_in_levels`, in [0, 1].

@@ -13,7 +13,7 @@ from foolscape.attacks.parts.goals import FLOOR
 from foolscape.attacks.parts.objectives import Objective, margin, towards
 from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.metrics.box_counts import READABLE, as_reference, count_boxes
-from foolscape.metrics.boxes import Found, Truth
+from foolscape.metrics.boxes import Detected, Truth
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
 from foolscape.records.row import Moved
@@ -55,7 +55,7 @@ class DetectionTeaching:
         wanted = torch.where(hunted, self.aim.by if isinstance(self.aim.by, int) else background, labels)
         return TrainingSample(problem(subject.detector, images, boxes, labels, wanted, FLOOR))
 
-    def judged(self, case: EvalSample[Truth, Found], prediction: Found) -> Moved:
+    def judged(self, case: EvalSample[Truth, Detected], prediction: Detected) -> Moved:
         """In detections of the clean image from a score of `READABLE` on; and `invented`, new ones on none of them."""
         classes = len(self.subject.detector.classes)
         before = as_reference(case.prediction, READABLE)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Linf
-from foolscape.attacks.universal.learn import Epoch, TrainingState, spread
+from foolscape.attacks.universal.learn import TrainingState, UniversalEpoch, spread
 from foolscape.errors import CheckpointError
 from foolscape.pixels import Levels, to_image, to_unit
 from foolscape.run.directory.tensors import read_tensors, write_tensors
@@ -76,7 +76,7 @@ def read_learning(path: Path) -> TrainingState:
     """What `write_learning` wrote; raises `CheckpointError` for a damaged file or another one."""
     tensors, told = read_tensors(path)
     try:
-        epochs = tuple(Epoch(**epoch) for epoch in told["epochs"])
+        epochs = tuple(UniversalEpoch(**epoch) for epoch in told["epochs"])
         return TrainingState(tensors["tile"], tensors["velocity"], tensors["square"], told["steps"], epochs)
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"expected a learning of foolscape universal at {path}, got {error!r}") from error

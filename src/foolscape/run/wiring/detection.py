@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.metrics.boxes import Floats, Found, Truth, pairwise_iou
+from foolscape.metrics.boxes import Detected, Floats, Truth, pairwise_iou
 from foolscape.metrics.tasks.detection import DetectionSample
 from foolscape.pixels import to_unit
 from foolscape.run.tasks.base import EvalSample
@@ -41,10 +41,10 @@ class DetectionTrial:
     """
 
     subject: DetectionSubject
-    cases: Sequence[EvalSample[Truth, Found]]
+    cases: Sequence[EvalSample[Truth, Detected]]
 
     @staticmethod
-    def labelled(subject: DetectionSubject, cases: Sequence[EvalSample[Truth, Found]]) -> bool:
+    def labelled(subject: DetectionSubject, cases: Sequence[EvalSample[Truth, Detected]]) -> bool:
         """Whether what the cases hold as reference is the truth."""
         del cases
         return subject.channels is not None
@@ -84,7 +84,7 @@ class DetectionTrial:
         """The rivals that take no further look: other readings of the boxes, and other numberings of the classes."""
         return [*self._forms(), *self._numberings(), *self._fitted()]
 
-    def _row(self, case: EvalSample[Truth, Found], found: Found) -> DetectionSample:
+    def _row(self, case: EvalSample[Truth, Detected], found: Detected) -> DetectionSample:
         return self.subject.measured(case, found)
 
     def _forms(self) -> list[Measured]:
@@ -110,12 +110,12 @@ class DetectionTrial:
         apart = zip(self.cases, fitted_apart(tables), strict=True)
         return [Measured(rival, [self._renumbered(case, meant) for case, meant in apart])]
 
-    def _renumbered(self, case: EvalSample[Truth, Found], meant: Ints) -> DetectionSample:
+    def _renumbered(self, case: EvalSample[Truth, Detected], meant: Ints) -> DetectionSample:
         """The row where label j of a detection means class `meant[j]`, -1 for none."""
         labels = meant[case.prediction.labels]
         kept = labels >= 0
         found = case.prediction
-        return self._row(case, Found(found.boxes[kept], found.scores[kept], labels[kept]))
+        return self._row(case, Detected(found.boxes[kept], found.scores[kept], labels[kept]))
 
 
 def _readings() -> list[tuple[Rival, Callable[[Floats, Floats], Floats]]]:
@@ -182,7 +182,7 @@ def _of_coco(classes: Sequence[str]) -> list[tuple[Rival, Ints]]:
     return found
 
 
-def _table(case: EvalSample[Truth, Found], classes: int) -> Ints:
+def _table(case: EvalSample[Truth, Detected], classes: int) -> Ints:
     """(C, C) objects by true class and by the class of the best detection that lies on them."""
     table = np.zeros((classes, classes), np.int64)
     truth, found = case.reference, case.prediction
@@ -196,7 +196,7 @@ def _table(case: EvalSample[Truth, Found], classes: int) -> Ints:
     return table
 
 
-def suppressed(found: Found) -> Found:
+def suppressed(found: Detected) -> Detected:
     """The detections without those that overlap a better one of their class: NMS read the boxes otherwise before."""
     order = np.argsort(-found.scores, kind="stable")
     kept: list[int] = []
@@ -204,7 +204,7 @@ def suppressed(found: Found) -> Found:
     for i in order.tolist():
         if not any(overlap[i, j] > _SAME and found.labels[i] == found.labels[j] for j in kept):
             kept.append(i)
-    return Found(found.boxes[kept], found.scores[kept], found.labels[kept])
+    return Detected(found.boxes[kept], found.scores[kept], found.labels[kept])
 
 
 RECORD: Final = TaskWiring(DetectionTrial, of_boxes)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.metrics.box_counts import READABLE
-from foolscape.metrics.boxes import Found, pairwise_iou
+from foolscape.metrics.boxes import Detected, pairwise_iou
 from foolscape.pixels import to_unit
 from foolscape.records.types import Object
 from foolscape.run.tasks.base import EvalSample
@@ -65,7 +65,7 @@ def of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], s
         plain = _readable(case.prediction)
         total += len(plain.scores)
         moved, noisy = (_readable(subject.seen(changed)) for changed in _changed(to_unit(case.image), seed, case.id))
-        back = Found(moved.boxes - np.array([SHIFT, 0, SHIFT, 0]), moved.scores, moved.labels)
+        back = Detected(moved.boxes - np.array([SHIFT, 0, SHIFT, 0]), moved.scores, moved.labels)
         again += [_found_again(plain, back), _found_again(plain, noisy)]
     if not total:
         return {"seen": f"no box has a score of {READABLE} in any of {len(cases)} images", "hints": []}
@@ -88,12 +88,12 @@ def _changed(image: Tensor, seed: int, name: str) -> tuple[Tensor, Tensor]:
     return moved, (image + (2 * noise - 1) / 255).clamp(0, 1)
 
 
-def _readable(found: Found) -> Found:
+def _readable(found: Detected) -> Detected:
     kept = found.scores >= READABLE
-    return Found(found.boxes[kept], found.scores[kept], found.labels[kept])
+    return Detected(found.boxes[kept], found.scores[kept], found.labels[kept])
 
 
-def _found_again(plain: Found, other: Found) -> int:
+def _found_again(plain: Detected, other: Detected) -> int:
     """How many boxes of `plain` have one of their class in `other`."""
     if not len(plain.scores) or not len(other.scores):
         return 0

@@ -43,7 +43,7 @@ def of_torchvision(name: str, weights: str | None = None, layer: str | None = No
 
     Args:
         name: of the network.
-        weights: as for `torchvision:NAME`; of a file only what the layer needs is looked at, so the head may differ or
+        weights: as for `torchvision:NAME`; of a file only what the layer needs is read, so the head may differ or
             be missing.
         layer: the name of a module in it; None: the last one with a stride of 8, else of 16 (in a segmentation
             network: the last of its backbone with either).
@@ -116,8 +116,8 @@ def _layer(network: nn.Module, wanted: str | None, within: str) -> tuple[str, bo
     # What a backbone hands to a segmentation head is good for pixels as it is.
     for strides in (_STRIDES,) if within else ((one,) for one in _STRIDES):
         for name in reversed(outer):
-            found, channels_last = _stride(shapes[name])
-            if found in strides:
+            stride, channels_last = _stride(shapes[name])
+            if stride in strides:
                 return name, channels_last
     raise ModelError(
         f"expected a layer of {type(network).__name__} with maps of stride 8 or 16, got none; name one: ?layer=NAME. "
@@ -148,7 +148,7 @@ def _cut(network: nn.Module, layer: str) -> nn.Module:
 
 
 def _fill(part: nn.Module, path: str) -> None:
-    """Load from the file at `path` what `part` of a network has; the rest, such as another head, is not looked at."""
+    """Load from the file at `path` what `part` of a network has; the rest, such as another head, is ignored."""
     tensors: Mapping[str, Tensor] = read_state_dict(path)
     own = part.state_dict()
     load_state(part, {name: value for name, value in tensors.items() if name in own}, path)

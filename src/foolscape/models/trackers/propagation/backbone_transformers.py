@@ -30,11 +30,11 @@ class _Tokens(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, C, h, w); a class token and registers, which stand first, are left out."""
-        given = (images - self.get_buffer("mean")) / self.get_buffer("std")
+        inputs = (images - self.get_buffer("mean")) / self.get_buffer("std")
         if self.layer is None:
-            states = self.network(pixel_values=given, **self.more).last_hidden_state
+            states = self.network(pixel_values=inputs, **self.more).last_hidden_state
         else:
-            states = self.network(pixel_values=given, output_hidden_states=True, **self.more).hidden_states[self.layer]
+            states = self.network(pixel_values=inputs, output_hidden_states=True, **self.more).hidden_states[self.layer]
         if states.ndim == 4:
             out: Tensor = states
             return out

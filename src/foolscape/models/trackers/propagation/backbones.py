@@ -14,7 +14,7 @@ from torch.nn import functional
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.output import DOCS
-from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, Prepared, wiring_of
+from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, WiredNetwork, wiring_of
 from foolscape.models.probe.sizes import by_trying
 from foolscape.models.probe.trials import Tried, probe_images
 from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
@@ -47,22 +47,22 @@ def backbone(spec: Spec, make: Callable[[Spec], object]) -> Backbone:
     if not spec.scheme or spec.scheme in LIBRARIES:
         raise SettingError(f"expected a backbone behind propagation:, one of {', '.join(FORMS)}, got {spec.text!r}")
     wiring = wiring_of(spec.only("weights", *IMAGE_OPTIONS), *IMAGE_OPTIONS)
-    made = make(spec)
-    if not isinstance(made, nn.Module):
+    model = make(spec)
+    if not isinstance(model, nn.Module):
         raise ModelError(
             f"expected {spec.text} to return a torch.nn.Module from RGB (N, 3, H, W) to features (N, C, h, w), got "
-            f"{type(made).__name__}"
+            f"{type(model).__name__}"
         )
-    return Backbone(made if wiring == AS_IT_IS else Prepared(made, wiring), wiring.notes)
+    return Backbone(model if wiring == AS_IT_IS else WiredNetwork(model, wiring), wiring.notes)
 
 
-def adapt(
-    found: Backbone, settings: Propagation, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
+def adapt_backbone(
+    backbone: Backbone, settings: Propagation, *, image_size: tuple[int, int], device: torch.device | str = "cpu"
 ) -> Propagation:
-    """`settings` with the module of `found`, which is frozen and moved to `device`, tried for the sizes it takes.
+    """`settings` with the module of `backbone`, which is frozen and moved to `device`, tried for the sizes it takes.
 
     Args:
-        found: the backbone.
+        backbone: the backbone.
         settings: whose module is replaced.
         image_size: (H, W) of frames, if `settings` has no size of its own.
         device: where to run.
@@ -70,17 +70,17 @@ def adapt(
     Raises:
         ModelError: no size was accepted, or the output is no map of features.
     """
-    freeze(found.module, torch.device(device))
+    freeze(backbone.module, torch.device(device))
     size = settings.size or image_size
-    fitted = by_trying(found.module, size, torch.device(device), _read)
-    check_finite(fitted.found)
-    channels, height, width = fitted.found.shape[1:]
+    fitted = by_trying(backbone.module, size, torch.device(device), _read)
+    check_finite(fitted.output)
+    channels, height, width = fitted.output.shape[1:]
     padded = (size[0] + -size[0] % fitted.multiple, size[1] + -size[1] % fitted.multiple)
     # A small image does, but for a network that takes one size alone.
     side = _SMALL + -_SMALL % fitted.multiple
-    shift = _shift(found.module, padded if fitted.only else (side, side), torch.device(device))
+    shift = _shift(backbone.module, padded if fitted.only else (side, side), torch.device(device))
     notes = [
-        *found.notes,
+        *backbone.notes,
         f"labels are propagated on {channels} features at {height} x {width} for {size[0]} x {size[1]}",
     ]
     if settings.size is not None:
@@ -91,7 +91,7 @@ def adapt(
         notes.append(f"the backbone takes no other image size than {size[0]} x {size[1]}")
     return replace(
         settings,
-        module=found.module,
+        module=backbone.module,
         multiple=fitted.multiple,
         shift=shift,
         notes=tuple(notes),
@@ -147,9 +147,9 @@ def _read(output: object, images: Tensor) -> Tried[Tensor]:
         raise ModelError(
             f"expected the backbone to return features (N, C, h, w), floats, for images (N, 3, H, W), got {got}: {DOCS}"
         )
-    size, given = images.shape[2:], output.shape[2:]
-    if min(given) < 2:
-        return Tried(error=ModelError(f"expected a map of features, got one of {given[0]} x {given[1]}"))
+    size, cells_of = images.shape[2:], output.shape[2:]
+    if min(cells_of) < 2:
+        return Tried(error=ModelError(f"expected a map of features, got one of {cells_of[0]} x {cells_of[1]}"))
     # The same whole stride for both sides: cells are then where the pixels are that they stand for.
-    whole = all(side % cells == 0 for side, cells in zip(size, given, strict=True))
-    return Tried(output, clean=whole and size[0] // given[0] == size[1] // given[1])
+    whole = all(side % cells == 0 for side, cells in zip(size, cells_of, strict=True))
+    return Tried(output, clean=whole and size[0] // cells_of[0] == size[1] // cells_of[1])

@@ -3,7 +3,7 @@
 Caron et al., Emerging Properties in Self-Supervised Vision Transformers, ICCV 2021 (DINO), section 4.2.1, after Jabri,
 Owens, Efros, Space-Time Correspondence as a Contrastive Random Walk, NeurIPS 2020: nothing is trained for it. A
 position of a frame takes the labels of the positions that it resembles most in the first frame and in the few frames
-before. Labels stay soft on their way from frame to frame. As in the latter, the first frame is looked at everywhere; as
+before. Labels stay soft on their way from frame to frame. As in the latter, the first frame is searched everywhere; as
 in the former, each label's map is stretched to the range from 0 to 1 before the answer is read off.
 """
 
@@ -36,7 +36,7 @@ class Backbone:
     notes: tuple[str, ...] = ()
 
 
-class _Seen(NamedTuple):
+class _LabelledMap(NamedTuple):
     """A frame that labels are taken from: its features, and its labels (h * w, K + 1), the background first."""
 
     features: Map
@@ -45,7 +45,7 @@ class _Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Propagation:
-    """Label propagation with its settings. Made by `backbones.adapt`; `dataclasses.replace` changes settings.
+    """Label propagation with its settings. Made by `backbones.adapt_backbone`; `dataclasses.replace` changes settings.
 
     Attributes:
         module: takes (1, 3, H, W) RGB in [0, 1], H and W multiples of `multiple`; returns features (1, C, h, w).
@@ -55,7 +55,7 @@ class Propagation:
         tau: cosine similarities are divided by it before the softmax over these.
         radius: how many cells of the feature map away they may be, in rows and in columns.
         recent: how many frames before count, besides the first.
-        everywhere: whether the first frame is looked at without regard to the radius.
+        everywhere: whether the first frame is searched without regard to the radius.
         stretch: whether the map of each label is stretched to [0, 1] in each frame, before they are made to sum to 1
             again. Objects that grow faint keep their pixels then; one that is gone may come back out of a trace.
         shift: how many pixels the middle of what a feature stands for lies above and left of the middle of its cell.
@@ -101,7 +101,7 @@ class Propagation:
             frames: (T, 3, H, W) float RGB in [0, 1].
             first_mask: (H, W) int64, 0 for the background and 1 to K for the objects.
             features: of `frames[1:]`, from `features`; None to compute them. They are taken as they are, and the
-                pixels of those frames are not looked at.
+                pixels of those frames are not read.
 
         Returns:
             (T, K + 1, H, W), the background first; frame 0 is the first mask, a constant.
@@ -113,19 +113,19 @@ class Propagation:
         check_clip(frames, features)
         masks = with_background(one_hot(first_mask, frames))
         first = self._map(frames[:1])
-        seen = _Seen(first, self._lowered(masks, first.size))
-        before: deque[_Seen] = deque(maxlen=self.recent)
+        start = _LabelledMap(first, self._lowered(masks, first.size))
+        before: deque[_LabelledMap] = deque(maxlen=self.recent)
         probabilities = [masks]
         for t in range(1, len(frames)):
             query = self._map(frames[t : t + 1]) if features is None else features[t - 1]
-            labels = self._labels(query, (seen, *before))
+            labels = self._labels(query, (start, *before))
             probabilities.append(self._raised(labels, query.size, (frames.shape[2], frames.shape[3])))
-            before.append(_Seen(query, labels))
+            before.append(_LabelledMap(query, labels))
         return torch.stack(probabilities)
 
-    def _labels(self, query: Map, others: Sequence[_Seen]) -> Tensor:
+    def _labels(self, query: Map, others: Sequence[_LabelledMap]) -> Tensor:
         """(h * w, K + 1): the labels of the positions of `query`, each row summing to 1."""
-        found = affinity(
+        similar = affinity(
             query,
             [one.features for one in others],
             everywhere=int(self.everywhere),
@@ -134,16 +134,16 @@ class Propagation:
             tau=self.tau,
         )
         labels = torch.cat([one.labels for one in others])
-        return functional.embedding_bag(found.index, labels, per_sample_weights=found.weights, mode="sum")
+        return functional.embedding_bag(similar.index, labels, per_sample_weights=similar.weights, mode="sum")
 
     def _map(self, frame: Tensor) -> Map:
         """The features of `frame` (1, 3, H, W)."""
-        given = (frame.shape[2], frame.shape[3])
-        if self.only_size is not None and (self.size or given) != self.only_size:
+        own = (frame.shape[2], frame.shape[3])
+        if self.only_size is not None and (self.size or own) != self.only_size:
             height, width = self.only_size
             raise ModelError(
                 f"expected frames of {height} x {width} (height x width), the only size this backbone takes, got "
-                f"{given[0]} x {given[1]}; give it in the spec: size={height}x{width}"
+                f"{own[0]} x {own[1]}; give it in the spec: size={height}x{width}"
             )
         padded = pad_to_multiple(self._resized(frame), self.multiple)
         with guarded(on_images(self.module, padded)):
@@ -163,18 +163,18 @@ class Propagation:
         moved = _moved(padded, -self.shift)
         return functional.adaptive_avg_pool2d(moved, size)[0].flatten(1).T
 
-    def _raised(self, labels: Tensor, size: tuple[int, int], given: tuple[int, int]) -> Tensor:
-        """(K + 1, H, W): `labels` (h * w, K + 1) of a map of `size` (h, w) at the frame's own size `given` (H, W)."""
+    def _raised(self, labels: Tensor, size: tuple[int, int], own: tuple[int, int]) -> Tensor:
+        """(K + 1, H, W): `labels` (h * w, K + 1) of a map of `size` (h, w) at the frame's own size `own` (H, W)."""
         maps = labels.T.reshape(1, -1, *size)
         if self.stretch:
             maps = _stretched(maps)
-        inner = self.size or given
+        inner = self.size or own
         padded = [side + -side % self.multiple for side in inner]
         maps = functional.interpolate(maps, padded, mode="bilinear", align_corners=False)
         maps = _moved(maps, self.shift)[:, :, : inner[0], : inner[1]]
-        if inner == given:
+        if inner == own:
             return maps[0]
-        return functional.interpolate(maps, given, mode="bilinear", align_corners=False)[0]
+        return functional.interpolate(maps, own, mode="bilinear", align_corners=False)[0]
 
 
 def _moved(maps: Tensor, by: int) -> Tensor:

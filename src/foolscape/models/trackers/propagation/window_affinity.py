@@ -1,8 +1,8 @@
 """Where in other frames a position finds what it looks like: the nearest features within a window, and how near.
 
-The nearest are looked for without gradient, tile by tile; only the similarities that are kept are calculated again with
-one. So memory is bounded by one tile's similarities while looking, and by Q * k * C numbers in the graph, however
-large the window and however many frames are looked at.
+The search for the nearest runs without gradient, tile by tile; only the similarities that are kept are recomputed with
+one. So memory is bounded by one tile's similarities during the search, and by Q * k * C numbers in the graph, however
+large the window and however many frames are searched.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def affinity(query: Map, others: Sequence[Map], *, everywhere: int, radius: int,
     Args:
         query: (h * w, C).
         others: F maps of the same size; position p of map f has the index f * h * w + p.
-        everywhere: in so many of them, the first ones, all positions are looked at.
+        everywhere: in so many of them, the first ones, all positions are searched.
         radius: in the others only those at most so many rows and columns away.
         top_k: how many positions are kept, over all maps together; as many as every position has if that is fewer.
         tau: similarities (cosines) are divided by it before the softmax.
@@ -53,13 +53,13 @@ def affinity(query: Map, others: Sequence[Map], *, everywhere: int, radius: int,
     """
     keys = torch.cat([one.features for one in others])
     split = everywhere * len(query.features)
-    found = [
+    nearest = [
         _nearest(query, part.detach(), reach, top_k)
         for part, reach in ((keys[:split], max(query.size)), (keys[split:], radius))
         if len(part)
     ]
-    similar = torch.cat([values for values, _ in found], dim=1)
-    places = torch.cat([index + (len(keys[:split]) if n else 0) for n, (_, index) in enumerate(found)], dim=1)
+    similar = torch.cat([values for values, _ in nearest], dim=1)
+    places = torch.cat([index + (len(keys[:split]) if n else 0) for n, (_, index) in enumerate(nearest)], dim=1)
     best = similar.topk(min(top_k, similar.shape[1]), dim=1).indices
     index = places.gather(1, best)
     kept = functional.embedding(index, keys)
@@ -75,19 +75,19 @@ def _nearest(query: Map, keys: Tensor, radius: int, top_k: int) -> tuple[Tensor,
     places = torch.arange(len(keys), device=keys.device).view(stack.shape[:3])
     # The corner of the map sees the smallest window.
     count = min(top_k, len(stack) * min(radius + 1, height) * min(radius + 1, width))
-    similar, found = keys.new_empty((height, width, count)), places.new_empty((height, width, count))
+    similar, index = keys.new_empty((height, width, count)), places.new_empty((height, width, count))
     for down, window_down in _tiles(height, radius):
         for across, window_across in _tiles(width, radius):
             far = _far(down, window_down, radius)[:, None, :, None] | _far(across, window_across, radius)[:, None]
-            seen = stack[:, window_down, window_across].flatten(0, 2)
+            window = stack[:, window_down, window_across].flatten(0, 2)
             # (positions of the tile, F, positions of the window)
-            all_of = (rows[down, across].flatten(0, 1) @ seen.T).view(-1, len(stack), far[0, 0].numel())
+            all_of = (rows[down, across].flatten(0, 1) @ window.T).view(-1, len(stack), far[0, 0].numel())
             all_of.masked_fill_(far.flatten(2).flatten(0, 1)[:, None].to(keys.device), _FAR)
             best = all_of.flatten(1).topk(count, dim=1)
             shape = (*far.shape[:2], count)
             similar[down, across] = best.values.view(shape)
-            found[down, across] = places[:, window_down, window_across].flatten()[best.indices].view(shape)
-    return similar.flatten(0, 1), found.flatten(0, 1)
+            index[down, across] = places[:, window_down, window_across].flatten()[best.indices].view(shape)
+    return similar.flatten(0, 1), index.flatten(0, 1)
 
 
 def _tiles(side: int, radius: int) -> Iterator[tuple[slice, slice]]:

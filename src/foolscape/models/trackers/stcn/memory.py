@@ -19,7 +19,7 @@ _FEWEST: Final = 1e-7
 """Probabilities are kept this far from 0 and 1 when objects are weighed against each other."""
 
 _CHUNK: Final = 2**24
-"""How many affinities are looked at together: 64 MiB in float32."""
+"""How many affinities are computed at once: 64 MiB in float32."""
 
 
 def aggregate(probabilities: Tensor) -> Tensor:
@@ -57,9 +57,9 @@ def affinity(keys: Tensor, query: Tensor, top_k: int) -> Affinity:
     """The `top_k` memory positions nearest to each query position, weighed by a softmax over them.
 
     The affinity of memory key m and query key q is (2 m.q - |m|^2) / sqrt(64), the negative squared distance without
-    |q|^2, which cancels. The nearest are looked for without gradient and in chunks of queries; only the affinities of
+    |q|^2, which cancels. The nearest are searched for without gradient and in chunks of queries; only the affinities of
     those kept are calculated again with one. So memory is bounded by 2^24 affinities (or N, if a single row has more)
-    while looking, and by about 3 * 64 * Q * top_k numbers in the graph, however long the memory.
+    during the search, and by about 3 * 64 * Q * top_k numbers in the graph, however long the memory.
 
     Args:
         keys: (N, 64) of all memory positions.
@@ -105,8 +105,8 @@ class Memory:
         """
         keys, queries = _positions(self.keys), _positions((query,))
         scores = (2 * keys @ queries.T - keys.square().sum(dim=1, keepdim=True)) / queries.shape[1] ** 0.5
-        found: Tensor = scores.softmax(dim=1).T @ _positions(self.values)
-        return found.T.reshape(self.values[0].shape)
+        values: Tensor = scores.softmax(dim=1).T @ _positions(self.values)
+        return values.T.reshape(self.values[0].shape)
 
     def read(self, query: Tensor, top_k: int) -> Tensor:
         """The readout (K, 512, h, w) of every object for a frame's key `query` (1, 64, h, w).
@@ -114,9 +114,9 @@ class Memory:
         Values are summed as they are looked up, so nothing of the size queries x kept x channels is ever made; the
         memory itself is copied once per call.
         """
-        found = affinity(_positions(self.keys), _positions((query,)), top_k)
+        nearest = affinity(_positions(self.keys), _positions((query,)), top_k)
         summed = functional.embedding_bag(
-            found.index, _positions(self.values), per_sample_weights=found.weights, mode="sum"
+            nearest.index, _positions(self.values), per_sample_weights=nearest.weights, mode="sum"
         )
         return summed.T.reshape(self.values[0].shape)
 

@@ -105,8 +105,8 @@ class StcnNetwork(nn.Module):
         count = len(masks)
         # Summing the others, instead of taking an object from the sum of all, leaves exact zeros for a single object.
         others = ((1 - torch.eye(count).to(masks)) @ masks.flatten(1)).view_as(masks)
-        given = torch.cat([image.expand(count, -1, -1, -1), masks[:, None], others[:, None]], dim=1)
-        out: Tensor = self.value_encoder(given, f16.expand(count, -1, -1, -1))
+        inputs = torch.cat([image.expand(count, -1, -1, -1), masks[:, None], others[:, None]], dim=1)
+        out: Tensor = self.value_encoder(inputs, f16.expand(count, -1, -1, -1))
         return out
 
     def decode(self, readout: Tensor, query: QueryMaps) -> Tensor:
@@ -145,14 +145,14 @@ class ValueEncoder(nn.Module):
         self.layer3 = nn.Sequential(Basic(128, 256, stride=2), Basic(256, 256))
         self.fuser = Fuser()
 
-    def forward(self, given: Tensor, f16: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, f16: Tensor) -> Tensor:
         """(K, 512, H/16, W/16) of image, mask and other objects (K, 5, H, W) and f16 (K, 1024, H/16, W/16)."""
-        out: Tensor = self.fuser(self.backbone(given), f16)
+        out: Tensor = self.fuser(self.backbone(inputs), f16)
         return out
 
-    def backbone(self, given: Tensor) -> Tensor:
-        """(K, 256, H/16, W/16), before fusion, of `given` (K, 5, H, W)."""
-        maps = pooled(torch.relu(self.bn1(self.conv1(given))))
+    def backbone(self, inputs: Tensor) -> Tensor:
+        """(K, 256, H/16, W/16), before fusion, of `inputs` (K, 5, H, W)."""
+        maps = pooled(torch.relu(self.bn1(self.conv1(inputs))))
         out: Tensor = self.layer3(self.layer2(self.layer1(maps)))
         return out
 

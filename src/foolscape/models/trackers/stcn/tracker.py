@@ -19,9 +19,9 @@ from torch.utils.checkpoint import checkpoint
 from foolscape.errors import SettingError
 from foolscape.models.common.checkpoint import load_state, read_state_dict
 from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot
-from foolscape.models.trackers.stcn.canvas import Canvas
 from foolscape.models.trackers.stcn.memory import Memory, aggregate
 from foolscape.models.trackers.stcn.network import StcnNetwork
+from foolscape.models.trackers.stcn.resizing import Resizing
 
 _MEAN: Final = (0.485, 0.456, 0.406)
 _DEVIATION: Final = (0.229, 0.224, 0.225)
@@ -30,7 +30,7 @@ _FIRST: Final = "value_encoder.conv1.weight"
 _Out = TypeVar("_Out")
 
 
-class Network(Protocol):
+class MemoryNetwork(Protocol):
     """A network that `Stcn` can run, such as `StcnNetwork`; its own records of maps are opaque to the loop (Any).
 
     Attributes:
@@ -95,7 +95,7 @@ class Stcn:
         notes: remarks for the reader of a table.
     """
 
-    network: Network
+    network: MemoryNetwork
     mem_every: int = 5
     top_k: int = 20
     include_last: bool = False
@@ -121,8 +121,8 @@ class Stcn:
         To be handed to `propagate` for frames that do not change; call it under `torch.no_grad` then.
         """
         check_frames(frames)
-        canvas = self._canvas(frames)
-        return tuple(self._part(self._features, _prepared(frame[None], canvas)) for frame in frames)
+        resizing = self._resizing(frames)
+        return tuple(self._part(self._features, _prepared(frame[None], resizing)) for frame in frames)
 
     def propagate(self, frames: Tensor, first_mask: Tensor, features: tuple[Features, ...] | None = None) -> Tensor:
         """How probable each object is at every pixel of every frame; see `Tracker.propagate`.
@@ -131,7 +131,7 @@ class Stcn:
             frames: (T, 3, H, W) float RGB in [0, 1].
             first_mask: (H, W) int64, 0 for the background and 1 to K for the objects.
             features: of `frames[1:]`, from `features`; None to compute them. They are taken as they are: without a
-                graph of their own they pass no gradient to those frames. The pixels of a later frame are then looked at
+                graph of their own they pass no gradient to those frames. The pixels of a later frame are then read
                 only if it is remembered.
 
         Returns:
@@ -142,23 +142,23 @@ class Stcn:
             ValueError: frames or features are of another shape or number.
         """
         check_clip(frames, features)
-        canvas = self._canvas(frames)
-        objects = aggregate(canvas.masks(one_hot(first_mask, frames)))
-        probabilities = [canvas.restored(objects)]
-        memory = self._first(_prepared(frames[:1], canvas), objects)
+        resizing = self._resizing(frames)
+        objects = aggregate(resizing.masks(one_hot(first_mask, frames)))
+        probabilities = [resizing.restored(objects)]
+        memory = self._first(_prepared(frames[:1], resizing), objects)
         for t in range(1, len(frames)):
-            image = _prepared(frames[t : t + 1], canvas)
-            seen = self._part(self._features, image) if features is None else features[t - 1]
-            objects = self._part(self._segment, memory, seen)
-            probabilities.append(canvas.restored(objects))
+            image = _prepared(frames[t : t + 1], resizing)
+            current = self._part(self._features, image) if features is None else features[t - 1]
+            objects = self._part(self._segment, memory, current)
+            probabilities.append(resizing.restored(objects))
             permanent = t % self.mem_every == 0
             if t < len(frames) - 1 and (permanent or self.include_last):
-                value = self._part(self.network.value, image, objects[1:], seen.coarse)
-                memory = memory.plus(seen.key, value, temporary=not permanent)
+                value = self._part(self.network.value, image, objects[1:], current.coarse)
+                memory = memory.plus(current.key, value, temporary=not permanent)
         return torch.stack(probabilities)
 
-    def _canvas(self, frames: Tensor) -> Canvas:
-        return Canvas.of((frames.shape[2], frames.shape[3]), self.shorter_side, self.network.stride)
+    def _resizing(self, frames: Tensor) -> Resizing:
+        return Resizing.of((frames.shape[2], frames.shape[3]), self.shorter_side, self.network.stride)
 
     def _features(self, image: Tensor) -> Features:
         maps = self.network.encode(image)
@@ -166,20 +166,22 @@ class Stcn:
 
     def _first(self, image: Tensor, objects: Tensor) -> Memory:
         """The memory of the first frame (1, 3, h, w), which is not decoded, with its aggregated masks."""
-        coarse = self._part(lambda given: self.network.encode(given)[0], image)
+        coarse = self._part(lambda frame: self.network.encode(frame)[0], image)
         value = self._part(self.network.value, image, objects[1:], coarse)
         return Memory((self.network.key(coarse),), (value,))
 
-    def _segment(self, memory: Memory, seen: Features) -> Tensor:
+    def _segment(self, memory: Memory, features: Features) -> Tensor:
         """(K + 1, h, w): the objects in a frame, given what is remembered."""
-        found = memory.read_as_released(seen.key) if self.across_queries else memory.read(seen.key, self.top_k)
-        return aggregate(self.network.decode(found, seen.query))
+        readout = (
+            memory.read_as_released(features.key) if self.across_queries else memory.read(features.key, self.top_k)
+        )
+        return aggregate(self.network.decode(readout, features.query))
 
-    def _part(self, function: Callable[..., _Out], *given: object) -> _Out:
+    def _part(self, function: Callable[..., _Out], *arguments: object) -> _Out:
         """`function(*given)`, computed again in the backward pass if that is wanted."""
         if not (self.checkpointed and torch.is_grad_enabled()):
-            return function(*given)
-        out: _Out = checkpoint(function, *given, use_reentrant=False, preserve_rng_state=False)
+            return function(*arguments)
+        out: _Out = checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=False)
         return out
 
 
@@ -206,7 +208,7 @@ def load_stcn(path: Path | str, device: torch.device | str = "cpu") -> Stcn:
     return Stcn(network.to(device), notes=notes)
 
 
-def _prepared(frame: Tensor, canvas: Canvas) -> Tensor:
+def _prepared(frame: Tensor, resizing: Resizing) -> Tensor:
     """`frame` (1, 3, H, W) normalised, then resized and padded, so that the border has the mean colour."""
     mean, deviation = (frame.new_tensor(values)[:, None, None] for values in (_MEAN, _DEVIATION))
-    return canvas.images((frame - mean) / deviation)
+    return resizing.images((frame - mean) / deviation)

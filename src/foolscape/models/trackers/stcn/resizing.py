@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True)
-class Canvas:
+class Resizing:
     """Sizes as (height, width).
 
     Attributes:
@@ -23,8 +23,8 @@ class Canvas:
     padding: tuple[int, int, int, int]
 
     @classmethod
-    def of(cls, size: tuple[int, int], shorter_side: int | None, multiple: int) -> Canvas:
-        """The canvas of frames of `size`: resized to `shorter_side` (None: not), padded to sides of `multiple`.
+    def of(cls, size: tuple[int, int], shorter_side: int | None, multiple: int) -> Resizing:
+        """The resizing of frames of `size`: resized to `shorter_side` (None: not), padded to sides of `multiple`.
 
         The longer side is rounded down. Padding is shared by both ends, the odd pixel at the right and bottom.
         """
