@@ -8,8 +8,9 @@ from random import Random
 import yaml
 
 from foolscape.run.harden.config import make_harden_config
-from foolscape.run.settings.config import make_config, read_mapping, read_settings
+from foolscape.run.settings.config import make_config, read_settings
 from foolscape.run.settings.inputs import wired
+from foolscape.run.settings.yaml_file import read_mapping
 from foolscape.run.universal.config import make_universal_config
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.hostile import LONG_NUMBER, WORDS, mutate_bytes, mutate_lines, mutate_tree
