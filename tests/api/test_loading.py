@@ -10,8 +10,9 @@ from torch import Tensor, nn
 import foolscape as fs
 from foolscape.models.bundled.load import bundled
 from foolscape.models.common.class_map import ClassNames
-from foolscape.models.load import Made
-from foolscape.models.sources.base import Conditions, Opened
+from foolscape.models.common.conditions import Conditions
+from foolscape.models.load import OpenedModel
+from foolscape.models.sources.base import SourceModel
 from foolscape.spec import Spec
 from tests.api.made import Photos, batch, net
 
@@ -50,7 +51,7 @@ def test_a_model_that_was_elsewhere_is_brought_back() -> None:
         return SimpleNamespace()
 
     spec = Spec("net", "", "net")
-    model = fs.Model(Made(spec, Opened("segmentation", ready), ClassNames()))
+    model = fs.Model(OpenedModel(spec, SourceModel("segmentation", ready), ClassNames()))
     here, there = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8, device="meta")
     for images in (here, here, there, here, here[..., :4]):
         model.fitted(images)

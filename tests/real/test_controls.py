@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from foolscape.attacks.controls import shuffled
+from foolscape.records.conditions import PERMUTED
 from foolscape.run.scores.controls import control_of
-from foolscape.run.tasks.base import PERMUTED
 from foolscape.seeds import generator_for
 
 
