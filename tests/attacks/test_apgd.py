@@ -146,7 +146,7 @@ def test_apgd_beats_pgd_for_as_many_steps() -> None:
 
 def test_what_apgd_is_settled_to_stands_in_the_record() -> None:
     settings = plan("apgd", {"schedule": "shrinking", "loss": "js"}, CLASSES).settings
-    assert (settings["schedule"], settings["objective"], settings["step"], settings["steps"]) == (
+    assert (settings["schedule"], settings["loss"], settings["step"], settings["steps"]) == (
         "shrinking",
         "js",
         "16/255",

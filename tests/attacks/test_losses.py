@@ -180,15 +180,15 @@ def test_the_soft_iou_of_scores_far_apart_is_the_iou() -> None:
 def test_every_objective_fools_more_than_half(name: str) -> None:
     problem = problem_of(conv_net(), pictures(2))
     settled = plan("pgd", {"loss": name}, CLASSES)
-    assert settled.settings["objective"] == name
+    assert settled.settings["loss"] == name
     for outcome in ascend(entrants(problem), settled.ascent):
         assert outcome.remaining < outcome.targets / 2
 
 
 def test_attacks_say_what_they_make_large() -> None:
-    assert plan("pgd", {}, CLASSES).settings["objective"] == "ce"
-    assert plan("segpgd", {}, CLASSES).settings["objective"] == "segpgd"
-    assert plan("ara", {}, task="video").settings["objective"] == "ce"
+    assert plan("pgd", {}, CLASSES).settings["loss"] == "ce"
+    assert plan("segpgd", {}, CLASSES).settings["loss"] == "segpgd"
+    assert plan("ara", {}, task="video").settings["loss"] == "ce"
     assert "objective" not in plan("dag", {}, CLASSES).settings
     assert "objective" not in plan("pgd", {"goal": "vanish"}, CLASSES, "detection").settings
 

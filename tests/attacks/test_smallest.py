@@ -166,7 +166,7 @@ def test_settings_stand_in_the_record() -> None:
     settings = plan("dag-min", {"eps": Levels.parse("32/255")}, CLASSES).settings
     assert (settings["largest"], settings["eps"], settings["steps"], settings["stop"]) == ("32/255", None, 500, 0.01)
     assert plan("alma-prox", {}, CLASSES).settings["largest"] is None
-    assert plan("pgd-min", {}, CLASSES).settings["objective"] == "masked-ce"
+    assert plan("pgd-min", {}, CLASSES).settings["loss"] == "masked-ce"
     assert plan("dag-min", {}, CLASSES, "detection").settings["stop"] == 0.0
     assert "largest" not in plan("dag", {}, CLASSES).settings
 

@@ -119,7 +119,7 @@ def photo(plan: Plan, number: int) -> NDArray[np.uint8]:
 
 
 def _record(plan: Plan) -> RunRecord:
-    attack: dict[str, Any] = {"name": plan.attack}
+    attack: dict[str, Any] = {"name": plan.attack, "title": plan.attack.upper()}
     if plan.attack != "none":
         attack |= {"source": "Xie et al. 2017, algorithm 1", "eps": None, "steps": 200, "goal": plan.goal,
                    "only_class": plan.only_class}  # fmt: skip

@@ -89,7 +89,7 @@ def write(directory: Path, plan: Plan) -> Path:
             "odd": "Odd: only here.",
         },
         "data": {"spec": "folder:photos", "split": "test", "samples": len(plan.pictures)},
-        "attack": {"name": plan.attack},
+        "attack": {"name": plan.attack, "title": plan.attack.upper()},
         "models": models,
         "failures": list(plan.failures),
     }
@@ -109,8 +109,8 @@ def _record(plan: Plan) -> RunRecord:
     return run_record(
         models,
         [picture.id for picture in plan.pictures],
-        {"name": plan.attack, "source": "Xie et al. 2017, algorithm 1", "eps": None, "step": "0.5/255",
-         "steps": 200, "stop": 0.01, "random_start": False},
+        {"name": plan.attack, "title": plan.attack.upper(), "source": "Xie et al. 2017, algorithm 1", "eps": None,
+         "step": "0.5/255", "steps": 200, "stop": 0.01, "random_start": False},
         command=("foolscape", "run", "--model", plan.models[0], "--data", "folder:photos", "--attack", plan.attack),
         config={"models": list(plan.models), "batch": 8, "device": "auto", "seed": 7},
         versions={"python": "3.11.7", "torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.4.6"},

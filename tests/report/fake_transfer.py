@@ -11,7 +11,8 @@ from foolscape.records.schema import SCHEMA
 from ..written import model_record, write_json, write_run
 
 PGD: dict[str, Any] = {
-    "name": "pgd", "variant": "paper", "source": "Madry et al.", "eps": "8/255", "norm": "linf", "step": "2/255",
+    "name": "pgd", "title": "PGD", "variant": "paper", "source": "Madry et al.", "eps": "8/255", "norm": "linf",
+    "step": "2/255",
     "steps": 20, "stop": 0.01, "random_start": True, "quantise_steps": False,
 }  # fmt: skip
 

@@ -188,7 +188,7 @@ def _model(plan: Plan, model: str, rows: list[AnyRow]) -> dict[str, Any]:
 
 
 def _record(plan: Plan) -> RunRecord:
-    attack: dict[str, Any] = {"name": plan.attack}
+    attack: dict[str, Any] = {"name": plan.attack, "title": plan.attack.upper()}
     if plan.attack != "none":
         attack |= {"variant": "ours", "source": "Li et al. 2023", "eps": "8/255", "window": 10, "labels_from": "truth"}
     models = [

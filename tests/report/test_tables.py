@@ -63,7 +63,7 @@ def _by_hand() -> dict[str, Any]:
         "reference": "truth",
         "conventions": {"mIoU": "mIoU: said by the run."},
         "data": {"samples": 40},
-        "attack": {"name": "dag"},
+        "attack": {"name": "dag", "title": "DAG"},
         "models": [model],
         "failures": [],
     }

@@ -116,8 +116,8 @@ def test_a_score_that_is_better_low_is_raised_by_an_attack(wrong: None, monkeypa
     measure = replace(segmentation.SEGMENTATION, headline="wrong")
     monkeypatch.setattr(segmentation, "RECORD", replace(segmentation.RECORD, measures=(measure,)))
     conditions = {"clean": {"wrong": 10.0}, "adversarial": {"wrong": 90.0}}
-    model = {"slug": "net", "samples": 2, "conditions": conditions}
-    summary = {"task": "segmentation", "models": [model], "attack": {"name": "fgsm"}}
+    model = {"model": "net", "slug": "net", "samples": 2, "conditions": conditions}
+    summary = {"task": "segmentation", "models": [model], "attack": {"name": "fgsm", "title": "FGSM"}}
     assert headline(summary, model, []) == "FGSM raised wrong pixels from 10.0 to 90.0."
     conditions["adversarial"]["wrong"] = 9.0
     assert headline(summary, model, []) == "FGSM did not raise wrong pixels: 10.0 before, 9.0 after."

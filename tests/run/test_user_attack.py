@@ -84,7 +84,7 @@ def test_an_attack_of_a_file_is_run_with_its_own_option_and_is_part_of_what_the_
 def test_a_loss_of_a_file_is_followed(tmp_path: Path, mine: str) -> None:
     asked = settings(tmp_path, attack="pgd?steps=2")
     own = do_run(tmp_path / "out", **asked, loss=f"{mine}:loss")
-    assert own["attack"]["objective"] == f"{mine}:loss"
+    assert own["attack"]["loss"] == f"{mine}:loss"
     plain = do_run(tmp_path / "plain", **asked)
     # Twice the cross-entropy has a gradient of the same sign.
     changed = [found["models"][0]["conditions"]["adversarial"] for found in (own, plain)]

@@ -101,8 +101,8 @@ class Plan:
         eps, norm: the bound; None where there is only the pixel range.
         step, steps: size and most number of steps.
         stop: the share of labelled targets that may be left when an image counts as done.
-        name, variant, source: as in the registry, which sets them.
-        objective: the name of what is made large, where an attack has a choice.
+        name, title, variant, source, own_steps: as in the registry, which sets them.
+        loss: the name of what is made large, where an attack has a choice.
         schedule: of the bound, where an attack has a choice.
         goal, only_class: of an attack on a detector, the class as an index; None for other tasks.
         window: of an attack on a clip; None for other tasks.
@@ -123,9 +123,11 @@ class Plan:
     steps: int
     stop: float | None
     name: str = ""
+    title: str = ""
     variant: str = ""
     source: str = ""
-    objective: str | None = None
+    own_steps: bool = False
+    loss: str | None = None
     schedule: str | None = None
     goal: Goal | None = None
     only_class: int | None = None
@@ -157,6 +159,7 @@ class Plan:
         """The settings as they are written into a run's record."""
         return {
             "name": self.name,
+            "title": self.title or self.name,
             "variant": self.variant,
             "source": self.source,
             "eps": None if self.eps is None else str(self.eps),
@@ -167,7 +170,8 @@ class Plan:
             "random_start": self.ascent.random_start,
             "quantise_steps": self.ascent.quantise_steps,
             **({"precision": "bf16"} if self.ascent.bf16 else {}),
-            **({} if self.objective is None else {"objective": self.objective}),
+            **({"own_steps": True} if self.own_steps else {}),
+            **({} if self.loss is None else {"loss": self.loss}),
             **({} if self.schedule is None else {"schedule": self.schedule}),
             **({} if self.budget is None else {"budget": self.budget}),
             **({} if self.transforms is None else {"transforms": self.transforms}),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Final, get_type_hints
+from typing import Final, get_type_hints
 
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.parts.constraints import L2, Constraint, Linf
@@ -50,6 +50,8 @@ class Attack:
         sampling, attack_pixels: the defaults for a clip.
         untargeted: the goal in the place of a detector's untargeted one.
         without: why it does not have an option that others have, as the rest of a sentence that begins with its name.
+        title: as its paper writes it; empty for its name.
+        own_steps: its steps are by design longer than the bound at first, or shrink by themselves.
     """
 
     name: str
@@ -66,6 +68,8 @@ class Attack:
     attack_pixels: str = ATTACK_PIXELS[0]
     untargeted: Goal | None = None
     without: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    own_steps: bool = False
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -119,7 +123,10 @@ class Recipe:
                 f"attack: expected {attack.name} to return an Ascent or a Plan, got {type(built).__name__}"
             )
         variant = str(self.options.get("variant", attack.variants[0]))
-        return replace(built, name=attack.name, source=attack.source, variant=variant)
+        return replace(
+            built, name=attack.name, title=attack.title, source=attack.source, variant=variant,
+            own_steps=attack.own_steps,
+        )  # fmt: skip
 
     def _around(self, ascent: Ascent, scope: Scope) -> Plan:
         """The plan of an attack that gives no more than its steps."""
@@ -144,13 +151,29 @@ REGISTRY: Final[dict[str, Attack]] = {}
 """Every attack that is known, by name."""
 
 
-def register(name: str, *, source: str, **traits: Any) -> Callable[[Builder], Attack]:
+def register(
+    name: str,
+    *,
+    source: str,
+    tasks: tuple[str, ...] = tuple(TASKS),
+    form: str = "paper",
+    strength: int | None = None,
+    algorithm: int = 1,
+    compares: bool = False,
+    sampling: str = SAMPLINGS[0],
+    attack_pixels: str = ATTACK_PIXELS[0],
+    untargeted: Goal | None = None,
+    without: Mapping[str, str] = MappingProxyType({}),
+    title: str = "",
+    own_steps: bool = False,
+) -> Callable[[Builder], Attack]:
     """Enter a keyword function as the attack `name`.
 
     Args:
         name: for the command line.
         source: the paper it is after, or who made it.
-        traits: further attributes of `Attack`, such as `tasks` or `form`.
+        tasks, form, strength, algorithm, compares, sampling, attack_pixels, untargeted, without, title, own_steps: as
+            of `Attack`.
 
     Raises:
         SettingError: the name is taken, there is no such task, or an argument has no type that an option can have.
@@ -164,9 +187,12 @@ def register(name: str, *, source: str, **traits: Any) -> Callable[[Builder], At
                 "otherwise"
             )
         summary = (inspect.getdoc(build) or "").partition("\n")[0].rstrip(".")
-        for task in traits.get("tasks", ()):
+        for task in tasks:
             task_named(task)
-        REGISTRY[name] = Attack(name, source, summary, build, _options(name, build), **traits)
+        REGISTRY[name] = Attack(
+            name, source, summary, build, _options(name, build), tasks, form, strength, algorithm, compares, sampling,
+            attack_pixels, untargeted, without, title, own_steps,
+        )  # fmt: skip
         return REGISTRY[name]
 
     return enter

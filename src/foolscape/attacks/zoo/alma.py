@@ -221,6 +221,7 @@ class AlmaProx(Update):
     form="default",
     compares=True,
     without={**COMPARES, "eps": "has no bound, it looks for the smallest; use dag-min"},
+    title="ALMA prox",
 )
 def alma_prox(
     scope: Scope,

@@ -243,6 +243,8 @@ def _where(mask: Tensor, images: Tensor, others: Tensor) -> Tensor:
     strength=2,
     compares=True,
     without=COMPARES,
+    title="APGD",
+    own_steps=True,
 )
 def apgd(
     scope: Scope,

@@ -26,6 +26,7 @@ _FIRST_THREE: Final = (3, "first", False)
     "ara",
     source="Li et al., Adversarial Attacks on Video Object Segmentation with Hard Region Discovery, TCSVT 2024",
     tasks=("video",),
+    title="ARA",
 )
 def ara(
     scope: Scope,

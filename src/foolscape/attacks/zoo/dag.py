@@ -31,6 +31,7 @@ _STEPS, _STEPS_OF_DETECTORS = 200, 150
     source="Xie et al., Adversarial Examples for Semantic Segmentation and Object Detection, ICCV 2017",
     tasks=("segmentation", "detection"),
     untargeted=DAG_UNTARGETED,
+    title="DAG",
 )
 def dag(
     scope: Scope,

@@ -19,6 +19,7 @@ from foolscape.attacks.zoo.smallest_change import LARGEST, STEPS, bisected
     compares=True,
     without=COMPARES,
     untargeted=DAG_UNTARGETED,
+    title="DAG with the smallest bound",
 )
 def dag_min(
     scope: Scope,

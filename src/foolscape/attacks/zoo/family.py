@@ -83,7 +83,7 @@ def bounded(
         step=size,
         steps=options.steps,
         stop=options.stop,
-        objective=None if targeted else named,
+        loss=None if targeted else named,
         transforms=options.transforms,
         goal=scope.goal,
         only_class=scope.only_class,

@@ -13,7 +13,11 @@ from foolscape.attacks.zoo.family import Bounded, bounded
 from foolscape.errors import SettingError
 
 
-@register("fgsm", source="Goodfellow et al., Explaining and Harnessing Adversarial Examples, ICLR 2015")
+@register(
+    "fgsm",
+    source="Goodfellow et al., Explaining and Harnessing Adversarial Examples, ICLR 2015",
+    title="FGSM",
+)
 def fgsm(
     scope: Scope,
     *,

@@ -11,7 +11,11 @@ from foolscape.attacks.zoo import options as o
 from foolscape.attacks.zoo.family import Bounded, bounded, refuse_l2
 
 
-@register("mi-fgsm", source="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018")
+@register(
+    "mi-fgsm",
+    source="Dong et al., Boosting Adversarial Attacks with Momentum, CVPR 2018",
+    title="MI-FGSM",
+)
 def mi_fgsm(
     scope: Scope,
     *,

@@ -15,6 +15,7 @@ from foolscape.attacks.zoo.family import Bounded, bounded
     "pgd",
     source="Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
     strength=1,
+    title="PGD",
 )
 def pgd(
     scope: Scope,

@@ -21,6 +21,7 @@ from foolscape.errors import SettingError
     form="default",
     compares=True,
     without={**COMPARES, "step": "begins every try with steps as long as its bound; leave it out, or use dag-min"},
+    title="PGD with the smallest bound",
 )
 def pgd_min(
     scope: Scope,
@@ -45,4 +46,4 @@ def pgd_min(
         "pgd-min", scope, largest=eps, objective=objective, inner=Momentum(0.75), step=None, steps=steps, norm=norm,
         stop=stop, quantise_steps=quantise_steps,
     )  # fmt: skip
-    return replace(plan, objective=None if targeted else named)
+    return replace(plan, loss=None if targeted else named)

@@ -16,6 +16,7 @@ from foolscape.attacks.zoo.family import Bounded, bounded
     source="Gu et al., SegPGD: An Effective and Efficient Adversarial Attack for Evaluating and Boosting Segmentation "
     "Robustness, ECCV 2022",
     tasks=("segmentation", "video"),
+    title="SegPGD",
 )
 def segpgd(
     scope: Scope,

@@ -105,6 +105,8 @@ def _signs(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     "ECCV 2020",
     compares=True,
     without={**COMPARES, "step": "takes the whole bound; use --steps alone"},
+    title="Square",
+    own_steps=True,
 )
 def square(
     scope: Scope,

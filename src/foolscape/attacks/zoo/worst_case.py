@@ -213,6 +213,7 @@ def _numbered(problem: Problem, objective: int) -> Problem:
         **dict.fromkeys(("steps", "step"), "shares out a budget and finds its own steps; use --budget"),
     },
     attack_pixels="objects",
+    own_steps=True,
 )
 def worst_case(
     scope: Scope,
@@ -258,7 +259,7 @@ def worst_case(
     chosen = Chosen(tuple(_objective(name, scope) for name in names))
     parts = tuple(BudgetPart(replace(ascent, objective=chosen), n) for n, ascent in enumerate(ascents))
     objective = ", ".join(names)
-    return replace(plan, steps=budget, budget=budget, objective=objective, runner=WorstCase(names, parts))
+    return replace(plan, steps=budget, budget=budget, loss=objective, runner=WorstCase(names, parts))
 
 
 def _apgd(scope: Scope, eps: Levels, steps: int, norm: str, stop: float, schedule: str, quantise_steps: bool) -> Plan:

@@ -169,7 +169,7 @@ def _told(settings: Json) -> str:
     told = [
         f"{key.replace('_', ' ')} {words[value] if isinstance(value, bool) else value}"
         for key, value in settings.items()
-        if value is not None and key not in ("name", "source")
+        if value is not None and key not in ("name", "title", "source")
     ]
     return ", ".join([f"attack {settings['name']}", *told]) + "."
 

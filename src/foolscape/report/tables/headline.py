@@ -12,18 +12,6 @@ from foolscape.report.tables.labels import words
 from foolscape.report.tables.minimum import minimum_sentence
 from foolscape.report.tables.table import DASH, Json, counted, known, number
 
-_TITLES: Final[dict[str, str]] = {
-    "dag": "DAG",
-    "fgsm": "FGSM",
-    "pgd": "PGD",
-    "mi-fgsm": "MI-FGSM",
-    "segpgd": "SegPGD",
-    "cospgd": "CosPGD",
-    "ara": "ARA",
-    "dag-min": "DAG with the smallest bound",
-    "pgd-min": "PGD with the smallest bound",
-    "alma-prox": "ALMA prox",
-}
 _SAME: Final = 0.05
 """Points below which two scores read the same."""
 _DONE: Final[dict[str, tuple[str, str]]] = {
@@ -36,8 +24,8 @@ _DONE: Final[dict[str, tuple[str, str]]] = {
 
 
 def attack_title(attack: Json) -> str:
-    """An attack as its paper writes it, with its goal; an unknown name as it stands."""
-    title = _TITLES.get(attack["name"], str(attack["name"]))
+    """An attack as its paper writes it, with its goal."""
+    title = str(attack.get("title", attack["name"]))
     aim = " ".join(str(attack[key]) for key in ("goal", "only_class") if attack.get(key) is not None)
     return f"{title} ({aim})" if aim else title
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 from foolscape.verdict import Reason
-
-_OWN_STEPS: Final = ("apgd", "worst-case", "annealed", "square")
-"""Attacks whose step is by design longer than the bound at first, or shrinks by itself: theirs says nothing."""
 
 
 def bound_reasons(attack: Mapping[str, Any]) -> tuple[Reason, ...]:
     """What there is to say against an attack's bound and step; empty where there is nothing.
 
     Args:
-        attack: its settings, as `attack` in run.json and `Plan.settings` hold them: `name`, `eps`, `norm` and `step`,
-            the sizes as text such as `8/255`.
+        attack: its settings, as `attack` in run.json and `Plan.settings` hold them: `own_steps`, `eps`, `norm` and
+            `step`, the sizes as text such as `8/255`.
 
     Returns:
         `bound-below-a-level`: within Linf nothing but the clean image lies inside a bound below one level; within L2
@@ -37,7 +34,7 @@ def bound_reasons(attack: Mapping[str, Any]) -> tuple[Reason, ...]:
             advice="give at least --eps 1/255",
         )
         return (reason,)
-    if step is None or step <= eps or attack.get("name") in _OWN_STEPS:
+    if step is None or step <= eps or attack.get("own_steps"):
         return ()
     reason = Reason(
         id="step-larger-than-bound",
