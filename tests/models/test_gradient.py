@@ -172,6 +172,7 @@ def test_unsound_networks_are_found_out(change: Callable[..., Tensor], kind: str
         raise_unless_ok(verdict)
 
 
+@pytest.mark.usefixtures("remedies_untried")
 @pytest.mark.parametrize("seed", range(6))
 def test_a_detached_branch_is_found_with_every_seed(seed: int) -> None:
     verdict = _verdict(Around(lambda net, x: net(x) + net(x.flip(3).detach())), seed=seed)

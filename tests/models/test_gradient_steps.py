@@ -56,6 +56,7 @@ def test_a_sound_network_is_never_run_at_full_size_in_float64() -> None:
     assert seen.count((torch.float32, True)) <= 12
 
 
+@pytest.mark.usefixtures("remedies_untried")
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
@@ -89,6 +90,7 @@ def test_faults_of_the_small_copy_alone_accuse_nobody(change: Callable[..., Tens
     assert check_gradient(segmenter, images(1, *SIZE), seed=0).ok
 
 
+@pytest.mark.usefixtures("remedies_untried")
 def test_a_network_of_one_size_is_looked_at_there() -> None:
     assert verdict_on(Fixed(*SIZE)).ok
     wrong = verdict_on(Around(lambda net, x: net(x) + net(x.flip(3).detach()), Fixed(*SIZE)))
