@@ -11,7 +11,10 @@ import torch
 
 from foolscape.attacks.catalog import plan
 from foolscape.data.sample import VOID
-from foolscape.metrics.score import scores_of
+from foolscape.metrics.boxes import Detected, Truth
+from foolscape.metrics.score import Sample, scores_of
+from foolscape.metrics.segmentation import Kept, PixelsMeasured
+from foolscape.metrics.video import ClipScores, ObjectScores
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
@@ -19,35 +22,35 @@ from foolscape.run.tasks.segmentation import SegmentationSubject
 BOX, ELSEWHERE = [0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]
 
 
-def right_share(task: str, row: dict[str, Any], only_class: int | None = None) -> float | None:
-    return scores_of(task).right(row, only_class)
+def right_share(task: str, sample: Any, only_class: int | None = None) -> float | None:
+    return scores_of(task).right(sample, only_class)
 
 
-def boxes(found: list[tuple[list[float], float, int]], **truth: Any) -> dict[str, Any]:
-    known = {
-        "boxes": [BOX, ELSEWHERE],
-        "labels": [0, 1],
-        "difficult": [False, False],
-        "crowd": [False, False],
-        "area": [100.0, 100.0],
-    }
+def boxes(found: list[tuple[list[float], float, int]], **truth: Any) -> Any:
+    known = Truth(
+        boxes=np.array(truth.get("boxes", [BOX, ELSEWHERE]), float).reshape(-1, 4),
+        labels=np.array(truth.get("labels", [0, 1]), np.int64),
+        difficult=np.array(truth.get("difficult", [False, False]), bool),
+        crowd=np.array(truth.get("crowd", [False, False]), bool),
+        area=np.array(truth.get("area", [100.0, 100.0]), float),
+    )
     places, scores, labels = ([one[i] for one in found] for i in range(3))
-    return {"truth": known | truth, "found": {"boxes": places, "scores": scores, "labels": labels}}
+    seen = Detected(np.array(places, float).reshape(-1, 4), np.array(scores, float), np.array(labels, np.int64))
+    return Sample("x", known, seen)
 
 
-def clip(*objects: list[float]) -> dict[str, Any]:
-    return {
-        "objects": [
-            {"label": i, "start": 1, "J": values, "F": [0.0] * len(values), "category": None}
-            for i, values in enumerate(objects, 1)
-        ]
-    }
+def clip(*objects: list[float]) -> Any:
+    scores = (ObjectScores(i, 1, tuple(values), (0.0,) * len(values)) for i, values in enumerate(objects, 1))
+    return Sample("x", None, ClipScores(tuple(scores)))
+
+
+def pixels(hit: dict[int, int], truth: dict[int, int], kept: Kept | None = None) -> Any:
+    return Sample("x", truth, PixelsMeasured(hit, {}, kept))
 
 
 def test_pixels_of_the_right_class_over_labelled_ones() -> None:
-    row = {"counts": {"hit": {"0": 3, "2": 1}, "truth": {"0": 6, "1": 2, "2": 2}, "predicted": {"0": 10}}}
-    assert right_share("segmentation", row) == 0.4
-    assert right_share("segmentation", {"counts": {"hit": {}, "truth": {}, "predicted": {}}}) is None
+    assert right_share("segmentation", pixels({0: 3, 2: 1}, {0: 6, 1: 2, 2: 2})) == 0.4
+    assert right_share("segmentation", pixels({}, {})) is None
 
 
 def test_objects_found_as_what_they_are() -> None:
@@ -95,8 +98,8 @@ def test_a_row_counts_what_was_right_and_still_is() -> None:
     before = np.array([[0, 0, 1, 2, 0]], np.uint8)
     after = np.array([[1, 0, 2, 1, 0]], np.uint8)  # the last pixel that counts has become right
     case = EvalSample("x", np.zeros((1, 5, 3), np.uint8), (), truth, before)
-    assert segmenter().measured(case, after)["kept"] == {"right_before": 3, "right_after": 1}
-    assert segmenter().measured(case, before)["kept"] == {"right_before": 3, "right_after": 3}
+    assert segmenter().measured(case, after).measured.kept == Kept(3, 1)
+    assert segmenter().measured(case, before).measured.kept == Kept(3, 3)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +118,8 @@ def test_a_row_counts_what_was_right_and_still_is() -> None:
 def test_success_is_over_what_the_clean_model_had_right(
     attack: str, stop: float | None, before: int, after: int, success: bool | None
 ) -> None:
-    row = {"counts": {"truth": {"0": 600, "1": 400}}, "kept": {"right_before": before, "right_after": after}}
-    assert segmenter().succeeded({}, row, plan(attack, {"stop": stop}, CLASSES)) is success
+    row = pixels({}, {0: 600, 1: 400}, Kept(before, after))
+    assert segmenter().succeeded(row, row, plan(attack, {"stop": stop}, CLASSES)) is success
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,22 @@
 """How the measuring commands behave: where they write, what they print where, and their exit codes."""
 
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from foolscape.cli import main, measure
 from foolscape.cli.console import BELOW, DISTRUST, DONE, ERROR, SOME_FAILED, USAGE
 from foolscape.cli.manners import Attacked, FailOn, below, fails, floors_of, verdict_of
 from foolscape.errors import SettingError
-from foolscape.metrics.score import scores_of
+from foolscape.metrics.boxes import Detected, Truth
+from foolscape.metrics.score import Sample, scores_of
+from foolscape.metrics.segmentation import PixelsMeasured
+from foolscape.metrics.video import ClipScores, ObjectScores
 
 from .made import write_net, write_photos
 from .made_boxes import write_detector, write_squares
@@ -206,15 +212,14 @@ def test_floors_are_read_and_judged() -> None:
 
 
 def test_the_keys_of_every_task_are_those_of_its_summaries() -> None:
-    counts = {"hit": {"0": 1}, "truth": {"0": 1}, "predicted": {"0": 1}}
-    boxes = {"boxes": [[0, 0, 9, 9]], "labels": [0]}
-    truth = {**boxes, "difficult": [False], "crowd": [False], "area": [81.0]}
-    clip = {"label": 1, "start": 0, "J": [1.0] * 4, "F": [1.0] * 4, "category": "a"}
-    samples = {
-        "segmentation": {"counts": counts},
-        "detection": {"truth": truth, "found": {**boxes, "scores": [1.0]}},
-        "video": {"id": "a", "objects": [clip]},
-        "youtube-vos": {"id": "a", "objects": [clip, {**clip, "label": 2, "category": "b"}], "seen": ["a"]},
+    box, label = np.array([[0.0, 0.0, 9.0, 9.0]]), np.array([0])
+    no = np.array([False])
+    clip = ObjectScores(1, 0, (1.0,) * 4, (1.0,) * 4, "a")
+    samples: dict[str, Sample[Any, Any]] = {
+        "segmentation": Sample("a", {0: 1}, PixelsMeasured({0: 1}, {0: 1})),
+        "detection": Sample("a", Truth(box, label, no, no, np.array([81.0])), Detected(box, np.array([1.0]), label)),
+        "video": Sample("a", None, ClipScores((clip,))),
+        "youtube-vos": Sample("a", None, ClipScores((clip, replace(clip, label=2, category="b")), ("a",))),
     }
     for task, sample in samples.items():
         measure = scores_of("video" if task == "youtube-vos" else task).measure_of([sample])

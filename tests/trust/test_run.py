@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from foolscape.report import print_tables, write_report
+from foolscape.report import print_tables
 
 from ..run.made import do_run, write_net, write_photos
 
@@ -64,14 +64,3 @@ def test_without_probes_nothing_is_decided(tmp_path: Path, settings: dict[str, A
     assert not (tmp_path / "out/probes").exists()
     assert answers(summary)["converged"] is None
     assert summary["trust"]["verdict"] == "not decided"
-
-
-def test_a_run_of_the_first_release_still_has_its_page(tmp_path: Path, settings: dict[str, Any]) -> None:
-    out = tmp_path / "out"
-    summary = do_run(out, probes=0, **settings)
-    del summary["trust"]
-    summary["models"][0]["trust"] = [{"check": "right in its gradient", "ok": True, "detail": "right"}]
-    (out / "summary.json").write_text(json.dumps(summary))
-    page = write_report(out).read_text()
-    assert "yes: right" in page
-    assert "Verdict" not in page
