@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,33 +87,23 @@ def print_verdict(trust: Json | None, console: Console) -> None:
 
 def trust(summary: Json) -> tuple[Table, ...]:
     """Every reason of the verdict, by model; empty where nothing was judged."""
-    rows = tuple(_rows(summary))
-    if not rows:
+    judged = summary.get("trust")
+    if judged is None or not judged["reasons"]:
         return ()
-    found = summary.get("trust")
-    notes = (f"Verdict: {headline_of(found).text}.",) if found else ()
+    names = {model["slug"]: str(model["model"]) for model in summary.get("models") or summary.get("columns") or ()}
     headers = (Cell("model"), Cell("check"), Cell("what was seen"))
+    notes = (f"Verdict: {headline_of(judged).text}.",)
+    rows = tuple(_rows(judged["reasons"], names))
     return (Table("trust", "Can this be trusted?", headers, rows, notes, texts=3, named=True),)
 
 
-def _rows(summary: Json) -> Iterator[tuple[Cell, ...]]:
+def _rows(reasons: Iterable[Json], names: Mapping[str, str]) -> Iterator[tuple[Cell, ...]]:
+    """A row for each reason; the model's name stands in the first of its own."""
     last: object = None
-    for name, reason in _reasons(summary):
+    for reason in reasons:
+        slug = str(reason.get("model", ""))
+        name = names.get(slug, slug)
         first = Cell("" if name == last else name)
         last = name
         advice = (str(reason["advice"]),) if reason.get("advice") else ()
-        seen = str(reason.get("seen", reason.get("detail")))
-        yield first, Cell(str(reason["check"])), Cell(f"{ANSWERS[reason['ok']]}: {seen}", advice)
-
-
-def _reasons(summary: Json) -> Iterator[tuple[str, Json]]:
-    """Each reason with the model that it is about."""
-    models = summary.get("models") or summary.get("columns") or ()
-    if summary.get("trust") is None:  # recorded by 0.1.0, which gave no verdict: the findings stand with their models
-        for model in models:
-            yield from ((str(model["model"]), found) for found in model.get("trust", ()))
-        return
-    names = {model["slug"]: str(model["model"]) for model in models}
-    for reason in summary["trust"]["reasons"]:
-        slug = reason.get("model", "")
-        yield names.get(slug, str(slug)), reason
+        yield first, Cell(str(reason["check"])), Cell(f"{ANSWERS[reason['ok']]}: {reason['seen']}", advice)
