@@ -117,14 +117,24 @@ def checked_options(attack: object, given: Mapping[str, object]) -> dict[str, Op
 
 
 def _recorded(name: str, value: object, attack: str | None) -> OptionValue:
-    owners = dict(known_options().get(name, ()))
-    if owners and not (attack is not None and ":" in attack and name not in TASK_OPTIONS):
-        value = owners.get(str(attack), next(iter(owners.values()))).value(value)
+    option = _option(name, attack)
+    if option is not None:
+        value = option.value(value)
     if isinstance(value, Levels):
         return str(value)
     if not isinstance(value, bool | int | float | str):
         raise SettingError(f"{name}: expected a number, a text or a truth value, got {value!r}")
     return value
+
+
+def _option(name: str, attack: str | None) -> Option | None:
+    """The option that says what a value is; None where the attack is a user's, or ours and does not have it."""
+    if name in TASK_OPTIONS:
+        return TASK_OPTIONS[name]
+    owners = dict(known_options().get(name, ()))
+    if attack is None or attack not in {one.name for one in listed_attacks()}:
+        return None if attack is not None and ":" in attack else next(iter(owners.values()), None)
+    return owners.get(attack)
 
 
 def _same(name: str, one: object, other: object) -> bool:
