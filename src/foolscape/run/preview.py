@@ -34,9 +34,6 @@ from foolscape.tasks.base import task_named
 _SHOWN: Final = 5
 """Ids of images that are named."""
 
-_RECORDED_AS: Final = {"loss": "objective"}
-"""Options that a plan's settings have under another name."""
-
 Lines = tuple[tuple[str, str], ...]
 """What is said of, and what."""
 
@@ -177,10 +174,7 @@ def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iter
 def _options(plan: Plan, origins: Mapping[str, str], attack: str) -> Lines:
     """Every option of an attack and of what it does to its task, as it is settled, and where the value comes from."""
     settled = plan.settings
-    own = {
-        name: settled.get(_RECORDED_AS.get(name, name), option.default)
-        for name, option in REGISTRY[attack].options.items()
-    }
+    own = {name: settled.get(name, option.default) for name, option in REGISTRY[attack].options.items()}
     of_task: dict[str, object] = {name: value for name, value in settled.items() if name in TASK_OPTIONS}
     if plan.only_class is not None:
         of_task["only_class"] = f"class {plan.only_class}"
