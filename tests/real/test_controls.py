@@ -26,9 +26,9 @@ def test_a_shuffled_change_is_as_long_as_the_attack(real: Path, place: str) -> N
         return torch.from_numpy(image).permute(2, 0, 1).contiguous()
 
     moved = shuffled(plane(clean), plane(attacked), generator_for(0)).permute(1, 2, 0).numpy()
-    assert control_of(PERMUTED, clean, attacked, moved)["control"]["of_attack"] == pytest.approx(1, abs=1e-9)
+    assert control_of(PERMUTED, clean, attacked, moved).of_attack == pytest.approx(1, abs=1e-9)
     assert (moved != attacked).any(-1).mean() > 0.5  # most pixels have another one's change
     # In the order of chance the same change is shorter: this picture is one that shows it.
     chance = np.random.default_rng(1).permutation((attacked.astype(int) - clean).reshape(-1, 3)).reshape(clean.shape)
     clipped = np.clip(clean + chance, 0, 255).astype(np.uint8)
-    assert control_of(PERMUTED, clean, attacked, clipped)["control"]["of_attack"] < 0.96
+    assert control_of(PERMUTED, clean, attacked, clipped).of_attack < 0.96
