@@ -11,7 +11,8 @@ import scipy
 from foolscape.metrics.boxes import Detected
 from foolscape.metrics.intervals import LEAST
 from foolscape.metrics.paired import Difference, mean_difference, paired_difference
-from foolscape.metrics.score import Sample, Samples, scores_of
+from foolscape.metrics.sample import Sample, Samples
+from foolscape.metrics.score import scores_of
 from foolscape.metrics.segmentation import PixelsMeasured, count
 from foolscape.metrics.tasks.segmentation import sample_of
 from foolscape.metrics.video import ClipScores

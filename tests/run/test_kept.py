@@ -12,7 +12,8 @@ import torch
 from foolscape.attacks.catalog import plan
 from foolscape.data.sample import VOID
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.score import Sample, scores_of
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.score import scores_of
 from foolscape.metrics.segmentation import Kept, PixelsMeasured
 from foolscape.metrics.video import ClipScores, ObjectScores
 from foolscape.run.tasks.base import EvalSample

@@ -14,7 +14,8 @@ from foolscape.cli.console import BELOW, DISTRUST, DONE, ERROR, SOME_FAILED, USA
 from foolscape.cli.manners import Attacked, FailOn, below, fails, floors_of, verdict_of
 from foolscape.errors import SettingError
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.score import Sample, scores_of
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.score import scores_of
 from foolscape.metrics.segmentation import PixelsMeasured
 from foolscape.metrics.video import ClipScores, ObjectScores
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from foolscape.data.load import open_data
 from foolscape.metrics.distortion import Distortion
-from foolscape.metrics.score import Sample
+from foolscape.metrics.sample import Sample
 from foolscape.records.conditions import ADVERSARIAL, CLEAN
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import AnyRow, Row, Tried, rows_of

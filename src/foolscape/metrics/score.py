@@ -21,33 +21,13 @@ from foolscape.metrics.boxes import Floats
 from foolscape.metrics.distortion import CONVENTIONS as DISTORTION
 from foolscape.metrics.intervals import LEAST, Interval, around, around_unbounded, left_out
 from foolscape.metrics.paired import Difference, Weighted, paired_difference
+from foolscape.metrics.sample import Form, Sample, Samples
 
 W = TypeVar("W")
 W_co = TypeVar("W_co", covariant=True)
-T = TypeVar("T")
-M = TypeVar("M")
 
 GROUP: Final = "foolscape.metrics"
 """The entry-point group of scores that other packages add."""
-
-
-@dataclass(frozen=True)
-class Sample(Generic[T, M]):
-    """One prediction for one image, measured.
-
-    Attributes:
-        id: of the image.
-        truth: what it was measured against, in the model's classes; None where what was measured says enough.
-        measured: of the prediction.
-    """
-
-    id: str
-    truth: T
-    measured: M
-
-
-Samples = Sequence[Sample[Any, Any]]
-"""Of a task; which one's is for a `Measure` to know."""
 
 
 @dataclass(frozen=True)
@@ -241,32 +221,6 @@ class Measure(Generic[W]):
         if len(rows_a) != len(rows_b):
             raise ValueError(f"rows to be paired must be of the same images; got {len(rows_a)} and {len(rows_b)}")
         return paired_difference(self.weighted(rows_a, classes), self.weighted(rows_b, classes), len(rows_a), seed)
-
-
-def _as_it_is(truth: T, channels: Sequence[int]) -> T:
-    del channels
-    return truth
-
-
-def _nothing(clean: object) -> None:
-    del clean
-
-
-@dataclass(frozen=True)
-class Form(Generic[T, M]):
-    """Of what types a task's samples are, which say how they stand in files.
-
-    Attributes:
-        measured: the type of what is measured of a prediction.
-        truth: the type of what it is measured against; None where what is measured says enough.
-        in_classes: (truth in the data set's classes, for each of these the model's) -> it in the model's classes.
-        standing_in: what was measured of the clean image -> the truth, where the data have no labels.
-    """
-
-    measured: type[M]
-    truth: Any = None
-    in_classes: Callable[[T, Sequence[int]], T] = _as_it_is
-    standing_in: Callable[[M], T | None] = _nothing
 
 
 @dataclass(frozen=True)

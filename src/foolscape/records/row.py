@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import Field
 
 from foolscape.metrics.distortion import Distortion
-from foolscape.metrics.score import Sample
+from foolscape.metrics.sample import Sample
 from foolscape.records.types import CLOSED, ConditionText, Files, Text
 
 T = TypeVar("T")

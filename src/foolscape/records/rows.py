@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from foolscape.disk import read_file
 from foolscape.errors import RunError
-from foolscape.metrics.score import Form, scores_of
+from foolscape.metrics.sample import Form
+from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import CLEAN, FAILED
 from foolscape.records.places import ROWS, RUNS, Kind, place_of
 from foolscape.records.row import AnyRow, Failure, Line, Row

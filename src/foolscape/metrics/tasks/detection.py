@@ -25,7 +25,8 @@ from foolscape.metrics.detection import check_labels
 from foolscape.metrics.intervals import LEAST, SHOWN, around, convention
 from foolscape.metrics.matching import Matched, match_coco, match_voc
 from foolscape.metrics.precision import Summary, area_under, average_precision, eleven_points, hundred_one_points
-from foolscape.metrics.score import Form, Measure, Parts, Sample, Score, TaskScores, number, numbers
+from foolscape.metrics.sample import Form, Sample
+from foolscape.metrics.score import Measure, Parts, Score, TaskScores, number, numbers
 
 _THRESHOLDS: Final = 10
 """COCO's IoU thresholds, 0.50, 0.55 .. 0.95."""

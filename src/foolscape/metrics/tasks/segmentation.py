@@ -11,7 +11,8 @@ import numpy as np
 from foolscape.metrics.boxes import Floats
 from foolscape.metrics.intervals import CONVENTIONS as INTERVALS
 from foolscape.metrics.intervals import LEAST_CLEAN, SHOWN, around, weigh
-from foolscape.metrics.score import Form, Measure, Parts, Sample, Score, TaskScores, number, numbers
+from foolscape.metrics.sample import Form, Sample
+from foolscape.metrics.score import Measure, Parts, Score, TaskScores, number, numbers
 from foolscape.metrics.segmentation import (
     Counts,
     Kept,

@@ -11,7 +11,8 @@ import numpy as np
 
 from foolscape.metrics.boxes import Floats
 from foolscape.metrics.intervals import LEAST, convention
-from foolscape.metrics.score import Form, Measure, Parts, Sample, Score, TaskScores
+from foolscape.metrics.sample import Form, Sample
+from foolscape.metrics.score import Measure, Parts, Score, TaskScores
 from foolscape.metrics.video import (
     DAVIS_SCORES,
     ClipScores,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from foolscape.metrics.box_counts import IOU, READABLE, count_boxes
 from foolscape.metrics.boxes import Detected, Truth, pairwise_iou
 from foolscape.metrics.matching import COCO_DETECTIONS
-from foolscape.metrics.score import Sample
+from foolscape.metrics.sample import Sample
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.places import Kind, place_of
 from foolscape.records.run import ModelRecord

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from foolscape.metrics.intervals import LEAST, LEVEL
-from foolscape.metrics.score import Measure, Sample
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.score import Measure
 from foolscape.pixels import Levels
 from foolscape.records.row import AnyRow
 from foolscape.records.types import Object

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from foolscape.metrics.score import Measure, Sample, scores_of
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.score import Measure, scores_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, IN_FLOAT, Condition
 from foolscape.records.row import AnyRow, Line, failures_of, rows_of
 from foolscape.records.run import DataRecord, ModelRecord, RunRecord

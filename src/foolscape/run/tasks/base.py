@@ -16,7 +16,7 @@ from torch import Tensor
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
 from foolscape.by_name import record_of
-from foolscape.metrics.score import Sample
+from foolscape.metrics.sample import Sample
 from foolscape.records.conditions import Condition
 from foolscape.records.row import AnyRow, Frames
 from foolscape.records.types import Object

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from foolscape.metrics.paired import Difference
-from foolscape.metrics.score import Sample
+from foolscape.metrics.sample import Sample
 from foolscape.records.conditions import ADVERSARIAL, FAILED, NOISE, PERMUTED, Condition
 from foolscape.records.row import AnyRow
 from foolscape.records.run import RunRecord

@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from foolscape.metrics.box_counts import READABLE, count_boxes
-from foolscape.metrics.score import Sample, scores_of
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.score import scores_of
 from foolscape.metrics.tasks.detection import DetectionSample
 from foolscape.records.run import RunRecord
 

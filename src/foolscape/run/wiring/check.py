@@ -9,7 +9,8 @@ import numpy as np
 
 from foolscape.errors import FoolscapeError
 from foolscape.memory import is_short
-from foolscape.metrics.score import Sample, Samples, scores_of
+from foolscape.metrics.sample import Sample, Samples
+from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import FAILED
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore

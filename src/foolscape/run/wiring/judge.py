@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from foolscape.metrics.paired import Difference, mean_difference
-from foolscape.metrics.score import Measure, Samples
+from foolscape.metrics.sample import Samples
+from foolscape.metrics.score import Measure
 from foolscape.records.types import Object
 from foolscape.run.wiring.rivals import Rival
 

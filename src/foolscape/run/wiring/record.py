@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from foolscape.by_name import record_of
-from foolscape.metrics.score import Sample, Samples
+from foolscape.metrics.sample import Sample, Samples
 from foolscape.records.types import Object
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.wiring.judge import Elsewhere, Measured
