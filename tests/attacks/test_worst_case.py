@@ -221,8 +221,8 @@ def test_the_parts_add_up_to_the_budget() -> None:
 def test_its_settings_stand_in_the_record() -> None:
     settings = plan("worst-case", {}, CLASSES).settings
     assert (settings["budget"], settings["loss"]) == (120, "js, cospgd, masked-ce, soft-iou")
-    assert plan("worst-case", {}, task="video").objective == "cospgd, ce"
-    assert plan("worst-case", {}, CLASSES, "detection").objective == "js, cospgd, masked-ce and boxes"
+    assert plan("worst-case", {}, task="video").loss == "cospgd, ce"
+    assert plan("worst-case", {}, CLASSES, "detection").loss == "js, cospgd, masked-ce and boxes"
 
 
 @pytest.mark.parametrize(
