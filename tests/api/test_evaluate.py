@@ -124,10 +124,30 @@ def test_a_report_tells_what_was_found(report: fs.Report) -> None:
         report.images("000009")
     with pytest.raises(fs.FoolscapeError, match="unknown model"):
         report.images("000002", "other")
-    assert len(report.plot().axes[0].patches) == 4
     html = report._repr_html_()
     assert html.count("<img") == 6
     assert "same change, shuffled" in html
+    assert "success %<br><small>claimed %</small>" in html
+    assert "in-memory:Sequential: PGD" not in html
+
+
+def test_the_legend_of_a_figure_lies_below_its_bars(report: fs.Report) -> None:
+    figure = report.plot()
+    figure.draw_without_rendering()
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert len(axes.patches) == 4
+    assert [text.get_text() for text in legend.get_texts()][:2] == ["clean", "attacked"]
+    assert legend.get_window_extent().y1 <= axes.get_tightbbox().y0
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_each_of_several_models_is_named_beside_its_figures_and_pictures() -> None:
+    found = fs.evaluate([net(), nn.Sequential(nn.Conv2d(3, 4, 1))], batch(1), "fgsm", probes=0)
+    html = found._repr_html_()
+    assert len(set(found.models)) == 2
+    for name in found.models:
+        assert f"<p>{name}: FGSM " in html
+        assert f"<p>{name}, Every image, weakest first: 000000</p>" in html
 
 
 def test_advice_is_what_can_be_written_from_python() -> None:
@@ -188,6 +208,9 @@ def test_an_unfinished_run_is_loaded_and_marked_and_goes_on(tmp_path: Path) -> N
     assert "unfinished: 1 of 3 images" in str(found)
     assert "Unfinished: 1 of 3 images" in found._repr_html_()
     assert "unfinished" in repr(found)
+    (cut / "rows.jsonl").rename(rows := tmp_path / "rows")
+    assert not fs.load_run(cut).plot().legends
+    rows.rename(cut / "rows.jsonl")
     assert sorted(cut.rglob("*")) == before
     again = fs.evaluate(net(), Photos(), "fgsm", cut, probes=0)
     assert figures(again.to_json()) == figures(done.to_json())

@@ -197,7 +197,7 @@ class Report:
             from matplotlib.figure import Figure
 
         score = words(self.run.summary).headline
-        figure = Figure(figsize=(1.6 + 1.4 * len(self.models), 3.0), layout="constrained")
+        figure = Figure(figsize=(1.8 + 1.4 * len(self.models), 3.3), layout="constrained")
         axes = figure.subplots()
         shown = [name for name in CONDITIONS if any(name in found for found in self.scores.values())]
         for place, condition in enumerate(shown):
@@ -212,7 +212,8 @@ class Report:
                 axes.bar(across, value, 0.75 / len(shown), yerr=error, capsize=2, color=f"C{place}", label=label)
         axes.set_xticks(range(len(self.models)), self.models, fontsize=8, parse_math=False)
         axes.set_ylabel(score.title)
-        axes.legend(frameon=False, fontsize=8)
+        if axes.containers:
+            figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
         return figure
 
     def __str__(self) -> str:
@@ -231,10 +232,13 @@ class Report:
         """For a notebook: what came of it, the verdict, the tables and a few images."""
         with having_form(self.run.directory):
             summary = self.run.summary
-            sentences = [headline(summary, model, self.run.rows) for model in summary["models"]]
+            several = len(self.models) > 1
+            sentences = [
+                f"{model['model']}: " * several + headline(summary, model, self.run.rows) for model in summary["models"]
+            ]
             trust = summary.get("trust")
             pictures = [
-                Shown(f"{title}: {view.judged.id}", photographs(view, SIDE)[0])
+                Shown(f"{model.model}, " * several + f"{title}: {view.judged.id}", photographs(view, SIDE)[0])
                 for model in self.run.record.models
                 for title, views in chosen(self.run, model, _THUMBNAILS)
                 for view in views[: _THUMBNAILS[0]]
