@@ -64,6 +64,15 @@ def test_a_directory_that_is_there(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert "expected the command that began" in " ".join(capfd.readouterr().err.split())
 
 
+def test_a_hardening_of_less_than_a_batch_is_refused_as_it_would_be(capfd: pytest.CaptureFixture[str]) -> None:
+    splits = "--train-split train --test-split test --train-limit 4 --test-limit 1"
+    with pytest.raises(SystemExit) as caught:
+        main(["harden", *SCENES.split(), *splits.split()])
+    assert caught.value.code == ERROR
+    said = " ".join(capfd.readouterr().err.split())
+    assert "expected at least 8 training images, a whole batch, got 4 of 4" in said
+
+
 @pytest.mark.parametrize(
     ("command", "parts"),
     [

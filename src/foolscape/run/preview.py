@@ -17,7 +17,7 @@ from foolscape.models.common.attention import attention
 from foolscape.pixels import to_unit
 from foolscape.records.conditions import CLEAN, CONDITIONS
 from foolscape.run.harden.config import HardenConfig
-from foolscape.run.harden.execute import open_network
+from foolscape.run.harden.execute import check_batch, open_network
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
@@ -116,6 +116,7 @@ def preview_harden(config: HardenConfig, origins: Mapping[str, str]) -> list[Sec
     device = ready_device(config.device)
     with attention(config.attention):
         network = open_network(config, device, None)
+        check_batch(config, len(network.train_ids), len(network.train_ids))
         plan, batches = network.plan, len(network.train_ids) // config.batch
         training: Lines = (
             ("attack", f"{config.attack} ({origins.get('attack', 'default')})"),

@@ -148,6 +148,15 @@ def open_network(config: HardenConfig, device: torch.device, training: Segmentat
     return _Setup(entry, subject, segmenter, plan, train_ids, test_ids, (train, test))
 
 
+def check_batch(config: HardenConfig, usable: int, listed: int) -> None:
+    """Raise DataError where `usable` of the `listed` training images make no whole batch."""
+    if usable < config.batch:
+        raise DataError(
+            f"expected at least {config.batch} training images, a whole batch, got {usable} of "
+            f"{listed} that can be used; give a smaller --batch"
+        )
+
+
 def _training_images(
     config: HardenConfig, school: _Setup, store: RunStore, pictures: Pictures, listener: Listener
 ) -> TrainingRecord:
@@ -174,11 +183,7 @@ def _training_images(
             first = first or (height, width)
             check_size(picture, config.crop, first, name)
             usable.append(name)
-    if len(usable) < config.batch:
-        raise DataError(
-            f"expected at least {config.batch} training images, a whole batch, got {len(usable)} of "
-            f"{len(school.train_ids)} that can be used; give a smaller --batch"
-        )
+    check_batch(config, len(usable), len(school.train_ids))
     record = TrainingRecord(schema=SCHEMA, images=tuple(usable), failures=tuple(failures))
     store.save_json(_TRAINING, to_json(TrainingRecord, record))
     return record
