@@ -224,3 +224,23 @@ def scope(classes: str) -> Any:
     from foolscape.tasks.base import SEGMENTATION
 
     return Scope(SEGMENTATION, tuple(classes))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda y: y.float(), r"write labels.long\(\)$"),
+        (lambda y: y[:, None], r"write labels\[:, 0\]$"),
+        (lambda y: y[:, None].float(), r"write labels\[:, 0\].long\(\)$"),
+        (lambda y: nn.functional.one_hot(y, 4).movedim(3, 1), r"write labels.argmax\(1\)$"),
+        (lambda y: y[:, 1:], "of torch.int64$"),
+        (lambda y: y.numpy(), "got ndarray$"),
+    ],
+)
+def test_label_maps_of_another_form_are_told_what_to_write(
+    network: nn.Module, change: Callable[[torch.Tensor], Any], told: str
+) -> None:
+    images = batch()
+    labels = torch.zeros(len(images), *images.shape[2:], dtype=torch.int64)
+    with pytest.raises(fs.FoolscapeError, match=told):
+        fs.attack(network, images, change(labels), "fgsm")

@@ -87,4 +87,8 @@ def test_a_record_of_another_schema(tmp_path: Path, capfd: pytest.CaptureFixture
 
 def test_a_record_that_is_not_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert foolscape("run", "--config", tmp_path) == USAGE
-    assert "expected the run.json of a run" in " ".join(capfd.readouterr().err.split())
+    said = " ".join(capfd.readouterr().err.split())
+    assert "expected the run.json of a run" in said
+    assert foolscape("run", "--config", tmp_path / "no.yaml") == USAGE
+    for told in (said, " ".join(capfd.readouterr().err.split())):
+        assert told.endswith("got No such file or directory")

@@ -140,7 +140,9 @@ class Dataset:
 
     def __repr__(self) -> str:
         where = self.spec if self.split is None else f"{self.spec} {self.split}"
-        named = ", no truth" if self.classes is None else f", {len(self.classes)} classes"
+        named = (
+            ", no truth" if self.classes is None else f", {len(self.classes)} class{'es' * (len(self.classes) != 1)}"
+        )
         unit = task_named(self.task).unit
         return f"<Dataset {where}, {len(self)} {unit}{'s' * (len(self) != 1)} for {self.task}{named}>"
 

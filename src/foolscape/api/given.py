@@ -97,7 +97,9 @@ def check_labels(labels: object, images: Tensor, classes: int) -> Tensor:
     wanted = (images.shape[0], *images.shape[2:])
     if not isinstance(labels, Tensor) or labels.is_floating_point() or tuple(labels.shape) != wanted:
         got = f"{tuple(labels.shape)} of {labels.dtype}" if isinstance(labels, Tensor) else type(labels).__name__
-        raise SettingError(f"labels: expected a class index for every pixel, {wanted} of int64, got {got}")
+        raise SettingError(
+            f"labels: expected a class index for every pixel, {wanted} of int64, got {got}{_instead(labels, wanted)}"
+        )
     found = labels.to(images.device).long()
     found = torch.where((found == VOID) & (classes <= VOID), IGNORE, found)
     odd = found[(found != IGNORE) & ((found < 0) | (found >= classes))]
@@ -106,6 +108,20 @@ def check_labels(labels: object, images: Tensor, classes: int) -> Tensor:
             f"labels: expected class indices from 0 to {classes - 1}, or {VOID} where nothing counts, got {int(odd[0])}"
         )
     return found
+
+
+def _instead(labels: object, wanted: tuple[int, ...]) -> str:
+    """What to write for label maps of these that are usual elsewhere; empty for others."""
+    if not isinstance(labels, Tensor):
+        return ""
+    count, *size = wanted
+    if tuple(labels.shape) == wanted:
+        return "; write labels.long()"
+    if tuple(labels.shape) == (count, 1, *size):
+        return f"; write labels[:, 0]{'.long()' * labels.is_floating_point()}"
+    if labels.ndim == 4 and (labels.shape[0], *labels.shape[2:]) == wanted:
+        return "; of scores or one-hot labels write labels.argmax(1)"
+    return ""
 
 
 def check_boxes(targets: object, images: Tensor, classes: int) -> list[tuple[Tensor, Tensor]]:

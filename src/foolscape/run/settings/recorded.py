@@ -10,7 +10,7 @@ from foolscape.errors import SettingError
 from foolscape.paths import path_of
 from foolscape.records.schema import check_schema
 from foolscape.regular import read_text
-from foolscape.run.settings.yaml_file import read_mapping
+from foolscape.run.settings.yaml_file import read_mapping, reason_of
 
 _MOST_BYTES: Final = 1 << 28
 """A record names every sample, with its hashes."""
@@ -41,7 +41,7 @@ def _recorded(path: Path, command: str) -> dict[str, object]:
     try:
         record = json.loads(read_text(path, _MOST_BYTES))
     except (OSError, ValueError, RecursionError) as error:
-        raise SettingError(f"config: expected the run.json of a run at {path}, got {error}") from error
+        raise SettingError(f"config: expected the run.json of a run at {path}, got {reason_of(error)}") from error
     config = record.get("config") if isinstance(record, dict) else None
     if not isinstance(config, dict):
         raise SettingError(

@@ -44,7 +44,7 @@ def read_mapping(path: Path) -> dict[str, object]:
     except RecursionError:
         raise SettingError(f"expected a YAML file of settings at {path}, got values nested too deeply") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SettingError(f"expected a YAML file of settings at {path}, got {_reason(error)}") from error
+        raise SettingError(f"expected a YAML file of settings at {path}, got {reason_of(error)}") from error
     return dict(loaded)
 
 
@@ -123,8 +123,10 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _reason(error: Exception) -> str:
-    """What is wrong, in a line."""
+def reason_of(error: Exception) -> str:
+    """What is wrong with a file, in a line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
         return f"{error.problem} in line {error.problem_mark.line + 1}"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
