@@ -6,8 +6,8 @@ from foolscape.attacks.catalog import CATALOG
 from foolscape.attacks.listed import ListedAttack, check_attack, listed_attacks
 from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.attacks.parts import goals
-from foolscape.attacks.registry import Attack
-from foolscape.errors import UnknownNameError
+from foolscape.attacks.registry import REGISTRY, Attack
+from foolscape.errors import SettingError, UnknownNameError
 
 
 def test_what_is_listed_is_what_is_registered() -> None:
@@ -32,3 +32,9 @@ def test_near_misses_are_named() -> None:
         check_attack("pdg")
     with pytest.raises(UnknownNameError, match="unknown option of pgd 'ep'; did you mean eps"):
         check_attack("pgd", ["ep"])
+
+
+@pytest.mark.parametrize(("eps", "write"), [(8, "8/255"), (0.5, "127.5/255")])
+def test_a_bare_number_is_no_bound_and_what_to_write_is_said(eps: float, write: str) -> None:
+    with pytest.raises(SettingError, match=f"write {write}"):
+        REGISTRY["pgd"](eps=eps)

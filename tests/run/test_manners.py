@@ -247,3 +247,9 @@ def test_a_demo_stays_where_it_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(measure, "carry_out", lambda settle, out, manners: places.append(out))
     assert foolscape("demo", "--out", tmp_path) == DONE
     assert places == [tmp_path / "segmentation", tmp_path / "detection"]
+
+
+def test_a_file_is_no_directory_to_write_to(quick: list[object], capfd: pytest.CaptureFixture[str]) -> None:
+    Path("taken.py").write_text("")
+    assert foolscape(*quick, "--out", "taken.py") == USAGE
+    assert "out: expected a directory, or the name of a new one, got the file taken.py" in capfd.readouterr().err

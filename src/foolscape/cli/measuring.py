@@ -91,14 +91,17 @@ def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
     """Where the user wants it written, `out` or else what the settings say; taken out of `settings`.
 
     Raises:
-        SettingError: the settings say something else than the name of a directory.
+        SettingError: it is a file, or the settings say something else than the name of a directory.
     """
     place = settings.pop("out", None)
-    if out is not None or place is None:
-        return None if out is None else path_of(out)
-    if not isinstance(place, str) or not place.strip() or "\0" in place:
+    if out is None and place is None:
+        return None
+    if out is None and (not isinstance(place, str) or not place.strip() or "\0" in place):
         raise SettingError(f"out: expected the path of a directory, got {place!r:.60}")
-    return path_of(place)
+    path = path_of(str(place) if out is None else out)
+    if path.is_file():
+        raise SettingError(f"out: expected a directory, or the name of a new one, got the file {path}")
+    return path
 
 
 def _foresee(job: Job, out: Path | None, manners: Manners) -> None:

@@ -18,6 +18,7 @@ from foolscape.attacks.zoo.family import Bounded, bounded, refuse_l2
     strength=3,
     sampling="random",
     attack_pixels="objects",
+    title="Annealed MI-FGSM",
     own_steps=True,
 )
 def annealed(

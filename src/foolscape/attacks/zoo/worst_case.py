@@ -213,6 +213,7 @@ def _numbered(problem: Problem, objective: int) -> Problem:
         **dict.fromkeys(("steps", "step"), "shares out a budget and finds its own steps; use --budget"),
     },
     attack_pixels="objects",
+    title="Worst case",
     own_steps=True,
 )
 def worst_case(

@@ -69,7 +69,7 @@ def universal_tables(summary: Json) -> tuple[Table, ...]:
     training = summary["training"]
     title = f"{summary['target']}, {summary['model']}, {images(summary['test']['measured'])}"
     spent = (
-        f"At {summary['eps']}, learnt on {images(training['images'])} in {training['epochs']} epochs, "
+        f"At {summary['eps']}, learnt on {images(training['images'])} in {counted(training['epochs'], 'epoch')}, "
         f"{training['gradient_evaluations']} gradient evaluations."
     )
     if not training["epochs"]:
