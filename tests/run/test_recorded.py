@@ -67,7 +67,7 @@ def test_a_record_of_another_command_names_its_own(
         ),
         (
             '{"schema": 2, "config": {"models": ["bundled:scenes-unet"], "data": "scenes:", "options": {"eps": 8}}}',
-            "8/255, got 8",
+            "8/255, got '8'; for 8 grey levels write 8/255",
         ),
     ],
 )
