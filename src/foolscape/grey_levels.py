@@ -30,7 +30,10 @@ class Levels:
         """Read `8/255` or `0.5/255`; anything else, also a bare number, is a `SettingError` that says what to write."""
         match = _FRACTION.fullmatch(text)
         if match is None:
-            raise SettingError(f"{name}: expected a fraction of 255 such as 8/255, got {text!r}{_advice(text)}")
+            several = "; several at once are for foolscape run and evaluate" if name == "eps" and "," in text else ""
+            raise SettingError(
+                f"{name}: expected a fraction of 255 such as 8/255, got {text!r}{several or _advice(text)}"
+            )
         levels = Fraction(match[1])
         if not 0 < levels <= WHITE:
             raise SettingError(f"{name}: expected more than 0/255 and at most 255/255, got {text!r}")

@@ -35,6 +35,7 @@ class Reason:
         advice: what to do about it, if possible the command; empty where nothing is to be done.
         assumed: where `ok` is None, the assumption under which the verdict holds, such as "the clean
             predictions are right"; empty: without this check nothing is decided.
+        bound: the attack's at which it was checked, where a run has several; empty: it holds for all of them.
     """
 
     id: str
@@ -43,10 +44,12 @@ class Reason:
     seen: str
     advice: str = ""
     assumed: str = ""
+    bound: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As `summary.json` holds it."""
-        return asdict(self)
+        found = asdict(self)
+        return found if self.bound else {name: value for name, value in found.items() if name != "bound"}
 
 
 def verdict(reasons: Iterable[Mapping[str, Any]]) -> Verdict:
@@ -59,6 +62,11 @@ def verdict(reasons: Iterable[Mapping[str, Any]]) -> Verdict:
     return Verdict.TRUSTED
 
 
+def at_bound(reasons: Iterable[Mapping[str, Any]], bound: str | None) -> list[Mapping[str, Any]]:
+    """Those of `reasons` that speak of the attack at `bound`: checked there, or true of all; None: every one."""
+    return [reason for reason in reasons if bound is None or reason.get("bound", bound) == bound]
+
+
 def assumptions(reasons: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """What a verdict on `reasons` rests on, each assumption once."""
     return tuple(dict.fromkeys(r["assumed"] for r in reasons if r["ok"] is None and r["assumed"]))
@@ -69,6 +77,16 @@ def ends_in_command(advice: str) -> bool:
     return ": foolscape " in advice
 
 
-def judged(reasons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """`trust` of a summary: the verdict on `reasons`, what it rests on, and the reasons themselves."""
-    return {"verdict": str(verdict(reasons)), "if": list(assumptions(reasons)), "reasons": [dict(r) for r in reasons]}
+def judged(reasons: Sequence[Mapping[str, Any]], bounds: Sequence[str] = ()) -> dict[str, Any]:
+    """`trust` of a summary: the verdict on `reasons`, what it rests on, and the reasons themselves.
+
+    Where there are several `bounds`, rising, the verdict is that at the largest, and each has its own beside it.
+    """
+    counted = at_bound(reasons, bounds[-1] if bounds else None)
+    of_each = {bound: str(verdict(at_bound(reasons, bound))) for bound in bounds}
+    return {
+        "verdict": str(verdict(counted)),
+        "if": list(assumptions(counted)),
+        "reasons": [dict(reason) for reason in reasons],
+        **({"bounds": of_each} if bounds else {}),
+    }

@@ -17,11 +17,10 @@ from foolscape.api.finding import Finding
 from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
 from foolscape.api.showing import SIDE, Shown, as_text, json_of, notebook
-from foolscape.attacks.names import NONE
 from foolscape.errors import RunError, unknown
 from foolscape.extras import extra, installed
 from foolscape.pixels import to_unit
-from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, label_of
+from foolscape.records.conditions import ADVERSARIAL, CONDITIONS, label_of
 from foolscape.records.places import Kind, place_of
 from foolscape.records.reader import Run, read_record, read_run
 from foolscape.records.rows import whole_rows
@@ -274,6 +273,5 @@ def read(directory: Path) -> Run:
             )
         if not unfinished(directory):
             return read_run(directory)
-        conditions = (CLEAN,) if record.attack["name"] == NONE else CONDITIONS
-        rows = tuple(whole_rows(directory, record, conditions))
+        rows = tuple(whole_rows(directory, record, record.conditions))
         return Run(directory, record, so_far(directory, record), rows, read_timings(directory))

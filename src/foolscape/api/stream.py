@@ -29,12 +29,12 @@ from foolscape.records.run import TRUTH, DataRecord, RunRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
-from foolscape.run.evaluate import Setting, evaluate
 from foolscape.run.execute import check_input_gradient
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.setup import LoadedModel, Setup, open_bench
+from foolscape.run.several_bounds import Measuring, evaluate_at_bounds
 from foolscape.spec import IN_MEMORY, parse
 from foolscape.tasks.base import task_named
 
@@ -118,9 +118,8 @@ class _Stream:
         subject: Any = self.entry.subject
         store = _Memory(_NOWHERE, _unwritten(self.task))
         with attention(self.config.attention):
-            evaluate(
-                replace(subject, data=data), data.ids, Setting(self.entry.plan, batch, self.config.seed), store, _pass
-            )
+            measuring = Measuring(self.entry.plans, batch, self.config.seed)
+            evaluate_at_bounds(replace(subject, data=data), data.ids, measuring, store, _pass)
         only = None if self.entry.plan is None else self.entry.plan.only_class
         found = {row.id: row for row in image_rows(store.rows, self.task, lambda _: only)}
         for name in data.ids:

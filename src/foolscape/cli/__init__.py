@@ -17,6 +17,7 @@ from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
 from foolscape.errors import FoolscapeError, LossError, SettingError
 from foolscape.printable import printable
+from foolscape.run.settings.bounds import BoundsWarning
 from foolscape.run.settings.former_names import FormerNameWarning
 
 app = typer.Typer(
@@ -82,17 +83,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _warnings_told() -> Iterator[None]:
-    """A setting by its former name is told as a line; what else is warned of stays as it is."""
+    """A setting that is taken for another is told as a line; what else is warned of stays as it is."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-            if issubclass(category, FormerNameWarning):
+            if issubclass(category, FormerNameWarning | BoundsWarning):
                 tell(f"warning: {message}", "yellow")
             else:
                 others(message, category, *place, **more)
 
-        warnings.simplefilter("always", FormerNameWarning)
+        for told in (FormerNameWarning, BoundsWarning):
+            warnings.simplefilter("always", told)
         warnings.showwarning = show
         yield
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,9 +28,9 @@ class Condition(str):
         found = _BOUND.fullmatch(self)
         return found[2] if found else None
 
-    def at(self, bound: str) -> Condition:
-        """The condition of this name with the bound `bound`."""
-        return Condition(f"{self.name}@{bound}")
+    def at(self, bound: str | None) -> Condition:
+        """The condition of this name with the bound `bound`; None: without one."""
+        return Condition(self.name if bound is None else f"{self.name}@{bound}")
 
 
 _BOUND: Final = re.compile(r"([^@]+)@([0-9]+(?:\.[0-9]+)?/255)", re.DOTALL)
@@ -41,13 +41,26 @@ PERMUTED: Final = Condition("permuted")
 NOISE: Final = Condition("noise")
 
 CONDITIONS: Final = (CLEAN, ADVERSARIAL, PERMUTED, NOISE)
-"""Those of a complete sample of a run with an attack, in the order of the tables."""
+"""Those of a complete sample of a run with an attack at one bound, in the order of the tables."""
 
 IN_FLOAT: Final = Condition("adversarial_float")
 """The attacked images before rounding to 8 bits, in summary.json alone."""
 
 FAILED: Final = Condition("failed")
 """Of a row that says why a sample could not be used."""
+
+
+def conditions_at(bounds: Sequence[str]) -> tuple[Condition, ...]:
+    """Those of a complete sample of a run with an attack at these bounds; `CONDITIONS` where there are none."""
+    if not bounds:
+        return CONDITIONS
+    return (CLEAN, *(condition.at(bound) for bound in bounds for condition in CONDITIONS if condition != CLEAN))
+
+
+def bounds_among(conditions: Iterable[str]) -> tuple[str, ...]:
+    """The bounds that conditions have, each once, in their order."""
+    found = (Condition(condition).bound for condition in conditions)
+    return tuple(dict.fromkeys(bound for bound in found if bound is not None))
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def place_of(kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, 
         name: the id of the image, or of the clip.
         of: the slug of the model that was attacked or asked; for the truth `ModelRecord.truth`; empty where all share
             the file.
-        condition: under which the image was changed or the model asked.
+        condition: under which the image was changed or the model asked; of what was learnt, the attack where there
+            are several, by their bounds.
         frame: the name of the clip's frame; empty for an image.
     """
     folder, suffix = {
@@ -67,7 +68,7 @@ def place_of(kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, 
         Kind.TRUTH: (f"truth/{of}", "png"),
         Kind.LABELS: (f"truth/{of}", "json"),
         Kind.PREDICTION: (f"predictions/{of}/{safe_name(condition)}", "png"),
-        Kind.LEARNT: (f"learnt/{of}", "safetensors"),
+        Kind.LEARNT: (f"learnt/{of}{'' if condition == CLEAN else f'-{safe_name(condition)}'}", "safetensors"),
     }[kind]
     return "/".join((folder, *(safe_name(part) for part in (name, frame) if part))) + f".{suffix}"
 

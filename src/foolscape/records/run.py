@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from foolscape.records.conditions import CLEAN, Condition, conditions_at
 from foolscape.records.schema import check_schema
 from foolscape.records.types import CLOSED, Object, Text, read
 
@@ -138,7 +139,8 @@ class RunRecord(_Record):
         task: of all its models.
         reference: what scores are against.
         data: what it is measured on.
-        attack: its settings; `name` alone where there is none.
+        attack: its settings, at the largest bound where there are several; `name` alone where there is none. Under
+            `bounds` what is otherwise at each bound, rising, where there are several.
         device, batch, seed: as used.
         attack_files: sha256 of the files of a user's own attack.
         gradient: by model, the verdict on its input gradient.
@@ -156,6 +158,31 @@ class RunRecord(_Record):
     attack_files: dict[Text, str] = field(default_factory=dict)
     gradient: dict[Text, Object] = field(default_factory=dict)
     narrowed: dict[Text, int] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The bounds of the attack, rising, where there are several; else none."""
+        return tuple(self.attack.get("bounds", ()))
+
+    @property
+    def largest(self) -> str | None:
+        """The largest of the bounds, which the headline is about; None where there are not several."""
+        return self.bounds[-1] if self.bounds else None
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Those of a complete sample."""
+        return conditions_at(self.bounds) if "eps" in self.attack else (CLEAN,)
+
+    def at(self, bound: str | None) -> RunRecord:
+        """The record of a run that has this bound alone; None: itself."""
+        return self if bound is None else replace(self, attack=attack_at(self.attack, bound))
+
+
+def attack_at(attack: Mapping[str, Any], bound: str) -> Object:
+    """The settings of an attack at one of its bounds."""
+    found: Object = {name: value for name, value in attack.items() if name != "bounds"}
+    return {**found, "eps": bound, **attack["bounds"][bound]}
 
 
 @dataclass(frozen=True, kw_only=True)

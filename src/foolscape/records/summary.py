@@ -32,8 +32,9 @@ class Trust:
     Attributes:
         verdict: in a word.
         conditions: the assumptions that it rests on; the key is `if`.
-        reasons: each a `foolscape.verdict.Reason`, with the slug of its model.
+        reasons: each a `foolscape.verdict.Reason`, with the slug of its model, and its bound where the run has several.
         models: the verdict on each model, by slug.
+        bounds: the verdict at each bound, where the run has several; `verdict` is that at the largest.
     """
 
     __pydantic_config__ = CLOSED
@@ -42,6 +43,7 @@ class Trust:
     conditions: Annotated[tuple[Text, ...], Field(alias="if")]
     reasons: tuple[Object, ...]
     models: dict[str, str] = field(default_factory=dict)
+    bounds: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,8 @@ class ModelSummary:
         controls: by kind the size of a control beside the attack: `of_attack` in the mean, the `least`, the `worst`.
         minimum: the smallest changes, of an attack that looks for them.
         several: the scores of each objective, of an attack that tries several.
+        bounds: by bound what the attack did there, where the run has several: `distortion`, `success_rate`,
+            `claimed_rate`, `iterations`, `controls` and `several`, which beside it are those of the largest.
     """
 
     __pydantic_config__ = CLOSED
@@ -87,6 +91,7 @@ class ModelSummary:
     controls: Object = field(default_factory=dict)
     minimum: Object = field(default_factory=dict)
     several: Object = field(default_factory=dict)
+    bounds: dict[str, Object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

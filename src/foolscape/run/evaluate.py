@@ -44,12 +44,16 @@ class Setting:
         batch: images per call of the model during the attack.
         seed: of everything random.
         fell_back: the plan is that of images which broke in bfloat16.
+        bound: of the plan, where the run has several; the conditions of its rows have it too.
+        opened: samples that were opened before; those that are opened now are added. None: each is opened once.
     """
 
     plan: Plan | None
     batch: int
     seed: int
     fell_back: bool = False
+    bound: str | None = None
+    opened: dict[str, Opened[Any, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def evaluate(
     Images on which an attack in bfloat16 breaks are attacked again in float32.
     """
     if setting.plan is None:
-        for opened in _opened(subject, ids, store, tick):
+        for opened in _opened(subject, ids, setting, store, tick):
             store.append(opened.album.named_in(_measured_clean(opened.case, subject)))
             tick(opened.case.id)
         return
@@ -108,8 +112,8 @@ def _flown(
     plan = setting.plan
     assert plan is not None
     flying, broken = under_way
-    entrants = _entrants(_opened(subject, ids, store, tick), flying, subject, setting, store, tick)
-    keeper = StoredNetwork(store, subject.spec, subject.slug)
+    entrants = _entrants(_opened(subject, ids, setting, store, tick), flying, subject, setting, store, tick)
+    keeper = StoredNetwork(store, subject.spec, subject.slug, setting.bound)
     for outcome in plan.run(entrants, batch_size=setting.batch, memory=keeper):
         if outcome.failure is not None and plan.ascent.bf16:
             broken.append(outcome.key)
@@ -122,12 +126,16 @@ def _flown(
 
 
 def _opened(
-    subject: TaskRunner[R, P], ids: Sequence[str], store: RunStore, tick: Callable[[str], None]
+    subject: TaskRunner[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> Iterator[Opened[R, P]]:
     """The samples that are still to be done; one that cannot be loaded is recorded with its reason."""
     settled = store.settled(subject.spec) | store.settled(None)
+    before = {} if setting.opened is None else setting.opened
     for name in ids:
         if name in settled:
+            continue
+        if name in before:
+            yield before[name]
             continue
         try:
             case = subject.load(name)
@@ -137,6 +145,8 @@ def _opened(
             continue
         opened = Opened(case, store.album(subject.spec))
         _keep(opened, subject)
+        if setting.opened is not None:
+            setting.opened[name] = opened
         yield opened
 
 
@@ -188,7 +198,7 @@ def _measure(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], 
     assert plan is not None
     constraint = plan.ascent.constraint
     quantised = to_image(constraint.quantise(outcome.adversarial, outcome.clean)[0])
-    attacked = album.save_image(place_of(Kind.IMAGE, case.id, subject.slug, ADVERSARIAL), quantised)
+    attacked = album.save_image(place_of(Kind.IMAGE, case.id, subject.slug, ADVERSARIAL.at(setting.bound)), quantised)
     clean, changed = _levels(case.image), _levels(attacked)
     noise = generator_for(setting.seed, "noise", case.id)
     controls = {
@@ -205,11 +215,11 @@ def _measure(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], 
         subject.keep_prediction(album, condition, case.id, prediction)
         return _row(case, subject, condition, prediction)
 
-    before, after = _row(case, subject, CLEAN, case.prediction), looked(ADVERSARIAL, attacked)
+    before, after = _row(case, subject, CLEAN, case.prediction), looked(ADVERSARIAL.at(setting.bound), attacked)
     rows: list[Line] = [before, _attacked_row(after, before, opened, attacked, outcome, subject, setting)]
     for condition, image in controls.items():
         size = control_of(condition, case.image, attacked, image)
-        rows.append(replace(looked(condition, image), control=size))
+        rows.append(replace(looked(condition.at(setting.bound), image), control=size))
     return rows
 
 

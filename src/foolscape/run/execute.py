@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.names import NONE
+from foolscape.attacks.plan import Plan
 from foolscape.errors import GradientError
 from foolscape.memory import first_line, halving, is_short, no_room
 from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
@@ -21,7 +22,6 @@ from foolscape.models.common.attention import attention
 from foolscape.models.common.bf16 import likeness
 from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_unit
-from foolscape.records.conditions import CLEAN, CONDITIONS
 from foolscape.records.places import SUMMARY
 from foolscape.records.run import CLEAN_PREDICTION, TRUTH, DataRecord, RunRecord, SampleRecord
 from foolscape.records.schema import SCHEMA
@@ -35,7 +35,6 @@ from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, open_run, run_record
-from foolscape.run.evaluate import Setting, evaluate
 from foolscape.run.scores.summary import summarise
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
@@ -43,6 +42,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, open_bench
+from foolscape.run.several_bounds import Measuring, evaluate_at_bounds
 from foolscape.run.tasks.base import running_of
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
@@ -120,9 +120,10 @@ def _executed(
         bench = _compiled(bench, batch)
     record = _record(config, bench, device, batch, command)
     of_models = (f"{entry.subject.spec}: {note}" for entry in bench.entries for note in entry.notes)
-    for note in (*bound_notes(record.attack), *bench.data.notes, *of_models):
+    notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
+    for note in (*notes, *bench.data.notes, *of_models):
         listener.say(note)
-    with open_run(out, record, CONDITIONS if config.attacks else (CLEAN,), listener.say) as store:
+    with open_run(out, record, record.conditions, listener.say) as store:
         room = Room(store, listener.say)
         check = partial(check_input_gradient, to_unit(bench.first).to(device), config.seed, store, listener)
         for entry in bench.entries:
@@ -184,13 +185,23 @@ def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, c
 
 def recorded_attack(config: RunConfig, bench: Setup) -> Object:
     """The attack's settings; the only_class by name, for models may number their classes differently."""
-    settled = bench.entries[0].plan
+    settled, plans = bench.entries[0].plan, bench.entries[0].plans
     if settled is None:
         return {"name": NONE}
     chosen = {} if bench.chosen is None else {"chosen": bench.chosen}
-    return (
-        settled.settings | ({} if settled.goal is None else {"only_class": config.options.get("only_class")}) | chosen
-    )
+    only = {} if settled.goal is None else {"only_class": config.options.get("only_class")}
+    return settled.settings | only | chosen | ({"bounds": _bounds(plans)} if len(plans) > 1 else {})
+
+
+def _bounds(plans: Sequence[Plan]) -> Object:
+    """By bound the settings of an attack that are others there than at the largest, its step for one."""
+    largest = plans[-1].settings
+    return {
+        str(plan.eps): {
+            name: value for name, value in plan.settings.items() if name != "eps" and value != largest.get(name)
+        }
+        for plan in plans
+    }
 
 
 def _compiled(bench: Setup, batch: int) -> Setup:
@@ -227,7 +238,7 @@ def _measure(
 ) -> None:
     """What is still to be measured of a model, with a batch that was checked before, or is now."""
     check(entry, batch)
-    evaluate(entry.subject, ids, Setting(entry.plan, batch, seed), store, tick)
+    evaluate_at_bounds(entry.subject, ids, Measuring(entry.plans, batch, seed), store, tick)
 
 
 def check_input_gradient(

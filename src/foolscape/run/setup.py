@@ -21,6 +21,8 @@ from foolscape.data.sample import SegmentationData
 from foolscape.extras import need
 from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.types import Object
+from foolscape.run.settings.bounds import at_largest
+from foolscape.run.settings.choice import plans_of
 from foolscape.run.settings.config import FLOAT32, RunConfig
 from foolscape.run.settings.user_data import enter_data
 from foolscape.run.tasks.base import TaskRunner
@@ -35,8 +37,8 @@ class LoadedModel:
 
     Attributes:
         subject: what is measured.
-        plan: the attack; None: the clean model alone.
-        probes: other attacks that are tried beside it, to see whether to trust it.
+        plans: the attack, at each of its bounds, rising; none: the clean model alone.
+        probes: other attacks that are tried beside it at its largest bound, to see whether to trust it.
         classes, notes: of the model.
         sha256: of its weights, where they are known.
         identity: what else makes it the one it is; see `models.common.identity`.
@@ -44,13 +46,18 @@ class LoadedModel:
     """
 
     subject: TaskRunner[Any, Any]
-    plan: Plan | None
+    plans: tuple[Plan, ...]
     classes: tuple[str, ...]
     notes: tuple[str, ...]
     sha256: str | None
     scorer: Any
     identity: Object
     probes: Mapping[str, Probe] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The attack at its largest bound, which the headline is about; None: the clean model alone."""
+        return self.plans[-1] if self.plans else None
 
     def record(self, task: str, truth: str | None) -> ModelRecord:
         """What run.json says of it: for this task, with the folder of the truth, None on data without labels."""
@@ -109,13 +116,13 @@ def chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[s
     return select(data, config.ids, config.limit)
 
 
-def settled_for(config: RunConfig, classes: tuple[str, ...]) -> tuple[Plan | None, dict[str, Probe]]:
-    """The attack, and what is tried beside it."""
+def settled_for(config: RunConfig, classes: tuple[str, ...]) -> tuple[tuple[Plan, ...], dict[str, Probe]]:
+    """The attack at each of its bounds, rising, and what is tried beside it at the largest."""
     if not config.attacks:
-        return None, {}
+        return (), {}
 
     def planned(name: str, options: Settings) -> Plan:
         return plan(name, options, classes, str(config.task)).at_precision(bf16=config.precision != FLOAT32)
 
-    settled = planned(str(config.attack), config.options)
-    return settled, probes(settled, config.options, planned)
+    settled = plans_of(str(config.attack), config.options, planned)
+    return settled, probes(settled[-1], at_largest(config.options), planned)

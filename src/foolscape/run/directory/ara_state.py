@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from foolscape.disk import in_words, remove_file, sync_folder
+from foolscape.records.conditions import ADVERSARIAL, CLEAN
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import Line
 from foolscape.records.types import Files
@@ -18,22 +19,25 @@ from foolscape.run.directory.store import RunStore
 
 
 class StoredNetwork:
-    """Two tensors per model, those after the last image that was settled; an `attacks.zoo.ara_released.Keeper`.
+    """Two tensors per model and bound, after the last image that was settled; an `attacks.zoo.ara_released.Keeper`.
 
     What was learnt from an image is written before its rows are, which name it. After a kill between the two, the image
-    is attacked again, from what was there before it: so one older state is kept.
+    is attacked again, from what was there before it: so one older state is kept. `bound` is that of the attack where
+    there are several, each of which learns by itself.
     """
 
-    def __init__(self, store: RunStore, model: str, slug: str) -> None:
+    def __init__(self, store: RunStore, model: str, slug: str, bound: str | None = None) -> None:
         self._store, self._model, self._slug = store, model, slug
+        self._condition = CLEAN if bound is None else ADVERSARIAL.at(bound)
         self._last: str | None = None
         self._saved: dict[str, Files] = {}
 
     def load(self) -> tuple[Tensor, Tensor] | None:
         """Of the image that was settled last; None if none was. The store has seen that the file is as it was."""
         for row in reversed(self._store.rows):
-            if row.model == self._model and row.learnt:
-                (self._last,) = row.learnt
+            mine = [place for place in row.learnt if place == self._place(row.id)]
+            if row.model == self._model and mine:
+                (self._last,) = mine
                 tensors = load_file(self._store.directory / self._last)
                 return tensors["weights"], tensors["memory"]
         return None
@@ -41,7 +45,7 @@ class StoredNetwork:
     def save(self, key: str, network: tuple[Tensor, Tensor]) -> None:
         """What was learnt up to and from the image `key`; the state before the last is dropped."""
         weights, memory = network
-        place = place_of(Kind.LEARNT, key, self._slug)
+        place = self._place(key)
         content = save({"weights": weights, "memory": memory})
         self._saved = {key: {place: self._store.save_bytes(place, content)}}
         directory = self._store.directory
@@ -58,6 +62,9 @@ class StoredNetwork:
         """The rows of the image `key`, of which the first names what was learnt from it, if anything was."""
         first, *others = rows
         return [replace(first, learnt=self._saved.get(key, {})), *others]
+
+    def _place(self, name: str) -> str:
+        return place_of(Kind.LEARNT, name, self._slug, self._condition)
 
 
 class Untouched:

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from foolscape.attacks.names import NONE
 from foolscape.errors import CheckpointError, RunError
-from foolscape.records.conditions import CLEAN, CONDITIONS
 from foolscape.records.places import PARTIAL, RUN
 from foolscape.records.reader import command_of, read_record
 from foolscape.records.row import Line
@@ -67,8 +65,7 @@ def _found(directory: Path, record: AnyRecord, runs: list[str]) -> Object:
 
 def so_far(directory: Path, record: RunRecord) -> Object:
     """The summary of the images that are done, and how many these are; nothing is judged before all are."""
-    conditions = (CLEAN,) if record.attack["name"] == NONE else CONDITIONS
-    rows = whole_rows(directory, record, conditions)
+    rows = whole_rows(directory, record, record.conditions)
     parts = [_part(model.model, _settled(rows, model.model), len(record.samples)) for model in record.models]
     summary = {key: value for key, value in summarise(record, rows).items() if key != "trust"}
     return summary | {"unfinished": parts}

@@ -10,7 +10,7 @@ import numpy as np
 
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.score import Measure, scores_of
-from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, IN_FLOAT, Condition
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, IN_FLOAT, Condition
 from foolscape.records.row import AnyRow, Line, failures_of, rows_of
 from foolscape.records.run import DataRecord, ModelRecord, RunRecord
 from foolscape.records.schema import SCHEMA
@@ -56,8 +56,9 @@ def summarise(record: RunRecord, rows: Sequence[Line], evidence: Evidence = _NOT
 
 
 def _model(model: ModelRecord, record: RunRecord, rows: Sequence[AnyRow], measure: Measure[Any]) -> Object:
-    by_condition = {condition: rows_of(rows, condition=condition) for condition in CONDITIONS}
-    attacked = by_condition[ADVERSARIAL]
+    by_condition = {condition: rows_of(rows, condition=condition) for condition in record.conditions}
+    bounds = record.bounds or (None,)
+    attacked = by_condition.get(ADVERSARIAL.at(record.largest), [])
     only_class = record.attack.get("only_class")
     attacked_class = None if only_class is None else model.classes.index(only_class)
     conditions = {
@@ -67,7 +68,7 @@ def _model(model: ModelRecord, record: RunRecord, rows: Sequence[AnyRow], measur
     summary: Object = {
         "model": model.model,
         "slug": model.slug,
-        "notes": [*model.notes, *_hardware_notes(model.model, record, attacked)],
+        "notes": [*model.notes, *_hardware_notes(model.model, record, rows)],
         "samples": len(by_condition[CLEAN]),
         "conditions": conditions,
     }
@@ -77,25 +78,32 @@ def _model(model: ModelRecord, record: RunRecord, rows: Sequence[AnyRow], measur
         clean, largest = by_condition[CLEAN], record.attack["largest"]
         found = minimum(clean, attacked, measure, model.classes, record.seed, attacked_class, largest)
         summary["minimum"] = found
-    summary |= _attack(attacked) | {"controls": control_sizes(rows)}
+    done = {bound: _at_bound(model, record, [row for row in rows if row.condition.bound == bound]) for bound in bounds}
+    return summary | done[record.largest] | ({"bounds": done} if record.bounds else {})
+
+
+def _at_bound(model: ModelRecord, record: RunRecord, rows: Sequence[AnyRow]) -> Object:
+    """What the attack did to the images of one model, from its rows and those of its controls at one bound."""
+    attacked = [row for row in rows if row.condition.name == ADVERSARIAL]
     tried = running_of(record.task).several(attacked, model.classes, record.seed)
-    return summary | ({"several": tried} if tried else {})
+    return _attack(attacked) | {"controls": control_sizes(rows)} | ({"several": tried} if tried else {})
 
 
 def _samples(by_condition: Mapping[Condition, Sequence[AnyRow]]) -> dict[Condition, list[Sample[Any, Any]]]:
     """What was measured under each condition under which anything was, the attacked images in float too."""
     found = {condition: [row.sample for row in rows] for condition, rows in by_condition.items() if rows}
-    if attacked := by_condition[ADVERSARIAL]:
-        found[IN_FLOAT] = [row.sample_of(row.in_float) for row in attacked]
+    for condition, rows in by_condition.items():
+        if condition.name == ADVERSARIAL and rows:
+            found[IN_FLOAT.at(condition.bound)] = [row.sample_of(row.in_float) for row in rows]
     return found
 
 
-def _hardware_notes(spec: str, record: RunRecord, attacked: Sequence[AnyRow]) -> list[str]:
+def _hardware_notes(spec: str, record: RunRecord, rows: Sequence[AnyRow]) -> list[str]:
     """What memory and precision made of the run of one model, as far as it was not to be expected."""
     notes = []
     if (batch := record.narrowed.get(spec)) is not None:
         notes.append(f"memory was short at a batch of {record.batch}, the run went on with {batch}")
-    if fell_back := sum(row.attack.fell_back for row in attacked if row.attack is not None):
+    if fell_back := len({row.id for row in rows if row.attack is not None and row.attack.fell_back}):
         notes.append(f"images attacked in float32, for their scores or gradients were not finite in bf16: {fell_back}")
     return notes
 

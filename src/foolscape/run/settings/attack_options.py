@@ -12,11 +12,12 @@ from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.errors import SettingError
 from foolscape.option import Option
 from foolscape.pixels import Levels
+from foolscape.run.settings.bounds import EPS, are_bounds, recorded_bounds, same_bounds
 from foolscape.run.settings.former_names import FORMER_NAMES, current_name
 from foolscape.spec import parse, written
 
 OptionValue: TypeAlias = bool | int | float | str
-"""An option as it is recorded; a bound or a step is text."""
+"""An option as it is recorded; a bound or a step is text, several bounds have commas between them."""
 
 
 @cache
@@ -118,6 +119,10 @@ def checked_options(attack: object, given: Mapping[str, object]) -> dict[str, Op
 
 def _recorded(name: str, value: object, attack: str | None) -> OptionValue:
     option = _option(name, attack)
+    if name == EPS and (are_bounds(value) or option is not None):
+        value = recorded_bounds(value)
+        if are_bounds(value):
+            return str(value)
     if option is not None:
         value = option.value(value)
     if isinstance(value, Levels):
@@ -139,7 +144,7 @@ def _option(name: str, attack: str | None) -> Option | None:
 
 def _same(name: str, one: object, other: object) -> bool:
     """Whether both are the same value of a setting, however they are written."""
-    if str(one) == str(other):
+    if str(one) == str(other) or (name == EPS and same_bounds(one, other)):
         return True
     for _, option in known_options().get(name, ()):
         with suppress(SettingError):

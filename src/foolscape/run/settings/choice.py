@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from foolscape.attacks.default import OURS, default_attack, planned
 from foolscape.attacks.names import NONE
+from foolscape.attacks.plan import Plan
+from foolscape.attacks.registry import Settings
 from foolscape.errors import SettingError
+from foolscape.run.settings.bounds import EPS, at_bounds, at_largest, bounds_in
 from foolscape.run.settings.config import FLOAT32, RunConfig
 
 
@@ -21,8 +26,28 @@ def with_attack(config: RunConfig, *, shared: bool = False) -> tuple[RunConfig, 
     if config.attack is not None:
         _check(config)
         return config, None
-    chosen = default_attack(str(config.task), config.options, shared=shared)
-    return config.model_copy(update={"attack": chosen.name, "options": dict(chosen.options)}), chosen.why
+    chosen = default_attack(str(config.task), at_largest(config.options), shared=shared)
+    options = dict(chosen.options) | {name: value for name, value in config.options.items() if name == EPS}
+    return config.model_copy(update={"attack": chosen.name, "options": options}), chosen.why
+
+
+def plans_of(name: str, options: Settings, planned: Callable[[str, Settings], Plan]) -> tuple[Plan, ...]:
+    """The attack at each of its bounds, rising; one where there is one bound, or none.
+
+    Args:
+        name: of the attack.
+        options: as they are recorded.
+        planned: from name and options to a plan.
+
+    Raises:
+        SettingError: as `planned` raises it, or there are several bounds for an attack that has none, or looks for
+            the smallest.
+    """
+    plans = tuple(planned(name, one) for one in at_bounds(options))
+    if len(plans) > 1 and (plans[0].ascent.ladder or plans[0].eps is None):
+        why = "looks for the smallest change" if plans[0].ascent.ladder else "has no bound"
+        raise SettingError(f"{EPS}: expected one, for {name} {why}, got {','.join(bounds_in(options))}")
+    return plans
 
 
 def _check(config: RunConfig) -> None:
@@ -34,4 +59,5 @@ def _check(config: RunConfig) -> None:
         if config.precision != FLOAT32:
             raise SettingError(f"precision: expected an attack, whose gradients it is of, got {config.precision} alone")
     elif config.attack in OURS:
-        planned(str(config.task), config.attack, config.options).at_precision(bf16=config.precision != FLOAT32)
+        task, bf16 = str(config.task), config.precision != FLOAT32
+        plans_of(config.attack, config.options, lambda *named: planned(task, *named).at_precision(bf16=bf16))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from foolscape.errors import SettingError
+from foolscape.run.settings.bounds import refuse_several
 from foolscape.run.settings.config import RunConfig, make_config
 
 
@@ -13,10 +14,11 @@ def make_transfer_config(settings: Mapping[str, object]) -> tuple[RunConfig, lis
     """The settings of all networks' runs, and the names of the ensembles.
 
     Raises:
-        SettingError: as `make_config` does, or `ensembles` is no list of names.
+        SettingError: as `make_config` does, there are several bounds, or `ensembles` is no list of names.
     """
-    own = {name: value for name, value in settings.items() if name != "ensembles"}
-    return make_config(own), _names(settings.get("ensembles", ()))
+    config = make_config({name: value for name, value in settings.items() if name != "ensembles"})
+    refuse_several(config.options, "a transfer is made within one")
+    return config, _names(settings.get("ensembles", ()))
 
 
 def asked(settings: Mapping[str, object]) -> dict[str, Any]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from foolscape.records.conditions import ADVERSARIAL, CONDITIONS
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.records.row import Line, rows_of
 from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
-from foolscape.run.trust.attack import Attacked, attack_reasons
+from foolscape.run.trust.attack import Attacked, attack_reasons, has_converged
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.wiring.reasons import wiring_reasons
-from foolscape.verdict import Reason, judged, verdict
+from foolscape.verdict import Reason, at_bound, judged, verdict
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,16 @@ def run_trust(record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Ob
     reasons = {
         model.slug: [reason.to_json() for reason in _of_model(model, record, rows, evidence)] for model in record.models
     }
-    return by_model(reasons)
+    return by_model(reasons, record.bounds)
 
 
-def by_model(reasons: Mapping[str, Sequence[Mapping[str, object]]]) -> Object:
-    """The verdict over several models, and each model's own; `reasons` by slug."""
+def by_model(reasons: Mapping[str, Sequence[Mapping[str, object]]], bounds: Sequence[str] = ()) -> Object:
+    """The verdict over several models, and each model's own; `reasons` by slug, `bounds` as of `judged`."""
     flat = [{"model": slug, **reason} for slug, found in reasons.items() for reason in found]
-    return judged(flat) | {"models": {slug: str(verdict(found)) for slug, found in reasons.items()}}
+    largest = bounds[-1] if bounds else None
+    return judged(flat, bounds) | {
+        "models": {slug: str(verdict(at_bound(found, largest))) for slug, found in reasons.items()}
+    }
 
 
 def sound_reasons(record: AnyRecord, spec: str, wired: Object) -> Iterator[Reason]:
@@ -69,6 +72,17 @@ def _of_model(model: ModelRecord, record: RunRecord, rows: Sequence[Line], evide
     spec, slug = model.model, model.slug
     yield from failure_reasons(failed(rows, (spec, None)), len(record.samples))
     yield from sound_reasons(record, spec, evidence.wired.get(slug, {}))
-    own = {condition: rows_of(rows, spec, condition) for condition in CONDITIONS}
-    if own[ADVERSARIAL]:
-        yield from attack_reasons(Attacked(record, spec, own, evidence.probed.get(slug, {})))
+    largest = record.largest
+    if not rows_of(rows, spec, ADVERSARIAL.at(largest)):
+        return
+    probed = evidence.probed.get(slug, {})
+
+    def attacked(bound: str | None) -> Attacked:
+        own = {condition: rows_of(rows, spec, condition.at(bound)) for condition in CONDITIONS if condition != CLEAN}
+        return Attacked(record.at(bound), spec, own, probed, bound or "")
+
+    first = list(attack_reasons(attacked(largest)))
+    yield from first
+    converged = has_converged(first)
+    for bound in record.bounds[-2::-1]:
+        yield from attack_reasons(replace(attacked(bound), probed_at=str(largest), converged=converged))

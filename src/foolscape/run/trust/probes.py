@@ -198,7 +198,8 @@ def _attacked(store: RunStore, spec: str) -> list[str]:
     record = run_record(store)
     order = {sample.id: i for i, sample in enumerate(record.samples)}
     judge = standing(record, spec)
-    ids = {row.id for row in rows_of(store.rows, spec, ADVERSARIAL) if judge(row.sample) is not None}
+    attacked = rows_of(store.rows, spec, ADVERSARIAL.at(record.largest))
+    ids = {row.id for row in attacked if judge(row.sample) is not None}
     return sorted(ids, key=order.__getitem__)
 
 
@@ -210,7 +211,7 @@ def _results(
     for what, probe in tried.items():
         chosen = ids if what in PAIRED else ids[:1]
         cases: dict[str, EvalSample[Any, Any]] = {}
-        keeper = Untouched(StoredNetwork(store, subject.spec, subject.slug))
+        keeper = Untouched(StoredNetwork(store, subject.spec, subject.slug, run_record(store).largest))
         entrants = _entrants(subject, chosen, probe.plan, store, cases)
         for outcome in probe.plan.run(entrants, batch_size=batch, memory=keeper):
             case = cases.pop(outcome.key)

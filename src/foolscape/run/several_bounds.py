@@ -1,0 +1,126 @@
+"""One model on one data set, attacked within several bounds: from the same clean images, each bound with its controls.
+
+A sample is attacked at one bound after the other, and its rows are written together, when all are there: so a sample
+that is in the rows is complete, and what a kill leaves half done is done anew. At each bound everything is as in a run
+of that bound alone, to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from foolscape.attacks.plan import Plan
+from foolscape.records.row import Failure, Line
+from foolscape.records.types import Files
+from foolscape.run.directory.album import Album
+from foolscape.run.directory.store import RunStore
+from foolscape.run.evaluate import Opened, Setting, evaluate
+from foolscape.run.tasks.base import P, R, TaskRunner
+
+_AHEAD: Final = 4
+"""Batches of samples that go through all bounds together: where images end early, others take their place."""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How a subject is measured at each of its bounds.
+
+    Attributes:
+        plans: the attack at each bound, rising; none measures the clean model alone.
+        batch, seed: as of `Setting`.
+    """
+
+    plans: Sequence[Plan]
+    batch: int
+    seed: int
+
+
+@dataclass
+class _Held(RunStore):
+    """Takes the rows of samples at one bound until all bounds are done; what else a run keeps goes to its `store`.
+
+    Attributes:
+        store: of the run, whose rows it shares.
+        parts: the rows by id.
+        seconds: that the attack took, by id.
+    """
+
+    store: RunStore = field(kw_only=True)
+    parts: dict[str, list[Line]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def settled(self, model: str | None) -> set[str]:
+        """Ids of samples that are done at this bound for `model`."""
+        return {name for name, rows in self.parts.items() if rows[0].model == model}
+
+    def append(self, rows: Sequence[Line], seconds: float | None = None) -> None:
+        """Hold the rows of a sample."""
+        self.parts[rows[0].id] = list(rows)
+        if seconds is not None:
+            self.seconds[rows[0].id] = seconds
+
+    def album(self, model: str) -> Album:
+        """For the pictures of a sample."""
+        return self.store.album(model)
+
+
+def evaluate_at_bounds(
+    subject: TaskRunner[R, P], ids: Sequence[str], measuring: Measuring, store: RunStore, tick: Callable[[str], None]
+) -> None:
+    """As `evaluate`, at every bound of `measuring`; one that cannot be measured at a bound is left out at all."""
+    plans = measuring.plans
+    if len(plans) < 2:
+        evaluate(subject, ids, Setting(plans[0] if plans else None, measuring.batch, measuring.seed), store, tick)
+        return
+    settled = store.settled(subject.spec) | store.settled(None)
+    # What an attack learns from one sample to the next must be on the disk, in rows, before the next begins.
+    together = 1 if plans[0].moves_context else _AHEAD * measuring.batch if measuring.batch > 1 else 1
+    left = [name for name in ids if name not in settled]
+    for begin in range(0, len(left), together):
+        group = left[begin : begin + together]
+        _measured(subject, group, measuring, store)
+        for name in group:
+            tick(name)
+
+
+def _measured(subject: TaskRunner[R, P], ids: Sequence[str], measuring: Measuring, store: RunStore) -> None:
+    """Attack and measure the samples `ids` at every bound, and write their rows."""
+    opened: dict[str, Opened[Any, Any]] = {}
+    parts: dict[str, list[list[Line]]] = {name: [] for name in ids}
+    seconds: dict[str, float] = {}
+    for plan in measuring.plans:
+        setting = Setting(plan, measuring.batch, measuring.seed, bound=str(plan.eps), opened=opened)
+        held = _Held(store.directory, store.record, store.rows, store.say, store=store)
+        evaluate(subject, [name for name in ids if not _failed(parts[name])], setting, held, _settled)
+        for name, rows in held.parts.items():
+            parts[name].append(rows)
+        for name, spent in held.seconds.items():
+            seconds[name] = seconds.get(name, 0) + spent
+    for name in ids:
+        rows = _joined(parts[name])
+        store.append(rows, None if _failed(parts[name]) else seconds.get(name))
+
+
+def _failed(parts: Sequence[Sequence[Line]]) -> bool:
+    return bool(parts) and isinstance(parts[-1][0], Failure)
+
+
+def _joined(parts: Sequence[Sequence[Line]]) -> list[Line]:
+    """The rows of a sample from those at each bound: the clean one once, which names all files; or why there are none.
+
+    What was learnt from a sample that failed at a later bound is forgotten, so that all bounds have seen the same ones.
+    """
+    first, *others = parts[-1] if _failed(parts) else [*parts[0], *(row for part in parts[1:] for row in part[1:])]
+    learnt = {} if _failed(parts) else _together([part[0].learnt for part in parts])
+    return [replace(first, files=_together([part[0].files for part in parts]), learnt=learnt), *others]
+
+
+def _together(files: Sequence[Mapping[str, Any]]) -> Files:
+    return dict(sorted((place, said) for one in files for place, said in one.items()))
+
+
+def _settled(name: str) -> None:
+    """Nobody is told: a sample is done when all bounds are."""
+    del name
