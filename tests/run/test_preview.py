@@ -36,6 +36,13 @@ def test_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     ):  # fmt: skip
         assert part in said
     assert sorted(path for path in tmp_path.iterdir() if path.name != "__pycache__") == before
+    several = told(capfd, "run", *chosen[:2], "--eps", "8/255,2/255", "--attack", "pgd", "--dry-run")
+    for part in (
+        "eps 2/255 (--eps), 8/255 (--eps)",
+        "step 0.5/255 (default), 2/255 (default)", "clean, adversarial@2/255, permuted@2/255, noise@2/255, adv",
+        "6 x 7 = 42 gradients",
+    ):  # fmt: skip
+        assert part in several
     clean = told(
         capfd,
         "run",

@@ -111,4 +111,4 @@ def test_four_images_and_beyond_them_a_fifth_of_the_run(
     name: str, images: int, wanted: int | None, count: int, share: float
 ) -> None:
     settled, probed = tried(name)
-    assert probed_images(images, settled, probed, wanted) == (count, pytest.approx(share))  # type: ignore[arg-type]
+    assert probed_images(images, (settled,), probed, wanted) == (count, pytest.approx(share))  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ class Finding:
         seen: what was measured.
         advice: what to do about it; empty where nothing is to be done.
         model: whose it is, by its spec; empty where it is of all.
+        bound: of the attack that was checked, where a run has several; empty where it is of all.
     """
 
     id: str
@@ -26,8 +27,10 @@ class Finding:
     seen: str
     advice: str = ""
     model: str = ""
+    bound: str = ""
 
     def __str__(self) -> str:
         whose = f"{self.model}: " if self.model else ""
         advice = f"; {self.advice}" if self.advice else ""
-        return f"{whose}{self.check}? {ANSWERS[self.ok]}: {self.seen}{advice}"
+        within = f" within {self.bound}" if self.bound else ""
+        return f"{whose}{self.check}{within}? {ANSWERS[self.ok]}: {self.seen}{advice}"

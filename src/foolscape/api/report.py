@@ -16,11 +16,11 @@ from torch import Tensor
 from foolscape.api.finding import Finding
 from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
-from foolscape.api.showing import SIDE, Shown, as_text, json_of, notebook
+from foolscape.api.showing import SIDE, Shown, as_text, curves_of, json_of, notebook
 from foolscape.errors import RunError, unknown
 from foolscape.extras import extra, installed
-from foolscape.pixels import to_unit
-from foolscape.records.conditions import ADVERSARIAL, CONDITIONS, label_of
+from foolscape.pixels import Levels, to_unit
+from foolscape.records.conditions import ADVERSARIAL, CONDITIONS, Condition, label_of
 from foolscape.records.places import Kind, place_of
 from foolscape.records.reader import Run, read_record, read_run
 from foolscape.records.rows import whole_rows
@@ -30,6 +30,7 @@ from foolscape.report.files import read_image
 from foolscape.report.form import having_form
 from foolscape.report.pictures.gallery import chosen, photographs
 from foolscape.report.run_kinds import unfinished
+from foolscape.report.tables.bounds import bound_curves
 from foolscape.report.tables.headline import headline
 from foolscape.report.tables.labels import unfinished as how_far
 from foolscape.report.tables.labels import words
@@ -99,7 +100,10 @@ class Report:
 
     @property
     def scores(self) -> Scores:
-        """Every score of every model, clean, adversarial, and under the controls."""
+        """Every score of every model, clean, adversarial, and under the controls.
+
+        Of several bounds the conditions name theirs, `adversarial@4/255`.
+        """
         return {
             str(model["model"]): {
                 condition: {key: known(value) for key, value in scores.items() if not isinstance(value, dict)}
@@ -130,6 +134,12 @@ class Report:
         return Verdict.NOT_DECIDED if trust is None else Verdict(trust["verdict"])
 
     @property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """The same at each bound, rising, where there are several; the `verdict` is that at the largest."""
+        trust = self.run.summary.get("trust") or {}
+        return {bound: Verdict(word) for bound, word in trust.get("bounds", {}).items()}
+
+    @property
     def reasons(self) -> tuple[Finding, ...]:
         """The checks behind the verdict."""
         names = {model["slug"]: str(model["model"]) for model in self.run.summary["models"]}
@@ -142,13 +152,14 @@ class Report:
                 seen=reason["seen"],
                 advice=reason["advice"],
                 model=names.get(reason.get("model"), ""),
+                bound=reason.get("bound", ""),
             )
             for reason in trust["reasons"]
         )
 
     @cached_property
     def rows(self) -> tuple[ImageRow, ...]:
-        """What was measured of every image by every model."""
+        """What was measured of every image by every model, at every bound."""
         classes = {model.model: model.classes for model in self.run.record.models}
         only = self.run.summary["attack"].get("only_class")
 
@@ -158,11 +169,17 @@ class Report:
         with having_form(self.run.directory):
             return tuple(image_rows(self.run.rows, self.run.summary["task"], attacked_class))
 
-    def images(self, image: str, model: str | None = None) -> Pair:
+    def images(self, image: str, model: str | None = None, eps: str | Levels | None = None) -> Pair:
         """The image of this id as it was measured, and as `model`, by its spec, was fooled; None: the first model.
 
+        Args:
+            image: its id.
+            model: its spec.
+            eps: the bound, of several; None: the largest.
+
         Raises:
-            UnknownNameError: no such image or model.
+            UnknownNameError: no such image, model or bound.
+            SettingError: `eps` is no bound.
             RunError: its file is not there any more.
         """
         slugs = {one.model: one.slug for one in self.run.record.models}
@@ -173,10 +190,26 @@ class Report:
             raise unknown("image", str(image), names)
         slug = slugs[model or next(iter(slugs))]
         clean = read_image(self.run.directory, place_of(Kind.IMAGE, image))
-        adversarial = read_image(self.run.directory, place_of(Kind.IMAGE, image, slug, ADVERSARIAL))
+        adversarial = read_image(self.run.directory, place_of(Kind.IMAGE, image, slug, self._attacked_at(eps)))
         if clean is None:
             raise RunError(f"{self.run.directory}: expected the image {image}, got no file of it; was it deleted?")
         return Pair(to_unit(clean)[0], None if adversarial is None else to_unit(adversarial)[0])
+
+    def _attacked_at(self, eps: str | Levels | None) -> Condition:
+        """The condition of the images that were attacked within `eps`."""
+        record = self._record
+        if eps is None:
+            return ADVERSARIAL.at(record.largest)
+        bound = str(eps if isinstance(eps, Levels) else Levels.parse(eps))
+        known = record.bounds or (str(record.attack.get("eps")),)
+        if bound not in known:
+            raise unknown("eps", bound, known)
+        return ADVERSARIAL.at(bound if record.bounds else None)
+
+    @property
+    def _record(self) -> RunRecord:
+        assert isinstance(self.run.record, RunRecord)  # `read` sees to it
+        return self.run.record
 
     def to_json(self) -> dict[str, JsonValue]:
         """What summary.json holds: see docs/run-directory.md."""
@@ -191,11 +224,20 @@ class Report:
         return DataFrame([row.to_json() for row in self.rows])
 
     def plot(self) -> Figure:
-        """The headline score of every model under every condition, with its interval, as a figure of matplotlib."""
+        """The headline score of every model under every condition, with its interval, as a figure of matplotlib.
+
+        Of several bounds it is a curve over them.
+        """
         with extra("report"):
             from matplotlib.figure import Figure
 
         score = words(self.run.summary).headline
+        if self._record.bounds:
+            return curves_of(
+                {model["model"]: bound_curves(model, score.key) for model in self.run.summary["models"]},
+                "bound in levels of 255",
+                score.title,
+            )
         figure = Figure(figsize=(1.8 + 1.4 * len(self.models), 3.3), layout="constrained")
         axes = figure.subplots()
         shown = [name for name in CONDITIONS if any(name in found for found in self.scores.values())]

@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 from torch import Tensor
 
 from foolscape.metrics.score import scores_of
-from foolscape.records.conditions import ADVERSARIAL
-from foolscape.records.row import Line, failures_of, rows_of
+from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.records.row import AnyRow, Line, failures_of, rows_of
 
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 """What JSON can hold."""
@@ -20,7 +20,7 @@ _DISTORTION: Final = ("linf_levels", "l2", "perceptibility", "ssim")
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One image, or clip, as one model saw it; everything is measured on 8-bit images.
+    """One image, or clip, as one model saw it, at one bound; everything is measured on 8-bit images.
 
     Attributes:
         model: its spec; empty where the image failed whatever the model.
@@ -31,6 +31,7 @@ class ImageRow:
         iterations: of the attack.
         linf_levels, l2, perceptibility, ssim: how far the adversarial image is from the clean one.
         failure: why the image could not be measured; None where it was.
+        eps: the bound, where the run has several; None where it has one, and of a failure, which is one at all of them.
         clean, adversarial: (3, H, W) in [0, 1], on 8-bit levels, of `evaluate_stream`; a `Report` has `images(id)`.
     """
 
@@ -44,18 +45,19 @@ class ImageRow:
     perceptibility: float | None = None
     ssim: float | None = None
     failure: str | None = None
+    eps: str | None = None
     clean: Tensor | None = None
     adversarial: Tensor | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """The figures on one level, without the images: `right_clean`, `right_adversarial`, .."""
-        plain = ("model", "id", "success", "iterations", *_DISTORTION, "failure")
+        plain = ("model", "id", "success", "iterations", *_DISTORTION, "failure", *(("eps",) if self.eps else ()))
         shares = {f"right_{condition}": share for condition, share in self.right.items()}
         return {**{one.name: getattr(self, one.name) for one in fields(self) if one.name in plain}, **shares}
 
 
 def image_rows(rows: Iterable[Line], task: str, only_class: Callable[[str], int | None]) -> list[ImageRow]:
-    """The rows of a run by model and image, in the order in which these come.
+    """The rows of a run by model, image and, where there are several, bound, in the order in which these come.
 
     Args:
         rows: of rows.jsonl.
@@ -65,16 +67,28 @@ def image_rows(rows: Iterable[Line], task: str, only_class: Callable[[str], int 
     found: dict[tuple[str, str], list[Line]] = {}
     for row in rows:
         found.setdefault((row.model or "", row.id), []).append(row)
-    return [_row(model, name, lines, task, only_class) for (model, name), lines in found.items()]
+    return [row for (model, name), lines in found.items() for row in _of_image(model, name, lines, task, only_class)]
 
 
-def _row(model: str, name: str, lines: Sequence[Line], task: str, only_class: Callable[[str], int | None]) -> ImageRow:
+def _of_image(
+    model: str, name: str, lines: Sequence[Line], task: str, only_class: Callable[[str], int | None]
+) -> list[ImageRow]:
+    """What a model made of an image: at each bound."""
     for lost in failures_of(lines):
-        return ImageRow(model, name, {}, failure=lost.reason)
+        return [ImageRow(model, name, {}, failure=lost.reason)]
     share, only, measured = scores_of(task).right, only_class(model), rows_of(lines)
-    right = {str(row.condition): share(row.sample, only) for row in measured}
-    found = ImageRow(model, name, right)
-    for row in rows_of(measured, condition=ADVERSARIAL):
+    bounds = dict.fromkeys(row.condition.bound for row in measured if row.condition != CLEAN) or {None: None}
+    found = []
+    for bound in bounds:
+        own = [row for row in measured if row.condition == CLEAN or row.condition.bound == bound]
+        right = {row.condition.name: share(row.sample, only) for row in own}
+        found.append(_attacked(ImageRow(model, name, right, eps=bound), rows_of(own, condition=ADVERSARIAL.at(bound))))
+    return found
+
+
+def _attacked(found: ImageRow, rows: Sequence[AnyRow]) -> ImageRow:
+    """`found` with what the attack did; as it is where there was none."""
+    for row in rows:
         if row.attack is not None and row.distortion is not None:
             return replace(
                 found,

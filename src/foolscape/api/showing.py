@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from foolscape.extras import extra
 from foolscape.report.pages.run import template
 from foolscape.report.pictures.figures import Pixels, data_url, fitted
 from foolscape.report.pictures.gallery import Figure, Picture
+from foolscape.report.pictures.plots import Curve, draw
 from foolscape.report.tables.render import show
 from foolscape.report.tables.table import Table
 from foolscape.report.tables.trust import Headline, print_verdict
@@ -74,6 +75,23 @@ def grid_of(lines: Sequence[Shown]) -> Plot:
             if picture.pixels is not None:
                 axes.imshow(picture.pixels, interpolation="nearest")
             axes.set_title(picture.caption, fontsize=8, parse_math=False)
+    return figure
+
+
+def curves_of(found: Mapping[str, Sequence[Curve]], x: str, y: str) -> Plot:
+    """A figure with axes for each of `found`, by their titles, and its curves in them."""
+    with extra("report"):
+        from matplotlib.figure import Figure as Plot
+
+    figure = Plot(figsize=(4.4 * max(len(found), 1), 3.0), layout="constrained")
+    row = figure.subplots(1, max(len(found), 1), squeeze=False, sharey=True)[0]
+    for axes, (title, curves) in zip(row, found.items(), strict=False):
+        draw(axes, curves)
+        axes.set_title(title, fontsize=8, parse_math=False)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        if curves:
+            axes.legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -121,13 +121,16 @@ class _Stream:
             measuring = Measuring(self.entry.plans, batch, self.config.seed)
             evaluate_at_bounds(replace(subject, data=data), data.ids, measuring, store, _pass)
         only = None if self.entry.plan is None else self.entry.plan.only_class
-        found = {row.id: row for row in image_rows(store.rows, self.task, lambda _: only)}
+        found: dict[str, list[ImageRow]] = {}
+        for row in image_rows(store.rows, self.task, lambda _: only):
+            found.setdefault(row.id, []).append(row)
         for name in data.ids:
-            yield self._with_images(found[name], store.images)
+            for row in found[name]:
+                yield self._with_images(row, store.images)
 
     def _with_images(self, row: ImageRow, images: Mapping[str, NDArray[np.uint8]]) -> ImageRow:
         clean = images.get(place_of(Kind.IMAGE, row.id))
-        adversarial = images.get(place_of(Kind.IMAGE, row.id, self.entry.subject.slug, ADVERSARIAL))
+        adversarial = images.get(place_of(Kind.IMAGE, row.id, self.entry.subject.slug, ADVERSARIAL.at(row.eps)))
         return replace(
             row,
             clean=None if clean is None else to_unit(clean)[0],
@@ -151,7 +154,7 @@ def evaluate_stream(
 ) -> Iterator[ImageRow]:
     """Attack and measure images as they come: a row for each, a batch at a time, and nothing is written.
 
-    Rows are those of `evaluate`. There is no verdict: that takes all images.
+    Rows are those of `evaluate`, at each bound where there are several. There is no verdict: that takes all images.
 
     Args:
         model: as of `evaluate`, one.

@@ -96,6 +96,7 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     check_data_name(config.data)
     # What needs torch comes after the settings: a mistyped value is answered at once.
     from foolscape.metrics.score import scores_of
+    from foolscape.report.tables.bounds import model_at
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.execute import execute
     from foolscape.run.preview import preview_run
@@ -114,7 +115,7 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
         keys=lambda: keys,
         work=partial(execute, config),
         attacked=lambda summary: [
-            Attacked(model["model"], keys, model["conditions"].get(judged, {})) for model in summary["models"]
+            Attacked(model["model"], keys, model_at(model)["conditions"].get(judged, {})) for model in summary["models"]
         ],
         failures=lambda summary: len(summary["failures"]),
         preview=partial(preview_run, config, origins),

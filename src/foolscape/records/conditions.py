@@ -57,10 +57,10 @@ def conditions_at(bounds: Sequence[str]) -> tuple[Condition, ...]:
     return (CLEAN, *(condition.at(bound) for bound in bounds for condition in CONDITIONS if condition != CLEAN))
 
 
-def bounds_among(conditions: Iterable[str]) -> tuple[str, ...]:
-    """The bounds that conditions have, each once, in their order."""
-    found = (Condition(condition).bound for condition in conditions)
-    return tuple(dict.fromkeys(bound for bound in found if bound is not None))
+def largest_bound(conditions: Iterable[str]) -> str | None:
+    """The largest bound that any of the conditions has; None where none has one."""
+    bounds = (Condition(condition).bound for condition in conditions)
+    return max((bound for bound in bounds if bound), key=lambda bound: float(bound.partition("/")[0]), default=None)
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def _executed(
             with listener.progress(f"{config.attack} on {subject.spec}", len(bench.ids), done) as tick:
                 room.halving(subject.spec, partial(_measure, entry, bench.ids, config.seed, store, tick, check))
             if entry.plan is not None:
-                tried = partial(probe_stored, subject, entry.plan, entry.probes, config.probes, store, listener.say)
+                tried = partial(probe_stored, subject, entry.plans, entry.probes, config.probes, store, listener.say)
                 room.halving(subject.spec, tried)
         with having_form(out):
             summary = summarise(

@@ -15,7 +15,7 @@ from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import REGISTRY
 from foolscape.models.common.attention import attention
 from foolscape.pixels import to_unit
-from foolscape.records.conditions import CLEAN, CONDITIONS
+from foolscape.records.conditions import CLEAN, conditions_at
 from foolscape.run.harden.config import HardenConfig
 from foolscape.run.harden.execute import check_batch, open_network
 from foolscape.run.settings.choice import with_attack
@@ -145,13 +145,12 @@ def preview_harden(config: HardenConfig, origins: Mapping[str, str]) -> list[Sec
 def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iterator[Section]:
     """Attack, models, images and conditions of a run."""
     (first, *_) = bench.entries
-    attacked = first.plan is not None
     if first.plan is None:
         yield Section("attack", ((NONE, "the clean model alone is measured"),))
     else:
         why = bench.chosen or origins.get("attack", "")
         named: Lines = ((first.plan.name, f"{first.plan.source}{f' ({why})' if why else ''}"),)
-        yield Section("attack", named + _options(first.plan, origins, first.plan.name))
+        yield Section("attack", named + _options_at_bounds(first.plans, origins))
     yield Section("models", tuple(_model(entry) for entry in bench.entries))
     height, width = bench.first.shape[:2]
     size = f"{height}x{width}, as --size says" if config.size else f"each its own, the first {height}x{width}"
@@ -166,10 +165,17 @@ def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iter
     )
     yield Section("images", images)
     probes = tuple((what, " ".join(_said(probe.to_json()))) for what, probe in first.probes.items())
-    count, share = probed_images(len(bench.ids), first.plan, first.probes, config.probes) if first.plan else (0, 0.0)
+    count, share = probed_images(len(bench.ids), first.plans, first.probes, config.probes)
     on = f"on {count} {unit}{'s' * (count != 1)}, {_share(share)} the run's gradients" if probes and count else "none"
-    conditions = CONDITIONS if attacked else (CLEAN,)
+    bounds = [str(plan.eps) for plan in first.plans] if len(first.plans) > 1 else []
+    conditions = conditions_at(bounds) if first.plans else (CLEAN,)
     yield Section("conditions", (("measured", ", ".join(conditions)), ("probes", on), *(probes if count else ())))
+
+
+def _options_at_bounds(plans: Sequence[Plan], origins: Mapping[str, str]) -> Lines:
+    """The options of an attack; one that its bounds do not share has a value for each, in their order."""
+    found = [dict(_options(plan, origins, plan.name)) for plan in plans]
+    return tuple((name, ", ".join(dict.fromkeys(each[name] for each in found))) for name in found[-1])
 
 
 def _options(plan: Plan, origins: Mapping[str, str], attack: str) -> Lines:
@@ -196,9 +202,10 @@ def _cost(runs: Sequence[tuple[RunConfig, Setup]], device: torch.device) -> Sect
             if entry.plan is None:
                 lines.append((entry.subject.spec, f"{len(bench.ids)} predictions"))
                 continue
-            gradients = len(bench.ids) * cost(entry.plan)
-            count, share = probed_images(len(bench.ids), entry.plan, entry.probes, config.probes)
-            each = f"{cost(entry.plan):g} x {len(bench.ids)} = {_many(gradients)}"
+            each_image = sum(cost(plan) for plan in entry.plans)
+            gradients = len(bench.ids) * each_image
+            count, share = probed_images(len(bench.ids), entry.plans, entry.probes, config.probes)
+            each = f"{each_image:g} x {len(bench.ids)} = {_many(gradients)}"
             probing = f", {_share(share)} that for the probes" if count else ""
             lines.append((entry.subject.spec, f"{each}{probing}, at most"))
             if entry.subject.task.clips:

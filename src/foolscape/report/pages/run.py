@@ -25,6 +25,7 @@ from foolscape.report.pictures.clips import Reel
 from foolscape.report.pictures.figures import palette
 from foolscape.report.pictures.gallery import Gallery, css, gallery, swatches
 from foolscape.report.tables import run as tables
+from foolscape.report.tables.bounds import bound_plots, model_at
 from foolscape.report.tables.headline import aftermath, headline, overview
 from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
 from foolscape.report.tables.minimum import minimum_plots
@@ -97,6 +98,7 @@ def render(run: Run) -> str:
         reference_notes=reference_notes(summary),
         tables=shown,
         plots=minimum_plots(summary),
+        bound_plots=bound_plots(summary),
         failures=tables.failures(summary) if summary.get("failures") else None,
         settings=_settings(run),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
@@ -162,7 +164,7 @@ def _part(run: Run, model: Json, settings: ModelRecord, reel: Reel | None) -> Mo
         aftermath=aftermath(run.summary, model),
         bars=bars,
         bars_open=len(bars) <= _OPEN_CLASSES,
-        attacked=ADVERSARIAL in model["conditions"],
+        attacked=ADVERSARIAL in model_at(model)["conditions"],
         gallery=gallery(run, settings) if reel is None else None,
         reel=reel,
     )

@@ -55,7 +55,8 @@ class Film:
         """(H, W, 3) of a frame, as the tracker saw it that made the label maps of `kind`."""
         directory, name = self.view.run.directory, self.view.judged.id
         if kind == ADVERSARIAL and index == 0:
-            return read_image(directory, place_of(Kind.IMAGE, name, self.view.model.slug, ADVERSARIAL))
+            changed = self.view.condition(ADVERSARIAL)
+            return read_image(directory, place_of(Kind.IMAGE, name, self.view.model.slug, changed))
         return read_image(directory, place_of(Kind.FRAME, name, frame=self.names[index]))
 
     def labels(self, index: int, kind: str) -> Pixels | None:
@@ -63,7 +64,7 @@ class Film:
         name, frame, model = self.view.judged.id, self.names[index], self.view.model
         if kind == TRUTH:
             return read_labels(self.view.run.directory, self._truth(index))
-        place = place_of(Kind.PREDICTION, name, model.slug, Condition(kind), frame)
+        place = place_of(Kind.PREDICTION, name, model.slug, self.view.condition(Condition(kind)), frame)
         return read_labels(self.view.run.directory, place)
 
     def has_truth(self, index: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foolscape.metrics.segmentation import VOID
-from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition, largest_bound
 from foolscape.records.places import Kind, place_of
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow, rows_of
@@ -134,11 +134,15 @@ def gallery_of(
 
 
 def views(run: Run, model: ModelRecord) -> list[View]:
-    """Every image that a model was measured on."""
+    """Every image that a model was measured on, at the largest bound where there are several."""
+    found = rows_of(run.rows, model.model)
+    largest = largest_bound(row.condition for row in found)
     rows: dict[str, dict[str, AnyRow]] = {}
-    for row in rows_of(run.rows, model.model):
-        rows.setdefault(row.id, {})[row.condition] = row
-    return [View(run, model, conditions) for conditions in rows.values()]
+    for row in found:
+        condition = Condition(row.condition)
+        if condition.bound in (None, largest):
+            rows.setdefault(row.id, {})[condition.name] = row
+    return [View(run, model, conditions, largest) for conditions in rows.values()]
 
 
 def pictures(view: View, side: int, *, truth: bool) -> Pictures:
@@ -172,7 +176,7 @@ def photographs(view: View, side: int) -> tuple[tuple[Picture, ...], float | Non
     image, what = read_image(directory, place_of(Kind.IMAGE, name)), report_of(view.run.summary["task"]).drawing.image
     if not view.attacked:
         return (Picture("image", what, _photo(image, side)),), None
-    adversarial = read_image(directory, place_of(Kind.IMAGE, name, view.model.slug, ADVERSARIAL))
+    adversarial = read_image(directory, place_of(Kind.IMAGE, name, view.model.slug, view.condition(ADVERSARIAL)))
     change, factor = _change(image, adversarial, side)
     before = Picture("image", f"clean {what}", _photo(image, side))
     return (before, change, Picture("adversarial", f"attacked {what}", _photo(adversarial, side))), factor

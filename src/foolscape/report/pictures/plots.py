@@ -109,17 +109,7 @@ def plot(
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         axes = figure.subplots()
-        for curve, colour in zip(curves, cycle(_COLOURS), strict=False):
-            points = [(a, b) for a, b in zip(curve.xs, curve.ys, strict=True) if b is not None]
-            axes.plot(
-                *zip(*points, strict=True), color=curve.colour or colour, label=curve.name, linewidth=1.6,
-                marker="o" if len(points) < 13 else "", markersize=3.5, linestyle="--" if curve.dashed else "-",
-                drawstyle="steps-post" if curve.stepped else "default",
-            )  # fmt: skip
-            if curve.band is not None:
-                _shade(axes, curve, curve.band, colour)
-            for (a, b), text in zip(points, curve.labels, strict=False):
-                axes.annotate(text, (a, b), textcoords="offset points", xytext=(5, 5), fontsize=8)
+        draw(axes, curves)
         if all(isinstance(value, int) for curve in curves for value in curve.xs):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no epoch 2.5
         axes.set_xlabel(x)
@@ -136,6 +126,25 @@ def plot(
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     data = f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
     return Plot(caption, data, _sides(axes))
+
+
+def draw(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Draw curves into `axes`."""
+    for curve, colour in zip(curves, cycle(_COLOURS), strict=False):
+        _draw(axes, curve, colour)
+
+
+def _draw(axes: Axes, curve: Curve, colour: str) -> None:
+    points = [(a, b) for a, b in zip(curve.xs, curve.ys, strict=True) if b is not None]
+    axes.plot(
+        *zip(*points, strict=True), color=curve.colour or colour, label=curve.name, linewidth=1.6,
+        marker="o" if len(points) < 13 else "", markersize=3.5, linestyle="--" if curve.dashed else "-",
+        drawstyle="steps-post" if curve.stepped else "default",
+    )  # fmt: skip
+    if curve.band is not None:
+        _shade(axes, curve, curve.band, colour)
+    for (a, b), text in zip(points, curve.labels, strict=False):
+        axes.annotate(text, (a, b), textcoords="offset points", xytext=(5, 5), fontsize=8)
 
 
 def _shade(axes: Axes, curve: Curve, band: Band, colour: str) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.row import Line, rows_of
+from foolscape.report.tables.bounds import model_at, smaller_bounds
 from foolscape.report.tables.boxes import objects
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.minimum import minimum_sentence
@@ -37,10 +38,11 @@ def headline(summary: Json, model: Json, rows: Iterable[Line]) -> str:
 
     Args:
         summary: `summary.json`.
-        model: one of its `models`.
+        model: one of its `models`; of several bounds the largest is told.
         rows: the lines of `rows.jsonl`; the largest change is in them alone.
     """
-    said, conditions = words(summary), model["conditions"]
+    said, model = words(summary), model_at(model)
+    conditions = model["conditions"]
     headline_score, seen = said.headline, counted(model["samples"], said.unit)
     score = headline_score.label
     clean, attacked, shuffled = (
@@ -63,11 +65,14 @@ def headline(summary: Json, model: Json, rows: Iterable[Line]) -> str:
 
 
 def aftermath(summary: Json, model: Json) -> str:
-    """How small a change suffices, and what the attack's goal did to the boxes of one model; empty without either.
+    """How small a change suffices, what smaller bounds leave, and what the attack's goal did to the boxes of one model.
+
+    It is empty without any of these.
 
     For example: Per image, of 5.2 objects 0.3 are kept (4.1 before); 3.9 are mislabelled (0.2 before).
     """
-    return " ".join(filter(None, (minimum_sentence(model), _boxes(summary, model))))
+    told = minimum_sentence(model), smaller_bounds(summary, model), _boxes(summary, model_at(model))
+    return " ".join(filter(None, told))
 
 
 def _boxes(summary: Json, model: Json) -> str:
@@ -98,7 +103,8 @@ def overview(summary: Json) -> str:
     models, headline_score = summary["models"], words(summary).headline
     score = headline_score.label
     clean, attacked = (
-        _range(headline_score.key, (model["conditions"].get(name) for model in models)) for name in (CLEAN, ADVERSARIAL)
+        _range(headline_score.key, (model_at(model)["conditions"].get(name) for model in models))
+        for name in (CLEAN, ADVERSARIAL)
     )
     if attacked is None:
         return f"{len(models)} models, not attacked" + (f": {score} {clean}." if clean else ".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.report.tables.bounds import model_at
 from foolscape.report.tables.table import Json, known
 
 
@@ -25,7 +26,9 @@ class ObjectScore:
 
 def object_scores(model: Json) -> list[ObjectScore]:
     """The objects of one entry of `models` in summary.json, by clip and label; empty where no objects were measured."""
-    before, after = (model["conditions"].get(name, {}).get("per_object") or {} for name in (CLEAN, ADVERSARIAL))
+    before, after = (
+        model_at(model)["conditions"].get(name, {}).get("per_object") or {} for name in (CLEAN, ADVERSARIAL)
+    )
     return [
         ObjectScore(clip, int(label), _mean_of(before, clip, label), _mean_of(after, clip, label))
         for clip in {**before, **after}

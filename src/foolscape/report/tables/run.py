@@ -6,13 +6,14 @@ shuffled, one line per model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from foolscape.metrics.score import Score
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, IN_FLOAT, label_of
+from foolscape.report.tables.bounds import at_bound, at_largest, bounds_of, model_at, titled
 from foolscape.report.tables.boxes import box_tables
 from foolscape.report.tables.labels import conventions, reference_notes, sentences_of, unfinished, words
 from foolscape.report.tables.minimum import minimum_tables
@@ -34,6 +35,8 @@ from foolscape.report.tables.trust import trust
 
 _NAMED: Final = 3
 """How many images a line of the failures names."""
+_SAID: Final[Json] = {}
+"""In the place of scores that stand in a line above."""
 _FLOAT_MATTERS: Final = 0.05
 """Points by which the score before rounding must differ from the 8-bit one to be shown beside it."""
 
@@ -48,12 +51,12 @@ def tables(summary: Json, seconds: Mapping[str, float] = MappingProxyType({})) -
 def overall(summary: Json, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
     attacked = any(model.get("distortion") for model in summary["models"])
-    attack = (*several(summary), costs(summary, seconds)) if attacked else ()
+    attack = (*_of_each_bound(several, summary), costs(summary, seconds)) if attacked else ()
     return (
         scores(summary),
         *minimum_tables(summary),
         *further_scores(summary),
-        *box_tables(summary),
+        *_of_each_bound(box_tables, summary),
         *attack,
         *trust(summary),
     )
@@ -63,8 +66,8 @@ def scores(summary: Json) -> Table:
     """The scores of every model under every condition, with their intervals."""
     models, said = summary["models"], words(summary)
     notes = (
-        " ".join(conventions(summary, *present(models))),
-        *_float_note(models, said.scores),
+        " ".join(conventions(summary, *present(at_largest(summary)["models"]))),
+        *_float_note(summary, said.scores),
         *conventions(summary, "eight_bit", *said.beside),
         *(f"{model['model']}: {note}." for model in models for note in model.get("notes", ())),
     )
@@ -77,14 +80,26 @@ def further_scores(summary: Json) -> tuple[Table, ...]:
     said = words(summary)
     if not said.further:
         return ()
-    notes = (*_float_note(summary["models"], said.further), *conventions(summary, *sentences_of(said.further)))
+    notes = (*_float_note(summary, said.further), *conventions(summary, *sentences_of(said.further)))
     return (_by_condition(summary, "further", said.measure.further or "Further scores", said.further, notes),)
 
 
 def costs(summary: Json, seconds: Mapping[str, float]) -> Table:
-    """What the attack cost and how far it moved the images: means over the images of each model."""
+    """What the attack cost and how far it moved the images: means over the images of each model, at each bound.
+
+    The time is that of all bounds together, beside the largest.
+    """
+    bounds = bounds_of(summary)
+    rows = []
+    for model in summary["models"]:
+        for index, bound in enumerate(bounds or (None,)):
+            last = bound is None or bound == bounds[-1]
+            name = Cell("" if index else str(model["model"]))
+            place = () if bound is None else (Cell(bound),)
+            rows.append((name, *place, *_cost(model_at(model, bound), seconds.get(model["model"]) if last else None)))
     headers = (
         Cell("model"),
+        *((Cell("bound"),) if bounds else ()),
         Cell("success %", ("claimed %",)),
         Cell("iterations", ("max",)),
         Cell("time", (f"s/{words(summary).unit}",)),
@@ -97,19 +112,26 @@ def costs(summary: Json, seconds: Mapping[str, float]) -> Table:
         name="costs",
         title="Cost and distortion of the attack",
         headers=headers,
-        rows=tuple(_cost(model, seconds.get(model["model"])) for model in summary["models"]),
+        rows=tuple(rows),
         notes=(
             f"Means over {words(summary).unit}s.",
+            *(("The time is that of all bounds together.",) if bounds else ()),
             *conventions(summary, "success_rate", "claimed_rate"),
             *conventions(summary, "linf_levels", "l2", "perceptibility", "ssim"),
         ),
+        texts=2 if bounds else 1,
         named=True,
     )
 
 
 def per_class(summary: Json, model: Json) -> Table:
-    """The score of each class in the truth of one model's images, or of each object: clean, attacked, difference."""
-    attacked = ADVERSARIAL in model["conditions"]
+    """The score of each class in the truth of one model's images, or of each object: clean, attacked, difference.
+
+    With several bounds there is a column for each of the smaller ones, and the difference is that at the largest.
+    """
+    attacked = ADVERSARIAL in model_at(model)["conditions"]
+    smaller = tuple(model.get("bounds", ()))[:-1]
+    within = [{name: score for name, _, score in class_scores(model_at(model, bound))} for bound in smaller]
     only_class = summary["attack"].get("only_class")
     rows = []
     parts = words(summary).parts
@@ -117,9 +139,11 @@ def per_class(summary: Json, model: Json) -> Table:
         cells = [Cell(name, ("attacked",) if name == only_class else ()), Cell(number(clean, 1))]
         if attacked:
             difference = None if clean is None or adversarial is None else adversarial - clean
+            cells += [Cell(number(scores.get(name), 1)) for scores in within]
             cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]
         rows.append(tuple(cells))
-    shown = (parts.noun, label_of(CLEAN), label_of(ADVERSARIAL), "change")[: 4 if attacked else 2]
+    at = (label_of(ADVERSARIAL.at(bound)) for bound in model.get("bounds", ()) or (None,))
+    shown = (parts.noun, label_of(CLEAN), *at, "change") if attacked else (parts.noun, label_of(CLEAN))
     return Table(
         name=f"classes-{model['slug']}",
         title=f"{parts.score} by {parts.noun}, {model['model']}",
@@ -132,9 +156,9 @@ def per_class(summary: Json, model: Json) -> Table:
 def class_scores(model: Json) -> list[tuple[str, float | None, float | None]]:
     """(class, score clean, score attacked) of the classes that occur in the truth; None where a score is missing.
 
-    Where objects are measured, these stand in place of classes.
+    Where objects are measured, these stand in place of classes. Attacked is at the largest of several bounds.
     """
-    measured = model["conditions"]
+    measured = model_at(model)["conditions"]
     if objects := object_scores(model):
         return [(one.name, one.clean, one.attacked) for one in objects]
     clean = measured.get(CLEAN, {}).get("per_class") or {}
@@ -164,23 +188,38 @@ def failures(summary: Json) -> Table:
 
 
 def _by_condition(summary: Json, name: str, title: str, shown: Sequence[Score[Any]], notes: tuple[str, ...]) -> Table:
-    """The scores `shown` of every model: a column for each condition."""
-    models, unit = summary["models"], words(summary).unit
-    columns = present(models)
+    """The scores `shown` of every model: a column for each condition, a line for each bound where there are several."""
+    bounds, unit = bounds_of(summary), words(summary).unit
+    columns = present(at_largest(summary)["models"])
     rows = []
-    for model in models:
+    for model in summary["models"]:
         for position, score in enumerate(shown):
-            first = Cell("") if position else Cell(str(model["model"]), (counted(model["samples"], unit),))
-            cells = (_score(model["conditions"], column, score.key) for column in columns)
-            rows.append((first, Cell(score.title), *cells))
-    headers = (Cell("model"), Cell(""), *(Cell(label_of(column)) for column in columns))
-    return Table(name, title, headers, tuple(rows), notes, texts=2, named=True)
+            for index, bound in enumerate(bounds or (None,)):
+                named = not position and not index
+                first = Cell(str(model["model"]), (counted(model["samples"], unit),)) if named else Cell("")
+                place = () if bound is None else (Cell(bound),)
+                measured = {**model_at(model, bound)["conditions"], **({CLEAN: _SAID} if index else {})}
+                cells = (_score(measured, column, score.key) for column in columns)
+                rows.append((first, Cell("" if index else score.title), *place, *cells))
+    place = (Cell("bound"),) if bounds else ()
+    headers = (Cell("model"), Cell(""), *place, *(Cell(label_of(column)) for column in columns))
+    return Table(name, title, headers, tuple(rows), notes, texts=3 if bounds else 2, named=True)
+
+
+def _of_each_bound(made: Callable[[Json], tuple[Table, ...]], summary: Json) -> tuple[Table, ...]:
+    """The tables of a run, at each of its bounds where there are several."""
+    bounds = bounds_of(summary)
+    if not bounds:
+        return made(summary)
+    return tuple(table for bound in bounds for table in titled(made(at_bound(summary, bound)), bound))
 
 
 def _score(measured: Json, name: str, score: str) -> Cell:
     condition = measured.get(name)
     if condition is None:
         return Cell(DASH)
+    if condition is _SAID:
+        return Cell("")
     detail = [*between(condition.get("ci95", {}).get(score), condition.get(score))]
     if name == ADVERSARIAL and _float_differs(measured, score):
         detail.append(f"float {number(measured['adversarial_float'][score], 2)}")
@@ -193,8 +232,11 @@ def _float_differs(measured: Json, score: str) -> bool:
     return rounded is not None and exact is not None and abs(rounded - exact) > _FLOAT_MATTERS
 
 
-def _float_note(models: list[Json], shown: Iterable[Score[Any]]) -> tuple[str, ...]:
-    if any(_float_differs(model["conditions"], score.key) for score in shown for model in models):
+def _float_note(summary: Json, shown: Iterable[Score[Any]]) -> tuple[str, ...]:
+    each = [
+        model_at(model, bound)["conditions"] for model in summary["models"] for bound in bounds_of(summary) or (None,)
+    ]
+    if any(_float_differs(conditions, score.key) for score in shown for conditions in each):
         return ("float: the attacked image before rounding to 8 bits, where the score differs by more than 0.05.",)
     return ()
 
@@ -203,7 +245,6 @@ def _cost(model: Json, seconds: float | None) -> tuple[Cell, ...]:
     distortion, iterations = model.get("distortion", {}), model.get("iterations", {})
     perceptibility = known(distortion.get("perceptibility"))
     return (
-        Cell(str(model["model"])),
         Cell(number(model.get("success_rate"), 1), (number(model.get("claimed_rate"), 1),)),
         Cell(number(iterations.get("mean"), 1), (number(iterations.get("max"), 0),)),
         Cell(number(seconds, 2)),

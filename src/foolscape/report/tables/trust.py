@@ -12,7 +12,7 @@ from rich.text import Text
 
 from foolscape.printable import printable
 from foolscape.report.tables.table import Cell, Json, Table
-from foolscape.verdict import ANSWERS, Verdict, ends_in_command
+from foolscape.verdict import ANSWERS, Verdict, at_bound, ends_in_command
 
 _TONES: Final = {Verdict.TRUSTED: "good", Verdict.NOT_TRUSTED: "bad", Verdict.NOT_DECIDED: "open"}
 _STYLES: Final = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
@@ -51,6 +51,8 @@ def headline_of(trust: Json) -> Headline:
     word = Verdict(trust["verdict"])
     reasons: Sequence[Json] = trust["reasons"]
     several = len({reason.get("model") for reason in reasons}) > 1
+    bounds: Json = trust.get("bounds", {})
+    reasons = at_bound(reasons, list(bounds)[-1] if bounds else None)
     shown = [reason for reason in reasons if reason["ok"] is False] or [
         reason for reason in reasons if reason["ok"] is None and not reason["assumed"]
     ]
@@ -65,7 +67,15 @@ def headline_of(trust: Json) -> Headline:
         for reason in shown
     )
     rests = f", if {' and '.join(trust['if'])}" if word is Verdict.TRUSTED and trust["if"] else ""
-    return Headline(str(word), _TONES[word], f"{word}{rests}", points)
+    return Headline(str(word), _TONES[word], f"{word}{rests}{_within(bounds)}", points)
+
+
+def _within(bounds: Json) -> str:
+    """Where the verdict is that at the largest of several bounds: which that is, and what it is at the others."""
+    *smaller, largest = bounds or ("",)
+    if not smaller:
+        return ""
+    return f", within {largest} ({', '.join(f'{bound}: {bounds[bound]}' for bound in smaller)})"
 
 
 def print_verdict(trust: Json | None, console: Console) -> None:
@@ -106,4 +116,5 @@ def _rows(reasons: Iterable[Json], names: Mapping[str, str]) -> Iterator[tuple[C
         first = Cell("" if name == last else name)
         last = name
         advice = (str(reason["advice"]),) if reason.get("advice") else ()
-        yield first, Cell(str(reason["check"])), Cell(f"{ANSWERS[reason['ok']]}: {reason['seen']}", advice)
+        bound = (f"within {reason['bound']}",) if reason.get("bound") else ()
+        yield first, Cell(str(reason["check"]), bound), Cell(f"{ANSWERS[reason['ok']]}: {reason['seen']}", advice)

@@ -63,7 +63,8 @@ def _layers(view: View, side: int) -> Layers:
     photo = read_image(directory, place_of(Kind.IMAGE, name))
     attacked = None
     if view.attacked:
-        attacked = read_image(directory, place_of(Kind.IMAGE, name, view.model.slug, ADVERSARIAL))
+        place = place_of(Kind.IMAGE, name, view.model.slug, view.condition(ADVERSARIAL))
+        attacked = read_image(directory, place)
 
     def drawn(pixels: Pixels | None, marks: list[Mark] | None) -> Pixels | None:
         return None if pixels is None or marks is None else draw_boxes(pixels, marks, side)

@@ -41,7 +41,8 @@ def _layers(view: View, side: int) -> Layers:
     directory, name, slug = view.run.directory, view.judged.id, view.model.slug
     colours = figures.palette(view.model.colours, len(view.model.classes))
     clean = read_labels(directory, place_of(Kind.PREDICTION, name, slug, CLEAN))
-    attacked = read_labels(directory, place_of(Kind.PREDICTION, name, slug, ADVERSARIAL)) if view.attacked else None
+    after = place_of(Kind.PREDICTION, name, slug, view.condition(ADVERSARIAL))
+    attacked = read_labels(directory, after) if view.attacked else None
     truth = _truth(view)
     maps = [labels for labels in (clean, attacked, truth) if labels is not None]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from foolscape.by_name import record_of
-from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow
 from foolscape.records.run import TRUTH, ModelRecord
@@ -29,12 +29,18 @@ class View:
     Attributes:
         run: the finished run.
         model: as run.json has it.
-        rows: condition -> the row of that image and model.
+        rows: condition, without its bound -> the row of that image and model.
+        bound: of the rows, where the run has several; the largest.
     """
 
     run: Run
     model: ModelRecord
     rows: Mapping[str, AnyRow]
+    bound: str | None = None
+
+    def condition(self, name: Condition) -> Condition:
+        """The condition of this name that the view is of, by which its files lie."""
+        return name if name == CLEAN else name.at(self.bound)
 
     @property
     def attacked(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 
 from foolscape.records.run import RunRecord
+from foolscape.run.settings.bounds import EPS, bounds_in
 from foolscape.run.settings.config import RunConfig
 from foolscape.spec import IN_MEMORY, written
 
@@ -22,8 +23,11 @@ def with_attack(record: RunRecord, model: str, probe: Mapping[str, object]) -> s
     Args:
         record: run.json.
         model: its spec.
-        probe: `attack` and its options, as `Probe.to_json` writes them.
+        probe: `attack` and its options, as `Probe.to_json` writes them; of several bounds, at the largest, where the
+            command is for all of them.
     """
+    if len(bounds := bounds_in(record.config.get("options", {}))) > 1:
+        probe = {**probe, EPS: ",".join(bounds)}
     if IN_MEMORY in (text.partition(":")[0] for text in (model, str(record.config["data"]))):
         return _from_python(probe)
     # The task is settled in every config; only where it was said the model does not tell it.

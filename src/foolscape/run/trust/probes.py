@@ -138,18 +138,20 @@ def cost(plan: Plan) -> float:
     return plan.budget or plan.steps * plan.ascent.gradients_per_step
 
 
-def probed_images(images: int, plan: Plan, tried: Mapping[str, Probe], wanted: int | None) -> tuple[int, float]:
+def probed_images(
+    images: int, plans: Sequence[Plan], tried: Mapping[str, Probe], wanted: int | None
+) -> tuple[int, float]:
     """How many of a run's attacked `images` to probe, and the share of the run's gradients that this costs.
 
     Args:
         images: attacked in the run.
-        plan: its attack.
+        plans: its attack, at each of its bounds.
         tried: the probes.
         wanted: what the user asked for; None: `FEWEST`, or as many as a fifth of the run pays for.
     """
     paired = sum(cost(probe.plan) for what, probe in tried.items() if what in PAIRED)
     single = sum(cost(probe.plan) for what, probe in tried.items() if what not in PAIRED)
-    own = images * cost(plan)
+    own = images * sum(cost(plan) for plan in plans)
     if wanted is None:
         affordable = int((_SHARE * own - single) / paired) if paired else 1
         wanted = max(FEWEST, min(_MOST, affordable))
@@ -159,7 +161,7 @@ def probed_images(images: int, plan: Plan, tried: Mapping[str, Probe], wanted: i
 
 def probe_stored(
     subject: TaskRunner[Any, Any],
-    plan: Plan,
+    plans: Sequence[Plan],
     tried: Mapping[str, Probe],
     wanted: int | None,
     store: RunStore,
@@ -168,11 +170,12 @@ def probe_stored(
 ) -> None:
     """Try the probes on evenly spread attacked images, unless the run's directory holds the results already.
 
-    Results go to `probes/SLUG.json`: the probes, and per image and probe what was left.
+    Of several bounds they are for the largest. Results go to `probes/SLUG.json`: the probes, and per image and probe
+    what was left.
     """
     place = f"probes/{subject.slug}.json"
     attacked = _attacked(store, subject.spec)
-    count, share = probed_images(len(attacked), plan, tried, wanted)
+    count, share = probed_images(len(attacked), plans, tried, wanted)
     if not tried or not count or store.load_json(place, *FORMS):
         return
     if share > _SHARE:
