@@ -17,6 +17,7 @@ from foolscape.cli.manners import FailOn, Manners, floors_of
 from foolscape.option import Option
 from foolscape.pixels import Levels
 from foolscape.run.settings.attack_options import known_options
+from foolscape.run.settings.bounds import EPS
 from foolscape.run.settings.former_names import FORMER_NAMES
 from foolscape.run.settings.shown import DATA, OPTIONS, OUTPUT, PANELS, Setting, of_task, settings_of
 
@@ -167,10 +168,11 @@ def _of_attacks(name: str, owners: dict[str, Option]) -> Flag:
     first = next(iter(owners.values()))
     choices = tuple(dict.fromkeys(choice for option in owners.values() for choice in option.choices))
     told = [f"{_whose(names)}{text}" for text, names in _grouped(owners, lambda option: option.help.text)]
+    several = "; foolscape run takes several, by commas" if name == EPS else ""
     whose = f" ({', '.join(owners)})" if name not in TASK_OPTIONS and len(owners) <= _FEW else ""
     words = f": {', '.join(choices)}" if choices else ""
     return Flag(
-        name, bool if first.kind is bool else str, _sentence("; ".join(told), words + whose), _panel(name),
+        name, bool if first.kind is bool else str, _sentence("; ".join(told), words + several + whose), _panel(name),
         default=_defaults(owners), metavar="WORD" if choices else _METAVARS[first.kind],
         complete=completer(choices) if choices else None,
     )  # fmt: skip

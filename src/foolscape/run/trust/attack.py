@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -56,18 +56,12 @@ class Attacked:
         spec: of the model.
         rows: by condition without its bound; for each condition the images in the same order.
         probed: `probes/SLUG.json`; empty if there is none.
-        bound: where the run has several; else empty.
-        probed_at: the bound at which `probed` was tried, where that is another; else empty.
-        converged: there: whether everything was found in order.
     """
 
     record: RunRecord
     spec: str
     rows: Mapping[Condition, Sequence[AnyRow]]
     probed: Object
-    bound: str = ""
-    probed_at: str = ""
-    converged: bool = False
 
     def standings(self, samples: Iterable[Sample[Any, Any]]) -> dict[str, float]:
         """100 times the standing of each image that has one, by its id."""
@@ -82,34 +76,30 @@ class Attacked:
 
 
 def attack_reasons(attacked: Attacked) -> Iterator[Reason]:
-    """Every check of the attack, in reading order; what holds for all bounds is said at the largest."""
-    if not attacked.probed_at:
-        yield from gradient_reasons(attacked.record.gradient.get(attacked.spec))
-    yield from (replace(reason, bound=attacked.bound) for reason in _at_its_bound(attacked))
+    """Every check of the attack, in reading order."""
+    yield from gradient_reasons(attacked.record.gradient.get(attacked.spec))
+    yield from own_reasons(attacked)
+    yield from probe_reasons(attacked)
 
 
-def _at_its_bound(attacked: Attacked) -> Iterator[Reason]:
-    record = attacked.record
-    yield from bound_reasons(record.attack)
+def own_reasons(attacked: Attacked) -> Iterator[Reason]:
+    """What the attack's own settings and rows say of it, those of its controls among them."""
+    yield from bound_reasons(attacked.record.attack)
     yield short_controls(attacked.rows[PERMUTED])
     yield _stronger(attacked, NOISE, "beats-noise", "stronger than noise of its size")
     yield _stronger(attacked, PERMUTED, "beats-shuffled", "stronger than its own change, shuffled")
     yield _at_8_bits(attacked)
-    if attacked.probed_at:
-        yield _probed_elsewhere(attacked)
-        return
+
+
+def probe_reasons(attacked: Attacked) -> Iterator[Reason]:
+    """What other attacks say of it; of one without a bound what it leaves."""
+    record = attacked.record
     ladder, unbounded = "largest" in record.attack, record.attack["eps"] is None
     if unbounded and not ladder:
         yield _nothing_left(attacked)
         return
     yield _converged_size(attacked) if ladder else _converged(attacked)
     yield from _tried_once(attacked)
-
-
-def has_converged(reasons: Iterable[Reason]) -> bool:
-    """Whether all that other attacks said against one, in its `reasons`, was found in order."""
-    probed = [reason for reason in reasons if reason.id in ("converged", LARGER, UNBOUND, SQUARE)]
-    return bool(probed) and all(reason.ok for reason in probed)
 
 
 def gradient_reasons(verdict: Object | None) -> Iterator[Reason]:
@@ -153,18 +143,6 @@ def _at_8_bits(attacked: Attacked) -> Reason:
         return reason(ok=False, seen=seen, advice=advice)
     # As with the other attacks: more is left, but not on enough images to be sure.
     return reason(ok=None, seen=seen, advice="too few images to tell: raise --limit")
-
-
-def _probed_elsewhere(attacked: Attacked) -> Reason:
-    """That other attacks are tried at the largest bound alone: what they find there is taken for this one, too."""
-    largest = attacked.probed_at
-    seen = f"other attacks are tried at the largest bound alone, {largest}"
-    reason = partial(Reason, id="converged", check="has converged", ok=None)
-    if attacked.converged:
-        return reason(seen=seen, assumed=f"the attack has converged as it has at {largest}")
-    return reason(
-        seen=f"{seen}, where it is not shown", advice=f"see what is said of {largest}, or give this bound alone"
-    )
 
 
 def _nothing_left(attacked: Attacked) -> Reason:

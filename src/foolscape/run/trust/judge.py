@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.records.row import Line, rows_of
 from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
-from foolscape.run.trust.attack import Attacked, attack_reasons, has_converged
+from foolscape.run.trust.attack import Attacked, attack_reasons
+from foolscape.run.trust.bounds import reasons_at_bounds
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.wiring.reasons import wiring_reasons
 from foolscape.verdict import Reason, at_bound, judged, verdict
@@ -72,17 +73,15 @@ def _of_model(model: ModelRecord, record: RunRecord, rows: Sequence[Line], evide
     spec, slug = model.model, model.slug
     yield from failure_reasons(failed(rows, (spec, None)), len(record.samples))
     yield from sound_reasons(record, spec, evidence.wired.get(slug, {}))
-    largest = record.largest
-    if not rows_of(rows, spec, ADVERSARIAL.at(largest)):
+    if not rows_of(rows, spec, ADVERSARIAL.at(record.largest)):
         return
     probed = evidence.probed.get(slug, {})
 
     def attacked(bound: str | None) -> Attacked:
         own = {condition: rows_of(rows, spec, condition.at(bound)) for condition in CONDITIONS if condition != CLEAN}
-        return Attacked(record.at(bound), spec, own, probed, bound or "")
+        return Attacked(record.at(bound), spec, own, probed)
 
-    first = list(attack_reasons(attacked(largest)))
-    yield from first
-    converged = has_converged(first)
-    for bound in record.bounds[-2::-1]:
-        yield from attack_reasons(replace(attacked(bound), probed_at=str(largest), converged=converged))
+    if record.bounds:
+        yield from reasons_at_bounds({bound: attacked(bound) for bound in record.bounds})
+    else:
+        yield from attack_reasons(attacked(None))
