@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from foolscape.errors import RunError, SettingError
 from foolscape.metrics.score import scores_of
@@ -26,6 +28,17 @@ from .made_boxes import write_detector, write_squares
 from .made_clips import write_clips, write_tracker
 
 EPS = "1/255,8/255"
+
+
+DAZZLED = """
+def dazzled():
+    class Dazzled(Net):
+        def forward(self, images):
+            if 0 < 255 * float(images.detach().max()) - LEVEL < 20:
+                raise RuntimeError("too bright")
+            return super().forward(images)
+    return Dazzled()
+"""
 
 
 def maps(folder: Path) -> dict[str, object]:
@@ -145,6 +158,22 @@ def test_a_lost_picture_of_one_bound_costs_its_sample(tmp_path: Path) -> None:
     assert [line for line in said if "photo1" in line and "is missing" in line]
     assert place.read_bytes() == content
     assert {(row["id"], row["condition"]): row["measured"] for row in rows_in(out)} == rows
+
+
+def test_a_sample_that_breaks_at_one_bound_is_in_none(tmp_path: Path) -> None:
+    settings = maps(tmp_path) | {"eps": EPS, "probes": 0}
+    brightest = np.asarray(Image.open(tmp_path / "photos" / "photo2.png")).max()
+    nets = Path(str(settings["models"][0]).removesuffix(":net"))  # type: ignore[index]
+    nets.write_text(nets.read_text() + DAZZLED.replace("LEVEL", str(brightest + 4)))
+    summary = do_run(tmp_path / "out", **(settings | {"models": [f"{nets}:dazzled"]}))
+    (failed,) = summary["failures"]
+    assert failed["id"] == "photo2"
+    assert "too bright" in failed["reason"]
+    rows = rows_in(tmp_path / "out")
+    assert [row["condition"] for row in rows if row["id"] == "photo2"] == ["failed"]
+    assert len(rows) == 2 * 7 + 1
+    assert {scores["mIoU"] is not None for scores in summary["models"][0]["conditions"].values()} == {True}
+    assert do_run(tmp_path / "out", **(settings | {"models": [f"{nets}:dazzled"]})) == summary
 
 
 def test_batches_do_not_show(tmp_path: Path) -> None:
