@@ -34,7 +34,7 @@ from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.setup import LoadedModel, Setup, open_bench
-from foolscape.run.several_bounds import Measuring, evaluate_at_bounds
+from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.spec import IN_MEMORY, parse
 from foolscape.tasks.base import task_named
 
@@ -119,7 +119,7 @@ class _Stream:
         store = _Memory(_NOWHERE, _unwritten(self.task))
         with attention(self.config.attention):
             measuring = Measuring(self.entry.plans, batch, self.config.seed)
-            evaluate_at_bounds(replace(subject, data=data), data.ids, measuring, store, _pass)
+            evaluate(replace(subject, data=data), data.ids, measuring, store, _pass)
         only = None if self.entry.plan is None else self.entry.plan.only_class
         found: dict[str, list[ImageRow]] = {}
         for row in image_rows(store.rows, self.task, lambda _: only):

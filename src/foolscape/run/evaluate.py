@@ -64,7 +64,7 @@ class Opened(Generic[R, P]):
     album: Album
 
 
-def evaluate(
+def evaluate_at_bound(
     subject: TaskRunner[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
 ) -> None:
     """Measure `subject` on the samples `ids` that `store` does not hold yet; `tick` is told of every one settled.

@@ -42,7 +42,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, open_bench
-from foolscape.run.several_bounds import Measuring, evaluate_at_bounds
+from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.tasks.base import running_of
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
@@ -238,7 +238,7 @@ def _measure(
 ) -> None:
     """What is still to be measured of a model, with a batch that was checked before, or is now."""
     check(entry, batch)
-    evaluate_at_bounds(entry.subject, ids, Measuring(entry.plans, batch, seed), store, tick)
+    evaluate(entry.subject, ids, Measuring(entry.plans, batch, seed), store, tick)
 
 
 def check_input_gradient(

@@ -16,10 +16,10 @@ from foolscape.records.row import Failure, Line
 from foolscape.records.types import Files
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
-from foolscape.run.evaluate import Opened, Setting, evaluate
+from foolscape.run.evaluate import Opened, Setting, evaluate_at_bound
 from foolscape.run.tasks.base import P, R, TaskRunner
 
-_AHEAD: Final = 4
+_AHEAD: Final = 2
 """Batches of samples that go through all bounds together: where images end early, others take their place."""
 
 
@@ -66,13 +66,18 @@ class _Held(RunStore):
         return self.store.album(model)
 
 
-def evaluate_at_bounds(
+def evaluate(
     subject: TaskRunner[R, P], ids: Sequence[str], measuring: Measuring, store: RunStore, tick: Callable[[str], None]
 ) -> None:
-    """As `evaluate`, at every bound of `measuring`; one that cannot be measured at a bound is left out at all."""
+    """Measure `subject` on the samples `ids` that `store` does not hold yet, at every bound.
+
+    A sample that cannot be measured at one bound is in none. `tick` is told of every one settled.
+    """
     plans = measuring.plans
     if len(plans) < 2:
-        evaluate(subject, ids, Setting(plans[0] if plans else None, measuring.batch, measuring.seed), store, tick)
+        evaluate_at_bound(
+            subject, ids, Setting(plans[0] if plans else None, measuring.batch, measuring.seed), store, tick
+        )
         return
     settled = store.settled(subject.spec) | store.settled(None)
     # What an attack learns from one sample to the next must be on the disk, in rows, before the next begins.
@@ -93,7 +98,7 @@ def _measured(subject: TaskRunner[R, P], ids: Sequence[str], measuring: Measurin
     for plan in measuring.plans:
         setting = Setting(plan, measuring.batch, measuring.seed, bound=str(plan.eps), opened=opened)
         held = _Held(store.directory, store.record, store.rows, store.say, store=store)
-        evaluate(subject, [name for name in ids if not _failed(parts[name])], setting, held, _settled)
+        evaluate_at_bound(subject, [name for name in ids if not _failed(parts[name])], setting, held, _settled)
         for name, rows in held.parts.items():
             parts[name].append(rows)
         for name, spent in held.seconds.items():
