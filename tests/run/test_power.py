@@ -93,7 +93,17 @@ def _harden(folder: Path) -> Command:
             "--epochs", 2, "--batch", 2, "--rate", "0.02"]  # fmt: skip
 
 
+def _bounds(folder: Path) -> Command:
+    return [*_run(folder), "--eps", "2/255,8/255", "--limit", 2]
+
+
+def _learnt(folder: Path) -> Command:
+    """Of an attack that learns from clip to clip, by itself within each bound."""
+    return [*_clips(folder), "--eps", "2/255,8/255"]
+
+
 COMMANDS: dict[str, Callable[[Path], Command]] = {
+    "bounds": _bounds, "learnt": _learnt,
     "run": _run, "clips": _clips, "transfer": _transfer, "universal": _universal, "harden": _harden,
 }  # fmt: skip
 
@@ -108,6 +118,7 @@ def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
     monkeypatch.setattr("foolscape.report.pictures.figures.png", lambda pixels: b"a figure")
     monkeypatch.setattr("foolscape.report.pages.universal_curves.plot", _no_plot)
+    monkeypatch.setattr("foolscape.report.tables.bounds.plot", _no_plot)
     monkeypatch.setattr("foolscape.run.harden.config.JUDGE", "fgsm")
     return tmp_path
 
@@ -184,7 +195,8 @@ def test_a_full_disk_during_a_run(still: Path, capfd: pytest.CaptureFixture[str]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "moments"), [("run", 50), ("clips", 20), ("transfer", 40), ("universal", 50), ("harden", 40)]
+    ("kind", "moments"),
+    [("run", 50), ("clips", 20), ("bounds", 20), ("learnt", 10), ("transfer", 40), ("universal", 50), ("harden", 40)],
 )
 def test_power_cuts_at_many_moments(still: Path, kind: str, moments: int) -> None:
     assert cut_and_go_on(still, kind, moments) == []

@@ -17,6 +17,7 @@ from foolscape.errors import RunError, SettingError
 from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, Condition
 from foolscape.records.places import Kind, place_of
+from foolscape.records.timings import read_timings
 from foolscape.run.execute import Listener, execute
 from foolscape.run.settings.attack_options import checked_options, options_in, spelled_out
 from foolscape.run.settings.bounds import BoundsWarning
@@ -140,7 +141,11 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     # What a kill between two bounds of the next sample leaves: pictures that no row names, and half a sample's rows.
     with (cut / "rows.jsonl").open("a") as file:
         file.writelines(f"{json.dumps(row)}\n" for row in rows_in(tmp_path / "whole")[7 * after : 7 * after + 4])
+    times = (tmp_path / "whole" / "timings.jsonl").read_bytes()
+    (cut / "timings.jsonl").write_bytes(times)  # a kill came between the time of a sample and its rows
     execute(config, cut, command, Listener(lambda _: None, lives))
+    assert (cut / "timings.jsonl").read_bytes().count(b"\n") == times.count(b"\n")
+    assert list(read_timings(cut)) == list(read_timings(tmp_path / "whole"))
     for name in ("rows.jsonl", "summary.json"):
         assert (cut / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert files_below(cut) == files_below(tmp_path / "whole")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +42,19 @@ def read_timings(directory: Path) -> dict[tuple[str, str], float]:
         content = read_file(directory / TIMINGS)
     except OSError:
         return {}
-    found = {}
+    return {(timing.model, timing.id): timing.seconds for _, timing in _parsed(content)}
+
+
+def timings_of(content: bytes, settled: Collection[tuple[str | None, str]]) -> bytes:
+    """The lines of timings.jsonl of the samples that are `settled`, by model and id: others are attacked again."""
+    kept = (line for line, timing in _parsed(content) if (timing.model, timing.id) in settled)
+    return b"".join(line + b"\n" for line in kept)
+
+
+def _parsed(content: bytes) -> Iterator[tuple[bytes, Timing]]:
+    """Every line that can be read, and what it says."""
     for line in content.split(b"\n"):
         try:
-            timing = read(Timing, json.loads(line))
+            yield line, read(Timing, json.loads(line))
         except (ValueError, RecursionError):
             continue
-        found[timing.model, timing.id] = timing.seconds
-    return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from foolscape.disk import PART, append_file, digest, in_words, remove_file, sweep, sync_folder, write_file
+from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sweep, sync_folder, write_file
 from foolscape.errors import RunError
 from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
 from foolscape.records.reader import read_json
@@ -18,7 +18,7 @@ from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, forms_of, line_bytes
 from foolscape.records.run import AnyRecord, RunRecord, UniversalRecord, record_in
 from foolscape.records.summary import checked
-from foolscape.records.timings import Timing, timing_bytes
+from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
 from foolscape.records.types import FileHash, Object, R, dumped, form_of, read
 from foolscape.run.directory.agreement import differences
@@ -178,6 +178,7 @@ def open_run(
         with in_words(directory):
             agreed = _agree(directory, record)
             rows = _kept_rows(directory, set(conditions), agreed, say)
+            _keep_timings(directory, rows)
             _forget_partial(directory)
             sweep(directory)
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
@@ -193,6 +194,16 @@ def _kept_rows(directory: Path, conditions: set[str], record: AnyRecord, say: Ca
     if not kept.whole:
         write_file(directory, ROWS, "".join(f"{text}\n" for text in kept.texts).encode())
     return list(kept.lines)
+
+
+def _keep_timings(directory: Path, rows: Sequence[Line]) -> None:
+    """Without those of samples that are attacked again, of which a kill came between their time and their rows."""
+    if not (path := directory / TIMINGS).exists():
+        return
+    content = read_file(path)
+    kept = timings_of(content, {(row.model, row.id) for row in rows})
+    if kept != content:
+        write_file(directory, TIMINGS, kept)
 
 
 def lose_rows(rows: Iterable[Line]) -> None:
