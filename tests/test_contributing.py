@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -52,7 +53,15 @@ def test_what_it_shows_runs(change: str, tmp_path: Path, monkeypatch: pytest.Mon
         for name in set(REGISTRY) - known:
             del REGISTRY[name]
     assert done.exit_code == 0, done.output
-    assert "Traceback" not in done.output
+    (place,) = tmp_path.glob("runs/*/summary.json")
+    summary = json.loads(place.read_text())
+    (model,) = summary["models"]
+    assert not summary["failures"]
+    assert model["samples"] == {"1": 1, "2": 1, "3": 4}[change]
+    assert model["iterations"]["mean"] == 2
+    assert 0 < model["distortion"]["linf_levels"] <= 8
+    assert {"1": "mine.py:squared" in str(summary["attack"]), "2": summary["attack"]["name"] == "mine.py:sharper",
+            "3": summary["data"]["spec"] == "mine.py:Stripes"}[change]  # fmt: skip
 
 
 def test_the_score_is_one() -> None:

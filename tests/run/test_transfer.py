@@ -65,7 +65,7 @@ def test_a_network_is_opened_once(tmp_path: Path, settings: dict[str, Any], monk
         opened.extend(config.models)
         return open_bench(config, device)
 
-    for module in ("transfer.execute", "execute"):
+    for module in ("transfer.networks", "execute"):
         monkeypatch.setattr(f"foolscape.run.{module}.open_bench", counted)
     measure(tmp_path / "out", settings)
     assert opened == settings["models"]

@@ -16,11 +16,11 @@ from torch import Tensor
 from foolscape.api.finding import Finding
 from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
-from foolscape.api.showing import SIDE, Shown, as_text, curves_of, json_of, notebook
+from foolscape.api.showing import SIDE, Shown, as_text, bars_of, curves_of, json_of, notebook
 from foolscape.errors import RunError, unknown
-from foolscape.extras import extra, installed
+from foolscape.extras import installed
 from foolscape.pixels import Levels, to_unit
-from foolscape.records.conditions import ADVERSARIAL, CONDITIONS, Condition, label_of
+from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import Kind, place_of
 from foolscape.records.reader import Run, read_record, read_run
 from foolscape.records.rows import whole_rows
@@ -228,9 +228,6 @@ class Report:
 
         Of several bounds it is a curve over them.
         """
-        with extra("report"):
-            from matplotlib.figure import Figure
-
         score = words(self.run.summary).headline
         if self._record.bounds:
             return curves_of(
@@ -238,24 +235,7 @@ class Report:
                 "bound in levels of 255",
                 score.title,
             )
-        figure = Figure(figsize=(1.8 + 1.4 * len(self.models), 3.3), layout="constrained")
-        axes = figure.subplots()
-        shown = [name for name in CONDITIONS if any(name in found for found in self.scores.values())]
-        for place, condition in enumerate(shown):
-            for index, model in enumerate(self.models):
-                value = self.scores[model].get(condition, {}).get(score.key)
-                ends = self.intervals[model].get(condition, {}).get(score.key)
-                if value is None:
-                    continue
-                error = None if ends is None else [[max(value - ends[0], 0)], [max(ends[1] - value, 0)]]
-                label = label_of(condition) if index == 0 else None
-                across = index + 0.8 * (place + 0.5) / len(shown) - 0.4
-                axes.bar(across, value, 0.75 / len(shown), yerr=error, capsize=2, color=f"C{place}", label=label)
-        axes.set_xticks(range(len(self.models)), self.models, fontsize=8, parse_math=False)
-        axes.set_ylabel(score.title)
-        if axes.containers:
-            figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-        return figure
+        return bars_of(self.scores, self.intervals, score)
 
     def __str__(self) -> str:
         """The tables, and the verdict, as a terminal shows them."""

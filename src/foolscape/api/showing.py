@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 
 from foolscape.extras import extra
+from foolscape.metrics.score import Score
+from foolscape.records.conditions import CONDITIONS, label_of
 from foolscape.report.pages.run import template
 from foolscape.report.pictures.figures import Pixels, data_url, fitted
 from foolscape.report.pictures.gallery import Figure, Picture
@@ -75,6 +77,35 @@ def grid_of(lines: Sequence[Shown]) -> Plot:
             if picture.pixels is not None:
                 axes.imshow(picture.pixels, interpolation="nearest")
             axes.set_title(picture.caption, fontsize=8, parse_math=False)
+    return figure
+
+
+def bars_of(
+    scores: Mapping[str, Mapping[str, Mapping[str, float | None]]],
+    intervals: Mapping[str, Mapping[str, Mapping[str, tuple[float, float] | None]]],
+    score: Score[Any],
+) -> Plot:
+    """A figure with a bar of `score` for each model and condition, and its interval; both by model, condition, key."""
+    with extra("report"):
+        from matplotlib.figure import Figure as Plot
+
+    figure = Plot(figsize=(1.8 + 1.4 * len(scores), 3.3), layout="constrained")
+    axes = figure.subplots()
+    shown = [name for name in CONDITIONS if any(name in own for own in scores.values())]
+    for place, condition in enumerate(shown):
+        for index, (model, own) in enumerate(scores.items()):
+            value = own.get(condition, {}).get(score.key)
+            ends = intervals[model].get(condition, {}).get(score.key)
+            if value is None:
+                continue
+            error = None if ends is None else [[max(value - ends[0], 0)], [max(ends[1] - value, 0)]]
+            label = label_of(condition) if index == 0 else None
+            across = index + 0.8 * (place + 0.5) / len(shown) - 0.4
+            axes.bar(across, value, 0.75 / len(shown), yerr=error, capsize=2, color=f"C{place}", label=label)
+    axes.set_xticks(range(len(scores)), list(scores), fontsize=8, parse_math=False)
+    axes.set_ylabel(score.title)
+    if axes.containers:
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure
 
 

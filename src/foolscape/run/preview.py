@@ -24,8 +24,8 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import LoadedModel, Setup, open_bench
 from foolscape.run.transfer.ensemble import ensembles_of
-from foolscape.run.transfer.execute import open_networks
 from foolscape.run.transfer.matrix import disturbances_of
+from foolscape.run.transfer.networks import open_networks
 from foolscape.run.trust.probes import cost, probed_images
 from foolscape.run.universal.config import UniversalConfig
 from foolscape.run.universal.setup import open_stand
