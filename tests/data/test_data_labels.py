@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foolscape.data.images import read_labels, resize
+from foolscape.data.images import resize
+from foolscape.data.labels.file import read_label_file, read_values
+from foolscape.data.labels.legend import numbered
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import SampleError, SettingError
 from tests.data.made import png
@@ -15,17 +17,16 @@ def test_one_wrong_byte_in_a_label_map_is_found(tmp_path, save):
     stored = np.kron(np.arange(64).reshape(8, 8) % 11, np.ones((20, 20))).astype(np.uint8)
     path = save(tmp_path / "a.png", stored)
     content = path.read_bytes()
-    np.testing.assert_array_equal(read_labels(path), stored)
+    np.testing.assert_array_equal(read_values(path), stored)
     for place in range(content.index(b"IDAT") + 4, len(content) - 16, 7):
         path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
-        with pytest.raises(SampleError, match="expected a PNG of class indices, got a damaged file"):
-            read_labels(path)
+        with pytest.raises(SampleError, match="expected a label map, got a damaged file"):
+            read_values(path)
 
 
 def test_grey_labels(tmp_path, save):
     stored = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    labels = read_labels(save(tmp_path / "a.png", stored))
-    assert labels.dtype == np.uint8
+    labels = read_values(save(tmp_path / "a.png", stored))
     np.testing.assert_array_equal(labels, stored)
 
 
@@ -34,20 +35,31 @@ def test_palette_labels_keep_their_indices(tmp_path, save):
     stored[0, 0] = 255
     image = Image.fromarray(stored)
     image.putpalette(np.random.default_rng(1).integers(0, 256, 768, dtype=np.uint8).tobytes())
-    np.testing.assert_array_equal(read_labels(save(tmp_path / "a.png", image)), stored)
+    np.testing.assert_array_equal(read_values(save(tmp_path / "a.png", image)), stored)
 
 
 def test_sixteen_bit_labels(tmp_path, save):
     stored = (np.arange(12 * 16).reshape(12, 16) % 256).astype(np.uint16)
-    labels = read_labels(save(tmp_path / "a.png", stored))
-    assert labels.dtype == np.uint8
+    labels = read_values(save(tmp_path / "a.png", stored))
     np.testing.assert_array_equal(labels, stored)
 
 
 def test_sixteen_bit_labels_beyond_a_byte(tmp_path, save):
     path = save(tmp_path / "a.png", np.full((9, 9), 300, np.uint16))
-    with pytest.raises(SampleError, match="expected class indices from 0 to 255, got indices from 300 to 300"):
-        read_labels(path)
+    np.testing.assert_array_equal(read_values(path), np.full((9, 9), 300))
+    with pytest.raises(SampleError, match=r"expected label values 0 to 1, or 255 for void, got 300 \(81 pixels\)"):
+        numbered(("a", "b")).read(read_label_file(path))
+
+
+def test_grey_labels_stored_as_rgb(tmp_path, save):
+    stored = (np.arange(12 * 16).reshape(12, 16) % 21).astype(np.uint8)
+    np.testing.assert_array_equal(read_values(save(tmp_path / "a.png", np.stack([stored] * 3, 2))), stored)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.bmp", "a.gif"])
+def test_formats_that_keep_every_pixel(tmp_path, save, name):
+    stored = (np.arange(12 * 16).reshape(12, 16) % 21).astype(np.uint8)
+    np.testing.assert_array_equal(read_values(save(tmp_path / name, stored)), stored)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
@@ -62,25 +74,25 @@ def test_labels_of_few_bits_are_not_widened(tmp_path, depth, colour):
     palette = [(b"PLTE", bytes(range(3 * (highest + 1))))] if colour == 3 else []
     path = tmp_path / "a.png"
     path.write_bytes(png(8, 8, depth, colour, packed, *palette))
-    np.testing.assert_array_equal(read_labels(path), stored)
+    np.testing.assert_array_equal(read_values(path), stored)
 
 
 def test_rgb_labels_are_refused(tmp_path, save, picture):
     path = save(tmp_path / "a.png", picture)
     want = "expected labels as single-channel class indices, got an image of mode RGB; store class indices in an 8-bit"
     with pytest.raises(SampleError, match=want):
-        read_labels(path)
+        read_values(path)
 
 
 def test_jpeg_labels_are_refused(tmp_path, save, picture):
     path = save(tmp_path / "a.png", picture[..., 0], format="JPEG")
-    with pytest.raises(SampleError, match="expected a PNG of class indices, got a file that is none of PNG"):
-        read_labels(path)
+    with pytest.raises(SampleError, match="expected a label map, got a file that is none of PNG"):
+        read_values(path)
 
 
 def test_missing_labels(tmp_path):
-    with pytest.raises(SampleError, match=r"a\.png: expected a PNG of class indices, got no readable file"):
-        read_labels(tmp_path / "a.png")
+    with pytest.raises(SampleError, match=r"a\.png: expected a label map, got no readable file"):
+        read_values(tmp_path / "a.png")
 
 
 # Resizing

@@ -72,7 +72,7 @@ def test_camvid_with_an_empty_split(tmp_path):
 def test_camvid_label_missing(camvid_root):
     (camvid_root / "testannot/s1.png").unlink()
     data = open_data(f"camvid:{camvid_root}")
-    with pytest.raises(SampleError, match=r"testannot.s1\.png: expected a PNG of class indices, got no readable file"):
+    with pytest.raises(SampleError, match=r"testannot.s1\.png: expected a label map, got no readable file"):
         data.load("s1")
 
 
@@ -181,9 +181,7 @@ def test_voc_other_layout(tmp_path):
 def test_voc_without_labels(tmp_path, pair):
     root = make_year(tmp_path / "VOC2012", {"val": ["a"]}, pair)
     (root / "SegmentationClass/a.png").unlink()
-    with pytest.raises(
-        SampleError, match=r"SegmentationClass.a\.png: expected a PNG of class indices, got no readable"
-    ):
+    with pytest.raises(SampleError, match=r"SegmentationClass.a\.png: expected a label map, got no readable"):
         open_data(f"voc:{root}").load("a")
     (root / "SegmentationClass").rmdir()
     with pytest.raises(DataError, match=r"expected the folder .*SegmentationClass, got none; unpack all of VOC"):

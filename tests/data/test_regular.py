@@ -9,9 +9,11 @@ from PIL import Image
 
 from foolscape.data.coco_index import read_file
 from foolscape.data.davis import read_list
-from foolscape.data.files import load_pair
-from foolscape.data.images import read_labels
+from foolscape.data.labels.file import read_values
+from foolscape.data.labels.legend import numbered
+from foolscape.data.labels.pairs import load_pair
 from foolscape.data.load import open_clips, open_data
+from foolscape.data.voc import CLASSES
 from foolscape.data.voc_boxes import read_xml
 from foolscape.data.youtube_vos import read_meta
 from foolscape.errors import DataError, FoolscapeError, SettingError
@@ -27,7 +29,7 @@ READERS = {
     "JSON of YouTube-VOS": read_meta,
     "JSON of COCO": lambda path: read_file(path, ()),
     "XML of VOC": read_xml,
-    "labels": read_labels,
+    "labels": read_values,
     "perturbation": read_tile,
 }
 
@@ -107,6 +109,8 @@ def test_a_black_and_white_mask_is_no_label_map_of_voc(tmp_path, save, picture):
     image, labels = save(tmp_path / "a.png", picture), np.zeros((12, 16), np.uint8)
     labels[3:6, 3:9] = 255
     path = save(tmp_path / "b.png", labels)
-    assert load_pair("a", image, path, 21, 255).notes == ("labels of 255 alone beside 0: 255 is void, no class",)
+    assert load_pair("a", image, path, numbered(CLASSES)).notes == (
+        "labels of 255 alone beside 0: 255 is void, no class",
+    )
     labels[0, 0] = 1
-    assert load_pair("a", image, save(path, labels), 21, 255).notes == ()
+    assert load_pair("a", image, save(path, labels), numbered(CLASSES)).notes == ()

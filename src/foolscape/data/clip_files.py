@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from foolscape.data import files, upright
 from foolscape.data.clips import MOST_OBJECTS, Clip, GivenMask, objects_in
-from foolscape.data.images import read_header, read_image, read_indexed
+from foolscape.data.images import read_header, read_image
+from foolscape.data.labels.file import read_indexed
 from foolscape.data.mask_values import MaskColours, labels_of, stacked
 from foolscape.data.picture import Turn
 from foolscape.data.sample import VOID

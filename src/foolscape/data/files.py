@@ -1,4 +1,4 @@
-"""What the data sets share: folders, splits, names, label values, fingerprints."""
+"""What the data sets share: folders, splits, names, fingerprints."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data import upright
-from foolscape.data.images import read_header, read_labels, read_picture
-from foolscape.data.sample import VOID, Sample
-from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError, unknown
+from foolscape.errors import DataError, SettingError, UnknownNameError, unknown
 from foolscape.paths import path_of
 from foolscape.regular import is_regular, open_regular
 from foolscape.spec import Spec
@@ -141,47 +139,8 @@ def _file_digest(path: Path) -> str:
         return f"unreadable {type(error).__name__}"
 
 
-def load_pair(
-    sample_id: str, image_path: Path, label_path: Path, classes: int, void: int, frame: str | None = None
-) -> Sample:
-    """The image in one file with the class indices in another, whose value `void` becomes `VOID`.
-
-    `frame` is what `?annotated=` says, see `upright.settle`; labels with an EXIF orientation of their own are upright.
-
-    Raises:
-        SampleError: a file is missing or damaged, their sizes differ, a value is neither a class nor `void`, or the
-            image was turned and nothing tells whether the labels are to be turned too.
-    """
-    picture = read_picture(image_path)
-    labels = read_labels(label_path)
-    if picture.orientation > 1:
-        header = read_header(label_path)
-        frame = "upright" if header is not None and header[1] > 1 else frame
-    height, width = labels.shape
-    labels, turn_notes = upright.settle(
-        label_path, picture.turn, (height, width), frame, lambda _: labels, upright.turn_labels, np.array_equal
-    )
-    if void == VOID and set(np.unique(labels).tolist()) == {0, VOID}:  # as a black-and-white mask has it
-        turn_notes += (f"labels of {void} alone beside 0: {void} is void, no class",)
-    return Sample(sample_id, picture.image, to_classes(label_path, labels, classes, void), picture.notes + turn_notes)
-
-
 def check_size(where: Path | str, shape: tuple[int, ...], image: NDArray[np.uint8]) -> None:
     """Raises `SampleError` if labels from `where` have another (H, W) `shape` than their (H, W, 3) `image`."""
     if shape != image.shape[:2]:
         height, width = shape
         raise upright.mismatch(where, image.shape[:2], (height, width))
-
-
-def to_classes(path: Path, labels: NDArray[np.uint8], classes: int, void: int) -> NDArray[np.uint8]:
-    """`labels` ((H, W), from `path`) with `void` as `VOID`; raises `SampleError` for a value that is no class."""
-    counts = np.bincount(labels.ravel(), minlength=256)
-    bad = [value for value in np.flatnonzero(counts).tolist() if value >= classes and value != void]
-    if bad:
-        listed = ", ".join(f"{value} ({counts[value]} pixels)" for value in bad[:5])
-        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
-        raise SampleError(
-            f"{path}: expected label values 0 to {classes - 1}, or {void} for void, got {listed}{more}; "
-            "map them to the classes or to void"
-        )
-    return np.where(labels == void, VOID, labels).astype(np.uint8)

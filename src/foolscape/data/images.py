@@ -34,32 +34,9 @@ _NOTE_OF_MODE = {
     "PA": "palette made RGB",
 }
 
-# Pillow widens grey PNGs of 2 and 4 bits to the range 0..255; as class indices they must be narrowed again.
-_WIDENED_BY = {"L;2": 85, "L;4": 17}
-
-
-_TINT = 4
-"""How far, in levels, red, green and blue of a grey may be apart."""
-
 
 @dataclass(frozen=True)
-class IndexImage:
-    """An image of indices as its file holds it.
-
-    Attributes:
-        values: (H, W) uint8, the indices.
-        grey: (H, W) uint8, the grey that a viewer shows, the same array where it is the index; None where a pixel has a
-            colour.
-        colours: whether the file has a palette with a colour in it, used or not.
-    """
-
-    values: NDArray[np.uint8]
-    grey: NDArray[np.uint8] | None
-    colours: bool
-
-
-@dataclass(frozen=True)
-class _Decoded:
+class Decoded:
     """A decoded, upright image, its mode in the file (such as `RGB;16B`), what there is to say, how it was turned."""
 
     image: Image.Image
@@ -85,7 +62,7 @@ def read_picture(path: Path) -> Picture:
     Raises:
         SampleError: no such file, empty, damaged or truncated, not an image, smaller than 8x8, too large.
     """
-    decoded = _decode(path, _IMAGE_FORMATS, "an image", "copy or download the file again, or leave it out")
+    decoded = decode(path, _IMAGE_FORMATS, "an image", "copy or download the file again, or leave it out")
     notes = list(decoded.notes)
     rgb = _to_rgb(path, decoded, notes)
     return Picture(np.array(rgb, dtype=np.uint8), tuple(notes), decoded.orientation)
@@ -103,52 +80,6 @@ def read_header(path: Path) -> tuple[tuple[int, int], int] | None:
             return (size[::-1] if orientation > 4 and image.format != "TIFF" else size), orientation
     except Exception:  # a damaged file makes Pillow raise nearly anything
         return None
-
-
-def read_labels(path: Path) -> NDArray[np.uint8]:
-    """The class indices in the PNG `path`; of a palette PNG the indices, not the colours.
-
-    Returns:
-        (H, W) uint8, as stored: nothing is checked against a list of classes.
-
-    Raises:
-        SampleError: no such file, empty, damaged, not a PNG, several channels (colours), indices above 255.
-    """
-    return read_indexed(path).values
-
-
-def read_indexed(path: Path) -> IndexImage:
-    """The indices in the PNG `path` and what they look like; raises as `read_labels` does."""
-    do = "store class indices in an 8-bit grey or palette PNG"
-    decoded = _decode(path, ("PNG",), "a PNG of class indices", do)
-    image = decoded.image
-    if image.mode not in ("L", "P", "1", "I;16", "I"):
-        raise _refuse(path, "labels as single-channel class indices", f"an image of mode {image.mode}", do)
-    stored = np.array(image)
-    if stored.min() < 0 or stored.max() > 255:
-        got = f"indices from {stored.min()} to {stored.max()}"
-        raise _refuse(path, "class indices from 0 to 255", got, do)
-    values = stored.astype(np.uint8)
-    if image.mode == "P":
-        return _with_palette(values, image.getpalette() or [])
-    if image.mode == "1":
-        return IndexImage(values, values * np.uint8(255), colours=False)
-    widened = _WIDENED_BY.get(decoded.raw_mode, 1)
-    return IndexImage(values if widened == 1 else values // np.uint8(widened), values, colours=False)
-
-
-def _with_palette(values: NDArray[np.uint8], palette: list[int]) -> IndexImage:
-    """`values` with what they look like by the red, green and blue of each entry of `palette`, one after the other."""
-    entries = np.array(palette, np.int64).reshape(-1, 3)
-    coloured = np.ones(256, np.bool_)  # an index behind the end has no colour that is known
-    coloured[: len(entries)] = np.ptp(entries, axis=1) > _TINT
-    colours = bool(coloured[: len(entries)].any())
-    if coloured[np.unique(values)].any():
-        return IndexImage(values, None, colours)
-    greys = np.zeros(256, np.uint8)
-    greys[: len(entries)] = entries[:, 1]
-    grey = greys[values]
-    return IndexImage(values, values if np.array_equal(grey, values) else grey, colours)
 
 
 def resize(sample: Sample, size: tuple[int, int]) -> Sample:
@@ -169,11 +100,12 @@ def resize(sample: Sample, size: tuple[int, int]) -> Sample:
     return dataclasses.replace(sample, image=np.array(image, dtype=np.uint8), labels=labels)
 
 
-def _refuse(path: Path, expected: str, got: str, do: str) -> SampleError:
+def refuse(path: Path, expected: str, got: str, do: str) -> SampleError:
+    """The error of a file that cannot be used."""
     return SampleError(f"{path}: expected {expected}, got {got}; {do}")
 
 
-def _decode(path: Path, formats: tuple[str, ...], expected: str, do: str) -> _Decoded:
+def decode(path: Path, formats: tuple[str, ...], expected: str, do: str) -> Decoded:
     """Open and fully decode `path`, which must be `expected`, in one of Pillow's `formats`."""
     _check_file(path, expected, do)
     with warnings.catch_warnings(record=True) as caught:
@@ -183,12 +115,12 @@ def _decode(path: Path, formats: tuple[str, ...], expected: str, do: str) -> _De
         except SampleError:
             raise
         except UnidentifiedImageError:
-            raise _refuse(path, expected, f"a file that is none of {', '.join(formats)}", do) from None
+            raise refuse(path, expected, f"a file that is none of {', '.join(formats)}", do) from None
         except Image.DecompressionBombError:
             got = "a decompression bomb (far more pixels)"
-            raise _refuse(path, f"at most {MAX_PIXELS:,} pixels", got, "make it smaller, or leave it out") from None
+            raise refuse(path, f"at most {MAX_PIXELS:,} pixels", got, "make it smaller, or leave it out") from None
         except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
-            raise _refuse(path, expected, f"a damaged file ({type(error).__name__}: {error})", do) from error
+            raise refuse(path, expected, f"a damaged file ({type(error).__name__}: {error})", do) from error
     warning_notes = tuple(dict.fromkeys(f"Pillow: {' '.join(str(warning.message).split())}" for warning in caught))
     return dataclasses.replace(decoded, notes=decoded.notes + warning_notes)
 
@@ -197,12 +129,12 @@ def _check_file(path: Path, expected: str, do: str) -> None:
     try:
         size = check_regular(path)
     except OSError as error:
-        raise _refuse(path, expected, f"no readable file ({error.strerror})", do) from None
+        raise refuse(path, expected, f"no readable file ({error.strerror})", do) from None
     if not size:
-        raise _refuse(path, expected, "an empty file (zero bytes)", do)
+        raise refuse(path, expected, "an empty file (zero bytes)", do)
 
 
-def _decode_file(path: Path, formats: tuple[str, ...]) -> _Decoded:
+def _decode_file(path: Path, formats: tuple[str, ...]) -> Decoded:
     notes = []
     with Image.open(path, formats=formats) as image:
         _check_size(path, image.width, image.height)
@@ -219,7 +151,7 @@ def _decode_file(path: Path, formats: tuple[str, ...]) -> _Decoded:
         # (TIFF) have turned the image by now, and have no tag any more.
         turn = TURNS.get(orientation_of(image)[0])
         upright = image.copy() if turn is None else image.transpose(turn)
-        return _Decoded(upright, raw_mode, tuple(notes), orientation)
+        return Decoded(upright, raw_mode, tuple(notes), orientation)
 
 
 def _verify_png(path: Path) -> None:
@@ -232,11 +164,9 @@ def _check_size(path: Path, width: int, height: int) -> None:
     """Checks the header before any pixel is decoded."""
     got, do = f"{height}x{width}", "leave it out"
     if min(width, height) < MIN_SIDE:
-        raise _refuse(path, f"an image of at least {MIN_SIDE}x{MIN_SIDE} pixels", got, do)
+        raise refuse(path, f"an image of at least {MIN_SIDE}x{MIN_SIDE} pixels", got, do)
     if width * height > MAX_PIXELS:
-        raise _refuse(
-            path, f"at most {MAX_PIXELS:,} pixels", f"{got} ({width * height:,})", f"make it smaller, or {do}"
-        )
+        raise refuse(path, f"at most {MAX_PIXELS:,} pixels", f"{got} ({width * height:,})", f"make it smaller, or {do}")
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -248,11 +178,11 @@ def _raw_mode(image: Image.Image) -> str:
     return arguments if isinstance(arguments, str) else ""
 
 
-def _to_rgb(path: Path, decoded: _Decoded, notes: list[str]) -> Image.Image:
+def _to_rgb(path: Path, decoded: Decoded, notes: list[str]) -> Image.Image:
     image = decoded.image
     if image.mode == "F":
         got = "floating-point pixels, whose range is not known"
-        raise _refuse(path, "an image of 8 or 16 bits", got, "convert it to 8 bits, or leave it out")
+        raise refuse(path, "an image of 8 or 16 bits", got, "convert it to 8 bits, or leave it out")
     if image.mode.startswith("I"):
         image = _eight_bits(path, image)
         notes.append("16 bits made 8")
@@ -275,5 +205,5 @@ def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
     values = np.array(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         got = f"values from {values.min()} to {values.max()}"
-        raise _refuse(path, "16-bit pixels from 0 to 65535", got, "convert it to 8 bits, or leave it out")
+        raise refuse(path, "16-bit pixels from 0 to 65535", got, "convert it to 8 bits, or leave it out")
     return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))

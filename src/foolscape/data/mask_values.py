@@ -17,7 +17,7 @@ import scipy  # its parts when they are asked for: a list of data sets needs non
 from numpy.typing import NDArray
 
 from foolscape.data.clips import MOST_OBJECTS, objects_in
-from foolscape.data.images import IndexImage
+from foolscape.data.labels.file import IndexImage
 from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
 

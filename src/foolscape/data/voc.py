@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from foolscape.data import fields, files, upright
-from foolscape.data.sample import VOID, Sample
+from foolscape.data.labels.legend import numbered
+from foolscape.data.labels.pairs import Pairs
 from foolscape.errors import DataError, SettingError, unknown
 from foolscape.paths import real
 from foolscape.regular import read_text
@@ -21,45 +22,7 @@ CLASSES = (
 """Names of the label values 0 to 20; 255 is void."""
 
 
-@dataclass(frozen=True)
-class Voc:
-    """One split of one year of PASCAL VOC; implements `SegmentationData`.
-
-    Attributes:
-        spec: the spec it was opened by.
-        split: name of the list in ImageSets/Segmentation.
-        notes: the year, what was left out.
-        pairs: paths of image and label map by id, in the order of the list.
-        frame: what `?annotated=` says of images that an EXIF tag turns.
-    """
-
-    spec: str
-    split: str
-    notes: tuple[str, ...]
-    pairs: Mapping[str, tuple[Path, Path]]
-    frame: str | None
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Background and the 20 classes."""
-        return CLASSES
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The names in the list of the split."""
-        return tuple(self.pairs)
-
-    def fingerprint(self, sample_id: str) -> str:
-        """sha256 of the bytes of image and label map."""
-        return files.digest(*files.fetch(self.pairs, sample_id, self.spec))
-
-    def load(self, sample_id: str) -> Sample:
-        """Image and labels, (H, W) with object borders as `VOID`; raises `SampleError` if either cannot be used."""
-        image, label = files.fetch(self.pairs, sample_id, self.spec)
-        return files.load_pair(sample_id, image, label, len(CLASSES), VOID, self.frame)
-
-
-def open_voc(spec: Spec, split: str | None = None) -> Voc:
+def open_voc(spec: Spec, split: str | None = None) -> Pairs:
     """List a split of `voc:DIR[?year=YEAR][&annotated=stored|upright]`, by default val of the newest year.
 
     DIR is VOCdevkit or one year in it; `annotated` says what labels of images were made on that an EXIF tag turns.
@@ -70,7 +33,7 @@ def open_voc(spec: Spec, split: str | None = None) -> Voc:
     """
     listing = read_listing(spec, split, "Segmentation", "SegmentationClass")
     pairs, notes = listing.pairs("SegmentationClass", ".png")
-    return Voc(spec.text, listing.split, listing.notes + notes, pairs, upright.frame_option(spec))
+    return Pairs(spec.text, listing.split, listing.notes + notes, pairs, numbered(CLASSES), upright.frame_option(spec))
 
 
 @dataclass(frozen=True)
