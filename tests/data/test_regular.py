@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foolscape.class_file import read_class_names
 from foolscape.data.coco_index import read_file
 from foolscape.data.davis import read_list
 from foolscape.data.labels.file import read_values
@@ -18,12 +19,11 @@ from foolscape.data.voc_boxes import read_xml
 from foolscape.data.youtube_vos import read_meta
 from foolscape.errors import DataError, FoolscapeError, SettingError
 from foolscape.models.common.checkpoint import read_state_dict
-from foolscape.models.common.class_map import read_classes
 from foolscape.regular import MOST_TEXT, is_regular, read_text
 from foolscape.run.universal.tile_file import read_tile
 
 READERS = {
-    "classes": read_classes,
+    "classes": read_class_names,
     "weights": read_state_dict,
     "list of DAVIS": read_list,
     "JSON of YouTube-VOS": read_meta,
@@ -74,7 +74,7 @@ def test_texts(tmp_path, reader, content, want):
 def test_marks_and_ends_of_lines(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n" + b"9" * 4301)
     assert read_text(tmp_path / "a.txt") == "a\nb\nc\n" + "9" * 4301
-    assert len(read_classes(tmp_path / "a.txt")) == 4
+    assert len(read_class_names(tmp_path / "a.txt")) == 4
     assert len(read_list(tmp_path / "a.txt")) == 4
 
 

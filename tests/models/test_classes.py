@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from foolscape.class_file import read_class_names
 from foolscape.errors import ModelError, SettingError
-from foolscape.models.common.class_map import match_classes, read_classes
+from foolscape.models.common.class_map import match_classes
 from foolscape.models.common.wrappers import ModuleSegmenter
 from foolscape.models.segmenters.adapter import name_classes
 
@@ -48,7 +49,7 @@ def test_unnamed_channels_of_another_number_are_refused() -> None:
 def test_a_class_file_may_hold_comments(tmp_path: Path) -> None:
     path = tmp_path / "classes.txt"
     path.write_text("\ufeff# CamVid\nSky\n\n  Traffic Light \n", encoding="utf-8")
-    assert read_classes(path) == ("Sky", "Traffic Light")
+    assert read_class_names(path) == ("Sky", "Traffic Light")
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,6 @@ def test_a_class_file_may_hold_comments(tmp_path: Path) -> None:
 def test_a_class_file_that_does_not_do(tmp_path: Path, content: bytes, text: str) -> None:
     (tmp_path / "classes.txt").write_bytes(content)
     with pytest.raises(SettingError, match=text):
-        read_classes(tmp_path / "classes.txt")
+        read_class_names(tmp_path / "classes.txt")
     with pytest.raises(SettingError, match="expected a class file"):
-        read_classes(tmp_path / "absent.txt")
+        read_class_names(tmp_path / "absent.txt")

@@ -13,8 +13,9 @@ from typing import Any, Final, Generic, TypeVar
 
 import torch
 
+from foolscape.class_file import read_class_names
 from foolscape.models.common.checkpoint import weights_sha256
-from foolscape.models.common.class_map import ClassNames, read_classes
+from foolscape.models.common.class_map import ClassNames
 from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.identity import Record, identity_of
 from foolscape.models.common.wrappers import modules_of
@@ -114,13 +115,13 @@ def open_model(text: str, task: TaskName | None = None, *, classes_file: Path | 
     Raises:
         UnknownNameError, SettingError, ModelError: as `load_model`.
     """
-    file = None if classes_file is None else read_classes(classes_file)
+    file = None if classes_file is None else read_class_names(classes_file)
     if (held := offered_model(text)) is not None:
         refuse(held.spec, task, held.source.task)
         return replace(held, names=replace(held.names, file=file))
     spec = parse(text)
     chosen = spec.options.get("classes")
-    option = None if chosen is None else read_classes(path_of(chosen))
+    option = None if chosen is None else read_class_names(path_of(chosen))
     opened = source_of(spec).open(spec, task)
     return OpenedModel(spec, opened, ClassNames(option, opened.classes, file))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from foolscape.models.common.class_map import read_classes
+from foolscape.class_file import read_class_names
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.families import reading
 from tests.fuzz.hostile import mutate_lines, mutate_tree
@@ -30,7 +30,7 @@ def mutate(rng: Random, root: Path) -> Mutation:
 
 def read(root: Path) -> Found:
     """The names."""
-    names = read_classes(root / "classes.txt")
+    names = read_class_names(root / "classes.txt")
     return Found((len(names),), names)
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
-from foolscape.errors import ModelError, SettingError
-from foolscape.regular import read_text
+from foolscape.class_file import same_name
+from foolscape.errors import ModelError
 
 OF_THE_DATA: Final = "the network names no classes: those of the data set, in its order"
 """A remark on a model that was named so."""
@@ -53,31 +52,10 @@ class ClassMap:
     notes: tuple[str, ...] = ()
 
 
-def read_classes(path: Path) -> tuple[str, ...]:
-    """The class names in the text file `path`: one per line, in channel order; blank lines and # comments are skipped.
-
-    Raises:
-        SettingError: the file is missing, not UTF-8 text, or names fewer than two classes or one twice.
-    """
-    try:
-        lines = read_text(path).split("\n")
-    except (OSError, ValueError) as error:
-        raise SettingError(f"expected a class file (text, one name per line) at {path}, got {error}") from error
-    names = tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
-    if len(names) < 2:
-        raise SettingError(f"expected at least 2 class names, one per line, in {path}, got {len(names)}")
-    try:
-        return distinct(names)
-    except ModelError as error:
-        raise SettingError(f"{path}: {error}") from None
-
-
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
     """`names` as a tuple; `ModelError` if two are the same but for case and surrounding spaces."""
-    spellings: dict[str, str] = {}
-    for name in names:
-        if (first := spellings.setdefault(_key(name), name)) is not name or list(names).count(name) > 1:
-            raise ModelError(f"expected distinct class names, got {first!r} and {name!r}; rename one of them")
+    if (twice := same_name(names)) is not None:
+        raise ModelError(f"expected distinct class names, got {twice[0]!r} and {twice[1]!r}; rename one of them")
     return tuple(names)
 
 
