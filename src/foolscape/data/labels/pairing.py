@@ -173,7 +173,9 @@ def _fits(keys: dict[Path, tuple[Name, ...]], named: dict[Name, list[Path]]) -> 
     found: dict[Path, Path] = {}
     for image, of_image in keys.items():
         for key in of_image:
-            paths: Collection[Path] = named.get(key) or (anywhere.get(key[1], ()) if images_of[key[1]] == 1 else ())
+            paths: Collection[Path] = named.get(key, ())
+            if not paths and images_of[key[1]] == 1:
+                paths = anywhere.get(key[1], ())
             if paths and (len(paths) == 1 or key in named):
                 found[image] = min(paths, key=lambda path: (path.suffix.lower() != ".png", path.as_posix()))
                 break
