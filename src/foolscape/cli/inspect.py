@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from foolscape.cli.check_data import look_at_data
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
 from foolscape.cli.flags import FOOTNOTES, INPUT, Flag, flags_of
 from foolscape.cli.outlet import STDOUT
@@ -23,7 +24,7 @@ from foolscape.paths import path_of
 from foolscape.printable import printable
 from foolscape.run.settings.config import RunConfig, make_config
 from foolscape.run.settings.inputs import wired
-from foolscape.run.settings.shown import MEASUREMENT
+from foolscape.run.settings.shown import MEASUREMENT, OUTPUT
 
 if TYPE_CHECKING:
     from foolscape.testing.verdicts import Check, ContractReport, OnCheck
@@ -119,20 +120,25 @@ def check_flags() -> list[Flag]:
     """The options of `check`."""
     shared = {flag.name: flag for flag in flags_of(RunConfig)}
     return [
-        replace(shared["models"], name="model", help="Spec of a model.", several=False, required=True),
-        replace(shared["data"], help="Spec of labelled images: also check on up to 16 that the clean model is right."),
+        replace(shared["models"], name="model", help="Spec of a model.", several=False, required=False),
+        replace(
+            shared["data"],
+            help="Spec of images: with a model, check on up to 16 that it is right; alone, say what they hold.",
+            required=False,
+        ),
         *(shared[name] for name in ("split", "limit")),
         replace(shared["size"], help="Size of the images it will see.", default="160x256"),
         *(shared[name] for name in ("classes", "task")),
         INPUT,
         Flag("batch", int, "Batch size to check besides 1.", MEASUREMENT, default="2", metavar="N"),
         *(shared[name] for name in ("attention", "device")),
+        Flag("out", Path, "Where the page and the contact sheet of data alone go.", OUTPUT, default="runs/data-NAME"),
     ]
 
 
 def check(
     *,
-    model: str,
+    model: str | None,
     data: str | None,
     split: str | None,
     limit: int | None,
@@ -143,8 +149,16 @@ def check(
     batch: int | None,
     attention: str | None,
     device: str | None,
+    out: Path | None,
 ) -> None:
-    """Check that a model keeps its side of the contract, above all that its input gradient is right."""
+    """Check that a model keeps its side of the contract, or that a data set is what you take it for.
+
+    Of a model above all that its input gradient is right; of data alone (--data without --model) how it was understood,
+    with a contact sheet of images with their labels drawn over them.
+    """
+    if model is None:
+        look_at_data(data, task, split, limit, size, None if classes is None else path_of(classes), out)
+        return
     check_names([model])
     classes, device = None if classes is None else path_of(classes), device or AUTO
     if input is not None:

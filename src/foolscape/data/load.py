@@ -127,6 +127,11 @@ def open_for(task: Task, spec: str, *, split: str | None = None, classes: tuple[
     return checked(whole if ends is None else part(whole, str(split), ends))
 
 
+def kind_of(text: str) -> DataSet:
+    """The data set that the spec `text` names; raises as `open_for` for one that does not exist."""
+    return _find(text)[1]
+
+
 def check_data_name(text: str) -> None:
     """Raise for a spec that names no data set and none of a user's, before anything is opened.
 
