@@ -1,5 +1,6 @@
 """What a data set was understood to be: counts by hand, the oddest samples, labels of other images."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from foolscape.data.load import open_clips, open_data, open_detection
 from foolscape.data.overview.look import drawn, look_over
 from foolscape.data.overview.oddities import edge_ratio
 from foolscape.data.sample import VOID, Sample
-from foolscape.errors import SampleError
+from foolscape.errors import SampleError, UnknownNameError
 from foolscape.metrics.boxes import Truth
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO
+from foolscape.testing import check_data
 
 
 class Made:
@@ -124,3 +126,46 @@ def test_bundled_scenes_of_other_tasks(task, opener):
 def test_samples_are_drawn_from_all_over():
     assert drawn("abc", 5) == ("a", "b", "c")
     assert drawn([str(i) for i in range(101)], 5) == ("0", "25", "50", "75", "100")
+
+
+# The contract of a data set
+
+
+@pytest.mark.parametrize(
+    ("task", "opener"), [(SEGMENTATION, open_data), (DETECTION, open_detection), (VIDEO, open_clips)]
+)
+def test_bundled_scenes_keep_the_contract(task, opener):
+    report = check_data(opener("scenes:"), task.name, samples=2)
+    assert report.ok, report.lines()
+    assert len(report.checks) == 5
+
+
+class Refusing(Made):
+    def load(self, sample_id: str) -> Any:
+        if sample_id not in self.samples:
+            raise UnknownNameError(sample_id)
+        return super().load(sample_id)
+
+
+def labelled(name: str, seed: int, value: int = 0, **how: Any) -> Sample:
+    return Sample(name, noise(seed), np.full((40, 50), value, np.uint8), **how)
+
+
+@pytest.mark.parametrize(
+    ("data", "failed", "words"),
+    [
+        (Refusing(("a",), {"x": labelled("x", 1), "y": labelled("y", 2)}), None, ""),
+        (Refusing(("a",), {"x": labelled("x", 1), "y": SampleError("damaged")}), None, ""),
+        (Refusing(("a",), {"x": labelled("x", 1, 3)}), "samples", "x: expected labels 0 to 0, or 255 for void, got 3"),
+        (Refusing(("a",), {"x": KeyError("x")}), "samples", "got KeyError: 'x'"),
+        (Refusing(None, {"x": labelled("x", 1)}), "samples", "got labels without classes"),
+        (Refusing(("a",), {"x": Sample("x", noise(1) / 255.0, None)}), "samples", "of uint8, sides from 8 on"),
+        (Made(("a",), {"x": labelled("x", 1)}), "an-unknown-id", "expected UnknownNameError .* got KeyError"),
+        (Refusing(("a",), {}), "ids", "expected samples, got no id"),
+    ],
+)
+def test_what_breaks_the_contract_is_named(data, failed, words):
+    report = check_data(data, "segmentation")
+    broken = [check for check in report.checks if not check.passed]
+    assert report.ok is (failed is None)
+    assert (broken[0].id.startswith(failed) and re.search(words, broken[0].seen)) if failed else not broken

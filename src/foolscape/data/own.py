@@ -76,7 +76,7 @@ class Own(Generic[S]):
     def fingerprint(self, sample_id: str) -> str:
         """sha256 of what the sample holds; of why it cannot be used, where it cannot."""
         try:
-            return hashlib.sha256(_bytes(self.load(sample_id))).hexdigest()
+            return hashlib.sha256(as_bytes(self.load(sample_id))).hexdigest()
         except SampleError as error:
             return hashlib.sha256(str(error).encode()).hexdigest()
 
@@ -265,12 +265,12 @@ def _array(value: Any) -> NDArray[Any]:
     return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
 
 
-def _bytes(value: Any) -> bytes:
+def as_bytes(value: Any) -> bytes:
     """What a sample holds, told apart from any other."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes()
     if is_dataclass(value):
-        return b"".join(field.name.encode() + b"=" + _bytes(getattr(value, field.name)) for field in fields(value))
+        return b"".join(field.name.encode() + b"=" + as_bytes(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return b"[" + b",".join(map(_bytes, value)) + b"]"
+        return b"[" + b",".join(map(as_bytes, value)) + b"]"
     return repr(value).encode()
