@@ -132,6 +132,7 @@ def test_mistakes_are_told_in_words(
             "data",
             [
                 "folder:DIR",
+                "masks:IMAGES",
                 "camvid:DIR",
                 "voc:DIR",
                 "coco:DIR",
