@@ -96,7 +96,7 @@ def _left_out(paired: pairing.Pairing) -> list[str]:
 
 RECORD: Final = DataSet(
     name="masks",
-    form="masks:IMAGES?labels=DIR[&classes=FILE&colours=FILE&void=255&offset=1&suffix=_mask]",
+    form="masks:IMAGES?labels=DIR[&classes=FILE]",
     description="photographs and label maps of your own in two folders, or in one, paired by their names",
     splits=(),
     openers={SEGMENTATION.name: open_masks},
