@@ -11,8 +11,9 @@ from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.reader import read_run
 from foolscape.report import markdown, write_panel
 from foolscape.report.pages.run import render
+from foolscape.report.pictures.bound_curves import bound_curves
 from foolscape.report.pictures.gallery import pictures, views
-from foolscape.report.tables.bounds import at_bound, at_largest, bound_curves, bounds_of
+from foolscape.report.tables.bounds import at_bound, at_largest, bounds_of
 from foolscape.report.tables.headline import aftermath, headline, overview
 from foolscape.report.tables.run import per_class, scores
 from foolscape.report.tables.trust import headline_of

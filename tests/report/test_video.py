@@ -22,10 +22,10 @@ from foolscape.records.reader import read_run
 from foolscape.records.row import Row, rows_of
 from foolscape.report import latex, markdown, print_tables, write_panel, write_report
 from foolscape.report.pictures import clips
+from foolscape.report.pictures.clip_scores import clip_score, frame_scores
 from foolscape.report.tables.headline import headline
 from foolscape.report.tables.run import tables
 from foolscape.report.tables.table import DASH
-from foolscape.report.tasks.video import clip_score, frame_scores
 
 from . import fake_video
 from .fake_run import HOSTILE

@@ -28,9 +28,9 @@ from foolscape.records.run import RunRecord
 from foolscape.records.timings import read_timings, seconds_per_image
 from foolscape.report.files import read_image
 from foolscape.report.form import having_form
+from foolscape.report.pictures.bound_curves import bound_curves
 from foolscape.report.pictures.gallery import chosen, photographs
 from foolscape.report.run_kinds import unfinished
-from foolscape.report.tables.bounds import bound_curves
 from foolscape.report.tables.headline import headline
 from foolscape.report.tables.labels import unfinished as how_far
 from foolscape.report.tables.labels import words

@@ -14,8 +14,9 @@ from foolscape.api.rows import JsonValue
 from foolscape.api.showing import SIDE, Shown, grid_of, json_of, notebook, thumbnail
 from foolscape.metrics.box_counts import READABLE
 from foolscape.pixels import round_to_levels, to_image
+from foolscape.report.files import Pixels
 from foolscape.report.pictures.boxes import Mark, draw_boxes
-from foolscape.report.pictures.figures import Pixels, coloured, magnified, palette
+from foolscape.report.pictures.figures import coloured, magnified, palette
 from foolscape.report.pictures.gallery import Picture
 from foolscape.report.tables.table import TIMES
 from foolscape.run.tasks.colours import colours

@@ -13,8 +13,9 @@ from rich.console import Console
 from foolscape.extras import extra
 from foolscape.metrics.score import Score
 from foolscape.records.conditions import CONDITIONS, label_of
-from foolscape.report.pages.run import template
-from foolscape.report.pictures.figures import Pixels, data_url, fitted
+from foolscape.report.files import Pixels
+from foolscape.report.pages.template import template
+from foolscape.report.pictures.figures import data_url, fitted
 from foolscape.report.pictures.gallery import Figure, Picture
 from foolscape.report.pictures.plots import Curve, draw
 from foolscape.report.tables.render import show

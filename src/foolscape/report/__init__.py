@@ -23,7 +23,7 @@ from foolscape.report.pictures.gallery import views
 from foolscape.report.tables.render import show, to_latex, to_markdown, write_tables
 from foolscape.report.tables.run import tables as tables_of
 from foolscape.report.tables.trust import print_verdict
-from foolscape.report.tasks.view import report_of
+from foolscape.report.task import report_of
 
 __all__ = ["latex", "markdown", "print_tables", "write_panel", "write_report", "write_texts"]
 

@@ -16,7 +16,7 @@ from foolscape.records.reader import read_record, read_result
 from foolscape.records.types import Object
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pages.run import template
+from foolscape.report.pages.template import template
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.table import Cell, Json, Table, between, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust

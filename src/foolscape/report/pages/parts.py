@@ -13,7 +13,7 @@ from foolscape.records.places import PARTIAL
 from foolscape.records.reader import read_object, read_record, read_summary
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pages.run import template
+from foolscape.report.pages.template import template
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.run import scores
 from foolscape.report.tables.table import Cell, Json, Table, known, number

@@ -7,13 +7,9 @@ import hashlib
 import json
 import shlex
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
-from foolscape.printable import printable
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.reader import Run, read_run
 from foolscape.records.run import DataRecord, ModelRecord, RunRecord
@@ -21,18 +17,20 @@ from foolscape.records.timings import seconds_per_image
 from foolscape.records.types import to_json
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
+from foolscape.report.pages.template import template
+from foolscape.report.pictures.bound_curves import bound_plots
 from foolscape.report.pictures.clips import Reel
 from foolscape.report.pictures.figures import palette
 from foolscape.report.pictures.gallery import Gallery, css, gallery, swatches
+from foolscape.report.pictures.minimum_curves import minimum_plots
 from foolscape.report.tables import run as tables
-from foolscape.report.tables.bounds import bound_plots, model_at
+from foolscape.report.tables.bounds import model_at
 from foolscape.report.tables.headline import aftermath, headline, overview
 from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
-from foolscape.report.tables.minimum import minimum_plots
 from foolscape.report.tables.objects import object_scores
 from foolscape.report.tables.table import Json, counted, number
 from foolscape.report.tables.trust import headline_of
-from foolscape.report.tasks.view import report_of
+from foolscape.report.task import report_of
 
 _UNSHOWN: Final = ("colours", "slug", "task", "channels", "truth", "reference")
 """What of a model a page shows elsewhere, or is for programs alone."""
@@ -110,20 +108,6 @@ def render(run: Run) -> str:
         version=record.foolscape,
         script_hash=_script_hash(),
     )
-
-
-@cache
-def template(name: str) -> Template:
-    """The template `name` of this package; whatever is put into it is escaped."""
-    environment = Environment(
-        loader=PackageLoader("foolscape.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["printable"] = lambda value: printable(str(value))
-    return environment.get_template(name)
 
 
 def _script_hash() -> str:

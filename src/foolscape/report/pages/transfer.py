@@ -18,7 +18,7 @@ from foolscape.records.run import TransferRecord
 from foolscape.records.types import Object
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pages.run import template
+from foolscape.report.pages.template import template
 from foolscape.report.tables.labels import reference_notes
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.table import TIMES, Cell, Json, Table, images, known, number

@@ -23,16 +23,16 @@ from foolscape.records.rows import read_rows
 from foolscape.records.run import ModelRecord
 from foolscape.records.types import Object
 from foolscape.regular import check_regular
-from foolscape.report.files import write_text
+from foolscape.report.files import Pixels, write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pages.run import template
-from foolscape.report.pages.universal_curves import curves
-from foolscape.report.pictures.figures import Pixels, data_url, png
+from foolscape.report.pages.template import template
+from foolscape.report.pictures.figures import data_url, png
 from foolscape.report.pictures.gallery import Gallery, gallery_of, views
+from foolscape.report.pictures.universal_curves import curves
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.table import Cell, Json, Table, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
-from foolscape.report.tasks.view import Facts, View, report_of
+from foolscape.report.task import Facts, View, report_of
 
 KIND: Final = "universal"
 _SHOWN: Final = 2

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foolscape.metrics.boxes import Floats
 from foolscape.printable import printable
-from foolscape.report.pictures.figures import SIDE, Pixels, fitted
+from foolscape.report.files import Pixels
+from foolscape.report.pictures.figures import SIDE, fitted
 
 TAGS: Final = 100
 """So many marks get a tag; more could not be read, and each looks for a place among all boxes."""

@@ -10,6 +10,7 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, PERMUTE
 from foolscape.records.reader import Run
 from foolscape.records.row import rows_of
 from foolscape.records.run import ModelRecord
+from foolscape.report.pictures.clip_scores import frame_scores, object_score
 from foolscape.report.pictures.figures import SIDE
 from foolscape.report.pictures.film import Film
 from foolscape.report.pictures.gallery import BEST, WORST, Figure, chosen, css, facts, figure, loss, photographs
@@ -17,8 +18,7 @@ from foolscape.report.pictures.player import Player, player
 from foolscape.report.pictures.plots import Curve, Plot, plot
 from foolscape.report.pictures.strip import Strip, strip
 from foolscape.report.tables.table import DASH, number
-from foolscape.report.tasks.video import frame_scores, object_score
-from foolscape.report.tasks.view import Facts, Loss, View
+from foolscape.report.task import Facts, Loss, View
 
 PAGE: Final = 24_000_000
 """Characters that all clips of a page may take: a browser opens such a page at once, and a mail still takes it."""

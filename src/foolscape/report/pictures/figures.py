@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from foolscape.report.files import Pixels
 
 SIDE: Final = 360
 """Pixels of the longer side that a picture is brought to: three stand side by side on a page."""
@@ -19,7 +20,6 @@ _GREY: Final = 127.5
 _VOID_COLOUR: Final = (128, 128, 128)
 _GAP: Final = 8
 
-Pixels = NDArray[np.uint8]
 Colours = Sequence[Sequence[int]]
 
 

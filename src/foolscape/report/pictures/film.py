@@ -12,12 +12,15 @@ from PIL import Image
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import Frames
-from foolscape.report.files import read_image, read_labels
-from foolscape.report.pictures.figures import Pixels, palette
-from foolscape.report.tasks.view import View
+from foolscape.report.files import Pixels, read_image, read_labels
+from foolscape.report.pictures.figures import palette
+from foolscape.report.pictures.masks import laid_over, tint
+from foolscape.report.task import View
 
 TRUTH: Final = "truth"
 """A kind of label maps; the others are the conditions that they were predicted under."""
+GREY: Final = 127
+"""What stands for a frame that was not kept."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +89,12 @@ def brought_to(pixels: Pixels, size: tuple[int, int], *, smooth: bool) -> Pixels
         return pixels
     filter_ = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(pixels).resize(size, filter_))
+
+
+def painted(photo: Pixels | None, labels: Pixels, colours: Pixels, size: tuple[int, int]) -> Pixels:
+    """(H, W, 3) at `size`, (width, height): the objects over a frame, over grey if that was not kept."""
+    width, height = size
+    ground = np.full((height, width, 3), GREY, dtype=np.uint8) if photo is None else photo
+    # The contour is drawn at the final size, where it is to be seen.
+    above = tint(brought_to(labels, size, smooth=False), colours)
+    return laid_over(brought_to(ground, size, smooth=True), above)

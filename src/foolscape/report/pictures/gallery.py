@@ -12,12 +12,12 @@ from foolscape.records.places import Kind, place_of
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow, rows_of
 from foolscape.records.run import ModelRecord
-from foolscape.report.files import read_image
+from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
-from foolscape.report.pictures.figures import SIDE, Pixels
+from foolscape.report.pictures.figures import SIDE
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.table import TIMES, number
-from foolscape.report.tasks.view import Drawing, Facts, Loss, View, report_of
+from foolscape.report.task import Drawing, Facts, Loss, View, report_of
 
 WORST: Final = 4
 BEST: Final = 2

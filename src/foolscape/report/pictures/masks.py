@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.metrics.segmentation import VOID
+from foolscape.report.files import Pixels
 from foolscape.report.pictures import figures
-from foolscape.report.pictures.figures import Pixels
 
 _FILL: Final = 120
 """How opaque an object is, of 255."""

@@ -9,12 +9,11 @@ from typing import Final
 import numpy as np
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN
-from foolscape.report.pictures.figures import Pixels
-from foolscape.report.pictures.film import TRUTH, Film, brought_to, evenly
+from foolscape.report.files import Pixels
+from foolscape.report.pictures.film import GREY, TRUTH, Film, brought_to, evenly
 from foolscape.report.pictures.masks import jpeg_url, outline, tint, tint_url
 from foolscape.report.pictures.plots import Plot
 from foolscape.report.tables.table import number
-from foolscape.report.tasks.video import GREY
 
 FRAMES: Final = 60
 """A clip with more frames is shown in so many of them."""

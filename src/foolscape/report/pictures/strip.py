@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN
-from foolscape.report.pictures.film import TRUTH, Film, evenly
+from foolscape.report.pictures.film import TRUTH, Film, evenly, painted
 from foolscape.report.pictures.gallery import Figure
 from foolscape.report.pictures.masks import jpeg_url
 from foolscape.report.tables.table import number
-from foolscape.report.tasks.video import painted
 
 FRAMES: Final = 6
 

@@ -10,7 +10,7 @@ from foolscape.metrics.score import Measure, Parts, Score, scores_of
 from foolscape.records.conditions import MEANINGS
 from foolscape.records.sentences import OF_EVERY_RUN
 from foolscape.report.tables.table import Json
-from foolscape.report.tasks.view import report_of
+from foolscape.report.task import report_of
 from foolscape.tasks.base import task_named
 
 _SENTENCES: Final = {**{name: meaning.sentence for name, meaning in MEANINGS.items()}, **OF_EVERY_RUN}

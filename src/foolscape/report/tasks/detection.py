@@ -14,13 +14,12 @@ from foolscape.metrics.sample import Sample
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.places import Kind, place_of
 from foolscape.records.run import ModelRecord
-from foolscape.report.files import read_image
+from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.boxes import TAGS, Mark, draw_boxes
-from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.boxes import FATES
 from foolscape.report.tables.table import counted
-from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View
+from foolscape.report.task import Drawing, Facts, Layers, Loss, TaskReport, View
 
 
 def _standing(view: View) -> tuple[float, ...]:

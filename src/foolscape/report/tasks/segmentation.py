@@ -11,11 +11,11 @@ from foolscape.metrics.tasks.segmentation import counts_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import AnyRow
-from foolscape.report.files import read_labels
+from foolscape.report.files import Pixels, read_labels
 from foolscape.report.pictures import figures
-from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.table import number
-from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View, points_lost
+from foolscape.report.task import Drawing, Facts, Layers, Loss, TaskReport, View
+from foolscape.report.tasks.points import points_lost
 
 
 def _standing(view: View) -> tuple[float, ...]:

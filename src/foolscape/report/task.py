@@ -11,8 +11,7 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow
 from foolscape.records.run import TRUTH, ModelRecord
-from foolscape.report.pictures.figures import Pixels
-from foolscape.report.tables.table import number
+from foolscape.report.files import Pixels
 
 _MUCH: Final = 0.5
 _LITTLE: Final = 0.1
@@ -93,14 +92,6 @@ class Loss:
     def standing(self) -> str:
         """The badge's CSS class: `fooled` where at least half is lost, `held` where less than a tenth is, else none."""
         return "fooled" if self.share >= _MUCH else "held" if self.share < _LITTLE else ""
-
-
-def points_lost(before: float, after: float, of: str) -> Loss | None:
-    """The loss of a score in percent, called `of`; None where there was none to lose."""
-    if not before > 0:
-        return None
-    lost = max(before - after, 0.0)
-    return Loss(f"lost {number(lost, 1)} of {number(before, 1)} points of {of}", lost / before)
 
 
 @dataclass(frozen=True)
