@@ -12,7 +12,7 @@ from foolscape.api.data import AnyData, size_text
 from foolscape.api.given import check_ids, check_options, check_place, merged
 from foolscape.api.model import AnyModel
 from foolscape.api.recipes import attack_settings
-from foolscape.api.report import Kept, Report, read
+from foolscape.api.report import Kept, Report, read_files
 from foolscape.api.subjects import Subjects, subjects_of
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import SettingError
@@ -78,7 +78,7 @@ def evaluate(
     command = [f"fs.evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
     with subjects.offered(), _place(out) as (place, kept):
         execute(config, place, command, silent(say), page=kept is None)
-        return Report(read(place), kept)
+        return Report(read_files(place), kept)
 
 
 def config_of(

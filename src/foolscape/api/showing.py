@@ -13,6 +13,7 @@ from rich.console import Console
 from foolscape.extras import extra
 from foolscape.metrics.score import Score
 from foolscape.records.conditions import CONDITIONS, label_of
+from foolscape.records.summary import Trust
 from foolscape.report.files import Pixels
 from foolscape.report.pages.template import template
 from foolscape.report.pictures.figures import data_url, fitted
@@ -54,7 +55,7 @@ def notebook(
     )
 
 
-def as_text(tables: Sequence[Table], trust: dict[str, Any] | None) -> str:
+def as_text(tables: Sequence[Table], trust: Trust | None) -> str:
     """Tables, and the verdict, as a terminal shows them."""
     out = io.StringIO()
     console = Console(file=out, width=_WIDTH, color_system=None)

@@ -6,10 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.verdict import Verdict
+
+if TYPE_CHECKING:
+    from foolscape.records.summary import Trust
 
 
 class FailOn(StrEnum):
@@ -60,6 +63,21 @@ class Attacked:
     scores: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a command that measures, as far as its exit code goes.
+
+    Attributes:
+        attacked: what is left of every model.
+        failures: how many images could not be used.
+        verdict: whether the figures can be trusted.
+    """
+
+    attacked: list[Attacked]
+    failures: int
+    verdict: str
+
+
 def floors_of(text: str | None) -> dict[str, float]:
     """By score, what must be left of it, from `mIoU=40,pixel_accuracy=60`; `SettingError` for anything else."""
     floors: dict[str, float] = {}
@@ -100,9 +118,9 @@ def below(floors: Mapping[str, float], found: Sequence[Attacked]) -> list[str]:
     return told
 
 
-def verdict_of(result: Mapping[str, Any]) -> str:
-    """The verdict in a summary; without any nothing is decided."""
-    return str((result.get("trust") or {}).get("verdict", Verdict.NOT_DECIDED))
+def verdict_of(trust: Trust | None) -> str:
+    """The verdict of a summary; without any nothing is decided."""
+    return str(Verdict.NOT_DECIDED) if trust is None else trust.verdict
 
 
 def fails(verdict: str, fail_on: FailOn | None) -> bool:

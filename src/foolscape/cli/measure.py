@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from foolscape.cli.console import tell
 from foolscape.cli.flags import INPUT, Flag, Given, attack_flags, flags_of
-from foolscape.cli.manners import Attacked, Manners
+from foolscape.cli.manners import Attacked, Manners, Outcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
@@ -19,6 +19,9 @@ from foolscape.run.settings.attack_options import options_in, origins_of, over, 
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.shown import DATA
+
+if TYPE_CHECKING:
+    from foolscape.records.types import Object
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
 DEMO_DETECTORS = ("bundled:scenes-detector",)
@@ -96,6 +99,8 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     check_data_name(config.data)
     # What needs torch comes after the settings: a mistyped value is answered at once.
     from foolscape.metrics.score import scores_of
+    from foolscape.records.summary import RunSummary
+    from foolscape.records.types import read
     from foolscape.report.tables.bounds import model_at
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.execute import execute
@@ -106,7 +111,15 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     config = with_task(config)
     settled, _ = with_attack(config)
     keys = scores_of(str(config.task)).keys_of(config.options.get("only_class"))
-    judged = "adversarial" if settled.attacks else "clean"
+    condition = "adversarial" if settled.attacks else "clean"
+
+    def outcome(document: Object) -> Outcome:
+        summary = read(RunSummary, document)
+        attacked = [
+            Attacked(model.model, keys, model_at(model).conditions.get(condition, {})) for model in summary.models
+        ]
+        return Outcome(attacked, len(summary.failures), verdict_of(summary.trust))
+
     return Job(
         wanted=Wanted(
             name_of(models_name(config.models), str(settled.attack)),
@@ -114,10 +127,7 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
         ),
         keys=lambda: keys,
         work=partial(execute, config),
-        attacked=lambda summary: [
-            Attacked(model["model"], keys, model_at(model)["conditions"].get(judged, {})) for model in summary["models"]
-        ],
-        failures=lambda summary: len(summary["failures"]),
+        outcome=outcome,
         preview=partial(preview_run, config, origins),
     )
 
@@ -131,20 +141,22 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
     check_data_name(config["data"])
     from foolscape.metrics.score import scores_of
     from foolscape.records.places import MATRIX
+    from foolscape.records.summary import TransferSummary
+    from foolscape.records.types import read
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.preview import preview_transfer
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.transfer.execute import transfer as measure
 
-    def left(matrix: dict[str, Any]) -> list[Attacked]:
-        """The score of every network under the change that was made for it."""
-        own = {
-            line["sources"][0]: line for line in matrix["lines"] if len(line["sources"]) == 1 and not line["permuted"]
-        }
-        return [
-            Attacked(one["model"], [one["score"]], {one["score"]: own[one["slug"]]["scores"][one["slug"]]})
-            for one in matrix["columns"]
+    def outcome(document: Object) -> Outcome:
+        """Of every network the score under the change that was made for it."""
+        matrix = read(TransferSummary, document)
+        own = {line.sources[0]: line for line in matrix.lines if len(line.sources) == 1 and not line.permuted}
+        attacked = [
+            Attacked(column.model, [column.score], {column.score: own[column.slug].scores[column.slug]})
+            for column in matrix.columns
         ]
+        return Outcome(attacked, len({failure.id for failure in matrix.failures}), verdict_of(matrix.trust))
 
     return Job(
         wanted=Wanted(
@@ -154,7 +166,6 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
         ),
         keys=lambda: [scores_of(task_of(model)).default.headline for model in config["models"]],
         work=partial(measure, settings),
-        attacked=left,
-        failures=lambda matrix: len({failure["id"] for failure in matrix["failures"]}),
+        outcome=outcome,
         preview=partial(preview_transfer, *make_transfer_config(settings), origins),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foolscape.cli.console import SOME_FAILED, out_console, tell
 from foolscape.cli.flags import INPUT, Flag, Given, flags_of
-from foolscape.cli.manners import Attacked
+from foolscape.cli.manners import Attacked, Outcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
@@ -18,6 +18,9 @@ from foolscape.printable import printable
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.universal.config import UniversalConfig, make_universal_config
+
+if TYPE_CHECKING:
+    from foolscape.records.types import Object
 
 
 def universal(given: Given) -> None:
@@ -44,6 +47,8 @@ def universal_flags() -> list[Flag]:
 def _job(config: UniversalConfig) -> Job:
     """What `foolscape universal` does with these settings."""
     from foolscape.metrics.score import scores_of
+    from foolscape.records.summary import OtherModel, UniversalSummary
+    from foolscape.records.types import read
     from foolscape.report.pages.universal import write_universal_report
     from foolscape.run.directory.place import Wanted, model_name, name_of
     from foolscape.run.preview import preview_universal
@@ -57,12 +62,15 @@ def _job(config: UniversalConfig) -> Job:
         specs = (config.model, *config.transfer_to)
         return [*(key for spec in specs for key in scores_of(config.task or task_of(spec)).keys_of()), *moved]
 
-    def left(summary: dict[str, Any]) -> list[Attacked]:
-        measured = ((one["model"], one["task"], one["conditions"]) for one in (summary, *summary["transfer"]))
-        return [
-            Attacked(model, (*scores_of(task).keys_of(), *moved), conditions.get("adversarial", {}))
-            for model, task, conditions in measured
+    def outcome(document: Object) -> Outcome:
+        summary = read(UniversalSummary, document)
+        models: list[UniversalSummary | OtherModel] = [summary, *summary.transfer]
+        attacked = [
+            Attacked(one.model, (*scores_of(one.task).keys_of(), *moved), one.conditions.get("adversarial", {}))
+            for one in models
         ]
+        failures = len(summary.failures) + len(summary.training["failures"])
+        return Outcome(attacked, failures, verdict_of(summary.trust))
 
     return Job(
         wanted=Wanted(
@@ -71,8 +79,7 @@ def _job(config: UniversalConfig) -> Job:
         ),
         keys=keys,
         work=partial(learn_and_measure, config),
-        attacked=left,
-        failures=lambda summary: len(summary["failures"]) + len(summary["training"]["failures"]),
+        outcome=outcome,
         preview=partial(preview_universal, config),
         page=write_universal_report,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from foolscape.by_name import record_of
@@ -11,6 +12,7 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow
 from foolscape.records.run import TRUTH, ModelRecord
+from foolscape.records.types import Object
 from foolscape.report.files import Pixels
 
 _MUCH: Final = 0.5
@@ -26,14 +28,16 @@ class View:
     """One image as one model saw it.
 
     Attributes:
-        run: the finished run.
+        directory: of the run.
         model: as run.json has it.
+        attack: the settings of the run's attack; empty where images have no attack of their own.
         rows: condition, without its bound -> the row of that image and model.
         bound: of the rows, where the run has several; the largest.
     """
 
-    run: Run
+    directory: Path
     model: ModelRecord
+    attack: Object
     rows: Mapping[str, AnyRow]
     bound: str | None = None
 

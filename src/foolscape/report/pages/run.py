@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.reader import Run, read_run
-from foolscape.records.run import DataRecord, ModelRecord, RunRecord
+from foolscape.records.run import DataRecord, ModelRecord
+from foolscape.records.summary import ModelSummary
 from foolscape.records.timings import seconds_per_image
 from foolscape.records.types import to_json
 from foolscape.report.files import write_text
@@ -80,9 +81,9 @@ def render(run: Run) -> str:
     """The page; a function of the files of the run alone, so the same run gives the same bytes."""
     summary, record = run.summary, run.record
     settings = {model.slug: model for model in record.models}
-    reels = report_of(summary["task"]).reels
+    reels = report_of(summary.task).reels
     videos = {} if reels is None else reels(run, record.models)
-    parts = tuple(_part(run, model, settings[model["slug"]], videos.get(model["slug"])) for model in summary["models"])
+    parts = tuple(_part(run, model, settings[model.slug], videos.get(model.slug)) for model in summary.models)
     shown = tables.overall(summary, seconds_per_image(run.directory))
     said = words(summary)
     (per_class_note,) = conventions(summary, said.parts.key)
@@ -92,19 +93,19 @@ def render(run: Run) -> str:
         unfinished=unfinished(summary),
         kicker=_kicker(run),
         parts=parts,
-        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
-        reference_notes=reference_notes(summary),
+        verdict=headline_of(summary.trust) if summary.trust else None,
+        reference_notes=reference_notes(summary.task, summary.reference),
         tables=shown,
         plots=minimum_plots(summary),
         bound_plots=bound_plots(summary),
-        failures=tables.failures(summary) if summary.get("failures") else None,
+        failures=tables.failures(summary) if summary.failures else None,
         settings=_settings(run),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         attacked=any(part.attacked for part in parts),
         by_class=said.parts.score,
         noun=said.parts.noun,
         per_class_note=per_class_note,
-        conventions=[str(text) for text in summary.get("conventions", {}).values() if str(text) not in beside],
+        conventions=[text for text in summary.conventions.values() if text not in beside],
         version=record.foolscape,
         script_hash=_script_hash(),
     )
@@ -117,17 +118,17 @@ def _script_hash() -> str:
 
 
 def _title(run: Run) -> str:
-    models = run.summary["models"]
+    models = run.summary.models
     return headline(run.summary, models[0], run.rows) if len(models) == 1 else overview(run.summary)
 
 
 def _kicker(run: Run) -> str:
-    data = run.summary["data"]
+    data = run.summary.data
     where = " ".join(str(data[key]) for key in ("spec", "split") if data.get(key))
-    return f"{run.summary['task']}, {counted(data['samples'], words(run.summary).unit)} of {where}"
+    return f"{run.summary.task}, {counted(data['samples'], words(run.summary).unit)} of {where}"
 
 
-def _part(run: Run, model: Json, settings: ModelRecord, reel: Reel | None) -> ModelPart:
+def _part(run: Run, model: ModelSummary, settings: ModelRecord, reel: Reel | None) -> ModelPart:
     labels = palette(settings.colours, 256)
     colours = dict(swatches(settings)) | {one.name: css(labels[min(one.label, 255)]) for one in object_scores(model)}
     scores = tables.class_scores(model)
@@ -143,12 +144,12 @@ def _part(run: Run, model: Json, settings: ModelRecord, reel: Reel | None) -> Mo
         for name, clean, attacked in scores
     )
     return ModelPart(
-        name=model["model"],
+        name=model.model,
         sentence=headline(run.summary, model, run.rows),
         aftermath=aftermath(run.summary, model),
         bars=bars,
         bars_open=len(bars) <= _OPEN_CLASSES,
-        attacked=ADVERSARIAL in model_at(model)["conditions"],
+        attacked=ADVERSARIAL in model_at(model).conditions,
         gallery=gallery(run, settings) if reel is None else None,
         reel=reel,
     )
@@ -157,7 +158,6 @@ def _part(run: Run, model: Json, settings: ModelRecord, reel: Reel | None) -> Mo
 def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """Groups of (name, value) that say how to repeat the run."""
     record = run.record
-    assert isinstance(record, RunRecord)
     whole = [
         ("command", shlex.join(record.command)),
         ("started", record.started),

@@ -56,7 +56,7 @@ class Film:
 
     def photo(self, index: int, kind: str) -> Pixels | None:
         """(H, W, 3) of a frame, as the tracker saw it that made the label maps of `kind`."""
-        directory, name = self.view.run.directory, self.view.judged.id
+        directory, name = self.view.directory, self.view.judged.id
         if kind == ADVERSARIAL and index == 0:
             changed = self.view.condition(ADVERSARIAL)
             return read_image(directory, place_of(Kind.IMAGE, name, self.view.model.slug, changed))
@@ -66,13 +66,13 @@ class Film:
         """(H, W) labels of a frame, 0 for background."""
         name, frame, model = self.view.judged.id, self.names[index], self.view.model
         if kind == TRUTH:
-            return read_labels(self.view.run.directory, self._truth(index))
+            return read_labels(self.view.directory, self._truth(index))
         place = place_of(Kind.PREDICTION, name, model.slug, self.view.condition(Condition(kind)), frame)
-        return read_labels(self.view.run.directory, place)
+        return read_labels(self.view.directory, place)
 
     def has_truth(self, index: int) -> bool:
         """Whether there is a file of the frame's truth."""
-        return self.view.with_truth and (self.view.run.directory / self._truth(index)).is_file()
+        return self.view.with_truth and (self.view.directory / self._truth(index)).is_file()
 
     def _truth(self, index: int) -> str:
         return place_of(Kind.TRUTH, self.view.judged.id, self.view.model.truth or "", frame=self.names[index])

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from foolscape.metrics.segmentation import VOID
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition, largest_bound
 from foolscape.records.places import Kind, place_of
 from foolscape.records.reader import Run
-from foolscape.records.row import AnyRow, rows_of
+from foolscape.records.row import AnyRow, Line, rows_of
 from foolscape.records.run import ModelRecord
+from foolscape.records.types import Object
 from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import SIDE
-from foolscape.report.tables.labels import words
 from foolscape.report.tables.table import TIMES, number
 from foolscape.report.task import Drawing, Facts, Loss, View, report_of
+from foolscape.tasks.base import task_named
 
 WORST: Final = 4
 BEST: Final = 2
@@ -88,7 +90,7 @@ class Pictures:
 
 def gallery(run: Run, model: ModelRecord) -> Gallery:
     """The gallery of one model; empty groups where it has no rows."""
-    drawing = report_of(run.summary["task"]).drawing
+    drawing = report_of(model.task).drawing
     return gallery_of(model, chosen(run, model), drawing, facts)
 
 
@@ -97,8 +99,8 @@ def chosen(run: Run, model: ModelRecord, most: tuple[int, int] = (WORST, BEST)) 
 
     An image in which nothing counts is shown only where there are few others.
     """
-    drawing = report_of(run.summary["task"]).drawing
-    found = views(run, model)
+    drawing = report_of(model.task).drawing
+    found = views(run.directory, run.rows, model, run.record.attack)
     attacked = any(view.attacked for view in found)
     standings = {id(view): drawing.standing(view) for view in found if view.attacked or not attacked}
     ranked = sorted(
@@ -110,7 +112,7 @@ def chosen(run: Run, model: ModelRecord, most: tuple[int, int] = (WORST, BEST)) 
         return []
     worst, best = most
     if len(ranked) <= worst + best:
-        return [(f"Every {words(run.summary).unit}, weakest first", ranked)]
+        return [(f"Every {task_named(model.task).unit}, weakest first", ranked)]
     weak, strong = ("Broke most", "Held best") if attacked else drawing.extremes
     left = counted if len(counted) >= worst + best else ranked
     groups = [(weak, left[:worst]), (strong, left[len(left) - best :][::-1])]
@@ -133,16 +135,23 @@ def gallery_of(
     return Gallery(model.model, shown, _legend(model, seen), drawing.note)
 
 
-def views(run: Run, model: ModelRecord) -> list[View]:
-    """Every image that a model was measured on, at the largest bound where there are several."""
-    found = rows_of(run.rows, model.model)
+def views(directory: Path, lines: Iterable[Line], model: ModelRecord, attack: Object) -> list[View]:
+    """Every image that a model was measured on, at the largest bound where there are several.
+
+    Args:
+        directory: of the run.
+        lines: of rows.jsonl.
+        model: of the run.
+        attack: its settings; empty where images have no attack of their own.
+    """
+    found = rows_of(lines, model.model)
     largest = largest_bound(row.condition for row in found)
     rows: dict[str, dict[str, AnyRow]] = {}
     for row in found:
         condition = Condition(row.condition)
         if condition.bound in (None, largest):
             rows.setdefault(row.id, {})[condition.name] = row
-    return [View(run, model, conditions, largest) for conditions in rows.values()]
+    return [View(directory, model, attack, conditions, largest) for conditions in rows.values()]
 
 
 def pictures(view: View, side: int, *, truth: bool) -> Pictures:
@@ -153,7 +162,7 @@ def pictures(view: View, side: int, *, truth: bool) -> Pictures:
         side: longer side of each in pixels.
         truth: whether labels, where there are any, stand between the predictions; else what changed stands there.
     """
-    drawing = report_of(view.run.summary["task"]).drawing
+    drawing = report_of(view.model.task).drawing
     photos, factor = photographs(view, side)
     layers = drawing.layers(view, side)
     labels = Picture("middle", "truth", layers.truth)
@@ -172,8 +181,8 @@ def pictures(view: View, side: int, *, truth: bool) -> Pictures:
 
 def photographs(view: View, side: int) -> tuple[tuple[Picture, ...], float | None]:
     """The image, and where it was attacked its change and what came of it; and the magnification of the change."""
-    directory, name = view.run.directory, view.judged.id
-    image, what = read_image(directory, place_of(Kind.IMAGE, name)), report_of(view.run.summary["task"]).drawing.image
+    directory, name = view.directory, view.judged.id
+    image, what = read_image(directory, place_of(Kind.IMAGE, name)), report_of(view.model.task).drawing.image
     if not view.attacked:
         return (Picture("image", what, _photo(image, side)),), None
     adversarial = read_image(directory, place_of(Kind.IMAGE, name, view.model.slug, view.condition(ADVERSARIAL)))
@@ -196,13 +205,13 @@ def _case(view: View, told: Callable[[View], Facts], seen: set[int]) -> Case:
 
 def loss(view: View) -> Loss | None:
     """What an attack of its own took from an image; None where there was none, or nothing to take."""
-    drawing = report_of(view.run.summary["task"]).drawing
+    drawing = report_of(view.model.task).drawing
     return drawing.lost(view) if view.judged.attack is not None and CLEAN in view.rows else None
 
 
 def facts(view: View) -> Facts:
     """The scores of an image, and what the attack took and changed."""
-    drawing = report_of(view.run.summary["task"]).drawing
+    drawing = report_of(view.model.task).drawing
     if not view.attacked:
         return drawing.facts(view)
     moved, attack = view.judged.distortion, view.judged.attack

@@ -45,7 +45,7 @@ def _facts(view: View) -> Facts:
 def _lost(view: View) -> Loss | None:
     """Of the objects that were found, of the attacked class if there is one; of `fabricate` the boxes that came up."""
     before, after = (_counts(view, view.rows[name].sample, _only_class(view)) for name in (CLEAN, ADVERSARIAL))
-    if view.run.summary["attack"].get("goal") == "fabricate":
+    if view.attack.get("goal") == "fabricate":
         more = max(after["fabricated"] - before["fabricated"], 0)
         return Loss(f"{more} more box{'es' * (more != 1)} invented", float(more > 0))
     if not before["kept"]:
@@ -55,7 +55,7 @@ def _lost(view: View) -> Loss | None:
 
 
 def _layers(view: View, side: int) -> Layers:
-    directory, name = view.run.directory, view.judged.id
+    directory, name = view.directory, view.judged.id
     truth: Truth = view.judged.sample.truth
     clean = _readable(view.rows[CLEAN].measured) if CLEAN in view.rows else None
     after = _readable(view.rows[ADVERSARIAL].measured) if view.attacked else None
@@ -121,7 +121,7 @@ def _objects(counts: dict[str, int]) -> int:
 
 
 def _only_class(view: View) -> int | None:
-    name = view.run.summary["attack"].get("only_class")
+    name = view.attack.get("only_class")
     return None if name is None else int(view.model.classes.index(name))
 
 

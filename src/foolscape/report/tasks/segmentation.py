@@ -38,7 +38,7 @@ def _lost(view: View) -> Loss | None:
 
 
 def _layers(view: View, side: int) -> Layers:
-    directory, name, slug = view.run.directory, view.judged.id, view.model.slug
+    directory, name, slug = view.directory, view.judged.id, view.model.slug
     colours = figures.palette(view.model.colours, len(view.model.classes))
     clean = read_labels(directory, place_of(Kind.PREDICTION, name, slug, CLEAN))
     after = place_of(Kind.PREDICTION, name, slug, view.condition(ADVERSARIAL))
@@ -65,7 +65,7 @@ def _truth(view: View) -> Pixels | None:
     model = view.model
     if model.truth is None or model.channels is None:
         return None
-    labels = read_labels(view.run.directory, place_of(Kind.TRUTH, view.judged.id, model.truth))
+    labels = read_labels(view.directory, place_of(Kind.TRUTH, view.judged.id, model.truth))
     if labels is None:
         return None
     own = np.full(256, VOID, dtype=np.uint8)
