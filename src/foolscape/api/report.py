@@ -16,7 +16,7 @@ from torch import Tensor
 from foolscape.api.finding import Finding
 from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
-from foolscape.api.showing import SIDE, Shown, as_text, bars_of, curves_of, json_of, notebook
+from foolscape.api.showing import SIDE, PictureLine, as_text, bars_of, curves_of, json_of, notebook
 from foolscape.errors import RunError, unknown
 from foolscape.extras import installed
 from foolscape.pixels import Levels, to_unit
@@ -54,7 +54,7 @@ Scores = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """By model, condition and score, in percent where a score is a share; None where it is not defined."""
 
 
-class Kept:
+class OwnedDirectory:
     """A directory that goes with this object, at the latest when the program ends.
 
     Attributes:
@@ -83,7 +83,7 @@ class Report:
     """
 
     run: Run
-    kept: Kept | None = field(default=None, compare=False)
+    kept: OwnedDirectory | None = field(default=None, compare=False)
 
     @property
     def directory(self) -> Path | None:
@@ -210,8 +210,8 @@ class Report:
 
     def to_json(self) -> dict[str, JsonValue]:
         """What summary.json holds: see docs/run-directory.md."""
-        found: dict[str, JsonValue] = json_of(self.run.document)
-        return found
+        document: dict[str, JsonValue] = json_of(self.run.document)
+        return document
 
     def to_pandas(self) -> DataFrame:
         """A line for each of the `rows`; raises `MissingExtraError` without pandas."""
@@ -253,7 +253,7 @@ class Report:
                 f"{model.model}: " * several + headline(summary, model, self.run.rows) for model in summary.models
             ]
             pictures = [
-                Shown(f"{model.model}, " * several + f"{title}: {view.judged.id}", photographs(view, SIDE)[0])
+                PictureLine(f"{model.model}, " * several + f"{title}: {view.judged.id}", photographs(view, SIDE)[0])
                 for model in self.run.record.models
                 for title, views in chosen(self.run, model, _THUMBNAILS)
                 for view in views[: _THUMBNAILS[0]]

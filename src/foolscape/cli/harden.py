@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from foolscape.cli.flags import INPUT, Flag, Given, flags_of
-from foolscape.cli.manners import Attacked, Outcome, verdict_of
+from foolscape.cli.flags import INPUT, CommandArguments, Flag, flags_of
+from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.run.harden.config import HardenConfig, make_harden_config
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from foolscape.records.types import Object
 
 
-def harden(given: Given) -> None:
+def harden(arguments: CommandArguments) -> None:
     """Train a segmentation network on attacked images, and measure it before and after.
 
     The network is saved after every epoch; the same command again goes on where it was stopped.
     """
     from foolscape.data.load import check_data_name
 
-    base = {} if given.config is None else settings_of_file(given.config, "harden")
-    settings = wired(base | given.settings)
+    base = {} if arguments.config is None else settings_of_file(arguments.config, "harden")
+    settings = wired(base | arguments.settings)
     check_names([settings.get("model")])
-    out = out_of(given.out, settings)
-    made = make_harden_config(settings)
-    check_data_name(made.data)
-    origins = origins_of(spelled_out(base), given.settings, given.config)
-    carry_out(partial(_job, made, origins), out, given.manners)
+    out = out_of(arguments.out, settings)
+    config = make_harden_config(settings)
+    check_data_name(config.data)
+    origins = origins_of(spelled_out(base), arguments.settings, arguments.config)
+    carry_out(partial(_job, config, origins), out, arguments.manners)
 
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
 
     keys = SEGMENTATION.keys_of()
 
-    def outcome(document: Object) -> Outcome:
+    def outcome(document: Object) -> JobOutcome:
         """Of the network that comes out of it, which is what there is to judge."""
         summary = read(HardenSummary, document)
-        attacked = Attacked(summary.hardened, keys, summary.after.conditions.get("adversarial", {}))
+        attacked = AttackedScores(summary.hardened, keys, summary.after.conditions.get("adversarial", {}))
         failures = len(summary.failures) + len(summary.training["failures"])
-        return Outcome([attacked], failures, verdict_of(summary.trust))
+        return JobOutcome([attacked], failures, verdict_of(summary.trust))
 
     return Job(
         wanted=Wanted(

@@ -48,7 +48,7 @@ class Manners:
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackedScores:
     """What is left of one model.
 
     Attributes:
@@ -64,7 +64,7 @@ class Attacked:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """What came of a command that measures, as far as its exit code goes.
 
     Attributes:
@@ -73,7 +73,7 @@ class Outcome:
         verdict: whether the figures can be trusted.
     """
 
-    attacked: list[Attacked]
+    attacked: list[AttackedScores]
     failures: int
     verdict: str
 
@@ -103,19 +103,19 @@ def check_floors(floors: Mapping[str, float], keys: Sequence[str]) -> None:
             raise UnknownNameError(f"fail-under: expected a score of these models, {', '.join(names)}; got {name!r}")
 
 
-def below(floors: Mapping[str, float], found: Sequence[Attacked]) -> list[str]:
+def below(floors: Mapping[str, float], models: Sequence[AttackedScores]) -> list[str]:
     """What is left of each model that is under its floor, or not defined, in words."""
-    told = []
+    sentences = []
     for name, floor in floors.items():
-        for one in found:
+        for one in models:
             if name not in one.keys:
                 continue
             value = one.scores.get(name)
             if value is None:
-                told.append(f"{name} of {one.model} is not defined, expected at least {floor:g}")
+                sentences.append(f"{name} of {one.model} is not defined, expected at least {floor:g}")
             elif value < floor:
-                told.append(f"{name} of {one.model} is {value:.2f}, expected at least {floor:g}")
-    return told
+                sentences.append(f"{name} of {one.model} is {value:.2f}, expected at least {floor:g}")
+    return sentences
 
 
 def verdict_of(trust: Trust | None) -> str:

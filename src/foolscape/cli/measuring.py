@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foolscape.cli.console import BELOW, DISTRUST, DONE, SOME_FAILED, listener, out_console, tell
-from foolscape.cli.manners import Manners, Outcome, below, check_floors, fails
+from foolscape.cli.manners import JobOutcome, Manners, below, check_floors, fails
 from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
 from foolscape.errors import FoolscapeError, RunError, SettingError
@@ -45,7 +45,7 @@ class Job:
     wanted: Wanted
     keys: Callable[[], Sequence[str]]
     work: Callable[[Path, Sequence[str], Listener], Object]
-    outcome: Callable[[Object], Outcome]
+    outcome: Callable[[Object], JobOutcome]
     preview: Callable[[], Sequence[Section]]
     page: Callable[[Path], object] | None = None
 
@@ -109,8 +109,8 @@ def _foresee(job: Job, out: Path | None, manners: Manners) -> None:
     for section in job.preview():
         table = Table(title=section.title, title_justify="left", title_style="bold", box=None, show_header=False,
                       pad_edge=False)  # fmt: skip
-        for name, said in section.lines:
-            table.add_row(Text(f"  {name}"), Text(said))
+        for name, text in section.lines:
+            table.add_row(Text(f"  {name}"), Text(text))
         out_console.print(table)
     place = foreseen(job.wanted, out, new=manners.new)
     how = "resumes what is there" if place.continued else "begins there"
@@ -169,7 +169,7 @@ def _show(place: Path, manners: Manners) -> None:
     kind_of(place).print_tables(place, out_console, footnotes=manners.footnotes)
 
 
-def _judge(outcome: Outcome, manners: Manners) -> int:
+def _judge(outcome: JobOutcome, manners: Manners) -> int:
     """The highest exit code that the result deserves; what is wrong is said."""
     codes = [DONE]
     if outcome.failures:

@@ -48,19 +48,19 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     """
     run = read_run(directory)
     models = [m for m in run.record.models if model in (None, m.model)]
-    chosen_from = views(directory, run.rows, models[0], run.record.attack) if models else []
-    found = [view for view in chosen_from if view.judged.id == sample]
-    if not found or not found[0].attacked:
+    seen = views(directory, run.rows, models[0], run.record.attack) if models else []
+    matching = [view for view in seen if view.judged.id == sample]
+    if not matching or not matching[0].attacked:
         raise RunError(
             f"{directory}: expected {sample!r} attacked with {model or 'a model'}, got no such image. Name one that is "
             "in rows.jsonl as adversarial."
         )
     in_middle = report_of(run.summary.task).drawing.truth_in_panel
-    shown = drawn(found[0], side, truth=in_middle)
-    kept = [picture.pixels for picture in shown.pictures if picture.pixels is not None]
-    if len(kept) < len(shown.pictures) or shown.factor is None:
+    six = drawn(matching[0], side, truth=in_middle)
+    pixels = [picture.pixels for picture in six.pictures if picture.pixels is not None]
+    if len(pixels) < len(six.pictures) or six.factor is None:
         raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; were they deleted?")
-    return write_file(directory, "panel.png", panel(kept[:3], kept[3:])), shown.factor
+    return write_file(directory, "panel.png", panel(pixels[:3], pixels[3:])), six.factor
 
 
 @of_a_run

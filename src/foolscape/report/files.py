@@ -41,5 +41,5 @@ def _pixels(directory: Path, place: str, mode: str | None) -> Pixels | None:
             pixels = np.asarray(image.convert(mode) if mode else image)
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
-    wanted = 3 if mode else 2
-    return pixels if pixels.dtype == np.uint8 and pixels.ndim == wanted else None
+    dimensions = 3 if mode else 2
+    return pixels if pixels.dtype == np.uint8 and pixels.ndim == dimensions else None

@@ -24,7 +24,7 @@ Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class View:
+class ImageView:
     """One image as one model saw it.
 
     Attributes:
@@ -120,10 +120,10 @@ class Drawing:
     extremes: tuple[str, str]
     note: str
     truth_in_panel: bool
-    standing: Callable[[View], tuple[float, ...]]
-    facts: Callable[[View], Facts]
-    lost: Callable[[View], Loss | None]
-    layers: Callable[[View, int], Layers]
+    standing: Callable[[ImageView], tuple[float, ...]]
+    facts: Callable[[ImageView], Facts]
+    lost: Callable[[ImageView], Loss | None]
+    layers: Callable[[ImageView, int], Layers]
     image: str = "image"
 
 

@@ -68,17 +68,17 @@ def _scores(summary: HardenSummary) -> Table:
     rows = []
     for when in _WHEN:
         measured = _measured(summary, when)
-        shown = [score for score in SEGMENTATION.shown(measured.conditions.get(CLEAN, {})) if not score.further]
-        for score in shown:
-            first = score == shown[0]
+        scores = [score for score in SEGMENTATION.shown(measured.conditions.get(CLEAN, {})) if not score.further]
+        for score in scores:
+            first = score == scores[0]
             success = Cell(number(measured.success_rate, 1)) if first else Cell("")
             cells = (_score(measured.conditions.get(name, {}), score.key) for name in CONDITIONS)
             rows.append((Cell(when if first else ""), Cell(score.title), *cells, success))
-    judge, said = summary.judged_by, summary.conventions
+    judge, conventions = summary.judged_by, summary.conventions
     notes = (
         f"Attacked: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
         f"on each network anew; {images(summary.test['samples'])} of {summary.test['split']}.",
-        *(said[name] for name in (PERMUTED, NOISE, "success_rate", "eight_bit") if name in said),
+        *(conventions[name] for name in (PERMUTED, NOISE, "success_rate", "eight_bit") if name in conventions),
     )
     remarks = (
         f"The hardened network: {summary.hardened}",

@@ -84,10 +84,10 @@ def render(run: Run) -> str:
     reels = report_of(summary.task).reels
     videos = {} if reels is None else reels(run, record.models)
     parts = tuple(_part(run, model, settings[model.slug], videos.get(model.slug)) for model in summary.models)
-    shown = tables.overall(summary, seconds_per_image(run.directory))
-    said = words(summary)
-    (per_class_note,) = conventions(summary, said.parts.key)
-    beside = " ".join([*(note for table in shown for note in (*table.remarks, *table.notes)), per_class_note])
+    overall = tables.overall(summary, seconds_per_image(run.directory))
+    terms = words(summary)
+    (per_class_note,) = conventions(summary, terms.parts.key)
+    beside = " ".join([*(note for table in overall for note in (*table.remarks, *table.notes)), per_class_note])
     return template("video.html.j2" if videos else "report.html.j2").render(
         title=_title(run),
         unfinished=unfinished(summary),
@@ -95,15 +95,15 @@ def render(run: Run) -> str:
         parts=parts,
         verdict=headline_of(summary.trust) if summary.trust else None,
         reference_notes=reference_notes(summary.task, summary.reference),
-        tables=shown,
+        tables=overall,
         plots=minimum_plots(summary),
         bound_plots=bound_plots(summary),
         failures=tables.failures(summary) if summary.failures else None,
         settings=_settings(run),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         attacked=any(part.attacked for part in parts),
-        by_class=said.parts.score,
-        noun=said.parts.noun,
+        by_class=terms.parts.score,
+        noun=terms.parts.noun,
         per_class_note=per_class_note,
         conventions=[text for text in summary.conventions.values() if text not in beside],
         version=record.foolscape,
@@ -172,8 +172,8 @@ def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     groups = [("Run", _pairs(dict(whole))), ("Attack", _pairs(record.attack))]
     groups.append(("Data", _pairs(to_json(DataRecord, record.data))))
     for model in record.models:
-        shown = {key: value for key, value in to_json(ModelRecord, model).items() if key not in _UNSHOWN}
-        groups.append(("Model", _pairs(shown)))
+        settings = {key: value for key, value in to_json(ModelRecord, model).items() if key not in _UNSHOWN}
+        groups.append(("Model", _pairs(settings)))
     groups.append(("Versions", _pairs(record.versions)))
     return tuple((title, pairs) for title, pairs in groups if pairs)
 

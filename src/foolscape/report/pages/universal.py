@@ -32,7 +32,7 @@ from foolscape.report.pictures.universal_curves import curves
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.table import Cell, Table, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
-from foolscape.report.task import Facts, View, report_of
+from foolscape.report.task import Facts, ImageView, report_of
 
 KIND: Final = "universal"
 _SHOWN: Final = 2
@@ -64,8 +64,8 @@ def write_universal_texts(directory: Path) -> dict[str, str]:
 def universal_tables(summary: UniversalSummary) -> tuple[Table, ...]:
     """Scores under every condition, the classes before and after, and other models under the same pattern."""
     conditions = summary.conditions
-    shown = [name for name in CONDITIONS if name in conditions]
-    headers = (Cell("score"), *(Cell(label_of(name)) for name in shown))
+    names = [name for name in CONDITIONS if name in conditions]
+    headers = (Cell("score"), *(Cell(label_of(name)) for name in names))
     training = summary.training
     title = f"{summary.target}, {summary.model}, {images(summary.test['measured'])}"
     spent = (
@@ -76,15 +76,15 @@ def universal_tables(summary: UniversalSummary) -> tuple[Table, ...]:
         spent = f"At {summary.eps}, measured as it was given."
     small = "Small: the mean over images."
     lost = [f"{len(summary.failures)} measurements left out: {failure.reason}" for failure in summary.failures[:1]]
-    notes = (*summary.conventions.values(), *_counted(summary.task, conditions), small, spent)
-    main = Table("universal", title, headers, _rows(summary.task, conditions, shown), notes, remarks=tuple(lost))
+    notes = (*summary.conventions.values(), *_counts_note(summary.task, conditions), small, spent)
+    main = Table("universal", title, headers, _rows(summary.task, conditions, names), notes, remarks=tuple(lost))
     tables = [main, _classes(summary)]
     for i, other in enumerate(summary.transfer):
-        there = [name for name in CONDITIONS if name in other.conditions]
-        heads = (Cell("score"), *(Cell(label_of(name)) for name in there))
-        rows = _rows(other.task, other.conditions, there)
+        measured = [name for name in CONDITIONS if name in other.conditions]
+        heads = (Cell("score"), *(Cell(label_of(name)) for name in measured))
+        rows = _rows(other.task, other.conditions, measured)
         title = f"The same pattern on {other.model}"
-        tables.append(Table(f"transfer-{i}", title, heads, rows, _counted(other.task, other.conditions)))
+        tables.append(Table(f"transfer-{i}", title, heads, rows, _counts_note(other.task, other.conditions)))
     return (*tables, *trust(summary.trust))
 
 
@@ -127,12 +127,12 @@ def write_universal_report(directory: Path) -> Path:
     return path
 
 
-def _rows(task: str, conditions: Mapping[str, Scores], shown: Sequence[str]) -> tuple[tuple[Cell, ...], ...]:
+def _rows(task: str, conditions: Mapping[str, Scores], names: Sequence[str]) -> tuple[tuple[Cell, ...], ...]:
     rows = []
     scores = {score.key: (score.title, None) for score in scores_of(task).default.scores}
     for key, (label, mean) in (_ROWS | scores | _OTHERS).items():
-        if any(known(conditions[name].get(key)) is not None for name in shown):
-            rows.append((Cell(label), *(_score(conditions[name], key, mean) for name in shown)))
+        if any(known(conditions[name].get(key)) is not None for name in names):
+            rows.append((Cell(label), *(_score(conditions[name], key, mean) for name in names)))
     return tuple(rows)
 
 
@@ -175,17 +175,17 @@ def _headline(summary: UniversalSummary) -> str:
 
 def _of(task: str, scores: Scores, part: str) -> str:
     """How many pixels or objects and images a percentage is of, in brackets; empty where the run did not count."""
-    counted_ = scores.get("counted", {}).get(part)
-    if counted_ is None:
+    count = scores.get("counted", {}).get(part)
+    if count is None:
         return ""
-    return f" ({counted(counted_['number'], report_of(task).target)} in {images(counted_['images'])})"
+    return f" ({counted(count['number'], report_of(task).target)} in {images(count['images'])})"
 
 
-def _counted(task: str, conditions: Mapping[str, Scores]) -> tuple[str, ...]:
+def _counts_note(task: str, conditions: Mapping[str, Scores]) -> tuple[str, ...]:
     """The note on what the percentages of a table are of; they are of the clean prediction, so the same everywhere."""
     scores = conditions.get(ADVERSARIAL, {})
-    named = {"moving": "hidden" if "hidden" in scores else "success", "staying": "preserved"}
-    parts = [f"{name}{told}" for part, name in named.items() if (told := _of(task, scores, part))]
+    labels = {"moving": "hidden" if "hidden" in scores else "success", "staying": "preserved"}
+    parts = [f"{name}{count}" for part, name in labels.items() if (count := _of(task, scores, part))]
     return (f"What the percentages are of: {', '.join(parts)}.",) if parts else ()
 
 
@@ -195,13 +195,13 @@ def _pattern(values: Any, factor: float) -> Pixels:
     return pattern
 
 
-def _gallery(measured: Sequence[View], model: ModelRecord) -> Gallery:
+def _gallery(measured: Sequence[ImageView], model: ModelRecord) -> Gallery:
     """Images on which most and least of what was to change did, and one on which nothing was to change."""
     attacked = [view for view in measured if view.attacked]
     # A few pixels are soon hidden: what works and what does not is seen where there is much to change.
-    most = sorted((view for view in attacked if _judged(view).moving), key=lambda view: -int(_judged(view).moving))
+    most = sorted((view for view in attacked if _moved(view).moving), key=lambda view: -int(_moved(view).moving))
     showing = sorted(most[: max(len(most) // 2, 2 * _SHOWN)], key=_standing)
-    without = [view for view in attacked if not _judged(view).moving]
+    without = [view for view in attacked if not _moved(view).moving]
     groups = (
         ("Worked best", showing[::-1][:_SHOWN]),
         ("Worked least", showing[:-_SHOWN][:_SHOWN]),
@@ -211,28 +211,28 @@ def _gallery(measured: Sequence[View], model: ModelRecord) -> Gallery:
     return gallery_of(model, [(title, chosen) for title, chosen in groups if chosen], drawing, _facts)
 
 
-def _standing(view: View) -> tuple[float, str]:
+def _standing(view: ImageView) -> tuple[float, str]:
     """How well it worked: to hide people by breaking the whole picture is not what was wanted."""
-    judged = _judged(view)
-    pairs = ((judged.reached, judged.moving), (judged.stayed, judged.staying))
+    moved = _moved(view)
+    pairs = ((moved.reached, moved.moving), (moved.stayed, moved.staying))
     shares = [part / whole for part, whole in pairs if whole]
     return sum(shares) / len(shares), view.judged.id
 
 
-def _facts(view: View) -> Facts:
-    judged = _judged(view)
+def _facts(view: ImageView) -> Facts:
+    moved = _moved(view)
     pairs = (
-        ("changed", judged.left, judged.moving),
-        ("as wanted", judged.reached, judged.moving),
-        ("preserved", judged.stayed, judged.staying),
+        ("changed", moved.left, moved.moving),
+        ("as wanted", moved.reached, moved.moving),
+        ("preserved", moved.stayed, moved.staying),
     )
     return tuple((name, f"{number(100 * part / whole, 1)} %") for name, part, whole in pairs if whole)
 
 
-def _judged(view: View) -> Moved:
-    judged = view.rows[ADVERSARIAL].universal
-    assert judged is not None
-    return judged
+def _moved(view: ImageView) -> Moved:
+    moved = view.rows[ADVERSARIAL].universal
+    assert moved is not None
+    return moved
 
 
 def _summary(directory: Path) -> UniversalSummary:

@@ -12,13 +12,13 @@ from foolscape.report.tables.table import known
 def bound_plots(summary: RunSummary) -> tuple[Plot, ...]:
     """The headline score of every model against the bound, attacked and under the controls; empty with one bound."""
     score = words(summary).headline
-    found = []
+    plots = []
     for model in summary.models:
         if lines := bound_curves(model, score.key):
             caption = f"{score.label} within each bound, {model.model}; shaded: its interval, where there is one"
             y = f"{score.label} {score.unit}".rstrip()
-            found.append(plot(caption, lines, "bound in levels of 255", y, percent=score.unit == "%"))
-    return tuple(found)
+            plots.append(plot(caption, lines, "bound in levels of 255", y, percent=score.unit == "%"))
+    return tuple(plots)
 
 
 def bound_curves(model: ModelSummary, score: str) -> list[Curve]:
@@ -32,12 +32,12 @@ def bound_curves(model: ModelSummary, score: str) -> list[Curve]:
     if not bounds:
         return []
     xs = [0.0, *(float(bound.partition("/")[0]) for bound in bounds)]
-    found = []
+    curves = []
     for condition in (name for name in CONDITIONS if name != CLEAN):
         at = [model.conditions.get(name, {}) for name in (CLEAN, *(condition.at(bound) for bound in bounds))]
         ends = [one.get("ci95", {}).get(score) or (None, None) for one in at]
         band = Band([known(low) for low, _ in ends], [known(high) for _, high in ends])
         ys = [known(one.get(score)) for one in at]
         if any(y is not None for y in ys):
-            found.append(Curve(label_of(condition), xs, ys, dashed=condition != ADVERSARIAL, band=band))
-    return found
+            curves.append(Curve(label_of(condition), xs, ys, dashed=condition != ADVERSARIAL, band=band))
+    return curves

@@ -26,9 +26,9 @@ def frame_scores(row: AnyRow, judged: tuple[int, ...] | None) -> dict[int, float
         row: of a clip under one condition.
         judged: the frame that each value stands for; None: they count every frame.
     """
-    found: dict[int, list[float]] = {}
+    values_of: dict[int, list[float]] = {}
     for one in row.measured.objects:
         for place, (j, f) in enumerate(zip(one.J, one.F, strict=True), start=one.start):
             if judged is None or place < len(judged):
-                found.setdefault(place if judged is None else judged[place], []).append(50 * (j + f))
-    return {frame: float(np.mean(values)) for frame, values in sorted(found.items())}
+                values_of.setdefault(place if judged is None else judged[place], []).append(50 * (j + f))
+    return {frame: float(np.mean(values)) for frame, values in sorted(values_of.items())}

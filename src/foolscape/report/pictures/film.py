@@ -15,7 +15,7 @@ from foolscape.records.row import Frames
 from foolscape.report.files import Pixels, read_image, read_labels
 from foolscape.report.pictures.figures import palette
 from foolscape.report.pictures.masks import laid_over, tint
-from foolscape.report.task import View
+from foolscape.report.task import ImageView
 
 TRUTH: Final = "truth"
 """A kind of label maps; the others are the conditions that they were predicted under."""
@@ -27,7 +27,7 @@ GREY: Final = 127
 class Film:
     """The frames of a clip in order, and what a model made of them; a picture is None where the run did not keep it."""
 
-    view: View
+    view: ImageView
 
     @cached_property
     def colours(self) -> Pixels:

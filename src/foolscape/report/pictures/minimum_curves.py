@@ -19,7 +19,7 @@ def minimum_plots(summary: RunSummary) -> tuple[Plot, ...]:
     scores = [_steps(model.model, changes.curve, changes.curve.values, changes.curve.ci95) for model, changes in models]
     fooled = [_steps(model.model, changes.curve, changes.curve.fooled) for model, changes in models]
     x = "bound in levels of 255"
-    found = (
+    plots = (
         (
             f"{score} with the best image found within a bound; shaded: its interval, where there is one",
             scores,
@@ -27,7 +27,7 @@ def minimum_plots(summary: RunSummary) -> tuple[Plot, ...]:
         ),
         ("Images fooled within a bound", fooled, "percent"),
     )
-    return tuple(plot(caption, lines, x, y, percent=True) for caption, lines, y in found if any(_drawn(lines)))
+    return tuple(plot(caption, lines, x, y, percent=True) for caption, lines, y in plots if any(_has_values(lines)))
 
 
 def _steps(
@@ -46,5 +46,5 @@ def _steps(
     return Curve(name, xs, [values[n] for n in held], band=band, stepped=True)
 
 
-def _drawn(lines: Sequence[Curve]) -> list[bool]:
+def _has_values(lines: Sequence[Curve]) -> list[bool]:
     return [any(y is not None for y in line.ys) for line in lines]

@@ -52,8 +52,8 @@ def strip(film: Film, scores: Mapping[str, Mapping[int, float]]) -> Strip:
 
 
 def _row(film: Film, kind: str, indices: list[int], scores: Mapping[int, float]) -> tuple[Figure, ...]:
-    found = tuple(_figure(film, kind, index, scores.get(index)) for index in indices)
-    return found if any(one.data for one in found) else ()
+    figures = tuple(_figure(film, kind, index, scores.get(index)) for index in indices)
+    return figures if any(one.data for one in figures) else ()
 
 
 def _figure(film: Film, kind: str, index: int, score: float | None) -> Figure:

@@ -52,8 +52,8 @@ def _trade_off(summary: UniversalSummary) -> list[Plot]:
     known = [(one["hidden"], one["preserved"], name) for one, name in scores if one["hidden"] is not None]
     if not known:
         return []
-    hidden, kept, names = zip(*known, strict=True)
-    line = Curve("", hidden, kept, names)
+    hidden, preserved, names = zip(*known, strict=True)
+    line = Curve("", hidden, preserved, names)
     caption = "Hidden against preserved; --omega chooses the point"
     return [plot(caption, [line], "hidden, percent", "preserved, percent", percent=False)]
 

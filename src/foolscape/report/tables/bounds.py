@@ -66,6 +66,6 @@ def smaller_bounds(summary: RunSummary, model: ModelSummary) -> str:
     if not bounds:
         return ""
     score = words(summary).headline
-    left = (model_at(model, bound).conditions[ADVERSARIAL].get(score.key) for bound in bounds)
-    first, *others = (f"{bound} {{}}{number(value, 1)}" for bound, value in zip(bounds, left, strict=True))
+    values = (model_at(model, bound).conditions[ADVERSARIAL].get(score.key) for bound in bounds)
+    first, *others = (f"{bound} {{}}{number(value, 1)}" for bound, value in zip(bounds, values, strict=True))
     return ", within ".join([f"Within {first.format(f'{score.label} is ')}", *(one.format("") for one in others)]) + "."

@@ -19,13 +19,13 @@ def box_tables(summary: RunSummary) -> tuple[Table, ...]:
     models, only_class = summary.models, summary.attack.get("only_class")
     if not any("boxes" in condition for model in models for condition in model.conditions.values()):
         return ()
-    told = (
+    sentences = (
         *goal_note(summary),
         *_without_labels(summary),
         *conventions(summary, "readable", "boxes"),
         " ".join(conventions(summary, *FATES)),
     )
-    whole = _table("boxes", "What became of the boxes", models, told)
+    whole = _table("boxes", "What became of the boxes", models, sentences)
     if only_class is None:
         return (whole,)
     alone = f"As above, objects of the attacked class {only_class} alone, and boxes that claim it."
@@ -53,8 +53,8 @@ def _fates(models: Sequence[ModelSummary], key: str) -> tuple[tuple[Cell, ...], 
             name = Cell(model.model) if fate == FATES[0] else Cell("")
             rows.append((name, Cell(fate), *(_fate(condition.get(key), fate) for condition in measured)))
         if key != "boxes":
-            kept = (Cell(number(condition.get("preserved"), 1)) for condition in measured)
-            rows.append((Cell(""), Cell("others kept %"), *kept))
+            preserved = (Cell(number(condition.get("preserved"), 1)) for condition in measured)
+            rows.append((Cell(""), Cell("others kept %"), *preserved))
     return tuple(rows)
 
 

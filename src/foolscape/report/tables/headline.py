@@ -43,27 +43,27 @@ def headline(summary: RunSummary, model: ModelSummary, rows: Iterable[Line]) -> 
         model: one of its `models`; of several bounds the largest is told.
         rows: the lines of `rows.jsonl`; the largest change is in them alone.
     """
-    said, model = words(summary), model_at(model)
+    terms, model = words(summary), model_at(model)
     conditions = model.conditions
-    headline_score, seen = said.headline, counted(model.samples, said.unit)
+    headline_score, samples = terms.headline, counted(model.samples, terms.unit)
     score = headline_score.label
     clean, attacked, shuffled = (
         known(conditions.get(name, {}).get(headline_score.key)) for name in (CLEAN, ADVERSARIAL, PERMUTED)
     )
     if not conditions:
-        return f"No {said.unit} is done yet." if summary.unfinished else f"No {said.unit} could be measured."
+        return f"No {terms.unit} is done yet." if summary.unfinished else f"No {terms.unit} could be measured."
     if clean is None:
-        return f"{score} is not defined on {seen}: {said.measure.undefined}."
+        return f"{score} is not defined on {samples}: {terms.measure.undefined}."
     if ADVERSARIAL not in conditions or attacked is None:
-        return f"{score} is {number(clean, 1)} on {seen}; nothing was attacked."
+        return f"{score} is {number(clean, 1)} on {samples}; nothing was attacked."
     attack = attack_title(summary.attack)
-    done, left = ("cut", "lower") if headline_score.higher else ("raised", "raise")
+    past, infinitive = ("cut", "lower") if headline_score.higher else ("raised", "raise")
     if (clean - attacked if headline_score.higher else attacked - clean) > _SAME:
-        found = f"{attack} {done} {score} from {number(clean, 1)} to {number(attacked, 1)}"
+        result = f"{attack} {past} {score} from {number(clean, 1)} to {number(attacked, 1)}"
     else:
-        found = f"{attack} did not {left} {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
+        result = f"{attack} did not {infinitive} {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
     control = "" if shuffled is None else f"; the same changes shuffled: {number(shuffled, 1)}"
-    return f"{found}{_largest(model, rows, said.changed)}{control}."
+    return f"{result}{_largest(model, rows, terms.changed)}{control}."
 
 
 def aftermath(summary: RunSummary, model: ModelSummary) -> str:
@@ -73,8 +73,8 @@ def aftermath(summary: RunSummary, model: ModelSummary) -> str:
 
     For example: Per image, of 5.2 objects 0.3 are kept (4.1 before); 3.9 are mislabelled (0.2 before).
     """
-    told = minimum_sentence(model), smaller_bounds(summary, model), _boxes(summary, model_at(model))
-    return " ".join(filter(None, told))
+    sentences = minimum_sentence(model), smaller_bounds(summary, model), _boxes(summary, model_at(model))
+    return " ".join(filter(None, sentences))
 
 
 def _boxes(summary: RunSummary, model: ModelSummary) -> str:
@@ -114,10 +114,10 @@ def overview(summary: RunSummary) -> str:
 
 
 def _range(score: str, conditions: Iterable[Scores | None]) -> str | None:
-    found = [value for condition in conditions if condition and (value := known(condition.get(score))) is not None]
-    if not found:
+    values = [value for condition in conditions if condition and (value := known(condition.get(score))) is not None]
+    if not values:
         return None
-    low, high = number(min(found), 1), number(max(found), 1)
+    low, high = number(min(values), 1), number(max(values), 1)
     return low if low == high else f"{low}{DASH}{high}"
 
 

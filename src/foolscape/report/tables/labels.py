@@ -67,11 +67,11 @@ def words(summary: RunSummary) -> Words:
     """The words of a summary: of its task, and of the measure that its scores are of."""
     task, report = task_named(summary.task), report_of(summary.task)
     measure = _measure_of(summary)
-    shown = measure.shown(_measured(summary))
+    scores = measure.shown(_measured(summary))
     return Words(
         measure=measure,
-        scores=tuple(score for score in shown if not score.further),
-        further=tuple(score for score in shown if score.further),
+        scores=tuple(score for score in scores if not score.further),
+        further=tuple(score for score in scores if score.further),
         unit=task.unit,
         changed=report.changed,
         conventions={**_SENTENCES, **measure.conventions, "success_rate": report.success, **report.sentences},
@@ -85,8 +85,8 @@ def sentences_of(scores: Iterable[Score[Any]]) -> tuple[str, ...]:
 
 def _measure_of(summary: RunSummary) -> Measure[Any]:
     """The first measure of the task whose headline score, or a sentence about it, is there; else the last one."""
-    scores, told = scores_of(summary.task), {*summary.conventions, *_measured(summary)}
-    return next((measure for measure in scores.measures if measure.headline in told), scores.default)
+    scores, keys = scores_of(summary.task), {*summary.conventions, *_measured(summary)}
+    return next((measure for measure in scores.measures if measure.headline in keys), scores.default)
 
 
 def _measured(summary: RunSummary) -> set[str]:
@@ -122,5 +122,5 @@ def goal_note(summary: RunSummary) -> tuple[str, ...]:
         return ()
     of_class = "" if only_class is None else f" of class {only_class}"
     rest = "" if only_class is None else ", and those of other classes stay as they are"
-    wanted = _GOALS[goal].format(objects=f"objects{of_class}", boxes=f"boxes{of_class}", rest=rest)
-    return (f"Goal {goal}: {wanted}.",)
+    sentence = _GOALS[goal].format(objects=f"objects{of_class}", boxes=f"boxes{of_class}", rest=rest)
+    return (f"Goal {goal}: {sentence}.",)

@@ -20,7 +20,7 @@ def minimum_tables(summary: RunSummary) -> tuple[Table, ...]:
     models = smallest_of(summary)
     if not models:
         return ()
-    said = summary.conventions
+    conventions = summary.conventions
     headers = (
         Cell("model"), Cell("median", ("levels",)), Cell("quartiles", ("levels",)), Cell("never fooled"),
         Cell("iterations", ("mean",)),
@@ -30,7 +30,9 @@ def minimum_tables(summary: RunSummary) -> tuple[Table, ...]:
         title="Smallest change that fools an image",
         headers=headers,
         rows=tuple(_smallest(model, changes) for model, changes in models),
-        notes=tuple(str(said[key]) for key in ("smallest", "median_levels", "success_rate") if key in said),
+        notes=tuple(
+            str(conventions[key]) for key in ("smallest", "median_levels", "success_rate") if key in conventions
+        ),
         named=True,
     )
     score = models[0][1].curve.score
@@ -39,7 +41,7 @@ def minimum_tables(summary: RunSummary) -> tuple[Table, ...]:
         title=f"{score} by the bound",
         headers=(Cell("model"), Cell("clean"), *(Cell(f"{level}/255") for level in SHOWN)),
         rows=tuple(_at_bounds(model, changes.curve) for model, changes in models),
-        notes=(str(said["curve"]),) if "curve" in said else (),
+        notes=(str(conventions["curve"]),) if "curve" in conventions else (),
         named=True,
     )
     return smallest, bounds

@@ -52,9 +52,9 @@ def several(summary: RunSummary) -> tuple[Table, ...]:
 
 def _scores(summary: RunSummary, scores: Scores) -> tuple[Cell, ...]:
     """The scores, the headline score with its interval where there is one."""
-    said = words(summary)
-    ends = scores.get("ci95", {}).get(said.headline.key)
+    terms = words(summary)
+    ends = scores.get("ci95", {}).get(terms.headline.key)
     return tuple(
-        Cell(number(scores.get(score.key), 2), between(ends, scores[score.key]) if score == said.headline else ())
-        for score in said.scores
+        Cell(number(scores.get(score.key), 2), between(ends, scores[score.key]) if score == terms.headline else ())
+        for score in terms.scores
     )

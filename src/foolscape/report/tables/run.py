@@ -64,27 +64,27 @@ def overall(summary: RunSummary, seconds: Mapping[str, float] = MappingProxyType
 
 def scores(summary: RunSummary) -> Table:
     """The scores of every model under every condition, with their intervals."""
-    models, said = summary.models, words(summary)
+    models, terms = summary.models, words(summary)
     notes = (
         " ".join(conventions(summary, *present(at_largest(summary).models))),
-        *_float_note(summary, said.scores),
-        *conventions(summary, "eight_bit", *said.beside),
+        *_float_note(summary, terms.scores),
+        *conventions(summary, "eight_bit", *terms.beside),
         *(f"{model.model}: {note}." for model in models for note in model.notes),
     )
     title = ", ".join(filter(None, ("Scores", unfinished(summary))))
     return replace(
-        _by_condition(summary, "scores", title, said.scores, notes),
+        _by_condition(summary, "scores", title, terms.scores, notes),
         remarks=reference_notes(summary.task, summary.reference),
     )
 
 
 def further_scores(summary: RunSummary) -> tuple[Table, ...]:
     """The scores that stand back behind the first table; empty where the task has none."""
-    said = words(summary)
-    if not said.further:
+    terms = words(summary)
+    if not terms.further:
         return ()
-    notes = (*_float_note(summary, said.further), *conventions(summary, *sentences_of(said.further)))
-    return (_by_condition(summary, "further", said.measure.further or "Further scores", said.further, notes),)
+    notes = (*_float_note(summary, terms.further), *conventions(summary, *sentences_of(terms.further)))
+    return (_by_condition(summary, "further", terms.measure.further or "Further scores", terms.further, notes),)
 
 
 def costs(summary: RunSummary, seconds: Mapping[str, float]) -> Table:
@@ -146,11 +146,11 @@ def per_class(summary: RunSummary, model: ModelSummary) -> Table:
             cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]
         rows.append(tuple(cells))
     at = (label_of(ADVERSARIAL.at(bound)) for bound in model.bounds or (None,))
-    shown = (parts.noun, label_of(CLEAN), *at, "change") if attacked else (parts.noun, label_of(CLEAN))
+    names = (parts.noun, label_of(CLEAN), *at, "change") if attacked else (parts.noun, label_of(CLEAN))
     return Table(
         name=f"classes-{model.slug}",
         title=f"{parts.score} by {parts.noun}, {model.model}",
-        headers=tuple(Cell(header, () if header == parts.noun else ("%",)) for header in shown),
+        headers=tuple(Cell(header, () if header == parts.noun else ("%",)) for header in names),
         rows=tuple(rows),
         notes=conventions(summary, parts.key),
     )
@@ -191,17 +191,17 @@ def failures(summary: RunSummary) -> Table:
 
 
 def _by_condition(
-    summary: RunSummary, name: str, title: str, shown: Sequence[Score[Any]], notes: tuple[str, ...]
+    summary: RunSummary, name: str, title: str, of_scores: Sequence[Score[Any]], notes: tuple[str, ...]
 ) -> Table:
-    """The scores `shown` of every model: a column for each condition, a line for each bound where there are several."""
+    """`of_scores` of every model: a column for each condition, a line for each bound where there are several."""
     bounds, unit = bounds_of(summary), words(summary).unit
     columns = present(at_largest(summary).models)
     rows = []
     for model in summary.models:
-        for position, score in enumerate(shown):
+        for position, score in enumerate(of_scores):
             for index, bound in enumerate(bounds or (None,)):
-                named = not position and not index
-                first = Cell(model.model, (counted(model.samples, unit),)) if named else Cell("")
+                leads = not position and not index
+                first = Cell(model.model, (counted(model.samples, unit),)) if leads else Cell("")
                 place = () if bound is None else (Cell(bound),)
                 measured: dict[str, Scores] = {**model_at(model, bound).conditions}
                 if index:
@@ -213,12 +213,12 @@ def _by_condition(
     return Table(name, title, headers, tuple(rows), notes, texts=3 if bounds else 2, named=True)
 
 
-def _of_each_bound(made: Callable[[RunSummary], tuple[Table, ...]], summary: RunSummary) -> tuple[Table, ...]:
+def _of_each_bound(tables_of: Callable[[RunSummary], tuple[Table, ...]], summary: RunSummary) -> tuple[Table, ...]:
     """The tables of a run, at each of its bounds where there are several."""
     bounds = bounds_of(summary)
     if not bounds:
-        return made(summary)
-    return tuple(table for bound in bounds for table in titled(made(at_bound(summary, bound)), bound))
+        return tables_of(summary)
+    return tuple(table for bound in bounds for table in titled(tables_of(at_bound(summary, bound)), bound))
 
 
 def _score(measured: Mapping[str, Scores], name: str, score: str) -> Cell:
@@ -239,9 +239,9 @@ def _float_differs(measured: Mapping[str, Scores], score: str) -> bool:
     return rounded is not None and exact is not None and abs(rounded - exact) > _FLOAT_MATTERS
 
 
-def _float_note(summary: RunSummary, shown: Iterable[Score[Any]]) -> tuple[str, ...]:
+def _float_note(summary: RunSummary, of_scores: Iterable[Score[Any]]) -> tuple[str, ...]:
     each = [model_at(model, bound).conditions for model in summary.models for bound in bounds_of(summary) or (None,)]
-    if any(_float_differs(conditions, score.key) for score in shown for conditions in each):
+    if any(_float_differs(conditions, score.key) for score in of_scores for conditions in each):
         return ("float: the attacked image before rounding to 8 bits, where the score differs by more than 0.05.",)
     return ()
 

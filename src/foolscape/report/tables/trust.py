@@ -21,7 +21,7 @@ _STYLES: Final = {"good": "bold green", "bad": "bold red", "open": "bold yellow"
 
 
 @dataclass(frozen=True)
-class Point:
+class Doubt:
     """A check that keeps figures from being trusted: whose it is (empty if there is one model), and what to do."""
 
     model: str
@@ -45,7 +45,7 @@ class Headline:
     word: str
     tone: str
     text: str
-    points: tuple[Point, ...]
+    points: tuple[Doubt, ...]
 
 
 def headline_of(trust: Trust) -> Headline:
@@ -54,12 +54,12 @@ def headline_of(trust: Trust) -> Headline:
     several = len({reason.model for reason in trust.reasons}) > 1
     largest = list(trust.bounds)[-1] if trust.bounds else ""
     reasons = [reason for reason in trust.reasons if not largest or reason.bound in ("", largest)]
-    shown = [reason for reason in reasons if reason.ok is False] or [
+    open_reasons = [reason for reason in reasons if reason.ok is False] or [
         reason for reason in reasons if reason.ok is None and not reason.assumed
     ]
     points = tuple(
-        Point(reason.model if several else "", reason.check, ANSWERS[reason.ok], reason.seen, reason.advice)
-        for reason in shown
+        Doubt(reason.model if several else "", reason.check, ANSWERS[reason.ok], reason.seen, reason.advice)
+        for reason in open_reasons
     )
     rests = f", if {' and '.join(trust.conditions)}" if word is Verdict.TRUSTED and trust.conditions else ""
     return Headline(str(word), _TONES[word], f"{word}{rests}{_within(trust.bounds)}", points)
@@ -77,10 +77,10 @@ def print_verdict(trust: Trust | None, console: Console) -> None:
     """The terminal's last lines: the verdict, and what speaks against it; nothing for runs recorded without one."""
     if trust is None:
         return
-    said = headline_of(trust)
+    headline = headline_of(trust)
     console.print()
-    console.print(Text.assemble("Can this be trusted? ", (said.text, _STYLES[said.tone])))
-    for point in said.points:
+    console.print(Text.assemble("Can this be trusted? ", (headline.text, _STYLES[headline.tone])))
+    for point in headline.points:
         whose = f"{point.model}: " if point.model else ""
         console.print(Padding(Text(printable(f"{whose}{point.check}? {point.answer}: {point.seen}")), (0, 0, 0, 2)))
         if point.advice:
@@ -90,18 +90,18 @@ def print_verdict(trust: Trust | None, console: Console) -> None:
             console.print(Text("    ") + advice if command else Padding(advice, (0, 0, 0, 4)), soft_wrap=command)
 
 
-def trust(judged: Trust | None, names: Mapping[str, str] = MappingProxyType({})) -> tuple[Table, ...]:
+def trust(verdict: Trust | None, names: Mapping[str, str] = MappingProxyType({})) -> tuple[Table, ...]:
     """Every reason of the verdict, by model; empty where nothing was judged.
 
     Args:
-        judged: the verdict.
+        verdict: the verdict.
         names: of the models, by slug; one that has none here is called by its slug.
     """
-    if judged is None or not judged.reasons:
+    if verdict is None or not verdict.reasons:
         return ()
     headers = (Cell("model"), Cell("check"), Cell("what was seen"))
-    notes = (f"Verdict: {headline_of(judged).text}.",)
-    rows = tuple(_rows(judged.reasons, names))
+    notes = (f"Verdict: {headline_of(verdict).text}.",)
+    rows = tuple(_rows(verdict.reasons, names))
     return (Table("trust", "Can this be trusted?", headers, rows, notes, texts=3, named=True),)
 
 

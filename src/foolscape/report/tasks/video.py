@@ -15,16 +15,16 @@ from foolscape.report.pictures.clip_scores import clip_score, frame_scores
 from foolscape.report.pictures.clips import reels
 from foolscape.report.pictures.film import TRUTH, Film, brought_to, painted
 from foolscape.report.tables.table import number
-from foolscape.report.task import Drawing, Facts, Layers, Loss, TaskReport, View
+from foolscape.report.task import Drawing, Facts, ImageView, Layers, Loss, TaskReport
 from foolscape.report.tasks.points import points_lost
 
 
-def _standing(view: View) -> tuple[float, ...]:
+def _standing(view: ImageView) -> tuple[float, ...]:
     value = clip_score(view.judged)
     return (value if np.isfinite(value) else float("inf"),)
 
 
-def _facts(view: View) -> Facts:
+def _facts(view: ImageView) -> Facts:
     titles = {CLEAN: "J&F", ADVERSARIAL: "attacked", PERMUTED: "shuffled"}
     scores = tuple(
         (title, number(clip_score(view.rows[condition]), 1))
@@ -35,7 +35,7 @@ def _facts(view: View) -> Facts:
     return (*scores, ("objects", str(objects)), *((("frames", str(frames)),) if frames else ()))
 
 
-def _lost(view: View) -> Loss | None:
+def _lost(view: ImageView) -> Loss | None:
     before, after = (_region(view.rows[name]) for name in (CLEAN, ADVERSARIAL))
     return points_lost(before, after, "J")
 
@@ -46,16 +46,16 @@ def _region(row: AnyRow) -> float:
     return float(np.mean([100 * np.mean(one.J) for one in objects])) if objects else float("nan")
 
 
-def _layers(view: View, side: int) -> Layers:
+def _layers(view: ImageView, side: int) -> Layers:
     """Of the frame on which the attack took most; of a clip that was not attacked, of the one with the lowest score."""
     film = Film(view)
     colours = film.colours
-    index = _telling(film)
+    index = _hardest_hit(film)
     if index is None:
         return Layers(None, None, None, None, frozenset())
     height, width = view.judged.size
 
-    def drawn(kind: str) -> Pixels | None:
+    def with_masks(kind: str) -> Pixels | None:
         labels = film.labels(index, kind) if kind in film.kinds else None
         if labels is None:
             return None
@@ -67,10 +67,10 @@ def _layers(view: View, side: int) -> Layers:
     if clean is not None and attacked is not None and clean.shape == attacked.shape:
         changed = brought_to(figures.changed(clean, attacked, colours), (width, height), smooth=False)
         difference = figures.fitted(changed, smooth=False, side=side)
-    return Layers(drawn(CLEAN), drawn(ADVERSARIAL), drawn(TRUTH), difference, frozenset())
+    return Layers(with_masks(CLEAN), with_masks(ADVERSARIAL), with_masks(TRUTH), difference, frozenset())
 
 
-def _telling(film: Film) -> int | None:
+def _hardest_hit(film: Film) -> int | None:
     """The index of the frame that tells most; None where no frame is known or measured."""
     rows = film.view.rows
     before, after = (frame_scores(rows[name], film.judged) if name in rows else {} for name in (CLEAN, ADVERSARIAL))
