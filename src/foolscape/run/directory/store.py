@@ -103,8 +103,11 @@ class RunStore:
         try:
             found = read_json(path)
             read(form, found)
-        except (RunError, ValueError) as error:
-            self.say(f"{error if isinstance(error, RunError) else f'{path}: {error}'}; it is made again")
+        except RunError as error:
+            self.say(f"{error}; it is made again")
+            return {}
+        except ValueError as error:
+            self.say(f"{path}: expected the form that a run writes, got another: {error}; it is made again")
             return {}
         return found
 
