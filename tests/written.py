@@ -13,7 +13,9 @@ from foolscape.records.row import AnyRow, AttackResult, Line, rows_of
 from foolscape.records.rows import forms_of, line_bytes, read_rows, truth_bytes
 from foolscape.records.run import AnyRecord, DataRecord, ModelRecord, RunRecord, SampleRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.summary import RunSummary
 from foolscape.records.timings import Timing, timing_bytes
+from foolscape.records.types import read
 from foolscape.run.directory.store import as_json
 
 
@@ -81,6 +83,21 @@ def write_timings(directory: Path, seconds: Mapping[tuple[str, str], float]) -> 
     lines = (Timing(model=model, id=name, seconds=value) for (model, name), value in seconds.items())
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "timings.jsonl").write_bytes(b"".join(map(timing_bytes, lines)))
+
+
+def typed(summary: Mapping[str, Any]) -> RunSummary:
+    """What summary.json holds as reports read it."""
+    return read(RunSummary, summary)
+
+
+def summary_with(*models: Mapping[str, Any], **changes: Any) -> RunSummary:
+    """The summary of a run of a segmentation network."""
+    found = {
+        "schema": SCHEMA, "task": "segmentation", "reference": "truth", "conventions": {}, "data": {},
+        "attack": {"name": "pgd"}, "models": [{"slug": "net", "samples": 2, "conditions": {}} | one for one in models],
+        "failures": [],
+    }  # fmt: skip
+    return typed(found | changes)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from foolscape.records.run import SampleRecord, TransferRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.summary import TransferSummary
+from foolscape.records.types import read
 
 from ..written import model_record, write_json, write_run
 
@@ -50,6 +52,11 @@ def matrix() -> dict[str, Any]:
         "ensembles": [],
         "failures": [],
     }
+
+
+def typed(found: dict[str, Any]) -> TransferSummary:
+    """A matrix as reports read it."""
+    return read(TransferSummary, found)
 
 
 def flat(found: dict[str, Any], slug: str, score: float | None) -> dict[str, Any]:

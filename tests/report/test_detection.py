@@ -27,7 +27,7 @@ from foolscape.report.tables.run import scores, tables
 from foolscape.report.tables.table import TIMES
 from foolscape.report.tasks.detection import RECORD
 
-from ..written import write_truth
+from ..written import typed, write_truth
 from .fake_detection import COLOURS
 from .fake_run import HOSTILE
 from .page import page_of
@@ -62,7 +62,7 @@ def _has(pixels: np.ndarray, label: int) -> bool:
 
 def test_scores_of_a_detector(detect: Make) -> None:
     summary = _summary(detect())
-    table = scores(summary)
+    table = scores(typed(summary))
     assert [row[1].value for row in table.rows] == ["AP %", "AP50 %", "AP75 %", "mAP VOC07 %", "mAP VOC %"]
     measured = summary["models"][0]["conditions"]["adversarial"]
     cell = table.rows[0][3]
@@ -80,7 +80,7 @@ def test_every_number_says_its_convention(detect: Make) -> None:
 
 
 def test_boxes_per_image(detect: Make) -> None:
-    (table,) = box_tables(_summary(detect()))
+    (table,) = box_tables(typed(_summary(detect())))
     # Images of one, two and three objects; one object of the last is left alone.
     values = {row[1].value: [cell.value for cell in row[2:]] for row in table.rows}
     assert values == {
@@ -94,13 +94,16 @@ def test_boxes_per_image(detect: Make) -> None:
 
 def test_boxes_of_the_attacked_class(detect: Make) -> None:
     summary = _summary(detect(goal="vanish", only_class="car"))
-    whole, of_class = box_tables(summary)
+    whole, of_class = box_tables(typed(summary))
     assert [cell.value for cell in whole.rows[2][2:]] == ["0.00", "1.00", "0.00", "0.00"]
     assert of_class.title == "What became of the class car"
     assert [cell.value for cell in of_class.rows[2][1:]] == ["vanished", "0.00", "1.00", "0.00", "0.00"]
     assert [cell.value for cell in of_class.rows[4][1:]] == ["others kept %", "100.0", "100.0", "100.0", "100.0"]
     found = {
-        row[0].value: row[0].detail for table in tables(summary) if "by class" in table.title for row in table.rows
+        row[0].value: row[0].detail
+        for table in tables(typed(summary))
+        if "by class" in table.title
+        for row in table.rows
     }
     assert found == {"car": ("attacked",), "bicycle": (), "person": ()}
 
@@ -116,18 +119,18 @@ def test_boxes_of_the_attacked_class(detect: Make) -> None:
 )
 def test_every_goal_in_words(detect: Make, goal: str, sentence: str, fate: str) -> None:
     summary = _summary(detect(goal=goal))
-    assert headline(summary, summary["models"][0], ()).startswith(f"DAG ({goal}) ")
-    assert box_tables(summary)[0].notes[0] == f"Goal {goal}: {sentence}"
-    assert fate in aftermath(summary, summary["models"][0])
+    assert headline(typed(summary), typed(summary).models[0], ()).startswith(f"DAG ({goal}) ")
+    assert box_tables(typed(summary))[0].notes[0] == f"Goal {goal}: {sentence}"
+    assert fate in aftermath(typed(summary), typed(summary).models[0])
 
 
 def test_a_victim_in_words(detect: Make) -> None:
     summary = _summary(detect(goal="vanish", only_class="car", models=("a", "b")))
-    assert overview(summary).startswith("Under DAG (vanish car), AP50 of 2 models went from 100.0 to ")
-    assert box_tables(summary)[0].notes[0] == (
+    assert overview(typed(summary)).startswith("Under DAG (vanish car), AP50 of 2 models went from 100.0 to ")
+    assert box_tables(typed(summary))[0].notes[0] == (
         "Goal vanish: objects of class car are no longer found, and those of other classes stay as they are."
     )
-    assert aftermath(summary, summary["models"][0]) == (
+    assert aftermath(typed(summary), typed(summary).models[0]) == (
         "Per image, of 1.0 objects of class car 0.0 are kept (1.0 before); 1.0 vanish (0.0 before). "
         "Of the other classes' objects 100.0 % are kept (100.0 % before)."
     )
@@ -185,7 +188,9 @@ def test_images_without_objects_stand_last(detect: Make) -> None:
     nothing = np.zeros((0, 4)), np.zeros(0, np.int64), *(np.zeros(0, np.bool_),) * 2, np.zeros(0)
     write_truth(directory, "detection", "é", Truth(*nothing))
     run = read_run(directory)
-    (view,) = (view for view in views(run, run.record.models[0]) if view.judged.id == "é")
+    (view,) = (
+        view for view in views(directory, run.rows, run.record.models[0], run.record.attack) if view.judged.id == "é"
+    )
     assert RECORD.drawing.standing(view)[0] == float("inf")
     ((_, cases),) = gallery(run, run.record.models[0]).groups
     assert [case.id for case in cases] == ["a b/1.png", "0003", "é"]
@@ -209,7 +214,7 @@ def test_without_an_attack(detect: Make) -> None:
     assert "nothing was attacked" in page.text
     assert "same change" not in page.text
     assert page.tags.count("img") == 3 * 3
-    assert [header.value for header in scores(_summary(directory)).headers] == ["model", "", "clean"]
+    assert [header.value for header in scores(typed(_summary(directory))).headers] == ["model", "", "clean"]
 
 
 def test_names_are_text_and_not_markup_everywhere(detect: Make) -> None:

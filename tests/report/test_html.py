@@ -86,7 +86,8 @@ def test_the_truth_is_in_the_colours_of_the_model(make: Make) -> None:
     record = read_record(directory)
     models = [replace(record.models[0], channels=(1, 0, 2, 3))]  # so that the data's sky is the model's road
     (directory / "run.json").write_text(json.dumps(as_json(replace(record, models=tuple(models)))))
-    (view, *_) = views(run := read_run(directory), run.record.models[0])
+    run = read_run(directory)
+    (view, *_) = views(directory, run.rows, run.record.models[0], run.record.attack)
     truth = segmentation.RECORD.drawing.layers(view, 40).truth
     assert truth is not None
     assert truth[0, 0].tolist() == list(COLOURS[1])

@@ -9,7 +9,7 @@ import pytest
 
 from foolscape.records.reader import read_run
 from foolscape.report.pictures.gallery import gallery
-from foolscape.report.tasks.view import points_lost
+from foolscape.report.tasks.points import points_lost
 
 from .page import page_of
 

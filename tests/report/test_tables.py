@@ -21,6 +21,7 @@ from foolscape.report.tables.headline import headline, overview
 from foolscape.report.tables.render import show
 from foolscape.report.tables.run import DASH, costs, failures, number, per_class, scores, tables
 
+from ..written import typed
 from .fake_run import HOSTILE
 
 Make = Callable[..., Path]
@@ -70,7 +71,7 @@ def _by_hand() -> dict[str, Any]:
 
 
 def test_scores_by_hand() -> None:
-    table = scores(_by_hand())
+    table = scores(typed(_by_hand()))
     assert [header.value for header in table.headers] == [
         "model",
         "",
@@ -91,12 +92,12 @@ def test_scores_by_hand() -> None:
 def test_float_is_shown_only_where_it_differs() -> None:
     summary = _by_hand()
     summary["models"][0]["conditions"]["adversarial_float"] = summary["models"][0]["conditions"]["adversarial"]
-    assert scores(summary).rows[0][3].detail == (f"2.2{DASH}4.2",)
-    assert not any("float" in note for note in scores(summary).notes)
+    assert scores(typed(summary)).rows[0][3].detail == (f"2.2{DASH}4.2",)
+    assert not any("float" in note for note in scores(typed(summary)).notes)
 
 
 def test_costs_by_hand() -> None:
-    (row,) = costs(_by_hand(), {"bundled:street-net": 1.5}).rows
+    (row,) = costs(typed(_by_hand()), {"bundled:street-net": 1.5}).rows
     values = [cell.value for cell in row]
     assert values == ["bundled:street-net", "97.5", "43.2", "1.50", "3.9", "1.23", "2.64", "0.9877"]
     assert (row[1].detail, row[2].detail) == (("100.0",), ("200",))
@@ -104,16 +105,16 @@ def test_costs_by_hand() -> None:
 
 def test_classes_without_truth_are_left_out_and_loss_is_signed() -> None:
     summary = _by_hand()
-    (row,) = per_class(summary, summary["models"][0]).rows
+    (row,) = per_class(typed(summary), typed(summary).models[0]).rows
     assert [cell.value for cell in row] == ["sky", "88.1", "3.2", "\N{MINUS SIGN}84.9"]
 
 
 def test_failures_are_counted_by_reason() -> None:
     summary = _by_hand() | {"failures": [{"id": str(n), "model": None, "reason": "broken"} for n in range(5)]}
-    (row,) = failures(summary).rows
+    (row,) = failures(typed(summary)).rows
     assert [cell.value for cell in row] == ["broken", "any", "0, 1, 2", "5"]
     assert row[2].detail == ("and 2 more",)
-    assert "failures" in [table.name for table in tables(summary)]
+    assert "failures" in [table.name for table in tables(typed(summary))]
 
 
 def test_numbers() -> None:
@@ -123,14 +124,14 @@ def test_numbers() -> None:
 
 def test_without_labels_the_caption_says_so(make: Make) -> None:
     summary = _summary(make(reference="clean prediction"))
-    assert "the clean score is 100 by construction" in scores(summary).remarks[0]
+    assert "the clean score is 100 by construction" in scores(typed(summary)).remarks[0]
     assert "the clean score is 100 by construction" in markdown(summary)
     assert "100.00" in markdown(summary)
 
 
 def test_without_an_attack_only_the_clean_scores_stand(make: Make) -> None:
     summary = _summary(make(attack="none"))
-    found = tables(summary)
+    found = tables(typed(summary))
     assert [table.name for table in found] == ["scores", "classes-bundled-street-net"]
     assert [header.value for header in found[0].headers] == ["model", "", "clean"]
     assert [header.value for header in found[1].headers] == ["class", "clean"]
@@ -143,7 +144,7 @@ def test_a_score_without_an_interval_says_so() -> None:
     conditions["adversarial"]["ci95"]["mIoU"] = [None, None]
     conditions["noise"] |= {"mIoU": None, "ci95": {"mIoU": [None, None]}}
     del conditions["permuted"]["ci95"]["mIoU"]
-    details = [cell.detail for cell in scores(summary).rows[0][2:]]
+    details = [cell.detail for cell in scores(typed(summary)).rows[0][2:]]
     assert details == [(f"87.1{DASH}89.1",), ("no interval", "float 2.90"), (), ()]
     assert "no interval" in markdown(summary)
 
@@ -179,7 +180,7 @@ def test_numbers_and_names_are_whole_on_80_columns() -> None:
     summary, file = _by_hand(), io.StringIO()
     name = "transformers:nvidia/segformer-b0-finetuned-cityscapes-1024-1024"
     summary["models"] += [summary["models"][0] | {"model": name}]
-    show(tables(summary), Console(file=file, width=80, color_system=None))
+    show(tables(typed(summary)), Console(file=file, width=80, color_system=None))
     lines = [line.strip() for line in file.getvalue().splitlines()]
     assert "bundled:street-net, 40 images" in lines
     assert f"{name}, 40 images" in lines
@@ -191,7 +192,7 @@ def test_numbers_and_names_are_whole_on_80_columns() -> None:
 def test_the_rows_of_every_model_stand_below_the_same_headers() -> None:
     summary, file = _by_hand(), io.StringIO()
     summary["models"] += [summary["models"][0] | {"model": "other", "success_rate": 0.0}]
-    show((costs(summary, {}),), Console(file=file, width=80, color_system=None))
+    show((costs(typed(summary), {}),), Console(file=file, width=80, color_system=None))
     lines = file.getvalue().splitlines()
     ends = [line.index(text) + len(text) for text in ("success %", "97.5", " 0.0") for line in lines if text in line]
     assert len(set(ends)) == 1
@@ -208,7 +209,7 @@ def test_markdown_has_as_many_cells_in_every_row(hostile: Path) -> None:
 def test_latex_is_escaped_and_balanced(hostile: Path) -> None:
     text = latex(_summary(hostile))
     assert r"\input" not in text
-    assert text.count(r"\toprule") == text.count(r"\end{table}") == len(tables(_summary(hostile)))
+    assert text.count(r"\toprule") == text.count(r"\end{table}") == len(tables(typed(_summary(hostile))))
     bare = re.sub(r"\\[{}]", "", text)
     assert bare.count("{") == bare.count("}")
     assert not re.search(r"(?<!\\)[%#_]", text.replace(r"\label", ""))
@@ -220,20 +221,21 @@ def test_headline_in_plain_words() -> None:
     summary = _by_hand()
     row = partial(Row, model="bundled:street-net", condition="adversarial", size=(1, 1), measured=None)
     rows = [row(id=str(n), distortion=Distortion(n, 0.0, 0.0, 1.0)) for n in (2, 4)]
-    assert headline(summary, summary["models"][0], rows) == (
+    assert headline(typed(summary), typed(summary).models[0], rows) == (
         "DAG cut mIoU from 88.1 to 3.2 with changes of at most 4 grey levels; the same changes shuffled: 87.9."
     )
     conditions = summary["models"][0]["conditions"]
     conditions["adversarial"] = conditions["clean"]
-    assert headline(summary, summary["models"][0], ()).startswith("DAG did not lower mIoU: 88.1 before, 88.1 after;")
+    before = typed(summary)
+    assert headline(before, before.models[0], ()).startswith("DAG did not lower mIoU: 88.1 before, 88.1 after;")
     del conditions["adversarial"]
-    assert headline(summary, summary["models"][0], ()) == "mIoU is 88.1 on 40 images; nothing was attacked."
+    assert headline(typed(summary), typed(summary).models[0], ()) == "mIoU is 88.1 on 40 images; nothing was attacked."
 
 
 def test_overview_of_several_models() -> None:
     summary = _by_hand()
     summary["models"] *= 2
-    assert overview(summary) == "Under DAG, mIoU of 2 models went from 88.1 to 3.2."
+    assert overview(typed(summary)) == "Under DAG, mIoU of 2 models went from 88.1 to 3.2."
 
 
 def test_an_unfinished_run_says_how_to_resume(make: Make) -> None:

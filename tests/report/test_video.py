@@ -22,11 +22,12 @@ from foolscape.records.reader import read_run
 from foolscape.records.row import Row, rows_of
 from foolscape.report import latex, markdown, print_tables, write_panel, write_report
 from foolscape.report.pictures import clips
+from foolscape.report.pictures.clip_scores import clip_score, frame_scores
 from foolscape.report.tables.headline import headline
 from foolscape.report.tables.run import tables
 from foolscape.report.tables.table import DASH
-from foolscape.report.tasks.video import clip_score, frame_scores
 
+from ..written import typed
 from . import fake_video
 from .fake_run import HOSTILE
 from .fake_video import COLOURS
@@ -43,7 +44,7 @@ def _summary(directory: Path) -> dict[str, Any]:
 
 def _said(directory: Path) -> str:
     summary = _summary(directory)
-    return headline(summary, summary["models"][0], read_run(directory).rows)
+    return headline(typed(summary), typed(summary).models[0], read_run(directory).rows)
 
 
 def _data(page: Page, name: str) -> list[str]:
@@ -257,7 +258,7 @@ def test_scores_that_are_not_defined(film: Make) -> None:
     summary = _summary(directory)
     assert summary["models"][0]["conditions"]["clean"]["G"] is None
     assert _said(directory) == ("G is not defined on 3 clips: seen or unseen categories have no object in them.")
-    (scores, *_) = tables(summary)
+    (scores, *_) = tables(typed(summary))
     assert [row[2].value for row in scores.rows][:1] == [DASH]
     assert "J seen" in page_of(directory).text
 
@@ -281,7 +282,7 @@ def test_same_run_same_bytes(film: Make) -> None:
 def test_tables_as_text(film: Make) -> None:
     directory = film()
     summary = _summary(directory)
-    assert [table.name for table in tables(summary)][:3] == ["scores", "further", "costs"]
+    assert [table.name for table in tables(typed(summary))][:3] == ["scores", "further", "costs"]
     assert r"J\&F \% & " in latex(summary)
     assert "J\\&F %" in markdown(summary)
     console = Console(file=io.StringIO(), width=80)

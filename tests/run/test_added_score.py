@@ -11,6 +11,8 @@ import pytest
 
 from foolscape.errors import SettingError
 from foolscape.metrics.score import added, scores_of
+from foolscape.records.summary import HardenSummary, UniversalSummary
+from foolscape.records.types import read
 from foolscape.report import markdown
 from foolscape.report.pages.harden import hardening_tables
 from foolscape.report.pages.universal import universal_tables
@@ -18,6 +20,7 @@ from foolscape.report.tables.headline import headline
 from foolscape.report.tables.run import tables
 from tests.report import fake_harden, fake_universal
 
+from ..written import summary_with, typed
 from .made import do_run, write_net, write_photos
 
 PACKAGE = """
@@ -82,11 +85,11 @@ def test_a_score_of_another_package_is_in_the_summary_and_the_tables(
         assert condition["ci95"]["wrong"] == pytest.approx([100 - high, 100 - low])
         assert condition["mIoU"] == plain["conditions"][name]["mIoU"]
     assert after["conventions"]["wrong"] == "Wrong pixels: all but the right ones."
-    shown = tables(after)[0]
+    shown = tables(typed(after))[0]
     assert [row[1].value for row in shown.rows] == ["mIoU %", "pixel acc. %", "wrong pixels %"]
     assert "Wrong pixels: all but the right ones." in shown.notes
     assert "wrong pixels %" in markdown(after)
-    assert [row[1].value for row in tables(before)[0].rows] == ["mIoU %", "pixel acc. %"]  # it came up later
+    assert [row[1].value for row in tables(typed(before))[0].rows] == ["mIoU %", "pixel acc. %"]  # it came up later
     assert scores_of("segmentation").keys_of() == ("mIoU", "pixel_accuracy", "wrong")
 
 
@@ -97,14 +100,14 @@ def test_it_is_on_the_pages_of_other_kinds_of_runs(wrong: None, tmp_path: Path) 
         json.loads((made.write(tmp_path / name) / "summary.json").read_text())
         for name, made in (("harden", fake_harden), ("universal", fake_universal))
     ]
-    told = [{cell.value for row in hardening_tables(summaries[0])[0].rows for cell in row}]
+    told = [{cell.value for row in hardening_tables(read(HardenSummary, summaries[0]))[0].rows for cell in row}]
     for when in ("before", "after"):
         for condition in summaries[0][when]["conditions"].values():
             condition["wrong"] = 12.5
     for condition in summaries[1]["conditions"].values():
         condition["wrong"] = 12.5
-    told += [{cell.value for row in hardening_tables(summaries[0])[0].rows for cell in row}]
-    told += [{cell.value for row in universal_tables(summaries[1])[0].rows for cell in row}]
+    told += [{cell.value for row in hardening_tables(read(HardenSummary, summaries[0]))[0].rows for cell in row}]
+    told += [{cell.value for row in universal_tables(read(UniversalSummary, summaries[1]))[0].rows for cell in row}]
     assert ["wrong pixels %" in one for one in told] == [False, True, True]
 
 
@@ -117,10 +120,12 @@ def test_a_score_that_is_better_low_is_raised_by_an_attack(wrong: None, monkeypa
     monkeypatch.setattr(segmentation, "RECORD", replace(segmentation.RECORD, measures=(measure,)))
     conditions = {"clean": {"wrong": 10.0}, "adversarial": {"wrong": 90.0}}
     model = {"model": "net", "slug": "net", "samples": 2, "conditions": conditions}
-    summary = {"task": "segmentation", "models": [model], "attack": {"name": "fgsm", "title": "FGSM"}}
-    assert headline(summary, model, []) == "FGSM raised wrong pixels from 10.0 to 90.0."
+    attack = {"name": "fgsm", "title": "FGSM"}
+    summary = summary_with(model, attack=attack)
+    assert headline(summary, summary.models[0], []) == "FGSM raised wrong pixels from 10.0 to 90.0."
     conditions["adversarial"]["wrong"] = 9.0
-    assert headline(summary, model, []) == "FGSM did not raise wrong pixels: 10.0 before, 9.0 after."
+    summary = summary_with(model, attack=attack)
+    assert headline(summary, summary.models[0], []) == "FGSM did not raise wrong pixels: 10.0 before, 9.0 after."
 
 
 @pytest.mark.parametrize(

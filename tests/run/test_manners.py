@@ -11,7 +11,7 @@ import pytest
 
 from foolscape.cli import main, measure
 from foolscape.cli.console import BELOW, DISTRUST, DONE, ERROR, SOME_FAILED, USAGE
-from foolscape.cli.manners import Attacked, FailOn, below, fails, floors_of, verdict_of
+from foolscape.cli.manners import AttackedScores, FailOn, below, fails, floors_of, verdict_of
 from foolscape.errors import SettingError
 from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.sample import Sample
@@ -163,7 +163,7 @@ def test_a_verdict_decides_the_exit_code(
 ) -> None:
     from foolscape.run import execute as module
 
-    real, verdicts = module.execute, {"verdict": "not trusted"}
+    real, verdicts = module.execute, {"verdict": "not trusted", "if": [], "reasons": []}
 
     def judged(*args: object) -> dict[str, object]:
         return {**real(*args), "trust": verdicts}  # type: ignore[arg-type]
@@ -188,9 +188,8 @@ def test_verdicts_to_fail_on(verdict: str, distrust: bool, undecided: bool) -> N
     assert fails(verdict, FailOn.UNDECIDED) is undecided
 
 
-@pytest.mark.parametrize("result", [{}, {"trust": None}, {"trust": {}}])
-def test_without_a_verdict_nothing_is_decided(result: dict[str, object]) -> None:
-    assert verdict_of(result) == "not decided"
+def test_without_a_verdict_nothing_is_decided() -> None:
+    assert verdict_of(None) == "not decided"
 
 
 def test_floors_are_read_and_judged() -> None:
@@ -200,10 +199,10 @@ def test_floors_are_read_and_judged() -> None:
         with pytest.raises(SettingError, match="fail-under: expected"):
             floors_of(wrong)
     found = [
-        Attacked("a", ("mIoU",), {"mIoU": 40.0}),
-        Attacked("b", ("mIoU",), {"mIoU": None}),
-        Attacked("c", ("mIoU",), {}),
-        Attacked("d", ("AP50",), {"AP50": 1.0}),
+        AttackedScores("a", ("mIoU",), {"mIoU": 40.0}),
+        AttackedScores("b", ("mIoU",), {"mIoU": None}),
+        AttackedScores("c", ("mIoU",), {}),
+        AttackedScores("d", ("AP50",), {"AP50": 1.0}),
     ]
     assert below({"mIoU": 40.0}, found[:1]) == []
     told = below({"mIoU": 40.1, "AP50": 0.0}, found)

@@ -117,8 +117,8 @@ def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
     monkeypatch.setattr("foolscape.report.pictures.figures.png", lambda pixels: b"a figure")
-    monkeypatch.setattr("foolscape.report.pages.universal_curves.plot", _no_plot)
-    monkeypatch.setattr("foolscape.report.tables.bounds.plot", _no_plot)
+    monkeypatch.setattr("foolscape.report.pictures.universal_curves.plot", _no_plot)
+    monkeypatch.setattr("foolscape.report.pictures.bound_curves.plot", _no_plot)
     monkeypatch.setattr("foolscape.run.harden.config.JUDGE", "fgsm")
     return tmp_path
 

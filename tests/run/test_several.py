@@ -9,6 +9,7 @@ from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.row import AnyRow, Row, Tried
 from foolscape.report.tables.objectives import several as table
 from foolscape.run.scores.objectives import several
+from tests.written import summary_with
 
 CLASSES = ("sky", "sign")
 
@@ -48,12 +49,12 @@ def test_the_scores_of_each_objective_and_of_their_choice() -> None:
 
 def test_an_attack_with_one_result_has_nothing_to_choose() -> None:
     assert several([row("a")], CLASSES, seed=0) == {}
-    assert table({"models": [{"model": "net"}]}) == ()
+    assert table(summary_with({"model": "net"})) == ()
 
 
 def test_the_table_ends_in_both_choices() -> None:
     model = {"model": "net", "samples": 2, "conditions": {"adversarial": {"mIoU": 37.5, "pixel_accuracy": 26.0}}}
-    (shown,) = table({"task": "segmentation", "models": [model | {"several": several(ROWS, CLASSES, seed=0)}]})
+    (shown,) = table(summary_with(model | {"several": several(ROWS, CLASSES, seed=0)}))
     assert [row[1].value for row in shown.rows] == ["ce", "js", "fewest right pixels per image", "greedy choice"]
     assert [row[2].value for row in shown.rows] == ["37.50", "25.00", "37.50", "25.00"]
     assert shown.rows[3][2].detail

@@ -17,6 +17,8 @@ from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunErro
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import Moved, rows_of
+from foolscape.records.summary import UniversalSummary
+from foolscape.records.types import read
 from foolscape.report.pages.universal import universal_tables, write_universal_report
 from foolscape.run.execute import Listener
 from foolscape.run.tasks.base import EvalSample
@@ -181,7 +183,7 @@ def test_a_perturbation_is_learnt_further_or_measured_as_it_is(tmp_path: Path) -
     same = measure(tmp_path / "same", start=start, epochs=0)
     assert same["conditions"] == first["conditions"]
     assert same["training"]["gradient_evaluations"] == 0
-    assert "measured as it was given" in universal_tables(same)[0].notes[-1]
+    assert "measured as it was given" in universal_tables(read(UniversalSummary, same))[0].notes[-1]
     more = measure(tmp_path / "more", start=start, epochs=2)
     assert more["training"]["losses"][0] < 0.9 * first["training"]["losses"][0]
     start.write_bytes((tmp_path / "more/perturbation.safetensors").read_bytes())

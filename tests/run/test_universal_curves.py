@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foolscape.records.summary import UniversalSummary
+from foolscape.records.types import read
 from foolscape.report.pages.universal import universal_tables, write_universal_report
 from foolscape.run.execute import Listener
 from foolscape.run.universal.config import make_universal_config
@@ -85,7 +87,7 @@ def test_a_detector_loses_a_class_and_another_task_is_measured_beside_it(tmp_pat
     }
     # Every model was measured on every test image under every condition.
     assert len(rows) == 2 * 2 * 4
-    tables = universal_tables(summary)
+    tables = universal_tables(read(UniversalSummary, summary))
     titles = [table.title for table in tables]
     assert titles[-2:] == ["The same pattern on bundled:scenes-unet", "Can this be trusted?"]
     page = write_universal_report(out).read_text()

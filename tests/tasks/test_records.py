@@ -13,7 +13,7 @@ from foolscape.data.dataset import DataSet
 from foolscape.data.load import catalog
 from foolscape.errors import UnknownNameError
 from foolscape.metrics.score import TaskScores, scores_of
-from foolscape.report.tasks.view import TaskReport
+from foolscape.report.task import TaskReport
 from foolscape.run.setup import TaskOpening
 from foolscape.run.tasks.base import TaskRunning
 from foolscape.run.universal.record import able, universal_of

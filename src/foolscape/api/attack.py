@@ -63,26 +63,26 @@ def attack(
     images = check_images(images)
     seed = check_whole("seed", seed, 0)
     width = None if batch_size is None else check_whole("batch_size", batch_size, 1)
-    named = as_recipe(recipe)
-    asked = model_of(model, task_for(model, (images, labels), task))
-    given = merged(named.options, {"goal": goal, "only_class": only_class}, check_options(options))
-    name, fitted = named.attack.name, asked.fitted(images).model
-    settled = plan(name, given, () if asked.task == VIDEO.name else fitted.classes, asked.task)
-    if asked.task == DETECTION.name:
-        items = of_boxes(fitted, images, labels, settled, seed)
-    elif asked.task == VIDEO.name:
-        items = of_frames(fitted, images, labels, settled, seed)
+    attack_recipe = as_recipe(recipe)
+    opened = model_of(model, task_for(model, (images, labels), task))
+    settings = merged(attack_recipe.options, {"goal": goal, "only_class": only_class}, check_options(options))
+    name, fitted = attack_recipe.attack.name, opened.fitted(images).model
+    attack_plan = plan(name, settings, () if opened.task == VIDEO.name else fitted.classes, opened.task)
+    if opened.task == DETECTION.name:
+        items = of_boxes(fitted, images, labels, attack_plan, seed)
+    elif opened.task == VIDEO.name:
+        items = of_frames(fitted, images, labels, attack_plan, seed)
     else:
-        items = of_pixels(fitted, images, labels, settled, seed)
-    outcomes = _outcomes(items, settled, width or len(items))
+        items = of_pixels(fitted, images, labels, attack_plan, seed)
+    outcomes = _outcomes(items, attack_plan, width or len(items))
     return Result(
         adversarial=cat([one.adversarial for one in outcomes]),
         clean=images[: len(outcomes)],
         success=tensor([one.claimed for one in outcomes]),
         remaining=tensor([one.remaining / max(one.targets, 1) for one in outcomes]),
         steps=tensor([one.iterations for one in outcomes]),
-        recipe=str(named),
-        painted=painter(asked.task, fitted),
+        recipe=str(attack_recipe),
+        painted=painter(opened.task, fitted),
     )
 
 
@@ -96,7 +96,7 @@ class _Fresh:
         """Let it go."""
 
 
-def _outcomes(items: list[AttackItem], settled: Plan, batch_size: int) -> list[Outcome]:
+def _outcomes(items: list[AttackItem], attack_plan: Plan, batch_size: int) -> list[Outcome]:
     """What became of the items, in their order."""
-    found = {outcome.key: outcome for outcome in settled.run(items, batch_size=batch_size, memory=_Fresh())}
-    return [found[item.key] for item in items]
+    outcomes = {outcome.key: outcome for outcome in attack_plan.run(items, batch_size=batch_size, memory=_Fresh())}
+    return [outcomes[item.key] for item in items]

@@ -57,8 +57,8 @@ class CheckReport:
 
     def __repr__(self) -> str:
         failed = [one.id for one in self.findings if one.ok is False]
-        found = "ok" if self.ok else f"failed: {', '.join(failed)}"
-        return f"<CheckReport of {self.model}: {found}, {len(self)} checks>"
+        result = "ok" if self.ok else f"failed: {', '.join(failed)}"
+        return f"<CheckReport of {self.model}: {result}, {len(self)} checks>"
 
     def _repr_html_(self) -> str:
         """For a notebook: a table of what was found."""
@@ -96,26 +96,26 @@ def check(
     Raises:
         FoolscapeError: model or data cannot be opened. What is wrong with the model is a finding.
     """
-    where, batch = ready_device(device), check_whole("batch_size", batch_size, 1)
+    torch_device, batch = ready_device(device), check_whole("batch_size", batch_size, 1)
     if isinstance(model, list | tuple):
         raise SettingError(f"model: expected one, got a {type(model).__name__}; check each by itself")
     if data is None:
-        (asked,) = models_of(model, None, task)
-        return _report(asked, check_made(asked.made, size=sized(size) or SIZE, batch=batch, device=where))
+        (opened,) = models_of(model, None, task)
+        return _report(opened, check_made(opened.made, size=sized(size) or SIZE, batch=batch, device=torch_device))
     subjects = subjects_of(model, data, task, device)
-    (asked,) = subjects.models.values()
-    given = {"split": split, "limit": limit, "size": size_text(size), "device": device}
-    config = config_of(subjects, NONE, given)
+    (opened,) = subjects.models.values()
+    settings = {"split": split, "limit": limit, "size": size_text(size), "device": device}
+    config = config_of(subjects, NONE, settings)
     with subjects.offered():
-        bench = open_bench(config, where)
+        bench = open_bench(config, torch_device)
         first = to_unit(bench.first)
-        here = (first.shape[2], first.shape[3])
-        contract = check_made(asked.made, size=here, batch=batch, device=where)
+        resolution = (first.shape[2], first.shape[3])
+        contract = check_made(opened.made, size=resolution, batch=batch, device=torch_device)
         reasons = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
-    return _report(asked, contract, reasons)
+    return _report(opened, contract, reasons)
 
 
 def _report(model: Model, contract: Contract, reasons: tuple[Reason, ...] = ()) -> CheckReport:
-    tried = (Finding(id=c.id, check=c.name, ok=c.passed, seen=c.seen, advice=c.advice) for c in contract.checks)
-    right = (Finding(id=r.id, check=r.check, ok=r.ok, seen=r.seen, advice=r.advice) for r in reasons)
-    return CheckReport(model.spec, (*tried, *right))
+    of_contract = (Finding(id=c.id, check=c.name, ok=c.passed, seen=c.seen, advice=c.advice) for c in contract.checks)
+    on_data = (Finding(id=r.id, check=r.check, ok=r.ok, seen=r.seen, advice=r.advice) for r in reasons)
+    return CheckReport(model.spec, (*of_contract, *on_data))

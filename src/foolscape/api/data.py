@@ -139,12 +139,12 @@ class Dataset:
         return _LOADED[self.task](self.opened, name, self.size)
 
     def __repr__(self) -> str:
-        where = self.spec if self.split is None else f"{self.spec} {self.split}"
-        named = (
+        source = self.spec if self.split is None else f"{self.spec} {self.split}"
+        class_count = (
             ", no truth" if self.classes is None else f", {len(self.classes)} class{'es' * (len(self.classes) != 1)}"
         )
         unit = task_named(self.task).unit
-        return f"<Dataset {where}, {len(self)} {unit}{'s' * (len(self) != 1)} for {self.task}{named}>"
+        return f"<Dataset {source}, {len(self)} {unit}{'s' * (len(self) != 1)} for {self.task}{class_count}>"
 
 
 def load_data(
@@ -174,11 +174,11 @@ def load_data(
     if not isinstance(spec, str):
         raise SettingError(f"spec: expected a text such as 'voc:VOCdevkit', got {type(spec).__name__}")
     enter_data(spec)
-    wanted = task_named(task) if task is not None else task_named(_first_task(spec))
-    opened = open_for(wanted, spec, split=split, classes=None if classes is None else tuple(classes))
+    for_task = task_named(task) if task is not None else task_named(_first_task(spec))
+    opened = open_for(for_task, spec, split=split, classes=None if classes is None else tuple(classes))
     most = None if limit is None else check_whole("limit", limit, 1)
-    chosen = select(opened, check_ids(ids), most, wanted.unit)
-    return Dataset(spec, split, sized(size), chosen, ids is not None or limit is not None, wanted.name, opened)
+    chosen = select(opened, check_ids(ids), most, for_task.unit)
+    return Dataset(spec, split, sized(size), chosen, ids is not None or limit is not None, for_task.name, opened)
 
 
 def size_text(size: tuple[int, int] | str | None) -> str | None:
@@ -195,9 +195,9 @@ def sized(size: tuple[int, int] | str | None) -> tuple[int, int] | None:
     text = size_text(size)
     if text is None:
         return None
-    made = size_of("size")(text)
-    assert isinstance(made, tuple)
-    return made
+    height_width = size_of("size")(text)
+    assert isinstance(height_width, tuple)
+    return height_width
 
 
 def _first_task(spec: str) -> str:

@@ -12,7 +12,7 @@ from foolscape.api.data import AnyData, size_text
 from foolscape.api.given import check_ids, check_options, check_place, merged
 from foolscape.api.model import AnyModel
 from foolscape.api.recipes import attack_settings
-from foolscape.api.report import Kept, Report, read
+from foolscape.api.report import OwnedDirectory, Report, read_files
 from foolscape.api.subjects import Subjects, subjects_of
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import SettingError
@@ -78,7 +78,7 @@ def evaluate(
     command = [f"fs.evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
     with subjects.offered(), _place(out) as (place, kept):
         execute(config, place, command, silent(say), page=kept is None)
-        return Report(read(place), kept)
+        return Report(read_files(place), kept)
 
 
 def config_of(
@@ -92,21 +92,21 @@ def config_of(
     Raises:
         SettingError: one does not fit, or is given twice.
     """
-    given = merged(settings, check_options(options))
-    if subjects.held is not None and (wrong := [name for name in ("split", "ids", "limit") if name in given]):
+    task_options = merged(settings, check_options(options))
+    if subjects.held is not None and (wrong := [name for name in ("split", "ids", "limit") if name in task_options]):
         raise SettingError(f"{wrong[0]}: is for images that a spec names, and these are there; leave it out")
-    if doubled := [name for name in given if name in subjects.settings]:
+    if doubled := [name for name in task_options if name in subjects.settings]:
         raise SettingError(f"{doubled[0]}: expected it once, got it here and with the model or the data; leave it out")
-    return make_config({**subjects.settings, **attack_settings(attack), **given})
+    return make_config({**subjects.settings, **attack_settings(attack), **task_options})
 
 
 @contextmanager
-def _place(out: str | Path | None) -> Iterator[tuple[Path, Kept | None]]:
+def _place(out: str | Path | None) -> Iterator[tuple[Path, OwnedDirectory | None]]:
     """Where the run is written, and what removes it again."""
     if out is not None:
         yield check_place("out", out), None
         return
-    kept = Kept()
+    kept = OwnedDirectory()
     try:
         yield kept.path, kept
     except BaseException:

@@ -68,12 +68,14 @@ def check_options(options: object) -> dict[str, object]:
 
 def merged(*parts: Mapping[str, object]) -> dict[str, object]:
     """All settings that are given, None being none; SettingError for one that is given twice, with other values."""
-    found: dict[str, object] = {}
+    settings: dict[str, object] = {}
     for part in parts:
         for name, value in part.items():
-            if value is not None and str(found.setdefault(name, value)) != str(value):
-                raise SettingError(f"{name}: expected one value, got {found[name]} and {value}; leave one of them out")
-    return found
+            if value is not None and str(settings.setdefault(name, value)) != str(value):
+                raise SettingError(
+                    f"{name}: expected one value, got {settings[name]} and {value}; leave one of them out"
+                )
+    return settings
 
 
 def check_ids(ids: object) -> list[str] | None:
@@ -94,32 +96,32 @@ def check_place(name: str, place: object) -> Path:
 
 def check_labels(labels: object, images: Tensor, classes: int) -> Tensor:
     """`labels` as (B, H, W) int64 with `IGNORE` where nothing counts; else SettingError."""
-    wanted = (images.shape[0], *images.shape[2:])
-    if not isinstance(labels, Tensor) or labels.is_floating_point() or tuple(labels.shape) != wanted:
+    shape = (images.shape[0], *images.shape[2:])
+    if not isinstance(labels, Tensor) or labels.is_floating_point() or tuple(labels.shape) != shape:
         got = f"{tuple(labels.shape)} of {labels.dtype}" if isinstance(labels, Tensor) else type(labels).__name__
         raise SettingError(
-            f"labels: expected a class index for every pixel, {wanted} of int64, got {got}{_instead(labels, wanted)}"
+            f"labels: expected a class index for every pixel, {shape} of int64, got {got}{_instead(labels, shape)}"
         )
-    found = labels.to(images.device).long()
-    found = torch.where((found == VOID) & (classes <= VOID), IGNORE, found)
-    odd = found[(found != IGNORE) & ((found < 0) | (found >= classes))]
+    indices = labels.to(images.device).long()
+    indices = torch.where((indices == VOID) & (classes <= VOID), IGNORE, indices)
+    odd = indices[(indices != IGNORE) & ((indices < 0) | (indices >= classes))]
     if len(odd):
         raise SettingError(
             f"labels: expected class indices from 0 to {classes - 1}, or {VOID} where nothing counts, got {int(odd[0])}"
         )
-    return found
+    return indices
 
 
-def _instead(labels: object, wanted: tuple[int, ...]) -> str:
+def _instead(labels: object, shape: tuple[int, ...]) -> str:
     """What to write for label maps of these that are usual elsewhere; empty for others."""
     if not isinstance(labels, Tensor):
         return ""
-    count, *size = wanted
-    if tuple(labels.shape) == wanted:
+    count, *size = shape
+    if tuple(labels.shape) == shape:
         return "; write labels.long()"
     if tuple(labels.shape) == (count, 1, *size):
         return f"; write labels[:, 0]{'.long()' * labels.is_floating_point()}"
-    if labels.ndim == 4 and (labels.shape[0], *labels.shape[2:]) == wanted:
+    if labels.ndim == 4 and (labels.shape[0], *labels.shape[2:]) == shape:
         return "; of scores or one-hot labels write labels.argmax(1)"
     return ""
 
@@ -129,7 +131,7 @@ def check_boxes(targets: object, images: Tensor, classes: int) -> list[tuple[Ten
     if not isinstance(targets, Sequence) or len(targets) != len(images):
         got = f"{len(targets)}" if isinstance(targets, Sequence) else type(targets).__name__
         raise SettingError(f"targets: expected the objects of each of {len(images)} image(s), got {got}")
-    found = []
+    objects = []
     for i, one in enumerate(targets):
         boxes = one.boxes if isinstance(one, Detections) else one.get("boxes") if isinstance(one, Mapping) else None
         labels = one.labels if isinstance(one, Detections) else one.get("labels") if isinstance(one, Mapping) else None
@@ -153,16 +155,16 @@ def check_boxes(targets: object, images: Tensor, classes: int) -> list[tuple[Ten
                 f"targets: expected class indices from 0 to {classes - 1}, got {int(labels.min())} to "
                 f"{int(labels.max())}"
             )
-        found.append((boxes.to(images.device, images.dtype), labels.to(images.device).long()))
-    return found
+        objects.append((boxes.to(images.device, images.dtype), labels.to(images.device).long()))
+    return objects
 
 
 def check_mask(mask: object, frames: Tensor) -> Tensor:
     """The first mask of a clip, (H, W) int64 with the labels 1 to K; else SettingError."""
     if not isinstance(mask, Tensor) or mask.is_floating_point() or tuple(mask.shape) != tuple(frames.shape[2:]):
         got = f"{tuple(mask.shape)} of {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
-        wanted = tuple(frames.shape[2:])
-        raise SettingError(f"labels: expected the mask of the first frame, {wanted} of int64, got {got}")
+        shape = tuple(frames.shape[2:])
+        raise SettingError(f"labels: expected the mask of the first frame, {shape} of int64, got {got}")
     if len(frames) < 2:
         raise SettingError(f"images: expected a clip of at least two frames (T, 3, H, W), got {len(frames)}")
     return mask.to(frames.device).long()

@@ -158,10 +158,11 @@ def _truths(truth: object, images: Sequence[NDArray[np.uint8]], task: str) -> li
         raise SettingError(f"labels: expected one for each of {len(images)} images, got {len(truth)}")
     boxes = any(isinstance(one, Mapping | Detections) for one in truth)
     if len(truth) and boxes != (task == DETECTION.name):
-        wanted = "{'boxes': .., 'labels': ..} of each image" if not boxes else "a class index for every pixel"
+        truth_kind = "{'boxes': .., 'labels': ..} of each image" if not boxes else "a class index for every pixel"
         other = SEGMENTATION.name if not boxes else DETECTION.name
         raise SettingError(
-            f"labels: expected {wanted} for {task}, got {_got(truth[0])}; if the model is for it, write task={other!r}"
+            f"labels: expected {truth_kind} for {task}, got {_got(truth[0])}; if the model is for it, write "
+            f"task={other!r}"
         )
     if isinstance(truth, Tensor) and truth.ndim == 3:
         size = images[0].shape[:2]

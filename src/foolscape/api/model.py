@@ -60,8 +60,8 @@ class _Function(nn.Module):
 def _used(function: object) -> list[nn.Module]:
     """The networks that a function, a method or an object refers to by a name of its own or of its module."""
     try:
-        found = inspect.getclosurevars(function)  # type: ignore[arg-type]
-        values = [*found.nonlocals.values(), *found.globals.values()]
+        variables = inspect.getclosurevars(function)  # type: ignore[arg-type]
+        values = [*variables.nonlocals.values(), *variables.globals.values()]
     except TypeError:
         values = list(getattr(function, "__dict__", {}).values())
     values.append(getattr(function, "__self__", None))
@@ -117,13 +117,13 @@ class Model:
         check_images(images)
         model = self.fitted(images).model
         if self.task == DETECTION.name:
-            found: list[Detections] = model.detect(images, READABLE)
-            return found
+            detections: list[Detections] = model.detect(images, READABLE)
+            return detections
         if self.task == VIDEO.name:
             if not isinstance(first_mask, Tensor):
                 raise SettingError("first_mask: expected the mask of the first frame, (H, W) of int64, got none")
-            followed: Tensor = model.propagate(images, first_mask)
-            return followed
+            probabilities: Tensor = model.propagate(images, first_mask)
+            return probabilities
         scores: Tensor = model.logits(images)
         return scores
 
@@ -198,29 +198,29 @@ def model_of(model: object, task: str | None = None) -> Model:
     live = _live(model)
     spec = Spec(f"{IN_MEMORY}:{_name(live)}", IN_MEMORY, _name(live))
     task = task or task_of_made(live)
-    found = _ready(live, task) if isinstance(live, _READY) else opened(spec, live, task)
-    return Model(OpenedModel(spec, found, ClassNames(own=found.classes)))
+    source = _ready(live, task) if isinstance(live, _READY) else opened(spec, live, task)
+    return Model(OpenedModel(spec, source, ClassNames(own=source.classes)))
 
 
 def several(models: object) -> list[object]:
     """One model, or those of a list; raises SettingError where there is none."""
-    found = list(models) if isinstance(models, list | tuple) else [models]
-    if not found:
+    listed = list(models) if isinstance(models, list | tuple) else [models]
+    if not listed:
         raise SettingError("model: expected at least one, got an empty list")
-    return found
+    return listed
 
 
 def models_of(models: object, batch: object, task: str | None) -> tuple[Model, ...]:
     """One model, or a list of them, each with a spec of its own; see `task_for`."""
-    found: list[Model] = []
+    opened: list[Model] = []
     for one in (model_of(model, task_for(model, batch, task)) for model in several(models)):
-        same = [other for other in found if other.spec.partition("#")[0] == one.spec]
+        same = [other for other in opened if other.spec.partition("#")[0] == one.spec]
         if same and one.made.spec.scheme == IN_MEMORY:
             name = f"{one.made.spec.rest}#{len(same) + 1}"
             spec = Spec(f"{IN_MEMORY}:{name}", IN_MEMORY, name)
             one = Model(OpenedModel(spec, one.made.source, one.made.names))
-        found.append(one)
-    return tuple(found)
+        opened.append(one)
+    return tuple(opened)
 
 
 def _live(model: object) -> Any:

@@ -70,10 +70,10 @@ def of_frames(model: Tracker, frames: Tensor, mask: object, plan: Plan, seed: in
         right = model.propagate(frames, first).argmax(dim=1)
     if window.objects:
         right = torch.where(right == 0, IGNORE, right)
-    drawn = generator_for(seed, "window", "0")
+    generator = generator_for(seed, "window", "0")
 
     def renewed(_: Tensor | None = None) -> Problem:
-        chosen = list(window.chosen(len(frames), drawn))
+        chosen = list(window.chosen(len(frames), generator))
         return video.problem(model, frames[chosen], first, right[chosen[1:]])
 
     return [AttackItem("0", renewed(), generator_for(seed, "attack", "0"), renewed)]

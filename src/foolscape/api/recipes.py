@@ -27,8 +27,10 @@ def as_recipe(recipe: str | Recipe | Attack) -> Recipe:
     enter_attack(name)
     options = spec.options if ":" in name else current_names(spec.options)
     for option in TASK_OPTIONS.keys() & options.keys():  # they are the call's own: one recipe serves every task
-        given = f"{option}={options[option]!r}" if option in ("goal", "only_class") else f"options={{{option!r}: ..}}"
-        raise SettingError(f"{option}: expected it beside the recipe, got it in {recipe!r}; write {given}")
+        argument = (
+            f"{option}={options[option]!r}" if option in ("goal", "only_class") else f"options={{{option!r}: ..}}"
+        )
+        raise SettingError(f"{option}: expected it beside the recipe, got it in {recipe!r}; write {argument}")
     if "loss" in options:
         enter_objective(options["loss"])
     return recipe_of(name, options, None)

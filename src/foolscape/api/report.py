@@ -16,7 +16,7 @@ from torch import Tensor
 from foolscape.api.finding import Finding
 from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
-from foolscape.api.showing import SIDE, Shown, as_text, bars_of, curves_of, json_of, notebook
+from foolscape.api.showing import SIDE, PictureLine, as_text, bars_of, curves_of, json_of, notebook
 from foolscape.errors import RunError, unknown
 from foolscape.extras import installed
 from foolscape.pixels import Levels, to_unit
@@ -25,12 +25,14 @@ from foolscape.records.places import Kind, place_of
 from foolscape.records.reader import Run, read_record, read_run
 from foolscape.records.rows import whole_rows
 from foolscape.records.run import RunRecord
+from foolscape.records.summary import RunSummary
 from foolscape.records.timings import read_timings, seconds_per_image
+from foolscape.records.types import read
 from foolscape.report.files import read_image
 from foolscape.report.form import having_form
+from foolscape.report.pictures.bound_curves import bound_curves
 from foolscape.report.pictures.gallery import chosen, photographs
 from foolscape.report.run_kinds import unfinished
-from foolscape.report.tables.bounds import bound_curves
 from foolscape.report.tables.headline import headline
 from foolscape.report.tables.labels import unfinished as how_far
 from foolscape.report.tables.labels import words
@@ -52,7 +54,7 @@ Scores = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """By model, condition and score, in percent where a score is a share; None where it is not defined."""
 
 
-class Kept:
+class OwnedDirectory:
     """A directory that goes with this object, at the latest when the program ends.
 
     Attributes:
@@ -81,7 +83,7 @@ class Report:
     """
 
     run: Run
-    kept: Kept | None = field(default=None, compare=False)
+    kept: OwnedDirectory | None = field(default=None, compare=False)
 
     @property
     def directory(self) -> Path | None:
@@ -91,12 +93,12 @@ class Report:
     @property
     def finished(self) -> bool:
         """Whether all images are done; else figures are of those that are, and there is no verdict."""
-        return not self.run.summary.get("unfinished")
+        return not self.run.summary.unfinished
 
     @property
     def models(self) -> tuple[str, ...]:
         """The specs of the models."""
-        return tuple(str(model["model"]) for model in self.run.summary["models"])
+        return tuple(model.model for model in self.run.summary.models)
 
     @property
     def scores(self) -> Scores:
@@ -105,69 +107,69 @@ class Report:
         Of several bounds the conditions name theirs, `adversarial@4/255`.
         """
         return {
-            str(model["model"]): {
+            model.model: {
                 condition: {key: known(value) for key, value in scores.items() if not isinstance(value, dict)}
-                for condition, scores in model["conditions"].items()
+                for condition, scores in model.conditions.items()
             }
-            for model in self.run.summary["models"]
+            for model in self.run.summary.models
         }
 
     @property
     def intervals(self) -> Mapping[str, Mapping[str, Mapping[str, tuple[float, float] | None]]]:
         """The 95 % interval of each of the `scores`; None where there is none."""
         return {
-            str(model["model"]): {
+            model.model: {
                 condition: {
                     key: None if None in ends else (float(ends[0]), float(ends[1]))
                     for key, ends in scores["ci95"].items()
                     if not isinstance(ends, dict)
                 }
-                for condition, scores in model["conditions"].items()
+                for condition, scores in model.conditions.items()
             }
-            for model in self.run.summary["models"]
+            for model in self.run.summary.models
         }
 
     @property
     def verdict(self) -> Verdict:
         """Whether the figures describe the models, and not a weak attack or a wrongly wired network."""
-        trust = self.run.summary.get("trust")
-        return Verdict.NOT_DECIDED if trust is None else Verdict(trust["verdict"])
+        trust = self.run.summary.trust
+        return Verdict.NOT_DECIDED if trust is None else Verdict(trust.verdict)
 
     @property
     def verdicts(self) -> Mapping[str, Verdict]:
         """The same at each bound, rising, where there are several; the `verdict` is that at the largest."""
-        trust = self.run.summary.get("trust") or {}
-        return {bound: Verdict(word) for bound, word in trust.get("bounds", {}).items()}
+        trust = self.run.summary.trust
+        return {} if trust is None else {bound: Verdict(word) for bound, word in trust.bounds.items()}
 
     @property
     def reasons(self) -> tuple[Finding, ...]:
         """The checks behind the verdict."""
-        names = {model["slug"]: str(model["model"]) for model in self.run.summary["models"]}
-        trust = self.run.summary.get("trust") or {"reasons": ()}
+        names = {model.slug: model.model for model in self.run.summary.models}
+        trust = self.run.summary.trust
         return tuple(
             Finding(
-                id=reason["id"],
-                check=reason["check"],
-                ok=reason["ok"],
-                seen=reason["seen"],
-                advice=reason["advice"],
-                model=names.get(reason.get("model"), ""),
-                bound=reason.get("bound", ""),
+                id=reason.id,
+                check=reason.check,
+                ok=reason.ok,
+                seen=reason.seen,
+                advice=reason.advice,
+                model=names.get(reason.model, ""),
+                bound=reason.bound,
             )
-            for reason in trust["reasons"]
+            for reason in (() if trust is None else trust.reasons)
         )
 
     @cached_property
     def rows(self) -> tuple[ImageRow, ...]:
         """What was measured of every image by every model, at every bound."""
         classes = {model.model: model.classes for model in self.run.record.models}
-        only = self.run.summary["attack"].get("only_class")
+        only = self.run.summary.attack.get("only_class")
 
         def attacked_class(model: str) -> int | None:
             return None if only is None else classes[model].index(only)
 
         with having_form(self.run.directory):
-            return tuple(image_rows(self.run.rows, self.run.summary["task"], attacked_class))
+            return tuple(image_rows(self.run.rows, self.run.summary.task, attacked_class))
 
     def images(self, image: str, model: str | None = None, eps: str | Levels | None = None) -> Pair:
         """The image of this id as it was measured, and as `model`, by its spec, was fooled; None: the first model.
@@ -197,7 +199,7 @@ class Report:
 
     def _attacked_at(self, eps: str | Levels | None) -> Condition:
         """The condition of the images that were attacked within `eps`."""
-        record = self._record
+        record = self.run.record
         if eps is None:
             return ADVERSARIAL.at(record.largest)
         bound = str(eps if isinstance(eps, Levels) else Levels.parse(eps))
@@ -206,15 +208,10 @@ class Report:
             raise unknown("eps", bound, known)
         return ADVERSARIAL.at(bound if record.bounds else None)
 
-    @property
-    def _record(self) -> RunRecord:
-        assert isinstance(self.run.record, RunRecord)  # `read` sees to it
-        return self.run.record
-
     def to_json(self) -> dict[str, JsonValue]:
         """What summary.json holds: see docs/run-directory.md."""
-        found: dict[str, JsonValue] = json_of(self.run.summary)
-        return found
+        document: dict[str, JsonValue] = json_of(self.run.document)
+        return document
 
     def to_pandas(self) -> DataFrame:
         """A line for each of the `rows`; raises `MissingExtraError` without pandas."""
@@ -229,9 +226,9 @@ class Report:
         Of several bounds it is a curve over them.
         """
         score = words(self.run.summary).headline
-        if self._record.bounds:
+        if self.run.record.bounds:
             return curves_of(
-                {model["model"]: bound_curves(model, score.key) for model in self.run.summary["models"]},
+                {model.model: bound_curves(model, score.key) for model in self.run.summary.models},
                 "bound in levels of 255",
                 score.title,
             )
@@ -240,14 +237,12 @@ class Report:
     def __str__(self) -> str:
         """The tables, and the verdict, as a terminal shows them."""
         with having_form(self.run.directory):
-            return as_text(
-                tables_of(self.run.summary, seconds_per_image(self.run.directory)), self.run.summary.get("trust")
-            )
+            return as_text(tables_of(self.run.summary, seconds_per_image(self.run.directory)), self.run.summary.trust)
 
     def __repr__(self) -> str:
         how = how_far(self.run.summary) or self.verdict
         where = "" if self.directory is None else f" in {self.directory}"
-        return f"<Report of {', '.join(self.models)} under {self.run.summary['attack']['name']}{where}, {how}>"
+        return f"<Report of {', '.join(self.models)} under {self.run.summary.attack['name']}{where}, {how}>"
 
     def _repr_html_(self) -> str:
         """For a notebook: what came of it, the verdict, the tables and a few images."""
@@ -255,16 +250,15 @@ class Report:
             summary = self.run.summary
             several = len(self.models) > 1
             sentences = [
-                f"{model['model']}: " * several + headline(summary, model, self.run.rows) for model in summary["models"]
+                f"{model.model}: " * several + headline(summary, model, self.run.rows) for model in summary.models
             ]
-            trust = summary.get("trust")
             pictures = [
-                Shown(f"{model.model}, " * several + f"{title}: {view.judged.id}", photographs(view, SIDE)[0])
+                PictureLine(f"{model.model}, " * several + f"{title}: {view.judged.id}", photographs(view, SIDE)[0])
                 for model in self.run.record.models
                 for title, views in chosen(self.run, model, _THUMBNAILS)
                 for view in views[: _THUMBNAILS[0]]
             ]
-            verdict = None if trust is None else headline_of(trust)
+            verdict = None if summary.trust is None else headline_of(summary.trust)
             return notebook(
                 how_far(summary).capitalize(),
                 sentences,
@@ -281,10 +275,10 @@ def load_run(directory: str | Path) -> Report:
         SettingError: no path.
         RunError: nothing of the kind, or damaged.
     """
-    return Report(read(check_place("directory", directory)))
+    return Report(read_files(check_place("directory", directory)))
 
 
-def read(directory: Path) -> Run:
+def read_files(directory: Path) -> Run:
     """The files of a run; raises RunError."""
     with having_form(directory):
         record = read_record(directory)
@@ -296,4 +290,5 @@ def read(directory: Path) -> Run:
         if not unfinished(directory):
             return read_run(directory)
         rows = tuple(whole_rows(directory, record, record.conditions))
-        return Run(directory, record, so_far(directory, record), rows, read_timings(directory))
+        document = so_far(directory, record)
+        return Run(directory, record, read(RunSummary, document), document, rows, read_timings(directory))

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from foolscape.api.given import check_whole
 from foolscape.api.rows import JsonValue
-from foolscape.api.showing import SIDE, Shown, grid_of, json_of, notebook, thumbnail
+from foolscape.api.showing import SIDE, PictureLine, grid_of, json_of, notebook, thumbnail
 from foolscape.metrics.box_counts import READABLE
 from foolscape.pixels import round_to_levels, to_image
+from foolscape.report.files import Pixels
 from foolscape.report.pictures.boxes import Mark, draw_boxes
-from foolscape.report.pictures.figures import Pixels, coloured, magnified, palette
-from foolscape.report.pictures.gallery import Picture
+from foolscape.report.pictures.figures import coloured, magnified, palette
+from foolscape.report.pictures.gallery import CaptionedPicture
 from foolscape.report.tables.table import TIMES
 from foolscape.run.tasks.colours import colours
 from foolscape.tasks.base import DETECTION, VIDEO
@@ -65,7 +66,7 @@ class Result:
 
     def to_json(self) -> dict[str, JsonValue]:
         """The figures, without the images."""
-        found: dict[str, JsonValue] = json_of(
+        document: dict[str, JsonValue] = json_of(
             {
                 "recipe": self.recipe,
                 "success": self.success.tolist(),
@@ -74,7 +75,7 @@ class Result:
                 "linf_levels": [round(255 * one.item(), 3) for one in self.perturbation.abs().amax(dim=(1, 2, 3))],
             }
         )
-        return found
+        return document
 
     def plot(self, most: int = _MOST) -> Figure:
         """The first `most` images as a figure of matplotlib: clean, the change magnified, adversarial, and what the
@@ -95,25 +96,31 @@ class Result:
             f"goal reached on {goal} of {count} image{'s' * (count != 1)}, {left:.1f} % of the targets are still right"
         )
 
-    def _shown(self, most: int) -> list[Shown]:
+    def _shown(self, most: int) -> list[PictureLine]:
         numbers = self.to_json()
         levels = numbers["linf_levels"]
         assert isinstance(levels, list)
-        return [Shown(f"image {i}: Linf {levels[i]} levels", self._pictures(i)) for i in range(min(most, len(self)))]
+        return [
+            PictureLine(f"image {i}: Linf {levels[i]} levels", self._pictures(i)) for i in range(min(most, len(self)))
+        ]
 
-    def _pictures(self, index: int) -> list[Picture]:
+    def _pictures(self, index: int) -> list[CaptionedPicture]:
         before, after = (_pixels(images[index]) for images in (self.clean, self.adversarial))
         change = magnified(before, after)
-        shown = [
+        pictures = [
             thumbnail("image", "clean", before),
             thumbnail("change", f"change {TIMES} {change.factor:.3g}", change.pixels, smooth=False),
             thumbnail("adversarial", "adversarial", after),
         ]
         if self.painted is None:
-            return shown
+            return pictures
         one = slice(index, index + 1)
-        said = [thumbnail("clean", "model, clean", self.painted(self.clean[one]), smooth=False)]
-        return [*shown, *said, thumbnail("fooled", "model, fooled", self.painted(self.adversarial[one]), smooth=False)]
+        predictions = [thumbnail("clean", "model, clean", self.painted(self.clean[one]), smooth=False)]
+        return [
+            *pictures,
+            *predictions,
+            thumbnail("fooled", "model, fooled", self.painted(self.adversarial[one]), smooth=False),
+        ]
 
 
 def painter(task: str, model: Any) -> Painter | None:
@@ -128,10 +135,10 @@ def painter(task: str, model: Any) -> Painter | None:
 
 
 def _boxes(detector: Any, names: list[tuple[int, int, int]], image: Tensor) -> Pixels:
-    (found,) = detector.detect(image, READABLE)
+    (detected,) = detector.detect(image, READABLE)
     marks = [
         Mark(box.double().cpu().numpy(), names[label], detector.classes[label], f"{score:.2f}")
-        for box, score, label in zip(found.boxes, found.scores.tolist(), found.labels.tolist(), strict=True)
+        for box, score, label in zip(detected.boxes, detected.scores.tolist(), detected.labels.tolist(), strict=True)
     ]
     return draw_boxes(_pixels(image[0]), marks, SIDE)
 

@@ -64,10 +64,10 @@ def image_rows(rows: Iterable[Line], task: str, only_class: Callable[[str], int 
         task: of the run.
         only_class: from a model to the index of the class that alone is attacked; None for all.
     """
-    found: dict[tuple[str, str], list[Line]] = {}
+    by_image: dict[tuple[str, str], list[Line]] = {}
     for row in rows:
-        found.setdefault((row.model or "", row.id), []).append(row)
-    return [row for (model, name), lines in found.items() for row in _of_image(model, name, lines, task, only_class)]
+        by_image.setdefault((row.model or "", row.id), []).append(row)
+    return [row for (model, name), lines in by_image.items() for row in _of_image(model, name, lines, task, only_class)]
 
 
 def _of_image(
@@ -78,20 +78,20 @@ def _of_image(
         return [ImageRow(model, name, {}, failure=lost.reason)]
     share, only, measured = scores_of(task).right, only_class(model), rows_of(lines)
     bounds = dict.fromkeys(row.condition.bound for row in measured if row.condition != CLEAN) or {None: None}
-    found = []
+    rows = []
     for bound in bounds:
         own = [row for row in measured if row.condition == CLEAN or row.condition.bound == bound]
         right = {row.condition.name: share(row.sample, only) for row in own}
-        found.append(_attacked(ImageRow(model, name, right, eps=bound), rows_of(own, condition=ADVERSARIAL.at(bound))))
-    return found
+        rows.append(_attacked(ImageRow(model, name, right, eps=bound), rows_of(own, condition=ADVERSARIAL.at(bound))))
+    return rows
 
 
-def _attacked(found: ImageRow, rows: Sequence[AnyRow]) -> ImageRow:
-    """`found` with what the attack did; as it is where there was none."""
+def _attacked(clean: ImageRow, rows: Sequence[AnyRow]) -> ImageRow:
+    """`clean` with what the attack did; as it is where there was none."""
     for row in rows:
         if row.attack is not None and row.distortion is not None:
             return replace(
-                found,
+                clean,
                 success=row.attack.success,
                 iterations=row.attack.iterations,
                 linf_levels=row.distortion.linf_levels,
@@ -99,4 +99,4 @@ def _attacked(found: ImageRow, rows: Sequence[AnyRow]) -> ImageRow:
                 perceptibility=row.distortion.perceptibility,
                 ssim=row.distortion.ssim,
             )
-    return found
+    return clean

@@ -13,9 +13,11 @@ from rich.console import Console
 from foolscape.extras import extra
 from foolscape.metrics.score import Score
 from foolscape.records.conditions import CONDITIONS, label_of
-from foolscape.report.pages.run import template
-from foolscape.report.pictures.figures import Pixels, data_url, fitted
-from foolscape.report.pictures.gallery import Figure, Picture
+from foolscape.records.summary import Trust
+from foolscape.report.files import Pixels
+from foolscape.report.pages.template import template
+from foolscape.report.pictures.figures import data_url, fitted
+from foolscape.report.pictures.gallery import CaptionedPicture, Figure
 from foolscape.report.pictures.plots import Curve, draw
 from foolscape.report.tables.render import show
 from foolscape.report.tables.table import Table
@@ -31,11 +33,11 @@ _WIDTH: Final = 100
 
 
 @dataclass(frozen=True)
-class Shown:
+class PictureLine:
     """A line of thumbnails below a heading."""
 
     heading: str
-    pictures: Sequence[Picture]
+    pictures: Sequence[CaptionedPicture]
 
 
 def notebook(
@@ -44,7 +46,7 @@ def notebook(
     *,
     verdict: Headline | None = None,
     tables: Sequence[Table] = (),
-    pictures: Sequence[Shown] = (),
+    pictures: Sequence[PictureLine] = (),
 ) -> str:
     """A result as HTML that stands within another page."""
     figures = [(one.heading, [_figure(picture) for picture in one.pictures]) for one in pictures]
@@ -53,7 +55,7 @@ def notebook(
     )
 
 
-def as_text(tables: Sequence[Table], trust: dict[str, Any] | None) -> str:
+def as_text(tables: Sequence[Table], trust: Trust | None) -> str:
     """Tables, and the verdict, as a terminal shows them."""
     out = io.StringIO()
     console = Console(file=out, width=_WIDTH, color_system=None)
@@ -62,7 +64,7 @@ def as_text(tables: Sequence[Table], trust: dict[str, Any] | None) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").split("\n"))
 
 
-def grid_of(lines: Sequence[Shown]) -> Plot:
+def grid_of(lines: Sequence[PictureLine]) -> Plot:
     """A figure with a line of pictures for each of `lines`."""
     with extra("report"):
         from matplotlib.figure import Figure as Plot
@@ -91,8 +93,8 @@ def bars_of(
 
     figure = Plot(figsize=(1.8 + 1.4 * len(scores), 3.3), layout="constrained")
     axes = figure.subplots()
-    shown = [name for name in CONDITIONS if any(name in own for own in scores.values())]
-    for place, condition in enumerate(shown):
+    conditions = [name for name in CONDITIONS if any(name in own for own in scores.values())]
+    for place, condition in enumerate(conditions):
         for index, (model, own) in enumerate(scores.items()):
             value = own.get(condition, {}).get(score.key)
             ends = intervals[model].get(condition, {}).get(score.key)
@@ -100,8 +102,8 @@ def bars_of(
                 continue
             error = None if ends is None else [[max(value - ends[0], 0)], [max(ends[1] - value, 0)]]
             label = label_of(condition) if index == 0 else None
-            across = index + 0.8 * (place + 0.5) / len(shown) - 0.4
-            axes.bar(across, value, 0.75 / len(shown), yerr=error, capsize=2, color=f"C{place}", label=label)
+            across = index + 0.8 * (place + 0.5) / len(conditions) - 0.4
+            axes.bar(across, value, 0.75 / len(conditions), yerr=error, capsize=2, color=f"C{place}", label=label)
     axes.set_xticks(range(len(scores)), list(scores), fontsize=8, parse_math=False)
     axes.set_ylabel(score.title)
     if axes.containers:
@@ -109,14 +111,14 @@ def bars_of(
     return figure
 
 
-def curves_of(found: Mapping[str, Sequence[Curve]], x: str, y: str) -> Plot:
-    """A figure with axes for each of `found`, by their titles, and its curves in them."""
+def curves_of(panels: Mapping[str, Sequence[Curve]], x: str, y: str) -> Plot:
+    """A figure with axes for each of `panels`, by their titles, and its curves in them."""
     with extra("report"):
         from matplotlib.figure import Figure as Plot
 
-    figure = Plot(figsize=(4.4 * max(len(found), 1), 3.0), layout="constrained")
-    row = figure.subplots(1, max(len(found), 1), squeeze=False, sharey=True)[0]
-    for axes, (title, curves) in zip(row, found.items(), strict=False):
+    figure = Plot(figsize=(4.4 * max(len(panels), 1), 3.0), layout="constrained")
+    row = figure.subplots(1, max(len(panels), 1), squeeze=False, sharey=True)[0]
+    for axes, (title, curves) in zip(row, panels.items(), strict=False):
         draw(axes, curves)
         axes.set_title(title, fontsize=8, parse_math=False)
         axes.set_xlabel(x)
@@ -126,9 +128,9 @@ def curves_of(found: Mapping[str, Sequence[Curve]], x: str, y: str) -> Plot:
     return figure
 
 
-def thumbnail(slot: str, caption: str, pixels: Pixels, *, smooth: bool = True) -> Picture:
+def thumbnail(slot: str, caption: str, pixels: Pixels, *, smooth: bool = True) -> CaptionedPicture:
     """A picture brought to the size of thumbnails."""
-    return Picture(slot, caption, fitted(pixels, smooth=smooth, side=SIDE))
+    return CaptionedPicture(slot, caption, fitted(pixels, smooth=smooth, side=SIDE))
 
 
 def json_of(value: object) -> Any:
@@ -136,7 +138,7 @@ def json_of(value: object) -> Any:
     return json.loads(json.dumps(value, allow_nan=False))
 
 
-def _figure(picture: Picture) -> Figure:
+def _figure(picture: CaptionedPicture) -> Figure:
     if picture.pixels is None:
         return Figure(picture.slot, picture.caption, None)
     height, width = picture.pixels.shape[:2]

@@ -121,11 +121,11 @@ class _Stream:
             measuring = Measuring(self.entry.plans, batch, self.config.seed)
             evaluate(replace(subject, data=data), data.ids, measuring, store, _pass)
         only = None if self.entry.plan is None else self.entry.plan.only_class
-        found: dict[str, list[ImageRow]] = {}
+        by_id: dict[str, list[ImageRow]] = {}
         for row in image_rows(store.rows, self.task, lambda _: only):
-            found.setdefault(row.id, []).append(row)
+            by_id.setdefault(row.id, []).append(row)
         for name in data.ids:
-            for row in found[name]:
+            for row in by_id[name]:
                 yield self._with_images(row, store.images)
 
     def _with_images(self, row: ImageRow, images: Mapping[str, NDArray[np.uint8]]) -> ImageRow:
@@ -167,13 +167,13 @@ def evaluate_stream(
     if isinstance(loader, str):
         raise SettingError(f"loader: expected an iterable of (images, labels), got {loader!r}; write load_data(..)")
     first, rest = peeked(loader)
-    asked = model_of(model, task_for(model, first, task))
-    name, sources = f"{IN_MEMORY}:{name_of(loader)}", _sources(rest, asked.task, asked, device)
+    opened = model_of(model, task_for(model, first, task))
+    name, sources = f"{IN_MEMORY}:{name_of(loader)}", _sources(rest, opened.task, opened, device)
     begin = next(sources, None)
     if begin is None:
         raise SettingError("loader: expected at least one image, got none")
-    subjects = Subjects(asked.task, {asked.spec: asked}, name, held=data_set_of(name, begin))
-    given = {
+    subjects = Subjects(opened.task, {opened.spec: opened}, name, held=data_set_of(name, begin))
+    settings = {
         "goal": goal,
         "only_class": only_class,
         "batch": batch_size,
@@ -181,12 +181,12 @@ def evaluate_stream(
         "seed": seed,
         "device": device,
     }
-    config, _ = with_attack(config_of(subjects, attack, given, options))
-    where = ready_device(config.device)
+    config, _ = with_attack(config_of(subjects, attack, settings, options))
+    torch_device = ready_device(config.device)
     with subjects.offered(), attention(config.attention):
-        setup = open_bench(config, where)
-        stream = _checked(setup, config, asked.task)
-    alone = where.type == "cpu" or task_named(asked.task).clips
+        setup = open_bench(config, torch_device)
+        stream = _checked(setup, config, opened.task)
+    alone = torch_device.type == "cpu" or task_named(opened.task).clips
     return (
         row
         for source in chain([begin], sources)

@@ -61,12 +61,12 @@ def subjects_of(models: object, data: object, task: str | None, device: str) -> 
         SettingError: one of them is nothing of the kind.
     """
     if isinstance(data, str | Dataset):
-        found = models_of(models, None, task)
-        return _of_spec(found, data)
+        opened = models_of(models, None, task)
+        return _of_spec(opened, data)
     batch, rest = peeked(data)
-    found = models_of(models, batch, task)
-    _one_task(found)
-    return _of_live(found, rest, name_of(data), device)
+    opened = models_of(models, batch, task)
+    _one_task(opened)
+    return _of_live(opened, rest, name_of(data), device)
 
 
 def _of_spec(models: Sequence[Model], data: str | Dataset) -> Subjects:
@@ -75,8 +75,10 @@ def _of_spec(models: Sequence[Model], data: str | Dataset) -> Subjects:
         return Subjects(task, by_spec, data)
     size = None if data.size is None else f"{data.size[0]}x{data.size[1]}"
     ids = list(data.ids) if data.limited else None
-    given = {name: value for name, value in (("split", data.split), ("ids", ids), ("size", size)) if value is not None}
-    return Subjects(task, by_spec, data.spec, given)
+    settings = {
+        name: value for name, value in (("split", data.split), ("ids", ids), ("size", size)) if value is not None
+    }
+    return Subjects(task, by_spec, data.spec, settings)
 
 
 def _of_live(models: Sequence[Model], data: object, name: str, device: str) -> Subjects:
@@ -103,9 +105,9 @@ def classes_for(data: object, models: Sequence[Model], sample: object, task: str
         return tuple(map(str, own))
     if task == VIDEO.name:
         return ()
-    named = next((model.classes for model in models if model.classes is not None), None)
-    if named is not None:
-        return named
+    names = next((model.classes for model in models if model.classes is not None), None)
+    if names is not None:
+        return names
     image = sample[0] if isinstance(sample, tuple | list) else sample
     try:
         pixels = pixels_of(image, "data[0]")
@@ -119,8 +121,8 @@ def classes_for(data: object, models: Sequence[Model], sample: object, task: str
 def _one_task(models: Sequence[Model]) -> str:
     tasks = {model.spec: model.task for model in models}
     if len(set(tasks.values())) > 1:
-        told = "; ".join(f"{spec}: {task}" for spec, task in tasks.items())
-        raise SettingError(f"models: expected models of one task, got {told}; evaluate them apart")
+        by_model = "; ".join(f"{spec}: {task}" for spec, task in tasks.items())
+        raise SettingError(f"models: expected models of one task, got {by_model}; evaluate them apart")
     return models[0].task
 
 

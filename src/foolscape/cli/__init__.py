@@ -31,8 +31,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked_for: bool) -> None:
+    if asked_for:
         from importlib.metadata import version as installed
 
         out_console.print(f"foolscape {installed('foolscape')}", highlight=False)
@@ -48,7 +48,7 @@ def _about(
     pass
 
 
-for made in (
+for command_made in (
     command(measure.run, measure.run_flags()),
     measure.demo,
     command(measure.transfer, measure.transfer_flags()),
@@ -58,7 +58,7 @@ for made in (
     inspect.report,
     signed(inspect.check, inspect.check_flags()),
 ):
-    app.command()(made)
+    app.command()(command_made)
 app.command(name="list")(inspect.list_)
 
 
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for outlet in (STDOUT, STDERR):
         outlet.ready()
     try:
-        with _warnings_told():
+        with _warnings_printed():
             code = _run(arguments)
     finally:
         for outlet in (STDOUT, STDERR):
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 @contextmanager
-def _warnings_told() -> Iterator[None]:
+def _warnings_printed() -> Iterator[None]:
     """A setting that is taken for another is told as a line; what else is warned of stays as it is."""
     with warnings.catch_warnings():
         others = warnings.showwarning
@@ -93,8 +93,8 @@ def _warnings_told() -> Iterator[None]:
             else:
                 others(message, category, *place, **more)
 
-        for told in (FormerNameWarning, BoundsWarning):
-            warnings.simplefilter("always", told)
+        for kind in (FormerNameWarning, BoundsWarning):
+            warnings.simplefilter("always", kind)
         warnings.showwarning = show
         yield
 
@@ -102,7 +102,7 @@ def _warnings_told() -> Iterator[None]:
 def _run(arguments: Sequence[str] | None) -> int:
     """The exit code of a command line, with what is wrong said."""
     try:
-        left = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
     except FoolscapeError as error:
         _say(error)
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), ERROR)
@@ -116,7 +116,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         _say(f"expected files and folders that can be read and written, got: {error}; check the paths and permissions")
         return ERROR
-    return left if isinstance(left, int) else DONE
+    return code if isinstance(code, int) else DONE
 
 
 def _say_usage(error: typer.TyperException) -> None:

@@ -78,7 +78,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Given:
+class CommandArguments:
     """What a command was given.
 
     Attributes:
@@ -149,12 +149,12 @@ def flags_of(config: type[BaseModel]) -> list[Flag]:
 
 
 def _flag(setting: Setting) -> Flag:
-    shown = setting.shown
-    choices = f": {', '.join(shown.words)}" if shown.choices else ""
+    display = setting.shown
+    choices = f": {', '.join(display.words)}" if display.choices else ""
     return Flag(
-        setting.name, setting.kind, _sentence(shown.help, choices), shown.panel, shown.flag, setting.default,
-        shown.metavar or _METAVARS.get(setting.kind), setting.several, shown.commas,
-        completer(shown.words) if shown.words else _COMPLETERS.get(setting.name),
+        setting.name, setting.kind, _sentence(display.help, choices), display.panel, display.flag, setting.default,
+        display.metavar or _METAVARS.get(setting.kind), setting.several, display.commas,
+        completer(display.words) if display.words else _COMPLETERS.get(setting.name),
     )  # fmt: skip
 
 
@@ -167,12 +167,12 @@ def _of_attacks(name: str, owners: dict[str, Option]) -> Flag:
     """One option of several attacks: what it is, for whom, and its defaults."""
     first = next(iter(owners.values()))
     choices = tuple(dict.fromkeys(choice for option in owners.values() for choice in option.choices))
-    told = [f"{_whose(names)}{text}" for text, names in _grouped(owners, lambda option: option.help.text)]
+    texts = [f"{_whose(names)}{text}" for text, names in _grouped(owners, lambda option: option.help.text)]
     several = "; foolscape run takes several, by commas" if name == EPS else ""
     whose = f" ({', '.join(owners)})" if name not in TASK_OPTIONS and len(owners) <= _FEW else ""
     words = f": {', '.join(choices)}" if choices else ""
     return Flag(
-        name, bool if first.kind is bool else str, _sentence("; ".join(told), words + several + whose), _panel(name),
+        name, bool if first.kind is bool else str, _sentence("; ".join(texts), words + several + whose), _panel(name),
         default=_defaults(owners), metavar="WORD" if choices else _METAVARS[first.kind],
         complete=completer(choices) if choices else None,
     )  # fmt: skip
@@ -200,11 +200,11 @@ def _text(option: Option) -> str:
     return option.help.unset if default is None else f"{default:g}" if isinstance(default, float) else str(default)
 
 
-def _grouped(owners: dict[str, Option], told: Callable[[Option], str]) -> list[tuple[str, list[str]]]:
-    """What is `told` of an option, with the attacks of which it is; what most have comes first, without any."""
+def _grouped(owners: dict[str, Option], text_of: Callable[[Option], str]) -> list[tuple[str, list[str]]]:
+    """What `text_of` says of an option, with the attacks of which it does; what most have comes first, without any."""
     groups: dict[str, list[str]] = {}
     for attack, option in owners.items():
-        groups.setdefault(told(option), []).append(attack)
+        groups.setdefault(text_of(option), []).append(attack)
     (common, _), *others = sorted(groups.items(), key=lambda group: -len(group[1]))
     return [(common, []), *others]
 
@@ -218,7 +218,7 @@ def _sentence(text: str, more: str = "") -> str:
     return f"{text[0].upper()}{text[1:].removesuffix('.')}{more}."
 
 
-def command(act: Callable[[Given], None], flags: Iterable[Flag]) -> Callable[..., None]:
+def command(act: Callable[[CommandArguments], None], flags: Iterable[Flag]) -> Callable[..., None]:
     """What typer takes for a command that measures: its options are `flags` and those of all such commands."""
     ordered = sorted((*flags, CONFIG, *_MANNERS), key=lambda flag: PANELS.index(flag.panel))
 
@@ -226,7 +226,7 @@ def command(act: Callable[[Given], None], flags: Iterable[Flag]) -> Callable[...
         floors, fail_on = floors_of(values.pop("fail_under")), values.pop("fail_on")
         manners = Manners(**{name: values.pop(name) for name in _SWITCHES}, floors=floors, fail_on=fail_on)
         out, config = values.pop("out"), values.pop("config")
-        act(Given(dict(settings_in(ordered, values)), out, config, manners))
+        act(CommandArguments(dict(settings_in(ordered, values)), out, config, manners))
 
     call.__name__, call.__doc__ = act.__name__, act.__doc__
     return signed(call, ordered)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
-from foolscape.cli.flags import INPUT, Flag, Given, flags_of
-from foolscape.cli.manners import Attacked
+from foolscape.cli.flags import INPUT, CommandArguments, Flag, flags_of
+from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.run.harden.config import HardenConfig, make_harden_config
@@ -14,22 +15,29 @@ from foolscape.run.settings.attack_options import origins_of, spelled_out
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
 
+if TYPE_CHECKING:
+    from foolscape.records.types import Object
 
-def harden(given: Given) -> None:
+
+def harden(arguments: CommandArguments) -> None:
     """Train a segmentation network on attacked images, and measure it before and after.
 
     The network is saved after every epoch; the same command again goes on where it was stopped.
     """
     from foolscape.data.load import check_data_name
 
-    base = {} if given.config is None else settings_of_file(given.config, "harden")
-    settings = wired(base | given.settings)
+    base = {} if arguments.config is None else settings_of_file(arguments.config, "harden")
+    settings = wired(base | arguments.settings)
     check_names([settings.get("model")])
-    out = out_of(given.out, settings)
-    made = make_harden_config(settings)
-    check_data_name(made.data)
-    origins = origins_of(spelled_out(base), given.settings, given.config)
-    carry_out(partial(_job, made, origins), out, given.manners)
+    out = out_of(arguments.out, settings)
+    config = make_harden_config(settings)
+    check_data_name(config.data)
+    origins = origins_of(spelled_out(base), arguments.settings, arguments.config)
+    carry_out(partial(_job, config, origins), out, arguments.manners)
+
+
+if TYPE_CHECKING:
+    from foolscape.records.types import Object
 
 
 def harden_flags() -> list[Flag]:
@@ -40,12 +48,22 @@ def harden_flags() -> list[Flag]:
 def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
     """What `foolscape harden` does with these settings."""
     from foolscape.metrics.tasks.segmentation import SEGMENTATION
+    from foolscape.records.summary import HardenSummary
+    from foolscape.records.types import read
     from foolscape.report.pages.harden import write_hardening_report
     from foolscape.run.directory.place import Wanted, model_name, name_of
     from foolscape.run.harden.execute import harden as train_and_measure
     from foolscape.run.preview import preview_harden
 
     keys = SEGMENTATION.keys_of()
+
+    def outcome(document: Object) -> JobOutcome:
+        """Of the network that comes out of it, which is what there is to judge."""
+        summary = read(HardenSummary, document)
+        attacked = AttackedScores(summary.hardened, keys, summary.after.conditions.get("adversarial", {}))
+        failures = len(summary.failures) + len(summary.training["failures"])
+        return JobOutcome([attacked], failures, verdict_of(summary.trust))
+
     return Job(
         wanted=Wanted(
             name_of(model_name(config.model), "harden"),
@@ -53,11 +71,7 @@ def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
         ),
         keys=lambda: keys,
         work=partial(train_and_measure, config),
-        # The network that comes out of it is what there is to judge.
-        attacked=lambda summary: [
-            Attacked(summary["hardened"], keys, summary["after"]["conditions"].get("adversarial", {}))
-        ],
-        failures=lambda summary: len(summary["failures"]) + len(summary["training"]["failures"]),
+        outcome=outcome,
         preview=partial(preview_harden, config, origins),
         page=write_hardening_report,
     )

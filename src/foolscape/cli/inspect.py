@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 AUTO: Final = "auto"
 
 
-class Form(StrEnum):
+class TableFormat(StrEnum):
     """How `foolscape report` prints its tables."""
 
     TERMINAL = "terminal"
@@ -40,7 +40,7 @@ class Form(StrEnum):
     LATEX = "latex"
 
 
-class Kind(StrEnum):
+class Listing(StrEnum):
     """What `foolscape list` lists."""
 
     MODELS = "models"
@@ -52,7 +52,7 @@ def report(
     directory: Annotated[
         Path, typer.Argument(help="Directory of a run, transfer, universal or harden; unfinished ones too.")
     ],
-    form: Annotated[Form, typer.Option("--format", help="How to print the tables.")] = Form.TERMINAL,
+    form: Annotated[TableFormat, typer.Option("--format", help="How to print the tables.")] = TableFormat.TERMINAL,
     panel: Annotated[
         str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
     ] = None,
@@ -66,7 +66,7 @@ def report(
     try:
         page = _reported(directory, form, footnotes=footnotes, panel=panel is not None)
     except UnwritableError as error:
-        _told_alone(directory, form, error, footnotes=footnotes)
+        _print_alone(directory, form, error, footnotes=footnotes)
     else:
         tell(f"report: {page}")
     if panel is not None:
@@ -76,7 +76,7 @@ def report(
         tell(f"panel: {picture}, change magnified {factor:.3g} times")
 
 
-def _reported(directory: Path, form: Form, *, footnotes: bool, panel: bool = False) -> Path:
+def _reported(directory: Path, form: TableFormat, *, footnotes: bool, panel: bool = False) -> Path:
     """Write the reports of a directory and print its tables; the path of its page.
 
     Raises:
@@ -95,19 +95,19 @@ def _reported(directory: Path, form: Form, *, footnotes: bool, panel: bool = Fal
         raise SettingError(f"panel: expected the directory of a run, got {kind.no_panel}")
     page = kind.write_page(directory)
     texts = kind.write_texts(directory)
-    if form is Form.TERMINAL:
+    if form is TableFormat.TERMINAL:
         kind.print_tables(directory, out_console, footnotes=footnotes)
     else:
-        STDOUT.write(texts[".md" if form is Form.MARKDOWN else ".tex"])
+        STDOUT.write(texts[".md" if form is TableFormat.MARKDOWN else ".tex"])
     return page
 
 
-def _told_alone(directory: Path, form: Form, error: UnwritableError, *, footnotes: bool) -> None:
+def _print_alone(directory: Path, form: TableFormat, error: UnwritableError, *, footnotes: bool) -> None:
     """Print the tables of a directory that cannot be written to, and why there are no reports."""
     from foolscape.report.mirror import mirrored
     from foolscape.report.run_kinds import kind_of, unfinished
 
-    if form is Form.TERMINAL and not unfinished(directory):
+    if form is TableFormat.TERMINAL and not unfinished(directory):
         kind_of(directory).print_tables(directory, out_console, footnotes=footnotes)
     else:
         with mirrored(directory) as copy:
@@ -178,23 +178,23 @@ def check(
     batch = 2 if batch is None else batch
     config = make_config(settings | {"task": task or task_of(model), "batch": batch})
     assert config.size is not None
-    where = ready_device(device)
-    with kernels(config.attention), _printing() as told:
-        made = open_model(model, config.task, classes_file=classes)
-        verdict = check_made(made, size=config.size, batch=batch, device=where, on_check=told)
-        _leave(verdict, on_data, told)
+    torch_device = ready_device(device)
+    with kernels(config.attention), _printing() as on_check:
+        opened = open_model(model, config.task, classes_file=classes)
+        verdict = check_made(opened, size=config.size, batch=batch, device=torch_device, on_check=on_check)
+        _leave(verdict, on_data, on_check)
 
 
-def _leave(verdict: ContractReport, on_data: dict[str, object], told: OnCheck) -> NoReturn:
+def _leave(verdict: ContractReport, on_data: dict[str, object], on_check: OnCheck) -> NoReturn:
     """Make one more check, on data, where `on_data` names some, and leave with the status that all deserve."""
     ok = verdict.ok
     if on_data["data"] is not None:
         from foolscape.run.wiring.command import check_on_data
 
-        told("the model on the data", None)
-        found = check_on_data(on_data)
-        told(found.name, found)
-        ok = ok and found.passed is not False
+        on_check("the model on the data", None)
+        result = check_on_data(on_data)
+        on_check(result.name, result)
+        ok = ok and result.passed is not False
     raise typer.Exit(DONE if ok else ERROR)
 
 
@@ -203,18 +203,18 @@ def _printing() -> Iterator[OnCheck]:
     """What prints every check when it is known, and meanwhile says on stderr what is being tried."""
     with err_console.status("loading") as status:
 
-        def told(name: str, found: Check | None) -> None:
-            if found is not None:
-                out_console.print(printable(found.line), markup=False, soft_wrap=True)
+        def on_check(name: str, check: Check | None) -> None:
+            if check is not None:
+                out_console.print(printable(check.line), markup=False, soft_wrap=True)
             elif err_console.is_terminal:
                 status.update(f"trying: {escape(name)}")
             else:
                 tell(f"trying: {name}")
 
-        yield told
+        yield on_check
 
 
-def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+def list_(kind: Annotated[Listing, typer.Argument(help="What to list.")]) -> None:
     """List the models, attacks or data sets that can be named."""
     table = Table(box=None, pad_edge=False)
     for column in ("name", "what it is"):
@@ -224,12 +224,12 @@ def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
     out_console.print(table)
 
 
-def _catalog(kind: Kind) -> list[tuple[str, str]]:
-    if kind is Kind.MODELS:
+def _catalog(kind: Listing) -> list[tuple[str, str]]:
+    if kind is Listing.MODELS:
         from foolscape.models.sources import list_models
 
         return [(line.name, line.about) for line in list_models()]
-    if kind is Kind.ATTACKS:
+    if kind is Listing.ATTACKS:
         from foolscape.attacks.listed import listed_attacks
         from foolscape.attacks.names import NONE
 

@@ -6,10 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.verdict import Verdict
+
+if TYPE_CHECKING:
+    from foolscape.records.summary import Trust
 
 
 class FailOn(StrEnum):
@@ -45,7 +48,7 @@ class Manners:
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackedScores:
     """What is left of one model.
 
     Attributes:
@@ -58,6 +61,21 @@ class Attacked:
     model: str
     keys: Sequence[str]
     scores: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What came of a command that measures, as far as its exit code goes.
+
+    Attributes:
+        attacked: what is left of every model.
+        failures: how many images could not be used.
+        verdict: whether the figures can be trusted.
+    """
+
+    attacked: list[AttackedScores]
+    failures: int
+    verdict: str
 
 
 def floors_of(text: str | None) -> dict[str, float]:
@@ -85,24 +103,24 @@ def check_floors(floors: Mapping[str, float], keys: Sequence[str]) -> None:
             raise UnknownNameError(f"fail-under: expected a score of these models, {', '.join(names)}; got {name!r}")
 
 
-def below(floors: Mapping[str, float], found: Sequence[Attacked]) -> list[str]:
+def below(floors: Mapping[str, float], models: Sequence[AttackedScores]) -> list[str]:
     """What is left of each model that is under its floor, or not defined, in words."""
-    told = []
+    sentences = []
     for name, floor in floors.items():
-        for one in found:
+        for one in models:
             if name not in one.keys:
                 continue
             value = one.scores.get(name)
             if value is None:
-                told.append(f"{name} of {one.model} is not defined, expected at least {floor:g}")
+                sentences.append(f"{name} of {one.model} is not defined, expected at least {floor:g}")
             elif value < floor:
-                told.append(f"{name} of {one.model} is {value:.2f}, expected at least {floor:g}")
-    return told
+                sentences.append(f"{name} of {one.model} is {value:.2f}, expected at least {floor:g}")
+    return sentences
 
 
-def verdict_of(result: Mapping[str, Any]) -> str:
-    """The verdict in a summary; without any nothing is decided."""
-    return str((result.get("trust") or {}).get("verdict", Verdict.NOT_DECIDED))
+def verdict_of(trust: Trust | None) -> str:
+    """The verdict of a summary; without any nothing is decided."""
+    return str(Verdict.NOT_DECIDED) if trust is None else trust.verdict
 
 
 def fails(verdict: str, fail_on: FailOn | None) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from foolscape.cli.console import tell
-from foolscape.cli.flags import INPUT, Flag, Given, attack_flags, flags_of
-from foolscape.cli.manners import Attacked, Manners
+from foolscape.cli.flags import INPUT, CommandArguments, Flag, attack_flags, flags_of
+from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
@@ -20,30 +20,33 @@ from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.shown import DATA
 
+if TYPE_CHECKING:
+    from foolscape.records.types import Object
+
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
 DEMO_DETECTORS = ("bundled:scenes-detector",)
 DEMO_SCENES = 5
 """Both runs together stay under three minutes on two cores."""
 
 
-def run(given: Given) -> None:
+def run(arguments: CommandArguments) -> None:
     """Attack one or more models on images and measure them: table, pictures, artefacts, report.
 
     The same command again goes on where the run was stopped.
     """
-    settings, origins = _settings(given, "run")
-    out = out_of(given.out, settings)
-    carry_out(partial(_run_job, settings, origins), out, given.manners)
+    settings, origins = _settings(arguments, "run")
+    out = out_of(arguments.out, settings)
+    carry_out(partial(_run_job, settings, origins), out, arguments.manners)
 
 
-def transfer(given: Given) -> None:
+def transfer(arguments: CommandArguments) -> None:
     """Add the change made for each model to the images of every other: who is fooled by whose, alone and summed.
 
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
-    settings, origins = _settings(given, "transfer")
-    out = out_of(given.out, settings)
-    carry_out(partial(_transfer_job, settings, origins), out, given.manners)
+    settings, origins = _settings(arguments, "transfer")
+    out = out_of(arguments.out, settings)
+    carry_out(partial(_transfer_job, settings, origins), out, arguments.manners)
 
 
 def run_flags() -> list[Flag]:
@@ -77,15 +80,17 @@ def demo(
         carry_out(partial(_run_job, scenes | own, {}), out / name, Manners())
 
 
-def _settings(given: Given, command: str) -> tuple[dict[str, object], dict[str, str]]:
+def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, object], dict[str, str]]:
     """The settings of the file that was given, and over them the options; and where those of the attack come from."""
-    check_names(given.settings.get("models"))
-    base = spelled_out({} if given.config is None else read_settings(given.config, command))
-    settings = wired(over(base, given.settings))
+    check_names(arguments.settings.get("models"))
+    base = spelled_out({} if arguments.config is None else read_settings(arguments.config, command))
+    settings = wired(over(base, arguments.settings))
     if lost := options_in(base).keys() - options_in(settings).keys():
-        tell(f"note: {', '.join(sorted(lost))} of {given.config} left out, which {settings['attack']} does not have")
+        tell(
+            f"note: {', '.join(sorted(lost))} of {arguments.config} left out, which {settings['attack']} does not have"
+        )
     check_names(settings.get("models"))
-    return settings, origins_of(base, given.settings, given.config)
+    return settings, origins_of(base, arguments.settings, arguments.config)
 
 
 def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
@@ -96,6 +101,8 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     check_data_name(config.data)
     # What needs torch comes after the settings: a mistyped value is answered at once.
     from foolscape.metrics.score import scores_of
+    from foolscape.records.summary import RunSummary
+    from foolscape.records.types import read
     from foolscape.report.tables.bounds import model_at
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.execute import execute
@@ -104,20 +111,25 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     from foolscape.run.settings.task_of import with_task
 
     config = with_task(config)
-    settled, _ = with_attack(config)
+    resolved, _ = with_attack(config)
     keys = scores_of(str(config.task)).keys_of(config.options.get("only_class"))
-    judged = "adversarial" if settled.attacks else "clean"
+    condition = "adversarial" if resolved.attacks else "clean"
+
+    def outcome(document: Object) -> JobOutcome:
+        summary = read(RunSummary, document)
+        attacked = [
+            AttackedScores(model.model, keys, model_at(model).conditions.get(condition, {})) for model in summary.models
+        ]
+        return JobOutcome(attacked, len(summary.failures), verdict_of(summary.trust))
+
     return Job(
         wanted=Wanted(
-            name_of(models_name(config.models), str(settled.attack)),
-            {"kind": None, "config": settled.model_dump(mode="json")},
+            name_of(models_name(config.models), str(resolved.attack)),
+            {"kind": None, "config": resolved.model_dump(mode="json")},
         ),
         keys=lambda: keys,
         work=partial(execute, config),
-        attacked=lambda summary: [
-            Attacked(model["model"], keys, model_at(model)["conditions"].get(judged, {})) for model in summary["models"]
-        ],
-        failures=lambda summary: len(summary["failures"]),
+        outcome=outcome,
         preview=partial(preview_run, config, origins),
     )
 
@@ -131,20 +143,22 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
     check_data_name(config["data"])
     from foolscape.metrics.score import scores_of
     from foolscape.records.places import MATRIX
+    from foolscape.records.summary import TransferSummary
+    from foolscape.records.types import read
     from foolscape.run.directory.place import Wanted, models_name, name_of
     from foolscape.run.preview import preview_transfer
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.transfer.execute import transfer as measure
 
-    def left(matrix: dict[str, Any]) -> list[Attacked]:
-        """The score of every network under the change that was made for it."""
-        own = {
-            line["sources"][0]: line for line in matrix["lines"] if len(line["sources"]) == 1 and not line["permuted"]
-        }
-        return [
-            Attacked(one["model"], [one["score"]], {one["score"]: own[one["slug"]]["scores"][one["slug"]]})
-            for one in matrix["columns"]
+    def outcome(document: Object) -> JobOutcome:
+        """Of every network the score under the change that was made for it."""
+        matrix = read(TransferSummary, document)
+        own = {line.sources[0]: line for line in matrix.lines if len(line.sources) == 1 and not line.permuted}
+        attacked = [
+            AttackedScores(column.model, [column.score], {column.score: own[column.slug].scores[column.slug]})
+            for column in matrix.columns
         ]
+        return JobOutcome(attacked, len({failure.id for failure in matrix.failures}), verdict_of(matrix.trust))
 
     return Job(
         wanted=Wanted(
@@ -154,7 +168,6 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
         ),
         keys=lambda: [scores_of(task_of(model)).default.headline for model in config["models"]],
         work=partial(measure, settings),
-        attacked=left,
-        failures=lambda matrix: len({failure["id"] for failure in matrix["failures"]}),
+        outcome=outcome,
         preview=partial(preview_transfer, *make_transfer_config(settings), origins),
     )

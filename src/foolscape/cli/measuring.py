@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from foolscape.cli.console import BELOW, DISTRUST, DONE, SOME_FAILED, listener, out_console, tell
-from foolscape.cli.manners import Attacked, Manners, below, check_floors, fails, verdict_of
+from foolscape.cli.manners import JobOutcome, Manners, below, check_floors, fails
 from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
 from foolscape.errors import FoolscapeError, RunError, SettingError
@@ -37,8 +37,7 @@ class Job:
         wanted: what is to be done, for a directory of its own.
         keys: gives the scores that its models have under attack; may have to make the models.
         work: does it in a directory, with the command line for run.json; its summary.
-        attacked: from the summary, what is left of every model.
-        failures: from the summary, how many images could not be used.
+        outcome: from the summary, what the exit code depends on.
         preview: what it would do and cost, without doing it.
         page: writes the page; None where the work has done it.
     """
@@ -46,8 +45,7 @@ class Job:
     wanted: Wanted
     keys: Callable[[], Sequence[str]]
     work: Callable[[Path, Sequence[str], Listener], Object]
-    attacked: Callable[[Object], list[Attacked]]
-    failures: Callable[[Object], int]
+    outcome: Callable[[Object], JobOutcome]
     preview: Callable[[], Sequence[Section]]
     page: Callable[[Path], object] | None = None
 
@@ -78,7 +76,7 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
                 job.page(place)
         if not (manners.json and manners.quiet):
             _show(place, manners)
-        code = _judge(job, result, manners)
+        code = _judge(job.outcome(result), manners)
         tell(f"report: {place / 'report.html'}")
     if manners.json:
         result_text = (place / job.wanted.result).read_text(encoding="utf-8")
@@ -111,8 +109,8 @@ def _foresee(job: Job, out: Path | None, manners: Manners) -> None:
     for section in job.preview():
         table = Table(title=section.title, title_justify="left", title_style="bold", box=None, show_header=False,
                       pad_edge=False)  # fmt: skip
-        for name, said in section.lines:
-            table.add_row(Text(f"  {name}"), Text(said))
+        for name, text in section.lines:
+            table.add_row(Text(f"  {name}"), Text(text))
         out_console.print(table)
     place = foreseen(job.wanted, out, new=manners.new)
     how = "resumes what is there" if place.continued else "begins there"
@@ -171,16 +169,16 @@ def _show(place: Path, manners: Manners) -> None:
     kind_of(place).print_tables(place, out_console, footnotes=manners.footnotes)
 
 
-def _judge(job: Job, result: dict[str, Any], manners: Manners) -> int:
+def _judge(outcome: JobOutcome, manners: Manners) -> int:
     """The highest exit code that the result deserves; what is wrong is said."""
     codes = [DONE]
-    if failures := job.failures(result):
-        tell(f"{failures} image(s) could not be used; the report says why", "yellow")
+    if outcome.failures:
+        tell(f"{outcome.failures} image(s) could not be used; the report says why", "yellow")
         codes.append(SOME_FAILED)
-    if fails(verdict := verdict_of(result), manners.fail_on):
-        tell(f"--fail-on {manners.fail_on}: the verdict is {verdict}")
+    if fails(outcome.verdict, manners.fail_on):
+        tell(f"--fail-on {manners.fail_on}: the verdict is {outcome.verdict}")
         codes.append(DISTRUST)
-    for sentence in below(manners.floors or {}, job.attacked(result)):
+    for sentence in below(manners.floors or {}, outcome.attacked):
         tell(f"--fail-under: {sentence}")
         codes.append(BELOW)
     return max(codes)

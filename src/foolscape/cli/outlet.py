@@ -111,8 +111,8 @@ class Outlet(io.TextIOBase):
     @property
     def lost(self) -> OSError | None:
         """Why something that was to be read is not there; None where its reader has left, as `head` does."""
-        left = self.fault is None or self.fault.errno in (errno.EPIPE, errno.ESHUTDOWN)
-        return None if left else self.fault
+        reader_gone = self.fault is None or self.fault.errno in (errno.EPIPE, errno.ESHUTDOWN)
+        return None if reader_gone else self.fault
 
     def _break(self, stream: TextIO, error: OSError) -> None:
         """Keep the fault, and let what the stream still holds go nowhere, also when Python ends."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foolscape.cli.console import SOME_FAILED, out_console, tell
-from foolscape.cli.flags import INPUT, Flag, Given, flags_of
-from foolscape.cli.manners import Attacked
+from foolscape.cli.flags import INPUT, CommandArguments, Flag, flags_of
+from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
@@ -19,21 +19,26 @@ from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.universal.config import UniversalConfig, make_universal_config
 
+if TYPE_CHECKING:
+    from foolscape.records.types import Object
 
-def universal(given: Given) -> None:
+
+def universal(arguments: CommandArguments) -> None:
     """Learn one pattern that fools a model on every image: it sees a fixed picture, or a class is hidden.
 
     It is learnt on one split and measured on another. The same command again goes on where it was stopped.
     """
     from foolscape.data.load import check_data_name
 
-    settings = wired(({} if given.config is None else settings_of_file(given.config, "universal")) | given.settings)
+    settings = wired(
+        ({} if arguments.config is None else settings_of_file(arguments.config, "universal")) | arguments.settings
+    )
     check_names([settings.get("model")])
     check_names(settings.get("transfer_to"))
-    out = out_of(given.out, settings)
-    made = make_universal_config(settings)
-    check_data_name(made.data)
-    carry_out(partial(_job, made), out, given.manners)
+    out = out_of(arguments.out, settings)
+    config = make_universal_config(settings)
+    check_data_name(config.data)
+    carry_out(partial(_job, config), out, arguments.manners)
 
 
 def universal_flags() -> list[Flag]:
@@ -44,6 +49,8 @@ def universal_flags() -> list[Flag]:
 def _job(config: UniversalConfig) -> Job:
     """What `foolscape universal` does with these settings."""
     from foolscape.metrics.score import scores_of
+    from foolscape.records.summary import OtherModel, UniversalSummary
+    from foolscape.records.types import read
     from foolscape.report.pages.universal import write_universal_report
     from foolscape.run.directory.place import Wanted, model_name, name_of
     from foolscape.run.preview import preview_universal
@@ -51,18 +58,23 @@ def _job(config: UniversalConfig) -> Job:
     from foolscape.run.universal.execute import universal as learn_and_measure
     from foolscape.run.universal.teaching import HIDING_KEYS, SUCCESS_KEYS
 
-    moved = HIDING_KEYS if config.target.startswith("hide:") else SUCCESS_KEYS
+    target_keys = HIDING_KEYS if config.target.startswith("hide:") else SUCCESS_KEYS
 
     def keys() -> list[str]:
         specs = (config.model, *config.transfer_to)
-        return [*(key for spec in specs for key in scores_of(config.task or task_of(spec)).keys_of()), *moved]
+        return [*(key for spec in specs for key in scores_of(config.task or task_of(spec)).keys_of()), *target_keys]
 
-    def left(summary: dict[str, Any]) -> list[Attacked]:
-        measured = ((one["model"], one["task"], one["conditions"]) for one in (summary, *summary["transfer"]))
-        return [
-            Attacked(model, (*scores_of(task).keys_of(), *moved), conditions.get("adversarial", {}))
-            for model, task, conditions in measured
+    def outcome(document: Object) -> JobOutcome:
+        summary = read(UniversalSummary, document)
+        models: list[UniversalSummary | OtherModel] = [summary, *summary.transfer]
+        attacked = [
+            AttackedScores(
+                one.model, (*scores_of(one.task).keys_of(), *target_keys), one.conditions.get("adversarial", {})
+            )
+            for one in models
         ]
+        failures = len(summary.failures) + len(summary.training["failures"])
+        return JobOutcome(attacked, failures, verdict_of(summary.trust))
 
     return Job(
         wanted=Wanted(
@@ -71,8 +83,7 @@ def _job(config: UniversalConfig) -> Job:
         ),
         keys=keys,
         work=partial(learn_and_measure, config),
-        attacked=left,
-        failures=lambda summary: len(summary["failures"]) + len(summary["training"]["failures"]),
+        outcome=outcome,
         preview=partial(preview_universal, config),
         page=write_universal_report,
     )

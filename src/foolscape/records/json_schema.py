@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from foolscape.metrics.score import scores_of
+from foolscape.records.beside import AnyProbes, AnyWiring
 from foolscape.records.row import Failure, Row
 from foolscape.records.run import RECORDS
 from foolscape.records.schema import SCHEMA
@@ -32,8 +33,10 @@ def schemas() -> dict[str, dict[str, Any]]:
         "row": _of(_either([*rows, Failure]), "a line of rows.jsonl"),
         "summary": _of(AnySummary, "summary.json, and transfer.json of a transfer"),
         "timing": _of(Timing, "a line of timings.jsonl"),
+        "probes": _of(AnyProbes, "probes/MODEL.json"),
         "training": _of(TrainingRecord, "training.json"),
         "truth": _of(_either(truths), "truth/FOLDER/NAME.json, under its key `truth`"),
+        "wiring": _of(AnyWiring, "wiring/MODEL.json"),
     }
     return {f"{name}.json": schema for name, schema in found.items()}
 

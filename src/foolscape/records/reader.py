@@ -18,11 +18,11 @@ from foolscape.records.conditions import CLEAN
 from foolscape.records.places import PARTIAL, ROWS, RUN, SUMMARY
 from foolscape.records.row import Line
 from foolscape.records.rows import read_content, read_rows, whole_rows
-from foolscape.records.run import AnyRecord, record_in
+from foolscape.records.run import AnyRecord, RunRecord, record_in
 from foolscape.records.schema import check_schema
-from foolscape.records.summary import checked
+from foolscape.records.summary import RunSummary, S
 from foolscape.records.timings import read_timings
-from foolscape.records.types import Object
+from foolscape.records.types import Object, read
 
 _HINT: Final = "Name the folder that `foolscape run`, `transfer`, `universal` or `harden` was given as --out."
 
@@ -35,28 +35,32 @@ class Run:
         directory: where it lies.
         record: run.json.
         summary: summary.json, or partial.json.
+        document: the same as the file has it.
         rows: the lines of rows.jsonl.
         seconds: how long the attack took, by model and id of the image.
     """
 
     directory: Path
-    record: AnyRecord
-    summary: Object
+    record: RunRecord
+    summary: RunSummary
+    document: Object
     rows: tuple[Line, ...]
     seconds: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
 def read_run(directory: Path) -> Run:
-    """The run in `directory`, of `foolscape run` or `foolscape universal`.
+    """The run in `directory`, of `foolscape run`.
 
     Raises:
         RunError: it is no run directory, the run has not finished and nobody has summed up what is there, or a file is
             damaged or of another schema.
     """
-    record, summary = read_record(directory), read_summary(directory)
-    unfinished = bool(summary.get("unfinished"))
-    rows = _of_whole_samples(whole_rows(directory, record)) if unfinished else read_rows(directory, record)
-    return Run(directory, record, summary, rows, read_timings(directory))
+    record, document = read_record(directory), _document(directory)
+    if not isinstance(record, RunRecord):
+        raise RunError(f"{directory}: expected a run of foolscape run, got one of foolscape {record.kind}")
+    summary = _typed(directory / SUMMARY, document, RunSummary)
+    rows = _of_whole_samples(whole_rows(directory, record)) if summary.unfinished else read_rows(directory, record)
+    return Run(directory, record, summary, document, rows, read_timings(directory))
 
 
 def read_record(directory: Path) -> AnyRecord:
@@ -71,20 +75,30 @@ def read_record(directory: Path) -> AnyRecord:
         ) from error
 
 
-def read_summary(directory: Path) -> Object:
+def read_summary(directory: Path) -> RunSummary:
     """summary.json of a run, or partial.json of one that has not finished; RunError as for `read_run`."""
+    return _typed(directory / SUMMARY, _document(directory), RunSummary)
+
+
+def read_result(directory: Path, place: str, form: type[S]) -> S:
+    """The result of a run in the file `place`; RunError where it is not there, or has not this form."""
+    require_finished(directory, read_record(directory), place)
+    return _typed(directory / place, read_object(directory / place), form)
+
+
+def _document(directory: Path) -> Object:
+    """What summary.json of a run holds, or partial.json of one that has not finished."""
     record = read_record(directory)
     if not (directory / SUMMARY).exists() and (directory / PARTIAL).exists():
         return read_object(directory / PARTIAL)
-    return read_result(directory, record, SUMMARY)
+    require_finished(directory, record, SUMMARY)
+    return read_object(directory / SUMMARY)
 
 
-def read_result(directory: Path, record: AnyRecord, place: str) -> Object:
-    """The result of a run in the file `place`; RunError where it is not there, or has not the form of one."""
-    require_finished(directory, record, place)
-    path = directory / place
+def _typed(path: Path, document: Object, form: type[S]) -> S:
+    """The JSON object in the file at `path` as the record that it holds; RunError where it is none."""
     try:
-        return checked(record, read_object(path))
+        return read(form, document)
     except ValueError as error:
         raise RunError(
             f"{path}: does not have the form of a run: {error}. The command that made the run makes it again"

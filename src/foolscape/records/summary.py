@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field
 
@@ -20,9 +20,28 @@ from foolscape.records.run import (
 )
 from foolscape.records.types import CLOSED, Object, Text, read
 
+Interval = tuple[float | None, float | None] | None
+"""The 95 % interval [low, high] of a score; null where none was looked for, its ends where there is none."""
+
 Scores = dict[str, Any]
 """What one condition scored: a number or null by the key of each score of the measure, what the scores are broken down
 to (`per_class`, `per_object`, `boxes`), and under `ci95` the interval [low, high] of each, null where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasonRecord:
+    """A `foolscape.verdict.Reason`, with the slug of its model, and its bound where the run has several."""
+
+    __pydantic_config__ = CLOSED
+
+    model: Text = ""
+    id: str
+    check: str
+    ok: bool | None
+    seen: Text
+    advice: Text = ""
+    assumed: str = ""
+    bound: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +51,7 @@ class Trust:
     Attributes:
         verdict: in a word.
         conditions: the assumptions that it rests on; the key is `if`.
-        reasons: each a `foolscape.verdict.Reason`, with the slug of its model, and its bound where the run has several.
+        reasons: the checks behind it.
         models: the verdict on each model, by slug.
         bounds: the verdict at each bound, where the run has several; `verdict` is that at the largest.
     """
@@ -41,7 +60,7 @@ class Trust:
 
     verdict: str
     conditions: Annotated[tuple[Text, ...], Field(alias="if")]
-    reasons: tuple[Object, ...]
+    reasons: tuple[ReasonRecord, ...]
     models: dict[str, str] = field(default_factory=dict)
     bounds: dict[str, str] = field(default_factory=dict)
 
@@ -55,6 +74,79 @@ class LostImage:
     id: Text
     model: Text | None
     reason: Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallestCurve:
+    """A score against the bound: every image counts with the best that was found within it.
+
+    Attributes:
+        score: which it is.
+        levels: of the bounds, rising, in whole levels of 255, the first 0.
+        values, ci95: the score at each, and its interval.
+        fooled: percentage of the judged images; null where none was judged.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    score: str
+    levels: tuple[int, ...]
+    values: tuple[float | None, ...]
+    ci95: tuple[Interval, ...]
+    fooled: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smallest:
+    """The smallest changes that fooled the images, in whole levels of 255; null stands for more than any.
+
+    Attributes:
+        largest: the largest bound that was tried; null: there was none.
+        median_levels, quartiles: of the judged images; ci95: the median's interval, null where there is none.
+        judged: how many images had something to fool; unreached: how many of them nothing fooled.
+        per_image: by id.
+        curve: of the headline score.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    largest: str | None
+    median_levels: int | None
+    quartiles: tuple[int | None, int | None]
+    ci95: tuple[int | None, int | None] | None
+    judged: int
+    unreached: int
+    per_image: dict[Text, int | None] = field(default_factory=dict)
+    curve: SmallestCurve
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralObjectives:
+    """What an attack that tries several objectives on every image came to.
+
+    Attributes:
+        objectives: by name the scores of each alone, and under `fewest` and `greedy` on how many images it is chosen.
+        greedy: the scores of the greedy choice of one per image.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    objectives: dict[str, Scores]
+    greedy: Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundSummary:
+    """What an attack did within one bound; the attributes are those of `ModelSummary`."""
+
+    __pydantic_config__ = CLOSED
+
+    distortion: dict[str, float]
+    success_rate: float | None
+    claimed_rate: float
+    iterations: dict[str, float]
+    controls: Object = field(default_factory=dict)
+    several: SeveralObjectives | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +165,7 @@ class ModelSummary:
         controls: by kind the size of a control beside the attack: `of_attack` in the mean, the `least`, the `worst`.
         minimum: the smallest changes, of an attack that looks for them.
         several: the scores of each objective, of an attack that tries several.
-        bounds: by bound what the attack did there, where the run has several: `distortion`, `success_rate`,
-            `claimed_rate`, `iterations`, `controls` and `several`, which beside it are those of the largest.
+        bounds: by bound what the attack did there, where the run has several; what stands beside it is of the largest.
     """
 
     __pydantic_config__ = CLOSED
@@ -89,9 +180,21 @@ class ModelSummary:
     claimed_rate: float | None = None
     iterations: dict[str, float] = field(default_factory=dict)
     controls: Object = field(default_factory=dict)
-    minimum: Object = field(default_factory=dict)
-    several: Object = field(default_factory=dict)
-    bounds: dict[str, Object] = field(default_factory=dict)
+    minimum: Smallest | None = None
+    several: SeveralObjectives | None = None
+    bounds: dict[str, BoundSummary] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartDone:
+    """How much of a part of an unfinished command is done: of how many images or epochs, as `unit` says."""
+
+    __pydantic_config__ = CLOSED
+
+    part: Text
+    done: int
+    of: int
+    unit: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +223,7 @@ class RunSummary:
     models: tuple[ModelSummary, ...]
     trust: Trust | None = None
     failures: tuple[LostImage, ...]
-    unfinished: tuple[Object, ...] = ()
+    unfinished: tuple[PartDone, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,13 +263,23 @@ class MatrixLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnsembleSummary:
+    """A change that was made for several networks at once: their slugs, and the settings of its attack."""
+
+    __pydantic_config__ = CLOSED
+
+    sources: tuple[str, ...]
+    attack: Object
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransferSummary:
     """transfer.json: the matrix, of the images on which every network could be measured.
 
     Attributes:
         schema, reference, data, trust, failures: as of a run.
         attacks: the settings of each network's own attack, by slug.
-        ensembles: `sources` and `attack` of each.
+        ensembles: each change for several networks.
         columns, lines: of the matrix.
     """
 
@@ -175,12 +288,23 @@ class TransferSummary:
     schema: int
     reference: Reference
     attacks: dict[str, Object]
-    ensembles: tuple[Object, ...]
+    ensembles: tuple[EnsembleSummary, ...]
     data: Object
     columns: tuple[MatrixColumn, ...]
     lines: tuple[MatrixLine, ...]
     trust: Trust | None = None
     failures: tuple[LostImage, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherModel:
+    """Another model under the pattern; the attributes are those of `UniversalSummary`."""
+
+    __pydantic_config__ = CLOSED
+
+    model: Text
+    task: str
+    conditions: dict[str, Scores]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +318,7 @@ class UniversalSummary:
         test: `samples` and how many were `measured`.
         training: epochs, what moved and what stayed in each, images, and gradient evaluations.
         curves: scores against eps and against omega.
-        transfer: `model`, `task` and `conditions` of every other model.
+        transfer: every other model.
     """
 
     __pydantic_config__ = CLOSED
@@ -212,9 +336,20 @@ class UniversalSummary:
     conditions: dict[str, Scores]
     controls: Object = field(default_factory=dict)
     curves: Object
-    transfer: tuple[Object, ...]
+    transfer: tuple[OtherModel, ...]
     trust: Trust | None = None
     failures: tuple[LostImage, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardenedSummary:
+    """What a run of a hardening came to; the attributes are those of `ModelSummary`."""
+
+    __pydantic_config__ = CLOSED
+
+    conditions: dict[str, Scores]
+    success_rate: float | None
+    distortion: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +362,7 @@ class HardenSummary:
         eps: the bound of both attacks; `trained_on` and `judged_by` are their settings.
         test: the `split` and its `samples`.
         training: the split, images, epochs, steps and failures.
-        before, after: `conditions`, `success_rate` and `distortion` of the runs of these names.
+        before, after: the runs of these names.
     """
 
     __pydantic_config__ = CLOSED
@@ -242,13 +377,14 @@ class HardenSummary:
     judged_by: Object
     test: Object
     training: Object
-    before: Object
-    after: Object
+    before: HardenedSummary
+    after: HardenedSummary
     trust: Trust | None = None
     failures: tuple[LostImage, ...]
 
 
 AnySummary = RunSummary | TransferSummary | UniversalSummary | HardenSummary
+S = TypeVar("S", RunSummary, TransferSummary, UniversalSummary, HardenSummary)
 
 _KINDS: Final[Mapping[type[AnyRecord], type[AnySummary]]] = {
     RunRecord: RunSummary,

@@ -14,7 +14,9 @@ from rich.console import Console
 from foolscape.disk import write_file
 from foolscape.errors import RunError
 from foolscape.records.reader import read_run, read_summary
+from foolscape.records.summary import RunSummary
 from foolscape.records.timings import seconds_per_image
+from foolscape.records.types import read
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.run import write_report
 from foolscape.report.pictures.figures import panel
@@ -23,7 +25,7 @@ from foolscape.report.pictures.gallery import views
 from foolscape.report.tables.render import show, to_latex, to_markdown, write_tables
 from foolscape.report.tables.run import tables as tables_of
 from foolscape.report.tables.trust import print_verdict
-from foolscape.report.tasks.view import report_of
+from foolscape.report.task import report_of
 
 __all__ = ["latex", "markdown", "print_tables", "write_panel", "write_report", "write_texts"]
 
@@ -46,18 +48,19 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     """
     run = read_run(directory)
     models = [m for m in run.record.models if model in (None, m.model)]
-    found = [view for view in views(run, models[0]) if view.judged.id == sample] if models else []
-    if not found or not found[0].attacked:
+    seen = views(directory, run.rows, models[0], run.record.attack) if models else []
+    matching = [view for view in seen if view.judged.id == sample]
+    if not matching or not matching[0].attacked:
         raise RunError(
             f"{directory}: expected {sample!r} attacked with {model or 'a model'}, got no such image. Name one that is "
             "in rows.jsonl as adversarial."
         )
-    in_middle = report_of(run.summary["task"]).drawing.truth_in_panel
-    shown = drawn(found[0], side, truth=in_middle)
-    kept = [picture.pixels for picture in shown.pictures if picture.pixels is not None]
-    if len(kept) < len(shown.pictures) or shown.factor is None:
+    in_middle = report_of(run.summary.task).drawing.truth_in_panel
+    six = drawn(matching[0], side, truth=in_middle)
+    pixels = [picture.pixels for picture in six.pictures if picture.pixels is not None]
+    if len(pixels) < len(six.pictures) or six.factor is None:
         raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; were they deleted?")
-    return write_file(directory, "panel.png", panel(kept[:3], kept[3:])), shown.factor
+    return write_file(directory, "panel.png", panel(pixels[:3], pixels[3:])), six.factor
 
 
 @of_a_run
@@ -65,17 +68,17 @@ def print_tables(directory: Path, console: Console, *, footnotes: bool = False) 
     """Print the tables of the finished run in `directory`; RunError where it has not finished."""
     summary = read_summary(directory)
     show(tables_of(summary, seconds_per_image(directory)), console, footnotes=footnotes)
-    print_verdict(summary.get("trust"), console)
+    print_verdict(summary.trust, console)
 
 
 def markdown(summary: Mapping[str, Any]) -> str:
-    """The tables of a `summary.json` as GitHub-flavoured Markdown."""
-    return to_markdown(tables_of(summary))
+    """The tables of a `summary.json` as GitHub-flavoured Markdown; ValueError where it is none."""
+    return to_markdown(tables_of(read(RunSummary, summary)))
 
 
 def latex(summary: Mapping[str, Any]) -> str:
     r"""The tables of a `summary.json` as LaTeX; needs \usepackage{booktabs} and a T1 font encoding."""
-    return to_latex(tables_of(summary))
+    return to_latex(tables_of(read(RunSummary, summary)))
 
 
 @of_a_run

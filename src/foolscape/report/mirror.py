@@ -24,8 +24,8 @@ def mirrored(directory: Path) -> Iterator[Path]:
     Raises:
         RunError: there is no room for it either.
     """
-    with in_words(Path("the folder for temporary files")), TemporaryDirectory(prefix="foolscape-") as made:
-        copy = Path(made) / (real(directory).name or "run")
+    with in_words(Path("the folder for temporary files")), TemporaryDirectory(prefix="foolscape-") as folder:
+        copy = Path(folder) / (real(directory).name or "run")
         _link(real(directory), copy)
         yield copy
 

@@ -24,7 +24,7 @@ class Printer(Protocol):
 
 
 @dataclass(frozen=True)
-class Kind:
+class RunKind:
     """How a directory of one kind is reported.
 
     Attributes:
@@ -42,23 +42,23 @@ class Kind:
     no_panel: str = ""
 
 
-_KINDS: Final[dict[str | None, Kind]] = {
-    None: Kind(SUMMARY, write_report, write_texts, print_tables),
-    "transfer": Kind(
+_KINDS: Final[dict[str | None, RunKind]] = {
+    None: RunKind(SUMMARY, write_report, write_texts, print_tables),
+    "transfer": RunKind(
         MATRIX,
         transfer.write_transfer_report,
         transfer.write_transfer_texts,
         transfer.print_transfer,
         "a transfer; name the run of one of its models, runs/MODEL in it",
     ),
-    universal.KIND: Kind(
+    universal.KIND: RunKind(
         SUMMARY,
         universal.write_universal_report,
         universal.write_universal_texts,
         universal.print_universal,
         "a universal perturbation; its page shows the images",
     ),
-    harden.KIND: Kind(
+    harden.KIND: RunKind(
         SUMMARY,
         harden.write_hardening_report,
         harden.write_hardening_texts,
@@ -68,7 +68,7 @@ _KINDS: Final[dict[str | None, Kind]] = {
 }
 """By `kind` of run.json; a run has none."""
 
-_PARTS: Final = Kind(PARTIAL, parts.write_page, parts.write_texts, parts.print_parts, "an unfinished command")
+_PARTS: Final = RunKind(PARTIAL, parts.write_page, parts.write_texts, parts.print_parts, "an unfinished command")
 """How all but a run are reported that have not finished."""
 
 
@@ -82,7 +82,7 @@ def unfinished(directory: Path) -> bool:
 
 
 @of_a_run
-def kind_of(directory: Path) -> Kind:
+def kind_of(directory: Path) -> RunKind:
     """The kind of what is in `directory`; of an unfinished run only where there is a `partial.json` to report.
 
     Raises:

@@ -13,12 +13,12 @@ from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED, label_of
 from foolscape.records.places import SUMMARY
 from foolscape.records.reader import read_record, read_result
-from foolscape.records.types import Object
+from foolscape.records.summary import HardenedSummary, HardenSummary, Scores
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pages.run import template
+from foolscape.report.pages.template import template
 from foolscape.report.tables.render import show, write_tables
-from foolscape.report.tables.table import Cell, Json, Table, between, counted, images, known, number
+from foolscape.report.tables.table import Cell, Table, between, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
 
 KIND: Final = "harden"
@@ -30,7 +30,7 @@ def print_hardening(directory: Path, console: Console, *, footnotes: bool = Fals
     """Print the tables of the finished hardening in `directory`."""
     summary = _summary(directory)
     show(hardening_tables(summary), console, footnotes=footnotes)
-    print_verdict(summary.get("trust"), console)
+    print_verdict(summary.trust, console)
 
 
 @of_a_run
@@ -48,7 +48,7 @@ def write_hardening_report(directory: Path) -> Path:
     page = template("harden.html.j2").render(
         summary=summary,
         headline=_headline(summary),
-        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
+        verdict=headline_of(summary.trust) if summary.trust else None,
         tables=hardening_tables(summary),
         runs=_WHEN,
         command=shlex.join(record.command),
@@ -59,39 +59,39 @@ def write_hardening_report(directory: Path) -> Path:
     return path
 
 
-def hardening_tables(summary: Json) -> tuple[Table, ...]:
+def hardening_tables(summary: HardenSummary) -> tuple[Table, ...]:
     """Scores before and after under every condition, the classes, and how the training went."""
-    return _scores(summary), _classes(summary), _epochs(summary), *trust(summary)
+    return _scores(summary), _classes(summary), _epochs(summary), *trust(summary.trust)
 
 
-def _scores(summary: Json) -> Table:
+def _scores(summary: HardenSummary) -> Table:
     rows = []
     for when in _WHEN:
-        measured = summary[when]
-        shown = [score for score in SEGMENTATION.shown(measured["conditions"].get(CLEAN, {})) if not score.further]
-        for score in shown:
-            first = score == shown[0]
-            success = Cell(number(measured["success_rate"], 1)) if first else Cell("")
-            cells = (_score(measured["conditions"].get(name, {}), score.key) for name in CONDITIONS)
+        measured = _measured(summary, when)
+        scores = [score for score in SEGMENTATION.shown(measured.conditions.get(CLEAN, {})) if not score.further]
+        for score in scores:
+            first = score == scores[0]
+            success = Cell(number(measured.success_rate, 1)) if first else Cell("")
+            cells = (_score(measured.conditions.get(name, {}), score.key) for name in CONDITIONS)
             rows.append((Cell(when if first else ""), Cell(score.title), *cells, success))
-    judge, said = summary["judged_by"], summary["conventions"]
+    judge, conventions = summary.judged_by, summary.conventions
     notes = (
         f"Attacked: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
-        f"on each network anew; {images(summary['test']['samples'])} of {summary['test']['split']}.",
-        *(str(said[name]) for name in (PERMUTED, NOISE, "success_rate", "eight_bit") if name in said),
+        f"on each network anew; {images(summary.test['samples'])} of {summary.test['split']}.",
+        *(conventions[name] for name in (PERMUTED, NOISE, "success_rate", "eight_bit") if name in conventions),
     )
     remarks = (
-        f"The hardened network: {summary['hardened']}",
-        *(f"Left out, {failure['id']}: {failure['reason']}" for failure in summary["failures"][:3]),
+        f"The hardened network: {summary.hardened}",
+        *(f"Left out, {failure.id}: {failure.reason}" for failure in summary.failures[:3]),
     )
     headers = (Cell("network"), Cell(""), *(Cell(label_of(name)) for name in CONDITIONS), Cell("success %"))
-    title = f"{summary['model']} before and after"
+    title = f"{summary.model} before and after"
     return Table("harden", title, headers, tuple(rows), notes, texts=2, remarks=remarks)
 
 
-def _classes(summary: Json) -> Table:
+def _classes(summary: HardenSummary) -> Table:
     columns = [(when, name) for when in _WHEN for name in (CLEAN, ADVERSARIAL)]
-    scores = [summary[when]["conditions"].get(name, {}).get("per_class", {}) for when, name in columns]
+    scores = [_measured(summary, when).conditions.get(name, {}).get("per_class", {}) for when, name in columns]
     rows = tuple(
         (Cell(name), *(Cell(number(by_class.get(name), 1)) for by_class in scores))
         for name in scores[0]
@@ -101,8 +101,8 @@ def _classes(summary: Json) -> Table:
     return Table("classes", f"{SEGMENTATION.parts.score} by class, %", headers, rows)
 
 
-def _epochs(summary: Json) -> Table:
-    training, attack = summary["training"], summary["trained_on"]
+def _epochs(summary: HardenSummary) -> Table:
+    training, attack = summary.training, summary.trained_on
     epochs = training["epochs"]
     rows = tuple(
         (Cell(str(number_)), Cell(number(epoch["loss"], 3)), Cell(number(epoch["right"], 1)))
@@ -118,34 +118,39 @@ def _epochs(summary: Json) -> Table:
     return Table("epochs", "Training", (Cell("epoch"), Cell("loss"), Cell("right", ("%",))), rows, notes)
 
 
-def _score(scores: Json, key: str) -> Cell:
+def _measured(summary: HardenSummary, when: str) -> HardenedSummary:
+    """The network `before` or `after` its training."""
+    return summary.before if when == "before" else summary.after
+
+
+def _score(scores: Scores, key: str) -> Cell:
     return Cell(number(scores.get(key), 1), between(scores.get("ci95", {}).get(key), scores.get(key)))
 
 
-def _headline(summary: Json) -> str:
+def _headline(summary: HardenSummary) -> str:
     """The result in a sentence."""
 
     main = SEGMENTATION.main
 
     def scored(when: str, condition: str) -> str:
-        return number(summary[when]["conditions"].get(condition, {}).get(main.key), 1)
+        return number(_measured(summary, when).conditions.get(condition, {}).get(main.key), 1)
 
     return (
-        f"Attacked within {summary['eps']}, the hardened network keeps a {main.label} of "
+        f"Attacked within {summary.eps}, the hardened network keeps a {main.label} of "
         f"{scored('after', 'adversarial')} percent, the one it was made from {scored('before', 'adversarial')}; on "
         f"clean images {scored('after', 'clean')} and {scored('before', 'clean')}.{_chance(summary)}"
     )
 
 
-def _chance(summary: Json) -> str:
+def _chance(summary: HardenSummary) -> str:
     """What must be said where the paired interval of the gain does not lie above 0; empty where it does."""
-    reasons = summary.get("trust", {}).get("reasons", ())
-    gain = next((reason for reason in reasons if reason["id"] == "gain"), None)
-    if gain is None or gain["ok"]:
+    reasons = () if summary.trust is None else summary.trust.reasons
+    gain = next((reason for reason in reasons if reason.id == "gain"), None)
+    if gain is None or gain.ok:
         return ""
-    said = "That is no gain beyond chance" if gain["ok"] is False else "Whether that is a gain is not known"
-    return f" {said}: {gain['seen']}."
+    words = "That is no gain beyond chance" if gain.ok is False else "Whether that is a gain is not known"
+    return f" {words}: {gain.seen}."
 
 
-def _summary(directory: Path) -> Object:
-    return read_result(directory, read_record(directory), SUMMARY)
+def _summary(directory: Path) -> HardenSummary:
+    return read_result(directory, SUMMARY, HardenSummary)

@@ -13,7 +13,7 @@ from foolscape.records.places import PARTIAL
 from foolscape.records.reader import read_object, read_record, read_summary
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pages.run import template
+from foolscape.report.pages.template import template
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.run import scores
 from foolscape.report.tables.table import Cell, Json, Table, known, number
@@ -65,10 +65,10 @@ def part_tables(directory: Path) -> tuple[Table, ...]:
         for part in partial["unfinished"]
     )
     headers = (Cell("part"), Cell("done"), Cell("of"))
-    found = [Table("parts", _title(partial), headers, rows, remarks=("The same command again resumes it.",))]
+    tables = [Table("parts", _title(partial), headers, rows, remarks=("The same command again resumes it.",))]
     for position, name in enumerate(partial["runs"]):
         run = scores(read_summary(directory / name))
-        found.append(
+        tables.append(
             Table(
                 f"run-{position}",
                 f"{name}: {run.title}",
@@ -80,21 +80,21 @@ def part_tables(directory: Path) -> tuple[Table, ...]:
                 run.remarks,
             )
         )
-    return (*found, *_epochs(partial["epochs"]))
+    return (*tables, *_epochs(partial["epochs"]))
 
 
 def _epochs(epochs: list[Json]) -> tuple[Table, ...]:
     if not epochs:
         return ()
-    shown = {key: how for key, how in _EPOCHS.items() if key in epochs[0]}
+    columns = {key: format_ for key, format_ in _EPOCHS.items() if key in epochs[0]}
     rows = []
     for position, epoch in enumerate(epochs, 1):
         cells = []
-        for key, (_, digits, factor) in shown.items():
+        for key, (_, digits, factor) in columns.items():
             value = known(epoch[key])
             cells.append(Cell(number(None if value is None else factor * value, digits)))
         rows.append((Cell(str(position)), *cells))
-    headers = (Cell("epoch"), *(Cell(title) for title, *_ in shown.values()))
+    headers = (Cell("epoch"), *(Cell(title) for title, *_ in columns.values()))
     return (Table("epochs", "Epochs", headers, tuple(rows)),)
 
 

@@ -7,32 +7,31 @@ import hashlib
 import json
 import shlex
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
-from foolscape.printable import printable
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.reader import Run, read_run
-from foolscape.records.run import DataRecord, ModelRecord, RunRecord
+from foolscape.records.run import DataRecord, ModelRecord
+from foolscape.records.summary import ModelSummary
 from foolscape.records.timings import seconds_per_image
 from foolscape.records.types import to_json
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
+from foolscape.report.pages.template import template
+from foolscape.report.pictures.bound_curves import bound_plots
 from foolscape.report.pictures.clips import Reel
 from foolscape.report.pictures.figures import palette
 from foolscape.report.pictures.gallery import Gallery, css, gallery, swatches
+from foolscape.report.pictures.minimum_curves import minimum_plots
 from foolscape.report.tables import run as tables
-from foolscape.report.tables.bounds import bound_plots, model_at
+from foolscape.report.tables.bounds import model_at
 from foolscape.report.tables.headline import aftermath, headline, overview
 from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
-from foolscape.report.tables.minimum import minimum_plots
 from foolscape.report.tables.objects import object_scores
 from foolscape.report.tables.table import Json, counted, number
 from foolscape.report.tables.trust import headline_of
-from foolscape.report.tasks.view import report_of
+from foolscape.report.task import report_of
 
 _UNSHOWN: Final = ("colours", "slug", "task", "channels", "truth", "reference")
 """What of a model a page shows elsewhere, or is for programs alone."""
@@ -82,48 +81,34 @@ def render(run: Run) -> str:
     """The page; a function of the files of the run alone, so the same run gives the same bytes."""
     summary, record = run.summary, run.record
     settings = {model.slug: model for model in record.models}
-    reels = report_of(summary["task"]).reels
+    reels = report_of(summary.task).reels
     videos = {} if reels is None else reels(run, record.models)
-    parts = tuple(_part(run, model, settings[model["slug"]], videos.get(model["slug"])) for model in summary["models"])
-    shown = tables.overall(summary, seconds_per_image(run.directory))
-    said = words(summary)
-    (per_class_note,) = conventions(summary, said.parts.key)
-    beside = " ".join([*(note for table in shown for note in (*table.remarks, *table.notes)), per_class_note])
+    parts = tuple(_part(run, model, settings[model.slug], videos.get(model.slug)) for model in summary.models)
+    overall = tables.overall(summary, seconds_per_image(run.directory))
+    terms = words(summary)
+    (per_class_note,) = conventions(summary, terms.parts.key)
+    beside = " ".join([*(note for table in overall for note in (*table.remarks, *table.notes)), per_class_note])
     return template("video.html.j2" if videos else "report.html.j2").render(
         title=_title(run),
         unfinished=unfinished(summary),
         kicker=_kicker(run),
         parts=parts,
-        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
-        reference_notes=reference_notes(summary),
-        tables=shown,
+        verdict=headline_of(summary.trust) if summary.trust else None,
+        reference_notes=reference_notes(summary.task, summary.reference),
+        tables=overall,
         plots=minimum_plots(summary),
         bound_plots=bound_plots(summary),
-        failures=tables.failures(summary) if summary.get("failures") else None,
+        failures=tables.failures(summary) if summary.failures else None,
         settings=_settings(run),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         attacked=any(part.attacked for part in parts),
-        by_class=said.parts.score,
-        noun=said.parts.noun,
+        by_class=terms.parts.score,
+        noun=terms.parts.noun,
         per_class_note=per_class_note,
-        conventions=[str(text) for text in summary.get("conventions", {}).values() if str(text) not in beside],
+        conventions=[text for text in summary.conventions.values() if text not in beside],
         version=record.foolscape,
         script_hash=_script_hash(),
     )
-
-
-@cache
-def template(name: str) -> Template:
-    """The template `name` of this package; whatever is put into it is escaped."""
-    environment = Environment(
-        loader=PackageLoader("foolscape.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["printable"] = lambda value: printable(str(value))
-    return environment.get_template(name)
 
 
 def _script_hash() -> str:
@@ -133,17 +118,17 @@ def _script_hash() -> str:
 
 
 def _title(run: Run) -> str:
-    models = run.summary["models"]
+    models = run.summary.models
     return headline(run.summary, models[0], run.rows) if len(models) == 1 else overview(run.summary)
 
 
 def _kicker(run: Run) -> str:
-    data = run.summary["data"]
+    data = run.summary.data
     where = " ".join(str(data[key]) for key in ("spec", "split") if data.get(key))
-    return f"{run.summary['task']}, {counted(data['samples'], words(run.summary).unit)} of {where}"
+    return f"{run.summary.task}, {counted(data['samples'], words(run.summary).unit)} of {where}"
 
 
-def _part(run: Run, model: Json, settings: ModelRecord, reel: Reel | None) -> ModelPart:
+def _part(run: Run, model: ModelSummary, settings: ModelRecord, reel: Reel | None) -> ModelPart:
     labels = palette(settings.colours, 256)
     colours = dict(swatches(settings)) | {one.name: css(labels[min(one.label, 255)]) for one in object_scores(model)}
     scores = tables.class_scores(model)
@@ -159,12 +144,12 @@ def _part(run: Run, model: Json, settings: ModelRecord, reel: Reel | None) -> Mo
         for name, clean, attacked in scores
     )
     return ModelPart(
-        name=model["model"],
+        name=model.model,
         sentence=headline(run.summary, model, run.rows),
         aftermath=aftermath(run.summary, model),
         bars=bars,
         bars_open=len(bars) <= _OPEN_CLASSES,
-        attacked=ADVERSARIAL in model_at(model)["conditions"],
+        attacked=ADVERSARIAL in model_at(model).conditions,
         gallery=gallery(run, settings) if reel is None else None,
         reel=reel,
     )
@@ -173,7 +158,6 @@ def _part(run: Run, model: Json, settings: ModelRecord, reel: Reel | None) -> Mo
 def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """Groups of (name, value) that say how to repeat the run."""
     record = run.record
-    assert isinstance(record, RunRecord)
     whole = [
         ("command", shlex.join(record.command)),
         ("started", record.started),
@@ -188,8 +172,8 @@ def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     groups = [("Run", _pairs(dict(whole))), ("Attack", _pairs(record.attack))]
     groups.append(("Data", _pairs(to_json(DataRecord, record.data))))
     for model in record.models:
-        shown = {key: value for key, value in to_json(ModelRecord, model).items() if key not in _UNSHOWN}
-        groups.append(("Model", _pairs(shown)))
+        settings = {key: value for key, value in to_json(ModelRecord, model).items() if key not in _UNSHOWN}
+        groups.append(("Model", _pairs(settings)))
     groups.append(("Versions", _pairs(record.versions)))
     return tuple((title, pairs) for title, pairs in groups if pairs)
 

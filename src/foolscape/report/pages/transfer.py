@@ -15,13 +15,14 @@ from rich.console import Console
 from foolscape.records.places import MATRIX
 from foolscape.records.reader import read_record, read_result
 from foolscape.records.run import TransferRecord
+from foolscape.records.summary import EnsembleSummary, MatrixColumn, MatrixLine, TransferSummary
 from foolscape.records.types import Object
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pages.run import template
+from foolscape.report.pages.template import template
 from foolscape.report.tables.labels import reference_notes
 from foolscape.report.tables.render import show, write_tables
-from foolscape.report.tables.table import TIMES, Cell, Json, Table, images, known, number
+from foolscape.report.tables.table import TIMES, Cell, Table, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
 
 _CONVENTIONS: Final = (
@@ -69,9 +70,9 @@ def write_transfer_report(directory: Path) -> Path:
         matrix=matrix,
         summary=_summary(matrix),
         rows=heat(matrix),
-        trust=trust(matrix),
-        verdict=headline_of(matrix["trust"]) if matrix.get("trust") else None,
-        letters=letters(matrix["columns"]),
+        trust=trust(matrix.trust, _names(matrix)),
+        verdict=headline_of(matrix.trust) if matrix.trust else None,
+        letters=letters(matrix.columns),
         notes=(*remarks(matrix), *notes(matrix)),
         command=shlex.join(record.command),
         configs=json.dumps(record.configs, indent=2, ensure_ascii=False),
@@ -86,7 +87,7 @@ def print_transfer(directory: Path, console: Console, *, footnotes: bool = False
     """Print the matrix of the transfer in `directory`."""
     matrix = _read(directory)
     show(matrix_tables(matrix), console, footnotes=footnotes)
-    print_verdict(matrix.get("trust"), console)
+    print_verdict(matrix.trust, console)
 
 
 @of_a_run
@@ -95,89 +96,89 @@ def write_transfer_texts(directory: Path) -> dict[str, str]:
     return write_tables(directory, matrix_tables(_read(directory)))
 
 
-def matrix_tables(matrix: Json) -> tuple[Table, ...]:
+def matrix_tables(matrix: TransferSummary) -> tuple[Table, ...]:
     """The matrix, what the letters of its columns and rows stand for, and whether it can be trusted."""
-    columns = matrix["columns"]
+    columns = matrix.columns
     names = letters(columns)
     headers = [Cell("added"), Cell("Linf", ("levels",)), Cell("p", (f"{TIMES}10⁻³",))]
-    headers += [Cell(names[column["slug"]], (column["score"],)) for column in columns]
+    headers += [Cell(names[column.slug], (column.score,)) for column in columns]
     rows = []
-    for line in matrix["lines"]:
-        size = line["distortion"] or {}
+    for line in matrix.lines:
+        size = line.distortion or {}
         p = known(size.get("perceptibility"))
         sizes = [Cell(number(size.get("linf_levels"), 1)), Cell(number(None if p is None else 1000 * p, 2))]
-        scores = [Cell(number(line["scores"][column["slug"]], 1)) for column in columns]
+        scores = [Cell(number(line.scores[column.slug], 1)) for column in columns]
         rows.append((Cell(_added(line, names)), *sizes, *scores))
-    legend = [f"{names[column['slug']]}: {column['model']} ({column['task']})" for column in columns]
-    title = f"Transfer, {images(matrix['data']['samples'])} of {matrix['data']['spec']}"
-    found = Table("transfer", title, tuple(headers), tuple(rows), notes(matrix), remarks=(*legend, *remarks(matrix)))
-    return found, *trust(matrix)
+    legend = [f"{names[column.slug]}: {column.model} ({column.task})" for column in columns]
+    title = f"Transfer, {images(matrix.data['samples'])} of {matrix.data['spec']}"
+    table = Table("transfer", title, tuple(headers), tuple(rows), notes(matrix), remarks=(*legend, *remarks(matrix)))
+    return table, *trust(matrix.trust, _names(matrix))
 
 
-def heat(matrix: Json) -> tuple[HeatRow, ...]:
+def heat(matrix: TransferSummary) -> tuple[HeatRow, ...]:
     """The rows of the heat map."""
-    names = letters(matrix["columns"])
-    clean = matrix["lines"][0]["scores"]
+    names = letters(matrix.columns)
+    clean = matrix.lines[0].scores
     rows = []
-    for line in matrix["lines"]:
+    for line in matrix.lines:
         cells = []
-        for column in matrix["columns"]:
-            slug = column["slug"]
-            score, before = known(line["scores"][slug]), known(clean[slug])
+        for column in matrix.columns:
+            slug = column.slug
+            score, before = known(line.scores[slug]), known(clean[slug])
             lost = None if score is None or not before else min(max(100 * (1 - score / before), 0.0), 100.0)
-            cells.append(HeatCell(number(score, 1), lost, slug in line["sources"]))
-        p = known((line["distortion"] or {}).get("perceptibility"))
+            cells.append(HeatCell(number(score, 1), lost, slug in line.sources))
+        p = known((line.distortion or {}).get("perceptibility"))
         rows.append(HeatRow(_added(line, names), "" if p is None else number(1000 * p, 2), tuple(cells)))
     return tuple(rows)
 
 
-def letters(columns: Sequence[Json]) -> dict[str, str]:
+def letters(columns: Sequence[MatrixColumn]) -> dict[str, str]:
     """A letter for each network, by slug: names of models are too long for the head of a column."""
-    return {column["slug"]: chr(ord("A") + i) if i < 26 else f"N{i + 1}" for i, column in enumerate(columns)}
+    return {column.slug: chr(ord("A") + i) if i < 26 else f"N{i + 1}" for i, column in enumerate(columns)}
 
 
-def remarks(matrix: Json) -> tuple[str, ...]:
+def remarks(matrix: TransferSummary) -> tuple[str, ...]:
     """What must be known of the figures: that they are not against labels, mean nothing, or lack images."""
-    clean = matrix["lines"][0]["scores"]
-    against = _about(matrix, lambda column: reference_notes({**column, "reference": matrix["reference"]}))
-    nothing = _about(matrix, lambda column: () if known(clean[column["slug"]]) else (_NOTHING_TO_LOSE,))
-    lost = len({failure["id"] for failure in matrix["failures"]})
-    left_out = [f"{images(lost)} left out: {matrix['failures'][0]['reason']}"] if lost else []
+    clean = matrix.lines[0].scores
+    against = _about(matrix, lambda column: reference_notes(column.task, matrix.reference))
+    nothing = _about(matrix, lambda column: () if known(clean[column.slug]) else (_NOTHING_TO_LOSE,))
+    lost = len({failure.id for failure in matrix.failures})
+    left_out = [f"{images(lost)} left out: {matrix.failures[0].reason}"] if lost else []
     return (*against, *nothing, *left_out)
 
 
-def notes(matrix: Json) -> tuple[str, ...]:
+def notes(matrix: TransferSummary) -> tuple[str, ...]:
     """The conventions, and how the changes were made."""
-    attacks = _about(matrix, lambda column: (_told(matrix["attacks"][column["slug"]]),))
-    shared = [_told_of(ensemble, letters(matrix["columns"])) for ensemble in matrix["ensembles"]]
+    attacks = _about(matrix, lambda column: (_attack_text(matrix.attacks[column.slug]),))
+    shared = [_ensemble_text(ensemble, letters(matrix.columns)) for ensemble in matrix.ensembles]
     return (*_CONVENTIONS, *attacks, *shared)
 
 
-def _about(matrix: Json, tell: Callable[[Json], Sequence[str]]) -> tuple[str, ...]:
-    """What `tell` says of each network of the columns, behind the letters of all of which it says the same."""
-    names = letters(matrix["columns"])
-    said: dict[str, list[str]] = {}
-    for column in matrix["columns"]:
-        for sentence in tell(column):
-            said.setdefault(sentence, []).append(names[column["slug"]])
-    return tuple(f"{', '.join(about)}: {sentence}" for sentence, about in said.items())
+def _about(matrix: TransferSummary, sentences_of: Callable[[MatrixColumn], Sequence[str]]) -> tuple[str, ...]:
+    """What `sentences_of` says of each network of the columns, behind the letters of all of which it says the same."""
+    names = letters(matrix.columns)
+    networks: dict[str, list[str]] = {}
+    for column in matrix.columns:
+        for sentence in sentences_of(column):
+            networks.setdefault(sentence, []).append(names[column.slug])
+    return tuple(f"{', '.join(about)}: {sentence}" for sentence, about in networks.items())
 
 
-def _told(settings: Json) -> str:
+def _attack_text(settings: Object) -> str:
     """All that is set of an attack; its source stands on the page of the network's own run."""
     words = {True: "yes", False: "no"}
-    told = [
+    options = [
         f"{key.replace('_', ' ')} {words[value] if isinstance(value, bool) else value}"
         for key, value in settings.items()
         if value is not None and key not in ("name", "title", "source")
     ]
-    return ", ".join([f"attack {settings['name']}", *told]) + "."
+    return ", ".join([f"attack {settings['name']}", *options]) + "."
 
 
-def _told_of(ensemble: Json, names: dict[str, str]) -> str:
+def _ensemble_text(ensemble: EnsembleSummary, names: dict[str, str]) -> str:
     """How the change of an ensemble was made."""
-    return f"{_together(ensemble['sources'], names)}: one change for all, by the mean of their losses; " + _told(
-        ensemble["attack"]
+    return f"{_together(ensemble.sources, names)}: one change for all, by the mean of their losses; " + _attack_text(
+        ensemble.attack
     )
 
 
@@ -187,20 +188,20 @@ def _together(sources: Sequence[str], names: dict[str, str]) -> str:
     return f"{', '.join(own[:-1])} & {own[-1]}"
 
 
-def _added(line: Json, names: dict[str, str]) -> str:
-    if not line["sources"]:
+def _added(line: MatrixLine, names: dict[str, str]) -> str:
+    if not line.sources:
         return "clean"
-    sources = line["sources"]
-    added = _together(sources, names) if line["joint"] else " + ".join(names[slug] for slug in sources)
-    return added + (", shuffled" if line["permuted"] else "")
+    sources = line.sources
+    added = _together(sources, names) if line.joint else " + ".join(names[slug] for slug in sources)
+    return added + (", shuffled" if line.permuted else "")
 
 
-def _summary(matrix: Json) -> str:
+def _summary(matrix: TransferSummary) -> str:
     """The matrix in a sentence: the mean share of a network's score lost to its own and to others' changes."""
     own: list[float] = []
     others: list[float] = []
-    for line, row in zip(matrix["lines"], heat(matrix), strict=True):
-        if len(line["sources"]) == 1 and not line["permuted"]:
+    for line, row in zip(matrix.lines, heat(matrix), strict=True):
+        if len(line.sources) == 1 and not line.permuted:
             for cell in row.cells:
                 if cell.share is not None:
                     (own if cell.own else others).append(cell.share)
@@ -212,8 +213,13 @@ def _summary(matrix: Json) -> str:
     )
 
 
-def _read(directory: Path) -> Object:
-    return read_result(directory, _record(directory), MATRIX)
+def _names(matrix: TransferSummary) -> dict[str, str]:
+    """The networks by slug."""
+    return {column.slug: column.model for column in matrix.columns}
+
+
+def _read(directory: Path) -> TransferSummary:
+    return read_result(directory, MATRIX, TransferSummary)
 
 
 def _record(directory: Path) -> TransferRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,22 +17,22 @@ from foolscape.errors import RunError
 from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, label_of
 from foolscape.records.places import SUMMARY
-from foolscape.records.reader import Run, read_record, read_result
+from foolscape.records.reader import read_record, read_result
 from foolscape.records.row import Moved
 from foolscape.records.rows import read_rows
 from foolscape.records.run import ModelRecord
-from foolscape.records.types import Object
+from foolscape.records.summary import Scores, UniversalSummary
 from foolscape.regular import check_regular
-from foolscape.report.files import write_text
+from foolscape.report.files import Pixels, write_text
 from foolscape.report.form import of_a_run
-from foolscape.report.pages.run import template
-from foolscape.report.pages.universal_curves import curves
-from foolscape.report.pictures.figures import Pixels, data_url, png
+from foolscape.report.pages.template import template
+from foolscape.report.pictures.figures import data_url, png
 from foolscape.report.pictures.gallery import Gallery, gallery_of, views
+from foolscape.report.pictures.universal_curves import curves
 from foolscape.report.tables.render import show, write_tables
-from foolscape.report.tables.table import Cell, Json, Table, counted, images, known, number
+from foolscape.report.tables.table import Cell, Table, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
-from foolscape.report.tasks.view import Facts, View, report_of
+from foolscape.report.task import Facts, ImageView, report_of
 
 KIND: Final = "universal"
 _SHOWN: Final = 2
@@ -52,7 +52,7 @@ def print_universal(directory: Path, console: Console, *, footnotes: bool = Fals
     """Print the tables of the finished run in `directory`."""
     summary = _summary(directory)
     show(universal_tables(summary), console, footnotes=footnotes)
-    print_verdict(summary.get("trust"), console)
+    print_verdict(summary.trust, console)
 
 
 @of_a_run
@@ -61,32 +61,31 @@ def write_universal_texts(directory: Path) -> dict[str, str]:
     return write_tables(directory, universal_tables(_summary(directory)))
 
 
-def universal_tables(summary: Json) -> tuple[Table, ...]:
+def universal_tables(summary: UniversalSummary) -> tuple[Table, ...]:
     """Scores under every condition, the classes before and after, and other models under the same pattern."""
-    conditions = summary["conditions"]
-    shown = [name for name in CONDITIONS if name in conditions]
-    headers = (Cell("score"), *(Cell(label_of(name)) for name in shown))
-    training = summary["training"]
-    title = f"{summary['target']}, {summary['model']}, {images(summary['test']['measured'])}"
+    conditions = summary.conditions
+    names = [name for name in CONDITIONS if name in conditions]
+    headers = (Cell("score"), *(Cell(label_of(name)) for name in names))
+    training = summary.training
+    title = f"{summary.target}, {summary.model}, {images(summary.test['measured'])}"
     spent = (
-        f"At {summary['eps']}, learnt on {images(training['images'])} in {counted(training['epochs'], 'epoch')}, "
+        f"At {summary.eps}, learnt on {images(training['images'])} in {counted(training['epochs'], 'epoch')}, "
         f"{training['gradient_evaluations']} gradient evaluations."
     )
     if not training["epochs"]:
-        spent = f"At {summary['eps']}, measured as it was given."
+        spent = f"At {summary.eps}, measured as it was given."
     small = "Small: the mean over images."
-    lost = [f"{len(summary['failures'])} measurements left out: {f['reason']}" for f in summary["failures"][:1]]
-    said = (str(text) for text in summary["conventions"].values())
-    notes = (*said, *_counted(summary["task"], conditions), small, spent)
-    main = Table("universal", title, headers, _rows(summary["task"], conditions, shown), notes, remarks=tuple(lost))
+    lost = [f"{len(summary.failures)} measurements left out: {failure.reason}" for failure in summary.failures[:1]]
+    notes = (*summary.conventions.values(), *_counts_note(summary.task, conditions), small, spent)
+    main = Table("universal", title, headers, _rows(summary.task, conditions, names), notes, remarks=tuple(lost))
     tables = [main, _classes(summary)]
-    for i, other in enumerate(summary["transfer"]):
-        there = [name for name in CONDITIONS if name in other["conditions"]]
-        heads = (Cell("score"), *(Cell(label_of(name)) for name in there))
-        rows = _rows(other["task"], other["conditions"], there)
-        title = f"The same pattern on {other['model']}"
-        tables.append(Table(f"transfer-{i}", title, heads, rows, _counted(other["task"], other["conditions"])))
-    return (*tables, *trust(summary))
+    for i, other in enumerate(summary.transfer):
+        measured = [name for name in CONDITIONS if name in other.conditions]
+        heads = (Cell("score"), *(Cell(label_of(name)) for name in measured))
+        rows = _rows(other.task, other.conditions, measured)
+        title = f"The same pattern on {other.model}"
+        tables.append(Table(f"transfer-{i}", title, heads, rows, _counts_note(other.task, other.conditions)))
+    return (*tables, *trust(summary.trust))
 
 
 def _tile(path: Path) -> Any:
@@ -107,19 +106,19 @@ def write_universal_report(directory: Path) -> Path:
     factor = 127 / max(float(np.abs(values).max()) * 255, 1e-9)
     pattern, plain = _pattern(values, factor), _pattern(values, 1.0)
     write_file(directory, "pattern.png", png(pattern))
-    run = Run(directory, record, summary, read_rows(directory, record))
+    measured = views(directory, read_rows(directory, record), record.models[0], {})
     path = directory / "report.html"
     page = template("universal.html.j2").render(
         summary=summary,
         headline=_headline(summary),
-        verdict=headline_of(summary["trust"]) if summary.get("trust") else None,
+        verdict=headline_of(summary.trust) if summary.trust else None,
         tables=universal_tables(summary),
         pattern=data_url(pattern),
         plain=data_url(plain),
         factor=number(factor, 1),
         tile=values.shape[1:],
         plots=curves(summary),
-        gallery=_gallery(run, record.models[0]),
+        gallery=_gallery(measured, record.models[0]),
         command=shlex.join(record.command),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         version=record.foolscape,
@@ -128,23 +127,23 @@ def write_universal_report(directory: Path) -> Path:
     return path
 
 
-def _rows(task: str, conditions: Json, shown: Sequence[str]) -> tuple[tuple[Cell, ...], ...]:
+def _rows(task: str, conditions: Mapping[str, Scores], names: Sequence[str]) -> tuple[tuple[Cell, ...], ...]:
     rows = []
     scores = {score.key: (score.title, None) for score in scores_of(task).default.scores}
     for key, (label, mean) in (_ROWS | scores | _OTHERS).items():
-        if any(known(conditions[name].get(key)) is not None for name in shown):
-            rows.append((Cell(label), *(_score(conditions[name], key, mean) for name in shown)))
+        if any(known(conditions[name].get(key)) is not None for name in names):
+            rows.append((Cell(label), *(_score(conditions[name], key, mean) for name in names)))
     return tuple(rows)
 
 
-def _score(scores: Json, key: str, mean: str | None) -> Cell:
+def _score(scores: Scores, key: str, mean: str | None) -> Cell:
     beside = None if mean is None else known(scores.get(mean))
     return Cell(number(scores.get(key), 1), () if beside is None else (number(beside, 1),))
 
 
-def _classes(summary: Json) -> Table:
+def _classes(summary: UniversalSummary) -> Table:
     """The classes that either has a score of, before and after."""
-    clean, adversarial = (summary["conditions"].get(name, {}) for name in (CLEAN, ADVERSARIAL))
+    clean, adversarial = (summary.conditions.get(name, {}) for name in (CLEAN, ADVERSARIAL))
     before, after = clean.get("per_class", {}), adversarial.get("per_class", {})
     rows = tuple(
         (Cell(name), Cell(number(value, 1)), Cell(number(after.get(name), 1)))
@@ -152,20 +151,20 @@ def _classes(summary: Json) -> Table:
         if known(value) is not None or known(after.get(name)) is not None
     )
     headers = (Cell("class"), Cell(label_of(CLEAN), ("%",)), Cell(label_of(ADVERSARIAL), ("%",)))
-    return Table("classes", f"{scores_of(summary['task']).default.parts.score} by class", headers, rows)
+    return Table("classes", f"{scores_of(summary.task).default.parts.score} by class", headers, rows)
 
 
-def _headline(summary: Json) -> str:
+def _headline(summary: UniversalSummary) -> str:
     """The result in a sentence."""
-    scores = {name: summary["conditions"].get(name, {}) for name in (ADVERSARIAL, NOISE)}
+    scores = {name: summary.conditions.get(name, {}) for name in (ADVERSARIAL, NOISE)}
     attacked, noise = scores[ADVERSARIAL], scores[NOISE]
-    eps = summary["eps"]
+    eps = summary.eps
     if "hidden" in attacked:
         if known(attacked["hidden"]) is None:
             return "The model shows nothing of what was to be hidden on the clean images: hidden is not defined."
         return (
             f"One pattern of at most {eps} hides {number(attacked['hidden'], 0)} percent of what was to be hidden"
-            f"{_of(summary['task'], attacked, 'moving')} and leaves {number(attacked['preserved'], 0)} percent of the "
+            f"{_of(summary.task, attacked, 'moving')} and leaves {number(attacked['preserved'], 0)} percent of the "
             f"rest as it was. Uniform noise of that size hides {number(noise.get('hidden'), 0)} percent."
         )
     return (
@@ -174,19 +173,19 @@ def _headline(summary: Json) -> str:
     )
 
 
-def _of(task: str, scores: Json, part: str) -> str:
+def _of(task: str, scores: Scores, part: str) -> str:
     """How many pixels or objects and images a percentage is of, in brackets; empty where the run did not count."""
-    counted_ = scores.get("counted", {}).get(part)
-    if counted_ is None:
+    count = scores.get("counted", {}).get(part)
+    if count is None:
         return ""
-    return f" ({counted(counted_['number'], report_of(task).target)} in {images(counted_['images'])})"
+    return f" ({counted(count['number'], report_of(task).target)} in {images(count['images'])})"
 
 
-def _counted(task: str, conditions: Json) -> tuple[str, ...]:
+def _counts_note(task: str, conditions: Mapping[str, Scores]) -> tuple[str, ...]:
     """The note on what the percentages of a table are of; they are of the clean prediction, so the same everywhere."""
     scores = conditions.get(ADVERSARIAL, {})
-    named = {"moving": "hidden" if "hidden" in scores else "success", "staying": "preserved"}
-    parts = [f"{name}{told}" for part, name in named.items() if (told := _of(task, scores, part))]
+    labels = {"moving": "hidden" if "hidden" in scores else "success", "staying": "preserved"}
+    parts = [f"{name}{count}" for part, name in labels.items() if (count := _of(task, scores, part))]
     return (f"What the percentages are of: {', '.join(parts)}.",) if parts else ()
 
 
@@ -196,45 +195,45 @@ def _pattern(values: Any, factor: float) -> Pixels:
     return pattern
 
 
-def _gallery(run: Run, model: ModelRecord) -> Gallery:
+def _gallery(measured: Sequence[ImageView], model: ModelRecord) -> Gallery:
     """Images on which most and least of what was to change did, and one on which nothing was to change."""
-    found = [view for view in views(run, model) if view.attacked]
+    attacked = [view for view in measured if view.attacked]
     # A few pixels are soon hidden: what works and what does not is seen where there is much to change.
-    most = sorted((view for view in found if _judged(view).moving), key=lambda view: -int(_judged(view).moving))
+    most = sorted((view for view in attacked if _moved(view).moving), key=lambda view: -int(_moved(view).moving))
     showing = sorted(most[: max(len(most) // 2, 2 * _SHOWN)], key=_standing)
-    without = [view for view in found if not _judged(view).moving]
+    without = [view for view in attacked if not _moved(view).moving]
     groups = (
         ("Worked best", showing[::-1][:_SHOWN]),
         ("Worked least", showing[:-_SHOWN][:_SHOWN]),
         ("Nothing was to change", without[:1]),
     )
-    drawing = report_of(run.summary["task"]).drawing
+    drawing = report_of(model.task).drawing
     return gallery_of(model, [(title, chosen) for title, chosen in groups if chosen], drawing, _facts)
 
 
-def _standing(view: View) -> tuple[float, str]:
+def _standing(view: ImageView) -> tuple[float, str]:
     """How well it worked: to hide people by breaking the whole picture is not what was wanted."""
-    judged = _judged(view)
-    pairs = ((judged.reached, judged.moving), (judged.stayed, judged.staying))
+    moved = _moved(view)
+    pairs = ((moved.reached, moved.moving), (moved.stayed, moved.staying))
     shares = [part / whole for part, whole in pairs if whole]
     return sum(shares) / len(shares), view.judged.id
 
 
-def _facts(view: View) -> Facts:
-    judged = _judged(view)
+def _facts(view: ImageView) -> Facts:
+    moved = _moved(view)
     pairs = (
-        ("changed", judged.left, judged.moving),
-        ("as wanted", judged.reached, judged.moving),
-        ("preserved", judged.stayed, judged.staying),
+        ("changed", moved.left, moved.moving),
+        ("as wanted", moved.reached, moved.moving),
+        ("preserved", moved.stayed, moved.staying),
     )
     return tuple((name, f"{number(100 * part / whole, 1)} %") for name, part, whole in pairs if whole)
 
 
-def _judged(view: View) -> Moved:
-    judged = view.rows[ADVERSARIAL].universal
-    assert judged is not None
-    return judged
+def _moved(view: ImageView) -> Moved:
+    moved = view.rows[ADVERSARIAL].universal
+    assert moved is not None
+    return moved
 
 
-def _summary(directory: Path) -> Object:
-    return read_result(directory, read_record(directory), SUMMARY)
+def _summary(directory: Path) -> UniversalSummary:
+    return read_result(directory, SUMMARY, UniversalSummary)

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foolscape.metrics.boxes import Floats
 from foolscape.printable import printable
-from foolscape.report.pictures.figures import SIDE, Pixels, fitted
+from foolscape.report.files import Pixels
+from foolscape.report.pictures.figures import SIDE, fitted
 
 TAGS: Final = 100
 """So many marks get a tag; more could not be read, and each looks for a place among all boxes."""
@@ -74,17 +75,17 @@ def draw_boxes(photo: Pixels, marks: Sequence[Mark], side: int = SIDE) -> Pixels
     scale = np.array([width / photo.shape[1], height / photo.shape[0]] * 2)
     picture = Image.fromarray(base)
     pen = ImageDraw.Draw(picture)
-    placed = [(mark, where) for mark in marks if (where := _within(mark.box * scale, width, height))]
+    placed = [(mark, rectangle) for mark in marks if (rectangle := _within(mark.box * scale, width, height))]
     longer = max(width, height)
     thick = max(2, longer // 180)
-    for mark, where in reversed(placed):
-        pen.rectangle(where, outline=_against(mark.colour), width=thick + 1)
-        pen.rectangle(where, outline=mark.colour, width=thick)
+    for mark, rectangle in reversed(placed):
+        pen.rectangle(rectangle, outline=_against(mark.colour), width=thick + 1)
+        pen.rectangle(rectangle, outline=mark.colour, width=thick)
     lettering = _lettering(max(_LEAST_TEXT, longer // _SHARE_OF_TEXT))
-    boxes = np.array([where for _, where in placed], dtype=np.int64).reshape(-1, 4)
+    boxes = np.array([rectangle for _, rectangle in placed], dtype=np.int64).reshape(-1, 4)
     taken: list[Rectangle] = []
-    for mark, where in placed[:TAGS]:
-        _tag(pen, lettering, mark, where, (width, height), taken, boxes[(boxes != where).any(axis=1)])
+    for mark, rectangle in placed[:TAGS]:
+        _tag(pen, lettering, mark, rectangle, (width, height), taken, boxes[(boxes != rectangle).any(axis=1)])
     return np.asarray(picture)
 
 
@@ -110,7 +111,7 @@ def _tag(
     pen: ImageDraw.ImageDraw,
     lettering: Lettering,
     mark: Mark,
-    where: Rectangle,
+    rectangle: Rectangle,
     size: tuple[int, int],
     taken: list[Rectangle],
     others: Rectangles,
@@ -121,7 +122,7 @@ def _tag(
     width = round(font.getlength(text)) + 2 * _PAD
     height = lettering.height + 2 * _PAD
     tags = np.array(taken, dtype=np.int64).reshape(-1, 4)
-    places = [place for place in _corners(where, width, height, size) if not _shared(place, tags)]
+    places = [place for place in _corners(rectangle, width, height, size) if not _shared(place, tags)]
     if places:
         place = min(places, key=lambda place: _shared(place, others))
         pen.rectangle(place, fill=mark.colour)
@@ -129,9 +130,9 @@ def _tag(
         taken.append(place)
 
 
-def _corners(where: Rectangle, width: int, height: int, size: tuple[int, int]) -> list[Rectangle]:
+def _corners(rectangle: Rectangle, width: int, height: int, size: tuple[int, int]) -> list[Rectangle]:
     """Where the tag of a box may be inside a picture of `size`: above it, below it, inside it; left, then right."""
-    x1, y1, x2, y2 = where
+    x1, y1, x2, y2 = rectangle
     if width > size[0]:
         return []
     lines = [y for y in (y1 - height, y2 + 1, y1, y2 + 1 - height) if 0 <= y <= size[1] - height]
@@ -142,8 +143,8 @@ def _corners(where: Rectangle, width: int, height: int, size: tuple[int, int]) -
 def _cut(font: ImageFont.ImageFont | ImageFont.FreeTypeFont, mark: Mark, room: int) -> str:
     """Name and value, the name cut until both fit into `room` pixels."""
     name = printable(mark.name)
-    for kept in range(len(name), 0, -1):
-        text = f"{name[:kept]} {mark.value}".rstrip()
+    for letters in range(len(name), 0, -1):
+        text = f"{name[:letters]} {mark.value}".rstrip()
         if font.getlength(text) <= room:
             return text
     return mark.value

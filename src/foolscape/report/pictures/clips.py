@@ -10,6 +10,7 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, PERMUTE
 from foolscape.records.reader import Run
 from foolscape.records.row import rows_of
 from foolscape.records.run import ModelRecord
+from foolscape.report.pictures.clip_scores import frame_scores, object_score
 from foolscape.report.pictures.figures import SIDE
 from foolscape.report.pictures.film import Film
 from foolscape.report.pictures.gallery import BEST, WORST, Figure, chosen, css, facts, figure, loss, photographs
@@ -17,8 +18,7 @@ from foolscape.report.pictures.player import Player, player
 from foolscape.report.pictures.plots import Curve, Plot, plot
 from foolscape.report.pictures.strip import Strip, strip
 from foolscape.report.tables.table import DASH, number
-from foolscape.report.tasks.video import frame_scores, object_score
-from foolscape.report.tasks.view import Facts, Loss, View
+from foolscape.report.task import Facts, ImageView, Loss
 
 PAGE: Final = 24_000_000
 """Characters that all clips of a page may take: a browser opens such a page at once, and a mail still takes it."""
@@ -42,7 +42,7 @@ class ObjectRow:
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipCase:
     """One clip of the page.
 
     Attributes:
@@ -74,7 +74,7 @@ class Clip:
 class Reel:
     """The clips of one model under their headings, and how many clips it was measured on."""
 
-    groups: tuple[tuple[str, tuple[Clip, ...]], ...]
+    groups: tuple[tuple[str, tuple[ClipCase, ...]], ...]
     measured: int
 
     @property
@@ -96,13 +96,13 @@ def reels(run: Run, models: Sequence[ModelRecord]) -> dict[str, Reel]:
     most = most_shown(len(models))
     views = {model.slug: chosen(run, model, most) for model in models}
     stills = [(view, _still(view)) for groups in views.values() for _, group in groups for view in group]
-    left = PAGE - sum(_size(clip) for _, clip in stills)
-    room = left // max(len(stills), 1)
-    done = {id(view): _playing(view, clip, room) for view, clip in stills}
+    characters = PAGE - sum(_size(clip) for _, clip in stills)
+    room = characters // max(len(stills), 1)
+    clips = {id(view): _playing(view, clip, room) for view, clip in stills}
     specs = {model.slug: model.model for model in models}
     return {
         slug: Reel(
-            tuple((title, tuple(done[id(view)] for view in group)) for title, group in groups),
+            tuple((title, tuple(clips[id(view)] for view in group)) for title, group in groups),
             len({row.id for row in rows_of(run.rows, specs[slug])}),
         )
         for slug, groups in views.items()
@@ -116,13 +116,13 @@ def most_shown(models: int) -> tuple[int, int]:
     return count - best, best
 
 
-def _still(view: View) -> Clip:
+def _still(view: ImageView) -> ClipCase:
     """A clip without its player."""
-    film, shown = Film(view), [name for name in CONDITIONS if name in view.rows]
+    film, conditions = Film(view), [name for name in CONDITIONS if name in view.rows]
     photos, _ = photographs(view, SIDE)
     height, width = view.judged.size
     scores = _scores(film)
-    return Clip(
+    return ClipCase(
         id=view.judged.id,
         shape=(int(width), int(height)),
         loss=loss(view),
@@ -131,12 +131,12 @@ def _still(view: View) -> Clip:
         strip=strip(film, scores) if film.names else None,
         player=None,
         curve=_curve(film, scores),
-        conditions=tuple(label_of(name) for name in shown),
-        objects=_objects(film, shown),
+        conditions=tuple(label_of(name) for name in conditions),
+        objects=_objects(film, conditions),
     )
 
 
-def _playing(view: View, clip: Clip, room: int) -> Clip:
+def _playing(view: ImageView, clip: ClipCase, room: int) -> ClipCase:
     film = Film(view)
     return replace(clip, player=player(film, clip.curve, _scores(film), room))
 
@@ -159,22 +159,22 @@ def _curve(film: Film, scores: Mapping[str, Mapping[int, float]]) -> Plot | None
     return plot("J&F of every frame", curves, "frame", "J&F %", percent=True, size=(5.8, 2.2), ends=ends)
 
 
-def _objects(film: Film, shown: Sequence[str]) -> tuple[ObjectRow, ...]:
+def _objects(film: Film, conditions: Sequence[str]) -> tuple[ObjectRow, ...]:
     by_label = {
         name: {one.label: number(object_score(one), 1) for one in film.view.rows[name].measured.objects}
-        for name in shown
+        for name in conditions
     }
     return tuple(
         ObjectRow(
             css(film.colours[min(one.label, 255)]),
             f"object {one.label}" + (f", {one.category}" if one.category else ""),
-            tuple(by_label[name].get(one.label, DASH) for name in shown),
+            tuple(by_label[name].get(one.label, DASH) for name in conditions),
         )
         for one in film.view.judged.measured.objects
     )
 
 
-def _size(clip: Clip) -> int:
+def _size(clip: ClipCase) -> int:
     """Characters that the pictures of a clip take in the page."""
     pictures = [*clip.figures, *(one for row in clip.strip.rows for one in row.figures)] if clip.strip else clip.figures
     return sum(len(one.data or "") for one in pictures) + (len(clip.curve.data) if clip.curve else 0)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from foolscape.report.files import Pixels
 
 SIDE: Final = 360
 """Pixels of the longer side that a picture is brought to: three stand side by side on a page."""
@@ -19,7 +20,6 @@ _GREY: Final = 127.5
 _VOID_COLOUR: Final = (128, 128, 128)
 _GAP: Final = 8
 
-Pixels = NDArray[np.uint8]
 Colours = Sequence[Sequence[int]]
 
 
@@ -80,10 +80,10 @@ SMALLEST: Final = True
 def png(pixels: Pixels) -> bytes:
     """(H, W, 3) uint8 as the bytes of a PNG; indexed, a tenth of the size, where 256 colours hold it exactly."""
     packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
-    found, index = np.unique(packed, return_inverse=True)
-    if len(found) <= 256:
+    colours, index = np.unique(packed, return_inverse=True)
+    if len(colours) <= 256:
         image = Image.fromarray(index.reshape(packed.shape).astype(np.uint8), mode="P")
-        image.putpalette(np.stack([found >> 16, found >> 8, found], axis=1).astype(np.uint8).tobytes())
+        image.putpalette(np.stack([colours >> 16, colours >> 8, colours], axis=1).astype(np.uint8).tobytes())
     else:
         image = Image.fromarray(pixels)
     file = io.BytesIO()

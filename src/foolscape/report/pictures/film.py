@@ -12,19 +12,22 @@ from PIL import Image
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import Frames
-from foolscape.report.files import read_image, read_labels
-from foolscape.report.pictures.figures import Pixels, palette
-from foolscape.report.tasks.view import View
+from foolscape.report.files import Pixels, read_image, read_labels
+from foolscape.report.pictures.figures import palette
+from foolscape.report.pictures.masks import laid_over, tint
+from foolscape.report.task import ImageView
 
 TRUTH: Final = "truth"
 """A kind of label maps; the others are the conditions that they were predicted under."""
+GREY: Final = 127
+"""What stands for a frame that was not kept."""
 
 
 @dataclass(frozen=True)
 class Film:
     """The frames of a clip in order, and what a model made of them; a picture is None where the run did not keep it."""
 
-    view: View
+    view: ImageView
 
     @cached_property
     def colours(self) -> Pixels:
@@ -53,7 +56,7 @@ class Film:
 
     def photo(self, index: int, kind: str) -> Pixels | None:
         """(H, W, 3) of a frame, as the tracker saw it that made the label maps of `kind`."""
-        directory, name = self.view.run.directory, self.view.judged.id
+        directory, name = self.view.directory, self.view.judged.id
         if kind == ADVERSARIAL and index == 0:
             changed = self.view.condition(ADVERSARIAL)
             return read_image(directory, place_of(Kind.IMAGE, name, self.view.model.slug, changed))
@@ -63,13 +66,13 @@ class Film:
         """(H, W) labels of a frame, 0 for background."""
         name, frame, model = self.view.judged.id, self.names[index], self.view.model
         if kind == TRUTH:
-            return read_labels(self.view.run.directory, self._truth(index))
+            return read_labels(self.view.directory, self._truth(index))
         place = place_of(Kind.PREDICTION, name, model.slug, self.view.condition(Condition(kind)), frame)
-        return read_labels(self.view.run.directory, place)
+        return read_labels(self.view.directory, place)
 
     def has_truth(self, index: int) -> bool:
         """Whether there is a file of the frame's truth."""
-        return self.view.with_truth and (self.view.run.directory / self._truth(index)).is_file()
+        return self.view.with_truth and (self.view.directory / self._truth(index)).is_file()
 
     def _truth(self, index: int) -> str:
         return place_of(Kind.TRUTH, self.view.judged.id, self.view.model.truth or "", frame=self.names[index])
@@ -86,3 +89,12 @@ def brought_to(pixels: Pixels, size: tuple[int, int], *, smooth: bool) -> Pixels
         return pixels
     filter_ = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(pixels).resize(size, filter_))
+
+
+def painted(photo: Pixels | None, labels: Pixels, colours: Pixels, size: tuple[int, int]) -> Pixels:
+    """(H, W, 3) at `size`, (width, height): the objects over a frame, over grey if that was not kept."""
+    width, height = size
+    ground = np.full((height, width, 3), GREY, dtype=np.uint8) if photo is None else photo
+    # The contour is drawn at the final size, where it is to be seen.
+    above = tint(brought_to(labels, size, smooth=False), colours)
+    return laid_over(brought_to(ground, size, smooth=True), above)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.metrics.segmentation import VOID
+from foolscape.report.files import Pixels
 from foolscape.report.pictures import figures
-from foolscape.report.pictures.figures import Pixels
 
 _FILL: Final = 120
 """How opaque an object is, of 255."""
@@ -80,18 +80,18 @@ def jpeg_url(pixels: Pixels, quality: int) -> str:
 
 
 def _objects(labels: Pixels) -> NDArray[np.intp]:
-    there = np.bincount(labels.ravel(), minlength=256) > 0
-    there[[0, VOID]] = False
-    return np.flatnonzero(there)[:_MOST]
+    present = np.bincount(labels.ravel(), minlength=256) > 0
+    present[[0, VOID]] = False
+    return np.flatnonzero(present)[:_MOST]
 
 
 def _edges(labels: Pixels, width: int) -> NDArray[np.bool_]:
     """(H, W): the pixels with another label at most `width` pixels above, below, left or right of them."""
-    found = np.zeros(labels.shape, dtype=np.bool_)
+    edges = np.zeros(labels.shape, dtype=np.bool_)
     for step in range(1, width + 1):
         rows, columns = labels[step:] != labels[:-step], labels[:, step:] != labels[:, :-step]
-        found[step:] |= rows
-        found[:-step] |= rows
-        found[:, step:] |= columns
-        found[:, :-step] |= columns
-    return found
+        edges[step:] |= rows
+        edges[:-step] |= rows
+        edges[:, step:] |= columns
+        edges[:, :-step] |= columns
+    return edges

@@ -9,12 +9,11 @@ from typing import Final
 import numpy as np
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN
-from foolscape.report.pictures.figures import Pixels
-from foolscape.report.pictures.film import TRUTH, Film, brought_to, evenly
+from foolscape.report.files import Pixels
+from foolscape.report.pictures.film import GREY, TRUTH, Film, brought_to, evenly
 from foolscape.report.pictures.masks import jpeg_url, outline, tint, tint_url
 from foolscape.report.pictures.plots import Plot
 from foolscape.report.tables.table import number
-from foolscape.report.tasks.video import GREY
 
 FRAMES: Final = 60
 """A clip with more frames is shown in so many of them."""
@@ -84,11 +83,11 @@ def player(film: Film, curve: Plot | None, scores: Mapping[str, Mapping[int, flo
     frames = [_frame(film, index, size, cursor(index), scores) for index in indices]
     if not any(frame.size for frame in frames):
         return None
-    kept = _fitting(frames, room)
-    kinds = {kind for frame in kept for kind in frame.masks}
+    fitting = _fitting(frames, room)
+    kinds = {kind for frame in fitting for kind in frame.masks}
     first = ADVERSARIAL if ADVERSARIAL in kinds else CLEAN
     masks = tuple((kind, title, kind == first) for kind, title in _TITLES.items() if kind in kinds)
-    return Player(size, tuple(kept), masks, _note(len(kept), len(film.names)))
+    return Player(size, tuple(fitting), masks, _note(len(fitting), len(film.names)))
 
 
 def _fitting(frames: list[Frame], room: int) -> list[Frame]:
@@ -109,7 +108,7 @@ def _frame(
             masks[kind] = tint_url(outline(fitted) if kind == TRUTH else tint(fitted, film.colours))
     first = index == 0 and film.view.attacked
     return Frame(
-        said=_said(film, index, scores),
+        said=_caption(film, index, scores),
         cursor=cursor,
         photo=_photo(film.photo(index, CLEAN), size, "" if not masks else _blank(size)),
         attacked_photo=_photo(film.photo(index, ADVERSARIAL), size, "") if first else "",
@@ -126,14 +125,14 @@ def _blank(size: tuple[int, int]) -> str:
     return jpeg_url(np.full((*size[::-1], 3), GREY, dtype=np.uint8), _QUALITY)
 
 
-def _said(film: Film, index: int, scores: Mapping[str, Mapping[int, float]]) -> str:
-    measured = [
+def _caption(film: Film, index: int, scores: Mapping[str, Mapping[int, float]]) -> str:
+    scored = [
         f"{number(scores[kind][index], 0)} {_TITLES[kind]}"
         for kind in (CLEAN, ADVERSARIAL)
         if index in scores.get(kind, {})
     ]
     place = f"frame {film.names[index]}, {index + 1} of {len(film.names)}"
-    return f"{place}: J&F {', '.join(measured)}" if measured else place
+    return f"{place}: J&F {', '.join(scored)}" if scored else place
 
 
 def _note(shown: int, frames: int) -> str:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN
-from foolscape.report.pictures.film import TRUTH, Film, evenly
+from foolscape.report.pictures.film import TRUTH, Film, evenly, painted
 from foolscape.report.pictures.gallery import Figure
 from foolscape.report.pictures.masks import jpeg_url
 from foolscape.report.tables.table import number
-from foolscape.report.tasks.video import painted
 
 FRAMES: Final = 6
 
@@ -53,8 +52,8 @@ def strip(film: Film, scores: Mapping[str, Mapping[int, float]]) -> Strip:
 
 
 def _row(film: Film, kind: str, indices: list[int], scores: Mapping[int, float]) -> tuple[Figure, ...]:
-    found = tuple(_figure(film, kind, index, scores.get(index)) for index in indices)
-    return found if any(one.data for one in found) else ()
+    figures = tuple(_figure(film, kind, index, scores.get(index)) for index in indices)
+    return figures if any(one.data for one in figures) else ()
 
 
 def _figure(film: Film, kind: str, index: int, score: float | None) -> Figure:

@@ -5,43 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, Condition, label_of
+from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.run import attack_at
-from foolscape.report.pictures.plots import Band, Curve, Plot, plot
+from foolscape.records.summary import ModelSummary, RunSummary
 from foolscape.report.tables.labels import words
-from foolscape.report.tables.table import Json, Table, known, number
+from foolscape.report.tables.table import Table, number
 
 
-def bounds_of(summary: Json) -> tuple[str, ...]:
+def bounds_of(summary: RunSummary) -> tuple[str, ...]:
     """The bounds of a run, rising, where it has several; else none."""
-    return tuple(summary["attack"].get("bounds", ()))
+    return tuple(summary.attack.get("bounds", ()))
 
 
-def at_bound(summary: Json, bound: str) -> Json:
+def at_bound(summary: RunSummary, bound: str) -> RunSummary:
     """The summary at one of the run's bounds; the verdict and its reasons are those of all."""
-    models = [model_at(model, bound) for model in summary["models"]]
-    return {**summary, "attack": attack_at(summary["attack"], bound), "models": models}
+    models = tuple(model_at(model, bound) for model in summary.models)
+    return replace(summary, attack=attack_at(summary.attack, bound), models=models)
 
 
-def at_largest(summary: Json) -> Json:
+def at_largest(summary: RunSummary) -> RunSummary:
     """The summary at the largest bound, which the headline is about; itself where there are not several."""
     bounds = bounds_of(summary)
     return at_bound(summary, bounds[-1]) if bounds else summary
 
 
-def model_at(model: Json, bound: str | None = None) -> Json:
+def model_at(model: ModelSummary, bound: str | None = None) -> ModelSummary:
     """One of the `models` of a summary at one of its bounds; None: the largest.
 
     It is as it stands where it has not several, also because nothing is measured yet.
     """
-    bounds = tuple(model.get("bounds", ()))
-    if not bounds:
+    if not model.bounds:
         return model
-    bound = bound or bounds[-1]
-    found = {Condition(name): scores for name, scores in model["conditions"].items()}
-    conditions = {name.name: scores for name, scores in found.items() if name.bound in (None, bound)}
-    rest = {key: value for key, value in model.items() if key != "bounds"}
-    return {**rest, **model["bounds"][bound], "conditions": conditions}
+    bound = bound or list(model.bounds)[-1]
+    scores = {Condition(name): scores for name, scores in model.conditions.items()}
+    result = model.bounds[bound]
+    return replace(
+        model,
+        conditions={name.name: of_name for name, of_name in scores.items() if name.bound in (None, bound)},
+        distortion=result.distortion,
+        success_rate=result.success_rate,
+        claimed_rate=result.claimed_rate,
+        iterations=result.iterations,
+        controls=result.controls,
+        several=result.several,
+        bounds={},
+    )
 
 
 def titled(tables: Sequence[Table], bound: str) -> tuple[Table, ...]:
@@ -52,46 +60,12 @@ def titled(tables: Sequence[Table], bound: str) -> tuple[Table, ...]:
     )
 
 
-def smaller_bounds(summary: Json, model: Json) -> str:
+def smaller_bounds(summary: RunSummary, model: ModelSummary) -> str:
     """What a model scores within all bounds but the largest, such as: Within 1/255 mIoU is 82.7, within 4/255 45.3."""
-    bounds = tuple(model.get("bounds", ()))[:-1]
+    bounds = tuple(model.bounds)[:-1]
     if not bounds:
         return ""
     score = words(summary).headline
-    left = (model_at(model, bound)["conditions"][ADVERSARIAL].get(score.key) for bound in bounds)
-    first, *others = (f"{bound} {{}}{number(value, 1)}" for bound, value in zip(bounds, left, strict=True))
+    values = (model_at(model, bound).conditions[ADVERSARIAL].get(score.key) for bound in bounds)
+    first, *others = (f"{bound} {{}}{number(value, 1)}" for bound, value in zip(bounds, values, strict=True))
     return ", within ".join([f"Within {first.format(f'{score.label} is ')}", *(one.format("") for one in others)]) + "."
-
-
-def bound_plots(summary: Json) -> tuple[Plot, ...]:
-    """The headline score of every model against the bound, attacked and under the controls; empty with one bound."""
-    score = words(summary).headline
-    found = []
-    for model in summary["models"]:
-        if lines := bound_curves(model, score.key):
-            caption = f"{score.label} within each bound, {model['model']}; shaded: its interval, where there is one"
-            y = f"{score.label} {score.unit}".rstrip()
-            found.append(plot(caption, lines, "bound in levels of 255", y, percent=score.unit == "%"))
-    return tuple(found)
-
-
-def bound_curves(model: Json, score: str) -> list[Curve]:
-    """A score of one model from no change to its largest bound: attacked, and under each control; none with one bound.
-
-    Args:
-        model: one of the `models` of a summary.
-        score: its key.
-    """
-    bounds = tuple(model.get("bounds", ()))
-    if not bounds:
-        return []
-    xs = [0.0, *(float(bound.partition("/")[0]) for bound in bounds)]
-    found = []
-    for condition in (name for name in CONDITIONS if name != CLEAN):
-        at = [model["conditions"].get(name, {}) for name in (CLEAN, *(condition.at(bound) for bound in bounds))]
-        ends = [one.get("ci95", {}).get(score) or (None, None) for one in at]
-        band = Band([known(low) for low, _ in ends], [known(high) for _, high in ends])
-        ys = [known(one.get(score)) for one in at]
-        if any(y is not None for y in ys):
-            found.append(Curve(label_of(condition), xs, ys, dashed=condition != ADVERSARIAL, band=band))
-    return found

@@ -7,11 +7,13 @@ from typing import Final
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.row import Line, rows_of
+from foolscape.records.summary import ModelSummary, RunSummary, Scores
+from foolscape.records.types import Object
 from foolscape.report.tables.bounds import model_at, smaller_bounds
 from foolscape.report.tables.boxes import objects
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.minimum import minimum_sentence
-from foolscape.report.tables.table import DASH, Json, counted, known, number
+from foolscape.report.tables.table import DASH, counted, known, number
 
 _SAME: Final = 0.05
 """Points below which two scores read the same."""
@@ -24,14 +26,14 @@ _DONE: Final[dict[str, tuple[str, str]]] = {
 """By the goal of an attack on a detector: which boxes show that it was met, and how to say it."""
 
 
-def attack_title(attack: Json) -> str:
+def attack_title(attack: Object) -> str:
     """An attack as its paper writes it, with its goal."""
     title = str(attack.get("title", attack["name"]))
     aim = " ".join(str(attack[key]) for key in ("goal", "only_class") if attack.get(key) is not None)
     return f"{title} ({aim})" if aim else title
 
 
-def headline(summary: Json, model: Json, rows: Iterable[Line]) -> str:
+def headline(summary: RunSummary, model: ModelSummary, rows: Iterable[Line]) -> str:
     """What happened to one model.
 
     For example: DAG cut mIoU from 88.1 to 3.2 with changes of at most 4 grey levels; the same changes shuffled: 87.9.
@@ -41,43 +43,43 @@ def headline(summary: Json, model: Json, rows: Iterable[Line]) -> str:
         model: one of its `models`; of several bounds the largest is told.
         rows: the lines of `rows.jsonl`; the largest change is in them alone.
     """
-    said, model = words(summary), model_at(model)
-    conditions = model["conditions"]
-    headline_score, seen = said.headline, counted(model["samples"], said.unit)
+    terms, model = words(summary), model_at(model)
+    conditions = model.conditions
+    headline_score, samples = terms.headline, counted(model.samples, terms.unit)
     score = headline_score.label
     clean, attacked, shuffled = (
         known(conditions.get(name, {}).get(headline_score.key)) for name in (CLEAN, ADVERSARIAL, PERMUTED)
     )
     if not conditions:
-        return f"No {said.unit} is done yet." if summary.get("unfinished") else f"No {said.unit} could be measured."
+        return f"No {terms.unit} is done yet." if summary.unfinished else f"No {terms.unit} could be measured."
     if clean is None:
-        return f"{score} is not defined on {seen}: {said.measure.undefined}."
+        return f"{score} is not defined on {samples}: {terms.measure.undefined}."
     if ADVERSARIAL not in conditions or attacked is None:
-        return f"{score} is {number(clean, 1)} on {seen}; nothing was attacked."
-    attack = attack_title(summary["attack"])
-    done, left = ("cut", "lower") if headline_score.higher else ("raised", "raise")
+        return f"{score} is {number(clean, 1)} on {samples}; nothing was attacked."
+    attack = attack_title(summary.attack)
+    past, infinitive = ("cut", "lower") if headline_score.higher else ("raised", "raise")
     if (clean - attacked if headline_score.higher else attacked - clean) > _SAME:
-        found = f"{attack} {done} {score} from {number(clean, 1)} to {number(attacked, 1)}"
+        result = f"{attack} {past} {score} from {number(clean, 1)} to {number(attacked, 1)}"
     else:
-        found = f"{attack} did not {left} {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
+        result = f"{attack} did not {infinitive} {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
     control = "" if shuffled is None else f"; the same changes shuffled: {number(shuffled, 1)}"
-    return f"{found}{_largest(model, rows, said.changed)}{control}."
+    return f"{result}{_largest(model, rows, terms.changed)}{control}."
 
 
-def aftermath(summary: Json, model: Json) -> str:
+def aftermath(summary: RunSummary, model: ModelSummary) -> str:
     """How small a change suffices, what smaller bounds leave, and what the attack's goal did to the boxes of one model.
 
     It is empty without any of these.
 
     For example: Per image, of 5.2 objects 0.3 are kept (4.1 before); 3.9 are mislabelled (0.2 before).
     """
-    told = minimum_sentence(model), smaller_bounds(summary, model), _boxes(summary, model_at(model))
-    return " ".join(filter(None, told))
+    sentences = minimum_sentence(model), smaller_bounds(summary, model), _boxes(summary, model_at(model))
+    return " ".join(filter(None, sentences))
 
 
-def _boxes(summary: Json, model: Json) -> str:
-    before, after = (model["conditions"].get(name, {}) for name in (CLEAN, ADVERSARIAL))
-    only_class = summary["attack"].get("only_class")
+def _boxes(summary: RunSummary, model: ModelSummary) -> str:
+    before, after = (model.conditions.get(name, {}) for name in (CLEAN, ADVERSARIAL))
+    only_class = summary.attack.get("only_class")
     key = "boxes" if only_class is None else "victim_boxes"
     if key not in before or key not in after:
         return ""
@@ -88,7 +90,7 @@ def _boxes(summary: Json, model: Json) -> str:
 
     kept, was = change("kept")
     text = f"Per image, of {number(objects(after[key]), 1)} objects{of_class} {kept} are kept {was}"
-    if (goal := summary["attack"].get("goal")) in _DONE:
+    if (goal := summary.attack.get("goal")) in _DONE:
         fate, verb = _DONE[goal]
         now, was = change(fate)
         text += f"; {now} {verb} {was}"
@@ -98,29 +100,29 @@ def _boxes(summary: Json, model: Json) -> str:
     return f"{text}."
 
 
-def overview(summary: Json) -> str:
+def overview(summary: RunSummary) -> str:
     """One sentence over several models: the range of the main score before and after."""
-    models, headline_score = summary["models"], words(summary).headline
+    models, headline_score = summary.models, words(summary).headline
     score = headline_score.label
     clean, attacked = (
-        _range(headline_score.key, (model_at(model)["conditions"].get(name) for model in models))
+        _range(headline_score.key, (model_at(model).conditions.get(name) for model in models))
         for name in (CLEAN, ADVERSARIAL)
     )
     if attacked is None:
         return f"{len(models)} models, not attacked" + (f": {score} {clean}." if clean else ".")
-    return f"Under {attack_title(summary['attack'])}, {score} of {len(models)} models went from {clean} to {attacked}."
+    return f"Under {attack_title(summary.attack)}, {score} of {len(models)} models went from {clean} to {attacked}."
 
 
-def _range(score: str, conditions: Iterable[Json | None]) -> str | None:
-    found = [value for condition in conditions if condition and (value := known(condition.get(score))) is not None]
-    if not found:
+def _range(score: str, conditions: Iterable[Scores | None]) -> str | None:
+    values = [value for condition in conditions if condition and (value := known(condition.get(score))) is not None]
+    if not values:
         return None
-    low, high = number(min(found), 1), number(max(found), 1)
+    low, high = number(min(values), 1), number(max(values), 1)
     return low if low == high else f"{low}{DASH}{high}"
 
 
-def _largest(model: Json, rows: Iterable[Line], where: str) -> str:
-    levels = [row.distortion.linf_levels for row in rows_of(rows, model["model"]) if row.distortion is not None]
+def _largest(model: ModelSummary, rows: Iterable[Line], where: str) -> str:
+    levels = [row.distortion.linf_levels for row in rows_of(rows, model.model) if row.distortion is not None]
     if not levels:
         return ""
     most = max(levels)

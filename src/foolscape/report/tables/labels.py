@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from foolscape.metrics.score import Measure, Parts, Score, scores_of
 from foolscape.records.conditions import MEANINGS
+from foolscape.records.run import CLEAN_PREDICTION, Reference
 from foolscape.records.sentences import OF_EVERY_RUN
-from foolscape.report.tables.table import Json
-from foolscape.report.tasks.view import report_of
+from foolscape.records.summary import RunSummary
+from foolscape.report.task import report_of
 from foolscape.tasks.base import task_named
 
 _SENTENCES: Final = {**{name: meaning.sentence for name, meaning in MEANINGS.items()}, **OF_EVERY_RUN}
@@ -36,7 +37,6 @@ class Words:
         further: those of the second one; none where there is none.
         unit: the noun of a sample.
         changed: what of a sample the attack changes, to be said behind by how much; empty if that is all of it.
-        without_labels: what a reader must know where the clean prediction stands for the truth.
         conventions: what a table says where the run has no sentence of its own under that key.
     """
 
@@ -45,7 +45,6 @@ class Words:
     further: tuple[Score[Any], ...]
     unit: str
     changed: str
-    without_labels: str
     conventions: Mapping[str, str]
 
     @property
@@ -64,18 +63,17 @@ class Words:
         return (*sentences_of(self.scores), *self.measure.below)
 
 
-def words(summary: Json) -> Words:
+def words(summary: RunSummary) -> Words:
     """The words of a summary: of its task, and of the measure that its scores are of."""
-    task, report = task_named(summary["task"]), report_of(summary["task"])
+    task, report = task_named(summary.task), report_of(summary.task)
     measure = _measure_of(summary)
-    shown = measure.shown(_measured(summary))
+    scores = measure.shown(_measured(summary))
     return Words(
         measure=measure,
-        scores=tuple(score for score in shown if not score.further),
-        further=tuple(score for score in shown if score.further),
+        scores=tuple(score for score in scores if not score.further),
+        further=tuple(score for score in scores if score.further),
         unit=task.unit,
         changed=report.changed,
-        without_labels=report.without_labels,
         conventions={**_SENTENCES, **measure.conventions, "success_rate": report.success, **report.sentences},
     )
 
@@ -85,44 +83,44 @@ def sentences_of(scores: Iterable[Score[Any]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(score.sentence for score in scores))
 
 
-def _measure_of(summary: Json) -> Measure[Any]:
+def _measure_of(summary: RunSummary) -> Measure[Any]:
     """The first measure of the task whose headline score, or a sentence about it, is there; else the last one."""
-    scores, told = scores_of(summary["task"]), {*summary.get("conventions", {}), *_measured(summary)}
-    return next((measure for measure in scores.measures if measure.headline in told), scores.default)
+    scores, keys = scores_of(summary.task), {*summary.conventions, *_measured(summary)}
+    return next((measure for measure in scores.measures if measure.headline in keys), scores.default)
 
 
-def _measured(summary: Json) -> set[str]:
+def _measured(summary: RunSummary) -> set[str]:
     """The keys of all conditions of a run's models."""
-    return {key for model in summary.get("models", ()) for one in model["conditions"].values() for key in one}
+    return {key for model in summary.models for one in model.conditions.values() for key in one}
 
 
-def conventions(summary: Json, *names: str) -> tuple[str, ...]:
+def conventions(summary: RunSummary, *names: str) -> tuple[str, ...]:
     """The sentences of the run itself, and ours where it has none."""
-    own, ours = summary.get("conventions", {}), words(summary).conventions
+    own, ours = summary.conventions, words(summary).conventions
     return tuple(str(own.get(name) or ours[name]) for name in names)
 
 
-def reference_notes(summary: Json) -> tuple[str, ...]:
+def reference_notes(task: str, reference: Reference) -> tuple[str, ...]:
     """The sentence that a reader must have when no labels were there; empty with labels."""
-    return (words(summary).without_labels,) if summary.get("reference") == "clean prediction" else ()
+    return (report_of(task).without_labels,) if reference == CLEAN_PREDICTION else ()
 
 
-def unfinished(summary: Json) -> str:
+def unfinished(summary: RunSummary) -> str:
     """How far an unfinished run is, such as `unfinished: 7 of 40 images`; empty where it has finished."""
-    parts, unit = summary.get("unfinished", ()), words(summary).unit
+    parts, unit = summary.unfinished, words(summary).unit
     if not parts:
         return ""
-    done, of = (sum(part[key] for part in parts) for key in ("done", "of"))
+    done, of = sum(part.done for part in parts), sum(part.of for part in parts)
     models = f", of {len(parts)} models together" if len(parts) > 1 else ""
     return f"unfinished: {done} of {of} {unit}s{models}"
 
 
-def goal_note(summary: Json) -> tuple[str, ...]:
+def goal_note(summary: RunSummary) -> tuple[str, ...]:
     """What the attack was to reach; empty where it has no goal that we know."""
-    goal, only_class = summary["attack"].get("goal"), summary["attack"].get("only_class")
+    goal, only_class = summary.attack.get("goal"), summary.attack.get("only_class")
     if goal not in _GOALS:
         return ()
     of_class = "" if only_class is None else f" of class {only_class}"
     rest = "" if only_class is None else ", and those of other classes stay as they are"
-    wanted = _GOALS[goal].format(objects=f"objects{of_class}", boxes=f"boxes{of_class}", rest=rest)
-    return (f"Goal {goal}: {wanted}.",)
+    sentence = _GOALS[goal].format(objects=f"objects{of_class}", boxes=f"boxes{of_class}", rest=rest)
+    return (f"Goal {goal}: {sentence}.",)

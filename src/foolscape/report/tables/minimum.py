@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
-from foolscape.report.pictures.plots import Band, Curve, Plot, plot
-from foolscape.report.tables.table import DASH, Cell, Json, Table, between, counted, number
+from foolscape.records.summary import ModelSummary, RunSummary, Smallest, SmallestCurve
+from foolscape.report.tables.table import DASH, Cell, Table, between, counted, number
 
 SHOWN: Final = (1, 2, 4, 8, 16)
 """Levels of the table."""
@@ -17,12 +15,12 @@ _MORE: Final = "more"
 """What stands for a number that images never fooled would have had to tell."""
 
 
-def minimum_tables(summary: Json) -> tuple[Table, ...]:
+def minimum_tables(summary: RunSummary) -> tuple[Table, ...]:
     """The smallest changes of every model, and its score at a few bounds; empty where the run did not look for them."""
-    models = [model for model in summary["models"] if "minimum" in model]
+    models = smallest_of(summary)
     if not models:
         return ()
-    said = summary.get("conventions", {})
+    conventions = summary.conventions
     headers = (
         Cell("model"), Cell("median", ("levels",)), Cell("quartiles", ("levels",)), Cell("never fooled"),
         Cell("iterations", ("mean",)),
@@ -31,71 +29,57 @@ def minimum_tables(summary: Json) -> tuple[Table, ...]:
         name="smallest",
         title="Smallest change that fools an image",
         headers=headers,
-        rows=tuple(_smallest(model) for model in models),
-        notes=tuple(str(said[key]) for key in ("smallest", "median_levels", "success_rate") if key in said),
+        rows=tuple(_smallest(model, changes) for model, changes in models),
+        notes=tuple(
+            str(conventions[key]) for key in ("smallest", "median_levels", "success_rate") if key in conventions
+        ),
         named=True,
     )
-    score = models[0]["minimum"]["curve"]["score"]
+    score = models[0][1].curve.score
     bounds = Table(
         name="bounds",
         title=f"{score} by the bound",
         headers=(Cell("model"), Cell("clean"), *(Cell(f"{level}/255") for level in SHOWN)),
-        rows=tuple(_at_bounds(model) for model in models),
-        notes=(str(said["curve"]),) if "curve" in said else (),
+        rows=tuple(_at_bounds(model, changes.curve) for model, changes in models),
+        notes=(str(conventions["curve"]),) if "curve" in conventions else (),
         named=True,
     )
     return smallest, bounds
 
 
-def minimum_plots(summary: Json) -> tuple[Plot, ...]:
-    """Score, and share of the images fooled, against the bound; empty as for the tables."""
-    models = [model for model in summary["models"] if "minimum" in model]
-    if not models:
-        return ()
-    score = models[0]["minimum"]["curve"]["score"]
-    scores = [_steps(model, model["minimum"]["curve"]["values"], model["minimum"]["curve"]["ci95"]) for model in models]
-    fooled = [_steps(model, model["minimum"]["curve"]["fooled"]) for model in models]
-    x = "bound in levels of 255"
-    found = (
-        (
-            f"{score} with the best image found within a bound; shaded: its interval, where there is one",
-            scores,
-            f"{score} %",
-        ),
-        ("Images fooled within a bound", fooled, "percent"),
-    )
-    return tuple(plot(caption, lines, x, y, percent=True) for caption, lines, y in found if any(_drawn(lines)))
+def smallest_of(summary: RunSummary) -> list[tuple[ModelSummary, Smallest]]:
+    """The models that the smallest changes were looked for of, with these."""
+    return [(model, model.minimum) for model in summary.models if model.minimum is not None]
 
 
-def minimum_sentence(model: Json) -> str:
+def minimum_sentence(model: ModelSummary) -> str:
     """For example: Half of the images are fooled by changes of at most 5 grey levels, 1 of 4 by none up to 64/255."""
-    found = model.get("minimum")
-    if found is None or not found["judged"]:
+    changes = model.minimum
+    if changes is None or not changes.judged:
         return ""
-    median, judged, never = found["median_levels"], found["judged"], found["unreached"]
-    up_to = "" if found["largest"] is None else f" up to {found['largest']}"
+    median, judged, never = changes.median_levels, changes.judged, changes.unreached
+    up_to = "" if changes.largest is None else f" up to {changes.largest}"
     lost = f", {never} of {judged} by none{up_to}" if never else ""
     if median is None:
         return f"Less than half of the images are fooled by any change{lost}."
     return f"Half of the images are fooled by changes of at most {counted(median, 'grey level')}{lost}."
 
 
-def _smallest(model: Json) -> tuple[Cell, ...]:
-    found = model["minimum"]
-    quartiles = f"{_levels(found['quartiles'][0])}{DASH}{_levels(found['quartiles'][1])}"
+def _smallest(model: ModelSummary, changes: Smallest) -> tuple[Cell, ...]:
+    low, high = changes.quartiles
     return (
-        Cell(str(model["model"])),
-        Cell(_levels(found["median_levels"]), _around_median(found)),
-        Cell(quartiles),
-        Cell(f"{found['unreached']} of {found['judged']}"),
-        Cell(number(model.get("iterations", {}).get("mean"), 0)),
+        Cell(model.model),
+        Cell(_levels(changes.median_levels), _around_median(changes)),
+        Cell(f"{_levels(low)}{DASH}{_levels(high)}"),
+        Cell(f"{changes.unreached} of {changes.judged}"),
+        Cell(number(model.iterations.get("mean"), 0)),
     )
 
 
-def _around_median(found: Json) -> tuple[str, ...]:
-    median, ends = found["median_levels"], found["ci95"]
+def _around_median(changes: Smallest) -> tuple[str, ...]:
+    median, ends = changes.median_levels, changes.ci95
     if ends is None:
-        return ("no interval",) if found["judged"] else ()
+        return ("no interval",) if changes.judged else ()
     low, high = ends
     return () if median is None and low is None else (f"{_levels(low)}{DASH}{_levels(high)}",)
 
@@ -104,25 +88,9 @@ def _levels(value: int | None) -> str:
     return _MORE if value is None else str(value)
 
 
-def _at_bounds(model: Json) -> tuple[Cell, ...]:
-    curve = model["minimum"]["curve"]
-    cells = [Cell(str(model["model"]))]
+def _at_bounds(model: ModelSummary, curve: SmallestCurve) -> tuple[Cell, ...]:
+    cells = [Cell(model.model)]
     for level in (0, *SHOWN):
-        at = bisect_right(curve["levels"], level) - 1
-        cells.append(Cell(number(curve["values"][at], 1), between(curve["ci95"][at], curve["values"][at])))
+        at = bisect_right(curve.levels, level) - 1
+        cells.append(Cell(number(curve.values[at], 1), between(curve.ci95[at], curve.values[at])))
     return tuple(cells)
-
-
-def _steps(model: Json, values: Sequence[Any], ends: Sequence[Any] | None = None) -> Curve:
-    """A value that stays what it is until the next level at which there is another."""
-    levels = model["minimum"]["curve"]["levels"]
-    last = max(levels[-1] + 1, SHOWN[-1])
-    ranges = enumerate(pairwise([*levels, last + 1]))
-    held = [n for n, (level, following) in ranges for _ in range(level, following)]
-    xs = list(range(levels[0], last + 1))
-    band = None if ends is None else Band([ends[n][0] for n in held], [ends[n][1] for n in held])
-    return Curve(str(model["model"]), xs, [values[n] for n in held], band=band, stepped=True)
-
-
-def _drawn(lines: Sequence[Curve]) -> list[bool]:
-    return [any(y is not None for y in line.ys) for line in lines]

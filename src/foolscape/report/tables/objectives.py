@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.summary import RunSummary, Scores
 from foolscape.report.tables.labels import words
-from foolscape.report.tables.table import Cell, Json, Table, between, number
+from foolscape.report.tables.table import Cell, Table, between, number
 
 
-def several(summary: Json) -> tuple[Table, ...]:
+def several(summary: RunSummary) -> tuple[Table, ...]:
     """What each objective reaches alone, and what the choice among them does; empty where there was but one."""
     rows: list[tuple[Cell, ...]] = []
-    for model in summary["models"]:
-        if not (tried := model.get("several")):
+    for model in summary.models:
+        if (tried := model.several) is None:
             continue
-        for position, (name, found) in enumerate(tried["objectives"].items()):
-            first = Cell("") if position else Cell(str(model["model"]))
+        for position, (name, alone) in enumerate(tried.objectives.items()):
+            first = Cell("") if position else Cell(model.model)
             rows.append(
-                (first, Cell(name), *_scores(summary, found), Cell(str(found["fewest"])), Cell(str(found["greedy"])))
+                (first, Cell(name), *_scores(summary, alone), Cell(str(alone["fewest"])), Cell(str(alone["greedy"])))
             )
-        attacked, images = model["conditions"][ADVERSARIAL], str(model["samples"])
+        attacked, images = model.conditions[ADVERSARIAL], str(model.samples)
         rows.append(
             (Cell(""), Cell("fewest right pixels per image"), *_scores(summary, attacked), Cell(images), Cell(""))
         )
-        rows.append((Cell(""), Cell("greedy choice"), *_scores(summary, tried["greedy"]), Cell(""), Cell(images)))
+        rows.append((Cell(""), Cell("greedy choice"), *_scores(summary, tried.greedy), Cell(""), Cell(images)))
     if not rows:
         return ()
     scores = [Cell(score.label, (score.unit,)) for score in words(summary).scores]
@@ -49,11 +50,11 @@ def several(summary: Json) -> tuple[Table, ...]:
     )
 
 
-def _scores(summary: Json, found: Json) -> tuple[Cell, ...]:
+def _scores(summary: RunSummary, scores: Scores) -> tuple[Cell, ...]:
     """The scores, the headline score with its interval where there is one."""
-    said = words(summary)
-    ends = found.get("ci95", {}).get(said.headline.key)
+    terms = words(summary)
+    ends = scores.get("ci95", {}).get(terms.headline.key)
     return tuple(
-        Cell(number(found.get(score.key), 2), between(ends, found[score.key]) if score == said.headline else ())
-        for score in said.scores
+        Cell(number(scores.get(score.key), 2), between(ends, scores[score.key]) if score == terms.headline else ())
+        for score in terms.scores
     )

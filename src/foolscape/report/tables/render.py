@@ -44,12 +44,12 @@ _LATEX: Final[dict[str, str]] = {
 }
 
 
-def show(found: Sequence[Table], console: Console, *, footnotes: bool = False) -> None:
+def show(tables: Sequence[Table], console: Console, *, footnotes: bool = False) -> None:
     """Print tables to a terminal; they fit 80 columns, model names stand on lines of their own.
 
     Below each stand its remarks, and its footnotes if these are wanted.
     """
-    for table in found:
+    for table in tables:
         console.print()
         console.print(Text(printable(table.title), style="bold underline"))
         console.print()
@@ -61,10 +61,10 @@ def show(found: Sequence[Table], console: Console, *, footnotes: bool = False) -
             console.print(Padding(Text(printable(note), style="dim"), (0, 0, 0, 2)))
 
 
-def to_markdown(found: Sequence[Table]) -> str:
+def to_markdown(tables: Sequence[Table]) -> str:
     """Tables as GitHub-flavoured Markdown, notes as a list below each."""
     blocks = []
-    for table in found:
+    for table in tables:
         rule = ["---" if position < table.texts else "---:" for position in range(len(table.headers))]
         lines = [_markdown_row(table.headers), f"| {' | '.join(rule)} |", *(_markdown_row(row) for row in table.rows)]
         notes = [f"- {_markdown(note)}" for note in (*table.remarks, *table.notes)]
@@ -72,14 +72,14 @@ def to_markdown(found: Sequence[Table]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def to_latex(found: Sequence[Table]) -> str:
+def to_latex(tables: Sequence[Table]) -> str:
     r"""Tables as LaTeX floats; needs \usepackage{booktabs} and a T1 font encoding."""
-    return "\n\n".join(_latex_table(table) for table in found) + "\n"
+    return "\n\n".join(_latex_table(table) for table in tables) + "\n"
 
 
-def write_tables(directory: Path, found: Sequence[Table]) -> dict[str, str]:
+def write_tables(directory: Path, tables: Sequence[Table]) -> dict[str, str]:
     """Write report.md and report.tex to `directory`; the texts by suffix."""
-    texts = {".md": to_markdown(found), ".tex": to_latex(found)}
+    texts = {".md": to_markdown(tables), ".tex": to_latex(tables)}
     for suffix, text in texts.items():
         write_text(directory / f"report{suffix}", text)
     return texts

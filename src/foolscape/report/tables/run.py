@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from foolscape.metrics.score import Score
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, IN_FLOAT, label_of
+from foolscape.records.summary import ModelSummary, RunSummary, Scores
 from foolscape.report.tables.bounds import at_bound, at_largest, bounds_of, model_at, titled
 from foolscape.report.tables.boxes import box_tables
 from foolscape.report.tables.labels import conventions, reference_notes, sentences_of, unfinished, words
@@ -23,7 +24,6 @@ from foolscape.report.tables.table import (
     DASH,
     TIMES,
     Cell,
-    Json,
     Table,
     between,
     counted,
@@ -35,22 +35,22 @@ from foolscape.report.tables.trust import trust
 
 _NAMED: Final = 3
 """How many images a line of the failures names."""
-_SAID: Final[Json] = {}
+_ABOVE: Final[Scores] = {}
 """In the place of scores that stand in a line above."""
 _FLOAT_MATTERS: Final = 0.05
 """Points by which the score before rounding must differ from the 8-bit one to be shown beside it."""
 
 
-def tables(summary: Json, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
+def tables(summary: RunSummary, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
     """Every table of a run that has something to say, in reading order; `seconds` per image by model, where known."""
-    by_class = [per_class(summary, model) for model in summary["models"] if model["conditions"]]
-    left_out = [failures(summary)] if summary.get("failures") else []
+    by_class = [per_class(summary, model) for model in summary.models if model.conditions]
+    left_out = [failures(summary)] if summary.failures else []
     return (*overall(summary, seconds), *by_class, *left_out)
 
 
-def overall(summary: Json, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
+def overall(summary: RunSummary, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
-    attacked = any(model.get("distortion") for model in summary["models"])
+    attacked = any(model.distortion for model in summary.models)
     attack = (*_of_each_bound(several, summary), costs(summary, seconds)) if attacked else ()
     return (
         scores(summary),
@@ -58,45 +58,48 @@ def overall(summary: Json, seconds: Mapping[str, float] = MappingProxyType({})) 
         *further_scores(summary),
         *_of_each_bound(box_tables, summary),
         *attack,
-        *trust(summary),
+        *trust(summary.trust, {model.slug: model.model for model in summary.models}),
     )
 
 
-def scores(summary: Json) -> Table:
+def scores(summary: RunSummary) -> Table:
     """The scores of every model under every condition, with their intervals."""
-    models, said = summary["models"], words(summary)
+    models, terms = summary.models, words(summary)
     notes = (
-        " ".join(conventions(summary, *present(at_largest(summary)["models"]))),
-        *_float_note(summary, said.scores),
-        *conventions(summary, "eight_bit", *said.beside),
-        *(f"{model['model']}: {note}." for model in models for note in model.get("notes", ())),
+        " ".join(conventions(summary, *present(at_largest(summary).models))),
+        *_float_note(summary, terms.scores),
+        *conventions(summary, "eight_bit", *terms.beside),
+        *(f"{model.model}: {note}." for model in models for note in model.notes),
     )
     title = ", ".join(filter(None, ("Scores", unfinished(summary))))
-    return replace(_by_condition(summary, "scores", title, said.scores, notes), remarks=reference_notes(summary))
+    return replace(
+        _by_condition(summary, "scores", title, terms.scores, notes),
+        remarks=reference_notes(summary.task, summary.reference),
+    )
 
 
-def further_scores(summary: Json) -> tuple[Table, ...]:
+def further_scores(summary: RunSummary) -> tuple[Table, ...]:
     """The scores that stand back behind the first table; empty where the task has none."""
-    said = words(summary)
-    if not said.further:
+    terms = words(summary)
+    if not terms.further:
         return ()
-    notes = (*_float_note(summary, said.further), *conventions(summary, *sentences_of(said.further)))
-    return (_by_condition(summary, "further", said.measure.further or "Further scores", said.further, notes),)
+    notes = (*_float_note(summary, terms.further), *conventions(summary, *sentences_of(terms.further)))
+    return (_by_condition(summary, "further", terms.measure.further or "Further scores", terms.further, notes),)
 
 
-def costs(summary: Json, seconds: Mapping[str, float]) -> Table:
+def costs(summary: RunSummary, seconds: Mapping[str, float]) -> Table:
     """What the attack cost and how far it moved the images: means over the images of each model, at each bound.
 
     The time is that of all bounds together, beside the largest.
     """
     bounds = bounds_of(summary)
     rows = []
-    for model in summary["models"]:
+    for model in summary.models:
         for index, bound in enumerate(bounds or (None,)):
             last = bound is None or bound == bounds[-1]
-            name = Cell("" if index else str(model["model"]))
+            name = Cell("" if index else model.model)
             place = () if bound is None else (Cell(bound),)
-            rows.append((name, *place, *_cost(model_at(model, bound), seconds.get(model["model"]) if last else None)))
+            rows.append((name, *place, *_cost(model_at(model, bound), seconds.get(model.model) if last else None)))
     headers = (
         Cell("model"),
         *((Cell("bound"),) if bounds else ()),
@@ -124,15 +127,15 @@ def costs(summary: Json, seconds: Mapping[str, float]) -> Table:
     )
 
 
-def per_class(summary: Json, model: Json) -> Table:
+def per_class(summary: RunSummary, model: ModelSummary) -> Table:
     """The score of each class in the truth of one model's images, or of each object: clean, attacked, difference.
 
     With several bounds there is a column for each of the smaller ones, and the difference is that at the largest.
     """
-    attacked = ADVERSARIAL in model_at(model)["conditions"]
-    smaller = tuple(model.get("bounds", ()))[:-1]
+    attacked = ADVERSARIAL in model_at(model).conditions
+    smaller = tuple(model.bounds)[:-1]
     within = [{name: score for name, _, score in class_scores(model_at(model, bound))} for bound in smaller]
-    only_class = summary["attack"].get("only_class")
+    only_class = summary.attack.get("only_class")
     rows = []
     parts = words(summary).parts
     for name, clean, adversarial in class_scores(model):
@@ -142,23 +145,23 @@ def per_class(summary: Json, model: Json) -> Table:
             cells += [Cell(number(scores.get(name), 1)) for scores in within]
             cells += [Cell(number(adversarial, 1)), Cell(number(difference, 1, sign=True))]
         rows.append(tuple(cells))
-    at = (label_of(ADVERSARIAL.at(bound)) for bound in model.get("bounds", ()) or (None,))
-    shown = (parts.noun, label_of(CLEAN), *at, "change") if attacked else (parts.noun, label_of(CLEAN))
+    at = (label_of(ADVERSARIAL.at(bound)) for bound in model.bounds or (None,))
+    names = (parts.noun, label_of(CLEAN), *at, "change") if attacked else (parts.noun, label_of(CLEAN))
     return Table(
-        name=f"classes-{model['slug']}",
-        title=f"{parts.score} by {parts.noun}, {model['model']}",
-        headers=tuple(Cell(header, () if header == parts.noun else ("%",)) for header in shown),
+        name=f"classes-{model.slug}",
+        title=f"{parts.score} by {parts.noun}, {model.model}",
+        headers=tuple(Cell(header, () if header == parts.noun else ("%",)) for header in names),
         rows=tuple(rows),
         notes=conventions(summary, parts.key),
     )
 
 
-def class_scores(model: Json) -> list[tuple[str, float | None, float | None]]:
+def class_scores(model: ModelSummary) -> list[tuple[str, float | None, float | None]]:
     """(class, score clean, score attacked) of the classes that occur in the truth; None where a score is missing.
 
     Where objects are measured, these stand in place of classes. Attacked is at the largest of several bounds.
     """
-    measured = model_at(model)["conditions"]
+    measured = model_at(model).conditions
     if objects := object_scores(model):
         return [(one.name, one.clean, one.attacked) for one in objects]
     clean = measured.get(CLEAN, {}).get("per_class") or {}
@@ -167,12 +170,12 @@ def class_scores(model: Json) -> list[tuple[str, float | None, float | None]]:
     return [row for row in both if row[1] is not None or row[2] is not None]
 
 
-def failures(summary: Json) -> Table:
+def failures(summary: RunSummary) -> Table:
     """Samples that could not be used, counted by reason and model."""
     unit = words(summary).unit
     groups: dict[tuple[str, str], list[str]] = {}
-    for failure in summary["failures"]:
-        groups.setdefault((failure["reason"], failure.get("model") or "any"), []).append(str(failure["id"]))
+    for failure in summary.failures:
+        groups.setdefault((failure.reason, failure.model or "any"), []).append(failure.id)
     rows = []
     for (reason, model), ids in sorted(groups.items(), key=lambda group: -len(group[1])):
         more = (f"and {len(ids) - _NAMED} more",) if len(ids) > _NAMED else ()
@@ -187,18 +190,22 @@ def failures(summary: Json) -> Table:
     )
 
 
-def _by_condition(summary: Json, name: str, title: str, shown: Sequence[Score[Any]], notes: tuple[str, ...]) -> Table:
-    """The scores `shown` of every model: a column for each condition, a line for each bound where there are several."""
+def _by_condition(
+    summary: RunSummary, name: str, title: str, of_scores: Sequence[Score[Any]], notes: tuple[str, ...]
+) -> Table:
+    """`of_scores` of every model: a column for each condition, a line for each bound where there are several."""
     bounds, unit = bounds_of(summary), words(summary).unit
-    columns = present(at_largest(summary)["models"])
+    columns = present(at_largest(summary).models)
     rows = []
-    for model in summary["models"]:
-        for position, score in enumerate(shown):
+    for model in summary.models:
+        for position, score in enumerate(of_scores):
             for index, bound in enumerate(bounds or (None,)):
-                named = not position and not index
-                first = Cell(str(model["model"]), (counted(model["samples"], unit),)) if named else Cell("")
+                leads = not position and not index
+                first = Cell(model.model, (counted(model.samples, unit),)) if leads else Cell("")
                 place = () if bound is None else (Cell(bound),)
-                measured = {**model_at(model, bound)["conditions"], **({CLEAN: _SAID} if index else {})}
+                measured: dict[str, Scores] = {**model_at(model, bound).conditions}
+                if index:
+                    measured[CLEAN] = _ABOVE
                 cells = (_score(measured, column, score.key) for column in columns)
                 rows.append((first, Cell("" if index else score.title), *place, *cells))
     place = (Cell("bound"),) if bounds else ()
@@ -206,19 +213,19 @@ def _by_condition(summary: Json, name: str, title: str, shown: Sequence[Score[An
     return Table(name, title, headers, tuple(rows), notes, texts=3 if bounds else 2, named=True)
 
 
-def _of_each_bound(made: Callable[[Json], tuple[Table, ...]], summary: Json) -> tuple[Table, ...]:
+def _of_each_bound(tables_of: Callable[[RunSummary], tuple[Table, ...]], summary: RunSummary) -> tuple[Table, ...]:
     """The tables of a run, at each of its bounds where there are several."""
     bounds = bounds_of(summary)
     if not bounds:
-        return made(summary)
-    return tuple(table for bound in bounds for table in titled(made(at_bound(summary, bound)), bound))
+        return tables_of(summary)
+    return tuple(table for bound in bounds for table in titled(tables_of(at_bound(summary, bound)), bound))
 
 
-def _score(measured: Json, name: str, score: str) -> Cell:
+def _score(measured: Mapping[str, Scores], name: str, score: str) -> Cell:
     condition = measured.get(name)
     if condition is None:
         return Cell(DASH)
-    if condition is _SAID:
+    if condition is _ABOVE:
         return Cell("")
     detail = [*between(condition.get("ci95", {}).get(score), condition.get(score))]
     if name == ADVERSARIAL and _float_differs(measured, score):
@@ -226,26 +233,24 @@ def _score(measured: Json, name: str, score: str) -> Cell:
     return Cell(number(condition.get(score), 2), tuple(detail))
 
 
-def _float_differs(measured: Json, score: str) -> bool:
+def _float_differs(measured: Mapping[str, Scores], score: str) -> bool:
     rounded = known(measured.get(ADVERSARIAL, {}).get(score))
     exact = known(measured.get(IN_FLOAT, {}).get(score))
     return rounded is not None and exact is not None and abs(rounded - exact) > _FLOAT_MATTERS
 
 
-def _float_note(summary: Json, shown: Iterable[Score[Any]]) -> tuple[str, ...]:
-    each = [
-        model_at(model, bound)["conditions"] for model in summary["models"] for bound in bounds_of(summary) or (None,)
-    ]
-    if any(_float_differs(conditions, score.key) for score in shown for conditions in each):
+def _float_note(summary: RunSummary, of_scores: Iterable[Score[Any]]) -> tuple[str, ...]:
+    each = [model_at(model, bound).conditions for model in summary.models for bound in bounds_of(summary) or (None,)]
+    if any(_float_differs(conditions, score.key) for score in of_scores for conditions in each):
         return ("float: the attacked image before rounding to 8 bits, where the score differs by more than 0.05.",)
     return ()
 
 
-def _cost(model: Json, seconds: float | None) -> tuple[Cell, ...]:
-    distortion, iterations = model.get("distortion", {}), model.get("iterations", {})
+def _cost(model: ModelSummary, seconds: float | None) -> tuple[Cell, ...]:
+    distortion, iterations = model.distortion, model.iterations
     perceptibility = known(distortion.get("perceptibility"))
     return (
-        Cell(number(model.get("success_rate"), 1), (number(model.get("claimed_rate"), 1),)),
+        Cell(number(model.success_rate, 1), (number(model.claimed_rate, 1),)),
         Cell(number(iterations.get("mean"), 1), (number(iterations.get("max"), 0),)),
         Cell(number(seconds, 2)),
         Cell(number(distortion.get("linf_levels"), 1)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from foolscape.records.conditions import CONDITIONS, Condition
+from foolscape.records.summary import ModelSummary
 
 DASH: Final = "\N{EN DASH}"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
@@ -54,9 +55,9 @@ class Table:
     remarks: tuple[str, ...] = ()
 
 
-def present(models: list[Json]) -> list[Condition]:
+def present(models: Sequence[ModelSummary]) -> list[Condition]:
     """The conditions that any of the models was measured under, in the order of the tables."""
-    return [name for name in CONDITIONS if any(name in model["conditions"] for model in models)]
+    return [name for name in CONDITIONS if any(name in model.conditions for model in models)]
 
 
 def images(n: int) -> str:

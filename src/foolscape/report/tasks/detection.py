@@ -14,23 +14,22 @@ from foolscape.metrics.sample import Sample
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.places import Kind, place_of
 from foolscape.records.run import ModelRecord
-from foolscape.report.files import read_image
+from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.boxes import TAGS, Mark, draw_boxes
-from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.boxes import FATES
 from foolscape.report.tables.table import counted
-from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View
+from foolscape.report.task import Drawing, Facts, ImageView, Layers, Loss, TaskReport
 
 
-def _standing(view: View) -> tuple[float, ...]:
+def _standing(view: ImageView) -> tuple[float, ...]:
     """The share of the objects that are kept, of the attacked class if there is one; then the fewest invented boxes."""
     counts = _counts(view, view.judged.sample, _only_class(view))
     objects = _objects(counts)
     return counts["kept"] / objects if objects else float("inf"), -counts["fabricated"]
 
 
-def _facts(view: View) -> Facts:
+def _facts(view: ImageView) -> Facts:
     facts = [("objects", str(_objects(_counts(view, view.judged.sample, None))))]
     for condition, title in {CLEAN: "clean", ADVERSARIAL: "attacked", PERMUTED: "shuffled"}.items():
         if condition in view.rows:
@@ -43,10 +42,10 @@ def _facts(view: View) -> Facts:
     return tuple(facts)
 
 
-def _lost(view: View) -> Loss | None:
+def _lost(view: ImageView) -> Loss | None:
     """Of the objects that were found, of the attacked class if there is one; of `fabricate` the boxes that came up."""
     before, after = (_counts(view, view.rows[name].sample, _only_class(view)) for name in (CLEAN, ADVERSARIAL))
-    if view.run.summary["attack"].get("goal") == "fabricate":
+    if view.attack.get("goal") == "fabricate":
         more = max(after["fabricated"] - before["fabricated"], 0)
         return Loss(f"{more} more box{'es' * (more != 1)} invented", float(more > 0))
     if not before["kept"]:
@@ -55,8 +54,8 @@ def _lost(view: View) -> Loss | None:
     return Loss(f"lost {lost} of {counted(before['kept'], 'found object')}", lost / before["kept"])
 
 
-def _layers(view: View, side: int) -> Layers:
-    directory, name = view.run.directory, view.judged.id
+def _layers(view: ImageView, side: int) -> Layers:
+    directory, name = view.directory, view.judged.id
     truth: Truth = view.judged.sample.truth
     clean = _readable(view.rows[CLEAN].measured) if CLEAN in view.rows else None
     after = _readable(view.rows[ADVERSARIAL].measured) if view.attacked else None
@@ -66,30 +65,30 @@ def _layers(view: View, side: int) -> Layers:
         place = place_of(Kind.IMAGE, name, view.model.slug, view.condition(ADVERSARIAL))
         attacked = read_image(directory, place)
 
-    def drawn(pixels: Pixels | None, marks: list[Mark] | None) -> Pixels | None:
+    def with_boxes(pixels: Pixels | None, marks: list[Mark] | None) -> Pixels | None:
         return None if pixels is None or marks is None else draw_boxes(pixels, marks, side)
 
     lost = [] if after is None else np.flatnonzero(~_still_found(truth, after)).tolist()
-    labels = [truth.labels, *(found.labels for found in (clean, after) if found is not None)]
+    labels = [truth.labels, *(boxes.labels for boxes in (clean, after) if boxes is not None)]
     return Layers(
-        clean=drawn(photo, None if clean is None else _detections(view.model, clean)),
-        attacked=drawn(attacked, None if after is None else _detections(view.model, after)),
-        truth=drawn(photo, _reference(view.model, truth, list(range(len(truth.labels))))),
-        difference=drawn(photo, _reference(view.model, truth, lost)),
+        clean=with_boxes(photo, None if clean is None else _detections(view.model, clean)),
+        attacked=with_boxes(attacked, None if after is None else _detections(view.model, after)),
+        truth=with_boxes(photo, _reference(view.model, truth, list(range(len(truth.labels))))),
+        difference=with_boxes(photo, _reference(view.model, truth, lost)),
         classes=frozenset(int(label) for label in np.concatenate(labels)),
     )
 
 
-def _still_found(reference: Truth, found: Detected) -> NDArray[np.bool_]:
+def _still_found(reference: Truth, detected: Detected) -> NDArray[np.bool_]:
     """(K,): which reference objects a detection of their class overlaps."""
-    fits = pairwise_iou(reference.boxes, found.boxes) >= IOU
-    still: NDArray[np.bool_] = (fits & (reference.labels[:, None] == found.labels[None])).any(axis=1)
+    fits = pairwise_iou(reference.boxes, detected.boxes) >= IOU
+    still: NDArray[np.bool_] = (fits & (reference.labels[:, None] == detected.labels[None])).any(axis=1)
     return still
 
 
-def _detections(model: ModelRecord, found: Detected) -> list[Mark]:
-    order = np.argsort(-found.scores, kind="stable")
-    return [_mark(model, found.boxes[i], int(found.labels[i]), f"{found.scores[i]:.2f}") for i in order]
+def _detections(model: ModelRecord, detected: Detected) -> list[Mark]:
+    order = np.argsort(-detected.scores, kind="stable")
+    return [_mark(model, detected.boxes[i], int(detected.labels[i]), f"{detected.scores[i]:.2f}") for i in order]
 
 
 def _reference(model: ModelRecord, truth: Truth, chosen: list[int]) -> list[Mark]:
@@ -105,12 +104,12 @@ def _mark(model: ModelRecord, box: NDArray[np.float64], label: int, value: str) 
     return Mark(box, (red, green, blue), str(names[label]), value)
 
 
-def _readable(found: Detected) -> Detected:
-    shown = found.scores >= READABLE
-    return Detected(found.boxes[shown], found.scores[shown], found.labels[shown])
+def _readable(detected: Detected) -> Detected:
+    readable = detected.scores >= READABLE
+    return Detected(detected.boxes[readable], detected.scores[readable], detected.labels[readable])
 
 
-def _counts(view: View, sample: Sample[Truth, Detected], only: int | None) -> dict[str, int]:
+def _counts(view: ImageView, sample: Sample[Truth, Detected], only: int | None) -> dict[str, int]:
     """What became of the boxes of a row, of all classes or of one."""
     counts = count_boxes(sample.truth, sample.measured, len(view.model.classes), READABLE)
     chosen = slice(None) if only is None else slice(only, only + 1)
@@ -121,8 +120,8 @@ def _objects(counts: dict[str, int]) -> int:
     return counts["kept"] + counts["mislabelled"] + counts["vanished"]
 
 
-def _only_class(view: View) -> int | None:
-    name = view.run.summary["attack"].get("only_class")
+def _only_class(view: ImageView) -> int | None:
+    name = view.attack.get("only_class")
     return None if name is None else int(view.model.classes.index(name))
 
 

@@ -11,19 +11,19 @@ from foolscape.metrics.tasks.segmentation import counts_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import AnyRow
-from foolscape.report.files import read_labels
+from foolscape.report.files import Pixels, read_labels
 from foolscape.report.pictures import figures
-from foolscape.report.pictures.figures import Pixels
 from foolscape.report.tables.table import number
-from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View, points_lost
+from foolscape.report.task import Drawing, Facts, ImageView, Layers, Loss, TaskReport
+from foolscape.report.tasks.points import points_lost
 
 
-def _standing(view: View) -> tuple[float, ...]:
+def _standing(view: ImageView) -> tuple[float, ...]:
     value = _accuracy(view, view.judged)
     return (value if np.isfinite(value) else float("inf"),)
 
 
-def _facts(view: View) -> Facts:
+def _facts(view: ImageView) -> Facts:
     titles = {CLEAN: "pixel accuracy", ADVERSARIAL: "attacked", PERMUTED: "shuffled"}
     return tuple(
         (title, f"{number(_accuracy(view, view.rows[condition]), 1)} %")
@@ -32,13 +32,13 @@ def _facts(view: View) -> Facts:
     )
 
 
-def _lost(view: View) -> Loss | None:
+def _lost(view: ImageView) -> Loss | None:
     before, after = (_accuracy(view, view.rows[name]) for name in (CLEAN, ADVERSARIAL))
     return points_lost(before, after, "accuracy")
 
 
-def _layers(view: View, side: int) -> Layers:
-    directory, name, slug = view.run.directory, view.judged.id, view.model.slug
+def _layers(view: ImageView, side: int) -> Layers:
+    directory, name, slug = view.directory, view.judged.id, view.model.slug
     colours = figures.palette(view.model.colours, len(view.model.classes))
     clean = read_labels(directory, place_of(Kind.PREDICTION, name, slug, CLEAN))
     after = place_of(Kind.PREDICTION, name, slug, view.condition(ADVERSARIAL))
@@ -46,26 +46,26 @@ def _layers(view: View, side: int) -> Layers:
     truth = _truth(view)
     maps = [labels for labels in (clean, attacked, truth) if labels is not None]
 
-    def drawn(labels: Pixels | None) -> Pixels | None:
+    def in_colours(labels: Pixels | None) -> Pixels | None:
         if labels is None:
             return None
         return figures.fitted(figures.coloured(labels, colours), smooth=False, side=side)
 
     return Layers(
-        clean=drawn(clean),
-        attacked=drawn(attacked),
-        truth=drawn(truth),
+        clean=in_colours(clean),
+        attacked=in_colours(attacked),
+        truth=in_colours(truth),
         difference=_difference(clean, attacked, colours, side),
         classes=frozenset(int(label) for labels in maps for label in np.unique(labels)),
     )
 
 
-def _truth(view: View) -> Pixels | None:
+def _truth(view: ImageView) -> Pixels | None:
     """(H, W) the labels in the model's classes; None where there are none, or they were not kept."""
     model = view.model
     if model.truth is None or model.channels is None:
         return None
-    labels = read_labels(view.run.directory, place_of(Kind.TRUTH, view.judged.id, model.truth))
+    labels = read_labels(view.directory, place_of(Kind.TRUTH, view.judged.id, model.truth))
     if labels is None:
         return None
     own = np.full(256, VOID, dtype=np.uint8)
@@ -80,7 +80,7 @@ def _difference(clean: Pixels | None, attacked: Pixels | None, colours: Pixels, 
     return figures.fitted(figures.changed(clean, attacked, colours), smooth=False, side=side)
 
 
-def _accuracy(view: View, row: AnyRow) -> float:
+def _accuracy(view: ImageView, row: AnyRow) -> float:
     return float(pixel_accuracy(counts_of(row.sample, len(view.model.classes))))
 
 

@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from foolscape.metrics.video import ObjectScores
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
-from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow
-from foolscape.records.run import ModelRecord
 from foolscape.records.sentences import OF_CLIPS
+from foolscape.report.files import Pixels
 from foolscape.report.pictures import figures
-from foolscape.report.pictures.figures import Pixels
-from foolscape.report.pictures.film import TRUTH, Film, brought_to
-from foolscape.report.pictures.masks import laid_over, tint
+from foolscape.report.pictures.clip_scores import clip_score, frame_scores
+from foolscape.report.pictures.clips import reels
+from foolscape.report.pictures.film import TRUTH, Film, brought_to, painted
 from foolscape.report.tables.table import number
-from foolscape.report.tasks.view import Drawing, Facts, Layers, Loss, TaskReport, View, points_lost
-
-GREY: Final = 127
-"""What stands for a frame that was not kept."""
+from foolscape.report.task import Drawing, Facts, ImageView, Layers, Loss, TaskReport
+from foolscape.report.tasks.points import points_lost
 
 
-def clip_score(row: AnyRow) -> float:
-    """J&F of a row in percent, the mean over its objects; NaN without any."""
-    objects = row.measured.objects
-    return float(np.mean([object_score(one) for one in objects])) if objects else float("nan")
-
-
-def object_score(one: ObjectScores) -> float:
-    """J&F of an object in percent, the mean over its frames."""
-    return 50 * (float(np.mean(one.J)) + float(np.mean(one.F)))
-
-
-def frame_scores(row: AnyRow, judged: tuple[int, ...] | None) -> dict[int, float]:
-    """J&F in percent by frame, the mean over the objects that are measured there.
-
-    Args:
-        row: of a clip under one condition.
-        judged: the frame that each value stands for; None: they count every frame.
-    """
-    found: dict[int, list[float]] = {}
-    for one in row.measured.objects:
-        for place, (j, f) in enumerate(zip(one.J, one.F, strict=True), start=one.start):
-            if judged is None or place < len(judged):
-                found.setdefault(place if judged is None else judged[place], []).append(50 * (j + f))
-    return {frame: float(np.mean(values)) for frame, values in sorted(found.items())}
-
-
-def _standing(view: View) -> tuple[float, ...]:
+def _standing(view: ImageView) -> tuple[float, ...]:
     value = clip_score(view.judged)
     return (value if np.isfinite(value) else float("inf"),)
 
 
-def _facts(view: View) -> Facts:
+def _facts(view: ImageView) -> Facts:
     titles = {CLEAN: "J&F", ADVERSARIAL: "attacked", PERMUTED: "shuffled"}
     scores = tuple(
         (title, number(clip_score(view.rows[condition]), 1))
@@ -66,7 +35,7 @@ def _facts(view: View) -> Facts:
     return (*scores, ("objects", str(objects)), *((("frames", str(frames)),) if frames else ()))
 
 
-def _lost(view: View) -> Loss | None:
+def _lost(view: ImageView) -> Loss | None:
     before, after = (_region(view.rows[name]) for name in (CLEAN, ADVERSARIAL))
     return points_lost(before, after, "J")
 
@@ -77,16 +46,16 @@ def _region(row: AnyRow) -> float:
     return float(np.mean([100 * np.mean(one.J) for one in objects])) if objects else float("nan")
 
 
-def _layers(view: View, side: int) -> Layers:
+def _layers(view: ImageView, side: int) -> Layers:
     """Of the frame on which the attack took most; of a clip that was not attacked, of the one with the lowest score."""
     film = Film(view)
     colours = film.colours
-    index = _telling(film)
+    index = _hardest_hit(film)
     if index is None:
         return Layers(None, None, None, None, frozenset())
     height, width = view.judged.size
 
-    def drawn(kind: str) -> Pixels | None:
+    def with_masks(kind: str) -> Pixels | None:
         labels = film.labels(index, kind) if kind in film.kinds else None
         if labels is None:
             return None
@@ -98,19 +67,10 @@ def _layers(view: View, side: int) -> Layers:
     if clean is not None and attacked is not None and clean.shape == attacked.shape:
         changed = brought_to(figures.changed(clean, attacked, colours), (width, height), smooth=False)
         difference = figures.fitted(changed, smooth=False, side=side)
-    return Layers(drawn(CLEAN), drawn(ADVERSARIAL), drawn(TRUTH), difference, frozenset())
+    return Layers(with_masks(CLEAN), with_masks(ADVERSARIAL), with_masks(TRUTH), difference, frozenset())
 
 
-def painted(photo: Pixels | None, labels: Pixels, colours: Pixels, size: tuple[int, int]) -> Pixels:
-    """(H, W, 3) at `size`, (width, height): the objects over a frame, over grey if that was not kept."""
-    width, height = size
-    ground = np.full((height, width, 3), GREY, dtype=np.uint8) if photo is None else photo
-    # The contour is drawn at the final size, where it is to be seen.
-    above = tint(brought_to(labels, size, smooth=False), colours)
-    return laid_over(brought_to(ground, size, smooth=True), above)
-
-
-def _telling(film: Film) -> int | None:
+def _hardest_hit(film: Film) -> int | None:
     """The index of the frame that tells most; None where no frame is known or measured."""
     rows = film.view.rows
     before, after = (frame_scores(rows[name], film.judged) if name in rows else {} for name in (CLEAN, ADVERSARIAL))
@@ -133,17 +93,11 @@ _DRAWING: Final = Drawing(
 )
 
 
-def _reels(run: Run, models: Sequence[ModelRecord]) -> Mapping[str, Any]:
-    from foolscape.report.pictures.clips import reels  # which draws frames by what stands above
-
-    return reels(run, models)
-
-
 RECORD: Final = TaskReport(
     _DRAWING,
     without_labels="No labels: scores are against the model's own tracking of the clean clip, so the clean score is "
     "100 by construction.",
     sentences=OF_CLIPS,
     changed=" to the first frame",
-    reels=_reels,
+    reels=reels,
 )

@@ -90,23 +90,24 @@ class RunStore:
         write_file(self.directory, place, content)
         return digest(content)
 
-    def load_json(self, place: str, *forms: Iterable[str]) -> Object:
+    def load_json(self, place: str, form: Any) -> Object:
         """What `save_json` wrote to `place`; empty if it did not, or if that is damaged, which is said.
 
         Args:
             place: below the directory.
-            forms: the keys of each form that the object may have.
+            form: the record, or union of records, that the object must be.
         """
         path = self.directory / place
         if not os.path.lexists(path):
             return {}
         try:
             found = read_json(path)
+            read(form, found)
         except RunError as error:
             self.say(f"{error}; it is made again")
             return {}
-        if forms and not any(set(form) <= found.keys() for form in forms):
-            self.say(f"{path}: expected {' or '.join(', '.join(form) for form in forms)} in it, got none; made again")
+        except ValueError as error:
+            self.say(f"{path}: expected the form that a run writes, got another: {error}; it is made again")
             return {}
         return found
 

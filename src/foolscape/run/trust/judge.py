@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from foolscape.records.beside import AnyProbes, AnyWiring
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.records.row import Line, rows_of
 from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
@@ -33,11 +35,11 @@ class Evidence:
     def of(cls, store: RunStore, slugs: Iterable[str]) -> Evidence:
         """What the directory of `store` holds."""
 
-        def found(folder: str) -> dict[str, Object]:
-            return {slug: record for slug in slugs if (record := store.load_json(f"{folder}/{slug}.json"))}
+        def records(folder: str, form: Any) -> dict[str, Object]:
+            return {slug: record for slug in slugs if (record := store.load_json(f"{folder}/{slug}.json", form))}
 
         slugs = list(slugs)
-        return cls(found("probes"), found("wiring"))
+        return cls(records("probes", AnyProbes), records("wiring", AnyWiring))
 
 
 def run_trust(record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Object:

@@ -17,6 +17,7 @@ from foolscape.attacks.plan import ATTACK_PIXELS, Plan
 from foolscape.attacks.registry import Settings
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
+from foolscape.records.beside import AnyProbes
 from foolscape.records.conditions import ADVERSARIAL, FAILED
 from foolscape.records.row import rows_of
 from foolscape.records.types import Object
@@ -34,9 +35,6 @@ PAIRED: Final = (LONGER, STRONGER)
 
 FEWEST: Final = 4
 """Images that a paired comparison needs."""
-
-FORMS: Final = (("probes", "images"), (FAILED,))
-"""The keys of what is stored of the probes of a model."""
 
 _MOST, _SHARE = 16, 0.2
 """No more images than `_MOST` are probed, and beyond `FEWEST` no more than cost this share of the run's gradients."""
@@ -170,13 +168,12 @@ def probe_stored(
 ) -> None:
     """Try the probes on evenly spread attacked images, unless the run's directory holds the results already.
 
-    Of several bounds they are for the largest. Results go to `probes/SLUG.json`: the probes, and per image and probe
-    what was left.
+    Of several bounds they are for the largest. Results go to `probes/SLUG.json`, a `ProbesRecord`.
     """
     place = f"probes/{subject.slug}.json"
     attacked = _attacked(store, subject.spec)
     count, share = probed_images(len(attacked), plans, tried, wanted)
-    if not tried or not count or store.load_json(place, *FORMS):
+    if not tried or not count or store.load_json(place, AnyProbes):
         return
     if share > _SHARE:
         much = f"{share:.0%} of" if share < 2 else f"{share:.0f} times"

@@ -8,6 +8,7 @@ import numpy as np
 
 from foolscape.attacks.universal.learn import TrainingState
 from foolscape.metrics.score import scores_of as scored
+from foolscape.records.beside import AnyWiring
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED, Condition
 from foolscape.records.row import AnyRow, failures_of, rows_of
 from foolscape.records.schema import SCHEMA
@@ -112,7 +113,7 @@ def _trust(config: UniversalConfig, stand: Stand, trained: Object, training: Tra
         config.bounds[0],
         again("universal", UniversalConfig, record.config, {"epochs": 2 * trained["epochs"]}),
     )
-    subject, wired = main.entry.subject, store.load_json(f"wiring/{main.entry.subject.slug}.json")
+    subject, wired = main.entry.subject, store.load_json(f"wiring/{main.entry.subject.slug}.json", AnyWiring)
     found = {
         subject.slug: (
             *_lost(main, stand, store),

@@ -11,6 +11,7 @@ from foolscape.errors import FoolscapeError
 from foolscape.memory import is_short
 from foolscape.metrics.sample import Sample, Samples
 from foolscape.metrics.score import scores_of
+from foolscape.records.beside import AnyWiring
 from foolscape.records.conditions import FAILED
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
@@ -33,14 +34,10 @@ NEARLY_ALL: Final = 98.0
 """A clean score from which on no rival can win by the points that name it."""
 
 
-FORMS: Final = ((FAILED,), ("hints", "seen"), ("score", "images", "clean", "rivals"))
-"""The keys of what `examine` returns."""
-
-
 def check_wiring(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Object:
     """`examine`, kept in `wiring/SLUG.json` of the run's directory; what is there already stands."""
     place = f"wiring/{subject.slug}.json"
-    record = store.load_json(place, *FORMS)
+    record = store.load_json(place, AnyWiring)
     if not record:
         record = examine(subject, ids, seed)
         store.save_json(place, record)
@@ -51,11 +48,8 @@ def examine(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int) -> Obj
     """Whether the model is wired rightly, as far as its clean scores on up to 16 images (6 clips) of `ids` tell.
 
     Returns:
-        `{"score": name, "images": N, "clean": percent, "floor": {"name", "score", "gain", "low", "high"},
-        "elsewhere": {"score", "alike", "gain", "low", "high"}, "rivals": [{"id", "says", "rank", "score", "gain",
-        "low", "high", "least", "part", "advice"}, ..]}`, the rivals
-        that score higher by `judge.POINTS` or more; of data without labels `{"hints": [sentence, ..], "seen":
-        sentence}`; or `{"failed": reason}`. `wiring_reasons` reads it.
+        A `WiringRecord` as JSON, its rivals those that score higher by `judge.POINTS` or more; of data without labels
+        `WiringHints`; or `NotTried`. `wiring_reasons` reads it.
     """
     kind = wiring_of(subject.task.name)
     subject = kind.prepared(subject)

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from foolscape.records.conditions import ADVERSARIAL, NOISE
+from foolscape.records.summary import UniversalSummary
+from foolscape.records.types import Object
 from foolscape.report.pictures.plots import Curve, Plot, plot
-from foolscape.report.tables.table import Json
 
 
-def curves(summary: Json) -> tuple[Plot, ...]:
+def curves(summary: UniversalSummary) -> tuple[Plot, ...]:
     """Every plot that the figures in `summary` allow."""
-    return (*_learning(summary["training"]), *_against_eps(summary), *_trade_off(summary))
+    return (*_learning(summary.training), *_against_eps(summary), *_trade_off(summary))
 
 
-def _learning(training: Json) -> list[Plot]:
+def _learning(training: Object) -> list[Plot]:
     epochs = list(range(1, len(training["losses"]) + 1))
     if len(epochs) < 2:
         return []
@@ -32,8 +33,8 @@ def _learning(training: Json) -> list[Plot]:
     ]
 
 
-def _against_eps(summary: Json) -> list[Plot]:
-    points = summary["curves"].get("eps", [])
+def _against_eps(summary: UniversalSummary) -> list[Plot]:
+    points = summary.curves.get("eps", [])
     if not points:
         return []
     levels = [float(str(point["eps"]).partition("/")[0]) for point in points]
@@ -43,19 +44,19 @@ def _against_eps(summary: Json) -> list[Plot]:
     return [plot("A tile learnt at every bound", [*lines, noise], "eps in levels of 255", "percent", percent=True)]
 
 
-def _trade_off(summary: Json) -> list[Plot]:
-    points = summary["curves"].get("omega", [])
+def _trade_off(summary: UniversalSummary) -> list[Plot]:
+    points = summary.curves.get("omega", [])
     if not points or "hidden" not in points[0][ADVERSARIAL]:
         return []
     scores = [(point[ADVERSARIAL], f"omega {point['omega']:g}") for point in points]
     known = [(one["hidden"], one["preserved"], name) for one, name in scores if one["hidden"] is not None]
     if not known:
         return []
-    hidden, kept, names = zip(*known, strict=True)
-    line = Curve("", hidden, kept, names)
+    hidden, preserved, names = zip(*known, strict=True)
+    line = Curve("", hidden, preserved, names)
     caption = "Hidden against preserved; --omega chooses the point"
     return [plot(caption, [line], "hidden, percent", "preserved, percent", percent=False)]
 
 
-def _values(points: Sequence[Json], condition: str, key: str) -> list[Any]:
+def _values(points: Sequence[Object], condition: str, key: str) -> list[Any]:
     return [point.get(condition, {}).get(key) for point in points]

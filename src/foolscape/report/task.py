@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from foolscape.by_name import record_of
@@ -11,8 +12,8 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow
 from foolscape.records.run import TRUTH, ModelRecord
-from foolscape.report.pictures.figures import Pixels
-from foolscape.report.tables.table import number
+from foolscape.records.types import Object
+from foolscape.report.files import Pixels
 
 _MUCH: Final = 0.5
 _LITTLE: Final = 0.1
@@ -23,18 +24,20 @@ Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class View:
+class ImageView:
     """One image as one model saw it.
 
     Attributes:
-        run: the finished run.
+        directory: of the run.
         model: as run.json has it.
+        attack: the settings of the run's attack; empty where images have no attack of their own.
         rows: condition, without its bound -> the row of that image and model.
         bound: of the rows, where the run has several; the largest.
     """
 
-    run: Run
+    directory: Path
     model: ModelRecord
+    attack: Object
     rows: Mapping[str, AnyRow]
     bound: str | None = None
 
@@ -95,14 +98,6 @@ class Loss:
         return "fooled" if self.share >= _MUCH else "held" if self.share < _LITTLE else ""
 
 
-def points_lost(before: float, after: float, of: str) -> Loss | None:
-    """The loss of a score in percent, called `of`; None where there was none to lose."""
-    if not before > 0:
-        return None
-    lost = max(before - after, 0.0)
-    return Loss(f"lost {number(lost, 1)} of {number(before, 1)} points of {of}", lost / before)
-
-
 @dataclass(frozen=True)
 class Drawing:
     """How a task shows its images.
@@ -125,10 +120,10 @@ class Drawing:
     extremes: tuple[str, str]
     note: str
     truth_in_panel: bool
-    standing: Callable[[View], tuple[float, ...]]
-    facts: Callable[[View], Facts]
-    lost: Callable[[View], Loss | None]
-    layers: Callable[[View, int], Layers]
+    standing: Callable[[ImageView], tuple[float, ...]]
+    facts: Callable[[ImageView], Facts]
+    lost: Callable[[ImageView], Loss | None]
+    layers: Callable[[ImageView, int], Layers]
     image: str = "image"
 
 
