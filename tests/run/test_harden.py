@@ -22,7 +22,6 @@ from foolscape.errors import CheckpointError, DataError, FoolscapeError, ModelEr
 from foolscape.models.common.checkpoint import weights_sha256
 from foolscape.models.load import load_segmenter
 from foolscape.problem import IGNORE, Problem
-from foolscape.run.execute import Listener
 from foolscape.run.harden import execute as module
 from foolscape.run.harden.checkpoint import read_learner, write_weights
 from foolscape.run.harden.config import HardenConfig, make_harden_config
@@ -30,6 +29,7 @@ from foolscape.run.harden.execute import harden, with_weights
 from foolscape.run.harden.loss import entropy_and_dice
 from foolscape.run.harden.pictures import Picture, Pictures, stacked
 from foolscape.run.harden.training import TrainConfig, Trainer, crafted, rate_at
+from foolscape.run.listener import Listener
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.seeds import generator_for
 

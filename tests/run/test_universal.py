@@ -18,7 +18,7 @@ from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import Moved, rows_of
 from foolscape.report.pages.universal import universal_tables, write_universal_report
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.universal import learning as module
 from foolscape.run.universal.config import make_universal_config

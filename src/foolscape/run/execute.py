@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -35,7 +35,7 @@ from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, open_run, run_record
-from foolscape.run.scores.summary import summarise
+from foolscape.run.listener import Listener
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
@@ -43,23 +43,11 @@ from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, open_bench
 from foolscape.run.several_bounds import Measuring, evaluate
+from foolscape.run.summary import summarise
 from foolscape.run.tasks.base import running_of
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
 from foolscape.run.wiring import check_wiring
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Whom a run tells of its progress.
-
-    Attributes:
-        say: takes a remark, one line.
-        progress: (title, total, done) -> a context that gives the function to call for every sample settled.
-    """
-
-    say: Callable[[str], None]
-    progress: Callable[[str, int, int], AbstractContextManager[Callable[[str], None]]]
 
 
 def execute(

@@ -26,12 +26,13 @@ from foolscape.report.form import having_form
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, lose_failures, open_run
-from foolscape.run.execute import Listener, execute
+from foolscape.run.execute import execute
 from foolscape.run.harden.checkpoint import read_learner, write_learner, write_weights
 from foolscape.run.harden.config import HardenConfig
 from foolscape.run.harden.pictures import Pictures, check_size
 from foolscape.run.harden.summary import summarise
 from foolscape.run.harden.training import TrainConfig, Trainer
+from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import LoadedModel, open_bench

@@ -20,8 +20,8 @@ from foolscape.records.row import AttackResult, Line, Row, failure
 from foolscape.records.run import EnsembleRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore, open_run
-from foolscape.run.execute import Listener
 from foolscape.run.faults import FAULTS, fly, reason_of
+from foolscape.run.listener import Listener
 from foolscape.run.settings.inputs import members_of
 from foolscape.run.setup import LoadedModel
 from foolscape.tasks.base import task_named

@@ -32,8 +32,9 @@ from foolscape.report.pages.transfer import write_transfer_report
 from foolscape.run.directory.album import read_image
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import open_run
-from foolscape.run.execute import Listener, execute
+from foolscape.run.execute import execute
 from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.listener import Listener
 from foolscape.run.scores.controls import sized
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of

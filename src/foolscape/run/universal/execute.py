@@ -22,7 +22,7 @@ from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, lose_failures, open_run, universal_record
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
 from foolscape.run.universal.config import MAIN, Point, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images

@@ -14,8 +14,8 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.training import LeftOut, TrainingRecord
 from foolscape.records.types import to_json
 from foolscape.run.directory.store import RunStore
-from foolscape.run.execute import Listener
 from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.listener import Listener
 from foolscape.run.universal.config import Point, UniversalConfig
 from foolscape.run.universal.lessons import TrainingSamples
 from foolscape.run.universal.setup import Stand

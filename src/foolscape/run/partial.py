@@ -20,7 +20,7 @@ from foolscape.report.form import of_a_run
 from foolscape.report.run_kinds import unfinished
 from foolscape.run.directory.store import write_json
 from foolscape.run.directory.tensors import read_tensors
-from foolscape.run.scores.summary import summarise
+from foolscape.run.summary import summarise
 from foolscape.run.universal.config import UniversalConfig
 
 
