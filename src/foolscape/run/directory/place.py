@@ -93,8 +93,8 @@ def foreseen(wanted: Wanted, out: Path | None = None, runs: Path = RUNS, *, new:
 
 def name_of(*parts: str) -> str:
     """A directory's name of these parts, of ASCII letters, digits, `.`, `_` and `-`."""
-    kept = (re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.")[:_LONGEST].rstrip("-.") for part in parts)
-    return "-".join(part for part in kept if part) or "run"
+    words = (re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.")[:_LONGEST].rstrip("-.") for part in parts)
+    return "-".join(part for part in words if part) or "run"
 
 
 def model_name(text: str) -> str:
@@ -111,20 +111,20 @@ def model_name(text: str) -> str:
 
 def models_name(texts: Sequence[str]) -> str:
     """The short names of several models, the first few of them."""
-    named = [model_name(text) for text in texts[: _NAMED if len(texts) <= _NAMED else _NAMED - 1]]
-    more = len(texts) - len(named)
-    return name_of(*named, *([f"and-{more}-more"] if more else []))
+    names = [model_name(text) for text in texts[: _NAMED if len(texts) <= _NAMED else _NAMED - 1]]
+    more = len(texts) - len(names)
+    return name_of(*names, *([f"and-{more}-more"] if more else []))
 
 
 def _numbered(wanted: Wanted, runs: Path) -> list[tuple[int, Path]]:
     """The directories of this name in which something was begun, by number, the newest first."""
     pattern = re.compile(rf"{re.escape(wanted.name)}-([1-9]\d*)")
-    found = []
+    directories = []
     for path in runs.iterdir() if runs.is_dir() else ():
         match = pattern.fullmatch(path.name)
         if match and not (path.is_dir() and is_empty(path)):
-            found.append((int(match[1]), path))
-    return sorted(found, reverse=True)
+            directories.append((int(match[1]), path))
+    return sorted(directories, reverse=True)
 
 
 def _to_go_on_with(wanted: Wanted, runs: Path) -> Place | None:
@@ -163,13 +163,13 @@ def _next(wanted: Wanted, runs: Path) -> Place:
         number += 1
 
 
-def _agrees(directory: Path, settled: Object) -> bool:
-    """Whether run.json says `settled`; a damaged one, none, or one of another schema is no run to go on with."""
+def _agrees(directory: Path, expected: Object) -> bool:
+    """Whether run.json says `expected`; a damaged one, none, or one of another schema is no run to go on with."""
     try:
         begun = read_settings(directory)
     except RunError:
         return False
     if begun is None:
         return False
-    there, here = as_json(begun), json.loads(json.dumps(settled))
+    there, here = as_json(begun), json.loads(json.dumps(expected))
     return all(there.get(key) == value for key, value in here.items())

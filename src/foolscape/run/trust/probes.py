@@ -235,7 +235,7 @@ def _entrants(
     """The samples as the driver asks for them, kept in `cases` meanwhile: clips are too large to hold them all."""
     for name in ids:
         cases[name] = case = subject.load(name)
-        yield subject.entrant(case, plan, run_record(store).seed)
+        yield subject.attack_item(case, plan, run_record(store).seed)
 
 
 def _measured(
