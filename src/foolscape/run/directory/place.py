@@ -32,13 +32,13 @@ class Wanted:
 
     Attributes:
         name: of the directory, before its number; see `name_of`.
-        settled: what run.json holds of it in any case, such as `config` and `kind`; a run in which any of these is
+        fields: what run.json holds of it in any case, such as `config` and `kind`; a run in which any of these is
             another is another run. A key that is not there counts as null.
         result: the file that is there when all is done.
     """
 
     name: str
-    settled: Object
+    fields: Object
     result: str = "summary.json"
 
 
@@ -81,12 +81,12 @@ def foreseen(wanted: Wanted, out: Path | None = None, runs: Path = RUNS, *, new:
     if out is not None:
         if not (out / "run.json").exists():
             return Place(out, continued=False)
-        if not _agrees(out, wanted.settled):
+        if not _agrees(out, wanted.fields):
             raise RunError(f"expected the command that began {out}, got other settings; choose another --out")
         return Place(out, continued=True)
     begun = _numbered(wanted, runs)
     for _, path in () if new else begun:
-        if not _is_there(path / wanted.result) and _agrees(path, wanted.settled):
+        if not _is_there(path / wanted.result) and _agrees(path, wanted.fields):
             return Place(path, continued=True)
     return Place(runs / f"{wanted.name}-{begun[0][0] + 1 if begun else 1}", continued=False)
 
@@ -130,7 +130,7 @@ def _numbered(wanted: Wanted, runs: Path) -> list[tuple[int, Path]]:
 def _to_go_on_with(wanted: Wanted, runs: Path) -> Place | None:
     """The newest run that is the `wanted` one and not finished, reserved; None where there is none."""
     for _, path in _numbered(wanted, runs):
-        if _is_there(path / wanted.result) or not _agrees(path, wanted.settled):
+        if _is_there(path / wanted.result) or not _agrees(path, wanted.fields):
             continue
         if not reserve(path):
             raise RunError(

@@ -56,8 +56,8 @@ def spelled_out(settings: Mapping[str, object]) -> dict[str, object]:
         ours = ":" not in str(others["attack"])  # a user's attack has names of its own
         for former, option_value in spec.options.items():
             _put(options, current_name(former) if ours else former, option_value)
-    given_options = {name: value for name, value in options.items() if value is not None}
-    return others | ({"options": given_options} if given_options else {})
+    set_options = {name: value for name, value in options.items() if value is not None}
+    return others | ({"options": set_options} if set_options else {})
 
 
 def over(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
