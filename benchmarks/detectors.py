@@ -75,7 +75,7 @@ def largest_loss(scores: Tensor, problem: Problem, progress: Tensor) -> Objectiv
 def attacked(subject: DetectionSubject, case: Boxed, plan: Plan, *, tog: bool) -> Outcome:
     """One image attacked by `plan`, on the network's training loss where `tog` says so."""
     if not tog:
-        (outcome,) = plan.run([subject.entrant(case, plan, 0)], batch_size=1, memory=_Nothing())
+        (outcome,) = plan.run([subject.attack_item(case, plan, 0)], batch_size=1, memory=_Nothing())
         return outcome
     (network,) = modules_of(subject.detector)
     images = to_unit(case.image)

@@ -55,7 +55,7 @@ class Way:
         """Seconds for all images, and the outcomes; reading and the clean predictions are not counted."""
         entry, bench = self.bench.entries[0], self.bench
         assert entry.plan is not None
-        entrants = [entry.subject.entrant(entry.subject.load(name), entry.plan, 0) for name in bench.ids]
+        entrants = [entry.subject.attack_item(entry.subject.load(name), entry.plan, 0) for name in bench.ids]
         # One thread's own time, where there is no more: it does not count what else the machine does.
         alone = self.device.type == "cpu" and torch.get_num_threads() == 1
         clock = time.process_time if alone else time.perf_counter

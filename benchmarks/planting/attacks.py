@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from foolscape.run.execute import Listener, execute
+from foolscape.run.execute import execute
+from foolscape.run.listener import Listener
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.task_of import with_task
 from planting.case import CAUGHT, NAMED, OPEN, TRUSTED, Case

@@ -40,7 +40,7 @@ def planted(subject: Any, mistake: Mistake) -> Any:
             places = tuple(mistake.classes.index(name) for name in subject.detector.classes)
             assert subject.channels is not None
             wrong = replace(wrong, channels=tuple(places[i] for i in subject.channels))
-    seen = subject.seen if mistake.kind == "read" else wrong.seen
+    seen = subject.predicted if mistake.kind == "read" else wrong.predicted
     return _seeing(wrong, lambda image: mistake.read(seen(image)))
 
 
@@ -49,14 +49,14 @@ def remembering(subject: Any) -> Any:
     if isinstance(subject, VideoSubject):
         return replace(subject, tracker=_Remembering(subject.tracker))
     kept: dict[object, Any] = {}
-    return _seeing(subject, lambda image: _once(kept, lambda: subject.seen(image), image))
+    return _seeing(subject, lambda image: _once(kept, lambda: subject.predicted(image), image))
 
 
 def _seeing(subject: Any, see: Callable[[Tensor], Any]) -> Any:
     """`subject` with another way from an image to a prediction."""
 
     class Seeing(type(subject)):  # type: ignore[misc]
-        def seen(self, image: Tensor) -> Any:
+        def predicted(self, image: Tensor) -> Any:
             return see(image)
 
     return Seeing(**vars(subject))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from foolscape.metrics.video import measure_davis, statistics
 from foolscape.models.load import load_tracker
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.transfer.execute import transfer
 from foolscape.tasks.video import Start, follow
 from tests.run.made import do_run, silent_progress

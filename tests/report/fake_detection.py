@@ -18,7 +18,7 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import AnyRow, Line, Row, failure
 from foolscape.records.run import RunRecord
-from foolscape.run.scores.summary import summarise
+from foolscape.run.summary import summarise
 
 from ..written import attack_result, model_record, run_record, write_run, write_truth
 from .fake_run import slug

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from foolscape.report.run_kinds import kind_of
-from foolscape.run.directory.partial import write_partial
+from foolscape.run.partial import write_partial
 
 from .page import Page
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from foolscape.run.execute import Listener, execute
+from foolscape.run.execute import execute
+from foolscape.run.listener import Listener
 from foolscape.run.settings.config import make_config
 
 NET = """

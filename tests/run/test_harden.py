@@ -22,14 +22,14 @@ from foolscape.errors import CheckpointError, DataError, FoolscapeError, ModelEr
 from foolscape.models.common.checkpoint import weights_sha256
 from foolscape.models.load import load_segmenter
 from foolscape.problem import IGNORE, Problem
-from foolscape.run.execute import Listener
 from foolscape.run.harden import execute as module
-from foolscape.run.harden.checkpoint import read_learner, write_weights
+from foolscape.run.harden.checkpoint import read_trainer, write_weights
 from foolscape.run.harden.config import HardenConfig, make_harden_config
 from foolscape.run.harden.execute import harden, with_weights
 from foolscape.run.harden.loss import entropy_and_dice
-from foolscape.run.harden.pictures import Picture, Pictures, stacked
+from foolscape.run.harden.pictures import TrainingImage, TrainingImages, stacked
 from foolscape.run.harden.training import TrainConfig, Trainer, crafted, rate_at
+from foolscape.run.listener import Listener
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.seeds import generator_for
 
@@ -124,8 +124,8 @@ def learner(setting: dict[str, object], **changes: Any) -> tuple[Trainer, Harden
     return Trainer(segmenter, course), config
 
 
-def pictures(name: str) -> Picture:
-    return Picture(*drawn(int(name)))
+def pictures(name: str) -> TrainingImage:
+    return TrainingImage(*drawn(int(name)))
 
 
 def attacked_loss(learner: Trainer) -> float:
@@ -182,7 +182,7 @@ def test_a_share_of_every_batch_is_left_clean(setting: dict[str, object]) -> Non
 
 def test_parts_are_cut_and_mirrored_together() -> None:
     image, labels = drawn(0)
-    coded = Picture(np.stack([labels] * 3, -1), labels)
+    coded = TrainingImage(np.stack([labels] * 3, -1), labels)
     seen = set()
     for i in range(20):
         part = coded.part((16, 8), True, generator_for(i))
@@ -190,7 +190,7 @@ def test_parts_are_cut_and_mirrored_together() -> None:
         assert (part.image[..., 0] == part.labels).all()
         seen.add(part.labels.strides[1])
     assert seen == {1, -1}
-    whole = Picture(image, labels).part(None, False, generator_for(0))
+    whole = TrainingImage(image, labels).part(None, False, generator_for(0))
     assert (whole.image == image).all()
     assert (whole.labels == labels).all()
 
@@ -199,7 +199,7 @@ def test_images_are_the_same_whether_kept_or_read_again(setting: dict[str, objec
     data = open_data(str(setting["data"]), split="train")
     channels = tuple(range(11))
     subject = SegmentationSubject("net", "net", None, (), channels, data, None, torch.device("cpu"))  # type: ignore[arg-type]
-    kept, small = Pictures(subject), Pictures(subject, budget=10)
+    kept, small = TrainingImages(subject), TrainingImages(subject, budget=10)
     for _ in range(2):
         assert (kept("im0").image == small("im0").image).all()
         assert (kept("im0").labels == small("im0").labels).all()
@@ -290,7 +290,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     setting["memory_format"] = memory_format
     whole = tmp_path / "whole"
     do(whole, setting)
-    out, real = tmp_path / "out", module.write_learner
+    out, real = tmp_path / "out", module.write_trainer
     config = make_harden_config(setting)
     with pytest.raises(Killed):
         harden(config, out, [], Listener(lambda text: None, killing_progress))
@@ -302,7 +302,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
             if len(learner.epochs) == last:
                 raise Killed
 
-        monkeypatch.setattr(module, "write_learner", killed)
+        monkeypatch.setattr(module, "write_trainer", killed)
         torch.rand(3)  # another process finds the global generator elsewhere
         with pytest.raises(Killed):
             do(out, setting)
@@ -329,7 +329,7 @@ def test_another_command_is_refused_and_a_damaged_file_made_again(setting: dict[
     ):  # fmt: skip
         (out / "checkpoint.safetensors").write_bytes(content)
         with pytest.raises(CheckpointError, match="expected"):
-            read_learner(out / "checkpoint.safetensors", taught)
+            read_trainer(out / "checkpoint.safetensors", taught)
     (out / "training.json").write_bytes(b"")
     said: list[str] = []
     harden(config, out, ["foolscape", "harden"], Listener(said.append, silent_progress))

@@ -13,9 +13,9 @@ from PIL import Image
 from foolscape.attacks.registry import REGISTRY
 from foolscape.errors import RunError
 from foolscape.run.directory.agreement import differences
-from foolscape.run.execute import Listener
 from foolscape.run.harden.config import make_harden_config
 from foolscape.run.harden.execute import harden
+from foolscape.run.listener import Listener
 from foolscape.run.transfer.execute import transfer
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal

@@ -10,7 +10,7 @@ import torch
 
 from foolscape.errors import DeviceError, GradientError, ModelError, RunError, SettingError
 from foolscape.run import batch_size as widths
-from foolscape.run.batch_size import widest, width_of
+from foolscape.run.batch_size import batch_size_of, widest
 from foolscape.run.directory.store import RunStore
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
@@ -177,7 +177,7 @@ def test_an_accelerators_batch_is_found_by_trying(
     bench = open_bench(config, torch.device("cpu"))
     monkeypatch.setattr(widths, "widest", lambda speed, most: (16, "as a test has it"))
     config = config.model_copy(update=changes)
-    assert width_of(config, bench, torch.device(device), tmp_path, lambda text: None) == expected
+    assert batch_size_of(config, bench, torch.device(device), tmp_path, lambda text: None) == expected
 
 
 def test_a_batch_found_by_trying_is_the_runs_own_from_then_on(

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from foolscape.errors import ModelError
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.transfer.execute import transfer
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal

@@ -34,7 +34,7 @@ def begin(runs: Path, number: int, *, finished: bool = False, settled: dict[str,
 
 def begun(wanted: Wanted) -> RunRecord:
     """What run.json says of a run of this kind."""
-    return run_record(config=wanted.settled["config"])
+    return run_record(config=wanted.fields["config"])
 
 
 def chosen(runs: Path, wanted: Wanted = WANTED, *, new: bool = False) -> tuple[str, bool]:

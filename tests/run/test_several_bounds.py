@@ -18,7 +18,8 @@ from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, Condition
 from foolscape.records.places import Kind, place_of
 from foolscape.records.timings import read_timings
-from foolscape.run.execute import Listener, execute
+from foolscape.run.execute import execute
+from foolscape.run.listener import Listener
 from foolscape.run.settings.attack_options import checked_options, options_in, spelled_out
 from foolscape.run.settings.bounds import BoundsWarning
 from foolscape.run.settings.config import make_config

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from foolscape.run.checks import steady
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from foolscape.errors import RunError, SettingError
 from foolscape.report.pages.transfer import print_transfer, write_transfer_texts
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.setup import Setup, open_bench
 from foolscape.run.transfer.execute import transfer

@@ -20,17 +20,17 @@ from foolscape.records.row import Moved, rows_of
 from foolscape.records.summary import UniversalSummary
 from foolscape.records.types import read
 from foolscape.report.pages.universal import universal_tables, write_universal_report
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.universal import learning as module
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal
-from foolscape.run.universal.lessons import TrainingSamples
-from foolscape.run.universal.segmentation import SegmentationTeaching
-from foolscape.run.universal.setup import open_stand
+from foolscape.run.universal.segmentation import SegmentationUniversal
+from foolscape.run.universal.setup import open_universal
 from foolscape.run.universal.targets import Hide, Scene, Static, Untargeted, aim_of
-from foolscape.run.universal.teaching import scores_of
 from foolscape.run.universal.tile_file import Tile, read_tile, write_tile
+from foolscape.run.universal.training_samples import TrainingSamples
+from foolscape.run.universal.universal_task import scores_of
 from foolscape.scenes import CLASSES
 
 from ..written import lines_of
@@ -74,7 +74,7 @@ def test_hidden_and_preserved_are_those_of_a_hand_worked_image() -> None:
     case = EvalSample("one", np.zeros((2, 4, 3), np.uint8), (), before, before)
 
     def judged(aim: Any, prediction: np.ndarray) -> Moved:
-        return SegmentationTeaching(None, aim).judged(case, prediction)  # type: ignore[arg-type]
+        return SegmentationUniversal(None, aim).judged(case, prediction)  # type: ignore[arg-type]
 
     hide = Hide(1, 0)
     one = judged(hide, after)
@@ -135,7 +135,7 @@ def net():
 
 def test_lessons_are_the_same_whether_kept_or_read_again(tmp_path: Path) -> None:
     for changes in ({}, {"model": "bundled:scenes-detector", "target": "hide:person", "size": None}):
-        stand = open_stand(make_universal_config({**SETTINGS, **changes}), torch.device("cpu"))
+        stand = open_universal(make_universal_config({**SETTINGS, **changes}), torch.device("cpu"))
         one = stand.train_ids[0]
         kept = TrainingSamples(stand.training)
         small = TrainingSamples(stand.training, budget=100)

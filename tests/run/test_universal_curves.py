@@ -11,7 +11,7 @@ from PIL import Image
 from foolscape.records.summary import UniversalSummary
 from foolscape.records.types import read
 from foolscape.report.pages.universal import universal_tables, write_universal_report
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.universal.config import make_universal_config
 from foolscape.run.universal.execute import universal
 from foolscape.run.universal.tile_file import read_tile

@@ -17,7 +17,7 @@ from foolscape.metrics.video import ClipScores, measure_davis
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.places import Kind, place_of
 from foolscape.records.types import form_of
-from foolscape.run.batch_size import width_of
+from foolscape.run.batch_size import batch_size_of
 from foolscape.run.directory.store import RunStore
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_bench
@@ -179,7 +179,7 @@ def test_clips_are_followed_one_by_one_on_every_device(tmp_path: Path) -> None:
     settings = {"models": ["bundled:scenes-tracker"], "data": "scenes:", "split": "val", "limit": 1, "attack": "fgsm"}
     config = make_config(settings | {"task": "video"})
     bench = open_bench(config, torch.device("cpu"))
-    assert width_of(config, bench, torch.device("cuda"), tmp_path, print) == 1
+    assert batch_size_of(config, bench, torch.device("cuda"), tmp_path, print) == 1
 
 
 def test_an_object_that_appears_later_is_out_of_the_attack_s_reach(tmp_path: Path, tracker: str) -> None:

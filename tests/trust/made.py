@@ -10,7 +10,7 @@ from foolscape.metrics.segmentation import PixelsMeasured
 from foolscape.records.conditions import ADVERSARIAL, CONDITIONS, PERMUTED
 from foolscape.records.row import AnyRow, Control, Row
 from foolscape.records.types import Object
-from foolscape.run.trust.attack import Attacked, attack_reasons
+from foolscape.run.trust.attack import AttackedModel, attack_reasons
 from foolscape.verdict import Reason
 
 from ..written import model_record, run_record
@@ -41,7 +41,9 @@ def pixels(percent: float) -> PixelsMeasured:
     return PixelsMeasured({0: round(percent * PIXELS / 100)}, {0: PIXELS})
 
 
-def attacked(stands: Mapping[str, Sequence[float]], probes: Mapping[str, Sequence[float]], **attack: Any) -> Attacked:
+def attacked(
+    stands: Mapping[str, Sequence[float]], probes: Mapping[str, Sequence[float]], **attack: Any
+) -> AttackedModel:
     """A run on as many images as `stands` has percentages for; conditions that it lacks are as `STANDS`."""
     images = max((len(values) for values in stands.values()), default=4)
     given = {name: list(stands.get(name, [value] * images)) for name, value in STANDS.items()}
@@ -57,7 +59,7 @@ def attacked(stands: Mapping[str, Sequence[float]], probes: Mapping[str, Sequenc
         str(i): {what: {"right": values[i] / 100, "left": 0.0} for what, values in probes.items() if i < len(values)}
         for i in range(images)
     }
-    return Attacked(record, "net.py:net", rows, {"probes": tried, "images": left} if probes else {})
+    return AttackedModel(record, "net.py:net", rows, {"probes": tried, "images": left} if probes else {})
 
 
 def changed(rows: Sequence[AnyRow], **fields: Any) -> list[AnyRow]:
@@ -65,13 +67,13 @@ def changed(rows: Sequence[AnyRow], **fields: Any) -> list[AnyRow]:
     return [replace(row, **fields) for row in rows]
 
 
-def controlled(run: Attacked, first: int | None = None, **fields: Any) -> Attacked:
+def controlled(run: AttackedModel, first: int | None = None, **fields: Any) -> AttackedModel:
     """The run with the controls of its `first` images (None: of all) changed."""
     rows = list(run.rows[PERMUTED])
     rows[:first] = [replace(row, control=replace(row.control, **fields)) for row in rows[:first]]
     return replace(run, rows={**run.rows, PERMUTED: rows})
 
 
-def reasons(run: Attacked) -> dict[str, Reason]:
+def reasons(run: AttackedModel) -> dict[str, Reason]:
     """The checks of a run's attack by their ids."""
     return {reason.id: reason for reason in attack_reasons(run)}

@@ -10,7 +10,7 @@ import pytest
 
 from foolscape.metrics.boxes import Detected, Truth
 from foolscape.records.conditions import ADVERSARIAL
-from foolscape.run.trust.attack import Attacked
+from foolscape.run.trust.attack import AttackedModel
 from foolscape.run.trust.judge import by_model
 from foolscape.verdict import Reason
 
@@ -101,7 +101,7 @@ def test_a_task_that_was_said_is_part_of_the_better_command() -> None:
 
 def test_one_image_says_nothing_of_its_controls() -> None:
     run = attacked({}, {})
-    single = Attacked(run.record, run.spec, {name: found[:1] for name, found in run.rows.items()}, {})
+    single = AttackedModel(run.record, run.spec, {name: found[:1] for name, found in run.rows.items()}, {})
     found = reasons(single)
     assert (found["beats-noise"].ok, found["beats-shuffled"].ok, found["converged"].ok) == (None, None, None)
 

@@ -16,7 +16,8 @@ from foolscape.api.report import OwnedDirectory, Report, read_files
 from foolscape.api.subjects import Subjects, subjects_of
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import SettingError
-from foolscape.run.execute import Listener, execute
+from foolscape.run.execute import execute
+from foolscape.run.listener import Listener
 from foolscape.run.settings.config import RunConfig, make_config
 
 

@@ -40,7 +40,7 @@ from foolscape.report.tables.run import overall
 from foolscape.report.tables.run import tables as tables_of
 from foolscape.report.tables.table import known
 from foolscape.report.tables.trust import headline_of
-from foolscape.run.directory.partial import so_far
+from foolscape.run.partial import so_far
 from foolscape.verdict import Verdict
 
 if TYPE_CHECKING:

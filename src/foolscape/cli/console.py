@@ -16,7 +16,7 @@ from foolscape.cli.outlet import STDERR, STDOUT, Outlet
 from foolscape.printable import printable
 
 if TYPE_CHECKING:
-    from foolscape.run.execute import Listener
+    from foolscape.run.listener import Listener
 
 DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW = 0, 1, 2, 3, 4, 5
 """Exit codes: all well; an error; a wrong setting; finished, but some images could not be used; with a verdict that
@@ -50,7 +50,7 @@ def tell(text: str, style: str | None = None) -> None:
 
 def listener(*, quiet: bool = False) -> Listener:
     """Tells the terminal how a run gets on, or nobody."""
-    from foolscape.run.execute import Listener
+    from foolscape.run.listener import Listener
 
     if quiet:
         return Listener(say=lambda _: None, progress=_silence)

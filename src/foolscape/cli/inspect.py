@@ -86,7 +86,7 @@ def _reported(directory: Path, form: TableFormat, *, footnotes: bool, panel: boo
     from foolscape.report.run_kinds import kind_of, unfinished
 
     if unfinished(directory):
-        from foolscape.run.directory.partial import write_partial
+        from foolscape.run.partial import write_partial
 
         for inner in write_partial(directory)[:-1]:
             kind_of(inner).write_page(inner)
@@ -189,7 +189,7 @@ def _leave(verdict: ContractReport, on_data: dict[str, object], on_check: OnChec
     """Make one more check, on data, where `on_data` names some, and leave with the status that all deserve."""
     ok = verdict.ok
     if on_data["data"] is not None:
-        from foolscape.run.wiring.command import check_on_data
+        from foolscape.run.clean_check import check_on_data
 
         on_check("the model on the data", None)
         result = check_on_data(on_data)

@@ -137,9 +137,9 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
 def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     """What `foolscape transfer` does with these settings."""
     from foolscape.data.load import check_data_name
-    from foolscape.run.transfer.settings import asked, make_transfer_config
+    from foolscape.run.transfer.settings import make_transfer_config, recorded_settings
 
-    config = asked(settings)
+    config = recorded_settings(settings)
     check_data_name(config["data"])
     from foolscape.metrics.score import scores_of
     from foolscape.records.places import MATRIX

@@ -25,7 +25,7 @@ from foolscape.strict import strictly
 if TYPE_CHECKING:
     from foolscape.records.types import Object
     from foolscape.run.directory.place import Wanted
-    from foolscape.run.execute import Listener
+    from foolscape.run.listener import Listener
     from foolscape.run.preview import Section
 
 
@@ -154,7 +154,7 @@ def _page_if_it_ends_early(place: Path) -> Iterator[None]:
 def _leave_page(place: Path) -> None:
     """Write the page of an unfinished run as far as that can be done; it must not hide why the run has ended."""
     from foolscape.report.run_kinds import kind_of, unfinished
-    from foolscape.run.directory.partial import write_partial
+    from foolscape.run.partial import write_partial
 
     with suppress(FoolscapeError, OSError, ValueError, KeyError, KeyboardInterrupt):
         if unfinished(place):

@@ -56,7 +56,7 @@ def _job(config: UniversalConfig) -> Job:
     from foolscape.run.preview import preview_universal
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.universal.execute import universal as learn_and_measure
-    from foolscape.run.universal.teaching import HIDING_KEYS, SUCCESS_KEYS
+    from foolscape.run.universal.universal_task import HIDING_KEYS, SUCCESS_KEYS
 
     target_keys = HIDING_KEYS if config.target.startswith("hide:") else SUCCESS_KEYS
 

@@ -34,7 +34,7 @@ _STEPS: Final = 2
 """Of the attack, in a trial; the trial before it, which is not counted, is for PyTorch to get ready."""
 
 
-def width_of(config: RunConfig, bench: Setup, device: torch.device, out: Path, say: Callable[[str], None]) -> int:
+def batch_size_of(config: RunConfig, bench: Setup, device: torch.device, out: Path, say: Callable[[str], None]) -> int:
     """Images per call of the models: what the user says, else as many as pay on the device.
 
     Clips are followed one by one on every device: what a tracker made of the later frames belongs to one clip. A run
@@ -48,10 +48,10 @@ def width_of(config: RunConfig, bench: Setup, device: torch.device, out: Path, s
     if isinstance(begun, RunRecord):
         return begun.batch
     most = min(MOST, len(bench.ids))
-    found = [
+    tried_batches = [
         (*widest(speed, most), entry.subject.spec) for entry in bench.entries if (speed := trial(entry, bench.ids))
     ]
-    batch, why, spec = min(found, default=(1, "no image could be attacked", bench.entries[0].subject.spec))
+    batch, why, spec = min(tried_batches, default=(1, "no image could be attacked", bench.entries[0].subject.spec))
     say(f"batch: {batch} found by trying {spec}: {why}")
     return batch
 
@@ -89,17 +89,17 @@ def trial(entry: LoadedModel, ids: Sequence[str]) -> Callable[[int], float] | No
     plan = entry.plan
     if plan is None:
         return None
-    made = next((made for name in ids if (made := _maker(entry.subject, name, plan)) is not None), None)
-    if made is None:
+    make_item = next((make_item for name in ids if (make_item := _maker(entry.subject, name, plan)) is not None), None)
+    if make_item is None:
         return None
     ascent = replace(plan.ascent, steps=_STEPS, stop=never, free=0)
 
     def speed(batch: int) -> float:
         for _ in range(2):
-            entrant = made()
+            item = make_item()
             begin = time.perf_counter()
             # An outcome holds numbers of the host's, so that an accelerator has finished when it comes.
-            list(ascend([entrant], ascent, batch_size=batch))
+            list(ascend([item], ascent, batch_size=batch))
             spent = time.perf_counter() - begin
         return batch * _STEPS / spent
 
@@ -107,14 +107,14 @@ def trial(entry: LoadedModel, ids: Sequence[str]) -> Callable[[int], float] | No
 
 
 def _maker(subject: TaskRunner[Any, Any], name: str, plan: Any) -> Callable[[], AttackItem] | None:
-    """What makes an entrant of the sample `name`, anew each time; None if it cannot be attacked."""
+    """What makes an attack item of the sample `name`, anew each time; None if it cannot be attacked."""
     try:
         case = subject.load(name)
-        subject.entrant(case, plan, 0)
+        subject.attack_item(case, plan, 0)
     except FAULTS as error:
         reason_of(error)
         return None
-    return lambda: subject.entrant(case, plan, 0)
+    return lambda: subject.attack_item(case, plan, 0)
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ class Room:
     def halving(self, spec: str, work: Callable[[int], T]) -> T:
         """`work` with the batch of the model `spec`; see `memory.halving`. A smaller batch is kept for the model."""
 
-        def told(batch: int, words: str) -> None:
+        def narrow(batch: int, words: str) -> None:
             self.store.keep(narrowed={**run_record(self.store).narrowed, spec: batch})
             self.say(f"{spec}: memory is short ({words}); goes on with a batch of {batch}")
 
         record = run_record(self.store)
-        return halving(work, record.narrowed.get(spec, record.batch), told)
+        return halving(work, record.narrowed.get(spec, record.batch), narrow)

@@ -28,7 +28,7 @@ from foolscape.records.row import AnyRow, AttackResult, Line, Row, Tried, failur
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.ara_state import StoredNetwork
 from foolscape.run.directory.store import RunStore
-from foolscape.run.faults import FAULTS, fly, reason_of
+from foolscape.run.faults import FAULTS, attack_all, reason_of
 from foolscape.run.scores.controls import control_of
 from foolscape.run.tasks.base import EvalSample, P, R, TaskRunner
 from foolscape.seeds import generator_for
@@ -36,7 +36,7 @@ from foolscape.strict import losses
 
 
 @dataclass(frozen=True)
-class Setting:
+class EvaluationSettings:
     """How a subject is measured.
 
     Attributes:
@@ -65,7 +65,11 @@ class Opened(Generic[R, P]):
 
 
 def evaluate_at_bound(
-    subject: TaskRunner[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
+    subject: TaskRunner[R, P],
+    ids: Sequence[str],
+    setting: EvaluationSettings,
+    store: RunStore,
+    tick: Callable[[str], None],
 ) -> None:
     """Measure `subject` on the samples `ids` that `store` does not hold yet; `tick` is told of every one settled.
 
@@ -76,34 +80,42 @@ def evaluate_at_bound(
             store.append(opened.album.named_in(_measured_clean(opened.case, subject)))
             tick(opened.case.id)
         return
-    broken = _attacked(subject, ids, setting, store, tick)
+    broken = _attack(subject, ids, setting, store, tick)
     if broken:
         exact = setting.plan.at_precision(bf16=False)
-        _attacked(subject, broken, replace(setting, plan=exact, fell_back=True), store, tick)
+        _attack(subject, broken, replace(setting, plan=exact, fell_back=True), store, tick)
 
 
-def _attacked(
-    subject: TaskRunner[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
+def _attack(
+    subject: TaskRunner[R, P],
+    ids: Sequence[str],
+    setting: EvaluationSettings,
+    store: RunStore,
+    tick: Callable[[str], None],
 ) -> list[str]:
     """Attack and settle the samples `ids`; returns those that broke in bfloat16 and are left for float32."""
     broken: list[str] = []
 
-    def left() -> list[str]:
-        settled = store.settled(subject.spec) | store.settled(None)
+    def remaining() -> list[str]:
+        settled = store.settled_ids(subject.spec) | store.settled_ids(None)
         return [name for name in ids if name not in settled and name not in broken]
 
-    def failed(name: str, reason: str) -> None:
+    def fail(name: str, reason: str) -> None:
         store.append([failure(subject.spec, name, reason)])
         tick(name)
 
-    fly(left, lambda names, flying: _flown(subject, names, setting, store, tick, (flying, broken)), failed)
+    attack_all(
+        remaining,
+        lambda names, in_progress: _attack_in_batches(subject, names, setting, store, tick, (in_progress, broken)),
+        fail,
+    )
     return broken
 
 
-def _flown(
+def _attack_in_batches(
     subject: TaskRunner[R, P],
     ids: Sequence[str],
-    setting: Setting,
+    setting: EvaluationSettings,
     store: RunStore,
     tick: Callable[[str], None],
     under_way: tuple[dict[str, Opened[R, P]], list[str]],
@@ -111,28 +123,32 @@ def _flown(
     """Attack the samples `ids`; `under_way` gets those that are on their way, and those that broke in bfloat16."""
     plan = setting.plan
     assert plan is not None
-    flying, broken = under_way
-    entrants = _entrants(_opened(subject, ids, setting, store, tick), flying, subject, setting, store, tick)
-    keeper = StoredNetwork(store, subject.spec, subject.slug, setting.bound)
-    for outcome in plan.run(entrants, batch_size=setting.batch, memory=keeper):
+    in_progress, broken = under_way
+    items = _items(_opened(subject, ids, setting, store, tick), in_progress, subject, setting, store, tick)
+    memory = StoredNetwork(store, subject.spec, subject.slug, setting.bound)
+    for outcome in plan.run(items, batch_size=setting.batch, memory=memory):
         if outcome.failure is not None and plan.ascent.bf16:
             broken.append(outcome.key)
         else:
-            opened = flying[outcome.key]
-            rows = opened.album.named_in(_settled(opened, outcome, subject, setting))
-            store.append(keeper.named_in(outcome.key, rows), outcome.seconds if rows_of(rows) else None)
+            opened = in_progress[outcome.key]
+            rows = opened.album.named_in(_outcome_rows(opened, outcome, subject, setting))
+            store.append(memory.named_in(outcome.key, rows), outcome.seconds if rows_of(rows) else None)
             tick(outcome.key)
-        del flying[outcome.key]
+        del in_progress[outcome.key]
 
 
 def _opened(
-    subject: TaskRunner[R, P], ids: Sequence[str], setting: Setting, store: RunStore, tick: Callable[[str], None]
+    subject: TaskRunner[R, P],
+    ids: Sequence[str],
+    setting: EvaluationSettings,
+    store: RunStore,
+    tick: Callable[[str], None],
 ) -> Iterator[Opened[R, P]]:
     """The samples that are still to be done; one that cannot be loaded is recorded with its reason."""
-    settled = store.settled(subject.spec) | store.settled(None)
+    settled_ids = store.settled_ids(subject.spec) | store.settled_ids(None)
     before = {} if setting.opened is None else setting.opened
     for name in ids:
-        if name in settled:
+        if name in settled_ids:
             continue
         if name in before:
             yield before[name]
@@ -150,26 +166,26 @@ def _opened(
         yield opened
 
 
-def _entrants(
+def _items(
     todo: Iterator[Opened[R, P]],
-    flying: dict[str, Opened[R, P]],
+    in_progress: dict[str, Opened[R, P]],
     subject: TaskRunner[R, P],
-    setting: Setting,
+    setting: EvaluationSettings,
     store: RunStore,
     tick: Callable[[str], None],
 ) -> Iterator[AttackItem]:
-    """The samples as the driver takes them, kept in `flying` until their outcome comes; not what breaks the model."""
+    """The samples as the driver takes them, kept in `in_progress` until they are done; not what breaks the model."""
     assert setting.plan is not None
     for opened in todo:
         name = opened.case.id
         try:
-            entrant = subject.entrant(opened.case, setting.plan, setting.seed)
+            item = subject.attack_item(opened.case, setting.plan, setting.seed)
         except FAULTS as error:
             store.append([failure(subject.spec, name, reason_of(error))])
             tick(name)
             continue
-        flying[name] = opened
-        yield entrant
+        in_progress[name] = opened
+        yield item
 
 
 def _measured_clean(case: EvalSample[R, P], subject: TaskRunner[R, P]) -> list[Line]:
@@ -180,7 +196,9 @@ def _measured_clean(case: EvalSample[R, P], subject: TaskRunner[R, P]) -> list[L
         return [failure(None, case.id, str(error))]
 
 
-def _settled(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: Setting) -> list[Line]:
+def _outcome_rows(
+    opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: EvaluationSettings
+) -> list[Line]:
     """The rows of one attacked image, or why it could not be measured."""
     try:
         return _measure(opened, outcome, subject, setting)
@@ -189,7 +207,9 @@ def _settled(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], 
         return [failure(model, opened.case.id, reason_of(error))]
 
 
-def _measure(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: Setting) -> list[Line]:
+def _measure(
+    opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: EvaluationSettings
+) -> list[Line]:
     """The rows of one attacked image, everything measured on what the PNG holds."""
     case, album = opened.case, opened.album
     if outcome.failure is not None:
@@ -210,16 +230,16 @@ def _measure(opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], 
         ),
     }
 
-    def looked(condition: Condition, image: NDArray[np.uint8]) -> AnyRow:
+    def evaluated(condition: Condition, image: NDArray[np.uint8]) -> AnyRow:
         prediction = subject.predict(case, image)
         subject.keep_prediction(album, condition, case.id, prediction)
         return _row(case, subject, condition, prediction)
 
-    before, after = _row(case, subject, CLEAN, case.prediction), looked(ADVERSARIAL.at(setting.bound), attacked)
+    before, after = _row(case, subject, CLEAN, case.prediction), evaluated(ADVERSARIAL.at(setting.bound), attacked)
     rows: list[Line] = [before, _attacked_row(after, before, opened, attacked, outcome, subject, setting)]
     for condition, image in controls.items():
         size = control_of(condition, case.image, attacked, image)
-        rows.append(replace(looked(condition.at(setting.bound), image), control=size))
+        rows.append(replace(evaluated(condition.at(setting.bound), image), control=size))
     return rows
 
 
@@ -230,7 +250,7 @@ def _attacked_row(
     image: NDArray[np.uint8],
     outcome: Outcome,
     subject: TaskRunner[R, P],
-    setting: Setting,
+    setting: EvaluationSettings,
 ) -> AnyRow:
     """The `row` of the attacked `image` with what the attack did and found besides."""
     plan, case = setting.plan, opened.case
@@ -255,7 +275,7 @@ def _attacked_row(
 
 
 def _others(
-    case: EvalSample[R, P], found: Sequence[Candidate], outcome: Outcome, subject: TaskRunner[R, P], plan: Plan
+    case: EvalSample[R, P], candidates: Sequence[Candidate], outcome: Outcome, subject: TaskRunner[R, P], plan: Plan
 ) -> tuple[Tried[Any], ...]:
     """What other results for an image measure at 8 bits: those of several objectives, or within smaller bounds."""
 
@@ -263,7 +283,7 @@ def _others(
         image = to_image(plan.ascent.constraint.quantise(one.adversarial, outcome.clean)[0])
         return subject.measured(case, subject.predict(case, image)).measured
 
-    return tuple(Tried(name=one.name, measured=measured(one)) for one in found)
+    return tuple(Tried(name=one.name, measured=measured(one)) for one in candidates)
 
 
 def _row(case: EvalSample[R, P], subject: TaskRunner[R, P], condition: Condition, prediction: P) -> AnyRow:

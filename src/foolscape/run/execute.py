@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -28,14 +28,14 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.types import Object
 from foolscape.report import write_report
 from foolscape.report.form import having_form
-from foolscape.run.batch_size import Room, trial, width_of
+from foolscape.run.batch_size import Room, batch_size_of, trial
 from foolscape.run.checks.bounds import bound_notes
 from foolscape.run.checks.firsts import first_usable
 from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, open_run, run_record
-from foolscape.run.scores.summary import summarise
+from foolscape.run.listener import Listener
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
@@ -43,23 +43,11 @@ from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, open_bench
 from foolscape.run.several_bounds import Measuring, evaluate
+from foolscape.run.summary import summarise
 from foolscape.run.tasks.base import running_of
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
 from foolscape.run.wiring import check_wiring
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Whom a run tells of its progress.
-
-    Attributes:
-        say: takes a remark, one line.
-        progress: (title, total, done) -> a context that gives the function to call for every sample settled.
-    """
-
-    say: Callable[[str], None]
-    progress: Callable[[str, int, int], AbstractContextManager[Callable[[str], None]]]
 
 
 def execute(
@@ -88,9 +76,9 @@ def execute(
         FoolscapeError: nothing was measured that should not have been; what is in `out` can be continued.
     """
     device = ready_device(config.device)
-    config, chosen = with_attack(with_task(config))
+    config, why = with_attack(with_task(config))
     with attention(config.attention):
-        bench = bench or replace(open_bench(config, device), chosen=chosen)
+        bench = bench or replace(open_bench(config, device), why=why)
         words = ""
         try:
             return _executed(config, bench, device, out, command, listener, page=page)
@@ -113,9 +101,9 @@ def _executed(
     page: bool,
 ) -> Object:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
-    if bench.chosen is not None:
-        listener.say(f"attack: {config.attack}, the {bench.chosen}")
-    batch = width_of(config, bench, device, out, listener.say)
+    if bench.why is not None:
+        listener.say(f"attack: {config.attack}, the {bench.why}")
+    batch = batch_size_of(config, bench, device, out, listener.say)
     if config.compile:
         bench = _compiled(bench, batch)
     record = _record(config, bench, device, batch, command)
@@ -132,12 +120,12 @@ def _executed(
             check_wiring(entry.subject, bench.ids, config.seed, store)
         for entry in bench.entries:
             subject = entry.subject
-            done = len((store.settled(subject.spec) | store.settled(None)) & set(bench.ids))
+            done = len((store.settled_ids(subject.spec) | store.settled_ids(None)) & set(bench.ids))
             with listener.progress(f"{config.attack} on {subject.spec}", len(bench.ids), done) as tick:
                 room.halving(subject.spec, partial(_measure, entry, bench.ids, config.seed, store, tick, check))
             if entry.plan is not None:
-                tried = partial(probe_stored, subject, entry.plans, entry.probes, config.probes, store, listener.say)
-                room.halving(subject.spec, tried)
+                probe = partial(probe_stored, subject, entry.plans, entry.probes, config.probes, store, listener.say)
+                room.halving(subject.spec, probe)
         with having_form(out):
             summary = summarise(
                 run_record(store), store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries))
@@ -185,12 +173,12 @@ def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, c
 
 def recorded_attack(config: RunConfig, bench: Setup) -> Object:
     """The attack's settings; the only_class by name, for models may number their classes differently."""
-    settled, plans = bench.entries[0].plan, bench.entries[0].plans
-    if settled is None:
+    largest, plans = bench.entries[0].plan, bench.entries[0].plans
+    if largest is None:
         return {"name": NONE}
-    chosen = {} if bench.chosen is None else {"chosen": bench.chosen}
-    only = {} if settled.goal is None else {"only_class": config.options.get("only_class")}
-    return settled.settings | only | chosen | ({"bounds": _bounds(plans)} if len(plans) > 1 else {})
+    choice = {} if bench.why is None else {"chosen": bench.why}
+    only = {} if largest.goal is None else {"only_class": config.options.get("only_class")}
+    return largest.settings | only | choice | ({"bounds": _bounds(plans)} if len(plans) > 1 else {})
 
 
 def _bounds(plans: Sequence[Plan]) -> Object:
@@ -207,7 +195,7 @@ def _bounds(plans: Sequence[Plan]) -> Object:
 def _compiled(bench: Setup, batch: int) -> Setup:
     """The bench with its networks compiled, where that goes well; the notes of the models say whether it did."""
 
-    def done(entry: LoadedModel) -> LoadedModel:
+    def compiled(entry: LoadedModel) -> LoadedModel:
         attack = trial(entry, bench.ids)
 
         def attempt() -> None:
@@ -217,7 +205,7 @@ def _compiled(bench: Setup, batch: int) -> Setup:
 
         return replace(entry, notes=(*entry.notes, compile_networks(entry.scorer, attempt)))
 
-    return replace(bench, entries=tuple(done(entry) for entry in bench.entries))
+    return replace(bench, entries=tuple(compiled(entry) for entry in bench.entries))
 
 
 def _keep_consistency(entry: LoadedModel, bench: Setup, config: RunConfig, device: torch.device, room: Room) -> None:
@@ -261,9 +249,9 @@ def check_input_gradient(
     except GradientError as error:
         raise GradientError(f"{error}. Or attack it without: --attack square") from error
     listener.say(f"{spec}: {verdict.message}")
-    found: Object = asdict(verdict)
+    fields: Object = asdict(verdict)
     if entry.plan.ascent.bf16:
-        cosine = found["bf16_cosine"] = likeness(entry.scorer, images)
-        told = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
-        listener.say(f"{spec}: input gradient in bfloat16: {told}")
-    store.keep(gradient={**record.gradient, spec: found})
+        cosine = fields["bf16_cosine"] = likeness(entry.scorer, images)
+        agreement = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
+        listener.say(f"{spec}: input gradient in bfloat16: {agreement}")
+    store.keep(gradient={**record.gradient, spec: fields})

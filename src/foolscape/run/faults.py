@@ -28,10 +28,10 @@ def reason_of(error: Exception) -> str:
     return f"expected the model to take the image, got {type(error).__name__}: {first_line(error)}"
 
 
-def fly(
-    left: Callable[[], Sequence[str]],
-    flown: Callable[[Sequence[str], dict[str, Any]], None],
-    failed: Callable[[str, str], None],
+def attack_all(
+    remaining: Callable[[], Sequence[str]],
+    attack: Callable[[Sequence[str], dict[str, Any]], None],
+    fail: Callable[[str, str], None],
 ) -> None:
     """Attack all images, also where a network raises in the middle of it: that is the failure of one of them.
 
@@ -39,25 +39,25 @@ def fly(
     Neighbours in a batch do not change what becomes of an image.
 
     Args:
-        left: the images that are still to be done.
-        flown: attacks images and settles them; keeps those that are on their way in the dict, with whatever it likes.
-        failed: takes an image that cannot be attacked, and why.
+        remaining: the images that are still to be done.
+        attack: attacks images and settles them; keeps those that are on their way in the dict, with whatever it likes.
+        fail: takes an image that cannot be attacked, and why.
 
     Raises:
         Exception: none of the images is at fault.
     """
-    while todo := left():
-        flying: dict[str, Any] = {}
+    while todo := remaining():
+        in_progress: dict[str, Any] = {}
         try:
-            flown(todo, flying)
+            attack(todo, in_progress)
         except FAULTS as error:
             reason_of(error)
-            if not flying:
+            if not in_progress:
                 raise
         else:
             return
-        for name in list(flying):
+        for name in list(in_progress):
             try:
-                flown([name], {})
+                attack([name], {})
             except FAULTS as error:
-                failed(name, reason_of(error))
+                fail(name, reason_of(error))

@@ -28,7 +28,7 @@ from foolscape.run.transfer.matrix import disturbances_of
 from foolscape.run.transfer.networks import open_networks
 from foolscape.run.trust.probes import cost, probed_images
 from foolscape.run.universal.config import UniversalConfig
-from foolscape.run.universal.setup import open_stand
+from foolscape.run.universal.setup import open_universal
 from foolscape.tasks.base import task_named
 
 _SHOWN: Final = 5
@@ -57,18 +57,18 @@ def preview_run(config: RunConfig, origins: Mapping[str, str]) -> list[Section]:
         FoolscapeError: what `execute` would raise before the first image.
     """
     device = ready_device(config.device)
-    config, chosen = with_attack(with_task(config))
+    config, why = with_attack(with_task(config))
     with attention(config.attention):
-        bench = replace(open_bench(config, device), chosen=chosen)
+        bench = replace(open_bench(config, device), why=why)
         return [*_opened(config, bench, origins), _cost([(config, bench)], device)]
 
 
-def preview_transfer(config: RunConfig, wanted: Sequence[str], origins: Mapping[str, str]) -> list[Section]:
+def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: Mapping[str, str]) -> list[Section]:
     """The same of a transfer with these ensembles; see `preview_run`."""
     device = ready_device(config.device)
     with attention(config.attention):
-        networks, ids = open_networks(config, shared=bool(wanted))
-        ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
+        networks, ids = open_networks(config, shared=bool(ensemble_names))
+        ensembles = ensembles_of(ensemble_names, [n.entry for n in networks], [n.task for n in networks])
         lines = disturbances_of([network.slug for network in networks], ensembles)
         sections = [section for n in networks for section in _opened(n.config, n.bench, origins)]
         matrix: Lines = (
@@ -87,22 +87,22 @@ def preview_universal(config: UniversalConfig) -> list[Section]:
     """The same of a universal perturbation."""
     device = ready_device(config.device)
     with attention(config.attention):
-        stand = open_stand(config, device)
-        recipes = {point.name: config.recipe(point, stand.task) for point in config.points}
+        setup = open_universal(config, device)
+        recipes = {point.name: config.recipe(point, setup.task) for point in config.points}
         pattern: Lines = (
             ("target", config.target),
             ("preset", config.preset),
-            ("tile", f"{stand.tile.shape[1]}x{stand.tile.shape[2]}"),
+            ("tile", f"{setup.tile.shape[1]}x{setup.tile.shape[2]}"),
             *((point.name, f"eps {point.eps}, omega {point.omega:g}") for point in config.points),
             ("epochs", str(recipes[config.points[0].name].epochs)),
         )
         data: Lines = (
-            (f"learnt on {config.train_split}", _ids(stand.train_ids)),
-            (f"measured on {config.test_split}", _ids(stand.test_ids)),
+            (f"learnt on {config.train_split}", _ids(setup.train_ids)),
+            (f"measured on {config.test_split}", _ids(setup.test_ids)),
         )
-        gradients = sum(recipe.epochs for recipe in recipes.values()) * len(stand.train_ids)
-        models = tuple(_model(pupil.entry) for pupil in stand.pupils)
-        seconds = _seconds(stand.pupils[0].entry, to_unit(stand.first).to(device))
+        gradients = sum(recipe.epochs for recipe in recipes.values()) * len(setup.train_ids)
+        models = tuple(_model(model.entry) for model in setup.models)
+        seconds = _seconds(setup.models[0].entry, to_unit(setup.first).to(device))
         return [
             Section("pattern", pattern),
             Section("models", models),
@@ -148,9 +148,9 @@ def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iter
     if first.plan is None:
         yield Section("attack", ((NONE, "the clean model alone is measured"),))
     else:
-        why = bench.chosen or origins.get("attack", "")
-        named: Lines = ((first.plan.name, f"{first.plan.source}{f' ({why})' if why else ''}"),)
-        yield Section("attack", named + _options_at_bounds(first.plans, origins))
+        why = bench.why or origins.get("attack", "")
+        attack: Lines = ((first.plan.name, f"{first.plan.source}{f' ({why})' if why else ''}"),)
+        yield Section("attack", attack + _options_at_bounds(first.plans, origins))
     yield Section("models", tuple(_model(entry) for entry in bench.entries))
     height, width = bench.first.shape[:2]
     size = f"{height}x{width}, as --size says" if config.size else f"each its own, the first {height}x{width}"
@@ -164,7 +164,7 @@ def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iter
         *(("note", note) for note in bench.data.notes),
     )
     yield Section("images", images)
-    probes = tuple((what, " ".join(_said(probe.to_json()))) for what, probe in first.probes.items())
+    probes = tuple((what, " ".join(_words_of(probe.to_json()))) for what, probe in first.probes.items())
     count, share = probed_images(len(bench.ids), first.plans, first.probes, config.probes)
     on = f"on {count} {unit}{'s' * (count != 1)}, {_share(share)} the run's gradients" if probes and count else "none"
     bounds = [str(plan.eps) for plan in first.plans] if len(first.plans) > 1 else []
@@ -174,15 +174,15 @@ def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iter
 
 def _options_at_bounds(plans: Sequence[Plan], origins: Mapping[str, str]) -> Lines:
     """The options of an attack; one that its bounds do not share has a value for each, in their order."""
-    found = [dict(_options(plan, origins, plan.name)) for plan in plans]
-    return tuple((name, ", ".join(dict.fromkeys(each[name] for each in found))) for name in found[-1])
+    by_bound = [dict(_options(plan, origins, plan.name)) for plan in plans]
+    return tuple((name, ", ".join(dict.fromkeys(each[name] for each in by_bound))) for name in by_bound[-1])
 
 
 def _options(plan: Plan, origins: Mapping[str, str], attack: str) -> Lines:
     """Every option of an attack and of what it does to its task, as it is settled, and where the value comes from."""
-    settled = plan.settings
-    own = {name: settled.get(name, option.default) for name, option in REGISTRY[attack].options.items()}
-    of_task: dict[str, object] = {name: value for name, value in settled.items() if name in TASK_OPTIONS}
+    settings = plan.settings
+    own = {name: settings.get(name, option.default) for name, option in REGISTRY[attack].options.items()}
+    of_task: dict[str, object] = {name: value for name, value in settings.items() if name in TASK_OPTIONS}
     if plan.only_class is not None:
         of_task["only_class"] = f"class {plan.only_class}"
     return tuple((name, f"{_word(value)} ({origins.get(name, 'default')})") for name, value in (own | of_task).items())
@@ -196,7 +196,7 @@ def _model(entry: LoadedModel) -> tuple[str, str]:
 def _cost(runs: Sequence[tuple[RunConfig, Setup]], device: torch.device) -> Section:
     """What runs take, at most, and how long that is where a gradient's time says it."""
     lines: list[tuple[str, str]] = []
-    total, known = 0.0, True
+    total, timed = 0.0, True
     for config, bench in runs:
         for entry in bench.entries:
             if entry.plan is None:
@@ -209,10 +209,10 @@ def _cost(runs: Sequence[tuple[RunConfig, Setup]], device: torch.device) -> Sect
             probing = f", {_share(share)} that for the probes" if count else ""
             lines.append((entry.subject.spec, f"{each}{probing}, at most"))
             if entry.subject.task.clips:
-                known = False
+                timed = False
                 continue
             total += gradients * (1 + share) * _seconds(entry, to_unit(bench.first).to(device))
-    return Section("cost", (*lines, *((("time", f"about {_duration(total)}, at most"),) if known and total else ())))
+    return Section("cost", (*lines, *((("time", f"about {_duration(total)}, at most"),) if timed and total else ())))
 
 
 def _gradients(bench: Setup) -> float:
@@ -255,7 +255,7 @@ def _ids(ids: Sequence[str]) -> str:
     return f"{len(ids)}: {', '.join(islice(ids, _SHOWN))}{more}"
 
 
-def _said(options: Mapping[str, object]) -> Iterator[str]:
+def _words_of(options: Mapping[str, object]) -> Iterator[str]:
     for name, value in options.items():
         yield str(value) if name == "attack" else f"{name} {_word(value)}"
 

@@ -86,7 +86,7 @@ class Setup:
         first: (H, W, 3) uint8, the first image that can be read and that all models answer, at the working size.
         entries: the models.
         beside: (H, W, 3) uint8, another image of that size, where one of the next few has it; of clips None.
-        chosen: why the attack is this one; None where the user named it.
+        why: why the attack is this one; None where the user named it.
     """
 
     data: SegmentationData | DetectionData | ClipData
@@ -94,7 +94,7 @@ class Setup:
     first: NDArray[np.uint8]
     entries: tuple[LoadedModel, ...]
     beside: NDArray[np.uint8] | None = None
-    chosen: str | None = None
+    why: str | None = None
 
 
 def open_bench(config: RunConfig, device: torch.device) -> Setup:
@@ -111,12 +111,12 @@ class TaskOpening:
     open: Callable[[RunConfig, torch.device], Setup]
 
 
-def chosen(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[str, ...]:
+def chosen_ids(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[str, ...]:
     """The ids to measure."""
     return select(data, config.ids, config.limit)
 
 
-def settled_for(config: RunConfig, classes: tuple[str, ...]) -> tuple[tuple[Plan, ...], dict[str, Probe]]:
+def plans_and_probes(config: RunConfig, classes: tuple[str, ...]) -> tuple[tuple[Plan, ...], dict[str, Probe]]:
     """The attack at each of its bounds, rising, and what is tried beside it at the largest."""
     if not config.attacks:
         return (), {}
@@ -124,5 +124,5 @@ def settled_for(config: RunConfig, classes: tuple[str, ...]) -> tuple[tuple[Plan
     def planned(name: str, options: Settings) -> Plan:
         return plan(name, options, classes, str(config.task)).at_precision(bf16=config.precision != FLOAT32)
 
-    settled = plans_of(str(config.attack), config.options, planned)
-    return settled, probes(settled[-1], at_largest(config.options), planned)
+    plans = plans_of(str(config.attack), config.options, planned)
+    return plans, probes(plans[-1], at_largest(config.options), planned)

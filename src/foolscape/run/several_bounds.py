@@ -16,7 +16,7 @@ from foolscape.records.row import Failure, Line
 from foolscape.records.types import Files
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
-from foolscape.run.evaluate import Opened, Setting, evaluate_at_bound
+from foolscape.run.evaluate import EvaluationSettings, Opened, evaluate_at_bound
 from foolscape.run.tasks.base import P, R, TaskRunner
 
 _AHEAD: Final = 2
@@ -29,7 +29,7 @@ class Measuring:
 
     Attributes:
         plans: the attack at each bound, rising; none measures the clean model alone.
-        batch, seed: as of `Setting`.
+        batch, seed: as of `EvaluationSettings`.
     """
 
     plans: Sequence[Plan]
@@ -51,7 +51,7 @@ class _Held(RunStore):
     parts: dict[str, list[Line]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def settled(self, model: str | None) -> set[str]:
+    def settled_ids(self, model: str | None) -> set[str]:
         """Ids of samples that are done at this bound for `model`."""
         return {name for name, rows in self.parts.items() if rows[0].model == model}
 
@@ -76,15 +76,15 @@ def evaluate(
     plans = measuring.plans
     if len(plans) < 2:
         evaluate_at_bound(
-            subject, ids, Setting(plans[0] if plans else None, measuring.batch, measuring.seed), store, tick
+            subject, ids, EvaluationSettings(plans[0] if plans else None, measuring.batch, measuring.seed), store, tick
         )
         return
-    settled = store.settled(subject.spec) | store.settled(None)
+    settled_ids = store.settled_ids(subject.spec) | store.settled_ids(None)
     # What an attack learns from one sample to the next must be on the disk, in rows, before the next begins.
     together = 1 if plans[0].moves_context else _AHEAD * measuring.batch if measuring.batch > 1 else 1
-    left = [name for name in ids if name not in settled]
-    for begin in range(0, len(left), together):
-        group = left[begin : begin + together]
+    remaining = [name for name in ids if name not in settled_ids]
+    for begin in range(0, len(remaining), together):
+        group = remaining[begin : begin + together]
         _measured(subject, group, measuring, store)
         for name in group:
             tick(name)
@@ -96,9 +96,9 @@ def _measured(subject: TaskRunner[R, P], ids: Sequence[str], measuring: Measurin
     parts: dict[str, list[list[Line]]] = {name: [] for name in ids}
     seconds: dict[str, float] = {}
     for plan in measuring.plans:
-        setting = Setting(plan, measuring.batch, measuring.seed, bound=str(plan.eps), opened=opened)
+        setting = EvaluationSettings(plan, measuring.batch, measuring.seed, bound=str(plan.eps), opened=opened)
         held = _Held(store.directory, store.record, store.rows, store.say, store=store)
-        evaluate_at_bound(subject, [name for name in ids if not _failed(parts[name])], setting, held, _settled)
+        evaluate_at_bound(subject, [name for name in ids if not _failed(parts[name])], setting, held, _tell_nobody)
         for name, rows in held.parts.items():
             parts[name].append(rows)
         for name, spent in held.seconds.items():
@@ -123,9 +123,9 @@ def _joined(parts: Sequence[Sequence[Line]]) -> list[Line]:
 
 
 def _together(files: Sequence[Mapping[str, Any]]) -> Files:
-    return dict(sorted((place, said) for one in files for place, said in one.items()))
+    return dict(sorted((place, file_hash) for one in files for place, file_hash in one.items()))
 
 
-def _settled(name: str) -> None:
+def _tell_nobody(name: str) -> None:
     """Nobody is told: a sample is done when all bounds are."""
     del name

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from foolscape.report.run_kinds import kind_of, unfinished
-from foolscape.run.directory.partial import write_partial
+from foolscape.run.partial import write_partial
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.hostile import mutate_bytes, mutate_json, mutate_tree
 from tests.report import fake_detection, fake_harden, fake_run, fake_transfer, fake_universal, fake_video

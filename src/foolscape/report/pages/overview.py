@@ -7,7 +7,7 @@ from typing import Final
 
 from foolscape.records.overview import Overview
 from foolscape.report.files import write_text
-from foolscape.report.pages.run import template
+from foolscape.report.pages.template import template
 from foolscape.report.pictures.figures import Colours, data_url
 from foolscape.report.pictures.sheet import drawn, sheet
 from foolscape.report.tables.overview import overview_tables

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from foolscape.metrics.segmentation import VOID
 from foolscape.printable import printable
 from foolscape.records.overview import Tile
+from foolscape.report.files import Pixels
 from foolscape.report.pictures.boxes import Colour, Mark, draw_boxes
-from foolscape.report.pictures.figures import Colours, Pixels, fitted, palette, png
+from foolscape.report.pictures.figures import Colours, fitted, palette, png
 from foolscape.report.pictures.masks import laid_over, tint
 
 SIDE: Final = 480

@@ -45,13 +45,13 @@ def pair(
     first: Pixels, ids: Sequence[str], load: Callable[[str], Pixels], answered: Callable[[Pixels], bool]
 ) -> tuple[Pixels, Pixels | None]:
     """The first image that is `answered`, see `first_answered`, and another one of its size among the first few."""
-    chosen = first_answered(first, ids, load, answered)
+    answered_first = first_answered(first, ids, load, answered)
     others = (
         image
         for image in _few(ids, load)
-        if image.shape == chosen.shape and not np.array_equal(image, chosen) and answered(image)
+        if image.shape == answered_first.shape and not np.array_equal(image, answered_first) and answered(image)
     )
-    return chosen, next(others, None)
+    return answered_first, next(others, None)
 
 
 def answers(ask: Callable[[Tensor], Tensor], image: Pixels, device: torch.device) -> bool:

@@ -43,8 +43,8 @@ def keep_consistency(
         return
     images = torch.cat([to_unit(image) for image in pair if image is not None]).to(device)
     # Two images of a data set may be too much alike to tell.
-    found = consistency(scorer, torch.cat([images, other(images[:1])]), batch)
-    for reason in found:
+    reasons = consistency(scorer, torch.cat([images, other(images[:1])]), batch)
+    for reason in reasons:
         if not reason.ok:
             say(f"{spec}: {'; '.join(part for part in (reason.seen, reason.advice) if part)}")
-    store.keep(consistency={**store.record.consistency, spec: [reason.to_json() for reason in found]})
+    store.keep(consistency={**store.record.consistency, spec: [reason.to_json() for reason in reasons]})

@@ -12,7 +12,7 @@ from foolscape.records.types import Object
 _FREE: Final = ("started", "command", "foolscape", "gradient", "consistency", "narrowed", "data_notes")
 """Keys that may differ. Of foolscape's version only what it changes counts: `algorithms`."""
 
-Place = tuple[str, ...]
+KeyPath = tuple[str, ...]
 """The keys that lead to a value."""
 
 
@@ -22,12 +22,14 @@ def differences(there: Object, here: Object) -> list[str]:
     An attack is the same whether its user named it or it was chosen. What is said of the data may change while its
     samples do not: the run's own directory may lie in it.
     """
-    found = list(_differences(_compared(there), _compared(here), ()))
+    changes = list(_differences(_compared(there), _compared(here), ()))
     # The hash of a whole data set says less than which of its samples changed.
-    if any(_is_sample(place) for place, *_ in found):
-        found = [one for one in found if one[0] not in (("data", "sha256"), ("train", "sha256"), ("test", "sha256"))]
-    found.sort(key=lambda one: _is_sample(one[0]))
-    return [_told(place, was, now, there) for place, was, now in found]
+    if any(_is_sample(place) for place, *_ in changes):
+        changes = [
+            one for one in changes if one[0] not in (("data", "sha256"), ("train", "sha256"), ("test", "sha256"))
+        ]
+    changes.sort(key=lambda one: _is_sample(one[0]))
+    return [_phrase(place, was, now, there) for place, was, now in changes]
 
 
 def digest_of(prints: Mapping[str, str]) -> str:
@@ -44,7 +46,7 @@ def _compared(record: Object) -> Object:
     return {key: value for key, value in (record | own).items() if key not in _FREE}
 
 
-def _differences(there: Object, here: Object, place: Place) -> Iterator[tuple[Place, object, object]]:
+def _differences(there: Object, here: Object, place: KeyPath) -> Iterator[tuple[KeyPath, object, object]]:
     """Place, what was there, what is there now."""
     for key in {**there, **here}:
         was, now = there.get(key), here.get(key)
@@ -56,11 +58,11 @@ def _differences(there: Object, here: Object, place: Place) -> Iterator[tuple[Pl
             yield (*place, str(key)), was, now
 
 
-def _is_sample(place: Place) -> bool:
+def _is_sample(place: KeyPath) -> bool:
     return place[0] == "samples" or place[:2] in (("train", "images"), ("test", "images"))
 
 
-def _told(place: Place, was: object, now: object, there: Object) -> str:
+def _phrase(place: KeyPath, was: object, now: object, there: Object) -> str:
     """Such as `models.0.weights_sha256 was .., is ..`; what changed on the disk is named."""
     if place[-2:-1] == ("files",):
         change = "is new" if was is None else "is gone" if now is None else "has changed"
@@ -78,7 +80,7 @@ def _told(place: Place, was: object, now: object, there: Object) -> str:
     return f"{'.'.join(place)} was {_short(was)}, is {_short(now)}"
 
 
-def _model(place: Place, there: Object) -> str:
+def _model(place: KeyPath, there: Object) -> str:
     """The model that a place in `models` is of, by its spec."""
     models = there.get("models")
     if place[0] == "models" and isinstance(models, list):

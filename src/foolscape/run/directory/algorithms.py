@@ -37,10 +37,10 @@ def algorithms(attack: str | None, parts: Iterable[str], specs: Iterable[str] = 
         specs: of its models and data.
     """
     schemes = {text.partition(":")[0] for text in specs}
-    named = {"scenes": "scenes", "bundled": "bundled networks"}
-    wanted = (*_ALWAYS, *parts, *(part for scheme, part in named.items() if scheme in schemes))
-    found = {part: PARTS[part] for part in dict.fromkeys(wanted)}
-    return found | ({f"attack {attack}": REGISTRY[attack].algorithm} if attack in REGISTRY else {})
+    by_scheme = {"scenes": "scenes", "bundled": "bundled networks"}
+    names = (*_ALWAYS, *parts, *(part for scheme, part in by_scheme.items() if scheme in schemes))
+    numbers = {part: PARTS[part] for part in dict.fromkeys(names)}
+    return numbers | ({f"attack {attack}": REGISTRY[attack].algorithm} if attack in REGISTRY else {})
 
 
 def versions() -> dict[str, str]:

@@ -49,10 +49,10 @@ class StoredNetwork:
         content = save({"weights": weights, "memory": memory})
         self._saved = {key: {place: self._store.save_bytes(place, content)}}
         directory = self._store.directory
-        kept = {directory / one for one in (place, self._last) if one is not None}
+        current = {directory / one for one in (place, self._last) if one is not None}
         folder = directory / PurePath(place).parent
         for path in folder.glob("*.safetensors"):
-            if path not in kept:
+            if path not in current:
                 remove_file(path)
         with in_words(directory):
             sync_folder(folder)  # else a power cut would bring back what was removed

@@ -32,13 +32,13 @@ class Wanted:
 
     Attributes:
         name: of the directory, before its number; see `name_of`.
-        settled: what run.json holds of it in any case, such as `config` and `kind`; a run in which any of these is
+        fields: what run.json holds of it in any case, such as `config` and `kind`; a run in which any of these is
             another is another run. A key that is not there counts as null.
         result: the file that is there when all is done.
     """
 
     name: str
-    settled: Object
+    fields: Object
     result: str = "summary.json"
 
 
@@ -81,20 +81,20 @@ def foreseen(wanted: Wanted, out: Path | None = None, runs: Path = RUNS, *, new:
     if out is not None:
         if not (out / "run.json").exists():
             return Place(out, continued=False)
-        if not _agrees(out, wanted.settled):
+        if not _agrees(out, wanted.fields):
             raise RunError(f"expected the command that began {out}, got other settings; choose another --out")
         return Place(out, continued=True)
     begun = _numbered(wanted, runs)
     for _, path in () if new else begun:
-        if not _is_there(path / wanted.result) and _agrees(path, wanted.settled):
+        if not _is_there(path / wanted.result) and _agrees(path, wanted.fields):
             return Place(path, continued=True)
     return Place(runs / f"{wanted.name}-{begun[0][0] + 1 if begun else 1}", continued=False)
 
 
 def name_of(*parts: str) -> str:
     """A directory's name of these parts, of ASCII letters, digits, `.`, `_` and `-`."""
-    kept = (re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.")[:_LONGEST].rstrip("-.") for part in parts)
-    return "-".join(part for part in kept if part) or "run"
+    words = (re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.")[:_LONGEST].rstrip("-.") for part in parts)
+    return "-".join(part for part in words if part) or "run"
 
 
 def model_name(text: str) -> str:
@@ -111,26 +111,26 @@ def model_name(text: str) -> str:
 
 def models_name(texts: Sequence[str]) -> str:
     """The short names of several models, the first few of them."""
-    named = [model_name(text) for text in texts[: _NAMED if len(texts) <= _NAMED else _NAMED - 1]]
-    more = len(texts) - len(named)
-    return name_of(*named, *([f"and-{more}-more"] if more else []))
+    names = [model_name(text) for text in texts[: _NAMED if len(texts) <= _NAMED else _NAMED - 1]]
+    more = len(texts) - len(names)
+    return name_of(*names, *([f"and-{more}-more"] if more else []))
 
 
 def _numbered(wanted: Wanted, runs: Path) -> list[tuple[int, Path]]:
     """The directories of this name in which something was begun, by number, the newest first."""
     pattern = re.compile(rf"{re.escape(wanted.name)}-([1-9]\d*)")
-    found = []
+    directories = []
     for path in runs.iterdir() if runs.is_dir() else ():
         match = pattern.fullmatch(path.name)
         if match and not (path.is_dir() and is_empty(path)):
-            found.append((int(match[1]), path))
-    return sorted(found, reverse=True)
+            directories.append((int(match[1]), path))
+    return sorted(directories, reverse=True)
 
 
 def _to_go_on_with(wanted: Wanted, runs: Path) -> Place | None:
     """The newest run that is the `wanted` one and not finished, reserved; None where there is none."""
     for _, path in _numbered(wanted, runs):
-        if _is_there(path / wanted.result) or not _agrees(path, wanted.settled):
+        if _is_there(path / wanted.result) or not _agrees(path, wanted.fields):
             continue
         if not reserve(path):
             raise RunError(
@@ -163,13 +163,13 @@ def _next(wanted: Wanted, runs: Path) -> Place:
         number += 1
 
 
-def _agrees(directory: Path, settled: Object) -> bool:
-    """Whether run.json says `settled`; a damaged one, none, or one of another schema is no run to go on with."""
+def _agrees(directory: Path, expected: Object) -> bool:
+    """Whether run.json says `expected`; a damaged one, none, or one of another schema is no run to go on with."""
     try:
         begun = read_settings(directory)
     except RunError:
         return False
     if begun is None:
         return False
-    there, here = as_json(begun), json.loads(json.dumps(settled))
+    there, here = as_json(begun), json.loads(json.dumps(expected))
     return all(there.get(key) == value for key, value in here.items())

@@ -20,7 +20,7 @@ _SHOWN: Final = 3
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptRows:
     """What counts of rows.jsonl.
 
     Attributes:
@@ -36,7 +36,7 @@ class Kept:
     whole: bool
 
 
-def keep_rows(directory: Path, conditions: Collection[str], order: Sequence[str], forms: Forms) -> Kept:
+def keep_rows(directory: Path, conditions: Collection[str], order: Sequence[str], forms: Forms) -> KeptRows:
     """What counts of rows.jsonl in `directory`.
 
     Args:
@@ -53,32 +53,32 @@ def keep_rows(directory: Path, conditions: Collection[str], order: Sequence[str]
     faults |= untrue
     lines = [Written(one.text, row) for one, row in zip(lines, rows, strict=True) if one.key not in faults]
     lines, unlearnt = _learnt(directory, lines, order)
-    lost = (*damaged, *_told(faults), *unlearnt)
+    lost = (*damaged, *_sentences(faults), *unlearnt)
     whole = not lost and len(lines) == len(there)
-    return Kept(tuple(line.text for line in lines), tuple(line.line for line in lines), lost, whole)
+    return KeptRows(tuple(line.text for line in lines), tuple(line.line for line in lines), lost, whole)
 
 
 def _faults(directory: Path, lines: Sequence[Written]) -> dict[Key, str]:
     """What is wrong with the files that belong to a sample, where something is."""
-    looked: dict[str, str] = {}
-    found: dict[Key, str] = {}
+    checked: dict[str, str] = {}
+    faults: dict[Key, str] = {}
     for line in lines:
-        for place, fault in _of_files(directory, line.line.files, looked):
+        for place, fault in _of_files(directory, line.line.files, checked):
             if fault:
-                found.setdefault(line.key, f"{place} {fault}")
-    return found
+                faults.setdefault(line.key, f"{place} {fault}")
+    return faults
 
 
-def _of_files(directory: Path, named: Mapping[str, FileHash], looked: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _of_files(directory: Path, hashes: Mapping[str, FileHash], checked: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Every file that is named, and what is wrong with it; several models share the clean images."""
-    for place, said in named.items():
-        about = f"{place} {said}"
-        if about not in looked:
-            looked[about] = _fault(directory, place, said)
-        yield place, looked[about]
+    for place, expected in hashes.items():
+        about = f"{place} {expected}"
+        if about not in checked:
+            checked[about] = _fault(directory, place, expected)
+        yield place, checked[about]
 
 
-def _fault(directory: Path, place: str, said: FileHash) -> str:
+def _fault(directory: Path, place: str, expected: FileHash) -> str:
     """What is wrong with a file; empty where it is as it was written."""
     path = directory / place
     if Path(place).is_absolute() or ".." in Path(place).parts:
@@ -89,15 +89,15 @@ def _fault(directory: Path, place: str, said: FileHash) -> str:
         return "is missing"
     except (OSError, ValueError) as error:
         return f"cannot be read ({getattr(error, 'strerror', None) or error})"
-    if digest(content) == said:
+    if digest(content) == expected:
         return ""
     return "has changed" if content else "is empty"
 
 
-def _told(faults: Mapping[Key, str]) -> list[str]:
-    said = [f"{name}{f' on {model}' if model else ''}: {fault}" for (model, name), fault in faults.items()]
-    more = len(said) - _SHOWN
-    return said if more <= 0 else [*said[:_SHOWN], f"and {more} more like these"]
+def _sentences(faults: Mapping[Key, str]) -> list[str]:
+    sentences = [f"{name}{f' on {model}' if model else ''}: {fault}" for (model, name), fault in faults.items()]
+    more = len(sentences) - _SHOWN
+    return sentences if more <= 0 else [*sentences[:_SHOWN], f"and {more} more like these"]
 
 
 def _learnt(directory: Path, lines: Sequence[Written], order: Sequence[str]) -> tuple[list[Written], list[str]]:
@@ -107,14 +107,14 @@ def _learnt(directory: Path, lines: Sequence[Written], order: Sequence[str]) -> 
     another attack; and it can go on only from a state that is there.
     """
     place = {name: i for i, name in enumerate(order)}
-    settled: dict[str | None, set[str]] = {}
+    recorded: dict[str | None, set[str]] = {}
     for line in lines:
-        settled.setdefault(line.line.model, set()).add(line.line.id)
+        recorded.setdefault(line.line.model, set()).add(line.line.id)
     gone: set[Key] = set()
-    told = []
+    reasons = []
     for model in {line.line.model for line in lines if line.line.learnt}:
-        done = settled[model] | settled.get(None, set())
-        gap = next((i for i, name in enumerate(order) if name not in done), len(order))
+        ids = recorded[model] | recorded.get(None, set())
+        gap = next((i for i, name in enumerate(order) if name not in ids), len(order))
         chain = sorted(
             (line for line in lines if line.line.model == model and line.line.learnt),
             key=lambda line: place.get(line.line.id, len(order)),
@@ -122,8 +122,8 @@ def _learnt(directory: Path, lines: Sequence[Written], order: Sequence[str]) -> 
         while chain and (place.get(chain[-1].line.id, len(order)) >= gap or _state(directory, chain[-1])):
             gone.add(chain.pop().key)
         if again := [key for key in gone if key[0] == model]:
-            told.append(f"{len(again)} samples on {model}: what was learnt before them is gone")
-    return [line for line in lines if line.key not in gone], told
+            reasons.append(f"{len(again)} samples on {model}: what was learnt before them is gone")
+    return [line for line in lines if line.key not in gone], reasons
 
 
 def _state(directory: Path, line: Written) -> str:

@@ -53,7 +53,7 @@ class RunStore:
         """How its rows stand in files."""
         return forms_of(self.record)
 
-    def settled(self, model: str | None) -> set[str]:
+    def settled_ids(self, model: str | None) -> set[str]:
         """Ids of samples that are done or given up for `model` (None: given up whatever the model)."""
         return {row.id for row in self.rows if row.model == model}
 
@@ -75,15 +75,15 @@ class RunStore:
         append_file(self.directory, ROWS, b"".join(line_bytes(row, self.forms) for row in rows))
         self.rows.extend(rows)
 
-    def keep(self, **found: Any) -> None:
+    def keep(self, **fields: Any) -> None:
         """Add to run.json what was found out before anything is measured: fields of the record."""
-        self.record = replace(self.record, **found)
+        self.record = replace(self.record, **fields)
         self.save_json(RUN, as_json(self.record))
 
     def album(self, model: str) -> Album:
         """For the pictures of one sample as the model with this spec has it."""
-        known = self.forms.models.get(model)
-        return Album(self.directory, "" if known is None else known.truth or "")
+        form = self.forms.models.get(model)
+        return Album(self.directory, "" if form is None else form.truth or "")
 
     def save_bytes(self, place: str, content: bytes) -> FileHash:
         """Write a file to `place` below the directory; its size and hash, as a row names it."""
@@ -101,15 +101,15 @@ class RunStore:
         if not os.path.lexists(path):
             return {}
         try:
-            found = read_json(path)
-            read(form, found)
+            content = read_json(path)
+            read(form, content)
         except RunError as error:
             self.say(f"{error}; it is made again")
             return {}
         except ValueError as error:
             self.say(f"{path}: expected the form that a run writes, got another: {error}; it is made again")
             return {}
-        return found
+        return content
 
     def load_record(self, place: str, kind: type[R]) -> R | None:
         """The record that `save_json` wrote to `place`; None if it did not, or if that is damaged, which is said."""
@@ -153,8 +153,8 @@ def write_json(directory: Path, place: str, record: Mapping[str, Any]) -> None:
 
 def as_json(record: AnyRecord) -> Object:
     """What run.json holds of a record."""
-    found: Object = json.loads(dumped(form_of(type(record)).dump_python(record, exclude_defaults=True)))
-    return found
+    content: Object = json.loads(dumped(form_of(type(record)).dump_python(record, exclude_defaults=True)))
+    return content
 
 
 @contextlib.contextmanager
@@ -189,12 +189,12 @@ def open_run(
 
 def _kept_rows(directory: Path, conditions: set[str], record: AnyRecord, say: Callable[[str], None]) -> list[Line]:
     """The rows that count; the file is rewritten without the others, and what was lost is said."""
-    kept = keep_rows(directory, conditions, [sample.id for sample in record.samples], forms_of(record))
-    for reason in kept.lost:
+    rows = keep_rows(directory, conditions, [sample.id for sample in record.samples], forms_of(record))
+    for reason in rows.lost:
         say(f"{directory}: {reason}; measured again")
-    if not kept.whole:
-        write_file(directory, ROWS, "".join(f"{text}\n" for text in kept.texts).encode())
-    return list(kept.lines)
+    if not rows.whole:
+        write_file(directory, ROWS, "".join(f"{text}\n" for text in rows.texts).encode())
+    return list(rows.lines)
 
 
 def _keep_timings(directory: Path, rows: Sequence[Line]) -> None:
@@ -202,9 +202,9 @@ def _keep_timings(directory: Path, rows: Sequence[Line]) -> None:
     if not (path := directory / TIMINGS).exists():
         return
     content = read_file(path)
-    kept = timings_of(content, {(row.model, row.id) for row in rows})
-    if kept != content:
-        write_file(directory, TIMINGS, kept)
+    remaining = timings_of(content, {(row.model, row.id) for row in rows})
+    if remaining != content:
+        write_file(directory, TIMINGS, remaining)
 
 
 def lose_rows(rows: Iterable[Line]) -> None:
@@ -237,14 +237,14 @@ def read_settings(directory: Path) -> AnyRecord | None:
     if not os.path.lexists(path):
         return None
     try:
-        found = read_json(path)
+        content = read_json(path)
     except RunError as error:
         raise RunError(
             f"{error}. Without it nobody knows what was measured in {directory}: delete that folder, or choose another "
             "--out"
         ) from error
     try:
-        return record_in(path, found)
+        return record_in(path, content)
     except ValueError as error:
         raise RunError(f"{path}: does not have the form of a run: {error}. Choose another --out") from error
 

@@ -27,35 +27,35 @@ def write_weights(directory: Path, place: str, module: nn.Module) -> None:
     write_file(directory, place, content)
 
 
-def write_learner(directory: Path, place: str, learner: Trainer) -> None:
+def write_trainer(directory: Path, place: str, trainer: Trainer) -> None:
     """Weights, the optimiser's state and what became of each epoch."""
-    tensors = {_NETWORK + name: value for name, value in _weights(learner.segmenter.module).items()}
-    for index, state in learner.optimiser.state_dict()["state"].items():
+    tensors = {_NETWORK + name: value for name, value in _weights(trainer.segmenter.module).items()}
+    for index, state in trainer.optimiser.state_dict()["state"].items():
         for name, value in state.items():
             tensors[f"{_OPTIMISER}{index}.{name}"] = _plain(value)
-    write_tensors(directory, place, tensors, {"epochs": [asdict(epoch) for epoch in learner.epochs]})
+    write_tensors(directory, place, tensors, {"epochs": [asdict(epoch) for epoch in trainer.epochs]})
 
 
-def read_learner(path: Path, learner: Trainer) -> None:
-    """Put what `write_learner` wrote into `learner`; raises `CheckpointError` for a file that does not fit."""
+def read_trainer(path: Path, trainer: Trainer) -> None:
+    """Put what `write_trainer` wrote into `trainer`; raises `CheckpointError` for a file that does not fit."""
     tensors, about = read_tensors(path)
     try:
         epochs = [Epoch(**epoch) for epoch in about["epochs"]]
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"expected a training of foolscape harden at {path}, got {error!r}") from error
     weights = {name.removeprefix(_NETWORK): value for name, value in tensors.items() if name.startswith(_NETWORK)}
-    load_state(learner.segmenter.module, weights, str(path))
+    load_state(trainer.segmenter.module, weights, str(path))
     state: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         if name.startswith(_OPTIMISER):
             index, _, what = name.removeprefix(_OPTIMISER).partition(".")
             state.setdefault(int(index), {})[what] = value
-    learner.optimiser.load_state_dict({**learner.optimiser.state_dict(), "state": state})
-    for parameter, values in learner.optimiser.state.items():
+    trainer.optimiser.load_state_dict({**trainer.optimiser.state_dict(), "state": state})
+    for parameter, values in trainer.optimiser.state.items():
         for name, value in values.items():
             if value.shape == parameter.shape:  # the file does not know the memory format, and last bits depend on it
                 values[name] = torch.empty_like(parameter).copy_(value)
-    learner.epochs = epochs
+    trainer.epochs = epochs
 
 
 def _weights(module: nn.Module) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ from foolscape.run.settings.config import (
     size_text,
     validated,
 )
-from foolscape.run.settings.shown import ATTACK, DATA, LEARNING, Shown
+from foolscape.run.settings.shown import ATTACK, DATA, LEARNING, OptionHelp
 from foolscape.tasks.base import SEGMENTATION
 
 if TYPE_CHECKING:
@@ -68,32 +68,38 @@ class HardenConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
-    model: Annotated[str, Shown("Spec of the segmentation network to train.", DATA, metavar="SPEC")]
+    model: Annotated[str, OptionHelp("Spec of the segmentation network to train.", DATA, metavar="SPEC")]
     data: Annotated[str, DATA_SHOWN]
-    train_split: Annotated[str, Shown("Split to train on; a part of one is written val[:80%].", DATA, metavar="NAME")]
-    test_split: Annotated[str, Shown("Split to measure on, before and after.", DATA, metavar="NAME")]
-    train_limit: Annotated[Count | None, Shown("Only the first N training images.", DATA, "all", metavar="N")] = None
-    test_limit: Annotated[Count | None, Shown("Only the first N test images.", DATA, "all", metavar="N")] = None
+    train_split: Annotated[
+        str, OptionHelp("Split to train on; a part of one is written val[:80%].", DATA, metavar="NAME")
+    ]
+    test_split: Annotated[str, OptionHelp("Split to measure on, before and after.", DATA, metavar="NAME")]
+    train_limit: Annotated[Count | None, OptionHelp("Only the first N training images.", DATA, "all", metavar="N")] = (
+        None
+    )
+    test_limit: Annotated[Count | None, OptionHelp("Only the first N test images.", DATA, "all", metavar="N")] = None
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
     crop: Annotated[
         Crop | None,
-        Shown("Part of each image, drawn at random, to train on.", LEARNING, "all of it", metavar="HEIGHTxWIDTH"),
+        OptionHelp("Part of each image, drawn at random, to train on.", LEARNING, "all of it", metavar="HEIGHTxWIDTH"),
     ] = None
     attack: Annotated[
-        Teacher, Shown("What is trained on", ATTACK, metavar="NAME", words=get_args(Teacher), choices=True)
+        Teacher, OptionHelp("What is trained on", ATTACK, metavar="NAME", words=get_args(Teacher), choices=True)
     ] = "segpgd"
-    eps: Annotated[Eps, Shown("Bound on the change.", ATTACK, metavar="LEVELS")] = Levels.parse("8/255")
-    step: Annotated[Step | None, Shown("Size of a step.", ATTACK, "5/4 eps over the steps", metavar="LEVELS")] = None
-    steps: Annotated[Count, Shown("Steps of the attack on every batch.", ATTACK, metavar="N")] = 2
+    eps: Annotated[Eps, OptionHelp("Bound on the change.", ATTACK, metavar="LEVELS")] = Levels.parse("8/255")
+    step: Annotated[Step | None, OptionHelp("Size of a step.", ATTACK, "5/4 eps over the steps", metavar="LEVELS")] = (
+        None
+    )
+    steps: Annotated[Count, OptionHelp("Steps of the attack on every batch.", ATTACK, metavar="N")] = 2
     clean_share: Annotated[
-        float, Field(ge=0, lt=1), Shown("Part of every batch that is left clean, 0 to 1.", LEARNING)
+        float, Field(ge=0, lt=1), OptionHelp("Part of every batch that is left clean, 0 to 1.", LEARNING)
     ] = 0.0
-    mirror: Annotated[bool, Shown("Train on mirror images too; not where left and right matter.", LEARNING)] = True
-    epochs: Annotated[Count, Shown("Passes over the training images.", LEARNING, metavar="N")] = 10
-    batch: Annotated[int, Field(ge=2), Shown("Images per step of the network.", LEARNING, metavar="N")] = 8
+    mirror: Annotated[bool, OptionHelp("Train on mirror images too; not where left and right matter.", LEARNING)] = True
+    epochs: Annotated[Count, OptionHelp("Passes over the training images.", LEARNING, metavar="N")] = 10
+    batch: Annotated[int, Field(ge=2), OptionHelp("Images per step of the network.", LEARNING, metavar="N")] = 8
     rate: Annotated[
-        float, Field(gt=0, allow_inf_nan=False), Shown("Highest learning rate.", LEARNING, metavar="RATE")
+        float, Field(gt=0, allow_inf_nan=False), OptionHelp("Highest learning rate.", LEARNING, metavar="RATE")
     ] = 1e-3
     memory_format: Annotated[MemoryFormat, MEMORY_FORMAT_SHOWN] = "contiguous"
     attention: Annotated[Attention, ATTENTION_SHOWN] = "auto"

@@ -26,12 +26,13 @@ from foolscape.report.form import having_form
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, lose_failures, open_run
-from foolscape.run.execute import Listener, execute
-from foolscape.run.harden.checkpoint import read_learner, write_learner, write_weights
+from foolscape.run.execute import execute
+from foolscape.run.harden.checkpoint import read_trainer, write_trainer, write_weights
 from foolscape.run.harden.config import HardenConfig
-from foolscape.run.harden.pictures import Pictures, check_size
+from foolscape.run.harden.pictures import TrainingImages, check_size
 from foolscape.run.harden.summary import summarise
 from foolscape.run.harden.training import TrainConfig, Trainer
+from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import LoadedModel, open_bench
@@ -89,21 +90,21 @@ def _hardened(
     config: HardenConfig, out: Path, command: Sequence[str], listener: Listener, training: SegmentationData | None
 ) -> Object:
     device = ready_device(config.device)
-    school = open_network(config, device, training)
-    record = _record(config, school, device, command)
+    setup = open_network(config, device, training)
+    record = _record(config, setup, device, command)
     with open_run(out, record, (), listener.say) as store:
         # The run before training checks the input gradient: on a wrong one nothing can be trained.
         before = execute(config.on_test(config.model), out / "before", command, listener)
-        images = _training_images(config, school, store, pictures := Pictures(school.subject), listener)
+        images = _training_images(config, setup, store, pictures := TrainingImages(setup.subject), listener)
         lose_failures(images.failures)
-        learner = _trained(config, school, images.images, pictures, store, listener)
-        write_weights(out, WEIGHTS, learner.segmenter.module)
+        trainer = _trained(config, setup, images.images, pictures, store, listener)
+        write_weights(out, WEIGHTS, trainer.segmenter.module)
         hardened = with_weights(config.model, out / WEIGHTS)
         after = execute(config.on_test(hardened), out / "after", command, listener)
         rows = {when: read_rows(out / when, read_record(out / when)) for when in ("before", "after")}
         runs = {"before": before, "after": after}
         with having_form(out):
-            summary = summarise(record, hardened, images, learner.epochs, runs, rows)
+            summary = summarise(record, hardened, images, trainer.epochs, runs, rows)
         store.finish(SUMMARY, summary)
     return summary
 
@@ -158,7 +159,7 @@ def check_batch(config: HardenConfig, usable: int, listed: int) -> None:
 
 
 def _training_images(
-    config: HardenConfig, school: _Setup, store: RunStore, pictures: Pictures, listener: Listener
+    config: HardenConfig, setup: _Setup, store: RunStore, pictures: TrainingImages, listener: Listener
 ) -> TrainingRecord:
     """Which training images can be used, as training.json holds it; looked at once.
 
@@ -171,8 +172,8 @@ def _training_images(
     usable: list[str] = []
     failures: list[LeftOut] = []
     first: tuple[int, int] | None = None
-    with listener.progress(f"reading {config.train_split}", len(school.train_ids), 0) as tick:
-        for name in school.train_ids:
+    with listener.progress(f"reading {config.train_split}", len(setup.train_ids), 0) as tick:
+        for name in setup.train_ids:
             tick(name)
             try:
                 picture = pictures(name)
@@ -183,7 +184,7 @@ def _training_images(
             first = first or (height, width)
             check_size(picture, config.crop, first, name)
             usable.append(name)
-    check_batch(config, len(usable), len(school.train_ids))
+    check_batch(config, len(usable), len(setup.train_ids))
     record = TrainingRecord(schema=SCHEMA, images=tuple(usable), failures=tuple(failures))
     store.save_json(_TRAINING, to_json(TrainingRecord, record))
     return record
@@ -191,38 +192,38 @@ def _training_images(
 
 def _trained(
     config: HardenConfig,
-    school: _Setup,
+    setup: _Setup,
     images: Sequence[str],
-    pictures: Pictures,
+    pictures: TrainingImages,
     store: RunStore,
     listener: Listener,
 ) -> Trainer:
     """The network after the last epoch; what earlier calls have trained is read from the disk."""
-    course = TrainConfig(
-        school.plan.ascent, config.epochs, config.batch, config.clean, config.rate, config.crop, config.mirror,
+    train_config = TrainConfig(
+        setup.plan.ascent, config.epochs, config.batch, config.clean, config.rate, config.crop, config.mirror,
         config.seed,
     )  # fmt: skip
-    learner = Trainer(school.segmenter, course)
+    trainer = Trainer(setup.segmenter, train_config)
     place = store.directory / _CHECKPOINT
     if place.exists():
         try:
-            read_learner(place, learner)
+            read_trainer(place, trainer)
         except CheckpointError as error:
             listener.say(f"{error}; it is trained again from the start")
     used = len(images) // config.batch * config.batch
     title = f"training on {config.train_split}"
-    with listener.progress(title, config.epochs * used, len(learner.epochs) * used) as tick:
-        while len(learner.epochs) < config.epochs:
-            learner.epoch(images, pictures, tick)
-            write_learner(store.directory, _CHECKPOINT, learner)
-            last = learner.epochs[-1]
-            listener.say(f"epoch {len(learner.epochs)}: loss {last.loss:.3f}, attacked pixels right {last.right:.1f} %")
-    return learner
+    with listener.progress(title, config.epochs * used, len(trainer.epochs) * used) as tick:
+        while len(trainer.epochs) < config.epochs:
+            trainer.epoch(images, pictures, tick)
+            write_trainer(store.directory, _CHECKPOINT, trainer)
+            last = trainer.epochs[-1]
+            listener.say(f"epoch {len(trainer.epochs)}: loss {last.loss:.3f}, attacked pixels right {last.right:.1f} %")
+    return trainer
 
 
-def _record(config: HardenConfig, school: _Setup, device: torch.device, command: Sequence[str]) -> HardenRecord:
+def _record(config: HardenConfig, setup: _Setup, device: torch.device, command: Sequence[str]) -> HardenRecord:
     """What run.json holds: everything that is needed to repeat the training."""
-    train, test = school.fingerprints
+    train, test = setup.fingerprints
     return HardenRecord(
         schema=SCHEMA,
         kind="harden",
@@ -231,10 +232,10 @@ def _record(config: HardenConfig, school: _Setup, device: torch.device, command:
         config=config.model_dump(mode="json"),
         device=device.type,
         seed=config.seed,
-        models=(school.entry.record(SEGMENTATION.name, SEGMENTATION.name),),
-        attack=school.plan.settings,
-        train=Split(samples=len(school.train_ids), sha256=digest_of(train), images=train),
-        test=Split(samples=len(school.test_ids), sha256=digest_of(test), images=test),
+        models=(setup.entry.record(SEGMENTATION.name, SEGMENTATION.name),),
+        attack=setup.plan.settings,
+        train=Split(samples=len(setup.train_ids), sha256=digest_of(train), images=train),
+        test=Split(samples=len(setup.test_ids), sha256=digest_of(test), images=test),
         algorithms=algorithms(config.attack, ("harden", SEGMENTATION.name), (config.model, config.data)),
         versions=versions(),
     )

@@ -21,31 +21,31 @@ BUDGET = 1024 * 2**20
 
 
 @dataclass(frozen=True)
-class Picture:
+class TrainingImage:
     """A training image: (H, W, 3) uint8, and its labels (H, W) uint8 in the model's channels, `VOID` for none."""
 
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
-    def part(self, crop: tuple[int, int] | None, mirror: bool, generator: torch.Generator) -> Picture:
+    def part(self, crop: tuple[int, int] | None, mirror: bool, generator: torch.Generator) -> TrainingImage:
         """The part that an epoch sees: a random rectangle of size `crop`, mirrored or not as `generator` has it."""
         height, width = crop or self.labels.shape
         top = _below(self.labels.shape[0] - height + 1, generator)
         left = _below(self.labels.shape[1] - width + 1, generator)
         step = -1 if mirror and _below(2, generator) else 1
         window = (slice(top, top + height), slice(left, left + width))
-        return Picture(self.image[window][:, ::step], self.labels[window][:, ::step])
+        return TrainingImage(self.image[window][:, ::step], self.labels[window][:, ::step])
 
 
-class Pictures:
+class TrainingImages:
     """The training images of `subject` by name; the same whether they are kept or not."""
 
     def __init__(self, subject: SegmentationSubject, budget: int = BUDGET) -> None:
         self._subject = subject
         self._left = budget
-        self._kept: dict[str, Picture] = {}
+        self._kept: dict[str, TrainingImage] = {}
 
-    def __call__(self, name: str) -> Picture:
+    def __call__(self, name: str) -> TrainingImage:
         """The image `name`; raises `SampleError`."""
         if name in self._kept:
             return self._kept[name]
@@ -53,7 +53,7 @@ class Pictures:
         labels = self._subject.truth(sample)
         if labels is None:
             raise SampleError(f"expected labels for {name}, got none; nothing can be learnt from it")
-        picture = Picture(sample.image, labels)
+        picture = TrainingImage(sample.image, labels)
         size = picture.image.nbytes + picture.labels.nbytes
         if size <= self._left:
             self._left -= size
@@ -61,7 +61,7 @@ class Pictures:
         return picture
 
 
-def check_size(picture: Picture, crop: tuple[int, int] | None, first: tuple[int, int], name: str) -> None:
+def check_size(picture: TrainingImage, crop: tuple[int, int] | None, first: tuple[int, int], name: str) -> None:
     """`SettingError` for an image that cannot share a batch: of another size than the `first`, or below the crop's."""
     height, width = picture.labels.shape
     if crop is None and (height, width) != first:
@@ -76,7 +76,7 @@ def check_size(picture: Picture, crop: tuple[int, int] | None, first: tuple[int,
         )
 
 
-def stacked(parts: Sequence[Picture], device: torch.device) -> tuple[Tensor, Tensor]:
+def stacked(parts: Sequence[TrainingImage], device: torch.device) -> tuple[Tensor, Tensor]:
     """Images (B, 3, h, w) float32 in [0, 1] and labels (B, h, w) int64 with `IGNORE`, on `device`."""
     images = torch.from_numpy(np.stack([part.image for part in parts])).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(np.stack([part.labels for part in parts]).astype(np.int64))

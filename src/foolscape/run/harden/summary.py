@@ -71,7 +71,7 @@ def summarise(
 def _gain(record: HardenRecord, rows: Mapping[str, Sequence[Line]]) -> Difference:
     """What the attacked network scores higher than before, on the images that both were attacked on."""
     attacked = {
-        when: {row.id: row.sample for row in rows_of(found, condition=ADVERSARIAL)} for when, found in rows.items()
+        when: {row.id: row.sample for row in rows_of(lines, condition=ADVERSARIAL)} for when, lines in rows.items()
     }
     shared = [name for name in attacked["before"] if name in attacked["after"]]
     (model,) = record.models

@@ -20,7 +20,7 @@ from foolscape.errors import ModelError
 from foolscape.models.common.wrappers import ModuleSegmenter
 from foolscape.problem import IGNORE, Problem
 from foolscape.run.harden.loss import entropy_and_dice
-from foolscape.run.harden.pictures import Pictures, stacked
+from foolscape.run.harden.pictures import TrainingImages, stacked
 from foolscape.seeds import generator_for, seed_of
 
 WARM = 0.05
@@ -68,7 +68,7 @@ class Trainer:
         self._parameters = [p for p in segmenter.module.parameters() if p.is_floating_point()]
         self.optimiser = torch.optim.AdamW(self._parameters, course.rate, weight_decay=DECAY)
 
-    def epoch(self, names: Sequence[str], pictures: Pictures, tick: Callable[[str], None]) -> None:
+    def epoch(self, names: Sequence[str], pictures: TrainingImages, tick: Callable[[str], None]) -> None:
         """One pass over the images `names`, in an order that follows from the seed and the epoch's number alone.
 
         Raises:
@@ -83,16 +83,16 @@ class Trainer:
         with torch.random.fork_rng([self._device] if self._device.type == "cuda" else []):
             torch.manual_seed(seed_of(course.seed, "network", number))
             for turn in range(per_epoch):
-                chosen = [names[i] for i in order[turn * course.batch : (turn + 1) * course.batch]]
-                parts = [pictures(name).part(course.crop, course.mirror, generator) for name in chosen]
+                batch = [names[i] for i in order[turn * course.batch : (turn + 1) * course.batch]]
+                parts = [pictures(name).part(course.crop, course.mirror, generator) for name in batch]
                 images, labels = stacked(parts, self._device)
                 images = self._attacked(
-                    images, labels, [generator_for(course.seed, "attack", number, n) for n in chosen]
+                    images, labels, [generator_for(course.seed, "attack", number, n) for n in batch]
                 )
                 loss, share = self._step(images, labels, len(self.epochs) * per_epoch + turn, course.epochs * per_epoch)
                 losses.append(loss)
                 right.append(share)
-                for name in chosen:
+                for name in batch:
                     tick(name)
         self.epochs.append(Epoch(math.fsum(losses) / per_epoch, 100 * math.fsum(right) / per_epoch))
 

@@ -18,7 +18,7 @@ from foolscape.models.load import load_detector
 from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import LoadedModel, Setup, TaskOpening, chosen, settled_for
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, chosen_ids, plans_and_probes
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
 from foolscape.tasks.detection import Detector
 
@@ -28,7 +28,7 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
     if config.memory_format != "contiguous":
         raise SettingError(f"memory_format: expected contiguous for a detector, got {config.memory_format}")
     data = open_detection(config.data, split=config.split)
-    first = first_usable(data, chosen(data, config), lambda name: load_boxes_at(data, name, config.size).image)
+    first = first_usable(data, chosen_ids(data, config), lambda name: load_boxes_at(data, name, config.size).image)
     entries = []
     for spec in config.models:
         loaded = load_detector(
@@ -41,23 +41,23 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
         classes = loaded.model.classes
         channels = None if data.classes is None else match_classes(classes, data.classes)
         subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
-        settled, tried = settled_for(config, classes)
+        plans, probes = plans_and_probes(config, classes)
         entries.append(
             LoadedModel(
-                subject, settled, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried
+                subject, plans, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, probes
             )
         )
-    ids = chosen(data, config)
-    asked = [Scorer(entry.scorer).logits for entry in entries]
+    ids = chosen_ids(data, config)
+    scorers = [Scorer(entry.scorer).logits for entry in entries]
     first, beside = pair(
         first,
         ids,
         lambda name: load_boxes_at(data, name, config.size).image,
-        lambda image: all(answers(ask, image, device) for ask in asked),
+        lambda image: all(answers(ask, image, device) for ask in scorers),
     )
     scored = tuple(replace(entry, scorer=_scorer(entry.scorer, first, device)) for entry in entries)
-    said = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
-    return Setup(said, ids, first, scored, beside)
+    noted = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
+    return Setup(noted, ids, first, scored, beside)
 
 
 def _scorer(detector: Detector, first: NDArray[np.uint8], device: torch.device) -> Scorer:

@@ -17,7 +17,7 @@ from foolscape.models.common.wrappers import with_channels_last
 from foolscape.models.load import Loaded, OpenedModel, open_model
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import LoadedModel, Setup, TaskOpening, chosen, settled_for
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, chosen_ids, plans_and_probes
 from foolscape.run.tasks.colours import colours
 from foolscape.run.tasks.segmentation import SegmentationSubject, load_at
 from foolscape.tasks.base import SEGMENTATION
@@ -29,11 +29,11 @@ MOST_CLASSES = 254
 
 def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run."""
-    made = [open_model(spec, SEGMENTATION.name, classes_file=config.classes) for spec in config.models]
+    opened = [open_model(spec, SEGMENTATION.name, classes_file=config.classes) for spec in config.models]
     # COCO's labels depend on which classes the model knows.
-    data = open_data(config.data, split=config.split, classes=made[0].names.explicit)
-    first = first_usable(data, chosen(data, config), lambda name: load_at(data, name, config.size).image)
-    loaded = [_segmenter(one, config, first, data.classes, device) for one in made]
+    data = open_data(config.data, split=config.split, classes=opened[0].names.explicit)
+    first = first_usable(data, chosen_ids(data, config), lambda name: load_at(data, name, config.size).image)
+    loaded = [_segmenter(one, config, first, data.classes, device) for one in opened]
     entries = []
     for one in loaded:
         classes = one.model.classes
@@ -41,30 +41,30 @@ def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
         subject = SegmentationSubject(
             one.spec, one.slug, one.model, colours(classes), channels, data, config.size, device
         )
-        settled, tried = settled_for(config, classes)
+        plans, probes = plans_and_probes(config, classes)
         entries.append(
-            LoadedModel(subject, settled, classes, one.model.notes, one.sha256, one.model, one.identity, tried)
+            LoadedModel(subject, plans, classes, one.model.notes, one.sha256, one.model, one.identity, probes)
         )
-    ids = chosen(data, config)
-    asked = [entry.scorer.logits for entry in entries]
+    ids = chosen_ids(data, config)
+    scorers = [entry.scorer.logits for entry in entries]
     first, beside = pair(
         first,
         ids,
         lambda name: load_at(data, name, config.size).image,
-        lambda image: all(answers(ask, image, device) for ask in asked),
+        lambda image: all(answers(ask, image, device) for ask in scorers),
     )
-    said = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
-    return Setup(said, ids, first, tuple(entries), beside)
+    noted = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
+    return Setup(noted, ids, first, tuple(entries), beside)
 
 
 def _segmenter(
-    made: OpenedModel,
+    opened: OpenedModel,
     config: RunConfig,
     first: NDArray[np.uint8],
     data_classes: tuple[str, ...] | None,
     device: torch.device,
 ) -> Loaded[Segmenter]:
-    loaded: Loaded[Any] = made.ready(
+    loaded: Loaded[Any] = opened.ready(
         image_size=(first.shape[0], first.shape[1]), device=device, data_classes=data_classes
     )
     if len(loaded.model.classes) > MOST_CLASSES:

@@ -18,7 +18,7 @@ from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_answered, first_usable
 from foolscape.run.settings.config import FLOAT32, RunConfig
-from foolscape.run.setup import LoadedModel, Setup, TaskOpening, settled_for
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, plans_and_probes
 from foolscape.run.tasks.video import VideoSubject, load_clip_at
 from foolscape.tasks.video import Tracker, numbered
 
@@ -36,13 +36,13 @@ def open_video(config: RunConfig, device: torch.device) -> Setup:
     data = open_clips(config.data, split=config.split)
     ids = select(data, config.ids, config.limit)
     first = first_usable(data, ids, lambda name: load_clip_at(data, name, config.size))
-    planned, tried = settled_for(config, ())
+    plans, probes = plans_and_probes(config, ())
     entries = []
     for spec in config.models:
         loaded = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)
         subject = VideoSubject(loaded.spec, loaded.slug, loaded.model, davis_palette(), data, config.size, device)
         entries.append(
-            LoadedModel(subject, planned, (), loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, tried)
+            LoadedModel(subject, plans, (), loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, probes)
         )
 
     def answered(clip: Clip) -> bool:
@@ -50,8 +50,8 @@ def open_video(config: RunConfig, device: torch.device) -> Setup:
 
     first = first_answered(first, ids, lambda name: load_clip_at(data, name, config.size), answered)
     scored = tuple(replace(entry, scorer=_clip_scorer(entry.scorer, first, device)) for entry in entries)
-    said = said_of_size(data, ids, config.size, lambda clip: clip.frames.shape[1:3])
-    return Setup(said, ids, first.frames[0], scored)
+    noted = said_of_size(data, ids, config.size, lambda clip: clip.frames.shape[1:3])
+    return Setup(noted, ids, first.frames[0], scored)
 
 
 def _clip_scorer(tracker: Tracker, clip: Clip, device: torch.device) -> ClipScorer:

@@ -32,8 +32,8 @@ def control_of(kind: Condition, clean: Pixels, attacked: Pixels, control: Pixels
         clean, attacked: the image before and after the attack.
         control: the image with the control's change.
     """
-    found = sized(kind, length(clean, control), own := length(clean, attacked))
-    return replace(found, apart=length(attacked, control) / own if own else None)
+    size = sized(kind, length(clean, control), own := length(clean, attacked))
+    return replace(size, apart=length(attacked, control) / own if own else None)
 
 
 def sized(kind: Condition, l2: float, of_attack: float) -> Control:
@@ -67,14 +67,14 @@ def control_sizes(rows: Iterable[AnyRow]) -> Object:
 
     Images that the attack left as they were, and rows that do not tell, count for nothing.
     """
-    found: Object = {}
-    known = [(row.id, row.control) for row in rows if row.control is not None]
+    sizes: Object = {}
+    controls = [(row.id, row.control) for row in rows if row.control is not None]
     for kind in (PERMUTED, NOISE):
-        shares = {name: one.of_attack for name, one in known if one.kind == kind and one.of_attack is not None}
+        shares = {name: one.of_attack for name, one in controls if one.kind == kind and one.of_attack is not None}
         if shares:
             worst = min(shares, key=shares.__getitem__)
-            found[kind] = {"of_attack": float(np.mean(list(shares.values()))), "least": shares[worst], "worst": worst}
-    return found
+            sizes[kind] = {"of_attack": float(np.mean(list(shares.values()))), "least": shares[worst], "worst": worst}
+    return sizes
 
 
 def short_controls(rows: Iterable[AnyRow]) -> Reason:

@@ -37,17 +37,17 @@ class _Image:
         id: its name.
         judged: whether there was something to fool.
         smallest: levels that fooled it; infinite where none did.
-        found: (levels, what was measured), rising and ever more effective; the clean image first.
+        versions: (levels, what was measured), rising and ever more effective; the clean image first.
     """
 
     id: str
     judged: bool
     smallest: float
-    found: tuple[tuple[float, Sample[Any, Any]], ...]
+    versions: tuple[tuple[float, Sample[Any, Any]], ...]
 
     def at(self, level: float) -> Sample[Any, Any]:
         """What was measured of the best image within `level`."""
-        return [measured for size, measured in self.found if size <= level][-1]
+        return [measured for size, measured in self.versions if size <= level][-1]
 
 
 def minimum(
@@ -71,7 +71,7 @@ def minimum(
     """
     images = [_image(before, after) for before, after in zip(clean, attacked, strict=True)]
     judged = np.array([image.smallest for image in images if image.judged])
-    levels = sorted({size for image in images for size, _ in image.found})
+    levels = sorted({size for image in images for size, _ in image.versions})
     scores = [
         measure.score([image.at(level) for image in images], classes, seed, only_class, clean=level == 0)
         for level in levels
@@ -97,14 +97,14 @@ def _image(before: AnyRow, after: AnyRow) -> _Image:
     assert after.attack is not None
     assert after.distortion is not None
     smallest = after.attack.smallest_eps
-    found: list[tuple[float, Sample[Any, Any]]] = [(0, before.sample)]
-    found += [(float(Levels.parse(one.name).levels), after.sample_of(one.measured)) for one in after.within]
-    found.append((after.distortion.linf_levels, after.sample))
+    versions: list[tuple[float, Sample[Any, Any]]] = [(0, before.sample)]
+    versions += [(float(Levels.parse(one.name).levels), after.sample_of(one.measured)) for one in after.within]
+    versions.append((after.distortion.linf_levels, after.sample))
     return _Image(
         id=after.id,
         judged=after.attack.success is not None,
         smallest=math.inf if smallest is None else smallest,
-        found=tuple(sorted(found, key=lambda one: one[0])),
+        versions=tuple(sorted(versions, key=lambda one: one[0])),
     )
 
 
@@ -143,8 +143,8 @@ def quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], share: 
     order = np.argsort(values, kind="stable")
     drawn = weights[:, order].cumsum(axis=1)
     reached = drawn >= share * drawn[:, -1:] - 1e-9
-    found: NDArray[np.float64] = values[order][reached.argmax(axis=1)]
-    return found
+    smallest: NDArray[np.float64] = values[order][reached.argmax(axis=1)]
+    return smallest
 
 
 def _whole(levels: float) -> int | None:

@@ -30,24 +30,26 @@ def several(rows: Sequence[AnyRow], classes: Sequence[str], seed: int) -> Object
     names = list(dict.fromkeys(one.name for row in rows for one in row.candidates))
     if not names:
         return {}
-    found = [{one.name: counts_of(row.sample_of(one.measured), len(classes)) for one in row.candidates} for row in rows]
-    images = [stack(list(results.values())) for results in found]
+    by_image = [
+        {one.name: counts_of(row.sample_of(one.measured), len(classes)) for one in row.candidates} for row in rows
+    ]
+    images = [stack(list(results.values())) for results in by_image]
     fewest = [int(one.hit.sum(axis=-1).argmin()) for one in images]
     greedy = worst_choice(images)
-    taken = picked(images, greedy)
-    low, high = interval(stack(taken), mean_iou, seed)
+    greedy_counts = picked(images, greedy)
+    low, high = interval(stack(greedy_counts), mean_iou, seed)
     return {
         "objectives": {
             name: {
-                **scored([results.get(name, list(results.values())[-1]) for results in found]),
-                "fewest": _times(name, found, fewest),
-                "greedy": _times(name, found, greedy),
+                **scored([results.get(name, list(results.values())[-1]) for results in by_image]),
+                "fewest": _times(name, by_image, fewest),
+                "greedy": _times(name, by_image, greedy),
             }
             for name in names
         },
-        "greedy": {**scored(taken), "ci95": {"mIoU": [number(low), number(high)]}},
+        "greedy": {**scored(greedy_counts), "ci95": {"mIoU": [number(low), number(high)]}},
     }
 
 
-def _times(name: str, found: Sequence[Mapping[str, Counts]], chosen: Sequence[int]) -> int:
-    return sum(list(results)[k] == name for results, k in zip(found, chosen, strict=True))
+def _times(name: str, by_image: Sequence[Mapping[str, Counts]], picks: Sequence[int]) -> int:
+    return sum(list(results)[k] == name for results, k in zip(by_image, picks, strict=True))

@@ -23,11 +23,11 @@ OptionValue: TypeAlias = bool | int | float | str
 @cache
 def known_options() -> Mapping[str, tuple[tuple[str, Option], ...]]:
     """By name, every option that one of our attacks has, with the attacks; and, for all of them, `TASK_OPTIONS`."""
-    found: dict[str, tuple[tuple[str, Option], ...]] = {}
+    by_name: dict[str, tuple[tuple[str, Option], ...]] = {}
     for attack in sorted(listed_attacks(), key=lambda attack: -len(attack.options)):
         for name, option in attack.options.items():
-            found[name] = (*found.get(name, ()), (attack.name, option))
-    return found | {name: (("", option),) for name, option in TASK_OPTIONS.items()}
+            by_name[name] = (*by_name.get(name, ()), (attack.name, option))
+    return by_name | {name: (("", option),) for name, option in TASK_OPTIONS.items()}
 
 
 def spelled_out(settings: Mapping[str, object]) -> dict[str, object]:
@@ -38,42 +38,42 @@ def spelled_out(settings: Mapping[str, object]) -> dict[str, object]:
     Raises:
         SettingError: one option is given twice, with values that differ.
     """
-    found: dict[str, object] = {}
+    others: dict[str, object] = {}
     options: dict[str, object] = {}
     for former, value in settings.items():
         name = current_name(former)
         if name == "options":
             if not isinstance(value, Mapping):
                 raise SettingError(f"options: expected those of the attack by name, as {{eps: 8/255}}, got {value!r}")
-            for option, given in value.items():
-                _put(options, str(option), given)
+            for option, option_value in value.items():
+                _put(options, str(option), option_value)
         else:
-            _put(options if name in known_options() else found, name, value)
-    text = found.get("attack")
+            _put(options if name in known_options() else others, name, value)
+    text = others.get("attack")
     if isinstance(text, str) and "?" in text:
         spec = parse(text, ())
-        found["attack"] = written(spec.scheme, spec.rest, {})
-        ours = ":" not in str(found["attack"])  # a user's attack has names of its own
-        for former, given in spec.options.items():
-            _put(options, current_name(former) if ours else former, given)
-    given_options = {name: value for name, value in options.items() if value is not None}
-    return found | ({"options": given_options} if given_options else {})
+        others["attack"] = written(spec.scheme, spec.rest, {})
+        ours = ":" not in str(others["attack"])  # a user's attack has names of its own
+        for former, option_value in spec.options.items():
+            _put(options, current_name(former) if ours else former, option_value)
+    set_options = {name: value for name, value in options.items() if value is not None}
+    return others | ({"options": set_options} if set_options else {})
 
 
-def over(base: Mapping[str, object], chosen: Mapping[str, object]) -> dict[str, object]:
-    """The settings `base`, of a file, with those that a user has `chosen` in their place; both `spelled_out`.
+def over(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """The settings `base`, of a file, with the `changes` of a user in their place; both `spelled_out`.
 
     Where another attack of ours is chosen than the file's, options of the file that it does not have are left out.
     """
-    below, above = spelled_out(base), spelled_out(chosen)
+    below, above = spelled_out(base), spelled_out(changes)
     options = options_in(below)
     attack = above.get("attack")
     if attack is not None and attack != below.get("attack", attack):
         able = next((one.options for one in listed_attacks() if one.name == attack), options)
         options = {name: value for name, value in options.items() if name in able or name in TASK_OPTIONS}
     merged = options | options_in(above)
-    kept = {name: value for name, value in (below | above).items() if name != "options"}
-    return kept | ({"options": merged} if merged else {})
+    others = {name: value for name, value in (below | above).items() if name != "options"}
+    return others | ({"options": merged} if merged else {})
 
 
 def options_in(settings: Mapping[str, object]) -> dict[str, object]:
@@ -82,17 +82,17 @@ def options_in(settings: Mapping[str, object]) -> dict[str, object]:
     return dict(options) if isinstance(options, Mapping) else {}
 
 
-def origins_of(base: Mapping[str, object], chosen: Mapping[str, object], file: object) -> dict[str, str]:
+def origins_of(base: Mapping[str, object], command_line: Mapping[str, object], file: object) -> dict[str, str]:
     """Where the attack and each of its options comes from, in words: the `file` of `base`, a flag or the attack's spec.
 
     Args:
         base: the settings of a file, `spelled_out`.
-        chosen: those of the command line.
+        command_line: those of the command line.
         file: the file.
     """
     of_file = [name for name in ("attack", *options_in(base)) if name in options_in(base) or base.get(name) is not None]
-    flags = {FORMER_NAMES.get(name, name) for name in chosen} & {"attack", *known_options()}
-    attack = chosen.get("attack")
+    flags = {FORMER_NAMES.get(name, name) for name in command_line} & {"attack", *known_options()}
+    attack = command_line.get("attack")
     spec = parse(attack, ()).options if isinstance(attack, str) else {}
     return {
         **dict.fromkeys(of_file, f"in {file}"),
@@ -101,8 +101,8 @@ def origins_of(base: Mapping[str, object], chosen: Mapping[str, object], file: o
     }
 
 
-def checked_options(attack: object, given: Mapping[str, object]) -> dict[str, OptionValue]:
-    """The options `given`, as they are recorded.
+def checked_options(attack: object, options: Mapping[str, object]) -> dict[str, OptionValue]:
+    """The `options` of an attack, as they are recorded.
 
     Whether the attack takes each of them shows when it is planned; here it is said which name there is not, and which
     value is none of its kind. Those of a user's own attack are left as they are.
@@ -113,8 +113,8 @@ def checked_options(attack: object, given: Mapping[str, object]) -> dict[str, Op
     """
     name = attack if isinstance(attack, str) else None
     if name is not None:
-        check_attack(name, [option for option in given if option not in known_options()])
-    return {str(option): _recorded(str(option), value, name) for option, value in given.items()}
+        check_attack(name, [option for option in options if option not in known_options()])
+    return {str(option): _recorded(str(option), value, name) for option, value in options.items()}
 
 
 def _recorded(name: str, value: object, attack: str | None) -> OptionValue:

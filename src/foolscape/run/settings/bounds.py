@@ -56,10 +56,10 @@ def recorded_bounds(value: object) -> object:
         return value
     if not parts:
         raise SettingError(f"{EPS}: expected a bound such as 8/255, or several, got none")
-    found = [part if isinstance(part, Levels) else Levels.parse(str(part), EPS) for part in parts]
-    told, rising = ",".join(map(str, found)), ",".join(map(str, sorted(set(found))))
-    if told != rising:
-        warnings.warn(f"{EPS}: {told} is measured as {rising}", BoundsWarning, stacklevel=2)
+    levels = [part if isinstance(part, Levels) else Levels.parse(str(part), EPS) for part in parts]
+    as_given, rising = ",".join(map(str, levels)), ",".join(map(str, sorted(set(levels))))
+    if as_given != rising:
+        warnings.warn(f"{EPS}: {as_given} is measured as {rising}", BoundsWarning, stacklevel=2)
     return rising
 
 

@@ -26,9 +26,9 @@ def with_attack(config: RunConfig, *, shared: bool = False) -> tuple[RunConfig, 
     if config.attack is not None:
         _check(config)
         return config, None
-    chosen = default_attack(str(config.task), at_largest(config.options), shared=shared)
-    options = dict(chosen.options) | {name: value for name, value in config.options.items() if name == EPS}
-    return config.model_copy(update={"attack": chosen.name, "options": options}), chosen.why
+    default = default_attack(str(config.task), at_largest(config.options), shared=shared)
+    options = dict(default.options) | {name: value for name, value in config.options.items() if name == EPS}
+    return config.model_copy(update={"attack": default.name, "options": options}), default.why
 
 
 def plans_of(name: str, options: Settings, planned: Callable[[str, Settings], Plan]) -> tuple[Plan, ...]:
@@ -54,10 +54,10 @@ def _check(config: RunConfig) -> None:
     """`SettingError` where the attack does not take its settings, as far as that shows without the model's classes."""
     if not config.attacks:
         if config.options:
-            given = ", ".join(f"{name} {value}" for name, value in config.options.items())
-            raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {given}")
+            listed = ", ".join(f"{name} {value}" for name, value in config.options.items())
+            raise SettingError(f"expected no settings of an attack beside --attack {NONE}, got {listed}")
         if config.precision != FLOAT32:
             raise SettingError(f"precision: expected an attack, whose gradients it is of, got {config.precision} alone")
     elif config.attack in OURS:
         task, bf16 = str(config.task), config.precision != FLOAT32
-        plans_of(config.attack, config.options, lambda *named: planned(task, *named).at_precision(bf16=bf16))
+        plans_of(config.attack, config.options, lambda *recipe: planned(task, *recipe).at_precision(bf16=bf16))

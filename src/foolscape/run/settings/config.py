@@ -16,7 +16,7 @@ from foolscape.paths import path_of
 from foolscape.pixels import Levels
 from foolscape.run.settings.attack_options import OptionValue, checked_options, known_options, options_in, spelled_out
 from foolscape.run.settings.recorded import settings_of_file
-from foolscape.run.settings.shown import ATTACK, DATA, MEASUREMENT, Shown
+from foolscape.run.settings.shown import ATTACK, DATA, MEASUREMENT, OptionHelp
 from foolscape.tasks.base import TASKS, task_named
 
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -71,12 +71,12 @@ Task = Annotated[str, BeforeValidator(lambda value: task_named(value).name if is
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 
-DATA_SHOWN: Final = Shown("Spec of the images, such as folder:DIR or camvid:DIR.", DATA, metavar="SPEC")
-SIZE_SHOWN: Final = Shown(
+DATA_SHOWN: Final = OptionHelp("Spec of the images, such as folder:DIR or camvid:DIR.", DATA, metavar="SPEC")
+SIZE_SHOWN: Final = OptionHelp(
     "Resize to this; attack and metric work there.", DATA, "each image's own", metavar="HEIGHTxWIDTH"
 )
-CLASSES_SHOWN: Final = Shown("File with the names of the output channels, one a line.", DATA, "the model's own")
-TASK_SHOWN: Final = Shown(
+CLASSES_SHOWN: Final = OptionHelp("File with the names of the output channels, one a line.", DATA, "the model's own")
+TASK_SHOWN: Final = OptionHelp(
     "What the model does, where it does not tell",
     DATA,
     "the model tells",
@@ -84,15 +84,15 @@ TASK_SHOWN: Final = Shown(
     words=tuple(TASKS),
     choices=True,
 )
-MEMORY_FORMAT_SHOWN: Final = Shown(
+MEMORY_FORMAT_SHOWN: Final = OptionHelp(
     "How images and weights lie in memory", MEASUREMENT, metavar="FORMAT", words=get_args(MemoryFormat), choices=True
 )
-ATTENTION_SHOWN: Final = Shown(
+ATTENTION_SHOWN: Final = OptionHelp(
     "Kernel of scaled dot-product attention: auto, or math where others' gradient is wrong.", MEASUREMENT,
     metavar="KERNEL", words=get_args(Attention),
 )  # fmt: skip
-SEED_SHOWN: Final = Shown("Seed of everything random.", MEASUREMENT, metavar="N")
-DEVICE_SHOWN: Final = Shown(
+SEED_SHOWN: Final = OptionHelp("Seed of everything random.", MEASUREMENT, metavar="N")
+DEVICE_SHOWN: Final = OptionHelp(
     "Device as PyTorch names it, or auto: a GPU where there is one.",
     MEASUREMENT,
     metavar="DEVICE",
@@ -128,21 +128,23 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     models: Annotated[
-        tuple[str, ...], Shown("Spec of a model; repeat for several.", DATA, metavar="SPEC", flag="model")
+        tuple[str, ...], OptionHelp("Spec of a model; repeat for several.", DATA, metavar="SPEC", flag="model")
     ] = Field(min_length=1)
     data: Annotated[str, DATA_SHOWN]
-    split: Annotated[str | None, Shown("Split of the data set.", DATA, "the data set's own", metavar="NAME")] = None
+    split: Annotated[str | None, OptionHelp("Split of the data set.", DATA, "the data set's own", metavar="NAME")] = (
+        None
+    )
     ids: Annotated[
         tuple[str, ...] | None,
-        Shown("Only these images, with commas between them.", DATA, "all", metavar="ID,ID", commas=True),
+        OptionHelp("Only these images, with commas between them.", DATA, "all", metavar="ID,ID", commas=True),
     ] = None
-    limit: Annotated[Count | None, Shown("Only the first N images.", DATA, "all", metavar="N")] = None
+    limit: Annotated[Count | None, OptionHelp("Only the first N images.", DATA, "all", metavar="N")] = None
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
     task: Annotated[Task | None, TASK_SHOWN] = None
     attack: Annotated[
         str | None,
-        Shown(
+        OptionHelp(
             "An attack of `foolscape list attacks`, also with options, pgd?eps=8/255&steps=20; file.py:function; or "
             "none, to measure the clean model alone.", ATTACK, "worst-case, or the strongest that takes your options",
             metavar="SPEC",
@@ -151,20 +153,20 @@ class RunConfig(BaseModel):
     options: dict[str, OptionValue] = Field(default_factory=dict)
     batch: Annotated[
         Batch | None,
-        Shown("Images per call of the model, or auto: found by trying.", MEASUREMENT, "1 on a CPU, auto on a GPU",
+        OptionHelp("Images per call of the model, or auto: found by trying.", MEASUREMENT, "1 on a CPU, auto on a GPU",
               metavar="N", words=(AUTO,)),
     ] = None  # fmt: skip
     precision: Annotated[
         Precision,
-        Shown("Of the attack's gradients, while what it reaches is counted in float32", MEASUREMENT,
+        OptionHelp("Of the attack's gradients, while what it reaches is counted in float32", MEASUREMENT,
               metavar="WORD", words=get_args(Precision), choices=True),
     ] = FLOAT32  # fmt: skip
     memory_format: Annotated[MemoryFormat, MEMORY_FORMAT_SHOWN] = "contiguous"
     attention: Annotated[Attention, ATTENTION_SHOWN] = "auto"
-    compile: Annotated[bool, Shown("Compile the forward pass with torch.compile.", MEASUREMENT)] = False
+    compile: Annotated[bool, OptionHelp("Compile the forward pass with torch.compile.", MEASUREMENT)] = False
     probes: Annotated[
         Seed | None,
-        Shown("On how many images other attacks are tried, for the verdict.", MEASUREMENT,
+        OptionHelp("On how many images other attacks are tried, for the verdict.", MEASUREMENT,
               "4, more where that costs at most a fifth", metavar="N"),
     ] = None  # fmt: skip
     seed: Annotated[Seed, SEED_SHOWN] = 0
@@ -213,24 +215,24 @@ def refuse_unknown(kind: type[BaseModel], settings: dict[str, object], also: Ite
 def validated(kind: type[M], settings: dict[str, object]) -> M:
     """`settings` as a `kind`; what pydantic objects to first becomes a `SettingError` in words."""
     try:
-        made = kind.model_validate(settings)
+        config = kind.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         message = f"{where}: {first['msg'].lower()}, got {first['input']!r}"
         raise SettingError(message if first["type"] != "missing" else f"{where}: is needed and was not given") from None
     for name, value in settings.items():
-        if _is_turned(value, getattr(made, name)):
+        if _is_turned(value, getattr(config, name)):
             raise SettingError(f"{name}: expected a number or a text, got the truth value {str(value).lower()}")
-    return made
+    return config
 
 
-def _is_turned(written: object, settled: object) -> bool:
+def _is_turned(raw: object, value: object) -> bool:
     """Whether a truth value was taken for a number, which pydantic does: `epochs: true` is no 1."""
-    if isinstance(written, bool):
-        return not isinstance(settled, bool)
-    if isinstance(written, list | tuple) and isinstance(settled, list | tuple):
-        return any(_is_turned(*pair) for pair in zip(written, settled, strict=False))
+    if isinstance(raw, bool):
+        return not isinstance(value, bool)
+    if isinstance(raw, list | tuple) and isinstance(value, list | tuple):
+        return any(_is_turned(*pair) for pair in zip(raw, value, strict=False))
     return False
 
 

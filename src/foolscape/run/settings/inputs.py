@@ -22,15 +22,15 @@ def wired(settings: Mapping[str, object]) -> dict[str, object]:
         SettingError: none of the models is a user's own, or `input` is not what `models.common.wiring.with_input`
             takes.
     """
-    done = {name: _as_text(value) if name in (*_MODELS, "data") else value for name, value in settings.items()}
-    short = done.pop("input", None)
+    converted = {name: _as_text(value) if name in (*_MODELS, "data") else value for name, value in settings.items()}
+    short = converted.pop("input", None)
     if short is None:
-        return done
+        return converted
     from foolscape.models.common.wiring import is_own, with_input
 
     if not isinstance(short, str):
         raise SettingError(f"input: expected words such as bgr,255, got {short!r}")
-    specs = [text for name in _MODELS for text in _texts(done.get(name))]
+    specs = [text for name in _MODELS for text in _texts(converted.get(name))]
     own = {text: with_input(text, short) for text in specs if is_own(parse(text))}
     if specs and not own:
         raise SettingError(
@@ -38,12 +38,12 @@ def wired(settings: Mapping[str, object]) -> dict[str, object]:
             "foolscape knows how those want their images"
         )
     for name in (*_MODELS, "ensembles"):
-        value = done.get(name)
+        value = converted.get(name)
         if isinstance(value, str):
-            done[name] = _renamed(value, own)
+            converted[name] = _renamed(value, own)
         elif isinstance(value, list | tuple):
-            done[name] = [_renamed(text, own) if isinstance(text, str) else text for text in value]
-    return done
+            converted[name] = [_renamed(text, own) if isinstance(text, str) else text for text in value]
+    return converted
 
 
 def _as_text(value: object) -> object:
@@ -63,12 +63,12 @@ def _renamed(text: str, own: Mapping[str, str]) -> str:
     return own[text] if text in own else "+".join(own.get(part, part) for part in members_of(text, own))
 
 
-def members_of(text: str, known: Collection[str]) -> list[str]:
-    """The names in `text` with plus signs between them; one of the `known` may hold plus signs itself."""
-    pieces, found = text.split("+"), list[str]()
+def members_of(text: str, names: Collection[str]) -> list[str]:
+    """The names in `text` with plus signs between them; one of the `names` may hold plus signs itself."""
+    pieces, members = text.split("+"), list[str]()
     while pieces:
         joined = ("+".join(pieces[:end]).strip() for end in range(len(pieces), 0, -1))
-        name = next((one for one in joined if one in known), pieces[0].strip())
+        name = next((one for one in joined if one in names), pieces[0].strip())
         pieces = pieces[name.count("+") + 1 :]
-        found.append(name)
-    return found
+        members.append(name)
+    return members

@@ -49,13 +49,13 @@ def _recorded(path: Path, command: str) -> dict[str, object]:
             "settings is YAML"
         )
     kind = record.get("kind")
-    made = _COMMANDS.get(kind) if kind is None or isinstance(kind, str) else None
-    if made is None:
+    recorded_command = _COMMANDS.get(kind) if kind is None or isinstance(kind, str) else None
+    if recorded_command is None:
         raise SettingError(f"config: expected the run.json of foolscape {command}, got one of the kind {kind!r}")
-    if made != command:
+    if recorded_command != command:
         raise SettingError(
-            f"config: expected the run.json of foolscape {command}, got that of foolscape {made}; write foolscape "
-            f"{made} --config {path}"
+            f"config: expected the run.json of foolscape {command}, got that of foolscape {recorded_command}; "
+            f"write foolscape {recorded_command} --config {path}"
         )
     check_schema(path, record)
     return {str(name): value for name, value in config.items()}

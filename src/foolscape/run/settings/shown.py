@@ -30,7 +30,7 @@ PANELS: Final = (DATA, ATTACK, OPTIONS, *(of_task(task) for task in TASKS.values
 
 
 @dataclass(frozen=True)
-class Shown:
+class OptionHelp:
     """What the help says of a setting.
 
     Attributes:
@@ -70,7 +70,7 @@ class Setting:
     kind: type
     several: bool
     default: str | None
-    shown: Shown
+    shown: OptionHelp
 
 
 _KINDS: Final = (bool, int, float, Path)
@@ -79,19 +79,19 @@ _KINDS: Final = (bool, int, float, Path)
 def settings_of(config: type[BaseModel]) -> Iterator[Setting]:
     """The settings of a config that are shown, in its order."""
     for name, field in config.model_fields.items():
-        shown = next((extra for extra in field.metadata if isinstance(extra, Shown)), None)
-        if shown is None:
+        option_help = next((extra for extra in field.metadata if isinstance(extra, OptionHelp)), None)
+        if option_help is None:
             continue
         kinds = {kind for kind in _alternatives(field.annotation) if kind is not type(None)}
         kind = kinds.pop() if len(kinds) == 1 else str
-        several = kind is tuple and shown.flag is not None
-        yield Setting(name, kind if kind in _KINDS else str, several, _default(field.default, shown), shown)
+        several = kind is tuple and option_help.flag is not None
+        yield Setting(name, kind if kind in _KINDS else str, several, _default(field.default, option_help), option_help)
 
 
-def _default(value: object, shown: Shown) -> str | None:
+def _default(value: object, option_help: OptionHelp) -> str | None:
     """The default in words."""
-    if shown.default is not None or not isinstance(value, bool | int | float | str):
-        return shown.default if shown.default is not None or not hasattr(value, "levels") else str(value)
+    if option_help.default is not None or not isinstance(value, bool | int | float | str):
+        return option_help.default if option_help.default is not None or not hasattr(value, "levels") else str(value)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 

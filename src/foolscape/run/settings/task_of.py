@@ -32,9 +32,9 @@ def common_task(models: Sequence[str]) -> Task:
     """The one task of all `models`; raises `SettingError` where they differ, and what `task_of` does."""
     tasks = {text: task_of(text) for text in models}
     if len(set(tasks.values())) > 1:
-        told = "; ".join(f"{text}: {task}" for text, task in tasks.items())
+        listed = "; ".join(f"{text}: {task}" for text, task in tasks.items())
         raise SettingError(
-            f"models: expected models of one task, got {told}; run them apart, or use foolscape transfer, which "
+            f"models: expected models of one task, got {listed}; run them apart, or use foolscape transfer, which "
             "measures across tasks. Where a model of yours is taken for the wrong one, --task says which it is"
         )
     return next(iter(tasks.values()))

@@ -41,16 +41,16 @@ def enter_attack(name: str) -> None:
     """
     if name in REGISTRY:
         return
-    found = _found(name, ATTACKS_GROUP)
-    if found is None:
+    attack = _imported(name, ATTACKS_GROUP)
+    if attack is None:
         return
-    if isinstance(found, Attack):
-        REGISTRY[name] = replace(found, build=_guarded_attack(name, found.build))
-    elif inspect.isfunction(found):
-        register(name, source=name, form="default")(_guarded_attack(name, found))
+    if isinstance(attack, Attack):
+        REGISTRY[name] = replace(attack, build=_guarded_attack(name, attack.build))
+    elif inspect.isfunction(attack):
+        register(name, source=name, form="default")(_guarded_attack(name, attack))
     else:
         raise SettingError(
-            f"attack: expected {name} to be a keyword function that returns an Ascent, got {type(found).__name__}; "
+            f"attack: expected {name} to be a keyword function that returns an Ascent, got {type(attack).__name__}; "
             "write def my_attack(*, steps: int = 20): return Ascent(..)"
         )
 
@@ -59,12 +59,12 @@ def enter_objective(name: str) -> None:
     """The same for a loss: a function (scores, problem, progress) -> ObjectiveValue, see `attacks.parts.objectives`."""
     if name in OBJECTIVES:
         return
-    found = _found(name, OBJECTIVES_GROUP)
-    if found is None:
+    objective = _imported(name, OBJECTIVES_GROUP)
+    if objective is None:
         return
-    if not callable(found):
-        raise SettingError(f"loss: expected {name} to be a function, got {type(found).__name__}")
-    OBJECTIVES[name] = Named(_guarded_loss(name, found))
+    if not callable(objective):
+        raise SettingError(f"loss: expected {name} to be a function, got {type(objective).__name__}")
+    OBJECTIVES[name] = Named(_guarded_loss(name, objective))
 
 
 def sources_of(*names: object) -> dict[str, str]:
@@ -78,7 +78,7 @@ def _digest(place: str) -> str:
     return hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
 
 
-def _found(name: str, group: str) -> object | None:
+def _imported(name: str, group: str) -> object | None:
     """What `name` stands for; None where it is neither a file's nor a module's nor a plug-in's."""
     place, colon, function = name.rpartition(":")
     if colon:
@@ -87,8 +87,8 @@ def _found(name: str, group: str) -> object | None:
     if point is None:
         return None
     with guarded(f"loading the plug-in {name}"):
-        found: object = point.load()
-        return found
+        loaded: object = point.load()
+        return loaded
 
 
 def _is_file(name: str) -> bool:
@@ -112,10 +112,12 @@ class _GuardedUpdate(Update):
         with guarded(self.what):
             return self.update.start(problem, generators)
 
-    def target_weights(self, seen: ObjectiveValue, taken: tuple[int, ...], state: State) -> tuple[Tensor | None, State]:
+    def target_weights(
+        self, objective: ObjectiveValue, taken: tuple[int, ...], state: State
+    ) -> tuple[Tensor | None, State]:
         """Its own."""
         with guarded(self.what):
-            return self.update.target_weights(seen, taken, state)
+            return self.update.target_weights(objective, taken, state)
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """Its own."""
@@ -130,13 +132,15 @@ def _guarded_attack(name: str, build: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(build)
     def guarded_build(*scope: object, **options: object) -> Any:
         with guarded(what):
-            made = build(*scope, **options)
-        if isinstance(made, Ascent):
-            _check_steps(name, made)
-            return replace(made, update=_GuardedUpdate(made.update, what))
-        if isinstance(made, Plan):
-            return replace(made, ascent=replace(made.ascent, update=_GuardedUpdate(made.ascent.update, what)))
-        return made
+            returned = build(*scope, **options)
+        if isinstance(returned, Ascent):
+            _check_steps(name, returned)
+            return replace(returned, update=_GuardedUpdate(returned.update, what))
+        if isinstance(returned, Plan):
+            return replace(
+                returned, ascent=replace(returned.ascent, update=_GuardedUpdate(returned.ascent.update, what))
+            )
+        return returned
 
     return guarded_build
 
@@ -159,11 +163,11 @@ def _guarded_loss(name: str, function: Callable[..., object]) -> Objective:
 
     def objective(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         with guarded(f"the loss {name}"):
-            made = function(scores, problem, progress)
+            returned = function(scores, problem, progress)
         shape = tuple(problem.labels.shape)
-        if not isinstance(made, ObjectiveValue) or tuple(made.value.shape) != shape:
-            got = tuple(made.value.shape) if isinstance(made, ObjectiveValue) else type(made).__name__
+        if not isinstance(returned, ObjectiveValue) or tuple(returned.value.shape) != shape:
+            got = tuple(returned.value.shape) if isinstance(returned, ObjectiveValue) else type(returned).__name__
             raise ModelError(f"loss: expected {name} to return an ObjectiveValue of shape {shape}, got {got}")
-        return made
+        return returned
 
     return objective

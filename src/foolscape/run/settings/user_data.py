@@ -22,8 +22,8 @@ def enter_data(text: str) -> None:
         return
     spec = parse(text, ())
     place, name = spec.scheme, spec.rest
-    found = imported(place, name)
-    if callable(found) and (isinstance(found, type) or not hasattr(found, "__getitem__")):
+    data_set = imported(place, name)
+    if callable(data_set) and (isinstance(data_set, type) or not hasattr(data_set, "__getitem__")):
         with guarded(f"{place}:{name}()"):
-            found = found()
-    register(f"{place}:{name}", data_set_of(f"{place}:{name}", found))
+            data_set = data_set()
+    register(f"{place}:{name}", data_set_of(f"{place}:{name}", data_set))

@@ -74,13 +74,13 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.ScalarNode):
         _check_scalar(node)
         return []
-    seen: set[str] = set()
+    names: set[str] = set()
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode) or key.tag not in (_TEXT, _MERGE):
             raise ValueError(f"{_what(key)} where a name is expected, in line {_line(key)}; settings are `name: value`")
-        if key.value in seen:
+        if key.value in names:
             raise ValueError(f"{key.value!r} for the second time in line {_line(key)}; give it once")
-        seen.add(key.value)
+        names.add(key.value)
     return [value for _, value in node.value]
 
 

@@ -103,7 +103,7 @@ class TaskRunner(Protocol[R, P]):
         """The sample `name` with the model's clean prediction; raises `SampleError` or `ModelError`."""
         ...
 
-    def entrant(self, case: EvalSample[R, P], plan: Plan, seed: int) -> AttackItem:
+    def attack_item(self, case: EvalSample[R, P], plan: Plan, seed: int) -> AttackItem:
         """The case as the driver takes it."""
         ...
 

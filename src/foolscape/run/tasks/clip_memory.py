@@ -28,7 +28,7 @@ def check_memory(clip: Clip) -> None:
         import psutil
 
     frames, height, width, _ = clip.frames.shape
-    objects = max(len(set(given.mask.flat)) for given in clip.given)
+    objects = max(len(set(start.mask.flat)) for start in clip.given)
     needed = 4 * _COPIES * frames * height * width * (3 + objects)
     free = psutil.virtual_memory().available
     if needed > free:

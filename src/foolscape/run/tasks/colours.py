@@ -20,12 +20,12 @@ _GOLDEN = 0.618034
 
 def colours(classes: Sequence[str]) -> list[Colour]:
     """One RGB colour per class: the street's own for its classes, and well-spread hues for all others."""
-    found: list[Colour] = []
+    palette: list[Colour] = []
     for i, name in enumerate(classes):
         key = name.strip().casefold()
-        known = _KNOWN.get(_SAME.get(key, key))
-        found.append(known if known is not None and known not in found else _spread(i))
-    return found
+        usual = _KNOWN.get(_SAME.get(key, key))
+        palette.append(usual if usual is not None and usual not in palette else _spread(i))
+    return palette
 
 
 def _spread(i: int) -> Colour:

@@ -62,13 +62,13 @@ class DetectionSubject:
     def load(self, name: str) -> EvalSample[Truth, Detected]:
         """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
         sample = load_boxes_at(self.data, name, self.size)
-        found = self.seen(to_unit(sample.image))
+        detections = self.predicted(to_unit(sample.image))
         if sample.truth is None or self.channels is None:
-            return EvalSample(sample.id, sample.image, sample.notes, standing_in(found), found)
+            return EvalSample(sample.id, sample.image, sample.notes, standing_in(detections), detections)
         truth = in_classes(sample.truth, self.channels)
-        return EvalSample(sample.id, sample.image, sample.notes, truth, found)
+        return EvalSample(sample.id, sample.image, sample.notes, truth, detections)
 
-    def entrant(self, case: EvalSample[Truth, Detected], plan: Plan, seed: int) -> AttackItem:
+    def attack_item(self, case: EvalSample[Truth, Detected], plan: Plan, seed: int) -> AttackItem:
         """The candidates of the clean image are the targets, as the plan's goal wants them."""
         images = to_unit(case.image).to(self.device)
         first = self._problem(images, case, plan, seed, None)
@@ -81,11 +81,11 @@ class DetectionSubject:
         """How much of the objects is still detected in `image` ((1, 3, H, W)) once it is written in 8 bits."""
         levels = plan.ascent.constraint.quantise(image, to_unit(case.image).to(self.device))
         try:
-            found = self.seen(to_unit(to_image(levels[0])))
+            detections = self.predicted(to_unit(to_image(levels[0])))
         except FAULTS as error:  # such an image is no result as long as there is another
             reason_of(error)
             return math.inf
-        return confidence_kept(case.reference, found, plan.only_class)
+        return confidence_kept(case.reference, detections, plan.only_class)
 
     def _problem(
         self, images: Tensor, case: EvalSample[Truth, Detected], plan: Plan, seed: int, count: int | None
@@ -99,18 +99,18 @@ class DetectionSubject:
     def predict(self, case: EvalSample[Truth, Detected], image: NDArray[np.uint8]) -> Detected:
         """Detections from a score of `LOWEST` on."""
         del case
-        return self.seen(to_unit(image))
+        return self.predicted(to_unit(image))
 
     def predict_float(self, case: EvalSample[Truth, Detected], image: Tensor) -> Detected:
         """Detections from a score of `LOWEST` on."""
         del case
-        return self.seen(image)
+        return self.predicted(image)
 
-    def seen(self, image: Tensor) -> Detected:
+    def predicted(self, image: Tensor) -> Detected:
         """Detections from a score of `LOWEST` on in `image` ((1, 3, H, W) in [0, 1])."""
-        (found,) = self.detector.detect(image.to(self.device), LOWEST)
-        boxes, scores = (values.cpu().float().double().numpy() for values in (found.boxes, found.scores))
-        return Detected(boxes, scores, found.labels.cpu().long().numpy())
+        (detections,) = self.detector.detect(image.to(self.device), LOWEST)
+        boxes, scores = (values.cpu().float().double().numpy() for values in (detections.boxes, detections.scores))
+        return Detected(boxes, scores, detections.labels.cpu().long().numpy())
 
     def measured(self, case: EvalSample[Truth, Detected], prediction: Detected) -> Measured:
         """The objects and the detections, of which every score is made."""
@@ -128,12 +128,12 @@ class DetectionSubject:
             classes = len(self.detector.classes)
             more = np.bincount(after.invented, minlength=classes) - np.bincount(before.invented, minlength=classes)
             return bool((more.max() if plan.only_class is None else more[plan.only_class]) > 0)
-        seen = before.kept if plan.only_class is None else before.kept & (truth.labels == plan.only_class)
-        if not seen.any():
+        counted = before.kept if plan.only_class is None else before.kept & (truth.labels == plan.only_class)
+        if not counted.any():
             return None
         vanished = ~after.kept & ~after.mislabelled
         met = {"untargeted": ~after.kept, "mislabel": after.mislabelled}.get(plan.goal.name, vanished)
-        return bool(met[seen].all())
+        return bool(met[counted].all())
 
     def keep(self, case: EvalSample[Truth, Detected], album: Album) -> None:
         """The objects in the data set's classes."""

@@ -65,7 +65,7 @@ class SegmentationSubject:
     def load(self, name: str) -> EvalSample[LabelMap, LabelMap]:
         """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
         sample = load_at(self.data, name, self.size)
-        prediction = self.seen(to_unit(sample.image))
+        prediction = self.predicted(to_unit(sample.image))
         truth = self.truth(sample)
         return EvalSample(sample.id, sample.image, sample.notes, prediction if truth is None else truth, prediction)
 
@@ -80,7 +80,7 @@ class SegmentationSubject:
             raise SampleError(f"expected labelled pixels in {sample.id}, got void alone; nothing can be measured on it")
         return reference
 
-    def entrant(self, case: EvalSample[LabelMap, LabelMap], plan: Plan, seed: int) -> AttackItem:
+    def attack_item(self, case: EvalSample[LabelMap, LabelMap], plan: Plan, seed: int) -> AttackItem:
         """Every labelled pixel is a target."""
         labels = torch.from_numpy(case.reference.astype(np.int64))[None]
         labels[labels == VOID] = IGNORE
@@ -92,14 +92,14 @@ class SegmentationSubject:
     def predict(self, case: EvalSample[LabelMap, LabelMap], image: NDArray[np.uint8]) -> LabelMap:
         """(H, W) uint8 channels."""
         del case
-        return self.seen(to_unit(image))
+        return self.predicted(to_unit(image))
 
     def predict_float(self, case: EvalSample[LabelMap, LabelMap], image: Tensor) -> LabelMap:
         """(H, W) uint8 channels."""
         del case
-        return self.seen(image)
+        return self.predicted(image)
 
-    def seen(self, image: Tensor) -> LabelMap:
+    def predicted(self, image: Tensor) -> LabelMap:
         """(H, W) uint8 channels that the model predicts for `image` ((1, 3, H, W) in [0, 1])."""
         prediction: LabelMap = predict(self.segmenter, image.to(self.device))[0].to(torch.uint8).cpu().numpy()
         return prediction
@@ -118,10 +118,10 @@ class SegmentationSubject:
         up to `FOOLED` of them; None where the clean image meets it.
         """
         del clean
-        kept, labelled = attacked.measured.kept, sum(attacked.truth.values())
-        assert kept is not None
-        allowed = max(FOOLED * kept.right_before, min(plan.stop or 0.0, FOOLED) * labelled)
-        return None if kept.right_before <= allowed else bool(kept.right_after <= allowed)
+        pixels, labelled = attacked.measured.kept, sum(attacked.truth.values())
+        assert pixels is not None
+        allowed = max(FOOLED * pixels.right_before, min(plan.stop or 0.0, FOOLED) * labelled)
+        return None if pixels.right_before <= allowed else bool(pixels.right_after <= allowed)
 
     def keep(self, case: EvalSample[LabelMap, LabelMap], album: Album) -> None:
         """The labels in the data set's classes: how many pixels each has, and the map."""

@@ -102,7 +102,7 @@ class VideoSubject:
             Frames(names=clip.names, judged=judged),
         )
 
-    def entrant(self, case: EvalSample[Footage, Masks], plan: Plan, seed: int) -> AttackItem:
+    def attack_item(self, case: EvalSample[Footage, Masks], plan: Plan, seed: int) -> AttackItem:
         """The targets are the pixels of the later frames of the window, or those of their objects alone.
 
         Void and objects given later do not count. Where the objects alone do, the window is of frames that show one.
@@ -118,13 +118,13 @@ class VideoSubject:
         drawn = generator_for(seed, "window", case.id)
 
         def posed(_: Tensor | None = None) -> Problem:
-            chosen = [places[i] for i in window.chosen(len(places), drawn)]
-            return self._posed(footage, plan, chosen, np.stack([right[frame] for frame in chosen[1:]]))
+            frames_chosen = [places[i] for i in window.chosen(len(places), drawn)]
+            return self._posed(footage, plan, frames_chosen, np.stack([right[frame] for frame in frames_chosen[1:]]))
 
         return AttackItem(case.id, posed(), generator_for(seed, "attack", case.id), posed)
 
-    def _posed(self, footage: Footage, plan: Plan, chosen: Sequence[int], right: LabelMaps) -> Problem:
-        """The frames `chosen`, the first of them 0, with what is right in the others."""
+    def _posed(self, footage: Footage, plan: Plan, indices: Sequence[int], right: LabelMaps) -> Problem:
+        """The frames `indices`, the first of them 0, with what is right in the others."""
         clip, features = footage.clip, footage.features
         mask, own = numbered(torch.from_numpy(clip.given[0].mask.astype(np.int64)))
         table = torch.full((256,), IGNORE)
@@ -132,11 +132,11 @@ class VideoSubject:
         if plan.window is not None and plan.window.objects:
             table[0] = IGNORE
         labels = table[torch.from_numpy(right.astype(np.int64))].to(self.device)
-        frames = torch.cat([to_unit(clip.frames[i]) for i in chosen]).to(self.device)
+        frames = torch.cat([to_unit(clip.frames[i]) for i in indices]).to(self.device)
         if plan.moves_context:
             return problem(getattr(self.tracker, "released", self.tracker), frames, mask.to(self.device), labels)
         if features is not None:
-            features = tuple(features[i - 1] for i in chosen[1:])
+            features = tuple(features[i - 1] for i in indices[1:])
         elif isinstance(self.tracker, ReusingTracker):
             with torch.no_grad():
                 features = self.tracker.features(frames[1:])
@@ -183,18 +183,19 @@ class VideoSubject:
         """What the tracker makes of each later frame alone, if it can be asked for and is not too large to keep."""
         if not isinstance(self.tracker, ReusingTracker):
             return None
-        found: list[Any] = []
+        features: list[Any] = []
         with torch.no_grad():
             for frame in clip.frames[1:]:
-                found += self.tracker.features(to_unit(frame).to(self.device))
-                if not worth_keeping(found[0], len(clip.frames) - 1):
+                features += self.tracker.features(to_unit(frame).to(self.device))
+                if not worth_keeping(features[0], len(clip.frames) - 1):
                     return None
-        return tuple(found)
+        return tuple(features)
 
     def _followed(self, clip: Clip, features: tuple[Any, ...] | None, first: Tensor) -> LabelMaps:
         frames = torch.cat([first.to(self.device), *(to_unit(frame).to(self.device) for frame in clip.frames[1:])])
         starts = [
-            Start(given.frame, torch.from_numpy(given.mask.astype(np.int64)).to(self.device)) for given in clip.given
+            Start(first_mask.frame, torch.from_numpy(first_mask.mask.astype(np.int64)).to(self.device))
+            for first_mask in clip.given
         ]
         labels: LabelMaps = follow(self.tracker, frames, starts, features).to(torch.uint8).cpu().numpy()
         return labels
@@ -203,7 +204,9 @@ class VideoSubject:
         labels = prediction.labels[list(footage.judged)]
         if footage.clip.categories:
             return measure_youtube_vos(labels, footage.reference, footage.clip.categories)
-        objects = tuple(int(label) for given in footage.clip.given for label in np.unique(given.mask) if label)
+        objects = tuple(
+            int(label) for first_mask in footage.clip.given for label in np.unique(first_mask.mask) if label
+        )
         return measure_davis(labels, footage.reference, objects)
 
 
@@ -220,12 +223,12 @@ def load_clip_at(data: ClipData, name: str, size: tuple[int, int] | None) -> Cli
     return clip
 
 
-def _showing(right: dict[int, LabelMaps], given: LabelMaps) -> dict[int, LabelMaps]:
+def _showing(right: dict[int, LabelMaps], mask: LabelMaps) -> dict[int, LabelMaps]:
     """The frames in which an object of the first mask can be seen; all of them, where there is no such frame."""
-    objects = np.unique(given)
-    shown = {frame: labels for frame, labels in right.items() if np.isin(labels, objects[objects > 0]).any()}
+    objects = np.unique(mask)
+    visible = {frame: labels for frame, labels in right.items() if np.isin(labels, objects[objects > 0]).any()}
     # An attack with nothing to fool in its window would be done where it stands.
-    return shown if any(frame > 0 for frame in shown) else right
+    return visible if any(frame > 0 for frame in visible) else right
 
 
 def _mean_j(scores: ClipScores) -> float:

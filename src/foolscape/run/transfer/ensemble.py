@@ -20,8 +20,8 @@ from foolscape.records.row import AttackResult, Line, Row, failure
 from foolscape.records.run import EnsembleRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore, open_run
-from foolscape.run.execute import Listener
-from foolscape.run.faults import FAULTS, fly, reason_of
+from foolscape.run.faults import FAULTS, attack_all, reason_of
+from foolscape.run.listener import Listener
 from foolscape.run.settings.inputs import members_of
 from foolscape.run.setup import LoadedModel
 from foolscape.tasks.base import task_named
@@ -70,7 +70,7 @@ class Ensemble:
         return self.plan.settings | {"gradients_per_step": len(self.entries) * self.plan.ascent.gradients_per_step}
 
 
-def ensembles_of(wanted: Sequence[str], entries: Sequence[LoadedModel], tasks: Sequence[str]) -> list[Ensemble]:
+def ensembles_of(texts: Sequence[str], entries: Sequence[LoadedModel], tasks: Sequence[str]) -> list[Ensemble]:
     """The ensembles that a user asks for, each as `A+B` of specs or short names, or `all`.
 
     Raises:
@@ -79,25 +79,25 @@ def ensembles_of(wanted: Sequence[str], entries: Sequence[LoadedModel], tasks: S
     """
     by_name = {entry.subject.slug: entry for entry in entries} | {entry.subject.spec: entry for entry in entries}
     kinds = {entry.subject.slug: task for entry, task in zip(entries, tasks, strict=True)}
-    found: list[Ensemble] = []
-    for text in wanted:
+    ensembles: list[Ensemble] = []
+    for text in texts:
         names = [entry.subject.slug for entry in entries] if text == ALL else members_of(text, by_name)
         for name in names:
             if name not in by_name:
                 raise unknown("network of an ensemble", name, [entry.subject.slug for entry in entries])
-        chosen = {by_name[name].subject.slug for name in names}
-        if len(chosen) < 2:
+        slugs = {by_name[name].subject.slug for name in names}
+        if len(slugs) < 2:
             raise SettingError(f"ensemble: expected two networks or more, such as A+B, got {text!r}")
         # Always in the order of the models, so that B+A is A+B.
-        members = tuple(entry for entry in entries if entry.subject.slug in chosen)
+        members = tuple(entry for entry in entries if entry.subject.slug in slugs)
         for entry in members:
             _check(entry.plan, kinds[entry.subject.slug])
         channels = (len(entry.classes) + task_named(kinds[entry.subject.slug]).background for entry in members)
         ensemble = Ensemble(members, tuple(channels))
-        if ensemble.slugs in [other.slugs for other in found]:
+        if ensemble.slugs in [other.slugs for other in ensembles]:
             raise SettingError(f"ensemble: expected each once, got {text!r} twice")
-        found.append(ensemble)
-    return found
+        ensembles.append(ensemble)
+    return ensembles
 
 
 def _check(plan: Plan | None, task: str) -> None:
@@ -130,70 +130,74 @@ def attack_together(
         listener: told of the progress.
     """
     with open_run(place, record, [ADVERSARIAL], listener.say) as store:
-        settled = store.settled(ensemble.name)
-        with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled)) as tick:
+        settled_ids = store.settled_ids(ensemble.name)
+        with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled_ids)) as tick:
 
-            def left() -> list[str]:
-                settled = store.settled(ensemble.name)
-                return [name for name in ids if name not in settled]
+            def remaining() -> list[str]:
+                settled_ids = store.settled_ids(ensemble.name)
+                return [name for name in ids if name not in settled_ids]
 
-            def failed(name: str, reason: str) -> None:
+            def fail(name: str, reason: str) -> None:
                 store.append([failure(ensemble.name, name, reason)])
                 tick(name)
 
-            fly(left, lambda names, flying: _flown(ensemble, names, setting, store, tick, flying), failed)
+            attack_all(
+                remaining,
+                lambda names, in_progress: _attack_in_batches(ensemble, names, setting, store, tick, in_progress),
+                fail,
+            )
 
 
-def _flown(
+def _attack_in_batches(
     ensemble: Ensemble,
     ids: Sequence[str],
     setting: tuple[int, int],
     store: RunStore,
     tick: Callable[[str], None],
-    flying: dict[str, None],
+    in_progress: dict[str, None],
 ) -> None:
-    """Attack the images `ids`; `flying` gets those that are on their way."""
-    width, seed = setting
+    """Attack the images `ids`; `in_progress` gets those that are on their way."""
+    batch, seed = setting
     plan = ensemble.plan
-    for outcome in ascend(_entrants(ensemble, ids, seed, store, tick, flying), plan.ascent, batch_size=width):
-        store.append(_settled(ensemble, outcome, plan, store), outcome.seconds)
+    for outcome in ascend(_items(ensemble, ids, seed, store, tick, in_progress), plan.ascent, batch_size=batch):
+        store.append(_outcome_rows(ensemble, outcome, plan, store), outcome.seconds)
         tick(outcome.key)
-        del flying[outcome.key]
+        del in_progress[outcome.key]
 
 
-def _entrants(
+def _items(
     ensemble: Ensemble,
     names: Sequence[str],
     seed: int,
     store: RunStore,
     tick: Callable[[str], None],
-    flying: dict[str, None],
+    in_progress: dict[str, None],
 ) -> Iterator[AttackItem]:
     for name in names:
         try:
-            entrant = _entrant(ensemble, name, seed)
+            item = _item(ensemble, name, seed)
         except FAULTS as error:
             store.append([failure(ensemble.name, name, reason_of(error))])
             tick(name)
             continue
-        flying[name] = None
-        yield entrant
+        in_progress[name] = None
+        yield item
 
 
-def _entrant(ensemble: Ensemble, name: str, seed: int) -> AttackItem:
+def _item(ensemble: Ensemble, name: str, seed: int) -> AttackItem:
     """The image as all networks are to be fooled on it."""
     cases = [entry.subject.load(name) for entry in ensemble.entries]
     if any(not np.array_equal(case.image, cases[0].image) for case in cases):
         raise SampleError("expected the same pixels for every network of an ensemble, got others; give one --size")
     own = [
-        entry.subject.entrant(case, entry.plan, seed)
+        entry.subject.attack_item(case, entry.plan, seed)
         for entry, case in zip(ensemble.entries, cases, strict=True)
         if entry.plan is not None
     ]
-    return AttackItem(name, joint([entrant.problem for entrant in own], ensemble.channels), own[0].generator)
+    return AttackItem(name, joint([item.problem for item in own], ensemble.channels), own[0].generator)
 
 
-def _settled(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) -> list[Line]:
+def _outcome_rows(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunStore) -> list[Line]:
     if outcome.failure is not None:
         return [failure(ensemble.name, outcome.key, f"the attack gave up: {outcome.failure}")]
     image = to_image(plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])

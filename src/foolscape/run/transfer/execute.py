@@ -32,8 +32,9 @@ from foolscape.report.pages.transfer import write_transfer_report
 from foolscape.run.directory.album import read_image
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import open_run
-from foolscape.run.execute import Listener, execute
+from foolscape.run.execute import execute
 from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.listener import Listener
 from foolscape.run.scores.controls import sized
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of
@@ -62,20 +63,20 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     Raises:
         FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
     """
-    config, wanted = make_transfer_config(settings)
+    config, ensemble_names = make_transfer_config(settings)
     with attention(config.attention):
-        return _transferred(config, wanted, out, command, listener)
+        return _transferred(config, ensemble_names, out, command, listener)
 
 
 def _transferred(
-    config: RunConfig, wanted: Sequence[str], out: Path, command: Sequence[str], listener: Listener
+    config: RunConfig, ensemble_names: Sequence[str], out: Path, command: Sequence[str], listener: Listener
 ) -> Object:
     """`transfer` of settings that were checked."""
-    networks, ids = open_networks(config, shared=bool(wanted))
-    ensembles = ensembles_of(wanted, [n.entry for n in networks], [n.task for n in networks])
+    networks, ids = open_networks(config, shared=bool(ensemble_names))
+    ensembles = ensembles_of(ensemble_names, [n.entry for n in networks], [n.task for n in networks])
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
-    asked_for = config.model_dump(mode="json") | {"ensembles": list(wanted)}
-    record = _record(asked_for, networks, ensembles, ids, command)
+    settings = config.model_dump(mode="json") | {"ensembles": list(ensemble_names)}
+    record = _record(settings, networks, ensembles, ids, command)
     with open_run(out, record, [d.name for d in disturbances], listener.say) as store:
         runs = {
             network.slug: execute(network.config, _place(out, network.slug), command, listener, network.bench)["trust"]
@@ -85,10 +86,10 @@ def _transferred(
             _attack(ensemble, networks, ids, out, listener)
         for network in networks:
             spec = network.entry.subject.spec
-            settled = store.settled(spec)
-            with listener.progress(f"transfer to {spec}", len(ids), len(settled)) as tick:
+            settled_ids = store.settled_ids(spec)
+            with listener.progress(f"transfer to {spec}", len(ids), len(settled_ids)) as tick:
                 for name in ids:
-                    if name not in settled:
+                    if name not in settled_ids:
                         store.append(_rows(name, network, disturbances, out))
                         tick(name)
         with having_form(out):

@@ -135,17 +135,17 @@ def _column(network: Network, trust: Object) -> Column:
 
 
 def _line(disturbance: Disturbance, rows: Sequence[AnyRow], networks: Sequence[Network]) -> Object:
-    found = rows_of(rows, condition=disturbance.name)
+    line_rows = rows_of(rows, condition=disturbance.name)
     scores: dict[str, float | None] = {}
     intervals: dict[str, list[float | None]] = {}
     for network in networks:
-        own = [row.sample for row in rows_of(found, network.entry.subject.spec)]
+        own = [row.sample for row in rows_of(line_rows, network.entry.subject.spec)]
         measure, clean = scores_of(network.task).default, not disturbance.sources
         scored = measure.score(own, network.entry.classes, network.config.seed, None, clean)
         scores[network.slug] = scored[measure.headline]
         intervals[network.slug] = scored["ci95"][measure.headline]
     # Every network saw the same pixels: the sizes are those that the first one's rows give.
-    first = rows_of(found, networks[0].entry.subject.spec)
+    first = rows_of(line_rows, networks[0].entry.subject.spec)
     sizes = [row.distortion.to_json() for row in first if row.distortion is not None]
     return {
         **asdict(disturbance),

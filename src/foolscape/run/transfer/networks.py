@@ -30,18 +30,18 @@ def open_networks(config: RunConfig, *, shared: bool) -> tuple[list[Network], tu
     if not config.attacks:
         raise SettingError(f"attack: expected one whose changes can be transferred, got {config.attack}")
     device = ready_device(config.device)
-    settled = [with_attack(_own(config, spec), shared=shared) for spec in config.models]
-    configs = [own for own, _ in settled]
+    chosen_attacks = [with_attack(_own(config, spec), shared=shared) for spec in config.models]
+    configs = [own for own, _ in chosen_attacks]
     _refuse_idle(config, {str(own.task) for own in configs})
     benches = [open_bench(own.model_copy(update={"limit": None}), device) for own in configs]
     everywhere = set[str].intersection(*(set(bench.ids) for bench in benches))
     usable = [name for name in benches[0].ids if name in everywhere][: config.limit]
     if not usable:
         raise SettingError(f"data: expected images that every model's task can use, got none in {config.data}")
-    chosen = {"ids": tuple(usable), "limit": None}
+    usable_images = {"ids": tuple(usable), "limit": None}
     return [
-        Network(own.model_copy(update=chosen), replace(bench, ids=tuple(usable), chosen=why))
-        for (own, why), bench in zip(settled, benches, strict=True)
+        Network(own.model_copy(update=usable_images), replace(bench, ids=tuple(usable), why=why))
+        for (own, why), bench in zip(chosen_attacks, benches, strict=True)
     ], tuple(usable)
 
 

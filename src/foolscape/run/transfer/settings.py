@@ -21,14 +21,14 @@ def make_transfer_config(settings: Mapping[str, object]) -> tuple[RunConfig, lis
     return config, _names(settings.get("ensembles", ()))
 
 
-def asked(settings: Mapping[str, object]) -> dict[str, Any]:
+def recorded_settings(settings: Mapping[str, object]) -> dict[str, Any]:
     """`settings`, checked, as run.json holds them."""
-    config, wanted = make_transfer_config(settings)
-    return config.model_dump(mode="json") | {"ensembles": wanted}
+    config, ensemble_names = make_transfer_config(settings)
+    return config.model_dump(mode="json") | {"ensembles": ensemble_names}
 
 
-def _names(wanted: object) -> list[str]:
+def _names(value: object) -> list[str]:
     """The ensembles of a command line or a YAML file; `SettingError` for anything but names."""
-    if not (isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted)):
-        raise SettingError(f"ensembles: expected a list of names such as A+B, got {wanted!r}")
-    return list(wanted)
+    if not (isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)):
+        raise SettingError(f"ensembles: expected a list of names such as A+B, got {value!r}")
+    return list(value)

@@ -48,7 +48,7 @@ _MORE_IMAGES: Final = f"too few images to tell, of which at least {FEWEST} are n
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackedModel:
     """A model of a run under its attack.
 
     Attributes:
@@ -66,8 +66,8 @@ class Attacked:
     def standings(self, samples: Iterable[Sample[Any, Any]]) -> dict[str, float]:
         """100 times the standing of each image that has one, by its id."""
         judge = standing(self.record, self.spec)
-        found = {sample.id: judge(sample) for sample in samples}
-        return {name: 100 * value for name, value in found.items() if value is not None}
+        values = {sample.id: judge(sample) for sample in samples}
+        return {name: 100 * value for name, value in values.items() if value is not None}
 
     @property
     def own(self) -> dict[str, float]:
@@ -75,14 +75,14 @@ class Attacked:
         return self.standings(row.sample for row in self.rows[ADVERSARIAL])
 
 
-def attack_reasons(attacked: Attacked) -> Iterator[Reason]:
+def attack_reasons(attacked: AttackedModel) -> Iterator[Reason]:
     """Every check of the attack, in reading order."""
     yield from gradient_reasons(attacked.record.gradient.get(attacked.spec))
     yield from own_reasons(attacked)
     yield from probe_reasons(attacked)
 
 
-def own_reasons(attacked: Attacked) -> Iterator[Reason]:
+def own_reasons(attacked: AttackedModel) -> Iterator[Reason]:
     """What the attack's own settings and rows say of it, those of its controls among them."""
     yield from bound_reasons(attacked.record.attack)
     yield short_controls(attacked.rows[PERMUTED])
@@ -91,7 +91,7 @@ def own_reasons(attacked: Attacked) -> Iterator[Reason]:
     yield _at_8_bits(attacked)
 
 
-def probe_reasons(attacked: Attacked) -> Iterator[Reason]:
+def probe_reasons(attacked: AttackedModel) -> Iterator[Reason]:
     """What other attacks say of it; of one without a bound what it leaves."""
     record = attacked.record
     ladder, unbounded = "largest" in record.attack, record.attack["eps"] is None
@@ -108,7 +108,7 @@ def gradient_reasons(verdict: Object | None) -> Iterator[Reason]:
         yield Reason(id="gradient", check="right in its gradient", ok=bool(verdict["ok"]), seen=str(verdict["kind"]))
 
 
-def _stronger(attacked: Attacked, control: Condition, name: str, check: str) -> Reason:
+def _stronger(attacked: AttackedModel, control: Condition, name: str, check: str) -> Reason:
     """Whether the control leaves more than the attack, by an interval above 0."""
     reason = partial(Reason, id=name, check=check)
     own, other = attacked.own, attacked.standings(row.sample for row in attacked.rows[control])
@@ -127,7 +127,7 @@ def _stronger(attacked: Attacked, control: Condition, name: str, check: str) -> 
     return reason(ok=ok, seen=seen, advice={True: "", False: no, None: "too few images to tell: raise --limit"}[ok])
 
 
-def _at_8_bits(attacked: Attacked) -> Reason:
+def _at_8_bits(attacked: AttackedModel) -> Reason:
     """Whether rounding to 8 bits costs the attack nothing."""
     reason = partial(Reason, id="eight-bits", check="as strong at 8 bits as in float")
     in_float = [row.sample_of(row.in_float) for row in attacked.rows[ADVERSARIAL]]
@@ -145,7 +145,7 @@ def _at_8_bits(attacked: Attacked) -> Reason:
     return reason(ok=None, seen=seen, advice="too few images to tell: raise --limit")
 
 
-def _nothing_left(attacked: Attacked) -> Reason:
+def _nothing_left(attacked: AttackedModel) -> Reason:
     """Whether an attack without a bound leaves nothing, as it can always go on."""
     reason = partial(Reason, id="converged", check="has run to its end")
     own = attacked.own
@@ -159,22 +159,22 @@ def _nothing_left(attacked: Attacked) -> Reason:
     return reason(ok=ok, seen=seen, advice="" if ok else f"let it go on: {longer}")
 
 
-def _converged(attacked: Attacked) -> Reason:
+def _converged(attacked: AttackedModel) -> Reason:
     """Whether twice the steps and the strongest attack leave no less."""
     reason = partial(Reason, id="converged", check="has converged")
     if why := _not_probed(attacked):
         return reason(ok=None, seen=why[0], advice=why[1])
     own = attacked.own
-    found = [(what, *compare(_left(attacked, what), own)) for what in PAIRED if what in attacked.probed["probes"]]
-    if not found:
+    compared = [(what, *compare(_left(attacked, what), own)) for what in PAIRED if what in attacked.probed["probes"]]
+    if not compared:
         return reason(ok=None, seen="no other attack takes these settings")
-    what, difference, images = min(found, key=_naming)
+    what, difference, images = min(compared, key=_naming)
     probe = attacked.probed["probes"][what]
-    named = "twice the steps" if what == LONGER else probe["attack"]
+    name = "twice the steps" if what == LONGER else probe["attack"]
     if difference.value is None:
-        return reason(ok=None, seen=f"{named} gave up on every image that it was tried on", advice=_MORE_IMAGES)
+        return reason(ok=None, seen=f"{name} gave up on every image that it was tried on", advice=_MORE_IMAGES)
     mean = mean_of(own, _left(attacked, what))
-    seen = f"{mean:z.1f} {unit(attacked.record)} on {images} image(s), under {named} {difference_words(difference)}"
+    seen = f"{mean:z.1f} {unit(attacked.record)} on {images} image(s), under {name} {difference_words(difference)}"
     if surely_less(difference):
         command = with_attack(attacked.record, attacked.spec, probe)
         return reason(ok=False, seen=seen, advice=f"this does better: {command}")
@@ -189,7 +189,7 @@ def _naming(compared: tuple[str, Difference, int]) -> tuple[bool, bool, float]:
     return worse, compared[2] >= FEWEST, value
 
 
-def _converged_size(attacked: Attacked) -> Reason:
+def _converged_size(attacked: AttackedModel) -> Reason:
     """Whether twice the steps find no smaller change."""
     reason = partial(Reason, id="converged", check="has converged")
     if why := _not_probed(attacked):
@@ -219,7 +219,7 @@ def _level(smallest: int | None) -> float:
     return math.log2(max(_UNREACHED if smallest is None else smallest, 0.5))
 
 
-def _not_probed(attacked: Attacked) -> tuple[str, str] | None:
+def _not_probed(attacked: AttackedModel) -> tuple[str, str] | None:
     """Why there are no probes, and what to do about it; None if there are some."""
     if not attacked.own:
         return _NOTHING, "give other images"
@@ -230,26 +230,26 @@ def _not_probed(attacked: Attacked) -> tuple[str, str] | None:
     return None
 
 
-def _left(attacked: Attacked, what: str) -> dict[str, float]:
+def _left(attacked: AttackedModel, what: str) -> dict[str, float]:
     """What the probe `what` leaves of each image that it was tried on, in percent."""
     images = attacked.probed["images"]
-    found = {name: one[what]["right"] for name, one in images.items() if one.get(what) is not None}
-    return {name: 100 * right for name, right in found.items() if right is not None}
+    shares = {name: one[what]["right"] for name, one in images.items() if one.get(what) is not None}
+    return {name: 100 * right for name, right in shares.items() if right is not None}
 
 
-def _tried_once(attacked: Attacked) -> Iterator[Reason]:
+def _tried_once(attacked: AttackedModel) -> Iterator[Reason]:
     """What a larger bound, no bound and an attack without gradients say of the first probe image."""
     if FAILED in attacked.probed or not attacked.probed:
         return
     own = attacked.own
-    for name, found in list(attacked.probed["images"].items())[:1]:
+    for name, results in list(attacked.probed["images"].items())[:1]:
         for what in (LARGER, UNBOUND, SQUARE):
-            if what in found and name in own:
-                yield _once(attacked, what, name, own[name], found[what])
+            if what in results and name in own:
+                yield _once(attacked, what, name, own[name], results[what])
 
 
-def _once(attacked: Attacked, what: str, name: str, own: float, found: Object | None) -> Reason:
-    """`found`: what the probe `what` left of the image `name`; None where it gave up."""
+def _once(attacked: AttackedModel, what: str, name: str, own: float, result: Object | None) -> Reason:
+    """`result`: what the probe `what` left of the image `name`; None where it gave up."""
     probe = attacked.probed["probes"][what]
     if what == LARGER:
         check, allowed = "no worse with twice the bound", (0.0, own + POINTS)
@@ -261,9 +261,9 @@ def _once(attacked: Attacked, what: str, name: str, own: float, found: Object | 
         check = f"as strong as Square with {probe['steps']} queries, without gradients"
         allowed = own - POINTS, 100.0
         advice = f"this does better: {with_attack(attacked.record, attacked.spec, probe)}"
-    if found is None:
+    if result is None:
         return Reason(id=what, check=check, ok=None, seen=f"that attack gave up on {name}", advice="give other images")
-    left = 100 * found["right"]
+    left = 100 * result["right"]
     ok = allowed[0] <= left <= allowed[1]
     seen = f"{left:z.1f} {unit(attacked.record)} on {name}, {own:z.1f} by the attack itself"
     return Reason(id=what, check=check, ok=ok, seen=seen, advice="" if ok else advice)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from foolscape.run.trust.attack import Attacked, gradient_reasons, own_reasons, probe_reasons
+from foolscape.run.trust.attack import AttackedModel, gradient_reasons, own_reasons, probe_reasons
 from foolscape.run.trust.comparison import compare, difference_words, less, mean_of, surely_less
 from foolscape.run.trust.standing import unit
 from foolscape.verdict import Reason
 
 
-def reasons_at_bounds(attacked: Mapping[str, Attacked]) -> Iterator[Reason]:
+def reasons_at_bounds(attacked: Mapping[str, AttackedModel]) -> Iterator[Reason]:
     """Every check of an attack at every bound, the largest first; what holds for all of them has no bound.
 
     Args:
@@ -23,14 +23,14 @@ def reasons_at_bounds(attacked: Mapping[str, Attacked]) -> Iterator[Reason]:
     probed = list(probe_reasons(attacked[largest]))
     below = dict(zip(list(attacked)[1:], attacked, strict=False))
     for bound in list(attacked)[::-1]:
-        found = list(own_reasons(attacked[bound]))
+        reasons = list(own_reasons(attacked[bound]))
         if bound in below:
-            found.append(_no_weaker(attacked[bound], attacked[below[bound]], below[bound]))
-        found += probed if bound == largest else [_probed_elsewhere(largest, probed)]
-        yield from (replace(reason, bound=bound) for reason in found)
+            reasons.append(_no_weaker(attacked[bound], attacked[below[bound]], below[bound]))
+        reasons += probed if bound == largest else [_probed_elsewhere(largest, probed)]
+        yield from (replace(reason, bound=bound) for reason in reasons)
 
 
-def _no_weaker(attacked: Attacked, smaller: Attacked, bound: str) -> Reason:
+def _no_weaker(attacked: AttackedModel, smaller: AttackedModel, bound: str) -> Reason:
     """Whether the attack leaves no more than within a smaller `bound`, whose images lie within its own."""
     reason = partial(Reason, id="no-weaker", check=f"no weaker than within {bound}")
     own, nearer = attacked.own, smaller.own

@@ -31,10 +31,10 @@ def with_attack(record: RunRecord, model: str, probe: Mapping[str, object]) -> s
     if IN_MEMORY in (text.partition(":")[0] for text in (model, str(record.config["data"]))):
         return _from_python(probe)
     # The task is settled in every config; only where it was said the model does not tell it.
-    said = any(word.startswith(("--task", "--config")) for word in record.command)
-    left_out = ("attack", "options", "models", *(() if said else ("task",)))
-    kept = {name: value for name, value in record.config.items() if name not in left_out}
-    return command("run", {"model": model, **dict(_given(kept, RunConfig)), **_attack(probe)})
+    task_given = any(word.startswith(("--task", "--config")) for word in record.command)
+    left_out = ("attack", "options", "models", *(() if task_given else ("task",)))
+    settings = {name: value for name, value in record.config.items() if name not in left_out}
+    return command("run", {"model": model, **dict(_given(settings, RunConfig)), **_attack(probe)})
 
 
 def with_options(record: RunRecord, model: str, changes: Mapping[str, object]) -> str:
@@ -54,8 +54,8 @@ def _attack(probe: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _spec(probe: Mapping[str, object]) -> str:
-    given = {name: value for name, value in probe.items() if name != "attack" and value is not None}
-    options = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
+    values = {name: value for name, value in probe.items() if name != "attack" and value is not None}
+    options = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}
     return written("", str(probe["attack"]), options)
 
 

@@ -38,12 +38,12 @@ def failure_reasons(
         return
     share = lost / of
     first = str(failures[0].reason)
-    shown = first if len(first) <= _LONGEST else f"{first[: _LONGEST - 3]}..."
+    reason_words = first if len(first) <= _LONGEST else f"{first[: _LONGEST - 3]}..."
     yield Reason(
         id=name,
         check=f"all {kind}images could be used",
         ok=False if share > MANY else None,
-        seen=f"{lost} of {of} {kind}image(s) could not be used, the first of them: {shown}",
+        seen=f"{lost} of {of} {kind}image(s) could not be used, the first of them: {reason_words}",
         advice="mend them (the list of failures has every reason), or leave them out of the data, and run it anew",
         assumed=f"the {kind}images that could not be used are like the others" if share <= FEW else "",
     )

@@ -34,11 +34,13 @@ def harden_trust(
 def _here(trust: Object) -> Object:
     """`trust` of a run with its advice in the options of `foolscape harden`; commands are those of a run and stay."""
 
-    def told(advice: str) -> str:
+    def in_options_of_harden(advice: str) -> str:
         own = advice.replace("--limit or --probes", "--limit").replace("--limit", "--test-limit")
         return advice if ends_in_command(advice) else own
 
-    return trust | {"reasons": [reason | {"advice": told(reason["advice"])} for reason in trust["reasons"]]}
+    return trust | {
+        "reasons": [reason | {"advice": in_options_of_harden(reason["advice"])} for reason in trust["reasons"]]
+    }
 
 
 def _gain(gain: Difference, score: str) -> Reason:

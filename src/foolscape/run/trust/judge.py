@@ -12,7 +12,7 @@ from foolscape.records.row import Line, rows_of
 from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
-from foolscape.run.trust.attack import Attacked, attack_reasons
+from foolscape.run.trust.attack import AttackedModel, attack_reasons
 from foolscape.run.trust.bounds import reasons_at_bounds
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.wiring.reasons import wiring_reasons
@@ -58,10 +58,10 @@ def run_trust(record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Ob
 
 def by_model(reasons: Mapping[str, Sequence[Mapping[str, object]]], bounds: Sequence[str] = ()) -> Object:
     """The verdict over several models, and each model's own; `reasons` by slug, `bounds` as of `judged`."""
-    flat = [{"model": slug, **reason} for slug, found in reasons.items() for reason in found]
+    flat = [{"model": slug, **reason} for slug, own_reasons in reasons.items() for reason in own_reasons]
     largest = bounds[-1] if bounds else None
     return judged(flat, bounds) | {
-        "models": {slug: str(verdict(at_bound(found, largest))) for slug, found in reasons.items()}
+        "models": {slug: str(verdict(at_bound(own_reasons, largest))) for slug, own_reasons in reasons.items()}
     }
 
 
@@ -79,9 +79,9 @@ def _of_model(model: ModelRecord, record: RunRecord, rows: Sequence[Line], evide
         return
     probed = evidence.probed.get(slug, {})
 
-    def attacked(bound: str | None) -> Attacked:
+    def attacked(bound: str | None) -> AttackedModel:
         own = {condition: rows_of(rows, spec, condition.at(bound)) for condition in CONDITIONS if condition != CLEAN}
-        return Attacked(record.at(bound), spec, own, probed)
+        return AttackedModel(record.at(bound), spec, own, probed)
 
     if record.bounds:
         yield from reasons_at_bounds({bound: attacked(bound) for bound in record.bounds})

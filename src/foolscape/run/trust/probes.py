@@ -74,59 +74,59 @@ Planner = Callable[[str, Settings], Plan]
 """From an attack's name and options to a plan; raises `SettingError`."""
 
 
-def probes(settled: Plan, options: Settings, planned: Planner) -> dict[str, Probe]:
-    """The probes of the attack `settled`, which was made from `options`, as far as they make sense for it.
+def probes(run_plan: Plan, options: Settings, planned: Planner) -> dict[str, Probe]:
+    """The probes of the attack `run_plan`, which was made from `options`, as far as they make sense for it.
 
     None for an attack without a bound: what it leaves says enough.
     """
-    if settled.ascent.ladder:
-        return dict(_tried({LONGER: (settled.name, {**options, "steps": 2 * settled.steps})}, planned))
-    if settled.eps is None:
+    if run_plan.ascent.ladder:
+        return dict(_plannable({LONGER: (run_plan.name, {**options, "steps": 2 * run_plan.steps})}, planned))
+    if run_plan.eps is None:
         return {}
-    wanted = {LONGER: (settled.name, _longer(settled, options))}
-    if settled.single and not settled.ascent.blind:
-        wanted[LARGER] = settled.name, {**options, "eps": Levels(2 * settled.eps.levels)}
-        wanted[UNBOUND] = settled.name, {**options, "eps": _WIDE, "steps": 2 * settled.steps, "step": None}
-    if settled.norm == "linf" and settled.variant != "released" and not settled.ascent.blind:
-        wanted[SQUARE] = "square", {**_same_threat(settled, options), "steps": _QUERIES}
-    return dict(_tried(wanted, planned)) | _strongest(settled, options, planned)
+    recipes = {LONGER: (run_plan.name, _longer(run_plan, options))}
+    if run_plan.single and not run_plan.ascent.blind:
+        recipes[LARGER] = run_plan.name, {**options, "eps": Levels(2 * run_plan.eps.levels)}
+        recipes[UNBOUND] = run_plan.name, {**options, "eps": _WIDE, "steps": 2 * run_plan.steps, "step": None}
+    if run_plan.norm == "linf" and run_plan.variant != "released" and not run_plan.ascent.blind:
+        recipes[SQUARE] = "square", {**_same_threat(run_plan, options), "steps": _QUERIES}
+    return dict(_plannable(recipes, planned)) | _strongest(run_plan, options, planned)
 
 
-def _longer(settled: Plan, options: Settings) -> Settings:
+def _longer(run_plan: Plan, options: Settings) -> Settings:
     """Twice the budget or twice the steps."""
-    if settled.budget is not None:
-        return {**options, "budget": 2 * settled.budget, "steps": None}
-    return {**options, "steps": 2 * settled.steps}
+    if run_plan.budget is not None:
+        return {**options, "budget": 2 * run_plan.budget, "steps": None}
+    return {**options, "steps": 2 * run_plan.steps}
 
 
-def _strongest(settled: Plan, options: Settings, planned: Planner) -> dict[str, Probe]:
+def _strongest(run_plan: Plan, options: Settings, planned: Planner) -> dict[str, Probe]:
     """The strongest attack under the same threat; none where that is the run's own."""
     for name in STRONGEST:
-        if name == settled.name:
+        if name == run_plan.name:
             return {}
         # How a strong attack looks at a clip is its own business: only the window is the threat model's.
-        own = {**_same_threat(settled, options), "attack_pixels": options.get("attack_pixels"), "sampling": None}
-        if found := dict(_tried({STRONGER: (name, own)}, planned)):
-            return found
+        own = {**_same_threat(run_plan, options), "attack_pixels": options.get("attack_pixels"), "sampling": None}
+        if probe := dict(_plannable({STRONGER: (name, own)}, planned)):
+            return probe
     return {}
 
 
-def _same_threat(settled: Plan, options: Settings) -> Settings:
-    """What the attacker of `settled` may do and wants, and nothing of how it is searched for."""
-    attack_pixels = None if settled.window is None else ATTACK_PIXELS[settled.window.objects]
-    kept = {name: options.get(name) for name in _THREAT}
-    return kept | {"eps": settled.eps, "attack_pixels": attack_pixels}
+def _same_threat(run_plan: Plan, options: Settings) -> Settings:
+    """What the attacker of `run_plan` may do and wants, and nothing of how it is searched for."""
+    attack_pixels = None if run_plan.window is None else ATTACK_PIXELS[run_plan.window.objects]
+    threat = {name: options.get(name) for name in _THREAT}
+    return threat | {"eps": run_plan.eps, "attack_pixels": attack_pixels}
 
 
-def _tried(wanted: Mapping[str, tuple[str, Settings]], planned: Planner) -> Iterator[tuple[str, Probe]]:
+def _plannable(recipes: Mapping[str, tuple[str, Settings]], planned: Planner) -> Iterator[tuple[str, Probe]]:
     """The probes that can be settled: one step is all that fgsm takes, an eps above 1 is none."""
-    for what, (name, options) in wanted.items():
+    for what, (name, options) in recipes.items():
         try:
             plan = planned(name, options)
         except SettingError:
             continue
-        given = {key: value for key, value in options.items() if value is not None}
-        yield what, Probe(plan, name, {k: str(v) if isinstance(v, Levels) else v for k, v in given.items()})
+        values = {key: value for key, value in options.items() if value is not None}
+        yield what, Probe(plan, name, {k: str(v) if isinstance(v, Levels) else v for k, v in values.items()})
 
 
 def cost(plan: Plan) -> float:
@@ -137,31 +137,31 @@ def cost(plan: Plan) -> float:
 
 
 def probed_images(
-    images: int, plans: Sequence[Plan], tried: Mapping[str, Probe], wanted: int | None
+    images: int, plans: Sequence[Plan], tried_probes: Mapping[str, Probe], user_count: int | None
 ) -> tuple[int, float]:
     """How many of a run's attacked `images` to probe, and the share of the run's gradients that this costs.
 
     Args:
         images: attacked in the run.
         plans: its attack, at each of its bounds.
-        tried: the probes.
-        wanted: what the user asked for; None: `FEWEST`, or as many as a fifth of the run pays for.
+        tried_probes: the probes.
+        user_count: what the user asked for; None: `FEWEST`, or as many as a fifth of the run pays for.
     """
-    paired = sum(cost(probe.plan) for what, probe in tried.items() if what in PAIRED)
-    single = sum(cost(probe.plan) for what, probe in tried.items() if what not in PAIRED)
+    paired = sum(cost(probe.plan) for what, probe in tried_probes.items() if what in PAIRED)
+    single = sum(cost(probe.plan) for what, probe in tried_probes.items() if what not in PAIRED)
     own = images * sum(cost(plan) for plan in plans)
-    if wanted is None:
+    if user_count is None:
         affordable = int((_SHARE * own - single) / paired) if paired else 1
-        wanted = max(FEWEST, min(_MOST, affordable))
-    count = min(images, wanted)
+        user_count = max(FEWEST, min(_MOST, affordable))
+    count = min(images, user_count)
     return count, (count * paired + (single if count else 0.0)) / own if own else 0.0
 
 
 def probe_stored(
     subject: TaskRunner[Any, Any],
     plans: Sequence[Plan],
-    tried: Mapping[str, Probe],
-    wanted: int | None,
+    tried_probes: Mapping[str, Probe],
+    user_count: int | None,
     store: RunStore,
     say: Callable[[str], None],
     batch: int,
@@ -172,8 +172,8 @@ def probe_stored(
     """
     place = f"probes/{subject.slug}.json"
     attacked = _attacked(store, subject.spec)
-    count, share = probed_images(len(attacked), plans, tried, wanted)
-    if not tried or not count or store.load_json(place, AnyProbes):
+    count, share = probed_images(len(attacked), plans, tried_probes, user_count)
+    if not tried_probes or not count or store.load_json(place, AnyProbes):
         return
     if share > _SHARE:
         much = f"{share:.0%} of" if share < 2 else f"{share:.0f} times"
@@ -183,14 +183,14 @@ def probe_stored(
             f"{much} the run's gradients"
         )
     ids = [attacked[i * len(attacked) // count] for i in range(count)]
-    found: Object = {"probes": {what: probe.to_json() for what, probe in tried.items()}}
+    record: Object = {"probes": {what: probe.to_json() for what, probe in tried_probes.items()}}
     try:
-        found["images"] = _results(subject, ids, tried, store, batch)
+        record["images"] = _results(subject, ids, tried_probes, store, batch)
     except FAULTS as error:
-        found = {FAILED: reason_of(error)}
+        record = {FAILED: reason_of(error)}
     except FoolscapeError as error:
-        found = {FAILED: str(error)}
-    store.save_json(place, found)
+        record = {FAILED: str(error)}
+    store.save_json(place, record)
 
 
 def _attacked(store: RunStore, spec: str) -> list[str]:
@@ -204,25 +204,25 @@ def _attacked(store: RunStore, spec: str) -> list[str]:
 
 
 def _results(
-    subject: TaskRunner[Any, Any], ids: Sequence[str], tried: Mapping[str, Probe], store: RunStore, batch: int
+    subject: TaskRunner[Any, Any], ids: Sequence[str], tried_probes: Mapping[str, Probe], store: RunStore, batch: int
 ) -> Object:
     """What each probe leaves of each image; null where the attack or the model gave up."""
-    found: Object = {name: {} for name in ids}
-    for what, probe in tried.items():
-        chosen = ids if what in PAIRED else ids[:1]
+    results: Object = {name: {} for name in ids}
+    for what, probe in tried_probes.items():
+        names = ids if what in PAIRED else ids[:1]
         cases: dict[str, EvalSample[Any, Any]] = {}
-        keeper = Untouched(StoredNetwork(store, subject.spec, subject.slug, run_record(store).largest))
-        entrants = _entrants(subject, chosen, probe.plan, store, cases)
-        for outcome in probe.plan.run(entrants, batch_size=batch, memory=keeper):
+        memory = Untouched(StoredNetwork(store, subject.spec, subject.slug, run_record(store).largest))
+        items = _items(subject, names, probe.plan, store, cases)
+        for outcome in probe.plan.run(items, batch_size=batch, memory=memory):
             case = cases.pop(outcome.key)
-            found[outcome.key][what] = None
+            results[outcome.key][what] = None
             with suppress(ModelError):  # no numbers for what the probe made of it
                 if outcome.failure is None:
-                    found[outcome.key][what] = _measured(subject, case, outcome, probe.plan, store)
-    return found
+                    results[outcome.key][what] = _measured(subject, case, outcome, probe.plan, store)
+    return results
 
 
-def _entrants(
+def _items(
     subject: TaskRunner[Any, Any],
     ids: Sequence[str],
     plan: Plan,
@@ -232,7 +232,7 @@ def _entrants(
     """The samples as the driver asks for them, kept in `cases` meanwhile: clips are too large to hold them all."""
     for name in ids:
         cases[name] = case = subject.load(name)
-        yield subject.entrant(case, plan, run_record(store).seed)
+        yield subject.attack_item(case, plan, run_record(store).seed)
 
 
 def _measured(
@@ -240,11 +240,11 @@ def _measured(
 ) -> Object:
     """What is left of an image at 8 bits, and the size of the change where its smallest is looked for."""
     image = to_image(plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])
-    found = subject.measured(case, subject.predict(case, image))
+    sample = subject.measured(case, subject.predict(case, image))
     levels = int(abs(image.astype(int) - case.image.astype(int)).max())
     clean = subject.measured(case, case.prediction)
     return {
-        "right": standing(run_record(store), subject.spec)(found),
+        "right": standing(run_record(store), subject.spec)(sample),
         "left": outcome.remaining / max(outcome.targets, 1),
-        **({"smallest": levels if subject.succeeded(clean, found, plan) else None} if plan.ascent.ladder else {}),
+        **({"smallest": levels if subject.succeeded(clean, sample, plan) else None} if plan.ascent.ladder else {}),
     }

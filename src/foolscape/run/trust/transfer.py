@@ -58,22 +58,22 @@ def transfer_trust(columns: Mapping[str, Column], lines: Sequence[Object], rows:
         ]
         for slug, column in columns.items()
     }
-    return by_model({slug: [reason.to_json() for reason in found] for slug, found in reasons.items()})
+    return by_model({slug: [reason.to_json() for reason in model_reasons] for slug, model_reasons in reasons.items()})
 
 
 def standings(column: Column, rows: Sequence[Line]) -> dict[str, dict[str, float]]:
     """By line and image, the percentage of the reference that `column` still has right, where there is any."""
     right = scores_of(column.task).right
-    found: dict[str, dict[str, float]] = {}
+    percentages: dict[str, dict[str, float]] = {}
     for row in rows_of(rows, column.spec):
         share = right(row.sample, None)
         if share is not None:
-            found.setdefault(row.condition, {})[row.id] = 100 * share
-    return found
+            percentages.setdefault(row.condition, {})[row.id] = 100 * share
+    return percentages
 
 
 def transferred(
-    slug: str, settled: Plan | None, lines: Sequence[Object], left: Mapping[str, Mapping[str, float]]
+    slug: str, plan: Plan | None, lines: Sequence[Object], left: Mapping[str, Mapping[str, float]]
 ) -> tuple[Reason, ...]:
     """Whether the change made for the network `slug` does as much to it as those made for others.
 
@@ -82,12 +82,12 @@ def transferred(
 
     Args:
         slug: of the network.
-        settled: its attack.
+        plan: its attack.
         lines: of the matrix of a transfer.
         left: by line and image, as of `standings`.
     """
-    aimed = settled is not None and settled.goal is not None and settled.goal.name != "untargeted"
-    if settled is None or settled.eps is None or settled.only_class is not None or aimed:
+    aimed = plan is not None and plan.goal is not None and plan.goal.name != "untargeted"
+    if plan is None or plan.eps is None or plan.only_class is not None or aimed:
         return ()
     plain = [line for line in lines if line["sources"] and not line["permuted"]]
     (own,) = (left.get(line["name"], {}) for line in plain if list(line["sources"]) == [slug])

@@ -31,7 +31,7 @@ from foolscape.run.settings.config import (
     size_text,
     validated,
 )
-from foolscape.run.settings.shown import ATTACK, DATA, LEARNING, Shown
+from foolscape.run.settings.shown import ATTACK, DATA, LEARNING, OptionHelp
 
 if TYPE_CHECKING:
     from foolscape.attacks.parts.objectives import Objective
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 MAIN = "main"
 Preset = Literal["ours", "paper", "notebook"]
-Tile = Annotated[tuple[int, int], BeforeValidator(size_of("tile")), size_text]
+TileSize = Annotated[tuple[int, int], BeforeValidator(size_of("tile")), size_text]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """One tile of a run: the one that was asked for, or one of a curve.
 
     Attributes:
@@ -82,30 +82,34 @@ class UniversalConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
-    model: Annotated[str, Shown("Spec of the model to fool.", DATA, metavar="SPEC")]
+    model: Annotated[str, OptionHelp("Spec of the model to fool.", DATA, metavar="SPEC")]
     transfer_to: Annotated[
         tuple[str, ...],
-        Shown("Spec of another model to measure the pattern on; repeat for several.", DATA, metavar="SPEC",
+        OptionHelp("Spec of another model to measure the pattern on; repeat for several.", DATA, metavar="SPEC",
               flag="transfer_to"),
     ] = ()  # fmt: skip
     data: Annotated[str, DATA_SHOWN]
     target: Annotated[
         str,
-        Shown("hide:CLASS[->CLASS], hide:all (of a detector), text:WORD:CLASS[:CLASS], static:FILE:CLASS[:CLASS], "
+        OptionHelp("hide:CLASS[->CLASS], hide:all (of a detector), text:WORD:CLASS[:CLASS], static:FILE:CLASS[:CLASS], "
               "scene:ID or untargeted.", ATTACK, metavar="TARGET",
               words=("hide:", "text:", "static:", "scene:", "untargeted")),
     ]  # fmt: skip
-    train_split: Annotated[str, Shown("Split to learn on; a part of one is written val[:80%].", DATA, metavar="NAME")]
-    test_split: Annotated[str, Shown("Split to measure on.", DATA, metavar="NAME")]
-    train_limit: Annotated[Count | None, Shown("Only the first N training images.", DATA, "all", metavar="N")] = None
-    limit: Annotated[Count | None, Shown("Only the first N test images.", DATA, "all", metavar="N")] = None
-    showing: Annotated[bool, Shown("Learn only on images that show what is to be hidden.", DATA)] = False
+    train_split: Annotated[
+        str, OptionHelp("Split to learn on; a part of one is written val[:80%].", DATA, metavar="NAME")
+    ]
+    test_split: Annotated[str, OptionHelp("Split to measure on.", DATA, metavar="NAME")]
+    train_limit: Annotated[Count | None, OptionHelp("Only the first N training images.", DATA, "all", metavar="N")] = (
+        None
+    )
+    limit: Annotated[Count | None, OptionHelp("Only the first N test images.", DATA, "all", metavar="N")] = None
+    showing: Annotated[bool, OptionHelp("Learn only on images that show what is to be hidden.", DATA)] = False
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
     task: Annotated[Task | None, TASK_SHOWN] = None
     preset: Annotated[
         Preset,
-        Shown(
+        OptionHelp(
             "Where settings come from that are not given",
             LEARNING,
             metavar="WORD",
@@ -114,44 +118,48 @@ class UniversalConfig(BaseModel):
         ),
     ] = "ours"
     tile: Annotated[
-        Tile | None,
-        Shown("Size of the tile.", ATTACK, "an image's; for hiding by ours an eighth as wide", metavar="HEIGHTxWIDTH"),
+        TileSize | None,
+        OptionHelp(
+            "Size of the tile.", ATTACK, "an image's; for hiding by ours an eighth as wide", metavar="HEIGHTxWIDTH"
+        ),
     ] = None
-    eps: Annotated[Eps, Shown("Bound on the change.", ATTACK, metavar="LEVELS")] = Levels.parse("10/255")
-    step: Annotated[Step | None, Shown("Size of a step.", LEARNING, "the preset's", metavar="LEVELS")] = None
+    eps: Annotated[Eps, OptionHelp("Bound on the change.", ATTACK, metavar="LEVELS")] = Levels.parse("10/255")
+    step: Annotated[Step | None, OptionHelp("Size of a step.", LEARNING, "the preset's", metavar="LEVELS")] = None
     start: Annotated[
-        UserPath | None, Shown("A perturbation to begin from; --epochs 0 measures it as it is.", LEARNING, "zeros")
+        UserPath | None, OptionHelp("A perturbation to begin from; --epochs 0 measures it as it is.", LEARNING, "zeros")
     ] = None
-    epochs: Annotated[Seed | None, Shown("Passes over the training images.", LEARNING, "the preset's", metavar="N")] = (
+    epochs: Annotated[
+        Seed | None, OptionHelp("Passes over the training images.", LEARNING, "the preset's", metavar="N")
+    ] = None
+    omega: Annotated[
+        Share | None, OptionHelp("What hiding weighs against preserving, 0 to 1.", LEARNING, "the preset's")
+    ] = None
+    shifts: Annotated[bool | None, OptionHelp("Move the tile at random while learning.", LEARNING, "the preset's")] = (
         None
     )
-    omega: Annotated[
-        Share | None, Shown("What hiding weighs against preserving, 0 to 1.", LEARNING, "the preset's")
-    ] = None
-    shifts: Annotated[bool | None, Shown("Move the tile at random while learning.", LEARNING, "the preset's")] = None
     mirror: Annotated[
         bool | None,
-        Shown("Learn from mirror images too; not where left and right matter.", LEARNING, "the preset's"),
+        OptionHelp("Learn from mirror images too; not where left and right matter.", LEARNING, "the preset's"),
     ] = None
     sweep_eps: Annotated[
         tuple[Eps, ...],
-        Shown("Learn further patterns at these bounds: a curve.", LEARNING, metavar="LEVELS,LEVELS", commas=True),
+        OptionHelp("Learn further patterns at these bounds: a curve.", LEARNING, metavar="LEVELS,LEVELS", commas=True),
     ] = ()
     sweep_omega: Annotated[
         tuple[Share, ...],
-        Shown("Learn further patterns at these omegas: a curve.", LEARNING, metavar="SHARE,SHARE", commas=True),
+        OptionHelp("Learn further patterns at these omegas: a curve.", LEARNING, metavar="SHARE,SHARE", commas=True),
     ] = ()
     attention: Annotated[Attention, ATTENTION_SHOWN] = "auto"
     seed: Annotated[Seed, SEED_SHOWN] = 0
     device: Annotated[str, DEVICE_SHOWN] = "auto"
 
     @property
-    def points(self) -> tuple[Point, ...]:
+    def points(self) -> tuple[CurvePoint, ...]:
         """The tile that was asked for, first, and those of the curves."""
         omega = _PRESETS[self.preset].omega if self.omega is None else self.omega
-        along_eps = (Point(f"eps-{_short(eps)}", eps, omega) for eps in self.sweep_eps if eps != self.eps)
-        along_omega = (Point(f"omega-{share:g}", self.eps, share) for share in self.sweep_omega if share != omega)
-        return tuple(dict.fromkeys((Point(MAIN, self.eps, omega), *along_eps, *along_omega)))
+        along_eps = (CurvePoint(f"eps-{_short(eps)}", eps, omega) for eps in self.sweep_eps if eps != self.eps)
+        along_omega = (CurvePoint(f"omega-{share:g}", self.eps, share) for share in self.sweep_omega if share != omega)
+        return tuple(dict.fromkeys((CurvePoint(MAIN, self.eps, omega), *along_eps, *along_omega)))
 
     @property
     def bounds(self) -> list[dict[str, str | None]]:
@@ -180,7 +188,7 @@ class UniversalConfig(BaseModel):
         # To a multiple of what most networks shrink by, so that all copies lie alike on their grid.
         return height, min(width, -(-width // (parts * _GRID)) * _GRID)
 
-    def recipe(self, point: Point, task: Task) -> LearnConfig:
+    def recipe(self, point: CurvePoint, task: Task) -> LearnConfig:
         """How the tile of a point is learnt."""
         from foolscape.attacks.universal.learn import LearnConfig, UniversalLoss
 

@@ -26,13 +26,13 @@ from foolscape.tasks.detection import problem
 
 
 @dataclass(frozen=True)
-class DetectionTeaching:
-    """A detector, and what it is to see; implements `run.universal.teaching.Teaching`."""
+class DetectionUniversal:
+    """A detector, and what it is to see; implements `run.universal.universal_task.UniversalTask`."""
 
     subject: DetectionSubject
     aim: Target
 
-    def lesson(self, name: str, mirrored: bool) -> TrainingSample:
+    def training_sample(self, name: str, mirrored: bool) -> TrainingSample:
         """Every candidate of the clean image is a target, empty ones too, so that no boxes appear elsewhere.
 
         What a candidate is, is what it scores highest for, the background lifted as in `attacks.parts.goals.Goal`.
@@ -62,15 +62,15 @@ class DetectionTeaching:
         counts = count_boxes(before, prediction, classes, READABLE)
         everything = counts.kept + counts.mislabelled + counts.vanished
         hidden = self.aim.hidden if isinstance(self.aim, Hide) else None
-        chosen = np.ones(classes, np.bool_) if hidden is None else np.arange(classes) == hidden
-        moving, kept = int(everything[chosen].sum()), int(counts.kept[chosen].sum())
+        attacked_classes = np.ones(classes, np.bool_) if hidden is None else np.arange(classes) == hidden
+        moving, remaining = int(everything[attacked_classes].sum()), int(counts.kept[attacked_classes].sum())
         gone = counts.mislabelled if isinstance(self.aim, Hide) and isinstance(self.aim.by, int) else counts.vanished
         return Moved(
             moving=moving,
-            left=moving - kept,
-            reached=int(gone[chosen].sum()),
-            staying=int(everything[~chosen].sum()),
-            stayed=int(counts.kept[~chosen].sum()),
+            left=moving - remaining,
+            reached=int(gone[attacked_classes].sum()),
+            staying=int(everything[~attacked_classes].sum()),
+            stayed=int(counts.kept[~attacked_classes].sum()),
             invented=int(counts.fabricated.sum()),
         )
 
@@ -83,15 +83,15 @@ def _objective(tau: float, bend: float, anything: bool) -> Objective:
 
 def _more(scores: Object, judged: Sequence[Moved], hidden: str | None) -> Object:
     """Boxes that came up, and AP50 of the classes that were to stay."""
-    found: Object = {"invented": float(np.mean([one.invented or 0 for one in judged]))}
+    further: Object = {"invented": float(np.mean([one.invented or 0 for one in judged]))}
     if hidden is None:
-        return found
+        return further
     others = [value for name, value in scores["per_class"].items() if name != hidden and value is not None]
-    return found | {"AP50_others": float(np.mean(others)) if others else None}
+    return further | {"AP50_others": float(np.mean(others)) if others else None}
 
 
 RECORD: Final = TaskUniversal(
-    teaching=DetectionTeaching,
+    universal_task=DetectionUniversal,
     kinds=("hide", UNTARGETED),
     neighbours=False,
     all_at_once=True,

@@ -22,16 +22,16 @@ from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, lose_failures, open_run, universal_record
-from foolscape.run.execute import Listener
+from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
-from foolscape.run.universal.config import MAIN, Point, UniversalConfig
+from foolscape.run.universal.config import MAIN, CurvePoint, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
-from foolscape.run.universal.lessons import TrainingSamples
 from foolscape.run.universal.measure import PointTile, conditions, rows
-from foolscape.run.universal.setup import Stand, TestedModel, open_stand
+from foolscape.run.universal.setup import TestedModel, UniversalSetup, open_universal
 from foolscape.run.universal.summary import summarise
 from foolscape.run.universal.targets import picture_sha256
 from foolscape.run.universal.tile_file import Tile, write_tile
+from foolscape.run.universal.training_samples import TrainingSamples
 from foolscape.run.wiring import check_wiring
 
 ARTEFACT = "perturbation.safetensors"
@@ -52,78 +52,80 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
 
 def _universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Object:
     device = ready_device(config.device)
-    stand = open_stand(config, device)
+    setup = open_universal(config, device)
     of_bounds = dict.fromkeys(note for bound in config.bounds for note in bound_notes(bound))
     for note in (
         *of_bounds,
-        *stand.notes,
-        *(f"{p.entry.subject.spec}: {n}" for p in stand.pupils for n in p.entry.notes),
+        *setup.notes,
+        *(f"{p.entry.subject.spec}: {n}" for p in setup.models for n in p.entry.notes),
     ):
         listener.say(note)
-    with open_run(out, _record(config, stand, device, command), conditions(config.points), listener.say) as store:
+    with open_run(out, _record(config, setup, device, command), conditions(config.points), listener.say) as store:
         if not universal_record(store).gradient:
-            _check_gradient(config, stand, device, store, listener)
-        for pupil in stand.pupils:
-            entry, pair = pupil.entry, (stand.first, stand.beside)
+            _check_gradient(config, setup, device, store, listener)
+        for model in setup.models:
+            entry, pair = model.entry, (setup.first, setup.beside)
             keep_consistency(entry.subject.spec, entry.scorer, pair, device, store, listener.say, 1)
-        check_wiring(stand.pupils[0].teaching.subject, stand.test_ids, config.seed, store)
-        lessons = TrainingSamples(stand.training)
-        training = training_images(config, stand, lessons, store)
+        check_wiring(setup.models[0].universal_task.subject, setup.test_ids, config.seed, store)
+        samples = TrainingSamples(setup.training)
+        training = training_images(config, setup, samples, store)
         lose_failures(training.failures)
         learned = {
-            point.name: learnt(config, point, stand, training.images, lessons, store, listener)
+            point.name: learnt(config, point, setup, training.images, samples, store, listener)
             for point in config.points
         }
-        inks = []
+        tiles = []
         for point in config.points:
-            tile = _tile(config, point, stand, learned[point.name].tile)
+            tile = _tile(config, point, setup, learned[point.name].tile)
             write_tile(out, ARTEFACT if point.name == MAIN else f"points/{point.name}.safetensors", tile)
-            inks.append(PointTile(point, tile))
-        for pupil in stand.pupils:
-            _measure(pupil, stand, inks, config, store, listener)
+            tiles.append(PointTile(point, tile))
+        for model in setup.models:
+            _measure(model, setup, tiles, config, store, listener)
         with having_form(out):
-            summary = summarise(config, stand, training, learned, store)
+            summary = summarise(config, setup, training, learned, store)
         store.finish(SUMMARY, summary)
     return summary
 
 
 def _measure(
-    pupil: TestedModel,
-    stand: Stand,
-    inks: Sequence[PointTile],
+    model: TestedModel,
+    setup: UniversalSetup,
+    tiles: Sequence[PointTile],
     config: UniversalConfig,
     store: RunStore,
     listener: Listener,
 ) -> None:
-    spec = pupil.entry.subject.spec
-    settled = store.settled(spec)
-    with listener.progress(f"{spec} on {config.test_split}", len(stand.test_ids), len(settled)) as tick:
-        for name in stand.test_ids:
-            if name not in settled:
-                store.append(rows(name, pupil, inks, config.seed, store))
+    spec = model.entry.subject.spec
+    settled_ids = store.settled_ids(spec)
+    with listener.progress(f"{spec} on {config.test_split}", len(setup.test_ids), len(settled_ids)) as tick:
+        for name in setup.test_ids:
+            if name not in settled_ids:
+                store.append(rows(name, model, tiles, config.seed, store))
                 tick(name)
 
 
 def _check_gradient(
-    config: UniversalConfig, stand: Stand, device: torch.device, store: RunStore, listener: Listener
+    config: UniversalConfig, setup: UniversalSetup, device: torch.device, store: RunStore, listener: Listener
 ) -> None:
     """Refuse a model whose input gradient is wrong: it would look robust."""
-    verdict = check_gradient(stand.pupils[0].entry.scorer, to_unit(stand.first).to(device), seed=config.seed)
+    verdict = check_gradient(setup.models[0].entry.scorer, to_unit(setup.first).to(device), seed=config.seed)
     raise_unless_ok(verdict)
     listener.say(verdict.message)
     store.keep(gradient=asdict(verdict))
 
 
-def _tile(config: UniversalConfig, point: Point, stand: Stand, values: torch.Tensor) -> Tile:
+def _tile(config: UniversalConfig, point: CurvePoint, setup: UniversalSetup, values: torch.Tensor) -> Tile:
     """The artefact of a point: its settings are those of a run that asks for it alone."""
     alone = {"eps": point.eps, "omega": point.omega, "sweep_eps": (), "sweep_omega": (), "transfer_to": ()}
     settings = config.model_copy(update=alone).model_dump(mode="json")
-    return Tile(values.cpu(), stand.pupils[0].entry.classes, settings)
+    return Tile(values.cpu(), setup.models[0].entry.classes, settings)
 
 
-def _record(config: UniversalConfig, stand: Stand, device: torch.device, command: Sequence[str]) -> UniversalRecord:
+def _record(
+    config: UniversalConfig, setup: UniversalSetup, device: torch.device, command: Sequence[str]
+) -> UniversalRecord:
     """What run.json holds: everything that is needed to repeat the run."""
-    train, test = stand.fingerprints
+    train, test = setup.fingerprints
     return UniversalRecord(
         schema=SCHEMA,
         kind="universal",
@@ -132,35 +134,35 @@ def _record(config: UniversalConfig, stand: Stand, device: torch.device, command
         config=config.model_dump(mode="json"),
         device=device.type,
         seed=config.seed,
-        tile=(stand.tile.shape[1], stand.tile.shape[2]),
-        start_sha256=stand.started,
-        target_sha256=picture_sha256(config.target, stand.pupils[0].entry.classes),
+        tile=(setup.tile.shape[1], setup.tile.shape[2]),
+        start_sha256=setup.started,
+        target_sha256=picture_sha256(config.target, setup.models[0].entry.classes),
         models=tuple(
-            pupil.entry.record(pupil.task, truth)
-            for pupil, truth in zip(stand.pupils, _truths(stand.pupils), strict=True)
+            model.entry.record(model.task, truth)
+            for model, truth in zip(setup.models, _truths(setup.models), strict=True)
         ),
-        data_notes=tuple(stand.notes),
-        train=Split(samples=len(stand.train_ids), sha256=digest_of(train), images=train),
-        test=Split(samples=len(stand.test_ids), sha256=digest_of(test)),
-        samples=tuple(SampleRecord(id=name, sha256=test[name]) for name in stand.test_ids),
+        data_notes=tuple(setup.notes),
+        train=Split(samples=len(setup.train_ids), sha256=digest_of(train), images=train),
+        test=Split(samples=len(setup.test_ids), sha256=digest_of(test)),
+        samples=tuple(SampleRecord(id=name, sha256=test[name]) for name in setup.test_ids),
         algorithms=algorithms(
             None,
-            ("universal", *dict.fromkeys(pupil.task for pupil in stand.pupils)),
+            ("universal", *dict.fromkeys(model.task for model in setup.models)),
             (config.model, *config.transfer_to, config.data),
         ),
         versions=versions(),
     )
 
 
-def _truths(pupils: Sequence[TestedModel]) -> list[str | None]:
+def _truths(models: Sequence[TestedModel]) -> list[str | None]:
     """For each model the folder of its truth: COCO's labels depend on the classes that a model brings."""
-    found: dict[tuple[str, tuple[str, ...]], str] = {}
+    folders_by_classes: dict[tuple[str, tuple[str, ...]], str] = {}
     folders: list[str | None] = []
-    for pupil in pupils:
-        if not pupil.labelled or pupil.data.classes is None:
+    for model in models:
+        if not model.labelled or model.data.classes is None:
             folders.append(None)
             continue
-        known = sum(task == pupil.task for task, _ in found)
-        own = pupil.task if not known else f"{pupil.task}-{known + 1}"
-        folders.append(found.setdefault((pupil.task, tuple(pupil.data.classes)), own))
+        count = sum(task == model.task for task, _ in folders_by_classes)
+        own = model.task if not count else f"{model.task}-{count + 1}"
+        folders.append(folders_by_classes.setdefault((model.task, tuple(model.data.classes)), own))
     return folders

@@ -14,20 +14,22 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.training import LeftOut, TrainingRecord
 from foolscape.records.types import to_json
 from foolscape.run.directory.store import RunStore
-from foolscape.run.execute import Listener
 from foolscape.run.faults import FAULTS, reason_of
-from foolscape.run.universal.config import Point, UniversalConfig
-from foolscape.run.universal.lessons import TrainingSamples
-from foolscape.run.universal.setup import Stand
+from foolscape.run.listener import Listener
+from foolscape.run.universal.config import CurvePoint, UniversalConfig
+from foolscape.run.universal.setup import UniversalSetup
 from foolscape.run.universal.targets import Hide
 from foolscape.run.universal.tile_file import read_learning, write_learning
+from foolscape.run.universal.training_samples import TrainingSamples
 from foolscape.seeds import generator_for
 
 TRAINING = "training.json"
 """What became of the training images."""
 
 
-def training_images(config: UniversalConfig, stand: Stand, lessons: TrainingSamples, store: RunStore) -> TrainingRecord:
+def training_images(
+    config: UniversalConfig, setup: UniversalSetup, samples: TrainingSamples, store: RunStore
+) -> TrainingRecord:
     """Which training images can be learnt from, as training.json holds it; looked at once.
 
     Raises:
@@ -40,23 +42,23 @@ def training_images(config: UniversalConfig, stand: Stand, lessons: TrainingSamp
     showing: list[str] = []
     others: list[str] = []
     failures: list[LeftOut] = []
-    for name in stand.train_ids:
+    for name in setup.train_ids:
         try:
-            problem = lessons(name).problem
+            problem = samples(name).problem
         except FAULTS as error:
             failures.append(LeftOut(id=name, reason=reason_of(error)))
             continue
         (showing if bool(problem.moving.any()) else others).append(name)
     if not showing:
         what = "something is to change"
-        if isinstance(stand.training.aim, Hide):
+        if isinstance(setup.training.aim, Hide):
             what = f"the model sees what {config.target} names"
         reason = f"; the last: {failures[-1].reason}" if failures else ""
-        raise DataError(f"expected training images on which {what}, got none of {len(stand.train_ids)}{reason}")
+        raise DataError(f"expected training images on which {what}, got none of {len(setup.train_ids)}{reason}")
     used = set(showing) if config.showing else {*showing, *others}
     record = TrainingRecord(
         schema=SCHEMA,
-        images=tuple(name for name in stand.train_ids if name in used),
+        images=tuple(name for name in setup.train_ids if name in used),
         showing=len(showing),
         failures=tuple(failures),
     )
@@ -66,10 +68,10 @@ def training_images(config: UniversalConfig, stand: Stand, lessons: TrainingSamp
 
 def learnt(
     config: UniversalConfig,
-    point: Point,
-    stand: Stand,
+    point: CurvePoint,
+    setup: UniversalSetup,
     images: Sequence[str],
-    lessons: TrainingSamples,
+    samples: TrainingSamples,
     store: RunStore,
     listener: Listener,
 ) -> TrainingState:
@@ -79,14 +81,14 @@ def learnt(
         ModelError: the model returns scores that are not finite.
     """
     place = f"learning/{point.name}.safetensors"
-    learning = _before(store, place) or begin(stand.tile)
-    recipe = config.recipe(point, stand.task)
-    learning = learning.to(stand.device)
+    learning = _before(store, place) or begin(setup.tile)
+    recipe = config.recipe(point, setup.task)
+    learning = learning.to(setup.device)
     title = f"learning {point.name} on {config.train_split}"
     with listener.progress(title, recipe.epochs * len(images), len(learning.epochs) * len(images)) as tick:
         while (epoch := len(learning.epochs)) < recipe.epochs:
-            asked = [partial(lessons, name, mirrored, tick) for name, mirrored in _turns(config, images, epoch)]
-            learning = learn(learning, recipe, asked, generator_for(config.seed, "epoch", str(epoch)))
+            makers = [partial(samples, name, mirrored, tick) for name, mirrored in _turns(config, images, epoch)]
+            learning = learn(learning, recipe, makers, generator_for(config.seed, "epoch", str(epoch)))
             if not np.isfinite(learning.epochs[-1].loss):
                 raise ModelError(f"expected finite scores while learning, got a loss of {learning.epochs[-1].loss}")
             write_learning(store.directory, place, learning)

@@ -22,7 +22,7 @@ from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.scores.controls import control_of
 from foolscape.run.tasks.base import EvalSample
-from foolscape.run.universal.config import MAIN, Point
+from foolscape.run.universal.config import MAIN, CurvePoint
 from foolscape.run.universal.setup import TestedModel
 from foolscape.run.universal.tile_file import Tile
 from foolscape.seeds import generator_for
@@ -31,17 +31,17 @@ from foolscape.strict import losses
 Pixels = NDArray[np.uint8]
 
 
-def adversarial(point: Point) -> Condition:
+def adversarial(point: CurvePoint) -> Condition:
     """The condition of the images with a point's tile on them."""
     return ADVERSARIAL if point.name == MAIN else Condition(point.name)
 
 
-def noise(point: Point) -> Condition:
+def noise(point: CurvePoint) -> Condition:
     """The condition of uniform noise of a point's bound."""
     return NOISE if point.name == MAIN else Condition(f"{point.name}-{NOISE}")
 
 
-def conditions(points: Sequence[Point]) -> tuple[Condition, ...]:
+def conditions(points: Sequence[CurvePoint]) -> tuple[Condition, ...]:
     """Those of a complete sample."""
     main, *others = points
     mine = (noise(point) for point in others if point.eps != main.eps)
@@ -52,35 +52,35 @@ def conditions(points: Sequence[Point]) -> tuple[Condition, ...]:
 class PointTile:
     """A point and its tile."""
 
-    point: Point
+    point: CurvePoint
     tile: Tile
 
 
-def rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, store: RunStore) -> list[Line]:
+def rows(name: str, model: TestedModel, tiles: Sequence[PointTile], seed: int, store: RunStore) -> list[Line]:
     """The rows of one test image and one model.
 
     Args:
         name: the image.
-        pupil: the model.
-        inks: the tiles, that of the point `main` first.
+        model: the model.
+        tiles: the tiles, that of the point `main` first.
         seed: of the controls.
         store: where the images go.
     """
-    subject = pupil.teaching.subject
+    subject = model.universal_task.subject
     album = store.album(subject.spec)
     try:
-        return album.named_in(list(_rows(name, pupil, inks, seed, album)))
+        return album.named_in(list(_rows(name, model, tiles, seed, album)))
     except FAULTS as error:
         return [failure(subject.spec, name, reason_of(error))]
 
 
-def _rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, album: Album) -> Iterable[Line]:
-    subject = pupil.teaching.subject
+def _rows(name: str, model: TestedModel, tiles: Sequence[PointTile], seed: int, album: Album) -> Iterable[Line]:
+    subject = model.universal_task.subject
     case = subject.load(name)
     subject.keep(case, album)
     album.save_image(place_of(Kind.IMAGE, name), case.image)
     attacked = case.image
-    for condition, make in _images(case, subject.slug, inks, seed, album).items():
+    for condition, make in _images(case, subject.slug, tiles, seed, album).items():
         image = make()
         attacked = image if condition == ADVERSARIAL else attacked
         prediction = case.prediction if condition == CLEAN else subject.predict(case, image)
@@ -93,24 +93,24 @@ def _rows(name: str, pupil: TestedModel, inks: Sequence[PointTile], seed: int, a
             size=(height, width),
             measured=sample.measured,
             truth=sample.truth,
-            universal=pupil.teaching.judged(case, prediction),
+            universal=model.universal_task.judged(case, prediction),
             lost=tuple(losses(case.notes)) if condition == CLEAN else (),
             control=control_of(condition, case.image, attacked, image) if condition in (PERMUTED, NOISE) else None,
         )
 
 
 def _images(
-    case: EvalSample[Any, Any], slug: str, inks: Sequence[PointTile], seed: int, album: Album
+    case: EvalSample[Any, Any], slug: str, tiles: Sequence[PointTile], seed: int, album: Album
 ) -> dict[Condition, Callable[[], Pixels]]:
     """What makes the image of every condition, in their order."""
-    main = inks[0].point
+    main = tiles[0].point
 
-    def inked(ink: PointTile) -> Pixels:
-        place = place_of(Kind.IMAGE, case.id, slug, adversarial(ink.point))
-        return album.save_image(place, ink.tile.added_to(case.image))
+    def inked(point_tile: PointTile) -> Pixels:
+        place = place_of(Kind.IMAGE, case.id, slug, adversarial(point_tile.point))
+        return album.save_image(place, point_tile.tile.added_to(case.image))
 
     def permuted() -> Pixels:
-        clean, attacked = _tensor(case.image), _tensor(inked(inks[0]))
+        clean, attacked = _tensor(case.image), _tensor(inked(tiles[0]))
         return to_image(shuffled(clean, attacked, generator_for(seed, "permuted", case.id)))
 
     def noisy(eps: Levels) -> Pixels:
@@ -119,15 +119,15 @@ def _images(
 
     images: dict[Condition, Callable[[], Pixels]] = {
         CLEAN: lambda: case.image,
-        ADVERSARIAL: partial(inked, inks[0]),
+        ADVERSARIAL: partial(inked, tiles[0]),
         PERMUTED: permuted,
         NOISE: partial(noisy, main.eps),
     }
-    for ink in inks[1:]:
-        images[adversarial(ink.point)] = partial(inked, ink)
-    for ink in inks[1:]:
-        if ink.point.eps != main.eps:
-            images[noise(ink.point)] = partial(noisy, ink.point.eps)
+    for point_tile in tiles[1:]:
+        images[adversarial(point_tile.point)] = partial(inked, point_tile)
+    for point_tile in tiles[1:]:
+        if point_tile.point.eps != main.eps:
+            images[noise(point_tile.point)] = partial(noisy, point_tile.point.eps)
     return images
 
 

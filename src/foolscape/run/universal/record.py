@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from foolscape.records.row import Moved
     from foolscape.records.types import Object
     from foolscape.run.universal.targets import Target
-    from foolscape.run.universal.teaching import UniversalTask
+    from foolscape.run.universal.universal_task import UniversalTask
 
 _PACKAGE: Final = "foolscape.run.universal"
 
@@ -24,7 +24,7 @@ class TaskUniversal:
     """A task; the constant `RECORD` of its module in `run.universal`.
 
     Attributes:
-        teaching: (a model on a data set, what it is to see) -> what is learnt from and judged.
+        universal_task: (a model on a data set, what it is to see) -> what is learnt from and judged.
         kinds: of targets, by the words of `--target`.
         neighbours: whether what is hidden may become the nearest other class.
         all_at_once: whether `hide:all` hides every class.
@@ -33,7 +33,7 @@ class TaskUniversal:
         more: (the scores of a condition, what was judged of its images, the hidden class or None) -> further scores.
     """
 
-    teaching: Callable[[Any, Target], UniversalTask[Any, Any]]
+    universal_task: Callable[[Any, Target], UniversalTask[Any, Any]]
     kinds: tuple[str, ...]
     neighbours: bool
     all_at_once: bool

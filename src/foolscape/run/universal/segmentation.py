@@ -27,18 +27,18 @@ from foolscape.tasks.segmentation import problem
 
 
 @dataclass(frozen=True)
-class SegmentationTeaching:
-    """A segmentation model, and what it is to see; implements `run.universal.teaching.Teaching`."""
+class SegmentationUniversal:
+    """A segmentation model, and what it is to see; implements `run.universal.universal_task.UniversalTask`."""
 
     subject: SegmentationSubject
     aim: Target
 
-    def lesson(self, name: str, mirrored: bool) -> TrainingSample:
+    def training_sample(self, name: str, mirrored: bool) -> TrainingSample:
         """Every pixel is a target."""
         subject = self.subject
         image = load_at(subject.data, name, subject.size).image
         image = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
-        prediction = subject.seen(to_unit(image))
+        prediction = subject.predicted(to_unit(image))
         wanted = self._wanted(prediction)
         labels = prediction.astype(np.int64)
         labels[labels == VOID] = IGNORE
@@ -108,7 +108,7 @@ def _no_more(scores: Object, judged: Sequence[Moved], hidden: str | None) -> Obj
 
 
 RECORD: Final = TaskUniversal(
-    teaching=SegmentationTeaching,
+    universal_task=SegmentationUniversal,
     kinds=KINDS,
     neighbours=True,
     all_at_once=False,

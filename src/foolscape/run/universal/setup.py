@@ -23,8 +23,8 @@ from foolscape.run.tasks.base import TaskRunner
 from foolscape.run.universal.config import UniversalConfig
 from foolscape.run.universal.record import able, universal_of
 from foolscape.run.universal.targets import Scene, Static, Target, aim_of
-from foolscape.run.universal.teaching import UniversalTask
 from foolscape.run.universal.tile_file import read_tile
+from foolscape.run.universal.universal_task import UniversalTask
 from foolscape.tasks.base import task_named
 
 
@@ -35,37 +35,37 @@ class TestedModel:
     Attributes:
         entry: the model.
         task: what it is for.
-        teaching: the model on the test split.
+        universal_task: the model on the test split.
         data: the test split, as the task reads it.
         labelled: whether it has truth for the model.
     """
 
     entry: LoadedModel
     task: Task
-    teaching: UniversalTask[Any, Any]
+    universal_task: UniversalTask[Any, Any]
     data: SegmentationData | DetectionData
     labelled: bool
 
 
 @dataclass(frozen=True)
-class Stand:
+class UniversalSetup:
     """Everything loaded and settled before the first epoch.
 
     Attributes:
         training: the model on the training split.
-        pupils: the models on the test split; the first is the one that the tile is learnt on.
+        models: the models on the test split; the first is the one that the tile is learnt on.
         train_ids, test_ids: the images, none in both.
         notes: of the data, those of both splits.
         fingerprints: of the training and of the test images, by id.
         tile: (3, h, w), what learning starts from.
         started: sha256 of the file that it was read from, if any.
         first: (H, W, 3) uint8, the first training image that can be read.
-        beside: (H, W, 3) uint8, another one of that size, if there is one; see `Bench`.
+        beside: (H, W, 3) uint8, another one of that size, if there is one; see `run.setup.Setup`.
         device: where the models are.
     """
 
     training: UniversalTask[Any, Any]
-    pupils: tuple[TestedModel, ...]
+    models: tuple[TestedModel, ...]
     train_ids: tuple[str, ...]
     test_ids: tuple[str, ...]
     notes: tuple[str, ...]
@@ -79,10 +79,10 @@ class Stand:
     @property
     def task(self) -> Task:
         """Of the model that the tile is learnt on."""
-        return self.pupils[0].task
+        return self.models[0].task
 
 
-def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
+def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSetup:
     """Open models and data and check them against each other.
 
     Raises:
@@ -93,14 +93,14 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
     (entry,) = bench.entries
     start, started = _start(config, entry.classes, (bench.first.shape[0], bench.first.shape[1]))
     tile = (start.shape[1], start.shape[2])
-    aim = _settled(aim_of(config.target, entry.classes, tile, task), entry.subject)
-    training = universal_of(task).teaching(entry.subject, aim)
+    aim = _fixed(aim_of(config.target, entry.classes, tile, task), entry.subject)
+    training = universal_of(task).universal_task(entry.subject, aim)
     tested = _on(entry, task, config)
-    pupils = [
-        _pupil(entry, task, tested, aim),
+    models = [
+        _tested_model(entry, task, tested, aim),
         *(_other(spec, config, aim, entry.classes, tile, device) for spec in config.transfer_to),
     ]
-    test_ids = _common([select(pupil.data) for pupil in pupils])[: config.limit]
+    test_ids = _common([select(model.data) for model in models])[: config.limit]
     if not test_ids:
         raise DataError(f"expected test images that {config.data} has for every model, got none")
     train, test = (
@@ -114,9 +114,9 @@ def open_stand(config: UniversalConfig, device: torch.device) -> Stand:
             "figures on the images that a tile was learnt on mean nothing"
         )
     notes = tuple(dict.fromkeys((*bench.data.notes, *tested.data.notes)))
-    return Stand(
+    return UniversalSetup(
         training,
-        tuple(pupils),
+        tuple(models),
         bench.ids,
         test_ids,
         notes,
@@ -153,7 +153,7 @@ def _few(classes: tuple[str, ...]) -> str:
     return ", ".join(classes[:6]) + (f" and {len(classes) - 6} more" if len(classes) > 6 else "")
 
 
-def _settled(aim: Target, subject: TaskRunner[Any, Any]) -> Target:
+def _fixed(aim: Target, subject: TaskRunner[Any, Any]) -> Target:
     """A scene as what the model sees in it."""
     if not isinstance(aim, Scene):
         return aim
@@ -179,12 +179,12 @@ def _other(
             raise SettingError(f"transfer_to: expected a model of the same classes for a target scene, got {spec}")
     else:
         aim = aim_of(config.target, entry.classes, tile, task)
-    return _pupil(entry, task, entry.subject, aim)
+    return _tested_model(entry, task, entry.subject, aim)
 
 
-def _task_of_images(spec: str, told: Task | None = None) -> Task:
+def _task_of_images(spec: str, explicit: Task | None = None) -> Task:
     """The task of a model that sees one image at a time; raises `SettingError` for a tracker."""
-    task = told or task_of(spec)
+    task = explicit or task_of(spec)
     if task not in able():
         raise SettingError(
             f"model: expected one for {' or '.join(able())}, got the {task_named(task).model} {spec}; use foolscape run"
@@ -192,9 +192,9 @@ def _task_of_images(spec: str, told: Task | None = None) -> Task:
     return task
 
 
-def _pupil(entry: LoadedModel, task: Task, subject: Any, aim: Target) -> TestedModel:
-    teaching = universal_of(task).teaching(subject, aim)
-    return TestedModel(entry, task, teaching, subject.data, subject.channels is not None)
+def _tested_model(entry: LoadedModel, task: Task, subject: Any, aim: Target) -> TestedModel:
+    universal_task = universal_of(task).universal_task(subject, aim)
+    return TestedModel(entry, task, universal_task, subject.data, subject.channels is not None)
 
 
 def _on(entry: LoadedModel, task: Task, config: UniversalConfig) -> Any:

@@ -21,12 +21,12 @@ from foolscape.run.trust.command import again
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.trust.judge import by_model, sound_reasons
 from foolscape.run.trust.universal import Learnt, universal_reasons
-from foolscape.run.universal.config import MAIN, Point, UniversalConfig
+from foolscape.run.universal.config import MAIN, CurvePoint, UniversalConfig
 from foolscape.run.universal.measure import adversarial, noise
 from foolscape.run.universal.record import universal_of
-from foolscape.run.universal.setup import Stand, TestedModel
+from foolscape.run.universal.setup import TestedModel, UniversalSetup
 from foolscape.run.universal.targets import OTHER, Hide, Untargeted
-from foolscape.run.universal.teaching import scores_of
+from foolscape.run.universal.universal_task import scores_of
 from foolscape.verdict import Reason
 
 _SUCCESS = {"success": "Success: share of the answers that are what was wanted, pooled and as the mean over images."}
@@ -41,7 +41,7 @@ _ALWAYS = {
 
 def summarise(
     config: UniversalConfig,
-    stand: Stand,
+    setup: UniversalSetup,
     training: TrainingRecord,
     learned: Mapping[str, TrainingState],
     store: RunStore,
@@ -49,16 +49,18 @@ def summarise(
     """The summary of a finished run.
 
     Args:
-        config, stand: of the run.
+        config, setup: of the run.
         training: of training.json.
         learned: the tile of every point, by its name.
         store: the rows.
     """
-    main, *others = stand.pupils
-    hiding = isinstance(main.teaching.aim, Hide)
-    tasks = {pupil.task for pupil in stand.pupils}
-    said = [text for task in sorted(tasks) for text in (universal_of(task).conventions if hiding else _SUCCESS).items()]
-    said += [(s.sentence, s.convention) for task in sorted(tasks) for s in scored(task).default.scores]
+    main, *others = setup.models
+    hiding = isinstance(main.universal_task.aim, Hide)
+    tasks = {model.task for model in setup.models}
+    conventions = [
+        text for task in sorted(tasks) for text in (universal_of(task).conventions if hiding else _SUCCESS).items()
+    ]
+    conventions += [(s.sentence, s.convention) for task in sorted(tasks) for s in scored(task).default.scores]
     epochs = sum(len(learning.epochs) for learning in learned.values())
     failures = [{"model": one.model, "id": one.id, "reason": one.reason} for one in failures_of(store.rows)]
     trained = {
@@ -80,30 +82,34 @@ def summarise(
         "target": config.target,
         "eps": str(config.eps),
         "omega": config.points[0].omega,
-        "conventions": dict(said) | _ALWAYS,
-        "test": {"samples": len(stand.test_ids), "measured": len(_found(main, CLEAN, stand, store))},
+        "conventions": dict(conventions) | _ALWAYS,
+        "test": {"samples": len(setup.test_ids), "measured": len(_rows_in_order(main, CLEAN, setup, store))},
         "training": trained,
-        "conditions": _conditions(main, stand, store),
-        "controls": control_sizes(row for name in (PERMUTED, NOISE) for row in _found(main, name, stand, store)),
-        "curves": _curves(config.points, main, stand, store),
+        "conditions": _conditions(main, setup, store),
+        "controls": control_sizes(
+            row for name in (PERMUTED, NOISE) for row in _rows_in_order(main, name, setup, store)
+        ),
+        "curves": _curves(config.points, main, setup, store),
         "transfer": [
             {
-                "model": pupil.entry.subject.spec,
-                "task": pupil.task,
-                "conditions": _conditions(pupil, stand, store),
+                "model": model.entry.subject.spec,
+                "task": model.task,
+                "conditions": _conditions(model, setup, store),
             }
-            for pupil in others
+            for model in others
         ],
-        "trust": _trust(config, stand, trained, training, store),
+        "trust": _trust(config, setup, trained, training, store),
         "failures": failures,
     }
 
 
-def _trust(config: UniversalConfig, stand: Stand, trained: Object, training: TrainingRecord, store: RunStore) -> Object:
+def _trust(
+    config: UniversalConfig, setup: UniversalSetup, trained: Object, training: TrainingRecord, store: RunStore
+) -> Object:
     """The verdict on the main tile; of other models it counts only that their images could be used."""
-    record, (main, *others) = universal_record(store), stand.pupils
-    rows = {name: _found(main, name, stand, store) for name in CONDITIONS}
-    aim = main.teaching.aim
+    record, (main, *others) = universal_record(store), setup.models
+    rows = {name: _rows_in_order(main, name, setup, store) for name in CONDITIONS}
+    aim = main.universal_task.aim
     anything = isinstance(aim, Untargeted) or (isinstance(aim, Hide) and aim.by == OTHER)
     learnt = Learnt(
         rows,
@@ -114,30 +120,30 @@ def _trust(config: UniversalConfig, stand: Stand, trained: Object, training: Tra
         again("universal", UniversalConfig, record.config, {"epochs": 2 * trained["epochs"]}),
     )
     subject, wired = main.entry.subject, store.load_json(f"wiring/{main.entry.subject.slug}.json", AnyWiring)
-    found = {
+    by_slug = {
         subject.slug: (
-            *_lost(main, stand, store),
-            *failure_reasons(training.failures, len(stand.train_ids), "training-failures", "training "),
+            *_lost(main, setup, store),
+            *failure_reasons(training.failures, len(setup.train_ids), "training-failures", "training "),
             *sound_reasons(record, subject.spec, wired),
             *universal_reasons(learnt),
         ),
-        **{pupil.entry.subject.slug: lost for pupil in others if (lost := _lost(pupil, stand, store))},
+        **{model.entry.subject.slug: lost for model in others if (lost := _lost(model, setup, store))},
     }
-    return by_model({slug: [reason.to_json() for reason in reasons] for slug, reasons in found.items()})
+    return by_model({slug: [reason.to_json() for reason in reasons] for slug, reasons in by_slug.items()})
 
 
-def _lost(pupil: TestedModel, stand: Stand, store: RunStore) -> tuple[Reason, ...]:
+def _lost(model: TestedModel, setup: UniversalSetup, store: RunStore) -> tuple[Reason, ...]:
     """Whether enough test images are left of a model."""
-    return tuple(failure_reasons(failed(store.rows, (pupil.entry.subject.spec, None)), len(stand.test_ids)))
+    return tuple(failure_reasons(failed(store.rows, (model.entry.subject.spec, None)), len(setup.test_ids)))
 
 
-def _conditions(pupil: TestedModel, stand: Stand, store: RunStore) -> Object:
+def _conditions(model: TestedModel, setup: UniversalSetup, store: RunStore) -> Object:
     """The scores of the main tile and its controls."""
-    found = {name: _scores(pupil, name, stand, store) for name in CONDITIONS}
-    return {name: scores for name, scores in found.items() if scores is not None}
+    scores_by_condition = {name: _scores(model, name, setup, store) for name in CONDITIONS}
+    return {name: scores for name, scores in scores_by_condition.items() if scores is not None}
 
 
-def _curves(points: Sequence[Point], pupil: TestedModel, stand: Stand, store: RunStore) -> Object:
+def _curves(points: Sequence[CurvePoint], model: TestedModel, setup: UniversalSetup, store: RunStore) -> Object:
     """Scores against eps and against omega, the main point among them; empty where there is no other."""
     main, *others = points
     curves: Object = {}
@@ -146,39 +152,39 @@ def _curves(points: Sequence[Point], pupil: TestedModel, stand: Stand, store: Ru
         ("omega", [p for p in others if p.eps == main.eps]),
     ):
         if along:
-            chosen = sorted((main, *along), key=lambda point: (point.eps.levels, point.omega))
-            curves[kind] = [_at(point, pupil, stand, store) for point in chosen]
+            along_curve = sorted((main, *along), key=lambda point: (point.eps.levels, point.omega))
+            curves[kind] = [_at(point, model, setup, store) for point in along_curve]
     return curves
 
 
-def _at(point: Point, pupil: TestedModel, stand: Stand, store: RunStore) -> Object:
+def _at(point: CurvePoint, model: TestedModel, setup: UniversalSetup, store: RunStore) -> Object:
     record: Object = {"eps": str(point.eps), "omega": point.omega}
     for name, condition in ((ADVERSARIAL, adversarial(point)), (NOISE, noise(point))):
-        scores = _scores(pupil, condition, stand, store)
+        scores = _scores(model, condition, setup, store)
         if scores is not None:
             record[name] = scores
     return record
 
 
-def _scores(pupil: TestedModel, condition: Condition, stand: Stand, store: RunStore) -> Object | None:
-    found = _found(pupil, condition, stand, store)
-    if not found:
+def _scores(model: TestedModel, condition: Condition, setup: UniversalSetup, store: RunStore) -> Object | None:
+    rows = _rows_in_order(model, condition, setup, store)
+    if not rows:
         return None
-    aim, classes = pupil.teaching.aim, pupil.entry.classes
+    aim, classes = model.universal_task.aim, model.entry.classes
     only_class = aim.hidden if isinstance(aim, Hide) else None
-    scores = scored(pupil.task).default.score(
-        [row.sample for row in found], classes, universal_record(store).seed, only_class, condition == CLEAN
+    scores = scored(model.task).default.score(
+        [row.sample for row in rows], classes, universal_record(store).seed, only_class, condition == CLEAN
     )
-    judged = [row.universal for row in found if row.universal is not None]
-    scores |= universal_of(pupil.task).more(scores, judged, None if only_class is None else classes[only_class])
+    judged = [row.universal for row in rows if row.universal is not None]
+    scores |= universal_of(model.task).more(scores, judged, None if only_class is None else classes[only_class])
     return scores | scores_of(aim, judged)
 
 
-def _found(pupil: TestedModel, condition: Condition, stand: Stand, store: RunStore) -> list[AnyRow]:
+def _rows_in_order(model: TestedModel, condition: Condition, setup: UniversalSetup, store: RunStore) -> list[AnyRow]:
     """The rows of a model and a condition, in the order of the images."""
-    spec = pupil.entry.subject.spec
+    spec = model.entry.subject.spec
     rows = {row.id: row for row in rows_of(store.rows, spec, condition)}
-    return [rows[name] for name in stand.test_ids if name in rows]
+    return [rows[name] for name in setup.test_ids if name in rows]
 
 
 def _percent(share: float) -> float | None:

@@ -44,20 +44,20 @@ class Tile:
 
 def write_tile(directory: Path, place: str, tile: Tile) -> None:
     """Write a tile, all of it or nothing."""
-    told = {"format": FORMAT, "classes": tile.classes, "settings": tile.settings}
-    write_tensors(directory, place, {"tile": tile.values}, told)
+    metadata = {"format": FORMAT, "classes": tile.classes, "settings": tile.settings}
+    write_tensors(directory, place, {"tile": tile.values}, metadata)
 
 
 def read_tile(path: Path) -> Tile:
     """The tile at `path`; raises `CheckpointError` for another file, a damaged one or one from a newer version."""
     tensors, metadata = read_tensors(path)
-    made = metadata.get("format")
-    if not isinstance(made, int) or "tile" not in tensors:
+    file_format = metadata.get("format")
+    if not isinstance(file_format, int) or "tile" not in tensors:
         raise CheckpointError(f"expected a perturbation that foolscape universal wrote at {path}, got another file")
-    if made > FORMAT:
+    if file_format > FORMAT:
         raise CheckpointError(
-            f"expected a perturbation of format {FORMAT} or older at {path}, got {made}; a newer foolscape made it: "
-            "update"
+            f"expected a perturbation of format {FORMAT} or older at {path}, got {file_format}; a newer foolscape made "
+            "it: update"
         )
     tile = tensors["tile"]
     if tile.ndim != 3 or tile.shape[0] != 3 or not bool(torch.isfinite(tile).all()):
@@ -68,15 +68,15 @@ def read_tile(path: Path) -> Tile:
 def write_learning(directory: Path, place: str, learning: TrainingState) -> None:
     """Write how far a tile has come, all of it or nothing: a killed training goes on from here."""
     tensors = {"tile": learning.tile, "velocity": learning.velocity, "square": learning.square}
-    told = {"steps": learning.steps, "epochs": [asdict(epoch) for epoch in learning.epochs]}
-    write_tensors(directory, place, tensors, told)
+    metadata = {"steps": learning.steps, "epochs": [asdict(epoch) for epoch in learning.epochs]}
+    write_tensors(directory, place, tensors, metadata)
 
 
 def read_learning(path: Path) -> TrainingState:
     """What `write_learning` wrote; raises `CheckpointError` for a damaged file or another one."""
-    tensors, told = read_tensors(path)
+    tensors, metadata = read_tensors(path)
     try:
-        epochs = tuple(UniversalEpoch(**epoch) for epoch in told["epochs"])
-        return TrainingState(tensors["tile"], tensors["velocity"], tensors["square"], told["steps"], epochs)
+        epochs = tuple(UniversalEpoch(**epoch) for epoch in metadata["epochs"])
+        return TrainingState(tensors["tile"], tensors["velocity"], tensors["square"], metadata["steps"], epochs)
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"expected a learning of foolscape universal at {path}, got {error!r}") from error

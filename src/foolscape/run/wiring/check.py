@@ -17,9 +17,9 @@ from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.tasks.base import EvalSample, TaskRunner
-from foolscape.run.wiring.judge import Court, Measured
+from foolscape.run.wiring.judge import Court, RivalRows
 from foolscape.run.wiring.record import Trial, wiring_of
-from foolscape.run.wiring.rivals import View, advised
+from foolscape.run.wiring.rivals import RivalView, advised
 
 MARGIN: Final = 5.0
 """Points by which a rival may be behind on the first few images and still be tried on all."""
@@ -72,14 +72,14 @@ def spread(ids: Sequence[str], most: int) -> list[str]:
 
 def _cases(subject: TaskRunner[Any, Any], names: Sequence[str]) -> list[EvalSample[Any, Any]]:
     """Those of the samples that can be read and predicted."""
-    found = []
+    cases = []
     for name in names:
         try:
-            found.append(subject.load(name))
+            cases.append(subject.load(name))
         except FAULTS as error:  # the run says so of each of them
             reason_of(error)
             continue
-    return found
+    return cases
 
 
 def _examined(subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int) -> Object:
@@ -87,7 +87,7 @@ def _examined(subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int) 
     court = Court(scores_of(subject.task.name).measure_of(clean), trial.classes, seed)
     rivals = []
     if court.score(clean) < NEARLY_ALL:
-        rivals = [*trial.free(), *_looked(trial, court, clean, few)]
+        rivals = [*trial.free(), *_best_views(trial, court, clean, few)]
     record = court.judged(clean, trial.floor(), rivals, trial.elsewhere())
     by_id = {one.rival.id: one.rival for one in rivals}
     for won in record["rivals"]:
@@ -95,7 +95,7 @@ def _examined(subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int) 
     return record
 
 
-def _looked(trial: Trial, court: Court, clean: Samples, few: int) -> list[Measured]:
+def _best_views(trial: Trial, court: Court, clean: Samples, few: int) -> list[RivalRows]:
     """The views that do not fall behind on the first few images, on all of them."""
     count = len(trial.cases)
     first = sorted(range(count), key=lambda i: (i % max(count // few, 1), i))[:few]
@@ -106,16 +106,16 @@ def _looked(trial: Trial, court: Court, clean: Samples, few: int) -> list[Measur
         if rows is not None and (score := court.score([rows[i] for i in first])) >= least:
             scored.append((score, view, rows))
     scored.sort(key=lambda one: -one[0])
-    found = []
+    measured = []
     for _, view, rows in scored[:MOST]:
         others = _rows(trial, view, [i for i in range(count) if i not in rows])
         if others is not None:
             rows |= others
-            found.append(Measured(view.rival, [rows[i] for i in range(count)]))
-    return found
+            measured.append(RivalRows(view.rival, [rows[i] for i in range(count)]))
+    return measured
 
 
-def _rows(trial: Trial, view: View, indices: Sequence[int]) -> dict[int, Sample[Any, Any]] | None:
+def _rows(trial: Trial, view: RivalView, indices: Sequence[int]) -> dict[int, Sample[Any, Any]] | None:
     """The rows of a view of the images `indices`; None where the network does not take it."""
     try:
         return {i: trial.row(i, view) for i in indices}

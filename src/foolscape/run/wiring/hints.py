@@ -30,7 +30,7 @@ _AGREE, _NEARLY_ALL, _OVERLAP = 80.0, 99.0, 0.5
 """Percent of the targets that should agree, and that one class may take; IoU at which two boxes are the same."""
 
 
-def _said(moved: float, noisy: float, what: str, hints: list[str]) -> Object:
+def _record_of(moved: float, noisy: float, what: str, hints: list[str]) -> Object:
     shifted = f"{moved:.1f} % of the {what} are the same after a shift by {SHIFT} pixels"
     seen = f"{shifted}, {noisy:.1f} % after noise of one level"
     if min(moved, noisy) < _AGREE:
@@ -43,19 +43,19 @@ def of_maps(subject: SegmentationSubject, cases: Sequence[EvalSample[Any, Any]],
     same, sure, classes = [], [], np.zeros(len(subject.segmenter.classes))
     for case in cases:
         image, plain = to_unit(case.image), case.prediction
-        moved, noisy = (subject.seen(changed) for changed in _changed(image, seed, case.id))
+        moved, noisy = (subject.predicted(changed) for changed in _changed(image, seed, case.id))
         same.append([np.mean(moved[:, SHIFT:] == plain[:, :-SHIFT]), np.mean(noisy == plain)])
         with torch.no_grad():
             sure.append(float(subject.segmenter.logits(image.to(subject.device)).float().softmax(1).amax(1).mean()))
         classes += np.bincount(plain.ravel(), minlength=len(classes))[: len(classes)]
-    found = []
+    hints = []
     share = 100 * classes.max() / classes.sum()
     if share >= _NEARLY_ALL:
-        found.append(f"{subject.segmenter.classes[int(classes.argmax())]} is predicted at {share:.1f} % of the pixels")
+        hints.append(f"{subject.segmenter.classes[int(classes.argmax())]} is predicted at {share:.1f} % of the pixels")
     if np.mean(sure) < 1.5 / len(classes):
-        found.append(f"its mean confidence is {np.mean(sure):.2f}, hardly more than by chance")
+        hints.append(f"its mean confidence is {np.mean(sure):.2f}, hardly more than by chance")
     moved_share, noisy_share = 100 * np.mean(same, axis=0)
-    return _said(moved_share, noisy_share, "pixels", found)
+    return _record_of(moved_share, noisy_share, "pixels", hints)
 
 
 def of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Object:
@@ -64,21 +64,23 @@ def of_boxes(subject: DetectionSubject, cases: Sequence[EvalSample[Any, Any]], s
     for case in cases:
         plain = _readable(case.prediction)
         total += len(plain.scores)
-        moved, noisy = (_readable(subject.seen(changed)) for changed in _changed(to_unit(case.image), seed, case.id))
+        moved, noisy = (
+            _readable(subject.predicted(changed)) for changed in _changed(to_unit(case.image), seed, case.id)
+        )
         back = Detected(moved.boxes - np.array([SHIFT, 0, SHIFT, 0]), moved.scores, moved.labels)
         again += [_found_again(plain, back), _found_again(plain, noisy)]
     if not total:
         return {"seen": f"no box has a score of {READABLE} in any of {len(cases)} images", "hints": []}
     moved_share, noisy_share = 100 * again / total
-    return _said(moved_share, noisy_share, "boxes", [])
+    return _record_of(moved_share, noisy_share, "boxes", [])
 
 
 def of_clips(subject: VideoSubject, cases: Sequence[EvalSample[Any, Any]], seed: int) -> Object:
     """Of clips: how much of the objects is left in their last frame."""
     del subject, seed
-    left = [_area(case.prediction.labels[-1]) / max(_area(case.reference.clip.given[0].mask), 1) for case in cases]
-    seen = f"the objects have {100 * float(np.mean(left)):.0f} % of their first area in the last frame"
-    return {"seen": seen, "hints": ["they are lost on the way"] if max(left) < 0.05 else []}
+    shares = [_area(case.prediction.labels[-1]) / max(_area(case.reference.clip.given[0].mask), 1) for case in cases]
+    seen = f"the objects have {100 * float(np.mean(shares)):.0f} % of their first area in the last frame"
+    return {"seen": seen, "hints": ["they are lost on the way"] if max(shares) < 0.05 else []}
 
 
 def _changed(image: Tensor, seed: int, name: str) -> tuple[Tensor, Tensor]:
@@ -88,9 +90,9 @@ def _changed(image: Tensor, seed: int, name: str) -> tuple[Tensor, Tensor]:
     return moved, (image + (2 * noise - 1) / 255).clamp(0, 1)
 
 
-def _readable(found: Detected) -> Detected:
-    kept = found.scores >= READABLE
-    return Detected(found.boxes[kept], found.scores[kept], found.labels[kept])
+def _readable(detections: Detected) -> Detected:
+    readable = detections.scores >= READABLE
+    return Detected(detections.boxes[readable], detections.scores[readable], detections.labels[readable])
 
 
 def _found_again(plain: Detected, other: Detected) -> int:

@@ -27,7 +27,7 @@ _KEEP: Final = 1e-3
 
 
 @dataclass(frozen=True)
-class Measured:
+class RivalRows:
     """A rival and the rows it has on all images.
 
     Attributes:
@@ -92,7 +92,7 @@ class Court:
         self,
         clean: Rows,
         floor: tuple[str, Rows] | None,
-        rivals: Sequence[Measured],
+        rivals: Sequence[RivalRows],
         elsewhere: Elsewhere | None = None,
     ) -> Object:
         """The record of the model as it is, with the rows `clean`, the constant answer `floor` and its `rivals`."""
@@ -103,28 +103,28 @@ class Court:
         if elsewhere is not None:
             scores = {"score": self.score(elsewhere.rows), "alike": self.score(elsewhere.alike)}
             record["elsewhere"] = scores | _json(self.difference(clean, elsewhere.rows))
-        named = [one for one in rivals if self._gain(clean, one) >= POINTS and self._explains(one)]
-        return record | {"rivals": [self._won(clean, one) for one in named]}
+        better = [one for one in rivals if self._gain(clean, one) >= POINTS and self._explains(one)]
+        return record | {"rivals": [self._won(clean, one) for one in better]}
 
-    def _gain(self, clean: Rows, one: Measured) -> float:
+    def _gain(self, clean: Rows, one: RivalRows) -> float:
         return self.score(one.rows) - self.score(clean if one.against is None else one.against)
 
-    def _explains(self, one: Measured) -> bool:
+    def _explains(self, one: RivalRows) -> bool:
         """Whether a rival needs the image to win: else it is not how the network is meant, either."""
         return one.chance is None or self.score(one.rows) - self.score(one.chance) >= POINTS
 
-    def _won(self, clean: Rows, one: Measured) -> Object:
+    def _won(self, clean: Rows, one: RivalRows) -> Object:
         """What is recorded of a rival with a higher score."""
         against = clean if one.against is None else one.against
         gains = self.each(one.rows) - self.each(against)
-        known = gains[np.isfinite(gains)]
+        finite = gains[np.isfinite(gains)]
         return {
             "id": one.rival.id,
             "says": one.rival.says,
             "rank": one.rival.rank,
             "score": self.score(one.rows),
             **_json(self.difference(one.rows, against)),
-            "least": float(known.min()) if len(known) else None,
+            "least": float(finite.min()) if len(finite) else None,
             "part": one.against is not None,
         }
 

@@ -43,11 +43,11 @@ def wiring_reasons(record: Mapping[str, Any]) -> tuple[Reason, ...]:
         seen = "; ".join(["not checked: no labels", record["seen"], *record["hints"]])
         return (_reason(None, seen, assumed=ASSUMED),)
     if sure := [one for one in record["rivals"] if _is_sure(one)]:
-        named = _best(record["rivals"], _simplest(sure))
-        return (_reason(False, _against(record, named, _simplest(sure)), advice=str(named["advice"])),)
+        rival = _best(record["rivals"], _simplest(sure))
+        return (_reason(False, _against(record, rival, _simplest(sure)), advice=str(rival["advice"])),)
     if record["images"] < FEW and (far := [one for one in record["rivals"] if _is_far(one)]):
-        named = _simplest(far)
-        return (_reason(None, _too_few(record, named), advice=str(named["advice"])),)
+        rival = _simplest(far)
+        return (_reason(None, _too_few(record, rival), advice=str(rival["advice"])),)
     best = max(record["rivals"], key=_worth, default=None)
     if best is None:
         return (_floored(record, HIGHER),)
@@ -97,17 +97,17 @@ def _worth(one: Object) -> float:
     return float(one["gain"]) * (_PART if one["part"] else 1.0)
 
 
-def _against(record: Mapping[str, Any], named: Object, sure: Object) -> str:
+def _against(record: Mapping[str, Any], rival: Object, sure: Object) -> str:
     """The clean score, what it would be, and the interval behind it."""
-    would = f"{_clean(record)}; {_would_be(named)}"
-    if named is sure:
+    would = f"{_clean(record)}; {_would_be(rival)}"
+    if rival is sure:
         return f"{would} {_gained(sure)}"
-    return f"{would} (+{named['gain']:.1f}), and more beyond chance {sure['says']} {_gained(sure)}"
+    return f"{would} (+{rival['gain']:.1f}), and more beyond chance {sure['says']} {_gained(sure)}"
 
 
-def _too_few(record: Mapping[str, Any], named: Object) -> str:
+def _too_few(record: Mapping[str, Any], rival: Object) -> str:
     images = "1 image is" if record["images"] == 1 else f"{record['images']} images are"
-    return f"{_clean(record)}; {_would_be(named)} (+{named['gain']:.1f}), but {images} too few to be sure"
+    return f"{_clean(record)}; {_would_be(rival)} (+{rival['gain']:.1f}), but {images} too few to be sure"
 
 
 def _clean(record: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class View:
+class RivalView:
     """A rival that takes another look at the image.
 
     Attributes:
@@ -70,16 +70,16 @@ _SAYS: Final = {
 }
 
 
-def single_views() -> tuple[View, ...]:
+def single_views() -> tuple[RivalView, ...]:
     """The views of an image with one thing changed about its values or channels."""
-    return tuple(View(Rival(value, says, {name: value})) for (name, value), says in _SAYS.items())
+    return tuple(RivalView(Rival(value, says, {name: value})) for (name, value), says in _SAYS.items())
 
 
-def views() -> tuple[View, ...]:
+def views() -> tuple[RivalView, ...]:
     """All views of an image that are tried: also two things at once, and height and width exchanged."""
     single = single_views()
     pairs = [
-        View(
+        RivalView(
             Rival(
                 f"{view.rival.id},bgr",
                 f"{view.rival.says} and the channels in the order BGR",
@@ -100,7 +100,7 @@ def views() -> tuple[View, ...]:
         "with height and width of the image exchanged before the network",
         advice="take the exchange out of the network, or add images.transpose(2, 3)",
     )
-    return (*single, *pairs, View(inside, turned_in=True, turned_out=True), View(before, turned_in=True))
+    return (*single, *pairs, RivalView(inside, turned_in=True, turned_out=True), RivalView(before, turned_in=True))
 
 
 def numbering(classes: Sequence[str], meant: Ints) -> str:
@@ -113,13 +113,13 @@ def numbering(classes: Sequence[str], meant: Ints) -> str:
 def rotations(classes: Sequence[str]) -> tuple[tuple[Rival, Ints], ...]:
     """The numberings that are off by one either way: what each of the network's classes then means (C,)."""
     count = len(classes)
-    found = []
+    numberings = []
     for offset, where in ((1, "first"), (-1, "last")):
         way = "" if offset > 0 else " the other way"
         says = f"with class indices off by one{way}, as of a network with the background {where}"
         meant = (np.arange(count) - offset) % count
-        found.append((Rival(f"offset={offset}", says, {"offset": str(offset)}), meant))
-    return tuple(found)
+        numberings.append((Rival(f"offset={offset}", says, {"offset": str(offset)}), meant))
+    return tuple(numberings)
 
 
 def advised(text: str, rival: Rival) -> str:
@@ -139,8 +139,8 @@ def advised(text: str, rival: Rival) -> str:
     new = {name: value for name, value in changed.items() if there.get(name) != value}
     replaced = [f"{name}={there[name]}" for name in new if name in there]
     if gone or replaced:
-        written = f", and write {_joined(new)}" if new else ""
-        return f"take {', '.join([*gone, *replaced])} away from the model{written}"
+        addition = f", and write {_joined(new)}" if new else ""
+        return f"take {', '.join([*gone, *replaced])} away from the model{addition}"
     short = ",".join(
         value if name in ("input", "range", "normalise", "boxes") else f"{name}={value}" for name, value in new.items()
     )
@@ -153,21 +153,21 @@ def _joined(options: Mapping[str, str]) -> str:
 
 def _composed(there: Mapping[str, str], change: Mapping[str, str]) -> dict[str, str] | None:
     """The options that do `change` and then what those that are `there` do; None where none do."""
-    found = dict(there)
+    options = dict(there)
     for name, value in change.items():
         if name not in there:
-            found[name] = value
+            options[name] = value
         elif (name == "input" and there[name] != value) or {there[name], value} == {"imagenet", "undo-imagenet"}:
-            found.pop(name)
+            options.pop(name)
         elif name == "input":
-            found[name] = "rgb"
+            options[name] = "rgb"
         elif (name, value) in _UNDONE and _UNDONE[name, value] == there[name]:
-            found.pop(name)
+            options.pop(name)
         else:
             return None
     if {"mean", "std"} & set(there) and "normalise" in change:
         return None
-    return {name: value for name, value in found.items() if (name, value) != ("input", "rgb")}
+    return {name: value for name, value in options.items() if (name, value) != ("input", "rgb")}
 
 
 _UNDONE: Final = {

@@ -16,9 +16,9 @@ from foolscape.pixels import to_unit
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.segmentation import LabelMap, SegmentationSubject
 from foolscape.run.wiring.hints import of_maps
-from foolscape.run.wiring.judge import Elsewhere, Measured, best_numbering, fitted_apart
+from foolscape.run.wiring.judge import Elsewhere, RivalRows, best_numbering, fitted_apart
 from foolscape.run.wiring.record import TaskWiring
-from foolscape.run.wiring.rivals import FITTED, Rival, View, numbering, rotations, views
+from foolscape.run.wiring.rivals import FITTED, Rival, RivalView, numbering, rotations, views
 
 Ints = NDArray[np.int64]
 
@@ -47,7 +47,7 @@ class SegmentationTrial:
         return self.subject.segmenter.classes
 
     @property
-    def views(self) -> tuple[View, ...]:
+    def views(self) -> tuple[RivalView, ...]:
         """What is tried with another look at the images."""
         return views()
 
@@ -67,34 +67,35 @@ class SegmentationTrial:
         if len(self.cases) < 2:
             return None
         truths = (
-            _known(_fitting(one.reference, case), case) for case, one in zip(self.cases, self._others(), strict=True)
+            _without_void(_fitting(one.reference, case), case)
+            for case, one in zip(self.cases, self._others(), strict=True)
         )
         return Elsewhere(
             [self._row(case, case.prediction) for case in self._elsewhere()],
             [self._row(case, truth) for case, truth in zip(self.cases, truths, strict=True)],
         )
 
-    def row(self, index: int, view: View) -> PixelSample:
+    def row(self, index: int, view: RivalView) -> PixelSample:
         """The row of image `index` seen through `view`; raises whatever a network does that does not take it."""
         case = self.cases[index]
-        seen = self.subject.seen(view.images(to_unit(case.image)))
-        return self._row(case, seen.T if view.turned_out else seen)
+        prediction = self.subject.predicted(view.images(to_unit(case.image)))
+        return self._row(case, prediction.T if view.turned_out else prediction)
 
-    def free(self) -> list[Measured]:
+    def free(self) -> list[RivalRows]:
         """The rivals that take no further look: other numberings of the classes, and another layout of the answer."""
         others, count = self._elsewhere(), len(self.cases)
         tables, elsewhere = ([self._table(case) for case in cases] for cases in (self.cases, others))
-        found = [_numbered(rival, tables, elsewhere, [meant] * count) for rival, meant in rotations(self.classes)]
+        measured = [_numbered(rival, tables, elsewhere, [meant] * count) for rival, meant in rotations(self.classes)]
         if count > 1:
             advice = numbering(self.classes, best_numbering(sum(tables, np.zeros_like(tables[0]))))
             rival = Rival("classes", "with the classes numbered otherwise", advice=advice, rank=FITTED)
-            found.append(_numbered(rival, tables, elsewhere, fitted_apart(tables)))
+            measured.append(_numbered(rival, tables, elsewhere, fitted_apart(tables)))
         for rival, move in _moved():
             rows, chance = (
                 [self._row(case, move(case.prediction)) for case in cases] for cases in (self.cases, others)
             )
-            found.append(Measured(rival, rows, chance=chance if count > 1 else None))
-        return found
+            measured.append(RivalRows(rival, rows, chance=chance if count > 1 else None))
+        return measured
 
     def _elsewhere(self) -> list[EvalSample[LabelMap, LabelMap]]:
         """Each image with the answer of the one half of the list away, as images beside each other are often alike."""
@@ -119,24 +120,24 @@ class SegmentationTrial:
         return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
-def _numbered(rival: Rival, tables: Sequence[Ints], elsewhere: Sequence[Ints], meant: Sequence[Ints]) -> Measured:
+def _numbered(rival: Rival, tables: Sequence[Ints], elsewhere: Sequence[Ints], meant: Sequence[Ints]) -> RivalRows:
     """The rival for which image i has its classes numbered as `meant[i]`; `elsewhere` with others' answers."""
     rows, chance = (
         [_row_of(_renumbered(table, one)) for table, one in zip(of, meant, strict=True)] for of in (tables, elsewhere)
     )
-    return Measured(rival, rows, chance=chance if len(tables) > 1 else None)
+    return RivalRows(rival, rows, chance=chance if len(tables) > 1 else None)
 
 
 def _fitting(answer: LabelMap, case: EvalSample[LabelMap, LabelMap]) -> LabelMap:
     """`answer` (h, w) at the size of `case`, nearest pixels taken."""
     rows, columns = (
-        np.arange(side) * given // side for side, given in zip(case.reference.shape, answer.shape, strict=True)
+        np.arange(side) * own_side // side for side, own_side in zip(case.reference.shape, answer.shape, strict=True)
     )
     fitting: LabelMap = answer[np.ix_(rows, columns)]
     return fitting
 
 
-def _known(answer: LabelMap, case: EvalSample[LabelMap, LabelMap]) -> LabelMap:
+def _without_void(answer: LabelMap, case: EvalSample[LabelMap, LabelMap]) -> LabelMap:
     """`answer` with what is void in it as it is in `case`."""
     return np.where(answer == VOID, case.prediction, answer)
 

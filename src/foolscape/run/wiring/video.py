@@ -16,9 +16,9 @@ from foolscape.pixels import to_unit
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.video import Footage, LabelMaps, Masks, VideoSubject
 from foolscape.run.wiring.hints import of_clips
-from foolscape.run.wiring.judge import Measured, best_numbering
+from foolscape.run.wiring.judge import RivalRows, best_numbering
 from foolscape.run.wiring.record import TaskWiring
-from foolscape.run.wiring.rivals import FITTED, Rival, View, single_views
+from foolscape.run.wiring.rivals import FITTED, Rival, RivalView, single_views
 from foolscape.tasks.video import Start, follow
 
 Ints = NDArray[np.int64]
@@ -49,15 +49,15 @@ def shortened(clip: Clip) -> Clip:
     """`clip` with every second of its first frames that are judged, and those where objects are given there."""
     judged = clip.judged if clip.truth is not None else range(len(clip.frames))
     first = [frame for frame in judged if frame < max(_FRAMES, judged[min(2 * _STEP, len(judged) - 1)] + 1)]
-    given = [one for one in clip.given if one.frame <= first[-1]]
-    kept = sorted({0, *first[::_STEP], *(one.frame for one in given)})
+    starts = [one for one in clip.given if one.frame <= first[-1]]
+    frames = sorted({0, *first[::_STEP], *(one.frame for one in starts)})
     return replace(
         clip,
-        frames=clip.frames[kept],
-        names=tuple(clip.names[frame] for frame in kept),
-        given=tuple(replace(one, frame=kept.index(one.frame)) for one in given),
-        truth=None if clip.truth is None else clip.truth[[i for i, frame in enumerate(clip.judged) if frame in kept]],
-        judged=tuple(kept.index(frame) for frame in clip.judged if frame in kept),
+        frames=clip.frames[frames],
+        names=tuple(clip.names[frame] for frame in frames),
+        given=tuple(replace(one, frame=frames.index(one.frame)) for one in starts),
+        truth=None if clip.truth is None else clip.truth[[i for i, frame in enumerate(clip.judged) if frame in frames]],
+        judged=tuple(frames.index(frame) for frame in clip.judged if frame in frames),
     )
 
 
@@ -85,7 +85,7 @@ class VideoTrial:
         return ()
 
     @property
-    def views(self) -> tuple[View, ...]:
+    def views(self) -> tuple[RivalView, ...]:
         """What is tried with another look at the frames."""
         return single_views()
 
@@ -100,7 +100,7 @@ class VideoTrial:
     def elsewhere(self) -> None:
         """None: a clip's first mask is given, so that a tracker of another clip has nothing to do with it."""
 
-    def row(self, index: int, view: View) -> ClipSample:
+    def row(self, index: int, view: RivalView) -> ClipSample:
         """The row of clip `index` seen through `view`; raises whatever a tracker does that does not take it."""
         case = self.cases[index]
         clip, device = case.reference.clip, self.subject.device
@@ -108,16 +108,18 @@ class VideoTrial:
         starts = [Start(one.frame, torch.from_numpy(one.mask.astype(np.int64)).to(device)) for one in clip.given]
         return self._row(case, follow(self.subject.tracker, frames, starts).to(torch.uint8).cpu().numpy())
 
-    def free(self) -> list[Measured]:
+    def free(self) -> list[RivalRows]:
         """Other numberings of the objects."""
-        found = [Measured(rival, [self._row(case, _moved(case, way)) for case in self.cases]) for rival, way in _ways()]
+        measured = [
+            RivalRows(rival, [self._row(case, _moved(case, way)) for case in self.cases]) for rival, way in _ways()
+        ]
         fitted = self._fitted()
-        return found if fitted is None else [*found, fitted]
+        return measured if fitted is None else [*measured, fitted]
 
     def _row(self, case: EvalSample[Footage, Masks], labels: LabelMaps) -> ClipSample:
         return self.subject.measured(case, Masks(labels, case.prediction.names))
 
-    def _fitted(self) -> Measured | None:
+    def _fitted(self) -> RivalRows | None:
         """The numbering of each clip's objects that is best on every second frame, judged on the others."""
         rows, against, moved = [], [], 0
         for case in self.cases:
@@ -133,7 +135,7 @@ class VideoTrial:
         if 2 * moved < len(self.cases) or any(row is None for row in rows):
             return None  # a tracker that confuses objects now and then is no worse wired for it
         rival = Rival("objects", "with the objects of each clip numbered otherwise", advice=_ADVICE, rank=FITTED)
-        return Measured(rival, rows, against)
+        return RivalRows(rival, rows, against)
 
 
 def _ways() -> list[tuple[Rival, str]]:
@@ -175,15 +177,15 @@ def _renumbered(labels: LabelMaps, own: Ints, meant: Ints) -> LabelMaps:
 
 def _tables(case: EvalSample[Footage, Masks], own: Ints) -> list[Ints]:
     """Of each judged frame but the first, (K + 1, K + 1) pixels by true and by predicted object."""
-    footage, found = case.reference, []
+    footage, tables = case.reference, []
     place = np.full(256, -1)
     place[own] = np.arange(len(own))
     for frame, truth in list(zip(footage.judged, footage.reference, strict=True))[1:]:
         real, guess = place[truth], place[case.prediction.labels[frame]]
-        known = (real >= 0) & (guess >= 0) & (truth != _VOID)
-        pairs = len(own) * real[known] + guess[known]
-        found.append(np.bincount(pairs, minlength=len(own) ** 2).reshape(len(own), len(own)))
-    return found
+        counted = (real >= 0) & (guess >= 0) & (truth != _VOID)
+        pairs = len(own) * real[counted] + guess[counted]
+        tables.append(np.bincount(pairs, minlength=len(own) ** 2).reshape(len(own), len(own)))
+    return tables
 
 
 def _halved(row: ClipSample) -> ClipSample:

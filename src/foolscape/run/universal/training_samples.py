@@ -12,7 +12,7 @@ from torch import Tensor
 from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.pixels import WHITE, round_to_levels
 from foolscape.problem import Problem
-from foolscape.run.universal.teaching import UniversalTask
+from foolscape.run.universal.universal_task import UniversalTask
 
 BUDGET = 512 * 2**20
 """Bytes of images that are kept: some thousands of small ones. Others are read and predicted anew in every epoch."""
@@ -20,7 +20,7 @@ BUDGET = 512 * 2**20
 
 @dataclass(frozen=True)
 class _Packed:
-    """A lesson with its image and its classes in as few bytes as hold them exactly."""
+    """A training sample with its image and its classes in as few bytes as hold them exactly."""
 
     problem: Problem
     wanted: Tensor | None
@@ -32,15 +32,15 @@ class _Packed:
 
 
 class TrainingSamples:
-    """The lessons of a training set by name; the same whether they are kept or not."""
+    """The samples of a training set by name; the same whether they are kept or not."""
 
-    def __init__(self, teaching: UniversalTask[Any, Any], budget: int = BUDGET) -> None:
-        self._teaching = teaching
+    def __init__(self, universal_task: UniversalTask[Any, Any], budget: int = BUDGET) -> None:
+        self._task = universal_task
         self._left = budget
         self._kept: dict[tuple[str, bool], _Packed] = {}
 
     def __call__(self, name: str, mirrored: bool = False, tick: Callable[[str], None] | None = None) -> TrainingSample:
-        """The lesson of the image `name` or of its mirror image; raises `SampleError` or `ModelError`.
+        """The training sample of the image `name` or of its mirror image; raises `SampleError` or `ModelError`.
 
         `tick` is told of the name.
         """
@@ -49,19 +49,21 @@ class TrainingSamples:
         key = (name, mirrored)
         if key in self._kept:
             return _unpacked(self._kept[key])
-        lesson = self._teaching.lesson(name, mirrored)
-        packed = _packed(lesson)
+        training_sample = self._task.training_sample(name, mirrored)
+        packed = _packed(training_sample)
         if packed.size <= self._left:
             self._left -= packed.size
             self._kept[key] = packed
-        return lesson
+        return training_sample
 
 
-def _packed(lesson: TrainingSample) -> _Packed:
-    problem = lesson.problem
+def _packed(training_sample: TrainingSample) -> _Packed:
+    problem = training_sample.problem
     target = None if problem.target is None else problem.target.to(torch.int16)
     images = round_to_levels(problem.images)
-    return _Packed(replace(problem, images=images, labels=problem.labels.to(torch.int16), target=target), lesson.wanted)
+    return _Packed(
+        replace(problem, images=images, labels=problem.labels.to(torch.int16), target=target), training_sample.wanted
+    )
 
 
 def _unpacked(packed: _Packed) -> TrainingSample:

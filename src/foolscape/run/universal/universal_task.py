@@ -30,7 +30,7 @@ class UniversalTask(Protocol[R, P]):
     @property
     def aim(self) -> Target: ...
 
-    def lesson(self, name: str, mirrored: bool) -> TrainingSample:
+    def training_sample(self, name: str, mirrored: bool) -> TrainingSample:
         """The sample `name`, or its mirror image, to learn from; labels and target come from the clean prediction.
 
         Raises:

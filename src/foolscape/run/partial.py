@@ -20,7 +20,7 @@ from foolscape.report.form import of_a_run
 from foolscape.report.run_kinds import unfinished
 from foolscape.run.directory.store import write_json
 from foolscape.run.directory.tensors import read_tensors
-from foolscape.run.scores.summary import summarise
+from foolscape.run.summary import summarise
 from foolscape.run.universal.config import UniversalConfig
 
 
@@ -33,40 +33,40 @@ def write_partial(directory: Path) -> list[Path]:
     """
     record = read_record(directory)
     inner = sorted(path for path in _inner(directory, record) if (path / RUN).exists())
-    written = [one for path in inner if unfinished(path) for one in write_partial(path)]
+    directories = [one for path in inner if unfinished(path) for one in write_partial(path)]
     try:
-        found = _found(directory, record, [path.relative_to(directory).as_posix() for path in inner])
+        content = _content(directory, record, [path.relative_to(directory).as_posix() for path in inner])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{directory}: the run has not finished; expected records of this version to sum up, got {error!r}. Resume "
             f"it, recorded images are skipped: {command_of(record)}"
         ) from error
-    write_json(directory, PARTIAL, found)
-    return [*written, directory]
+    write_json(directory, PARTIAL, content)
+    return [*directories, directory]
 
 
-def _found(directory: Path, record: AnyRecord, runs: list[str]) -> Object:
+def _content(directory: Path, record: AnyRecord, runs: list[str]) -> Object:
     """What partial.json holds; `runs` are the directories of runs in this one."""
     match record:
         case RunRecord():
             return so_far(directory, record)
         case TransferRecord():
-            found = _of_transfer(directory, record)
+            content = _of_transfer(directory, record)
         case UniversalRecord():
-            found = _of_universal(directory, record)
+            content = _of_universal(directory, record)
         case HardenRecord():
-            found = _of_harden(directory, record)
+            content = _of_harden(directory, record)
         case EnsembleRecord():
             raise RunError(
                 f"{directory}: expected a run, got the change of an ensemble: name the transfer it is part of"
             )
-    return {"schema": SCHEMA, "kind": record.kind, "runs": runs, **found}
+    return {"schema": SCHEMA, "kind": record.kind, "runs": runs, **content}
 
 
 def so_far(directory: Path, record: RunRecord) -> Object:
     """The summary of the images that are done, and how many these are; nothing is judged before all are."""
     rows = whole_rows(directory, record, record.conditions)
-    parts = [_part(model.model, _settled(rows, model.model), len(record.samples)) for model in record.models]
+    parts = [_part(model.model, _count(rows, model.model), len(record.samples)) for model in record.models]
     summary = {key: value for key, value in summarise(record, rows).items() if key != "trust"}
     return summary | {"unfinished": parts}
 
@@ -77,24 +77,24 @@ def _of_transfer(directory: Path, record: TransferRecord) -> Object:
     parts = [
         *(_part(f"attack on {spec}", _run_of(directory / "runs", spec), ids) for spec in specs),
         *(_part(f"attack on {path.name}", _images(path), ids) for path in shared),
-        *(_part(f"all changes on {spec}", _settled(rows, spec), ids) for spec in specs),
+        *(_part(f"all changes on {spec}", _count(rows, spec), ids) for spec in specs),
     ]
     return {"unfinished": parts, "epochs": []}
 
 
 def _of_universal(directory: Path, record: UniversalRecord) -> Object:
     config, parts = UniversalConfig.model_validate(record.config), []
-    shown: list[Object] = []
+    shown_epochs: list[Object] = []
     for point in config.points:
         epochs = _epochs(directory / "learning" / f"{point.name}.safetensors")
-        shown = shown or epochs
+        shown_epochs = shown_epochs or epochs
         total = config.recipe(point, record.models[0].task).epochs
         parts.append(_part(f"learning {point.name}", len(epochs), total, "epochs"))
     rows = whole_rows(directory, record)
     for model in record.models:
         title = f"{model.model} on {config.test_split}"
-        parts.append(_part(title, _settled(rows, model.model), record.test.samples))
-    return {"unfinished": parts, "epochs": shown}
+        parts.append(_part(title, _count(rows, model.model), record.test.samples))
+    return {"unfinished": parts, "epochs": shown_epochs}
 
 
 def _of_harden(directory: Path, record: HardenRecord) -> Object:
@@ -120,7 +120,7 @@ def _part(name: str, done: int, of: int, unit: str = "images") -> Object:
     return {"part": name, "done": done, "of": of, "unit": unit}
 
 
-def _settled(rows: list[Line], spec: str) -> int:
+def _count(rows: list[Line], spec: str) -> int:
     """How many images are done for a model, or given up for it or for all."""
     return len({row.id for row in rows if row.model in (spec, None)})
 
@@ -137,13 +137,13 @@ def _images(directory: Path) -> int:
 
 def _run_of(runs: Path, spec: str) -> int:
     """How many images the run of a network has done."""
-    return max((_settled(_rows(path), spec) for path in runs.glob("*")), default=0)
+    return max((_count(_rows(path), spec) for path in runs.glob("*")), default=0)
 
 
 def _epochs(path: Path) -> list[Object]:
     """What became of each epoch of a learning, or a training, in a file; none where there is no such file yet."""
     try:
-        _, told = read_tensors(path)
+        _, metadata = read_tensors(path)
     except CheckpointError:
         return []
-    return list(told.get("epochs", ()))
+    return list(metadata.get("epochs", ()))

@@ -62,8 +62,8 @@ def _model(model: ModelRecord, record: RunRecord, rows: Sequence[AnyRow], measur
     only_class = record.attack.get("only_class")
     attacked_class = None if only_class is None else model.classes.index(only_class)
     conditions = {
-        condition: measure.score(found, model.classes, record.seed, attacked_class, clean=condition == CLEAN)
-        for condition, found in _samples(by_condition).items()
+        condition: measure.score(samples, model.classes, record.seed, attacked_class, clean=condition == CLEAN)
+        for condition, samples in _samples(by_condition).items()
     }
     summary: Object = {
         "model": model.model,
@@ -76,26 +76,31 @@ def _model(model: ModelRecord, record: RunRecord, rows: Sequence[AnyRow], measur
         return summary
     if with_minimum(record.attack):
         clean, largest = by_condition[CLEAN], record.attack["largest"]
-        found = minimum(clean, attacked, measure, model.classes, record.seed, attacked_class, largest)
-        summary["minimum"] = found
-    done = {bound: _at_bound(model, record, [row for row in rows if row.condition.bound == bound]) for bound in bounds}
-    return summary | done[record.largest] | ({"bounds": done} if record.bounds else {})
+        summary["minimum"] = minimum(clean, attacked, measure, model.classes, record.seed, attacked_class, largest)
+    by_bound = {
+        bound: _at_bound(model, record, [row for row in rows if row.condition.bound == bound]) for bound in bounds
+    }
+    return summary | by_bound[record.largest] | ({"bounds": by_bound} if record.bounds else {})
 
 
 def _at_bound(model: ModelRecord, record: RunRecord, rows: Sequence[AnyRow]) -> Object:
     """What the attack did to the images of one model, from its rows and those of its controls at one bound."""
     attacked = [row for row in rows if row.condition.name == ADVERSARIAL]
-    tried = running_of(record.task).several(attacked, model.classes, record.seed)
-    return _attack(attacked) | {"controls": control_sizes(rows)} | ({"several": tried} if tried else {})
+    several_results = running_of(record.task).several(attacked, model.classes, record.seed)
+    return (
+        _attack(attacked)
+        | {"controls": control_sizes(rows)}
+        | ({"several": several_results} if several_results else {})
+    )
 
 
 def _samples(by_condition: Mapping[Condition, Sequence[AnyRow]]) -> dict[Condition, list[Sample[Any, Any]]]:
     """What was measured under each condition under which anything was, the attacked images in float too."""
-    found = {condition: [row.sample for row in rows] for condition, rows in by_condition.items() if rows}
+    samples = {condition: [row.sample for row in rows] for condition, rows in by_condition.items() if rows}
     for condition, rows in by_condition.items():
         if condition.name == ADVERSARIAL and rows:
-            found[IN_FLOAT.at(condition.bound)] = [row.sample_of(row.in_float) for row in rows]
-    return found
+            samples[IN_FLOAT.at(condition.bound)] = [row.sample_of(row.in_float) for row in rows]
+    return samples
 
 
 def _hardware_notes(spec: str, record: RunRecord, rows: Sequence[AnyRow]) -> list[str]:

@@ -20,8 +20,8 @@ def check_on_data(settings: Mapping[str, object]) -> Check:
     Raises:
         FoolscapeError: the model or the data cannot be opened, or their classes do not fit.
     """
-    given = {name: value for name, value in settings.items() if value is not None}
-    config = with_task(make_config(given | {"attack": NONE}))
+    values = {name: value for name, value in settings.items() if value is not None}
+    config = with_task(make_config(values | {"attack": NONE}))
     bench = open_bench(config, ready_device(config.device))
     (reason,) = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
     return Check(reason.check, reason.ok, reason.seen, reason.advice)
