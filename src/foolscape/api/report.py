@@ -17,6 +17,7 @@ from foolscape.api.finding import Finding
 from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
 from foolscape.api.showing import SIDE, Shown, as_text, bars_of, curves_of, json_of, notebook
+from foolscape.api.wording import in_its_words
 from foolscape.errors import RunError, unknown
 from foolscape.extras import installed
 from foolscape.pixels import Levels, to_unit
@@ -274,6 +275,7 @@ class Report:
             )
 
 
+@in_its_words
 def load_run(directory: str | Path) -> Report:
     """The run in a directory, as `foolscape run` or `foolscape.evaluate` wrote it; of an unfinished one what is there.
 

@@ -9,6 +9,7 @@ from functools import partial
 from foolscape.run.trust.attack import Attacked, gradient_reasons, own_reasons, probe_reasons
 from foolscape.run.trust.comparison import compare, difference_words, mean_of, no_weaker
 from foolscape.run.trust.standing import unit
+from foolscape.run.trust.ways import longer
 from foolscape.verdict import Reason
 
 
@@ -40,7 +41,7 @@ def _no_weaker(attacked: Attacked, smaller: Attacked, bound: str) -> Reason:
     left = f"{mean_of(own, nearer):z.1f} {unit(attacked.record)}"
     seen = f"{left}; within {bound} {difference_words(difference)}, {images} image(s)"
     ok = no_weaker(difference, images)
-    no = "a larger bound holds the smaller one: give more --steps"
+    no = f"a larger bound holds the smaller one: {longer(attacked.record.attack)}"
     return reason(ok=ok, seen=seen, advice={True: "", False: no, None: "too few images to tell: raise --limit"}[ok])
 
 

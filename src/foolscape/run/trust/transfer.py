@@ -16,6 +16,7 @@ from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.judge import by_model
 from foolscape.run.trust.own_run import own_run
 from foolscape.run.trust.standing import SHARE
+from foolscape.run.trust.ways import longer
 from foolscape.verdict import Reason
 
 _CHECK: Final = "stronger than what was made for others"
@@ -105,6 +106,6 @@ def transferred(
     name = min(known, key=lambda one: (_ORDER.index(known[one][1]), known[one][0].value or 0.0))
     found, ok = known[name]
     seen = f"{mean_of(own, left[name]):z.1f} {SHARE}, under the change made for {name} {difference_words(found)}"
-    weaker = "its own attack is the weaker one: give it more steps, or another --attack"
+    weaker = f"its own attack is the weaker one: {longer(settled.settings)}"
     advice = {True: "", False: weaker, None: "too few images to tell: raise --limit"}[ok]
     return (reason(ok=ok, seen=seen, advice=advice),)
