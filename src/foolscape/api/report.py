@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import finalize
 
 from torch import Tensor
@@ -103,12 +103,12 @@ class Report:
     def scores(self) -> Scores:
         """Every score of every model, clean, adversarial, and under the controls.
 
-        Of several bounds the conditions name theirs, `adversarial@4/255`.
+        Of several bounds the conditions name theirs, `adversarial@4/255`; `adversarial` alone is that at the largest.
         """
         return {
             str(model["model"]): {
                 condition: {key: known(value) for key, value in scores.items() if not isinstance(value, dict)}
-                for condition, scores in model["conditions"].items()
+                for condition, scores in self._conditions(model)
             }
             for model in self.run.summary["models"]
         }
@@ -123,10 +123,18 @@ class Report:
                     for key, ends in scores["ci95"].items()
                     if not isinstance(ends, dict)
                 }
-                for condition, scores in model["conditions"].items()
+                for condition, scores in self._conditions(model)
             }
             for model in self.run.summary["models"]
         }
+
+    def _conditions(self, model: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """What the summary holds of each condition of a model; those at the largest of several bounds by name, too."""
+        yield from model["conditions"].items()
+        largest = self._record.largest
+        for condition, scores in model["conditions"].items():
+            if largest is not None and Condition(condition).bound == largest:
+                yield Condition(condition).name, scores
 
     @property
     def verdict(self) -> Verdict:
