@@ -4,14 +4,18 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import pydoc
 import re
+import runpy
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from mypy import api
 
 import foolscape
+from foolscape.attacks.registry import Attack
 from tests.conftest import ROOT
 
 
@@ -70,7 +74,40 @@ def test_type_checkers_are_told_the_same() -> None:
     told["segmentation_problem"] = told.pop("_problem")
     assert sorted(told, key=str) == foolscape.__all__
     for name, (module, inner) in told.items():
+        if module == "foolscape.attacks.typed":  # a stub alone, see the next test
+            assert isinstance(getattr(foolscape, str(name)), Attack)
+            continue
         assert getattr(foolscape, str(name)) is getattr(importlib.import_module(str(module)), inner)
+
+
+def test_attacks_have_the_signature_of_their_function() -> None:
+    written = runpy.run_path(str(ROOT / "tools" / "write_attack_types.py"))
+    assert written["PLACE"].read_text() == written["text"](), "run python tools/write_attack_types.py"
+    parameters = inspect.signature(foolscape.pgd).parameters
+    assert {"eps", "steps", "loss"} < parameters.keys()
+    assert all(one.kind is one.KEYWORD_ONLY for one in parameters.values())
+    assert (parameters["eps"].default, parameters["steps"].default, parameters["steps"].annotation) == (
+        "8/255",
+        20,
+        int,
+    )
+    helped = pydoc.plain(pydoc.render_doc(foolscape.pgd))
+    for words in ("pgd(*, eps: ", "steps: most steps; 20", "loss: loss to maximise"):
+        assert words in helped
+
+
+@pytest.mark.slow
+def test_a_type_checker_finds_wrong_options(tmp_path: Path) -> None:
+    user = tmp_path / "user.py"
+    user.write_text("""import foolscape as fs
+
+right: fs.Recipe = fs.pgd(eps="8/255", steps=4, loss="js")
+fs.pgd(epsilon="8/255")
+fs.pgd(steps="4")
+fs.dag(norm="l3")
+""")
+    said, _, _ = api.run(["--strict", "--config-file", str(ROOT / "pyproject.toml"), str(user)])
+    assert re.findall(r"user.py:(\d+): error", said) == ["4", "5", "6"]
 
 
 def test_no_name_hides_a_module() -> None:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from foolscape.api.finding import Finding as Finding
     from foolscape.api.model import Model as Model
     from foolscape.api.model import load_model as load_model
+    from foolscape.api.planning import plan as plan
     from foolscape.api.report import Report as Report
     from foolscape.api.report import load_run as load_run
     from foolscape.api.result import Result as Result
     from foolscape.api.rows import ImageRow as ImageRow
     from foolscape.api.stream import evaluate_stream as evaluate_stream
-    from foolscape.attacks.catalog import plan as plan
     from foolscape.attacks.catalog import register as register  # where our own names are taken
     from foolscape.attacks.engine.ascent import Ascent as Ascent
     from foolscape.attacks.engine.ascent import AtMost as AtMost
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
     from foolscape.attacks.parts.updates import Sign as Sign
     from foolscape.attacks.plan import Plan as Plan
     from foolscape.attacks.registry import Recipe as Recipe
-    from foolscape.attacks.zoo.alma import alma_prox as alma_prox
-    from foolscape.attacks.zoo.annealed import annealed as annealed
-    from foolscape.attacks.zoo.apgd import apgd as apgd
-    from foolscape.attacks.zoo.ara import ara as ara
-    from foolscape.attacks.zoo.dag import dag as dag
-    from foolscape.attacks.zoo.dag_min import dag_min as dag_min
-    from foolscape.attacks.zoo.fgsm import fgsm as fgsm
-    from foolscape.attacks.zoo.mi_fgsm import mi_fgsm as mi_fgsm
-    from foolscape.attacks.zoo.pgd import pgd as pgd
-    from foolscape.attacks.zoo.pgd_min import pgd_min as pgd_min
-    from foolscape.attacks.zoo.segpgd import segpgd as segpgd
-    from foolscape.attacks.zoo.square import square as square
-    from foolscape.attacks.zoo.worst_case import worst_case as worst_case
+    from foolscape.attacks.typed import alma_prox as alma_prox
+    from foolscape.attacks.typed import annealed as annealed
+    from foolscape.attacks.typed import apgd as apgd
+    from foolscape.attacks.typed import ara as ara
+    from foolscape.attacks.typed import dag as dag
+    from foolscape.attacks.typed import dag_min as dag_min
+    from foolscape.attacks.typed import fgsm as fgsm
+    from foolscape.attacks.typed import mi_fgsm as mi_fgsm
+    from foolscape.attacks.typed import pgd as pgd
+    from foolscape.attacks.typed import pgd_min as pgd_min
+    from foolscape.attacks.typed import segpgd as segpgd
+    from foolscape.attacks.typed import square as square
+    from foolscape.attacks.typed import worst_case as worst_case
     from foolscape.errors import FoolscapeError as FoolscapeError
     from foolscape.pixels import Levels as Levels
     from foolscape.pixels import levels as levels
@@ -112,7 +112,7 @@ _PUBLIC: Final = {
     "never": "attacks.engine.ascent",
     "pgd": "attacks.zoo.pgd",
     "pgd_min": "attacks.zoo.pgd_min",
-    "plan": "attacks.catalog",
+    "plan": "api.planning",
     "register": "attacks.catalog",
     "segmentation_problem": "tasks.segmentation:problem",
     "segpgd": "attacks.zoo.segpgd",

@@ -62,4 +62,4 @@ def _advice(text: str) -> str:
         return ""
     if number >= 1:
         return f"; for {number:g} grey levels write {number:g}/255"
-    return f"; for {number:g} of the pixel range write {number * WHITE:g}/255"
+    return f"; for {number:g} of the pixel range write {number * WHITE:.4g}/255"

@@ -55,7 +55,7 @@ class Option:
                 raise unknown(self.name, str(raw), self.choices)
             return raw
         if self.kind is Levels and isinstance(raw, int | float):
-            raw = f"{raw:g}"  # no size by itself: the error says what to write
+            raw = str(raw)  # no size by itself: the error says what to write
         parsed = self._read(raw) if isinstance(raw, str) else raw
         right = (int, float) if self.kind is float else self.kind
         if not isinstance(parsed, right) or (isinstance(parsed, bool) and self.kind is not bool):

@@ -73,8 +73,8 @@ def assumptions(reasons: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def ends_in_command(advice: str) -> bool:
-    """Whether `advice` ends in a command, which must stay one line to be pasted."""
-    return ": foolscape " in advice
+    """Whether `advice` ends in a command or a call, which must stay one line to be pasted."""
+    return ": foolscape " in advice or ": fs." in advice
 
 
 def judged(reasons: Sequence[Mapping[str, Any]], bounds: Sequence[str] = ()) -> dict[str, Any]:

@@ -244,3 +244,43 @@ def test_label_maps_of_another_form_are_told_what_to_write(
     labels = torch.zeros(len(images), *images.shape[2:], dtype=torch.int64)
     with pytest.raises(fs.FoolscapeError, match=told):
         fs.attack(network, images, change(labels), "fgsm")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: fs.pgd(8 / 255, 4),
+            r"expected its options by name, got 0.031\d*, 4 .*write fs.pgd\(eps=\"8/255\", steps=4\)",
+        ),
+        (lambda: fs.pgd("4/255", steps=2), r"write fs.pgd\(eps=\"4/255\", steps=2\)"),
+        (lambda: fs.worst_case(0.5), r"write fs.worst_case\(eps=\"127.5/255\"\)"),
+        (lambda: fs.pgd([1]), r"got \[1\] without; write fs.pgd\(eps=\"8/255\", steps=20\)"),
+        (lambda: fs.pgd(epsilon="8/255"), "unknown option of pgd 'epsilon'; did you mean eps"),
+        (lambda: fs.pgd(eps=8 / 255), "got '0.031.*write 8/255"),
+        (lambda: fs.pgd(eps=8), "for 8 grey levels write 8/255"),
+        (
+            lambda: fs.pgd(goal="vanish"),
+            r"goal: expected it beside the attack.*write options={\"goal\": 'vanish'} in the call",
+        ),
+    ],
+)
+def test_a_wrong_call_of_an_attack_is_one_message(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(fs.FoolscapeError, match=words):
+        call()
+
+
+def test_a_plan_takes_what_an_attack_takes() -> None:
+    plans = [
+        fs.plan("pgd?steps=3"),
+        fs.plan(fs.pgd(steps=3)),
+        fs.plan("pgd", {"steps": 3}),
+        fs.plan("pgd", {"steps": "3"}),
+    ]
+    assert [plan.steps for plan in plans] == [3] * 4
+    assert fs.plan(fs.fgsm).name == "fgsm"
+    assert fs.plan("pgd", {"goal": "vanish"}, ("a", "b"), "detection").goal is not None
+    with pytest.raises(fs.FoolscapeError, match="steps: expected one value, got 3 and 4"):
+        fs.plan("pgd?steps=3", {"steps": 4})
+    with pytest.raises(fs.FoolscapeError, match="did you mean steps"):
+        fs.plan("pgd?stepps=3")

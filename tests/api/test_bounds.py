@@ -22,6 +22,9 @@ def test_scores_and_verdicts_have_their_bound(report: fs.Report) -> None:
     scores = report.scores[report.models[0]]
     assert {"adversarial@2/255", "permuted@2/255", "noise@8/255", "adversarial_float@8/255"} < scores.keys()
     assert report.intervals[report.models[0]].keys() == scores.keys()
+    for name in ("adversarial", "permuted", "noise", "adversarial_float"):  # at the largest, as the headline
+        assert scores[name] == scores[f"{name}@8/255"]
+    assert "adversarial" not in report.to_json()["models"][0]["conditions"]  # type: ignore[call-overload,index,operator]
     assert list(report.verdicts) == ["2/255", "8/255"]
     assert report.verdicts["8/255"] == report.verdict
     assert {reason.bound for reason in report.reasons} == {"", "2/255", "8/255"}

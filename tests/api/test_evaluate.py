@@ -153,9 +153,22 @@ def test_each_of_several_models_is_named_beside_its_figures_and_pictures() -> No
 def test_advice_is_what_can_be_written_from_python() -> None:
     record = run_record(config={"data": "in-memory:tensors"})
     call = with_attack(record, "in-memory:Sequential", {"attack": "pgd", "eps": "8/255", "steps": 2, "loss": None})
-    assert call == 'foolscape.evaluate(model, data, "pgd?eps=8/255&steps=2")'
-    better = eval(call, {"foolscape": fs, "model": net(), "data": batch(1)})
+    assert call == 'fs.evaluate(model, data, "pgd?eps=8/255&steps=2")'
+    better = eval(call, {"fs": fs, "model": net(), "data": batch(1)})
     assert better.rows[0].iterations == 2
+
+
+def test_no_advice_of_a_call_is_in_words_of_the_command_line(report: fs.Report, tmp_path: Path) -> None:
+    bound = fs.evaluate(net(), batch(1), "pgd?eps=0.5/255&steps=1", probes=0)
+    told = [*report.reasons, *bound.reasons, *fs.check(net(), batch(2))]
+    advice = {one.id: one.advice for one in told if one.advice}
+    assert len(advice) > 3
+    assert not [text for text in advice.values() if "--" in text]
+    assert advice["bound-below-a-level"] == 'give at least eps="1/255"'
+    assert "--" not in str(report).partition("Can this be trusted?")[2]
+    fs.evaluate(net(), batch(1)[0], "none", tmp_path / "out")
+    with pytest.raises(fs.FoolscapeError, match="choose another out"):
+        fs.evaluate(net(), batch(2)[0], "none", tmp_path / "out")
 
 
 def test_to_pandas_needs_pandas(report: fs.Report, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,8 @@ COMPLETED = {
     "universal --preset n": ["notebook"],
     "harden --attack s": ["segpgd"],
     "run --resample": ["--resample-candidates"],
+    "run --loss c": ["ce", "cospgd", "cospgd-sigmoid"],
+    "transfer --loss j": ["js"],
 }
 """What a shell offers for the beginning of a command line."""
 

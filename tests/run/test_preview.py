@@ -6,6 +6,7 @@ import pytest
 
 from foolscape.cli import main
 from foolscape.cli.console import ERROR
+from foolscape.run.preview import Section, _joined
 
 from .made import write_net, write_photos
 
@@ -60,6 +61,18 @@ def test_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     assert "output: there, begins there" in clean
 
 
+def test_what_networks_share_is_said_once_and_what_they_do_not_by_name() -> None:
+    attack, mine, other = (Section("attack", ((name, "."),)) for name in ("pgd", "dag", "fgsm"))
+    of_each = {
+        "a": [attack, Section("models", (("a", "1"),)), mine],
+        "b": [attack, Section("models", (("b", "2"),)), other],
+    }
+    found = {section.title: section.lines for section in _joined(of_each)}
+    assert found["models"] == (("a", "1"), ("b", "2"))
+    titles = [section.title for section in _joined({"a": [attack], "b": [attack], "c": [mine]})]
+    assert titles == ["attack, a, b", "attack, c"]
+
+
 def test_a_directory_that_is_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "p", 1)
     run = ("run", "--model", f"{nets}:net", "--data", f"folder:{photos}", "--attack", "none", "--out", tmp_path / "out")
@@ -111,4 +124,5 @@ def test_the_other_commands(
     said = told(capfd, *command.split())
     for part in (*parts, "nothing was written"):
         assert part in said
+    assert said.count(" models ") == 1
     assert list(tmp_path.iterdir()) == []

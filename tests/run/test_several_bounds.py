@@ -19,11 +19,13 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, Conditi
 from foolscape.records.places import Kind, place_of
 from foolscape.records.timings import read_timings
 from foolscape.run.execute import execute
+from foolscape.run.harden.config import make_harden_config
 from foolscape.run.listener import Listener
 from foolscape.run.settings.attack_options import checked_options, options_in, spelled_out
 from foolscape.run.settings.bounds import BoundsWarning
 from foolscape.run.settings.config import make_config
 from foolscape.run.transfer.settings import make_transfer_config
+from foolscape.run.universal.config import make_universal_config
 
 from .made import do_run, files_below, write_net, write_photos
 from .made_boxes import write_detector, write_squares
@@ -235,6 +237,21 @@ def test_what_cannot_have_several_bounds_says_so(tmp_path: Path, given: dict[str
     with pytest.raises(SettingError, match=words.replace("(", r"\(")):
         do_run(tmp_path / "out", models=["bundled:scenes-unet"], data="scenes:", limit=1, size="64x96", **given)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("eps", [EPS, EPS.split(",")])
+def test_a_perturbation_and_a_hardening_take_one_bound(eps: object) -> None:
+    settings: dict[str, object] = {
+        "model": "bundled:scenes-unet", "data": "scenes:", "train_split": "train", "test_split": "test", "eps": eps,
+    }  # fmt: skip
+    with pytest.raises(
+        SettingError, match=r"expected one bound, for a universal perturbation .*, got 1/255,8/255; give"
+    ):
+        make_universal_config(settings | {"target": "hide:person"})
+    with pytest.raises(
+        SettingError, match=r"expected one bound, for a hardening .*, got 1/255,8/255; give one, such as 8"
+    ):
+        make_harden_config(settings)
 
 
 def test_a_transfer_takes_one_bound() -> None:

@@ -9,6 +9,7 @@ from foolscape.attacks import catalog
 from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.attacks.registry import REGISTRY
 from foolscape.errors import ModelError, RunError, SettingError, UnknownNameError
+from foolscape.models.common.file import from_file, imported
 from foolscape.run.settings.attack_options import known_options
 from foolscape.run.settings.config import make_config
 
@@ -131,6 +132,40 @@ def test_what_does_not_fit_is_said_before_anything_is_opened(tmp_path: Path) -> 
 def test_what_is_wrong_is_said(tmp_path: Path, mine: str, attack: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         do_run(tmp_path / "out", **settings(tmp_path, attack=attack.format(mine=mine)))
+
+
+def test_only_what_the_file_defines_may_have_been_meant(tmp_path: Path) -> None:
+    (tmp_path / "some.py").write_text("""
+from __future__ import annotations
+import functools, torch
+from typing import Annotated, Any, Callable, Optional
+from pathlib import Path
+from numpy import exp
+from torch import nn, relu
+from torch.nn.functional import conv2d
+import foolscape as fs
+from foolscape import pgd
+from foolscape.attacks.registry import register
+
+@fs.register("some-attack", source="me")
+def registered(*, steps: int = 3):
+    return fs.Ascent()
+
+def plain(*, steps: int = 3):
+    return fs.Ascent()
+
+partly = functools.partial(plain, steps=2)
+number = 3
+def _hidden(): ...
+""")
+    try:
+        place = tmp_path / "some.py"
+        for look in (lambda: imported(str(place), "zzz"), lambda: from_file(place, "zzz")):
+            with pytest.raises(UnknownNameError) as caught:
+                look()
+            assert str(caught.value).endswith("known: partly, plain, registered")
+    finally:
+        REGISTRY.pop("some-attack", None)
 
 
 def test_every_option_of_our_attacks_is_a_setting() -> None:

@@ -48,7 +48,14 @@ def test_without_that_nothing_is_assumed(probes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("left", "more", "ok"),
-    [([5] * 8, [40] * 8, True), ([5] * 8, [5] * 8, True), ([20] * 8, [10] * 8, False), ([30, 1], [10, 9], None)],
+    [
+        ([5] * 8, [40] * 8, True),
+        ([5] * 8, [5] * 8, True),
+        ([20] * 8, [10] * 8, False),
+        ([30, 1], [10, 9], None),
+        ([5, 6], [5, 60], None),
+        ([5, 5], [5, 5], True),
+    ],
 )
 def test_a_larger_bound_leaves_no_more(left: Sequence[float], more: Sequence[float], ok: bool | None) -> None:
     found = reasons(left, more)

@@ -67,6 +67,11 @@ def left(own: list[float], other: list[float], ensemble: float = 90.0) -> dict[s
         (left([30.0, 31.0, 32.0, 33.0], [60.0] * 4, ensemble=10.0), False),
         (left([30.0, 0.0, 0.0, 0.0], [10.0, 0.0, 0.0, 0.0]), None),  # less, but on one image alone
         (left([30.0], [10.0]), None),
+        (left([5.0], [60.0], ensemble=6.0), None),  # one image has no interval
+        (left([5.0] * 4, [60.0] * 4, ensemble=5.0), True),
+        (left([5.0, 6.0], [5.0, 60.0]), None),  # more, but the interval reaches below 0
+        (left([5.0, 6.0] * 4, [5.0, 60.0] * 4), True),  # eight images are enough
+        (left([5.0, 6.0], [4.0, 90.0], ensemble=30.0), None),  # what is not sure, beside what is
         (left([], []), None),
     ],
 )

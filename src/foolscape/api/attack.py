@@ -12,6 +12,7 @@ from foolscape.api.model import AnyModel, model_of, task_for
 from foolscape.api.posing import of_boxes, of_frames, of_pixels
 from foolscape.api.recipes import as_recipe
 from foolscape.api.result import Result, painter
+from foolscape.api.wording import in_its_words
 from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
@@ -22,6 +23,7 @@ from foolscape.tasks.base import DETECTION, VIDEO
 DEFAULT: Final = "worst-case"
 
 
+@in_its_words
 def attack(
     model: AnyModel,
     images: Tensor,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from foolscape.api.data import AnyData, size_text, sized
 from foolscape.api.evaluate import config_of
@@ -12,11 +12,13 @@ from foolscape.api.given import check_whole
 from foolscape.api.model import AnyModel, Model, models_of
 from foolscape.api.showing import notebook
 from foolscape.api.subjects import subjects_of
+from foolscape.api.wording import in_its_words
 from foolscape.attacks.names import NONE
 from foolscape.errors import SettingError
 from foolscape.pixels import to_unit
 from foolscape.report.tables.table import Cell, Table
 from foolscape.run.settings.device import ready_device
+from foolscape.run.settings.words import in_python
 from foolscape.run.setup import open_bench
 from foolscape.run.wiring.check import examine
 from foolscape.run.wiring.reasons import wiring_reasons
@@ -70,6 +72,7 @@ class CheckReport:
         return notebook(f"{self.model}: {'ok' if self.ok else 'not ok'}", tables=[table])
 
 
+@in_its_words
 def check(
     model: AnyModel,
     data: AnyData | None = None,
@@ -112,10 +115,11 @@ def check(
         resolution = (first.shape[2], first.shape[3])
         contract = check_made(opened.made, size=resolution, batch=batch, device=torch_device)
         reasons = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
-    return _report(opened, contract, reasons)
+    return _report(opened, contract, reasons, live=subjects.held is not None)
 
 
-def _report(model: Model, contract: Contract, reasons: tuple[Reason, ...] = ()) -> CheckReport:
-    of_contract = (Finding(id=c.id, check=c.name, ok=c.passed, seen=c.seen, advice=c.advice) for c in contract.checks)
-    on_data = (Finding(id=r.id, check=r.check, ok=r.ok, seen=r.seen, advice=r.advice) for r in reasons)
-    return CheckReport(model.spec, (*of_contract, *on_data))
+def _report(model: Model, contract: Contract, reasons: tuple[Reason, ...] = (), *, live: bool = False) -> CheckReport:
+    of_contract = [Finding(id=c.id, check=c.name, ok=c.passed, seen=c.seen, advice=c.advice) for c in contract.checks]
+    on_data = [Finding(id=r.id, check=r.check, ok=r.ok, seen=r.seen, advice=r.advice) for r in reasons]
+    findings = (replace(one, advice=in_python(one.advice, live=live)) for one in (*of_contract, *on_data))
+    return CheckReport(model.spec, tuple(findings))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from foolscape.api.given import Boxes, check_ids, check_whole
 from foolscape.api.model import Model
+from foolscape.api.wording import in_its_words
 from foolscape.data.load import catalog, open_for, select
 from foolscape.data.sample import Data
 from foolscape.errors import SettingError
@@ -147,6 +148,7 @@ class Dataset:
         return f"<Dataset {source}, {len(self)} {unit}{'s' * (len(self) != 1)} for {self.task}{class_count}>"
 
 
+@in_its_words
 def load_data(
     spec: str,
     task: str | None = None,

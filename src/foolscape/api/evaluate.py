@@ -14,13 +14,16 @@ from foolscape.api.model import AnyModel
 from foolscape.api.recipes import attack_settings
 from foolscape.api.report import OwnedDirectory, Report, read_files
 from foolscape.api.subjects import Subjects, subjects_of
+from foolscape.api.wording import in_its_words
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import SettingError
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.config import RunConfig, make_config
+from foolscape.run.settings.words import CALL, in_python
 
 
+@in_its_words
 def evaluate(
     model: AnyModel | Sequence[AnyModel],
     data: AnyData,
@@ -76,7 +79,7 @@ def evaluate(
     }
     config = config_of(subjects, attack, {**own, "seed": seed, "device": device}, options)
     words = (*subjects.models, subjects.data, config.attack or "", *(() if out is None else (f"out={out}",)))
-    command = [f"fs.evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
+    command = [f"{CALL}evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
     with subjects.offered(), _place(out) as (place, kept):
         execute(config, place, command, silent(say), page=kept is None)
         return Report(read_files(place), kept)
@@ -123,4 +126,8 @@ def silent(say: Callable[[str], None] | None = None) -> Listener:
         del title, total, done
         yield lambda _: None
 
-    return Listener(say or (lambda _: None), progress)
+    def told(text: str) -> None:
+        if say is not None:
+            say(in_python(text))
+
+    return Listener(told, progress)

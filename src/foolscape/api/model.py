@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.api.given import check_images
+from foolscape.api.wording import in_its_words
 from foolscape.errors import SettingError
 from foolscape.metrics.box_counts import READABLE
 from foolscape.models.common.class_map import ClassNames
@@ -156,6 +157,7 @@ AnyModel: TypeAlias = str | Model | Network
 """A model by its spec, loaded, or live."""
 
 
+@in_its_words
 def load_model(spec: str, task: str | None = None, **options: str | int | float | bool) -> Model:
     """The model that `spec` names, such as "torchvision:fcn_resnet50" or "net.py:build"; `foolscape list models`.
 

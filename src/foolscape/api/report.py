@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import finalize
 
 from torch import Tensor
@@ -17,6 +17,7 @@ from foolscape.api.finding import Finding
 from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
 from foolscape.api.showing import SIDE, PictureLine, as_text, bars_of, curves_of, json_of, notebook
+from foolscape.api.wording import in_its_words
 from foolscape.errors import RunError, unknown
 from foolscape.extras import installed
 from foolscape.pixels import Levels, to_unit
@@ -25,7 +26,7 @@ from foolscape.records.places import Kind, place_of
 from foolscape.records.reader import Run, read_record, read_run
 from foolscape.records.rows import whole_rows
 from foolscape.records.run import RunRecord
-from foolscape.records.summary import RunSummary
+from foolscape.records.summary import ModelSummary, RunSummary
 from foolscape.records.timings import read_timings, seconds_per_image
 from foolscape.records.types import read
 from foolscape.report.files import read_image
@@ -104,12 +105,12 @@ class Report:
     def scores(self) -> Scores:
         """Every score of every model, clean, adversarial, and under the controls.
 
-        Of several bounds the conditions name theirs, `adversarial@4/255`.
+        Of several bounds the conditions name theirs, `adversarial@4/255`; `adversarial` alone is that at the largest.
         """
         return {
             model.model: {
                 condition: {key: known(value) for key, value in scores.items() if not isinstance(value, dict)}
-                for condition, scores in model.conditions.items()
+                for condition, scores in self._conditions(model)
             }
             for model in self.run.summary.models
         }
@@ -124,10 +125,18 @@ class Report:
                     for key, ends in scores["ci95"].items()
                     if not isinstance(ends, dict)
                 }
-                for condition, scores in model.conditions.items()
+                for condition, scores in self._conditions(model)
             }
             for model in self.run.summary.models
         }
+
+    def _conditions(self, model: ModelSummary) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """What the summary holds of each condition of a model; those at the largest of several bounds by name, too."""
+        yield from model.conditions.items()
+        largest = self.run.record.largest
+        for condition, scores in model.conditions.items():
+            if largest is not None and Condition(condition).bound == largest:
+                yield Condition(condition).name, scores
 
     @property
     def verdict(self) -> Verdict:
@@ -268,6 +277,7 @@ class Report:
             )
 
 
+@in_its_words
 def load_run(directory: str | Path) -> Report:
     """The run in a directory, as `foolscape run` or `foolscape.evaluate` wrote it; of an unfinished one what is there.
 

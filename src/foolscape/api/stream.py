@@ -17,6 +17,7 @@ from foolscape.api.live import Slice, held, is_data_set, items_of, name_of
 from foolscape.api.model import AnyModel, model_of, task_for
 from foolscape.api.rows import ImageRow, image_rows
 from foolscape.api.subjects import Subjects, classes_for, peeked
+from foolscape.api.wording import in_its_words
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.data.own import data_set_of
 from foolscape.errors import SettingError
@@ -138,6 +139,7 @@ class _Stream:
         )
 
 
+@in_its_words
 def evaluate_stream(
     model: AnyModel,
     loader: AnyData,

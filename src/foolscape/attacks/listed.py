@@ -20,7 +20,7 @@ from foolscape.attacks.zoo import options
 from foolscape.errors import unknown
 from foolscape.option import Help, Option, option_of
 from foolscape.pixels import Levels
-from foolscape.spec import ATTACKS_GROUP, plugins
+from foolscape.spec import ATTACKS_GROUP, OBJECTIVES_GROUP, plugins
 from foolscape.tasks.base import TASKS
 
 _ZOO = "foolscape.attacks.zoo"
@@ -43,6 +43,17 @@ def listed_attacks() -> tuple[ListedAttack, ...]:
     """Every attack that comes with foolscape, in the order of the registry."""
     files = sorted(file.name for file in resources.files(_ZOO).iterdir() if file.name.endswith(".py"))
     return tuple(attack for name in files for attack in _attacks(f"{_ZOO}.{name.removesuffix('.py')}"))
+
+
+@cache
+def listed_objectives() -> tuple[str, ...]:
+    """The names of every loss that can be named: those of `objective_table.OBJECTIVES`, and plug-ins'."""
+    for line in _parsed("foolscape.attacks.parts.objective_table").body:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.target.id == "OBJECTIVES":
+            assert isinstance(line.value, ast.Dict)
+            ours = [ast.literal_eval(key) for key in line.value.keys if key is not None]
+            return (*ours, *plugins(OBJECTIVES_GROUP))
+    raise AssertionError("objective_table has no OBJECTIVES")
 
 
 def check_attack(name: str, options: Collection[str] = ()) -> None:

@@ -13,7 +13,9 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final, get_type_hints
 
+from foolscape.attacks.calling import called, described, signature_of
 from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.attacks.parts.constraints import L2, Constraint, Linf
 from foolscape.attacks.parts.goals import Goal
 from foolscape.attacks.plan import ATTACK_PIXELS, SAMPLINGS, Plan, Scope
@@ -33,9 +35,11 @@ Builder = Callable[..., Ascent | Plan]
 """(scope, where it takes one; options as keywords) -> what the attack does. Raises SettingError."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Attack:
-    """A registered attack.
+    """A registered attack; called with options by name it gives a `Recipe`.
+
+    It has the name, the signature and the docstring of its function, for `help` and for editors.
 
     Attributes:
         name, source: what it is called, and the paper it is after.
@@ -71,20 +75,42 @@ class Attack:
     title: str = ""
     own_steps: bool = False
 
+    def __post_init__(self) -> None:
+        # Not through setattr, which a frozen record refuses; none of it is a field.
+        self.__dict__.update(
+            __name__=getattr(self.build, "__name__", self.name),
+            __module__=self.build.__module__,
+            __doc__=described(self),
+            __signature__=signature_of(self.options),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Attack {self.name}>"
+
     @property
     def variants(self) -> tuple[str, ...]:
         """Its published forms; the first unless the user says otherwise."""
         option = self.options.get("variant")
         return (self.form,) if option is None else option.choices
 
-    def __call__(self, **options: object) -> Recipe:
+    def __call__(self, *unnamed: object, **options: object) -> Recipe:
         """The attack with these options; raises SettingError for one that it does not have, or a value that is none."""
+        if unnamed:
+            raise SettingError(
+                f"{self.name}: expected its options by name, got {', '.join(map(repr, unnamed))} without; write "
+                f"{called(self, unnamed, options)}"
+            )
         return Recipe(self, MappingProxyType(self.values(options)))
 
     def values(self, settings: Settings) -> dict[str, object]:
         """The options that are given, as values."""
         values = {}
         for name, value in settings.items():
+            if name in TASK_OPTIONS and name not in self.options:
+                raise SettingError(
+                    f"{name}: expected it beside the attack, for it is of what is attacked, got it in {self.name}; "
+                    f'write options={{"{name}": {value!r}}} in the call'
+                )
             if name not in self.options:
                 raise unknown(f"option of {self.name}", name, self.options)
             if value is not None:

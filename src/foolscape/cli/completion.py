@@ -37,6 +37,13 @@ def of_attacks(incomplete: str) -> list[str]:
     return [f"{name}?{before}{join}{option}=" for option in options if option.startswith(begun)]
 
 
+def of_losses(incomplete: str) -> list[str]:
+    """Losses that have a name."""
+    from foolscape.attacks.listed import listed_objectives
+
+    return [name for name in listed_objectives() if name.startswith(incomplete)]
+
+
 def of_data(incomplete: str) -> list[str]:
     """The schemes of data sets."""
     from foolscape.data.load import catalog

@@ -12,7 +12,7 @@ import typer
 from pydantic import BaseModel
 
 from foolscape.attacks.names import TASK_OPTIONS, task_of_option
-from foolscape.cli.completion import completer, of_attacks, of_data, of_models, of_splits
+from foolscape.cli.completion import completer, of_attacks, of_data, of_losses, of_models, of_splits
 from foolscape.cli.manners import FailOn, Manners, floors_of
 from foolscape.option import Option
 from foolscape.pixels import Levels
@@ -132,6 +132,7 @@ _COMPLETERS: Final[dict[str, Callable[..., list[str]]]] = {
     "transfer_to": of_models,
     "data": of_data,
     "attack": of_attacks,
+    "loss": of_losses,
     "split": of_splits,
     "train_split": of_splits,
     "test_split": of_splits,
@@ -174,7 +175,7 @@ def _of_attacks(name: str, owners: dict[str, Option]) -> Flag:
     return Flag(
         name, bool if first.kind is bool else str, _sentence("; ".join(texts), words + several + whose), _panel(name),
         default=_defaults(owners), metavar="WORD" if choices else _METAVARS[first.kind],
-        complete=completer(choices) if choices else None,
+        complete=completer(choices) if choices else _COMPLETERS.get(name),
     )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ from foolscape.tasks.base import task_named
 _SHOWN: Final = 5
 """Ids of images that are named."""
 
+_MODELS: Final = "models"
+
 Lines = tuple[tuple[str, str], ...]
 """What is said of, and what."""
 
@@ -70,14 +72,14 @@ def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: 
         networks, ids = open_networks(config, shared=bool(ensemble_names))
         ensembles = ensembles_of(ensemble_names, [n.entry for n in networks], [n.task for n in networks])
         lines = disturbances_of([network.slug for network in networks], ensembles)
-        sections = [section for n in networks for section in _opened(n.config, n.bench, origins)]
+        sections = _joined({n.slug: list(_opened(n.config, n.bench, origins)) for n in networks})
         matrix: Lines = (
             ("networks", ", ".join(network.slug for network in networks)),
             ("ensembles", ", ".join(ensemble.name for ensemble in ensembles) or "none"),
             ("predictions", f"{len(networks)} networks x {len(lines)} changes x {len(ids)} images"),
         )
         return [
-            *dict.fromkeys(sections),
+            *sections,
             Section("transfer", matrix),
             _cost([(n.config, n.bench) for n in networks], device),
         ]
@@ -105,7 +107,7 @@ def preview_universal(config: UniversalConfig) -> list[Section]:
         seconds = _seconds(setup.models[0].entry, to_unit(setup.first).to(device))
         return [
             Section("pattern", pattern),
-            Section("models", models),
+            Section(_MODELS, models),
             Section("images", data),
             Section("cost", (("learning", f"{_many(gradients)}, at most"), *_time(gradients, seconds))),
         ]
@@ -135,11 +137,27 @@ def preview_harden(config: HardenConfig, origins: Mapping[str, str]) -> list[Sec
         measuring = 2 * _gradients(bench)
         return [
             Section("training", training),
-            Section("models", (_model(network.entry),)),
+            Section(_MODELS, (_model(network.entry),)),
             Section("images", data),
             Section("cost", (("training", f"{_many(steps)}, of part of an image each where there is a crop"),
                              ("measuring", _many(measuring)), *_time(steps + measuring, seconds))),
         ]  # fmt: skip
+
+
+def _joined(of_each: Mapping[str, Sequence[Section]]) -> Iterator[Section]:
+    """The sections of several networks: the models in one, and of the others each that they share once."""
+    for title in dict.fromkeys(section.title for sections in of_each.values() for section in sections):
+        named: dict[Section, list[str]] = {}
+        for slug, sections in of_each.items():
+            for section in sections:
+                if section.title == title:
+                    named.setdefault(section, []).append(slug)
+        if title == _MODELS:
+            yield Section(title, tuple(dict.fromkeys(line for section in named for line in section.lines)))
+        elif len(named) == 1:
+            yield next(iter(named))
+        else:
+            yield from (replace(section, title=f"{title}, {', '.join(slugs)}") for section, slugs in named.items())
 
 
 def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iterator[Section]:
@@ -151,7 +169,7 @@ def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iter
         why = bench.why or origins.get("attack", "")
         attack: Lines = ((first.plan.name, f"{first.plan.source}{f' ({why})' if why else ''}"),)
         yield Section("attack", attack + _options_at_bounds(first.plans, origins))
-    yield Section("models", tuple(_model(entry) for entry in bench.entries))
+    yield Section(_MODELS, tuple(_model(entry) for entry in bench.entries))
     height, width = bench.first.shape[:2]
     size = f"{height}x{width}, as --size says" if config.size else f"each its own, the first {height}x{width}"
     unit = task_named(str(config.task)).unit

@@ -85,7 +85,8 @@ def test_a_win_within_chance_accuses_nobody() -> None:
         ({"gain": -1.0, "low": -3.0, "high": 1.0}, False),
         ({"gain": 6.0, "low": -3.0, "high": 15.0}, None),
         ({"gain": 1.0, "low": 0.5, "high": 1.5}, False),
-        ({"gain": 30.0, "low": None, "high": None}, True),
+        ({"gain": 30.0, "low": -3.0, "high": 63.0}, None),
+        ({"gain": 30.0, "low": None, "high": None}, None),
         ({"gain": 1.0, "low": None, "high": None}, None),
     ],
 )
@@ -95,11 +96,23 @@ def test_against_the_constant_answer(floor: dict[str, Any], ok: bool | None) -> 
     assert reason.assumed == ""
 
 
-@pytest.mark.parametrize(("clean", "ok"), [(0.0, None), (30.0, True)])
-def test_a_single_image_on_which_nothing_is_right_is_not_known(clean: float, ok: bool | None) -> None:
+@pytest.mark.parametrize(("clean", "seen"), [(0.0, "nothing can be told"), (30.0, "too few to be sure")])
+def test_a_single_image_without_a_constant_answer_is_not_known(clean: float, seen: str) -> None:
     alone = {name: value for name, value in record(score="AP50", images=1, clean=clean).items() if name != "floor"}
     (reason,) = wiring_reasons(alone)
-    assert (reason.ok, reason.assumed) == (ok, "")
+    assert (reason.ok, reason.assumed) == (None, "")
+    assert seen in reason.seen
+    assert "more images" in reason.advice or "--limit" in reason.advice
+
+
+@pytest.mark.parametrize(("images", "low"), [(1, None), (2, -3.0)])
+def test_on_few_images_that_leave_it_open_more_of_them_are_asked_for(images: int, low: float | None) -> None:
+    floor = record()["floor"] | {"low": low, "high": None if low is None else 93.0}
+    (reason,) = wiring_reasons(record(images=images, floor=floor))
+    assert (reason.ok, reason.advice) == (None, "too few images to be sure: raise --limit")
+    elsewhere = {"score": 10.0, "alike": 20.0, "gain": 40.0, "low": low, "high": 90.0}
+    (reason,) = wiring_reasons(record(images=images, elsewhere=elsewhere))
+    assert (reason.ok, reason.advice) == (None, "too few images to be sure: raise --limit")
 
 
 def test_data_on_which_a_constant_answer_is_good_tells_nothing() -> None:

@@ -65,6 +65,11 @@ def test_a_sound_network_is_not_accused(subject: SegmentationSubject) -> None:
     assert record == examine(subject, IDS[:6], 0)
 
 
+def test_a_single_image_neither_clears_nor_accuses(subject: SegmentationSubject) -> None:
+    reason = reason_of(examine(subject, IDS[:1], 0))
+    assert (reason.ok, reason.advice) == (None, "too few images to be sure: raise --limit")
+
+
 @pytest.mark.parametrize("mistake", FED)
 def test_wrong_input_is_named(subject: SegmentationSubject, mistake: str) -> None:
     change, remedy = FED[mistake]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,8 +77,7 @@ def imported(place: str, name: str) -> object:
     else:
         module = _module(place)
     if not hasattr(module, name):
-        public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise unknown(f"name in {place}", name, [n for n in public if n != "annotations"])
+        raise unknown(f"name in {place}", name, _own_names(module))
     thing: object = getattr(module, name)
     return thing
 
@@ -118,13 +118,29 @@ def _made(module: ModuleType, factory: str, where: str) -> UserModel:
     """What the function `factory` of an imported module makes."""
     function = getattr(module, factory, None)
     if function is None:
-        public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise unknown(f"factory in {where}", factory, [n for n in public if n != "annotations"])
+        raise unknown(f"factory in {where}", factory, _own_names(module))
     if not callable(function):
         raise SettingError(
             f"expected {where}:{factory} to be callable without arguments, got {type(function).__name__}"
         )
     return call(function, f"{where}:{factory}()")
+
+
+def _own_names(module: ModuleType) -> list[str]:
+    """What can be meant by a name in `module`: what can be called, and was made there rather than imported."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_") and _is_own(value, module.__name__)
+    ]
+
+
+def _is_own(value: object, module: str) -> bool:
+    """Whether `value` was made in `module`: an object that does not say, such as a partial, may have been."""
+    if type(value).__module__ in ("typing", "numpy"):
+        return False
+    says = inspect.isclass(value) or inspect.isroutine(value) or "__module__" in getattr(value, "__dict__", ())
+    return not says or getattr(value, "__module__", None) == module
 
 
 def _execute(path: Path) -> ModuleType:

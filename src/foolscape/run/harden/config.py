@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
+from foolscape.run.settings.bounds import refuse_several
 from foolscape.run.settings.config import (
     ATTENTION_SHOWN,
     CLASSES_SHOWN,
@@ -144,6 +145,7 @@ def make_harden_config(settings: dict[str, object]) -> HardenConfig:
     attack = settings.get("attack", "segpgd")
     if attack not in get_args(Teacher):
         raise unknown("attack to train on", str(attack), get_args(Teacher))
+    refuse_several(settings, "a hardening trains within one")
     config = validated(HardenConfig, settings)
     if config.train_split == config.test_split:
         raise SettingError(

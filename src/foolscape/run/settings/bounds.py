@@ -23,7 +23,7 @@ def bounds_in(options: Mapping[str, object]) -> tuple[str, ...]:
     value = options.get(EPS)
     if value is None:
         return ()
-    return tuple(str(value).split(",")) if are_bounds(value) else (str(value),)
+    return tuple(str(part) for part in _parts(value) or (value,)) if are_bounds(value) else (str(value),)
 
 
 def are_bounds(value: object) -> bool:

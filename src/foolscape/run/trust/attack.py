@@ -31,6 +31,7 @@ from foolscape.run.trust.comparison import (
 )
 from foolscape.run.trust.probes import FEWEST, LARGER, LONGER, PAIRED, SQUARE, UNBOUND
 from foolscape.run.trust.standing import standing, unit
+from foolscape.run.trust.ways import larger, longer, wider
 from foolscape.verdict import Reason
 
 _LITTLE: Final = 5.0
@@ -123,7 +124,7 @@ def _stronger(attacked: AttackedModel, control: Condition, name: str, check: str
     left, more = f"{mean_of(own, other):z.1f} {unit(attacked.record)}", difference_words(difference)
     seen = f"{left}; the control leaves {more}, {images} image(s)"
     ok = stronger(difference, images)
-    no = "the change made for the model does no more than a random one: try a larger --eps or another --attack"
+    no = f"the change made for the model does no more than a random one: {wider(attacked.record.attack)}"
     return reason(ok=ok, seen=seen, advice={True: "", False: no, None: "too few images to tell: raise --limit"}[ok])
 
 
@@ -139,7 +140,9 @@ def _at_8_bits(attacked: AttackedModel) -> Reason:
     if difference.value < POINTS:
         return reason(ok=True, seen=seen)
     if difference.above or images == 1:
-        advice = "its steps are smaller than a level: give a larger --step or --eps, or --quantise-steps"
+        ways = [f"a larger {' or '.join(found)}"] if (found := [*larger(attacked.record.attack, "step", "eps")]) else []
+        ways += larger(attacked.record.attack, "quantise_steps")
+        advice = f"its steps are smaller than a level: give {', or '.join(ways) or 'another --attack'}"
         return reason(ok=False, seen=seen, advice=advice)
     # As with the other attacks: more is left, but not on enough images to be sure.
     return reason(ok=None, seen=seen, advice="too few images to tell: raise --limit")
@@ -155,8 +158,8 @@ def _nothing_left(attacked: AttackedModel) -> Reason:
     allowed = max(_LITTLE, 100 * (attacked.record.attack.get("stop") or 0.0))
     ok = left <= allowed
     seen = f"{left:z.1f} {unit(attacked.record)} without a bound, where at most {allowed:g} should be left"
-    longer = with_options(attacked.record, attacked.spec, {"steps": 2 * attacked.record.attack["steps"]})
-    return reason(ok=ok, seen=seen, advice="" if ok else f"let it go on: {longer}")
+    on = with_options(attacked.record, attacked.spec, {"steps": 2 * attacked.record.attack["steps"]})
+    return reason(ok=ok, seen=seen, advice="" if ok else f"let it go on: {on}")
 
 
 def _converged(attacked: AttackedModel) -> Reason:
@@ -195,12 +198,12 @@ def _converged_size(attacked: AttackedModel) -> Reason:
     if why := _not_probed(attacked):
         return reason(ok=None, seen=why[0], advice=why[1])
     own = {row.id: _level(row.attack.smallest_eps) for row in attacked.rows[ADVERSARIAL] if row.attack is not None}
-    longer = {
+    twice = {
         name: _level(found[LONGER]["smallest"])
         for name, found in attacked.probed["images"].items()
         if found.get(LONGER) is not None
     }
-    difference, images = compare(longer, own)
+    difference, images = compare(twice, own)
     seen = f"twice the steps were tried on {images} image(s)"
     if difference.value is None or images < FEWEST:
         return reason(ok=None, seen=seen, advice=_MORE_IMAGES)
@@ -253,7 +256,7 @@ def _once(attacked: AttackedModel, what: str, name: str, own: float, result: Obj
     probe = attacked.probed["probes"][what]
     if what == LARGER:
         check, allowed = "no worse with twice the bound", (0.0, own + POINTS)
-        advice = "a larger bound holds the smaller one: give more --steps or another --attack"
+        advice = f"a larger bound holds the smaller one: {longer(attacked.record.attack)}"
     elif what == UNBOUND:
         check, allowed = f"{_LITTLE:g} % or less is left with no bound", (0.0, _LITTLE)
         advice = "what no bound helps against hides its gradient: see docs/your-own-model.md"

@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from foolscape.run.trust.attack import AttackedModel, gradient_reasons, own_reasons, probe_reasons
-from foolscape.run.trust.comparison import compare, difference_words, less, mean_of, surely_less
+from foolscape.run.trust.comparison import compare, difference_words, mean_of, no_weaker
 from foolscape.run.trust.standing import unit
+from foolscape.run.trust.ways import longer
 from foolscape.verdict import Reason
 
 
@@ -39,11 +40,9 @@ def _no_weaker(attacked: AttackedModel, smaller: AttackedModel, bound: str) -> R
         return reason(ok=None, seen="no image has anything to fool", advice="give other images")
     left = f"{mean_of(own, nearer):z.1f} {unit(attacked.record)}"
     seen = f"{left}; within {bound} {difference_words(difference)}, {images} image(s)"
-    if surely_less(difference):
-        return reason(ok=False, seen=seen, advice="a larger bound holds the smaller one: give more --steps")
-    if less(difference):
-        return reason(ok=None, seen=seen, advice="too few images to tell: raise --limit")
-    return reason(ok=True, seen=seen)
+    ok = no_weaker(difference, images)
+    no = f"a larger bound holds the smaller one: {longer(attacked.record.attack)}"
+    return reason(ok=ok, seen=seen, advice={True: "", False: no, None: "too few images to tell: raise --limit"}[ok])
 
 
 def _probed_elsewhere(largest: str, probed: Iterable[Reason]) -> Reason:

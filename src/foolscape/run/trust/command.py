@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
+from foolscape.attacks.names import TASK_OPTIONS
 from foolscape.records.run import RunRecord
 from foolscape.run.settings.bounds import EPS, bounds_in
 from foolscape.run.settings.config import RunConfig
-from foolscape.spec import IN_MEMORY, written
+from foolscape.run.settings.words import call, from_python, is_live
+from foolscape.spec import written
 
 _REPEATED = ("transfer_to",)
 """Settings whose option is given once for each of their values."""
@@ -28,8 +29,8 @@ def with_attack(record: RunRecord, model: str, probe: Mapping[str, object]) -> s
     """
     if len(bounds := bounds_in(record.config.get("options", {}))) > 1:
         probe = {**probe, EPS: ",".join(bounds)}
-    if IN_MEMORY in (text.partition(":")[0] for text in (model, str(record.config["data"]))):
-        return _from_python(probe)
+    if from_python(record.command) or is_live(model) or is_live(str(record.config["data"])):
+        return _from_python(record, model, probe)
     # The task is settled in every config; only where it was said the model does not tell it.
     task_given = any(word.startswith(("--task", "--config")) for word in record.command)
     left_out = ("attack", "options", "models", *(() if task_given else ("task",)))
@@ -59,9 +60,14 @@ def _spec(probe: Mapping[str, object]) -> str:
     return written("", str(probe["attack"]), options)
 
 
-def _from_python(probe: Mapping[str, object]) -> str:
-    """The call that makes a run with another attack, where no command names its model or its images."""
-    return f"foolscape.evaluate(model, data, {json.dumps(_spec(probe))})"
+def _from_python(record: RunRecord, model: str, probe: Mapping[str, object]) -> str:
+    """The call that makes a run with another attack; what belongs to the task stands beside its spec."""
+    data = str(record.config["data"])
+    of_task = {name: value for name, value in probe.items() if name in TASK_OPTIONS and value is not None}
+    own = {name: value for name, value in probe.items() if name not in TASK_OPTIONS}
+    left_out = ("attack", "options", "models", "data", "task", *(("split", "ids", "limit") if is_live(data) else ()))
+    kept = {name: value for name, value in record.config.items() if name not in left_out}
+    return call(model, data, _spec(own), {**dict(_given(kept, RunConfig)), **of_task})
 
 
 def command(name: str, settings: Mapping[str, object]) -> str:

@@ -60,3 +60,16 @@ def stronger(difference: Difference, images: int) -> bool | None:
     if difference.above:
         return True
     return False if difference.value is None or difference.value < POINTS or images >= SETTLED else None
+
+
+def no_weaker(difference: Difference, images: int) -> bool | None:
+    """Whether an attack does as much as another, which leaves `difference` more on so many images.
+
+    Returns:
+        None where it may leave more by points that count, and the images are too few to be sure.
+    """
+    if surely_less(difference):
+        return False
+    if difference.value is None or less(difference):
+        return None
+    return True if images >= SETTLED or (difference.low is not None and difference.low > -POINTS) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foolscape.records.beside import AnyProbes, AnyWiring
@@ -12,6 +12,7 @@ from foolscape.records.row import Line, rows_of
 from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
+from foolscape.run.settings.words import from_python, in_python, is_live
 from foolscape.run.trust.attack import AttackedModel, attack_reasons
 from foolscape.run.trust.bounds import reasons_at_bounds
 from foolscape.run.trust.failures import failed, failure_reasons
@@ -51,9 +52,17 @@ def run_trust(record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Ob
         evidence: see there.
     """
     reasons = {
-        model.slug: [reason.to_json() for reason in _of_model(model, record, rows, evidence)] for model in record.models
+        model.slug: [_told(reason, record).to_json() for reason in _of_model(model, record, rows, evidence)]
+        for model in record.models
     }
     return by_model(reasons, record.bounds)
+
+
+def _told(reason: Reason, record: RunRecord) -> Reason:
+    """`reason` with its advice in the words of who made the run."""
+    if not from_python(record.command):
+        return reason
+    return replace(reason, advice=in_python(reason.advice, live=is_live(str(record.config["data"]))))
 
 
 def by_model(reasons: Mapping[str, Sequence[Mapping[str, object]]], bounds: Sequence[str] = ()) -> Object:

@@ -11,14 +11,18 @@ from foolscape.attacks.plan import Plan
 from foolscape.metrics.score import scores_of
 from foolscape.records.row import Line, failures_of, rows_of
 from foolscape.records.types import Object
-from foolscape.run.trust.comparison import compare, difference_words, less, mean_of, standing_out, surely_less
+from foolscape.run.trust.comparison import compare, difference_words, mean_of, no_weaker
 from foolscape.run.trust.failures import failure_reasons
 from foolscape.run.trust.judge import by_model
 from foolscape.run.trust.own_run import own_run
 from foolscape.run.trust.standing import SHARE
+from foolscape.run.trust.ways import longer
 from foolscape.verdict import Reason
 
 _CHECK: Final = "stronger than what was made for others"
+
+_ORDER: Final = (False, None, True)
+"""In which order answers are named: what is against the attack first."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +99,13 @@ def transferred(
         line["name"] for line in plain if slug not in line["sources"] and (line["joint"] or len(line["sources"]) == 1)
     ]
     reason = partial(Reason, id="beats-foreign", check=_CHECK)
-    known = [(found, name) for name in foreign if (found := compare(left.get(name, {}), own)[0]).value is not None]
+    compared = {name: compare(left.get(name, {}), own) for name in foreign}
+    known = {name: (found, no_weaker(found, images)) for name, (found, images) in compared.items() if images}
     if not known:
         return (reason(ok=None, seen="no image has anything to fool", advice="give other images"),)
-    found, name = min(known, key=lambda one: standing_out(one[0]))
-    mean = mean_of(own, left[name])
-    seen = f"{mean:z.1f} {SHARE}, under the change made for {name} {difference_words(found)}"
-    if surely_less(found):
-        advice = "its own attack is the weaker one: give it more steps, or another --attack"
-        return (reason(ok=False, seen=seen, advice=advice),)
-    if less(found):
-        return (reason(ok=None, seen=seen, advice="too few images to tell: raise --limit"),)
-    return (reason(ok=True, seen=seen),)
+    name = min(known, key=lambda one: (_ORDER.index(known[one][1]), known[one][0].value or 0.0))
+    found, ok = known[name]
+    seen = f"{mean_of(own, left[name]):z.1f} {SHARE}, under the change made for {name} {difference_words(found)}"
+    weaker = f"its own attack is the weaker one: {longer(plan.settings)}"
+    advice = {True: "", False: weaker, None: "too few images to tell: raise --limit"}[ok]
+    return (reason(ok=ok, seen=seen, advice=advice),)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from foolscape.errors import SettingError, unknown
 from foolscape.models.common.attention import Attention
 from foolscape.pixels import Levels
+from foolscape.run.settings.bounds import refuse_several
 from foolscape.run.settings.config import (
     ATTENTION_SHOWN,
     CLASSES_SHOWN,
@@ -270,6 +271,7 @@ def _short(eps: Levels) -> str:
 def make_universal_config(settings: dict[str, object]) -> UniversalConfig:
     """A checked config; raises `SettingError` or `UnknownNameError` in words a person can act on."""
     refuse_unknown(UniversalConfig, settings)
+    refuse_several(settings, "a universal perturbation is learnt within one")
     preset = settings.get("preset", "ours")
     if preset not in _PRESETS:
         raise unknown("preset", str(preset), _PRESETS)

@@ -20,6 +20,8 @@ FEW: Final = 8
 FAR: Final = 10.0
 """Points."""
 
+_MORE: Final = "too few images to be sure: raise --limit"
+
 _DOUBT: Final = 20.0
 """Points by which a rival wins that leaves the model undecided, although the interval includes 0."""
 
@@ -129,24 +131,26 @@ def _floored(record: Mapping[str, Any], higher: str) -> Reason:
     if floor is None and record["clean"] < POINTS:
         return _reason(None, f"{clean} on a single image: nothing can be told", advice="measure on more images")
     if floor is None:
-        return _reason(True, f"{clean}; {higher}")
+        return _reason(None, f"{clean} on a single image, which is too few to be sure; {higher}", advice=_MORE)
     beside = f"{floor['score']:.1f} for {floor['name']}"
     if floor["gain"] is None:
         return _reason(None, "not checked: nothing that counts is in these images", assumed=ASSUMED)
-    elsewhere = record.get("elsewhere")
+    elsewhere, few = record.get("elsewhere"), record["images"] < FEW
     if _beaten(floor):
         if elsewhere is None or elsewhere["gain"] is None or _beaten(elsewhere):
             return _reason(True, f"{clean}, against {beside}; {higher}")
         name, alike = "its answers on other images", elsewhere["alike"] >= _ALIKE
         advice = "look whether the labels are those of these images, and whether the network looks at its image"
+        advice = _MORE if few and elsewhere["gain"] >= POINTS else advice
         return _fallen(clean, elsewhere, f"{elsewhere['score']:.1f} for {name}", advice, easy=alike)
     advice = "look at the predictions: are the weights loaded, is the input what the network was trained on"
+    advice = _MORE if few and floor["gain"] >= POINTS else advice
     return _fallen(clean, floor, beside, advice, easy=floor["score"] >= _EASY and floor["gain"] > -FAR)
 
 
 def _beaten(floor: Mapping[str, Any]) -> bool:
-    """Whether the model is surely better than `floor`."""
-    return bool(floor["gain"] >= POINTS and (floor["low"] is None or floor["low"] > 0))
+    """Whether the model is surely better than `floor`, which a single image, without an interval, cannot show."""
+    return bool(floor["gain"] >= POINTS and floor["low"] is not None and floor["low"] > 0)
 
 
 def _fallen(clean: str, floor: Mapping[str, Any], beside: str, advice: str, *, easy: bool) -> Reason:
