@@ -171,6 +171,29 @@ def test_no_advice_of_a_call_is_in_words_of_the_command_line(report: fs.Report, 
         fs.evaluate(net(), batch(2)[0], "none", tmp_path / "out")
 
 
+def test_where_no_image_could_be_used_tables_and_page_say_so(tmp_path: Path) -> None:
+    class Fails(nn.Module):
+        """Takes one look at the first image, which settles its classes, and no other."""
+
+        calls = 0
+
+        def forward(self, images: Tensor) -> Tensor:
+            self.calls += 1
+            if self.calls > 6:
+                raise ValueError("no")
+            scores: Tensor = net()(images)
+            return scores
+
+    found = fs.evaluate(Fails(), Photos(), "none", tmp_path / "out", probes=0)
+    assert (found.scores, found.verdict) == ({"in-memory:Fails": {}}, "not trusted")
+    page = (tmp_path / "out" / "report.html").read_text()
+    for text in (str(found), page, found._repr_html_()):
+        assert "no image was measured" in text
+        assert "mIoU" not in text
+        assert "By class" not in text
+        assert "3 of 3 image(s) could not be used" in " ".join(text.split())
+
+
 def test_to_pandas_needs_pandas(report: fs.Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
     lines: Any = report.to_pandas()

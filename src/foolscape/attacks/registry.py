@@ -108,8 +108,8 @@ class Attack:
         for name, value in settings.items():
             if name in TASK_OPTIONS and name not in self.options:
                 raise SettingError(
-                    f"{name}: expected it beside the attack, for it is of what is attacked, got it in {self.name}; "
-                    f'write options={{"{name}": {value!r}}} in the call'
+                    f"{name}: expected it beside the attack, got it in {self.name}; write "
+                    f'options={{"{name}": {value!r}}} in the call'
                 )
             if name not in self.options:
                 raise unknown(f"option of {self.name}", name, self.options)

@@ -88,6 +88,7 @@ def render(run: Run) -> str:
     terms = words(summary)
     (per_class_note,) = conventions(summary, terms.parts.key)
     beside = " ".join([*(note for table in overall for note in (*table.remarks, *table.notes)), per_class_note])
+    figures = summary.conventions.values() if any(model.conditions for model in summary.models) else ()
     return template("video.html.j2" if videos else "report.html.j2").render(
         title=_title(run),
         unfinished=unfinished(summary),
@@ -105,7 +106,7 @@ def render(run: Run) -> str:
         by_class=terms.parts.score,
         noun=terms.parts.noun,
         per_class_note=per_class_note,
-        conventions=[text for text in summary.conventions.values() if text not in beside],
+        conventions=[text for text in figures if text not in beside],
         version=record.foolscape,
         script_hash=_script_hash(),
     )

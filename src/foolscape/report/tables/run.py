@@ -63,8 +63,12 @@ def overall(summary: RunSummary, seconds: Mapping[str, float] = MappingProxyType
 
 
 def scores(summary: RunSummary) -> Table:
-    """The scores of every model under every condition, with their intervals."""
+    """The scores of every model under every condition, with their intervals; or that there are none."""
     models, terms = summary.models, words(summary)
+    if not _measured(summary):
+        rows = tuple((Cell(model.model), Cell(f"no {terms.unit} was measured")) for model in models)
+        title = ", ".join(filter(None, ("Scores", unfinished(summary))))
+        return Table("scores", title, (Cell("model"), Cell("")), rows, texts=2)
     notes = (
         " ".join(conventions(summary, *present(at_largest(summary).models))),
         *_float_note(summary, terms.scores),
@@ -78,10 +82,15 @@ def scores(summary: RunSummary) -> Table:
     )
 
 
+def _measured(summary: RunSummary) -> bool:
+    """Whether any image of any model was."""
+    return any(model.conditions for model in summary.models)
+
+
 def further_scores(summary: RunSummary) -> tuple[Table, ...]:
     """The scores that stand back behind the first table; empty where the task has none."""
     terms = words(summary)
-    if not terms.further:
+    if not terms.further or not _measured(summary):
         return ()
     notes = (*_float_note(summary, terms.further), *conventions(summary, *sentences_of(terms.further)))
     return (_by_condition(summary, "further", terms.measure.further or "Further scores", terms.further, notes),)
