@@ -11,13 +11,13 @@ import pytest
 from foolscape.errors import RunError
 from foolscape.records.run import RunRecord
 from foolscape.run.directory.lock import is_empty, locked, release, reserve
-from foolscape.run.directory.place import Wanted, model_name, models_name, name_of, placed
+from foolscape.run.directory.place import PlannedRun, model_name, models_name, name_of, placed
 from foolscape.run.directory.store import as_json, open_run
 
 from ..written import run_record
 
 SETTLED = {"kind": None, "config": {"models": ["a"], "eps": "8/255"}}
-WANTED = Wanted("net-pgd", SETTLED)
+PLANNED = PlannedRun("net-pgd", SETTLED)
 
 
 def begin(runs: Path, number: int, *, finished: bool = False, settled: dict[str, object] = SETTLED) -> Path:
@@ -32,13 +32,13 @@ def begin(runs: Path, number: int, *, finished: bool = False, settled: dict[str,
     return path
 
 
-def begun(wanted: Wanted) -> RunRecord:
+def begun(planned_run: PlannedRun) -> RunRecord:
     """What run.json says of a run of this kind."""
-    return run_record(config=wanted.fields["config"])
+    return run_record(config=planned_run.fields["config"])
 
 
-def chosen(runs: Path, wanted: Wanted = WANTED, *, new: bool = False) -> tuple[str, bool]:
-    with placed(wanted, runs, new=new) as place:
+def chosen(runs: Path, planned_run: PlannedRun = PLANNED, *, new: bool = False) -> tuple[str, bool]:
+    with placed(planned_run, runs, new=new) as place:
         return place.directory.name, place.continued
 
 
@@ -97,22 +97,25 @@ def test_other_names_do_not_count(tmp_path: Path) -> None:
 
 def test_the_result_of_a_transfer_is_another_file(tmp_path: Path) -> None:
     begin(tmp_path, 1, finished=True)
-    wanted = Wanted("net-pgd", SETTLED, "transfer.json")
-    assert chosen(tmp_path, wanted) == ("net-pgd-1", True)
+    planned_run = PlannedRun("net-pgd", SETTLED, "transfer.json")
+    assert chosen(tmp_path, planned_run) == ("net-pgd-1", True)
 
 
 def test_two_that_start_at_once_get_a_number_each(tmp_path: Path) -> None:
-    other = Wanted("net-pgd", {"config": {"models": ["b"]}})
-    with placed(WANTED, tmp_path) as first, placed(other, tmp_path) as second:
+    other = PlannedRun("net-pgd", {"config": {"models": ["b"]}})
+    with placed(PLANNED, tmp_path) as first, placed(other, tmp_path) as second:
         assert (first.directory.name, second.directory.name) == ("net-pgd-1", "net-pgd-2")
-        with open_run(second.directory, begun(other), ["clean"]), open_run(first.directory, begun(WANTED), ["clean"]):
+        with (
+            open_run(second.directory, begun(other), ["clean"]),
+            open_run(first.directory, begun(PLANNED), ["clean"]),
+        ):
             pass
     assert chosen(tmp_path) == ("net-pgd-1", True)
     assert chosen(tmp_path, other) == ("net-pgd-2", True)
 
 
 def test_a_run_at_work_is_refused_not_doubled(tmp_path: Path) -> None:
-    with placed(WANTED, tmp_path) as place, open_run(place.directory, begun(WANTED), ["clean"]):
+    with placed(PLANNED, tmp_path) as place, open_run(place.directory, begun(PLANNED), ["clean"]):
         with pytest.raises(RunError, match="at work in it; wait for it, or add --new"):
             chosen(tmp_path)
         assert chosen(tmp_path, new=True) == ("net-pgd-2", False)
@@ -123,8 +126,8 @@ def test_another_process_that_only_just_starts_has_its_number(tmp_path: Path) ->
         """
         import sys
         from pathlib import Path
-        from foolscape.run.directory.place import Wanted, placed
-        with placed(Wanted("net-pgd", {}), Path(sys.argv[1])) as place:
+        from foolscape.run.directory.place import PlannedRun, placed
+        with placed(PlannedRun("net-pgd", {}), Path(sys.argv[1])) as place:
             print(place.directory.name, flush=True)
             sys.stdin.read()
         """

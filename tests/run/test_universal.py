@@ -28,7 +28,7 @@ from foolscape.run.universal.execute import universal
 from foolscape.run.universal.segmentation import SegmentationUniversal
 from foolscape.run.universal.setup import open_universal
 from foolscape.run.universal.targets import Hide, Scene, Static, Untargeted, aim_of
-from foolscape.run.universal.tile_file import Tile, read_tile, write_tile
+from foolscape.run.universal.tile_file import UniversalTile, read_tile, write_tile
 from foolscape.run.universal.training_samples import TrainingSamples
 from foolscape.run.universal.universal_task import scores_of
 from foolscape.scenes import CLASSES
@@ -272,7 +272,7 @@ def test_mistakes_are_told_in_words(
 ) -> None:
     for name, classes in (("OTHER", ("a", "b")), ("OURS", CLASSES)):
         if settings.get("start") == name:
-            write_tile(tmp_path, name, Tile(torch.full((3, 8, 8), 5 / 255), classes, {"eps": "5/255"}))
+            write_tile(tmp_path, name, UniversalTile(torch.full((3, 8, 8), 5 / 255), classes, {"eps": "5/255"}))
             settings = settings | {"start": tmp_path / name}
     if settings.get("model") == "FLAT":
         (tmp_path / "flat.py").write_text(FLAT)
@@ -300,7 +300,7 @@ def flat():
 def test_the_pattern_is_applied_to_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     values = torch.linspace(-10 / 255, 10 / 255, 3 * 6 * 7).reshape(3, 6, 7)
     path = tmp_path / "perturbation.safetensors"
-    write_tile(path.parent, path.name, Tile(values, ("a", "b"), {"eps": "10/255"}))
+    write_tile(path.parent, path.name, UniversalTile(values, ("a", "b"), {"eps": "10/255"}))
     photos = tmp_path / "photos"
     photos.mkdir()
     image = np.full((9, 20, 3), 100, np.uint8)

@@ -51,7 +51,7 @@ def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
     from foolscape.records.summary import HardenSummary
     from foolscape.records.types import read
     from foolscape.report.pages.harden import write_hardening_report
-    from foolscape.run.directory.place import Wanted, model_name, name_of
+    from foolscape.run.directory.place import PlannedRun, model_name, name_of
     from foolscape.run.harden.execute import harden as train_and_measure
     from foolscape.run.preview import preview_harden
 
@@ -65,7 +65,7 @@ def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
         return JobOutcome([attacked], failures, verdict_of(summary.trust))
 
     return Job(
-        wanted=Wanted(
+        planned_run=PlannedRun(
             name_of(model_name(config.model), "harden"),
             {"kind": "harden", "config": config.model_dump(mode="json")},
         ),

@@ -104,7 +104,7 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
     from foolscape.records.summary import RunSummary
     from foolscape.records.types import read
     from foolscape.report.tables.bounds import model_at
-    from foolscape.run.directory.place import Wanted, models_name, name_of
+    from foolscape.run.directory.place import PlannedRun, models_name, name_of
     from foolscape.run.execute import execute
     from foolscape.run.preview import preview_run
     from foolscape.run.settings.choice import with_attack
@@ -123,7 +123,7 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
         return JobOutcome(attacked, len(summary.failures), verdict_of(summary.trust))
 
     return Job(
-        wanted=Wanted(
+        planned_run=PlannedRun(
             name_of(models_name(config.models), str(resolved.attack)),
             {"kind": None, "config": resolved.model_dump(mode="json")},
         ),
@@ -145,7 +145,7 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
     from foolscape.records.places import MATRIX
     from foolscape.records.summary import TransferSummary
     from foolscape.records.types import read
-    from foolscape.run.directory.place import Wanted, models_name, name_of
+    from foolscape.run.directory.place import PlannedRun, models_name, name_of
     from foolscape.run.preview import preview_transfer
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.transfer.execute import transfer as measure
@@ -161,7 +161,7 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
         return JobOutcome(attacked, len({failure.id for failure in matrix.failures}), verdict_of(matrix.trust))
 
     return Job(
-        wanted=Wanted(
+        planned_run=PlannedRun(
             name_of("transfer", models_name(config["models"]), str(config["attack"] or "default")),
             {"kind": "transfer", "config": config},
             MATRIX,

@@ -24,7 +24,7 @@ from foolscape.strict import strictly
 
 if TYPE_CHECKING:
     from foolscape.records.types import Object
-    from foolscape.run.directory.place import Wanted
+    from foolscape.run.directory.place import PlannedRun
     from foolscape.run.listener import Listener
     from foolscape.run.preview import Section
 
@@ -34,7 +34,7 @@ class Job:
     """A command that measures, with all its settings.
 
     Attributes:
-        wanted: what is to be done, for a directory of its own.
+        planned_run: what is to be done, for a directory of its own.
         keys: gives the scores that its models have under attack; may have to make the models.
         work: does it in a directory, with the command line for run.json; its summary.
         outcome: from the summary, what the exit code depends on.
@@ -42,7 +42,7 @@ class Job:
         page: writes the page; None where the work has done it.
     """
 
-    wanted: Wanted
+    planned_run: PlannedRun
     keys: Callable[[], Sequence[str]]
     work: Callable[[Path, Sequence[str], Listener], Object]
     outcome: Callable[[Object], JobOutcome]
@@ -79,7 +79,7 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
         code = _judge(job.outcome(result), manners)
         tell(f"report: {place / 'report.html'}")
     if manners.json:
-        result_text = (place / job.wanted.result).read_text(encoding="utf-8")
+        result_text = (place / job.planned_run.result).read_text(encoding="utf-8")
         STDOUT.write(printable_json(result_text, STDOUT.encoding))
     if code != DONE:
         raise typer.Exit(code)
@@ -112,7 +112,7 @@ def _foresee(job: Job, out: Path | None, manners: Manners) -> None:
         for name, text in section.lines:
             table.add_row(Text(f"  {name}"), Text(text))
         out_console.print(table)
-    place = foreseen(job.wanted, out, new=manners.new)
+    place = foreseen(job.planned_run, out, new=manners.new)
     how = "resumes what is there" if place.continued else "begins there"
     out_console.print(Text(f"output: {place.directory}, {how}; nothing was written"), soft_wrap=True)
 
@@ -127,7 +127,7 @@ def _place(job: Job, out: Path | None, manners: Manners) -> Iterator[Path]:
             raise SettingError("new: is for runs without --out, which then take the next number; leave one of them out")
         yield out
         return
-    with placed(job.wanted, new=manners.new) as place:
+    with placed(job.planned_run, new=manners.new) as place:
         if not manners.quiet:
             how = ", an unfinished run of the same settings goes on; --new begins another" if place.continued else ""
             tell(f"out: {place.directory}{how}")

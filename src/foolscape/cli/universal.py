@@ -52,7 +52,7 @@ def _job(config: UniversalConfig) -> Job:
     from foolscape.records.summary import OtherModel, UniversalSummary
     from foolscape.records.types import read
     from foolscape.report.pages.universal import write_universal_report
-    from foolscape.run.directory.place import Wanted, model_name, name_of
+    from foolscape.run.directory.place import PlannedRun, model_name, name_of
     from foolscape.run.preview import preview_universal
     from foolscape.run.settings.task_of import task_of
     from foolscape.run.universal.execute import universal as learn_and_measure
@@ -77,7 +77,7 @@ def _job(config: UniversalConfig) -> Job:
         return JobOutcome(attacked, failures, verdict_of(summary.trust))
 
     return Job(
-        wanted=Wanted(
+        planned_run=PlannedRun(
             name_of(model_name(config.model), "universal", config.target),
             {"kind": "universal", "config": config.model_dump(mode="json")},
         ),

@@ -97,8 +97,8 @@ def _attack(
     broken: list[str] = []
 
     def remaining() -> list[str]:
-        settled = store.settled_ids(subject.spec) | store.settled_ids(None)
-        return [name for name in ids if name not in settled and name not in broken]
+        settled_ids = store.settled_ids(subject.spec) | store.settled_ids(None)
+        return [name for name in ids if name not in settled_ids and name not in broken]
 
     def fail(name: str, reason: str) -> None:
         store.append([failure(subject.spec, name, reason)])

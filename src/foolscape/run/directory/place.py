@@ -27,7 +27,7 @@ _LIBRARIES: Final = ("bundled", "torchvision", "transformers")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlannedRun:
     """What a command is about to do.
 
     Attributes:
@@ -51,28 +51,28 @@ class Place:
 
 
 @contextmanager
-def placed(wanted: Wanted, runs: Path = RUNS, *, new: bool = False) -> Iterator[Place]:
-    """The newest unfinished run below `runs` that is the `wanted` one, else the next number; reserved meanwhile.
+def placed(planned_run: PlannedRun, runs: Path = RUNS, *, new: bool = False) -> Iterator[Place]:
+    """The newest unfinished run below `runs` that is the `planned_run`, else the next number; reserved meanwhile.
 
     The lock is held from here until `store.open_run` takes it over: of two commands that start at once each gets its
     own directory. A directory in which nothing was begun is removed at the end.
 
     Args:
-        wanted: what is to be done.
+        planned_run: what is to be done.
         runs: the folder of all runs.
         new: take the next number in any case.
 
     Raises:
         RunError: the run to go on with is at work in another process, or nothing can be written to `runs`.
     """
-    place = (None if new else _to_go_on_with(wanted, runs)) or _next(wanted, runs)
+    place = (None if new else _to_go_on_with(planned_run, runs)) or _next(planned_run, runs)
     try:
         yield place
     finally:
         release(place.directory)
 
 
-def foreseen(wanted: Wanted, out: Path | None = None, runs: Path = RUNS, *, new: bool = False) -> Place:
+def foreseen(planned_run: PlannedRun, out: Path | None = None, runs: Path = RUNS, *, new: bool = False) -> Place:
     """`out`, or what `placed` would give, as things stand; nothing is reserved.
 
     Raises:
@@ -81,14 +81,14 @@ def foreseen(wanted: Wanted, out: Path | None = None, runs: Path = RUNS, *, new:
     if out is not None:
         if not (out / "run.json").exists():
             return Place(out, continued=False)
-        if not _agrees(out, wanted.fields):
+        if not _agrees(out, planned_run.fields):
             raise RunError(f"expected the command that began {out}, got other settings; choose another --out")
         return Place(out, continued=True)
-    begun = _numbered(wanted, runs)
+    begun = _numbered(planned_run, runs)
     for _, path in () if new else begun:
-        if not _is_there(path / wanted.result) and _agrees(path, wanted.fields):
+        if not _is_there(path / planned_run.result) and _agrees(path, planned_run.fields):
             return Place(path, continued=True)
-    return Place(runs / f"{wanted.name}-{begun[0][0] + 1 if begun else 1}", continued=False)
+    return Place(runs / f"{planned_run.name}-{begun[0][0] + 1 if begun else 1}", continued=False)
 
 
 def name_of(*parts: str) -> str:
@@ -116,9 +116,9 @@ def models_name(texts: Sequence[str]) -> str:
     return name_of(*names, *([f"and-{more}-more"] if more else []))
 
 
-def _numbered(wanted: Wanted, runs: Path) -> list[tuple[int, Path]]:
+def _numbered(planned_run: PlannedRun, runs: Path) -> list[tuple[int, Path]]:
     """The directories of this name in which something was begun, by number, the newest first."""
-    pattern = re.compile(rf"{re.escape(wanted.name)}-([1-9]\d*)")
+    pattern = re.compile(rf"{re.escape(planned_run.name)}-([1-9]\d*)")
     directories = []
     for path in runs.iterdir() if runs.is_dir() else ():
         match = pattern.fullmatch(path.name)
@@ -127,10 +127,10 @@ def _numbered(wanted: Wanted, runs: Path) -> list[tuple[int, Path]]:
     return sorted(directories, reverse=True)
 
 
-def _to_go_on_with(wanted: Wanted, runs: Path) -> Place | None:
-    """The newest run that is the `wanted` one and not finished, reserved; None where there is none."""
-    for _, path in _numbered(wanted, runs):
-        if _is_there(path / wanted.result) or not _agrees(path, wanted.fields):
+def _to_go_on_with(planned_run: PlannedRun, runs: Path) -> Place | None:
+    """The newest run that is the `planned_run` and not finished, reserved; None where there is none."""
+    for _, path in _numbered(planned_run, runs):
+        if _is_there(path / planned_run.result) or not _agrees(path, planned_run.fields):
             continue
         if not reserve(path):
             raise RunError(
@@ -150,12 +150,12 @@ def _is_there(result: Path) -> bool:
     return True
 
 
-def _next(wanted: Wanted, runs: Path) -> Place:
+def _next(planned_run: PlannedRun, runs: Path) -> Place:
     """The first free number behind all that were begun, reserved."""
-    begun = _numbered(wanted, runs)
+    begun = _numbered(planned_run, runs)
     number = begun[0][0] + 1 if begun else 1
     while True:
-        path = runs / f"{wanted.name}-{number}"
+        path = runs / f"{planned_run.name}-{number}"
         if reserve(path):
             if is_empty(path):  # else another process began and ended in it since
                 return Place(path, continued=False)

@@ -100,12 +100,14 @@ def transferred(
     ]
     reason = partial(Reason, id="beats-foreign", check=_CHECK)
     compared = {name: compare(left.get(name, {}), own) for name in foreign}
-    known = {name: (found, no_weaker(found, images)) for name, (found, images) in compared.items() if images}
+    known = {
+        name: (difference, no_weaker(difference, images)) for name, (difference, images) in compared.items() if images
+    }
     if not known:
         return (reason(ok=None, seen="no image has anything to fool", advice="give other images"),)
     name = min(known, key=lambda one: (_ORDER.index(known[one][1]), known[one][0].value or 0.0))
-    found, ok = known[name]
-    seen = f"{mean_of(own, left[name]):z.1f} {SHARE}, under the change made for {name} {difference_words(found)}"
+    difference, ok = known[name]
+    seen = f"{mean_of(own, left[name]):z.1f} {SHARE}, under the change made for {name} {difference_words(difference)}"
     weaker = f"its own attack is the weaker one: {longer(plan.settings)}"
     advice = {True: "", False: weaker, None: "too few images to tell: raise --limit"}[ok]
     return (reason(ok=ok, seen=seen, advice=advice),)

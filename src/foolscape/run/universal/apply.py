@@ -9,11 +9,11 @@ from foolscape.disk import in_words, make_folder, write_file
 from foolscape.errors import RunError, SampleError
 from foolscape.records.places import safe_name
 from foolscape.run.directory.album import png_of
-from foolscape.run.universal.tile_file import Tile
+from foolscape.run.universal.tile_file import UniversalTile
 from foolscape.spec import written
 
 
-def apply_to_folder(tile: Tile, images: Path, out: Path) -> tuple[int, list[tuple[str, str]]]:
+def apply_to_folder(tile: UniversalTile, images: Path, out: Path) -> tuple[int, list[tuple[str, str]]]:
     """Write a PNG with the pattern added for every image below `images`.
 
     Args:

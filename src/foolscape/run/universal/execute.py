@@ -30,7 +30,7 @@ from foolscape.run.universal.measure import PointTile, conditions, rows
 from foolscape.run.universal.setup import TestedModel, UniversalSetup, open_universal
 from foolscape.run.universal.summary import summarise
 from foolscape.run.universal.targets import picture_sha256
-from foolscape.run.universal.tile_file import Tile, write_tile
+from foolscape.run.universal.tile_file import UniversalTile, write_tile
 from foolscape.run.universal.training_samples import TrainingSamples
 from foolscape.run.wiring import check_wiring
 
@@ -114,11 +114,11 @@ def _check_gradient(
     store.keep(gradient=asdict(verdict))
 
 
-def _tile(config: UniversalConfig, point: CurvePoint, setup: UniversalSetup, values: torch.Tensor) -> Tile:
+def _tile(config: UniversalConfig, point: CurvePoint, setup: UniversalSetup, values: torch.Tensor) -> UniversalTile:
     """The artefact of a point: its settings are those of a run that asks for it alone."""
     alone = {"eps": point.eps, "omega": point.omega, "sweep_eps": (), "sweep_omega": (), "transfer_to": ()}
     settings = config.model_copy(update=alone).model_dump(mode="json")
-    return Tile(values.cpu(), setup.models[0].entry.classes, settings)
+    return UniversalTile(values.cpu(), setup.models[0].entry.classes, settings)
 
 
 def _record(

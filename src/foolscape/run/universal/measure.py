@@ -24,7 +24,7 @@ from foolscape.run.scores.controls import control_of
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.universal.config import MAIN, CurvePoint
 from foolscape.run.universal.setup import TestedModel
-from foolscape.run.universal.tile_file import Tile
+from foolscape.run.universal.tile_file import UniversalTile
 from foolscape.seeds import generator_for
 from foolscape.strict import losses
 
@@ -53,7 +53,7 @@ class PointTile:
     """A point and its tile."""
 
     point: CurvePoint
-    tile: Tile
+    tile: UniversalTile
 
 
 def rows(name: str, model: TestedModel, tiles: Sequence[PointTile], seed: int, store: RunStore) -> list[Line]:

@@ -22,7 +22,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Tile:
+class UniversalTile:
     """A universal perturbation.
 
     Attributes:
@@ -42,13 +42,13 @@ class Tile:
         return to_image(Linf(Levels.parse(str(self.settings["eps"])).unit).quantise(moved, clean)[0])
 
 
-def write_tile(directory: Path, place: str, tile: Tile) -> None:
+def write_tile(directory: Path, place: str, tile: UniversalTile) -> None:
     """Write a tile, all of it or nothing."""
     metadata = {"format": FORMAT, "classes": tile.classes, "settings": tile.settings}
     write_tensors(directory, place, {"tile": tile.values}, metadata)
 
 
-def read_tile(path: Path) -> Tile:
+def read_tile(path: Path) -> UniversalTile:
     """The tile at `path`; raises `CheckpointError` for another file, a damaged one or one from a newer version."""
     tensors, metadata = read_tensors(path)
     file_format = metadata.get("format")
@@ -62,7 +62,7 @@ def read_tile(path: Path) -> Tile:
     tile = tensors["tile"]
     if tile.ndim != 3 or tile.shape[0] != 3 or not bool(torch.isfinite(tile).all()):
         raise CheckpointError(f"expected a finite tile (3, h, w) at {path}, got {tuple(tile.shape)}")
-    return Tile(tile.float(), tuple(metadata["classes"]), metadata["settings"])
+    return UniversalTile(tile.float(), tuple(metadata["classes"]), metadata["settings"])
 
 
 def write_learning(directory: Path, place: str, learning: TrainingState) -> None:
