@@ -34,7 +34,7 @@ from foolscape.models.common.wrappers import modules_of
 from foolscape.pixels import Levels, to_image, to_unit
 from foolscape.problem import Problem
 from foolscape.run.settings.config import make_config
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.seeds import generator_for
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "models": [given.model], "data": given.data, "split": given.split, "size": given.size, "attack": "pgd",
         "task": "detection", "limit": given.skip + given.limit, "device": "cpu",
     }  # fmt: skip
-    bench = open_bench(make_config(settings), torch.device("cpu"))
+    bench = open_setup(make_config(settings), torch.device("cpu"))
     subject = bench.entries[0].subject
     assert isinstance(subject, DetectionSubject)
     cases = [subject.load(name) for name in bench.ids[given.skip :]]

@@ -27,7 +27,7 @@ from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_image, to_unit
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.device import ready_device
-from foolscape.run.setup import Setup, open_bench
+from foolscape.run.setup import Setup, open_setup
 
 WAYS = (("float32", "contiguous"), ("float32", "channels_last"), ("bf16", "contiguous"), ("bf16", "channels_last"))
 
@@ -85,7 +85,7 @@ def opened(given: argparse.Namespace, device: torch.device, precision: str, layo
         "precision": precision,
         "memory_format": layout,
     }
-    bench = open_bench(make_config(settings | {"task": "segmentation"}), device)
+    bench = open_setup(make_config(settings | {"task": "segmentation"}), device)
     way = Way(f"{precision}, {layout}{', compiled' if compiled else ''}", bench, given.batch, device)
     if compiled:
         print(f"{way.name}: {compile_networks(bench.entries[0].scorer, way.attacked)}")

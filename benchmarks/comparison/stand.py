@@ -15,7 +15,7 @@ from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.tasks.segmentation import Segmenter
 
@@ -118,7 +118,7 @@ def open_stand(settings: Settings) -> Stand:
         task="segmentation",
         classes=settings.classes,
     )
-    bench = open_bench(config, device)
+    bench = open_setup(config, device)
     subject: SegmentationSubject = bench.entries[0].subject  # type: ignore[assignment]
     return Stand(
         Network(subject.segmenter, device),

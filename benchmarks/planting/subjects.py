@@ -11,7 +11,7 @@ from torch import Tensor
 
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.task_of import with_task
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.tasks.base import TaskRunner
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.tasks.segmentation import SegmentationSubject
@@ -21,7 +21,7 @@ from planting.mistakes import Mistake
 
 def opened(settings: dict[str, object]) -> tuple[TaskRunner[Any, Any], tuple[str, ...]]:
     """What a run with `settings` measures, and the ids of its samples."""
-    bench = open_bench(with_task(make_config(settings | {"attack": "none"})), torch.device("cpu"))
+    bench = open_setup(with_task(make_config(settings | {"attack": "none"})), torch.device("cpu"))
     subject: Any = bench.entries[0].subject
     spec = subject.spec if ".py:" in subject.spec else "net.py:build"  # advice is for networks that a user brings
     return replace(subject, spec=spec), bench.ids

@@ -13,7 +13,7 @@ from foolscape.run import batch_size as widths
 from foolscape.run.batch_size import batch_size_of, widest
 from foolscape.run.directory.store import RunStore
 from foolscape.run.settings.config import make_config
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.transfer.execute import transfer
 
 from .made import do_run, files_below, write_net, write_photos
@@ -174,7 +174,7 @@ def test_an_accelerators_batch_is_found_by_trying(
     expected: int,
 ) -> None:
     config = make_config({"models": [f"{nets}:net"], "data": photos, "task": "segmentation", **PGD})
-    bench = open_bench(config, torch.device("cpu"))
+    bench = open_setup(config, torch.device("cpu"))
     monkeypatch.setattr(widths, "widest", lambda speed, most: (16, "as a test has it"))
     config = config.model_copy(update=changes)
     assert batch_size_of(config, bench, torch.device(device), tmp_path, lambda text: None) == expected

@@ -54,7 +54,7 @@ def test_data_and_models_are_opened_once(tmp_path: Path, coco: str, monkeypatch:
     monkeypatch.setattr(segmentation, "open_data", counted)
     (tmp_path / "net.py").write_text(NET.format(log=str(log), count=len(CLASSES), classes=CLASSES))
     settings = {"data": coco, "attack": "none", "task": "segmentation"}
-    found = setup.open_bench(make_config(settings | {"models": [f"{tmp_path / 'net.py'}:build"]}), torch.device("cpu"))
+    found = setup.open_setup(make_config(settings | {"models": [f"{tmp_path / 'net.py'}:build"]}), torch.device("cpu"))
     assert log.read_text() == "made "
     assert opened == [{"split": None, "classes": CLASSES}]
     assert found.data.classes == found.entries[0].classes == CLASSES

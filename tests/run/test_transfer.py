@@ -13,7 +13,7 @@ from foolscape.errors import RunError, SettingError
 from foolscape.report.pages.transfer import print_transfer, write_transfer_texts
 from foolscape.run.listener import Listener
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import Setup, open_bench
+from foolscape.run.setup import Setup, open_setup
 from foolscape.run.transfer.execute import transfer
 
 from .made import silent_progress, write_net
@@ -63,10 +63,10 @@ def test_a_network_is_opened_once(tmp_path: Path, settings: dict[str, Any], monk
 
     def counted(config: RunConfig, device: torch.device) -> Setup:
         opened.extend(config.models)
-        return open_bench(config, device)
+        return open_setup(config, device)
 
     for module in ("transfer.networks", "execute"):
-        monkeypatch.setattr(f"foolscape.run.{module}.open_bench", counted)
+        monkeypatch.setattr(f"foolscape.run.{module}.open_setup", counted)
     measure(tmp_path / "out", settings)
     assert opened == settings["models"]
 

@@ -20,7 +20,7 @@ from foolscape.records.types import form_of
 from foolscape.run.batch_size import batch_size_of
 from foolscape.run.directory.store import RunStore
 from foolscape.run.settings.config import make_config
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 
 from .made import do_run, files_below
 from .made_clips import write_clips, write_tracker, write_youtube_vos
@@ -178,7 +178,7 @@ def test_the_bundled_tracker_loses_cars_and_people_on_the_street(tmp_path: Path)
 def test_clips_are_followed_one_by_one_on_every_device(tmp_path: Path) -> None:
     settings = {"models": ["bundled:scenes-tracker"], "data": "scenes:", "split": "val", "limit": 1, "attack": "fgsm"}
     config = make_config(settings | {"task": "video"})
-    bench = open_bench(config, torch.device("cpu"))
+    bench = open_setup(config, torch.device("cpu"))
     assert batch_size_of(config, bench, torch.device("cuda"), tmp_path, print) == 1
 
 

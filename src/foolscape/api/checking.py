@@ -19,7 +19,7 @@ from foolscape.pixels import to_unit
 from foolscape.report.tables.table import Cell, Table
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.words import in_python
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.wiring.check import examine
 from foolscape.run.wiring.reasons import wiring_reasons
 from foolscape.testing.command import check_made
@@ -110,11 +110,11 @@ def check(
     settings = {"split": split, "limit": limit, "size": size_text(size), "device": device}
     config = config_of(subjects, NONE, settings)
     with subjects.offered():
-        bench = open_bench(config, torch_device)
-        first = to_unit(bench.first)
+        setup = open_setup(config, torch_device)
+        first = to_unit(setup.first)
         resolution = (first.shape[2], first.shape[3])
         contract = check_made(opened.made, size=resolution, batch=batch, device=torch_device)
-        reasons = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
+        reasons = wiring_reasons(examine(setup.entries[0].subject, setup.ids, config.seed))
     return _report(opened, contract, reasons, live=subjects.held is not None)
 
 

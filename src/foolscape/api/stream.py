@@ -34,7 +34,7 @@ from foolscape.run.execute import check_input_gradient
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
-from foolscape.run.setup import LoadedModel, Setup, open_bench
+from foolscape.run.setup import LoadedModel, Setup, open_setup
 from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.spec import IN_MEMORY, parse
 from foolscape.tasks.base import task_named
@@ -186,7 +186,7 @@ def evaluate_stream(
     config, _ = with_attack(config_of(subjects, attack, settings, options))
     torch_device = ready_device(config.device)
     with subjects.offered(), attention(config.attention):
-        setup = open_bench(config, torch_device)
+        setup = open_setup(config, torch_device)
         stream = _checked(setup, config, opened.task)
     alone = torch_device.type == "cpu" or task_named(opened.task).clips
     return (

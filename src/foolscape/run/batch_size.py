@@ -34,7 +34,7 @@ _STEPS: Final = 2
 """Of the attack, in a trial; the trial before it, which is not counted, is for PyTorch to get ready."""
 
 
-def batch_size_of(config: RunConfig, bench: Setup, device: torch.device, out: Path, say: Callable[[str], None]) -> int:
+def batch_size_of(config: RunConfig, setup: Setup, device: torch.device, out: Path, say: Callable[[str], None]) -> int:
     """Images per call of the models: what the user says, else as many as pay on the device.
 
     Clips are followed one by one on every device: what a tracker made of the later frames belongs to one clip. A run
@@ -47,11 +47,11 @@ def batch_size_of(config: RunConfig, bench: Setup, device: torch.device, out: Pa
     begun = read_settings(out)
     if isinstance(begun, RunRecord):
         return begun.batch
-    most = min(MOST, len(bench.ids))
+    most = min(MOST, len(setup.ids))
     tried_batches = [
-        (*widest(speed, most), entry.subject.spec) for entry in bench.entries if (speed := trial(entry, bench.ids))
+        (*widest(speed, most), entry.subject.spec) for entry in setup.entries if (speed := trial(entry, setup.ids))
     ]
-    batch, why, spec = min(tried_batches, default=(1, "no image could be attacked", bench.entries[0].subject.spec))
+    batch, why, spec = min(tried_batches, default=(1, "no image could be attacked", setup.entries[0].subject.spec))
     say(f"batch: {batch} found by trying {spec}: {why}")
     return batch
 

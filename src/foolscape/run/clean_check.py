@@ -8,7 +8,7 @@ from foolscape.attacks.names import NONE
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.wiring.check import examine
 from foolscape.run.wiring.reasons import wiring_reasons
 from foolscape.testing import Check
@@ -22,6 +22,6 @@ def check_on_data(settings: Mapping[str, object]) -> Check:
     """
     values = {name: value for name, value in settings.items() if value is not None}
     config = with_task(make_config(values | {"attack": NONE}))
-    bench = open_bench(config, ready_device(config.device))
-    (reason,) = wiring_reasons(examine(bench.entries[0].subject, bench.ids, config.seed))
+    setup = open_setup(config, ready_device(config.device))
+    (reason,) = wiring_reasons(examine(setup.entries[0].subject, setup.ids, config.seed))
     return Check(reason.check, reason.ok, reason.seen, reason.advice)

@@ -41,7 +41,7 @@ from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
-from foolscape.run.setup import LoadedModel, Setup, open_bench
+from foolscape.run.setup import LoadedModel, Setup, open_setup
 from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.summary import summarise
 from foolscape.run.tasks.base import running_of
@@ -55,7 +55,7 @@ def execute(
     out: Path,
     command: Sequence[str],
     listener: Listener,
-    bench: Setup | None = None,
+    setup: Setup | None = None,
     *,
     page: bool = True,
 ) -> Object:
@@ -66,7 +66,7 @@ def execute(
         out: where.
         command: what run.json says that it was begun with.
         listener: whom to tell.
-        bench: what was opened for it before, if it was; its first image need not be among the config's.
+        setup: what was opened for it before, if it was; its first image need not be among the config's.
         page: whether the report is written, too.
 
     Returns:
@@ -78,21 +78,21 @@ def execute(
     device = ready_device(config.device)
     config, why = with_attack(with_task(config))
     with attention(config.attention):
-        bench = bench or replace(open_bench(config, device), why=why)
+        setup = setup or replace(open_setup(config, device), why=why)
         words = ""
         try:
-            return _executed(config, bench, device, out, command, listener, page=page)
+            return _executed(config, setup, device, out, command, listener, page=page)
         except Exception as error:
             if not is_short(error):
                 raise
             words = first_line(error)
         # Only here the traceback is gone, and with it the tensors that its frames held.
-        raise no_room(bench.entries[0].scorer.logits, to_unit(bench.first).to(device), words)
+        raise no_room(setup.entries[0].scorer.logits, to_unit(setup.first).to(device), words)
 
 
 def _executed(
     config: RunConfig,
-    bench: Setup,
+    setup: Setup,
     device: torch.device,
     out: Path,
     command: Sequence[str],
@@ -101,34 +101,34 @@ def _executed(
     page: bool,
 ) -> Object:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
-    if bench.why is not None:
-        listener.say(f"attack: {config.attack}, the {bench.why}")
-    batch = batch_size_of(config, bench, device, out, listener.say)
+    if setup.why is not None:
+        listener.say(f"attack: {config.attack}, the {setup.why}")
+    batch = batch_size_of(config, setup, device, out, listener.say)
     if config.compile:
-        bench = _compiled(bench, batch)
-    record = _record(config, bench, device, batch, command)
-    of_models = (f"{entry.subject.spec}: {note}" for entry in bench.entries for note in entry.notes)
+        setup = _compiled(setup, batch)
+    record = _record(config, setup, device, batch, command)
+    of_models = (f"{entry.subject.spec}: {note}" for entry in setup.entries for note in entry.notes)
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
-    for note in (*notes, *bench.data.notes, *of_models):
+    for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
     with open_run(out, record, record.conditions, listener.say) as store:
         room = Room(store, listener.say)
-        check = partial(check_input_gradient, to_unit(bench.first).to(device), config.seed, store, listener)
-        for entry in bench.entries:
-            _keep_consistency(entry, bench, config, device, room)
+        check = partial(check_input_gradient, to_unit(setup.first).to(device), config.seed, store, listener)
+        for entry in setup.entries:
+            _keep_consistency(entry, setup, config, device, room)
             room.halving(entry.subject.spec, partial(check, entry))
-            check_wiring(entry.subject, bench.ids, config.seed, store)
-        for entry in bench.entries:
+            check_wiring(entry.subject, setup.ids, config.seed, store)
+        for entry in setup.entries:
             subject = entry.subject
-            done = len((store.settled_ids(subject.spec) | store.settled_ids(None)) & set(bench.ids))
-            with listener.progress(f"{config.attack} on {subject.spec}", len(bench.ids), done) as tick:
-                room.halving(subject.spec, partial(_measure, entry, bench.ids, config.seed, store, tick, check))
+            done = len((store.settled_ids(subject.spec) | store.settled_ids(None)) & set(setup.ids))
+            with listener.progress(f"{config.attack} on {subject.spec}", len(setup.ids), done) as tick:
+                room.halving(subject.spec, partial(_measure, entry, setup.ids, config.seed, store, tick, check))
             if entry.plan is not None:
                 probe = partial(probe_stored, subject, entry.plans, entry.probes, config.probes, store, listener.say)
                 room.halving(subject.spec, probe)
         with having_form(out):
             summary = summarise(
-                run_record(store), store.rows, Evidence.of(store, (e.subject.slug for e in bench.entries))
+                run_record(store), store.rows, Evidence.of(store, (e.subject.slug for e in setup.entries))
             )
         store.finish(SUMMARY, summary)
         if page:
@@ -136,11 +136,11 @@ def _executed(
     return summary
 
 
-def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, command: Sequence[str]) -> RunRecord:
+def _record(config: RunConfig, setup: Setup, device: torch.device, batch: int, command: Sequence[str]) -> RunRecord:
     """What run.json holds: everything that is needed to repeat the run."""
-    data = bench.data
+    data = setup.data
     loss = config.options.get("loss")
-    prints = {name: data.fingerprint(name) for name in bench.ids}
+    prints = {name: data.fingerprint(name) for name in setup.ids}
     return RunRecord(
         schema=SCHEMA,
         foolscape=version("foolscape"),
@@ -153,30 +153,30 @@ def _record(config: RunConfig, bench: Setup, device: torch.device, batch: int, c
         reference=CLEAN_PREDICTION if data.classes is None else TRUTH,
         seed=config.seed,
         models=tuple(
-            entry.record(str(config.task), None if data.classes is None else config.task) for entry in bench.entries
+            entry.record(str(config.task), None if data.classes is None else config.task) for entry in setup.entries
         ),
         data=DataRecord(
             spec=data.spec,
             split=data.split,
             classes=None if data.classes is None else tuple(data.classes),
-            samples=len(bench.ids),
+            samples=len(setup.ids),
             sha256=digest_of(prints),
             notes=tuple(data.notes),
         ),
-        samples=tuple(SampleRecord(id=name, sha256=prints[name]) for name in bench.ids),
-        attack=recorded_attack(config, bench),
+        samples=tuple(SampleRecord(id=name, sha256=prints[name]) for name in setup.ids),
+        attack=recorded_attack(config, setup),
         algorithms=algorithms(config.attack, (str(config.task),), (*config.models, config.data)),
         attack_files=sources_of(config.attack, loss) or {},
         versions=versions(),
     )
 
 
-def recorded_attack(config: RunConfig, bench: Setup) -> Object:
+def recorded_attack(config: RunConfig, setup: Setup) -> Object:
     """The attack's settings; the only_class by name, for models may number their classes differently."""
-    largest, plans = bench.entries[0].plan, bench.entries[0].plans
+    largest, plans = setup.entries[0].plan, setup.entries[0].plans
     if largest is None:
         return {"name": NONE}
-    choice = {} if bench.why is None else {"chosen": bench.why}
+    choice = {} if setup.why is None else {"chosen": setup.why}
     only = {} if largest.goal is None else {"only_class": config.options.get("only_class")}
     return largest.settings | only | choice | ({"bounds": _bounds(plans)} if len(plans) > 1 else {})
 
@@ -192,25 +192,25 @@ def _bounds(plans: Sequence[Plan]) -> Object:
     }
 
 
-def _compiled(bench: Setup, batch: int) -> Setup:
-    """The bench with its networks compiled, where that goes well; the notes of the models say whether it did."""
+def _compiled(setup: Setup, batch: int) -> Setup:
+    """The setup with its networks compiled, where that goes well; the notes of the models say whether it did."""
 
     def compiled(entry: LoadedModel) -> LoadedModel:
-        attack = trial(entry, bench.ids)
+        attack = trial(entry, setup.ids)
 
         def attempt() -> None:
-            first_usable(bench.data, bench.ids, entry.subject.load)
+            first_usable(setup.data, setup.ids, entry.subject.load)
             if attack is not None:  # a batch that memory does not hold is halved in the run, too
                 halving(attack, batch, lambda *_: None)
 
         return replace(entry, notes=(*entry.notes, compile_networks(entry.scorer, attempt)))
 
-    return replace(bench, entries=tuple(compiled(entry) for entry in bench.entries))
+    return replace(setup, entries=tuple(compiled(entry) for entry in setup.entries))
 
 
-def _keep_consistency(entry: LoadedModel, bench: Setup, config: RunConfig, device: torch.device, room: Room) -> None:
+def _keep_consistency(entry: LoadedModel, setup: Setup, config: RunConfig, device: torch.device, room: Room) -> None:
     """See `keep_consistency`; without what torch.compile made, for it would make another forward pass for the batch."""
-    spec, pair = entry.subject.spec, (bench.first, bench.beside)
+    spec, pair = entry.subject.spec, (setup.first, setup.beside)
     with torch.compiler.set_stance("force_eager") if config.compile else nullcontext():
         room.halving(spec, partial(keep_consistency, spec, entry.scorer, pair, device, room.store, room.say))
 

@@ -22,7 +22,7 @@ from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
-from foolscape.run.setup import LoadedModel, Setup, open_bench
+from foolscape.run.setup import LoadedModel, Setup, open_setup
 from foolscape.run.transfer.ensemble import ensembles_of
 from foolscape.run.transfer.matrix import disturbances_of
 from foolscape.run.transfer.networks import open_networks
@@ -61,8 +61,8 @@ def preview_run(config: RunConfig, origins: Mapping[str, str]) -> list[Section]:
     device = ready_device(config.device)
     config, why = with_attack(with_task(config))
     with attention(config.attention):
-        bench = replace(open_bench(config, device), why=why)
-        return [*_opened(config, bench, origins), _cost([(config, bench)], device)]
+        run_setup = replace(open_setup(config, device), why=why)
+        return [*_opened(config, run_setup, origins), _cost([(config, run_setup)], device)]
 
 
 def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: Mapping[str, str]) -> list[Section]:
@@ -72,7 +72,7 @@ def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: 
         networks, ids = open_networks(config, shared=bool(ensemble_names))
         ensembles = ensembles_of(ensemble_names, [n.entry for n in networks], [n.task for n in networks])
         lines = disturbances_of([network.slug for network in networks], ensembles)
-        sections = _joined({n.slug: list(_opened(n.config, n.bench, origins)) for n in networks})
+        sections = _joined({n.slug: list(_opened(n.config, n.setup, origins)) for n in networks})
         matrix: Lines = (
             ("networks", ", ".join(network.slug for network in networks)),
             ("ensembles", ", ".join(ensemble.name for ensemble in ensembles) or "none"),
@@ -81,7 +81,7 @@ def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: 
         return [
             *sections,
             Section("transfer", matrix),
-            _cost([(n.config, n.bench) for n in networks], device),
+            _cost([(n.config, n.setup) for n in networks], device),
         ]
 
 
@@ -132,9 +132,9 @@ def preview_harden(config: HardenConfig, origins: Mapping[str, str]) -> list[Sec
         )
         steps = config.epochs * batches * (plan.steps * (config.batch - config.clean) + config.batch)
         before, *_ = with_attack(config.on_test(config.model))
-        bench = open_bench(before, device)
-        seconds = _seconds(bench.entries[0], to_unit(bench.first).to(device))
-        measuring = 2 * _gradients(bench)
+        run_setup = open_setup(before, device)
+        seconds = _seconds(run_setup.entries[0], to_unit(run_setup.first).to(device))
+        measuring = 2 * _gradients(run_setup)
         return [
             Section("training", training),
             Section(_MODELS, (_model(network.entry),)),
@@ -160,30 +160,30 @@ def _joined(of_each: Mapping[str, Sequence[Section]]) -> Iterator[Section]:
             yield from (replace(section, title=f"{title}, {', '.join(slugs)}") for section, slugs in named.items())
 
 
-def _opened(config: RunConfig, bench: Setup, origins: Mapping[str, str]) -> Iterator[Section]:
+def _opened(config: RunConfig, run_setup: Setup, origins: Mapping[str, str]) -> Iterator[Section]:
     """Attack, models, images and conditions of a run."""
-    (first, *_) = bench.entries
+    (first, *_) = run_setup.entries
     if first.plan is None:
         yield Section("attack", ((NONE, "the clean model alone is measured"),))
     else:
-        why = bench.why or origins.get("attack", "")
+        why = run_setup.why or origins.get("attack", "")
         attack: Lines = ((first.plan.name, f"{first.plan.source}{f' ({why})' if why else ''}"),)
         yield Section("attack", attack + _options_at_bounds(first.plans, origins))
-    yield Section(_MODELS, tuple(_model(entry) for entry in bench.entries))
-    height, width = bench.first.shape[:2]
+    yield Section(_MODELS, tuple(_model(entry) for entry in run_setup.entries))
+    height, width = run_setup.first.shape[:2]
     size = f"{height}x{width}, as --size says" if config.size else f"each its own, the first {height}x{width}"
     unit = task_named(str(config.task)).unit
-    where = (config.data, f"split {bench.data.split}" if bench.data.split else "")
+    where = (config.data, f"split {run_setup.data.split}" if run_setup.data.split else "")
     images: Lines = (
         ("data", ", ".join(part for part in where if part)),
-        (f"{unit}s", _ids(bench.ids)),
+        (f"{unit}s", _ids(run_setup.ids)),
         ("size", size),
-        ("scores against", "labels" if bench.data.classes is not None else "the clean prediction"),
-        *(("note", note) for note in bench.data.notes),
+        ("scores against", "labels" if run_setup.data.classes is not None else "the clean prediction"),
+        *(("note", note) for note in run_setup.data.notes),
     )
     yield Section("images", images)
     probes = tuple((what, " ".join(_words_of(probe.to_json()))) for what, probe in first.probes.items())
-    count, share = probed_images(len(bench.ids), first.plans, first.probes, config.probes)
+    count, share = probed_images(len(run_setup.ids), first.plans, first.probes, config.probes)
     on = f"on {count} {unit}{'s' * (count != 1)}, {_share(share)} the run's gradients" if probes and count else "none"
     bounds = [str(plan.eps) for plan in first.plans] if len(first.plans) > 1 else []
     conditions = conditions_at(bounds) if first.plans else (CLEAN,)
@@ -215,26 +215,26 @@ def _cost(runs: Sequence[tuple[RunConfig, Setup]], device: torch.device) -> Sect
     """What runs take, at most, and how long that is where a gradient's time says it."""
     lines: list[tuple[str, str]] = []
     total, timed = 0.0, True
-    for config, bench in runs:
-        for entry in bench.entries:
+    for config, run_setup in runs:
+        for entry in run_setup.entries:
             if entry.plan is None:
-                lines.append((entry.subject.spec, f"{len(bench.ids)} predictions"))
+                lines.append((entry.subject.spec, f"{len(run_setup.ids)} predictions"))
                 continue
             each_image = sum(cost(plan) for plan in entry.plans)
-            gradients = len(bench.ids) * each_image
-            count, share = probed_images(len(bench.ids), entry.plans, entry.probes, config.probes)
-            each = f"{each_image:g} x {len(bench.ids)} = {_many(gradients)}"
+            gradients = len(run_setup.ids) * each_image
+            count, share = probed_images(len(run_setup.ids), entry.plans, entry.probes, config.probes)
+            each = f"{each_image:g} x {len(run_setup.ids)} = {_many(gradients)}"
             probing = f", {_share(share)} that for the probes" if count else ""
             lines.append((entry.subject.spec, f"{each}{probing}, at most"))
             if entry.subject.task.clips:
                 timed = False
                 continue
-            total += gradients * (1 + share) * _seconds(entry, to_unit(bench.first).to(device))
+            total += gradients * (1 + share) * _seconds(entry, to_unit(run_setup.first).to(device))
     return Section("cost", (*lines, *((("time", f"about {_duration(total)}, at most"),) if timed and total else ())))
 
 
-def _gradients(bench: Setup) -> float:
-    return sum(len(bench.ids) * cost(entry.plan) for entry in bench.entries if entry.plan is not None)
+def _gradients(run_setup: Setup) -> float:
+    return sum(len(run_setup.ids) * cost(entry.plan) for entry in run_setup.entries if entry.plan is not None)
 
 
 def _seconds(entry: LoadedModel, image: torch.Tensor) -> float:

@@ -97,7 +97,7 @@ class Setup:
     why: str | None = None
 
 
-def open_bench(config: RunConfig, device: torch.device) -> Setup:
+def open_setup(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run, whose task and attack are settled."""
     need("report", *task_named(str(config.task)).extras)
     enter_data(config.data)

@@ -17,7 +17,7 @@ from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.models.load import load_detector
 from foolscape.records.types import Object as Record
 from foolscape.run.settings.config import make_config
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject
 from foolscape.run.wiring import examine, wiring_reasons
@@ -177,6 +177,6 @@ def test_fastestdet_on_coco(real: Path, options: str, ok: bool) -> None:
             "task": "detection",
         }
     )
-    bench = open_bench(config, torch.device("cpu"))
+    bench = open_setup(config, torch.device("cpu"))
     reason = reason_of(examine(bench.entries[0].subject, bench.ids, 0))
     assert reason.ok is ok, reason

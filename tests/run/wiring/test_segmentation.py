@@ -16,7 +16,7 @@ from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.models.load import load_segmenter
 from foolscape.records.types import Object as Record
 from foolscape.run.settings.config import make_config
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.run.wiring import examine, wiring_reasons
 from foolscape.run.wiring.judge import Court
@@ -234,7 +234,7 @@ def test_espnet_on_camvid(real: Path, options: str, ok: bool) -> None:
             "task": "segmentation",
         }
     )
-    bench = open_bench(config, torch.device("cpu"))
+    bench = open_setup(config, torch.device("cpu"))
     reason = reason_of(examine(bench.entries[0].subject, bench.ids, 0))
     assert reason.ok is ok, reason
     assert bool(reason.advice) is not ok

@@ -35,7 +35,7 @@ from foolscape.run.harden.training import TrainConfig, Trainer
 from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
-from foolscape.run.setup import LoadedModel, open_bench
+from foolscape.run.setup import LoadedModel, open_setup
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.spec import parse, written
 from foolscape.tasks.base import SEGMENTATION
@@ -121,7 +121,7 @@ def open_network(config: HardenConfig, device: torch.device, training: Segmentat
     task = task_of(config.model)
     if task != SEGMENTATION.name:
         raise SettingError(f"model: expected a segmentation network to train, got {config.model}, which is for {task}")
-    (entry,) = open_bench(config.on_training, device).entries
+    (entry,) = open_setup(config.on_training, device).entries
     subject = entry.subject
     assert isinstance(subject, SegmentationSubject)
     segmenter = subject.segmenter

@@ -54,12 +54,12 @@ def in_python(text: str, *, live: bool = False) -> str:
         text: for people; from a command of foolscape on it stays as it is.
         live: whether the images are there already, so that there is no `limit` to raise.
     """
-    found = _COMMAND.search(text)
-    told, rest = (text[: found.start()], text[found.start() :]) if found else (text, "")
+    command = _COMMAND.search(text)
+    advice, rest = (text[: command.start()], text[command.start() :]) if command else (text, "")
     if live:
         for words, instead in _MORE_IMAGES:
-            told = told.replace(words, instead)
-    return _FLAG.sub(_argument, _INPUT.sub("add ", told)) + rest
+            advice = advice.replace(words, instead)
+    return _FLAG.sub(_argument, _INPUT.sub("add ", advice)) + rest
 
 
 def argument(name: str, value: object) -> str:
@@ -85,15 +85,15 @@ def call(model: str, data: str, attack: str, settings: Mapping[str, object]) -> 
     return f"fs.evaluate({', '.join(words)})"
 
 
-def _argument(found: re.Match[str]) -> str:
+def _argument(option: re.Match[str]) -> str:
     """An option of the command line in Python; as it is where there is no such argument."""
-    name, value = found["name"].replace("-", "_"), found["value"]
+    name, value = option["name"].replace("-", "_"), option["value"]
     flags, words = _values()
     if name not in flags and name not in ARGUMENTS:
-        return found[0]
+        return option[0]
     if flags.get(name):
         rest = "" if value is None else f" {value}"
-        return argument(name, found["no"] is None) + rest
+        return argument(name, option["no"] is None) + rest
     if value is not None and (value[0].isdigit() or value in words):
         return argument(name, int(value) if value.isdecimal() else value)
     rest = "" if value is None else f" {value}"

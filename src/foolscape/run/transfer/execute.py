@@ -79,7 +79,7 @@ def _transferred(
     record = _record(settings, networks, ensembles, ids, command)
     with open_run(out, record, [d.name for d in disturbances], listener.say) as store:
         runs = {
-            network.slug: execute(network.config, _place(out, network.slug), command, listener, network.bench)["trust"]
+            network.slug: execute(network.config, _place(out, network.slug), command, listener, network.setup)["trust"]
             for network in networks
         }
         for ensemble in ensembles:

@@ -45,17 +45,17 @@ class Network:
     """A network of the matrix: the settings of its own run, and what was opened for them."""
 
     config: RunConfig
-    bench: Setup
+    setup: Setup
 
     @property
     def entry(self) -> LoadedModel:
         """The network itself."""
-        return self.bench.entries[0]
+        return self.setup.entries[0]
 
     @property
     def labelled(self) -> bool:
         """Whether its data have labels."""
-        return self.bench.data.classes is not None
+        return self.setup.data.classes is not None
 
     @property
     def slug(self) -> str:
@@ -111,7 +111,7 @@ def summarise(
         }
         for network in networks
     ]
-    plans = {network.slug: recorded_attack(network.config, network.bench) for network in networks}
+    plans = {network.slug: recorded_attack(network.config, network.setup) for network in networks}
     return {
         "schema": SCHEMA,
         "reference": TRUTH if all(network.labelled for network in networks) else CLEAN_PREDICTION,

@@ -9,7 +9,7 @@ from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
-from foolscape.run.setup import open_bench
+from foolscape.run.setup import open_setup
 from foolscape.run.tasks.base import running_of
 from foolscape.run.transfer.matrix import Network
 
@@ -33,15 +33,15 @@ def open_networks(config: RunConfig, *, shared: bool) -> tuple[list[Network], tu
     chosen_attacks = [with_attack(_own(config, spec), shared=shared) for spec in config.models]
     configs = [own for own, _ in chosen_attacks]
     _refuse_idle(config, {str(own.task) for own in configs})
-    benches = [open_bench(own.model_copy(update={"limit": None}), device) for own in configs]
-    everywhere = set[str].intersection(*(set(bench.ids) for bench in benches))
-    usable = [name for name in benches[0].ids if name in everywhere][: config.limit]
+    setups = [open_setup(own.model_copy(update={"limit": None}), device) for own in configs]
+    everywhere = set[str].intersection(*(set(setup.ids) for setup in setups))
+    usable = [name for name in setups[0].ids if name in everywhere][: config.limit]
     if not usable:
         raise SettingError(f"data: expected images that every model's task can use, got none in {config.data}")
     usable_images = {"ids": tuple(usable), "limit": None}
     return [
-        Network(own.model_copy(update=usable_images), replace(bench, ids=tuple(usable), why=why))
-        for (own, why), bench in zip(chosen_attacks, benches, strict=True)
+        Network(own.model_copy(update=usable_images), replace(setup, ids=tuple(usable), why=why))
+        for (own, why), setup in zip(chosen_attacks, setups, strict=True)
     ], tuple(usable)
 
 

@@ -140,7 +140,7 @@ def _at_8_bits(attacked: AttackedModel) -> Reason:
     if difference.value < POINTS:
         return reason(ok=True, seen=seen)
     if difference.above or images == 1:
-        ways = [f"a larger {' or '.join(found)}"] if (found := [*larger(attacked.record.attack, "step", "eps")]) else []
+        ways = [f"a larger {' or '.join(sizes)}"] if (sizes := [*larger(attacked.record.attack, "step", "eps")]) else []
         ways += larger(attacked.record.attack, "quantise_steps")
         advice = f"its steps are smaller than a level: give {', or '.join(ways) or 'another --attack'}"
         return reason(ok=False, seen=seen, advice=advice)
@@ -199,9 +199,9 @@ def _converged_size(attacked: AttackedModel) -> Reason:
         return reason(ok=None, seen=why[0], advice=why[1])
     own = {row.id: _level(row.attack.smallest_eps) for row in attacked.rows[ADVERSARIAL] if row.attack is not None}
     twice = {
-        name: _level(found[LONGER]["smallest"])
-        for name, found in attacked.probed["images"].items()
-        if found.get(LONGER) is not None
+        name: _level(by_probe[LONGER]["smallest"])
+        for name, by_probe in attacked.probed["images"].items()
+        if by_probe.get(LONGER) is not None
     }
     difference, images = compare(twice, own)
     seen = f"twice the steps were tried on {images} image(s)"

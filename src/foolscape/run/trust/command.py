@@ -30,12 +30,12 @@ def with_attack(record: RunRecord, model: str, probe: Mapping[str, object]) -> s
     if len(bounds := bounds_in(record.config.get("options", {}))) > 1:
         probe = {**probe, EPS: ",".join(bounds)}
     if from_python(record.command) or is_live(model) or is_live(str(record.config["data"])):
-        return _from_python(record, model, probe)
+        return _call(record, model, probe)
     # The task is settled in every config; only where it was said the model does not tell it.
     task_given = any(word.startswith(("--task", "--config")) for word in record.command)
     left_out = ("attack", "options", "models", *(() if task_given else ("task",)))
     settings = {name: value for name, value in record.config.items() if name not in left_out}
-    return command("run", {"model": model, **dict(_given(settings, RunConfig)), **_attack(probe)})
+    return command("run", {"model": model, **dict(_changed(settings, RunConfig)), **_attack(probe)})
 
 
 def with_options(record: RunRecord, model: str, changes: Mapping[str, object]) -> str:
@@ -46,7 +46,7 @@ def with_options(record: RunRecord, model: str, changes: Mapping[str, object]) -
 
 def again(name: str, kind: type[BaseModel], config: Mapping[str, object], changes: Mapping[str, object]) -> str:
     """`foolscape NAME` with the settings `config` of a `kind`, some of which are others."""
-    return command(name, {**dict(_given(config, kind)), **changes})
+    return command(name, {**dict(_changed(config, kind)), **changes})
 
 
 def _attack(probe: Mapping[str, object]) -> Mapping[str, object]:
@@ -60,14 +60,14 @@ def _spec(probe: Mapping[str, object]) -> str:
     return written("", str(probe["attack"]), options)
 
 
-def _from_python(record: RunRecord, model: str, probe: Mapping[str, object]) -> str:
+def _call(record: RunRecord, model: str, probe: Mapping[str, object]) -> str:
     """The call that makes a run with another attack; what belongs to the task stands beside its spec."""
     data = str(record.config["data"])
     of_task = {name: value for name, value in probe.items() if name in TASK_OPTIONS and value is not None}
     own = {name: value for name, value in probe.items() if name not in TASK_OPTIONS}
     left_out = ("attack", "options", "models", "data", "task", *(("split", "ids", "limit") if is_live(data) else ()))
-    kept = {name: value for name, value in record.config.items() if name not in left_out}
-    return call(model, data, _spec(own), {**dict(_given(kept, RunConfig)), **of_task})
+    settings = {name: value for name, value in record.config.items() if name not in left_out}
+    return call(model, data, _spec(own), {**dict(_changed(settings, RunConfig)), **of_task})
 
 
 def command(name: str, settings: Mapping[str, object]) -> str:
@@ -78,7 +78,7 @@ def command(name: str, settings: Mapping[str, object]) -> str:
     return shlex.join(words)
 
 
-def _given(config: Mapping[str, object], kind: type[BaseModel]) -> Iterator[tuple[str, object]]:
+def _changed(config: Mapping[str, object], kind: type[BaseModel]) -> Iterator[tuple[str, object]]:
     """What differs from the defaults."""
     defaults = kind.model_fields
     for name, value in config.items():

@@ -52,13 +52,13 @@ def run_trust(record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Ob
         evidence: see there.
     """
     reasons = {
-        model.slug: [_told(reason, record).to_json() for reason in _of_model(model, record, rows, evidence)]
+        model.slug: [_in_words_of(reason, record).to_json() for reason in _of_model(model, record, rows, evidence)]
         for model in record.models
     }
     return by_model(reasons, record.bounds)
 
 
-def _told(reason: Reason, record: RunRecord) -> Reason:
+def _in_words_of(reason: Reason, record: RunRecord) -> Reason:
     """`reason` with its advice in the words of who made the run."""
     if not from_python(record.command):
         return reason

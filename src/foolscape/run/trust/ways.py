@@ -25,5 +25,5 @@ def longer(attack: Object) -> str:
 
 def wider(attack: Object) -> str:
     """How to let it change more; without a bound it already may, so that it has to search longer."""
-    found = next(larger(attack, "eps"), None)
-    return longer(attack) if found is None else f"try a larger {found} or another --attack"
+    flag = next(larger(attack, "eps"), None)
+    return longer(attack) if flag is None else f"try a larger {flag} or another --attack"

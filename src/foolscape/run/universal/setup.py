@@ -18,7 +18,7 @@ from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, SettingError
 from foolscape.run.settings.config import Task
 from foolscape.run.settings.task_of import task_of
-from foolscape.run.setup import LoadedModel, open_bench
+from foolscape.run.setup import LoadedModel, open_setup
 from foolscape.run.tasks.base import TaskRunner
 from foolscape.run.universal.config import UniversalConfig
 from foolscape.run.universal.record import able, universal_of
@@ -89,9 +89,9 @@ def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSe
         FoolscapeError: a model, data set or target that does not fit; test images that are training images too.
     """
     task = _task_of_images(config.model, config.task)
-    bench = open_bench(config.of_run(config.model, config.train_split, config.train_limit, task), device)
-    (entry,) = bench.entries
-    start, started = _start(config, entry.classes, (bench.first.shape[0], bench.first.shape[1]))
+    run_setup = open_setup(config.of_run(config.model, config.train_split, config.train_limit, task), device)
+    (entry,) = run_setup.entries
+    start, started = _start(config, entry.classes, (run_setup.first.shape[0], run_setup.first.shape[1]))
     tile = (start.shape[1], start.shape[2])
     aim = _fixed(aim_of(config.target, entry.classes, tile, task), entry.subject)
     training = universal_of(task).universal_task(entry.subject, aim)
@@ -105,7 +105,7 @@ def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSe
         raise DataError(f"expected test images that {config.data} has for every model, got none")
     train, test = (
         {name: data.fingerprint(name) for name in ids}
-        for data, ids in ((bench.data, bench.ids), (tested.data, test_ids))
+        for data, ids in ((run_setup.data, run_setup.ids), (tested.data, test_ids))
     )
     shared = [name for name, value in test.items() if value in set(train.values())]
     if shared:
@@ -113,18 +113,18 @@ def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSe
             f"expected test images that are not in the training split, got {len(shared)} that are ({shared[0]}, ...); "
             "figures on the images that a tile was learnt on mean nothing"
         )
-    notes = tuple(dict.fromkeys((*bench.data.notes, *tested.data.notes)))
+    notes = tuple(dict.fromkeys((*run_setup.data.notes, *tested.data.notes)))
     return UniversalSetup(
         training,
         tuple(models),
-        bench.ids,
+        run_setup.ids,
         test_ids,
         notes,
         (train, test),
         start,
         started,
-        bench.first,
-        bench.beside,
+        run_setup.first,
+        run_setup.beside,
         device,
     )
 
@@ -172,8 +172,8 @@ def _other(
     if spec == config.model:
         raise SettingError(f"transfer_to: expected other models than the one that is attacked, got {spec}")
     task = _task_of_images(spec)
-    bench = open_bench(config.of_run(spec, config.test_split, None, task), device)
-    (entry,) = bench.entries
+    run_setup = open_setup(config.of_run(spec, config.test_split, None, task), device)
+    (entry,) = run_setup.entries
     if isinstance(aim, Static) and not aim.tied:
         if "scene" not in universal_of(task).kinds or entry.classes != classes:
             raise SettingError(f"transfer_to: expected a model of the same classes for a target scene, got {spec}")
