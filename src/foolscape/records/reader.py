@@ -15,14 +15,16 @@ from typing import Any, Final
 from foolscape.disk import read_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import CLEAN
+from foolscape.records.partial import PartialRecord
 from foolscape.records.places import PARTIAL, ROWS, RUN, SUMMARY
+from foolscape.records.results import S
 from foolscape.records.row import Line
 from foolscape.records.rows import read_content, read_rows, whole_rows
 from foolscape.records.run import AnyRecord, RunRecord, record_in
 from foolscape.records.schema import check_schema
-from foolscape.records.summary import RunSummary, S
+from foolscape.records.summary import RunSummary
 from foolscape.records.timings import read_timings
-from foolscape.records.types import Object, read
+from foolscape.records.types import Object, R, read
 
 _HINT: Final = "Name the folder that `foolscape run`, `transfer`, `universal` or `harden` was given as --out."
 
@@ -86,6 +88,11 @@ def read_result(directory: Path, place: str, form: type[S]) -> S:
     return _typed(directory / place, read_object(directory / place), form)
 
 
+def read_partial(directory: Path) -> PartialRecord:
+    """partial.json of all but a run; RunError where it is not there, or has not the form of one."""
+    return _typed(directory / PARTIAL, read_object(directory / PARTIAL), PartialRecord)
+
+
 def _document(directory: Path) -> Object:
     """What summary.json of a run holds, or partial.json of one that has not finished."""
     record = read_record(directory)
@@ -95,7 +102,7 @@ def _document(directory: Path) -> Object:
     return read_object(directory / SUMMARY)
 
 
-def _typed(path: Path, document: Object, form: type[S]) -> S:
+def _typed(path: Path, document: Object, form: type[R]) -> R:
     """The JSON object in the file at `path` as the record that it holds; RunError where it is none."""
     try:
         return read(form, document)
