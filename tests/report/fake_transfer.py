@@ -7,7 +7,7 @@ from typing import Any
 
 from foolscape.records.run import SampleRecord, TransferRecord
 from foolscape.records.schema import SCHEMA
-from foolscape.records.summary import TransferSummary
+from foolscape.records.transfer_summary import TransferSummary
 from foolscape.records.types import read
 
 from ..written import model_record, write_json, write_run

@@ -11,8 +11,9 @@ import pytest
 
 from foolscape.errors import SettingError
 from foolscape.metrics.score import added, scores_of
-from foolscape.records.summary import HardenSummary, UniversalSummary
+from foolscape.records.harden_summary import HardenSummary
 from foolscape.records.types import read
+from foolscape.records.universal_summary import UniversalSummary
 from foolscape.report import markdown
 from foolscape.report.pages.harden import hardening_tables
 from foolscape.report.pages.universal import universal_tables

@@ -17,8 +17,8 @@ from foolscape.errors import CheckpointError, DataError, FoolscapeError, RunErro
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import Moved, rows_of
-from foolscape.records.summary import UniversalSummary
 from foolscape.records.types import read
+from foolscape.records.universal_summary import UniversalSummary
 from foolscape.report.pages.universal import universal_tables, write_universal_report
 from foolscape.run.listener import Listener
 from foolscape.run.tasks.base import EvalSample

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foolscape.records.summary import UniversalSummary
 from foolscape.records.types import read
+from foolscape.records.universal_summary import UniversalSummary
 from foolscape.report.pages.universal import universal_tables, write_universal_report
 from foolscape.run.listener import Listener
 from foolscape.run.universal.config import make_universal_config

@@ -29,20 +29,20 @@ class Subjects:
         task: of all models.
         models: by spec.
         data: the spec of the images.
-        given: settings of a `RunConfig` that came with the images.
+        data_settings: settings of a `RunConfig` that came with the images.
         held: the images, where they have no spec.
     """
 
     task: str
     models: Mapping[str, Model]
     data: str
-    given: Mapping[str, object] = field(default_factory=dict)
+    data_settings: Mapping[str, object] = field(default_factory=dict)
     held: DataSet | None = None
 
     @property
     def settings(self) -> dict[str, object]:
         """Their share of the settings of a `RunConfig`."""
-        return {"models": list(self.models), "data": self.data, "task": self.task, **self.given}
+        return {"models": list(self.models), "data": self.data, "task": self.task, **self.data_settings}
 
     @contextmanager
     def offered(self) -> Iterator[None]:

@@ -48,7 +48,7 @@ def harden_flags() -> list[Flag]:
 def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
     """What `foolscape harden` does with these settings."""
     from foolscape.metrics.tasks.segmentation import SEGMENTATION
-    from foolscape.records.summary import HardenSummary
+    from foolscape.records.harden_summary import HardenSummary
     from foolscape.records.types import read
     from foolscape.report.pages.harden import write_hardening_report
     from foolscape.run.directory.place import PlannedRun, model_name, name_of
@@ -61,7 +61,7 @@ def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
         """Of the network that comes out of it, which is what there is to judge."""
         summary = read(HardenSummary, document)
         attacked = AttackedScores(summary.hardened, keys, summary.after.conditions.get("adversarial", {}))
-        failures = len(summary.failures) + len(summary.training["failures"])
+        failures = len(summary.failures) + len(summary.training.failures)
         return JobOutcome([attacked], failures, verdict_of(summary.trust))
 
     return Job(

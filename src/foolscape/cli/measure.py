@@ -143,7 +143,7 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
     check_data_name(config["data"])
     from foolscape.metrics.score import scores_of
     from foolscape.records.places import MATRIX
-    from foolscape.records.summary import TransferSummary
+    from foolscape.records.transfer_summary import TransferSummary
     from foolscape.records.types import read
     from foolscape.run.directory.place import PlannedRun, models_name, name_of
     from foolscape.run.preview import preview_transfer

@@ -49,8 +49,8 @@ def universal_flags() -> list[Flag]:
 def _job(config: UniversalConfig) -> Job:
     """What `foolscape universal` does with these settings."""
     from foolscape.metrics.score import scores_of
-    from foolscape.records.summary import OtherModel, UniversalSummary
     from foolscape.records.types import read
+    from foolscape.records.universal_summary import OtherModel, UniversalSummary
     from foolscape.report.pages.universal import write_universal_report
     from foolscape.run.directory.place import PlannedRun, model_name, name_of
     from foolscape.run.preview import preview_universal
@@ -73,7 +73,7 @@ def _job(config: UniversalConfig) -> Job:
             )
             for one in models
         ]
-        failures = len(summary.failures) + len(summary.training["failures"])
+        failures = len(summary.failures) + len(summary.training.failures)
         return JobOutcome(attacked, failures, verdict_of(summary.trust))
 
     return Job(

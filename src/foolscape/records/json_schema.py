@@ -11,10 +11,11 @@ from pydantic import TypeAdapter
 
 from foolscape.metrics.score import scores_of
 from foolscape.records.beside import AnyProbes, AnyWiring
+from foolscape.records.partial import PartialRecord
+from foolscape.records.results import AnySummary
 from foolscape.records.row import Failure, Row
 from foolscape.records.run import RECORDS
 from foolscape.records.schema import SCHEMA
-from foolscape.records.summary import AnySummary
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
 from foolscape.tasks.base import TASKS
@@ -33,6 +34,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "row": _of(_either([*rows, Failure]), "a line of rows.jsonl"),
         "summary": _of(AnySummary, "summary.json, and transfer.json of a transfer"),
         "timing": _of(Timing, "a line of timings.jsonl"),
+        "partial": _of(PartialRecord, "partial.json of all but a run"),
         "probes": _of(AnyProbes, "probes/MODEL.json"),
         "training": _of(TrainingRecord, "training.json"),
         "truth": _of(_either(truths), "truth/FOLDER/NAME.json, under its key `truth`"),

@@ -15,14 +15,16 @@ from typing import Any, Final
 from foolscape.disk import read_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import CLEAN
+from foolscape.records.partial import PartialRecord
 from foolscape.records.places import PARTIAL, ROWS, RUN, SUMMARY
+from foolscape.records.results import S
 from foolscape.records.row import Line
 from foolscape.records.rows import read_content, read_rows, whole_rows
 from foolscape.records.run import AnyRecord, RunRecord, record_in
 from foolscape.records.schema import check_schema
-from foolscape.records.summary import RunSummary, S
+from foolscape.records.summary import RunSummary
 from foolscape.records.timings import read_timings
-from foolscape.records.types import Object, read
+from foolscape.records.types import Object, R, read
 
 _HINT: Final = "Name the folder that `foolscape run`, `transfer`, `universal` or `harden` was given as --out."
 
@@ -55,10 +57,13 @@ def read_run(directory: Path) -> Run:
         RunError: it is no run directory, the run has not finished and nobody has summed up what is there, or a file is
             damaged or of another schema.
     """
-    record, document = read_record(directory), _document(directory)
+    record, (path, document) = read_record(directory), _document(directory)
     if not isinstance(record, RunRecord):
-        raise RunError(f"{directory}: expected a run of foolscape run, got one of foolscape {record.kind}")
-    summary = _typed(directory / SUMMARY, document, RunSummary)
+        raise RunError(
+            f"{directory}: expected a run of foolscape run, got a directory of foolscape {record.kind}; its page is "
+            "report.html"
+        )
+    summary = _typed(path, document, RunSummary)
     rows = _of_whole_samples(whole_rows(directory, record)) if summary.unfinished else read_rows(directory, record)
     return Run(directory, record, summary, document, rows, read_timings(directory))
 
@@ -77,7 +82,7 @@ def read_record(directory: Path) -> AnyRecord:
 
 def read_summary(directory: Path) -> RunSummary:
     """summary.json of a run, or partial.json of one that has not finished; RunError as for `read_run`."""
-    return _typed(directory / SUMMARY, _document(directory), RunSummary)
+    return _typed(*_document(directory), RunSummary)
 
 
 def read_result(directory: Path, place: str, form: type[S]) -> S:
@@ -86,16 +91,23 @@ def read_result(directory: Path, place: str, form: type[S]) -> S:
     return _typed(directory / place, read_object(directory / place), form)
 
 
-def _document(directory: Path) -> Object:
-    """What summary.json of a run holds, or partial.json of one that has not finished."""
+def read_partial(directory: Path) -> PartialRecord:
+    """partial.json of all but a run; RunError where it is not there, or has not the form of one."""
+    return _typed(directory / PARTIAL, read_object(directory / PARTIAL), PartialRecord)
+
+
+def _document(directory: Path) -> tuple[Path, Object]:
+    """summary.json of a run, or partial.json of one that has not finished, and what it holds."""
     record = read_record(directory)
-    if not (directory / SUMMARY).exists() and (directory / PARTIAL).exists():
-        return read_object(directory / PARTIAL)
-    require_finished(directory, record, SUMMARY)
-    return read_object(directory / SUMMARY)
+    path = directory / SUMMARY
+    if not path.exists() and (directory / PARTIAL).exists():
+        path = directory / PARTIAL
+    else:
+        require_finished(directory, record, SUMMARY)
+    return path, read_object(path)
 
 
-def _typed(path: Path, document: Object, form: type[S]) -> S:
+def _typed(path: Path, document: Object, form: type[R]) -> R:
     """The JSON object in the file at `path` as the record that it holds; RunError where it is none."""
     try:
         return read(form, document)

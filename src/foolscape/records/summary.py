@@ -1,24 +1,16 @@
-"""The results of a run: summary.json, and transfer.json of a transfer. What is written, and what is read, is checked
-against these records; scores are open, since measures and installed packages bring their own."""
+"""The results of a run: summary.json. Scores are open, since measures and installed packages bring their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from foolscape.records.run import (
-    AnyRecord,
-    EnsembleRecord,
-    HardenRecord,
     Reference,
-    RunRecord,
-    TransferRecord,
-    UniversalRecord,
 )
-from foolscape.records.types import CLOSED, Object, Text, read
+from foolscape.records.types import CLOSED, Object, Text
 
 Interval = tuple[float | None, float | None] | None
 """The 95 % interval [low, high] of a score; null where none was looked for, its ends where there is none."""
@@ -224,178 +216,3 @@ class RunSummary:
     trust: Trust | None = None
     failures: tuple[LostImage, ...]
     unfinished: tuple[PartDone, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class MatrixColumn:
-    """A network of a transfer, and the `score` that its column holds."""
-
-    __pydantic_config__ = CLOSED
-
-    model: Text
-    slug: str
-    task: str
-    score: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class MatrixLine:
-    """What was added to the images, and what came of it.
-
-    Attributes:
-        name: the condition of its rows.
-        sources: slugs of the networks that it was made for; none for clean images.
-        permuted: whether its pixels are in random order.
-        joint: whether it was made for all of them at once.
-        scores, ci95: by slug of the network that looked at them.
-        distortion: means over images; null for clean images.
-    """
-
-    __pydantic_config__ = CLOSED
-
-    name: str
-    sources: tuple[str, ...]
-    permuted: bool
-    joint: bool
-    scores: dict[str, float | None]
-    ci95: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
-    distortion: dict[str, float] | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnsembleSummary:
-    """A change that was made for several networks at once: their slugs, and the settings of its attack."""
-
-    __pydantic_config__ = CLOSED
-
-    sources: tuple[str, ...]
-    attack: Object
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransferSummary:
-    """transfer.json: the matrix, of the images on which every network could be measured.
-
-    Attributes:
-        schema, reference, data, trust, failures: as of a run.
-        attacks: the settings of each network's own attack, by slug.
-        ensembles: each change for several networks.
-        columns, lines: of the matrix.
-    """
-
-    __pydantic_config__ = CLOSED
-
-    schema: int
-    reference: Reference
-    attacks: dict[str, Object]
-    ensembles: tuple[EnsembleSummary, ...]
-    data: Object
-    columns: tuple[MatrixColumn, ...]
-    lines: tuple[MatrixLine, ...]
-    trust: Trust | None = None
-    failures: tuple[LostImage, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OtherModel:
-    """Another model under the pattern; the attributes are those of `UniversalSummary`."""
-
-    __pydantic_config__ = CLOSED
-
-    model: Text
-    task: str
-    conditions: dict[str, Scores]
-
-
-@dataclass(frozen=True, kw_only=True)
-class UniversalSummary:
-    """summary.json of `foolscape universal`: what its main pattern did to the test images, and how it was learnt.
-
-    Attributes:
-        schema, task, conventions, conditions, controls, trust, failures: as of a run and its model.
-        model: that the pattern was learnt on.
-        target, eps, omega: of the main pattern.
-        test: `samples` and how many were `measured`.
-        training: epochs, what moved and what stayed in each, images, and gradient evaluations.
-        curves: scores against eps and against omega.
-        transfer: every other model.
-    """
-
-    __pydantic_config__ = CLOSED
-
-    schema: int
-    kind: Literal["universal"]
-    model: Text
-    task: str
-    target: str
-    eps: str
-    omega: float
-    conventions: dict[str, str]
-    test: Object
-    training: Object
-    conditions: dict[str, Scores]
-    controls: Object = field(default_factory=dict)
-    curves: Object
-    transfer: tuple[OtherModel, ...]
-    trust: Trust | None = None
-    failures: tuple[LostImage, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class HardenedSummary:
-    """What a run of a hardening came to; the attributes are those of `ModelSummary`."""
-
-    __pydantic_config__ = CLOSED
-
-    conditions: dict[str, Scores]
-    success_rate: float | None
-    distortion: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class HardenSummary:
-    """summary.json of `foolscape harden`: the network `before` and `after` its training.
-
-    Attributes:
-        schema, conventions, trust, failures: as of a run.
-        model: the network; `hardened` is the spec that loads the trained one.
-        eps: the bound of both attacks; `trained_on` and `judged_by` are their settings.
-        test: the `split` and its `samples`.
-        training: the split, images, epochs, steps and failures.
-        before, after: the runs of these names.
-    """
-
-    __pydantic_config__ = CLOSED
-
-    schema: int
-    kind: Literal["harden"]
-    conventions: dict[str, str]
-    model: Text
-    hardened: Text
-    eps: str
-    trained_on: Object
-    judged_by: Object
-    test: Object
-    training: Object
-    before: HardenedSummary
-    after: HardenedSummary
-    trust: Trust | None = None
-    failures: tuple[LostImage, ...]
-
-
-AnySummary = RunSummary | TransferSummary | UniversalSummary | HardenSummary
-S = TypeVar("S", RunSummary, TransferSummary, UniversalSummary, HardenSummary)
-
-_KINDS: Final[Mapping[type[AnyRecord], type[AnySummary]]] = {
-    RunRecord: RunSummary,
-    TransferRecord: TransferSummary,
-    UniversalRecord: UniversalSummary,
-    HardenRecord: HardenSummary,
-}
-
-
-def checked(record: AnyRecord, result: Object) -> Object:
-    """`result`, the result of the run that `record` is run.json of, if it has the form of one; else `ValueError`."""
-    if not isinstance(record, EnsembleRecord):
-        read(_KINDS[type(record)], result)
-    return result

@@ -103,7 +103,7 @@ class Drawing:
     """How a task shows its images.
 
     Attributes:
-        said: the caption of a prediction.
+        prediction: the caption of a prediction.
         changed: the caption of `Layers.difference`.
         extremes: what the weakest and the strongest images of a run without an attack are called.
         note: a sentence for the reader of the pictures; empty if there is none.
@@ -115,7 +115,7 @@ class Drawing:
         image: what the attacked picture is called.
     """
 
-    said: str
+    prediction: str
     changed: str
     extremes: tuple[str, str]
     note: str

@@ -11,9 +11,10 @@ from rich.console import Console
 
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED, label_of
+from foolscape.records.harden_summary import HardenedSummary, HardenSummary
 from foolscape.records.places import SUMMARY
 from foolscape.records.reader import read_record, read_result
-from foolscape.records.summary import HardenedSummary, HardenSummary, Scores
+from foolscape.records.summary import Scores
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.template import template
@@ -77,7 +78,7 @@ def _scores(summary: HardenSummary) -> Table:
     judge, conventions = summary.judged_by, summary.conventions
     notes = (
         f"Attacked: {judge['name']}, {counted(judge['steps'], 'gradient')} within {judge['eps']}, "
-        f"on each network anew; {images(summary.test['samples'])} of {summary.test['split']}.",
+        f"on each network anew; {images(summary.test.samples)} of {summary.test.split}.",
         *(conventions[name] for name in (PERMUTED, NOISE, "success_rate", "eight_bit") if name in conventions),
     )
     remarks = (
@@ -103,17 +104,17 @@ def _classes(summary: HardenSummary) -> Table:
 
 def _epochs(summary: HardenSummary) -> Table:
     training, attack = summary.training, summary.trained_on
-    epochs = training["epochs"]
+    epochs = training.epochs
     rows = tuple(
-        (Cell(str(number_)), Cell(number(epoch["loss"], 3)), Cell(number(epoch["right"], 1)))
+        (Cell(str(number_)), Cell(number(epoch.loss, 3)), Cell(number(epoch.right, 1)))
         for number_, epoch in enumerate(epochs, 1)
     )
-    left_out = training["failures"]
+    left_out = training.failures
     notes = (
         f"Trained on {attack['name']}, {counted(attack['steps'], 'step')} of {attack['step']} within {attack['eps']}: "
-        f"{images(training['images'])} of {training['split']}, {counted(training['steps'], 'step')} of the network.",
+        f"{images(training.images)} of {training.split}, {counted(training.steps, 'step')} of the network.",
         "Right: attacked pixels of the epoch that were still right, before the step on them.",
-        *(f"Left out of the training: {images(len(left_out))}; {left_out[0]['reason']}" for _ in left_out[:1]),
+        *(f"Left out of the training: {images(len(left_out))}; {left_out[0].reason}" for _ in left_out[:1]),
     )
     return Table("epochs", "Training", (Cell("epoch"), Cell("loss"), Cell("right", ("%",))), rows, notes)
 

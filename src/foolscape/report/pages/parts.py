@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
-from foolscape.records.places import PARTIAL
-from foolscape.records.reader import read_object, read_record, read_summary
+from foolscape.records.partial import PartialRecord
+from foolscape.records.reader import read_partial, read_record, read_summary
+from foolscape.records.types import Object
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.template import template
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.run import scores
-from foolscape.report.tables.table import Cell, Json, Table, known, number
+from foolscape.report.tables.table import Cell, Table, known, number
 
 _TITLES: Final = {"transfer": "transfer", "universal": "universal perturbation", "harden": "hardening"}
 _EPOCHS: Final = {
@@ -43,12 +45,12 @@ def write_texts(directory: Path) -> dict[str, str]:
 @of_a_run
 def write_page(directory: Path) -> Path:
     """Write report.html; its path."""
-    partial, record = read_object(directory / PARTIAL), read_record(directory)
+    partial, record = read_partial(directory), read_record(directory)
     path = directory / "report.html"
     page = template("parts.html.j2").render(
         title=_title(partial),
         tables=part_tables(directory),
-        runs=partial["runs"],
+        runs=partial.runs,
         command=shlex.join(record.command),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         version=record.foolscape,
@@ -59,14 +61,11 @@ def write_page(directory: Path) -> Path:
 
 def part_tables(directory: Path) -> tuple[Table, ...]:
     """How far every part is, the scores of the runs in it, and the epochs."""
-    partial = read_object(directory / PARTIAL)
-    rows = tuple(
-        (Cell(part["part"]), Cell(str(part["done"])), Cell(f"{part['of']} {part['unit']}"))
-        for part in partial["unfinished"]
-    )
+    partial = read_partial(directory)
+    rows = tuple((Cell(part.part), Cell(str(part.done)), Cell(f"{part.of} {part.unit}")) for part in partial.unfinished)
     headers = (Cell("part"), Cell("done"), Cell("of"))
     tables = [Table("parts", _title(partial), headers, rows, remarks=("The same command again resumes it.",))]
-    for position, name in enumerate(partial["runs"]):
+    for position, name in enumerate(partial.runs):
         run = scores(read_summary(directory / name))
         tables.append(
             Table(
@@ -80,10 +79,10 @@ def part_tables(directory: Path) -> tuple[Table, ...]:
                 run.remarks,
             )
         )
-    return (*tables, *_epochs(partial["epochs"]))
+    return (*tables, *_epochs(partial.epochs))
 
 
-def _epochs(epochs: list[Json]) -> tuple[Table, ...]:
+def _epochs(epochs: Sequence[Object]) -> tuple[Table, ...]:
     if not epochs:
         return ()
     columns = {key: format_ for key, format_ in _EPOCHS.items() if key in epochs[0]}
@@ -98,6 +97,6 @@ def _epochs(epochs: list[Json]) -> tuple[Table, ...]:
     return (Table("epochs", "Epochs", headers, tuple(rows)),)
 
 
-def _title(partial: Json) -> str:
-    done = sum(part["done"] >= part["of"] for part in partial["unfinished"])
-    return f"Unfinished {_TITLES[partial['kind']]}: {done} of {len(partial['unfinished'])} parts done"
+def _title(partial: PartialRecord) -> str:
+    done = sum(part.done >= part.of for part in partial.unfinished)
+    return f"Unfinished {_TITLES[partial.kind]}: {done} of {len(partial.unfinished)} parts done"

@@ -15,7 +15,7 @@ from foolscape.records.reader import Run, read_run
 from foolscape.records.run import DataRecord, ModelRecord
 from foolscape.records.summary import ModelSummary
 from foolscape.records.timings import seconds_per_image
-from foolscape.records.types import to_json
+from foolscape.records.types import Object, to_json
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.template import template
@@ -29,7 +29,7 @@ from foolscape.report.tables.bounds import model_at
 from foolscape.report.tables.headline import aftermath, headline, overview
 from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
 from foolscape.report.tables.objects import object_scores
-from foolscape.report.tables.table import Json, counted, number
+from foolscape.report.tables.table import counted, number
 from foolscape.report.tables.trust import headline_of
 from foolscape.report.task import report_of
 
@@ -179,7 +179,7 @@ def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     return tuple((title, pairs) for title, pairs in groups if pairs)
 
 
-def _pairs(values: Json) -> tuple[tuple[str, str], ...]:
+def _pairs(values: Object) -> tuple[tuple[str, str], ...]:
     return tuple(
         (key.replace("_", " "), _plain(value)) for key, value in values.items() if value not in (None, [], (), "")
     )

@@ -15,7 +15,7 @@ from rich.console import Console
 from foolscape.records.places import MATRIX
 from foolscape.records.reader import read_record, read_result
 from foolscape.records.run import TransferRecord
-from foolscape.records.summary import EnsembleSummary, MatrixColumn, MatrixLine, TransferSummary
+from foolscape.records.transfer_summary import EnsembleSummary, MatrixColumn, MatrixLine, TransferSummary
 from foolscape.records.types import Object
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
@@ -110,7 +110,7 @@ def matrix_tables(matrix: TransferSummary) -> tuple[Table, ...]:
         scores = [Cell(number(line.scores[column.slug], 1)) for column in columns]
         rows.append((Cell(_added(line, names)), *sizes, *scores))
     legend = [f"{names[column.slug]}: {column.model} ({column.task})" for column in columns]
-    title = f"Transfer, {images(matrix.data['samples'])} of {matrix.data['spec']}"
+    title = f"Transfer, {images(matrix.data.samples)} of {matrix.data.spec}"
     table = Table("transfer", title, tuple(headers), tuple(rows), notes(matrix), remarks=(*legend, *remarks(matrix)))
     return table, *trust(matrix.trust, _names(matrix))
 

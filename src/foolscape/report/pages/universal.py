@@ -21,7 +21,8 @@ from foolscape.records.reader import read_record, read_result
 from foolscape.records.row import Moved
 from foolscape.records.rows import read_rows
 from foolscape.records.run import ModelRecord
-from foolscape.records.summary import Scores, UniversalSummary
+from foolscape.records.summary import Scores
+from foolscape.records.universal_summary import UniversalSummary
 from foolscape.regular import check_regular
 from foolscape.report.files import Pixels, write_text
 from foolscape.report.form import of_a_run
@@ -67,12 +68,12 @@ def universal_tables(summary: UniversalSummary) -> tuple[Table, ...]:
     names = [name for name in CONDITIONS if name in conditions]
     headers = (Cell("score"), *(Cell(label_of(name)) for name in names))
     training = summary.training
-    title = f"{summary.target}, {summary.model}, {images(summary.test['measured'])}"
+    title = f"{summary.target}, {summary.model}, {images(summary.test.measured)}"
     spent = (
-        f"At {summary.eps}, learnt on {images(training['images'])} in {counted(training['epochs'], 'epoch')}, "
-        f"{training['gradient_evaluations']} gradient evaluations."
+        f"At {summary.eps}, learnt on {images(training.images)} in {counted(training.epochs, 'epoch')}, "
+        f"{training.gradient_evaluations} gradient evaluations."
     )
-    if not training["epochs"]:
+    if not training.epochs:
         spent = f"At {summary.eps}, measured as it was given."
     small = "Small: the mean over images."
     lost = [f"{len(summary.failures)} measurements left out: {failure.reason}" for failure in summary.failures[:1]]

@@ -170,14 +170,14 @@ def pictures(view: ImageView, side: int, *, truth: bool) -> ImagePictures:
     layers = drawing.layers(view, side)
     labels = CaptionedPicture("middle", "truth", layers.truth)
     if not view.attacked:
-        row = (*photos, CaptionedPicture("fooled", drawing.said, layers.clean))
+        row = (*photos, CaptionedPicture("fooled", drawing.prediction, layers.clean))
         return ImagePictures((*row, labels) if view.with_truth else row, layers.classes, None)
     changed = CaptionedPicture("middle", drawing.changed, layers.difference)
     six = (
         *photos,
-        CaptionedPicture("clean", f"{drawing.said}, clean", layers.clean),
+        CaptionedPicture("clean", f"{drawing.prediction}, clean", layers.clean),
         labels if truth and view.with_truth else changed,
-        CaptionedPicture("fooled", f"{drawing.said}, attacked", layers.attacked),
+        CaptionedPicture("fooled", f"{drawing.prediction}, attacked", layers.attacked),
     )
     return ImagePictures(six, layers.classes, factor)
 

@@ -30,14 +30,14 @@ class Frame:
     """One frame as the player holds it.
 
     Attributes:
-        said: its name, its place in the clip and its scores.
+        caption: its name, its place in the clip and its scores.
         cursor: where it lies below the plot, in percent of the plot's width.
         photo: address of the JPEG.
         attacked_photo: of the attacked frame; empty where nothing was attacked.
         masks: kind -> address of the picture to lay over it, where there is one.
     """
 
-    said: str
+    caption: str
     cursor: float
     photo: str
     attacked_photo: str
@@ -108,7 +108,7 @@ def _frame(
             masks[kind] = tint_url(outline(fitted) if kind == TRUTH else tint(fitted, film.colours))
     first = index == 0 and film.view.attacked
     return Frame(
-        said=_caption(film, index, scores),
+        caption=_caption(film, index, scores),
         cursor=cursor,
         photo=_photo(film.photo(index, CLEAN), size, "" if not masks else _blank(size)),
         attacked_photo=_photo(film.photo(index, ADVERSARIAL), size, "") if first else "",

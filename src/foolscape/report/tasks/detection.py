@@ -126,7 +126,7 @@ def _only_class(view: ImageView) -> int | None:
 
 
 _DRAWING: Final = Drawing(
-    said="detections",
+    prediction="detections",
     changed="clean detections that are lost",
     extremes=("Fewest objects found", "Most objects found"),
     note=f"Boxes from a score of {READABLE} on; where tags would cover each other, and behind the {TAGS} highest "

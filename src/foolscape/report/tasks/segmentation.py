@@ -85,7 +85,7 @@ def _accuracy(view: ImageView, row: AnyRow) -> float:
 
 
 _DRAWING: Final = Drawing(
-    said="prediction",
+    prediction="prediction",
     changed="where the class changed",
     extremes=("Lowest accuracy", "Highest accuracy"),
     note="",

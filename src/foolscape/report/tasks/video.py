@@ -80,7 +80,7 @@ def _hardest_hit(film: Film) -> int | None:
 
 
 _DRAWING: Final = Drawing(
-    said="masks",
+    prediction="masks",
     changed="where the masks changed",
     extremes=("Lowest J&F", "Highest J&F"),
     note="",

@@ -14,10 +14,10 @@ from foolscape.disk import PART, append_file, digest, in_words, read_file, remov
 from foolscape.errors import RunError
 from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
 from foolscape.records.reader import read_json
+from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, forms_of, line_bytes
 from foolscape.records.run import AnyRecord, RunRecord, UniversalRecord, record_in
-from foolscape.records.summary import checked
 from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
 from foolscape.records.types import FileHash, Object, R, dumped, form_of, read
