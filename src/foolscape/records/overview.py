@@ -41,7 +41,7 @@ class Oddity:
 
 
 @dataclass(frozen=True)
-class Tile:
+class DrawnSample:
     """A sample to draw, its truth over it.
 
     Attributes:
@@ -100,4 +100,4 @@ class Overview:
     notes: tuple[str, ...]
     remarks: tuple[tuple[str, int], ...]
     oddities: tuple[Oddity, ...]
-    tiles: tuple[Tile, ...]
+    tiles: tuple[DrawnSample, ...]

@@ -17,7 +17,7 @@ _BETWEEN: Final = re.compile(r"[,;:\t]")
 
 
 @dataclass(frozen=True)
-class Colour:
+class NamedColour:
     """A line of a table.
 
     Attributes:
@@ -29,7 +29,7 @@ class Colour:
     name: str
 
 
-def read_colours(path: Path, count: int | None) -> tuple[Colour, ...]:
+def read_colours(path: Path, count: int | None) -> tuple[NamedColour, ...]:
     """The colours in the file `path`, in the order of the classes: a text, or the palette of a PNG.
 
     `count` is how many classes there are, None where the table is to say it; a palette, which has 256 entries in any
@@ -51,7 +51,7 @@ def read_colours(path: Path, count: int | None) -> tuple[Colour, ...]:
         raise SettingError(
             f"expected a table of colours (text, or a PNG with a palette) at {path}, got {error}"
         ) from None
-    colours: list[Colour] = []
+    colours: list[NamedColour] = []
     for number, line in enumerate(lines, 1):
         if not line.strip() or (line.lstrip().startswith("#") and not _HEX.match(line.lstrip())):
             continue
@@ -66,7 +66,7 @@ def read_colours(path: Path, count: int | None) -> tuple[Colour, ...]:
     return _checked(path, colours)
 
 
-def _checked(path: Path, colours: list[Colour]) -> tuple[Colour, ...]:
+def _checked(path: Path, colours: list[NamedColour]) -> tuple[NamedColour, ...]:
     if len(colours) < 2:
         raise SettingError(f"{path}: expected at least 2 colours, got {len(colours)}")
     named = [colour.name for colour in colours if colour.name]
@@ -79,7 +79,7 @@ def _checked(path: Path, colours: list[Colour]) -> tuple[Colour, ...]:
     return tuple(colours)
 
 
-def _palette(path: Path, count: int | None) -> list[Colour]:
+def _palette(path: Path, count: int | None) -> list[NamedColour]:
     if count is None:
         raise SettingError(f"{path}: expected the names of the classes beside a palette, got none; add &classes=FILE")
     try:
@@ -90,22 +90,22 @@ def _palette(path: Path, count: int | None) -> list[Colour]:
         raise SettingError(f"{path}: expected a PNG with a palette, got one of mode {image.mode}")
     values = image.getpalette() or []
     entries = zip(values[::3], values[1::3], values[2::3], strict=False)
-    return [Colour((red << 16) + (green << 8) + blue, "") for red, green, blue in entries][:count]
+    return [NamedColour((red << 16) + (green << 8) + blue, "") for red, green, blue in entries][:count]
 
 
-def _colour(line: str) -> Colour | None:
+def _colour(line: str) -> NamedColour | None:
     """The colour in a line; None where there is none, or more than one way to read it."""
     fields = _fields(line)
     words = " ".join(field for field in fields if not _is_number(field) and not _HEX.fullmatch(field))
     marked = [field for field in fields if _HEX.fullmatch(field)]
     if marked:
-        return Colour(int(marked[0][1:], 16), words) if len(marked) == 1 else None
+        return NamedColour(int(marked[0][1:], 16), words) if len(marked) == 1 else None
     kinds = "".join("n" if _is_number(field) else "w" for field in fields)
     if [len(run) for run in re.findall("n+", kinds) if len(run) > 1] != [3]:  # one number alone is an id
         return None
     place = kinds.index("nnn")
     red, green, blue = (int(field) for field in fields[place : place + 3])
-    return Colour((red << 16) + (green << 8) + blue, words) if max(red, green, blue) <= 255 else None
+    return NamedColour((red << 16) + (green << 8) + blue, words) if max(red, green, blue) <= 255 else None
 
 
 def _fields(line: str) -> list[str]:

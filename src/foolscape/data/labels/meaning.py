@@ -12,7 +12,7 @@ import numpy as np
 
 from foolscape.class_file import read_class_names
 from foolscape.data import fields
-from foolscape.data.labels.colours import Colour, read_colours
+from foolscape.data.labels.colours import NamedColour, read_colours
 from foolscape.data.labels.file import read_values
 from foolscape.data.labels.legend import MOST_CLASSES, Legend, numbered, shown_key
 from foolscape.data.sample import VOID
@@ -30,14 +30,14 @@ _LOOKED_AT: Final = 16
 
 
 @dataclass(frozen=True)
-class Meaning:
+class StatedLegend:
     """A legend, and what is to be said of it."""
 
     legend: Legend
     notes: tuple[str, ...]
 
 
-def legend_of(spec: Spec, model_classes: tuple[str, ...] | None, maps: Sequence[Path]) -> Meaning:
+def legend_of(spec: Spec, model_classes: tuple[str, ...] | None, maps: Sequence[Path]) -> StatedLegend:
     """What the label maps `maps` hold, by the options `OPTIONS` of `spec`.
 
     Without names of classes the values are the model's, if it names its classes.
@@ -52,14 +52,14 @@ def legend_of(spec: Spec, model_classes: tuple[str, ...] | None, maps: Sequence[
     values = _void_values(spec)
     if values is None and len(names) == 2 and not first and _is_black_and_white(maps):
         note = f"0 and 255 in the label maps are {names[0]} and {names[1]}; &void=255 if 255 counts nowhere"
-        return Meaning(Legend(names, {0: 0, VOID: 1}), (*notes, note))
+        return StatedLegend(Legend(names, {0: 0, VOID: 1}), (*notes, note))
     of_classes = range(first, first + len(names))
     void = values if values is not None else [*range(first), *([VOID] if VOID not in of_classes else [])]
     if inside := [value for value in void if value in of_classes]:
         got = f"{inside[0]}, which is {names[inside[0] - first]}"
         raise SettingError(f"{spec.text}: expected values that are no class in void, got {got}; leave it out there")
     note = f"label values {', '.join(map(str, void))} are void" if void else "no label value is void"
-    return Meaning(numbered(names, void, first), (*notes, note))
+    return StatedLegend(numbered(names, void, first), (*notes, note))
 
 
 def _names(spec: Spec, model_classes: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -102,7 +102,7 @@ def _void_values(spec: Spec) -> list[int] | None:
     return list(dict.fromkeys(int(part) for part in parts))
 
 
-def _coloured(spec: Spec, model_classes: tuple[str, ...] | None) -> Meaning:
+def _coloured(spec: Spec, model_classes: tuple[str, ...] | None) -> StatedLegend:
     if "offset" in spec.options:
         raise SettingError(f"{spec.text}: expected offset or colours, got both; colours have no numbers")
     path = path_of(spec.options["colours"])
@@ -125,10 +125,10 @@ def _coloured(spec: Spec, model_classes: tuple[str, ...] | None) -> Meaning:
             notes.append("no class names given: the colours are taken as the model's classes, in its order")
     shown = ", ".join(shown_key(key, True) for key in void)
     notes.append(f"label colours {shown} are void" if void else "no label colour is void")
-    return Meaning(Legend(names, {**keys, **dict.fromkeys(void, VOID)}, coloured=True), tuple(notes))
+    return StatedLegend(Legend(names, {**keys, **dict.fromkeys(void, VOID)}, coloured=True), tuple(notes))
 
 
-def _void_colours(spec: Spec, table: Sequence[Colour]) -> list[int]:
+def _void_colours(spec: Spec, table: Sequence[NamedColour]) -> list[int]:
     """The colours that count nowhere: those that the spec names or shows, else those whose names say so."""
     text = spec.options.get("void")
     if text is None:
@@ -146,7 +146,7 @@ def _void_colours(spec: Spec, table: Sequence[Colour]) -> list[int]:
     return keys
 
 
-def _by_name(spec: Spec, table: Sequence[Colour], names: tuple[str, ...], void: Sequence[int]) -> dict[int, int]:
+def _by_name(spec: Spec, table: Sequence[NamedColour], names: tuple[str, ...], void: Sequence[int]) -> dict[int, int]:
     keys = {}
     for colour in table:
         if colour.key in void:

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from foolscape.data.overview.oddities import Watch, ids_of
-from foolscape.data.overview.views import VIEWS, View
+from foolscape.data.overview.oddities import OddityWatch, ids_of
+from foolscape.data.overview.views import VIEWS, SampleView
 from foolscape.data.sample import Data
 from foolscape.errors import SampleError
-from foolscape.records.overview import ClassCount, Overview, Tile
+from foolscape.records.overview import ClassCount, DrawnSample, Overview
 from foolscape.tasks.base import SEGMENTATION, Task
 
 LOOKED_AT: Final = 200
@@ -33,7 +33,7 @@ class _Tally:
     bare: int = 0
     labelled: bool = False
 
-    def see(self, view: View) -> None:
+    def see(self, view: SampleView) -> None:
         self.sizes["x".join(map(str, view.tile.image.shape[:2]))] += 1
         self.remarks.update(view.notes)
         self.ignored += view.ignored
@@ -62,7 +62,7 @@ def look_over(
     A sample that cannot be used is counted with its reason.
     """
     make, things = VIEWS[task.name]
-    tally, watch = _Tally(), Watch()
+    tally, watch = _Tally(), OddityWatch()
     for name in ids:
         try:
             view = make(data.load(name))
@@ -110,5 +110,5 @@ def _share(tally: _Tally) -> float:
     return 100 * tally.ignored / total if total else 0.0
 
 
-def _tiles(data: Data[Any], make: Callable[[Any], View], ids: Sequence[str]) -> tuple[Tile, ...]:
+def _tiles(data: Data[Any], make: Callable[[Any], SampleView], ids: Sequence[str]) -> tuple[DrawnSample, ...]:
     return tuple(make(data.load(name)).tile for name in ids)

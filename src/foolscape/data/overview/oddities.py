@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.data.overview.views import View
+from foolscape.data.overview.views import SampleView
 from foolscape.data.sample import VOID
 from foolscape.records.overview import Oddity
 
@@ -39,7 +39,7 @@ _FEW_BORDERS: Final = 64
 
 
 @dataclass
-class Watch:
+class OddityWatch:
     """What was seen of all samples, where an oddity is one by comparison."""
 
     found: list[Oddity] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Watch:
     images: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     boxes: dict[str, int] = field(default_factory=dict)
 
-    def see(self, view: View) -> None:
+    def see(self, view: SampleView) -> None:
         """Note a sample."""
         tile = view.tile
         self.images[hashlib.sha256(tile.image.tobytes()).hexdigest()].append(tile.id)
@@ -86,7 +86,7 @@ class Watch:
                 yield Oddity(name, f"{count} boxes, where {usual:g} are usual", 1 + count / usual / 100)
 
 
-def _of_one(view: View, ratio: float | None) -> Iterator[tuple[str, float]]:
+def _of_one(view: SampleView, ratio: float | None) -> Iterator[tuple[str, float]]:
     image = view.tile.image
     deviation = float(image.std())
     if deviation < _FLAT:
@@ -97,7 +97,7 @@ def _of_one(view: View, ratio: float | None) -> Iterator[tuple[str, float]]:
         yield from _of_boxes(view.tile.boxes, (image.shape[0], image.shape[1]))
 
 
-def _of_labels(view: View, total: int, ratio: float | None) -> Iterator[tuple[str, float]]:
+def _of_labels(view: SampleView, total: int, ratio: float | None) -> Iterator[tuple[str, float]]:
     things = dict(view.things or {})
     known = sum(things.values())
     if not things:

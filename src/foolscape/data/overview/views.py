@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from foolscape.data.boxes import DetectionSample
 from foolscape.data.clips import Clip, objects_in
 from foolscape.data.sample import VOID, Sample
-from foolscape.records.overview import Tile
+from foolscape.records.overview import DrawnSample
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO
 
 
 @dataclass(frozen=True)
-class View:
+class SampleView:
     """A sample.
 
     Attributes:
@@ -27,42 +27,42 @@ class View:
         notes: what had to be done to read it.
     """
 
-    tile: Tile
+    tile: DrawnSample
     things: Mapping[int, int] | None
     ignored: int
     notes: tuple[str, ...]
 
 
-def view_labels(sample: Sample) -> View:
+def view_labels(sample: Sample) -> SampleView:
     """Of an image with a label map: its pixels."""
-    tile = Tile(sample.id, sample.image, sample.labels)
+    tile = DrawnSample(sample.id, sample.image, sample.labels)
     if sample.labels is None:
-        return View(tile, None, 0, sample.notes)
+        return SampleView(tile, None, 0, sample.notes)
     counts = np.bincount(sample.labels.ravel(), minlength=256)
     things = {index: int(counts[index]) for index in np.flatnonzero(counts[:VOID]).tolist()}
-    return View(tile, things, int(counts[VOID]), sample.notes)
+    return SampleView(tile, things, int(counts[VOID]), sample.notes)
 
 
-def view_boxes(sample: DetectionSample) -> View:
+def view_boxes(sample: DetectionSample) -> SampleView:
     """Of an image with boxes: those that count."""
     truth = sample.truth
     if truth is None:
-        return View(Tile(sample.id, sample.image), None, 0, sample.notes)
+        return SampleView(DrawnSample(sample.id, sample.image), None, 0, sample.notes)
     ignored: NDArray[np.bool_] = truth.crowd | truth.difficult
-    tile = Tile(sample.id, sample.image, None, truth.boxes, truth.labels, ignored)
+    tile = DrawnSample(sample.id, sample.image, None, truth.boxes, truth.labels, ignored)
     found, counts = np.unique(truth.labels[~ignored], return_counts=True)
     things = dict(zip(found.tolist(), counts.tolist(), strict=True))
-    return View(tile, things, int(ignored.sum()), sample.notes)
+    return SampleView(tile, things, int(ignored.sum()), sample.notes)
 
 
-def view_clip(clip: Clip) -> View:
+def view_clip(clip: Clip) -> SampleView:
     """Of a clip: its objects, and in its first frame those that are given there."""
     labels = {label for one in clip.given for label in objects_in(one.mask)}
-    tile = Tile(clip.id, clip.frames[0], clip.given[0].mask)
-    return View(tile, {0: len(labels)}, 0, clip.notes)
+    tile = DrawnSample(clip.id, clip.frames[0], clip.given[0].mask)
+    return SampleView(tile, {0: len(labels)}, 0, clip.notes)
 
 
-VIEWS: Final[Mapping[str, tuple[Callable[[Any], View], str]]] = {
+VIEWS: Final[Mapping[str, tuple[Callable[[Any], SampleView], str]]] = {
     SEGMENTATION.name: (view_labels, "pixels"),
     DETECTION.name: (view_boxes, "boxes"),
     VIDEO.name: (view_clip, "objects"),

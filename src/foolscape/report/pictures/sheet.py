@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foolscape.metrics.segmentation import VOID
 from foolscape.printable import printable
-from foolscape.records.overview import Tile
+from foolscape.records.overview import DrawnSample
 from foolscape.report.files import Pixels
 from foolscape.report.pictures.boxes import Colour, Mark, draw_boxes
 from foolscape.report.pictures.figures import Colours, fitted, palette, png
@@ -31,7 +31,7 @@ _SWATCH: Final = 12
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
-def drawn(tile: Tile, classes: Sequence[str], colours: Colours, side: int = SIDE) -> Pixels:
+def drawn(tile: DrawnSample, classes: Sequence[str], colours: Colours, side: int = SIDE) -> Pixels:
     """(h, w, 3): the image of a tile with its truth over it, its longer side about `side`.
 
     Label maps are translucent with contours, void is striped; boxes have their class, ignore regions are grey.
