@@ -6,9 +6,10 @@ What has no partner is left out, counted and said with an example.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Final
 
 from foolscape.data import files, upright
@@ -39,17 +40,17 @@ class Naming:
     image: str = ""
     beside: tuple[str, ...] = ()
 
-    def is_image(self, path: PurePath) -> bool:
+    def is_image(self, name: str) -> bool:
         """Whether a file among the images is called as one."""
-        return path.stem.endswith(self.image)
+        return name.rpartition(".")[0].endswith(self.image)
 
-    def is_label(self, path: PurePath) -> bool:
+    def is_label(self, name: str) -> bool:
         """Whether a file among the label maps is called as one."""
-        return path.name.endswith(self.label) and not path.name.endswith(self.beside or ("\0",))
+        return name.endswith(self.label) and not name.endswith(self.beside or ("\0",))
 
-    def label_of(self, image: Path) -> Path:
+    def label_of(self, image: str) -> str:
         """Where the label map of `image` is; both relative to their folders."""
-        return image.with_name(image.stem.removesuffix(self.image) + self.label)
+        return image.rpartition(".")[0].removesuffix(self.image) + self.label
 
 
 @dataclass(frozen=True)
@@ -129,37 +130,65 @@ def open_pairs(
         do = f"use folder:{folders.images} for images without labels"
         raise DataError(f"{spec.text}: expected label maps in {folders.labels}, got no such folder; {do}")
     listing = walk(folders.images, recursive=True)
-    images = [path for path in listing.images if folders.naming.is_image(path)]
+    names = [path.as_posix() for path in listing.images]
+    images = [name for name in names if folders.naming.is_image(name)]
     if not images:
         named = f" called *{folders.naming.image}" if folders.naming.image else ""
-        got = contents(folders.images) if listing.images else "none"
+        got = contents(folders.images) if names else "none"
         do = "check the path or the split"
         raise DataError(f"{spec.text}: expected images{named} in {folders.images}, got {got}; {do}")
-    labels = {path for path in walk(folders.labels, recursive=True).images if folders.naming.is_label(path)}
-    partners = {path: folders.naming.label_of(path) for path in images}
-    paired = [path for path in images if partners[path] in labels]
-    if not paired and not bare:
+    labels = {name for name in names_below(folders.labels) if folders.naming.is_label(name)}
+    partners = {name: folders.naming.label_of(name) for name in images}
+    alone = [] if bare else [name for name in images if partners[name] not in labels]
+    if len(alone) == len(images):
         want = f"label maps such as {folders.labels / partners[images[0]]}"
         raise DataError(f"{spec.text}: expected {want}, got none for {len(images)} images; check the path or the split")
-    odd = [path for path in listing.images if not folders.naming.is_image(path)]
-    kept = images if bare else paired
+    odd = [name for name in names if name not in partners]
     notes = (
         *remarks,
         *listing.notes,
         *left_out(odd, f"images in {folders.images.name} are not called *{folders.naming.image}"),
-        *left_out(set(images) - set(kept), f"images have no label map in {folders.labels.name}"),
+        *left_out(alone, f"images have no label map in {folders.labels.name}"),
         *left_out(labels - set(partners.values()), f"label maps in {folders.labels.name} have no image"),
     )
-    pairs = ((folders.images / path, folders.labels / partners[path]) for path in kept)
+    left = {*odd, *alone}
+    kept = [path for path, name in zip(listing.images, names, strict=True) if name not in left]
+    pairs = ((folders.images / path, folders.labels / partners[path.as_posix()]) for path in kept)
     paths = dict(zip(files.name_ids(kept), pairs, strict=True))
     return Pairs(spec.text, split, notes, paths, legend, frame, (legend.text,))
 
 
-def left_out(paths: Collection[Path], reason: str) -> tuple[LossNote, ...]:
-    """A note of how many `paths` were left out for a `reason`, with one of them; none for none."""
-    if not paths:
+def left_out(names: Collection[str], reason: str) -> tuple[LossNote, ...]:
+    """A note of how many files were left out for a `reason`, with one of them; none for none."""
+    if not names:
         return ()
-    return (LossNote(f"{len(paths)} {reason} and were left out ({readable(min(paths).as_posix())})"),)
+    return (LossNote(f"{len(names)} {reason} and were left out ({readable(min(names))})"),)
+
+
+def names_below(root: Path) -> set[str]:
+    """The files below a folder relative to it, also through links, each folder once; none where there is no folder.
+
+    No file is looked at: what is none that can be read is told when it is opened. Links wait, as in `walk`, so that
+    what lies in a folder has the name that it has there.
+    """
+    names: set[str] = set()
+    seen: set[tuple[int, int]] = set()
+    tops = [root]
+    while tops:
+        links: list[Path] = []
+        for folder, below, names_in in (found for top in tops for found in os.walk(top)):
+            directory = Path(folder)
+            status = directory.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                below.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            links += [directory / name for name in below if (directory / name).is_symlink()]
+            inside = directory.relative_to(root).as_posix()
+            before = "" if inside == "." else f"{inside}/"
+            names.update(f"{before}{name}" for name in names_in if not name.startswith("."))
+        tops = sorted(links)
+    return names
 
 
 def choose_labels(spec: Spec, folder: Path, namings: Mapping[str, Naming]) -> tuple[str, str]:
@@ -175,8 +204,8 @@ def choose_labels(spec: Spec, folder: Path, namings: Mapping[str, Naming]) -> tu
         if chosen not in namings:
             raise unknown(f"kind of labels in {spec.text}", chosen, namings)
         return chosen, f"label maps *{namings[chosen].label}, as the spec says"
-    paths = walk(folder, recursive=True).images if files.is_folder(folder) else []
-    there = [kind for kind, naming in namings.items() if any(naming.is_label(path) for path in paths)]
+    names = names_below(folder)
+    there = [kind for kind, naming in namings.items() if any(naming.is_label(name) for name in names)]
     kind = IDS if IDS in there or not there else there[0]
     other = [f"; there are *{namings[name].label} too: ?labels={name}" for name in there if name != kind]
     return kind, f"label maps *{namings[kind].label}{''.join(other)}"

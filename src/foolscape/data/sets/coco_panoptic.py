@@ -15,7 +15,7 @@ from foolscape.data import files, upright
 from foolscape.data.dataset import DataSet, fixed
 from foolscape.data.labels.pairs import load_pair
 from foolscape.data.labels.panoptic import Segments, read_panoptic
-from foolscape.data.labels.published import contents, left_out
+from foolscape.data.labels.published import contents, left_out, names_below
 from foolscape.data.sample import Sample
 from foolscape.data.walking import walk
 from foolscape.errors import DataError, SettingError
@@ -78,17 +78,21 @@ def open_coco_panoptic(spec: Spec, split: str | None = None) -> Panoptic:
     content = read_panoptic(path)
     labels = _folder(spec, (path.with_suffix(""), root / path.stem), "the label maps")
     images = _folder(spec, (root / split, root / "images" / split, root / "images"), "the images")
-    photos, maps = walk(images, recursive=True), set(walk(labels, recursive=True).images)
-    if not {image for image, _, _ in content.entries} & set(photos.images):
+    photos, maps = walk(images, recursive=True), {name for name in names_below(labels) if name.endswith(".png")}
+    listed = {image.as_posix() for image, _, _ in content.entries}
+    found = {image.as_posix() for image in photos.images}
+    if not listed & found:
         want = f"the images of {path.name} in {images}"
         raise DataError(f"{spec.text}: expected {want}, got {contents(images)}; check the path")
-    unlisted = set(photos.images) - {image for image, _, _ in content.entries}
     notes = (
         f"{len(content.classes)} categories of {path.name}; crowds, and pixels of no segment, are void",
         *content.notes,
         *photos.notes,
-        *left_out(unlisted, f"images in {images.name} have no annotation"),
-        *left_out(maps - {file for _, file, _ in content.entries}, f"label maps in {labels.name} have no annotation"),
+        *left_out(found - listed, f"images in {images.name} have no annotation"),
+        *left_out(
+            maps - {file.as_posix() for _, file, _ in content.entries},
+            f"label maps in {labels.name} have no annotation",
+        ),
     )
     paths = ((images / image, labels / file, segments) for image, file, segments in content.entries)
     ids = files.name_ids([image for image, _, _ in content.entries])
