@@ -81,7 +81,7 @@ def mutate_panoptic(rng: Random, root: Path) -> Mutation:
     content = path.read_bytes()
     mutated, mutation = mutate_bytes(rng, content) if kind < 0.3 else mutate_json(rng, json.loads(content))
     path.write_bytes(mutated)
-    if mutation.what.startswith("'iscrowd'") and mutation.what.endswith(("'true'", "'1.0'")):
+    if mutation.what.startswith("'iscrowd'") and mutation.what.endswith(("'true'", "'false'", "'1.0'", "'0'")):
         return Mutation(mutation.what)  # a truth value may be text
     return mutation
 
