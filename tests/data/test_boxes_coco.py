@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foolscape.data import voc
-from foolscape.data.coco import CATEGORIES
+from foolscape.data.coco_classes import CATEGORIES
 from foolscape.data.load import open_data, open_detection
 from foolscape.errors import DataError, SampleError, UnknownNameError
 from tests.data.made import note

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as codec
 
-from foolscape.data.coco import CATEGORIES
+from foolscape.data.coco_classes import CATEGORIES
 from foolscape.data.load import open_data
 from foolscape.data.sample import VOID
 from foolscape.errors import DataError, SettingError, UnknownNameError

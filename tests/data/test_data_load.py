@@ -58,7 +58,8 @@ def test_option_without_value(tmp_path):
 
 def test_catalog():
     assert [kind.name for kind in catalog()] == [
-        "camvid", "coco", "davis2016", "davis2017", "folder", "kitti", "openimages", "scenes", "video", "voc", "yolo",
+        "ade20k", "bdd100k", "camvid", "cityscapes", "coco", "coco-panoptic", "coco-stuff", "davis2016", "davis2017",
+        "folder", "kitti", "mapillary", "masks", "openimages", "pascal-context", "scenes", "video", "voc", "yolo",
         "youtube-vos",
     ]  # fmt: skip
     openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
@@ -77,7 +78,10 @@ def test_catalog():
 
 
 def test_clips_are_no_images():
-    want = "got davis2016, which has no labels of classes; use one of camvid, coco, folder, scenes, voc$"
+    want = (
+        "got davis2016, which has no labels of classes; use one of ade20k, bdd100k, camvid, cityscapes, coco, "
+        "coco-panoptic, coco-stuff, folder, mapillary, masks, pascal-context, scenes, voc$"
+    )
     with pytest.raises(SettingError, match=want):
         open_data("davis2016:x")
     want = r"got camvid, which has no clips; use one of davis2016, davis2017, scenes, video, youtube-vos$"

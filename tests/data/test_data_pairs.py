@@ -79,7 +79,7 @@ def test_camvid_label_missing(camvid_root):
 def test_camvid_counts_labels_without_image(camvid_root):
     (camvid_root / "test/s1.png").unlink()
     assert open_data(f"camvid:{camvid_root}").notes[1:] == (
-        "1 label maps in testannot have no image and were left out",
+        "1 label maps in testannot have no image and were left out (s1.png)",
     )
 
 

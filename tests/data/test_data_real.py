@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage.draw import polygon2mask
 
-from foolscape.data.coco import CATEGORIES
+from foolscape.data.coco_classes import CATEGORIES
 from foolscape.data.load import open_data
 from foolscape.data.sample import VOID
 from foolscape.data.voc import CLASSES

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from foolscape.data import files, upright
+from foolscape.data import files
 from foolscape.data.labels.legend import numbered
 from foolscape.data.labels.pairs import Pairs
-from foolscape.data.walking import walk
-from foolscape.errors import DataError
+from foolscape.data.labels.published import Folders, find_split, open_pairs
 from foolscape.spec import Spec
-from foolscape.strict import LossNote
 
 CLASSES: Final = (
     "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist",
@@ -31,25 +29,10 @@ def open_camvid(spec: Spec, split: str | None = None) -> Pairs:
         DataError: no such folder, another layout, or an empty split.
     """
     spec.only("annotated")
-    frame = upright.frame_option(spec)
     root = files.directory(spec)
-    there = [name for name in SPLITS if (root / name).is_dir()]
-    if not there:
-        want = ", ".join(f"{name} and {name}annot" for name in SPLITS)
-        got = ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "an empty folder"
-        raise DataError(f"{spec.text}: expected the folders {want} (at least one pair) in {root}, got {got}")
-    split = files.pick_split(spec, split, there, "test")
-    labels = root / f"{split}annot"
-    if not labels.is_dir():
-        raise DataError(f"{spec.text}: expected label maps in {labels}, got no such folder; use folder:{root / split}")
-    listing = walk(root / split, recursive=False)
-    paths = listing.images
-    if not paths:
-        raise DataError(f"{spec.text}: expected images in {root / split}, got none; check the path or the split")
-    pairs = ((root / split / path, labels / f"{path.stem}.png") for path in paths)
-    unused = {path.stem for path in labels.glob("*.png")} - {path.stem for path in paths}
-    notes = [f"label value {_VOID_IN_FILES} is void", *listing.notes]
-    if unused:
-        notes.append(LossNote(f"{len(unused)} label maps in {labels.name} have no image and were left out"))
+    pairs = ", ".join(f"{name} and {name}annot" for name in SPLITS)
+    expected = f"the folders {pairs} (at least one pair)"
+    split, images = find_split(spec, root, split, {name: name for name in SPLITS}, "test", expected)
+    folders = Folders(images, root / f"{split}annot")
     legend = numbered(CLASSES, void=(_VOID_IN_FILES,))
-    return Pairs(spec.text, split, tuple(notes), dict(zip(files.name_ids(paths), pairs, strict=True)), legend, frame)
+    return open_pairs(spec, split, folders, legend, [f"label value {_VOID_IN_FILES} is void"], bare=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from foolscape.data import fields, files, upright
 from foolscape.data.boxes.annotated import CORRECT
 from foolscape.data.coco_records import CocoImage, Records, read_records
 from foolscape.data.images import read_header, read_picture
+from foolscape.data.json_file import read_json
 from foolscape.data.picture import Picture
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.paths import path_of, real
-from foolscape.regular import MOST_JSON, read_bytes
 from foolscape.spec import Spec
 
 OPTIONS: Final = ("classes", "annotations", "images", "annotated", "outside")
@@ -127,12 +126,7 @@ def read_file(path: Path, *, outside: bool = False) -> Records:
     Raises:
         DataError: not JSON, a field twice in one record, not in COCO's form, and what `read_records` raises it for.
     """
-    try:
-        content = json.loads(read_bytes(path, MOST_JSON), object_pairs_hook=_record)
-    except (OSError, ValueError, RecursionError) as error:
-        digits = "set_int_max_str_digits" in str(error)
-        got = "a number of more than 4,300 digits" if digits else str(error)
-        raise DataError(f"{path}: expected COCO annotations in JSON, got {got}; download the file again") from None
+    content = read_json(path, "COCO annotations")
     try:
         return read_records(path, content, outside=outside)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
@@ -141,17 +135,6 @@ def read_file(path: Path, *, outside: bool = False) -> Records:
             f"{path}: expected COCO's instances form (images, categories, annotations with area, bbox, segmentation), "
             f"got {got}; use an instances_*.json file"
         ) from None
-
-
-def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A record of the JSON; raises `ValueError` where a field has two values, of which JSON's reader takes the last."""
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        for name, value in pairs:
-            if value is not record[name] and value != record[name]:
-                got = f"{fields.shown(value)} and {fields.shown(record[name])}"
-                raise ValueError(f"two values of {fields.shown(name)} in one record ({got})")
-    return record
 
 
 def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, str]:

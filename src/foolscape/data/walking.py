@@ -98,8 +98,9 @@ def _enter(on: _Walk, top: Path, *, recursive: bool = True) -> None:
             continue
         on.seen.add((status.st_dev, status.st_ino))
         below[:] = sorted(name for name in below if _is_to_enter(on, directory / name)) if recursive else []
+        inside = directory.relative_to(on.root)
         for name in sorted(names):
-            _take(on, directory / name)
+            _take(on, directory / name, inside / name)
 
 
 def _is_to_enter(on: _Walk, path: Path) -> bool:
@@ -133,17 +134,20 @@ def _holds_results(folder: Path) -> bool:
     return (folder / "run.json").is_file() and any((folder / name).exists() for name in _RESULTS)
 
 
-def _take(on: _Walk, path: Path) -> None:
-    """Count the file `path` as an image or as something else. A link to nothing is an image that cannot be read."""
+def _take(on: _Walk, path: Path, inside: Path) -> None:
+    """Count the file `path` as an image, called `inside` relative to the root, or as something else.
+
+    A link to nothing is an image that cannot be read.
+    """
     extension = path.suffix.lower()
     if path.name.startswith("."):
         kind = "hidden"
     elif extension not in IMAGE_EXTENSIONS:
         kind = readable(extension) or "no extension"
-    elif path.exists() and not is_regular(path):
+    elif not is_regular(path) and path.exists():
         kind = "no regular file"
     else:
-        on.images.append(path.relative_to(on.root))
+        on.images.append(inside)
         return
     on.others[kind].append(on.name(path))
 

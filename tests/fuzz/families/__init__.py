@@ -5,13 +5,27 @@ from __future__ import annotations
 from typing import Final
 
 from tests.fuzz.cases import Family
-from tests.fuzz.families import boxes, checkpoints, coco, images, lists, runs, settings, specs, trees, video, voc
+from tests.fuzz.families import (
+    boxes,
+    checkpoints,
+    coco,
+    images,
+    lists,
+    published,
+    runs,
+    settings,
+    specs,
+    trees,
+    video,
+    voc,
+)
 
 FAMILIES: Final[tuple[Family, ...]] = (
     *coco.FAMILIES,
     *voc.FAMILIES,
     *boxes.FAMILIES,
     *trees.FAMILIES,
+    *published.FAMILIES,
     *lists.FAMILIES,
     *settings.FAMILIES,
     *specs.FAMILIES,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,18 @@ from foolscape.errors import SampleError
 
 MOST_CLASSES: Final = 254
 """Label maps are kept in 8 bits; 255 is void."""
+
+
+class LabelReader(Protocol):
+    """What the pixels of a label file mean, by a legend or by a table of its own."""
+
+    def read(self, labels: LabelFile) -> NDArray[np.uint8]:
+        """(H, W) the class indices, `VOID` where nothing counts; raises `SampleError`."""
+        ...
+
+    def is_black_and_white(self, labels: LabelFile) -> bool:
+        """Whether a file looks like a mask of one class whose 255 is void here."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,14 +53,15 @@ class Legend:
             SampleError: it holds something that has no meaning, or colours where the keys are values.
         """
         pixels = one_number(labels.colours) if self.coloured else labels.values
-        keys = np.array(sorted(self.meanings), np.int32)
-        classes = np.array([self.meanings[key] for key in keys.tolist()], np.uint8)
-        places = np.searchsorted(keys, pixels).clip(max=len(keys) - 1)
-        unknown = keys[places] != pixels
+        indices, unknown = look_up(pixels, self.meanings)
         if unknown.any():
             raise self._unknown(labels.path, pixels[unknown])
-        indices: NDArray[np.uint8] = classes[places]
         return indices
+
+    @property
+    def text(self) -> str:
+        """All of it in a line, for fingerprints."""
+        return json.dumps([self.classes, self.coloured, sorted(self.meanings.items())])
 
     def is_black_and_white(self, labels: LabelFile) -> bool:
         """Whether a file holds 0 and 255 alone, as a mask of one class does, and 255 is void here."""
@@ -56,15 +70,8 @@ class Legend:
         return set(np.unique(labels.values).tolist()) == {0, VOID}
 
     def _unknown(self, path: Path, pixels: NDArray[np.int32]) -> SampleError:
-        found, counts = np.unique(pixels, return_counts=True)
-        shown = [
-            f"{shown_key(key, self.coloured)} ({count} pixels)"
-            for key, count in zip(found[:5], counts[:5], strict=True)
-        ]
-        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        return SampleError(
-            f"{path}: expected {self.described}, got {', '.join(shown)}{more}; map them to the classes or to void"
-        )
+        got = counted(pixels, self.coloured)
+        return SampleError(f"{path}: expected {self.described}, got {got}; map them to the classes or to void")
 
     @property
     def described(self) -> str:
@@ -80,6 +87,21 @@ def numbered(classes: Sequence[str], void: Collection[int] = (VOID,), first: int
     """The legend of files in which `first`, `first` + 1, .. are the classes, and the values `void` count nowhere."""
     meanings = {first + place: place for place in range(len(classes))}
     return Legend(tuple(classes), {**meanings, **dict.fromkeys(void, VOID)})
+
+
+def look_up(pixels: NDArray[np.int32], meanings: Mapping[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """(H, W) what each pixel means, and whether it has no meaning."""
+    keys = np.array(sorted(meanings), np.int32)
+    classes = np.array([meanings[key] for key in keys.tolist()], np.uint8)
+    places = np.searchsorted(keys, pixels).clip(max=len(keys) - 1)
+    return classes[places], keys[places] != pixels
+
+
+def counted(pixels: NDArray[np.int32], coloured: bool = False) -> str:
+    """The first few of what `pixels` hold, and how often each."""
+    found, counts = np.unique(pixels, return_counts=True)
+    shown = [f"{shown_key(key, coloured)} ({count} pixels)" for key, count in zip(found[:5], counts[:5], strict=True)]
+    return ", ".join(shown) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 def one_number(colours: NDArray[np.uint8]) -> NDArray[np.int32]:

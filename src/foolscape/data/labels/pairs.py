@@ -11,7 +11,7 @@ import numpy as np
 from foolscape.data import files, upright
 from foolscape.data.images import read_picture
 from foolscape.data.labels.file import read_label_file
-from foolscape.data.labels.legend import Legend
+from foolscape.data.labels.legend import LabelReader, Legend
 from foolscape.data.sample import Sample
 
 
@@ -57,7 +57,9 @@ class Pairs:
         return load_pair(sample_id, image, labels, self.legend, self.frame)
 
 
-def load_pair(sample_id: str, image_path: Path, label_path: Path, legend: Legend, frame: str | None = None) -> Sample:
+def load_pair(
+    sample_id: str, image_path: Path, label_path: Path, legend: LabelReader, frame: str | None = None
+) -> Sample:
     """The image in one file with the classes in another.
 
     `frame` is what `?annotated=` says, see `upright.settle`; labels with an EXIF orientation of their own are upright.

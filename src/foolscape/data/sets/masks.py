@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -53,9 +52,7 @@ def open_masks(spec: Spec, split: str | None, model_classes: tuple[str, ...] | N
     paths = {name: (root / image, labels_root / label) for name, (image, label) in zip(ids, paired.pairs, strict=True)}
     meant = meaning.legend_of(spec, model_classes, [label for _, label in paths.values()])
     notes = (*meant.notes, *_left_out(paired), *(note for one in listings for note in one.notes))
-    legend = meant.legend
-    read_with = json.dumps([legend.classes, legend.coloured, sorted(legend.meanings.items())])
-    return Pairs(spec.text, split, notes, paths, legend, frame, (read_with,))
+    return Pairs(spec.text, split, notes, paths, meant.legend, frame, (meant.legend.text,))
 
 
 def _folder(spec: Spec, text: str, split: str | None) -> Path:
