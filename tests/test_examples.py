@@ -19,8 +19,19 @@ from tests.conftest import ROOT
 EXAMPLES = ROOT / "examples"
 
 
+def run_example(name: str) -> None:
+    """As `python examples/NAME.py` does."""
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+
+
+def test_examples_are_short_and_each_is_run_here() -> None:
+    scripts = sorted(EXAMPLES.glob("*.py"))
+    assert [script.stem for script in scripts] == ["attack_one_image", "evaluate_my_network", "my_attack"]
+    assert all(len(script.read_text().splitlines()) < 60 for script in scripts)
+
+
 def test_an_image_is_attacked(capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(EXAMPLES / "attack_one_image.py"), run_name="__main__")
+    run_example("attack_one_image")
     said = capsys.readouterr().out
     assert "goal reached: " in said
     before, after = (float(part.split("%")[0].split()[-1]) for part in said.splitlines()[0].split(","))
@@ -29,13 +40,20 @@ def test_an_image_is_attacked(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_network_of_ones_own_is_evaluated(capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(EXAMPLES / "evaluate_my_network.py"), run_name="__main__")
+    run_example("evaluate_my_network")
     said = capsys.readouterr().out
     assert "Can this be trusted? " in said
     assert "with a change of 4 grey levels" in said
 
 
-def test_an_attack_and_a_loss_of_ones_own(tmp_path: Path) -> None:
+def test_an_attack_and_a_loss_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    run_example("my_attack")
+    assert [
+        line.split(" of the pixels as before: ")[1].split(":")[-1] for line in capsys.readouterr().out.splitlines()
+    ] == [
+        "sharper?eps=4/255&steps=5",
+        "confident&steps=5",
+    ]
     torch.manual_seed(0)
     network = torch.nn.Conv2d(3, 4, 3, padding=1)
     images = torch.rand(2, 3, 16, 16)

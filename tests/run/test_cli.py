@@ -163,7 +163,7 @@ def test_a_detector_is_attacked_checked_and_crossed_with_a_segmenter(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nets, detectors, data = write_net(tmp_path), write_detector(tmp_path), write_squares(tmp_path / "squares", 2)
-    given = ("--data", f"folder:{data}", "--attack", "fgsm")
+    given = ("--data", f"folder:{data}", "--attack", "fgsm", "--probes", 0)
     one = tmp_path / "one"
     assert foolscape("run", "--model", f"{detectors}:grid", *given, "--goal", "vanish", "--out", one) == DONE
     printed = capfd.readouterr().out

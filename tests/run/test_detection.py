@@ -10,7 +10,7 @@ from PIL import Image
 
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 
-from .made import do_run, write_net
+from .made import do_run, run_unprobed, write_net
 from .made_boxes import DETECTOR, write_detector, write_squares
 
 
@@ -25,7 +25,7 @@ def squares(tmp_path: Path) -> str:
 
 
 def measured(out: Path, detectors: str, data: str, **settings: Any) -> dict[str, Any]:
-    summary = do_run(out, models=[f"{detectors}:grid"], data=data, **settings)
+    summary = run_unprobed(out, models=[f"{detectors}:grid"], data=data, **settings)
     model: dict[str, Any] = summary["models"][0]
     return model
 
@@ -115,18 +115,18 @@ def test_the_answer_does_not_depend_on_the_batch(tmp_path: Path, detectors: str,
         "resample_candidates": 4,
     }
     settings["step"] = "0.7/255"  # steps of half a level end on ties, which the last bit rounds up or down
-    one = do_run(tmp_path / "one", batch=1, **settings)
-    three = do_run(tmp_path / "three", batch=3, **settings)
+    one = run_unprobed(tmp_path / "one", batch=1, **settings)
+    three = run_unprobed(tmp_path / "three", batch=3, **settings)
     assert one["models"] == three["models"]
 
 
 def test_a_resumed_run_gives_the_same_summary(tmp_path: Path, detectors: str, squares: str) -> None:
     out = tmp_path / "out"
     settings = {"models": [f"{detectors}:grid"], "data": squares, "attack": "pgd", "goal": "fabricate"}
-    whole = do_run(out, **settings)
+    whole = run_unprobed(out, **settings)
     rows = (out / "rows.jsonl").read_bytes()
     (out / "rows.jsonl").write_bytes(rows[: len(rows) // 2])
-    assert do_run(out, **settings) == whole
+    assert run_unprobed(out, **settings) == whole
 
 
 def test_an_image_without_detections_is_neither_success_nor_failure(
@@ -144,7 +144,7 @@ def test_an_image_without_detections_is_neither_success_nor_failure(
 
 
 def test_the_bundled_detector_is_fooled_on_the_street(tmp_path: Path) -> None:
-    summary = do_run(tmp_path / "out", models=["bundled:scenes-detector"], data="scenes:", attack="pgd", limit=2)
+    summary = run_unprobed(tmp_path / "out", models=["bundled:scenes-detector"], data="scenes:", attack="pgd", limit=2)
     (model,) = summary["models"]
     ap = {name: scores["AP50"] for name, scores in model["conditions"].items()}
     assert summary["reference"] == "truth"
@@ -198,10 +198,10 @@ def test_a_detector_of_one_class_is_attacked_too(tmp_path: Path, squares: str) -
     path = tmp_path / "single.py"
     path.write_text(DETECTOR + SINGLE)
     settings = {"models": [f"{path}:single"], "data": squares}
-    (model,) = do_run(tmp_path / "dag", attack="dag", **settings)["models"]
+    (model,) = run_unprobed(tmp_path / "dag", attack="dag", **settings)["models"]
     assert model["success_rate"] == 100
     with pytest.raises(SettingError, match="several classes to mislabel"):
-        do_run(tmp_path / "mislabel", attack="pgd", goal="mislabel", **settings)
+        run_unprobed(tmp_path / "mislabel", attack="pgd", goal="mislabel", **settings)
 
 
 SINGLE = """
@@ -227,7 +227,7 @@ def test_an_image_that_breaks_the_detector_is_recorded_and_the_run_goes_on(tmp_p
     path = tmp_path / "fragile.py"
     path.write_text(DETECTOR + FRAGILE)
     Image.fromarray(np.full((32, 48, 3), 250, np.uint8)).save(Path(squares.partition(":")[2]) / "too-bright.png")
-    summary = do_run(tmp_path / "out", models=[f"{path}:fragile"], data=squares, attack="pgd")
+    summary = run_unprobed(tmp_path / "out", models=[f"{path}:fragile"], data=squares, attack="pgd")
     assert [failure["id"] for failure in summary["failures"]] == ["too-bright"]
     assert "finite" in summary["failures"][0]["reason"]
     assert summary["models"][0]["samples"] == 3

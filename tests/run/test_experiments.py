@@ -61,7 +61,7 @@ def test_ara_on_stcn_is_repeated(tmp_path: Path, capfd: pytest.CaptureFixture[st
     given = ["--config", str(NOTEBOOK.parent / "ara-davis/stcn.yaml"), "--model", f"stcn:{weights}"]
     davis = write_clips(tmp_path / "davis", count=1, frames=3, objects=1)
     with pytest.raises(SystemExit) as caught:
-        main(["run", *given, "--data", f"davis2017:{davis}", "--steps", "2", "--out", str(out)])
+        main(["run", *given, "--data", f"davis2017:{davis}", "--steps", "2", "--probes", "0", "--out", str(out)])
     weights.unlink()
     assert caught.value.code == DONE
     assert "J&F" in capfd.readouterr().out

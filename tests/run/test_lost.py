@@ -209,8 +209,9 @@ def test_a_copy_of_hard_links_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_what_was_learnt_goes_from_the_last_state_that_is_there(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("foolscape.report.pictures.clips.plot", lambda *_, **__: None)  # figures of the page take long
     tracker, davis = write_tracker(tmp_path), write_clips(tmp_path / "davis", 3, 4)
     command: Command = ["run", "--model", f"{tracker}:colours", "--data", f"davis2017:{davis}", "--attack", "ara"]
     command += ["--task", "video", "--variant", "released", "--steps", 2, "--probes", 0, "--out", tmp_path / "out"]

@@ -22,7 +22,7 @@ from foolscape.records.row import AnyRow, Row, Tried, rows_of
 from foolscape.run.scores.minimum import median_interval, minimum, quantiles
 
 from ..written import attack_result, lines_of
-from .made import do_run, files_below, write_net, write_photos
+from .made import do_run, files_below, run_unprobed, write_net, write_photos
 from .made_boxes import write_detector, write_squares
 
 
@@ -104,7 +104,7 @@ def test_a_run_tells_the_smallest_changes_of_its_files(tmp_path: Path, attack: s
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos")
     out = tmp_path / "out"
     step = {"dag-min": {"step": "2/255"}}.get(attack, {})
-    summary = do_run(out, models=[f"{nets}:net"], data=f"folder:{photos}", attack=attack, steps=60, **step)
+    summary = do_run(out, models=[f"{nets}:net"], data=f"folder:{photos}", attack=attack, steps=60, probes=1, **step)
     (model,) = summary["models"]
     found = model["minimum"]
     for row in rows_of(lines_of(out), condition=ADVERSARIAL):
@@ -125,7 +125,7 @@ def test_a_run_tells_the_smallest_changes_of_its_files(tmp_path: Path, attack: s
 def test_what_no_change_fools_is_counted_and_has_no_number(tmp_path: Path) -> None:
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 3)
     settings = {"models": [f"{nets}:net"], "data": f"folder:{photos}", "attack": "pgd-min", "eps": "1/255", "steps": 20}
-    summary = do_run(tmp_path / "out", **settings)
+    summary = run_unprobed(tmp_path / "out", **settings)
     (found,) = (model["minimum"] for model in summary["models"])
     assert summary["attack"]["largest"] == "1/255"
     assert found["unreached"] == found["judged"] == 3
@@ -138,20 +138,20 @@ def test_what_no_change_fools_is_counted_and_has_no_number(tmp_path: Path) -> No
 def test_the_answer_does_not_depend_on_the_batch_or_on_a_stop(tmp_path: Path, attack: str) -> None:
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos")
     settings = {"models": [f"{nets}:net"], "data": f"folder:{photos}", "attack": attack, "steps": 40}
-    whole = do_run(tmp_path / "out1", batch=1, **settings)
-    assert do_run(tmp_path / "out3", batch=3, **settings) == whole
+    whole = run_unprobed(tmp_path / "out1", batch=1, **settings)
+    assert run_unprobed(tmp_path / "out3", batch=3, **settings) == whole
     assert files_below(tmp_path / "out3") == files_below(tmp_path / "out1")
     rows = (tmp_path / "out3" / "rows.jsonl").read_bytes()
     (tmp_path / "out3" / "rows.jsonl").write_bytes(rows[: len(rows) // 2])
     (tmp_path / "out3" / "summary.json").unlink()
-    assert do_run(tmp_path / "out3", batch=3, **settings) == whole
+    assert run_unprobed(tmp_path / "out3", batch=3, **settings) == whole
 
 
 @pytest.mark.parametrize("attack", ["dag-min", "pgd-min"])
 def test_detectors_lose_every_object_within_a_small_bound(tmp_path: Path, attack: str) -> None:
     detector, squares = write_detector(tmp_path), f"folder:{write_squares(tmp_path / 'squares')}"
     step = {"dag-min": {"step": "4/255"}}.get(attack, {})
-    summary = do_run(tmp_path / "out", models=[f"{detector}:grid"], data=squares, attack=attack, steps=60, **step)
+    summary = run_unprobed(tmp_path / "out", models=[f"{detector}:grid"], data=squares, attack=attack, steps=60, **step)
     (model,) = summary["models"]
     found = model["minimum"]
     assert found["curve"]["score"] == "AP50"

@@ -15,7 +15,7 @@ from foolscape.records.conditions import Condition
 from foolscape.records.places import Kind, place_of
 from foolscape.run.settings.config import make_config, read_settings
 
-from .made import QUIET_STEPS, do_run, files_below, write_net, write_photos
+from .made import QUIET_STEPS, do_run, files_below, run_unprobed, write_net, write_photos
 
 
 def rows_of(out: Path) -> list[dict]:  # type: ignore[type-arg]
@@ -34,7 +34,7 @@ def photos(tmp_path: Path) -> str:
 
 def test_a_run_measures_the_files_it_wrote(tmp_path: Path, nets: str, photos: str) -> None:
     out = tmp_path / "out"
-    summary = do_run(out, models=[f"{nets}:net"], data=photos, **QUIET_STEPS)
+    summary = run_unprobed(out, models=[f"{nets}:net"], data=photos, **QUIET_STEPS)
     model = from_file(Path(nets), "net")
     rows = rows_of(out)
     assert len(rows) == 4 * 4
@@ -87,7 +87,7 @@ def test_the_summary_has_the_agreed_form(tmp_path: Path, nets: str, photos: str)
 
 
 def test_the_record_tells_how_to_repeat_the_run(tmp_path: Path, nets: str, photos: str) -> None:
-    do_run(tmp_path / "out", models=[f"{nets}:net"], data=photos, seed=5, **QUIET_STEPS)
+    run_unprobed(tmp_path / "out", models=[f"{nets}:net"], data=photos, seed=5, **QUIET_STEPS)
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["seed"] == 5
     assert len(record["models"][0]["weights_sha256"]) == len(record["data"]["sha256"]) == 64
@@ -119,7 +119,9 @@ def test_without_a_name_the_attack_is_the_worst_case_and_the_record_says_why(
 
 
 def test_truth_is_mapped_to_the_models_channels(tmp_path: Path, nets: str) -> None:
-    summary = do_run(tmp_path / "out", models=[f"{nets}:street"], data="scenes:", limit=2, size="40x64", attack="fgsm")
+    summary = run_unprobed(
+        tmp_path / "out", models=[f"{nets}:street"], data="scenes:", limit=2, size="40x64", attack="fgsm"
+    )
     assert summary["reference"] == "truth"
     scores = summary["models"][0]["conditions"]
     assert scores["clean"]["pixel_accuracy"] < 90
@@ -130,14 +132,16 @@ def test_truth_is_mapped_to_the_models_channels(tmp_path: Path, nets: str) -> No
 @pytest.mark.parametrize("name", ["fgsm", "pgd", "mi-fgsm", "dag"])
 def test_bounded_attacks_stay_inside_at_eight_bits(tmp_path: Path, nets: str, photos: str, name: str) -> None:
     out = tmp_path / "out"
-    do_run(out, models=[f"{nets}:net"], data=photos, attack=name, eps="2.5/255")
+    run_unprobed(out, models=[f"{nets}:net"], data=photos, attack=name, eps="2.5/255")
     for row in rows_of(out):
         if row["condition"] == "adversarial":
             assert row["distortion"]["linf_levels"] == 2
 
 
 def test_the_answer_does_not_depend_on_the_batch(tmp_path: Path, nets: str, photos: str) -> None:
-    runs = [do_run(tmp_path / f"out{b}", models=[f"{nets}:net"], data=photos, batch=b, **QUIET_STEPS) for b in (1, 3)]
+    runs = [
+        run_unprobed(tmp_path / f"out{b}", models=[f"{nets}:net"], data=photos, batch=b, **QUIET_STEPS) for b in (1, 3)
+    ]
     assert files_below(tmp_path / "out1") == files_below(tmp_path / "out3")
     assert runs[0] == runs[1]
 
@@ -145,7 +149,7 @@ def test_the_answer_does_not_depend_on_the_batch(tmp_path: Path, nets: str, phot
 def test_the_seed_matters_and_repeats(tmp_path: Path, nets: str, photos: str) -> None:
     settings = {"models": [f"{nets}:net"], "data": photos, "attack": "pgd", "limit": 2}
     for out, seed in (("a", 0), ("b", 0), ("c", 1)):
-        do_run(tmp_path / out, seed=seed, **settings)
+        run_unprobed(tmp_path / out, seed=seed, **settings)
     first, again, other = (files_below(tmp_path / out / "images") for out in "abc")
     assert first == again
     assert first != other
@@ -160,7 +164,9 @@ def test_no_attack_measures_the_clean_model(tmp_path: Path, nets: str, photos: s
 
 
 def test_two_models_are_measured_each_on_its_own(tmp_path: Path, nets: str, photos: str) -> None:
-    summary = do_run(tmp_path / "out", models=[f"{nets}:net", f"{nets}:slow"], data=photos, attack="fgsm", limit=2)
+    summary = run_unprobed(
+        tmp_path / "out", models=[f"{nets}:net", f"{nets}:slow"], data=photos, attack="fgsm", limit=2
+    )
     one, two = summary["models"]
     assert one["slug"] != two["slug"]
     assert one["conditions"] == two["conditions"]  # the same weights under two names
@@ -170,11 +176,11 @@ def test_one_bad_image_does_not_end_a_run(tmp_path: Path, nets: str, photos: str
     folder = Path(photos.removeprefix("folder:"))
     (folder / "broken.jpg").write_bytes((folder / "photo0.png").read_bytes()[:60])
     Image.new("RGB", (1, 1)).save(folder / "tiny.png")
-    summary = do_run(tmp_path / "out", models=[f"{nets}:net"], data=photos, attack="fgsm")
+    summary = run_unprobed(tmp_path / "out", models=[f"{nets}:net"], data=photos, attack="fgsm")
     assert {f["id"] for f in summary["failures"]} == {"broken", "tiny"}
     assert all(f["reason"] for f in summary["failures"])
     assert summary["models"][0]["samples"] == 4
-    again = do_run(tmp_path / "out", models=[f"{nets}:net"], data=photos, attack="fgsm")
+    again = run_unprobed(tmp_path / "out", models=[f"{nets}:net"], data=photos, attack="fgsm")
     assert again == summary
     assert len(rows_of(tmp_path / "out")) == 4 * 4 + 2
 
@@ -182,9 +188,9 @@ def test_one_bad_image_does_not_end_a_run(tmp_path: Path, nets: str, photos: str
 def test_images_of_different_sizes_and_a_common_size(tmp_path: Path, nets: str, photos: str) -> None:
     write_photos(Path(photos.removeprefix("folder:")) / "wide", 2, (12, 40))
     out = tmp_path / "out"
-    do_run(out, models=[f"{nets}:net"], data=photos, attack="fgsm", batch=2)
+    run_unprobed(out, models=[f"{nets}:net"], data=photos, attack="fgsm", batch=2)
     assert {tuple(r["size"]) for r in rows_of(out)} == {(16, 24), (12, 40)}
-    do_run(tmp_path / "resized", models=[f"{nets}:net"], data=photos, attack="fgsm", size="20x20")
+    run_unprobed(tmp_path / "resized", models=[f"{nets}:net"], data=photos, attack="fgsm", size="20x20")
     assert {tuple(r["size"]) for r in rows_of(tmp_path / "resized")} == {(20, 20)}
 
 
@@ -219,7 +225,7 @@ def test_channels_without_names_are_numbered_for_photographs(tmp_path: Path, net
 def test_an_empty_folder_is_refused(tmp_path: Path, nets: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError):
-        do_run(tmp_path / "out", models=[f"{nets}:net"], data=f"folder:{tmp_path / 'empty'}", attack="fgsm")
+        run_unprobed(tmp_path / "out", models=[f"{nets}:net"], data=f"folder:{tmp_path / 'empty'}", attack="fgsm")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +273,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None
 
 def test_rows_of_the_worst_case_hold_every_objective(tmp_path: Path, nets: str, photos: str) -> None:
     out = tmp_path / "out"
-    do_run(out, models=[f"{nets}:net"], data=photos, attack="worst-case", budget=30, eps="1/255", limit=2)
+    run_unprobed(out, models=[f"{nets}:net"], data=photos, attack="worst-case", budget=30, eps="1/255", limit=2)
     attacked = [row for row in rows_of(out) if row["condition"] == "adversarial"]
     assert json.loads((out / "run.json").read_text())["attack"]["budget"] == 30
     for row in attacked:

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foolscape import disk
+from foolscape.cli.console import DONE
 from foolscape.errors import RunError
 from foolscape.records.places import safe_name
 from foolscape.run.directory.store import open_run
 
 from ..written import run_record
-from .made import QUIET_STEPS, do_run, files_below, write_net, write_photos
+from .made import QUIET_STEPS, do_run, files_below, run_unprobed, write_net, write_photos
+from .test_manners import foolscape
 
 
 def test_rows_cut_anywhere_are_made_whole_again(tmp_path: Path) -> None:
@@ -39,21 +41,22 @@ def test_rows_cut_anywhere_are_made_whole_again(tmp_path: Path) -> None:
 
 def _command(nets: str, photos: Path, out: Path) -> list[str]:
     return [
-        sys.executable, "-m", "foolscape", "run", "--model", f"{nets}:slow", "--data", f"folder:{photos}",
-        "--attack", "dag", "--step", "2/255", "--steps", "40", "--batch", "2", "--out", str(out),
+        "run", "--model", f"{nets}:slow", "--data", f"folder:{photos}", "--attack", "dag", "--step", "2/255",
+        "--steps", "40", "--batch", "2", "--probes", "1", "--out", str(out),
     ]  # fmt: skip
 
 
-def _start_and_wait_for_a_row(command: list[str], out: Path) -> "subprocess.Popen[bytes]":
+def _start_and_wait_for_a_row(command: list[str], out: Path, rows: int) -> "subprocess.Popen[bytes]":
+    """A process of its own with the command, as soon as there are more than so many rows."""
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "foolscape", *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         # Whoever runs the tests in the background may have switched the signal off for all its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
-    while not ((out / "rows.jsonl").exists() and _rows(out)):
+    while not (out / "rows.jsonl").exists() or _rows(out) <= rows:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -64,16 +67,18 @@ def _rows(out: Path) -> int:
     return len((out / "rows.jsonl").read_text().splitlines())
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
-def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, signum: int, code: int) -> None:
-    nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 6)
+def test_a_run_that_is_killed_and_killed_again_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 10)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(_command(nets, photos, whole), check=True, capture_output=True)
-    process = _start_and_wait_for_a_row(_command(nets, photos, killed), killed)
-    process.send_signal(signum)
-    assert process.wait() == code
-    assert 0 < _rows(killed) < 6 * 4
-    subprocess.run(_command(nets, photos, killed), check=True, capture_output=True)
+    assert foolscape(*_command(nets, photos, whole)) == DONE
+    rows = 0
+    for signum, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
+        process = _start_and_wait_for_a_row(_command(nets, photos, killed), killed, rows)
+        process.send_signal(signum)
+        assert process.wait() == code
+        assert rows < _rows(killed) < 10 * 4
+        rows = _rows(killed)
+    assert foolscape(*_command(nets, photos, killed)) == DONE
     summaries = [json.loads((out / "summary.json").read_text()) for out in (whole, killed)]
     assert summaries[0] == summaries[1]
     assert files_below(whole) == files_below(killed)
@@ -83,24 +88,24 @@ def test_another_command_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 2)
     settings = {"models": [f"{nets}:net"], "data": f"folder:{photos}", **QUIET_STEPS}
     out = tmp_path / "out"
-    do_run(out, **settings)
+    run_unprobed(out, **settings)
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     with pytest.raises(RunError, match=r"config\.seed was 0, is 1"):
-        do_run(out, seed=1, **settings)
+        run_unprobed(out, seed=1, **settings)
     write_photos(photos, 3)
     with pytest.raises(RunError, match=r"data\.samples was 2, is 3"):
-        do_run(out, **settings)
+        run_unprobed(out, **settings)
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
 
 
 def test_changed_weights_are_another_run(tmp_path: Path) -> None:
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 1)
     settings = {"models": [f"{nets}:net"], "data": f"folder:{photos}", "attack": "fgsm"}
-    do_run(tmp_path / "out", **settings)
+    run_unprobed(tmp_path / "out", **settings)
     source = Path(nets).read_text()
     Path(nets).write_text(source.replace("manual_seed(1)", "manual_seed(7)"))
     with pytest.raises(RunError, match=r"models\.0\.weights_sha256 was"):
-        do_run(tmp_path / "out", **settings)
+        run_unprobed(tmp_path / "out", **settings)
 
 
 def test_a_directory_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
@@ -137,7 +142,7 @@ def test_a_place_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> 
 def test_a_full_disk_loses_nothing_that_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 3)
     settings = {"models": [f"{nets}:net"], "data": f"folder:{photos}", "attack": "fgsm"}
-    whole = do_run(tmp_path / "whole", **settings)
+    whole = run_unprobed(tmp_path / "whole", **settings)
     calls = 0
     real = os.fsync
 
@@ -150,10 +155,10 @@ def test_a_full_disk_loses_nothing_that_was_finished(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(disk.os, "fsync", full)
     with pytest.raises(RunError, match=r"No space left on device.*make room"):
-        do_run(tmp_path / "out", **settings)
+        run_unprobed(tmp_path / "out", **settings)
     monkeypatch.setattr(disk.os, "fsync", real)
     assert 0 < _rows(tmp_path / "out") < 3 * 4
-    assert do_run(tmp_path / "out", **settings) == whole
+    assert run_unprobed(tmp_path / "out", **settings) == whole
 
 
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=200))

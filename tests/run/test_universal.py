@@ -36,6 +36,8 @@ from foolscape.scenes import CLASSES
 from ..written import lines_of
 from .made import files_below, silent_progress
 
+pytestmark = pytest.mark.usefixtures("examined_once")
+
 SETTINGS: dict[str, object] = {
     "model": "bundled:scenes-unet", "data": "scenes:", "train_split": "train", "test_split": "test", "size": "80x128",
     "train_limit": 6, "limit": 2, "epochs": 4, "step": "3/255", "target": "hide:road",

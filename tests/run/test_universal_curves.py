@@ -18,6 +18,8 @@ from foolscape.run.universal.tile_file import read_tile
 
 from .made import files_below, silent_progress
 
+pytestmark = pytest.mark.usefixtures("examined_once")
+
 SETTINGS: dict[str, object] = {
     "model": "bundled:scenes-unet", "data": "scenes:", "train_split": "train[:6]", "test_split": "test[:2]",
     "size": "80x128", "epochs": 3, "step": "3/255", "target": "hide:road",

@@ -22,7 +22,7 @@ from foolscape.run.directory.store import RunStore
 from foolscape.run.settings.config import make_config
 from foolscape.run.setup import open_setup
 
-from .made import do_run, files_below
+from .made import do_run, files_below, run_unprobed
 from .made_clips import write_clips, write_tracker, write_youtube_vos
 
 
@@ -47,7 +47,7 @@ def davis(tmp_path: Path) -> str:
 
 def test_a_run_measures_the_first_frame_it_wrote(tmp_path: Path, tracker: str, davis: str) -> None:
     out = tmp_path / "out"
-    summary = do_run(out, models=[tracker], data=davis, attack="ara")
+    summary = do_run(out, models=[tracker], data=davis, attack="ara", probes=1)
     assert (summary["task"], summary["reference"], summary["failures"]) == ("video", "truth", [])
     rows = rows_of(out)
     assert len(rows) == 2 * 4
@@ -86,7 +86,7 @@ def test_a_run_measures_the_first_frame_it_wrote(tmp_path: Path, tracker: str, d
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, tracker: str, davis: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     settings = {"models": [tracker], "data": davis, "attack": "ara", "variant": "released", "steps": 3}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    expected = do_run(whole, **settings)
+    expected = run_unprobed(whole, **settings)
     append, calls = RunStore.append, []
 
     def dies_before_the_second_clip(store: RunStore, rows, seconds=None) -> None:  # type: ignore[no-untyped-def]
@@ -97,16 +97,16 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, tracker: str, davis
 
     monkeypatch.setattr(RunStore, "append", dies_before_the_second_clip)
     with pytest.raises(KeyboardInterrupt):
-        do_run(killed, **settings)
+        run_unprobed(killed, **settings)
     monkeypatch.setattr(RunStore, "append", append)
-    assert do_run(killed, **settings) == expected
+    assert run_unprobed(killed, **settings) == expected
     assert files_below(killed) == files_below(whole)
     assert expected["models"][0]["distortion"]["linf_levels"] > 8
 
 
 def test_supervision_and_window_are_recorded_and_matter(tmp_path: Path, tracker: str, davis: str) -> None:
-    first = do_run(tmp_path / "a", models=[tracker], data=davis, attack="pgd", limit=1)
-    other = do_run(
+    first = run_unprobed(tmp_path / "a", models=[tracker], data=davis, attack="pgd", limit=1)
+    other = run_unprobed(
         tmp_path / "b", models=[tracker], data=davis, attack="pgd", limit=1, window=2, labels_from="prediction"
     )
     assert (first["attack"]["window"], first["attack"]["sampling"], first["attack"]["labels_from"]) == (
@@ -122,7 +122,7 @@ def test_an_attack_against_the_objects_counts_their_pixels_alone(tmp_path: Path,
     counted = {}
     for attack_pixels in ("all", "objects"):
         out = tmp_path / attack_pixels
-        summary = do_run(out, models=[tracker], data=davis, attack="pgd", limit=1, attack_pixels=attack_pixels)
+        summary = run_unprobed(out, models=[tracker], data=davis, attack="pgd", limit=1, attack_pixels=attack_pixels)
         assert summary["attack"]["attack_pixels"] == attack_pixels
         (row,) = (row for row in rows_of(out) if row["condition"] == "adversarial")
         counted[attack_pixels] = row["attack"]
@@ -139,7 +139,7 @@ def test_frames_without_the_objects_do_not_end_an_attack_on_them(tmp_path: Path,
         gone.putpalette(opened.getpalette() or [])
         gone.save(path)
     out = tmp_path / "out"
-    do_run(out, models=[tracker], data=davis, attack="annealed", limit=1, probes=0)
+    run_unprobed(out, models=[tracker], data=davis, attack="annealed", limit=1, probes=0)
     (row,) = (row for row in rows_of(out) if row["condition"] == "adversarial")
     assert row["attack"]["iterations"] == 20
     assert 0 < row["attack"]["remaining"] < row["attack"]["targets"]
@@ -150,13 +150,13 @@ def test_without_truth_the_clean_prediction_stands_for_it(tmp_path: Path, tracke
         if mask.stem != "00000":
             mask.unlink()
     shutil.move(tmp_path / "davis/ImageSets/2017/val.txt", tmp_path / "davis/ImageSets/2017/test-dev.txt")
-    summary = do_run(tmp_path / "out", models=[tracker], data=davis, split="test-dev", attack="fgsm")
+    summary = run_unprobed(tmp_path / "out", models=[tracker], data=davis, split="test-dev", attack="fgsm")
     assert summary["reference"] == "clean prediction"
     assert summary["models"][0]["conditions"]["clean"]["J&F"] == 100
 
 
 def test_the_bundled_tracker_loses_cars_and_people_on_the_street(tmp_path: Path) -> None:
-    summary = do_run(
+    summary = run_unprobed(
         tmp_path / "out",
         models=["bundled:scenes-tracker"],
         data="scenes:?frames=5",
@@ -185,7 +185,7 @@ def test_clips_are_followed_one_by_one_on_every_device(tmp_path: Path) -> None:
 def test_an_object_that_appears_later_is_out_of_the_attack_s_reach(tmp_path: Path, tracker: str) -> None:
     out, data = tmp_path / "out", f"youtube-vos:{write_youtube_vos(tmp_path / 'yt')}"
     # This tracker goes by colour alone: the background is more easily made an object than an object background.
-    summary = do_run(out, models=[tracker], data=data, attack="annealed", attack_pixels="all")
+    summary = run_unprobed(out, models=[tracker], data=data, attack="annealed", attack_pixels="all")
     assert (summary["reference"], summary["failures"]) == ("clean prediction", [])
     assert "seen and J and F of unseen" in summary["conventions"]["G"]
     clean, attacked = (summary["models"][0]["conditions"][name] for name in ("clean", "adversarial"))
@@ -227,9 +227,9 @@ def test_what_does_not_fit_clips_is_said(
 def test_a_tracker_without_a_right_gradient_is_refused(tmp_path: Path, davis: str) -> None:
     file = write_tracker(tmp_path)
     with pytest.raises(GradientError):
-        do_run(tmp_path / "a", models=[f"{file}:detached?task=video"], data=davis, attack="pgd")
+        run_unprobed(tmp_path / "a", models=[f"{file}:detached?task=video"], data=davis, attack="pgd")
     with pytest.raises((GradientError, ModelError)):
-        do_run(tmp_path / "b", models=[f"{file}:not_a_number?task=video"], data=davis, attack="pgd")
+        run_unprobed(tmp_path / "b", models=[f"{file}:not_a_number?task=video"], data=davis, attack="pgd")
 
 
 def test_a_clip_too_long_for_the_memory_is_said_before_it_starts(
@@ -242,14 +242,14 @@ def test_a_clip_too_long_for_the_memory_is_said_before_it_starts(
     from foolscape.errors import DataError
 
     with pytest.raises(DataError, match="fits into memory"):
-        do_run(tmp_path / "out", models=[tracker], data=davis, attack="pgd")
+        run_unprobed(tmp_path / "out", models=[tracker], data=davis, attack="pgd")
 
 
 def test_transfer_goes_from_tracker_to_tracker(tmp_path: Path, davis: str, capfd: pytest.CaptureFixture[str]) -> None:
     file, out = write_tracker(tmp_path), tmp_path / "out"
     models = [arg for name in ("colours", "blunt") for arg in ("--model", f"{file}:{name}?task=video")]
     with pytest.raises(SystemExit) as caught:
-        main(["transfer", *models, "--data", davis, "--attack", "ara", "--out", str(out)])
+        main(["transfer", *models, "--data", davis, "--attack", "ara", "--probes", "0", "--out", str(out)])
     assert caught.value.code == DONE
     matrix = json.loads((out / "transfer.json").read_text())
     assert [column["score"] for column in matrix["columns"]] == ["J&F", "J&F"]

@@ -39,11 +39,14 @@ class GradientProbe:
         return (ce + (self.weights * logits.softmax(dim=1)).sum(dim=1)) / self.labels[0].numel()
 
 
-def worst_disagreement(probe: GradientProbe, gradient: Tensor, generator: torch.Generator) -> float | None:
+def worst_disagreement(
+    probe: GradientProbe, gradient: Tensor, generator: torch.Generator, *, hasty: bool = False
+) -> float | None:
     """How far `gradient` ((B, 3, H, W) float64) is from central differences; None: all hidden by rounding errors.
 
     0 is perfect, 1 is off by as much as the gradient is large. The larger of two: along the gradient itself, and along
-    random directions (the worst of one or two; where that is too bad, the median of five).
+    random directions (the worst of one or two; where that is too bad, the median of five). `hasty`: where the first is
+    too bad already, it is the answer, and no random direction is looked along.
     """
 
     def along_random() -> float | None:
@@ -53,6 +56,8 @@ def worst_disagreement(probe: GradientProbe, gradient: Tensor, generator: torch.
     few = 1 if probe.labels.numel() >= _LARGE else 2
     # All directions have the same length: that of one step in every pixel value.
     along_itself = _disagreement(probe, gradient, gradient / gradient.norm() * gradient.numel() ** 0.5)
+    if hasty and along_itself is not None and along_itself > TOLERANCE[probe.images.dtype]:
+        return along_itself
     randoms = [along_random() for _ in range(few)]
     worst = _worst(along_itself, randoms, every=True)
     if worst is not None and worst > TOLERANCE[probe.images.dtype]:

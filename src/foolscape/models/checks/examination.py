@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -44,6 +44,10 @@ class GradientFinding:
     gradient: Tensor | None = None
 
 
+_Comparison = Callable[[GradientProbe, Tensor, torch.Generator], GradientFinding]
+"""From a network at a point, its gradient and a generator of directions to what differences say of it."""
+
+
 @dataclass(frozen=True)
 class _Holding:
     """A segmenter that picks what it picked in an earlier pass on the same batch; see `choices`."""
@@ -74,24 +78,25 @@ def judge(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int, *, c
         seed: of the random directions and weights.
         clamps: whether scores of certain targets are clamped by right.
     """
-    finding, probe = examine(twin, images, seed)
-    if finding.kind in ("right", "zero", "wrong"):
-        finding = _named(finding, probe, clamps, seed)
-    if finding.kind == "right" and images.dtype == torch.float64:
-        finding = _single_precision(segmenter, probe, finding)
-    return finding
+    return _named_in_both(segmenter, *examine(twin, images, seed), clamps, seed)
+
+
+def is_right(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int) -> bool:
+    """Whether `judge` finds nothing wrong; a gradient that is wrong costs a fraction of the passes."""
+    finding, probe = examine(twin, images, seed, compare=_compare_hastily)
+    return finding.kind == "right" and _named_in_both(segmenter, finding, probe, False, seed).kind == "right"
 
 
 def judge_quickly(segmenter: Segmenter, images: Tensor, seed: int, *, clamps: bool = False) -> GradientFinding | None:
     """The same for `images` in float32 from few passes: right, or None where only `judge` can decide."""
-    finding, probe = examine(segmenter, images, seed, quick=True)
+    finding, probe = examine(segmenter, images, seed, compare=_compare_quickly)
     if finding.kind != "right" or finding.error is None:
         return None
     return finding if _named(finding, probe, clamps, seed).kind == "right" else None
 
 
 def examine(
-    segmenter: Segmenter, images: Tensor, seed: int, *, quick: bool = False
+    segmenter: Segmenter, images: Tensor, seed: int, *, compare: _Comparison | None = None
 ) -> tuple[GradientFinding, GradientProbe]:
     """What is wrong with the gradient of `segmenter` at `images`, in their precision.
 
@@ -112,7 +117,18 @@ def examine(
     gradient = _gradient(probe, clean)
     if isinstance(gradient, GradientFinding):
         return gradient, probe
-    return (_compare_quickly if quick else _compare)(probe, gradient, generator), probe
+    return (compare or _compare)(probe, gradient, generator), probe
+
+
+def _named_in_both(
+    segmenter: Segmenter, finding: GradientFinding, probe: GradientProbe, clamps: bool, seed: int
+) -> GradientFinding:
+    """`finding` with flat scores told apart, and in float32, too, where it is of float64 and right."""
+    if finding.kind in ("right", "zero", "wrong"):
+        finding = _named(finding, probe, clamps, seed)
+    if finding.kind == "right" and probe.images.dtype == torch.float64:
+        finding = _single_precision(segmenter, probe, finding)
+    return finding
 
 
 def _named(finding: GradientFinding, probe: GradientProbe, clamps: bool, seed: int) -> GradientFinding:
@@ -199,9 +215,11 @@ def _at_first_sight(gradient: Tensor) -> GradientFinding | None:
     return None
 
 
-def _compare(probe: GradientProbe, gradient: Tensor, generator: torch.Generator) -> GradientFinding:
-    """The verdict of central differences on `gradient`."""
-    worst = worst_disagreement(probe, gradient, generator)
+def _compare(
+    probe: GradientProbe, gradient: Tensor, generator: torch.Generator, *, hasty: bool = False
+) -> GradientFinding:
+    """The verdict of central differences on `gradient`; `hasty` as of `worst_disagreement`."""
+    worst = worst_disagreement(probe, gradient, generator, hasty=hasty)
     if worst is None:
         return GradientFinding("right", "not zero, but too small for rounding errors to leave a check", None, gradient)
     tolerance = TOLERANCE[probe.images.dtype]
@@ -214,6 +232,11 @@ def _compare(probe: GradientProbe, gradient: Tensor, generator: torch.Generator)
         "derivative, or a known fault of PyTorch does this",
         worst,
     )
+
+
+def _compare_hastily(probe: GradientProbe, gradient: Tensor, generator: torch.Generator) -> GradientFinding:
+    """The same verdict, right or wrong, by another figure where it is wrong."""
+    return _compare(probe, gradient, generator, hasty=True)
 
 
 def _compare_quickly(probe: GradientProbe, gradient: Tensor, generator: torch.Generator) -> GradientFinding:

@@ -19,7 +19,7 @@ from torch import Tensor
 from foolscape import memory
 from foolscape.errors import GradientError
 from foolscape.models.checks.choices import recorded
-from foolscape.models.checks.examination import GradientFinding, Kind, judge, judge_quickly
+from foolscape.models.checks.examination import GradientFinding, Kind, is_right, judge, judge_quickly
 from foolscape.models.checks.small_copy import small_copy
 from foolscape.models.checks.widened import widened
 from foolscape.models.common.attention import MATH, attention
@@ -159,7 +159,7 @@ def _by_half(
     half = half_weights(*modules_of(segmenter))
     if half is None or finding.kind in ("right", "random output"):
         return finding
-    if twin is not segmenter and judge(twin, twin, images, seed).kind != "right":
+    if twin is not segmenter and not is_right(twin, twin, images, seed):
         return finding
     return GradientFinding(
         "half precision",
@@ -199,12 +199,12 @@ def _remedies(segmenter: Segmenter, twin: Segmenter, images: Tensor, seed: int) 
         """Whether the gradient is right whatever is drawn: one that is so by chance is no help."""
         repeated = images[torch.arange(batch, device=images.device) % images.shape[0]]
         try:
-            return all(judge(single, double, repeated, seed + more).kind == "right" for more in range(_REPEATS))
+            return all(is_right(single, double, repeated, seed + more) for more in range(_REPEATS))
         except Exception:  # out of memory, or a network that takes no other batch or format: then it is no remedy
             return False
 
     batch = images.shape[0]
-    if any(judge(segmenter, twin, images, seed + more).kind == "right" for more in range(1, _REPEATS)):
+    if any(is_right(segmenter, twin, images, seed + more) for more in range(1, _REPEATS)):
         return ()  # what is wrong comes and goes as it is
     larger = next((f"--batch {b}" for b in _BATCHES if b > batch and helps(segmenter, twin, b)), None)
     options = [] if larger is None else [larger]
