@@ -1,9 +1,10 @@
 """What all tests share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,4 +59,23 @@ def streets_drawn_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (scenes, scene_clips):
             patch.setattr(module, "render", copied)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def curves_drawn_once() -> Iterator[None]:
+    """Pages draw each curve once in a session; that the same numbers give the same bytes is a test of its own."""
+    from foolscape.report.pictures import bound_curves, clips, minimum_curves, plots, universal_curves
+
+    drawn: dict[str, plots.Plot] = {}
+
+    def once(caption: str, curves: Sequence[plots.Curve], *names: str, **options: Any) -> plots.Plot:
+        asked = repr((caption, curves, names, options))
+        if asked not in drawn:
+            drawn[asked] = plots.plot(caption, curves, *names, **options)
+        return drawn[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (bound_curves, clips, minimum_curves, universal_curves):
+            patch.setattr(module, "plot", once)
         yield

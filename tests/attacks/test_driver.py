@@ -25,6 +25,8 @@ SETTINGS: dict[str, Settings] = {
     "pgd-min": {"steps": 60},
 }
 NAMES = [attack.name for attack in CATALOG if "segmentation" in attack.tasks]
+# alma-prox takes every step that it is given, and has come through each of its states by the sixtieth.
+SHORT: dict[str, Settings] = SETTINGS | {"alma-prox": {"steps": 60}}
 
 
 def dag_problem(count: int, dtype: torch.dtype = torch.float32) -> Problem:
@@ -39,12 +41,14 @@ def by_key(outcomes: Iterator[Outcome]) -> dict[str, Outcome]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_equals_batches_of_one(name: str) -> None:
-    problem = dag_problem(5, torch.float64)
+    # Of what takes longest, three images: alma-prox fools the last of them alone.
+    count, widths = (3, (2, 7)) if name in ("alma-prox", "apgd", "dag-min", "pgd-min") else (5, (2, 3, 7))
+    problem = dag_problem(count, torch.float64)
     attack = plan(name, SETTINGS.get(name, {}), CLASSES).ascent
     alone = by_key(ascend(entrants(problem), attack, batch_size=1))
-    for width in (2, 3, 7):
+    for width in widths:
         together = by_key(ascend(entrants(problem), attack, batch_size=width))
-        assert alone.keys() == together.keys() == {"0", "1", "2", "3", "4"}
+        assert alone.keys() == together.keys() == set(map(str, range(count)))
         for key, outcome in alone.items():
             assert outcome.iterations == together[key].iterations, width
             assert outcome.remaining == together[key].remaining, width
@@ -55,7 +59,7 @@ def test_a_batch_equals_batches_of_one(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_neighbours_do_not_change_a_single_bit(name: str) -> None:
     problem = dag_problem(6)
-    attack = plan(name, SETTINGS.get(name, {}), CLASSES).ascent
+    attack = plan(name, SHORT.get(name, {}), CLASSES).ascent
     full = by_key(ascend(entrants(problem), attack, batch_size=3))
     resumed = by_key(ascend((e for e in entrants(problem) if e.key in {"1", "4"}), attack, batch_size=3))
     for key, outcome in resumed.items():
@@ -121,7 +125,7 @@ def test_nothing_is_written_into_the_problem() -> None:
     problem = dag_problem(3)
     before = [t.clone() for t in (problem.images, problem.labels)]
     for name in NAMES:
-        list(ascend(entrants(problem), plan(name, SETTINGS.get(name, {}), CLASSES).ascent, batch_size=2))
+        list(ascend(entrants(problem), plan(name, SHORT.get(name, {}), CLASSES).ascent, batch_size=2))
     assert torch.equal(problem.images, before[0])
     assert torch.equal(problem.labels, before[1])
 

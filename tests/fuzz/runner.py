@@ -160,13 +160,19 @@ def _work(prepared: Prepared, indices: Sequence[int], writer: int) -> None:
 
 
 def settle() -> None:
-    """Import what cases would else import in every child, and keep the collector from touching it."""
+    """Import what cases would else import in every child, and keep the collector from touching it.
+
+    Pictures of pages hold the same pixels, but are not made as small as can be, as in all tests.
+    """
     import av  # noqa: F401
+    import matplotlib.backends.backend_svg  # noqa: F401
 
     import foolscape.run.harden.execute
     import foolscape.run.transfer.execute
     import foolscape.run.universal.execute  # noqa: F401
+    from foolscape.report.pictures import figures
 
+    vars(figures)["SMALLEST"] = False
     gc.collect()
     gc.freeze()
     sys.setrecursionlimit(1000)

@@ -49,6 +49,7 @@ def test_the_networks_at_hand_pass(name: str) -> None:
     assert report.ok, report.lines()
 
 
+@pytest.mark.usefixtures("remedies_untried")
 @pytest.mark.parametrize(
     ("change", "failed"),
     [

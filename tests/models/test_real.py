@@ -39,7 +39,7 @@ def test_networks_as_users_bring_them(spec: str) -> None:
 @pytest.mark.parametrize("spec", NETWORKS)
 @pytest.mark.parametrize("batch", [1, 2])
 def test_their_gradients_are_right(spec: str, batch: int) -> None:
-    segmenter = load_segmenter(f"{REAL / 'models'}/{spec}", image_size=(64, 96)).model
-    verdict = check_gradient(segmenter, _photographs(batch, 64, 96), seed=0)
+    segmenter = load_segmenter(f"{REAL / 'models'}/{spec}", image_size=(32, 48)).model
+    verdict = check_gradient(segmenter, _photographs(batch, 32, 48), seed=0)
     assert verdict.ok, verdict.message
     assert verdict.precision == "float64"

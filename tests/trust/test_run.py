@@ -54,7 +54,8 @@ def test_a_weak_attack_is_not_trusted_and_the_better_command_is_better(
     words = converged["advice"].split()
     options = dict(zip(words[-4::2], words[-3::2], strict=True))
     assert "--attack" in options
-    better = do_run(tmp_path / "better", **settings | {name.lstrip("-"): value for name, value in options.items()})
+    told = {name.lstrip("-"): value for name, value in options.items()}
+    better = do_run(tmp_path / "better", probes=0, **settings | told)
     before, after = (run["models"][0]["conditions"]["adversarial"]["pixel_accuracy"] for run in (weak, better))
     assert after < before - 2
 

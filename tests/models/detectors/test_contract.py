@@ -59,6 +59,7 @@ def test_detectors_of_torchvision_pass(name: str) -> None:
     assert report.ok, report.lines()
 
 
+@pytest.mark.usefixtures("remedies_untried")
 @pytest.mark.parametrize(
     ("change", "failed"),
     [

@@ -86,8 +86,15 @@ def png(pixels: Pixels) -> bytes:
         image.putpalette(np.stack([colours >> 16, colours >> 8, colours], axis=1).astype(np.uint8).tobytes())
     else:
         image = Image.fromarray(pixels)
+    return encoded(image)
+
+
+def encoded(image: Image.Image, transparency: bytes | None = None) -> bytes:
+    """An image as the bytes of a PNG; `transparency` is the opacity of each colour of its palette."""
     file = io.BytesIO()
-    image.save(file, format="PNG", optimize=SMALLEST)
+    level = 9 if SMALLEST else 1  # 9 is what `optimize` takes
+    seen = {} if transparency is None else {"transparency": transparency}
+    image.save(file, format="PNG", optimize=SMALLEST, compress_level=level, **seen)
     return file.getvalue()
 
 

@@ -67,9 +67,8 @@ def tint_url(tinted: Tint) -> str:
     """A tint as the address of an indexed PNG with transparency."""
     image = Image.fromarray(tinted.index, mode="P")
     image.putpalette(tinted.rgba[:, :3].tobytes())
-    file = io.BytesIO()
-    image.save(file, format="PNG", optimize=figures.SMALLEST, transparency=tinted.rgba[:, 3].tobytes())
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    png = figures.encoded(image, tinted.rgba[:, 3].tobytes())
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def jpeg_url(pixels: Pixels, quality: int) -> str:
