@@ -38,8 +38,8 @@ def broken(coco, tmp_path: Path, change) -> str:
             "expected every category in its list 'categories', got category 999 in annotation 101, which is not there",
         ),
         (
-            lambda c: c["categories"][0].update(name="unicorn"),
-            r"expected COCO's 80 categories, got 'unicorn' \(category 1 in annotation 101\); map it to one of them",
+            lambda c: c["categories"][0].update(name=["unicorn"]),
+            r"expected a text as name of each category, got \['unicorn'\] \(category 1 in annotation 101\); name it",
         ),
     ],
 )

@@ -27,7 +27,7 @@ READERS = {
     "weights": read_state_dict,
     "list of DAVIS": read_list,
     "JSON of YouTube-VOS": read_meta,
-    "JSON of COCO": lambda path: read_file(path, ()),
+    "JSON of COCO": read_file,
     "XML of VOC": read_xml,
     "labels": read_values,
     "perturbation": read_tile,

@@ -1,46 +1,30 @@
-"""`coco:DIR`: label maps from the instance masks of COCO, with VOC's 21 classes or COCO's own 81."""
+"""`coco:DIR`: label maps from the instance masks of a COCO file, with its own classes, COCO's 81 or VOC's 21."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from foolscape.data import files, upright, voc
-from foolscape.data.coco_index import CORRECT, OPTIONS, CocoSplit, find
+from foolscape.data.boxes.annotated import CORRECT
+from foolscape.data.coco_classes import CATEGORIES, fixed_classes, option, own_classes, strangers
+from foolscape.data.coco_index import OPTIONS, CocoSplit, find
 from foolscape.data.coco_masks import paint, shows
 from foolscape.data.coco_records import CocoImage
-from foolscape.data.fields import Key
-from foolscape.data.sample import Sample
-from foolscape.errors import DataError, SampleError, unknown
+from foolscape.data.fields import Key, plain
+from foolscape.data.sample import VOID, Sample
+from foolscape.errors import DataError, SampleError
 from foolscape.spec import Spec
 
-CATEGORIES = (
-    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
-    "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant",
-    "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard",
-    "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket", "bottle",
-    "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich", "orange", "broccoli",
-    "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet",
-    "tv", "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink",
-    "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
-)  # fmt: skip
-"""The 80 categories in the order of their ids."""
+BACKGROUND: Final = "background"
+"""The class of what no object covers."""
 
-CLASS_SETS: dict[str, tuple[str, ...]] = {"voc": voc.CLASSES, "coco": ("background", *CATEGORIES)}
-"""Names of the label values by what `?classes=` may say."""
-
-# Categories that VOC knows under another name; the other twelve have the same name in both.
-_VOC_NAMES = {
-    "airplane": "aeroplane",
-    "couch": "sofa",
-    "dining table": "diningtable",
-    "motorcycle": "motorbike",
-    "potted plant": "pottedplant",
-    "tv": "tvmonitor",
-}
+CLASS_SETS: dict[str, tuple[str, ...]] = {"voc": voc.CLASSES, "coco": (BACKGROUND, *CATEGORIES)}
+"""Names of the label values by what `?classes=` may say, besides own."""
 
 
 @dataclass(frozen=True)
@@ -101,23 +85,22 @@ class Coco:
 
 
 def open_coco(spec: Spec, split: str | None = None, classes: tuple[str, ...] | None = None) -> Coco:
-    """List a split, by default val, of `coco:DIR[?classes=voc|coco]` with the options of `find`.
+    """List a split, by default val, of `coco:DIR[?classes=own|coco|voc]` with the options of `find`.
 
     Args:
-        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT, images or DIR itself.
+        spec: names the files as `find` has it.
         split: such as val2017, or val where that is clear.
-        classes: the model's class names; where the spec says nothing they choose between VOC's and COCO's.
+        classes: the model's class names; where the spec says nothing and all categories are COCO's, they choose between
+            VOC's and COCO's. A file with other categories has labels of its own.
 
     Raises:
         UnknownNameError: an option, class set or split that does not exist.
         SettingError: a split that several files fit.
-        DataError: no such folder or file, an annotation file that is damaged or has unknown categories.
+        DataError: no such folder or file, an annotation file that is damaged or has too many categories.
     """
     spec.only(*OPTIONS)
-    choice, why = _choose_classes(spec, classes)
-    source = find(spec, split, CATEGORIES)
-    names = CLASS_SETS[choice]
-    values = class_values(source.index.records.categories, names)
+    source = find(spec, split)
+    choice, names, values, (why, *remarks) = _chosen(spec, source, classes)
     listed = {
         name: entry
         for name, entry in source.entries.items()
@@ -127,16 +110,35 @@ def open_coco(spec: Spec, split: str | None = None, classes: tuple[str, ...] | N
         want = "an image that shows a VOC class" if choice == "voc" else "an image with an annotation"
         got = f"none among {len(source.entries)}"
         raise DataError(f"{source.index.path}: expected {want}, got {got}; use other annotations")
-    notes = (why, *_notes(choice, len(listed), len(source.entries)), *source.index.records.notes)
+    notes = (why, *_notes(choice, len(listed), len(source.entries)), *source.index.records.notes, *remarks)
     return Coco(spec.text, names, notes, source, listed, values)
 
 
+def _chosen(
+    spec: Spec, source: CocoSplit, model: tuple[str, ...] | None
+) -> tuple[str, tuple[str, ...], dict[Key, int], tuple[str, ...]]:
+    """Which classes: what `?classes=` may say, names of the label values, those of the category ids, and notes."""
+    choice = option(spec)
+    if choice == "own" or (choice is None and strangers(source.index)):
+        own = own_classes(spec, source.index)
+        names = (BACKGROUND, *(name for name in own.classes if plain(name) != BACKGROUND))
+        if len(names) > VOID:
+            raise DataError(
+                f"{source.index.path}: expected at most {VOID - 1} categories for label maps of 8 bits, got "
+                f"{len(names) - 1}; use ?classes=coco or voc, or open it for detection"
+            )
+        place = {name: number for number, name in enumerate(names)}
+        values = {key: place.get(own.classes[index], 0) for key, index in own.values.items()}
+        return "own", names, {key: value for key, value in values.items() if value}, (own.why, *own.notes)
+    choice, why = _choose_classes(spec, model)
+    fixed = fixed_classes(choice, source.index, why)
+    return choice, CLASS_SETS[choice], {key: index + 1 for key, index in fixed.values.items()}, (why, *fixed.notes)
+
+
 def _choose_classes(spec: Spec, classes: tuple[str, ...] | None) -> tuple[str, str]:
-    """Which class set to use, and why."""
-    chosen = spec.options.get("classes")
+    """Whether VOC's or COCO's classes are used, and why."""
+    chosen = option(spec)
     if chosen is not None:
-        if chosen not in CLASS_SETS:
-            raise unknown(f"class set in {spec.text}", chosen, CLASS_SETS)
         return chosen, f"{len(CLASS_SETS[chosen])} classes of {chosen.upper()}, as the spec says"
     if classes is None:
         return "coco", "81 classes of COCO, its own; ?classes=voc for the 21 of VOC"
@@ -145,13 +147,6 @@ def _choose_classes(spec: Spec, classes: tuple[str, ...] | None) -> tuple[str, s
     choice = "voc" if of_voc > of_coco else "coco"
     why = f"of the model's {len(classes)} class names {of_voc} are VOC's and {of_coco} are COCO's"
     return choice, f"{len(CLASS_SETS[choice])} classes of {choice.upper()}, because {why}"
-
-
-def class_values(categories: Mapping[Key, str], names: tuple[str, ...]) -> dict[Key, int]:
-    """Place in the classes `names` of each id of `categories` that is one of them, by its own or its VOC name."""
-    value = {name: number for number, name in enumerate(names)}
-    own = {number: value.get(name, value.get(_VOC_NAMES.get(name, ""))) for number, name in categories.items()}
-    return {number: index for number, index in own.items() if index is not None}
 
 
 def _notes(choice: str, listed: int, total: int) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -40,11 +40,14 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Sorted:
-    """The annotations of a file by the id of their image, and what is wrong with those that cannot be read."""
+    """The annotations of a file by the id of their image, and what is wrong with those that cannot be read.
+
+    `used` are the ids of their categories, each of which has one name.
+    """
 
     good: Mapping[Key, Sequence[Annotation]]
     bad: Mapping[Key, Sequence[str]]
-    categories: Mapping[Key, str]
+    used: frozenset[Key]
 
 
 def names_of(raws: list[Any], notes: Counter[str]) -> dict[Key, list[object]]:
@@ -64,7 +67,14 @@ def names_of(raws: list[Any], notes: Counter[str]) -> dict[Key, list[object]]:
     return names
 
 
-def _category(path: Path, key: Key, where: str, names: Mapping[Key, list[object]], known: Collection[str]) -> str:
+def name_of(own_names: Sequence[object]) -> str | None:
+    """The one name of a category; None where it has none that is a text, or several."""
+    name = own_names[0] if len(own_names) == 1 else None
+    return name.strip() or None if isinstance(name, str) else None
+
+
+def _check_category(path: Path, key: Key, where: str, names: Mapping[Key, list[object]]) -> None:
+    """Raises `DataError` for a category that an annotation has and that is not listed with one name."""
     where = f"category {shown(key)} in annotation {where}"
     own_names = names.get(key, [])
     if not own_names:
@@ -72,21 +82,16 @@ def _category(path: Path, key: Key, where: str, names: Mapping[Key, list[object]
     if len(own_names) > 1:
         got = f"{' and '.join(map(shown, own_names))} for {where}"
         raise DataError(f"{path}: expected one name for each category id, got {got}; correct the file")
-    name = own_names[0]
-    same = fields.alike(name, known)
-    if same is None:
-        do = "map it to one of them or leave its annotations out"
-        raise DataError(f"{path}: expected COCO's {len(known)} categories, got {shown(name)} ({where}); {do}")
-    return same
+    if name_of(own_names) is None:
+        do = "name it or leave its annotations out"
+        raise DataError(f"{path}: expected a text as name of each category, got {shown(own_names[0])} ({where}); {do}")
 
 
-def read_annotations(
-    path: Path, raws: list[Any], names: Mapping[Key, list[object]], known: Collection[str], notes: Counter[str]
-) -> Sorted:
-    """The annotations `raws` of the file `path`; raises `DataError` for a category that is not `known`."""
+def read_annotations(path: Path, raws: list[Any], names: Mapping[Key, list[object]], notes: Counter[str]) -> Sorted:
+    """The annotations `raws` of the file `path`; raises `DataError` for a category without one name."""
     good: defaultdict[Key, list[Annotation]] = defaultdict(list)
     bad: defaultdict[Key, list[str]] = defaultdict(list)
-    used: dict[Key, str] = {}
+    used: set[Key] = set()
     for raw in raws:
         try:
             image = fields.identity(raw.get("image_id"), "image_id")
@@ -101,9 +106,10 @@ def read_annotations(
             bad[image].append(f"annotation {name}: {error}")
             continue
         if annotation.category not in used:
-            used[annotation.category] = _category(path, annotation.category, name, names, known)
+            _check_category(path, annotation.category, name, names)
+            used.add(annotation.category)
         good[image].append(annotation)
-    return Sorted(good, bad, used)
+    return Sorted(good, bad, frozenset(used))
 
 
 def _note_text(raw: dict[str, Any], notes: Counter[str]) -> None:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from foolscape.data import fields, files, upright
+from foolscape.data.boxes.annotated import CORRECT
 from foolscape.data.coco_records import CocoImage, Records, read_records
 from foolscape.data.images import read_header, read_picture
 from foolscape.data.picture import Picture
 from foolscape.errors import DataError, SampleError, SettingError
-from foolscape.paths import path_of
+from foolscape.paths import path_of, real
 from foolscape.regular import MOST_JSON, read_bytes
 from foolscape.spec import Spec
 
-CORRECT: Final = "correct the annotation or leave the image out"
-"""What to do about an image that its annotation makes unusable."""
-
 OPTIONS: Final = ("classes", "annotations", "images", "annotated", "outside")
 """What may stand behind `?`."""
+
+_ROBOFLOW: Final = "_annotations.coco.json"
+"""What Roboflow calls the annotations of a split, in the folder of its images."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,17 @@ class CocoSplit:
             SampleError: it cannot be read, or the file does not say what is needed.
         """
         entry = files.fetch(self.entries, sample_id, spec)
-        where = f"{entry.file if entry.file.name else entry.name} in {self.index.path}"
-        if entry.problem is not None:
-            raise SampleError(f"{where}: {entry.problem}; {CORRECT}")
-        return entry, read_picture(self.images / entry.file), where
+        if (problem := self.problem(entry)) is not None:
+            raise SampleError(problem)
+        return entry, read_picture(self.images / entry.file), self.where(entry)
+
+    def where(self, entry: CocoImage) -> str:
+        """Where an image stands, for messages."""
+        return f"{entry.file if entry.file.name else entry.name} in {self.index.path}"
+
+    def problem(self, entry: CocoImage) -> str | None:
+        """Why an image cannot be used, in a sentence; None if the file says what is needed."""
+        return None if entry.problem is None else f"{self.where(entry)}: {entry.problem}; {CORRECT}"
 
     def size(self, entry: CocoImage) -> tuple[int, int] | None:
         """(H, W) as the file says, or, where it does not, as the picture's header does; None where that fails."""
@@ -76,24 +84,30 @@ class CocoSplit:
         return None if header is None else header[0]
 
 
-def find(spec: Spec, split: str | None, known: Collection[str]) -> CocoSplit:
+def find(spec: Spec, split: str | None) -> CocoSplit:
     """The files of a split, by default val, of `coco:DIR[?annotations=FILE&images=DIR&annotated=FRAME&outside=yes]`.
 
     Args:
-        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT, images or DIR itself.
+        spec: DIR has annotations/instances_SPLIT.json and the images in SPLIT, images/SPLIT, images or DIR itself; or
+            SPLIT/_annotations.coco.json with the images beside it, as Roboflow has it; or is an annotation file.
             `annotated` says whether objects of images that an EXIF tag turns are `upright` or those of the `stored`
             pixels, `outside` allows file names that lead out of the image folder.
         split: such as val2017, or val where that is clear.
-        known: the names that a category may have.
 
     Raises:
         UnknownNameError: a split that does not exist.
         SettingError: a split that several files fit.
-        DataError: no such folder or file, an annotation file that is damaged or has unknown categories.
+        DataError: no such folder or file, an annotation file that is damaged or has categories without names.
     """
-    root = files.directory(spec)
-    annotations, split = _annotation_file(spec, root, split)
-    records = read_file(annotations, known, outside=_outside(spec))
+    file = path_of(spec.rest) if spec.rest.strip() else None
+    if file is not None and files.is_there(file):
+        if "annotations" in spec.options:
+            raise SettingError(f"{spec.text}: expected ?annotations= with a folder, got it with a file; leave it out")
+        root, annotations, split = file.parent, file, split or file.stem.removeprefix("instances_")
+    else:
+        root = files.directory(spec)
+        annotations, split = _annotation_file(spec, root, split)
+    records = read_file(annotations, outside=_outside(spec))
     index = Index(annotations, records)
     images = _image_folder(spec, root, split, index)
     return CocoSplit(split, index, _by_id(annotations, index), images, upright.frame_option(spec))
@@ -107,8 +121,8 @@ def _outside(spec: Spec) -> bool:
         raise SettingError(f"{spec.text}: {error}") from None
 
 
-def read_file(path: Path, known: Collection[str], *, outside: bool = False) -> Records:
-    """Read the annotation file `path`, whose categories must be among the names `known`; see `read_records`.
+def read_file(path: Path, *, outside: bool = False) -> Records:
+    """Read the annotation file `path`; see `read_records`.
 
     Raises:
         DataError: not JSON, a field twice in one record, not in COCO's form, and what `read_records` raises it for.
@@ -120,7 +134,7 @@ def read_file(path: Path, known: Collection[str], *, outside: bool = False) -> R
         got = "a number of more than 4,300 digits" if digits else str(error)
         raise DataError(f"{path}: expected COCO annotations in JSON, got {got}; download the file again") from None
     try:
-        return read_records(path, content, known, outside=outside)
+        return read_records(path, content, outside=outside)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         got = f"{type(error).__name__}: {error}"
         raise DataError(
@@ -150,18 +164,13 @@ def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, s
         return path, split or path.stem.removeprefix("instances_")
     folder = root / "annotations"
     known = {path.stem.removeprefix("instances_"): path for path in sorted(folder.glob("instances_*.json"))}
+    known = known or {path.parent.name: path for path in sorted(root.glob(f"*/{_ROBOFLOW}"))}
+    if not known and (root / _ROBOFLOW).is_file():
+        return root / _ROBOFLOW, split or real(root).name
     if not known:
         do = "check the path, or name the file with ?annotations=FILE"
         raise DataError(f"{spec.text}: expected instances_SPLIT.json in {folder}, got no such file; {do}")
-    wanted = split or "val"
-    fitting = [name for name in known if name.startswith(wanted)]
-    if wanted not in known and len(fitting) > 1:
-        raise SettingError(
-            f"{spec.text}: expected one split for {wanted!r}, got {', '.join(fitting)}; name one of them"
-        )
-    if wanted not in known and fitting:
-        split = fitting[0]
-    split = files.pick_split(spec, split, known, wanted)
+    split = files.likely_split(spec, split, known, "val")
     return known[split], split
 
 
@@ -174,6 +183,7 @@ def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
         of_file = index.path.stem.removeprefix("instances_")
         names = dict.fromkeys((of_file, split))
         candidates = [
+            *([index.path.parent] if index.path.name == _ROBOFLOW else []),
             *(root / name for name in names),
             *(root / "images" / name for name in names),
             root / "images",

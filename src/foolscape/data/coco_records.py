@@ -6,15 +6,24 @@ is taken; what touches nothing but one image makes that image a failure with its
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from foolscape.data import fields
-from foolscape.data.coco_annotations import Annotation, Sorted, names_of, read_annotations, repeated, without_id
+from foolscape.data.coco_annotations import (
+    Annotation,
+    Sorted,
+    name_of,
+    names_of,
+    read_annotations,
+    repeated,
+    without_id,
+)
 from foolscape.data.fields import Key, shown
 from foolscape.errors import DataError
 from foolscape.strict import LossNote
@@ -51,32 +60,38 @@ class Records:
 
     Attributes:
         entries: its images in the order of their ids.
-        categories: name of each category id that an annotation uses, one of those that are known.
+        categories: name of each category id that has one, used or not, in the order of the ids.
+        used: the ids of those that an annotation has.
+        above: the ids of those that no annotation has and that the file names as the supercategory of another.
+        listed: how many entries the list of categories has.
         notes: what was odd in it, counted.
     """
 
     entries: tuple[CocoImage, ...]
     categories: Mapping[Key, str]
+    used: frozenset[Key]
+    above: frozenset[Key]
+    listed: int
     notes: tuple[str, ...]
 
 
-def read_records(path: Path, content: Any, known: Collection[str], *, outside: bool = False) -> Records:
+def read_records(path: Path, content: Any, *, outside: bool = False) -> Records:
     """The records in `content`, the JSON of `path`.
 
     Args:
         path: for messages.
         content: what was read.
-        known: the names that a category may have.
         outside: whether images may lie outside the image folder.
 
     Raises:
-        DataError: no images, an image id twice, a category that is not listed, listed with two names, or not known.
+        DataError: no images, an image id twice, a category that is not listed, listed with two names, or without one.
         KeyError, TypeError, AttributeError: another form.
     """
     notes: Counter[str] = Counter()
-    names = names_of(_records(content, "categories"), notes)
+    raw_categories = _records(content, "categories")
+    names = names_of(raw_categories, notes)
     raws = _records(content, "annotations")
-    items = read_annotations(path, raws, names, known, notes)
+    items = read_annotations(path, raws, names, notes)
     images = _records(content, "images")
     if not images:
         raise DataError(f"{path}: expected images, got an empty list; use another annotation file")
@@ -92,15 +107,31 @@ def read_records(path: Path, content: Any, known: Collection[str], *, outside: b
         notes["annotations are the same as another of their image (category, box and mask); all count"] += repeated(
             used
         )
-    named = list(items.categories.values())
-    notes["categories share their name with another: all of them count"] += len(named) - len(set(named))
-    notes["categories are not written as COCO writes them: taken for those"] += sum(
-        names[key][0] != name for key, name in items.categories.items()
-    )
     notes["annotations have no id of their own; it only names them in messages"] += without_id(raws)
     totals = {"annotations": len(raws), "images": len(images), "categories": len(names)}
-    in_order = sorted(entries, key=lambda key: (isinstance(key, str), key))
-    return Records(tuple(entries[key] for key in in_order), items.categories, tuple(_notes(notes, totals)))
+    categories = {key: name for key in _in_order(names) if (name := name_of(names[key])) is not None}
+    return Records(
+        tuple(entries[key] for key in _in_order(entries)),
+        categories,
+        items.used,
+        _above(raw_categories, categories) - items.used,
+        len(names),
+        tuple(_notes(notes, totals)),
+    )
+
+
+def _in_order(keys: Iterable[Key]) -> list[Key]:
+    return sorted(keys, key=lambda key: (isinstance(key, str), key))
+
+
+def _above(raws: list[Any], categories: Mapping[Key, str]) -> frozenset[Key]:
+    """The categories that others name as their supercategory, as the first entry of Roboflow's files is."""
+    below: defaultdict[str, set[Key]] = defaultdict(set)
+    for raw in raws:
+        if isinstance(raw, dict) and isinstance(above := raw.get("supercategory"), str):
+            with suppress(ValueError):
+                below[above].add(fields.identity(raw.get("id"), "id"))
+    return frozenset(key for key, name in categories.items() if below[name] - {key})
 
 
 def _records(content: Any, name: str) -> list[Any]:

@@ -117,10 +117,11 @@ def identity(value: object, name: str) -> Key:
 
 def alike(name: object, known: Iterable[str]) -> str | None:
     """The one of `known` that `name` is, written another way (Traffic_Light for traffic light); None for none."""
-    return next((one for one in known if isinstance(name, str) and _plain(one) == _plain(name)), None)
+    return next((one for one in known if isinstance(name, str) and plain(one) == plain(name)), None)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """What is the same for every way in which a name is written."""
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
 

@@ -81,6 +81,23 @@ def pick_split(spec: Spec, chosen: str | None, known: Iterable[str], default: st
     return wanted
 
 
+def likely_split(spec: Spec, chosen: str | None, known: Iterable[str], default: str) -> str:
+    """As `pick_split`, but a name may go on: val is val2017 or valid, if there is only one such.
+
+    Raises:
+        SettingError: several go on so.
+        UnknownNameError: there is no such split; the message names those that exist.
+    """
+    names = tuple(known)
+    wanted = default if chosen is None else chosen
+    fitting = [name for name in names if name.startswith(wanted)]
+    if wanted not in names and len(fitting) > 1:
+        raise SettingError(
+            f"{spec.text}: expected one split for {wanted!r}, got {', '.join(fitting)}; name one of them"
+        )
+    return pick_split(spec, fitting[0] if fitting and wanted not in names else chosen, names, wanted)
+
+
 def fetch(entries: Mapping[str, T], sample_id: str, spec: str, what: str = "image id") -> T:
     """The entry called `sample_id`; raises `UnknownNameError` with near misses, and never lists thousands of ids."""
     if sample_id in entries:

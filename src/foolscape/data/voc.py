@@ -31,6 +31,7 @@ def open_voc(spec: Spec, split: str | None = None) -> Pairs:
         UnknownNameError: a split or year that is not there.
         DataError: no such folder, another layout, or an empty list.
     """
+    spec.only("year", "annotated")
     listing = read_listing(spec, split, "Segmentation", "SegmentationClass")
     pairs, notes = listing.pairs("SegmentationClass", ".png")
     return Pairs(spec.text, listing.split, listing.notes + notes, pairs, numbered(CLASSES), upright.frame_option(spec))
@@ -103,7 +104,6 @@ def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> VocLis
         UnknownNameError: a split or year that is not there.
         DataError: no such folder, another layout, or an empty list.
     """
-    spec.only("year", "annotated")
     lists = Path("ImageSets") / task
     root = _year(spec, files.directory(spec), lists)
     for name in ("JPEGImages", truth):
@@ -180,7 +180,7 @@ def _year(spec: Spec, root: Path, lists: Path) -> Path:
             got = f"?year={chosen} with {root}"
             raise SettingError(f"{spec.text}: expected ?year= only with VOCdevkit, got {got}; leave the option out")
         return root
-    years = {path.name[3:]: path for path in sorted(root.glob("VOC[0-9]*")) if (path / lists).is_dir()}
+    years = _years(root, lists)
     if not years:
         raise DataError(
             f"{spec.text}: expected VOCdevkit (with VOC2012/{lists.as_posix()}) or one year of it "
@@ -189,3 +189,13 @@ def _year(spec: Spec, root: Path, lists: Path) -> Path:
     if chosen is not None and chosen not in years:
         raise unknown(f"year of {spec.text}", chosen, years)
     return years[chosen or max(years)]
+
+
+def _years(root: Path, lists: Path) -> dict[str, Path]:
+    return {path.name[3:]: path for path in sorted(root.glob("VOC[0-9]*")) if (path / lists).is_dir()}
+
+
+def has_lists(root: Path, task: str) -> bool:
+    """Whether the folder `root`, or that of a year in it, has lists of splits for a `task`."""
+    lists = Path("ImageSets") / task
+    return (root / lists).is_dir() or bool(_years(root, lists))

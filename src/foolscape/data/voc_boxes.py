@@ -1,97 +1,159 @@
-"""`voc:DIR` for detection: the boxes of PASCAL VOC."""
+"""`voc:DIR` for detection: the boxes of PASCAL VOC, or of a tree of one's own in its form."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder, tostring
 from xml.parsers import expat
 
-import numpy as np
-
 from foolscape.data import fields, files, upright, voc
-from foolscape.data.boxes import Boxes, DetectionSample, check_boxes, same_boxes, turn_boxes
-from foolscape.data.images import read_picture
+from foolscape.data.boxes.annotated import CORRECT, AnnotatedImages, Annotation, truth_of
+from foolscape.data.class_list import class_file, read_classes
+from foolscape.data.voc_trees import VocTree, find_tree
 from foolscape.errors import SampleError
 from foolscape.metrics.boxes import Truth
 from foolscape.regular import read_bytes
 from foolscape.spec import Spec
 
-CLASSES = voc.CLASSES[1:]
+CLASSES: Final = voc.CLASSES[1:]
 """The 20 object classes."""
 
-_DO = "correct the annotation or leave the image out"
+_QUICK: Final = re.compile(rb"<object>\s*<name>([^<&]*)</name>", re.I)
+"""An object as most tools write it, whose name can be read without parsing all of the XML."""
 
 
 @dataclass(frozen=True)
-class VocBoxes:
-    """One split of one year of PASCAL VOC; implements `DetectionData`.
+class _Names:
+    """The classes of a set.
 
     Attributes:
-        spec: the spec it was opened by.
-        split: name of the list in ImageSets/Main.
-        notes: the year, what was left out.
-        pairs: paths of image and annotation by id, in the order of the list.
-        frame: what `?annotated=` says of images that an EXIF tag turns.
+        classes: their names.
+        described: which they are, for messages.
+        note: the same for the reader of a table; "" for VOC's own.
     """
 
-    spec: str
-    split: str
-    notes: tuple[str, ...]
-    pairs: Mapping[str, tuple[Path, Path]]
-    frame: str | None
+    classes: tuple[str, ...]
+    described: str
+    note: str = ""
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The 20 object classes."""
-        return CLASSES
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The names in the list of the split."""
-        return tuple(self.pairs)
-
-    def fingerprint(self, sample_id: str) -> str:
-        """sha256 of the bytes of image and annotation."""
-        return files.digest(*files.fetch(self.pairs, sample_id, self.spec))
-
-    def load(self, sample_id: str) -> DetectionSample:
-        """Image and objects in the order of the file; raises `SampleError` if either file cannot be used.
-
-        Boxes without area inside the image are left out and those that reach beyond it clipped, with a note.
-        """
-        image_path, annotation = files.fetch(self.pairs, sample_id, self.spec)
-        picture = read_picture(image_path)
-        root = read_xml(annotation)
-
-        def make(size: tuple[int, int]) -> Boxes:
-            return Boxes(*check_boxes(truth, size), size)
-
-        try:
-            (labelled_size, unknown), (truth, remarks) = _size(root), _truth(root)
-        except ValueError as error:
-            raise SampleError(f"{annotation}: {error}; {_DO}") from None
-        boxes, notes = upright.settle(annotation, picture.turn, labelled_size, self.frame, make, turn_boxes, same_boxes)
-        return DetectionSample(
-            sample_id, picture.image, boxes.truth, picture.notes + unknown + notes + remarks + boxes.changes
-        )
+    def places(self) -> dict[str, int]:
+        """Place of each class by its name, however it is written."""
+        return {fields.plain(name): place for place, name in enumerate(self.classes)}
 
 
-def open_voc_boxes(spec: Spec, split: str | None = None) -> VocBoxes:
-    """List a split of `voc:DIR[?year=YEAR][&annotated=stored|upright]`, by default val of the newest year.
+_VOC: Final = _Names(CLASSES, "VOC's 20 classes")
 
-    DIR is VOCdevkit or one year in it; `annotated` says what boxes of images were made on that an EXIF tag turns.
+
+def open_voc_boxes(spec: Spec, split: str | None = None) -> AnnotatedImages:
+    """List a split of `voc:DIR[?year=YEAR&classes=FILE&annotated=stored|upright]`, by default val of the newest year.
+
+    DIR is VOCdevkit or one year in it, or a tree without lists, see `find_tree`. The classes are VOC's 20 where all
+    objects are of these, else the names that the annotations of the split have in the order of the alphabet; or those
+    that FILE lists, one a line. `annotated` says what boxes of images were made on that an EXIF tag turns.
 
     Raises:
         UnknownNameError: a split or year that is not there.
-        DataError: no such folder, another layout, or an empty list.
+        DataError: no such folder, another layout, an empty list, or a list of classes that cannot be read.
     """
+    spec.only("year", "annotated", "classes")
+    root = files.directory(spec)
+    tree = None if voc.has_lists(root, "Main") else find_tree(spec, root, split)
+    tree = tree or _listed(spec, split)
+    annotations = {name: annotation for name, (_, annotation) in tree.pairs.items()}
+    names = _names(class_file(spec, root), annotations)
+    places = names.places
+
+    def read(sample_id: str) -> Annotation:
+        return _read(annotations[sample_id], places, names.described)
+
+    def decides(sample_id: str) -> Sequence[Path | str]:
+        return (annotations[sample_id], *([] if names is _VOC else [json.dumps(names.classes)]))
+
+    return AnnotatedImages(
+        spec.text,
+        tree.split,
+        names.classes,
+        (*tree.notes, names.note) if names.note else tree.notes,
+        {name: image for name, (image, _) in tree.pairs.items()},
+        read,
+        decides,
+        upright.frame_option(spec),
+    )
+
+
+def _listed(spec: Spec, split: str | None) -> VocTree:
+    """The images of a list in ImageSets/Main; raises as `voc.read_listing` does."""
     listing = voc.read_listing(spec, split, "Main", "Annotations")
     pairs, notes = listing.pairs("Annotations", ".xml")
-    return VocBoxes(spec.text, listing.split, listing.notes + notes, pairs, upright.frame_option(spec))
+    return VocTree(listing.split, pairs, listing.notes + notes)
+
+
+def _names(listed: Path | None, annotations: Mapping[str, Path]) -> _Names:
+    """The classes in the file `listed`, else those that the annotations name."""
+    if listed is not None:
+        classes = read_classes(listed)
+        return _Names(
+            classes, f"the {len(classes)} classes of {listed}", f"{len(classes)} classes, listed in {listed.name}"
+        )
+    known = frozenset(map(fields.plain, CLASSES))
+    if not any(_strange(path, known) for path in annotations.values()):
+        return _VOC
+    found: dict[str, str] = {}
+    for name in sorted({name for path in annotations.values() for name in _named(path)}):
+        found.setdefault(fields.plain(name), name)
+    strange = next(name for key, name in found.items() if key not in known)
+    classes = tuple(found.values())
+    return _Names(
+        classes,
+        f"the {len(classes)} classes that the annotations name",
+        f"{len(classes)} classes, those that the annotations of the split name in the order of the alphabet, since "
+        f"{fields.shown(strange)} is none of VOC's 20; ?classes=FILE for another order, or to have all of them",
+    )
+
+
+def _strange(path: Path, known: frozenset[str]) -> bool:
+    """Whether an object in `path` has a name that is none of the `known`."""
+    try:
+        content = read_bytes(path)
+    except OSError:
+        return False  # its image will fail, with this reason
+    quick = _QUICK.findall(content)
+    if (
+        quick
+        and len(quick) == content.lower().count(b"<object")
+        and all(name.isascii() and fields.plain(name.decode()) in known for name in quick)
+    ):
+        return False
+    return any(fields.plain(name) not in known for name in _named(path))
+
+
+def _named(path: Path) -> list[str]:
+    """The names of the objects in `path`; none where it cannot be read."""
+    try:
+        return [name for one in _objects(read_xml(path)) if (name := _text(one, "name"))]
+    except (SampleError, ValueError):
+        return []
+
+
+def _objects(root: Element) -> list[Element]:
+    return [element for element in root if element.tag.casefold() == "object"]
+
+
+def _read(path: Path, places: Mapping[str, int], described: str) -> Annotation:
+    """The objects in the file `path`, in its order; raises `SampleError` if it cannot be used."""
+    root = read_xml(path)
+    try:
+        (size, unknown), (truth, remarks) = _size(root), _truth(root, places, described)
+    except ValueError as error:
+        raise SampleError(f"{path}: {error}; {CORRECT}") from None
+    return Annotation(path, size, lambda _: truth, unknown + remarks)
 
 
 def read_xml(path: Path) -> Element:
@@ -101,7 +163,7 @@ def read_xml(path: Path) -> Element:
     """
 
     def refuse(*_: object) -> NoReturn:
-        raise SampleError(f"{path}: expected an annotation without a document type, got one; {_DO}")
+        raise SampleError(f"{path}: expected an annotation without a document type, got one; {CORRECT}")
 
     builder = TreeBuilder()
     parser = expat.ParserCreate()
@@ -112,9 +174,11 @@ def read_xml(path: Path) -> Element:
     try:
         parser.Parse(read_bytes(path), True)
     except OSError as error:
-        raise SampleError(f"{path}: expected an annotation, got no readable file ({error.strerror}); {_DO}") from None
+        raise SampleError(
+            f"{path}: expected an annotation, got no readable file ({error.strerror}); {CORRECT}"
+        ) from None
     except (expat.ExpatError, ValueError, LookupError) as error:  # the last two: encodings
-        raise SampleError(f"{path}: expected an annotation in XML, got a damaged file ({error}); {_DO}") from None
+        raise SampleError(f"{path}: expected an annotation in XML, got a damaged file ({error}); {CORRECT}") from None
     return builder.close()
 
 
@@ -128,13 +192,13 @@ def _size(root: Element) -> tuple[upright.Size, tuple[str, ...]]:
     return (height, width), ("no height or width above 0 given: that of the picture taken",) if unknown else ()
 
 
-def _truth(root: Element) -> tuple[Truth, tuple[str, ...]]:
-    """The objects as the file has them, and notes; raises `ValueError` for what is no object of VOC."""
+def _truth(root: Element, places: Mapping[str, int], described: str) -> tuple[Truth, tuple[str, ...]]:
+    """The objects as the file has them, and notes; raises `ValueError` for what is no object of the classes."""
     if root.tag.casefold() != "annotation":
         raise ValueError(f"expected VOC's element annotation, got {root.tag}")
-    objects = [element for element in root if element.tag.casefold() == "object"]
+    objects = _objects(root)
     corners = [_corners(element) for element in objects]
-    classes = [_class(element) for element in objects]
+    classes = [_class(element, places, described) for element in objects]
     flags = [_text(element, "difficult") for element in objects]
     difficult = [fields.truth(flag, "difficult") for flag in flags]
     unsaid = Counter(flag for flag, known in zip(flags, difficult, strict=True) if known is None and flag)
@@ -142,13 +206,7 @@ def _truth(root: Element) -> tuple[Truth, tuple[str, ...]]:
     again = len(objects) - len(set(zip(classes, corners, strict=True)))
     if again:
         notes.append(f"{again} objects are the same as another (class and box); all count")
-    truth = Truth(
-        np.array(corners, np.float64).reshape(-1, 4),
-        np.array(classes, np.int64),
-        np.array(difficult, np.bool_),
-        np.zeros(len(objects), np.bool_),
-        np.array([(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in corners], np.float64),
-    )
+    truth = truth_of(corners, classes, [bool(known) for known in difficult])
     return truth, tuple(notes)
 
 
@@ -181,9 +239,9 @@ def _corners(element: Element) -> tuple[float, float, float, float]:
     return first_x - 1, first_y - 1, last_x, last_y
 
 
-def _class(element: Element) -> int:
-    text = _text(element, "name") or ""
-    name = fields.alike(text, CLASSES)
-    if name is None:
-        raise ValueError(f"expected one of VOC's 20 classes, got {fields.shown(text)}")
-    return CLASSES.index(name)
+def _class(element: Element, places: Mapping[str, int], described: str) -> int:
+    name = _text(element, "name") or ""
+    place = places.get(fields.plain(name))
+    if place is None:
+        raise ValueError(f"expected one of {described}, got {fields.shown(name)}")
+    return place
