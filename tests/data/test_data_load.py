@@ -58,7 +58,8 @@ def test_option_without_value(tmp_path):
 
 def test_catalog():
     assert [kind.name for kind in catalog()] == [
-        "camvid", "coco", "davis2016", "davis2017", "folder", "scenes", "video", "voc", "youtube-vos",
+        "camvid", "coco", "davis2016", "davis2017", "folder", "kitti", "openimages", "scenes", "video", "voc", "yolo",
+        "youtube-vos",
     ]  # fmt: skip
     openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
     for kind in catalog():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from foolscape.data.fields import plain, shown
@@ -50,3 +51,12 @@ def check_classes(where: Path, names: list[str]) -> None:
             got = f"{shown(seen[plain(name)])} and {shown(name)}"
             raise DataError(f"{where}: expected each class once, got {got}; leave one out")
         seen[plain(name)] = name
+
+
+def merged(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The classes that `names` stand for, each once however it is written, and the place among them of each name."""
+    classes: dict[str, str] = {}
+    for name in names:
+        classes.setdefault(plain(name), name)
+    places = {name: place for place, name in enumerate(classes)}
+    return tuple(classes.values()), tuple(places[plain(name)] for name in names)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from foolscape.data import voc
+from foolscape.data.class_list import merged
 from foolscape.data.coco_index import Index
-from foolscape.data.fields import Key, alike, plain, shown
+from foolscape.data.fields import Key, alike, shown
 from foolscape.errors import DataError, unknown
 from foolscape.spec import Spec
 from foolscape.strict import LossNote
@@ -113,22 +114,19 @@ def own_classes(spec: Spec, index: Index) -> ObjectClasses:
     """The file's own categories in the order of their ids, those of one name together."""
     records = index.records
     counted = {key: name for key, name in records.categories.items() if key not in records.above}
-    names: dict[str, str] = {}
-    for name in counted.values():
-        names.setdefault(plain(name), name)
-    places = {name: place for place, name in enumerate(names)}
-    values = {key: places[plain(name)] for key, name in counted.items()}
+    names, places = merged(tuple(counted.values()))
+    values = dict(zip(counted, places, strict=True))
     if not names:
         raise DataError(f"{index.path}: expected categories with names, got none; add them to its list 'categories'")
     strange = strangers(index)
-    why = "as the spec says" if "classes" in spec.options else f"since {_named(strange)} are none of COCO's 80"
+    why = "as the spec says" if "classes" in spec.options else f"since COCO's 80 do not have {_named(strange)}"
     what = f"{len(names)} classes, the file's own categories in the order of their ids, {why}"
     notes = []
     if again := len(values) - len(names):
         notes.append(f"{again} of {records.listed} categories share their name with another: all of them count")
     if above := [name for key, name in records.categories.items() if key in records.above]:
         notes.append(f"category {_named(above)} left out as a class: no annotation has it, and others stand below it")
-    return ObjectClasses(tuple(names.values()), values, what, tuple(notes))
+    return ObjectClasses(names, values, what, tuple(notes))
 
 
 def class_values(categories: Mapping[Key, str], names: tuple[str, ...]) -> dict[Key, int]:

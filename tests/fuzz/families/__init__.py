@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from tests.fuzz.cases import Family
-from tests.fuzz.families import checkpoints, coco, images, lists, runs, settings, specs, trees, video, voc
+from tests.fuzz.families import boxes, checkpoints, coco, images, lists, runs, settings, specs, trees, video, voc
 
 FAMILIES: Final[tuple[Family, ...]] = (
     *coco.FAMILIES,
     *voc.FAMILIES,
+    *boxes.FAMILIES,
     *trees.FAMILIES,
     *lists.FAMILIES,
     *settings.FAMILIES,

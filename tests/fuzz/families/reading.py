@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from foolscape.data.files import IMAGE_EXTENSIONS
 from foolscape.data.load import open_clips, open_data, open_detection
 from foolscape.errors import SampleError
 from tests.data.made import frame
@@ -38,6 +39,11 @@ def content(path: Path) -> bytes:
 def photo(path: Path, index: int = 0) -> Path:
     """Write a photograph of 12x16 pixels."""
     return save(path, frame(index))
+
+
+def is_photo(path: Path) -> bool:
+    """Whether a file counts among photographs, by its name."""
+    return path.suffix.lower() in IMAGE_EXTENSIONS and not path.name.startswith(".") and not path.is_dir()
 
 
 def read_all(data: Any, things: Callable[[Any], tuple[int, Any]]) -> Found:
