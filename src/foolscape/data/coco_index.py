@@ -100,7 +100,7 @@ def find(spec: Spec, split: str | None) -> CocoSplit:
         DataError: no such folder or file, an annotation file that is damaged or has categories without names.
     """
     file = path_of(spec.rest) if spec.rest.strip() else None
-    if file is not None and files.is_there(file):
+    if file is not None and file.suffix.lower() == ".json" and files.is_there(file):
         if "annotations" in spec.options:
             raise SettingError(f"{spec.text}: expected ?annotations= with a folder, got it with a file; leave it out")
         root, annotations, split = file.parent, file, split or file.stem.removeprefix("instances_")

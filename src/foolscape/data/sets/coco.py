@@ -11,8 +11,8 @@ from foolscape.tasks.base import DETECTION, SEGMENTATION
 
 RECORD: Final = DataSet(
     name="coco",
-    form="coco:DIR[?classes=voc|coco&annotations=FILE&images=DIR]",
-    description="COCO instances: painted as labels of VOC's 21 or COCO's 81 classes, or boxes of 20 or 80",
+    form="coco:DIR-or-FILE[?classes=own|coco|voc&annotations=FILE&images=DIR]",
+    description="COCO instances: boxes, or painted as labels, of COCO's 80 classes, VOC's 20 or the file's own",
     splits=("val", "train"),
     openers={
         SEGMENTATION.name: open_coco,

@@ -11,8 +11,8 @@ from foolscape.tasks.base import DETECTION, SEGMENTATION
 
 RECORD: Final = DataSet(
     name="voc",
-    form="voc:DIR[?year=2012]",
-    description="PASCAL VOC: labels of 21 classes, boxes of 20; DIR is VOCdevkit or one year in it",
+    form="voc:DIR[?year=2012&classes=FILE]",
+    description="PASCAL VOC: labels of 21 classes, boxes of 20 or your own; VOCdevkit, a year of it, or such a tree",
     splits=("val", "train", "trainval", "test"),
     openers={
         SEGMENTATION.name: fixed(open_voc),
