@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -49,10 +51,12 @@ def open_yolo(spec: Spec, split: str | None = None) -> AnnotatedImages:
         raise DataError(f"{file.path}: expected images in {places}, got none; check {name}:")
     if again := len(folders) + len(listed) - len(paths):
         notes.append(f"{again} images are listed again")
-    common = os.path.commonpath([path.parent for path in paths])
+    common = os.path.commonpath({path.parent for path in paths})
     images = dict(zip(files.name_ids([path.relative_to(common) for path in paths]), paths, strict=True))
     labels = {sample_id: label_path(path) for sample_id, path in images.items()}
-    notes += _label_notes(file.path, labels.values(), [label_path(path) for path in folders])
+    own = frozenset(folders)
+    of_folders = [label for label, path in zip(labels.values(), paths, strict=True) if path in own]
+    notes += _label_notes(file.path, labels.values(), of_folders)
     described = json.dumps([file.classes, file.places, file.keypoints])
 
     def read(sample_id: str) -> Annotation:
@@ -68,11 +72,17 @@ def open_yolo(spec: Spec, split: str | None = None) -> AnnotatedImages:
 
 def label_path(image: Path) -> Path:
     """The label file of an image: `labels` in the place of the last folder `images` of its path, .txt its extension."""
-    folders = list(image.parent.parts)
+    return _label_folder(image.parent) / f"{image.stem}.txt"
+
+
+@lru_cache(256)
+def _label_folder(images: Path) -> Path:
+    """The folder of the label files of the images in a folder."""
+    folders = list(images.parts)
     places = [place for place, name in enumerate(folders) if name == "images"]
     if places:
         folders[places[-1]] = "labels"
-    return Path(*folders, f"{image.stem}.txt")
+    return Path(*folders)
 
 
 def _listing(file: Path, split: str, places: Sequence[Path], notes: list[str]) -> tuple[list[Path], list[Path]]:
@@ -82,9 +92,10 @@ def _listing(file: Path, split: str, places: Sequence[Path], notes: list[str]) -
     for place in places:
         if files.is_folder(place):
             found = walk(place, recursive=True)
+            base = _absolute(place)
             others = {kind: names for kind, names in found.others.items() if kind not in _BESIDE}
             notes += dataclasses.replace(found, others=others).notes
-            folders += [_absolute(place / path) for path in found.images]
+            folders += [base / path for path in found.images]
         elif files.is_there(place):
             listed += _read_list(place, file.parent)
         else:
@@ -126,16 +137,18 @@ def _label_notes(file: Path, labels: Iterable[Path], of_folders: Sequence[Path])
         notes.append(
             f"of {len(wanted)} images {missing} have no label file and {empty} an empty one: images without objects"
         )
-    known = set(of_folders)
+    names: defaultdict[Path, set[str]] = defaultdict(set)
+    for path in of_folders:
+        names[path.parent].add(path.name)
     strays = [
-        folder / name
-        for folder in dict.fromkeys(path.parent for path in of_folders)
+        name
+        for folder, known in names.items()
         for name in there[folder]
-        if name.endswith(".txt") and name != _NO_LABELS and folder / name not in known
+        if name.endswith(".txt") and name != _NO_LABELS and name not in known
     ]
     if strays:
         notes.append(
-            LossNote(f"{len(strays)} label files have no image and count nowhere ({files.readable(strays[0].name)})")
+            LossNote(f"{len(strays)} label files have no image and count nowhere ({files.readable(strays[0])})")
         )
     return notes
 
