@@ -58,8 +58,8 @@ def test_option_without_value(tmp_path):
 
 def test_catalog():
     assert [kind.name for kind in catalog()] == [
-        "camvid", "coco", "davis2016", "davis2017", "folder", "kitti", "openimages", "scenes", "video", "voc", "yolo",
-        "youtube-vos",
+        "camvid", "coco", "davis2016", "davis2017", "folder", "kitti", "masks", "openimages", "scenes", "video", "voc",
+        "yolo", "youtube-vos",
     ]  # fmt: skip
     openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
     for kind in catalog():
@@ -77,7 +77,7 @@ def test_catalog():
 
 
 def test_clips_are_no_images():
-    want = "got davis2016, which has no labels of classes; use one of camvid, coco, folder, scenes, voc$"
+    want = "got davis2016, which has no labels of classes; use one of camvid, coco, folder, masks, scenes, voc$"
     with pytest.raises(SettingError, match=want):
         open_data("davis2016:x")
     want = r"got camvid, which has no clips; use one of davis2016, davis2017, scenes, video, youtube-vos$"
