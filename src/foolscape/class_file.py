@@ -9,19 +9,20 @@ from foolscape.errors import SettingError
 from foolscape.regular import read_text
 
 
-def read_class_names(path: Path) -> tuple[str, ...]:
+def read_class_names(path: Path, fewest: int = 2) -> tuple[str, ...]:
     """The class names in the text file `path`: one per line; blank lines and # comments are skipped.
 
     Raises:
-        SettingError: the file is missing, not UTF-8 text, or names fewer than two classes or one twice.
+        SettingError: the file is missing, not UTF-8 text, or names fewer than `fewest` classes or one twice.
     """
     try:
         lines = read_text(path).split("\n")
     except (OSError, ValueError) as error:
         raise SettingError(f"expected a class file (text, one name per line) at {path}, got {error}") from error
     names = tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
-    if len(names) < 2:
-        raise SettingError(f"expected at least 2 class names, one per line, in {path}, got {len(names)}")
+    if len(names) < fewest:
+        least = f"at least {fewest} class name{'s' if fewest > 1 else ''}"
+        raise SettingError(f"expected {least}, one per line, in {path}, got {len(names)}")
     if (twice := same_name(names)) is not None:
         raise SettingError(
             f"{path}: expected distinct class names, got {twice[0]!r} and {twice[1]!r}; rename one of them"

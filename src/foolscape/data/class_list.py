@@ -1,14 +1,15 @@
-"""A list of classes in a file of its own: one name a line."""
+"""The classes of a data set: the file that names them, names that are the same but for how they are written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from foolscape.class_file import read_class_names
 from foolscape.data.fields import plain, shown
 from foolscape.errors import DataError
 from foolscape.paths import path_of
-from foolscape.regular import is_regular, read_text
+from foolscape.regular import is_regular
 from foolscape.spec import Spec
 
 
@@ -28,29 +29,20 @@ def class_file(spec: Spec, root: Path) -> Path | None:
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
-    """The names in the file `path`, in the order of its lines; empty lines are none.
+    """The class names in the file `path`, one at the least.
 
     Raises:
-        DataError: it cannot be read, holds no name, or one name twice, also if written another way.
+        SettingError: as `read_class_names`.
+        DataError: a name stands twice, written another way.
     """
-    try:
-        names = [name for line in read_text(path).split("\n") if (name := line.strip())]
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected a list of classes, one a line, got {error}; write one") from None
-    if not names:
-        raise DataError(f"{path}: expected a list of classes, one a line, got an empty file; write one")
-    check_classes(path, names)
-    return tuple(names)
-
-
-def check_classes(where: Path, names: list[str]) -> None:
-    """Raises `DataError` for a name that stands twice in the list `names` of the file `where`."""
+    names = read_class_names(path, fewest=1)
     seen: dict[str, str] = {}
     for name in names:
         if plain(name) in seen:
             got = f"{shown(seen[plain(name)])} and {shown(name)}"
-            raise DataError(f"{where}: expected each class once, got {got}; leave one out")
+            raise DataError(f"{path}: expected each class once, got {got}; leave one out")
         seen[plain(name)] = name
+    return names
 
 
 def merged(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
