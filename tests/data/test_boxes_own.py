@@ -247,9 +247,13 @@ def test_own_list_of_classes(tree, tmp_path):
     assert data.notes[1] == "3 classes, listed in names.txt"
     with pytest.raises(SampleError, match=r"b\.xml: expected one of the 3 classes of .*names\.txt, got 'cat'; correct"):
         data.load("b")
-    for text, want in (("a\nA\n", "expected each class once, got 'a' and 'A'"), ("\n", "got an empty file")):
+    for text, kind, want in (
+        ("a\nA\n", SettingError, "expected distinct class names, got 'a' and 'A'"),
+        ("a_b\nA b\n", DataError, "expected each class once, got 'a_b' and 'A b'"),
+        ("\n", SettingError, "expected at least 1 class name, one per line, in .*, got 0"),
+    ):
         (tmp_path / "names.txt").write_text(text)
-        with pytest.raises(DataError, match=want):
+        with pytest.raises(kind, match=want):
             open_detection(f"{spec}?classes=names.txt")
     with pytest.raises(DataError, match=r"expected a list of classes at .*other\.txt or other\.txt, got no such file"):
         open_detection(f"{spec}?classes=other.txt")

@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from foolscape.data import fields, files, upright, voc
 from foolscape.data.boxes.annotated import CORRECT, AnnotatedImages, Annotation, truth_of
-from foolscape.data.class_list import class_file
+from foolscape.data.class_list import class_file, read_classes
 from foolscape.data.voc_trees import VocTree, find_tree
 from foolscape.errors import SampleError
 from foolscape.metrics.boxes import Truth

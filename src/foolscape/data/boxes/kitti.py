@@ -9,7 +9,7 @@ from typing import Final
 
 from foolscape.data import fields, files, upright
 from foolscape.data.boxes.annotated import CORRECT, AnnotatedImages, Annotation, truth_of
-from foolscape.data.class_list import class_file
+from foolscape.data.class_list import class_file, read_classes
 from foolscape.errors import DataError, SampleError
 from foolscape.regular import read_text
 from foolscape.spec import Spec
