@@ -181,12 +181,13 @@ def test_answers_are_compared_between_images_of_different_sizes(subject: Segment
     assert record["elsewhere"]["score"] < record["clean"] / 2
 
 
-def test_one_image_is_too_few_to_accuse(trial: SegmentationTrial) -> None:
+def test_one_image_is_too_few_to_be_sure(trial: SegmentationTrial) -> None:
     one = replace(trial, cases=trial.cases[:1])
     reason = reason_of(judged(with_predictions(one, lambda labels: (labels + 1) % 9)))
     assert (reason.ok, reason.assumed) == (None, "")
     assert "1 image is too few to be sure" in reason.seen
-    assert reason_of(judged(one)).ok
+    sound = reason_of(judged(one))
+    assert (sound.ok, sound.advice) == (None, "too few images to be sure: raise --limit")
 
 
 def test_without_labels_there_are_hints(subject: SegmentationSubject) -> None:
