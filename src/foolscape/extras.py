@@ -23,6 +23,7 @@ EXTRAS: Final = {
     "report": Extra("runs and their pages", ("skimage", "matplotlib")),
     "coco": Extra("COCO's masks and average precision", ("pycocotools", "faster_coco_eval")),
     "video": Extra("clips and video files", ("av", "psutil")),
+    "hf": Extra("data sets of Hugging Face", ("datasets",)),
     "transformers": Extra("networks of Hugging Face's transformers", ("transformers",)),
 }
 

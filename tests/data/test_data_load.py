@@ -59,7 +59,7 @@ def test_option_without_value(tmp_path):
 def test_catalog():
     assert [kind.name for kind in catalog()] == [
         "ade20k", "bdd100k", "camvid", "cityscapes", "coco", "coco-panoptic", "coco-stuff", "davis2016", "davis2017",
-        "folder", "kitti", "mapillary", "masks", "openimages", "pascal-context", "scenes", "video", "voc", "yolo",
+        "folder", "hf", "kitti", "mapillary", "masks", "openimages", "pascal-context", "scenes", "video", "voc", "yolo",
         "youtube-vos",
     ]  # fmt: skip
     openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
@@ -80,7 +80,7 @@ def test_catalog():
 def test_clips_are_no_images():
     want = (
         "got davis2016, which has no labels of classes; use one of ade20k, bdd100k, camvid, cityscapes, coco, "
-        "coco-panoptic, coco-stuff, folder, mapillary, masks, pascal-context, scenes, voc$"
+        "coco-panoptic, coco-stuff, folder, hf, mapillary, masks, pascal-context, scenes, voc$"
     )
     with pytest.raises(SettingError, match=want):
         open_data("davis2016:x")

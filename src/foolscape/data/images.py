@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,26 @@ _NOTE_OF_MODE = {
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """A file whose content is at hand and that lies in no folder, such as one inside a table.
+
+    Attributes:
+        name: for messages.
+        content: its bytes.
+    """
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ImageSource: TypeAlias = Path | StoredFile
+"""Where an image or a label map is read from."""
+
+
+@dataclass(frozen=True)
 class Decoded:
     """A decoded, upright image, its mode in the file (such as `RGB;16B`), what there is to say, how it was turned."""
 
@@ -45,13 +67,13 @@ class Decoded:
     orientation: int
 
 
-def read_image(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def read_image(path: ImageSource) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """The photograph in `path` and its notes, for data without annotations; see `read_picture`."""
     picture = read_picture(path)
     return picture.image, picture.notes
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: ImageSource) -> Picture:
     """The photograph in `path`, as 8-bit RGB.
 
     Returns:
@@ -100,12 +122,12 @@ def resize(sample: Sample, size: tuple[int, int]) -> Sample:
     return dataclasses.replace(sample, image=np.array(image, dtype=np.uint8), labels=labels)
 
 
-def refuse(path: Path, expected: str, got: str, do: str) -> SampleError:
+def refuse(path: ImageSource, expected: str, got: str, do: str) -> SampleError:
     """The error of a file that cannot be used."""
     return SampleError(f"{path}: expected {expected}, got {got}; {do}")
 
 
-def decode(path: Path, formats: tuple[str, ...], expected: str, do: str) -> Decoded:
+def decode(path: ImageSource, formats: tuple[str, ...], expected: str, do: str) -> Decoded:
     """Open and fully decode `path`, which must be `expected`, in one of Pillow's `formats`."""
     _check_file(path, expected, do)
     with warnings.catch_warnings(record=True) as caught:
@@ -125,18 +147,18 @@ def decode(path: Path, formats: tuple[str, ...], expected: str, do: str) -> Deco
     return dataclasses.replace(decoded, notes=decoded.notes + warning_notes)
 
 
-def _check_file(path: Path, expected: str, do: str) -> None:
+def _check_file(path: ImageSource, expected: str, do: str) -> None:
     try:
-        size = check_regular(path)
+        size = check_regular(path) if isinstance(path, Path) else len(path.content)
     except OSError as error:
         raise refuse(path, expected, f"no readable file ({error.strerror})", do) from None
     if not size:
         raise refuse(path, expected, "an empty file (zero bytes)", do)
 
 
-def _decode_file(path: Path, formats: tuple[str, ...]) -> Decoded:
+def _decode_file(path: ImageSource, formats: tuple[str, ...]) -> Decoded:
     notes = []
-    with Image.open(path, formats=formats) as image:
+    with Image.open(_opened(path), formats=formats) as image:
         _check_size(path, image.width, image.height)
         raw_mode = _raw_mode(image)
         frames = getattr(image, "n_frames", 1)
@@ -154,13 +176,17 @@ def _decode_file(path: Path, formats: tuple[str, ...]) -> Decoded:
         return Decoded(upright, raw_mode, tuple(notes), orientation)
 
 
-def _verify_png(path: Path) -> None:
+def _opened(path: ImageSource) -> Path | BytesIO:
+    return path if isinstance(path, Path) else BytesIO(path.content)
+
+
+def _verify_png(path: ImageSource) -> None:
     """Compare the checksums, which decoding does not: a flipped bit would else give wrong pixels without a word."""
-    with Image.open(path, formats=("PNG",)) as image:
+    with Image.open(_opened(path), formats=("PNG",)) as image:
         image.verify()
 
 
-def _check_size(path: Path, width: int, height: int) -> None:
+def _check_size(path: ImageSource, width: int, height: int) -> None:
     """Checks the header before any pixel is decoded."""
     got, do = f"{height}x{width}", "leave it out"
     if min(width, height) < MIN_SIDE:
@@ -178,7 +204,7 @@ def _raw_mode(image: Image.Image) -> str:
     return arguments if isinstance(arguments, str) else ""
 
 
-def _to_rgb(path: Path, decoded: Decoded, notes: list[str]) -> Image.Image:
+def _to_rgb(path: ImageSource, decoded: Decoded, notes: list[str]) -> Image.Image:
     image = decoded.image
     if image.mode == "F":
         got = "floating-point pixels, whose range is not known"
@@ -200,7 +226,7 @@ def _to_rgb(path: Path, decoded: Decoded, notes: list[str]) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
-def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
+def _eight_bits(path: ImageSource, image: Image.Image) -> Image.Image:
     """A grey image of 16 bits (modes I;16, I) as 8 bits, rounded: 65535 becomes 255."""
     values = np.array(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:

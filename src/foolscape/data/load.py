@@ -15,6 +15,7 @@ from foolscape.data import files
 from foolscape.data.boxes import DetectionData
 from foolscape.data.clips import ClipData
 from foolscape.data.dataset import DataSet
+from foolscape.data.maite import PREFIX
 from foolscape.data.part import part, split_of
 from foolscape.data.sample import Data, SegmentationData
 from foolscape.data.strict import checked
@@ -145,7 +146,7 @@ def check_data_name(text: str) -> None:
 def is_own(text: str) -> bool:
     """Whether the spec `text` names a data set in a user's file or module, `mine.py:Photos`; nothing is imported."""
     names = [kind.name for kind in catalog()]
-    spec = parse(text, names)
+    spec = parse(text.removeprefix(PREFIX), names)
     place = spec.scheme
     if place.endswith(".py") or not spec.rest:
         return bool(spec.rest)

@@ -26,6 +26,7 @@ from foolscape.data.boxes import DetectionSample, check_boxes
 from foolscape.data.clips import CLASSES, Clip, GivenMask, objects_in
 from foolscape.data.dataset import DataSet, Opener
 from foolscape.data.images import MIN_SIDE
+from foolscape.data.maite import MaiteImages, is_maite
 from foolscape.data.sample import VOID, Data, Sample
 from foolscape.errors import DataError, SampleError, SettingError, unknown
 from foolscape.metrics.boxes import Truth
@@ -101,6 +102,10 @@ def data_set_of(name: str, source: object) -> DataSet:
     """
     if isinstance(source, DataSet):
         return source
+    if is_maite(source):
+        images = MaiteImages(name, source)
+        opener = _opener(name, images, _boxed, lambda own, _: _named(name, own))
+        return DataSet(name, name, f"a MAITE data set, {type(source).__name__}", (), {DETECTION.name: opener})
     if not isinstance(source, Indexed) and not _is_data(source):
         raise SettingError(
             f"data: expected {name} to be an object with __len__ and __getitem__, got {type(source).__name__}; {_DO}"

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.data.images import Decoded, decode, refuse
+from foolscape.data.images import Decoded, ImageSource, decode, refuse
 
 _FORMATS: Final = ("PNG", "TIFF", "BMP", "GIF")
 """Formats that keep every pixel as it was; JPEG and WebP, which does not always, make other values of them."""
@@ -50,7 +50,7 @@ class LabelFile:
         decoded: its pixels.
     """
 
-    path: Path
+    path: ImageSource
     decoded: Decoded
 
     @property
@@ -92,7 +92,7 @@ class LabelFile:
         return np.array(image.convert("RGB"), np.uint8)
 
 
-def read_values(path: Path) -> NDArray[np.int32]:
+def read_values(path: ImageSource) -> NDArray[np.int32]:
     """(H, W) the values in the label file `path`, of a palette image the indices; nothing is checked against classes.
 
     Raises:
@@ -101,7 +101,7 @@ def read_values(path: Path) -> NDArray[np.int32]:
     return read_label_file(path).values
 
 
-def read_label_file(path: Path) -> LabelFile:
+def read_label_file(path: ImageSource) -> LabelFile:
     """The label map in the file `path`, upright; raises `SampleError` as `read_values`, but for colours."""
     return LabelFile(path, decode(path, _FORMATS, "a label map", _DO))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foolscape.data.images import ImageSource
 from foolscape.data.labels.file import LabelFile
 from foolscape.data.sample import VOID
 from foolscape.errors import SampleError
@@ -69,7 +69,7 @@ class Legend:
             return False
         return set(np.unique(labels.values).tolist()) == {0, VOID}
 
-    def _unknown(self, path: Path, pixels: NDArray[np.int32]) -> SampleError:
+    def _unknown(self, path: ImageSource, pixels: NDArray[np.int32]) -> SampleError:
         got = counted(pixels, self.coloured)
         return SampleError(f"{path}: expected {self.described}, got {got}; map them to the classes or to void")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from foolscape.class_file import read_class_names
 from foolscape.data import fields
+from foolscape.data.images import ImageSource
 from foolscape.data.labels.colours import NamedColour, read_colours
 from foolscape.data.labels.file import read_values
 from foolscape.data.labels.legend import MOST_CLASSES, Legend, numbered, shown_key
@@ -37,7 +37,7 @@ class StatedLegend:
     notes: tuple[str, ...]
 
 
-def legend_of(spec: Spec, model_classes: tuple[str, ...] | None, maps: Sequence[Path]) -> StatedLegend:
+def legend_of(spec: Spec, model_classes: tuple[str, ...] | None, maps: Sequence[ImageSource]) -> StatedLegend:
     """What the label maps `maps` hold, by the options `OPTIONS` of `spec`.
 
     Without names of classes the values are the model's, if it names its classes.
@@ -47,7 +47,7 @@ def legend_of(spec: Spec, model_classes: tuple[str, ...] | None, maps: Sequence[
     """
     if "colours" in spec.options:
         return _coloured(spec, model_classes)
-    names, notes = _names(spec, model_classes)
+    names, notes = class_names(spec, model_classes)
     first = _offset(spec)
     values = _void_values(spec)
     if values is None and len(names) == 2 and not first and _is_black_and_white(maps):
@@ -62,7 +62,8 @@ def legend_of(spec: Spec, model_classes: tuple[str, ...] | None, maps: Sequence[
     return StatedLegend(numbered(names, void, first), (*notes, note))
 
 
-def _names(spec: Spec, model_classes: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def class_names(spec: Spec, model_classes: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names that `?classes=` or the model gives, and what is to be said; raises `SettingError` where none do."""
     if "classes" in spec.options:
         names = read_class_names(path_of(spec.options["classes"]))
         notes: tuple[str, ...] = ()
@@ -115,7 +116,7 @@ def _coloured(spec: Spec, model_classes: tuple[str, ...] | None) -> StatedLegend
         names = named or tuple(colour.name for colour in table if colour.key not in void)
         keys = _by_name(spec, table, names, void)
     else:
-        names = named or _names(spec, model_classes)[0]
+        names = named or class_names(spec, model_classes)[0]
         of_classes = [colour.key for colour in table if colour.key not in void]
         if len(of_classes) != len(names):
             got = f"{len(of_classes)} in {path}"
@@ -163,15 +164,15 @@ def _by_name(spec: Spec, table: Sequence[NamedColour], names: tuple[str, ...], v
     return keys
 
 
-def _is_black_and_white(maps: Sequence[Path]) -> bool:
+def _is_black_and_white(maps: Sequence[ImageSource]) -> bool:
     """Whether some label maps, spread over all, hold 0 and 255 alone, as masks of two classes do.
 
     Raises:
         DataError: some hold 255 and no 1, and others both.
     """
     step = max(1, len(maps) // _LOOKED_AT)
-    white: list[Path] = []
-    ones: list[Path] = []
+    white: list[ImageSource] = []
+    ones: list[ImageSource] = []
     for path in maps[::step][:_LOOKED_AT]:
         try:
             values = set(np.unique(read_values(path)).tolist())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from foolscape.data import files, upright
-from foolscape.data.images import read_picture
+from foolscape.data.images import ImageSource, read_picture
 from foolscape.data.labels.file import read_label_file
 from foolscape.data.labels.legend import LabelReader, Legend
 from foolscape.data.sample import Sample
@@ -58,7 +58,7 @@ class Pairs:
 
 
 def load_pair(
-    sample_id: str, image_path: Path, label_path: Path, legend: LabelReader, frame: str | None = None
+    sample_id: str, image_path: ImageSource, label_path: ImageSource, legend: LabelReader, frame: str | None = None
 ) -> Sample:
     """The image in one file with the classes in another.
 
@@ -73,7 +73,7 @@ def load_pair(
     if stored.decoded.orientation > 1:
         frame = "upright"
     labels, notes = upright.settle(
-        label_path,
+        str(label_path),
         picture.turn,
         stored.shape,
         frame,
