@@ -18,7 +18,8 @@ from foolscape.data.labels.file import read_indexed
 from foolscape.data.mask_values import MaskColours, labels_of, stacked
 from foolscape.data.picture import Turn
 from foolscape.data.sample import VOID
-from foolscape.errors import SampleError
+from foolscape.errors import DataError, SampleError
+from foolscape.spec import Spec
 
 MOST_BYTES = 4 << 30
 """How much memory the frames of a clip may take: about 690 frames of 1080x1920, or 3,490 of 480x854."""
@@ -40,6 +41,23 @@ def images_in(folder: Path) -> list[Path]:
     except OSError:
         return []
     return sorted((path for path in paths if not path.name.startswith(".")), key=lambda path: natural_key(path.name))
+
+
+def clip_names(spec: Spec, folder: Path) -> tuple[str, ...]:
+    """The names of the folders in `folder`, one for each clip, sorted; hidden ones are none.
+
+    Raises:
+        DataError: there is none, or a name that is no UTF-8.
+    """
+    there = folder.iterdir() if files.is_folder(folder) else ()
+    names = sorted(path.name for path in there if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
+    if strange := [name for name in names if files.readable(name) != name]:
+        raise DataError(
+            f"{spec.text}: expected names of clips in UTF-8, got the folder {files.readable(strange[0])}; rename it"
+        )
+    if not names:
+        raise DataError(f"{spec.text}: expected a folder for each clip in {folder}, got none; check the path")
+    return tuple(names)
 
 
 def by_name(paths: Iterable[Path]) -> dict[str, Path]:

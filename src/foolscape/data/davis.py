@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data import clip_files, files, upright
+from foolscape.data.clip_reading import MaskFiles, fingerprint, read_clip
 from foolscape.data.clips import CLASSES, Clip, objects_in
 from foolscape.data.mask_values import PLAIN, TWO_NOTE, MaskColours, labels_of
 from foolscape.data.sample import VOID
@@ -57,12 +58,7 @@ class Davis:
     def fingerprint(self, sample_id: str) -> str:
         """sha256 of names and bytes of frames and masks, whether or not they can be used."""
         listed = files.fetch(self.clips, sample_id, self.spec, "clip id")
-        folders = (self.frames / sample_id, self.masks / sample_id)
-        paths = [path for folder in folders for path in clip_files.images_in(folder)]
-        if listed is not None:
-            wanted = set(listed)
-            paths = [path for path in paths if path.stem in wanted]
-        return files.digest(*(part for path in paths for part in (path.name, path)), *(listed or ()))
+        return fingerprint((self.frames / sample_id, self.masks / sample_id), *(listed or ()), only=listed)
 
     def load(self, sample_id: str) -> Clip:
         """Frames, the mask of the first, and the masks of all if there is truth; `SampleError` if one cannot be used.
@@ -82,17 +78,11 @@ class Davis:
         clip_files.check_length(len(frames), folder)
         wanted = tuple(frames) if self.classes is not None else tuple(frames)[:1]
         paths = clip_files.pick(masks, wanted, mask_folder, "a mask for the frame")
-        if self.single:
-            values, colours = clip_files.read_stored(paths)
-            maps, remarks = one_object(values, mask_folder, colours)
-        else:
-            maps, remarks = clip_files.read_masks(paths)
-        maps, turned = clip_files.upright_masks(maps, paths, [frames[name] for name in wanted], self.frame)
-        images, notes = clip_files.read_frames(list(frames.values()))
-        given = clip_files.given_in(maps[:1], [0])
-        truth, judged = (maps, tuple(range(len(maps)))) if self.classes is not None else (None, ())
-        clip = Clip(sample_id, images, tuple(frames), given, truth, judged, notes=notes + remarks + turned)
-        return clip_files.checked(clip, paths[0])
+        masks_of = dict(zip(wanted, paths, strict=True))
+        masks_given = {wanted[0]: paths[0]}  # what appears later is no object
+        read = _read_one_object if self.single else clip_files.read_masks
+        truth = masks_of if self.classes is not None else {}
+        return read_clip(sample_id, frames, MaskFiles(masks_given, truth, read, self.frame))
 
 
 def open_davis2016(spec: Spec, split: str | None = None) -> Davis:
@@ -133,6 +123,12 @@ def one_object(
     single = np.where((labels > 0) & (labels < VOID), 1, labels).astype(np.uint8)
     kept_notes = tuple(note for note in notes if note != TWO_NOTE)  # which is how the data set stores its masks
     return single, (*kept_notes, *((f"{several} objects made one",) if several > 1 else ()))
+
+
+def _read_one_object(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The masks in `paths` as one object."""
+    values, colours = clip_files.read_stored(paths)
+    return one_object(values, paths[0].parent, colours)
 
 
 def _open(spec: Spec, split: str | None, year: str) -> Davis:
@@ -180,25 +176,18 @@ def _all_clips(spec: Spec, split: str | None, folder: Path, lists: Path) -> dict
             f"{spec.text}: expected the split {split} in {lists}, got no list there; add {split}.txt, or leave the "
             "split out to take all clips"
         )
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if strange := [name for name in names if files.readable(name) != name]:
-        raise DataError(
-            f"{spec.text}: expected names of clips in UTF-8, got the folder {files.readable(strange[0])}; rename it"
-        )
-    if not names:
-        raise DataError(f"{spec.text}: expected a folder for each clip in {folder}, got none; check the path")
-    return dict.fromkeys(names)
+    return dict.fromkeys(clip_files.clip_names(spec, folder))
 
 
 def read_list(path: Path) -> dict[str, tuple[str, ...] | None]:
-    """The clips in a list of DAVIS, each with its frames where the list names them.
+    """The clips in a list of DAVIS or VOST, each with its frames where the list names them.
 
     Lines are names of clips, or pairs such as `/JPEGImages/480p/bear/00000.jpg /Annotations/480p/bear/00000.png`.
 
     Raises:
         DataError: the list cannot be read, is empty, or has another line.
     """
-    do = "unpack DAVIS again"
+    do = "unpack the data set again"
     try:
         lines = [line.split() for line in read_text(path).split("\n") if line.strip()]
     except (OSError, ValueError) as error:

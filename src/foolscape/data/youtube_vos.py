@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from foolscape.data import clip_files, files, upright
+from foolscape.data.clip_reading import MaskFiles, fingerprint, masks_in, read_clip
 from foolscape.data.clips import CLASSES, Clip, objects_in
-from foolscape.errors import DataError, SampleError, SettingError
+from foolscape.errors import DataError, SettingError
 from foolscape.regular import MOST_JSON, read_bytes
 from foolscape.spec import Spec
 
 SPLITS: Final = ("valid", "train", "test")
 
-_DO: Final = "unpack YouTube-VOS again"
+_DO: Final = "unpack the data set again"
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,7 @@ class YouTubeVos:
         """sha256 of names and bytes of frames and masks and of the entry of meta.json."""
         objects = files.fetch(self.clips, sample_id, self.spec, "clip id")
         folders = (self.frames / sample_id, self.masks / sample_id)
-        paths = [path for folder in folders for path in clip_files.images_in(folder)]
-        return files.digest(*(part for path in paths for part in (path.name, path)), repr(sorted(objects.items())))
+        return fingerprint(folders, repr(sorted(objects.items())))
 
     def load(self, sample_id: str) -> Clip:
         """The clip from the first frame that shows an object; `SampleError` if a file is missing or cannot be used.
@@ -78,51 +78,25 @@ class YouTubeVos:
         folder = self.frames / sample_id
         frames = clip_files.frames_in(folder)
         masks = self._masks(sample_id, objects, frames)
-        maps, mask_notes = clip_files.read_masks(list(masks.values()))
-        shown_in = [frames[name] for name in masks]
-        maps, turned = clip_files.upright_masks(maps, list(masks.values()), shown_in, self.frame)
-        shown = [place for place, mask in enumerate(maps) if objects_in(mask)]
-        if not shown:
-            raise SampleError(f"{self.masks / sample_id}: expected a mask with an object, got only empty ones; {_DO}")
-        first, maps = list(masks)[shown[0]], maps[shown[0] :]
-        names = tuple(frames)
-        skipped = names.index(first)
-        images, notes = clip_files.read_frames([frames[name] for name in names[skipped:]])
-        annotated = tuple(names.index(name) - skipped for name in list(masks)[shown[0] :])
-        given_masks = clip_files.given_in(maps, annotated)
-        labels = {label for one in given_masks for label in objects_in(one.mask)}
-        remarks = _remarks(labels, objects, skipped)
+        truth = masks if self.classes is not None else {}
+        clip = read_clip(sample_id, frames, MaskFiles(masks, truth, frame=self.frame))
+        labels = {label for one in clip.given for label in objects_in(one.mask)}
         categories = {
             label: entry.category
             for label, entry in sorted(objects.items())
             if label in labels and entry.category is not None
         }
-        truth, judged = (maps, annotated) if self.classes is not None else (None, ())
-        clip = Clip(
-            sample_id,
-            images,
-            names[skipped:],
-            given_masks,
-            truth,
-            judged,
-            categories,
-            self.seen,
-            notes=notes + mask_notes + turned + remarks,
-        )
-        return clip_files.checked(clip, masks[first])
+        return replace(clip, categories=categories, seen=self.seen, notes=clip.notes + _remarks(labels, objects))
 
     def _masks(self, sample_id: str, objects: Mapping[int, Entry], frames: Mapping[str, Path]) -> dict[str, Path]:
         """The masks of a clip by the name of their frame, in the order of `frames`; none that it needs is missing."""
         folder = self.masks / sample_id
-        masks = clip_files.by_name(clip_files.images_in(folder))
-        if not masks:
-            raise SampleError(f"{folder}: expected masks of a clip, got none; {_DO}")
-        clip_files.refuse_strays(masks, frames)
+        masks = masks_in(folder, frames, _DO)
         for entry in objects.values():
             clip_files.pick(frames, entry.frames, self.frames / sample_id, "the frame that meta.json lists,")
             needed = entry.frames if self.classes is not None else entry.frames[:1]
             clip_files.pick(masks, needed, folder, "the mask of the frame that meta.json lists,")
-        return {name: masks[name] for name in frames if name in masks}
+        return masks
 
 
 def open_youtube_vos(spec: Spec, split: str | None = None) -> YouTubeVos:
@@ -174,7 +148,7 @@ def seen_categories(root: Path) -> frozenset[str]:
 
 
 def read_meta(path: Path) -> dict[str, dict[int, Entry]]:
-    """The objects of each clip by label, from the file meta.json.
+    """The objects of each clip by label, from the file meta.json; that of LVOS has its form, too.
 
     It holds `{"videos": {clip: {"objects": {label: {"category": .., "frames": [..]}}}}}`.
 
@@ -215,11 +189,15 @@ def _entry(one: Any) -> Entry:
     return Entry(category, tuple(sorted(frames, key=clip_files.natural_key)))
 
 
-def _remarks(labels: set[int], objects: Mapping[int, Entry], skipped: int) -> tuple[str, ...]:
-    """What there is to say of a clip that starts after `skipped` frames and has objects of these `labels`."""
+def _remarks(labels: set[int], objects: Mapping[int, Entry]) -> tuple[str, ...]:
+    """What there is to say of a clip that has objects of these `labels`."""
     named = {label for label, entry in objects.items() if entry.category is not None}
     return (
-        *([f"{skipped} frames before the first object left out"] if skipped else []),
-        *(f"object {label} of meta.json is in no mask" for label in sorted(objects.keys() - labels)),
+        *in_no_mask(labels, objects, "meta.json"),
         *(f"object {label} has no category in meta.json" for label in sorted(labels - named)),
     )
+
+
+def in_no_mask(labels: set[int], objects: Mapping[int, Entry], name: str) -> tuple[str, ...]:
+    """A note for each of the `objects` in the file `name` that is none of the `labels` that masks show."""
+    return tuple(f"object {label} of {name} is in no mask" for label in sorted(objects.keys() - labels))
