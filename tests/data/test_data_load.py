@@ -59,8 +59,8 @@ def test_option_without_value(tmp_path):
 def test_catalog():
     assert [kind.name for kind in catalog()] == [
         "ade20k", "bdd100k", "camvid", "cityscapes", "coco", "coco-panoptic", "coco-stuff", "davis2016", "davis2017",
-        "folder", "hf", "kitti", "mapillary", "masks", "openimages", "pascal-context", "scenes", "video", "voc", "yolo",
-        "youtube-vos",
+        "folder", "hf", "kitti", "lvos", "mapillary", "masks", "mose", "openimages", "pascal-context", "scenes",
+        "video", "voc", "vost", "yolo", "youtube-vos",
     ]  # fmt: skip
     openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
     for kind in catalog():
@@ -84,7 +84,8 @@ def test_clips_are_no_images():
     )
     with pytest.raises(SettingError, match=want):
         open_data("davis2016:x")
-    want = r"got camvid, which has no clips; use one of davis2016, davis2017, scenes, video, youtube-vos$"
+    able = "davis2016, davis2017, lvos, mose, scenes, video, vost, youtube-vos"
+    want = f"got camvid, which has no clips; use one of {able}$"
     with pytest.raises(SettingError, match=want):
         open_clips("camvid:x")
 

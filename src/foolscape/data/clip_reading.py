@@ -94,11 +94,17 @@ def annotate(masks: MaskFiles, order: Iterable[str], shown: Mapping[str, Path] |
 
 
 def assemble(
-    sample_id: str, images: Maps, names: tuple[str, ...], annotated: Annotated, notes: tuple[str, ...] = ()
+    sample_id: str,
+    images: Maps,
+    names: tuple[str, ...],
+    annotated: Annotated,
+    notes: tuple[str, ...] = (),
+    *,
+    cut: bool = False,
 ) -> Clip:
     """The clip of (T, H, W, 3) `images` and their `names`, which begin where `annotated` does.
 
-    Masks of frames behind the last of `names` are left out with a note.
+    Masks of frames behind the last of `names` are left out with a note; no loss where the clip was `cut` by wish.
 
     Raises:
         SampleError: as `clip_files.checked`, or a mask of another size.
@@ -108,7 +114,8 @@ def assemble(
     judged = {place[name]: one for name, one in annotated.judged.items() if name in place}
     behind = len((annotated.given.keys() | annotated.judged.keys()) - place.keys())
     if behind:
-        notes = (*notes, LossNote(f"{behind} masks of frames behind the last one that is taken were left out"))
+        said = f"{behind} masks of frames behind the last one that is taken were left out"
+        notes = (*notes, said if cut else LossNote(said))
     truth = np.stack(list(judged.values())) if judged else None
     # All masks were read as of one size; one that holds no object is looked at, too.
     files.check_size(annotated.where, given[0].shape, images[0])
@@ -141,7 +148,8 @@ def read_clip(
     taken = dict(islice(frames.items(), skipped, None if most is None else skipped + most))
     images, notes = clip_files.read_frames(list(taken.values()))
     left = (f"{skipped} frames before the first object left out",) if skipped else ()
-    return assemble(sample_id, images, tuple(taken), annotated, (*notes, *annotated.notes, *left, *remarks))
+    said = (*notes, *annotated.notes, *left, *remarks)
+    return assemble(sample_id, images, tuple(taken), annotated, said, cut=most is not None)
 
 
 def unused(clip: Clip, count: int, do: str) -> tuple[LossNote, ...]:

@@ -66,6 +66,14 @@ def readable(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def number(spec: Spec, name: str, least: int) -> int:
+    """The whole number that the option `name` holds, by default `least`; raises `SettingError` for another value."""
+    text = spec.options.get(name, str(least))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+        raise SettingError(f"{spec.text}: expected {name} to be a whole number of at least {least}, got {text!r}")
+    return int(text)
+
+
 def pick_split(spec: Spec, chosen: str | None, known: Iterable[str], default: str) -> str:
     """The split to open: `chosen`, else `default`, else the only one there is.
 

@@ -1,49 +1,61 @@
-"""`video:PATH?mask=FILE`: one clip, a video file or a folder of frames, with the mask of its first frame."""
+"""`video:PATH?mask=MASK`: clips of a user, a video file or folders of frames, with masks of first or later frames."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from foolscape.data import clip_files, files, upright
-from foolscape.data.clips import Clip
+from foolscape.data import clip_files, files, mask_colours, upright
+from foolscape.data.clip_reading import MaskFiles, annotate, assemble, check_judged, masks_in, read_clip, unused
+from foolscape.data.clips import CLASSES, Clip
+from foolscape.data.labels.published import left_out
 from foolscape.data.video_file import read_video
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.paths import path_of, real
 from foolscape.spec import Spec
 from foolscape.strict import LossNote
 
+_DO: Final = "call each mask as its frame"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a clip and its masks are.
+
+    Attributes:
+        path: the video file or the folder of frames.
+        mask: the mask of one frame, or a folder of masks called as their frames.
+        truth: a folder of masks to judge by, called likewise; None without truth.
+    """
+
+    path: Path
+    mask: Path
+    truth: Path | None
+
 
 @dataclass(frozen=True)
 class Video:
-    """One clip of a user; implements `ClipData` without truth.
+    """Clips of a user; implements `ClipData`.
 
     Attributes:
         spec: the spec it was opened by.
-        path: the video file or the folder of frames.
-        mask: the PNG with the objects of the first frame that is taken.
-        start: index of that frame.
+        classes: ("object",) with truth, else None.
+        notes: which folders were left out.
+        start: index of the first frame that may be taken, the one of a mask that is a file; None: it is not said.
         count: how many frames are taken; None: all.
-        clips: `path` by the clip's id, the file's name without extension.
+        clips: where a clip is by its id, the name of the file without extension, or of the folder.
         frame: what `?annotated=` says of frames that an EXIF tag turns.
     """
 
     spec: str
-    path: Path
-    mask: Path
-    start: int
+    classes: tuple[str, ...] | None
+    notes: tuple[str, ...]
+    start: int | None
     count: int | None
-    clips: Mapping[str, Path]
+    clips: Mapping[str, Source]
     frame: str | None
-
-    @property
-    def classes(self) -> None:
-        """None: there is no truth."""
-        return None
 
     @property
     def split(self) -> None:
@@ -51,70 +63,136 @@ class Video:
         return None
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    @property
     def ids(self) -> tuple[str, ...]:
-        """The one id."""
+        """Names of files or folders."""
         return tuple(self.clips)
 
     def fingerprint(self, sample_id: str) -> str:
-        """sha256 of the bytes of video and mask, and which frames are taken."""
-        path = files.fetch(self.clips, sample_id, self.spec, "clip id")
-        paths = self._frames() if path.is_dir() else [path]
-        which = f"{self.start} {self.count}"
-        return files.digest(which, self.mask, *(part for one in paths for part in (files.readable(one.name), one)))
+        """sha256 of the bytes of frames and masks, and which frames are taken."""
+        source = files.fetch(self.clips, sample_id, self.spec, "clip id")
+        paths = _frames(source) if source.path.is_dir() else [source.path]
+        masks = [one for folder in (source.mask, source.truth) if folder is not None for one in _named_parts(folder)]
+        which = f"{self.start or 0} {self.count}"
+        if self.start is None and source.mask.stem in [path.stem for path in paths[1:]]:
+            which += f" {files.readable(source.mask.stem)}"
+        return files.digest(which, *masks, *(part for one in paths for part in (files.readable(one.name), one)))
 
     def load(self, sample_id: str) -> Clip:
-        """The clip with the objects of its first frame; raises `SampleError` if video or mask cannot be used."""
-        files.fetch(self.clips, sample_id, self.spec, "clip id")
-        mask, remarks = read_first_mask(self.mask)
-        if self.path.is_dir():
-            names, frames, notes = self._read_folder()
-            first = [path for path in self._frames() if files.readable(path.stem) == names[0]]
-            (mask,), turned = clip_files.upright_masks(mask[None], [self.mask], first, self.frame)
-            remarks += turned
-        else:
-            frames, notes = read_video(self.path, self.start, self.count)
-            names = tuple(f"{index:05d}" for index in range(self.start, self.start + len(frames)))
-        given_masks = clip_files.given_in([mask], [0])
-        files.check_size(self.mask, mask.shape, frames[0])  # also where the mask holds no object
-        clip = Clip(sample_id, frames, names, given_masks, None, (), notes=notes + remarks)
-        return clip_files.checked(clip, self.mask)
+        """The clip from the first frame that a mask shows an object in; `SampleError` if it cannot be used."""
+        source = files.fetch(self.clips, sample_id, self.spec, "clip id")
+        clip, count = (self._of_folder if source.path.is_dir() else self._of_file)(sample_id, source)
+        if source.truth is not None:
+            return check_judged(clip, source.truth)
+        return replace(clip, notes=(*clip.notes, *unused(clip, count, "&truth=DIR judges by masks")))
 
-    def _frames(self) -> list[Path]:
-        """The images in the folder, without the mask, which may lie beside them."""
-        mask = real(self.mask)
-        return [path for path in clip_files.images_in(self.path) if real(path) != mask]
-
-    def _read_folder(self) -> tuple[tuple[str, ...], NDArray[np.uint8], tuple[str, ...]]:
-        """Names, frames and notes."""
-        named = clip_files.in_order(clip_files.by_name(self._frames()), self.path)
-        end = None if self.count is None else self.start + self.count
-        taken = list(named.items())[self.start : end]
-        if self.start and len(taken) < 2:
+    def _of_folder(self, sample_id: str, source: Source) -> tuple[Clip, int]:
+        """The clip of frames in a folder, and how many masks there were to give."""
+        frames = clip_files.in_order(clip_files.by_name(_frames(source)), source.path)
+        start, names = self.start or 0, list(frames)
+        later = {name: frames[name] for name in names[start:]}
+        if start and len(later) < 2:
             raise SampleError(
-                f"{self.path}: expected at least 2 frames from frame {self.start} on, got {len(taken)} of "
-                f"{len(named)}; start earlier"
+                f"{source.path}: expected at least 2 frames from frame {start} on, got {len(later)} of {len(frames)}; "
+                "start earlier"
             )
-        frames, notes = clip_files.read_frames([path for _, path in taken])
-        if self.count is not None and len(taken) < self.count:
-            notes = (*notes, LossNote(f"{len(taken)} frames from frame {self.start} on instead of {self.count}"))
-        return tuple(name for name, _ in taken), frames, notes
+        given, remarks = self._given(source, frames)
+        judged = {} if source.truth is None else masks_in(source.truth, frames, _DO)
+        given, judged, lost = _from(start, source.mask, given, judged, set(names[:start]))
+        read = MaskFiles(given, judged, mask_colours.read_masks, self.frame)
+        clip = read_clip(sample_id, later, read, self.count, (*remarks, *lost))
+        if self.count is not None and len(clip.frames) < self.count:
+            short = f"{len(clip.frames)} frames from frame {names.index(clip.names[0])} on instead of {self.count}"
+            clip = replace(clip, notes=(LossNote(short), *clip.notes))
+        return clip, len(given)
+
+    def _given(self, source: Source, frames: Mapping[str, Path]) -> tuple[dict[str, Path], tuple[str, ...]]:
+        """The masks to give by the names of `frames`, and notes: one that is a file may be called as its frame."""
+        if source.mask.is_dir():
+            return masks_in(source.mask, frames, _DO), ()
+        names, called = list(frames), files.readable(source.mask.stem)
+        if called not in frames or self.start is not None:
+            name = names[self.start or 0]
+            other = called in frames and called != name
+            said = (f"the mask {files.readable(source.mask.name)} is of frame {name}, as start says",) if other else ()
+            return {name: source.mask}, said
+        return {called: source.mask}, ()
+
+    def _of_file(self, sample_id: str, source: Source) -> tuple[Clip, int]:
+        """The clip of a video file, and how many masks there were to give."""
+        start = self.start or 0
+        given = _numbered(source.mask) if source.mask.is_dir() else {_name_of(start): source.mask}
+        judged = {} if source.truth is None else _numbered(source.truth)
+        before = {name for name in (*given, *judged) if int(name) < start}
+        given, judged, lost = _from(start, source.mask, given, judged, before)
+        order = sorted({*given, *judged}, key=int)
+        annotated = annotate(MaskFiles(given, judged, mask_colours.read_masks), order)
+        begin = int(annotated.begin)
+        images, notes = read_video(source.path, begin, self.count)
+        names = tuple(_name_of(index) for index in range(begin, begin + len(images)))
+        left = (f"{begin - start} frames before the first object left out",) if begin > start else ()
+        said = (*notes, *annotated.notes, *left, *lost)
+        cut = self.count == len(images)
+        return assemble(sample_id, images, names, annotated, said, cut=cut), len(given)
+
+
+def _from(
+    start: int, where: Path, given: Mapping[str, Path], judged: Mapping[str, Path], before: set[str]
+) -> tuple[dict[str, Path], dict[str, Path], tuple[LossNote, ...]]:
+    """Masks without those of the frames `before` frame `start`, and a note of how many these are."""
+    later = {name: path for name, path in given.items() if name not in before}
+    if not later:
+        raise SampleError(f"{where}: expected a mask for frame {start} or a later one, got none; start earlier")
+    lost = len(before & (given.keys() | judged.keys()))
+    notes = (LossNote(f"masks of {lost} frames before frame {start} were left out"),) if lost else ()
+    return later, {name: path for name, path in judged.items() if name not in before}, notes
+
+
+def _frames(source: Source) -> list[Path]:
+    """The images in the folder, without the mask, which may lie beside them."""
+    mask = real(source.mask)
+    return [path for path in clip_files.images_in(source.path) if real(path) != mask]
+
+
+def _named_parts(mask: Path) -> Sequence[Path | str]:
+    """What a fingerprint takes of a mask or of a folder of masks."""
+    if not mask.is_dir():
+        return (mask,)
+    return [part for one in clip_files.images_in(mask) for part in (files.readable(one.name), one)]
+
+
+def _name_of(index: int) -> str:
+    """The name of a frame of a video file."""
+    return f"{index:05d}"
+
+
+def _numbered(folder: Path) -> dict[str, Path]:
+    """The masks in `folder` by the names of the frames of a video file; raises `SampleError` for other names."""
+    named = clip_files.by_name(clip_files.images_in(folder))
+    if not named:
+        raise SampleError(f"{folder}: expected masks of a video, got none; {_DO}")
+    masks: dict[str, Path] = {}
+    for name, path in named.items():
+        if not (name.isascii() and name.isdigit() and len(name) < 10):
+            raise SampleError(
+                f"{path}: expected a mask called by the number of its frame, such as 00012.png, from 0 on"
+            )
+        if masks.setdefault(_name_of(int(name)), path) is not path:
+            raise SampleError(f"{path}: expected one mask for frame {int(name)}, got two; leave one out")
+    return masks
 
 
 def open_video(spec: Spec, split: str | None = None) -> Video:
-    """The clip of `video:PATH?mask=FILE.png[&start=N&frames=N]`; nothing is decoded yet.
+    """The clips of `video:PATH?mask=MASK[&truth=DIR&start=N&frames=N]`; nothing is decoded yet.
 
-    PATH is a video file, or a folder of frames. The mask is that of frame `start`, counted from 0.
+    PATH is a video file, a folder of frames, or a folder of such folders. MASK is the mask of one frame, or a folder of
+    masks called as their frames; of several clips a folder with a folder or a mask for each. A mask that is a file is
+    of the frame `start`, counted from 0, or without that of the frame that is called as it is, else of the first.
 
     Raises:
         SettingError: no path, no mask, a split, or numbers that make no sense.
-        DataError: path or mask are not there.
+        DataError: path, mask or truth are not there, or no clip has a mask.
     """
-    spec.only("mask", "start", "frames", "annotated")
+    spec.only("mask", "truth", "start", "frames", "annotated")
     if not spec.rest.strip():
         raise SettingError(f"expected a video, {spec.scheme}:PATH?mask=FILE.png, got {spec.text!r}")
     if split is not None:
@@ -125,25 +203,80 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
             "objects as labels 1, 2, .. in a PNG of the frame's size"
         )
     path, mask = path_of(spec.rest), path_of(spec.options["mask"])
+    truth = path_of(spec.options["truth"]) if "truth" in spec.options else None
     if not path.exists():
         raise DataError(f"{spec.text}: expected a video file or a folder of frames at {path}, got nothing there")
-    if not mask.is_file():
-        raise DataError(f"{spec.text}: expected the mask of the first frame at {mask}, got no such file")
-    start = _number(spec, "start", 0)
-    count = _number(spec, "frames", 2) if "frames" in spec.options else None
-    name = files.readable(real(path).name if path.is_dir() else path.stem)
-    return Video(spec.text, path, mask, start or 0, count, {name or "video": path}, upright.frame_option(spec))
+    if not (mask.is_file() or mask.is_dir()):
+        raise DataError(
+            f"{spec.text}: expected the mask of the first frame at {mask}, got no such file, and no folder of masks"
+        )
+    if truth is not None and not truth.is_dir():
+        raise DataError(f"{spec.text}: expected a folder of masks to judge by at {truth}, got no such folder")
+    start = files.number(spec, "start", 0) if "start" in spec.options else None
+    count = files.number(spec, "frames", 2) if "frames" in spec.options else None
+    clips, notes = _sources(spec, Source(path, mask, truth))
+    return Video(spec.text, CLASSES if truth else None, notes, start, count, clips, upright.frame_option(spec))
 
 
-def read_first_mask(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """The objects in the PNG `path`, (H, W) uint8, and notes; raises as `read_masks` does."""
-    (mask,), notes = clip_files.read_masks([path])
-    return mask, notes
+def _sources(spec: Spec, whole: Source) -> tuple[dict[str, Source], tuple[str, ...]]:
+    """The clips that a spec names by their ids, and notes of what was left out."""
+    path = whole.path
+    below = [one for one in sorted(path.iterdir()) if _holds_frames(one, whole)] if path.is_dir() else []
+    if not below or clip_files.images_in(path):
+        name = files.readable(real(path).name if path.is_dir() else path.stem) or "video"
+        mask, truth = _below(whole.mask, name), whole.truth and _below(whole.truth, name)
+        beside = left_out([one.name for one in below], f"folders of images in {path} lie beside its frames")
+        return {name: Source(path, mask, truth)}, beside
+    if not whole.mask.is_dir():
+        raise DataError(
+            f"{spec.text}: expected a folder with the masks of each of {len(below)} clips, got the file {whole.mask}; "
+            f"give a folder, or one clip, {spec.scheme}:{below[0]}"
+        )
+    names = [name for name in clip_files.clip_names(spec, path) if path / name in below]
+    masks = _masks_of(spec, whole.mask, names)
+    clips = {name: Source(path / name, masks[name], _truth_of(whole, name)) for name in names if name in masks}
+    if not clips:
+        raise DataError(
+            f"{spec.text}: expected {whole.mask / names[0]}, a folder of masks, or one mask of this name, got none for "
+            f"{len(names)} clips; check the path"
+        )
+    empty = [one.name for one in path.iterdir() if one not in below and not _is_beside(one, whole)]
+    spare = {one.name if one.is_dir() else one.stem for one in whole.mask.iterdir() if not one.name.startswith(".")}
+    return clips, (
+        *left_out([name for name in names if name not in clips], f"clips in {path.name} have no masks"),
+        *left_out(empty, f"folders in {path.name} have no frames"),
+        *left_out(spare - set(names), f"masks in {whole.mask.name} are of no clip"),
+    )
 
 
-def _number(spec: Spec, name: str, least: int) -> int:
-    """The whole number that the option `name` holds, by default `least`."""
-    text = spec.options.get(name, str(least))
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
-        raise SettingError(f"{spec.text}: expected {name} to be a whole number of at least {least}, got {text!r}")
-    return int(text)
+def _holds_frames(folder: Path, whole: Source) -> bool:
+    """Whether `folder` is one of frames, and not that of the masks."""
+    return not _is_beside(folder, whole) and bool(clip_files.images_in(folder))
+
+
+def _is_beside(path: Path, whole: Source) -> bool:
+    """Whether `path` is no folder that may be a clip: a file, hidden, or of masks."""
+    of_masks = [real(one) for one in (whole.mask, whole.truth) if one is not None]
+    return path.name.startswith((".", "__MACOSX")) or not path.is_dir() or real(path) in of_masks
+
+
+def _masks_of(spec: Spec, folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """The masks of the clips `names` that have some: a folder in `folder`, or the one mask that is called so."""
+    single = clip_files.by_name(clip_files.images_in(folder))
+    folders = {name: folder / name for name in names if (folder / name).is_dir()}
+    if both := sorted(single.keys() & folders.keys()):
+        raise DataError(
+            f"{spec.text}: expected a folder of masks or one mask for each clip in {folder}, got both for {both[0]}; "
+            "leave one out"
+        )
+    return {name: path for name, path in {**single, **folders}.items() if name in set(names)}
+
+
+def _truth_of(whole: Source, name: str) -> Path | None:
+    return None if whole.truth is None else whole.truth / name
+
+
+def _below(path: Path, name: str) -> Path:
+    """The folder `name` in the folder `path`, where that has no masks itself; else `path`."""
+    inside = path.is_dir() and not clip_files.images_in(path) and (path / name).is_dir()
+    return path / name if inside else path

@@ -6,7 +6,7 @@ of many records. Within records J and F are shares in [0, 1], in scores they are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -86,7 +86,12 @@ def statistics(values: Sequence[float]) -> Statistics:
     )
 
 
-def measure_davis(prediction: LabelMaps, truth: LabelMaps, objects: Sequence[int] | None = None) -> ClipScores:
+def measure_davis(
+    prediction: LabelMaps,
+    truth: LabelMaps,
+    objects: Sequence[int] | None = None,
+    starts: Mapping[int, int] | None = None,
+) -> ClipScores:
     """J and F of one clip by the semi-supervised protocol of DAVIS 2017 (Pont-Tuset et al. 2017, section 4).
 
     The objects are 1 to the largest label of the first frame; what appears later is no object, unless `objects` says
@@ -98,13 +103,16 @@ def measure_davis(prediction: LabelMaps, truth: LabelMaps, objects: Sequence[int
         prediction: (T, H, W) integers, label maps with 0 for background.
         truth: (T, H, W) integers, the same, 255 for void. Masks of DAVIS 2016 hold 0 and 255: make those 0 and 1 first.
         objects: the labels to measure, where the first frame does not tell or leaves gaps.
+        starts: the frame from which on an object counts, the one behind that in which it is given; 1 where none is
+            said. DAVIS has no objects that are given late. What is predicted for one before is not looked at.
 
     Returns:
-        Every object with T - 2 values from frame 1 on.
+        Every object with its values from its start to the last frame but one; one that is given too late to have any is
+        left out.
 
     Raises:
-        SampleError: the two are not label maps of one shape with at least 3 frames, the first frame has no object, or
-            a frame that counts has a predicted label that is no object's.
+        SampleError: the two are not label maps of one shape with at least 3 frames, the first frame has no object, no
+            object has a frame that counts, or such a frame has a predicted label that is no object's.
     """
     check_label_maps(prediction, truth, least=3)
     if objects is None:
@@ -114,8 +122,17 @@ def measure_davis(prediction: LabelMaps, truth: LabelMaps, objects: Sequence[int
             f"the first frame must hold the objects as labels from 1 on; got none besides 0 and {VOID} (void). "
             f"Masks of DAVIS 2016 hold {VOID} for the object: make it 1."
         )
-    check_predicted(prediction[1:-1], objects)
-    return ClipScores(tuple(measure_object(prediction, truth, label, slice(1, -1)) for label in objects))
+    firsts = {label: (starts or {}).get(label, 1) for label in objects}
+    check_predicted(prediction[min(firsts.values()) : -1], objects)
+    measured = {label: first for label, first in firsts.items() if first < len(truth) - 1}
+    if not measured:
+        raise SampleError(
+            "a clip must have an object that is given before the last frame but one of those with truth; got objects "
+            f"that count from frame {min(firsts.values())} of {len(truth)} on. Leave the clip out."
+        )
+    return ClipScores(
+        tuple(measure_object(prediction, truth, label, slice(first, -1)) for label, first in measured.items())
+    )
 
 
 def measure_object(

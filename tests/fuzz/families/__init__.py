@@ -8,6 +8,7 @@ from tests.fuzz.cases import Family
 from tests.fuzz.families import (
     boxes,
     checkpoints,
+    clip_trees,
     coco,
     images,
     lists,
@@ -25,6 +26,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     *voc.FAMILIES,
     *boxes.FAMILIES,
     *trees.FAMILIES,
+    *clip_trees.FAMILIES,
     *published.FAMILIES,
     *lists.FAMILIES,
     *settings.FAMILIES,

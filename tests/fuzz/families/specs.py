@@ -27,6 +27,7 @@ MODELS = (
 DATA = (
     "scenes:", "scenes:?seed=1&count=2", "folder:{}/photos", "camvid:{}", "voc:{}?year=2012", "coco:{}?classes=voc",
     "davis2017:{}?resolution=480p", "youtube-vos:{}?frames=all",
+    "lvos:{}?frames=8", "mose:{}", "vost:{}?frames=8&annotated=stored",
     "video:{}/photos?mask={}/photos/a.png&start=0&frames=2",
 )  # fmt: skip
 SOUND = {

@@ -46,7 +46,7 @@ def make_camvid(root: Path) -> None:
 def mutate_camvid(rng: Random, root: Path) -> Mutation:
     """A label map, or the tree."""
     if rng.random() < 0.3:
-        return _mutate_mask(rng, rng.choice(sorted((root / "testannot").glob("*.png"))), (0, 11, 12, 30, 255))
+        return mutate_mask(rng, rng.choice(sorted((root / "testannot").glob("*.png"))), (0, 11, 12, 30, 255))
     return mutate_tree(rng, root)
 
 
@@ -80,7 +80,7 @@ def mutate_davis(rng: Random, root: Path) -> Mutation:
     """A mask, the list, or the tree."""
     kind = rng.random()
     if kind < 0.4:
-        return _mutate_mask(rng, rng.choice(sorted(root.glob("Annotations/480p/*/*.png"))), (0, 1, 3, 128, 254, 255))
+        return mutate_mask(rng, rng.choice(sorted(root.glob("Annotations/480p/*/*.png"))), (0, 1, 3, 128, 254, 255))
     if kind < 0.6:
         path = next(root.glob("ImageSets/*/val.txt"))
         mutated, mutation = mutate_lines(rng, path.read_text())
@@ -89,7 +89,7 @@ def mutate_davis(rng: Random, root: Path) -> Mutation:
     return mutate_tree(rng, root)
 
 
-def _mutate_mask(rng: Random, path: Path, values: tuple[int, ...]) -> Mutation:
+def mutate_mask(rng: Random, path: Path, values: tuple[int, ...]) -> Mutation:
     """A label map in another form, or with another value in it; its palette is kept where it can be."""
     with Image.open(path) as image:
         labels, kept = np.array(image), image.copy()

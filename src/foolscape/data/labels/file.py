@@ -108,7 +108,22 @@ def read_label_file(path: ImageSource) -> LabelFile:
 
 def read_indexed(path: Path) -> IndexImage:
     """The indices in the PNG `path` and what they look like; raises as `read_values` does, also for another format."""
-    decoded = decode(path, ("PNG",), "a PNG of class indices", _DO)
+    return _indexed(path, _decoded_png(path))
+
+
+def read_mask(path: Path) -> IndexImage | NDArray[np.uint8]:
+    """As `read_indexed`, but of an RGB image the colours (H, W, 3); raises also for pixels that are not opaque."""
+    decoded = _decoded_png(path)
+    if decoded.image.mode in ("RGB", "RGBA", "LA") and ";16" not in decoded.raw_mode:
+        return LabelFile(path, decoded).colours
+    return _indexed(path, decoded)
+
+
+def _decoded_png(path: Path) -> Decoded:
+    return decode(path, ("PNG",), "a PNG of class indices", _DO)
+
+
+def _indexed(path: Path, decoded: Decoded) -> IndexImage:
     image = decoded.image
     if image.mode not in ("L", "P", "1", "I;16", "I"):
         raise refuse(path, "labels as single-channel class indices", f"an image of mode {image.mode}", _DO)

@@ -1,4 +1,4 @@
-"""A single clip."""
+"""Clips of a user."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from foolscape.tasks.base import VIDEO
 
 RECORD: Final = DataSet(
     name="video",
-    form="video:PATH?mask=FILE.png[&start=N&frames=N]",
-    description="one clip, a video file or a folder of frames, with the objects of its first frame",
+    form="video:PATH?mask=MASK[&truth=DIR&start=N&frames=N]",
+    description="one clip, a video file or a folder of frames, or a folder of clips; masks of one frame or of more",
     splits=(),
     openers={
         VIDEO.name: fixed(open_video),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
@@ -14,7 +15,7 @@ from torch import Tensor
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.names import foreign_to
 from foolscape.attacks.plan import Plan
-from foolscape.data.clips import Clip, ClipData, resize_clip
+from foolscape.data.clips import Clip, ClipData, objects_in, resize_clip
 from foolscape.errors import SampleError
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.tasks.video import ClipSample
@@ -204,10 +205,13 @@ class VideoSubject:
         labels = prediction.labels[list(footage.judged)]
         if footage.clip.categories:
             return measure_youtube_vos(labels, footage.reference, footage.clip.categories)
-        objects = tuple(
-            int(label) for first_mask in footage.clip.given for label in np.unique(first_mask.mask) if label
-        )
-        return measure_davis(labels, footage.reference, objects)
+        # An object counts in the frames behind the one in which it is given.
+        starts = {
+            label: bisect_right(footage.judged, first_mask.frame)
+            for first_mask in footage.clip.given
+            for label in objects_in(first_mask.mask)
+        }
+        return measure_davis(labels, footage.reference, tuple(starts), starts)
 
 
 def load_clip_at(data: ClipData, name: str, size: tuple[int, int] | None) -> Clip:
