@@ -59,12 +59,17 @@ def test_a_folder_of_masks_gives_each_object_where_it_comes(frames, save, tmp_pa
     assert (clip.names, clip.truth, data.classes) == (("f1", "f2", "f3", "f4", "f5"), None, None)
     assert [one.frame for one in clip.given] == [0, 2]
     np.testing.assert_array_equal(clip.given[1].mask, mask(0, 9))
-    left = "2 of 4 masks show no new object and are not used; &truth=DIR judges by masks"
+    left = "1 of 3 masks show no new object and are not used; &truth=DIR judges by masks"
     assert clip.notes == ("1 frames before the first object left out", left)
     assert isinstance(clip.notes[1], LossNote)
     later = open_clips(f"video:{folder}?mask={tmp_path}/masks&start=3&frames=2").load("cat")
     assert (later.names, [one.frame for one in later.given]) == (("f3", "f4"), [0])
-    assert later.notes[0] == "masks of 2 frames before frame 3 were left out"
+    assert later.notes == (
+        "masks of 2 frames before frame 3 were left out",
+        "1 of 2 masks show no new object and are not used; &truth=DIR judges by masks",
+    )
+    cut = open_clips(f"video:{folder}?mask={tmp_path}/masks&frames=2").load("cat")
+    assert cut.notes[1:] == ("2 masks of frames behind the last one that is taken were left out",)
     with pytest.raises(SampleError, match="expected at least 2 frames from frame 5 on, got 1 of 6; start earlier"):
         open_clips(f"video:{folder}?mask={tmp_path}/masks&start=5").load("cat")
     (tmp_path / "masks/f3.png").rename(tmp_path / "masks/x.png")

@@ -218,6 +218,7 @@ def clip_spec(tmp_path, photo):
             "davis2016": ("JPEGImages/480p/c", "Annotations/480p/c"),
             "davis2017": ("JPEGImages/480p/c", "Annotations/480p/c"),
             "youtube-vos": ("train/JPEGImages/c", "train/Annotations/c"),
+            "mose": ("valid/JPEGImages/c", "valid/Annotations/c"),
             "video": ("c", "masks"),
         }
         images, masks = folders[kind]
@@ -239,7 +240,7 @@ def clip_spec(tmp_path, photo):
     return write
 
 
-@pytest.mark.parametrize("kind", ["davis2016", "davis2017", "youtube-vos", "video"])
+@pytest.mark.parametrize("kind", ["davis2016", "davis2017", "youtube-vos", "mose", "video"])
 @pytest.mark.parametrize("frame", ["stored", "upright"])
 def test_masks_of_clips(clip_spec, kind, frame):
     split = "train" if kind == "youtube-vos" else None

@@ -152,8 +152,9 @@ def read_clip(
     return assemble(sample_id, images, tuple(taken), annotated, said, cut=most is not None)
 
 
-def unused(clip: Clip, count: int, do: str) -> tuple[LossNote, ...]:
-    """A note where some of the `count` masks of a `clip` without truth give no object and so say nothing."""
+def unused(clip: Clip, masks: Iterable[str], do: str) -> tuple[LossNote, ...]:
+    """A note where some of the `masks` of a `clip` without truth, named by their frames, give no object: they go unused."""
+    count = len(set(clip.names).intersection(masks))
     left = count - len(clip.given)
     return (LossNote(f"{left} of {count} masks show no new object and are not used; {do}"),) if left > 0 else ()
 

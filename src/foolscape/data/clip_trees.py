@@ -96,7 +96,7 @@ class ClipTree:
         more = in_no_mask(labels, objects, self.meta)
         if judged:
             return replace(check_judged(clip, folder), notes=clip.notes + more)
-        return replace(clip, notes=(*clip.notes, *unused(clip, len(masks), f"{self.split} has no truth"), *more))
+        return replace(clip, notes=(*clip.notes, *unused(clip, masks, f"{self.split} has no truth"), *more))
 
 
 def open_split_folders(spec: Spec, split: str | None, layout: Layout) -> ClipTree:

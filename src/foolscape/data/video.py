@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -80,13 +80,13 @@ class Video:
     def load(self, sample_id: str) -> Clip:
         """The clip from the first frame that a mask shows an object in; `SampleError` if it cannot be used."""
         source = files.fetch(self.clips, sample_id, self.spec, "clip id")
-        clip, count = (self._of_folder if source.path.is_dir() else self._of_file)(sample_id, source)
+        clip, masks = (self._of_folder if source.path.is_dir() else self._of_file)(sample_id, source)
         if source.truth is not None:
             return check_judged(clip, source.truth)
-        return replace(clip, notes=(*clip.notes, *unused(clip, count, "&truth=DIR judges by masks")))
+        return replace(clip, notes=(*clip.notes, *unused(clip, masks, "&truth=DIR judges by masks")))
 
-    def _of_folder(self, sample_id: str, source: Source) -> tuple[Clip, int]:
-        """The clip of frames in a folder, and how many masks there were to give."""
+    def _of_folder(self, sample_id: str, source: Source) -> tuple[Clip, Iterable[str]]:
+        """The clip of frames in a folder, and the names of the masks that may give objects."""
         frames = clip_files.in_order(clip_files.by_name(_frames(source)), source.path)
         start, names = self.start or 0, list(frames)
         later = {name: frames[name] for name in names[start:]}
@@ -103,7 +103,7 @@ class Video:
         if self.count is not None and len(clip.frames) < self.count:
             short = f"{len(clip.frames)} frames from frame {names.index(clip.names[0])} on instead of {self.count}"
             clip = replace(clip, notes=(LossNote(short), *clip.notes))
-        return clip, len(given)
+        return clip, given
 
     def _given(self, source: Source, frames: Mapping[str, Path]) -> tuple[dict[str, Path], tuple[str, ...]]:
         """The masks to give by the names of `frames`, and notes: one that is a file may be called as its frame."""
@@ -117,8 +117,8 @@ class Video:
             return {name: source.mask}, said
         return {called: source.mask}, ()
 
-    def _of_file(self, sample_id: str, source: Source) -> tuple[Clip, int]:
-        """The clip of a video file, and how many masks there were to give."""
+    def _of_file(self, sample_id: str, source: Source) -> tuple[Clip, Iterable[str]]:
+        """The clip of a video file, and the names of the masks that may give objects."""
         start = self.start or 0
         given = _numbered(source.mask) if source.mask.is_dir() else {_name_of(start): source.mask}
         judged = {} if source.truth is None else _numbered(source.truth)
@@ -132,7 +132,7 @@ class Video:
         left = (f"{begin - start} frames before the first object left out",) if begin > start else ()
         said = (*notes, *annotated.notes, *left, *lost)
         cut = self.count == len(images)
-        return assemble(sample_id, images, names, annotated, said, cut=cut), len(given)
+        return assemble(sample_id, images, names, annotated, said, cut=cut), given
 
 
 def _from(
