@@ -153,7 +153,7 @@ def read_clip(
 
 
 def unused(clip: Clip, masks: Iterable[str], do: str) -> tuple[LossNote, ...]:
-    """A note where some of the `masks` of a `clip` without truth, named by their frames, give no object: they go unused."""
+    """A note where some of the `masks` of a `clip` without truth, called as their frames, give no object."""
     count = len(set(clip.names).intersection(masks))
     left = count - len(clip.given)
     return (LossNote(f"{left} of {count} masks show no new object and are not used; {do}"),) if left > 0 else ()
