@@ -197,6 +197,11 @@ def test_vost(tree):
     assert open_clips(f"vost:{root}", split="test").classes is None
     with pytest.raises(UnknownNameError, match=r"unknown split of vost:.* 'train'; known: test, val"):
         open_clips(f"vost:{root}", split="train")
+    (root / "ImageSets/val.txt").write_text("2_tear_foil 1_cut_onion\n")
+    with pytest.raises(
+        DataError, match=r"val\.txt: expected a clip's name .* in each line, got '2_tear_foil 1_cut_onion'"
+    ):
+        open_clips(f"vost:{root}")
     (root / "ImageSets/val.txt").write_text("/JPEGImages/480p/a/0.jpg /Annotations/480p/a/0.png\n")
     with pytest.raises(
         DataError, match=r"val\.txt: expected the name of a clip in each line, got paths of frames of a"

@@ -6,7 +6,7 @@ from PIL import Image
 
 from foolscape.data import mask_colours
 from foolscape.data.load import open_clips
-from foolscape.errors import DataError, SampleError
+from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.strict import LossNote
 from tests.data.made import frame, mask, palette
 from tests.data.test_clips_video import write_video
@@ -97,6 +97,8 @@ def test_truth(frames, save, tmp_path):
         data.load("cat")
     with pytest.raises(DataError, match="expected a folder of masks to judge by at nowhere, got no such folder"):
         open_clips(f"video:{folder}?mask={first}&truth=nowhere")
+    with pytest.raises(SettingError, match="expected a folder of masks to judge by, truth=DIR, got none"):
+        open_clips(f"video:{folder}?mask={first}&truth=")
 
 
 def test_masks_of_a_video_file_by_the_numbers_of_frames(save, tmp_path):

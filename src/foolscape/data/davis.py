@@ -198,7 +198,7 @@ def read_list(path: Path) -> dict[str, tuple[str, ...] | None]:
     frames: dict[str, list[str]] = {}
     for line in lines:
         parts = [part for part in PurePosixPath(line[0]).parts if part != "/"]
-        if len(line) > 2 or not parts or ".." in parts:
+        if len(line) > min(len(parts), 2) or ".." in parts:
             raise DataError(
                 f"{path}: expected a clip's name or the paths of a frame and its mask in each line, got "
                 f"{' '.join(line)!r}; {do}"

@@ -204,6 +204,8 @@ def open_video(spec: Spec, split: str | None = None) -> Video:
         )
     path, mask = path_of(spec.rest), path_of(spec.options["mask"])
     truth = path_of(spec.options["truth"]) if "truth" in spec.options else None
+    if spec.options.get("truth") == "":
+        raise SettingError(f"{spec.text}: expected a folder of masks to judge by, truth=DIR, got none")
     if not path.exists():
         raise DataError(f"{spec.text}: expected a video file or a folder of frames at {path}, got nothing there")
     if not (mask.is_file() or mask.is_dir()):
