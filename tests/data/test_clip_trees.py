@@ -11,6 +11,7 @@ from foolscape.data.load import open_clips
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError
 from foolscape.metrics.video import measure_davis
 from foolscape.strict import LossNote
+from foolscape.testing import check_data
 from tests.data.made import frame, mask, palette
 
 
@@ -207,6 +208,17 @@ def test_vost(tree):
         DataError, match=r"val\.txt: expected the name of a clip in each line, got paths of frames of a"
     ):
         open_clips(f"vost:{root}")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "below", "names"), [("lvos", "val", LONG), ("mose", "valid", SHORT), ("vost", "", OFTEN)]
+)
+def test_contract(tree, scheme, below, names):
+    """Two clips of the same images are told apart, too."""
+    for clip in ("a", "b"):
+        root = tree(below, clip, names, {name: mask(1, 5) for name in names[1:]})
+    report = check_data(open_clips(f"{scheme}:{root}"), "video")
+    assert report.ok, str(report)
 
 
 # What is wrong with any of them

@@ -8,6 +8,7 @@ from foolscape.data import mask_colours
 from foolscape.data.load import open_clips
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.strict import LossNote
+from foolscape.testing import check_data
 from tests.data.made import frame, mask, palette
 from tests.data.test_clips_video import write_video
 
@@ -152,6 +153,8 @@ def test_one_mask_for_each_clip(frames, save, tmp_path):
         "1 masks in masks are of no clip and were left out (eel)",
     )
     np.testing.assert_array_equal(data.load("dog").given[0].mask, mask(3))
+    report = check_data(data, "video")
+    assert report.ok, str(report)
     with pytest.raises(DataError, match="expected a folder with the masks of each of 3 clips, got the file"):
         open_clips(f"video:{root}?mask={tmp_path}/masks/cat.png")
     (tmp_path / "none").mkdir()

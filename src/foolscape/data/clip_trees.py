@@ -76,9 +76,9 @@ class ClipTree:
         return tuple(self.clips)
 
     def fingerprint(self, sample_id: str) -> str:
-        """sha256 of names and bytes of frames and masks, and of how many frames are taken."""
+        """sha256 of the id, of names and bytes of frames and masks, and of how many frames are taken."""
         files.fetch(self.clips, sample_id, self.spec, "clip id")
-        return fingerprint((self.frames / sample_id, self.masks / sample_id), str(self.most))
+        return fingerprint((self.frames / sample_id, self.masks / sample_id), sample_id, str(self.most))
 
     def load(self, sample_id: str) -> Clip:
         """The clip from the first frame that shows an object; `SampleError` if a file is missing or cannot be used.

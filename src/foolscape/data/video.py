@@ -75,6 +75,8 @@ class Video:
         which = f"{self.start or 0} {self.count}"
         if self.start is None and source.mask.stem in [path.stem for path in paths[1:]]:
             which += f" {files.readable(source.mask.stem)}"
+        if len(self.clips) > 1:  # of which two may be the same images
+            which += f" {sample_id}"
         return files.digest(which, *masks, *(part for one in paths for part in (files.readable(one.name), one)))
 
     def load(self, sample_id: str) -> Clip:

@@ -130,14 +130,15 @@ def _read(spec: str, **options: str) -> Callable[[Path], Found]:
 
 
 FAMILIES = (
-    Family("lvos", make_lvos, _mutate, _read("lvos:{}")),
-    Family("mose", make_mose, _mutate, _read("mose:{}", split="train"), _held(lambda root: root / "train")),
-    Family("vost", make_vost, _mutate, _read("vost:{}")),
+    Family("lvos", make_lvos, _mutate, _read("lvos:{}"), weight=2),
+    Family("mose", make_mose, _mutate, _read("mose:{}", split="train"), _held(lambda root: root / "train"), weight=2),
+    Family("vost", make_vost, _mutate, _read("vost:{}"), weight=2),
     Family(
         "own clips",
         make_own,
         _mutate_own,
         _read("video:{}/JPEGImages?mask={}/Annotations&truth={}/Annotations"),
         _held(lambda root: root),
+        weight=2,
     ),
 )
