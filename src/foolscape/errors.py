@@ -5,6 +5,7 @@ FoolscapeError
  |   +- UnknownNameError   a model, attack or data set that does not exist (near misses are named)
  +- ModelError       a model that does not keep its side of the protocol
  |   +- CheckpointError    a weights file that is missing, damaged or unsafe to read
+ |   +- ClassMatchError    a model without a class of the data; a proposal follows, line by line
  |   +- GradientError      an input gradient that is missing, zero, not finite or wrong
  +- DataError        a data set as a whole: empty folder, unknown layout, labels that do not fit
  |   +- SampleError        one image or label: recorded, counted, and the run goes on
@@ -44,6 +45,17 @@ class ModelError(FoolscapeError):
 
 class CheckpointError(ModelError):
     """A weights file is missing, damaged, of another network, or unsafe to read."""
+
+
+class ClassMatchError(ModelError):
+    """A model lacks a class of the data; below the message, on lines of its own, stands a class map to edit.
+
+    `match`: how the classes meet, a `models.common.class_match.ClassMatch`.
+    """
+
+    def __init__(self, message: str, match: object = None) -> None:
+        super().__init__(message)
+        self.match = match
 
 
 class GradientError(ModelError):

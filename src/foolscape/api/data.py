@@ -17,7 +17,7 @@ from foolscape.data.load import catalog, open_for, select
 from foolscape.data.sample import Data
 from foolscape.errors import SettingError
 from foolscape.metrics.boxes import Truth as Objects
-from foolscape.models.common.class_map import match_classes
+from foolscape.models.common.class_match import match_classes
 from foolscape.pixels import to_unit
 from foolscape.run.settings.config import size_of
 from foolscape.run.settings.user_data import enter_data

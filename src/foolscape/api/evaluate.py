@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from foolscape.api.data import AnyData, size_text
-from foolscape.api.given import check_ids, check_options, check_place, merged
+from foolscape.api.given import check_ids, check_options, check_place, check_texts, merged
 from foolscape.api.model import AnyModel
 from foolscape.api.recipes import attack_settings
 from foolscape.api.report import OwnedDirectory, Report, read_files
@@ -34,7 +34,10 @@ def evaluate(
     split: str | None = None,
     ids: Sequence[str] | None = None,
     limit: int | None = None,
+    sample: int | None = None,
     size: tuple[int, int] | str | None = None,
+    class_map: str | Path | None = None,
+    eval_classes: Sequence[str] | None = None,
     goal: str | None = None,
     only_class: str | None = None,
     options: Mapping[str, object] | None = None,
@@ -53,8 +56,10 @@ def evaluate(
         attack: such as "worst-case?eps=4/255"; None: the strongest for the task; "none": the clean model alone.
         out: a directory to write the run to, or to go on with; None: nothing is left but the report.
         task: segmentation, detection or video, where model and data do not tell.
-        split, ids, limit: which images of a spec.
+        split, ids, limit, sample: which images of a spec; `sample`: so many, drawn evenly over folders and classes.
         size: (height, width) or "384x512" to resize to.
+        class_map: a file that renames, merges and leaves out the data's classes, see `foolscape run --help`.
+        eval_classes: the classes that scores are over; None: all.
         goal, only_class: of an attack on a detector, see `foolscape run --help`.
         options: further ones of the attack and the task, by the names that `foolscape run` has.
         batch_size: images per call of the model during the attack; "auto": found by trying.
@@ -71,6 +76,9 @@ def evaluate(
         "split": split,
         "ids": check_ids(ids),
         "limit": limit,
+        "sample": sample,
+        "class_map": None if class_map is None else str(class_map),
+        "eval_classes": check_texts("eval_classes", eval_classes),
         "size": size_text(size),
         "batch": batch_size,
         "probes": probes,
@@ -97,11 +105,15 @@ def config_of(
         SettingError: one does not fit, or is given twice.
     """
     task_options = merged(settings, check_options(options))
-    if subjects.held is not None and (wrong := [name for name in ("split", "ids", "limit") if name in task_options]):
+    if subjects.held is not None and (wrong := [name for name in _OF_SPECS if name in task_options]):
         raise SettingError(f"{wrong[0]}: is for images that a spec names, and these are there; leave it out")
     if doubled := [name for name in task_options if name in subjects.settings]:
         raise SettingError(f"{doubled[0]}: expected it once, got it here and with the model or the data; leave it out")
     return make_config({**subjects.settings, **attack_settings(attack), **task_options})
+
+
+_OF_SPECS: Final = ("split", "ids", "limit", "sample")
+"""Settings that choose among the images that a spec names."""
 
 
 @contextmanager

@@ -80,11 +80,16 @@ def merged(*parts: Mapping[str, object]) -> dict[str, object]:
 
 def check_ids(ids: object) -> list[str] | None:
     """`ids`, if they are a list of texts; else SettingError."""
-    if ids is None:
+    return check_texts("ids", ids)
+
+
+def check_texts(name: str, texts: object) -> list[str] | None:
+    """`texts`, given as the argument `name`, if they are a list of texts or None; else SettingError."""
+    if texts is None:
         return None
-    if isinstance(ids, str) or not isinstance(ids, Iterable):
-        raise SettingError(f"ids: expected a list of them, got {ids!r}; write ids=[{ids!r}]")
-    return [str(one) for one in ids]
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        raise SettingError(f"{name}: expected a list of them, got {texts!r}; write {name}=[{texts!r}]")
+    return [str(one) for one in texts]
 
 
 def check_place(name: str, place: object) -> Path:

@@ -15,7 +15,7 @@ from foolscape.cli import harden, inspect, measure, universal
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
 from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
-from foolscape.errors import FoolscapeError, LossError, SettingError
+from foolscape.errors import ClassMatchError, FoolscapeError, LossError, SettingError
 from foolscape.printable import printable
 from foolscape.run.settings.bounds import BoundsWarning
 from foolscape.run.settings.former_names import FormerNameWarning
@@ -129,4 +129,6 @@ def _say_usage(error: typer.TyperException) -> None:
 
 
 def _say(error: object) -> None:
-    err_console.print(Text.assemble(("error:", "red"), " ", printable(str(error))), soft_wrap=True)
+    lines = str(error).split("\n") if isinstance(error, ClassMatchError) else [str(error)]
+    text = "\n".join(map(printable, lines))
+    err_console.print(Text.assemble(("error:", "red"), " ", text), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,19 +12,24 @@ import typer
 from foolscape.cli.console import ERROR, listener, out_console, tell
 from foolscape.errors import DataError, SettingError
 from foolscape.paths import path_of
+from foolscape.run.settings.config import refuse_sample_of_part
 
 if TYPE_CHECKING:
     from foolscape.tasks.base import Task
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which samples of a data set, by the options of these names, and what its classes are called."""
+
+    split: str | None
+    limit: int | None
+    sample: int | None
+    class_map: Path | None
+
+
 def look_at_data(
-    spec: str | None,
-    task: str | None,
-    split: str | None,
-    limit: int | None,
-    size: str | None,
-    classes: Path | None,
-    out: Path | None,
+    spec: str | None, task: str | None, choice: Choice, size: str | None, classes: Path | None, out: Path | None
 ) -> None:
     """Print what the data set `spec` holds, and write its page and contact sheet.
 
@@ -36,9 +42,12 @@ def look_at_data(
         raise SettingError("expected --model SPEC, --data SPEC or both, got neither")
     if size is not None:
         raise SettingError(f"size: expected none for data alone, which is shown as it is, got {size}; leave it out")
+    refuse_sample_of_part({"sample": choice.sample, "limit": choice.limit})
     # What reads images is imported after the settings: a mistake in them is answered at once.
     from foolscape.class_file import read_class_names
-    from foolscape.data.load import open_for, select
+    from foolscape.data.drawing import chosen
+    from foolscape.data.load import open_for
+    from foolscape.data.mapped import with_class_map
     from foolscape.data.overview.look import LOOKED_AT, drawn, look_over
     from foolscape.report.pages.overview import write_overview
     from foolscape.report.tables.overview import overview_tables
@@ -48,8 +57,13 @@ def look_at_data(
 
     enter_data(spec)
     wanted = _task(spec, task)
-    data = open_for(wanted, spec, split=split, classes=None if classes is None else read_class_names(classes))
-    ids = drawn(tuple(data.ids), LOOKED_AT) if limit is None else select(data, None, limit, wanted.unit)
+    names = None if classes is None else read_class_names(path_of(classes))
+    data = open_for(wanted, spec, split=choice.split, classes=names)
+    data = with_class_map(data, None if choice.class_map is None else path_of(choice.class_map))
+    taken = chosen(data, None, choice.limit, choice.sample, seed=0, unit=wanted.unit)
+    for remark in taken.remarks:
+        tell(f"note: {remark}")
+    ids = drawn(taken.ids, LOOKED_AT) if choice.limit is choice.sample is None else taken.ids
     with listener().progress("reading", len(ids), 0) as advance:
         overview = look_over(data, wanted, ids, advance)
     show(overview_tables(overview), out_console)

@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from foolscape.cli.check_data import look_at_data
+from foolscape.cli.check_data import Choice, look_at_data
+from foolscape.cli.class_table import print_match, propose
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
 from foolscape.cli.flags import FOOTNOTES, INPUT, Flag, flags_of
 from foolscape.cli.outlet import STDOUT
@@ -126,12 +127,19 @@ def check_flags() -> list[Flag]:
             help="Spec of images: with a model, check on up to 16 that it is right; alone, say what they hold.",
             required=False,
         ),
-        *(shared[name] for name in ("split", "limit")),
+        *(shared[name] for name in ("split", "limit", "sample")),
         replace(shared["size"], help="Size of the images it will see.", default="160x256"),
-        *(shared[name] for name in ("classes", "task")),
+        *(shared[name] for name in ("classes", "class_map", "task")),
         INPUT,
         Flag("batch", int, "Batch size to check besides 1.", MEASUREMENT, default="2", metavar="N"),
         *(shared[name] for name in ("attention", "device")),
+        Flag(
+            "write_class_map",
+            Path,
+            "With a model: write a class map to this new file, to be edited, and do no more.",
+            OUTPUT,
+            metavar="FILE",
+        ),
         Flag("out", Path, "Where the page and the contact sheet of data alone go.", OUTPUT, default="runs/data-NAME"),
     ]
 
@@ -142,13 +150,16 @@ def check(
     data: str | None,
     split: str | None,
     limit: int | None,
+    sample: int | None,
     size: str | None,
     classes: Path | None,
+    class_map: Path | None,
     task: str | None,
     input: str | None,  # noqa: A002 - the option's name
     batch: int | None,
     attention: str | None,
     device: str | None,
+    write_class_map: Path | None,
     out: Path | None,
 ) -> None:
     """Check that a model keeps its side of the contract, or that a data set is what you take it for.
@@ -156,15 +167,20 @@ def check(
     Of a model above all that its input gradient is right; of data alone (--data without --model) how it was understood,
     with a contact sheet of images with their labels drawn over them.
     """
+    if write_class_map is not None and (model is None or data is None):
+        raise SettingError("write_class_map: expected --model and --data, whose classes it is to bring together")
     if model is None:
-        look_at_data(data, task, split, limit, size, None if classes is None else path_of(classes), out)
+        look_at_data(data, task, Choice(split, limit, sample, class_map), size, classes, out)
         return
     check_names([model])
     classes, device = None if classes is None else path_of(classes), device or AUTO
     if input is not None:
         model = str(wired({"model": model, "input": input})["model"])
     on_data: dict[str, object] = {"models": [model], "data": data, "split": split, "limit": limit, "size": size}
-    on_data |= {"classes": classes, "device": device, "task": task}
+    on_data |= {"classes": classes, "device": device, "task": task, "sample": sample, "class_map": class_map}
+    if write_class_map is not None:
+        propose(on_data, path_of(write_class_map))
+        return
     settings: dict[str, object] = {"models": [model], "data": "scenes:", "size": size or "160x256"}
     settings["attention"] = attention or AUTO
     make_config(settings if task is None else settings | {"task": task})
@@ -192,7 +208,7 @@ def _leave(verdict: ContractReport, on_data: dict[str, object], on_check: OnChec
         from foolscape.run.clean_check import check_on_data
 
         on_check("the model on the data", None)
-        result = check_on_data(on_data)
+        result = check_on_data(on_data, print_match)
         on_check(result.name, result)
         ok = ok and result.passed is not False
     raise typer.Exit(DONE if ok else ERROR)

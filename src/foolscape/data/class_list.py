@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foolscape.class_file import read_class_names
-from foolscape.data.fields import plain, shown
+from foolscape.class_names import plain
+from foolscape.data.fields import shown
 from foolscape.errors import DataError
 from foolscape.paths import path_of
 from foolscape.regular import is_regular

@@ -9,13 +9,14 @@ from typing import Final
 
 import numpy as np
 
+from foolscape.class_names import plain
 from foolscape.data import files, upright, voc
 from foolscape.data.boxes.annotated import CORRECT
 from foolscape.data.coco_classes import CATEGORIES, fixed_classes, option, own_classes, strangers
 from foolscape.data.coco_index import OPTIONS, CocoSplit, find
 from foolscape.data.coco_masks import paint, shows
 from foolscape.data.coco_records import CocoImage
-from foolscape.data.fields import Key, plain
+from foolscape.data.fields import Key
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import DataError, SampleError
 from foolscape.spec import Spec

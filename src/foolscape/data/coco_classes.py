@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from foolscape.class_names import only
 from foolscape.data import voc
 from foolscape.data.class_list import merged
 from foolscape.data.coco_index import Index
@@ -25,16 +26,6 @@ CATEGORIES: Final = (
     "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
 """COCO's 80 categories in the order of their ids."""
-
-# Categories that VOC knows under another name; the other twelve have the same name in both.
-_VOC_NAMES = {
-    "airplane": "aeroplane",
-    "couch": "sofa",
-    "dining table": "diningtable",
-    "motorcycle": "motorbike",
-    "potted plant": "pottedplant",
-    "tv": "tvmonitor",
-}
 
 CHOICES: Final = ("own", "coco", "voc")
 """What `?classes=` may say."""
@@ -130,10 +121,10 @@ def own_classes(spec: Spec, index: Index) -> ObjectClasses:
 
 
 def class_values(categories: Mapping[Key, str], names: tuple[str, ...]) -> dict[Key, int]:
-    """Place in the classes `names` of each id of `categories` that is one of them, by its own or its VOC name."""
+    """Place in the classes `names` of each id of `categories` that is one of them, by its own name or a synonym."""
     value = {name: number for number, name in enumerate(names)}
-    own = {number: value.get(name, value.get(_VOC_NAMES.get(name, ""))) for number, name in categories.items()}
-    return {number: index for number, index in own.items() if index is not None}
+    own = {key: only(name, names) for key, name in categories.items()}
+    return {key: value[name] for key, name in own.items() if name is not None}
 
 
 def _named(names: Sequence[str]) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from foolscape.class_names import plain
+
 Key: TypeAlias = int | str
 """An id: a whole number, or a text that is none."""
 
@@ -118,11 +120,6 @@ def identity(value: object, name: str) -> Key:
 def alike(name: object, known: Iterable[str]) -> str | None:
     """The one of `known` that `name` is, written another way (Traffic_Light for traffic light); None for none."""
     return next((one for one in known if isinstance(name, str) and plain(one) == plain(name)), None)
-
-
-def plain(name: str) -> str:
-    """What is the same for every way in which a name is written."""
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
 
 def inside(value: object, name: str, *, outside: bool | None = None) -> Path:

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder, tostring
 from xml.parsers import expat
 
+from foolscape.class_names import plain
 from foolscape.data import fields, files, upright, voc
 from foolscape.data.boxes.annotated import CORRECT, AnnotatedImages, Annotation, truth_of
 from foolscape.data.class_list import class_file, read_classes
@@ -45,7 +46,7 @@ class _Names:
     @property
     def places(self) -> dict[str, int]:
         """Place of each class by its name, however it is written."""
-        return {fields.plain(name): place for place, name in enumerate(self.classes)}
+        return {plain(name): place for place, name in enumerate(self.classes)}
 
 
 _VOC: Final = _Names(CLASSES, "VOC's 20 classes")
@@ -102,12 +103,12 @@ def _names(listed: Path | None, annotations: Mapping[str, Path]) -> _Names:
         return _Names(
             classes, f"the {len(classes)} classes of {listed}", f"{len(classes)} classes, listed in {listed.name}"
         )
-    known = frozenset(map(fields.plain, CLASSES))
+    known = frozenset(map(plain, CLASSES))
     if not any(_strange(path, known) for path in annotations.values()):
         return _VOC
     found: dict[str, str] = {}
     for name in sorted({name for path in annotations.values() for name in _named(path)}):
-        found.setdefault(fields.plain(name), name)
+        found.setdefault(plain(name), name)
     strange = next(name for key, name in found.items() if key not in known)
     classes = tuple(found.values())
     return _Names(
@@ -128,10 +129,10 @@ def _strange(path: Path, known: frozenset[str]) -> bool:
     if (
         quick
         and len(quick) == content.lower().count(b"<object")
-        and all(name.isascii() and fields.plain(name.decode()) in known for name in quick)
+        and all(name.isascii() and plain(name.decode()) in known for name in quick)
     ):
         return False
-    return any(fields.plain(name) not in known for name in _named(path))
+    return any(plain(name) not in known for name in _named(path))
 
 
 def _named(path: Path) -> list[str]:
@@ -241,7 +242,7 @@ def _corners(element: Element) -> tuple[float, float, float, float]:
 
 def _class(element: Element, places: Mapping[str, int], described: str) -> int:
     name = _text(element, "name") or ""
-    place = places.get(fields.plain(name))
+    place = places.get(plain(name))
     if place is None:
         raise ValueError(f"expected one of {described}, got {fields.shown(name)}")
     return place

@@ -232,11 +232,14 @@ class TaskScores:
         right: (sample; the one class of objects to look at, of no meaning where there are none) -> the share in
             [0, 1] of the truth that is right; None where it holds nothing to be right.
         form: of its samples.
+        narrowed: (sample, indices of classes) -> the sample as scores over these classes alone take it; None for a task
+            without classes.
     """
 
     measures: tuple[Measure[Any], ...]
     right: Callable[[Sample[Any, Any], int | None], float | None]
     form: Form[Any, Any]
+    narrowed: Callable[[Sample[Any, Any], frozenset[int]], Sample[Any, Any]] | None = None
 
     @property
     def default(self) -> Measure[Any]:

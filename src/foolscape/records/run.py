@@ -125,6 +125,12 @@ class _Record:
     samples: tuple[SampleRecord, ...] = ()
     consistency: dict[Text, list[Object]] = field(default_factory=dict)
 
+    @property
+    def eval_classes(self) -> tuple[str, ...] | None:
+        """The classes that scores are over; None: all."""
+        names = self.config.get("eval_classes")
+        return tuple(map(str, names)) if isinstance(names, list | tuple) and names else None
+
     def model(self, spec: str) -> ModelRecord:
         """The model with this spec."""
         return next(model for model in self.models if model.model == spec)

@@ -41,7 +41,7 @@ from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
-from foolscape.run.setup import LoadedModel, Setup, open_setup
+from foolscape.run.setup import LoadedModel, Setup, open_setup, said_of
 from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.summary import summarise
 from foolscape.run.tasks.base import running_of
@@ -107,7 +107,7 @@ def _executed(
     if config.compile:
         setup = _compiled(setup, batch)
     record = _record(config, setup, device, batch, command)
-    of_models = (f"{entry.subject.spec}: {note}" for entry in setup.entries for note in entry.notes)
+    of_models = (f"{entry.subject.spec}: {note}" for entry in setup.entries for note in said_of(entry))
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)

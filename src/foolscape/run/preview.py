@@ -14,6 +14,7 @@ from foolscape.attacks.names import NONE, TASK_OPTIONS
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import REGISTRY
 from foolscape.models.common.attention import attention
+from foolscape.models.common.class_match import ClassMatch
 from foolscape.pixels import to_unit
 from foolscape.records.conditions import CLEAN, conditions_at
 from foolscape.run.harden.config import HardenConfig
@@ -170,6 +171,9 @@ def _opened(config: RunConfig, run_setup: Setup, origins: Mapping[str, str]) -> 
         attack: Lines = ((first.plan.name, f"{first.plan.source}{f' ({why})' if why else ''}"),)
         yield Section("attack", attack + _options_at_bounds(first.plans, origins))
     yield Section(_MODELS, tuple(_model(entry) for entry in run_setup.entries))
+    for entry in run_setup.entries:
+        if entry.match is not None:
+            yield Section(f"classes of the data in {entry.subject.spec}", class_lines(entry.match))
     height, width = run_setup.first.shape[:2]
     size = f"{height}x{width}, as --size says" if config.size else f"each its own, the first {height}x{width}"
     unit = task_named(str(config.task)).unit
@@ -188,6 +192,12 @@ def _opened(config: RunConfig, run_setup: Setup, origins: Mapping[str, str]) -> 
     bounds = [str(plan.eps) for plan in first.plans] if len(first.plans) > 1 else []
     conditions = conditions_at(bounds) if first.plans else (CLEAN,)
     yield Section("conditions", (("measured", ", ".join(conditions)), ("probes", on), *(probes if count else ())))
+
+
+def class_lines(match: ClassMatch) -> Lines:
+    """How each class of the data meets one of the model's, and which of the model's the data do not have."""
+    met = tuple((theirs, ", ".join(filter(None, (ours, how)))) for theirs, ours, how in match.rows)
+    return (*met, *((("not in the data", ", ".join(match.idle)),) if match.idle else ()))
 
 
 def _options_at_bounds(plans: Sequence[Plan], origins: Mapping[str, str]) -> Lines:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +16,15 @@ from foolscape.attacks.registry import Settings
 from foolscape.by_name import record_of
 from foolscape.data.boxes import DetectionData
 from foolscape.data.clips import ClipData
-from foolscape.data.load import select
-from foolscape.data.sample import SegmentationData
+from foolscape.data.drawing import Drawn, chosen
+from foolscape.data.mapped import Mapped
+from foolscape.data.part import Part
+from foolscape.data.sample import Data, SegmentationData
+from foolscape.errors import SettingError
 from foolscape.extras import need
+from foolscape.metrics.eval_classes import indices_of
+from foolscape.models.common.class_map import shortly
+from foolscape.models.common.class_match import ClassMatch, meet
 from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.types import Object
 from foolscape.run.settings.bounds import at_largest
@@ -30,6 +36,8 @@ from foolscape.run.tasks.colours import colours
 from foolscape.run.trust.probes import Probe, probes
 from foolscape.tasks.base import task_named
 
+S = TypeVar("S")
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -38,6 +46,7 @@ class LoadedModel:
     Attributes:
         subject: what is measured.
         plans: the attack, at each of its bounds, rising; none: the clean model alone.
+        match: how its classes meet those of the data; None where either has none.
         probes: other attacks that are tried beside it at its largest bound, to see whether to trust it.
         classes, notes: of the model.
         sha256: of its weights, where they are known.
@@ -53,6 +62,7 @@ class LoadedModel:
     scorer: Any
     identity: Object
     probes: Mapping[str, Probe] = field(default_factory=dict)
+    match: ClassMatch | None = None
 
     @property
     def plan(self) -> Plan | None:
@@ -72,8 +82,14 @@ class LoadedModel:
             reference=CLEAN_PREDICTION if truth is None else TRUTH,
             weights_sha256=self.sha256,
             identity=self.identity,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *(() if self.match is None else self.match.notes)),
         )
+
+
+def said_of(entry: LoadedModel) -> tuple[str, ...]:
+    """What is told of a model before it is measured: its notes, and how its classes meet those of the data."""
+    match = entry.match
+    return entry.notes if match is None else (*entry.notes, match.line, *match.notes)
 
 
 @dataclass(frozen=True)
@@ -111,9 +127,37 @@ class TaskOpening:
     open: Callable[[RunConfig, torch.device], Setup]
 
 
-def chosen_ids(data: SegmentationData | DetectionData, config: RunConfig) -> tuple[str, ...]:
-    """The ids to measure."""
-    return select(data, config.ids, config.limit)
+def noted(setup: Setup, drawn: Drawn) -> Setup:
+    """`setup` with the ids that were drawn, and the remarks on how."""
+    data: Any = setup.data
+    if drawn.remarks:
+        data = Part(data, data.split, tuple(data.ids), drawn.remarks)
+    return replace(setup, data=data, ids=drawn.ids)
+
+
+def with_chosen(data: Data[S], config: RunConfig, unit: str = "image") -> tuple[Data[S], tuple[str, ...]]:
+    """The ids to measure, and `data` with a note on how they were drawn where they were."""
+    drawn = chosen(data, config.ids, config.limit, config.sample, seed=config.seed, unit=unit)
+    return (Part(data, data.split, tuple(data.ids), drawn.remarks) if drawn.remarks else data), drawn.ids
+
+
+def matched(config: RunConfig, classes: tuple[str, ...], data: Data[Any]) -> ClassMatch | None:
+    """How the classes of a model meet those of the data; None for data without.
+
+    Raises:
+        ClassMatchError: the model lacks one of the data's.
+        SettingError: a class that scores are to be over is none of the model's, or none of the data's.
+    """
+    wanted = indices_of(config.eval_classes or (), classes)
+    if data.classes is None:
+        return None
+    match = meet(classes, data.classes, data.renamed if isinstance(data, Mapped) else ())
+    if absent := [classes[index] for index in sorted(wanted - set(match.channels))]:
+        raise SettingError(
+            f"eval_classes: expected classes that the data have, got {', '.join(absent)}; they have "
+            f"{shortly(data.classes)}"
+        )
+    return match
 
 
 def plans_and_probes(config: RunConfig, classes: tuple[str, ...]) -> tuple[tuple[Plan, ...], dict[str, Probe]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from foolscape.metrics.eval_classes import measure_over
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.score import Measure, scores_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, IN_FLOAT, Condition
@@ -36,7 +37,8 @@ def summarise(record: RunRecord, rows: Sequence[Line], evidence: Evidence = _NOT
     """
     order = {sample.id: i for i, sample in enumerate(record.samples)}
     ordered = sorted(rows, key=lambda row: order[row.id])
-    measure = scores_of(record.task).measure_of([row.sample for row in rows_of(ordered)])
+    scores = scores_of(record.task)
+    measure = measure_over(record.eval_classes, scores.measure_of([row.sample for row in rows_of(ordered)]), scores)
     return {
         "schema": SCHEMA,
         "task": record.task,

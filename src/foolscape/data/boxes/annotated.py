@@ -19,6 +19,10 @@ CORRECT: Final = "correct the annotation or leave the image out"
 """What to do about an image that its annotation makes unusable."""
 
 
+_UNKNOWN: Final = 1000
+"""Pixels of a side that is not told, where it does not matter."""
+
+
 @dataclass(frozen=True)
 class Annotation:
     """What a file says of the objects of one image.
@@ -72,6 +76,16 @@ class AnnotatedImages:
         """sha256 of the image's bytes and of what `decides`."""
         image = files.fetch(self.images, sample_id, self.spec)
         return files.digest(image, *self.decides(sample_id))
+
+    def shows(self, sample_id: str) -> frozenset[int]:
+        """The classes of the objects that count, from the annotation alone; raises `SampleError` if it is none."""
+        said = self.read(sample_id)
+        height, width = said.size
+        try:
+            truth = said.objects((height or _UNKNOWN, width or _UNKNOWN))
+        except ValueError as error:
+            raise SampleError(f"{said.where}: {error}; {CORRECT}") from None
+        return frozenset(truth.labels[~truth.crowd].tolist())
 
     def load(self, sample_id: str) -> DetectionSample:
         """Image and objects; raises `SampleError` if either cannot be used, or they are of different sizes.

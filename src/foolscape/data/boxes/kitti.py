@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from foolscape.class_names import plain
 from foolscape.data import fields, files, upright
 from foolscape.data.boxes.annotated import CORRECT, AnnotatedImages, Annotation, truth_of
 from foolscape.data.class_list import class_file, read_classes
@@ -43,7 +44,7 @@ def open_kitti(spec: Spec, split: str | None = None) -> AnnotatedImages:
     images, notes = _images(parts[0], lists.get(name))
     listed = class_file(spec, root)
     classes = CLASSES if listed is None else read_classes(listed)
-    places = {fields.plain(one): place for place, one in enumerate(classes)}
+    places = {plain(one): place for place, one in enumerate(classes)}
     described = json.dumps(classes)
 
     def label(sample_id: str) -> Path:
@@ -96,12 +97,12 @@ def _read(path: Path, places: Mapping[str, int], described: str) -> Annotation:
     regions: list[list[float]] = []
     for number, words in enumerate(lines, 1):
         try:
-            if words and fields.plain(words[0]) == _IGNORED:
+            if words and plain(words[0]) == _IGNORED:
                 regions.append(_corners(words))
             elif words:
-                if fields.plain(words[0]) not in places:
+                if plain(words[0]) not in places:
                     raise ValueError(f"expected {described}, got {fields.shown(words[0])}")
-                objects.append((_corners(words), places[fields.plain(words[0])]))
+                objects.append((_corners(words), places[plain(words[0])]))
         except ValueError as error:
             raise SampleError(f"{path}: line {number}: {error}; {CORRECT}") from None
     # What is ignored is ignored for every class: as a crowd of each.

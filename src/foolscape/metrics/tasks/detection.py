@@ -142,6 +142,15 @@ def standing_in(clean: Detected) -> Truth:
     return as_reference(clean, READABLE)
 
 
+def narrowed(sample: DetectionSample, chosen: frozenset[int]) -> DetectionSample:
+    """The objects and detections of the `chosen` classes."""
+    wanted = sorted(chosen)
+    truth = {name: values[np.isin(sample.truth.labels, wanted)] for name, values in vars(sample.truth).items()}
+    kept = np.isin(sample.measured.labels, wanted)
+    detected = {name: values[kept] for name, values in vars(sample.measured).items()}
+    return replace(sample, truth=Truth(**truth), measured=Detected(**detected))
+
+
 def _per_image(counts: BoxCounts, chosen: slice, images: int) -> dict[str, float]:
     """Boxes per image."""
     names = ("kept", "mislabelled", "vanished", "fabricated")
@@ -207,4 +216,4 @@ DETECTION: Final = Measure[Precisions](
     of_only_class=("preserved",),
 )
 
-RECORD: Final = TaskScores((DETECTION,), right, Form(Detected, Truth, in_classes, standing_in))
+RECORD: Final = TaskScores((DETECTION,), right, Form(Detected, Truth, in_classes, standing_in), narrowed)

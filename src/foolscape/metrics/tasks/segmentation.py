@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -100,6 +100,15 @@ def standing_in(clean: PixelsMeasured) -> PixelTruth:
     return clean.predicted
 
 
+def narrowed(sample: PixelSample, chosen: frozenset[int]) -> PixelSample:
+    """The counts of the `chosen` classes: pixels of others are none that are to be found, and wrong where predicted."""
+    truth, hit, predicted = (
+        {label: pixels for label, pixels in counts.items() if label in chosen}
+        for counts in (sample.truth, sample.measured.hit, sample.measured.predicted)
+    )
+    return replace(sample, truth=truth, measured=replace(sample.measured, hit=hit, predicted=predicted))
+
+
 def scored(images: Sequence[Counts]) -> dict[str, float | None]:
     """Every score of images with the counts (C,) each, without intervals."""
     once = weigh(stack(images), np.ones((1, len(images))))
@@ -135,4 +144,4 @@ SEGMENTATION: Final = Measure[Counts](
     least_clean=LEAST_CLEAN,
 )
 
-RECORD: Final = TaskScores((SEGMENTATION,), right, Form(PixelsMeasured, PixelTruth, in_classes, standing_in))
+RECORD: Final = TaskScores((SEGMENTATION,), right, Form(PixelsMeasured, PixelTruth, in_classes, standing_in), narrowed)

@@ -1,4 +1,4 @@
-"""Class names: which there are for a model, which channels of its head are classes, and which classes of data they are.
+"""Class names: which there are for a model, and which channels of its head are classes.
 
 Segmenters and detectors share these values. What a model brings of its own is known before it sees an image, so that a
 data set whose labels depend on it is opened once.
@@ -6,7 +6,6 @@ data set whose labels depend on it is opened once.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -111,25 +110,6 @@ def unnamed(count: int) -> tuple[str, ...]:
     return tuple(f"class {i}" for i in range(count))
 
 
-def match_classes(model_classes: Sequence[str], data_classes: Sequence[str]) -> tuple[int, ...]:
-    """For each class of the data set the index of the model's channel of that name (case and outer spaces ignored).
-
-    The model may have channels that the data set lacks, such as void.
-
-    Raises:
-        ModelError: the model lacks a class of the data set (near misses are named), or a name stands twice.
-    """
-    index = {_key(name): i for i, name in enumerate(distinct(model_classes))}
-    missing = [name for name in distinct(data_classes) if _key(name) not in index]
-    if missing:
-        raise ModelError(
-            f"expected a channel for each of the {len(data_classes)} classes of the data set, got none for "
-            f"{'; '.join(_near(name, model_classes) for name in missing[:4])}{' ...' if len(missing) > 4 else ''}; the "
-            f"model's {len(model_classes)} classes: {shortly(model_classes)}. Rename them with ?classes=FILE"
-        )
-    return tuple(index[_key(name)] for name in data_classes)
-
-
 def shortly(names: Sequence[str]) -> str:
     """The first few of `names`, for a message."""
     return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
@@ -137,10 +117,3 @@ def shortly(names: Sequence[str]) -> str:
 
 def _key(name: str) -> str:
     return name.strip().casefold()
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    """`name` and the names in `known` that it may be a variant of."""
-    spelled = {_key(k): k for k in known}
-    near = difflib.get_close_matches(_key(name), spelled, n=2, cutoff=0.5)
-    return repr(name) + (f" (is it {' or '.join(repr(spelled[k]) for k in near)}?)" if near else "")

@@ -13,12 +13,15 @@ from foolscape.pixels import Levels
 from foolscape.run.settings.bounds import refuse_several
 from foolscape.run.settings.config import (
     ATTENTION_SHOWN,
+    CLASS_MAP_SHOWN,
     CLASSES_SHOWN,
     DATA_SHOWN,
     DEVICE_SHOWN,
     MEMORY_FORMAT_SHOWN,
     SEED_SHOWN,
     SIZE_SHOWN,
+    TEST_SAMPLE_SHOWN,
+    TRAIN_SAMPLE_SHOWN,
     Count,
     Eps,
     MemoryFormat,
@@ -27,6 +30,7 @@ from foolscape.run.settings.config import (
     Size,
     Step,
     UserPath,
+    refuse_sample_of_part,
     refuse_unknown,
     size_of,
     size_text,
@@ -55,9 +59,10 @@ class HardenConfig(BaseModel):
     """Everything a user decides about hardening a network.
 
     Attributes:
-        model, data, size, memory_format, attention, seed, device, classes: as of `RunConfig`.
+        model, data, size, memory_format, attention, seed, device, classes, class_map: as of `RunConfig`.
         train_split, test_split: trained on the one, measured on the other.
-        train_limit, test_limit: how many images of them.
+        train_limit, test_limit: how many images of them, the first.
+        train_sample, test_sample: how many images of them, drawn.
         crop: (height, width) of the part of each image, drawn anew in every epoch, that is trained on; None: all of it.
         attack, eps, step, steps: the attack that is trained on, from a random start; step None: `REACH` * eps / steps.
         clean_share: part of every batch that is left clean.
@@ -79,8 +84,11 @@ class HardenConfig(BaseModel):
         None
     )
     test_limit: Annotated[Count | None, OptionHelp("Only the first N test images.", DATA, "all", metavar="N")] = None
+    train_sample: Annotated[Count | None, TRAIN_SAMPLE_SHOWN] = None
+    test_sample: Annotated[Count | None, TEST_SAMPLE_SHOWN] = None
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
+    class_map: Annotated[UserPath | None, CLASS_MAP_SHOWN] = None
     crop: Annotated[
         Crop | None,
         OptionHelp("Part of each image, drawn at random, to train on.", LEARNING, "all of it", metavar="HEIGHTxWIDTH"),
@@ -122,19 +130,21 @@ class HardenConfig(BaseModel):
     @property
     def on_training(self) -> RunConfig:
         """What opening the network on the training split takes."""
-        return self._run(self.model, self.train_split, self.train_limit)
+        return self._run(self.model, self.train_split, (self.train_limit, self.train_sample))
 
     def on_test(self, model: str) -> RunConfig:
         """The run that measures `model`, before or after, on the test split."""
         judged = {"attack": JUDGE, "options": {"eps": str(self.eps)}}
-        return self._run(model, self.test_split, self.test_limit).model_copy(update=judged)
+        return self._run(model, self.test_split, (self.test_limit, self.test_sample)).model_copy(update=judged)
 
-    def _run(self, model: str, split: str, limit: int | None) -> RunConfig:
+    def _run(self, model: str, split: str, which: tuple[int | None, int | None]) -> RunConfig:
         from foolscape.attacks.names import NONE
 
         return RunConfig(
-            models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
-            device=self.device, classes=self.classes, memory_format=self.memory_format, attention=self.attention,
+            models=(model,), data=self.data, split=split, limit=which[0], sample=which[1], size=self.size, attack=NONE,
+            seed=self.seed,
+            device=self.device, classes=self.classes, class_map=self.class_map, memory_format=self.memory_format,
+            attention=self.attention,
             task=SEGMENTATION.name,
         )  # fmt: skip
 
@@ -146,6 +156,7 @@ def make_harden_config(settings: dict[str, object]) -> HardenConfig:
     if attack not in get_args(Teacher):
         raise unknown("attack to train on", str(attack), get_args(Teacher))
     refuse_several(settings, "a hardening trains within one")
+    refuse_sample_of_part(settings)
     config = validated(HardenConfig, settings)
     if config.train_split == config.test_split:
         raise SettingError(

@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 
 from foolscape.attacks.plan import Plan
-from foolscape.data.load import open_data, select
+from foolscape.data.drawing import chosen
+from foolscape.data.load import open_data
+from foolscape.data.mapped import with_class_map
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, ModelError, SampleError, SettingError
 from foolscape.models.common.attention import attention
@@ -135,9 +137,10 @@ def open_network(config: HardenConfig, device: torch.device, training: Segmentat
     if subject.channels is None:
         raise DataError(f"data: expected images with labels to train on, got {config.data}, which has none")
     subject = subject if training is None else replace(subject, data=training)
-    train_ids = select(subject.data, limit=config.train_limit)
-    tested = open_data(config.data, split=config.test_split, classes=entry.classes)
-    test_ids = select(tested, limit=config.test_limit)
+    train_ids = chosen(subject.data, None, config.train_limit, config.train_sample, seed=config.seed).ids
+    opened = open_data(config.data, split=config.test_split, classes=entry.classes)
+    tested = with_class_map(opened, config.class_map)
+    test_ids = chosen(tested, None, config.test_limit, config.test_sample, seed=config.seed).ids
     train = {name: subject.data.fingerprint(name) for name in train_ids}
     test = {name: tested.fingerprint(name) for name in test_ids}
     if shared := [name for name, value in test.items() if value in set(train.values())]:

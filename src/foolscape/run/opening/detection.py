@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.data.load import open_detection
+from foolscape.data.mapped import with_class_map
 from foolscape.data.sizes import said_of_size
 from foolscape.errors import SettingError
-from foolscape.models.common.class_map import match_classes
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.load import load_detector
 from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import LoadedModel, Setup, TaskOpening, chosen_ids, plans_and_probes
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, matched, plans_and_probes, with_chosen
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
 from foolscape.tasks.detection import Detector
 
@@ -27,8 +27,9 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run."""
     if config.memory_format != "contiguous":
         raise SettingError(f"memory_format: expected contiguous for a detector, got {config.memory_format}")
-    data = open_detection(config.data, split=config.split)
-    first = first_usable(data, chosen_ids(data, config), lambda name: load_boxes_at(data, name, config.size).image)
+    data = with_class_map(open_detection(config.data, split=config.split), config.class_map)
+    drawn, ids = with_chosen(data, config)
+    first = first_usable(data, ids, lambda name: load_boxes_at(data, name, config.size).image)
     entries = []
     for spec in config.models:
         loaded = load_detector(
@@ -39,15 +40,15 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
             data_classes=data.classes,
         )
         classes = loaded.model.classes
-        channels = None if data.classes is None else match_classes(classes, data.classes)
+        match = matched(config, classes, data)
+        channels = None if match is None else match.channels
         subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
         plans, probes = plans_and_probes(config, classes)
         entries.append(
             LoadedModel(
-                subject, plans, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, probes
+                subject, plans, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, probes, match
             )
         )
-    ids = chosen_ids(data, config)
     scorers = [Scorer(entry.scorer).logits for entry in entries]
     first, beside = pair(
         first,
@@ -56,7 +57,7 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
         lambda image: all(answers(ask, image, device) for ask in scorers),
     )
     scored = tuple(replace(entry, scorer=_scorer(entry.scorer, first, device)) for entry in entries)
-    noted = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
+    noted = said_of_size(drawn, ids, config.size, lambda sample: sample.image.shape)
     return Setup(noted, ids, first, scored, beside)
 
 

@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.data.load import open_data
+from foolscape.data.mapped import with_class_map
 from foolscape.data.sizes import said_of_size
 from foolscape.errors import ModelError
-from foolscape.models.common.class_map import match_classes
 from foolscape.models.common.wrappers import with_channels_last
 from foolscape.models.load import Loaded, OpenedModel, open_model
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import LoadedModel, Setup, TaskOpening, chosen_ids, plans_and_probes
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, matched, plans_and_probes, with_chosen
 from foolscape.run.tasks.colours import colours
 from foolscape.run.tasks.segmentation import SegmentationSubject, load_at
 from foolscape.tasks.base import SEGMENTATION
@@ -31,21 +31,23 @@ def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run."""
     opened = [open_model(spec, SEGMENTATION.name, classes_file=config.classes) for spec in config.models]
     # COCO's labels depend on which classes the model knows.
-    data = open_data(config.data, split=config.split, classes=opened[0].names.explicit)
-    first = first_usable(data, chosen_ids(data, config), lambda name: load_at(data, name, config.size).image)
+    opened_data = open_data(config.data, split=config.split, classes=opened[0].names.explicit)
+    data = with_class_map(opened_data, config.class_map)
+    drawn, ids = with_chosen(data, config)
+    first = first_usable(data, ids, lambda name: load_at(data, name, config.size).image)
     loaded = [_segmenter(one, config, first, data.classes, device) for one in opened]
     entries = []
     for one in loaded:
         classes = one.model.classes
-        channels = None if data.classes is None else match_classes(classes, data.classes)
+        match = matched(config, classes, data)
+        channels = None if match is None else match.channels
         subject = SegmentationSubject(
             one.spec, one.slug, one.model, colours(classes), channels, data, config.size, device
         )
         plans, probes = plans_and_probes(config, classes)
         entries.append(
-            LoadedModel(subject, plans, classes, one.model.notes, one.sha256, one.model, one.identity, probes)
+            LoadedModel(subject, plans, classes, one.model.notes, one.sha256, one.model, one.identity, probes, match)
         )
-    ids = chosen_ids(data, config)
     scorers = [entry.scorer.logits for entry in entries]
     first, beside = pair(
         first,
@@ -53,7 +55,7 @@ def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
         lambda name: load_at(data, name, config.size).image,
         lambda image: all(answers(ask, image, device) for ask in scorers),
     )
-    noted = said_of_size(data, ids, config.size, lambda sample: sample.image.shape)
+    noted = said_of_size(drawn, ids, config.size, lambda sample: sample.image.shape)
     return Setup(noted, ids, first, tuple(entries), beside)
 
 

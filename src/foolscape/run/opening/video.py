@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from foolscape.data.clips import Clip
-from foolscape.data.load import open_clips, select
+from foolscape.data.load import open_clips
 from foolscape.data.palette import davis_palette
 from foolscape.data.sizes import said_of_size
 from foolscape.errors import SettingError
@@ -18,8 +18,9 @@ from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_answered, first_usable
 from foolscape.run.settings.config import FLOAT32, RunConfig
-from foolscape.run.setup import LoadedModel, Setup, TaskOpening, plans_and_probes
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, plans_and_probes, with_chosen
 from foolscape.run.tasks.video import VideoSubject, load_clip_at
+from foolscape.tasks.base import VIDEO
 from foolscape.tasks.video import Tracker, numbered
 
 
@@ -31,10 +32,11 @@ def open_video(config: RunConfig, device: torch.device) -> Setup:
         raise SettingError(f"precision: expected {FLOAT32} for clips, whose trackers mix types, got {config.precision}")
     if config.batch not in (None, 1):
         raise SettingError(f"batch: expected 1 for clips, which are followed one by one, got {config.batch}")
-    if config.classes is not None:
-        raise SettingError(f"classes: a tracker has none, got {config.classes}; leave it out")
+    for name in ("classes", "class_map", "eval_classes"):
+        if (value := getattr(config, name)) is not None:
+            raise SettingError(f"{name}: a tracker has none, got {value}; leave it out")
     data = open_clips(config.data, split=config.split)
-    ids = select(data, config.ids, config.limit)
+    drawn, ids = with_chosen(data, config, VIDEO.unit)
     first = first_usable(data, ids, lambda name: load_clip_at(data, name, config.size))
     plans, probes = plans_and_probes(config, ())
     entries = []
@@ -50,7 +52,7 @@ def open_video(config: RunConfig, device: torch.device) -> Setup:
 
     first = first_answered(first, ids, lambda name: load_clip_at(data, name, config.size), answered)
     scored = tuple(replace(entry, scorer=_clip_scorer(entry.scorer, first, device)) for entry in entries)
-    noted = said_of_size(data, ids, config.size, lambda clip: clip.frames.shape[1:3])
+    noted = said_of_size(drawn, ids, config.size, lambda clip: clip.frames.shape[1:3])
     return Setup(noted, ids, first.frames[0], scored)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar, get_args
 
@@ -76,6 +76,15 @@ SIZE_SHOWN: Final = OptionHelp(
     "Resize to this; attack and metric work there.", DATA, "each image's own", metavar="HEIGHTxWIDTH"
 )
 CLASSES_SHOWN: Final = OptionHelp("File with the names of the output channels, one a line.", DATA, "the model's own")
+CLASS_MAP_SHOWN: Final = OptionHelp(
+    "File with lines `their name: our name` that rename and merge the data's classes; `name: void` or `*: void` leaves "
+    "out.", DATA, "by name",
+)  # fmt: skip
+SAMPLE_SHOWN: Final = OptionHelp(
+    "N images drawn by --seed, evenly over folders and classes; --limit takes the first.", DATA, "all", metavar="N"
+)
+TRAIN_SAMPLE_SHOWN: Final = OptionHelp("N training images, drawn as by --sample of run.", DATA, "all", metavar="N")
+TEST_SAMPLE_SHOWN: Final = OptionHelp("N test images, drawn as by --sample of run.", DATA, "all", metavar="N")
 TASK_SHOWN: Final = OptionHelp(
     "What the model does, where it does not tell",
     DATA,
@@ -107,9 +116,11 @@ class RunConfig(BaseModel):
     Attributes:
         models: specs of the networks to attack, each on its own.
         data: spec of the images.
-        split, ids, limit: which of them.
+        split, ids, limit, sample: which of them; `sample`: how many are drawn, see `data.drawing`.
         size: (height, width) to resize to; attack and metric work there.
         classes: a file with the names of the output channels, one a line.
+        class_map: a file that gives the data's classes other names; see `data.class_map_file`.
+        eval_classes: the classes that scores are over; None: all.
         task: one of `tasks.base.TASKS`; None: the models tell.
         attack: a name of the catalog, or `none` for the clean model alone; None: see `attacks.default`.
         options: those of the attack that were given, by name, as its function in `attacks.zoo` has them, and those of
@@ -139,8 +150,14 @@ class RunConfig(BaseModel):
         OptionHelp("Only these images, with commas between them.", DATA, "all", metavar="ID,ID", commas=True),
     ] = None
     limit: Annotated[Count | None, OptionHelp("Only the first N images.", DATA, "all", metavar="N")] = None
+    sample: Annotated[Count | None, SAMPLE_SHOWN] = None
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
+    class_map: Annotated[UserPath | None, CLASS_MAP_SHOWN] = None
+    eval_classes: Annotated[
+        tuple[str, ...] | None,
+        OptionHelp("Classes that scores are over, with commas between them.", DATA, "all", metavar="A,B", commas=True),
+    ] = None
     task: Annotated[Task | None, TASK_SHOWN] = None
     attack: Annotated[
         str | None,
@@ -187,8 +204,26 @@ def make_config(settings: dict[str, object]) -> RunConfig:
         raise SettingError(f"models: expected each model once, got {', '.join(map(str, models))}")
     settings["options"] = checked_options(settings.get("attack"), options_in(settings))
     config = validated(RunConfig, settings)
+    refuse_sample_of_part(settings)
+    if config.eval_classes == ():
+        raise SettingError("eval_classes: expected at least one class, got none; leave it out for all")
     _enter(config)
     return config
+
+
+def refuse_sample_of_part(settings: Mapping[str, object]) -> None:
+    """`SettingError` for a sample of images that are chosen otherwise, too."""
+    for name, others in _CHOICES.items():
+        given = [other for other in others if settings.get(other) is not None]
+        if settings.get(name) is not None and given:
+            raise SettingError(
+                f"{name}: expected one way to choose images, got {name} and {' and '.join(given)}; leave all but one "
+                "out, or take a part of a split and a sample of it (val[:80%])"
+            )
+
+
+_CHOICES: Final = {"sample": ("ids", "limit"), "train_sample": ("train_limit",), "test_sample": ("test_limit",)}
+"""Settings that draw a sample, and those that choose in other ways."""
 
 
 def _enter(config: RunConfig) -> None:

@@ -21,7 +21,8 @@ ARGUMENTS: Final = {
     **{
         name: name
         for name in (
-            "attack", "out", "task", "split", "ids", "limit", "size", "goal", "only_class", "probes", "seed", "device",
+            "attack", "out", "task", "split", "ids", "limit", "sample", "size", "class_map", "eval_classes", "goal",
+            "only_class", "probes", "seed", "device",
         )
     },
 }  # fmt: skip

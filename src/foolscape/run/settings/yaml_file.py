@@ -18,7 +18,7 @@ _MOST_VALUES: Final = 10_000
 _DEEPEST: Final = 20
 _MOST_DIGITS: Final = 30
 _DECIMAL, _FINITE = re.compile(r"[-+]?(0|[1-9]\d*)"), re.compile(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?|[-+]?\d+\.")
-_TEXTS: Final = ("ids",)
+_TEXTS: Final = ("ids", "eval_classes")
 """Settings whose values are names as they are written: 007, no and 2024-01-01 are no number, truth value or date."""
 
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from foolscape.errors import DataError
+from foolscape.metrics.eval_classes import measure_over
 from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import CLEAN
 from foolscape.records.row import AnyRow, failures_of, rows_of
@@ -136,20 +137,21 @@ def _column(network: Network, trust: Object) -> Column:
 
 def _line(disturbance: Disturbance, rows: Sequence[AnyRow], networks: Sequence[Network]) -> Object:
     line_rows = rows_of(rows, condition=disturbance.name)
-    scores: dict[str, float | None] = {}
+    points: dict[str, float | None] = {}
     intervals: dict[str, list[float | None]] = {}
     for network in networks:
         own = [row.sample for row in rows_of(line_rows, network.entry.subject.spec)]
-        measure, clean = scores_of(network.task).default, not disturbance.sources
+        scores, clean = scores_of(network.task), not disturbance.sources
+        measure = measure_over(network.config.eval_classes, scores.default, scores)
         scored = measure.score(own, network.entry.classes, network.config.seed, None, clean)
-        scores[network.slug] = scored[measure.headline]
+        points[network.slug] = scored[measure.headline]
         intervals[network.slug] = scored["ci95"][measure.headline]
     # Every network saw the same pixels: the sizes are those that the first one's rows give.
     first = rows_of(line_rows, networks[0].entry.subject.spec)
     sizes = [row.distortion.to_json() for row in first if row.distortion is not None]
     return {
         **asdict(disturbance),
-        "scores": scores,
+        "scores": points,
         "ci95": intervals,
         "distortion": {key: float(np.mean([size[key] for size in sizes])) for key in sizes[0]}
         if disturbance.sources

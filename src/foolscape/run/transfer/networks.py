@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from foolscape.data.drawing import chosen
 from foolscape.errors import SettingError
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
-from foolscape.run.setup import open_setup
+from foolscape.run.setup import noted, open_setup
 from foolscape.run.tasks.base import running_of
 from foolscape.run.transfer.matrix import Network
 
@@ -33,16 +34,17 @@ def open_networks(config: RunConfig, *, shared: bool) -> tuple[list[Network], tu
     chosen_attacks = [with_attack(_own(config, spec), shared=shared) for spec in config.models]
     configs = [own for own, _ in chosen_attacks]
     _refuse_idle(config, {str(own.task) for own in configs})
-    setups = [open_setup(own.model_copy(update={"limit": None}), device) for own in configs]
+    setups = [open_setup(own.model_copy(update={"limit": None, "sample": None}), device) for own in configs]
     everywhere = set[str].intersection(*(set(setup.ids) for setup in setups))
     usable = [name for name in setups[0].ids if name in everywhere][: config.limit]
     if not usable:
         raise SettingError(f"data: expected images that every model's task can use, got none in {config.data}")
-    usable_images = {"ids": tuple(usable), "limit": None}
+    drawn = chosen(setups[0].data, usable, None, config.sample, seed=config.seed)
+    usable_images = {"ids": drawn.ids, "limit": None, "sample": None}
     return [
-        Network(own.model_copy(update=usable_images), replace(setup, ids=tuple(usable), why=why))
+        Network(own.model_copy(update=usable_images), replace(noted(setup, drawn), why=why))
         for (own, why), setup in zip(chosen_attacks, setups, strict=True)
-    ], tuple(usable)
+    ], drawn.ids
 
 
 def _own(config: RunConfig, spec: str) -> RunConfig:

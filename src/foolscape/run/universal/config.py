@@ -13,12 +13,15 @@ from foolscape.pixels import Levels
 from foolscape.run.settings.bounds import refuse_several
 from foolscape.run.settings.config import (
     ATTENTION_SHOWN,
+    CLASS_MAP_SHOWN,
     CLASSES_SHOWN,
     DATA_SHOWN,
     DEVICE_SHOWN,
     SEED_SHOWN,
     SIZE_SHOWN,
     TASK_SHOWN,
+    TEST_SAMPLE_SHOWN,
+    TRAIN_SAMPLE_SHOWN,
     Count,
     Eps,
     RunConfig,
@@ -27,6 +30,7 @@ from foolscape.run.settings.config import (
     Step,
     Task,
     UserPath,
+    refuse_sample_of_part,
     refuse_unknown,
     size_of,
     size_text,
@@ -63,10 +67,11 @@ class UniversalConfig(BaseModel):
     """Everything a user decides about a universal perturbation.
 
     Attributes:
-        model, data, size, attention, seed, device, classes, task: as of `RunConfig`.
+        model, data, size, attention, seed, device, classes, class_map, task: as of `RunConfig`.
         transfer_to: other models that the tile is measured on.
         train_split, test_split: the tile is learnt on the one, every figure is measured on the other.
-        train_limit, limit: how many images of them.
+        train_limit, limit: how many images of them, the first.
+        train_sample, sample: how many images of them, drawn.
         showing: learn on those images alone that show what is to be hidden.
         target: see `run.universal.targets.aim_of`.
         tile: (height, width) of the tile; None: see `tile_for`.
@@ -104,9 +109,12 @@ class UniversalConfig(BaseModel):
         None
     )
     limit: Annotated[Count | None, OptionHelp("Only the first N test images.", DATA, "all", metavar="N")] = None
+    train_sample: Annotated[Count | None, TRAIN_SAMPLE_SHOWN] = None
+    sample: Annotated[Count | None, TEST_SAMPLE_SHOWN] = None
     showing: Annotated[bool, OptionHelp("Learn only on images that show what is to be hidden.", DATA)] = False
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
+    class_map: Annotated[UserPath | None, CLASS_MAP_SHOWN] = None
     task: Annotated[Task | None, TASK_SHOWN] = None
     preset: Annotated[
         Preset,
@@ -212,13 +220,14 @@ class UniversalConfig(BaseModel):
 
         return universal_of(task).objective(preset.tau, preset.bend, self.target == UNTARGETED)
 
-    def of_run(self, model: str, split: str, limit: int | None, task: Task) -> RunConfig:
-        """What opening a model on a split takes."""
+    def of_run(self, model: str, split: str, task: Task, *, training: bool) -> RunConfig:
+        """What opening a model takes on a split, of which all test images count here."""
         from foolscape.attacks.names import NONE
 
         return RunConfig(
-            models=(model,), data=self.data, split=split, limit=limit, size=self.size, attack=NONE, seed=self.seed,
-            device=self.device, classes=self.classes, attention=self.attention, task=task,
+            models=(model,), data=self.data, split=split, limit=self.train_limit if training else None,
+            sample=self.train_sample if training else None, size=self.size, attack=NONE, seed=self.seed,
+            device=self.device, classes=self.classes, class_map=self.class_map, attention=self.attention, task=task,
         )  # fmt: skip
 
 
@@ -280,6 +289,7 @@ def make_universal_config(settings: dict[str, object]) -> UniversalConfig:
             f"test_split: expected another split than the training one, got {settings.get('test_split')!r} for both; "
             "figures on the images that a tile was learnt on mean nothing. A part of a split is written val[:80%]"
         )
+    refuse_sample_of_part(settings)
     config = validated(UniversalConfig, settings)
     if config.epochs == 0 and config.start is None:
         raise SettingError("epochs: expected at least 1, got 0; only a perturbation given by --start needs no learning")

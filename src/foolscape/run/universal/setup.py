@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.data.boxes import DetectionData
+from foolscape.data.drawing import chosen
 from foolscape.data.load import open_for, select
+from foolscape.data.mapped import with_class_map
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, SettingError
 from foolscape.run.settings.config import Task
@@ -89,7 +91,7 @@ def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSe
         FoolscapeError: a model, data set or target that does not fit; test images that are training images too.
     """
     task = _task_of_images(config.model, config.task)
-    run_setup = open_setup(config.of_run(config.model, config.train_split, config.train_limit, task), device)
+    run_setup = open_setup(config.of_run(config.model, config.train_split, task, training=True), device)
     (entry,) = run_setup.entries
     start, started = _start(config, entry.classes, (run_setup.first.shape[0], run_setup.first.shape[1]))
     tile = (start.shape[1], start.shape[2])
@@ -100,9 +102,11 @@ def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSe
         _tested_model(entry, task, tested, aim),
         *(_other(spec, config, aim, entry.classes, tile, device) for spec in config.transfer_to),
     ]
-    test_ids = _common([select(model.data) for model in models])[: config.limit]
-    if not test_ids:
+    common = _common([select(model.data) for model in models])[: config.limit]
+    if not common:
         raise DataError(f"expected test images that {config.data} has for every model, got none")
+    drawn = chosen(tested.data, common, None, config.sample, seed=config.seed)
+    test_ids = drawn.ids
     train, test = (
         {name: data.fingerprint(name) for name in ids}
         for data, ids in ((run_setup.data, run_setup.ids), (tested.data, test_ids))
@@ -113,7 +117,7 @@ def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSe
             f"expected test images that are not in the training split, got {len(shared)} that are ({shared[0]}, ...); "
             "figures on the images that a tile was learnt on mean nothing"
         )
-    notes = tuple(dict.fromkeys((*run_setup.data.notes, *tested.data.notes)))
+    notes = tuple(dict.fromkeys((*run_setup.data.notes, *tested.data.notes, *drawn.remarks)))
     return UniversalSetup(
         training,
         tuple(models),
@@ -172,7 +176,7 @@ def _other(
     if spec == config.model:
         raise SettingError(f"transfer_to: expected other models than the one that is attacked, got {spec}")
     task = _task_of_images(spec)
-    run_setup = open_setup(config.of_run(spec, config.test_split, None, task), device)
+    run_setup = open_setup(config.of_run(spec, config.test_split, task, training=False), device)
     (entry,) = run_setup.entries
     if isinstance(aim, Static) and not aim.tied:
         if "scene" not in universal_of(task).kinds or entry.classes != classes:
@@ -199,7 +203,8 @@ def _tested_model(entry: LoadedModel, task: Task, subject: Any, aim: Target) -> 
 
 def _on(entry: LoadedModel, task: Task, config: UniversalConfig) -> Any:
     """The same model on the test split."""
-    data = open_for(task_named(task), config.data, split=config.test_split, classes=entry.classes)
+    opened = open_for(task_named(task), config.data, split=config.test_split, classes=entry.classes)
+    data = with_class_map(opened, config.class_map)
     subject: Any = entry.subject
     return replace(subject, data=data)
 

@@ -1,0 +1,216 @@
+"""Class maps, scores over some of the classes, and samples, from the command line to the figures."""
+
+import json
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import foolscape as fs
+from foolscape.cli.console import DONE, ERROR, USAGE
+from foolscape.errors import ClassMatchError, SettingError
+from foolscape.run.settings.config import make_config
+
+from .made import do_run
+from .made_boxes import CELL, write_detector
+from .test_manners import foolscape
+
+NET = """
+    import torch
+    from torch import nn
+
+    class Colours(nn.Module):
+        classes = ("motorcycle", "traffic light", "sky", "void")
+
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(9.0))
+
+        def forward(self, images):
+            return self.scale * torch.cat([images, 0 * images[:, :1]], dim=1)
+"""
+
+
+@pytest.fixture
+def street(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Six images in two folders: the network's answer is red, green and blue columns, the truth lies beside it."""
+    monkeypatch.chdir(tmp_path)
+    picture, labels = np.zeros((8, 16, 3), np.uint8), np.zeros((8, 16), np.uint8)
+    picture[:, :8, 0] = picture[:, 8:12, 1] = picture[:, 12:, 2] = 200
+    labels[:, 4:10], labels[:, 10:] = 1, 2
+    for name in ("a/0", "a/1", "a/2", "a/3", "b/0", "b/1"):
+        for folder, image in (("images", picture), ("masks", labels)):
+            path = tmp_path / folder / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture[0, 0, 1] += 1  # no two images are the same
+            Image.fromarray(image).save(path)
+    (tmp_path / "classes.txt").write_text("motorbike\nTraffic_Light\nheaven\n")
+    (tmp_path / "named.txt").write_text("motorbike\nTraffic_Light\nsky\n")
+    (tmp_path / "net.py").write_text(dedent(NET))
+    data = "masks:images?labels=masks&classes=classes.txt"
+    return {"models": ["net.py:Colours"], "data": data, "attack": "none"}
+
+
+def figures(summary: dict[str, Any]) -> dict[str, Any]:
+    scores: dict[str, Any] = summary["models"][0]["conditions"]["clean"]
+    return scores
+
+
+PROPOSAL = ["motorbike: motorcycle", "Traffic_Light: traffic light", "heaven: void  # ?"]
+
+
+def test_classes_that_do_not_fit_are_proposed_and_the_map_is_edited(
+    street: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ClassMatchError) as caught:
+        do_run(Path("out"), **street)
+    assert str(caught.value).split("\n")[1:] == PROPOSAL
+    named = ("--model", "net.py:Colours", "--data", street["data"])
+    assert foolscape("run", *named, "--attack", "none", "--out", "out") == ERROR
+    assert capfd.readouterr().err.rstrip().split("\n")[-3:] == PROPOSAL
+    assert not Path("out").exists()
+
+    assert foolscape("check", *named, "--write-class-map", "map.yaml") == DONE
+    told = capfd.readouterr()
+    assert [line.split() for line in told.out.splitlines()][3] == ["heaven", "the", "model", "has", "none"]
+    assert "of the model alone: sky, void" in told.out
+    assert foolscape("check", *named, "--write-class-map", "map.yaml") == USAGE
+    assert "expected the name of a new file, got map.yaml (File exists)" in capfd.readouterr().err
+
+    void = do_run(Path("void"), class_map="map.yaml", **street)
+    assert figures(void)["mIoU"] == pytest.approx((50 + 100 / 3) / 2)
+    text = Path("map.yaml").read_text().replace("heaven: void  # ?", "heaven: sky")
+    Path("map.yaml").write_text(text)
+    said: list[str] = []
+    summary = do_run(Path("mapped"), said, class_map="map.yaml", **street)
+    assert figures(summary)["mIoU"] == pytest.approx((50 + 25 + 200 / 3) / 3)
+    assert "net.py:Colours: the model has all classes of the data (3); not in the data: void" in said
+    notes = json.loads(Path("mapped/run.json").read_text())["data"]["notes"]
+    assert (
+        "class map map.yaml: 3 classes of the data are 3; motorbike -> motorcycle; Traffic_Light -> traffic"
+        in " ".join(notes)
+    )
+    again = do_run(Path("again"), **{**street, "data": street["data"].replace("classes.txt", "named.txt")})
+    assert figures(again) == figures(summary)
+
+
+def test_a_map_that_has_changed_is_another_run(street: dict[str, Any]) -> None:
+    Path("map.yaml").write_text("heaven: sky\n")
+    do_run(Path("out"), class_map="map.yaml", **street)
+    before = Path("out/rows.jsonl").read_bytes()
+    do_run(Path("out"), class_map="map.yaml", **street)
+    assert Path("out/rows.jsonl").read_bytes() == before
+    Path("map.yaml").write_text("heaven: void\n")
+    with pytest.raises(fs.FoolscapeError, match=r"heaven|classes"):
+        do_run(Path("out"), class_map="map.yaml", **street)
+
+
+def test_what_is_forgiven_is_noted(street: dict[str, Any]) -> None:
+    said: list[str] = []
+    do_run(Path("out"), said, **{**street, "data": street["data"].replace("classes.txt", "named.txt")})
+    (model,) = json.loads(Path("out/run.json").read_text())["models"]
+    assert model["notes"][-2:] == [
+        "class 'motorbike' of the data taken for 'motorcycle' of the model: synonym",
+        "class 'Traffic_Light' of the data taken for 'traffic light' of the model: written otherwise",
+    ]
+    assert f"net.py:Colours: {model['notes'][-1]}" in said
+
+
+def test_the_table_comes_before_a_run(street: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
+    Path("map.yaml").write_text("heaven: void\n")
+    named = ("--model", "net.py:Colours", "--data", street["data"], "--class-map", "map.yaml")
+    assert foolscape("run", *named, "--attack", "none", "--dry-run") == DONE
+    told = " ".join(capfd.readouterr().out.split())
+    assert "classes of the data in net.py:Colours motorbike motorcycle, synonym" in told
+    assert "heaven counts nowhere, by the class map" in told
+    assert "not in the data sky, void" in told
+
+
+def test_scores_over_some_classes(street: dict[str, Any]) -> None:
+    street["data"] = street["data"].replace("classes.txt", "named.txt")
+    scores = figures(do_run(Path("out"), eval_classes=["motorbike", "Sky"], **street))
+    # The columns of the light where a motorcycle is seen still count against it.
+    assert scores["mIoU"] == pytest.approx((50 + 200 / 3) / 2)
+    assert scores["pixel_accuracy"] == pytest.approx(80)
+    assert scores["per_class"] == {
+        "motorcycle": pytest.approx(50), "traffic light": None, "sky": pytest.approx(200 / 3), "void": None
+    }  # fmt: skip
+    report = fs.evaluate(street["models"][0], street["data"], "none", eval_classes=["traffic light"])
+    assert report.scores["net.py:Colours"]["clean"]["mIoU"] == pytest.approx(25)
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["mootorcycle"], "unknown class of --eval-classes 'mootorcycle'; did you mean motorcycle"),
+        (["void"], "eval_classes: expected classes that the data have, got void; they have motorbike"),
+        ([], "eval_classes: expected at least one class, got none"),
+    ],
+)
+def test_classes_that_cannot_be_scored(street: dict[str, Any], names: list[str], why: str) -> None:
+    street["data"] = street["data"].replace("classes.txt", "named.txt")
+    with pytest.raises(SettingError, match=why):
+        do_run(Path("out"), eval_classes=names, **street)
+
+
+def test_a_sample_of_a_run(street: dict[str, Any]) -> None:
+    street["data"] = street["data"].replace("classes.txt", "named.txt")
+    do_run(Path("out"), sample=3, **street)
+    record = json.loads(Path("out/run.json").read_text())
+    ids = [one["id"] for one in record["samples"]]
+    assert sorted(name[0] for name in ids) == ["a", "a", "b"]
+    assert record["config"]["sample"] == 3
+    assert any(note.startswith("sample: 3 of 6 images, drawn by seed 0") for note in record["data"]["notes"])
+    do_run(Path("out"), sample=3, **street)
+    assert foolscape("run", "--config", "out/run.json", "--out", "again", "--quiet") == DONE
+    assert Path("again/rows.jsonl").read_bytes() == Path("out/rows.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("other", [{"limit": 2}, {"ids": ["a/0"]}])
+def test_a_sample_is_one_way_to_choose(other: dict[str, Any]) -> None:
+    (name,) = other
+    with pytest.raises(SettingError, match=f"sample: expected one way to choose images, got sample and {name}"):
+        make_config({"models": ["m"], "data": "scenes:", "sample": 2, **other})
+
+
+BOXES = """
+    import numpy as np
+
+    class Squares:
+        classes = ("Red", "green", "BLUE", "cloud")
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            image = np.full((32, 48, 3), 100, np.uint8)
+            for place in range(3):
+                image[:8, 8 * place : 8 * place + 8, place] = 220
+            image[8:16, 16 * index : 16 * index + 8, 1] = 221  # a green one that no box is for
+            boxes = [[8 * place, 0, 8 * place + 8, 8] for place in range(3)] + [[0, 8, 48, 16]]
+            return image, {"boxes": np.array(boxes, float), "labels": np.arange(4)}
+"""
+
+
+def test_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert CELL == 8
+    write_detector(tmp_path)
+    Path("boxes.py").write_text(dedent(BOXES))
+    run = {"models": ["detectors.py:grid"], "data": "boxes.py:Squares", "attack": "none"}
+    with pytest.raises(ClassMatchError, match="none for 'cloud'"):
+        do_run(Path("out"), **run)
+    Path("as-none.yaml").write_text("cloud: void\n")
+    void = do_run(Path("void"), class_map="as-none.yaml", **run)
+    # The green one lies in a region that counts nowhere.
+    assert figures(void)["AP50"] == pytest.approx(100)
+    Path("merged.yaml").write_text("cloud: blue\nBLUE: blue\n")
+    scores = figures(do_run(Path("merged"), class_map="merged.yaml", **run))
+    assert scores["per_class"]["green"] < 100
+    some = figures(do_run(Path("some"), class_map="merged.yaml", eval_classes=["red", "green"], **run))
+    assert some["per_class"] == {**scores["per_class"], "blue": None}
+    assert some["AP50"] == pytest.approx((100 + scores["per_class"]["green"]) / 2)
+    assert some["boxes"]["vanished"] == 0
