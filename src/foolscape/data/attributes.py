@@ -8,6 +8,10 @@ from typing import Final
 from foolscape.errors import DataError
 
 _LONGEST: Final = 80
+_WHICH: Final = frozenset(
+    ("id", "image_id", "img_id", "sample_id", "index", "idx", "uuid", "key", "name", "file", "file_name", "filename")
+)
+"""What says which image it is, and not what it is like; so do all that end in `url` or `path`."""
 
 
 def attributes_of(data: object, sample_id: str) -> dict[str, str]:
@@ -30,10 +34,11 @@ def attributes_of(data: object, sample_id: str) -> dict[str, str]:
 
 
 def plain_attributes(found: Mapping[object, object]) -> dict[str, str]:
-    """Those of the values that are short, as texts."""
+    """Those of the values that are short, as texts, without what says which image it is."""
     return {
         str(name): text
         for name, value in found.items()
+        if str(name).casefold() not in _WHICH and not str(name).casefold().endswith(("url", "path"))
         if isinstance(value, str | int | float) and 0 < len(text := _text(value)) <= _LONGEST
     }
 

@@ -31,8 +31,8 @@ from foolscape.strict import LossNote
 
 T = TypeVar("T")
 
-_OWN_FIELDS: Final = ("id", "file_name", "height", "width", "date_captured", "license")
-"""Fields of an image that say which it is, and not what it is like."""
+_OWN_FIELDS: Final = ("height", "width", "date_captured", "license")
+"""Fields of an image in COCO's own files that do not say what it is like."""
 
 _LOST: Final = ("count nowhere", "left out")
 """How remarks end that tell of something that was left out."""
@@ -181,9 +181,7 @@ def _entry(raw: Any, number: int, items: Sorted, notes: Counter[str], outside: b
 def _tags(record: Mapping[str, Any]) -> dict[str, str]:
     """What a record says of its image that may set it apart, such as `weather`, `attributes: {timeofday: ..}`."""
     inner = record.get("attributes")
-    beside: dict[object, object] = {
-        name: value for name, value in record.items() if name not in _OWN_FIELDS and not name.endswith("url")
-    }
+    beside: dict[object, object] = {name: value for name, value in record.items() if name not in _OWN_FIELDS}
     return plain_attributes({**beside, **(inner if isinstance(inner, Mapping) else {})})
 
 
