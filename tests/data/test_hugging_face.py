@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foolscape.data.attributes import attributes_of
 from foolscape.data.load import open_data, open_detection
 from foolscape.data.sample import VOID
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError
@@ -50,6 +51,15 @@ def saved(table, root: Path, form: str) -> str:
         (root / "data").mkdir(parents=True)
         table.to_parquet(str(root / "data/validation-00000-of-00001.parquet"))
     return f"hf:{root}"
+
+
+def test_other_columns_are_attributes(table, tmp_path, names):
+    more = {"weather": ["fog", "sun"], "image_id": [4, 5], "lanes": [2, 3], "thumb": [b"x", b"y"], "time": [0, 1]}
+    for name, values in more.items():
+        table = table.add_column(name, values)
+    table = table.cast_column("time", datasets.ClassLabel(names=["day", "night"]))
+    data = open_data(f"{saved(table, tmp_path / 'd', 'parquet')}?classes={names}")
+    assert attributes_of(data, "000001") == {"weather": "sun", "lanes": "3", "time": "night"}
 
 
 @pytest.mark.parametrize("form", ["disk", "dict", "parquet"])

@@ -9,6 +9,7 @@ import pytest
 from maite.protocols import object_detection
 from maite.spotcheck import SpotcheckError, spotcheck_component
 
+from foolscape.data.attributes import attributes_of
 from foolscape.data.load import open_data, open_detection, register
 from foolscape.data.own import data_set_of
 from foolscape.errors import DataError, SampleError, SettingError
@@ -41,7 +42,12 @@ class Photos:
 
 class Fieldwise(Photos):
     def get_metadata(self, index: int) -> Any:
-        return {"id": f"photo {index}"}
+        return {"id": f"photo {index}", "camera": "left", "size": (8, 8)}
+
+
+def test_metadata_are_attributes() -> None:
+    assert attributes_of(opened(Fieldwise()), "photo 1") == {"camera": "left"}
+    assert attributes_of(opened(Photos()), "000001") == {}
 
 
 def opened(source: Any):

@@ -101,6 +101,11 @@ INPUT: Final = Flag(
     DATA, metavar="WORD,WORD",
 )  # fmt: skip
 
+SLICES: Final = Flag(
+    "slices", Path, "Table of what is known of images, to show scores by: a line id,night,camera, then theirs.",
+    DATA,    metavar="FILE.csv", default="their light, contrast, crowding, folders, and what the data set says",
+)  # fmt: skip
+
 CONFIG: Final = Flag(
     "config", Path, "File of settings, YAML or the run.json of a run, which repeats it; options given here win.", DATA,
     metavar="FILE",

@@ -17,7 +17,7 @@ from rich.text import Text
 from foolscape.cli.check_data import Choice, look_at_data
 from foolscape.cli.class_table import print_match, propose
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
-from foolscape.cli.flags import FOOTNOTES, INPUT, Flag, flags_of
+from foolscape.cli.flags import FOOTNOTES, INPUT, SLICES, Flag, flags_of
 from foolscape.cli.outlet import STDOUT
 from foolscape.errors import SettingError, UnwritableError
 from foolscape.models.sources.names import check_names
@@ -26,6 +26,7 @@ from foolscape.printable import printable
 from foolscape.run.settings.config import RunConfig, make_config
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.shown import MEASUREMENT, OUTPUT
+from foolscape.run.slices.table import table_of
 
 if TYPE_CHECKING:
     from foolscape.testing.verdicts import Check, ContractReport, OnCheck
@@ -58,13 +59,17 @@ def report(
         str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
     ] = None,
     footnotes: Annotated[bool, typer.Option("--footnotes", help=FOOTNOTES.help)] = False,
+    slices: Annotated[Path | None, typer.Option(help=SLICES.help, metavar=SLICES.metavar)] = None,
 ) -> None:
     """Print the tables of a run and write report.html, report.md and report.tex beside it.
 
     Of one that has not finished: of what is there, marked as unfinished.
     """
-    directory = path_of(directory)
+    from foolscape.run.slices.write import renew_slices
+
+    directory, table = path_of(directory), table_of(slices)
     try:
+        renew_slices(directory, table, tell)
         page = _reported(directory, form, footnotes=footnotes, panel=panel is not None)
     except UnwritableError as error:
         _print_alone(directory, form, error, footnotes=footnotes)

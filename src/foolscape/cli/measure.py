@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from foolscape.cli.console import tell
-from foolscape.cli.flags import INPUT, CommandArguments, Flag, attack_flags, flags_of
+from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
@@ -19,6 +19,7 @@ from foolscape.run.settings.attack_options import options_in, origins_of, over, 
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.shown import DATA
+from foolscape.run.slices.table import SliceTable, table_of
 
 if TYPE_CHECKING:
     from foolscape.records.types import Object
@@ -35,8 +36,8 @@ def run(arguments: CommandArguments) -> None:
     The same command again goes on where the run was stopped.
     """
     settings, origins = _settings(arguments, "run")
-    out = out_of(arguments.out, settings)
-    carry_out(partial(_run_job, settings, origins), out, arguments.manners)
+    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
+    carry_out(partial(_run_job, settings, origins, table), out, arguments.manners)
 
 
 def transfer(arguments: CommandArguments) -> None:
@@ -51,12 +52,12 @@ def transfer(arguments: CommandArguments) -> None:
 
 def run_flags() -> list[Flag]:
     """The options of `run`."""
-    return [*flags_of(RunConfig), INPUT, *attack_flags()]
+    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES]
 
 
 def transfer_flags() -> list[Flag]:
     """The options of `transfer`: those of `run`, but for what each network has of its own."""
-    return [*(flag for flag in run_flags() if flag.name not in ("task", "compile")), _ENSEMBLE]
+    return [*(flag for flag in run_flags() if flag.name not in ("task", "compile", "slices")), _ENSEMBLE]
 
 
 _ENSEMBLE: Final = Flag(
@@ -93,8 +94,8 @@ def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, obje
     return settings, origins_of(base, arguments.settings, arguments.config)
 
 
-def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
-    """What `foolscape run` does with these settings."""
+def _run_job(settings: dict[str, object], origins: Mapping[str, str], table: SliceTable | None = None) -> Job:
+    """What `foolscape run` does with these settings; `table`: what is known of the images."""
     from foolscape.data.load import check_data_name
 
     config = make_config(settings)
@@ -128,7 +129,7 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
             {"kind": None, "config": resolved.model_dump(mode="json")},
         ),
         keys=lambda: keys,
-        work=partial(execute, config),
+        work=partial(execute, config, table=table),
         outcome=outcome,
         preview=partial(preview_run, config, origins),
     )

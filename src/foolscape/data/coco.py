@@ -84,6 +84,10 @@ class Coco:
             raise SampleError(f"{where}: {error}; {CORRECT}") from None
         return Sample(sample_id, picture.image, labels, picture.notes + notes)
 
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """The further fields of the image in the file."""
+        return dict(files.fetch(self.entries, sample_id, self.spec).tags)
+
 
 def open_coco(spec: Spec, split: str | None = None, classes: tuple[str, ...] | None = None) -> Coco:
     """List a split, by default val, of `coco:DIR[?classes=own|coco|voc]` with the options of `find`.

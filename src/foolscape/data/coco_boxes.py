@@ -106,7 +106,16 @@ def open_coco_boxes(spec: Spec, split: str | None = None) -> AnnotatedImages:
     images = {name: source.images / entry.file for name, entry in source.entries.items()}
     unusable = {name: why for name, entry in source.entries.items() if (why := source.problem(entry)) is not None}
     return AnnotatedImages(
-        spec.text, source.split, chosen.classes, notes, images, objects.read, objects.decides, source.frame, unusable
+        spec.text,
+        source.split,
+        chosen.classes,
+        notes,
+        images,
+        objects.read,
+        objects.decides,
+        source.frame,
+        unusable,
+        {name: entry.tags for name, entry in source.entries.items() if entry.tags},
     )
 
 

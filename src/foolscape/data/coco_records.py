@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from foolscape.data import fields
+from foolscape.data.attributes import plain_attributes
 from foolscape.data.coco_annotations import (
     Annotation,
     Sorted,
@@ -30,6 +31,9 @@ from foolscape.strict import LossNote
 
 T = TypeVar("T")
 
+_OWN_FIELDS: Final = ("height", "width", "date_captured", "license")
+"""Fields of an image in COCO's own files that do not say what it is like."""
+
 _LOST: Final = ("count nowhere", "left out")
 """How remarks end that tell of something that was left out."""
 
@@ -44,6 +48,7 @@ class CocoImage:
         height, width: in pixels, as the file says; None where that is not known.
         annotations: in the order of the file.
         problem: why the image cannot be used, or None.
+        tags: what else the file says of it, in short texts: fields besides COCO's own, and those of `attributes`.
     """
 
     name: str
@@ -52,6 +57,7 @@ class CocoImage:
     width: int | None
     annotations: tuple[Annotation, ...]
     problem: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,14 @@ def _entry(raw: Any, number: int, items: Sorted, notes: Counter[str], outside: b
     )
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     problem = f"{problems[0]}{more}" if problems else None
-    return key, CocoImage(name, file or Path(), height, width, tuple(items.good.get(key, ())), problem)
+    return key, CocoImage(name, file or Path(), height, width, tuple(items.good.get(key, ())), problem, _tags(record))
+
+
+def _tags(record: Mapping[str, Any]) -> dict[str, str]:
+    """What a record says of its image that may set it apart, such as `weather`, `attributes: {timeofday: ..}`."""
+    inner = record.get("attributes")
+    beside: dict[object, object] = {name: value for name, value in record.items() if name not in _OWN_FIELDS}
+    return plain_attributes({**beside, **(inner if isinstance(inner, Mapping) else {})})
 
 
 def _try(problems: list[str], record: dict[str, Any], name: str, read: Callable[[object, str], T]) -> T | None:

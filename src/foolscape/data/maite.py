@@ -26,6 +26,7 @@ class MaiteImages:
         source: the data set.
         classes: the names of its labels.
         ids: those of the data, where the data set tells them without the images (`get_metadata`); else numbers.
+        metadata: by id what the data set says of a datum without its image; empty where it does not.
     """
 
     def __init__(self, name: str, source: Any) -> None:
@@ -34,10 +35,16 @@ class MaiteImages:
         self.classes = _classes(name, source.metadata)
         read = getattr(source, "get_metadata", None)
         numbers = range(len(source))
-        self.ids = [f"{index:06d}" if read is None else str(read(index)["id"]) for index in numbers]
+        said: list[Mapping[str, Any]] = [{} if read is None else read(index) for index in numbers]
+        self.ids = [f"{index:06d}" if read is None else str(one["id"]) for index, one in enumerate(said)]
+        self.metadata = dict(zip(self.ids, said, strict=True))
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def attributes(self, sample_id: str) -> Mapping[str, Any]:
+        """The metadata of a datum."""
+        return self.metadata.get(sample_id, {})
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         image, target, _ = self.source[index]

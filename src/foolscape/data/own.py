@@ -22,6 +22,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, runtime_ch
 import numpy as np
 from numpy.typing import NDArray
 
+from foolscape.data.attributes import attributes_of
 from foolscape.data.boxes import DetectionSample, check_boxes
 from foolscape.data.clips import CLASSES, Clip, GivenMask, objects_in
 from foolscape.data.dataset import DataSet, Opener
@@ -92,6 +93,10 @@ class Own(Generic[S]):
                 f"expected data[{self.places[sample_id]}] of {self.spec}, got {type(error).__name__}: {error}"
             ) from error
         return self.read(sample_id, item, None if self.classes is None else len(self.classes))
+
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """What the object's own method `attributes` says of the sample, if it has one."""
+        return attributes_of(self.source, sample_id)
 
 
 def data_set_of(name: str, source: object) -> DataSet:

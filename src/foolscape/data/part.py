@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from foolscape.data.attributes import attributes_of
 from foolscape.data.sample import Data
 from foolscape.errors import DataError, SettingError
 
@@ -52,6 +53,10 @@ class Part(Generic[S]):
     def load(self, sample_id: str) -> S:
         """As of the source."""
         return self.source.load(sample_id)
+
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """As of the source."""
+        return attributes_of(self.source, sample_id)
 
 
 def split_of(text: str | None) -> tuple[str | None, tuple[str | None, str | None] | None]:

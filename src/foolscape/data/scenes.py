@@ -18,6 +18,9 @@ SIZE = (160, 256)
 """Height and width of an image."""
 
 _COUNT, _MOST = 1000, 1_000_000
+_LOW_SUN = 0.45
+"""Radians above the horizon; at dusk the street's sun stands below, by day above."""
+_MOVING = ("car", "bicycle", "person")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,18 @@ class Scenes:
         """The picture, its labels and its instances."""
         index = files.fetch(self.indices, sample_id, self.spec)
         return render(describe(self.seed, index), *SIZE)
+
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """The light, whether it rains, and how far the nearest car, bicycle or person is."""
+        index = files.fetch(self.indices, sample_id, self.spec)
+        street = describe(self.seed, index)
+        nearest = min((thing.y for thing in street.things if CLASSES[thing.label] in _MOVING), default=None)
+        return {
+            "light": "dusk" if street.light.sun_elevation < _LOW_SUN else "day",
+            "lamps": "lit" if street.light.lamps else "off",
+            "rain": "yes" if street.light.rain > 0 else "no",
+            **({} if nearest is None else {"nearest, m": f"{nearest:.1f}"}),
+        }
 
 
 def open_scenes(spec: Spec, split: str | None = None) -> Scenes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from foolscape.data.attributes import attributes_of
 from foolscape.data.sample import Data
 from foolscape.errors import SampleError
 from foolscape.strict import is_strict, lose, lose_any
@@ -53,6 +54,10 @@ class Strict(Generic[S]):
     def fingerprint(self, sample_id: str) -> str:
         """As of the source."""
         return self.source.fingerprint(sample_id)
+
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """As of the source."""
+        return attributes_of(self.source, sample_id)
 
     def load(self, sample_id: str) -> S:
         """As of the source; `LossError` if the sample cannot be used, or something of it was left out."""

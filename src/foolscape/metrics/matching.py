@@ -74,7 +74,7 @@ def overlaps(boxes: Floats, truth: Truth) -> Floats:
     return iou
 
 
-def match_voc(truth: Truth, detected: Detected, classes: int) -> Matched:
+def match_voc(truth: Truth, detected: Detected, classes: int, outside: Bools | None = None) -> Matched:
     """The matches of one image by the rule of the VOC devkit (VOCevaldet), T = 1.
 
     In order of score, a detection looks at the object of its class with the largest IoU. Below 0.5 it is false. Is the
@@ -85,11 +85,12 @@ def match_voc(truth: Truth, detected: Detected, classes: int) -> Matched:
         truth: the objects of the image.
         detected: its detections, in any order.
         classes: C.
+        outside: (K,), which detections are left out where they hit nothing, as those outside an area range.
     """
-    return _match(truth, detected, classes, _voc, thresholds=1, most=None)
+    return _match(truth, detected, classes, outside, _voc, thresholds=1, most=None)
 
 
-def match_coco(truth: Truth, detected: Detected, classes: int) -> Matched:
+def match_coco(truth: Truth, detected: Detected, classes: int, outside: Bools | None = None) -> Matched:
     """The matches of one image by the rule of COCO's evaluation (pycocotools, `evaluateImg`), T = 10, area "all".
 
     In order of score, a detection takes the free object of its class with the largest IoU, the last one among equals;
@@ -100,11 +101,20 @@ def match_coco(truth: Truth, detected: Detected, classes: int) -> Matched:
         truth: the objects of the image.
         detected: its detections, in any order; of each class the COCO_DETECTIONS highest scores are kept.
         classes: C.
+        outside: (K,), which detections are left out where they hit nothing, as those outside an area range.
     """
-    return _match(truth, detected, classes, _coco, thresholds=len(COCO_IOUS), most=COCO_DETECTIONS)
+    return _match(truth, detected, classes, outside, _coco, thresholds=len(COCO_IOUS), most=COCO_DETECTIONS)
 
 
-def _match(truth: Truth, detected: Detected, classes: int, rule: _Rule, thresholds: int, most: int | None) -> Matched:
+def _match(
+    truth: Truth,
+    detected: Detected,
+    classes: int,
+    outside: Bools | None,
+    rule: _Rule,
+    thresholds: int,
+    most: int | None,
+) -> Matched:
     detected = tidy(detected)
     order = np.argsort(-detected.scores, kind="stable")
     kept, outcomes = [np.empty(0, np.int64)], [np.empty((thresholds, 0), np.int8)]
@@ -117,11 +127,14 @@ def _match(truth: Truth, detected: Detected, classes: int, rule: _Rule, threshol
         else:
             outcomes.append(np.full((thresholds, len(mine)), FALSE, np.int8))
     picked = np.concatenate(kept)
+    outcome = np.concatenate(outcomes, axis=1)
+    if outside is not None:
+        outcome = np.where((outcome == FALSE) & outside[picked], np.int8(LEFT_OUT), outcome)
     counted = truth.labels[~(truth.difficult | truth.crowd)]
     return Matched(
         scores=detected.scores[picked],
         labels=detected.labels[picked],
-        outcome=np.concatenate(outcomes, axis=1),
+        outcome=outcome,
         truths=np.bincount(counted, minlength=classes).astype(np.int64),
     )
 

@@ -16,12 +16,13 @@ from foolscape.disk import read_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import CLEAN
 from foolscape.records.partial import PartialRecord
-from foolscape.records.places import PARTIAL, ROWS, RUN, SUMMARY
+from foolscape.records.places import PARTIAL, ROWS, RUN, SLICES, SUMMARY
 from foolscape.records.results import S
 from foolscape.records.row import Line
 from foolscape.records.rows import read_content, read_rows, whole_rows
 from foolscape.records.run import AnyRecord, RunRecord, record_in
 from foolscape.records.schema import check_schema
+from foolscape.records.slices import SlicesRecord
 from foolscape.records.summary import RunSummary
 from foolscape.records.timings import read_timings
 from foolscape.records.types import Object, R, read
@@ -40,6 +41,7 @@ class Run:
         document: the same as the file has it.
         rows: the lines of rows.jsonl.
         seconds: how long the attack took, by model and id of the image.
+        slices: slices.json; None where there is none, or the run has not finished.
     """
 
     directory: Path
@@ -48,6 +50,7 @@ class Run:
     document: Object
     rows: tuple[Line, ...]
     seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+    slices: SlicesRecord | None = None
 
 
 def read_run(directory: Path) -> Run:
@@ -65,7 +68,8 @@ def read_run(directory: Path) -> Run:
         )
     summary = _typed(path, document, RunSummary)
     rows = _of_whole_samples(whole_rows(directory, record)) if summary.unfinished else read_rows(directory, record)
-    return Run(directory, record, summary, document, rows, read_timings(directory))
+    slices = None if summary.unfinished else read_slices(directory)
+    return Run(directory, record, summary, document, rows, read_timings(directory), slices)
 
 
 def read_record(directory: Path) -> AnyRecord:
@@ -83,6 +87,19 @@ def read_record(directory: Path) -> AnyRecord:
 def read_summary(directory: Path) -> RunSummary:
     """summary.json of a run, or partial.json of one that has not finished; RunError as for `read_run`."""
     return _typed(*_document(directory), RunSummary)
+
+
+def read_slices(directory: Path) -> SlicesRecord | None:
+    """slices.json of a run; None where there is none; RunError where it has not the form of one."""
+    path = directory / SLICES
+    if not path.exists():
+        return None
+    try:
+        return read(SlicesRecord, read_object(path))
+    except ValueError as error:
+        raise RunError(
+            f"{path}: does not have the form of slices: {error}. Delete it; foolscape report makes it again"
+        ) from error
 
 
 def read_result(directory: Path, place: str, form: type[S]) -> S:

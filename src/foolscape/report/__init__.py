@@ -13,7 +13,7 @@ from rich.console import Console
 
 from foolscape.disk import write_file
 from foolscape.errors import RunError
-from foolscape.records.reader import read_run, read_summary
+from foolscape.records.reader import read_run, read_slices, read_summary
 from foolscape.records.summary import RunSummary
 from foolscape.records.timings import seconds_per_image
 from foolscape.records.types import read
@@ -24,6 +24,7 @@ from foolscape.report.pictures.gallery import pictures as drawn
 from foolscape.report.pictures.gallery import views
 from foolscape.report.tables.render import show, to_latex, to_markdown, write_tables
 from foolscape.report.tables.run import tables as tables_of
+from foolscape.report.tables.slices import slice_tables, worst_slices
 from foolscape.report.tables.trust import print_verdict
 from foolscape.report.task import report_of
 
@@ -67,7 +68,9 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
 def print_tables(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished run in `directory`; RunError where it has not finished."""
     summary = read_summary(directory)
-    show(tables_of(summary, seconds_per_image(directory)), console, footnotes=footnotes)
+    slices = None if summary.unfinished else read_slices(directory)
+    of_slices = slice_tables(summary, slices) if footnotes else worst_slices(summary, slices)
+    show((*tables_of(summary, seconds_per_image(directory)), *of_slices), console, footnotes=footnotes)
     print_verdict(summary.trust, console)
 
 
@@ -84,4 +87,7 @@ def latex(summary: Mapping[str, Any]) -> str:
 @of_a_run
 def write_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex beside the page of the finished run in `directory`; the texts by suffix."""
-    return write_tables(directory, tables_of(read_summary(directory), seconds_per_image(directory)))
+    summary = read_summary(directory)
+    slices = None if summary.unfinished else read_slices(directory)
+    tables = (*tables_of(summary, seconds_per_image(directory)), *slice_tables(summary, slices))
+    return write_tables(directory, tables)

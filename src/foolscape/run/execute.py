@@ -43,6 +43,9 @@ from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, open_setup, said_of
 from foolscape.run.several_bounds import Measuring, evaluate
+from foolscape.run.slices.given import Given, given_of
+from foolscape.run.slices.table import SliceTable
+from foolscape.run.slices.write import write_slices
 from foolscape.run.summary import summarise
 from foolscape.run.tasks.base import running_of
 from foolscape.run.trust.judge import Evidence
@@ -58,6 +61,7 @@ def execute(
     setup: Setup | None = None,
     *,
     page: bool = True,
+    table: SliceTable | None = None,
 ) -> Object:
     """Do or finish the run that `config` describes in the directory `out`, and write its report.
 
@@ -67,7 +71,8 @@ def execute(
         command: what run.json says that it was begun with.
         listener: whom to tell.
         setup: what was opened for it before, if it was; its first image need not be among the config's.
-        page: whether the report is written, too.
+        page: whether slices and the report are written, too.
+        table: what is known of the images, to slice them by.
 
     Returns:
         The summary; its `failures` are the samples that could not be used.
@@ -81,7 +86,8 @@ def execute(
         setup = setup or replace(open_setup(config, device), why=why)
         words = ""
         try:
-            return _executed(config, setup, device, out, command, listener, page=page)
+            given = given_of(setup.data, setup.ids, table) if page else None
+            return _executed(config, setup, device, out, command, listener, given)
         except Exception as error:
             if not is_short(error):
                 raise
@@ -97,8 +103,7 @@ def _executed(
     out: Path,
     command: Sequence[str],
     listener: Listener,
-    *,
-    page: bool,
+    given: Given | None,
 ) -> Object:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
     if setup.why is not None:
@@ -130,8 +135,10 @@ def _executed(
             summary = summarise(
                 run_record(store), store.rows, Evidence.of(store, (e.subject.slug for e in setup.entries))
             )
+            if given is not None:
+                write_slices(out, run_record(store), store.rows, given, listener.say)
         store.finish(SUMMARY, summary)
-        if page:
+        if given is not None:
             write_report(out)
     return summary
 

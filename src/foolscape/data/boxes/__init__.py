@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data import upright
+from foolscape.data.attributes import attributes_of
 from foolscape.data.images import resize
 from foolscape.data.sample import Data, Sample, SegmentationData
 from foolscape.metrics.boxes import Bools, Truth
@@ -84,6 +85,10 @@ class SameImages:
     def load(self, sample_id: str) -> DetectionSample:
         """The image with its objects; raises `SampleError` if it cannot be used."""
         return self.read(sample_id)
+
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """As of the source."""
+        return attributes_of(self.source, sample_id)
 
 
 def check_boxes(truth: Truth, size: tuple[int, int]) -> tuple[Truth, tuple[str, ...]]:

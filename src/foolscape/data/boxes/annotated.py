@@ -55,6 +55,7 @@ class AnnotatedImages:
         decides: what says, beside the image, what a sample is, by its id: files and texts; part of its fingerprint.
         frame: what `?annotated=` says of images that an EXIF tag turns.
         unusable: why an image cannot be used, by its id, where the listing tells already.
+        tags: what is said of images beside their objects, by id.
     """
 
     spec: str
@@ -66,6 +67,7 @@ class AnnotatedImages:
     decides: Callable[[str], Sequence[Path | str]]
     frame: str | None = None
     unusable: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -109,6 +111,10 @@ class AnnotatedImages:
         return DetectionSample(
             sample_id, picture.image, boxes.truth, picture.notes + said.notes + notes + boxes.changes
         )
+
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """The tags of the image."""
+        return dict(self.tags.get(sample_id, {}))
 
 
 def truth_of(

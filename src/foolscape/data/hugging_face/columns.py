@@ -62,6 +62,14 @@ def names_of(feature: Any) -> tuple[str, ...] | None:
     return None if names is None else tuple(map(str, names))
 
 
+def shown(feature: Any, value: Any) -> Any:
+    """A value of a column; of a class its name."""
+    names = getattr(feature, "names", None)
+    if names is None or not isinstance(value, int) or not 0 <= value < len(names):
+        return value
+    return names[value]
+
+
 def _images(features: Mapping[str, Any]) -> list[str]:
     import datasets
 

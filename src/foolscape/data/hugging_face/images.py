@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 
 from foolscape.data import fields, files, upright
+from foolscape.data.attributes import plain_attributes
 from foolscape.data.boxes import DetectionSample, check_boxes
 from foolscape.data.hugging_face import columns
 from foolscape.data.hugging_face.rows import Rows, open_rows
@@ -76,6 +77,12 @@ class TableImages(Generic[S]):
         row = self._row(sample_id)
         source = _source(row[self.image], f"row {int(sample_id)} of {self.spec}, {self.image}")
         return self.read(sample_id, source, None if self.truth is None else row[self.truth])
+
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """The other columns of the row, as far as they are short; of a class its name."""
+        row, features = self._row(sample_id), self.rows.features
+        others = [name for name in row if name not in (self.image, self.truth) and name in features]
+        return plain_attributes({name: columns.shown(features[name], row[name]) for name in others})
 
     def _row(self, sample_id: str) -> Mapping[str, Any]:
         number = int(sample_id) if sample_id.isascii() and sample_id.isdecimal() else len(self.rows.table)

@@ -47,6 +47,22 @@ class Precisions:
     voc: Callable[[Summary], Floats]
 
 
+def precisions(coco: Sequence[Matched], voc: Sequence[Matched], weights: Floats) -> Precisions:
+    """From the matches of N images by the rule of each protocol, under `weights` (R, N)."""
+
+    @cache
+    def of_coco(threshold: int) -> Floats:
+        one = slice(threshold, threshold + 1)
+        matches = [replace(match, outcome=match.outcome[one]) for match in coco]
+        return 100.0 * average_precision(matches, weights, hundred_one_points)[:, 0]
+
+    @cache
+    def of_voc(summary: Summary) -> Floats:
+        return 100.0 * average_precision(voc, weights, summary)[:, 0]
+
+    return Precisions(of_coco, of_voc)
+
+
 @dataclass(frozen=True)
 class DetectedImages:
     """A `Pool` of objects and detections; detections with a box that is not finite count as false positives.
@@ -79,18 +95,7 @@ class DetectedImages:
 
     def under(self, weights: Floats) -> Precisions:
         """From the matches of each image, weighted."""
-
-        @cache
-        def coco(threshold: int) -> Floats:
-            one = slice(threshold, threshold + 1)
-            matches = [replace(match, outcome=match.outcome[one]) for match in self._coco]
-            return 100.0 * average_precision(matches, weights, hundred_one_points)[:, 0]
-
-        @cache
-        def voc(summary: Summary) -> Floats:
-            return 100.0 * average_precision(self._voc, weights, summary)[:, 0]
-
-        return Precisions(coco, voc)
+        return precisions(self._coco, self._voc, weights)
 
     def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """AP50 of every class, boxes per image; with `only_class` those of that class, and how many others are kept."""

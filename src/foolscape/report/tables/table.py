@@ -41,6 +41,7 @@ class Table:
         named: whether the first column names a model, in the first row that is about it; names may be long, so a
             narrow page or terminal gives them a line of their own.
         remarks: sentences without which the figures would be misread, such as what a letter stands for; always there.
+        faded: rows, by their place, that say little; a page greys them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Table:
     texts: int = 1
     named: bool = False
     remarks: tuple[str, ...] = ()
+    faded: frozenset[int] = frozenset()
 
 
 def present(models: Sequence[ModelSummary]) -> list[Condition]:

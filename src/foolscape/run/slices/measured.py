@@ -1,0 +1,96 @@
+"""What one model of a run was measured to do, in the form that slices are counted from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from foolscape.by_name import record_or_none
+from foolscape.metrics.boxes import Bools
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.score import Measure, Pool, Score
+from foolscape.metrics.slices.objects import Cut, ImageObjects
+from foolscape.metrics.slices.scored import ATTACKED, CLEAN
+from foolscape.records import conditions
+from foolscape.records.conditions import Condition
+from foolscape.records.row import AnyRow, Line, rows_of
+from foolscape.records.run import ModelRecord, RunRecord
+
+_PACKAGE: Final = "foolscape.run.slices.tasks"
+
+
+@dataclass(frozen=True)
+class MeasuredModel:
+    """The rows of one model, in the order of the run's samples.
+
+    Attributes:
+        directory: of the run.
+        model: as run.json has it.
+        rows: by `CLEAN` and, where there was an attack, `ATTACKED`, of the same N images.
+        attacked: the condition of the attacked rows, by which their files lie.
+    """
+
+    directory: Path
+    model: ModelRecord
+    rows: Mapping[str, Sequence[AnyRow]]
+    attacked: Condition
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the N images."""
+        return [row.id for row in self.rows[CLEAN]]
+
+    def condition(self, name: str) -> Condition:
+        """The condition by which the files of `CLEAN` or `ATTACKED` lie."""
+        return conditions.CLEAN if name == CLEAN else self.attacked
+
+    def samples(self, chosen: Bools | None = None) -> dict[str, list[Sample[Any, Any]]]:
+        """By condition, what the scores of the images, or of the chosen ones (N,), are counted from."""
+        return {
+            name: [row.sample for place, row in enumerate(rows) if chosen is None or chosen[place]]
+            for name, rows in self.rows.items()
+        }
+
+
+def measured_model(directory: Path, record: RunRecord, model: ModelRecord, lines: Sequence[Line]) -> MeasuredModel:
+    """The rows of a model; without images of which some are missing."""
+    order = {sample.id: place for place, sample in enumerate(record.samples)}
+    attacked = conditions.ADVERSARIAL.at(record.largest)
+    wanted = {CLEAN: conditions.CLEAN} | ({ATTACKED: attacked} if attacked in record.conditions else {})
+    own = {name: {row.id: row for row in rows_of(lines, model.model, what)} for name, what in wanted.items()}
+    shared = sorted(set.intersection(*(set(rows) for rows in own.values())), key=lambda name: order[name])
+    return MeasuredModel(
+        directory, model, {name: [rows[one] for one in shared] for name, rows in own.items()}, attacked
+    )
+
+
+@dataclass(frozen=True)
+class TaskSlices:
+    """How the objects of a task are counted; the constant `RECORD` of its module in `run.slices.tasks`.
+
+    Attributes:
+        noun: what one of them is, in the plural.
+        objects: those of each image of a model; None for an image of which files are missing.
+        crowd: how many of an image's objects make it crowded.
+        score: of the objects one by one.
+        pools: (model, its measure, a part of the objects) -> by condition what the measure's scores are counted from;
+            none where it has none for a part of the objects.
+    """
+
+    noun: str
+    objects: Callable[[MeasuredModel], list[ImageObjects | None]]
+    crowd: Callable[[ImageObjects], int]
+    score: Score[Any]
+    pools: Callable[[MeasuredModel, Cut], Mapping[str, Pool[Any]]]
+
+
+def task_slices(task: str) -> TaskSlices | None:
+    """How the objects of the task of this name are counted; None where they are not."""
+    return record_or_none(_PACKAGE, task, TaskSlices)
+
+
+def measure_scores(measure: Measure[Any]) -> tuple[Score[Any], ...]:
+    """Those scores of a measure that a table of slices shows."""
+    return tuple(score for score in measure.scores if not score.further)
