@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from foolscape.data.attributes import attributes_of
 from foolscape.data.boxes import DetectionSample
 from foolscape.data.class_map_file import NamesMap, read_names_map
 from foolscape.data.sample import VOID, Data, Sample
@@ -90,6 +91,10 @@ class Mapped(Generic[S]):
         truth = getattr(sample, name)
         mapped: S = sample if truth is None else dataclasses.replace(sample, **{name: mapping(truth)})
         return mapped
+
+    def attributes(self, sample_id: str) -> dict[str, str]:
+        """As of the source."""
+        return attributes_of(self.source, sample_id)
 
     def _labels(self, labels: Any) -> Any:
         table = np.full(256, VOID, np.uint8)
