@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ LOSSLESS: Final = frozenset((".png", ".tif", ".tiff", ".bmp", ".gif"))
 """Extensions, in lower case, of the files that are taken for label maps."""
 
 _LONGEST_FIRST: Final = sorted((*LABEL_SUFFIXES, *OTHER_SUFFIXES), key=len, reverse=True)
+_ANY_LABEL: Final = tuple(suffix.casefold() for suffix in _LONGEST_FIRST)
+_ANY_IMAGE: Final = tuple(suffix.casefold() for suffix in IMAGE_SUFFIXES)
 
 Name: TypeAlias = tuple[str, str]
 """Folder and shared name of an image or label map, in small letters where it is compared."""
@@ -61,17 +64,26 @@ class _Labels:
 
     by_name: dict[str, dict[Name, list[Path]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
 
-    def add(self, path: Path, suffix: str, folder: str) -> None:
-        name = path.stem[: len(path.stem) - len(suffix)] if suffix else path.stem
+    def add(self, path: Path, suffix: str, folder: str, stem: str) -> None:
+        name = stem[: len(stem) - len(suffix)] if suffix else stem
         self.by_name[suffix.casefold()][folder, name.casefold()].append(path)
 
 
 def suffix_of(stem: str, wanted: str | None) -> str:
     """What follows the shared name in the `stem` of a label map: `wanted` if it ends so, else the longest one known."""
+    lower = stem.casefold()
+    if wanted is None and not lower.endswith(_ANY_LABEL):  # as nearly all are not, where there are many
+        return ""
     for suffix in _LONGEST_FIRST if wanted is None else (wanted,):
-        if stem.casefold().endswith(suffix.casefold()) and len(stem) > len(suffix):
+        if lower.endswith(suffix.casefold()) and len(stem) > len(suffix):
             return stem[-len(suffix) :] if suffix else ""
     return ""
+
+
+def _folder_and_stem(path: Path) -> Name:
+    """The folder of `path`, "" for none, and its name without extension; many times as fast as asking the path."""
+    folder, _, name = str(path).replace(os.sep, "/").rpartition("/")
+    return folder, os.path.splitext(name)[0]  # noqa: PTH122 - a Path costs ten times as much
 
 
 def pair_up(images: Sequence[Path], labels: Sequence[Path], where: str, wanted: str | None = None) -> Pairing:
@@ -121,12 +133,12 @@ def split_folder(paths: Sequence[Path], wanted: str | None = None) -> tuple[list
     A label map is a file of a format that keeps its pixels, with the name of another and an ending behind it, or with
     the name of a JPEG.
     """
-    names = Counter((path.parent.as_posix(), stem.casefold()) for path in paths for stem in _stems(path))
-    photos = {(path.parent.as_posix(), path.stem.casefold()) for path in paths if path.suffix.lower() not in LOSSLESS}
+    names = Counter(name for path in paths for name in _keys(path))
+    photos = {_keys(path)[0] for path in paths if path.suffix.lower() not in LOSSLESS}
     images: list[Path] = []
     labels: list[Path] = []
     for path in paths:
-        folder, stem = path.parent.as_posix(), path.stem
+        folder, stem = _folder_and_stem(path)
         suffix = suffix_of(stem, wanted)
         shared = stem[: len(stem) - len(suffix)].casefold()
         is_label = path.suffix.lower() in LOSSLESS and (
@@ -140,28 +152,32 @@ def _by_suffix(labels: Iterable[Path], wanted: str | None) -> tuple[_Labels, lis
     kept, other = _Labels(), []
     unlike = {suffix.casefold() for suffix in OTHER_SUFFIXES}
     for path in labels:
-        folder, suffix = path.parent.as_posix(), suffix_of(path.stem, wanted)
+        folder, stem = _folder_and_stem(path)
+        suffix = suffix_of(stem, wanted)
         if path.suffix.lower() not in LOSSLESS or (wanted and not suffix):
             other.append(path)
             continue
         if wanted is None and suffix.casefold() in unlike:
             other.append(path)
             continue
-        kept.add(path, suffix, folder)
+        kept.add(path, suffix, folder, stem)
         if suffix and wanted is None:  # an image may be called so, too: a_mask.jpg and a_mask.png
-            kept.add(path, "", folder)
+            kept.add(path, "", folder, stem)
     return kept, other
 
 
 def _stems(path: Path) -> tuple[str, ...]:
     """The names that an image may share with its label map: its own, and that without what images end in."""
-    own = path.stem
+    own = _folder_and_stem(path)[1]
+    if not own.casefold().endswith(_ANY_IMAGE):
+        return (own,)
     shorter = (own[: -len(end)] for end in IMAGE_SUFFIXES if own.casefold().endswith(end.casefold()))
     return tuple(dict.fromkeys((own, *(name for name in shorter if name))))
 
 
 def _keys(image: Path) -> tuple[Name, ...]:
-    return tuple((image.parent.as_posix(), stem.casefold()) for stem in _stems(image))
+    folder, _ = _folder_and_stem(image)
+    return tuple((folder, stem.casefold()) for stem in _stems(image))
 
 
 def _fits(keys: dict[Path, tuple[Name, ...]], named: dict[Name, list[Path]]) -> dict[Path, Path]:
