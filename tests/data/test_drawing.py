@@ -100,6 +100,14 @@ def test_label_maps_are_read_within_bounds() -> None:
     assert len(many.read) == MOST_READ
 
 
+def test_clips_are_not_read() -> None:
+    data = Maps(classes=("object",))
+    drawn = draw(data, IDS, 20, 0, "clip")
+    assert drawn.remarks == ("sample: 20 of 100 clips, drawn by seed 0, over 4 folders",)
+    assert cities(drawn.ids)["ulm"] == 1
+    assert not data.read
+
+
 def test_all_where_there_are_no_more() -> None:
     drawn = draw(Maps(), IDS[:5], 5, 0)
     assert drawn.ids == IDS[:5]

@@ -13,6 +13,7 @@ from foolscape.data.load import select
 from foolscape.data.sample import VOID, Data, Sample
 from foolscape.errors import SampleError, SettingError
 from foolscape.seeds import seed_of
+from foolscape.tasks.base import VIDEO
 
 MOST_READ: Final = 400
 """Samples that are read to know their classes where the data set does not tell without."""
@@ -76,7 +77,7 @@ def draw(data: Data[Any], ids: Sequence[str], count: int, seed: int, unit: str =
     folders = {_folder(name) for name in ids}
     by = f"over {len(folders)} folders" if len(folders) > 1 else "from one folder"
     told = f"sample: {count} of {len(ids)} {unit}s, drawn by seed {seed}, {by}"
-    if data.classes is None:
+    if data.classes is None or unit == VIDEO.unit:  # the objects of clips are of no class
         return Drawn(_ordered(ids, _shared_out(order, count)), (told,))
     shows, pool = shown_by(data), order
     if shows is None:

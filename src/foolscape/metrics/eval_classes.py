@@ -49,5 +49,9 @@ def measure_over(names: Sequence[str] | None, measure: Measure[Any], scores: Tas
         chosen = indices_of(names, classes)
         return measure.pool([narrowed(sample, chosen) for sample in samples], classes)
 
-    said = f"Scores are over {', '.join(names)} alone; what was attacked, and success, are not."
-    return replace(measure, pool=pool, notes={**measure.notes, KEY: said}, below=(KEY, *measure.below))
+    return replace(measure, pool=pool, notes={**measure.notes, KEY: sentence(names)})
+
+
+def sentence(names: Sequence[str]) -> str:
+    """What must be known of figures over the classes called `names` alone."""
+    return f"Scores are over {', '.join(names)} alone; what was attacked, and what success means, is not."

@@ -75,6 +75,7 @@ class TransferSummary:
         attacks: the settings of each network's own attack, by slug.
         ensembles: each change for several networks.
         columns, lines: of the matrix.
+        eval_classes: the classes that its scores are over; none: all.
     """
 
     __pydantic_config__ = CLOSED
@@ -88,3 +89,4 @@ class TransferSummary:
     lines: tuple[MatrixLine, ...]
     trust: Trust | None = None
     failures: tuple[LostImage, ...]
+    eval_classes: tuple[Text, ...] = ()

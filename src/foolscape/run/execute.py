@@ -41,7 +41,7 @@ from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.settings.user_attack import sources_of
-from foolscape.run.setup import LoadedModel, Setup, open_setup, said_of
+from foolscape.run.setup import LoadedModel, Setup, notes_on_data, open_setup, said_of
 from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.slices.given import Given, given_of
 from foolscape.run.slices.table import SliceTable
@@ -168,7 +168,7 @@ def _record(config: RunConfig, setup: Setup, device: torch.device, batch: int, c
             classes=None if data.classes is None else tuple(data.classes),
             samples=len(setup.ids),
             sha256=digest_of(prints),
-            notes=tuple(data.notes),
+            notes=notes_on_data(setup),
         ),
         samples=tuple(SampleRecord(id=name, sha256=prints[name]) for name in setup.ids),
         attack=recorded_attack(config, setup),

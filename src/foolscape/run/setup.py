@@ -82,7 +82,7 @@ class LoadedModel:
             reference=CLEAN_PREDICTION if truth is None else TRUTH,
             weights_sha256=self.sha256,
             identity=self.identity,
-            notes=(*self.notes, *(() if self.match is None else self.match.notes)),
+            notes=tuple(self.notes),
         )
 
 
@@ -118,6 +118,15 @@ def open_setup(config: RunConfig, device: torch.device) -> Setup:
     need("report", *task_named(str(config.task)).extras)
     enter_data(config.data)
     return record_of("foolscape.run.opening", str(config.task), TaskOpening).open(config, device)
+
+
+def notes_on_data(setup: Setup) -> tuple[str, ...]:
+    """Those of the data, and which of its classes each model calls otherwise.
+
+    The latter are no notes of the model: a run that began before they were made goes on.
+    """
+    matches = [(entry.subject.spec, entry.match) for entry in setup.entries if entry.match is not None]
+    return (*setup.data.notes, *(f"{spec}: {note}" for spec, match in matches for note in match.notes))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Final
 
 from rich.console import Console
 
+from foolscape.metrics.eval_classes import sentence as over_classes
 from foolscape.records.places import MATRIX
 from foolscape.records.reader import read_record, read_result
 from foolscape.records.run import TransferRecord
@@ -144,7 +145,8 @@ def remarks(matrix: TransferSummary) -> tuple[str, ...]:
     nothing = _about(matrix, lambda column: () if known(clean[column.slug]) else (_NOTHING_TO_LOSE,))
     lost = len({failure.id for failure in matrix.failures})
     left_out = [f"{images(lost)} left out: {matrix.failures[0].reason}"] if lost else []
-    return (*against, *nothing, *left_out)
+    over = [over_classes(matrix.eval_classes)] if matrix.eval_classes else []
+    return (*against, *over, *nothing, *left_out)
 
 
 def notes(matrix: TransferSummary) -> tuple[str, ...]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from foolscape.metrics.eval_classes import KEY as EVAL_CLASSES
 from foolscape.metrics.score import Measure, Parts, Score, scores_of
 from foolscape.records.conditions import MEANINGS
 from foolscape.records.run import CLEAN_PREDICTION, Reference
@@ -68,8 +67,6 @@ def words(summary: RunSummary) -> Words:
     """The words of a summary: of its task, and of the measure that its scores are of."""
     task, report = task_named(summary.task), report_of(summary.task)
     measure = _measure_of(summary)
-    if EVAL_CLASSES in summary.conventions:
-        measure = replace(measure, below=(EVAL_CLASSES, *measure.below))
     scores = measure.shown(_measured(summary))
     return Words(
         measure=measure,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
+from foolscape.metrics.eval_classes import KEY as EVAL_CLASSES
 from foolscape.metrics.score import Score
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, IN_FLOAT, label_of
 from foolscape.records.summary import ModelSummary, RunSummary, Scores
@@ -78,8 +79,14 @@ def scores(summary: RunSummary) -> Table:
     title = ", ".join(filter(None, ("Scores", unfinished(summary))))
     return replace(
         _by_condition(summary, "scores", title, terms.scores, notes),
-        remarks=reference_notes(summary.task, summary.reference),
+        remarks=(*reference_notes(summary.task, summary.reference), *_over_classes(summary)),
     )
+
+
+def _over_classes(summary: RunSummary) -> tuple[str, ...]:
+    """That scores are over some of the classes alone, where they are."""
+    said = summary.conventions.get(EVAL_CLASSES)
+    return () if said is None else (str(said),)
 
 
 def _measured(summary: RunSummary) -> bool:

@@ -240,7 +240,7 @@ def _mean_j(scores: ClipScores) -> float:
 
 
 RECORD: Final = TaskRunning(
-    foreign=("precision", "memory_format", "classes", "batch", *foreign_to(VIDEO)),
+    foreign=("precision", "memory_format", "classes", "class_map", "eval_classes", "batch", *foreign_to(VIDEO)),
     clamps=True,
     conventions={
         "success_rate": f"Success: share of clips that keep, at 8 bits, at most {LOST:.0%} of their clean J; those "

@@ -112,6 +112,7 @@ def summarise(
         }
         for network in networks
     ]
+    eval_classes = networks[0].config.eval_classes
     plans = {network.slug: recorded_attack(network.config, network.setup) for network in networks}
     return {
         "schema": SCHEMA,
@@ -128,6 +129,7 @@ def summarise(
             len(order),
         ),
         "failures": [{"id": one.id, "model": one.model, "reason": one.reason} for one in failures],
+        **({} if eval_classes is None else {"eval_classes": list(eval_classes)}),
     }
 
 
