@@ -19,7 +19,7 @@ from foolscape.run.slices.given import Given
 from foolscape.run.slices.make import slices_of
 from tests.written import model_record, run_record
 
-from .made import do_run
+from .made import do_run, write_net, write_photos
 from .test_cli import foolscape
 
 COLOURS = """
@@ -225,6 +225,40 @@ def test_a_weakness_for_small_objects_is_found_first() -> None:
 def test_without_a_weakness_hardly_any_run_marks_one() -> None:
     marked = sum(any(one.weak for one in sliced(seed, missed_small=0.3, attacked=False)) for seed in range(1, 21))
     assert marked <= 3  # 5 % at most; more than 3 of 20 by bad luck in 1 of 60 such tests
+
+
+def test_images_without_labels_are_sliced_by_folder_against_the_clean_prediction(tmp_path: Path) -> None:
+    for name in ("day", "dusk"):
+        write_photos(tmp_path / "photos" / name, 8)
+    settings: dict[str, Any] = {"attack": "fgsm", "eps": "4/255", "probes": 0}
+    do_run(tmp_path / "out", models=[f"{write_net(tmp_path)}:net"], data=f"folder:{tmp_path / 'photos'}", **settings)
+    (model,) = found_in(tmp_path / "out").models
+    day, dusk = (next(one for one in model.slices if one.name == f"folder: {name}") for name in ("day", "dusk"))
+    assert day.scores == dusk.scores
+    assert day.scores["clean"]["pixel_accuracy"] == 100.0
+    assert day.lost is not None
+    assert day.lost.here == day.lost.elsewhere
+    assert not day.lost.marked
+    assert any(one.of == "objects" for one in model.slices)
+
+
+def test_images_that_show_nothing_have_no_scores() -> None:
+    """A detector's images without an object and without a detection, as one slice and as all there is."""
+    none = Truth(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0, bool), np.zeros(0))
+    nothing = Detected(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+    rng = np.random.default_rng(0)
+    ids = [f"{n:03d}" for n in range(20)]
+    given = Given({name: {"empty": "yes" if n % 2 else "no"} for n, name in enumerate(ids)})
+    for shown in (_objects(rng), none):
+        lines: list[Line] = []
+        for n, name in enumerate(ids):
+            truth = none if n % 2 else shown
+            found = nothing if n % 2 else _found(truth, np.zeros(len(truth.labels)), rng)
+            lines.append(Row(model="m", id=name, condition=CLEAN, size=(400, 600), measured=found, truth=truth))
+        record = run_record([model_record(task="detection")], ids, {"name": "none"})
+        (model,) = slices_of(Path("/nowhere"), record, lines, given).models
+        empty = next(one for one in model.slices if one.name == "empty: yes")
+        assert (empty.scores["clean"]["AP50"], empty.objects, empty.clean) == (None, 0, None)
 
 
 def test_few_images_without_a_table_have_no_slices(tmp_path: Path) -> None:

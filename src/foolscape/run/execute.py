@@ -135,10 +135,10 @@ def _executed(
             summary = summarise(
                 run_record(store), store.rows, Evidence.of(store, (e.subject.slug for e in setup.entries))
             )
-            if given is not None:
-                write_slices(out, run_record(store), store.rows, given, listener.say)
         store.finish(SUMMARY, summary)
         if given is not None:
+            with having_form(out):
+                write_slices(out, run_record(store), store.rows, given, listener.say)
             write_report(out)
     return summary
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from foolscape.metrics.score import Score
@@ -11,7 +12,7 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN
 from foolscape.records.slices import ContrastRecord, ModelSlices, SliceRecord, SlicesRecord
 from foolscape.records.summary import RunSummary, Scores
 from foolscape.report.tables.labels import words
-from foolscape.report.tables.table import Cell, Table, between, counted, known, number
+from foolscape.report.tables.table import Cell, Table, between, counted, number
 
 _WORST: Final = 3
 """Slices that a terminal shows of each model."""
@@ -21,12 +22,23 @@ _OF_OBJECTS: Final = {"segmentation": PIXELS_RIGHT, "detection": OBJECTS_FOUND}
 
 
 def slice_tables(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Table, ...]:
-    """Slices of images, and of objects, of every model: the score that sums it up, clean, attacked and lost."""
-    return tuple(
+    """Slices of images, and of objects, of every model: the score that sums it up, clean, attacked and lost.
+
+    What holds for all of them stands below the first.
+    """
+    if slices is None:
+        return ()
+    found = [
         _table(summary, slices, model, of, f"{title}, {model.model}")
-        for model in _models(slices)
+        for model in slices.models
         for of, title in (("images", "Slices of images"), ("objects", "Slices of objects"))
-        if slices is not None and any(one.of == of for one in model.slices)
+        if any(one.of == of for one in model.slices)
+    ]
+    shared = _conventions(slices, "compared", "few", "worst_first", "bounds", "loss")
+    beside = "Right and lost: points more or less than beside the slice, with the corrected p."
+    return tuple(
+        table if place else replace(table, notes=(*table.notes, beside, *shared, *slices.notes))
+        for place, table in enumerate(found)
     )
 
 
@@ -42,7 +54,8 @@ def worst_slices(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Tabl
             rows.append((Cell(model.model), Cell(_none_of(model)), Cell(""), Cell("")))
         for place, one in enumerate(weak[:_WORST]):
             name = Cell("" if place else model.model)
-            rows.append((name, Cell(one.name), Cell(_size(one, summary)), Cell(_gaps(one))))
+            gaps = _gaps(one)
+            rows.append((name, Cell(one.name), _size(one, summary), Cell(gaps[0], gaps[1:])))
         if len(weak) > _WORST:
             remarks.append(f"{model.model}: {len(weak) - _WORST} more on the page.")
     headers = (Cell("model"), Cell("slice"), Cell("of"), Cell("beside the rest"))
@@ -94,13 +107,10 @@ def _table(summary: RunSummary, slices: SlicesRecord, model: ModelSlices, of: st
         Cell("right, clean", ("points",)),
         *((Cell("lost", ("points",)),) if attacked else ()),
     )
-    keys = ("compared", "few", "worst_first", "bounds", *(("objects",) if of == "objects" else ()), "loss")
     notes = (
         score.convention,
-        "Right and lost: points more or less than beside the slice; p is corrected.",
-        f"{_compared(model)[0].upper()}{_compared(model)[1:]}.",
-        *(slices.conventions[key] for key in keys if key in slices.conventions),
-        *slices.notes,
+        *(_conventions(slices, "objects") if of == "objects" else ()),
+        f"Corrected for {counted(model.compared, 'comparison')} of this model.",
     )
     faded = frozenset(place for place, one in enumerate(chosen) if one.few)
     return Table(f"slices-{of}-{model.slug}", title, headers, rows, notes, faded=faded)
@@ -172,24 +182,25 @@ def _mark(one: SliceRecord) -> tuple[str, ...]:
     return (f"more than chance: {', '.join(marked)}",) if marked else ()
 
 
-def _gaps(one: SliceRecord) -> str:
-    """What is worse about a slice, in words."""
+def _gaps(one: SliceRecord) -> tuple[str, ...]:
+    """What is worse about a weak slice, in words."""
     parts = []
     if one.clean is not None and one.clean.marked and (one.behind or 0) > 0:
         parts.append(f"{number(one.behind, 1)} points less right when clean")
     if one.lost is not None and one.lost.marked and (one.more_lost or 0) > 0:
-        parts.append(f"the attack takes {number(one.more_lost, 1)} points more")
-    return ", ".join(parts)
+        parts.append(f"{number(one.more_lost, 1)} points more lost to the attack")
+    return tuple(parts)
 
 
-def _size(one: SliceRecord, summary: RunSummary) -> str:
-    unit = counted(one.images, words(summary).unit)
-    return unit if one.objects is None or known(one.objects) is None else f"{unit}, {one.objects} {_noun(summary)}"
+def _size(one: SliceRecord, summary: RunSummary) -> Cell:
+    """The images and objects behind a slice."""
+    objects = () if one.objects is None else (f"{one.objects} {_noun(summary)}",)
+    return Cell(counted(one.images, words(summary).unit), objects)
 
 
 def _noun(summary: RunSummary) -> str:
     return "segments" if summary.task == "segmentation" else "objects"
 
 
-def _compared(model: ModelSlices) -> str:
-    return f"{model.compared} comparisons corrected for"
+def _conventions(slices: SlicesRecord, *names: str) -> tuple[str, ...]:
+    return tuple(slices.conventions[name] for name in names if name in slices.conventions)
