@@ -12,7 +12,11 @@ from PIL import Image
 import foolscape as fs
 from foolscape.cli.console import DONE, ERROR, USAGE
 from foolscape.errors import ClassMatchError, SettingError
+from foolscape.records.reader import read_record
+from foolscape.records.rows import read_rows
 from foolscape.run.settings.config import make_config
+from foolscape.run.slices.given import Given
+from foolscape.run.slices.make import slices_of
 
 from .made import do_run
 from .made_boxes import CELL, write_detector
@@ -139,6 +143,10 @@ def test_the_table_comes_before_a_run(street: dict[str, Any], capfd: pytest.Capt
 def test_scores_over_some_classes(street: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
     street["data"] = street["data"].replace("classes.txt", "named.txt")
     scores = figures(do_run(Path("out"), eval_classes=["motorbike", "Sky"], **street))
+    record = read_record(Path("out"))
+    (found,) = slices_of(Path("out"), record, list(read_rows(Path("out"), record)), Given({})).models
+    (of_b,) = (one for one in found.slices if (one.attribute, one.value) == ("folder", "b"))
+    assert of_b.scores["clean"]["mIoU"] == pytest.approx((50 + 200 / 3) / 2)
     assert foolscape("report", "out") == DONE
     assert "Scores are over motorbike, Sky alone; what was attacked" in " ".join(capfd.readouterr().out.split())
     # The columns of the light where a motorcycle is seen still count against it.

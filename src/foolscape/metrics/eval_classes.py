@@ -41,15 +41,25 @@ def measure_over(names: Sequence[str] | None, measure: Measure[Any], scores: Tas
     """
     if names is None:
         return measure
-    narrowed = scores.narrowed
-    if narrowed is None:
-        raise SettingError(f"eval_classes: expected a task with classes, got {measure.name}; leave eval_classes out")
 
     def pool(samples: Samples, classes: Sequence[str]) -> Pool[Any]:
-        chosen = indices_of(names, classes)
-        return measure.pool([narrowed(sample, chosen) for sample in samples], classes)
+        return measure.pool(samples_over(names, samples, classes, scores), classes)
 
     return replace(measure, pool=pool, notes={**measure.notes, KEY: sentence(names)})
+
+
+def samples_over(names: Sequence[str] | None, samples: Samples, classes: Sequence[str], scores: TaskScores) -> Samples:
+    """`samples` of a model with these `classes`, of those called `names` alone; themselves for None.
+
+    Raises:
+        SettingError: the task has no classes.
+    """
+    if names is None:
+        return samples
+    if scores.narrowed is None:
+        raise SettingError("eval_classes: expected a task with classes; leave eval_classes out")
+    chosen = indices_of(names, classes)
+    return [scores.narrowed(sample, chosen) for sample in samples]
 
 
 def sentence(names: Sequence[str]) -> str:
