@@ -123,13 +123,14 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str], table: Sli
         ]
         return JobOutcome(attacked, len(summary.failures), verdict_of(summary.trust))
 
+    work = partial(execute, config)
     return Job(
         planned_run=PlannedRun(
             name_of(models_name(config.models), str(resolved.attack)),
             {"kind": None, "config": resolved.model_dump(mode="json")},
         ),
         keys=lambda: keys,
-        work=partial(execute, config, table=table),
+        work=work if table is None else partial(work, table=table),
         outcome=outcome,
         preview=partial(preview_run, config, origins),
     )
