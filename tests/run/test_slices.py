@@ -242,6 +242,20 @@ def test_images_without_labels_are_sliced_by_folder_against_the_clean_prediction
     assert any(one.of == "objects" for one in model.slices)
 
 
+def test_over_some_classes_slices_are_over_these(dark: Path, tmp_path: Path) -> None:
+    mine = dark / "mine.py"
+    settings: dict[str, Any] = {"models": [f"{mine}:Net"], "data": f"{mine}:Streets", "attack": "none"}
+    whole = do_run(tmp_path / "green", eval_classes=["green"], **settings)["models"][0]["conditions"]["clean"]
+    (model,) = found_in(tmp_path / "green").models
+    cameras = [one for one in model.slices if one.attribute == "camera"]
+    assert sum(one.images for one in cameras) == 32
+    # Half of the pixels each, so that the mean of both is near the whole.
+    assert np.mean([one.scores["clean"]["mIoU"] for one in cameras]) == pytest.approx(whole["mIoU"], abs=1)
+    assert not any(one.attribute == "class" for one in model.slices)
+    both = [one for one in found_in(dark / "out").models[0].slices if one.attribute == "camera"]
+    assert 0 < sum(one.objects or 0 for one in cameras) < sum(one.objects or 0 for one in both)
+
+
 def test_images_that_show_nothing_have_no_scores() -> None:
     """A detector's images without an object and without a detection, as one slice and as all there is."""
     none = Truth(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0, bool), np.zeros(0))

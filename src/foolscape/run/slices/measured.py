@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from foolscape.by_name import record_or_none
 from foolscape.metrics.boxes import Bools
+from foolscape.metrics.eval_classes import indices_of
 from foolscape.metrics.sample import Sample
-from foolscape.metrics.score import Measure, Pool, Score
+from foolscape.metrics.score import Measure, Pool, Score, scores_of
 from foolscape.metrics.slices.objects import Cut, ImageObjects
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN
 from foolscape.records import conditions
@@ -30,12 +31,14 @@ class MeasuredModel:
         model: as run.json has it.
         rows: by `CLEAN` and, where there was an attack, `ATTACKED`, of the same N images.
         attacked: the condition of the attacked rows, by which their files lie.
+        only: the classes, by index, that scores are over, and that rows are narrowed to; None: all.
     """
 
     directory: Path
     model: ModelRecord
     rows: Mapping[str, Sequence[AnyRow]]
     attacked: Condition
+    only: frozenset[int] | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -61,9 +64,19 @@ def measured_model(directory: Path, record: RunRecord, model: ModelRecord, lines
     wanted = {CLEAN: conditions.CLEAN} | ({ATTACKED: attacked} if attacked in record.conditions else {})
     own = {name: {row.id: row for row in rows_of(lines, model.model, what)} for name, what in wanted.items()}
     shared = sorted(set.intersection(*(set(rows) for rows in own.values())), key=lambda name: order[name])
-    return MeasuredModel(
-        directory, model, {name: [rows[one] for one in shared] for name, rows in own.items()}, attacked
-    )
+    names = record.eval_classes
+    only = None if names is None else indices_of(names, model.classes)
+    found = {name: [_narrowed(rows[one], record.task, only) for one in shared] for name, rows in own.items()}
+    return MeasuredModel(directory, model, found, attacked, only)
+
+
+def _narrowed(row: AnyRow, task: str, only: frozenset[int] | None) -> AnyRow:
+    """The row over some of the classes."""
+    narrowed = scores_of(task).narrowed
+    if only is None or narrowed is None:
+        return row
+    sample = narrowed(row.sample, only)
+    return replace(row, truth=sample.truth, measured=sample.measured)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ def _of_image(model: MeasuredModel, name: str) -> ImageObjects | None:
     truth = _truth(model, name) if model.model.channels is not None else predictions[CLEAN]
     if truth is None or any(one.shape != truth.shape for one in predictions.values()):
         return None
+    if model.only is not None:
+        truth = np.where(np.isin(truth, sorted(model.only)), truth, np.uint8(VOID))
     return segments(truth, predictions)
 
 
