@@ -10,7 +10,6 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 
 from foolscape.metrics.boxes import Floats
-from foolscape.metrics.eval_classes import measure_over, samples_over
 from foolscape.metrics.score import Measure, scores_of
 from foolscape.metrics.slices.chance import ALPHA, DRAWS
 from foolscape.metrics.slices.contrast import Contrast, corrected, image_contrasts, object_contrast, questions
@@ -94,9 +93,7 @@ def slices_of(directory: Path, record: RunRecord, lines: Sequence[Line], given: 
 def _of_model(model: MeasuredModel, record: RunRecord, given: Given, light: Floats, notes: list[str]) -> ModelSlices:
     task = task_slices(record.task)
     objects = [] if task is None else task.objects(model)
-    scores = scores_of(record.task)
-    whole = scores.measure_of([row.sample for rows in model.rows.values() for row in rows])
-    measure = measure_over(record.eval_classes, whole, scores)
+    measure = scores_of(record.task).measure_of([row.sample for rows in model.rows.values() for row in rows])
     groups = _groups(model, given, light, task, objects, notes)
     drafts = _by_image(model, record, measure, groups, objects)
     if task is not None:
@@ -162,14 +159,10 @@ def _by_image(
 
 def _values(model: MeasuredModel, record: RunRecord) -> dict[str, Floats]:
     """By question (N,): what is right of each image in percent when clean, and what of it the attack takes."""
-    scores, classes = scores_of(record.task), model.model.classes
-    samples = {
-        name: samples_over(record.eval_classes, [row.sample for row in rows], classes, scores)
-        for name, rows in model.rows.items()
-    }
+    scores = scores_of(record.task)
     right = {
         name: np.array([np.nan if (share := scores.right(one, None)) is None else 100 * share for one in of])
-        for name, of in samples.items()
+        for name, of in model.samples().items()
     }
     return {"clean": right[CLEAN]} | ({"lost": right[CLEAN] - right[ATTACKED]} if ATTACKED in right else {})
 
