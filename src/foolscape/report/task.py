@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foolscape.by_name import record_of
+from foolscape.metrics.score import Score
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow
@@ -138,6 +139,8 @@ class TaskReport:
         sentences: the same for what else is worded otherwise than for images.
         changed: what of a sample the attack changes, to be said behind by how much; empty if that is all of it.
         target: what the percentages of a universal perturbation count, one of them.
+        part_score: of the objects or segments that slices are of; None for a task without such slices.
+        parts: what these are called.
         reels: (run, its models) -> what moves, by the slug of the model; None where nothing does.
     """
 
@@ -147,6 +150,8 @@ class TaskReport:
     sentences: Mapping[str, str] = field(default_factory=dict)
     changed: str = ""
     target: str = "target"
+    part_score: Score[Any] | None = None
+    parts: str = "objects"
     reels: Callable[[Run, Sequence[ModelRecord]], Mapping[str, Any]] | None = None
 
 

@@ -7,18 +7,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from foolscape.metrics.score import Score
-from foolscape.metrics.slices.objects import OBJECTS_FOUND, PIXELS_RIGHT
 from foolscape.records.conditions import ADVERSARIAL, CLEAN
 from foolscape.records.slices import ContrastRecord, ModelSlices, SliceRecord, SlicesRecord
 from foolscape.records.summary import RunSummary, Scores
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.table import Cell, Table, between, counted, number
+from foolscape.report.task import report_of
 
 _WORST: Final = 3
 """Slices that a terminal shows of each model."""
 _OF_CLASSES: Final = "class"
 """Of these a table of their own tells already."""
-_OF_OBJECTS: Final = {"segmentation": PIXELS_RIGHT, "detection": OBJECTS_FOUND}
 
 
 def slice_tables(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Table, ...]:
@@ -136,7 +135,7 @@ def _headline(summary: RunSummary, one: SliceRecord) -> Score[Any]:
 
 def _scores(summary: RunSummary, one: SliceRecord) -> list[Score[Any]]:
     there = next(iter(one.scores.values()), {})
-    own = _OF_OBJECTS.get(summary.task)
+    own = report_of(summary.task).part_score
     scores = [score for score in words(summary).scores if score.key in there]
     return [*scores, own] if own is not None and own.key in there else scores
 
@@ -199,7 +198,7 @@ def _size(one: SliceRecord, summary: RunSummary) -> Cell:
 
 
 def _noun(summary: RunSummary) -> str:
-    return "segments" if summary.task == "segmentation" else "objects"
+    return report_of(summary.task).parts
 
 
 def _conventions(slices: SlicesRecord, *names: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from foolscape.metrics.box_counts import IOU, READABLE, count_boxes
 from foolscape.metrics.boxes import Detected, Truth, pairwise_iou
 from foolscape.metrics.matching import COCO_DETECTIONS
 from foolscape.metrics.sample import Sample
+from foolscape.metrics.slices.objects import OBJECTS_FOUND
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.places import Kind, place_of
 from foolscape.records.run import ModelRecord
@@ -145,4 +146,5 @@ RECORD: Final = TaskReport(
     f"these of one class are its AP, AP50 and AP75 lower: they look at the {COCO_DETECTIONS} highest scores.",
     success="Success: every object that was detected on the clean image met the attack's goal at 8 bits.",
     target="clean detection",
+    part_score=OBJECTS_FOUND,
 )

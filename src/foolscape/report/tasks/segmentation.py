@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from foolscape.metrics.segmentation import VOID, pixel_accuracy
+from foolscape.metrics.slices.objects import PIXELS_RIGHT
 from foolscape.metrics.tasks.segmentation import counts_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.places import Kind, place_of
@@ -101,4 +102,6 @@ RECORD: Final = TaskReport(
     without_labels="No labels: scores are against the model's own clean prediction, so the clean score is 100 by "
     "construction.",
     target="pixel",
+    part_score=PIXELS_RIGHT,
+    parts="segments",
 )
