@@ -104,7 +104,7 @@ def test_what_it_must_tell() -> None:
     ("image", "words"),
     [
         (PHOTO[0], r"expected an image \(3, H, W\), got \(12, 16\)"),
-        (PHOTO * 1.0, "expected floats in .0, 1., got 0 to 255; leave the normalising out"),
+        (PHOTO * 1.0, "expected a tensor with values in .0, 1., got 0 to 255; leave the normalising out"),
         (PHOTO.astype(np.int64), "expected an image of uint8 or floats, got int64"),
     ],
 )

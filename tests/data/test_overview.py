@@ -8,7 +8,7 @@ import pytest
 
 from foolscape.data.boxes import DetectionSample
 from foolscape.data.load import open_clips, open_data, open_detection
-from foolscape.data.overview.look import drawn, look_over
+from foolscape.data.overview.look import evenly_spread, look_over
 from foolscape.data.overview.oddities import edge_ratio
 from foolscape.data.sample import VOID, Sample
 from foolscape.errors import SampleError, UnknownNameError
@@ -124,8 +124,8 @@ def test_bundled_scenes_of_other_tasks(task, opener):
 
 
 def test_samples_are_drawn_from_all_over():
-    assert drawn("abc", 5) == ("a", "b", "c")
-    assert drawn([str(i) for i in range(101)], 5) == ("0", "25", "50", "75", "100")
+    assert evenly_spread("abc", 5) == ("a", "b", "c")
+    assert evenly_spread([str(i) for i in range(101)], 5) == ("0", "25", "50", "75", "100")
 
 
 # The contract of a data set

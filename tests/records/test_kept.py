@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,8 @@ def test_half_a_run_of_another_version_goes_on_to_the_same_bytes(name: str, tmp_
         finished = PLACE / name / "finished"
         assert (out / "rows.jsonl").read_bytes() == (finished / "rows.jsonl").read_bytes()
         assert _figures(out / "summary.json") == _figures(finished / "summary.json")
+        if json.loads((finished / "run.json").read_text())["foolscape"] == version("foolscape"):
+            assert (out / "summary.json").read_bytes() == (finished / "summary.json").read_bytes()
 
 
 def _figures(path: Path) -> object:

@@ -48,7 +48,7 @@ def look_at_data(
     from foolscape.data.drawing import chosen
     from foolscape.data.load import open_for
     from foolscape.data.mapped import with_class_map
-    from foolscape.data.overview.look import LOOKED_AT, drawn, look_over
+    from foolscape.data.overview.look import LOOKED_AT, evenly_spread, look_over
     from foolscape.report.pages.overview import write_overview
     from foolscape.report.tables.overview import overview_tables
     from foolscape.report.tables.render import show
@@ -63,7 +63,7 @@ def look_at_data(
     taken = chosen(data, None, choice.limit, choice.sample, seed=0, unit=wanted.unit)
     for remark in taken.remarks:
         tell(f"note: {remark}")
-    ids = drawn(taken.ids, LOOKED_AT) if choice.limit is choice.sample is None else taken.ids
+    ids = evenly_spread(taken.ids, LOOKED_AT) if choice.limit is choice.sample is None else taken.ids
     with listener().progress("reading", len(ids), 0) as advance:
         overview = look_over(data, wanted, ids, advance)
     show(overview_tables(overview), out_console)

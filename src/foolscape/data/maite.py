@@ -67,16 +67,22 @@ def _classes(name: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(names[index]) for index in range(len(names)))
 
 
+def levels_of(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Floats in [0, 1] as grey levels; raises `SampleError` for others: a normalised image cannot be kept at 8 bits."""
+    if not (pixels.size and pixels.min() >= 0 and pixels.max() <= 1):
+        ends = f"{pixels.min():g} to {pixels.max():g}" if pixels.size else "none"
+        raise SampleError(f"{name}: expected a tensor with values in [0, 1], got {ends}; leave the normalising out")
+    levels: NDArray[np.uint8] = np.rint(255 * pixels).astype(np.uint8)
+    return levels
+
+
 def _pixels(image: Any, name: str) -> NDArray[np.uint8]:
     """(H, W, 3) uint8; floats must be within [0, 1]: protocol and image do not tell what else they may mean."""
     pixels = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
     if pixels.ndim != 3 or pixels.shape[0] != 3:
         raise SampleError(f"{name}: expected an image (3, H, W), got {pixels.shape}")
     if pixels.dtype.kind == "f":
-        if not (pixels.size and pixels.min() >= 0 and pixels.max() <= 1):
-            ends = f"{pixels.min():g} to {pixels.max():g}" if pixels.size else "none"
-            raise SampleError(f"{name}: expected floats in [0, 1], got {ends}; leave the normalising out")
-        pixels = np.rint(255 * pixels)
+        pixels = levels_of(pixels, name)
     elif pixels.dtype != np.uint8:
         raise SampleError(f"{name}: expected an image of uint8 or floats, got {pixels.dtype}")
     return np.ascontiguousarray(pixels.transpose(1, 2, 0).astype(np.uint8))

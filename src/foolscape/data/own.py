@@ -27,7 +27,7 @@ from foolscape.data.boxes import DetectionSample, check_boxes
 from foolscape.data.clips import CLASSES, Clip, GivenMask, objects_in
 from foolscape.data.dataset import DataSet, Opener
 from foolscape.data.images import MIN_SIDE
-from foolscape.data.maite import MaiteImages, is_maite
+from foolscape.data.maite import MaiteImages, is_maite, levels_of
 from foolscape.data.sample import VOID, Data, Sample
 from foolscape.errors import DataError, SampleError, SettingError, unknown
 from foolscape.metrics.boxes import Truth
@@ -246,10 +246,7 @@ def pixels_of(image: Any, name: str) -> Pixels:
     if hasattr(image, "detach") and pixels.ndim == 3:
         pixels = pixels.transpose(1, 2, 0)
     if pixels.dtype.kind == "f" and hasattr(image, "detach"):
-        if not (pixels.size and pixels.min() >= 0 and pixels.max() <= 1):
-            ends = f"{pixels.min():g} to {pixels.max():g}" if pixels.size else "none"
-            raise SampleError(f"{name}: expected a tensor with values in [0, 1], got {ends}; leave the normalising out")
-        pixels = np.rint(255 * pixels).astype(np.uint8)
+        pixels = levels_of(pixels, name)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or min(pixels.shape[:2]) < MIN_SIDE:
         raise SampleError(
             f"{name}: expected an RGB image, (H, W, 3) uint8 or a (3, H, W) tensor, of at least {MIN_SIDE}x{MIN_SIDE} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from foolscape.data.boxes import DetectionSample
 from foolscape.data.clips import Clip, objects_in
 from foolscape.data.images import MIN_SIDE
-from foolscape.data.overview.look import drawn
+from foolscape.data.overview.look import evenly_spread
 from foolscape.data.own import as_bytes
 from foolscape.data.sample import VOID, Data, Sample
 from foolscape.errors import FoolscapeError, SampleError, UnknownNameError
@@ -34,22 +35,24 @@ def check_data(data: Data[Any], task: str, *, samples: int = 8, on_check: OnChec
     """
     kind = task_named(task).name
     sheet = Sheet(on_check)
-    ids = drawn(tuple(name for name in data.ids if isinstance(name, str)), samples)
-    sheet.attempt("ids are texts, each once", lambda: _nothing_of(_of_ids(data), f"{len(data.ids)} of them"))
-    sheet.attempt("an unknown id is refused by name", lambda: _nothing_of(_of_unknown(data), "UnknownNameError"))
+    ids = evenly_spread(tuple(name for name in data.ids if isinstance(name, str)), samples)
+    sheet.attempt("ids are texts, each once", partial(_nothing_of, partial(_of_ids, data), f"{len(data.ids)} of them"))
+    sheet.attempt(
+        "an unknown id is refused by name", partial(_nothing_of, partial(_of_unknown, data), "UnknownNameError")
+    )
     looks: dict[str, Callable[[], list[str]]] = {
         "samples are what the task has": lambda: _each(data, ids, lambda one: _of_sample(data, kind, one)),
         "a sample is the same when it is loaded again": lambda: _each(data, ids, lambda one: _of_two(data, one)),
         "fingerprints tell samples apart, and stay": lambda: _of_fingerprints(data, ids),
     }
     for name, look in looks.items():
-        sheet.attempt(name, lambda look=look: _nothing_of(look(), f"of {len(ids)} samples"))  # type: ignore[misc]
+        sheet.attempt(name, partial(_nothing_of, look, f"of {len(ids)} samples"))
     return sheet.report
 
 
-def _nothing_of(problems: list[str], seen: str) -> str:
-    """`seen`, or raises FailedError with the first of the `problems`."""
-    if problems:
+def _nothing_of(look: Callable[[], list[str]], seen: str) -> str:
+    """`seen`, or raises FailedError with the first of the problems that `look` finds."""
+    if problems := look():
         raise FailedError(problems[0])
     return seen
 

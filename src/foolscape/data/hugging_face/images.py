@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -243,5 +244,7 @@ def _source(cell: Any, where: str) -> ImageSource:
 def _part(cell: Any) -> Path | str:
     """What a cell adds to a fingerprint."""
     if isinstance(cell, Mapping) and set(cell) == {"bytes", "path"}:
-        return Path(cell["path"]) if cell["bytes"] is None and cell["path"] else f"{cell['bytes']!r}"
+        if cell["bytes"] is None and cell["path"]:
+            return Path(cell["path"])
+        return hashlib.sha256(cell["bytes"] or b"").hexdigest()
     return json.dumps(cell, default=str, sort_keys=True)

@@ -45,7 +45,7 @@ class _Tally:
         self.things.update(view.things)
 
 
-def drawn(ids: Sequence[str], most: int = LOOKED_AT) -> tuple[str, ...]:
+def evenly_spread(ids: Sequence[str], most: int = LOOKED_AT) -> tuple[str, ...]:
     """At most so many of the `ids`, spread evenly over all of them, in their order."""
     if len(ids) <= most:
         return tuple(ids)
@@ -75,7 +75,7 @@ def look_over(
     oddities = watch.worst()
     failed = {name for name, _ in tally.failures}
     usable = [name for name in ids if name not in failed]
-    shown = dict.fromkeys((*ids_of(oddities), *drawn(usable, _TILES)))
+    shown = dict.fromkeys((*ids_of(oddities), *evenly_spread(usable, _TILES)))
     return Overview(
         spec=data.spec,
         split=data.split,
