@@ -47,6 +47,7 @@ def test_the_tables_and_the_sheet(images: Path, capfd: pytest.CaptureFixture[str
         assert min(sheet.size) > 300
     page = (images / "runs/data-masks-images/data.html").read_text()
     assert "&lt;b&gt;car&lt;/b&gt;" in page
+    assert "<h1>3 images with labels of 3 classes</h1>" in page
     assert "<b>" not in page
 
 

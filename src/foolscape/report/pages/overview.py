@@ -10,7 +10,7 @@ from foolscape.report.files import write_text
 from foolscape.report.pages.template import template
 from foolscape.report.pictures.figures import Colours, data_url
 from foolscape.report.pictures.sheet import drawn, sheet
-from foolscape.report.tables.overview import overview_tables
+from foolscape.report.tables.overview import overview_tables, overview_title
 
 _MOST_NAMED: Final = 40
 
@@ -36,7 +36,7 @@ def write_overview(directory: Path, overview: Overview, colours: Colours, versio
     labelled = any(tile.labels is not None for tile in overview.tiles)
     page = directory / "data.html"
     text = template("overview.html.j2").render(
-        title=f"{overview.spec}",
+        title=overview_title(overview),
         overview=overview,
         tables=overview_tables(overview),
         legend=[(name, "#" + "".join(f"{part:02x}" for part in colour)) for name, colour in legend],

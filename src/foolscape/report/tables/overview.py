@@ -22,8 +22,20 @@ def overview_tables(overview: Overview) -> tuple[Table, ...]:
     return tuple(table for table in every if table.rows)
 
 
+def overview_title(overview: Overview) -> str:
+    """What it is, in a few words: `40 images with labels of 11 classes`."""
+    what = f"{overview.total} {_unit(overview)}"
+    if overview.classes is None:
+        return f"{what} without labels"
+    return what if overview.things == "objects" else f"{what} with labels of {len(overview.classes)} classes"
+
+
+def _unit(overview: Overview) -> str:
+    return "clips" if overview.things == "objects" else "images"
+
+
 def _facts(overview: Overview) -> Table:
-    unit = "clips" if overview.things == "objects" else "images"
+    unit = _unit(overview)
     read = f"{overview.looked_at} of {overview.total}"
     facts = [
         (unit, f"{overview.total}" if overview.looked_at == overview.total else f"{overview.total}, {read} looked at"),
@@ -67,8 +79,7 @@ def _sizes(overview: Overview) -> str:
 
 def _classes(overview: Overview) -> Table:
     by_share = sorted(overview.counts, key=lambda one: -one.things)
-    shown = by_share[:_MOST_CLASSES]
-    unit = "clips" if overview.things == "objects" else "images"
+    shown, unit = by_share[:_MOST_CLASSES], _unit(overview)
     headers = (Cell("class"), Cell(unit), Cell(overview.things), Cell("share", ("%",)))
     remarks = _never(by_share)
     if hidden := [one for one in by_share[_MOST_CLASSES:] if one.things]:
