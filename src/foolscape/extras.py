@@ -13,10 +13,11 @@ from foolscape.errors import MissingExtraError
 
 @dataclass(frozen=True)
 class Extra:
-    """What an extra is for, and the modules that come with it."""
+    """What an extra is for, the modules that come with it, and whether its licence keeps it out of `foolscape[all]`."""
 
     purpose: str
     modules: tuple[str, ...]
+    copyleft: bool = False
 
 
 EXTRAS: Final = {
@@ -24,7 +25,11 @@ EXTRAS: Final = {
     "coco": Extra("COCO's masks and average precision", ("pycocotools", "faster_coco_eval")),
     "video": Extra("clips and video files", ("av", "psutil")),
     "hf": Extra("data sets of Hugging Face", ("datasets",)),
+    "s3": Extra("data in S3 stores", ("s3fs",)),
     "transformers": Extra("networks of Hugging Face's transformers", ("transformers",)),
+    "smp": Extra("networks of segmentation-models-pytorch", ("segmentation_models_pytorch",)),
+    "onnx": Extra("networks in ONNX files", ("onnx", "onnxruntime", "onnx2torch")),
+    "ultralytics": Extra("networks of ultralytics", ("ultralytics",), copyleft=True),
 }
 
 
