@@ -13,11 +13,12 @@ from torch import Tensor
 from foolscape.errors import CheckpointError, MissingExtraError, ModelError, UnknownNameError
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.class_map import ClassNames
+from foolscape.models.common.preparation import preparation_of
+from foolscape.models.common.pretrained import place_of
 from foolscape.models.detectors import transformers as adapter
 from foolscape.models.detectors.common import SIGMOID_NOTE, SOFTMAX_NOTE
-from foolscape.models.detectors.preparation import preparation_of
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.detectors.transformers import FAMILIES, QueryDetector, adapt_queries, load
+from foolscape.models.detectors.transformers import FAMILIES, QueryDetector, adapt_queries
 from foolscape.tasks.detection import Detector
 
 from ..networks import images
@@ -31,6 +32,11 @@ SIZE = (49, 71)
 @cache
 def detector(kind: str) -> QueryDetector:
     return adapt_queries(network(kind), processor(kind), ClassNames())
+
+
+def load(name: str, weights: str | None = None) -> tuple[torch.nn.Module, object]:
+    place = place_of(name, weights)
+    return adapter.load(place, place.config())
 
 
 def levels(batch: int = 2, size: tuple[int, int] = SIZE) -> Tensor:
@@ -193,13 +199,13 @@ def test_names_may_be_given_and_must_be_as_many_as_channels() -> None:
         adapt_queries(network("yolos"), processor("yolos"), ClassNames(option=("a", "b")))
 
 
-def test_labels_that_nobody_named_give_way_to_the_names_of_the_data() -> None:
+def test_labels_that_nobody_named_are_not_guessed_from_the_data() -> None:
     module = network("yolos")
     module.config.id2label = {i: f"LABEL_{i}" for i in range(5)}
-    assert adapt_queries(module, processor("yolos"), ClassNames()).classes[0] == "class 0"
-    named = adapt_queries(module, processor("yolos"), ClassNames(data=("a", "b", "c", "d", "e")))
-    assert named.classes == ("a", "b", "c", "d", "e")
-    assert any("those of the data set" in note for note in named.notes)
+    names = ("a", "b", "c", "d", "e")
+    with pytest.raises(ModelError, match=r"config.json \(id2label\), got LABEL_0, .*the 5 names of its channels"):
+        adapt_queries(module, processor("yolos"), ClassNames(data=names))
+    assert adapt_queries(module, processor("yolos"), ClassNames(file=names)).classes == names
 
 
 def test_nan_is_an_error_and_not_an_empty_street() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,14 +27,28 @@ def hub() -> Any:
     return transformers
 
 
-def model_type(name: str) -> str | None:
-    """The `model_type` of the network `name`, a folder or an identifier of the hub; None if it is not known.
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within it transformers prints no progress bars and no report of weights: what is amiss is said in an error."""
+    logging = hub().utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def config_of(name: str) -> dict[str, Any] | None:
+    """The configuration of the network `name`, a folder or an identifier of the hub; None if it is not known.
 
     A folder is read as it is; of an identifier, only what is in the local cache.
     """
     path = _local(name, "config.json")
-    kind = None if path is None else _read(path).get("model_type")
-    return kind if isinstance(kind, str) else None
+    return None if path is None else _read(path)
 
 
 def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:

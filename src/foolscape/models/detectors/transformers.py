@@ -6,21 +6,21 @@ model is never run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from foolscape.errors import CheckpointError, ModelError, UnknownNameError, unknown
+from foolscape.errors import unknown
 from foolscape.models.common.class_map import ClassNames, name_channels
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
-from foolscape.models.common.huggingface import hub
+from foolscape.models.common.preparation import Preparation, preparation_of
+from foolscape.models.common.pretrained import Place, own_names
 from foolscape.models.common.wrappers import on_images, straighten
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
@@ -32,7 +32,6 @@ from foolscape.models.detectors.common import (
     sigmoid_scores,
     softmax_scores,
 )
-from foolscape.models.detectors.preparation import Preparation, preparation_of
 from foolscape.tasks.detection import Candidates, Detections
 
 
@@ -131,51 +130,25 @@ class QueryDetector:
         return output.logits, corners * corners.new_tensor([*size, *size])
 
 
-def load(name: str, weights: str | None = None) -> tuple[nn.Module, object]:
-    """The network `name` and its image processor.
-
-    Args:
-        name: an identifier of the Hugging Face hub, or a folder.
-        weights: None: those that come with it; "none": random ones from seed 0, for which its configuration suffices.
+def load(place: Place, config: Any) -> tuple[nn.Module, object]:
+    """The network of `place`, of `config`, and its image processor.
 
     Raises:
-        UnknownNameError: there are no such `weights`.
-        CheckpointError: the weights are not those of the whole network.
-        ModelError: transformers is not installed, or it cannot load the network or its image processor.
+        UnknownNameError: it is of another family.
+        CheckpointError, ModelError: as `Place.network`.
     """
-    if weights not in (None, "none"):
-        raise unknown(f"weights of transformers:{name} (a folder holds its own)", str(weights), ["none"])
-    library = hub()
-    try:
-        config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
-        _family(config.model_type)
-        processor = library.AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
-        if weights == "none":
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                return library.AutoModelForObjectDetection.from_config(config, trust_remote_code=False), processor
-        module, info = library.AutoModelForObjectDetection.from_pretrained(
-            name, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
-        )
-    except UnknownNameError:
-        raise
-    except Exception as error:  # transformers raises OSError, ValueError, ImportError and more
-        kind = "folder" if Path(name).is_dir() else "identifier of the Hugging Face hub or a local folder"
-        raise ModelError(
-            f"expected a {kind} with an object detector and its image processor (config.json, "
-            f"preprocessor_config.json, model.safetensors) at {name}, got {type(error).__name__}: {_first(error)}"
-        ) from error
-    lost = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
-    if lost:
-        raise CheckpointError(
-            f"expected all weights of {type(module).__name__} in {name}, got none for {len(lost)} "
-            f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's"
-        )
-    return module, processor
+    _family(config.model_type)
+    processor = place.processor()
+    return place.network("AutoModelForObjectDetection", config, "an object detector"), processor
 
 
 def adapt_queries(
-    module: nn.Module, processor: object, class_names: ClassNames, *, device: torch.device | str = "cpu"
+    module: nn.Module,
+    processor: object,
+    class_names: ClassNames,
+    *,
+    device: torch.device | str = "cpu",
+    notes: Sequence[str] = (),
 ) -> QueryDetector:
     """The `Detector` of `module` with its image `processor`; frozen and moved to `device` itself, not copied.
 
@@ -184,6 +157,7 @@ def adapt_queries(
         processor: its image processor; only its settings are used.
         class_names: the network's own are those of its configuration.
         device: where to run.
+        notes: remarks on it that are known already.
 
     Raises:
         UnknownNameError: a network of another family.
@@ -195,14 +169,9 @@ def adapt_queries(
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.register_forward_hook(_straighten_behind)
-    labels: dict[int, str] = network.config.id2label
-    own = tuple(labels[i] for i in sorted(labels))
-    if own == tuple(f"LABEL_{i}" for i in range(len(own))):  # what transformers writes where nobody gave names
-        own = ()
-    named = name_channels(len(labels), ClassNames(class_names.option, own or None, class_names.file, class_names.data))
+    named = name_channels(len(network.config.id2label), own_names(network.config, class_names))
     prepare = preparation_of(processor, multiple=family.multiple)
-    size = "their own size" if prepare.size is None else ", ".join(f"{k} {v}" for k, v in prepare.size.items())
-    remarks = [SOFTMAX_NOTE if family.softmax else SIGMOID_NOTE, f"images are resized inside to {size}"]
+    remarks = [*notes, SOFTMAX_NOTE if family.softmax else SIGMOID_NOTE, f"images are resized inside to {prepare.rule}"]
     if family.detaches:
         remarks.append("gradients that the network cuts for its training are whole")
     if family.moves or getattr(network.config, "two_stage", False):  # the latter: Deformable DETR
@@ -240,7 +209,3 @@ def _family(model_type: str) -> Family:
     if model_type not in FAMILIES:
         raise unknown("kind of detector in transformers", model_type, FAMILIES)
     return FAMILIES[model_type]
-
-
-def _first(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]

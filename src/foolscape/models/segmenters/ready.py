@@ -26,8 +26,8 @@ from foolscape.tasks.segmentation import Segmenter
 _S = TypeVar("_S", bound=ModuleSegmenter | CheckedSegmenter)
 
 
-def of_torchvision(built: Built, spec: Spec, wanted: Conditions) -> ModuleSegmenter:
-    """The segmenter of a network of torchvision."""
+def of_library(built: Built, spec: Spec, wanted: Conditions) -> ModuleSegmenter:
+    """The segmenter of a network of a library."""
     classes = built.classes or wanted.names.file
     segmenter = adapt_segmenter(built.module, classes=classes, image_size=wanted.image_size, device=wanted.device)
     return _finished(replace(segmenter, notes=(*built.notes, *segmenter.notes)), spec, wanted)

@@ -48,7 +48,7 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
         from foolscape.models.segmenters import ready, torchvision
 
         built = torchvision.build(spec.rest, weights)
-        return SourceModel(SEGMENTATION, lambda wanted: ready.of_torchvision(built, spec, wanted), built.classes)
+        return SourceModel(SEGMENTATION, lambda wanted: ready.of_library(built, spec, wanted), built.classes)
     from foolscape.models.detectors import ready as detectors
     from foolscape.models.detectors import torchvision_zoo
 

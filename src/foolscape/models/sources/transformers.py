@@ -1,52 +1,145 @@
-"""`transformers:ID` and `transformers:FOLDER`: detectors and trackers of Hugging Face's transformers."""
+"""`transformers:ID` and `transformers:FOLDER`: segmenters, detectors and trackers of Hugging Face's transformers."""
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from foolscape.errors import SettingError
 from foolscape.models.common.conditions import Conditions
-from foolscape.models.sources.base import DETECTION, VIDEO, Listed, Source, SourceModel, TaskName, refuse
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, Listed, Source, SourceModel, TaskName, refuse
 from foolscape.paths import with_home
 from foolscape.spec import Spec
 
+if TYPE_CHECKING:
+    from foolscape.models.common.pretrained import Place
+
+SEGMENTERS: Final = (
+    "segformer", "upernet", "dpt", "beit", "data2vec-vision", "mobilevit", "mobilevitv2", "mobilenet_v2", "sapiens2",
+    "tipsv2_dpt", "maskformer", "mask2former", "oneformer", "eomt", "eomt_dinov3", "detr",
+)  # fmt: skip
 DETECTORS: Final = ("detr", "yolos", "conditional_detr", "deformable_detr", "rt_detr", "rt_detr_v2", "d_fine")
 TRACKERS: Final = ("sam2_video", "edgetam_video")
 """By the `model_type` of the configuration."""
 
+_HEADS: Final = {
+    "ForSemanticSegmentation": SEGMENTATION,
+    "ForUniversalSegmentation": SEGMENTATION,
+    "DetrForSegmentation": SEGMENTATION,
+    "MaskFormerForInstanceSegmentation": SEGMENTATION,
+    "ForObjectDetection": DETECTION,
+}
+"""How the names of classes of transformers end, and what such networks are for."""
 
-def _task(spec: Spec) -> TaskName:
-    """By the configuration, if that is in a folder or in the cache already; else it is taken for a detector."""
-    from foolscape.models.common.huggingface import model_type
+_FOLDERS: Final = {"data2vec-vision": "data2vec"}
+"""Where in the library a family is, if not under its own name."""
 
-    return VIDEO if model_type(with_home(spec.rest)) in TRACKERS else DETECTION
+
+def _task(spec: Spec) -> TaskName | None:
+    """By the configuration, if that is in a folder or in the cache already."""
+    from foolscape.models.common.huggingface import config_of
+
+    config = config_of(with_home(spec.rest))
+    return None if config is None else _task_of(spec, config.get("model_type"), config.get("architectures"))
+
+
+def _task_of(spec: Spec, family: object, architectures: object) -> TaskName:
+    """What a network is for: by the class that was saved, else by its family.
+
+    Raises:
+        SettingError: for nothing that is attacked here.
+    """
+    if family in TRACKERS:
+        return VIDEO
+    named = architectures[0] if isinstance(architectures, list | tuple) and architectures else ""
+    for ending, task in _HEADS.items():
+        if isinstance(named, str) and named.endswith(ending):
+            return task
+    if not named and family in DETECTORS:
+        return DETECTION
+    if not named and family in SEGMENTERS:
+        return SEGMENTATION
+    raise SettingError(
+        f"expected a network for segmentation, detection or video in {spec.text}, got {named or family}; foolscape "
+        "attacks semantic segmentation (..ForSemanticSegmentation, ..ForUniversalSegmentation), object detection "
+        "(..ForObjectDetection) and trackers"
+    )
 
 
 def _open(spec: Spec, task: TaskName | None) -> SourceModel:
-    refuse(spec, task, DETECTION, VIDEO)
-    name, weights = with_home(spec.rest), spec.options.get("weights")
-    if (task or _task(spec)) == DETECTION:
-        from foolscape.models.detectors import transformers
+    from foolscape.models.common.pretrained import place_of
 
-        spec.only("weights", "classes")
-        module, processor = transformers.load(name, weights)
+    refuse(spec, task, SEGMENTATION, DETECTION, VIDEO)
+    options = spec.options
+    place = place_of(with_home(spec.rest), options.get("weights"), options.get("revision"), options.get("trust"))
+    if (task or _task(spec)) == VIDEO:
+        return _tracker(spec)
+    config = place.config()
+    own = _task_of(spec, config.model_type, getattr(config, "architectures", None))
+    if own == VIDEO:
+        return _tracker(spec)
+    refuse(spec, task, own)
+    spec.only("weights", "classes", "revision", "trust")
+    return _detector(place, config) if own == DETECTION else _segmenter(spec, place, config)
 
-        def ready(wanted: Conditions) -> object:
-            return transformers.adapt_queries(module, processor, wanted.names, device=wanted.device)
 
-        return SourceModel(DETECTION, ready)
+def _segmenter(spec: Spec, place: Place, config: Any) -> SourceModel:
+    from foolscape.models.segmenters import ready, transformers
+    from foolscape.models.segmenters.torchvision import Built
+
+    pretrained = transformers.build(place, config)
+
+    def ready_segmenter(wanted: Conditions) -> object:
+        module, classes, notes = pretrained.named(wanted.names)
+        called = replace(wanted, names=replace(wanted.names, option=None))  # used up already
+        return ready.of_library(Built(module, classes, (*pretrained.notes, *notes)), spec, called)
+
+    return SourceModel(SEGMENTATION, ready_segmenter, transformers.classes_of(config))
+
+
+def _detector(place: Place, config: Any) -> SourceModel:
+    from foolscape.models.detectors import transformers
+
+    module, processor = transformers.load(place, config)
+
+    def ready(wanted: Conditions) -> object:
+        notes = place.notes(config)
+        return transformers.adapt_queries(module, processor, wanted.names, device=wanted.device, notes=notes)
+
+    return SourceModel(DETECTION, ready)
+
+
+def _tracker(spec: Spec) -> SourceModel:
     from foolscape.models.trackers import sam2
 
     spec.only("weights")
-    network = sam2.load(name, weights)
+    name = with_home(spec.rest)
+    network = sam2.load(name, spec.options.get("weights"))
     return SourceModel(VIDEO, lambda wanted: sam2.adapt_sam2(network, name=name, device=wanted.device))
 
 
 def _listed() -> tuple[Listed, ...]:
-    kinds = ((DETECTION, "detector", DETECTORS), (VIDEO, "tracker", TRACKERS))
-    return tuple(
-        Listed("transformers:ID|FOLDER", f"{task}; a {what} of the Hugging Face hub or a folder: {', '.join(families)}")
-        for task, what, families in kinds
+    kinds = (
+        (SEGMENTATION, "segmenter", SEGMENTERS),
+        (DETECTION, "detector", DETECTORS),
+        (VIDEO, "tracker", TRACKERS),
     )
+    return tuple(
+        Listed("transformers:ID|FOLDER", f"{task}; a {what} of the Hugging Face hub or a folder: {', '.join(found)}")
+        for task, what, families in kinds
+        if (found := _installed(families))
+    )
+
+
+def _installed(families: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that the installed transformers has; all, where it is not installed. Nothing is imported."""
+    library = find_spec("transformers")
+    if library is None or not library.submodule_search_locations:
+        return families
+    models = Path(library.submodule_search_locations[0]) / "models"
+    return tuple(name for name in families if (models / _FOLDERS.get(name, name.replace("-", "_"))).is_dir())
 
 
 RECORD: Final = Source(_task, _open, _listed)
