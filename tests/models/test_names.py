@@ -72,7 +72,7 @@ def test_every_source_is_a_module_of_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("spec", "task"),
-    [("torchvision:fcn_resnet50", "video"), ("stcn:x.pth", "detection"), ("transformers:x", "segmentation")],
+    [("torchvision:fcn_resnet50", "video"), ("stcn:x.pth", "detection")],
 )
 def test_a_task_that_a_source_has_no_models_for(spec: str, task: str) -> None:
     with pytest.raises(SettingError, match=rf"task: expected \w+( or \w+)? for {spec}, got {task}"):

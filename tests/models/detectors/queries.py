@@ -48,6 +48,16 @@ _RT_DETR: Final[dict[str, Any]] = {
     "feat_strides": [8, 16, 32],
     "decoder_n_points": 2,
 }
+_WINDOWED: Final[dict[str, Any]] = {
+    "d_model": 16,
+    "num_queries": 9,
+    "group_detr": 1,
+    "decoder_layers": 2,
+    "decoder_ffn_dim": 16,
+    "decoder_self_attention_heads": 2,
+    "decoder_cross_attention_heads": 2,
+    "decoder_n_points": 2,
+}
 
 
 def _resnet(stages: list[str]) -> Any:
@@ -99,6 +109,44 @@ CONFIGS: Final[dict[str, Callable[[], Any]]] = {
     "d_fine": lambda: hub().DFineConfig(
         backbone_config=_hgnet(), **{**_RT_DETR, "decoder_n_points": [2, 2, 2]}, **_LABELS
     ),
+    "dab-detr": lambda: hub().DabDetrConfig(
+        backbone_config=_resnet(["stage4"]),
+        hidden_size=32,
+        **{key: value for key, value in _DETR.items() if key != "d_model"},
+        **_LABELS,
+    ),
+    "table-transformer": lambda: hub().TableTransformerConfig(backbone_config=_resnet(["stage4"]), **_DETR, **_LABELS),
+    "lw_detr": lambda: hub().LwDetrConfig(
+        backbone_config=hub().LwDetrViTConfig(
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=64,
+            pretrain_image_size=64,
+            num_windows=4,
+            window_block_indices=[0],
+            out_indices=[1, 2],
+        ),
+        projector_scale_factors=[1.0],
+        **_WINDOWED,
+        **_LABELS,
+    ),
+    "rf_detr": lambda: hub().RfDetrConfig(
+        backbone_config=hub().RfDetrDinov2Config(
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=64,
+            patch_size=16,
+            num_windows=2,
+            out_indices=[1, 2],
+        ),
+        **_WINDOWED,
+        **_LABELS,
+    ),
+    "deimv2": lambda: hub().Deimv2Config(
+        backbone_config=_hgnet(), **{**_RT_DETR, "decoder_n_points": [2, 2, 2]}, lqe_hidden_dim=8, **_LABELS
+    ),
     "yolos": lambda: hub().YolosConfig(
         hidden_size=16,
         num_hidden_layers=2,
@@ -115,9 +163,14 @@ CONFIGS: Final[dict[str, Callable[[], Any]]] = {
 
 def processor(kind: str) -> Any:
     """The image processor of a network, set to small images."""
-    if kind.startswith(("rt_detr", "d_fine")):
+    if kind.startswith(("rt_detr", "d_fine", "deimv2")):
         return hub().RTDetrImageProcessor(size={"height": 64, "width": 96})
-    name = {"yolos": "Yolos", "detr": "Detr", "conditional_detr": "ConditionalDetr"}.get(kind, "DeformableDetr")
+    if kind == "rf_detr":
+        return hub().RfDetrImageProcessor(size={"height": 64, "width": 64})
+    if kind == "lw_detr":
+        return hub().DeformableDetrImageProcessor(size={"height": 64, "width": 64})
+    names = {"yolos": "Yolos", "detr": "Detr", "table-transformer": "Detr"}
+    name = names.get(kind, "ConditionalDetr" if kind in ("conditional_detr", "dab-detr") else "DeformableDetr")
     return getattr(hub(), f"{name}ImageProcessor")(size=SIZES)
 
 

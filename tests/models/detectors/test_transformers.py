@@ -27,6 +27,8 @@ from .queries import CONFIGS, NAMES, folder, network, processor
 KINDS = tuple(CONFIGS)
 KEPT = ("cat", "dog", "car", "bus")
 SIZE = (49, 71)
+SOFTMAX = ("detr", "yolos", "table-transformer")
+MOVING = ("rt_detr", "d_fine", "deimv2", "lw_detr", "rf_detr")
 
 
 @cache
@@ -51,15 +53,15 @@ def test_the_contract(kind: str) -> None:
     assert found.classes == KEPT  # the channel called N/A is none
     assert found.channels == (0, 1, 3, 4)
     assert not found.two_stage
-    assert (SOFTMAX_NOTE in found.notes) == (kind in ("detr", "yolos"))
-    assert (SIGMOID_NOTE in found.notes) == (kind not in ("detr", "yolos"))
-    moving = kind.startswith(("rt_detr", "d_fine")) or kind.endswith("two stages")
+    assert (SOFTMAX_NOTE in found.notes) == (kind in SOFTMAX)
+    assert (SIGMOID_NOTE in found.notes) == (kind not in SOFTMAX)
+    moving = kind.startswith(MOVING) or kind.endswith("two stages")
     assert any(note.startswith("queries are the most promising places") for note in found.notes) == moving
     candidates = found.candidates(images(2, *SIZE))
     assert candidates.boxes.shape == (2, 9, 4)
     assert candidates.scores.shape == (2, 5, 9)
     assert candidates.boxes.dtype == candidates.scores.dtype == torch.float32
-    if kind not in ("detr", "yolos"):
+    if kind not in SOFTMAX:
         assert not candidates.scores[:, -1].any()
 
 
@@ -70,11 +72,12 @@ def test_detections_are_those_of_the_library(kind: str) -> None:
     prepared = detector(kind).prepare(given / 255)
     own = its_processor(images=list(given), return_tensors="pt")["pixel_values"]
     assert prepared.shape == own.shape
-    assert float((prepared - own).abs().max()) < 0.02  # half a level, in units of the standard deviation
+    # Levels, in units of the standard deviation: the library rounds behind each of the two directions of resizing.
+    assert float((prepared - own).abs().max()) < (0.025 if kind == "rf_detr" else 0.02)
     with torch.no_grad():
         output = module(pixel_values=prepared)
-    expected = its_processor.post_process_object_detection(output, threshold=0.1, target_sizes=[SIZE] * 2)
-    for one, wanted in zip(detector(kind).detect(given / 255, 0.1), expected, strict=True):
+    expected = its_processor.post_process_object_detection(output, threshold=0.02, target_sizes=[SIZE] * 2)
+    for one, wanted in zip(detector(kind).detect(given / 255, 0.02), expected, strict=True):
         named = wanted["labels"] != NAMES.index("N/A")
         order = wanted["scores"][named].argsort(descending=True, stable=True)
         assert len(one.scores) > 0
@@ -90,7 +93,7 @@ def test_candidates_are_what_the_network_says(kind: str) -> None:
         output = detector(kind).module(pixel_values=detector(kind).prepare(given))
         candidates = detector(kind).candidates(given)
     torch.testing.assert_close(candidates.scores[:, :4], output.logits[..., [0, 1, 3, 4]].transpose(1, 2))
-    if kind in ("detr", "yolos"):
+    if kind in SOFTMAX:
         torch.testing.assert_close(candidates.scores[:, 4], output.logits[..., [2, 5]].logsumexp(-1))  # with N/A
     x, _, _, height = (output.pred_boxes * torch.tensor([71, 49, 71, 49])).unbind(-1)
     torch.testing.assert_close(candidates.boxes[..., 0] + candidates.boxes[..., 2], 2 * x, rtol=1e-4, atol=1e-3)
@@ -103,7 +106,7 @@ def test_the_gradient_at_the_pixels_is_right_for_a_single_image(kind: str) -> No
     # detach reference points. Both are repaired by the adapter, neither is in `module` as it was.
     verdict = check_gradient(Scorer(detector(kind)), images(1, *SIZE), seed=0)
     assert verdict.ok, verdict.message
-    assert verdict.precision == "float64"
+    assert verdict.precision == ("float32" if kind == "dab-detr" else "float64")  # its positions are always float32
     assert verdict.relative_error is not None
 
 

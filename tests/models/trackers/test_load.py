@@ -33,7 +33,7 @@ from .toys import Thing, scores
         ("bundled:scenes-tracker", "video"),
         ("torchvision:fcn_resnet50", "segmentation"),
         ("torchvision:ssd300_vgg16", "detection"),
-        ("transformers:nobody/knows", "detection"),
+        ("transformers:nobody/knows", None),
         ("../x.py:factory", None),
         ("../x.py:factory?task=video", "video"),
         ("package.module:factory", None),

@@ -19,8 +19,8 @@ _MODES: Final = {2: "bilinear", 3: "bicubic", "bilinear": "bilinear", "bicubic":
 class Preparation:
     """Resizing and normalising, as an image processor is configured to.
 
-    The processor itself resizes 8-bit images and rounds; here nothing is rounded, and values differ by at most half a
-    level.
+    The processor itself resizes 8-bit images and rounds behind each of the two directions; here nothing is rounded, and
+    values differ by about a level at most.
 
     Attributes:
         rule: the size of what the network is given.

@@ -1,4 +1,4 @@
-"""The detectors of transformers: DETR, Conditional and Deformable DETR, RT-DETR (v1, v2), D-FINE and YOLOS.
+"""The detectors of transformers: DETR and its descendants, YOLOS.
 
 transformers is an optional extra, imported here alone and only when such a model is asked for. Code that comes with a
 model is never run.
@@ -62,6 +62,11 @@ FAMILIES: Final = {
     "rt_detr": Family(softmax=False, detaches=True, moves=True),
     "rt_detr_v2": Family(softmax=False, detaches=True, moves=True),
     "d_fine": Family(softmax=False, detaches=True, moves=True),
+    "deimv2": Family(softmax=False, detaches=True, moves=True),
+    "dab-detr": Family(softmax=False, most=100, detaches=True),
+    "lw_detr": Family(softmax=False, most=100, detaches=True, moves=True),
+    "rf_detr": Family(softmax=False, detaches=True, moves=True),
+    "table-transformer": Family(softmax=True),
 }
 """By the `model_type` of the configuration; as each family's `post_process_object_detection` reads its outputs."""
 

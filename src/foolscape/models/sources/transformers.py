@@ -20,7 +20,10 @@ SEGMENTERS: Final = (
     "segformer", "upernet", "dpt", "beit", "data2vec-vision", "mobilevit", "mobilevitv2", "mobilenet_v2", "sapiens2",
     "tipsv2_dpt", "maskformer", "mask2former", "oneformer", "eomt", "eomt_dinov3", "detr",
 )  # fmt: skip
-DETECTORS: Final = ("detr", "yolos", "conditional_detr", "deformable_detr", "rt_detr", "rt_detr_v2", "d_fine")
+DETECTORS: Final = (
+    "detr", "yolos", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "deimv2",
+    "lw_detr", "rf_detr", "table-transformer",
+)  # fmt: skip
 TRACKERS: Final = ("sam2_video", "edgetam_video")
 """By the `model_type` of the configuration."""
 
@@ -42,7 +45,9 @@ def _task(spec: Spec) -> TaskName | None:
     from foolscape.models.common.huggingface import config_of
 
     config = config_of(with_home(spec.rest))
-    return None if config is None else _task_of(spec, config.get("model_type"), config.get("architectures"))
+    if config is None or "model_type" not in config:
+        return None
+    return _task_of(spec, config["model_type"], config.get("architectures"))
 
 
 def _task_of(spec: Spec, family: object, architectures: object) -> TaskName:
