@@ -179,6 +179,7 @@ def test_other_networks_and_folders(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown kind of tracker in transformers 'detr'"):
         load_tracker(f"transformers:{tmp_path}")
     (tmp_path / "config.json").write_text("{")
-    assert task_of(f"transformers:{tmp_path}") is None
+    with pytest.raises(ModelError, match="expected a folder with a network"):
+        task_of(f"transformers:{tmp_path}")
     with pytest.raises(ModelError, match="expected a folder with a tracker"):
         load_tracker(f"transformers:{tmp_path}")
