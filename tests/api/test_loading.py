@@ -14,7 +14,7 @@ from foolscape.models.common.conditions import Conditions
 from foolscape.models.load import OpenedModel
 from foolscape.models.sources.base import SourceModel
 from foolscape.spec import Spec
-from tests.api.made import Photos, batch, net
+from tests.api.made import batch, net
 
 
 def test_a_model_tells_what_it_is_and_can_be_called() -> None:
@@ -185,7 +185,7 @@ def test_truth_is_numbered_as_a_model_does(tmp_path: Any) -> None:
         ("scenes:", {"size": 64}, "size: expected"),
         ("scenes:", {"task": "tracking"}, "unknown task"),
         ("nowhere:", {}, "unknown data set"),
-        (Photos(), {}, "spec: expected a text"),
+        (5, {}, "expected in-memory:int to be an object with __len__"),
     ],
 )
 def test_data_that_do_not_fit_are_refused(spec: Any, options: dict[str, Any], words: str) -> None:

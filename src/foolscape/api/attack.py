@@ -7,7 +7,7 @@ from typing import Final
 
 from torch import Tensor, cat, tensor
 
-from foolscape.api.given import Boxes, check_images, check_options, check_whole, merged
+from foolscape.api.given import Boxes, check_options, check_whole, merged
 from foolscape.api.model import AnyModel, model_of, task_for
 from foolscape.api.posing import of_boxes, of_frames, of_pixels
 from foolscape.api.recipes import as_recipe
@@ -18,6 +18,7 @@ from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import Attack, Recipe
+from foolscape.pixels import check_images
 from foolscape.tasks.base import DETECTION, VIDEO
 
 DEFAULT: Final = "worst-case"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from foolscape.api.data import AnyData, size_text, sized
 from foolscape.api.evaluate import config_of
 from foolscape.api.finding import Finding
-from foolscape.api.given import check_whole
+from foolscape.api.given import check_ids, check_texts, check_whole
 from foolscape.api.model import AnyModel, Model, models_of
 from foolscape.api.showing import notebook
 from foolscape.api.subjects import subjects_of
@@ -79,9 +80,14 @@ def check(
     *,
     task: str | None = None,
     split: str | None = None,
+    ids: Sequence[str] | None = None,
     limit: int | None = None,
+    sample: int | None = None,
     size: tuple[int, int] | str | None = None,
+    class_map: str | Path | None = None,
+    eval_classes: Sequence[str] | None = None,
     batch_size: int = 2,
+    seed: int = 0,
     device: str = "auto",
 ) -> CheckReport:
     """Try whether a model keeps its side of the contract, above all that its input gradient is right.
@@ -91,9 +97,11 @@ def check(
         data: images, with labels or without, as of `evaluate`: the model is tried at their size, and on up to 16 of
             them it is also checked that its clean predictions are right; None: random images alone.
         task: segmentation, detection or video, where model and data do not tell.
-        split, limit: which images of a spec.
+        split, ids, limit, sample: which images of a spec, as of `evaluate`.
         size: (height, width) or "384x512"; None: that of the images, else 160 x 256.
+        class_map, eval_classes: as of `evaluate`; clean predictions are judged over these classes.
         batch_size: of the images in the checks of the gradient.
+        seed: of the `sample`.
         device: as PyTorch names it, or auto.
 
     Raises:
@@ -107,7 +115,17 @@ def check(
         return _report(opened, check_made(opened.made, size=sized(size) or SIZE, batch=batch, device=torch_device))
     subjects = subjects_of(model, data, task, device)
     (opened,) = subjects.models.values()
-    settings = {"split": split, "limit": limit, "size": size_text(size), "device": device}
+    settings = {
+        "split": split,
+        "ids": check_ids(ids),
+        "limit": limit,
+        "sample": sample,
+        "size": size_text(size),
+        "class_map": None if class_map is None else str(class_map),
+        "eval_classes": check_texts("eval_classes", eval_classes),
+        "seed": seed,
+        "device": device,
+    }
     config = config_of(subjects, NONE, settings)
     with subjects.offered():
         setup = open_setup(config, torch_device)

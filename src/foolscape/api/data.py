@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -13,18 +14,25 @@ from torch import Tensor
 from foolscape.api.given import Boxes, check_ids, check_whole
 from foolscape.api.model import Model
 from foolscape.api.wording import in_its_words
-from foolscape.data.load import catalog, open_for, select
+from foolscape.data.batches import Samples, first_of, has_places, name_of
+from foolscape.data.dataset import DataSet
+from foolscape.data.drawing import chosen
+from foolscape.data.load import catalog, offered, open_for, select
+from foolscape.data.mapped import with_class_map
+from foolscape.data.own import data_set_of
+from foolscape.data.part import Part
 from foolscape.data.sample import Data
 from foolscape.errors import SettingError
 from foolscape.metrics.boxes import Truth as Objects
 from foolscape.models.common.class_match import match_classes
+from foolscape.paths import path_of
 from foolscape.pixels import to_unit
-from foolscape.run.settings.config import size_of
+from foolscape.run.settings.config import refuse_sample_of_part, size_of
 from foolscape.run.settings.user_data import enter_data
 from foolscape.run.tasks.detection import load_boxes_at
 from foolscape.run.tasks.segmentation import load_at
 from foolscape.run.tasks.video import load_clip_at
-from foolscape.spec import parse
+from foolscape.spec import IN_MEMORY, parse
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO, task_named
 
 VOID: Final = 255
@@ -46,14 +54,6 @@ class Sample(NamedTuple):
     truth: Truth
 
 
-@runtime_checkable
-class Samples(Protocol):
-    """A data set of one's own, such as a `torch.utils.data.Dataset`; see docs/your-own-data.md for its samples."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> object: ...
-
-
 Labels: TypeAlias = Tensor | Sequence[Boxes] | None
 """The truth of a batch, as `foolscape.attack` takes it."""
 
@@ -72,6 +72,8 @@ class Dataset:
         task: what they were opened for.
         opened: the data set.
         channels: of each class of the data, the class of the model that they are for; None: they are as they are.
+        class_map: the file by which its classes are called otherwise.
+        held: what was given, where that has no spec.
     """
 
     spec: str
@@ -82,6 +84,13 @@ class Dataset:
     task: str
     opened: Data[Any]
     channels: tuple[int, ...] | None = None
+    class_map: Path | None = None
+    held: DataSet | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or read in another way, how a sample was drawn, how classes are called."""
+        return tuple(self.opened.notes)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -150,37 +159,51 @@ class Dataset:
 
 @in_its_words
 def load_data(
-    spec: str,
+    data: str | Samples | Iterable[object],
     task: str | None = None,
     *,
     split: str | None = None,
     ids: Sequence[str] | None = None,
     limit: int | None = None,
+    sample: int | None = None,
+    seed: int = 0,
     size: tuple[int, int] | str | None = None,
     classes: Sequence[str] | None = None,
+    class_map: str | Path | None = None,
 ) -> Dataset:
-    """The images that `spec` names, such as "voc:VOCdevkit", "folder:photos" or "mine.py:Photos".
+    """The images that a spec names, such as "voc:VOCdevkit", "folder:photos" or "mine.py:Photos", or that are there.
 
     Args:
-        spec: see `foolscape list data`.
+        data: a spec, see `foolscape list data`; or a data set or an iterable of (images, labels), as of `evaluate`.
         task: what truth they are to have: segmentation, detection or video; None: the first that the data has.
         split: None for the default of the data set; a part of one is written val[:80%].
-        ids, limit: which samples; None: all.
+        ids, limit, sample: which samples; `sample`: so many, drawn evenly over folders and classes. None: all.
+        seed: of the `sample`.
         size: (height, width) or "384x512" to resize to; None: each image's own.
         classes: of the model, where the labels depend on them (COCO) or have no names of their own.
+        class_map: a file that renames, merges and leaves out the data's classes, see `foolscape run --help`.
 
     Raises:
         UnknownNameError: a data set, split or id that there is not.
         SettingError, DataError: it does not have what the task needs, or cannot be read.
     """
-    if not isinstance(spec, str):
-        raise SettingError(f"spec: expected a text such as 'voc:VOCdevkit', got {type(spec).__name__}")
+    spec, held = (data, None) if isinstance(data, str) else _held(data)
     enter_data(spec)
-    for_task = task_named(task) if task is not None else task_named(_first_task(spec))
-    opened = open_for(for_task, spec, split=split, classes=None if classes is None else tuple(classes))
-    most = None if limit is None else check_whole("limit", limit, 1)
-    chosen = select(opened, check_ids(ids), most, for_task.unit)
-    return Dataset(spec, split, sized(size), chosen, ids is not None or limit is not None, for_task.name, opened)
+    if task is None:
+        task = _first_task(spec) if held is None else _task_of(data, held)
+    for_task, path = task_named(task), None if class_map is None else path_of(class_map)
+    refuse_sample_of_part({"sample": sample, "ids": ids, "limit": limit})
+    most, count = (
+        None if one is None else check_whole(name, one, 1) for name, one in (("limit", limit), ("sample", sample))
+    )
+    with offered({} if held is None else {spec: held}):
+        whole = open_for(for_task, spec, split=split, classes=None if classes is None else tuple(classes))
+    opened: Data[Any] = with_class_map(whole, path)
+    drawn = chosen(opened, check_ids(ids), most, count, seed=check_whole("seed", seed, 0), unit=for_task.unit)
+    if drawn.remarks:
+        opened = Part(opened, opened.split, tuple(opened.ids), drawn.remarks)
+    limited = any(one is not None for one in (ids, limit, sample))
+    return Dataset(spec, split, sized(size), drawn.ids, limited, for_task.name, opened, class_map=path, held=held)
 
 
 def size_text(size: tuple[int, int] | str | None) -> str | None:
@@ -200,6 +223,22 @@ def sized(size: tuple[int, int] | str | None) -> tuple[int, int] | None:
     height_width = size_of("size")(text)
     assert isinstance(height_width, tuple)
     return height_width
+
+
+def _held(data: object) -> tuple[str, DataSet]:
+    """The spec and the data set of images that are there already; raises SettingError for what is none."""
+    spec = f"{IN_MEMORY}:{name_of(data)}"
+    if isinstance(data, Dataset) or data is None:
+        raise SettingError(f"data: expected a spec, or a data set or iterable of images, got {type(data).__name__}")
+    return spec, data_set_of(spec, data)
+
+
+def _task_of(data: object, held: DataSet) -> str:
+    """What live data are for: the only one that they can be, else by the truth of the first sample."""
+    first = first_of(data) if has_places(data) else None
+    truth = first[1] if isinstance(first, tuple | list) and len(first) == 2 else None
+    one = truth[0] if isinstance(truth, tuple | list) and truth else truth
+    return DETECTION.name if isinstance(one, Mapping) and DETECTION.name in held.tasks else held.tasks[0]
 
 
 def _first_task(spec: str) -> str:

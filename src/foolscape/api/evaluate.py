@@ -21,6 +21,7 @@ from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.config import RunConfig, make_config
 from foolscape.run.settings.words import CALL, in_python
+from foolscape.run.slices.table import table_of
 
 
 @in_its_words
@@ -38,6 +39,7 @@ def evaluate(
     size: tuple[int, int] | str | None = None,
     class_map: str | Path | None = None,
     eval_classes: Sequence[str] | None = None,
+    slices: str | Path | None = None,
     goal: str | None = None,
     only_class: str | None = None,
     options: Mapping[str, object] | None = None,
@@ -60,6 +62,7 @@ def evaluate(
         size: (height, width) or "384x512" to resize to.
         class_map: a file that renames, merges and leaves out the data's classes, see `foolscape run --help`.
         eval_classes: the classes that scores are over; None: all.
+        slices: a table of what is known of the images, to show scores by, see `foolscape run --help`.
         goal, only_class: of an attack on a detector, see `foolscape run --help`.
         options: further ones of the attack and the task, by the names that `foolscape run` has.
         batch_size: images per call of the model during the attack; "auto": found by trying.
@@ -71,6 +74,7 @@ def evaluate(
     Raises:
         FoolscapeError: what is given does not fit; the message says what was expected and what to write.
     """
+    table = table_of(slices)
     subjects = subjects_of(model, data, task, device)
     own = {
         "split": split,
@@ -89,7 +93,7 @@ def evaluate(
     words = (*subjects.models, subjects.data, config.attack or "", *(() if out is None else (f"out={out}",)))
     command = [f"{CALL}evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
     with subjects.offered(), _place(out) as (place, kept):
-        execute(config, place, command, silent(say), page=kept is None)
+        execute(config, place, command, silent(say), page=kept is None, table=table)
         return Report(read_files(place), kept)
 
 
@@ -105,8 +109,15 @@ def config_of(
         SettingError: one does not fit, or is given twice.
     """
     task_options = merged(settings, check_options(options))
-    if subjects.held is not None and (wrong := [name for name in _OF_SPECS if name in task_options]):
-        raise SettingError(f"{wrong[0]}: is for images that a spec names, and these are there; leave it out")
+    if (
+        subjects.held is not None
+        and not subjects.placed
+        and (wrong := [name for name in _OF_SPECS if name in task_options])
+    ):
+        raise SettingError(
+            f"{wrong[0]}: is for images that a spec names, or a data set by their places, and these are there; "
+            "leave it out"
+        )
     if doubled := [name for name in task_options if name in subjects.settings]:
         raise SettingError(f"{doubled[0]}: expected it once, got it here and with the model or the data; leave it out")
     return make_config({**subjects.settings, **attack_settings(attack), **task_options})

@@ -10,7 +10,6 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from foolscape.api.given import check_images
 from foolscape.api.wording import in_its_words
 from foolscape.errors import SettingError
 from foolscape.metrics.box_counts import READABLE
@@ -30,6 +29,7 @@ from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.stcn.tracker import Stcn
 from foolscape.models.trackers.user import UserTracker
+from foolscape.pixels import check_images
 from foolscape.spec import IN_MEMORY, Spec, parse, written
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO, task_named
 from foolscape.tasks.detection import Detections, Detector

@@ -23,9 +23,10 @@ from foolscape.extras import installed
 from foolscape.pixels import Levels, to_unit
 from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import Kind, place_of
-from foolscape.records.reader import Run, read_record, read_run
+from foolscape.records.reader import Run, read_record, read_run, read_slices
 from foolscape.records.rows import whole_rows
 from foolscape.records.run import RunRecord
+from foolscape.records.slices import SliceRecord, SlicesRecord
 from foolscape.records.summary import ModelSummary, RunSummary
 from foolscape.records.timings import read_timings, seconds_per_image
 from foolscape.records.types import read
@@ -39,6 +40,7 @@ from foolscape.report.tables.labels import unfinished as how_far
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.run import overall
 from foolscape.report.tables.run import tables as tables_of
+from foolscape.report.tables.slices import worst_slices
 from foolscape.report.tables.table import known
 from foolscape.report.tables.trust import headline_of
 from foolscape.run.partial import so_far
@@ -169,6 +171,18 @@ class Report:
         )
 
     @cached_property
+    def slices(self) -> Mapping[str, tuple[SliceRecord, ...]]:
+        """By model its scores on parts of the images and objects, the worst first; see docs/slices.md.
+
+        Empty where there are none: of fewer than 8 images without a table, or written nowhere without one.
+        """
+        found = self._slices()
+        return {} if found is None else {model.model: model.slices for model in found.models}
+
+    def _slices(self) -> SlicesRecord | None:
+        return read_slices(self.run.directory) if self.finished else None
+
+    @cached_property
     def rows(self) -> tuple[ImageRow, ...]:
         """What was measured of every image by every model, at every bound."""
         classes = {model.model: model.classes for model in self.run.record.models}
@@ -246,7 +260,11 @@ class Report:
     def __str__(self) -> str:
         """The tables, and the verdict, as a terminal shows them."""
         with having_form(self.run.directory):
-            return as_text(tables_of(self.run.summary, seconds_per_image(self.run.directory)), self.run.summary.trust)
+            tables = (
+                *tables_of(self.run.summary, seconds_per_image(self.run.directory)),
+                *worst_slices(self.run.summary, self._slices()),
+            )
+            return as_text(tables, self.run.summary.trust)
 
     def __repr__(self) -> str:
         how = how_far(self.run.summary) or self.verdict

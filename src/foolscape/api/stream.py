@@ -11,14 +11,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.api.data import AnyData, Samples, size_text
+from foolscape.api.data import AnyData, size_text
 from foolscape.api.evaluate import config_of, silent
-from foolscape.api.live import Slice, held, is_data_set, items_of, name_of
+from foolscape.api.live import Slice
 from foolscape.api.model import AnyModel, model_of, task_for
 from foolscape.api.rows import ImageRow, image_rows
 from foolscape.api.subjects import Subjects, classes_for, peeked
 from foolscape.api.wording import in_its_words
 from foolscape.attacks.registry import Attack, Recipe
+from foolscape.data.batches import Samples, held, is_data_set, items_of, name_of
+from foolscape.data.loaders import classes_named
+from foolscape.data.maite import MaiteImages, is_maite
+from foolscape.data.mapped import with_class_map
 from foolscape.data.own import data_set_of
 from foolscape.errors import SettingError
 from foolscape.models.common.attention import attention
@@ -115,7 +119,8 @@ class _Stream:
     def rows(self, source: Samples, spec: str, batch: int) -> Iterator[ImageRow]:
         """The rows of the samples of `source`, in their order."""
         kind, classes = data_set_of(spec, source), self.entry.classes or None
-        data = kind.openers[self.task](parse(spec, ()), None, classes)
+        opened = kind.openers[self.task](parse(spec, ()), None, classes)
+        data: Any = with_class_map(opened, self.config.class_map)
         subject: Any = self.entry.subject
         store = _Memory(_NOWHERE, _unwritten(self.task))
         with attention(self.config.attention):
@@ -147,6 +152,7 @@ def evaluate_stream(
     *,
     task: str | None = None,
     size: tuple[int, int] | str | None = None,
+    class_map: str | Path | None = None,
     goal: str | None = None,
     only_class: str | None = None,
     options: Mapping[str, object] | None = None,
@@ -161,16 +167,19 @@ def evaluate_stream(
     Args:
         model: as of `evaluate`, one.
         loader: any iterable of (images, labels), such as a `torch.utils.data.DataLoader`; a data set; one batch.
-        attack, task, size, goal, only_class, options, batch_size, seed, device: as of `evaluate`.
+        attack, task, size, class_map, goal, only_class, options, batch_size, seed, device: as of `evaluate`.
 
     Raises:
         FoolscapeError: what is given does not fit, said at the call; or a later batch does not.
     """
     if isinstance(loader, str):
         raise SettingError(f"loader: expected an iterable of (images, labels), got {loader!r}; write load_data(..)")
+    if is_maite(loader):
+        loader = MaiteImages(name_of(loader), loader)
     first, rest = peeked(loader)
     opened = model_of(model, task_for(model, first, task))
-    name, sources = f"{IN_MEMORY}:{name_of(loader)}", _sources(rest, opened.task, opened, device)
+    name = f"{IN_MEMORY}:{name_of(loader)}"
+    sources = _sources(rest, classes_named(loader), opened.task, opened, device)
     begin = next(sources, None)
     if begin is None:
         raise SettingError("loader: expected at least one image, got none")
@@ -180,6 +189,7 @@ def evaluate_stream(
         "only_class": only_class,
         "batch": batch_size,
         "size": size_text(size),
+        "class_map": None if class_map is None else str(class_map),
         "seed": seed,
         "device": device,
     }
@@ -212,17 +222,17 @@ def _checked(setup: Setup, config: RunConfig, task: str) -> _Stream:
     return _Stream(entry, config, task)
 
 
-def _sources(data: object, task: str, model: Any, device: str) -> Iterator[Samples]:
-    """The samples of each batch, with ids that count all of them."""
+def _sources(data: object, named: tuple[str, ...] | None, task: str, model: Any, device: str) -> Iterator[Samples]:
+    """The samples of each batch, with ids that count all of them; `named`: what the data call their classes."""
     if is_data_set(data, task):
         source: Any = data
         for index in range(len(source)):
-            yield Slice(source, classes_for(source, (model,), source[0], task, device), index, 1)
+            yield Slice(source, classes_for(named, (model,), source[0], task, device), index, 1)
         return
     done = 0
     for items in items_of(data, task):
         if items:
-            yield held(items, classes_for(data, (model,), items[0], task, device), done)
+            yield held(items, classes_for(named, (model,), items[0], task, device), done)
         done += len(items)
 
 

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from foolscape.api.data import Dataset
-from foolscape.api.live import Slice, first_of, held, is_data_set, is_one_batch, items_of, name_of
+from foolscape.api.live import Slice
 from foolscape.api.model import Model, models_of
 from foolscape.data import load as data_load
+from foolscape.data.batches import first_of, has_places, is_one_batch, name_of, samples_of
 from foolscape.data.dataset import DataSet
-from foolscape.data.own import data_set_of, pixels_of
+from foolscape.data.loaders import check_order, classes_named
+from foolscape.data.maite import is_maite
+from foolscape.data.own import data_set_of, is_data
+from foolscape.data.own_samples import image_and_truth, pixels_of
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.models import load as model_load
 from foolscape.pixels import to_unit
@@ -31,6 +35,7 @@ class Subjects:
         data: the spec of the images.
         data_settings: settings of a `RunConfig` that came with the images.
         held: the images, where they have no spec.
+        placed: whether these have places, by which some may be chosen; else they were gone through.
     """
 
     task: str
@@ -38,6 +43,7 @@ class Subjects:
     data: str
     data_settings: Mapping[str, object] = field(default_factory=dict)
     held: DataSet | None = None
+    placed: bool = False
 
     @property
     def settings(self) -> dict[str, object]:
@@ -63,54 +69,61 @@ def subjects_of(models: object, data: object, task: str | None, device: str) -> 
     if isinstance(data, str | Dataset):
         opened = models_of(models, None, task)
         return _of_spec(opened, data)
-    batch, rest = peeked(data)
+    check_order(data)
+    batch, rest = (None, data) if _is_ready(data) else peeked(data)
     opened = models_of(models, batch, task)
     _one_task(opened)
-    return _of_live(opened, rest, name_of(data), device)
+    return _of_live(opened, data, rest, device)
 
 
 def _of_spec(models: Sequence[Model], data: str | Dataset) -> Subjects:
     by_spec, task = {model.spec: model for model in models}, _one_task(models)
     if isinstance(data, str):
         return Subjects(task, by_spec, data)
-    size = None if data.size is None else f"{data.size[0]}x{data.size[1]}"
-    ids = list(data.ids) if data.limited else None
-    settings = {
-        name: value for name, value in (("split", data.split), ("ids", ids), ("size", size)) if value is not None
+    given = {
+        "split": data.split,
+        "ids": list(data.ids) if data.limited else None,
+        "size": None if data.size is None else f"{data.size[0]}x{data.size[1]}",
+        "class_map": None if data.class_map is None else str(data.class_map),
     }
-    return Subjects(task, by_spec, data.spec, settings)
+    settings = {name: value for name, value in given.items() if value is not None}
+    return Subjects(task, by_spec, data.spec, settings, data.held, placed=True)
 
 
-def _of_live(models: Sequence[Model], data: object, name: str, device: str) -> Subjects:
-    task, spec = _one_task(models), f"{IN_MEMORY}:{name}"
-    source: Any
-    if is_data_set(data, task):
-        own: Any = data
-        count = len(own)
-        if not count:
+def _of_live(models: Sequence[Model], data: object, rest: object, device: str) -> Subjects:
+    task, spec = _one_task(models), f"{IN_MEMORY}:{name_of(data)}"
+    source: Any = data
+    samples: Any = data
+    if not _is_ready(data):
+        samples = samples_of(rest, task)
+        if not len(samples):
             raise SettingError("data: expected at least one image, got none")
-        source = Slice(own, classes_for(own, models, first_of(own), task, device), 0, count)
-    else:
-        items = [item for batch in items_of(data, task) for item in batch]
-        if not items:
-            raise SettingError("data: expected at least one image, got none")
-        source = held(items, classes_for(data, models, items[0], task, device))
-    return Subjects(task, {model.spec: model for model in models}, spec, held=data_set_of(spec, source))
+        # What a loader gives has no attribute that names its labels: the loader has.
+        source = Slice(
+            samples, classes_for(classes_named(data), models, first_of(samples), task, device), 0, len(samples)
+        )
+    by_spec = {model.spec: model for model in models}
+    return Subjects(task, by_spec, spec, held=data_set_of(spec, source), placed=samples is data)
 
 
-def classes_for(data: object, models: Sequence[Model], sample: object, task: str, device: str) -> tuple[str, ...]:
+def _is_ready(data: object) -> bool:
+    """Whether `data` say themselves what they hold, by foolscape's protocol or by MAITE's."""
+    return is_data(data) or is_maite(data)
+
+
+def classes_for(
+    own: tuple[str, ...] | None, models: Sequence[Model], sample: object, task: str, device: str
+) -> tuple[str, ...]:
     """The names of the classes of live data: its own, else those of the first model that names them, else numbers."""
-    own = getattr(data, "classes", None)
     if own is not None:
-        return tuple(map(str, own))
+        return own
     if task == VIDEO.name:
         return ()
     names = next((model.classes for model in models if model.classes is not None), None)
     if names is not None:
         return names
-    image = sample[0] if isinstance(sample, tuple | list) else sample
     try:
-        pixels = pixels_of(image, "data[0]")
+        pixels = pixels_of(image_and_truth(sample, "data[0]")[0], "data[0]")
     except SampleError as error:
         raise SettingError(str(error)) from error
     models[0].fitted(to_unit(pixels).to(ready_device(device)))
@@ -128,10 +141,12 @@ def _one_task(models: Sequence[Model]) -> str:
 
 def peeked(data: object) -> tuple[object, object]:
     """The first batch or sample of `data`, and data that still have it."""
-    if is_one_batch(data, None) or not hasattr(data, "__iter__") or isinstance(data, dict):
+    if is_one_batch(data, None) or isinstance(data, dict):
         return data, data
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+    if has_places(data):
         return first_of(data), data
+    if not hasattr(data, "__iter__"):
+        return data, data
     iterator = iter(data)
     try:
         first = next(iterator, None)

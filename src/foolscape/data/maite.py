@@ -18,6 +18,9 @@ from foolscape.errors import DataError, SampleError
 PREFIX: Final = "maite:"
 """What may stand before the place of a data set, to say what it keeps to."""
 
+_NORMALISED: Final = 16
+"""No image that is normalised as usual has a value as large; grey levels as floats have."""
+
 
 class MaiteImages:
     """A MAITE data set as the object that `data.own` reads.
@@ -71,7 +74,9 @@ def levels_of(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
     """Floats in [0, 1] as grey levels; raises `SampleError` for others: a normalised image cannot be kept at 8 bits."""
     if not (pixels.size and pixels.min() >= 0 and pixels.max() <= 1):
         ends = f"{pixels.min():g} to {pixels.max():g}" if pixels.size else "none"
-        raise SampleError(f"{name}: expected a tensor with values in [0, 1], got {ends}; leave the normalising out")
+        levels_in_floats = pixels.size and pixels.min() >= 0 and _NORMALISED < pixels.max() <= 255
+        advice = "leave the normalising out" + ", and divide by 255" * bool(levels_in_floats)
+        raise SampleError(f"{name}: expected a tensor with values in [0, 1], got {ends}; {advice}")
     levels: NDArray[np.uint8] = np.rint(255 * pixels).astype(np.uint8)
     return levels
 

@@ -71,7 +71,7 @@ def execute(
         command: what run.json says that it was begun with.
         listener: whom to tell.
         setup: what was opened for it before, if it was; its first image need not be among the config's.
-        page: whether slices and the report are written, too.
+        page: whether the report is written, too, and with it slices; these also where a table is given.
         table: what is known of the images, to slice them by.
 
     Returns:
@@ -86,8 +86,8 @@ def execute(
         setup = setup or replace(open_setup(config, device), why=why)
         words = ""
         try:
-            given = given_of(setup.data, setup.ids, table) if page else None
-            return _executed(config, setup, device, out, command, listener, given)
+            given = given_of(setup.data, setup.ids, table) if page or table is not None else None
+            return _executed(config, setup, device, out, command, listener, given, page=page)
         except Exception as error:
             if not is_short(error):
                 raise
@@ -104,6 +104,8 @@ def _executed(
     command: Sequence[str],
     listener: Listener,
     given: Given | None,
+    *,
+    page: bool,
 ) -> Object:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
     if setup.why is not None:
@@ -139,6 +141,7 @@ def _executed(
         if given is not None:
             with having_form(out):
                 write_slices(out, run_record(store), store.rows, given, listener.say)
+        if page:
             write_report(out)
     return summary
 

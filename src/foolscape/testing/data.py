@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -12,28 +12,32 @@ from foolscape.data.boxes import DetectionSample
 from foolscape.data.clips import Clip, objects_in
 from foolscape.data.images import MIN_SIDE
 from foolscape.data.overview.look import evenly_spread
-from foolscape.data.own import as_bytes
+from foolscape.data.own import as_bytes, data_set_of, is_data
 from foolscape.data.sample import VOID, Data, Sample
-from foolscape.errors import FoolscapeError, SampleError, UnknownNameError
+from foolscape.errors import FoolscapeError, SampleError, SettingError, UnknownNameError
+from foolscape.spec import Spec
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO, task_named
 from foolscape.testing.verdicts import ContractReport, FailedError, OnCheck, Sheet, silent
 
 _NO_ID: Final = "\x00no such sample"
 
 
-def check_data(data: Data[Any], task: str, *, samples: int = 8, on_check: OnCheck = silent) -> ContractReport:
+def check_data(data: object, task: str, *, samples: int = 8, on_check: OnCheck = silent) -> ContractReport:
     """Try whether a data set keeps its side of the contract of `foolscape.data.sample.Data`.
 
     Args:
-        data: the data set.
+        data: the data set: a `Data`, or what is made one when it is handed to a run, a data set of one's own or any
+            iterable of (image, labels); label maps without names are then taken for any classes.
         task: what its samples are for: segmentation, detection or video.
         samples: how many are loaded, spread over all of them; each twice.
         on_check: called for every check.
 
     Raises:
         UnknownNameError: no such task.
+        SettingError, DataError: it is no data set, or not one for the task.
     """
     kind = task_named(task).name
+    data = _opened(data, kind)
     sheet = Sheet(on_check)
     ids = evenly_spread(tuple(name for name in data.ids if isinstance(name, str)), samples)
     sheet.attempt("ids are texts, each once", partial(_nothing_of, partial(_of_ids, data), f"{len(data.ids)} of them"))
@@ -48,6 +52,16 @@ def check_data(data: Data[Any], task: str, *, samples: int = 8, on_check: OnChec
     for name, look in looks.items():
         sheet.attempt(name, partial(_nothing_of, look, f"of {len(ids)} samples"))
     return sheet.report
+
+
+def _opened(data: object, task: str) -> Data[Any]:
+    if is_data(data):
+        return cast("Data[Any]", data)
+    name = type(data).__name__
+    openers = data_set_of(name, data).openers
+    if task not in openers:
+        raise SettingError(f"{name}: expected a data set for {task}, got one for {', '.join(openers)}")
+    return openers[task](Spec(name, "", name), None, tuple(map(str, range(VOID))))
 
 
 def _nothing_of(look: Callable[[], list[str]], seen: str) -> str:
