@@ -202,9 +202,11 @@ def test_several_folders_and_lists(tree, tmp_path):
         ),
         ("val: ../images/val\n", "'../images/val' of data.yaml is not there: without ../ taken"),
         ("path:\nval: images/val\ntest: # none\n", None),
+        ("validation: images/val\n", "validation: of data.yaml taken for val:"),
+        ("validation: nowhere\nval: images/val\n", None),
     ],
 )
-def test_paths_of_another_machine(tree, yaml, note):
+def test_paths_and_splits_of_other_tools(tree, yaml, note):
     data = open_detection(tree(yaml + NAMES, a=LINE))
     assert data.notes[1:] == (() if note is None else (note,))
     assert len(data.load("a").truth.labels) == 1

@@ -59,8 +59,8 @@ def test_option_without_value(tmp_path):
 def test_catalog():
     assert [kind.name for kind in catalog()] == [
         "ade20k", "bdd100k", "camvid", "cityscapes", "coco", "coco-panoptic", "coco-stuff", "davis2016", "davis2017",
-        "folder", "hf", "kitti", "lvos", "mapillary", "masks", "mose", "openimages", "pascal-context", "scenes",
-        "video", "voc", "vost", "yolo", "youtube-vos",
+        "folder", "hf", "kitti", "lvis", "lvos", "mapillary", "masks", "mose", "objects365", "openimages",
+        "pascal-context", "scenes", "video", "voc", "vost", "yolo", "youtube-vos",
     ]  # fmt: skip
     openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
     for kind in catalog():

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import scipy.io
 
 from foolscape.data.load import open_data
 from foolscape.data.sample import VOID
@@ -95,6 +96,88 @@ def test_pascal_context_takes_the_classes_of_the_model(context):
         open_data(f"pascal-context:{context}", split="train")
 
 
+@pytest.fixture
+def released(tree):
+    """The archives unpacked: four of the 459 labels, and labels that are none of the 59 beside them, in their order."""
+    root = tree("VOC2010/JPEGImages/2008_000008.jpg") / "VOC2010"
+    (root / "ImageSets/Main").mkdir(parents=True)
+    (root / "ImageSets/Main/val.txt").write_text("2008_000008\n")
+    (root / "ImageSets/Main/dog_val.txt").write_text("2008_000008 1\n")
+    names = sorted(("accordion", "airplane model", *pascal_context.CLASSES, "zoo"))
+    (root / "labels.txt").write_text("".join(f"{2 * place + 1}: {name}\n" for place, name in enumerate(names)))
+    values = {name: 2 * place + 1 for place, name in enumerate(names)}
+    (root / "trainval").mkdir()
+    rows = filled(0, values["aeroplane"], values["zoo"], values["person"], dtype=np.uint16)
+    scipy.io.savemat(root / "trainval/2008_000008.mat", {"LabelMap": rows, "x": "beside"})
+    return root
+
+
+def test_pascal_context_as_it_is_published(released, save):
+    data = open_data(f"pascal-context:{released}")
+    assert (data.split, data.ids, data.classes) == ("val", ("2008_000008",), pascal_context.CLASSES)
+    assert data.notes[0].startswith("59 classes: 0 and the labels of labels.txt that are none of them, background, is")
+    np.testing.assert_array_equal(data.load("2008_000008").labels, filled(VOID, 0, VOID, 36))
+    whole = open_data(f"pascal-context:{released.parent}?classes=60")
+    np.testing.assert_array_equal(whole.load("2008_000008").labels, filled(0, 1, 0, 37))
+    assert miou(filled(36), data) == pytest.approx(100 * (48 / 96) / 2)
+    assert miou(filled(0, 0, 0, 37), whole) == pytest.approx(100 * (96 / 144 + 0 + 1) / 3)
+    # The smaller archive has another order: that of its own list, VOC's classes first.
+    order = ("aeroplane", "person", *(name for name in pascal_context.CLASSES if name not in ("aeroplane", "person")))
+    (released / "trainval").rename(released / "unused")
+    (released / "59_labels.txt").write_text("".join(f"{place}: {name}\n" for place, name in enumerate(order, 1)))
+    save(released / "59_context_labels/2008_000008.png", filled(0, 1, 0, 2))
+    smaller = open_data(f"pascal-context:{released}")
+    np.testing.assert_array_equal(smaller.load("2008_000008").labels, filled(VOID, 0, VOID, 36))
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        (None, "expected the names of the labels, got .*No such file"),
+        (
+            "1: aeroplane\n2: bag\n",
+            "expected the names of all 59 classes, got no bed, bedclothes, bench, bicycle, bird among",
+        ),
+        ("1: a\n1: b\n", "expected a number and its name, 12: bag, each once, got '1: b' in line 2"),
+        ("aeroplane\n", "expected a number and its name, 12: bag, each once, got 'aeroplane' in line 1"),
+    ],
+)
+def test_pascal_context_without_its_names(released, text, want):
+    (released / "labels.txt").unlink()
+    if text is not None:
+        (released / "labels.txt").write_text(text)
+    with pytest.raises(DataError, match=rf"labels\.txt: {want}"):
+        open_data(f"pascal-context:{released}")
+
+
+@pytest.mark.parametrize(
+    ("content", "want"),
+    [
+        ({"Other": np.ones((12, 16))}, "got no LabelMap"),
+        ({"LabelMap": np.ones((2, 12, 16))}, r"got an array of shape \(2, 12, 16\)"),
+        ({"LabelMap": filled(1, 2) + 0.5}, "expected labels from 0 to 65,535, got others, or fractions"),
+        ({"LabelMap": np.full((12, 16), np.nan)}, "expected labels from 0 to 65,535"),
+        ({"LabelMap": filled(1, 2).astype(np.int16) - 2}, "expected labels from 0 to 65,535"),
+        (
+            {"LabelMap": filled(2, 1)},
+            r"expected label values 3, 7, .*, or 0 to 1, 5, 123 for void, got 2 \(96 pixels\)",
+        ),
+        (b"", "expected a MATLAB file"),
+        (b"MATLAB 7.3 MAT-file" + b" " * 200, "expected a MATLAB file"),
+        (None, "got no readable file"),
+    ],
+)
+def test_files_of_matlab_that_hold_no_label_map(released, content, want):
+    path = released / "trainval/2008_000008.mat"
+    path.unlink()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        scipy.io.savemat(path, content)
+    with pytest.raises(SampleError, match=want):
+        open_data(f"pascal-context:{released}").load("2008_000008")
+
+
 # coco-stuff:
 
 
@@ -134,6 +217,28 @@ def test_coco_stuff_value_in_a_gap(stuff, save):
         open_data(f"coco-stuff:{stuff}").load("000000000139")
 
 
+def test_coco_stuff_of_stuff_alone(tree, save):
+    root = tree("images/val2017/000000000139.jpg")
+    save(root / "annotations/stuff_val2017_pixelmaps/000000000139.png", filled(0, 92, 182, 183))
+    for spec in (f"coco-stuff:{root}", f"coco-stuff:{root}?labels=stuff"):
+        data = open_data(spec)
+        assert data.classes == (*coco_stuff.STUFF, "other")
+        assert "183 is other; 0 is void" in data.notes[0]
+        np.testing.assert_array_equal(data.load("000000000139").labels, filled(VOID, 0, 90, 91))
+    assert miou(filled(0, 0, 90, 90), data) == pytest.approx(100 * (1 + 0.5 + 0) / 3)
+    with pytest.raises(DataError, match=r"expected label maps in .*annotations/val2017, got no such folder"):
+        open_data(f"coco-stuff:{root}?labels=ids")
+    save(root / "annotations/val2017/000000000139.png", filled(0, 91, 181, 255))
+    assert open_data(f"coco-stuff:{root}").classes == coco_stuff.CLASSES
+    (root / "annotations/val2017/000000000139.png").unlink()
+    (root / "annotations/val2017").rmdir()
+    (root / "annotations/stuff_val2017_pixelmaps").rename(root / "elsewhere")
+    with pytest.raises(DataError, match=r"expected label maps in .*stuff_val2017_pixelmaps, got no such folder"):
+        open_data(f"coco-stuff:{root}?labels=stuff")
+    with pytest.raises(DataError, match=r"expected label maps in .*annotations/val2017, got no such folder"):
+        open_data(f"coco-stuff:{root}")
+
+
 # bdd100k:
 
 
@@ -153,6 +258,21 @@ def test_bdd100k(tree, save):
         open_data(f"bdd100k:{root}", split="test")
     with pytest.raises(DataError, match=r"expected the folders images/10k/val and .* in .*, got 10k; check the path"):
         open_data(f"bdd100k:{root / 'images'}")
+
+
+def test_bdd100k_as_it_was_published_first(tree, save):
+    root = tree("seg/images/val/a-1.jpg", "seg/images/val/b-2.jpg", "seg/images/test/c-3.jpg")
+    save(root / "seg/labels/val/a-1_train_id.png", filled(0, 13, 18, 255))
+    save(root / "seg/color_labels/val/a-1_train_color.png", filled(0, 13, 18, 255))
+    for place in (root, root / "seg"):
+        data = open_data(f"bdd100k:{place}")
+        assert (data.split, data.ids, data.classes) == ("val", ("a-1",), cityscapes.CLASSES)
+        assert data.notes[1:] == (
+            "label maps *_train_id.png",
+            "1 images have no label map in val and were left out (b-2.jpg)",
+        )
+        np.testing.assert_array_equal(data.load("a-1").labels, filled(0, 13, 18, VOID))
+    assert miou(filled(0, 13, 13, 13), data) == pytest.approx(100 * (1 + 0.5 + 0) / 3)
 
 
 # mapillary:
@@ -230,8 +350,10 @@ def test_mapillary_bad(vistas, save):
 # All of them
 
 
-@pytest.mark.parametrize("name", ["context", "stuff", "vistas"])
+@pytest.mark.parametrize("name", ["context", "released", "stuff", "vistas"])
 def test_the_contract_of_a_data_set(name, request):
-    scheme = {"context": "pascal-context", "stuff": "coco-stuff", "vistas": "mapillary"}[name]
+    scheme = {"context": "pascal-context", "released": "pascal-context", "stuff": "coco-stuff", "vistas": "mapillary"}[
+        name
+    ]
     report = check_data(open_data(f"{scheme}:{request.getfixturevalue(name)}"), "segmentation")
     assert report.ok, report

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,9 @@ from foolscape.spec import Spec
 
 OPTIONS: Final = ("classes", "annotations", "images", "annotated", "outside")
 """What may stand behind `?`."""
+
+_LOOKED_AT: Final = 2000
+"""Of so many images a file is looked for below further folders."""
 
 _ROBOFLOW: Final = "_annotations.coco.json"
 """What Roboflow calls the annotations of a split, in the folder of its images."""
@@ -38,6 +42,26 @@ class Index:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How a set with annotations in COCO's form is published.
+
+    Attributes:
+        form: what its annotation files are called, for messages.
+        names: of its annotation files without their extension; the group is the split.
+        folders: patterns of the folders in DIR that hold them.
+        outer: whether the folders that file names begin with may be missing.
+    """
+
+    form: str
+    names: re.Pattern[str]
+    folders: tuple[str, ...]
+    outer: bool = False
+
+
+COCO: Final = Layout("instances_SPLIT.json", re.compile("instances_(.+)"), ("annotations",))
+
+
+@dataclass(frozen=True)
 class CocoSplit:
     """The files of a split.
 
@@ -47,6 +71,7 @@ class CocoSplit:
         entries: its images by sample id: the file name without extension.
         images: the image folder.
         frame: what `?annotated=` says of images that an EXIF tag turns.
+        notes: where the images were found, if not where the file says.
     """
 
     split: str
@@ -54,6 +79,7 @@ class CocoSplit:
     entries: Mapping[str, CocoImage]
     images: Path
     frame: str | None
+    notes: tuple[str, ...] = ()
 
     def read(self, sample_id: str, spec: str) -> tuple[CocoImage, Picture, str]:
         """What the file says of an image, the image, and where that stands, for messages.
@@ -83,7 +109,7 @@ class CocoSplit:
         return None if header is None else header[0]
 
 
-def find(spec: Spec, split: str | None) -> CocoSplit:
+def find(spec: Spec, split: str | None, layout: Layout = COCO) -> CocoSplit:
     """The files of a split, by default val, of `coco:DIR[?annotations=FILE&images=DIR&annotated=FRAME&outside=yes]`.
 
     Args:
@@ -92,6 +118,7 @@ def find(spec: Spec, split: str | None) -> CocoSplit:
             `annotated` says whether objects of images that an EXIF tag turns are `upright` or those of the `stored`
             pixels, `outside` allows file names that lead out of the image folder.
         split: such as val2017, or val where that is clear.
+        layout: how the set is published.
 
     Raises:
         UnknownNameError: a split that does not exist.
@@ -105,11 +132,24 @@ def find(spec: Spec, split: str | None) -> CocoSplit:
         root, annotations, split = file.parent, file, split or file.stem.removeprefix("instances_")
     else:
         root = files.directory(spec)
-        annotations, split = _annotation_file(spec, root, split)
+        annotations, split = _annotation_file(spec, root, split, layout)
     records = read_file(annotations, outside=_outside(spec))
     index = Index(annotations, records)
-    images = _image_folder(spec, root, split, index)
-    return CocoSplit(split, index, _by_id(annotations, index), images, upright.frame_option(spec))
+    images, outer = _image_folder(spec, root, split, index, layout)
+    notes: tuple[str, ...] = ()
+    if outer:
+        index = _without_outer(index, outer)
+        notes = (f"the images lie in {images}, without the first {outer} folders of their file_name",)
+    return CocoSplit(split, index, _by_id(annotations, index), images, upright.frame_option(spec), notes)
+
+
+def _without_outer(index: Index, outer: int) -> Index:
+    """The images by shorter paths."""
+    entries = [
+        replace(entry, file=Path(*entry.file.parts[outer:])) if len(entry.file.parts) > outer else entry
+        for entry in index.records.entries
+    ]
+    return replace(index, records=replace(index.records, entries=tuple(entries)))
 
 
 def _outside(spec: Spec) -> bool:
@@ -137,7 +177,7 @@ def read_file(path: Path, *, outside: bool = False) -> Records:
         ) from None
 
 
-def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, str]:
+def _annotation_file(spec: Spec, root: Path, split: str | None, layout: Layout) -> tuple[Path, str]:
     """The annotation file and the name of its split."""
     if "annotations" in spec.options:
         named = path_of(spec.options["annotations"])
@@ -145,20 +185,24 @@ def _annotation_file(spec: Spec, root: Path, split: str | None) -> tuple[Path, s
         if not path.is_file():
             raise DataError(f"{spec.text}: expected an annotation file at {root / named} or {named}, got none")
         return path, split or path.stem.removeprefix("instances_")
-    folder = root / "annotations"
-    known = {path.stem.removeprefix("instances_"): path for path in sorted(folder.glob("instances_*.json"))}
+    known: dict[str, Path] = {}
+    for below in layout.folders:
+        for path in sorted(root.glob(f"{below}/*.json")):
+            if (match := layout.names.fullmatch(path.stem)) is not None:
+                known.setdefault(match[1], path)
     known = known or {path.parent.name: path for path in sorted(root.glob(f"*/{_ROBOFLOW}"))}
     if not known and (root / _ROBOFLOW).is_file():
         return root / _ROBOFLOW, split or real(root).name
     if not known:
         do = "check the path, or name the file with ?annotations=FILE"
-        raise DataError(f"{spec.text}: expected instances_SPLIT.json in {folder}, got no such file; {do}")
+        folder = root / layout.folders[0]
+        raise DataError(f"{spec.text}: expected {layout.form} in {folder}, got no such file; {do}")
     split = files.likely_split(spec, split, known, "val")
     return known[split], split
 
 
-def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
-    """The first likely folder that holds one of the images."""
+def _image_folder(spec: Spec, root: Path, split: str, index: Index, layout: Layout) -> tuple[Path, int]:
+    """The first likely folder that holds one of the images, and how many folders of their names are not there."""
     if "images" in spec.options:
         chosen = path_of(spec.options["images"])
         candidates = [root / chosen, chosen]
@@ -179,7 +223,12 @@ def _image_folder(spec: Spec, root: Path, split: str, index: Index) -> Path:
         raise DataError(f"{index.path}: expected an image whose file can be named, got {got}; correct the file names")
     for folder in candidates:
         if folder.is_dir() and any(files.is_there(folder / entry.file) for entry in named):
-            return folder
+            return folder, 0
+    few = named[:: len(named) // _LOOKED_AT + 1] if layout.outer else []
+    for outer in range(1, max((len(entry.file.parts) for entry in few), default=0)):
+        for folder in candidates:
+            if any(files.is_there(folder / Path(*entry.file.parts[outer:])) for entry in few):
+                return folder, outer
     tried = ", ".join(str(folder) for folder in dict.fromkeys(candidates))
     got = "none of its images there"
     raise DataError(f"{spec.text}: expected the images of {index.path} in {tried}, got {got}; use ?images=DIR")

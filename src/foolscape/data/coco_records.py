@@ -34,6 +34,10 @@ T = TypeVar("T")
 _OWN_FIELDS: Final = ("height", "width", "date_captured", "license")
 """Fields of an image in COCO's own files that do not say what it is like."""
 
+_ABSENT: Final = "neg_category_ids"
+_PARTLY: Final = "not_exhaustive_category_ids"
+"""Of images of LVIS, in which only some of its classes were looked for."""
+
 _LOST: Final = ("count nowhere", "left out")
 """How remarks end that tell of something that was left out."""
 
@@ -49,6 +53,9 @@ class CocoImage:
         annotations: in the order of the file.
         problem: why the image cannot be used, or None.
         tags: what else the file says of it, in short texts: fields besides COCO's own, and those of `attributes`.
+        absent: the ids of the categories that were looked for in it and not found, as LVIS says; None where a file
+            does not say it, as all were looked for.
+        partly: the ids of those of which not all objects are marked.
     """
 
     name: str
@@ -58,6 +65,8 @@ class CocoImage:
     annotations: tuple[Annotation, ...]
     problem: str | None
     tags: Mapping[str, str] = field(default_factory=dict)
+    absent: frozenset[Key] | None = None
+    partly: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,8 @@ def read_records(path: Path, content: Any, *, outside: bool = False) -> Records:
         if key in entries:
             raise DataError(f"{path}: expected each image id once, got {shown(key)} twice; correct the file")
         entries[key] = entry
+        known = ((entry.absent or frozenset()) | entry.partly) <= names.keys()
+        notes[f"images have an id in {_ABSENT} or {_PARTLY} that is no category: these ids are left out"] += not known
     strays = sum(len(those) for of in (items.good, items.bad) for key, those in of.items() if key not in entries)
     notes["annotations belong to no listed image and count nowhere"] += strays
     for used in items.good.values():
@@ -160,7 +171,13 @@ def _entry(raw: Any, number: int, items: Sorted, notes: Counter[str], outside: b
     problems: list[str] = []
     record = raw if isinstance(raw, dict) else {}
     key = _try(problems, record, "id", fields.identity)
-    file = _try(problems, record, "file_name", partial(fields.inside, outside=outside))
+    by_url = "file_name" not in record and isinstance(record.get("coco_url"), str)
+    notes["images have no file_name: that of coco_url is taken"] += by_url
+    named, read = ("coco_url", _of_url) if by_url else ("file_name", partial(fields.inside, outside=outside))
+    file = _try(problems, record, named, read)
+    federated = _ABSENT in record
+    absent = _try(problems, record, _ABSENT, _ids) if federated else None
+    partly = _try(problems, record, _PARTLY, _ids) if federated and _PARTLY in record else None
     height = _try(problems, record, "height", fields.side)
     width = _try(problems, record, "width", fields.side)
     if record is not raw:
@@ -175,7 +192,20 @@ def _entry(raw: Any, number: int, items: Sorted, notes: Counter[str], outside: b
     )
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     problem = f"{problems[0]}{more}" if problems else None
-    return key, CocoImage(name, file or Path(), height, width, tuple(items.good.get(key, ())), problem, _tags(record))
+    good, tags = tuple(items.good.get(key, ())), _tags(record)
+    return key, CocoImage(name, file or Path(), height, width, good, problem, tags, absent, partly or frozenset())
+
+
+def _of_url(value: object, name: str) -> Path:
+    """The file at the end of a URL, with its folder: val2017/000000397133.jpg."""
+    return fields.inside("/".join(str(value).split("/")[-2:]), name)
+
+
+def _ids(value: object, name: str) -> frozenset[Key]:
+    """The ids in a list; raises `ValueError` for what is none."""
+    if not isinstance(value, list):
+        raise ValueError(f"expected a list of ids as {name}, got {shown(value)}")
+    return frozenset(fields.identity(one, name) for one in value)
 
 
 def _tags(record: Mapping[str, Any]) -> dict[str, str]:

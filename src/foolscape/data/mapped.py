@@ -17,7 +17,7 @@ from foolscape.data.boxes import DetectionSample
 from foolscape.data.class_map_file import NamesMap, read_names_map
 from foolscape.data.sample import VOID, Data, Sample
 from foolscape.errors import SettingError
-from foolscape.metrics.boxes import Truth
+from foolscape.metrics.boxes import Truth, everywhere
 
 S = TypeVar("S", bound=Sample | DetectionSample)
 
@@ -102,9 +102,12 @@ class Mapped(Generic[S]):
         return table[labels]
 
     def _objects(self, truth: Truth) -> Truth:
-        """The objects with their new labels, then those of no class, as a crowd of every class."""
+        """The objects with their new labels, then those of no class, as a crowd of every class.
+
+        That nobody looked for a class that is void says nothing of the others.
+        """
         labels = np.array([-1 if place is None else place for place in self.places], np.int64)[truth.labels]
-        kept, void = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
+        kept, void = np.flatnonzero(labels >= 0), np.flatnonzero((labels < 0) & ~everywhere(truth))
         every = np.repeat(void, len(self.classes))
         chosen = np.concatenate([kept, every])
         return Truth(

@@ -17,7 +17,7 @@ from PIL import Image
 
 from foolscape.data.picture import TURNS, Turn
 from foolscape.errors import SampleError, SettingError
-from foolscape.metrics.boxes import Truth
+from foolscape.metrics.boxes import Truth, everywhere
 from foolscape.spec import Spec
 
 T = TypeVar("T")
@@ -109,7 +109,8 @@ def turn_boxes(truth: Truth, orientation: int, size: tuple[int, int]) -> Truth:
     if orientation in (3, 4, 6, 7):
         y1, y2 = height - y2, height - y1
     sides = (x1, y1, x2, y2) if orientation < 5 else (y1, x1, y2, x2)
-    return dataclasses.replace(truth, boxes=np.stack(sides, axis=1))
+    turned = np.where(everywhere(truth)[:, None], truth.boxes, np.stack(sides, axis=1))
+    return dataclasses.replace(truth, boxes=turned)
 
 
 def _fits(labelled_size: Size, size: tuple[int, ...]) -> bool:

@@ -105,7 +105,7 @@ def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> VocLis
         DataError: no such folder, another layout, or an empty list.
     """
     lists = Path("ImageSets") / task
-    root = _year(spec, files.directory(spec), lists)
+    root = year_folder(spec, task)
     for name in ("JPEGImages", truth):
         if not (root / name).is_dir():
             raise DataError(f"{spec.text}: expected the folder {root / name}, got none; unpack all of VOC")
@@ -172,8 +172,9 @@ def _splits(folder: Path) -> list[str]:
     return sorted(stems - of_classes)
 
 
-def _year(spec: Spec, root: Path, lists: Path) -> Path:
-    """The folder of the year that `spec` asks for, or of the newest, with `lists` in it."""
+def year_folder(spec: Spec, task: str) -> Path:
+    """The folder of the year that `spec` asks for, or of the newest, with the lists of a `task` in it."""
+    root, lists = files.directory(spec), Path("ImageSets") / task
     chosen = spec.options.get("year")
     if (root / lists).is_dir():
         if chosen is not None and real(root).name != f"VOC{chosen}":

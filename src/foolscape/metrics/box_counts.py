@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth
+from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, everywhere
 from foolscape.metrics.matching import overlaps, tidy
 
 IOU: Final = 0.5
@@ -105,12 +105,14 @@ def fates_of(reference: Truth, detected: Detected, score_threshold: float) -> Fa
     """What became of each of K reference objects, by the rule of `count_boxes`."""
     detected = _readable(detected, score_threshold)
     overlap = overlaps(detected.boxes, reference)
-    fits = overlap >= IOU
+    endless = everywhere(reference)
+    fits = (overlap >= IOU) & ~endless
     own = detected.labels[:, None] == reference.labels[None, :]
     kept, used = _take(overlap, fits & own)
     other, _ = _take(overlap, fits & ~own & ~used[:, None] & ~kept)
     counted = ~(reference.difficult | reference.crowd)
-    return Fates(counted, counted & kept, counted & other, detected.labels[~fits.any(axis=1)])
+    unknown = np.isin(detected.labels, reference.labels[endless])
+    return Fates(counted, counted & kept, counted & other, detected.labels[~fits.any(axis=1) & ~unknown])
 
 
 def confidence_kept(reference: Truth, detected: Detected, only_class: int | None) -> float:

@@ -6,6 +6,7 @@ Objects are kept as exactly as the data set gives them, detections in float32, a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,13 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
+_FAR: Final = 1e6
+"""Pixels: beyond every image, and a number that any file can hold."""
+
+EVERYWHERE: Final = (-_FAR, -_FAR, _FAR, _FAR)
+"""The box of a crowd that has no end: of its class nothing is known in the image but the objects that are there."""
+
+
 @dataclass(frozen=True)
 class Truth:
     """The annotated objects of one image.
@@ -25,7 +33,9 @@ class Truth:
         boxes: (K, 4) float64, x1, y1, x2, y2 in pixels; width is x2 - x1.
         labels: (K,) int64, index of the class.
         difficult: (K,) bool, VOC's flag: neither a hit nor a miss.
-        crowd: (K,) bool, COCO's iscrowd: a region of many objects, neither a hit nor a miss.
+        crowd: (K,) bool, COCO's iscrowd: a region of many objects, neither a hit nor a miss. One whose box is
+            `EVERYWHERE` says that nobody looked for its class, or for all of it: what is detected beside the objects
+            of that class is neither.
         area: (K,) float64, COCO's area in square pixels (of the mask where there is one); sizes are told apart by it.
     """
 
@@ -49,6 +59,11 @@ class Detected:
     boxes: Box32Array
     scores: Float32Array
     labels: IntArray
+
+
+def everywhere(truth: Truth) -> Bools:
+    """(K,): which are crowds without an end, at any scale to which images are brought."""
+    return np.asarray(truth.crowd & (np.abs(truth.boxes) > _FAR / 1000).all(axis=1))
 
 
 def pairwise_iou(one: Floats, other: Floats) -> Floats:

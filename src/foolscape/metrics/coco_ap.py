@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from foolscape.extras import extra
-from foolscape.metrics.boxes import Detected, Floats, Truth
+from foolscape.metrics.boxes import Bools, Detected, Floats, Truth, everywhere
 from foolscape.metrics.matching import COCO_DETECTIONS, COCO_IOUS, LARGEST_AREA, tidy
 
 
@@ -35,7 +35,7 @@ def coco_ap(truths: Sequence[Truth], detections: Sequence[Detected], classes: in
             "info": {},
             "images": [{"id": image} for image in range(len(truths))],
             "categories": categories,
-            "annotations": _annotations(truths),
+            "annotations": _annotations(truths, detections),
         },
         print_function=_silent,
     )
@@ -51,9 +51,13 @@ def coco_ap(truths: Sequence[Truth], detections: Sequence[Detected], classes: in
     return np.where(precision[:, 0] < 0, np.nan, 100.0 * precision.mean(axis=1))
 
 
-def _annotations(truths: Sequence[Truth]) -> list[dict[str, Any]]:
+def _annotations(truths: Sequence[Truth], detections: Sequence[Detected]) -> list[dict[str, Any]]:
     # An id of 0 would read as "not matched"; the range below starts at 1.
-    flat = [(image, truth, k) for image, truth in enumerate(truths) for k in range(len(truth.labels))]
+    flat = [
+        (image, truth, k)
+        for image, (truth, detected) in enumerate(zip(truths, detections, strict=True))
+        for k in np.flatnonzero(_matters(truth, detected)).tolist()
+    ]
     return [
         {
             "id": number,
@@ -65,6 +69,11 @@ def _annotations(truths: Sequence[Truth]) -> list[dict[str, Any]]:
         }
         for number, (image, truth, k) in enumerate(flat, start=1)
     ]
+
+
+def _matters(truth: Truth, detected: Detected) -> Bools:
+    """(K,): all but crowds without an end that no detection is of, as there may be one of every class."""
+    return ~everywhere(truth) | np.isin(truth.labels, detected.labels)
 
 
 def _results(detections: Sequence[Detected]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, pairwise_iou
+from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, everywhere, pairwise_iou
 
 FALSE, HIT, LEFT_OUT = 0, 1, 2
 """What a detection is: a false positive, a hit, or neither because it lies on an object that does not count."""
@@ -157,7 +157,8 @@ def _voc(boxes: Floats, objects: Truth) -> Outcomes:
         elif not taken[nearest]:
             outcome[0, d] = HIT
             taken[nearest] = True
-    return outcome
+    # Its IoU with a region without an end is 0.
+    return np.where(outcome == FALSE, np.int8(LEFT_OUT), outcome) if everywhere(objects).any() else outcome
 
 
 def _coco(boxes: Floats, objects: Truth) -> Outcomes:

@@ -74,4 +74,34 @@ def read_boxes(root: Path) -> Found:
     return Found(both.totals[:2], both.facts, both.said)
 
 
-FAMILIES = (Family("coco", make, mutate, read_boxes, held),)
+LVIS = "lvis_v1_val.json"
+
+
+def make_lvis(root: Path) -> None:
+    """Two images by their URLs, with the classes that were looked for."""
+    images = [
+        {"id": i, "coco_url": f"http://x/val2017/{i}.png", "neg_category_ids": [3], "height": 12, "width": 16}
+        | {"not_exhaustive_category_ids": [24]}
+        for i in (1, 2)
+    ]
+    categories = [{"id": i, "name": name, "frequency": "r"} for i, name in ((1, "awl"), (3, "cow"), (24, "shoe"))]
+    content = {"images": images, "annotations": [note(1, 1, 2, 2, 5, 4), note(2, 24, 7, 1, 3, 3)]}
+    (root / LVIS).write_text(json.dumps({**content, "categories": categories}))
+    for image in images:
+        reading.photo(root / f"val2017/{image['id']}.png", int(str(image["id"])))
+
+
+def mutate_lvis(rng: Random, root: Path) -> Mutation:
+    """Mostly the annotations."""
+    if rng.random() < 0.15:
+        return mutate_tree(rng, root)
+    path = root / LVIS
+    mutated, mutation = mutate_json(rng, json.loads(path.read_bytes()))
+    path.write_bytes(mutated)
+    return mutation
+
+
+FAMILIES = (
+    Family("coco", make, mutate, read_boxes, held),
+    Family("lvis", make_lvis, mutate_lvis, lambda root: reading.detection(f"lvis:{root}")),
+)

@@ -7,8 +7,10 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import scipy.io
 from PIL import Image
 
+from foolscape.data.sets.pascal_context import CLASSES
 from tests.fuzz.cases import Family, Found, Mutation
 from tests.fuzz.families import reading
 from tests.fuzz.hostile import mutate_bytes, mutate_json, mutate_tree
@@ -99,7 +101,31 @@ def held_panoptic(root: Path) -> tuple[int, ...] | None:
         return None
 
 
+def make_context(root: Path) -> None:
+    """PASCAL Context as it is published: two images with label maps of MATLAB."""
+    values = (np.arange(12 * 16).reshape(12, 16) % 61).astype(np.uint16)
+    for index, name in enumerate(("2008_000008", "2008_000009")):
+        reading.photo(root / f"JPEGImages/{name}.png", index)
+        (root / "trainval").mkdir(exist_ok=True)
+        scipy.io.savemat(root / f"trainval/{name}.mat", {"LabelMap": values}, do_compression=bool(index))
+    (root / "ImageSets/Main").mkdir(parents=True)
+    (root / "ImageSets/Main/val.txt").write_text("2008_000008\n2008_000009\n")
+    names = enumerate((*CLASSES, "zoo"), 1)
+    (root / "labels.txt").write_text("".join(f"{number}: {name}\n" for number, name in names))
+
+
+def mutate_context(rng: Random, root: Path) -> Mutation:
+    """Mostly a label map."""
+    if rng.random() < 0.2:
+        return mutate_tree(rng, root)
+    path = rng.choice((root / "labels.txt", *[*sorted((root / "trainval").iterdir())] * 4))
+    mutated, mutation = mutate_bytes(rng, path.read_bytes())
+    path.write_bytes(mutated)
+    return mutation
+
+
 FAMILIES = (
+    Family("context", make_context, mutate_context, lambda root: reading.segmentation(f"pascal-context:{root}")),
     Family("cityscapes", make_cityscapes, mutate_cityscapes, read_cityscapes, held_cityscapes),
     Family("panoptic", make_panoptic, mutate_panoptic, read_panoptic, held_panoptic),
 )

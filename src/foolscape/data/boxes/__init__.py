@@ -14,7 +14,7 @@ from foolscape.data import upright
 from foolscape.data.attributes import attributes_of
 from foolscape.data.images import resize
 from foolscape.data.sample import Data, Sample, SegmentationData
-from foolscape.metrics.boxes import Bools, Truth
+from foolscape.metrics.boxes import Bools, Truth, everywhere
 from foolscape.strict import LossNote
 
 _ROUNDING = 0.02
@@ -96,18 +96,20 @@ def check_boxes(truth: Truth, size: tuple[int, int]) -> tuple[Truth, tuple[str, 
 
     A box that is not finite, or has no area inside the image, is left out. A box that reaches beyond the image is
     clipped, and its area is then at most that of the clipped box. An area that is not a finite number, below 0, or more
-    than the image has, becomes that of the box.
+    than the image has, becomes that of the box. A crowd without an end stays one.
     """
     height, width = size
     finite = np.asarray(np.isfinite(truth.boxes).all(axis=1))
     boxes = np.where(finite[:, None], truth.boxes, 0.0)
-    inside = boxes.clip(0.0, np.array([width, height, width, height]))
+    endless = everywhere(truth)[:, None]
+    inside = np.where(endless, boxes, boxes.clip(0.0, np.array([width, height, width, height])))
     sides = inside[:, 2:] - inside[:, :2]
     shown = np.logical_and(finite, (sides > 0).all(axis=1))
     beyond = np.logical_and(shown, (np.abs(inside - boxes) > _ROUNDING).any(axis=1))
     box_area = sides.prod(axis=1)
     area = np.where(beyond, np.minimum(truth.area, box_area), truth.area)
     guessed = np.logical_and(shown, ~((area >= 0) & (area <= height * width)))
+    guessed &= ~endless[:, 0]
     area = np.where(guessed, box_area, area)
     kept = Truth(inside[shown], truth.labels[shown], truth.difficult[shown], truth.crowd[shown], area[shown])
     notes = (

@@ -20,6 +20,8 @@ from foolscape.regular import read_text
 from foolscape.spec import Spec
 
 SPLITS: Final[tuple[str, ...]] = ("val", "train", "test")
+_VALIDATION: Final = "validation"
+"""The key that ultralytics takes for val where there is none."""
 _MOST: Final = 1 << 20
 """Bytes: room for the names of 20,000 classes."""
 
@@ -69,7 +71,7 @@ def find_file(spec: Spec) -> Path:
 
 
 def read_file(path: Path) -> YoloFile:
-    """Read the file; only path, train, val, test, names, nc and kpt_shape count.
+    """Read the file; only path, train, val (or validation), test, names, nc and kpt_shape count.
 
     Raises:
         DataError: it is no mapping in YAML, a key stands twice, what it names is not there, the names do not count up
@@ -84,6 +86,9 @@ def read_file(path: Path) -> YoloFile:
             raise ValueError(f"nc: {shown(counted)} with {len(names)} names")
         keypoints = _keypoints(keys.get("kpt_shape"))
         base, notes = _base(path, keys.get("path"))
+        if _VALIDATION in keys and SPLITS[0] not in keys:
+            keys[SPLITS[0]] = keys[_VALIDATION]
+            notes.append(f"{_VALIDATION}: of {path.name} taken for {SPLITS[0]}:")
         splits = {name: tuple(_texts(keys[name], name)) for name in SPLITS if name in keys}
     except RecursionError:
         raise DataError(f"{path}: expected the YAML of a YOLO data set, got values nested too deeply") from None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data.images import Decoded, ImageSource, decode, refuse
+from foolscape.data.labels.mat import SUFFIX, decode_mat
 
 _FORMATS: Final = ("PNG", "TIFF", "BMP", "GIF")
 """Formats that keep every pixel as it was; JPEG and WebP, which does not always, make other values of them."""
@@ -103,6 +104,8 @@ def read_values(path: ImageSource) -> NDArray[np.int32]:
 
 def read_label_file(path: ImageSource) -> LabelFile:
     """The label map in the file `path`, upright; raises `SampleError` as `read_values`, but for colours."""
+    if isinstance(path, Path) and path.suffix.lower() == SUFFIX:
+        return LabelFile(path, decode_mat(path))
     return LabelFile(path, decode(path, _FORMATS, "a label map", _DO))
 
 

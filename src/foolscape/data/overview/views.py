@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from foolscape.data.boxes import DetectionSample
 from foolscape.data.clips import Clip, objects_in
 from foolscape.data.sample import VOID, Sample
+from foolscape.metrics.boxes import everywhere
 from foolscape.records.overview import DrawnSample
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO
 
@@ -48,9 +49,10 @@ def view_boxes(sample: DetectionSample) -> SampleView:
     truth = sample.truth
     if truth is None:
         return SampleView(DrawnSample(sample.id, sample.image), None, 0, sample.notes)
-    ignored: NDArray[np.bool_] = truth.crowd | truth.difficult
-    tile = DrawnSample(sample.id, sample.image, None, truth.boxes, truth.labels, ignored)
-    found, counts = np.unique(truth.labels[~ignored], return_counts=True)
+    drawn = ~everywhere(truth)
+    ignored: NDArray[np.bool_] = (truth.crowd | truth.difficult) & drawn
+    tile = DrawnSample(sample.id, sample.image, None, truth.boxes[drawn], truth.labels[drawn], ignored[drawn])
+    found, counts = np.unique(truth.labels[drawn & ~ignored], return_counts=True)
     things = dict(zip(found.tolist(), counts.tolist(), strict=True))
     return SampleView(tile, things, int(ignored.sum()), sample.notes)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.metrics.box_counts import IOU, READABLE, count_boxes
-from foolscape.metrics.boxes import Detected, Truth, pairwise_iou
+from foolscape.metrics.boxes import Detected, Truth, everywhere, pairwise_iou
 from foolscape.metrics.matching import COCO_DETECTIONS
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.slices.objects import OBJECTS_FOUND
@@ -93,9 +93,10 @@ def _detections(model: ModelRecord, detected: Detected) -> list[Mark]:
 
 
 def _reference(model: ModelRecord, truth: Truth, chosen: list[int]) -> list[Mark]:
-    """The objects, the smallest on top; those that no score counts say so."""
+    """The objects, the smallest on top; those that no score counts say so; regions without an end are not drawn."""
     remarks = np.where(truth.crowd, "crowd", np.where(truth.difficult, "difficult", ""))
-    chosen = sorted(chosen, key=lambda i: float(truth.area[i]))
+    endless = everywhere(truth)
+    chosen = sorted((i for i in chosen if not endless[i]), key=lambda i: float(truth.area[i]))
     return [_mark(model, truth.boxes[i], int(truth.labels[i]), str(remarks[i])) for i in chosen]
 
 
