@@ -25,6 +25,8 @@ from .networks import Tiny
         lambda s: {"model_state_dict": {f"module.{k}": v for k, v in s.items()}},
         lambda s: collections.OrderedDict((f"module._orig_mod.{k}", v) for k, v in s.items()),
         lambda s: {f"_orig_mod.module.{k}": v for k, v in s.items()},
+        lambda s: {"model_ema": {"n_averaged": torch.tensor(9), **{f"module.{k}": v for k, v in s.items()}}, "epoch": 3},
+        lambda s: {"ema": s, "step": 3},
     ],
 )
 def test_what_training_scripts_save_is_read(tmp_path: Path, nest: Callable[[dict], dict]) -> None:
@@ -146,6 +148,22 @@ def test_weights_are_loaded(tmp_path: Path) -> None:
     torch.save(trained.state_dict(), tmp_path / "w.pth")
     load_weights(fresh, tmp_path / "w.pth")
     assert torch.equal(fresh.head.weight, trained.head.weight)
+
+
+def test_a_part_of_what_was_trained_is_taken_out(tmp_path: Path) -> None:
+    """As of a LightningModule, which keeps the network behind a name and its loss beside it."""
+    state = {f"task.net.{name}": value for name, value in Tiny().state_dict().items()}
+    torch.save({"state_dict": {**state, "loss.weight": torch.ones(3)}}, tmp_path / "one.ckpt")
+    net = Tiny()
+    load_weights(net, tmp_path / "one.ckpt")
+    assert all(torch.equal(value, state[f"task.net.{name}"]) for name, value in net.state_dict().items())
+    torch.save({**state, "task.net.more": torch.ones(3)}, tmp_path / "more.ckpt")
+    with pytest.raises(CheckpointError, match=r"1 unexpected \(more\)"):
+        load_weights(net, tmp_path / "more.ckpt")
+    both = {**state, **{name.replace("task", "average"): value for name, value in state.items()}}
+    torch.save(both, tmp_path / "two.ckpt")
+    with pytest.raises(CheckpointError, match=r"got 2, behind task\.net\. and average\.net\."):
+        load_weights(net, tmp_path / "two.ckpt")
 
 
 def test_the_counter_of_old_batch_norms_may_be_missing(tmp_path: Path) -> None:

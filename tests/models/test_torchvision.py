@@ -69,6 +69,15 @@ def test_a_file_sets_the_number_of_classes(tmp_path: Path, suffix: str, count: i
     assert loaded.model.notes == ()
 
 
+def test_a_file_of_lightning_is_that_of_the_network_in_it(tmp_path: Path) -> None:
+    state = adapter.library().get_model(LRASPP, weights=None, weights_backbone=None, num_classes=4).state_dict()
+    kept = {f"model.{name}": value for name, value in state.items()}
+    torch.save({"state_dict": {**kept, "loss.weight": torch.ones(4)}, "global_step": 7}, tmp_path / "last.ckpt")
+    built = adapter.build(LRASPP, str(tmp_path / "last.ckpt"))
+    found = built.module.network.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in state.items())
+
+
 @pytest.mark.parametrize(
     ("name", "aux"),
     [

@@ -120,9 +120,11 @@ def open_model(text: str, task: TaskName | None = None, *, classes_file: Path | 
         refuse(held.spec, task, held.source.task)
         return replace(held, names=replace(held.names, file=file))
     spec = parse(text)
+    source = source_of(spec)
     chosen = spec.options.get("classes")
-    option = None if chosen is None else read_class_names(path_of(chosen))
-    opened = source_of(spec).open(spec, task)
+    named = chosen is not None and not (source.counts_classes and chosen.isdigit())
+    option = read_class_names(path_of(chosen)) if named and chosen is not None else None
+    opened = source.open(spec, task)
     return OpenedModel(spec, opened, ClassNames(option, opened.classes, file))
 
 

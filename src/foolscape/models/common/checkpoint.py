@@ -19,13 +19,16 @@ from foolscape.paths import path_of
 from foolscape.regular import check_regular
 
 _NESTS: Final = ("state_dict", "model_state_dict", "model", "network")
+_AVERAGED: Final = ("model_ema", "state_dict_ema", "ema_state_dict", "ema", "params_ema")
+"""Where trainers keep the moving average of weights; asked where none of the others is there."""
 
 
 def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     """The tensors by name in a .safetensors file or a file of `torch.save`; no code in it is ever run.
 
-    A dict inside "state_dict", "model_state_dict", "model" or "network" is taken out, and the prefixes that
-    DataParallel ("module.") and torch.compile ("_orig_mod.") leave behind are dropped.
+    A dict inside "state_dict", "model_state_dict", "model" or "network" is taken out, else that of a moving average
+    ("model_ema", "ema", ..). The prefixes that DataParallel ("module.") and torch.compile ("_orig_mod.") leave behind
+    are dropped, and the count of AveragedModel.
 
     Raises:
         CheckpointError: the file is missing, empty, damaged, needs code to be read, or holds no state dict.
@@ -103,7 +106,8 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
 def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
     """The state dict in `content`, at most three levels deep."""
     for _ in range(3):
-        inner = next((content[key] for key in _NESTS if key in content), None) if isinstance(content, Mapping) else None
+        keys = (*_NESTS, *_AVERAGED)
+        inner = next((content[key] for key in keys if key in content), None) if isinstance(content, Mapping) else None
         if not isinstance(inner, Mapping):
             break
         content = inner
@@ -122,7 +126,9 @@ def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
 
 def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     tensors = {name.replace("_orig_mod.", ""): value for name, value in tensors.items()}
-    while all(name.startswith("module.") for name in tensors):
+    if all(name.startswith("module.") for name in tensors if name != "n_averaged"):
+        tensors.pop("n_averaged", None)
+    while tensors and all(name.startswith("module.") for name in tensors):
         tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
     return tensors
 
@@ -138,8 +144,13 @@ def load_weights(module: nn.Module, path: Path | str) -> None:
 
 
 def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Load `tensors` from `source` (a name for the error) into `module`, strictly; see `load_weights`."""
+    """Load `tensors` from `source` (a name for the error) into `module`, strictly; see `load_weights`.
+
+    Where all names of the network stand behind one prefix, as those of a part of a LightningModule, it is taken away,
+    and what stands beside it (the weights of a loss) is left out.
+    """
     own = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
+    tensors = _of_part(tensors, own, source)
     misshapen = [
         f"{name} (expected {tuple(own[name].shape)}, got {tuple(value.shape)})"
         for name, value in tensors.items()
@@ -163,6 +174,27 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
             f"expected the {len(own)} tensors of {type(module).__name__} in {source}, got {len(tensors)}: "
             f"{', '.join(account)}; these weights are another network's or another number of classes"
         )
+
+
+def _of_part(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str) -> Mapping[str, Tensor]:
+    """Those of `tensors` that stand behind the one prefix that all names of `own` have in it; all, where there is none.
+
+    Raises:
+        CheckpointError: there are several such prefixes, as in a file that also holds a moving average.
+    """
+    if not own or any(name in tensors for name in own):
+        return tensors
+    first = next(iter(own))
+    prefixes = [name.removesuffix(first) for name in tensors if name.endswith(f".{first}")]
+    whole = [prefix for prefix in prefixes if all(f"{prefix}{name}" in tensors for name in own)]
+    if len(whole) > 1:
+        raise CheckpointError(
+            f"expected the weights of one network in {source}, got {len(whole)}, behind {' and '.join(whole)}; save "
+            "those that are meant alone"
+        )
+    if not whole:
+        return tensors
+    return {name.removeprefix(whole[0]): value for name, value in tensors.items() if name.startswith(whole[0])}
 
 
 def weights_sha256(*modules: nn.Module) -> str:

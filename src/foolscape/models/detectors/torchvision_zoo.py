@@ -69,12 +69,13 @@ def _from_file(name: str, path: str) -> tuple[nn.Module, int]:
     head = next(key for key in network.state_dict() if _HEAD.search(key))
     per_class, rest = divmod(network.state_dict()[head].shape[0], _CLASSES)
     assert rest == 0
-    if head not in tensors or tensors[head].shape[0] % per_class:
+    rows = next((value.shape[0] for key, value in tensors.items() if f".{key}".endswith(f".{head}")), 1)
+    if rows % per_class:
         raise CheckpointError(
             f"expected weights of {name} in {path}, got {len(tensors)} tensors without its class head {head} "
             f"({', '.join(list(tensors)[:3])}, ...); these weights are another network's"
         )
-    count = tensors[head].shape[0] // per_class
+    count = rows // per_class
     if count != _CLASSES:
         network = random_network(name, count)
     load_state(network, tensors, path)

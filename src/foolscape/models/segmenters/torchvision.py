@@ -138,7 +138,9 @@ def _from_file(name: str, path: str, default: WeightsEnum) -> Built:
     """The network with the weights at `path`."""
     tensors = read_state_dict(path)
     count = _count_classes(name, path, tensors)
-    aux = {} if name.startswith("lraspp") else {"aux_loss": any(n.startswith("aux_classifier.") for n in tensors)}
+    aux = (
+        {} if name.startswith("lraspp") else {"aux_loss": any(re.search(r"(^|\.)aux_classifier\.", n) for n in tensors)}
+    )
     network = library().get_model(name, weights=None, weights_backbone=None, num_classes=count, **aux)
     load_state(network, tensors, path)
     return Built(_normalised(network), _classes(default, count))
@@ -147,7 +149,7 @@ def _from_file(name: str, path: str, default: WeightsEnum) -> Built:
 def _count_classes(name: str, path: str, tensors: Mapping[str, Tensor]) -> int:
     """The number of classes of the state dict of a torchvision segmentation network."""
     # The last layer of every head: classifier.4 in FCN and DeepLabv3, the low and the high one in LR-ASPP.
-    heads = [t for n, t in tensors.items() if re.fullmatch(r"classifier\.(4|low_classifier)\.weight", n)]
+    heads = [t for n, t in tensors.items() if re.search(r"(^|\.)classifier\.(4|low_classifier)\.weight$", n)]
     if not heads or heads[0].ndim != 4:
         raise CheckpointError(
             f"expected weights of {name} in {path}, got {len(tensors)} tensors without a last classifier layer "

@@ -54,6 +54,7 @@ class Source:
         open: makes the model of a spec for a task, or, if that is None, for the task that it is for.
         listed: what can be named, as lines of `foolscape list models`; needs no torch.
         brief: the part of a spec that names the model best, where that is not all of it.
+        counts_classes: whether ?classes= may be the number of channels instead of a file of their names.
         says_all: whether a name without options is the same model everywhere, so that it needs nothing beside it.
     """
 
@@ -62,6 +63,7 @@ class Source:
     listed: Callable[[], tuple[Listed, ...]]
     brief: Callable[[Spec], Spec] = lambda spec: spec
     says_all: bool = False
+    counts_classes: bool = False
 
 
 def refuse(spec: Spec, task: TaskName | None, *able: TaskName) -> None:
