@@ -61,4 +61,4 @@ def _pools(model: MeasuredModel, part: Cut) -> Mapping[str, Pool[Any]]:
     return {}
 
 
-RECORD: Final = TaskSlices("segments", _objects, _crowd, PIXELS_RIGHT, _pools)
+RECORD: Final = TaskSlices("segments", _objects, _crowd, PIXELS_RIGHT, _pools, in_maps=True)
