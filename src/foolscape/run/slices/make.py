@@ -14,7 +14,7 @@ from foolscape.metrics.score import Measure, scores_of
 from foolscape.metrics.slices.chance import ALPHA, DRAWS
 from foolscape.metrics.slices.contrast import Contrast, corrected, image_contrasts, object_contrast, questions
 from foolscape.metrics.slices.groups import LEAST, Group, by_number, groups_of
-from foolscape.metrics.slices.objects import ImageObjects, cuts_of, shares
+from foolscape.metrics.slices.objects import ImageObjects, shares
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN, Scored, scored
 from foolscape.records.schema import SCHEMA
 from foolscape.records.slices import ContrastRecord, LossRecord, ModelSlices, SliceRecord, SlicesRecord
@@ -189,14 +189,14 @@ def _by_object(
     every = [np.ones(len(one.weights), np.bool_) for one in there]
     total = sum(map(len, every))
     drafts = []
-    for part in cuts_of(model.model.classes):
+    for part in task.cuts(model.model.classes):
         chosen = [part.of(one.places) for one in there]
         count = sum(int(which.sum()) for which in chosen)
         if count in (0, total):
             continue
         shown = sum(bool(which.any()) for which in chosen)
         found = scored([task.score], {name: shares(there, chosen, name) for name in model.rows}, shown, seed)
-        if pools := task.pools(model, part):
+        if pools := task.pools(model, objects, part):
             found = _together(scored(measure_scores(measure), pools, shown, seed), found)
         inside = {name: shares(there, chosen, name).percent for name in model.rows}
         outside = {name: shares(there, [~which for which in chosen], name).percent for name in model.rows}

@@ -12,7 +12,7 @@ from foolscape.metrics.boxes import Bools
 from foolscape.metrics.eval_classes import indices_of
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.score import Measure, Pool, Score, scores_of
-from foolscape.metrics.slices.objects import Cut, ImageObjects
+from foolscape.metrics.slices.objects import Cut, ImageObjects, cuts_of
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN
 from foolscape.records import conditions
 from foolscape.records.conditions import Condition
@@ -115,8 +115,9 @@ class TaskSlices:
         objects: those of each image of a model; None for an image of which files are missing.
         crowd: how many of an image's objects make it crowded.
         score: of the objects one by one.
-        pools: (model, its measure, a part of the objects) -> by condition what the measure's scores are counted from;
-            none where it has none for a part of the objects.
+        pools: (model, its objects, a part of these) -> by condition what the measure's scores are counted from; none
+            where it has none for a part of the objects.
+        cuts: of the classes, the parts of the objects that are looked at.
         in_maps: whether they are counted in the maps that a run keeps, and not in its rows.
     """
 
@@ -124,8 +125,9 @@ class TaskSlices:
     objects: Callable[[MeasuredModel], list[ImageObjects | None]]
     crowd: Callable[[ImageObjects], int]
     score: Score[Any]
-    pools: Callable[[MeasuredModel, Cut], Mapping[str, Pool[Any]]]
+    pools: Callable[[MeasuredModel, Sequence[ImageObjects | None], Cut], Mapping[str, Pool[Any]]]
     in_maps: bool = False
+    cuts: Callable[[Sequence[str]], list[Cut]] = cuts_of
 
 
 def task_slices(task: str) -> TaskSlices | None:
