@@ -16,6 +16,7 @@ from foolscape.records.reader import read_record
 from foolscape.records.rows import read_rows
 from foolscape.run.settings.config import make_config
 from foolscape.run.slices.given import Given
+from foolscape.run.slices.kinds import sliced_run
 from foolscape.run.slices.make import slices_of
 
 from .made import do_run
@@ -144,7 +145,7 @@ def test_scores_over_some_classes(street: dict[str, Any], capfd: pytest.CaptureF
     street["data"] = street["data"].replace("classes.txt", "named.txt")
     scores = figures(do_run(Path("out"), eval_classes=["motorbike", "Sky"], **street))
     record = read_record(Path("out"))
-    (found,) = slices_of(Path("out"), record, list(read_rows(Path("out"), record)), Given({})).models
+    (found,) = slices_of(sliced_run(Path("out"), record, list(read_rows(Path("out"), record))), Given({})).models
     (of_b,) = (one for one in found.slices if (one.attribute, one.value) == ("folder", "b"))
     assert of_b.scores["clean"]["mIoU"] == pytest.approx((50 + 200 / 3) / 2)
     assert foolscape("report", "out") == DONE

@@ -16,6 +16,7 @@ from foolscape.records.reader import read_run, read_slices
 from foolscape.records.row import Line, Row
 from foolscape.records.slices import SliceRecord, SlicesRecord
 from foolscape.run.slices.given import Given
+from foolscape.run.slices.kinds import sliced_run
 from foolscape.run.slices.make import slices_of
 from tests.written import model_record, run_record
 
@@ -208,7 +209,7 @@ def sliced(seed: int, missed_small: float, images: int = 12, *, attacked: bool =
             detected = _found(truth, missed + more * (1 - missed), rng)
             lines.append(Row(model="m", id=name, condition=condition, size=(400, 600), measured=detected, truth=truth))
     given = Given({name: {"camera": str(rng.choice(["a", "b"]))} for name in ids})
-    (found,) = slices_of(Path("/nowhere"), record, lines, given).models
+    (found,) = slices_of(sliced_run(Path("/nowhere"), record, lines), given).models
     return list(found.slices)
 
 
@@ -270,7 +271,7 @@ def test_images_that_show_nothing_have_no_scores() -> None:
             found = nothing if n % 2 else _found(truth, np.zeros(len(truth.labels)), rng)
             lines.append(Row(model="m", id=name, condition=CLEAN, size=(400, 600), measured=found, truth=truth))
         record = run_record([model_record(task="detection")], ids, {"name": "none"})
-        (model,) = slices_of(Path("/nowhere"), record, lines, given).models
+        (model,) = slices_of(sliced_run(Path("/nowhere"), record, lines), given).models
         empty = next(one for one in model.slices if one.name == "empty: yes")
         assert (empty.scores["clean"]["AP50"], empty.objects, empty.clean) == (None, 0, None)
 

@@ -40,7 +40,7 @@ from foolscape.report.tables.labels import unfinished as how_far
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.run import overall
 from foolscape.report.tables.run import tables as tables_of
-from foolscape.report.tables.slices import worst_slices
+from foolscape.report.tables.slices import of_run, worst_slices
 from foolscape.report.tables.table import known
 from foolscape.report.tables.trust import headline_of
 from foolscape.run.partial import so_far
@@ -262,7 +262,7 @@ class Report:
         with having_form(self.run.directory):
             tables = (
                 *tables_of(self.run.summary, seconds_per_image(self.run.directory)),
-                *worst_slices(self.run.summary, self._slices()),
+                *worst_slices(of_run(self.run.summary), self._slices()),
             )
             return as_text(tables, self.run.summary.trust)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from foolscape.cli.flags import INPUT, CommandArguments, Flag, flags_of
+from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
@@ -14,6 +14,7 @@ from foolscape.run.harden.config import HardenConfig, make_harden_config
 from foolscape.run.settings.attack_options import origins_of, spelled_out
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
+from foolscape.run.slices.table import SliceTable, table_of
 
 if TYPE_CHECKING:
     from foolscape.records.types import Object
@@ -29,11 +30,11 @@ def harden(arguments: CommandArguments) -> None:
     base = {} if arguments.config is None else settings_of_file(arguments.config, "harden")
     settings = wired(base | arguments.settings)
     check_names([settings.get("model")])
-    out = out_of(arguments.out, settings)
+    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
     config = make_harden_config(settings)
     check_data_name(config.data)
     origins = origins_of(spelled_out(base), arguments.settings, arguments.config)
-    carry_out(partial(_job, config, origins), out, arguments.manners)
+    carry_out(partial(_job, config, origins, table), out, arguments.manners)
 
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
 
 def harden_flags() -> list[Flag]:
     """The options of `harden`."""
-    return [*flags_of(HardenConfig), INPUT]
+    return [*flags_of(HardenConfig), INPUT, SLICES]
 
 
-def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
+def _job(config: HardenConfig, origins: Mapping[str, str], table: SliceTable | None) -> Job:
     """What `foolscape harden` does with these settings."""
     from foolscape.metrics.tasks.segmentation import SEGMENTATION
     from foolscape.records.harden_summary import HardenSummary
@@ -70,7 +71,7 @@ def _job(config: HardenConfig, origins: Mapping[str, str]) -> Job:
             {"kind": "harden", "config": config.model_dump(mode="json")},
         ),
         keys=lambda: keys,
-        work=partial(train_and_measure, config),
+        work=partial(train_and_measure, config, table=table),
         outcome=outcome,
         preview=partial(preview_harden, config, origins),
         page=write_hardening_report,

@@ -65,11 +65,13 @@ def report(
 
     Of one that has not finished: of what is there, marked as unfinished.
     """
+    from foolscape.report import write_report
     from foolscape.run.slices.write import renew_slices
 
     directory, table = path_of(directory), table_of(slices)
     try:
-        renew_slices(directory, table, tell)
+        for place in renew_slices(directory, table, tell):
+            write_report(place)
         page = _reported(directory, form, footnotes=footnotes, panel=panel is not None)
     except UnwritableError as error:
         _print_alone(directory, form, error, footnotes=footnotes)

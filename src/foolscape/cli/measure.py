@@ -46,8 +46,8 @@ def transfer(arguments: CommandArguments) -> None:
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
     settings, origins = _settings(arguments, "transfer")
-    out = out_of(arguments.out, settings)
-    carry_out(partial(_transfer_job, settings, origins), out, arguments.manners)
+    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
+    carry_out(partial(_transfer_job, settings, origins, table), out, arguments.manners)
 
 
 def run_flags() -> list[Flag]:
@@ -57,7 +57,7 @@ def run_flags() -> list[Flag]:
 
 def transfer_flags() -> list[Flag]:
     """The options of `transfer`: those of `run`, but for what each network has of its own."""
-    return [*(flag for flag in run_flags() if flag.name not in ("task", "compile", "slices")), _ENSEMBLE]
+    return [*(flag for flag in run_flags() if flag.name not in ("task", "compile")), _ENSEMBLE]
 
 
 _ENSEMBLE: Final = Flag(
@@ -136,7 +136,7 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str], table: Sli
     )
 
 
-def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Job:
+def _transfer_job(settings: dict[str, object], origins: Mapping[str, str], table: SliceTable | None) -> Job:
     """What `foolscape transfer` does with these settings."""
     from foolscape.data.load import check_data_name
     from foolscape.run.transfer.settings import make_transfer_config, recorded_settings
@@ -169,7 +169,7 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str]) -> Jo
             MATRIX,
         ),
         keys=lambda: [scores_of(task_of(model)).default.headline for model in config["models"]],
-        work=partial(measure, settings),
+        work=partial(measure, settings, table=table),
         outcome=outcome,
         preview=partial(preview_transfer, *make_transfer_config(settings), origins),
     )

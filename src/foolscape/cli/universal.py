@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foolscape.cli.console import SOME_FAILED, out_console, tell
-from foolscape.cli.flags import INPUT, CommandArguments, Flag, flags_of
+from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
@@ -17,6 +17,7 @@ from foolscape.paths import path_of
 from foolscape.printable import printable
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
+from foolscape.run.slices.table import SliceTable, table_of
 from foolscape.run.universal.config import UniversalConfig, make_universal_config
 
 if TYPE_CHECKING:
@@ -35,18 +36,18 @@ def universal(arguments: CommandArguments) -> None:
     )
     check_names([settings.get("model")])
     check_names(settings.get("transfer_to"))
-    out = out_of(arguments.out, settings)
+    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
     config = make_universal_config(settings)
     check_data_name(config.data)
-    carry_out(partial(_job, config), out, arguments.manners)
+    carry_out(partial(_job, config, table), out, arguments.manners)
 
 
 def universal_flags() -> list[Flag]:
     """The options of `universal`."""
-    return [*flags_of(UniversalConfig), INPUT]
+    return [*flags_of(UniversalConfig), INPUT, SLICES]
 
 
-def _job(config: UniversalConfig) -> Job:
+def _job(config: UniversalConfig, table: SliceTable | None) -> Job:
     """What `foolscape universal` does with these settings."""
     from foolscape.metrics.score import scores_of
     from foolscape.records.types import read
@@ -82,7 +83,7 @@ def _job(config: UniversalConfig) -> Job:
             {"kind": "universal", "config": config.model_dump(mode="json")},
         ),
         keys=keys,
-        work=partial(learn_and_measure, config),
+        work=partial(learn_and_measure, config, table=table),
         outcome=outcome,
         preview=partial(preview_universal, config),
         page=write_universal_report,

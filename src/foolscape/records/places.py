@@ -27,6 +27,8 @@ REPORTS: Final = ("report.html", "report.md", "report.tex")
 """What is written about a run."""
 RUNS: Final = "runs"
 """The folder of the networks' own runs in a transfer."""
+WHEN: Final = ("before", "after")
+"""The folders of the two runs of a hardening."""
 
 
 class Kind(Enum):

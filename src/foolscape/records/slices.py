@@ -101,7 +101,14 @@ class SliceRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSlices:
-    """The slices of one model, the worst first; `compared`: how many comparisons were corrected for."""
+    """The slices of one model, the worst first.
+
+    Attributes:
+        model: its spec; in a transfer with whose change it looked at.
+        slug: the same as a short name.
+        compared: how many comparisons were corrected for.
+        task: of the model, in a directory of models of several tasks; empty: that of all of them.
+    """
 
     __pydantic_config__ = CLOSED
 
@@ -109,6 +116,7 @@ class ModelSlices:
     slug: str
     compared: int
     slices: tuple[SliceRecord, ...]
+    task: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +125,7 @@ class SlicesRecord:
 
     Attributes:
         schema: `records.schema.SCHEMA`.
-        task: of the run.
+        task: of the run; of several the first model's.
         attributes: by image, those that a table or the data set gave; the others are found out from the run's files.
         notes: of these, what was odd or left out.
         conventions: how slices are made and compared, by key.

@@ -24,7 +24,7 @@ from foolscape.report.pictures.gallery import pictures as drawn
 from foolscape.report.pictures.gallery import views
 from foolscape.report.tables.render import show, to_latex, to_markdown, write_tables
 from foolscape.report.tables.run import tables as tables_of
-from foolscape.report.tables.slices import slice_tables, worst_slices
+from foolscape.report.tables.slices import of_run, slice_tables, worst_slices
 from foolscape.report.tables.trust import print_verdict
 from foolscape.report.task import report_of
 
@@ -69,7 +69,7 @@ def print_tables(directory: Path, console: Console, *, footnotes: bool = False) 
     """Print the tables of the finished run in `directory`; RunError where it has not finished."""
     summary = read_summary(directory)
     slices = None if summary.unfinished else read_slices(directory)
-    of_slices = slice_tables(summary, slices) if footnotes else worst_slices(summary, slices)
+    of_slices = slice_tables(of_run(summary), slices) if footnotes else worst_slices(of_run(summary), slices)
     show((*tables_of(summary, seconds_per_image(directory)), *of_slices), console, footnotes=footnotes)
     print_verdict(summary.trust, console)
 
@@ -89,5 +89,5 @@ def write_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex beside the page of the finished run in `directory`; the texts by suffix."""
     summary = read_summary(directory)
     slices = None if summary.unfinished else read_slices(directory)
-    tables = (*tables_of(summary, seconds_per_image(directory)), *slice_tables(summary, slices))
+    tables = (*tables_of(summary, seconds_per_image(directory)), *slice_tables(of_run(summary), slices))
     return write_tables(directory, tables)

@@ -44,6 +44,7 @@ from foolscape.run.settings.user_attack import sources_of
 from foolscape.run.setup import LoadedModel, Setup, notes_on_data, open_setup, said_of
 from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.slices.given import Given, given_of
+from foolscape.run.slices.kinds import sliced_run
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.summary import summarise
@@ -140,7 +141,7 @@ def _executed(
         store.finish(SUMMARY, summary)
         if given is not None:
             with having_form(out):
-                write_slices(out, run_record(store), store.rows, given, listener.say)
+                write_slices(out, sliced_run(out, run_record(store), store.rows), given, listener.say)
         if page:
             write_report(out)
     return summary

@@ -26,11 +26,13 @@ class Places:
         labels: (K,) the class of each.
         areas: (K,) in square pixels.
         centres: (K, 2) x and y of the middle, in shares of the image's width and height.
+        moved: (K,) of objects of clips, how far they move, in shares of the diagonal; NaN where that is not known.
     """
 
     labels: Ints
     areas: Floats
     centres: Floats
+    moved: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,16 @@ class Cut:
 
 def cuts_of(classes: Sequence[str]) -> list[Cut]:
     """The slices of objects by size, place in the image and class."""
-    by_place = [
+    return [*by_place(), *(Cut("class", name, _at(lambda p: p.labels, k), k) for k, name in enumerate(classes))]
+
+
+def by_place() -> list[Cut]:
+    """The slices of objects by size and place in the image."""
+    return [
         *(Cut("size", name, _at(lambda p: size_class(p.areas), k)) for k, name in enumerate(SIZE_NAMES)),
         *(Cut("across", name, _at(lambda p: third(p.centres[:, 0]), k)) for k, name in enumerate(COLUMNS)),
         *(Cut("up and down", name, _at(lambda p: third(p.centres[:, 1]), k)) for k, name in enumerate(LINES)),
     ]
-    return [*by_place, *(Cut("class", name, _at(lambda p: p.labels, k), k) for k, name in enumerate(classes))]
 
 
 def _at(numbers: Callable[[Places], Ints], place: int) -> Callable[[Places], Bools]:
@@ -101,7 +107,7 @@ class Shares:
     @property
     def percent(self) -> Floats:
         """(N,) the share of each image; NaN where there is nothing."""
-        return _share(np.stack([self.right, self.weight], axis=1))
+        return share(np.stack([self.right, self.weight], axis=1))
 
     def parts(self, without: Floats, only_class: int | None) -> tuple[dict[str, float], dict[str, float]]:
         """Nothing besides."""
@@ -109,7 +115,8 @@ class Shares:
         return {}, {}
 
 
-def _share(pooled: Floats) -> Floats:
+def share(pooled: Floats) -> Floats:
+    """(R,): the first of the columns (R, 2) in percent of the second; NaN where that is 0."""
     some = pooled[:, 1] > 0
     return np.where(some, 100.0 * pooled[:, 0] / np.where(some, pooled[:, 1], 1.0), np.nan)
 
@@ -119,13 +126,13 @@ PIXELS_RIGHT: Final = Score[Floats](
     "pixels right",
     "Pixels right: share of the pixels of the segments that are predicted as what they are. A segment is a connected "
     "region of one class in the labels, corners included.",
-    _share,
+    share,
 )
 OBJECTS_FOUND: Final = Score[Floats](
     RIGHT,
     "found",
     "Found: share of the objects with a detection of their class above a readable score, at an IoU of 0.5.",
-    _share,
+    share,
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,32 +13,32 @@ from rich.console import Console
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED, label_of
 from foolscape.records.harden_summary import HardenedSummary, HardenSummary
-from foolscape.records.places import SUMMARY
-from foolscape.records.reader import read_record, read_result
+from foolscape.records.places import SUMMARY, WHEN
+from foolscape.records.reader import read_record, read_result, read_slices
 from foolscape.records.summary import Scores
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.template import template
 from foolscape.report.tables.render import show, write_tables
+from foolscape.report.tables.slices import SliceBlock, before_and_after, of_tasks, worst_slices
 from foolscape.report.tables.table import Cell, Table, between, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
 
 KIND: Final = "harden"
-_WHEN: Final = ("before", "after")
 
 
 @of_a_run
 def print_hardening(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished hardening in `directory`."""
-    summary = _summary(directory)
-    show(hardening_tables(summary), console, footnotes=footnotes)
+    summary, slices = _summary(directory), _slices(directory)
+    show((*hardening_tables(summary), *(slices.tables if footnotes else slices.worst)), console, footnotes=footnotes)
     print_verdict(summary.trust, console)
 
 
 @of_a_run
 def write_hardening_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex of the finished hardening in `directory`; the texts by suffix."""
-    return write_tables(directory, hardening_tables(_summary(directory)))
+    return write_tables(directory, (*hardening_tables(_summary(directory)), *_slices(directory).tables))
 
 
 @of_a_run
@@ -51,7 +52,8 @@ def write_hardening_report(directory: Path) -> Path:
         headline=_headline(summary),
         verdict=headline_of(summary.trust) if summary.trust else None,
         tables=hardening_tables(summary),
-        runs=_WHEN,
+        slices=_slices(directory),
+        runs=WHEN,
         command=shlex.join(record.command),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         version=record.foolscape,
@@ -65,9 +67,19 @@ def hardening_tables(summary: HardenSummary) -> tuple[Table, ...]:
     return _scores(summary), _classes(summary), _epochs(summary), *trust(summary.trust)
 
 
+def _slices(directory: Path) -> SliceBlock:
+    """The slices of both runs: each one's worst, and what every slice scored before and after."""
+    runs = {when: read_slices(directory / when) for when in WHEN}
+    models = [replace(one, model=when) for when, found in runs.items() if found is not None for one in found.models]
+    if len(models) < len(WHEN) or (last := runs[WHEN[-1]]) is None:
+        return SliceBlock((), ())
+    both = replace(last, models=tuple(models))
+    return SliceBlock(worst_slices(of_tasks, both), before_and_after(of_tasks, both))
+
+
 def _scores(summary: HardenSummary) -> Table:
     rows = []
-    for when in _WHEN:
+    for when in WHEN:
         measured = _measured(summary, when)
         scores = [score for score in SEGMENTATION.shown(measured.conditions.get(CLEAN, {})) if not score.further]
         for score in scores:
@@ -91,7 +103,7 @@ def _scores(summary: HardenSummary) -> Table:
 
 
 def _classes(summary: HardenSummary) -> Table:
-    columns = [(when, name) for when in _WHEN for name in (CLEAN, ADVERSARIAL)]
+    columns = [(when, name) for when in WHEN for name in (CLEAN, ADVERSARIAL)]
     scores = [_measured(summary, when).conditions.get(name, {}).get("per_class", {}) for when, name in columns]
     rows = tuple(
         (Cell(name), *(Cell(number(by_class.get(name), 1)) for by_class in scores))

@@ -29,7 +29,7 @@ from foolscape.report.tables.bounds import model_at
 from foolscape.report.tables.headline import aftermath, headline, overview
 from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
 from foolscape.report.tables.objects import object_scores
-from foolscape.report.tables.slices import every_score, slice_tables, worst_slices
+from foolscape.report.tables.slices import of_run, slice_block
 from foolscape.report.tables.table import counted, number
 from foolscape.report.tables.trust import headline_of
 from foolscape.report.task import report_of
@@ -100,9 +100,7 @@ def render(run: Run) -> str:
         tables=overall,
         plots=minimum_plots(summary),
         bound_plots=bound_plots(summary),
-        worst_slices=worst_slices(summary, run.slices),
-        slices=slice_tables(summary, run.slices),
-        slice_scores=every_score(summary, run.slices),
+        slices=slice_block(of_run(summary), run.slices),
         failures=tables.failures(summary) if summary.failures else None,
         settings=_settings(run),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from foolscape.metrics.eval_classes import sentence as over_classes
 from foolscape.records.places import MATRIX
-from foolscape.records.reader import read_record, read_result
+from foolscape.records.reader import read_record, read_result, read_slices
 from foolscape.records.run import TransferRecord
 from foolscape.records.transfer_summary import EnsembleSummary, MatrixColumn, MatrixLine, TransferSummary
 from foolscape.records.types import Object
@@ -23,6 +23,7 @@ from foolscape.report.form import of_a_run
 from foolscape.report.pages.template import template
 from foolscape.report.tables.labels import reference_notes
 from foolscape.report.tables.render import show, write_tables
+from foolscape.report.tables.slices import of_tasks, slice_block, slice_tables, worst_slices
 from foolscape.report.tables.table import TIMES, Cell, Table, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
 
@@ -71,6 +72,7 @@ def write_transfer_report(directory: Path) -> Path:
         matrix=matrix,
         summary=_summary(matrix),
         rows=heat(matrix),
+        slices=slice_block(of_tasks, read_slices(directory)),
         trust=trust(matrix.trust, _names(matrix)),
         verdict=headline_of(matrix.trust) if matrix.trust else None,
         letters=letters(matrix.columns),
@@ -86,15 +88,17 @@ def write_transfer_report(directory: Path) -> Path:
 @of_a_run
 def print_transfer(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the matrix of the transfer in `directory`."""
-    matrix = _read(directory)
-    show(matrix_tables(matrix), console, footnotes=footnotes)
+    matrix, slices = _read(directory), read_slices(directory)
+    of_slices = slice_tables(of_tasks, slices) if footnotes else worst_slices(of_tasks, slices)
+    show((*matrix_tables(matrix), *of_slices), console, footnotes=footnotes)
     print_verdict(matrix.trust, console)
 
 
 @of_a_run
 def write_transfer_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex of the transfer in `directory`; the texts by suffix."""
-    return write_tables(directory, matrix_tables(_read(directory)))
+    tables = (*matrix_tables(_read(directory)), *slice_tables(of_tasks, read_slices(directory)))
+    return write_tables(directory, tables)
 
 
 def matrix_tables(matrix: TransferSummary) -> tuple[Table, ...]:

@@ -17,7 +17,7 @@ from foolscape.errors import RunError
 from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, label_of
 from foolscape.records.places import SUMMARY
-from foolscape.records.reader import read_record, read_result
+from foolscape.records.reader import read_record, read_result, read_slices
 from foolscape.records.row import Moved
 from foolscape.records.rows import read_rows
 from foolscape.records.run import ModelRecord
@@ -31,6 +31,7 @@ from foolscape.report.pictures.figures import data_url, png
 from foolscape.report.pictures.gallery import Gallery, gallery_of, views
 from foolscape.report.pictures.universal_curves import curves
 from foolscape.report.tables.render import show, write_tables
+from foolscape.report.tables.slices import of_tasks, slice_block, slice_tables, worst_slices
 from foolscape.report.tables.table import Cell, Table, counted, images, known, number
 from foolscape.report.tables.trust import headline_of, print_verdict, trust
 from foolscape.report.task import Facts, ImageView, report_of
@@ -51,15 +52,17 @@ _OTHERS: Final = {"AP50_others": ("AP50 others %", None)}
 @of_a_run
 def print_universal(directory: Path, console: Console, *, footnotes: bool = False) -> None:
     """Print the tables of the finished run in `directory`."""
-    summary = _summary(directory)
-    show(universal_tables(summary), console, footnotes=footnotes)
+    summary, slices = _summary(directory), read_slices(directory)
+    of_slices = slice_tables(of_tasks, slices) if footnotes else worst_slices(of_tasks, slices)
+    show((*universal_tables(summary), *of_slices), console, footnotes=footnotes)
     print_verdict(summary.trust, console)
 
 
 @of_a_run
 def write_universal_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex of the finished run in `directory`; the texts by suffix."""
-    return write_tables(directory, universal_tables(_summary(directory)))
+    tables = (*universal_tables(_summary(directory)), *slice_tables(of_tasks, read_slices(directory)))
+    return write_tables(directory, tables)
 
 
 def universal_tables(summary: UniversalSummary) -> tuple[Table, ...]:
@@ -114,6 +117,7 @@ def write_universal_report(directory: Path) -> Path:
         headline=_headline(summary),
         verdict=headline_of(summary.trust) if summary.trust else None,
         tables=universal_tables(summary),
+        slices=slice_block(of_tasks, read_slices(directory)),
         pattern=data_url(pattern),
         plain=data_url(plain),
         factor=number(factor, 1),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from foolscape.metrics.score import Score
-from foolscape.records.conditions import ADVERSARIAL, CLEAN
+from foolscape.metrics.score import Score, scores_of
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, label_of
 from foolscape.records.slices import ContrastRecord, ModelSlices, SliceRecord, SlicesRecord
 from foolscape.records.summary import RunSummary, Scores
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.table import Cell, Table, between, counted, number
 from foolscape.report.task import report_of
+from foolscape.tasks.base import task_named
 
 _WORST: Final = 3
 """Slices that a terminal shows of each model."""
@@ -20,7 +21,61 @@ _OF_CLASSES: Final = "class"
 """Of these a table of their own tells already."""
 
 
-def slice_tables(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Table, ...]:
+@dataclass(frozen=True)
+class SliceTerms:
+    """How the scores of slices are called.
+
+    Attributes:
+        main: the score that sums a model up.
+        scores: all that may be there, in the order of the tables.
+        unit: a sample, in the singular.
+        noun: objects one by one, in the plural.
+    """
+
+    main: Score[Any]
+    scores: tuple[Score[Any], ...]
+    unit: str
+    noun: str
+
+
+Terms = Callable[[str], SliceTerms]
+"""By the name of a task."""
+
+
+def of_run(summary: RunSummary) -> Terms:
+    """As the tables of the run call them."""
+    found = words(summary)
+    terms = _terms(summary.task, found.headline, found.scores)
+    return lambda _: terms
+
+
+def of_tasks(task: str) -> SliceTerms:
+    """By the measure that is a task's own."""
+    measure = scores_of(task).default
+    return _terms(task, measure.main, tuple(score for score in measure.scores if not score.further))
+
+
+def _terms(task: str, main: Score[Any], scores: tuple[Score[Any], ...]) -> SliceTerms:
+    report = report_of(task)
+    own = () if report.part_score is None else (report.part_score,)
+    return SliceTerms(main, (*scores, *own), task_named(task).unit, report.parts)
+
+
+@dataclass(frozen=True)
+class SliceBlock:
+    """What a page says of slices: the worst in short, each model's, and every score of each; empty without any."""
+
+    worst: tuple[Table, ...]
+    tables: tuple[Table, ...]
+    scores: tuple[Table, ...] = ()
+
+
+def slice_block(terms: Terms, slices: SlicesRecord | None) -> SliceBlock:
+    """The slices of a page."""
+    return SliceBlock(worst_slices(terms, slices), slice_tables(terms, slices), every_score(terms, slices))
+
+
+def slice_tables(terms: Terms, slices: SlicesRecord | None) -> tuple[Table, ...]:
     """Slices of images, and of objects, of every model: the score that sums it up, clean, attacked and lost.
 
     What holds for all of them stands below the first.
@@ -28,7 +83,7 @@ def slice_tables(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Tabl
     if slices is None:
         return ()
     found = [
-        _table(summary, slices, model, of, f"{title}, {model.model}")
+        _table(terms(model.task or slices.task), slices, model, of, f"{title}, {model.model}")
         for model in slices.models
         for of, title in (("images", "Slices of images"), ("objects", "Slices of objects"))
         if any(one.of == of for one in model.slices)
@@ -41,7 +96,44 @@ def slice_tables(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Tabl
     )
 
 
-def worst_slices(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Table, ...]:
+def before_and_after(terms: Terms, slices: SlicesRecord) -> tuple[Table, ...]:
+    """The slices of two models on the same images, the worst of the second first, each score of one beside the other's.
+
+    A slice that one of the two alone has (a bound of its own objects) is left to that one's page.
+    """
+    first, second = slices.models
+    before = {(one.of, one.attribute, one.value): one for one in first.slices}
+    found = []
+    for of, title in (("images", "Slices of images"), ("objects", "Slices of objects")):
+        pairs = [(before.get((of, one.attribute, one.value)), one) for one in second.slices if one.of == of]
+        shared = [(was, now) for was, now in pairs if was is not None]
+        if not shared:
+            continue
+        score = _headline(own := terms(slices.task), shared[0][1])
+        conditions = [name for name in (CLEAN, ADVERSARIAL) if name in shared[0][1].scores]
+        rows = tuple(
+            (
+                Cell(now.name, _mark(now)),
+                Cell(str(now.images)),
+                *(_point(one, score, name) for name in conditions for one in (was, now)),
+            )
+            for was, now in shared
+        )
+        columns = (Cell(label_of(name), (model.model,)) for name in conditions for model in (first, second))
+        headers = (Cell("slice"), Cell(f"{own.unit}s"), *columns)
+        notes = (score.convention, *_conventions(slices, "few", "worst_first", "bounds"))
+        faded = frozenset(place for place, (_, now) in enumerate(shared) if now.few)
+        heading = f"{title}, {first.model} and {second.model}"
+        found.append(Table(f"slices-{of}", heading, headers, rows, notes, faded=faded))
+    return tuple(found)
+
+
+def _point(one: SliceRecord, score: Score[Any], condition: str) -> Cell:
+    found: Scores = one.scores.get(condition, {})
+    return Cell(number(found.get(score.key), 1), between(found.get("ci95", {}).get(score.key), found.get(score.key)))
+
+
+def worst_slices(terms: Terms, slices: SlicesRecord | None) -> tuple[Table, ...]:
     """In short: of every model the worst slices that are so by more than chance, or that there is none."""
     if slices is None:
         return ()
@@ -54,21 +146,21 @@ def worst_slices(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Tabl
         for place, one in enumerate(weak[:_WORST]):
             name = Cell("" if place else model.model)
             gaps = _gaps(one)
-            rows.append((name, Cell(one.name), _size(one, summary), Cell(gaps[0], gaps[1:])))
+            rows.append((name, Cell(one.name), _size(one, terms(model.task or slices.task)), Cell(gaps[0], gaps[1:])))
         if len(weak) > _WORST:
             remarks.append(f"{model.model}: {len(weak) - _WORST} more on the page.")
     headers = (Cell("model"), Cell("slice"), Cell("of"), Cell("beside the rest"))
     return (Table("slices", "The worst slices", headers, tuple(rows), texts=4, named=True, remarks=tuple(remarks)),)
 
 
-def every_score(summary: RunSummary, slices: SlicesRecord | None) -> tuple[Table, ...]:
+def every_score(terms: Terms, slices: SlicesRecord | None) -> tuple[Table, ...]:
     """Every score of every slice, of each model a table."""
     found = []
-    for model in _models(slices):
-        attacked = _attacked(model)
+    for model in () if slices is None else slices.models:
+        own, attacked = terms(model.task or (slices.task if slices else "")), _attacked(model)
         rows = []
         for one in model.slices:
-            for place, score in enumerate(_scores(summary, one)):
+            for place, score in enumerate(_scores(own, one)):
                 name = Cell("" if place else one.name)
                 rows.append((name, Cell(score.title), *_figures(one, score, attacked=attacked)))
         headers = (Cell("slice"), Cell(""), *_headers(attacked=attacked))
@@ -84,24 +176,19 @@ def _none_of(model: ModelSlices) -> str:
     return f"none by more than chance in {counted(model.compared, 'comparison')}{aside}"
 
 
-def _models(slices: SlicesRecord | None) -> Sequence[ModelSlices]:
-    return () if slices is None else slices.models
-
-
-def _table(summary: RunSummary, slices: SlicesRecord, model: ModelSlices, of: str, title: str) -> Table:
+def _table(terms: SliceTerms, slices: SlicesRecord, model: ModelSlices, of: str, title: str) -> Table:
     chosen = [one for one in model.slices if one.of == of]
     attacked = _attacked(model)
-    score = _headline(summary, chosen[0])
+    score = _headline(terms, chosen[0])
     rows = tuple(
         (Cell(one.name, _mark(one)), Cell(str(one.images)), Cell("" if one.objects is None else str(one.objects)),
          *_figures(one, score, attacked=attacked), *_beside(one, attacked=attacked))
         for one in chosen
     )  # fmt: skip
-    unit = words(summary).unit
     headers = (
         Cell("slice"),
-        Cell(f"{unit}s"),
-        Cell(_noun(summary)),
+        Cell(f"{terms.unit}s"),
+        Cell(terms.noun),
         *_headers(attacked=attacked, score=score.title),
         Cell("right, clean", ("points",)),
         *((Cell("lost", ("points",)),) if attacked else ()),
@@ -126,25 +213,20 @@ def _headers(*, attacked: bool, score: str = "") -> Iterator[Cell]:
         yield from (Cell("attacked", detail), Cell("loss", detail))
 
 
-def _headline(summary: RunSummary, one: SliceRecord) -> Score[Any]:
+def _headline(terms: SliceTerms, one: SliceRecord) -> Score[Any]:
     """The score that sums a slice up: the run's own where the slice has it."""
-    scores = _scores(summary, one)
-    main = words(summary).headline
-    return main if main in scores else scores[0]
+    scores = _scores(terms, one)
+    return terms.main if terms.main in scores else scores[0]
 
 
-def _scores(summary: RunSummary, one: SliceRecord) -> list[Score[Any]]:
+def _scores(terms: SliceTerms, one: SliceRecord) -> list[Score[Any]]:
     there = next(iter(one.scores.values()), {})
-    own = report_of(summary.task).part_score
-    scores = [score for score in words(summary).scores if score.key in there]
-    return [*scores, own] if own is not None and own.key in there else scores
+    return [score for score in terms.scores if score.key in there]
 
 
 def _figures(one: SliceRecord, score: Score[Any], *, attacked: bool) -> Iterator[Cell]:
     for condition in (CLEAN, ADVERSARIAL) if attacked else (CLEAN,):
-        found: Scores = one.scores.get(condition, {})
-        ends = found.get("ci95", {}).get(score.key)
-        yield Cell(number(found.get(score.key), 1), between(ends, found.get(score.key)))
+        yield _point(one, score, condition)
     if attacked:
         loss = one.loss.get(score.key)
         if loss is None:
@@ -191,14 +273,10 @@ def _gaps(one: SliceRecord) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _size(one: SliceRecord, summary: RunSummary) -> Cell:
+def _size(one: SliceRecord, terms: SliceTerms) -> Cell:
     """The images and objects behind a slice."""
-    objects = () if one.objects is None else (f"{one.objects} {_noun(summary)}",)
-    return Cell(counted(one.images, words(summary).unit), objects)
-
-
-def _noun(summary: RunSummary) -> str:
-    return report_of(summary.task).parts
+    objects = () if one.objects is None else (f"{one.objects} {terms.noun}",)
+    return Cell(counted(one.images, terms.unit), objects)
 
 
 def _conventions(slices: SlicesRecord, *names: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from foolscape.metrics.slices.clips import MEAN_J
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.row import AnyRow
 from foolscape.records.sentences import OF_CLIPS
@@ -99,5 +100,6 @@ RECORD: Final = TaskReport(
     "100 by construction.",
     sentences=OF_CLIPS,
     changed=" to the first frame",
+    part_score=MEAN_J,
     reels=reels,
 )

@@ -38,6 +38,7 @@ from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import LoadedModel, open_setup
+from foolscape.run.slices.table import SliceTable
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.spec import parse, written
 from foolscape.tasks.base import SEGMENTATION
@@ -67,6 +68,7 @@ def harden(
     command: Sequence[str],
     listener: Listener,
     training: SegmentationData | None = None,
+    table: SliceTable | None = None,
 ) -> Object:
     """Train the network that `config` names on attacked images in the directory `out`, or go on with it.
 
@@ -77,6 +79,7 @@ def harden(
         listener: told of the progress.
         training: the training split where it is open already, say because its images lie in a cache; it must hold what
             the config names.
+        table: what is known of the test images, to slice them by.
 
     Returns:
         The summary.
@@ -85,24 +88,29 @@ def harden(
         FoolscapeError: what is in `out` can be continued by the same call.
     """
     with attention(config.attention):
-        return _hardened(config, out, command, listener, training)
+        return _hardened(config, out, command, listener, training, table)
 
 
 def _hardened(
-    config: HardenConfig, out: Path, command: Sequence[str], listener: Listener, training: SegmentationData | None
+    config: HardenConfig,
+    out: Path,
+    command: Sequence[str],
+    listener: Listener,
+    training: SegmentationData | None,
+    table: SliceTable | None,
 ) -> Object:
     device = ready_device(config.device)
     setup = open_network(config, device, training)
     record = _record(config, setup, device, command)
     with open_run(out, record, (), listener.say) as store:
         # The run before training checks the input gradient: on a wrong one nothing can be trained.
-        before = execute(config.on_test(config.model), out / "before", command, listener)
+        before = execute(config.on_test(config.model), out / "before", command, listener, table=table)
         images = _training_images(config, setup, store, pictures := TrainingImages(setup.subject), listener)
         lose_failures(images.failures)
         trainer = _trained(config, setup, images.images, pictures, store, listener)
         write_weights(out, WEIGHTS, trainer.segmenter.module)
         hardened = with_weights(config.model, out / WEIGHTS)
-        after = execute(config.on_test(hardened), out / "after", command, listener)
+        after = execute(config.on_test(hardened), out / "after", command, listener, table=table)
         rows = {when: read_rows(out / when, read_record(out / when)) for when in ("before", "after")}
         runs = {"before": before, "after": after}
         with having_form(out):

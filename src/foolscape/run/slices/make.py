@@ -14,14 +14,12 @@ from foolscape.metrics.score import Measure, scores_of
 from foolscape.metrics.slices.chance import ALPHA, DRAWS
 from foolscape.metrics.slices.contrast import Contrast, corrected, image_contrasts, object_contrast, questions
 from foolscape.metrics.slices.groups import LEAST, Group, by_number, groups_of
-from foolscape.metrics.slices.objects import ImageObjects, cuts_of, shares
+from foolscape.metrics.slices.objects import ImageObjects, shares
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN, Scored, scored
-from foolscape.records.row import Line
-from foolscape.records.run import RunRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.slices import ContrastRecord, LossRecord, ModelSlices, SliceRecord, SlicesRecord
 from foolscape.run.slices.given import Given
-from foolscape.run.slices.measured import MeasuredModel, TaskSlices, measure_scores, measured_model, task_slices
+from foolscape.run.slices.measured import MeasuredModel, TaskSlices, measure_scores, task_slices
 from foolscape.run.slices.pictures import light_of
 
 CONVENTIONS: Final = {
@@ -64,25 +62,36 @@ class Draft:
         return Question(self.record.of, self.record.attribute, self.record.value, about)
 
 
-def slices_of(directory: Path, record: RunRecord, lines: Sequence[Line], given: Given) -> SlicesRecord:
-    """The slices of a run.
+@dataclass(frozen=True)
+class Sliced:
+    """What is to be sliced.
 
-    Args:
-        directory: of the run, with its pictures and label maps.
-        record: run.json.
-        lines: of rows.jsonl, with their truth.
-        given: what is known of the images from elsewhere.
+    Attributes:
+        pictures: the directory that has the clean images.
+        ids: of these.
+        models: as they were measured on them, each with the directory that has its maps.
+        seed: of intervals and shuffles.
     """
-    light = dict(zip(ids := [one.id for one in record.samples], light_of(directory, ids), strict=True))
+
+    pictures: Path
+    ids: Sequence[str]
+    models: Sequence[MeasuredModel]
+    seed: int
+
+
+def slices_of(run: Sliced, given: Given) -> SlicesRecord:
+    """The slices of a run; `given`: what is known of its images from elsewhere."""
+    light = dict(zip(run.ids, light_of(run.pictures, run.ids), strict=True))
     notes: list[str] = list(given.notes)
     models = []
-    for one in record.models:
-        model = measured_model(directory, record, one, lines)
+    task = run.models[0].model.task
+    for model in run.models:
         if model.ids:
-            models.append(_of_model(model, record, given, np.stack([light[name] for name in model.ids]), notes))
+            own = _of_model(model, run.seed, given, np.stack([light[name] for name in model.ids]), notes)
+            models.append(own if model.model.task == task else replace(own, task=model.model.task))
     return SlicesRecord(
         schema=SCHEMA,
-        task=record.task,
+        task=task,
         attributes={name: dict(found) for name, found in given.attributes.items()},
         notes=tuple(dict.fromkeys(notes)),
         conventions=CONVENTIONS,
@@ -90,17 +99,19 @@ def slices_of(directory: Path, record: RunRecord, lines: Sequence[Line], given: 
     )
 
 
-def _of_model(model: MeasuredModel, record: RunRecord, given: Given, light: Floats, notes: list[str]) -> ModelSlices:
-    task = task_slices(record.task)
+def _of_model(model: MeasuredModel, seed: int, given: Given, light: Floats, notes: list[str]) -> ModelSlices:
+    task = task_slices(model.model.task)
+    if task is not None and task.in_maps and not model.maps:
+        task = None
     objects = [] if task is None else task.objects(model)
-    measure = scores_of(record.task).measure_of([row.sample for rows in model.rows.values() for row in rows])
+    measure = scores_of(model.model.task).measure_of([row.sample for rows in model.rows.values() for row in rows])
     groups = _groups(model, given, light, task, objects, notes)
-    drafts = _by_image(model, record, measure, groups, objects)
+    drafts = _by_image(model, seed, measure, groups, objects)
     if task is not None:
         gone = sum(one is None for one in objects)
         if gone:
             notes.append(f"{gone} images of {model.model.model} are in no slice of {task.noun}: files were not kept")
-        drafts += _by_object(model, record, measure, task, objects)
+        drafts += _by_object(model, seed, measure, task, objects)
     return _judged(model, drafts)
 
 
@@ -132,13 +143,13 @@ def _folders(ids: Sequence[str]) -> dict[str, dict[str, str]]:
 
 def _by_image(
     model: MeasuredModel,
-    record: RunRecord,
+    seed: int,
     measure: Measure[Any],
     groups: Sequence[Group],
     objects: Sequence[ImageObjects | None],
 ) -> list[Draft]:
-    values = _values(model, record)
-    contrasts = {name: image_contrasts(of, groups, record.seed) for name, of in values.items()}
+    values = _values(model)
+    contrasts = {name: image_contrasts(of, groups, seed) for name, of in values.items()}
     drafts = []
     for place, group in enumerate(groups):
         if not group.members.any():
@@ -147,7 +158,7 @@ def _by_image(
             name: measure.pool(chosen, model.model.classes) for name, chosen in model.samples(group.members).items()
         }
         images, beside = int(group.members.sum()), int((group.known & ~group.members).sum())
-        found = scored(measure_scores(measure), pools, images, record.seed, measure.least_clean)
+        found = scored(measure_scores(measure), pools, images, seed, measure.least_clean)
         inside = [one for one, member in zip(objects, group.members, strict=False) if member and one is not None]
         few = min(images, beside) < LEAST
         count = sum(len(one.weights) for one in inside) if inside else None
@@ -157,9 +168,9 @@ def _by_image(
     return drafts
 
 
-def _values(model: MeasuredModel, record: RunRecord) -> dict[str, Floats]:
+def _values(model: MeasuredModel) -> dict[str, Floats]:
     """By question (N,): what is right of each image in percent when clean, and what of it the attack takes."""
-    scores = scores_of(record.task)
+    scores = scores_of(model.model.task)
     right = {
         name: np.array([np.nan if (share := scores.right(one, None)) is None else 100 * share for one in of])
         for name, of in model.samples().items()
@@ -169,7 +180,7 @@ def _values(model: MeasuredModel, record: RunRecord) -> dict[str, Floats]:
 
 def _by_object(
     model: MeasuredModel,
-    record: RunRecord,
+    seed: int,
     measure: Measure[Any],
     task: TaskSlices,
     objects: Sequence[ImageObjects | None],
@@ -178,21 +189,21 @@ def _by_object(
     every = [np.ones(len(one.weights), np.bool_) for one in there]
     total = sum(map(len, every))
     drafts = []
-    for part in cuts_of(model.model.classes):
+    for part in task.cuts(model.model.classes):
         chosen = [part.of(one.places) for one in there]
         count = sum(int(which.sum()) for which in chosen)
         if count in (0, total):
             continue
         shown = sum(bool(which.any()) for which in chosen)
-        found = scored([task.score], {name: shares(there, chosen, name) for name in model.rows}, shown, record.seed)
-        if pools := task.pools(model, part):
-            found = _together(scored(measure_scores(measure), pools, shown, record.seed), found)
+        found = scored([task.score], {name: shares(there, chosen, name) for name in model.rows}, shown, seed)
+        if pools := task.pools(model, objects, part):
+            found = _together(scored(measure_scores(measure), pools, shown, seed), found)
         inside = {name: shares(there, chosen, name).percent for name in model.rows}
         outside = {name: shares(there, [~which for which in chosen], name).percent for name in model.rows}
-        contrasts = {"clean": object_contrast(inside[CLEAN], outside[CLEAN], record.seed)}
+        contrasts = {"clean": object_contrast(inside[CLEAN], outside[CLEAN], seed)}
         if ATTACKED in inside:
             lost = (inside[CLEAN] - inside[ATTACKED], outside[CLEAN] - outside[ATTACKED])
-            contrasts["lost"] = object_contrast(*lost, record.seed)
+            contrasts["lost"] = object_contrast(*lost, seed)
         both = int((np.isfinite(inside[CLEAN]) & np.isfinite(outside[CLEAN])).sum())
         drawn = _record("objects", part.attribute, part.value, shown, count, found, few=both < LEAST)
         drafts.append(Draft(drawn, contrasts))
@@ -243,9 +254,7 @@ def _judged(model: MeasuredModel, drafts: Sequence[Draft]) -> ModelSlices:
         for draft in drafts
     ]
     ranked = sorted(slices, key=lambda one: (one.few, not one.weak, -one.worse_by))
-    return ModelSlices(
-        model=model.model.model, slug=model.model.slug, compared=questions(contrasts, same), slices=tuple(ranked)
-    )
+    return ModelSlices(model=model.title, slug=model.slug, compared=questions(contrasts, same), slices=tuple(ranked))
 
 
 def _contrast(found: Contrast | None) -> ContrastRecord | None:

@@ -12,12 +12,13 @@ from foolscape.metrics.boxes import Bools
 from foolscape.metrics.eval_classes import indices_of
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.score import Measure, Pool, Score, scores_of
-from foolscape.metrics.slices.objects import Cut, ImageObjects
+from foolscape.metrics.slices.objects import Cut, ImageObjects, cuts_of
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN
 from foolscape.records import conditions
 from foolscape.records.conditions import Condition
+from foolscape.records.places import safe_name
 from foolscape.records.row import AnyRow, Line, rows_of
-from foolscape.records.run import ModelRecord, RunRecord
+from foolscape.records.run import AnyRecord, ModelRecord
 
 _PACKAGE: Final = "foolscape.run.slices.tasks"
 
@@ -32,6 +33,8 @@ class MeasuredModel:
         rows: by `CLEAN` and, where there was an attack, `ATTACKED`, of the same N images.
         attacked: the condition of the attacked rows, by which their files lie.
         only: the classes, by index, that scores are over, and that rows are narrowed to; None: all.
+        change: in a transfer for which network the change was made that it was attacked with; empty: its own.
+        maps: whether what it predicted on the attacked images is kept in the directory.
     """
 
     directory: Path
@@ -39,6 +42,18 @@ class MeasuredModel:
     rows: Mapping[str, Sequence[AnyRow]]
     attacked: Condition
     only: frozenset[int] | None = None
+    change: str = ""
+    maps: bool = True
+
+    @property
+    def title(self) -> str:
+        """Its spec, and with whose change it was attacked."""
+        return f"{self.model.model}, changed for {self.change}" if self.change else self.model.model
+
+    @property
+    def slug(self) -> str:
+        """The same as a short name."""
+        return f"{self.model.slug}-{safe_name(self.change)}" if self.change else self.model.slug
 
     @property
     def ids(self) -> list[str]:
@@ -57,17 +72,29 @@ class MeasuredModel:
         }
 
 
-def measured_model(directory: Path, record: RunRecord, model: ModelRecord, lines: Sequence[Line]) -> MeasuredModel:
-    """The rows of a model; without images of which some are missing."""
+def measured_model(
+    directory: Path,
+    record: AnyRecord,
+    model: ModelRecord,
+    lines: Sequence[Line],
+    attacked: Condition | None,
+) -> MeasuredModel:
+    """The rows of a model, clean and as it was `attacked`, if it was; without images of which some are missing."""
     order = {sample.id: place for place, sample in enumerate(record.samples)}
-    attacked = conditions.ADVERSARIAL.at(record.largest)
-    wanted = {CLEAN: conditions.CLEAN} | ({ATTACKED: attacked} if attacked in record.conditions else {})
+    wanted = {CLEAN: conditions.CLEAN} | ({} if attacked is None else {ATTACKED: attacked})
     own = {name: {row.id: row for row in rows_of(lines, model.model, what)} for name, what in wanted.items()}
     shared = sorted(set.intersection(*(set(rows) for rows in own.values())), key=lambda name: order[name])
-    names = record.eval_classes
+    names = record.eval_classes if scores_of(model.task).narrowed is not None else None
     only = None if names is None else indices_of(names, model.classes)
-    found = {name: [_narrowed(rows[one], record.task, only) for one in shared] for name, rows in own.items()}
-    return MeasuredModel(directory, model, found, attacked, only)
+    found = {name: [_narrowed(rows[one], model.task, only) for one in shared] for name, rows in own.items()}
+    return MeasuredModel(directory, model, found, attacked or conditions.CLEAN, only)
+
+
+def measured_change(
+    directory: Path, record: AnyRecord, model: ModelRecord, lines: Sequence[Line], change: Condition, made_for: str
+) -> MeasuredModel:
+    """`measured_model` on the images that were changed for `made_for`, of which no maps are kept."""
+    return replace(measured_model(directory, record, model, lines, change), change=made_for, maps=False)
 
 
 def _narrowed(row: AnyRow, task: str, only: frozenset[int] | None) -> AnyRow:
@@ -88,15 +115,19 @@ class TaskSlices:
         objects: those of each image of a model; None for an image of which files are missing.
         crowd: how many of an image's objects make it crowded.
         score: of the objects one by one.
-        pools: (model, its measure, a part of the objects) -> by condition what the measure's scores are counted from;
-            none where it has none for a part of the objects.
+        pools: (model, its objects, a part of these) -> by condition what the measure's scores are counted from; none
+            where it has none for a part of the objects.
+        cuts: of the classes, the parts of the objects that are looked at.
+        in_maps: whether they are counted in the maps that a run keeps, and not in its rows.
     """
 
     noun: str
     objects: Callable[[MeasuredModel], list[ImageObjects | None]]
     crowd: Callable[[ImageObjects], int]
     score: Score[Any]
-    pools: Callable[[MeasuredModel, Cut], Mapping[str, Pool[Any]]]
+    pools: Callable[[MeasuredModel, Sequence[ImageObjects | None], Cut], Mapping[str, Pool[Any]]]
+    in_maps: bool = False
+    cuts: Callable[[Sequence[str]], list[Cut]] = cuts_of
 
 
 def task_slices(task: str) -> TaskSlices | None:

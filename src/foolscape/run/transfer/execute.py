@@ -37,6 +37,10 @@ from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.listener import Listener
 from foolscape.run.scores.controls import sized
 from foolscape.run.settings.config import RunConfig
+from foolscape.run.slices.given import given_of
+from foolscape.run.slices.kinds import sliced_in
+from foolscape.run.slices.table import SliceTable
+from foolscape.run.slices.write import write_slices
 from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of
 from foolscape.run.transfer.matrix import Disturbance, Network, disturbances_of, summarise
 from foolscape.run.transfer.networks import open_networks
@@ -46,7 +50,13 @@ from foolscape.seeds import generator_for
 Pixels = NDArray[np.uint8]
 
 
-def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], listener: Listener) -> Object:
+def transfer(
+    settings: Mapping[str, object],
+    out: Path,
+    command: Sequence[str],
+    listener: Listener,
+    table: SliceTable | None = None,
+) -> Object:
     """Attack every network of `settings` and measure every network on all that came of it.
 
     Args:
@@ -55,7 +65,7 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
             `ensembles_of`.
         out: the directory; each network's own run goes to `runs/SLUG` in it, each ensemble's change to
             `ensembles/SLUG`.
-        command, listener: as of `execute`.
+        command, listener, table: as of `execute`.
 
     Returns:
         What transfer.json holds.
@@ -65,21 +75,29 @@ def transfer(settings: Mapping[str, object], out: Path, command: Sequence[str], 
     """
     config, ensemble_names = make_transfer_config(settings)
     with attention(config.attention):
-        return _transferred(config, ensemble_names, out, command, listener)
+        return _transferred(config, ensemble_names, out, command, listener, table)
 
 
 def _transferred(
-    config: RunConfig, ensemble_names: Sequence[str], out: Path, command: Sequence[str], listener: Listener
+    config: RunConfig,
+    ensemble_names: Sequence[str],
+    out: Path,
+    command: Sequence[str],
+    listener: Listener,
+    table: SliceTable | None,
 ) -> Object:
     """`transfer` of settings that were checked."""
     networks, ids = open_networks(config, shared=bool(ensemble_names))
+    given = given_of(networks[0].setup.data, ids, table)
     ensembles = ensembles_of(ensemble_names, [n.entry for n in networks], [n.task for n in networks])
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
     settings = config.model_dump(mode="json") | {"ensembles": list(ensemble_names)}
     record = _record(settings, networks, ensembles, ids, command)
     with open_run(out, record, [d.name for d in disturbances], listener.say) as store:
         runs = {
-            network.slug: execute(network.config, _place(out, network.slug), command, listener, network.setup)["trust"]
+            network.slug: execute(
+                network.config, _place(out, network.slug), command, listener, network.setup, table=table
+            )["trust"]
             for network in networks
         }
         for ensemble in ensembles:
@@ -95,6 +113,9 @@ def _transferred(
         with having_form(out):
             matrix = summarise(store, networks, ensembles, disturbances, runs)
         store.finish(MATRIX, matrix)
+        with having_form(out):
+            if (run := sliced_in(out)) is not None:
+                write_slices(out, run, given, listener.say)
         write_transfer_report(out)
     return matrix
 

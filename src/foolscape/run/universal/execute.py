@@ -24,6 +24,10 @@ from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, lose_failures, open_run, universal_record
 from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
+from foolscape.run.slices.given import given_of
+from foolscape.run.slices.kinds import sliced_in
+from foolscape.run.slices.table import SliceTable
+from foolscape.run.slices.write import write_slices
 from foolscape.run.universal.config import MAIN, CurvePoint, UniversalConfig
 from foolscape.run.universal.learning import learnt, training_images
 from foolscape.run.universal.measure import PointTile, conditions, rows
@@ -37,8 +41,16 @@ from foolscape.run.wiring import check_wiring
 ARTEFACT = "perturbation.safetensors"
 
 
-def universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Object:
+def universal(
+    config: UniversalConfig,
+    out: Path,
+    command: Sequence[str],
+    listener: Listener,
+    table: SliceTable | None = None,
+) -> Object:
     """Learn and measure the perturbation that `config` describes in the directory `out`, or go on with it.
+
+    `table` is what is known of the test images, to slice them by.
 
     Returns:
         The summary.
@@ -47,12 +59,15 @@ def universal(config: UniversalConfig, out: Path, command: Sequence[str], listen
         FoolscapeError: what is in `out` can be continued by the same call.
     """
     with attention(config.attention):
-        return _universal(config, out, command, listener)
+        return _universal(config, out, command, listener, table)
 
 
-def _universal(config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener) -> Object:
+def _universal(
+    config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener, table: SliceTable | None
+) -> Object:
     device = ready_device(config.device)
     setup = open_universal(config, device)
+    given = given_of(setup.models[0].data, setup.test_ids, table)
     of_bounds = dict.fromkeys(note for bound in config.bounds for note in bound_notes(bound))
     for note in (
         *of_bounds,
@@ -84,6 +99,9 @@ def _universal(config: UniversalConfig, out: Path, command: Sequence[str], liste
         with having_form(out):
             summary = summarise(config, setup, training, learned, store)
         store.finish(SUMMARY, summary)
+        with having_form(out):
+            if (run := sliced_in(out)) is not None:
+                write_slices(out, run, given, listener.say)
     return summary
 
 

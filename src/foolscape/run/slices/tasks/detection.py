@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from foolscape.metrics.boxes import Truth
@@ -31,8 +31,9 @@ def _crowd(objects: ImageObjects) -> int:
     return len(objects.weights)
 
 
-def _pools(model: MeasuredModel, part: Cut) -> Mapping[str, Pool[Any]]:
+def _pools(model: MeasuredModel, objects: Sequence[ImageObjects | None], part: Cut) -> Mapping[str, Pool[Any]]:
     """The matches of every image with the other objects ignored."""
+    del objects
     return {
         name: cut([BoxedImage(_truth(row), row.measured, row.size) for row in rows], part, len(model.model.classes))
         for name, rows in model.rows.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -55,10 +55,10 @@ def _crowd(objects: ImageObjects) -> int:
     return int((objects.places.areas >= LEAST_PIXELS).sum())
 
 
-def _pools(model: MeasuredModel, part: Cut) -> Mapping[str, Pool[Any]]:
+def _pools(model: MeasuredModel, objects: Sequence[ImageObjects | None], part: Cut) -> Mapping[str, Pool[Any]]:
     """None: a pixel that is taken for another class is in no segment of that."""
-    del model, part
+    del model, objects, part
     return {}
 
 
-RECORD: Final = TaskSlices("segments", _objects, _crowd, PIXELS_RIGHT, _pools)
+RECORD: Final = TaskSlices("segments", _objects, _crowd, PIXELS_RIGHT, _pools, in_maps=True)

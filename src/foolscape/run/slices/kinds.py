@@ -1,0 +1,56 @@
+"""What of each kind of run is sliced: the rows of its models, clean and attacked, and where their images lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from foolscape.records.conditions import ADVERSARIAL, Condition
+from foolscape.records.places import MATRIX, RUNS
+from foolscape.records.reader import read_record, read_result
+from foolscape.records.row import Line
+from foolscape.records.rows import read_rows
+from foolscape.records.run import ModelRecord, RunRecord, TransferRecord, UniversalRecord
+from foolscape.records.transfer_summary import TransferSummary
+from foolscape.run.slices.make import Sliced
+from foolscape.run.slices.measured import measured_change, measured_model
+
+
+def sliced_run(directory: Path, record: RunRecord, lines: Sequence[Line]) -> Sliced:
+    """A run in `directory`, of its run.json and the lines of its rows.jsonl, with their truth."""
+    attacked = ADVERSARIAL.at(record.largest)
+    condition = attacked if attacked in record.conditions else None
+    models = [measured_model(directory, record, one, lines, condition) for one in record.models]
+    return Sliced(directory, [one.id for one in record.samples], models, record.seed)
+
+
+def sliced_in(directory: Path) -> Sliced | None:
+    """A finished run, transfer or universal perturbation in `directory`; None for others.
+
+    A hardening is two runs, which are sliced each by itself.
+    """
+    record = read_record(directory)
+    if not isinstance(record, RunRecord | TransferRecord | UniversalRecord):
+        return None
+    lines = read_rows(directory, record)
+    if isinstance(record, RunRecord):
+        return sliced_run(directory, record, lines)
+    ids = [one.id for one in record.samples]
+    if isinstance(record, UniversalRecord):
+        models = [measured_model(directory, record, one, lines, ADVERSARIAL) for one in record.models]
+        return Sliced(directory, ids, models, record.seed)
+    matrix = read_result(directory, MATRIX, TransferSummary)
+    pairs = [
+        measured_change(directory, record, model, lines, condition, made_for)
+        for condition, made_for in _changes(matrix, record.models)
+        for model in record.models
+    ]
+    return Sliced(directory / RUNS / record.models[0].slug, ids, pairs, int(record.configs[0]["seed"]))
+
+
+def _changes(matrix: TransferSummary, models: Sequence[ModelRecord]) -> Iterator[tuple[Condition, str]]:
+    """The changes that are no sums: the condition that they are, and whom they were made for."""
+    specs = {model.slug: model.model for model in models}
+    for line in matrix.lines:
+        if not line.permuted and (len(line.sources) == 1 or line.joint):
+            yield Condition(line.name), " & ".join(specs[slug] for slug in line.sources)
