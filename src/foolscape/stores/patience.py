@@ -44,7 +44,9 @@ def seconds() -> float:
     return value
 
 
-def ask(system: Any, method: str, *arguments: object, times: float = 1, **options: object) -> Any:
+def ask(
+    system: Any, method: str, *arguments: object, times: float = 1, length: int | None = None, **options: object
+) -> Any:
     """What `method` of fsspec's file `system` returns, asked for up to `TRIES` times with pauses between them.
 
     Args:
@@ -52,6 +54,7 @@ def ask(system: Any, method: str, *arguments: object, times: float = 1, **option
         method: its name, without the underscore that it has in asynchronous ones.
         arguments: what it is given.
         times: how many times as long as one answer it may take.
+        length: of what it must return; None: any.
         options: what it is given by name.
 
     Raises:
@@ -62,7 +65,10 @@ def ask(system: Any, method: str, *arguments: object, times: float = 1, **option
     pause = min(_PAUSE, limit / 4)
     for number in range(1, TRIES + 1):
         try:
-            return _within(limit, system, method, arguments, options)
+            answer = _within(limit, system, method, arguments, options)
+            if length is None or len(answer) == length:
+                return answer
+            raise EOFError(f"{len(answer):,} bytes instead of {length:,}")
         except FileNotFoundError as error:
             raise FileNotFoundError(errno.ENOENT, scrubbed(error.strerror or error) or "no such file") from None
         except Exception as error:  # the clients of a dozen stores raise nearly anything

@@ -39,6 +39,8 @@ class Registry:
         archives: by their places.
         current: the roots and archives that need not be looked at again, until data are opened anew.
         alone: how many files were asked for one by one, by folder.
+        refused: why a file could not be had; it is not asked for again, so that a sample is one thing while data are
+            open, and a store that is silent is waited for once.
         lock: held while a store is listed.
     """
 
@@ -47,6 +49,7 @@ class Registry:
     archives: dict[str, Archive] = field(default_factory=dict)
     current: set[str] = field(default_factory=set)
     alone: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, tuple[int, str]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def find(self, inside: str) -> Node:
@@ -81,6 +84,8 @@ class Registry:
         if entry.problem:
             raise StoreError(errno.EINVAL, entry.problem, shown(inside))
         place = posixpath.normpath(inside)
+        if place in self.refused:
+            raise StoreError(*self.refused[place], shown(inside))
         try:
             with self.lock:
                 at = self._archive_in(place)
@@ -91,13 +96,15 @@ class Registry:
             key = "\0".join((archive[0].identity, *archive[1], entry.version))
             return cache().get(key, posixpath.basename(place), entry.size, fill)
         except OSError as error:
-            raise StoreError(error.errno, error.strerror or str(error), shown(inside)) from None
+            self.refused[place] = error.errno or errno.EIO, error.strerror or str(error)
+            raise StoreError(*self.refused[place], shown(inside)) from None
 
     def forget(self) -> None:
         """Look again at whatever is asked for from here on, as data sets are opened anew."""
         with self.lock:
             self.current.clear()
             self.alone.clear()
+            self.refused.clear()
             for root in [root for root, node in self.roots.items() if node is None]:
                 del self.roots[root]
 
