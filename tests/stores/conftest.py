@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ..data.conftest import coco, picture, save  # noqa: F401
 from .made import fresh_stores
 
 

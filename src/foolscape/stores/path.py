@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Generator
 from fnmatch import fnmatchcase
-from pathlib import Path, PosixPath
+from pathlib import Path, PosixPath, PurePath
 from typing import IO, Any
 
 from foolscape.stores.address import inside_of, is_address, is_archive, is_pattern, plain, shown
@@ -42,8 +42,9 @@ class StorePath(PosixPath):
     def __truediv__(self, key: str | os.PathLike[str]) -> Any:
         if isinstance(key, StorePath):
             return key
-        written = str(key)
-        return Path(written) if written.startswith("/") else super().__truediv__(written)
+        if isinstance(key, PurePath):
+            return Path(key) if key.root else super().__truediv__(key)
+        return Path(key) if str(key).startswith("/") else super().__truediv__(key)
 
     def __rtruediv__(self, key: object) -> Any:
         """An address is no part of another path, as an absolute path is none."""

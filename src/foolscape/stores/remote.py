@@ -20,10 +20,12 @@ _LONG: Final = 10
 """How many times as long as one answer the listing of all that is below a place may take: it is many answers."""
 
 _VERSIONS: Final = (
-    "ETag", "etag", "md5Hash", "content_md5", "blob_id", "sha256", "LastModified", "last_modified", "mtime", "updated",
+    "ETag", "etag", "md5Hash", "content_md5", "sha256", "blob_id", "LastModified", "last_modified", "mtime", "updated",
     "created",
 )  # fmt: skip
-"""What stores call that which is another one where the content is."""
+"""What stores call that which is another one where the content is, the surest first."""
+
+_NO_PARTS: Final = frozenset(("", ".", ".."))
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,16 @@ class Remote:
         unknown, entries, folders = _unknown(), {}, []
         for name, about in found.items():
             written = name.removeprefix(root).lstrip("/") if name.startswith(root) else name
-            parts = tuple(part for part in written.split("/") if part not in ("", ".", ".."))
+            parts, odd = tuple(written.split("/")), ""
+            if not _NO_PARTS.isdisjoint(parts):
+                parts = tuple(part for part in parts if part not in _NO_PARTS)
+                odd = f"a name that no path has: {written!r}"
             if not parts or parts in entries:
                 continue
             if _is_folder(about) or written.endswith("/"):
                 folders.append(parts)
-                continue
-            odd = "" if "/".join(parts) == written else f"a name that no path has: {written!r}"
-            entries[parts] = _entry(about, unknown)._replace(problem=odd)
+            else:
+                entries[parts] = _entry(about, unknown, odd)
         try:
             return tree(entries.items(), folders)
         except ClashError as error:
@@ -142,12 +146,13 @@ def _is_folder(about: Mapping[str, Any]) -> bool:
     return about.get("type") == "directory" or str(about.get("mimetype", "")).startswith("text/html")
 
 
-def _entry(about: Mapping[str, Any], unknown: str) -> Entry:
-    size = about.get("size")
-    version = " ".join(str(about[name]) for name in _VERSIONS if about.get(name))
-    if isinstance(lfs := about.get("lfs"), Mapping):
-        version += str(lfs.get("sha256", ""))
-    return Entry(size if isinstance(size, int) else -1, version or unknown)
+def _entry(about: Mapping[str, Any], unknown: str, problem: str = "") -> Entry:
+    size, version = about.get("size"), unknown
+    for name in _VERSIONS:
+        if about.get(name):
+            version = str(about[name])
+            break
+    return Entry(size if isinstance(size, int) else -1, version, problem)
 
 
 def _unknown() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import stat
+import struct
 import threading
 import zipfile
 import zlib
@@ -21,7 +22,14 @@ _BOMB: Final = 256 << 20
 _RATIO: Final = 100
 _DOS: Final = 0
 """The system whose archives may have \\ between folders."""
-_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
+_END: Final = struct.Struct("<4s4H2LH")
+_END_64: Final = struct.Struct("<4sQ2H2L2Q16x")
+"""The end of an archive, and what those with more than `_MANY` members have before it and a locator (APPNOTE 4.3)."""
+_LOCATOR: Final = 20
+_MANY: Final = 0xFFFF
+_DAMAGE: Final = (
+    zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error,
+)  # fmt: skip
 
 
 def open_zip(source: Source, identity: str, where: str) -> Archive:
@@ -35,6 +43,7 @@ def open_zip(source: Source, identity: str, where: str) -> Archive:
     """
     try:
         archive = zipfile.ZipFile(opened(source))
+        _check_count(source, archive)
     except _DAMAGE as error:
         raise damaged(where, f"{type(error).__name__}: {error}") from None
     members: dict[Parts, zipfile.ZipInfo] = {}
@@ -59,6 +68,20 @@ def open_zip(source: Source, identity: str, where: str) -> Archive:
             raise StoreError(errno.EIO, f"damaged in the archive ({type(error).__name__}: {error})") from None
 
     return Archive(identity, tree_of(found, folders, where), copy)
+
+
+def _check_count(source: Source, archive: zipfile.ZipFile) -> None:
+    """Raise `ValueError` unless there are as many members as the end of the archive says: `zipfile` does not ask it."""
+    at = source.size - _END.size - len(archive.comment)
+    mark, *_, count = _END.unpack(source.read(at, at + _END.size))[:5]
+    if mark != b"PK\5\6":
+        raise ValueError("an end that is no end of a zip archive")
+    before = at - _LOCATOR - _END_64.size
+    if count == _MANY and before >= 0:
+        mark, *_, many = _END_64.unpack(source.read(before, before + _END_64.size))
+        count = many if mark == b"PK\6\6" else count
+    if count != len(archive.infolist()):
+        raise ValueError(f"{len(archive.infolist()):,} members instead of {count:,}")
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
