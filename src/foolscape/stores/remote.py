@@ -131,14 +131,15 @@ def open_remote(protocol: str) -> Remote:
 
 
 def _options(protocol: str) -> dict[str, Any]:
-    """No listing is kept twice, and S3's client waits no longer than we do."""
+    """No listing is kept twice; S3's client waits no longer than we do, and does not ask again where s3fs does."""
     import fsspec.config
 
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if protocol in ("s3", "s3a"):
         own = fsspec.config.conf.get(protocol, {}).get("config_kwargs", {})
         limit = seconds()
-        options["config_kwargs"] = {"connect_timeout": limit, "read_timeout": limit, **own}
+        once = {"connect_timeout": limit, "read_timeout": limit, "retries": {"max_attempts": 0}}
+        options["config_kwargs"] = {**once, **own}
     return options
 
 

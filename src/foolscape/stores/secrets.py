@@ -18,8 +18,9 @@ _OPTION: Final = re.compile(r"[?&]\"?([\w.-]+)=")
 _AUTHORITY: Final = re.compile(r"(?<![\w+.-])([A-Za-z][\w+.-]*)://([^/\s\"?&]*)")
 _USER: Final = re.compile(r"(://)[^/\s'\"]*@")
 _QUERY: Final = re.compile(r"(\b[\w+.-]+://[^\s'\"?]*)\?[^\s'\"]*")
-_HEADER: Final = re.compile(
-    rf"(?i)([\w-]*(?:{_SECRET})[\w-]*['\"]?\s*[:=]\s*)(?:(?:bearer|basic|aws4\S*)\s+)?[^\s,;&]+"
+_FIELD: Final = re.compile(
+    rf"(?i)((?:\bauthorization['\"]?\s*[:=]|[\w-]*(?:{_SECRET})[\w-]*(?:=|['\"]\s*:))\s*)"
+    r"(?:(?:['\"]?(?:bearer|basic|aws4\S*)\s+)?['\"]?[^\s,;&'\"}]+['\"]?)"
 )
 _LEAST: Final = 6
 """Characters that a value must have to be searched for in messages."""
@@ -62,7 +63,7 @@ def scrubbed(text: object) -> str:
     told = " ".join(str(text).split())
     for value in _known():
         told = told.replace(value, "***")
-    return _HEADER.sub(r"\1***", _QUERY.sub(r"\1?***", _USER.sub(r"\1***@", told)))
+    return _FIELD.sub(r"\1***", _QUERY.sub(r"\1?***", _USER.sub(r"\1***@", told)))
 
 
 def _known() -> list[str]:
