@@ -1,16 +1,29 @@
-"""Paths as people write them: a leading `~` is the home folder, wherever a path is given."""
+"""Paths as people write them: a leading `~` is the home folder, wherever a path is given, and addresses are paths."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PosixPath
 
 from foolscape.errors import SettingError
+from foolscape.stores.address import is_address
+from foolscape.stores.path import StorePath, place_of
 
 
 def path_of(text: str | Path) -> Path:
-    """The path that `text` names; see `with_home`."""
-    return Path(with_home(os.fspath(text)))
+    """The path that `text` names, see `with_home`; an address such as `s3://bucket/images` is one in a store.
+
+    Raises:
+        SettingError: as `with_home`, or an address with a key in it, or of another form than those that are known.
+    """
+    return text if isinstance(text, StorePath) else place_of(with_home(os.fspath(text)))
+
+
+def file_of(text: str | Path) -> Path:
+    """As `path_of`, but an archive of this machine is a file as any other: weights may be called `net.pth.tar`."""
+    written = "" if isinstance(text, StorePath) else with_home(os.fspath(text))
+    return path_of(text) if isinstance(text, StorePath) or is_address(written) else Path(written)
 
 
 def with_home(written: str) -> str:
@@ -39,4 +52,19 @@ def with_home(written: str) -> str:
 
 def real(path: Path) -> Path:
     """`path` with its links followed, absolute; one that leads round in a circle stays, where `Path.resolve` raises."""
-    return Path(os.path.realpath(path))
+    return path if isinstance(path, StorePath) else Path(os.path.realpath(path))
+
+
+def absolute(path: Path) -> Path:
+    """`path` from the root on, without `..`; a link stays."""
+    if isinstance(path, StorePath):
+        return type(path)(os.path.normpath(PosixPath(*path.parts)))
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute leaves `..`
+
+
+def below_common(paths: Sequence[Path]) -> list[Path]:
+    """Absolute `paths` relative to the nearest folder that they are all in."""
+    folders = [path.parts[:-1] for path in paths]
+    first, last = min(folders), max(folders)  # what these share all share
+    shared = next((place for place, one in enumerate(first) if last[place : place + 1] != (one,)), len(first))
+    return [Path(*path.parts[shared:]) for path in paths]

@@ -35,7 +35,7 @@ def check_regular(path: Path | str) -> int:
             regular file: a folder, pipe, socket or device.
     """
     try:
-        status = Path(path).stat()
+        status = (path if isinstance(path, Path) else Path(path)).stat()
     except ValueError as error:  # a NUL in the name, or a character that the file system cannot have
         raise OSError(errno.EINVAL, f"a name that no file can have ({error})", str(path)) from None
     return _size(status, path)

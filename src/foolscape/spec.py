@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from foolscape.errors import SettingError, unknown
+from foolscape.stores.secrets import refuse_secrets
 
 LIBRARIES: Final = ("bundled", "torchvision", "transformers", "smp", "stcn", "propagation")
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
@@ -86,8 +87,10 @@ def parse(text: str, schemes: Collection[str] | None = None) -> Spec:
         schemes: the words that end at the first colon; None: `LIBRARIES` and the plug-ins, as for models.
 
     Raises:
-        SettingError: it is empty, a quote is not closed, or an option has no name or value, or comes twice.
+        SettingError: it is empty, a quote is not closed, or an option has no name or value, or comes twice; or it holds
+            a key or password, which the message does not repeat.
     """
+    refuse_secrets(text)
     if "\0" in text:
         raise SettingError(f"expected a spec such as bundled:scenes-unet or camvid:DIR, got {text!r} with a NUL in it")
     parts, query = _parts(text)

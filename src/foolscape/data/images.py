@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -149,7 +150,11 @@ def decode(path: ImageSource, formats: tuple[str, ...], expected: str, do: str) 
 
 def _check_file(path: ImageSource, expected: str, do: str) -> None:
     try:
-        size = check_regular(path) if isinstance(path, Path) else len(path.content)
+        if isinstance(path, Path):
+            size = check_regular(path)
+            os.fspath(path)  # a file of a store is fetched
+        else:
+            size = len(path.content)
     except OSError as error:
         raise refuse(path, expected, f"no readable file ({error.strerror})", do) from None
     if not size:

@@ -22,6 +22,7 @@ from foolscape.data.strict import checked
 from foolscape.errors import DataError, SettingError, unknown
 from foolscape.paths import path_of
 from foolscape.spec import Spec, parse
+from foolscape.stores.registry import REGISTRY
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO, Task
 
 GROUP: Final = "foolscape.data"
@@ -123,6 +124,7 @@ def open_for(task: Task, spec: str, *, split: str | None = None, classes: tuple[
             f"{able}"
         )
     name, ends = split_of(split)
+    REGISTRY.forget()
     with _readable(spec):
         whole = kind.openers[task.name](parsed, name, classes)
     return checked(whole if ends is None else part(whole, str(split), ends))
@@ -178,6 +180,8 @@ def _find(text: str) -> tuple[Spec, DataSet]:
     for kind in catalog():
         if kind.name == spec.scheme:
             return spec, kind
+    if spec.rest.startswith("//"):
+        raise SettingError(f"expected the kind of data before an address, got {text!r}; did you mean folder:{text}?")
     raise unknown("data set", spec.scheme, (kind.name for kind in catalog()))
 
 

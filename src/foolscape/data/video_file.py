@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ def read_video(path: Path, start: int, count: int | None) -> tuple[NDArray[np.ui
     try:
         check_regular(path)
         # A play list could else name addresses in the net. Titles and the like may be in any encoding.
-        with av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
+        with av.open(os.fspath(path), options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
             stream, remarks = _stream(container, path)
             # Else decoders conceal damaged data instead of raising.
             stream.codec_context.options = {"err_detect": "explode"}

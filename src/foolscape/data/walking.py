@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from foolscape.data.files import IMAGE_EXTENSIONS, readable
+from foolscape.data.listing import plain_files, walked
 from foolscape.errors import DataError
 from foolscape.paths import real
 from foolscape.regular import is_regular
@@ -90,23 +91,16 @@ def _enter(on: _Walk, top: Path, *, recursive: bool = True) -> None:
     def refuse(error: OSError) -> None:
         raise DataError(f"expected a folder that can be listed, got {error}; check its permissions") from error
 
-    for folder, below, names in os.walk(top, onerror=refuse):
-        directory = Path(folder)
+    for directory, below, names in walked(top, refuse):
         status = directory.stat()
         if (status.st_dev, status.st_ino) in on.seen:  # a folder that a link led to before
             below.clear()
             continue
         on.seen.add((status.st_dev, status.st_ino))
         below[:] = sorted(name for name in below if _is_to_enter(on, directory / name)) if recursive else []
-        inside, plain = directory.relative_to(on.root), _plain_files(folder)
+        inside, plain = directory.relative_to(on.root), plain_files(directory)
         for name in sorted(names):
             _take(on, directory, inside, name, is_plain=name in plain)
-
-
-def _plain_files(folder: str) -> set[str]:
-    """The regular files in a folder, links not among them, as its listing tells: nothing is asked about each."""
-    with os.scandir(folder) as entries:
-        return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
 
 
 def _is_to_enter(on: _Walk, path: Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -15,9 +14,10 @@ from foolscape.data import files, upright
 from foolscape.data.boxes.annotated import AnnotatedImages, Annotation
 from foolscape.data.boxes.yolo_file import find_file, read_file
 from foolscape.data.boxes.yolo_labels import read_labels
+from foolscape.data.listing import sizes_in
 from foolscape.data.walking import walk
 from foolscape.errors import DataError
-from foolscape.paths import path_of
+from foolscape.paths import absolute, below_common, path_of
 from foolscape.regular import MOST_JSON, read_text
 from foolscape.spec import Spec
 from foolscape.strict import LossNote
@@ -51,8 +51,7 @@ def open_yolo(spec: Spec, split: str | None = None) -> AnnotatedImages:
         raise DataError(f"{file.path}: expected images in {places}, got none; check {name}:")
     if again := len(folders) + len(listed) - len(paths):
         notes.append(f"{again} images are listed again")
-    common = os.path.commonpath({path.parent for path in paths})
-    images = dict(zip(files.name_ids([path.relative_to(common) for path in paths]), paths, strict=True))
+    images = dict(zip(files.name_ids(below_common(paths)), paths, strict=True))
     labels = {sample_id: label_path(path) for sample_id, path in images.items()}
     own = frozenset(folders)
     of_folders = [label for label, path in zip(labels.values(), paths, strict=True) if path in own]
@@ -82,7 +81,7 @@ def _label_folder(images: Path) -> Path:
     places = [place for place, name in enumerate(folders) if name == "images"]
     if places:
         folders[places[-1]] = "labels"
-    return Path(*folders)
+    return type(images)(*folders)  # in a store, where they are
 
 
 def _listing(file: Path, split: str, places: Sequence[Path], notes: list[str]) -> tuple[list[Path], list[Path]]:
@@ -92,7 +91,7 @@ def _listing(file: Path, split: str, places: Sequence[Path], notes: list[str]) -
     for place in places:
         if files.is_folder(place):
             found = walk(place, recursive=True)
-            base = _absolute(place)
+            base = absolute(place)
             others = {kind: names for kind, names in found.others.items() if kind not in _BESIDE}
             notes += dataclasses.replace(found, others=others).notes
             folders += [base / path for path in found.images]
@@ -116,11 +115,7 @@ def _read_list(path: Path, root: Path) -> list[Path]:
         raise DataError(f"{path}: expected a list of images, got {error}; correct it") from None
     bases = (path.parent, root)
     base = next((base for base in bases if any(files.is_there(base / line) for line in lines)), bases[0])
-    return [_absolute(base / line) for line in lines]
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - a link stays, as labels mirror the path that is written
+    return [absolute(base / line) for line in lines]
 
 
 def _label_notes(file: Path, labels: Iterable[Path], of_folders: Sequence[Path]) -> list[str]:
@@ -157,12 +152,4 @@ def _sizes(folder: Path) -> dict[str, int]:
     """The names in a folder with their sizes in bytes; -1 for what is no file, nothing where there is no folder."""
     if not files.is_folder(folder):
         return {}
-    with os.scandir(folder) as entries:
-        return {entry.name: _size(entry) for entry in entries if not entry.name.startswith(".")}
-
-
-def _size(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat().st_size if entry.is_file() else -1
-    except OSError:
-        return -1
+    return sizes_in(folder)

@@ -6,7 +6,6 @@ What has no partner is left out, counted and said with an example.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from foolscape.data import files, upright
 from foolscape.data.files import readable
 from foolscape.data.labels.legend import Legend
 from foolscape.data.labels.pairs import Pairs
+from foolscape.data.listing import walked
 from foolscape.data.walking import walk
 from foolscape.errors import DataError, unknown
 from foolscape.spec import Spec
@@ -176,8 +176,7 @@ def names_below(root: Path) -> set[str]:
     tops = [root]
     while tops:
         links: list[Path] = []
-        for folder, below, names_in in (found for top in tops for found in os.walk(top)):
-            directory = Path(folder)
+        for directory, below, names_in in (found for top in tops for found in walked(top)):
             status = directory.stat()
             if (status.st_dev, status.st_ino) in seen:
                 below.clear()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError
-from foolscape.paths import path_of
+from foolscape.paths import file_of
 from foolscape.regular import check_regular
 
 _NESTS: Final = ("state_dict", "model_state_dict", "model", "network")
@@ -33,7 +33,7 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     Raises:
         CheckpointError: the file is missing, empty, damaged, needs code to be read, or holds no state dict.
     """
-    path = path_of(path)
+    path = file_of(path)
     try:
         size = check_regular(path)
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from foolscape.errors import SettingError, UnknownNameError
-from foolscape.paths import path_of
+from foolscape.paths import file_of
 from foolscape.spec import LIBRARIES, Spec, inner, parse, plugins, written
 
 DOCS: Final = "docs/your-own-model.md"
@@ -65,7 +65,7 @@ def is_importable(spec: Spec) -> bool:
 def unknown_model(spec: Spec) -> UnknownNameError | SettingError:
     """The error for a `spec` that names no model: what it is taken for, or what can be named and how."""
     body = written(spec.scheme, spec.rest, {})
-    path = path_of(body)
+    path = file_of(body)
     suffix = path.suffix.lower()
     if spec.scheme and (meant := difflib.get_close_matches(spec.scheme, (*LIBRARIES, *plugins()), n=1, cutoff=_CLOSE)):
         return UnknownNameError(f"unknown model {body!r}; did you mean {meant[0]}:{spec.rest}?")

@@ -1,0 +1,72 @@
+"""A store of S3's kind, with the client that people have."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from foolscape.data.load import open_data
+from foolscape.errors import DataError, SettingError
+
+from .made import photos, write, zipped
+from .servers import environment, no_store, put_s3, s3_server
+
+pytest.importorskip("s3fs")
+pytest.importorskip("moto")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def settings(server) -> Iterator[None]:
+    with environment(server):
+        yield
+
+
+def test_photographs_and_label_maps_are_those_of_the_folder(tmp_path):
+    files = photos(3)
+    write(tmp_path / "here", files)
+    files["data.zip"] = zipped(tmp_path / "data.zip", photos(3)).read_bytes()
+    put_s3("pairs", files)
+    prints = []
+    for root in (tmp_path / "here", "s3://pairs", "s3://pairs/data.zip"):
+        data = open_data(f"masks:{root}/images?labels={root}/masks&classes={root}/classes.txt")
+        prints.append([(name, data.fingerprint(name), data.load(name).labels.sum()) for name in data.ids])
+    assert prints[0] == prints[1] == prints[2]
+    assert len(prints[0]) == 3
+
+
+def test_what_is_not_there_is_told():
+    put_s3("little", {"a/b.txt": b""})
+    for place in ("s3://little/none", "s3://nobucket/none"):
+        with pytest.raises(DataError, match=f"expected a folder at {place}, got nothing there"):
+            open_data(f"folder:{place}")
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("refuses", "PermissionError: Forbidden"),
+        ("silent", r"no answer within 0\.4 s \(3 tries\)"),
+    ],
+)
+def test_a_store_that_cannot_be_listed_is_told_with_what_to_do(monkeypatch, how, why):
+    monkeypatch.setenv("FOOLSCAPE_STORE_TIMEOUT", "0.4")
+    with no_store(how) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(SettingError, match=f"expected s3://b/images to be listed, got {why}") as caught:
+            open_data("folder:s3://b/images")
+        assert "AWS_PROFILE" in str(caught.value)
+        assert len(server.asked) == (1 if how == "refuses" else 3)
+
+
+def test_without_keys_or_a_bucket_the_message_says_what_is_missing(monkeypatch, server):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    with pytest.raises(SettingError, match="NoCredentialsError: Unable to locate credentials; check"):
+        open_data("folder:s3://little/a")
