@@ -135,7 +135,8 @@ def test_resize_refuses_tiny_sizes(picture):
 
 def test_every_kind_with_boxes_opens_for_detection():
     assert [kind.name for kind in catalog() if "detection" in kind.openers] == [
-        "coco", "folder", "hf", "kitti", "lvis", "objects365", "openimages", "scenes", "voc", "yolo",
+        "coco", "cvat", "folder", "hf", "kitti", "label-studio", "labelme", "lvis", "objects365", "openimages",
+        "scenes", "voc", "yolo",
     ]  # fmt: skip
     for kind in catalog():
         if "detection" in kind.openers:
@@ -146,8 +147,8 @@ def test_every_kind_with_boxes_opens_for_detection():
 def test_camvid_has_no_boxes():
     with pytest.raises(
         SettingError,
-        match=r"got camvid, which has no boxes; use one of coco, folder, hf, kitti, lvis, objects365, openimages, "
-        r"scenes, voc, yolo$",
+        match=r"got camvid, which has no boxes; use one of coco, cvat, folder, hf, kitti, label-studio, labelme, lvis, "
+        r"objects365, openimages, scenes, voc, yolo$",
     ):
         open_detection("camvid:somewhere")
 

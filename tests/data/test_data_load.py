@@ -22,7 +22,7 @@ def photos(tmp_path, save, picture):
 
 
 def test_unknown_data_set():
-    with pytest.raises(UnknownNameError, match=r"unknown data set 'camvit'; did you mean camvid\?"):
+    with pytest.raises(UnknownNameError, match=r"unknown data set 'camvit'; did you mean camvid or cvat\?"):
         open_data("camvit:somewhere")
 
 
@@ -58,9 +58,9 @@ def test_option_without_value(tmp_path):
 
 def test_catalog():
     assert [kind.name for kind in catalog()] == [
-        "ade20k", "bdd100k", "camvid", "cityscapes", "coco", "coco-panoptic", "coco-stuff", "davis2016", "davis2017",
-        "folder", "hf", "kitti", "lvis", "lvos", "mapillary", "masks", "mose", "objects365", "openimages",
-        "pascal-context", "scenes", "video", "voc", "vost", "yolo", "youtube-vos",
+        "ade20k", "bdd100k", "camvid", "cityscapes", "coco", "coco-panoptic", "coco-stuff", "cvat", "davis2016",
+        "davis2017", "folder", "hf", "kitti", "label-studio", "labelme", "lvis", "lvos", "mapillary", "masks", "mose",
+        "objects365", "openimages", "pascal-context", "scenes", "video", "voc", "vost", "yolo", "youtube-vos",
     ]  # fmt: skip
     openers = {"segmentation": open_data, "detection": open_detection, "video": open_clips}
     for kind in catalog():

@@ -15,7 +15,7 @@ from foolscape.data.labels.legend import numbered
 from foolscape.data.labels.pairs import load_pair
 from foolscape.data.load import open_clips, open_data
 from foolscape.data.voc import CLASSES
-from foolscape.data.voc_boxes import read_xml
+from foolscape.data.xml_file import read_xml
 from foolscape.data.youtube_vos import read_meta
 from foolscape.errors import DataError, FoolscapeError, SettingError
 from foolscape.models.common.checkpoint import read_state_dict

@@ -133,7 +133,7 @@ def find(spec: Spec, split: str | None, layout: Layout = COCO) -> CocoSplit:
     else:
         root = files.directory(spec)
         annotations, split = _annotation_file(spec, root, split, layout)
-    records = read_file(annotations, outside=_outside(spec))
+    records = read_file(annotations, outside=outside_option(spec))
     index = Index(annotations, records)
     images, outer = _image_folder(spec, root, split, index, layout)
     notes: tuple[str, ...] = ()
@@ -152,7 +152,7 @@ def _without_outer(index: Index, outer: int) -> Index:
     return replace(index, records=replace(index.records, entries=tuple(entries)))
 
 
-def _outside(spec: Spec) -> bool:
+def outside_option(spec: Spec) -> bool:
     """Whether `?outside=yes` allows images outside the image folder."""
     try:
         return bool(fields.truth(spec.options.get("outside"), "outside"))

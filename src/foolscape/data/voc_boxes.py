@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
-from xml.etree.ElementTree import Element, TreeBuilder, tostring
-from xml.parsers import expat
+from typing import Final
+from xml.etree.ElementTree import Element, tostring
 
 from foolscape.class_names import plain
 from foolscape.data import fields, files, upright, voc
 from foolscape.data.boxes.annotated import CORRECT, AnnotatedImages, Annotation, truth_of
 from foolscape.data.class_list import class_file, read_classes
 from foolscape.data.voc_trees import VocTree, find_tree
+from foolscape.data.xml_file import read_xml
 from foolscape.errors import SampleError
 from foolscape.metrics.boxes import Truth
 from foolscape.regular import read_bytes
@@ -155,32 +155,6 @@ def _read(path: Path, places: Mapping[str, int], described: str) -> Annotation:
     except ValueError as error:
         raise SampleError(f"{path}: {error}; {CORRECT}") from None
     return Annotation(path, size, lambda _: truth, unknown + remarks)
-
-
-def read_xml(path: Path) -> Element:
-    """The root element of the XML file `path`; raises `SampleError` if it is missing, damaged or declares a DTD.
-
-    Declarations are where XML bombs and references to other files live; annotations need none.
-    """
-
-    def refuse(*_: object) -> NoReturn:
-        raise SampleError(f"{path}: expected an annotation without a document type, got one; {CORRECT}")
-
-    builder = TreeBuilder()
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    try:
-        parser.Parse(read_bytes(path), True)
-    except OSError as error:
-        raise SampleError(
-            f"{path}: expected an annotation, got no readable file ({error.strerror}); {CORRECT}"
-        ) from None
-    except (expat.ExpatError, ValueError, LookupError) as error:  # the last two: encodings
-        raise SampleError(f"{path}: expected an annotation in XML, got a damaged file ({error}); {CORRECT}") from None
-    return builder.close()
 
 
 def _size(root: Element) -> tuple[upright.Size, tuple[str, ...]]:
