@@ -25,7 +25,10 @@ from .networks import Tiny
         lambda s: {"model_state_dict": {f"module.{k}": v for k, v in s.items()}},
         lambda s: collections.OrderedDict((f"module._orig_mod.{k}", v) for k, v in s.items()),
         lambda s: {f"_orig_mod.module.{k}": v for k, v in s.items()},
-        lambda s: {"model_ema": {"n_averaged": torch.tensor(9), **{f"module.{k}": v for k, v in s.items()}}, "epoch": 3},
+        lambda s: {
+            "model_ema": {"n_averaged": torch.tensor(9), **{f"module.{k}": v for k, v in s.items()}},
+            "epoch": 3,
+        },
         lambda s: {"ema": s, "step": 3},
     ],
 )
