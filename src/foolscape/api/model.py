@@ -23,6 +23,7 @@ from foolscape.models.detectors.transformers import QueryDetector
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector
 from foolscape.models.load import Loaded, OpenedModel, open_model
 from foolscape.models.segmenters.adapter import name_classes
+from foolscape.models.segmenters.windows import WindowedSegmenter
 from foolscape.models.sources.base import SourceModel
 from foolscape.models.sources.own import opened, task_of_made
 from foolscape.models.trackers.propagation.tracker import Propagation
@@ -38,7 +39,7 @@ from foolscape.tasks.video import Follower, Tracker
 
 _SEGMENTERS: Final = (ModuleSegmenter, CheckedSegmenter)
 _READY: Final = (
-    *_SEGMENTERS, ModuleDetector, CheckedDetector, DenseDetector, TwoStageDetector, QueryDetector,
+    *_SEGMENTERS, WindowedSegmenter, ModuleDetector, CheckedDetector, DenseDetector, TwoStageDetector, QueryDetector,
     UserTracker, Stcn, Propagation, Sam2,
 )  # fmt: skip
 """Adapters: what they are around has been tried, and their answers are checked at every call."""

@@ -14,11 +14,13 @@ from typing import Any, Final, Generic, TypeVar
 import torch
 
 from foolscape.class_file import read_class_names
+from foolscape.errors import SettingError
 from foolscape.models.common.checkpoint import weights_sha256
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.identity import Record, identity_of
 from foolscape.models.common.wrappers import modules_of
+from foolscape.models.segmenters.windows import Windows, windowed, windows_of
 from foolscape.models.sources import source_of
 from foolscape.models.sources.base import DETECTION, SEGMENTATION, VIDEO, SourceModel, TaskName, refuse
 from foolscape.paths import path_of
@@ -62,11 +64,13 @@ class OpenedModel:
         spec: that names it.
         source: what its source makes of the spec.
         names: see `ClassNames`; `names.explicit` is what it is called, where that is known before it sees an image.
+        windows: in which it sees images; None: whole ones.
     """
 
     spec: Spec
     source: SourceModel
     names: ClassNames
+    windows: Windows | None = None
 
     def ready(
         self,
@@ -79,7 +83,10 @@ class OpenedModel:
         names = ClassNames(
             self.names.option, self.names.own, self.names.file, None if data_classes is None else tuple(data_classes)
         )
-        model = self.source.ready(Conditions(image_size, torch.device(device), names))
+        seen = image_size if self.windows is None else self.windows.of_image(image_size)
+        model = self.source.ready(Conditions(seen, torch.device(device), names))
+        if self.windows is not None:
+            model = windowed(model, self.windows)
         modules = modules_of(model)
         sha256 = weights_sha256(*modules) if modules else None
         identity = identity_of(self.spec, model)
@@ -119,13 +126,15 @@ def open_model(text: str, task: TaskName | None = None, *, classes_file: Path | 
     if (held := offered_model(text)) is not None:
         refuse(held.spec, task, held.source.task)
         return replace(held, names=replace(held.names, file=file))
-    spec = parse(text)
+    spec, windows = windows_of(parse(text))
     source = source_of(spec)
     chosen = spec.options.get("classes")
     named = chosen is not None and not (source.counts_classes and chosen.isdigit())
     option = read_class_names(path_of(chosen)) if named and chosen is not None else None
     opened = source.open(spec, task)
-    return OpenedModel(spec, opened, ClassNames(option, opened.classes, file))
+    if windows is not None and opened.task != SEGMENTATION:
+        raise SettingError(f"?window= is for segmentation, got {text}, which is for {opened.task}; leave it out")
+    return OpenedModel(spec, opened, ClassNames(option, opened.classes, file), windows)
 
 
 def load_model(

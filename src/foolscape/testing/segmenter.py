@@ -20,6 +20,7 @@ from foolscape.models.segmenters.adapter import (
     checked,
     name_classes,
 )
+from foolscape.models.segmenters.windows import WindowedSegmenter
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.testing.verdicts import (
     SIZES,
@@ -91,6 +92,8 @@ def check_segmenter(
 
 
 def _adapted(model: Segmenter | nn.Module, size: tuple[int, int], device: torch.device) -> Segmenter:
+    if isinstance(model, WindowedSegmenter):
+        return model
     if isinstance(model, ModuleSegmenter | CheckedSegmenter):
         return name_classes(model, None)
     if isinstance(model, Segmenter):

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from foolscape.errors import SettingError
-from foolscape.models.sources import options, own
+from foolscape.models.common import options
+from foolscape.models.sources import own
 from foolscape.models.sources.base import VIDEO, Listed, Source, SourceModel, TaskName, refuse
 from foolscape.models.trackers.propagation.forms import FORMS
 from foolscape.spec import Spec, inner

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from foolscape.models.common.conditions import Conditions
+from foolscape.models.common.options import read, whole
 from foolscape.models.sources.base import SEGMENTATION, Listed, Source, SourceModel, TaskName, refuse
-from foolscape.models.sources.options import read, whole
 from foolscape.paths import with_home
 from foolscape.spec import Spec
 

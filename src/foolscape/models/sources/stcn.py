@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from foolscape.errors import SettingError
-from foolscape.models.sources import options
+from foolscape.models.common import options
 from foolscape.models.sources.base import VIDEO, Listed, Source, SourceModel, TaskName, refuse
 from foolscape.spec import Spec
 

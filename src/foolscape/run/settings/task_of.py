@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from foolscape.errors import SettingError
 from foolscape.models.load import offered_model
+from foolscape.models.segmenters.windows import windows_of
 from foolscape.models.sources import source_of
 from foolscape.run.settings.config import RunConfig, Task
 from foolscape.spec import parse
@@ -23,7 +24,7 @@ def task_of(text: str) -> Task:
     """
     if (held := offered_model(text)) is not None:
         return held.source.task
-    spec = parse(text)
+    spec, _ = windows_of(parse(text))
     source = source_of(spec)
     return source.task(spec) or source.open(spec, None).task
 
