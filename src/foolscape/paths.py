@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path, PosixPath
 
 from foolscape.errors import SettingError
-from foolscape.stores.address import is_address
+from foolscape.stores.address import is_address, restored
 from foolscape.stores.path import StorePath, place_of
+from foolscape.stores.secrets import scrubbed
 
 
 def path_of(text: str | Path) -> Path:
@@ -17,13 +18,27 @@ def path_of(text: str | Path) -> Path:
     Raises:
         SettingError: as `with_home`, or an address with a key in it, or of another form than those that are known.
     """
-    return text if isinstance(text, StorePath) else place_of(with_home(os.fspath(text)))
+    if isinstance(text, StorePath):
+        return text
+    written = with_home(os.fspath(text))
+    return place_of(restored(written) if isinstance(text, Path) else written)
+
+
+def folder_of(text: str | Path) -> Path:
+    """The folder that `text` names, which is to be written to; raises `SettingError` for an address of a store."""
+    written = with_home(str(text))
+    if is_address(restored(written)):
+        raise SettingError(
+            f"expected a folder of this machine to write to, got {scrubbed(restored(written))}; name one, and copy it "
+            "to the store afterwards"
+        )
+    return Path(written)
 
 
 def file_of(text: str | Path) -> Path:
     """As `path_of`, but an archive of this machine is a file as any other: weights may be called `net.pth.tar`."""
-    written = "" if isinstance(text, StorePath) else with_home(os.fspath(text))
-    return path_of(text) if isinstance(text, StorePath) or is_address(written) else Path(written)
+    written = restored(str(text))
+    return path_of(text) if is_address(written) else Path(with_home(written))
 
 
 def with_home(written: str) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from foolscape.data.load import open_clips, open_data, open_detection
-from foolscape.errors import DataError, FoolscapeError, SampleError
+from foolscape.errors import DataError, FoolscapeError, SampleError, SettingError
 from foolscape.stores.archives import zips
 
 from ..run.made_clips import write_clips
@@ -100,6 +101,17 @@ def test_an_archive_that_has_changed_is_listed_anew(tmp_path):
     assert open_data(f"folder:{path}").ids == ("0",)
     zipped(path, {"0.png": PHOTO, "1.png": PHOTO})
     assert open_data(f"folder:{path}").ids == ("0", "1")
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar", "tgz"])
+def test_a_store_that_fails_is_not_taken_for_a_damaged_archive(tmp_path, monkeypatch, ending):
+    def fail(*_, **__):
+        raise PermissionError("403 Forbidden")
+
+    put("memory://b", {f"a.{ending}": zipped(tmp_path / "a.zip", photos()).read_bytes()})
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", fail)
+    with pytest.raises(SettingError, match=f"expected the archive memory://b/a.{ending} to be listed, got .*403 Forb"):
+        open_data(f"folder:memory://b/a.{ending}")
 
 
 @pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz", "tar.xz"])

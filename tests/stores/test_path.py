@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from foolscape.data.load import open_data, open_detection
 from foolscape.errors import DataError, SettingError
-from foolscape.paths import absolute, below_common, file_of, path_of, real
+from foolscape.paths import absolute, below_common, file_of, folder_of, path_of, real
 from foolscape.regular import check_regular, is_regular, read_text
 from foolscape.stores.path import StorePath
 
@@ -142,6 +142,26 @@ def test_what_has_changed_is_fetched_anew(root):
     assert fingerprint() == before
     put(root, {"images/0.png": photos()["images/1.png"]})
     assert fingerprint() == open_data(f"folder:{root}/images").fingerprint("1") != before
+
+
+def test_an_address_that_was_made_a_path_is_one_again(root, tmp_path):
+    assert path_of(Path(f"{root}/classes.txt")).read_bytes() == photos()["classes.txt"]
+    assert path_of(Path(tmp_path)) == tmp_path
+    with pytest.raises(SettingError, match="user or key before the @"):
+        path_of(Path("s3://me:pa55@b/x"))
+
+
+def test_nothing_is_written_to_a_store(tmp_path):
+    for place in ("s3://b/out", Path("s3://b/out")):
+        with pytest.raises(SettingError, match="expected a folder of this machine to write to, got s3://b/out"):
+            folder_of(place)
+    assert folder_of(str(tmp_path / "a.zip")) == tmp_path / "a.zip"
+
+
+def test_tables_of_hugging_face_are_read_on_this_machine(root):
+    pytest.importorskip("datasets")
+    with pytest.raises(SettingError, match="read its images with folder:memory://b"):
+        open_data(f"hf:{root}")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import typer
 
 from foolscape.cli.console import ERROR, listener, out_console, tell
 from foolscape.errors import DataError, SettingError
-from foolscape.paths import path_of
+from foolscape.paths import folder_of, path_of
 from foolscape.run.settings.config import refuse_sample_of_part
 
 if TYPE_CHECKING:
@@ -98,4 +98,4 @@ def _task(spec: str, task: str | None) -> Task:
 def _directory(spec: str, out: Path | None) -> Path:
     from foolscape.run.directory.place import RUNS, name_of
 
-    return RUNS / name_of("data", spec.partition("?")[0]) if out is None else path_of(out)
+    return RUNS / name_of("data", spec.partition("?")[0]) if out is None else folder_of(out)

@@ -264,5 +264,7 @@ def _catalog(kind: Listing) -> list[tuple[str, str]]:
     for kind_of_data in catalog():
         splits = f" (splits: {', '.join(kind_of_data.splits)})" if kind_of_data.splits else ""
         listed.append((kind_of_data.form, f"{', '.join(kind_of_data.tasks)}; {kind_of_data.description}{splits}"))
+    places = "in place of any DIR or FILE: one in a store, or in a zip or tar archive (docs/your-own-data.md)"
+    listed.append(("s3://.., gs://.., hf://.., FILE.zip/..", places))
     listed.append(("path/to/file.py:name", "your own class with __len__ and __getitem__, or what makes one"))
     return listed

@@ -14,7 +14,7 @@ from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, attack_fl
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
-from foolscape.paths import path_of
+from foolscape.paths import folder_of
 from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
@@ -72,7 +72,7 @@ def demo(
 ) -> None:
     """Fool the bundled networks, two that segment and one that detects, on the bundled street; needs no download."""
     scenes: dict[str, object] = {"data": "scenes:", "split": "test", "attack": "dag", "limit": limit}
-    out = path_of(out)
+    out = folder_of(out)
     # Steps of a level: by the paper's half level the segmenters are not done after its 200 steps.
     for name, own in (
         ("segmentation", {"models": DEMO_SEGMENTERS, "step": "1/255"}),

@@ -18,7 +18,7 @@ from foolscape.cli.manners import JobOutcome, Manners, below, check_floors, fail
 from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
 from foolscape.errors import FoolscapeError, RunError, SettingError
-from foolscape.paths import path_of
+from foolscape.paths import folder_of
 from foolscape.printable import printable_json
 from foolscape.strict import strictly
 
@@ -96,7 +96,7 @@ def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
         return None
     if out is None and (not isinstance(place, str) or not place.strip() or "\0" in place):
         raise SettingError(f"out: expected the path of a directory, got {place!r:.60}")
-    path = path_of(str(place) if out is None else out)
+    path = folder_of(str(place) if out is None else out)
     if path.is_file():
         raise SettingError(f"out: expected a directory, or the name of a new one, got the file {path}")
     return path

@@ -13,7 +13,7 @@ from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
-from foolscape.paths import path_of
+from foolscape.paths import folder_of, path_of
 from foolscape.printable import printable
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
@@ -99,7 +99,7 @@ def apply(
     from foolscape.run.universal.apply import apply_to_folder
     from foolscape.run.universal.tile_file import read_tile
 
-    written, failures = apply_to_folder(read_tile(path_of(perturbation)), path_of(images), path_of(out))
+    written, failures = apply_to_folder(read_tile(path_of(perturbation)), path_of(images), folder_of(out))
     for name, reason in failures:
         tell(f"left out {name}: {reason}")
     out_console.print(printable(f"{written} images written to {out}"), markup=False, soft_wrap=True)

@@ -13,12 +13,18 @@ ENDINGS: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.
 
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _INSIDE: Final = re.compile(r"/([A-Za-z][A-Za-z0-9+.-]+):(?:/(.*))?", re.DOTALL)
+_COLLAPSED: Final = re.compile(r"(^|::)([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 _PATTERN: Final = re.compile(r"[*\[]|\{[^{}]*(?:,|\.\.)[^{}]*\}")
 
 
 def is_address(text: str) -> bool:
     """Whether `text` is an address, `s3://bucket/images` or `zip://images::photos.zip`, and no path of this machine."""
     return _ADDRESS.match(text) is not None or ("://" in text and "::" in text)
+
+
+def restored(path: str) -> str:
+    """The address that `pathlib` has made a path of, `s3:/bucket` again `s3://bucket`; any other path as it is."""
+    return _COLLAPSED.sub(r"\1\2://", path)
 
 
 def is_archive(name: str) -> bool:

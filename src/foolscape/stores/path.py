@@ -42,9 +42,8 @@ class StorePath(PosixPath):
     def __truediv__(self, key: str | os.PathLike[str]) -> Any:
         if isinstance(key, StorePath):
             return key
-        if isinstance(key, PurePath):
-            return Path(key) if key.root else super().__truediv__(key)
-        return Path(key) if str(key).startswith("/") else super().__truediv__(key)
+        is_absolute = bool(key.root) if isinstance(key, PurePath) else str(key).startswith("/")
+        return Path(key) if is_absolute else type(self)(self, key)
 
     def __rtruediv__(self, key: object) -> Any:
         """An address is no part of another path, as an absolute path is none."""

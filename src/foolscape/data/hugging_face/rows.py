@@ -12,6 +12,7 @@ from foolscape.errors import DataError, SettingError, unknown
 from foolscape.extras import extra
 from foolscape.paths import path_of
 from foolscape.spec import Spec
+from foolscape.stores.path import StorePath
 
 _ON_DISK: Final = ("state.json", "dataset_dict.json")
 """What `save_to_disk` writes: of one split, of several."""
@@ -52,6 +53,11 @@ def open_rows(spec: Spec, split: str | None) -> Rows:
         import datasets
     datasets.disable_progress_bars()
     folder = path_of(spec.rest)
+    if isinstance(folder, StorePath):
+        raise SettingError(
+            f"{spec.text}: expected a folder of this machine or a name of the hub, got {folder}; copy or unpack it, or "
+            f"read its images with folder:{folder} or masks:"
+        )
     try:
         if any((folder / name).is_file() for name in _ON_DISK):
             opened = datasets.load_from_disk(str(folder))

@@ -52,10 +52,11 @@ class PartSource:
 
 
 class _Raw(RawIOBase):
-    """A `Source` as a file."""
+    """A `Source` as a file; `failure` is why it could not be read, which `zipfile` keeps to itself."""
 
     def __init__(self, source: Source) -> None:
         self._source, self._at = source, 0
+        self.failure: OSError | None = None
 
     def readable(self) -> bool:
         return True
@@ -77,7 +78,11 @@ class _Raw(RawIOBase):
         end = min(self._at + len(buffer), self._source.size)
         if end <= self._at:
             return 0
-        content = self._source.read(self._at, end)
+        try:
+            content = self._source.read(self._at, end)
+        except OSError as error:
+            self.failure = error
+            raise
         buffer[: len(content)] = content
         self._at += len(content)
         return len(content)
@@ -86,3 +91,9 @@ class _Raw(RawIOBase):
 def opened(source: Source) -> BufferedReader:
     """`source` as a file."""
     return BufferedReader(_Raw(source), _BUFFER)
+
+
+def check_read(file: BufferedReader) -> None:
+    """Raise the `OSError` for which an `opened` file could not be read, if there was one: the archive is no worse."""
+    if isinstance(file.raw, _Raw) and file.raw.failure is not None:
+        raise file.raw.failure

@@ -13,7 +13,7 @@ from lzma import LZMAError
 from typing import BinaryIO, Final
 
 from foolscape.stores.archives.archive import Archive, Parts, damaged, parts_of, tree_of
-from foolscape.stores.archives.source import Source, opened
+from foolscape.stores.archives.source import Source, check_read, opened
 from foolscape.stores.entries import Entry
 from foolscape.stores.patience import StoreError
 
@@ -41,10 +41,12 @@ def open_zip(source: Source, identity: str, where: str) -> Archive:
         DataError: it is none, it ends early, names lead out of it or come twice.
         OSError: as `source`.
     """
+    file = opened(source)
     try:
-        archive = zipfile.ZipFile(opened(source))
+        archive = zipfile.ZipFile(file)
         _check_count(source, archive)
     except _DAMAGE as error:
+        check_read(file)
         raise damaged(where, f"{type(error).__name__}: {error}") from None
     members: dict[Parts, zipfile.ZipInfo] = {}
     found, folders = [], []
