@@ -25,12 +25,12 @@ def sliced_run(directory: Path, record: RunRecord, lines: Sequence[Line]) -> Sli
 
 
 def sliced_in(directory: Path) -> Sliced | None:
-    """A finished run, transfer or universal perturbation in `directory`; None for others.
+    """A finished run, transfer or universal perturbation in `directory`; None for others, and without models.
 
     A hardening is two runs, which are sliced each by itself.
     """
     record = read_record(directory)
-    if not isinstance(record, RunRecord | TransferRecord | UniversalRecord):
+    if not isinstance(record, RunRecord | TransferRecord | UniversalRecord) or not record.models:
         return None
     lines = read_rows(directory, record)
     if isinstance(record, RunRecord):
@@ -45,7 +45,7 @@ def sliced_in(directory: Path) -> Sliced | None:
         for condition, made_for in _changes(matrix, record.models)
         for model in record.models
     ]
-    return Sliced(directory / RUNS / record.models[0].slug, ids, pairs, int(record.configs[0]["seed"]))
+    return Sliced(directory / RUNS / record.models[0].slug, ids, pairs, int(record.config.get("seed", 0)))
 
 
 def _changes(matrix: TransferSummary, models: Sequence[ModelRecord]) -> Iterator[tuple[Condition, str]]:

@@ -62,14 +62,12 @@ def renew_slices(directory: Path, table: SliceTable | None, say: Callable[[str],
     within = () if table is None else tuple(_runs_in(directory, record))
     for place in within:
         renew_slices(place, table, say)
-    if isinstance(record, HardenRecord):
-        return within
     if table is None and (directory / SLICES).exists() and _earlier(directory, say) is not None:
         return ()
-    given = Given({}) if table is None else _of_table(directory, [one.id for one in record.samples], table, say)
     run = sliced_in(directory)
-    assert run is not None
-    write_slices(directory, run, given, say)
+    if run is not None:
+        given = Given({}) if table is None else _of_table(directory, run.ids, table, say)
+        write_slices(directory, run, given, say)
     return within
 
 
