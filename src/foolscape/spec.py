@@ -17,8 +17,11 @@ from typing import Final
 
 from foolscape.errors import SettingError, unknown
 
-LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagation")
+LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagation", "onnx")
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
+
+EXPORTED: Final = ("onnx",)
+"""Those of them under which users bring networks of their own: they say how these want their images."""
 
 GROUP: Final = "foolscape.models"
 """The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""

@@ -19,7 +19,7 @@ from foolscape.tasks.base import TASKS
     [
         ("ultralytics-like:yolov8n", "unknown kind of model 'ultralytics-like'.* any network that a function of yours"),
         ("https://example.org/net.pt", "weights file"),
-        ("net.onnx", "an ONNX file, 'net.onnx'; write a file net.py .* onnx2torch"),
+        ("net.onnx", "an ONNX file, 'net.onnx'; name it onnx:net.onnx"),
         ("nets/net.ONNX", "an ONNX file"),
         ("net.ts", r"a TorchScript file, .* return torch\.jit\.load\(FILE\)"),
         ("net.pt2", r"an exported program, .* return torch\.export\.load\(FILE\)\.module\(\)"),

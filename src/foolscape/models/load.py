@@ -74,12 +74,13 @@ class OpenedModel:
         image_size: tuple[int, int],
         device: torch.device | str = "cpu",
         data_classes: Sequence[str] | None = None,
+        image: torch.Tensor | None = None,
     ) -> Loaded[Any]:
-        """The model, tried at the size of the images it will see; see `load_model`."""
+        """The model, tried at the size of the images it will see; see `load_model`. `image` is the first of them."""
         names = ClassNames(
             self.names.option, self.names.own, self.names.file, None if data_classes is None else tuple(data_classes)
         )
-        model = self.source.ready(Conditions(image_size, torch.device(device), names))
+        model = self.source.ready(Conditions(image_size, torch.device(device), names, image))
         modules = modules_of(model)
         sha256 = weights_sha256(*modules) if modules else None
         identity = identity_of(self.spec, model)
