@@ -17,10 +17,10 @@ from typing import Final
 
 from foolscape.errors import SettingError, unknown
 
-LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagation", "onnx")
+LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagation", "onnx", "torchscript", "exported")
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 
-EXPORTED: Final = ("onnx",)
+EXPORTED: Final = ("onnx", "torchscript", "exported")
 """Those of them under which users bring networks of their own: they say how these want their images."""
 
 GROUP: Final = "foolscape.models"

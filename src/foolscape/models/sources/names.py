@@ -20,9 +20,6 @@ _CLOSE: Final = 0.7
 """The same for a scheme."""
 
 _FILES: Final = {
-    ".ts": ("a TorchScript file", "return torch.jit.load(FILE)"),
-    ".torchscript": ("a TorchScript file", "return torch.jit.load(FILE)"),
-    ".pt2": ("an exported program", "return torch.export.load(FILE).module()"),
     ".engine": ("a TensorRT engine", "it has no gradients: return the network of PyTorch that it was made of"),
     ".tflite": ("a TensorFlow Lite file", "foolscape attacks PyTorch networks: rebuild it as one"),
     ".pb": ("a TensorFlow graph", "foolscape attacks PyTorch networks: rebuild it as one"),
@@ -32,7 +29,12 @@ _FILES: Final = {
 }
 """Files that hold a network in some form: what they are called, and what a factory is to do."""
 
-_NAMED: Final = {".onnx": ("an ONNX file", "onnx")}
+_NAMED: Final = {
+    ".onnx": ("an ONNX file", "onnx"),
+    ".ts": ("a TorchScript file", "torchscript"),
+    ".torchscript": ("a TorchScript file", "torchscript"),
+    ".pt2": ("an exported program", "exported"),
+}
 """Files that are named behind a scheme of their own."""
 
 _WEIGHTS: Final = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz")
