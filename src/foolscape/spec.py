@@ -18,8 +18,13 @@ from typing import Final
 from foolscape.errors import SettingError, unknown
 from foolscape.stores.secrets import refuse_secrets
 
-LIBRARIES: Final = ("bundled", "torchvision", "transformers", "ultralytics", "smp", "stcn", "propagation")
+LIBRARIES: Final = (
+    "bundled", "torchvision", "transformers", "ultralytics", "smp", "stcn", "propagation", "onnx", "torchscript", "exported",
+)  # fmt: skip
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
+
+EXPORTED: Final = ("onnx", "torchscript", "exported")
+"""Those of them under which users bring networks of their own: they say how these want their images."""
 
 GROUP: Final = "foolscape.models"
 """The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""

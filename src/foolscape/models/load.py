@@ -78,13 +78,15 @@ class OpenedModel:
         image_size: tuple[int, int],
         device: torch.device | str = "cpu",
         data_classes: Sequence[str] | None = None,
+        image: torch.Tensor | None = None,
     ) -> Loaded[Any]:
-        """The model, tried at the size of the images it will see; see `load_model`."""
+        """The model, tried at the size of the images it will see; see `load_model`. `image` is the first of them."""
         names = ClassNames(
             self.names.option, self.names.own, self.names.file, None if data_classes is None else tuple(data_classes)
         )
         seen = image_size if self.windows is None else self.windows.of_image(image_size)
-        model = self.source.ready(Conditions(seen, torch.device(device), names))
+        first = None if image is None else image[..., : seen[0], : seen[1]]
+        model = self.source.ready(Conditions(seen, torch.device(device), names, first))
         if self.windows is not None:
             model = windowed(model, self.windows)
         modules = modules_of(model)

@@ -206,5 +206,6 @@ def weights_sha256(*modules: nn.Module) -> str:
         for name, value in sorted(tensors.items()):
             value = value.detach().cpu().contiguous()
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-            digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+            flat = value.reshape(-1)  # a single value that was expanded keeps a stride of 0
+            digest.update(flat.as_strided(flat.shape, (1,)).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

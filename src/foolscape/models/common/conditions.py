@@ -19,8 +19,10 @@ class Conditions:
         image_size: (H, W) of the images or frames it will see.
         device: where to run.
         names: the class names that may apply to it; a tracker has none.
+        image: (1, 3, H, W) in [0, 1], the first that it will see, where that is known.
     """
 
     image_size: tuple[int, int]
     device: torch.device
     names: ClassNames
+    image: torch.Tensor | None = None

@@ -54,8 +54,16 @@ def identity_of(spec: Spec, model: object) -> Record:
         "class": " + ".join(dict.fromkeys(_name(type(part)) for part in _outermost(model))),
         "configuration_sha256": _configuration(foreign),
         "libraries": dict(sorted((libraries | _libraries(kinds)).items())),
-        "files": sources.closure([*seeds, *sorted(own)], root, package),
+        "files": sources.closure([*seeds, *sorted(own)], root, package) | _exported(parts),
     }
+
+
+def _exported(parts: list[object]) -> dict[str, str]:
+    """The hashes of the files that networks were exported to, which their weights alone do not tell from others."""
+    found: dict[str, str] = {}
+    for part in parts:
+        found |= getattr(part, "files_sha256", None) or {}
+    return found
 
 
 def _origin(spec: Spec) -> tuple[Path, list[Path], Path | None, dict[str, str]]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import SettingError, unknown
-from foolscape.spec import LIBRARIES, Spec, inner, parse, written
+from foolscape.spec import EXPORTED, LIBRARIES, Spec, inner, parse, written
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -156,7 +156,7 @@ def wiring_of(spec: Spec, *allowed: str) -> Wiring:
 
 def is_own(spec: Spec) -> bool:
     """Whether `spec` names a network that a user brings: a file's, a module's or a plug-in's."""
-    return inner(spec).scheme not in LIBRARIES
+    return inner(spec).scheme not in LIBRARIES or spec.scheme in EXPORTED
 
 
 def with_input(text: str, short: str) -> str:

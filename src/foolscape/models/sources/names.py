@@ -20,10 +20,6 @@ _CLOSE: Final = 0.7
 """The same for a scheme."""
 
 _FILES: Final = {
-    ".onnx": ("an ONNX file", "an inference session has no gradients: convert it, say by onnx2torch, in the factory"),
-    ".ts": ("a TorchScript file", "return torch.jit.load(FILE)"),
-    ".torchscript": ("a TorchScript file", "return torch.jit.load(FILE)"),
-    ".pt2": ("an exported program", "return torch.export.load(FILE).module()"),
     ".engine": ("a TensorRT engine", "it has no gradients: return the network of PyTorch that it was made of"),
     ".tflite": ("a TensorFlow Lite file", "foolscape attacks PyTorch networks: rebuild it as one"),
     ".pb": ("a TensorFlow graph", "foolscape attacks PyTorch networks: rebuild it as one"),
@@ -32,6 +28,14 @@ _FILES: Final = {
     ".mlmodel": ("a Core ML file", "it has no gradients: return the network of PyTorch that it was made of"),
 }
 """Files that hold a network in some form: what they are called, and what a factory is to do."""
+
+_NAMED: Final = {
+    ".onnx": ("an ONNX file", "onnx"),
+    ".ts": ("a TorchScript file", "torchscript"),
+    ".torchscript": ("a TorchScript file", "torchscript"),
+    ".pt2": ("an exported program", "exported"),
+}
+"""Files that are named behind a scheme of their own."""
 
 _WEIGHTS: Final = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz")
 
@@ -72,6 +76,9 @@ def unknown_model(spec: Spec) -> UnknownNameError | SettingError:
     factory = f"write a file net.py with def build() and name it net.py:build ({DOCS})"
     if suffix == ".py":
         return SettingError(f"expected a factory behind the file, such as {body}:build, got {body!r}; see {DOCS}")
+    if suffix in _NAMED:
+        kind, scheme = _NAMED[suffix]
+        return UnknownNameError(f"expected a network, got {kind}, {body!r}; name it {scheme}:{spec.rest}")
     if suffix in _FILES:
         kind, how = _FILES[suffix]
         return UnknownNameError(f"expected a network of PyTorch, got {kind}, {body!r}; {factory}: {how}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,12 +14,13 @@ from foolscape.data.mapped import with_class_map
 from foolscape.data.sizes import said_of_size
 from foolscape.errors import SettingError
 from foolscape.models.detectors.scorer import Scorer
-from foolscape.models.load import load_detector
+from foolscape.models.load import Loaded, open_model
 from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.setup import LoadedModel, Setup, TaskOpening, matched, plans_and_probes, with_chosen
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
+from foolscape.tasks.base import DETECTION
 from foolscape.tasks.detection import Detector
 
 
@@ -32,12 +33,11 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
     first = first_usable(data, ids, lambda name: load_boxes_at(data, name, config.size).image)
     entries = []
     for spec in config.models:
-        loaded = load_detector(
-            spec,
+        loaded: Loaded[Any] = open_model(spec, DETECTION.name, classes_file=config.classes).ready(
             image_size=(first.shape[0], first.shape[1]),
             device=device,
-            classes_file=config.classes,
             data_classes=data.classes,
+            image=to_unit(first),
         )
         classes = loaded.model.classes
         match = matched(config, classes, data)

@@ -15,6 +15,7 @@ from foolscape.data.sizes import said_of_size
 from foolscape.errors import ModelError
 from foolscape.models.common.wrappers import with_channels_last
 from foolscape.models.load import Loaded, OpenedModel, open_model
+from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.setup import LoadedModel, Setup, TaskOpening, matched, plans_and_probes, with_chosen
@@ -67,7 +68,7 @@ def _segmenter(
     device: torch.device,
 ) -> Loaded[Segmenter]:
     loaded: Loaded[Any] = opened.ready(
-        image_size=(first.shape[0], first.shape[1]), device=device, data_classes=data_classes
+        image_size=(first.shape[0], first.shape[1]), device=device, data_classes=data_classes, image=to_unit(first)
     )
     if len(loaded.model.classes) > MOST_CLASSES:
         raise ModelError(f"expected at most {MOST_CLASSES} classes, got {len(loaded.model.classes)} from {loaded.spec}")

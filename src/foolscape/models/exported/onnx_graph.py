@@ -1,0 +1,329 @@
+"""An ONNX graph rewritten so that onnx2torch converts it and its scores have a gradient.
+
+Nothing of what it calculates changes but for what is said: half precision becomes float32, and a last softmax, sigmoid
+or argmax goes, behind which there is no gradient or a weak one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from foolscape.errors import ModelError
+from foolscape.extras import extra
+from foolscape.models.exported.onnx_file import OnnxFile
+
+_OLDEST: Final = 11
+_NEWEST: Final = 19
+"""The versions of the operators that onnx2torch 1.5 knows well."""
+
+_CONVERTED: Final = 17
+"""The one that others are converted to."""
+
+_QUANTISED: Final = ("QuantizeLinear", "DynamicQuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
+_PASSED: Final = ("Identity", "Cast", "Squeeze")
+"""Operators behind an argmax that change none of its indices."""
+
+_HALF: Final = "weights in half precision are made float32, in which a gradient can be taken and checked"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A graph as onnx2torch takes it.
+
+    Attributes:
+        proto: the `onnx.ModelProto`.
+        padded: the same with `auto_pad` where it was, as onnxruntime takes it.
+        outputs: the outputs that are asked for, in their order.
+        pads: the operators that need another padding for another size.
+        notes: what was changed.
+    """
+
+    proto: Any
+    padded: Any
+    outputs: tuple[str, ...]
+    pads: tuple[SamePad, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SamePad:
+    """An operator that pads its input so that its output has the input's size over the stride, rounded up.
+
+    Attributes:
+        name: of the operator, and of the module that onnx2torch makes of it.
+        kernel, stride, dilation: of it, a number for each side.
+        upper: whether an odd pixel is added behind, not before.
+        fill: what is added.
+    """
+
+    name: str
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    upper: bool
+    fill: float
+
+
+def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepared:
+    """The graph of `file` as onnx2torch takes it; the file's own is not changed.
+
+    Args:
+        file: the graph.
+        outputs: what is wanted of it.
+        dense: whether the output is a map of scores, whose last softmax or argmax goes.
+
+    Raises:
+        ModelError: it is quantised, or an operator cannot be converted.
+    """
+    proto = _copy(file.proto)
+    _refuse_quantised(proto, file)
+    notes = []
+    if _to_float32(proto):
+        notes.append(_HALF)
+    if file.input.levels:
+        notes.append("the graph takes 8-bit levels: it is given 0 to 255 without rounding")
+    proto = _older(proto, file)
+    _inline_constants(proto)
+    _drop_casts(proto)
+    _keep_outputs(proto, outputs)
+    if dense and (note := _without_tail(proto, outputs[0])):
+        notes.append(note)
+    original = _copy(proto)
+    pads = _same_pads(proto, file)
+    _refuse_unknown(proto, file)
+    return Prepared(proto, original, tuple(value.name for value in proto.graph.output), pads, tuple(notes))
+
+
+def _copy(proto: Any) -> Any:
+    copy = type(proto)()
+    copy.CopyFrom(proto)
+    return copy
+
+
+def _refuse_quantised(proto: Any, file: OnnxFile) -> None:
+    found = Counter(
+        node.op_type for node in proto.graph.node if node.op_type in _QUANTISED or node.op_type.startswith("QLinear")
+    )
+    if found:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in found.most_common(3))
+        raise ModelError(
+            f"expected a graph of floating numbers in {file.path}, got a quantised one ({kinds}), whose rounding "
+            f"leaves no gradient; export it before it is quantised, or {file.way_on}"
+        )
+
+
+def _to_float32(proto: Any) -> bool:
+    """Make half precision float32 and double too; whether any weights or images were half."""
+    from onnx import TensorProto, numpy_helper
+
+    half = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
+    others = half | {TensorProto.DOUBLE}
+    seen = False
+
+    def wider(tensor: Any) -> None:
+        nonlocal seen
+        if tensor.data_type in others:
+            seen = seen or tensor.data_type in half
+            array = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+
+    for tensor in proto.graph.initializer:
+        wider(tensor)
+    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
+        if value.type.tensor_type.elem_type in others:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
+    for node in proto.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                wider(attribute.t)
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i in others:
+                attribute.i = TensorProto.FLOAT
+    return seen
+
+
+def _older(proto: Any, file: OnnxFile) -> Any:
+    """The graph in a version of ONNX's operators that onnx2torch knows."""
+    from onnx import version_converter
+
+    version = next((one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")), _NEWEST)
+    if _OLDEST <= version <= _NEWEST:
+        return proto
+    try:
+        return version_converter.convert_version(proto, _CONVERTED)
+    except Exception as error:
+        if version < _OLDEST:
+            return proto  # most of the older operators are known
+        first = (str(error).splitlines() or [""])[0]
+        raise ModelError(
+            f"expected a graph that can be written in version {_CONVERTED} of ONNX's operators, got {first} in "
+            f"{file.path} of version {version}; export it with opset_version={_CONVERTED}, or {file.way_on}"
+        ) from error
+
+
+def _inline_constants(proto: Any) -> None:
+    """Constant and Identity nodes of weights as initializers, where onnx2torch looks for the weights of a layer."""
+    from onnx import TensorProto
+
+    graph = proto.graph
+    outputs = {value.name for value in graph.output}
+    held = {tensor.name: tensor for tensor in graph.initializer}
+    alias: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        node.input[:] = [alias.get(name, name) for name in node.input]
+        tensor = next((a.t for a in node.attribute if a.name == "value" and a.HasField("t")), None)
+        if node.op_type == "Constant" and tensor is not None:
+            made = TensorProto()
+            made.CopyFrom(tensor)
+            made.name = node.output[0]
+            held[made.name] = made
+            graph.initializer.append(made)
+        elif node.op_type == "Identity" and node.output[0] not in outputs:
+            alias[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    _replace_nodes(graph, kept)
+
+
+def _drop_casts(proto: Any) -> None:
+    """Images that are turned into float32 are float32 already: levels are not rounded, a float64 copy stays float64."""
+    from onnx import TensorProto
+
+    graph = proto.graph
+    held = {tensor.name for tensor in graph.initializer}
+    outputs = {value.name for value in graph.output}
+    floats = set()
+    for value in graph.input:
+        if value.name not in held:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
+            floats.add(value.name)
+    alias: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        node.input[:] = [alias.get(name, name) for name in node.input]
+        to = next((a.i for a in node.attribute if a.name == "to"), None)
+        if (
+            node.op_type == "Cast"
+            and to == TensorProto.FLOAT
+            and node.input[0] in floats
+            and node.output[0] not in outputs
+        ):
+            alias[node.output[0]] = node.input[0]
+            continue
+        if node.op_type in _FLOATING and node.input and node.input[0] in floats:
+            floats.update(node.output)
+        kept.append(node)
+    _replace_nodes(graph, kept)
+
+
+_FLOATING: Final = frozenset((
+    "Conv", "ConvTranspose", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh",
+    "Softmax", "BatchNormalization", "Add", "Sub", "Mul", "Div", "MaxPool", "AveragePool", "GlobalAveragePool",
+    "Resize", "Concat", "Transpose", "Reshape", "Clip", "Pad", "InstanceNormalization", "LayerNormalization",
+    "MatMul", "Gemm", "Slice",
+))  # fmt: skip
+"""Operators that give floating numbers for floating numbers."""
+
+
+def _keep_outputs(proto: Any, names: tuple[str, ...]) -> None:
+    """Leave the outputs `names` alone, and the operators that lead to them."""
+    graph = proto.graph
+    values = {value.name: value for value in graph.output}
+    chosen = [values[name] for name in names]
+    del graph.output[:]
+    graph.output.extend(chosen)
+    _prune(graph)
+
+
+def _prune(graph: Any) -> None:
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed.update(node.input)
+            for attribute in node.attribute:  # what a branch or a loop takes from outside
+                needed.update(name for inner in attribute.g.node for name in inner.input)
+            kept.append(node)
+    _replace_nodes(graph, kept[::-1])
+
+
+def _without_tail(proto: Any, output: str) -> str | None:
+    """Take away a last softmax, sigmoid or argmax over classes; what was taken, or None."""
+    from onnx import TensorProto, helper
+
+    graph = proto.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    node = makers.get(output)
+    while node is not None and node.op_type in _PASSED:
+        node = makers.get(node.input[0])
+    if node is None:
+        return None
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 0 if node.op_type == "ArgMax" else -1)
+    by_class = node.op_type in ("Softmax", "ArgMax") and axis in (1, -3)
+    if not by_class and node.op_type != "Sigmoid":
+        return None
+    if node.op_type != "ArgMax" and node.output[0] != output:
+        return None
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info(node.input[0], TensorProto.FLOAT, None))
+    _prune(graph)
+    return f"the last {node.op_type} of the graph is left out: scores before it have the stronger gradient"
+
+
+def _same_pads(proto: Any, file: OnnxFile) -> tuple[SamePad, ...]:
+    """The operators whose padding depends on the size of their input, made ones without padding."""
+    found = []
+    weights = {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
+    for index, node in enumerate(proto.graph.node):
+        how = next((a.s for a in node.attribute if a.name == "auto_pad"), b"NOTSET")
+        if how not in (b"SAME_UPPER", b"SAME_LOWER"):
+            continue
+        given = {a.name: tuple(a.ints) for a in node.attribute if a.ints}
+        counts = any(a.name == "count_include_pad" and a.i for a in node.attribute)
+        if node.op_type not in ("Conv", "MaxPool") and not (node.op_type == "AveragePool" and counts):
+            raise ModelError(
+                f"expected pads in numbers at the {node.op_type} {node.name!r} of {file.path}, got {how.decode()}; "
+                f"export it with explicit pads, or {file.way_on}"
+            )
+        kernel = given.get("kernel_shape") or weights[node.input[1]][2:]
+        ones = (1,) * len(kernel)
+        name = f"same_pad_{index}"
+        fill = -math.inf if node.op_type == "MaxPool" else 0.0
+        found.append(
+            SamePad(name, kernel, given.get("strides", ones), given.get("dilations", ones), how == b"SAME_UPPER", fill)
+        )
+        kept = [a for a in node.attribute if a.name not in ("auto_pad", "pads")]
+        del node.attribute[:]
+        node.attribute.extend(kept)
+        node.name = name
+    return tuple(found)
+
+
+def _refuse_unknown(proto: Any, file: OnnxFile) -> None:
+    """`ModelError` naming the operators that onnx2torch has no module for."""
+    with extra("onnx"):
+        from onnx2torch.node_converters import get_converter
+    versions = {one.domain: one.version for one in proto.opset_import}
+    lacking: dict[str, str] = {}
+    for node in proto.graph.node:
+        try:
+            get_converter(operation_type=node.op_type, version=versions.get(node.domain, 1), domain=node.domain)
+        except NotImplementedError:
+            lacking.setdefault(f"{node.domain}.{node.op_type}" if node.domain else node.op_type, node.name)
+    if lacking:
+        named = ", ".join(f"{kind} (at {name!r})" if name else kind for kind, name in list(lacking.items())[:4])
+        raise ModelError(
+            f"expected operators that onnx2torch makes modules of in {file.path}, got {named}; export the network "
+            f"without, or {file.way_on}"
+        )
+
+
+def _replace_nodes(graph: Any, nodes: list[Any]) -> None:
+    kept = list(nodes)
+    del graph.node[:]
+    graph.node.extend(kept)

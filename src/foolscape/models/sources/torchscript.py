@@ -1,0 +1,43 @@
+"""`torchscript:FILE`: a network that torch.jit.save wrote."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from foolscape.models.common.conditions import Conditions
+from foolscape.models.sources.base import DETECTION, SEGMENTATION, Listed, Source, SourceModel, TaskName, refuse
+from foolscape.models.sources.onnx import adapted, task_asked
+from foolscape.spec import Spec
+
+
+def _open(spec: Spec, task: TaskName | None) -> SourceModel:
+    from foolscape.models.common.wiring import OPTIONS
+    from foolscape.models.exported.scripted import SCRIPT_NOTE, read_script
+
+    spec.only("task", "classes", *OPTIONS)
+    kind = task or task_asked(spec) or SEGMENTATION
+    refuse(spec, kind, SEGMENTATION, DETECTION)
+    network = read_script(spec.rest)
+
+    def ready(wanted: Conditions) -> object:
+        model = adapted(network, spec, kind, wanted)
+        return replace(model, notes=(SCRIPT_NOTE, *model.notes))
+
+    return SourceModel(kind, ready)
+
+
+def _task(spec: Spec) -> TaskName:
+    return task_asked(spec) or SEGMENTATION
+
+
+def _listed() -> tuple[Listed, ...]:
+    return (
+        Listed(
+            "torchscript:FILE",
+            "segmentation, or ?task=detection; what torch.jit.save wrote: foolscape check --model torchscript:net.pt",
+        ),
+    )
+
+
+RECORD: Final = Source(_task, _open, _listed)
