@@ -17,7 +17,7 @@ from typing import Final
 
 from foolscape.errors import SettingError, unknown
 
-LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagation")
+LIBRARIES: Final = ("bundled", "torchvision", "transformers", "stcn", "propagation", "caffe")
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 
 GROUP: Final = "foolscape.models"

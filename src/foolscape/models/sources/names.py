@@ -33,7 +33,7 @@ _FILES: Final = {
 }
 """Files that hold a network in some form: what they are called, and what a factory is to do."""
 
-_WEIGHTS: Final = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz")
+_WEIGHTS: Final = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz", ".caffemodel")
 
 
 def check_names(texts: object) -> None:
