@@ -19,7 +19,8 @@ from foolscape.errors import SettingError, unknown
 from foolscape.stores.secrets import refuse_secrets
 
 LIBRARIES: Final = (
-    "bundled", "torchvision", "transformers", "ultralytics", "smp", "stcn", "propagation", "onnx", "torchscript", "exported",
+    "bundled", "torchvision", "transformers", "ultralytics", "smp", "stcn", "propagation", "caffe", "onnx", "torchscript",
+    "exported",
 )  # fmt: skip
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 

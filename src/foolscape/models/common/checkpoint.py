@@ -6,7 +6,7 @@ import hashlib
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from errno import ENOENT, ENOTDIR
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError
+from foolscape.models.common.caffemodel import read_caffemodel
 from foolscape.paths import file_of
 from foolscape.regular import check_regular
 
@@ -24,7 +25,7 @@ _AVERAGED: Final = ("model_ema", "state_dict_ema", "ema_state_dict", "ema", "par
 
 
 def read_state_dict(path: Path | str) -> dict[str, Tensor]:
-    """The tensors by name in a .safetensors file or a file of `torch.save`; no code in it is ever run.
+    """The tensors by name in a .safetensors or .caffemodel file, or one of `torch.save`; no code in it is ever run.
 
     A dict inside "state_dict", "model_state_dict", "model" or "network" is taken out, else that of a moving average
     ("model_ema", "ema", ..). The prefixes that DataParallel ("module.") and torch.compile ("_orig_mod.") leave behind
@@ -41,7 +42,7 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
         raise CheckpointError(f"expected a weights file at {path}, got {got}") from None
     if not size:
         raise CheckpointError(f"expected weights in {path}, got an empty file; copy or download it again")
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    content = _READERS.get(path.suffix, _read_torch)(path)
     return _without_prefixes(_unwrapped(content, path))
 
 
@@ -93,6 +94,13 @@ def _needs_code(message: str, path: Path) -> str | None:
     with path.open("rb") as file:
         pickled = file.read(2).startswith((b"\x80", b"PK"))  # a bare pickle, or one in a zip archive
     return "a pickle that needs code" if pickled and "Unsupported" in message else None
+
+
+_READERS: Final[dict[str, Callable[[Path], object]]] = {
+    ".safetensors": _read_safetensors,
+    ".caffemodel": read_caffemodel,
+}
+"""By the end of a file's name; anything else is one of `torch.save`."""
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:

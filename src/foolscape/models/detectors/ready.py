@@ -25,6 +25,16 @@ def of_torchvision(built: Built, wanted: Conditions) -> Detector:
     return adapt(built.module, named, device=wanted.device, notes=built.notes)
 
 
+def of_caffe(built: Built, wanted: Conditions, sides: tuple[int, int]) -> Detector:
+    """The detector of a Faster R-CNN of Caffe that resizes images to a shorter and at most a longer side of `sides`."""
+    from foolscape.models.detectors.caffe.adapter import adapt_faster_rcnn
+    from foolscape.models.detectors.caffe.network import FasterRcnn
+
+    assert isinstance(built.module, FasterRcnn)
+    named = replace(wanted.names, own=built.classes)
+    return adapt_faster_rcnn(built.module, named, device=wanted.device, notes=built.notes, sides=sides)
+
+
 def detector_of(model: file.UserModel, spec: Spec, wanted: Conditions) -> Detector:
     """The detector of what a file, a module, a plug-in or a bundled name made, wired as `spec` says.
 

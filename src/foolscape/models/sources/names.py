@@ -37,7 +37,7 @@ _NAMED: Final = {
 }
 """Files that are named behind a scheme of their own."""
 
-_WEIGHTS: Final = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz")
+_WEIGHTS: Final = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz", ".caffemodel")
 
 
 def check_names(texts: object) -> None:

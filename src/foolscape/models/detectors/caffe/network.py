@@ -1,0 +1,92 @@
+"""Faster R-CNN's networks: ZF and VGG16 up to their last map, the proposal network on it, and the head over regions.
+
+Layers and settings are those of the prototxt files of rbgirshick/py-faster-rcnn; the names are Caffe's, but for
+`rpn_conv`, which is called rpn_conv/3x3 in networks trained end to end and rpn_conv1 in those trained in turn.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from foolscape.models.common.caffe import max_pool, norm_within, vgg16_layers, vgg16_stage
+from foolscape.models.detectors.caffe.proposals import ANCHORS_PER_CELL, STRIDE
+
+VGG16, ZF = "vgg16", "zf"
+
+_ZF: Final = ((96, 7, 2, 3), (256, 5, 2, 2), (384, 3, 1, 1), (384, 3, 1, 1), (256, 3, 1, 1))
+"""Channels, kernel, stride and padding of its convolutions (Zeiler and Fergus 2014, as in SPPnet)."""
+
+_POOLED: Final = {VGG16: 7, ZF: 6}
+"""Cells that a region is pooled to, on each side."""
+
+RENAMED: Final = {"rpn_conv/3x3": "rpn_conv", "rpn_conv1": "rpn_conv"}
+"""What layers are called in published files, and here."""
+
+
+class FasterRcnn(nn.Module):
+    """The network, from images that are resized and BGR less their means. `thin` divides the channels inside."""
+
+    def __init__(self, trunk: str, classes: int, thin: int = 1) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.cells = _POOLED[trunk]
+        deep, hidden = (512 if trunk == VGG16 else 256) // thin, 4096 // thin
+        for name, layer in vgg16_layers(1, thin) if trunk == VGG16 else _zf_layers(thin):
+            self.add_module(name, layer)
+        self.rpn_conv = nn.Conv2d(deep, deep, 3, padding=1)
+        self.rpn_cls_score = nn.Conv2d(deep, 2 * ANCHORS_PER_CELL, 1)
+        self.rpn_bbox_pred = nn.Conv2d(deep, 4 * ANCHORS_PER_CELL, 1)
+        self.fc6 = nn.Linear(deep * self.cells**2, hidden)
+        self.fc7 = nn.Linear(hidden, hidden)
+        self.cls_score = nn.Linear(hidden, classes)
+        self.bbox_pred = nn.Linear(hidden, 4 * classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> the last map (B, D, about H / 16, W / 16)."""
+        if self.trunk == VGG16:
+            for stage in range(1, 6):
+                images = vgg16_stage(self, images if stage == 1 else max_pool(images), stage)
+            return images
+        maps = images
+        for i in range(1, 6):
+            maps = functional.relu(self.get_submodule(f"conv{i}")(maps))
+            if i < 3:
+                maps = max_pool(norm_within(maps), 3, 2, 1)
+        return maps
+
+    def proposals(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Of every anchor (see `proposals.anchors`) the log-odds of an object (B, N), and its regression (B, N, 4)."""
+        hidden = functional.relu(self.rpn_conv(maps))
+        background, thing = self.rpn_cls_score(hidden).chunk(2, dim=1)
+        odds = (thing - background).permute(0, 2, 3, 1).flatten(1)
+        return odds, self.rpn_bbox_pred(hidden).permute(0, 2, 3, 1).reshape(len(maps), -1, 4)
+
+    def regions(self, maps: Tensor, boxes: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Class logits (M, K), background first, and regression per class (M, K, 4) of `boxes`, each (N, 4).
+
+        Regions are pooled: a box is rounded to whole cells, and each of its 7 x 7 or 6 x 6 parts gives its largest
+        value.
+        """
+        pooled = roi_pooled(maps, boxes, self.cells)
+        hidden = functional.relu(self.fc7(functional.relu(self.fc6(pooled.flatten(1)))))
+        logits: Tensor = self.cls_score(hidden)
+        return logits, self.bbox_pred(hidden).view(len(hidden), logits.shape[1], 4)
+
+
+def roi_pooled(maps: Tensor, boxes: list[Tensor], cells: int) -> Tensor:
+    """(M, D, cells, cells): RoI pooling (Girshick 2015, section 2.1) of `boxes` in pixels, each (N, 4), at 1/16."""
+    from torchvision.ops import roi_pool
+
+    return torch.as_tensor(roi_pool(maps, [one.to(maps) for one in boxes], cells, 1 / STRIDE))
+
+
+def _zf_layers(thin: int) -> list[tuple[str, nn.Conv2d]]:
+    layers, before = [], 3
+    for i, (width, kernel, stride, padding) in enumerate(_ZF, 1):
+        layers.append((f"conv{i}", nn.Conv2d(before, width // thin, kernel, stride, padding)))
+        before = width // thin
+    return layers
