@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from foolscape.errors import SettingError, unknown
+from foolscape.models.common import options
 from foolscape.models.common.conditions import Conditions
-from foolscape.models.sources import options
 from foolscape.models.sources.base import DETECTION, SEGMENTATION, Listed, Source, SourceModel, TaskName, refuse
 from foolscape.spec import Spec
 
