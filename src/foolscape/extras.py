@@ -62,6 +62,11 @@ def installed(package: str, purpose: str) -> Iterator[None]:
         ) from error
 
 
+def is_installed(name: str) -> bool:
+    """Whether all that the extra `name` brings can be found; nothing is imported."""
+    return all(importlib.util.find_spec(module) is not None for module in EXTRAS[name].modules)
+
+
 def need(*names: str) -> None:
     """`MissingExtraError` unless these extras are installed: asked before what takes long, nothing is imported."""
     for name in names:

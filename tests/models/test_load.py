@@ -1,3 +1,4 @@
+import shlex
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from foolscape.models.bundled import load as bundled
 from foolscape.models.common.checkpoint import weights_sha256
 from foolscape.models.load import load_segmenter, slug_of
 from foolscape.models.segmenters.adapter import CheckedSegmenter, ModuleSegmenter, as_double
-from foolscape.models.sources import list_models
-from foolscape.spec import parse
+from foolscape.models.sources import list_models, list_sources
+from foolscape.spec import LIBRARIES, parse
 from foolscape.tasks.segmentation import predict
 
 from .networks import Tiny
@@ -179,6 +180,19 @@ def test_the_list_names_what_can_be_loaded() -> None:
     names = [listed.name for listed in list_models()]
     assert [f"bundled:{name}" for name in bundled.NAMES] == names[: len(bundled.NAMES)]
     assert "torchvision:lraspp_mobilenet_v3_large" in names
+
+
+def test_every_source_says_what_it_needs_and_has_a_line_to_copy() -> None:
+    """A line that names the source, whose options are known there."""
+    listed = {source.name: source for source in list_sources()}
+    assert [*listed] == [*(f"{scheme}:" for scheme in LIBRARIES), "your own"]
+    for name, source in listed.items():
+        spec = shlex.split(source.example)[-1]
+        assert name == "your own" or spec.startswith(name)
+        assert source.example.startswith("foolscape check --model ")
+        assert source.lines
+    assert listed["bundled:"].needs == "nothing more"
+    assert listed["smp:"].needs == "pip install 'foolscape[smp]': installed"
 
 
 @pytest.mark.parametrize(

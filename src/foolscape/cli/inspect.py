@@ -239,6 +239,11 @@ def _printing() -> Iterator[OnCheck]:
 
 def list_(kind: Annotated[Listing, typer.Argument(help="What to list.")]) -> None:
     """List the models, attacks or data sets that can be named."""
+    if kind is Listing.MODELS:
+        from foolscape.cli.list_models import print_models
+
+        print_models()
+        return
     table = Table(box=None, pad_edge=False)
     for column in ("name", "what it is"):
         table.add_column(column, no_wrap=column == "name")
@@ -248,10 +253,6 @@ def list_(kind: Annotated[Listing, typer.Argument(help="What to list.")]) -> Non
 
 
 def _catalog(kind: Listing) -> list[tuple[str, str]]:
-    if kind is Listing.MODELS:
-        from foolscape.models.sources import list_models
-
-        return [(line.name, line.about) for line in list_models()]
     if kind is Listing.ATTACKS:
         from foolscape.attacks.listed import listed_attacks
         from foolscape.attacks.names import NONE

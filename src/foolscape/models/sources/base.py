@@ -53,6 +53,8 @@ class Source:
             returns does. Nothing is made for it.
         open: makes the model of a spec for a task, or, if that is None, for the task that it is for.
         listed: what can be named, as lines of `foolscape list models`; needs no torch.
+        example: a spec that can be copied, files to be replaced by one's own.
+        extra: what `pip install 'foolscape[EXTRA]'` must have brought; None: nothing beside the core.
         brief: the part of a spec that names the model best, where that is not all of it.
         counts_classes: whether ?classes= may be the number of channels instead of a file of their names.
         says_all: whether a name without options is the same model everywhere, so that it needs nothing beside it.
@@ -61,6 +63,8 @@ class Source:
     task: Callable[[Spec], TaskName | None]
     open: Callable[[Spec, TaskName | None], SourceModel]
     listed: Callable[[], tuple[Listed, ...]]
+    example: str
+    extra: str | None = None
     brief: Callable[[Spec], Spec] = lambda spec: spec
     says_all: bool = False
     counts_classes: bool = False

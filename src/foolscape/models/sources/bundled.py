@@ -56,4 +56,4 @@ def _listed() -> tuple[Listed, ...]:
     )
 
 
-RECORD: Final = Source(_task, _open, _listed, says_all=True)
+RECORD: Final = Source(_task, _open, _listed, "bundled:scenes-unet", says_all=True)

@@ -77,4 +77,4 @@ def _listed() -> tuple[Listed, ...]:
     return tuple(Listed(f"caffe:{name}", f"{task}; {_FILE}") for task, names in named for name in names)
 
 
-RECORD: Final = Source(_task, _open, _listed, says_all=True)
+RECORD: Final = Source(_task, _open, _listed, "caffe:fcn-8s?weights=fcn8s-heavy-pascal.caffemodel", says_all=True)

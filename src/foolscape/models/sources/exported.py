@@ -38,4 +38,4 @@ def _listed() -> tuple[Listed, ...]:
     )
 
 
-RECORD: Final = Source(_task, _open, _listed)
+RECORD: Final = Source(_task, _open, _listed, "exported:net.pt2")

@@ -77,4 +77,4 @@ def _listed() -> tuple[Listed, ...]:
     )
 
 
-RECORD: Final = Source(task_asked, _open, _listed)
+RECORD: Final = Source(task_asked, _open, _listed, "onnx:net.onnx", extra="onnx")

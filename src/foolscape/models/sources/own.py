@@ -141,4 +141,4 @@ def _listed() -> tuple[Listed, ...]:
     )
 
 
-RECORD: Final = Source(_task, _open, _listed)
+RECORD: Final = Source(_task, _open, _listed, "net.py:build")

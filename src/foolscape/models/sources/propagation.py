@@ -47,4 +47,4 @@ def _listed() -> tuple[Listed, ...]:
     return (Listed("propagation:BACKBONE", f"{VIDEO}; label propagation over features; {', '.join(FORMS)}"),)
 
 
-RECORD: Final = Source(lambda _: VIDEO, _open, _listed)
+RECORD: Final = Source(lambda _: VIDEO, _open, _listed, "propagation:torchvision:resnet50", extra="video")

@@ -50,4 +50,11 @@ def _listed() -> tuple[Listed, ...]:
     )
 
 
-RECORD: Final = Source(lambda _: SEGMENTATION, _open, _listed, counts_classes=True)
+RECORD: Final = Source(
+    lambda _: SEGMENTATION,
+    _open,
+    _listed,
+    "smp:Unet?encoder=resnet34&weights=best.pth",
+    extra="smp",
+    counts_classes=True,
+)

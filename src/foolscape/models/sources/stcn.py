@@ -39,4 +39,4 @@ def _brief(spec: Spec) -> Spec:
     return replace(spec, rest=Path(spec.rest).name)
 
 
-RECORD: Final = Source(lambda _: VIDEO, _open, _listed, _brief)
+RECORD: Final = Source(lambda _: VIDEO, _open, _listed, "stcn:stcn.pth", extra="video", brief=_brief)

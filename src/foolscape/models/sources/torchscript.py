@@ -40,4 +40,4 @@ def _listed() -> tuple[Listed, ...]:
     )
 
 
-RECORD: Final = Source(_task, _open, _listed)
+RECORD: Final = Source(_task, _open, _listed, "torchscript:net.pt")

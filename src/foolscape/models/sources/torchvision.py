@@ -65,4 +65,4 @@ def _listed() -> tuple[Listed, ...]:
     return tuple(Listed(f"torchvision:{name}", f"{task}; {ON_DEMAND}") for task, names in named for name in names)
 
 
-RECORD: Final = Source(_task, _open, _listed, says_all=True)
+RECORD: Final = Source(_task, _open, _listed, "torchvision:lraspp_mobilenet_v3_large", says_all=True)

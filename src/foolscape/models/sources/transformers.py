@@ -147,4 +147,6 @@ def _installed(families: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in families if (models / _FOLDERS.get(name, name.replace("-", "_"))).is_dir())
 
 
-RECORD: Final = Source(_task, _open, _listed)
+RECORD: Final = Source(
+    _task, _open, _listed, "transformers:nvidia/segformer-b0-finetuned-ade-512-512", extra="transformers"
+)

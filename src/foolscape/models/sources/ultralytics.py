@@ -201,5 +201,5 @@ def _brief(spec: Spec) -> Spec:
     return replace(spec, rest=Path(spec.rest).name)
 
 
-RECORD: Final = Source(_task, _open, _listed, _brief)
+RECORD: Final = Source(_task, _open, _listed, "ultralytics:best.pt", extra="ultralytics", brief=_brief)
 """Nothing is downloaded."""
