@@ -10,6 +10,7 @@ from foolscape.data.attributes import attributes_of
 from foolscape.data.load import open_data, open_detection
 from foolscape.data.sample import VOID
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError
+from foolscape.strict import LossNote
 from foolscape.testing import check_data
 
 datasets = pytest.importorskip("datasets")
@@ -187,3 +188,15 @@ def test_what_cannot_be_opened(tmp_path, names):
     ):
         with pytest.raises(error, match=words):
             open_data(spec)
+
+
+def test_a_file_that_is_missing_of_several_is_said(table, tmp_path, names):
+    for part in (0, 2):
+        path = tmp_path / f"set/data/train-{part:05d}-of-00003.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(str(path))
+    data = open_data(f"hf:{tmp_path}/set?classes={names}")
+    assert len(data.ids) == 4
+    (note,) = [note for note in data.notes if isinstance(note, LossNote)]
+    assert note.startswith("1 of 3 files of train are not in")
+    assert "(00001)" in note

@@ -137,8 +137,8 @@ def test_what_has_no_partner_is_counted(root, save, picture):
     data = opened(root)
     assert data.ids == ("a", "b")
     assert losses(data.notes) == [
-        "1 of 3 images have no label map and were left out: c.png",
-        "1 label maps have no image and were left out: d_mask.png",
+        "1 of 3 images have no label map and were left out (c.png)",
+        "1 label maps have no image and were left out (d_mask.png)",
     ]
     assert "1 files that are no images left out: 1 .txt (list.txt)" in data.notes
 

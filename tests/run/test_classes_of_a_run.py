@@ -36,6 +36,23 @@ NET = """
 
         def forward(self, images):
             return self.scale * torch.cat([images, 0 * images[:, :1]], dim=1)
+
+    class Two(Colours):
+        '''No sky.'''
+
+        classes = ("motorcycle", "traffic light")
+
+        def forward(self, images):
+            return super().forward(images)[:, :2]
+
+    class Astray(Colours):
+        '''Numbers the classes otherwise that nobody asks about.'''
+
+        classes = ("motorcycle", "void", "sky", "traffic light")
+
+        def forward(self, images):
+            found = super().forward(images)
+            return torch.stack([found[:, 0], found[:, 2], found[:, 3], found[:, 1]], dim=1)
 """
 
 
@@ -269,3 +286,52 @@ def test_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert some["per_class"] == {**scores["per_class"], "blue": None}
     assert some["AP50"] == pytest.approx((100 + scores["per_class"]["green"]) / 2)
     assert some["boxes"]["vanished"] == 0
+
+
+def test_a_model_of_the_evaluated_classes_alone_is_measured_on_them(street: dict[str, Any]) -> None:
+    """Of 10 columns that count 0 to 3 are motorbike, the others light; the answer is 8 columns of the one, 2 of the
+    other, and what is said of the sky counts nowhere."""
+    settings = street | {"models": ["net.py:Two"]}
+    with pytest.raises(ClassMatchError, match="got none for 'heaven'"):
+        do_run(Path("all"), **settings)
+    summary = do_run(Path("over"), **settings, eval_classes=["motorcycle", "traffic light"])
+    clean = summary["models"][0]["conditions"]["clean"]
+    assert clean["per_class"] == pytest.approx({"motorcycle": 100 * 4 / 8, "traffic light": 100 * 2 / 6})
+    (note,) = [text for text in read_record(Path("over")).data.notes if "heaven" in text]  # type: ignore[union-attr]
+    assert "no class of the model, and no score is over it; it counts nowhere" in note
+    # Two models: what one lacks counts for none of them.
+    Path("c.yaml").write_text("heaven: void\n")
+    mapped = do_run(Path("mapped"), **street, class_map="c.yaml", eval_classes=["motorcycle"])
+    two = street | {"models": ["net.py:Two", "net.py:Colours"]}
+    together = do_run(Path("both"), **two, eval_classes=["motorcycle"])
+    assert together["models"][1]["conditions"] == mapped["models"][0]["conditions"]
+
+
+def test_a_model_is_judged_by_the_classes_that_are_evaluated(street: dict[str, Any]) -> None:
+    Path("own.yaml").write_text("heaven: sky\n")
+    for path in Path("masks").rglob("*.png"):  # as the network sees it, but for the numbers
+        Image.fromarray(np.repeat([[0] * 8 + [1] * 4 + [2] * 4], 8, 0).astype(np.uint8)).save(path)
+    settings = street | {"models": ["net.py:Astray"], "class_map": "own.yaml"}
+    found = {}
+    for name, over in (("all", None), ("over", ["motorcycle"])):
+        do_run(Path(name), **settings, eval_classes=over)
+        (path,) = (Path(name) / "wiring").iterdir()
+        found[name] = json.loads(path.read_text())
+    # The sky is nowhere right, which of three classes takes a third of the score; the one that is asked about is right.
+    assert found["all"]["clean"] == pytest.approx(200 / 3)
+    assert found["over"]["clean"] == pytest.approx(100)
+    assert found["over"]["floor"]["score"] < found["over"]["clean"]
+
+
+def test_check_takes_a_seed_and_classes(street: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
+    data = ("--data", street["data"], "--task", "segmentation")
+    for seed in (0, 1):
+        assert foolscape("check", *data, "--sample", 2, "--seed", seed) == DONE
+        assert f"drawn by seed {seed}" in capfd.readouterr().err
+    assert foolscape("check", *data, "--sample", 2, "--seed", -1) == USAGE
+    assert foolscape("check", *data, "--eval-classes", "sky") == USAGE
+    model = ("--model", "net.py:Two", "--size", "8x16")
+    assert foolscape("check", *model, *data) == ERROR
+    assert "heaven" in capfd.readouterr().err
+    foolscape("check", *model, *data, "--eval-classes", "motorcycle,traffic light")
+    assert "heaven" not in capfd.readouterr().err

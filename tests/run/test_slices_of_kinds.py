@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,7 +12,7 @@ from foolscape.cli.console import DONE, ERROR
 from foolscape.records.reader import read_slices
 from foolscape.records.slices import SliceRecord, SlicesRecord
 
-from .made import write_net
+from .made import do_run, write_net
 from .made_boxes import write_detector, write_squares
 from .test_cli import foolscape
 from .test_slices import COLOURS, found_in
@@ -89,6 +90,16 @@ def test_a_universal_perturbation_has_slices(made: Path) -> None:
         night.scores["clean"]["mIoU"] - night.scores["adversarial"]["mIoU"]
     )
     assert any(one.of == "objects" for one in found.models[0].slices)
+    # The same pattern over one class: the scores are those of a run over that class.
+    over = made / "over"
+    tile = ("--start", out / "perturbation.safetensors", "--epochs", 0, "--eval-classes", "red")
+    assert foolscape("universal", *what[:-2], *splits[:-2], *tile, "--out", over, "--quiet") == DONE
+    clean = json.loads((over / "summary.json").read_text())["conditions"]["clean"]
+    split = {"models": [f"{mine}:Net"], "data": f"{mine}:Streets", "split": "[8:]", "attack": "none"}
+    alone = do_run(made / "alone", **split, eval_classes=["red"])["models"][0]["conditions"]["clean"]
+    assert {key: clean[key] for key in alone} == alone
+    assert clean["mIoU"] == clean["per_class"]["red"]
+    assert "Scores are over red alone" in (over / "report.html").read_text()
     assert "night: yes" in (out / "report.html").read_text()
 
 
@@ -96,12 +107,16 @@ def test_a_hardening_has_slices_before_and_after(made: Path, capfd: pytest.Captu
     mine, out = made / "mine.py", made / "harden"
     what = ("--model", f"{mine}:Plain", "--data", f"{mine}:Streets", "--epochs", 1, "--batch", 4, "--steps", 1)
     splits = ("--train-split", "[:8]", "--test-split", "[28:]", "--slices", made / "known.csv")
-    assert foolscape("harden", *what, *splits, "--out", out, "--quiet") == DONE
+    assert foolscape("harden", *what, *splits, "--eval-classes", "red", "--out", out, "--quiet") == DONE
     for when in ("before", "after"):
         assert image_slice(found_in(out / when), 0, "night: yes").images == 2
     assert read_slices(out) is None
     page = (out / "report.html").read_text()
     assert "Slices of images, before and after" in page
+    assert "Scores are over red alone" in page
+    before = json.loads((out / "summary.json").read_text())["before"]["conditions"]["clean"]
+    assert before == json.loads((out / "before/summary.json").read_text())["models"][0]["conditions"]["clean"]
+    assert before["mIoU"] == before["per_class"]["red"]
     assert "night: yes" in page
     capfd.readouterr()
     assert foolscape("report", out, "--format", "markdown") == DONE

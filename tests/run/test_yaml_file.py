@@ -1,6 +1,8 @@
 """Files of settings: what they may hold, and what ends at once."""
 
+import inspect
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,16 @@ def test_the_commands_say_it(file):
         result = CliRunner().invoke(app, [command, "--config", str(file(LAUGHS))])
         assert isinstance(result.exception, SettingError)
         assert "more than 10,000 values" in str(result.exception)
+
+
+def test_how_deep_a_file_may_be_does_not_depend_on_pythons_limit(tmp_path: Path) -> None:
+    """What is imported may raise the limit, and who calls may have used most of it."""
+    (tmp_path / "deep.yaml").write_text("a: " + "[" * 3000 + "]" * 3000)
+    before = sys.getrecursionlimit()
+    try:
+        for limit in (len(inspect.stack()) + 400, 100_000):
+            sys.setrecursionlimit(limit)
+            with pytest.raises(SettingError, match="values nested too deeply"):
+                read_mapping(tmp_path / "deep.yaml")
+    finally:
+        sys.setrecursionlimit(before)

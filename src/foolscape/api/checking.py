@@ -132,7 +132,7 @@ def check(
         first = to_unit(setup.first)
         resolution = (first.shape[2], first.shape[3])
         contract = check_made(opened.made, size=resolution, batch=batch, device=torch_device)
-        reasons = wiring_reasons(examine(setup.entries[0].subject, setup.ids, config.seed))
+        reasons = wiring_reasons(examine(setup.entries[0].subject, setup.ids, config.seed, config.eval_classes))
     return _report(opened, contract, reasons, live=subjects.held is not None)
 
 

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which samples of a data set, by the options of these names, and what its classes are called."""
+    """Which samples of a data set, by the options of these names, and what its classes are called.
+
+    Attributes:
+        seed: of the sample.
+    """
 
     split: str | None
     limit: int | None
     sample: int | None
     class_map: Path | None
+    seed: int = 0
 
 
 def look_at_data(
@@ -60,7 +65,7 @@ def look_at_data(
     names = None if classes is None else read_class_names(path_of(classes))
     data = open_for(wanted, spec, split=choice.split, classes=names)
     data = with_class_map(data, None if choice.class_map is None else path_of(choice.class_map))
-    taken = chosen(data, None, choice.limit, choice.sample, seed=0, unit=wanted.unit)
+    taken = chosen(data, None, choice.limit, choice.sample, seed=choice.seed, unit=wanted.unit)
     for remark in taken.remarks:
         tell(f"note: {remark}")
     ids = evenly_spread(taken.ids, LOOKED_AT) if choice.limit is choice.sample is None else taken.ids

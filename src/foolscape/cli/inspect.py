@@ -134,9 +134,9 @@ def check_flags() -> list[Flag]:
             help="Spec of images: with a model, check on up to 16 that it is right; alone, say what they hold.",
             required=False,
         ),
-        *(shared[name] for name in ("split", "limit", "sample")),
+        *(shared[name] for name in ("split", "limit", "sample", "seed")),
         replace(shared["size"], help="Size of the images it will see.", default="160x256"),
-        *(shared[name] for name in ("classes", "class_map", "task")),
+        *(shared[name] for name in ("classes", "class_map", "eval_classes", "task")),
         INPUT,
         Flag("batch", int, "Batch size to check besides 1.", MEASUREMENT, default="2", metavar="N"),
         *(shared[name] for name in ("attention", "device")),
@@ -158,9 +158,11 @@ def check(
     split: str | None,
     limit: int | None,
     sample: int | None,
+    seed: int | None,
     size: str | None,
     classes: Path | None,
     class_map: Path | None,
+    eval_classes: str | None,
     task: str | None,
     input: str | None,  # noqa: A002 - the option's name
     batch: int | None,
@@ -177,7 +179,11 @@ def check(
     if write_class_map is not None and (model is None or data is None):
         raise SettingError("write_class_map: expected --model and --data, whose classes it is to bring together")
     if model is None:
-        look_at_data(data, task, Choice(split, limit, sample, class_map), size, classes, out)
+        if eval_classes is not None:
+            raise SettingError("eval_classes: expected --model, whose scores are over them, got none; leave it out")
+        if seed is not None and seed < 0:
+            raise SettingError(f"seed: expected a whole number of at least 0, got {seed}")
+        look_at_data(data, task, Choice(split, limit, sample, class_map, seed or 0), size, classes, out)
         return
     check_names([model])
     classes, device = None if classes is None else path_of(classes), device or AUTO
@@ -185,6 +191,7 @@ def check(
         model = str(wired({"model": model, "input": input})["model"])
     on_data: dict[str, object] = {"models": [model], "data": data, "split": split, "limit": limit, "size": size}
     on_data |= {"classes": classes, "device": device, "task": task, "sample": sample, "class_map": class_map}
+    on_data |= {"seed": seed, "eval_classes": None if eval_classes is None else _parts_of(eval_classes)}
     if write_class_map is not None:
         propose(on_data, path_of(write_class_map))
         return
@@ -206,6 +213,11 @@ def check(
         opened = open_model(model, config.task, classes_file=classes)
         verdict = check_made(opened, size=config.size, batch=batch, device=torch_device, on_check=on_check)
         _leave(verdict, on_data, on_check)
+
+
+def _parts_of(text: str) -> list[str]:
+    """What stands between commas."""
+    return [part.strip() for part in text.split(",")]
 
 
 def _leave(verdict: ContractReport, on_data: dict[str, object], on_check: OnCheck) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -34,13 +34,13 @@ class Mapped(Generic[S]):
         classes: the names that its classes now have, in the order in which they first occur.
         places: for each class of the source the place in `classes`; None where it counts nowhere: its pixels are void,
             its objects regions that do not count, a crowd of every class.
-        map: what was asked for.
+        map: what was asked for; None where what counts nowhere is that which no score is over.
     """
 
     source: Data[S]
     classes: tuple[str, ...]
     places: tuple[int | None, ...]
-    map: NamesMap
+    map: NamesMap | None
 
     @property
     def spec(self) -> str:
@@ -59,16 +59,25 @@ class Mapped(Generic[S]):
 
     @property
     def renamed(self) -> tuple[tuple[str, str | None], ...]:
-        """Each class of the source, with its name here; None: it counts nowhere."""
+        """Each class of the source, of what it maps itself, with its name here; None: it counts nowhere."""
         names = self.source.classes or ()
-        return tuple(
-            (theirs, None if place is None else self.classes[place])
+        own = {
+            theirs: None if place is None else self.classes[place]
             for theirs, place in zip(names, self.places, strict=True)
-        )
+        }
+        if not isinstance(self.source, Mapped):
+            return tuple(own.items())
+        return tuple((theirs, None if ours is None else own[ours]) for theirs, ours in self.source.renamed)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Those of the source, and what became of its classes."""
+        if self.map is None:
+            gone = [name for name, place in zip(self.source.classes or (), self.places, strict=True) if place is None]
+            return (
+                *self.source.notes,
+                f"{', '.join(_some(gone))}: no class of the model, and no score is over it; it counts nowhere",
+            )
         merged = {ours: [theirs for theirs, name in self.renamed if name == ours] for ours in self.classes}
         changed = [f"{', '.join(theirs)} -> {ours}" for ours, theirs in merged.items() if theirs != [ours]]
         void = [theirs for theirs, name in self.renamed if name is None]
@@ -138,6 +147,14 @@ def with_class_map(data: Data[S], path: Path | None) -> Data[S]:
     if not classes:
         raise SettingError(f"{path}: expected a class that counts, got void for all {len(ours)}; keep one")
     return Mapped(data, classes, tuple(None if name is None else classes.index(name) for name in ours), names_map)
+
+
+def without_classes(data: Data[S], names: Collection[str]) -> Data[S]:
+    """`data` with the classes called `names` counting nowhere; itself where there are none of these."""
+    if data.classes is None or not names:
+        return data
+    kept = tuple(name for name in data.classes if name not in names)
+    return Mapped(data, kept, tuple(kept.index(name) if name in kept else None for name in data.classes), None)
 
 
 def _some(names: Sequence[str]) -> list[str]:

@@ -29,7 +29,7 @@ def check_on_data(settings: Mapping[str, object], on_match: Callable[[ClassMatch
     match = setup.entries[0].match
     if match is not None:
         on_match(match)
-    (reason,) = wiring_reasons(examine(setup.entries[0].subject, setup.ids, config.seed))
+    (reason,) = wiring_reasons(examine(setup.entries[0].subject, setup.ids, config.seed, config.eval_classes))
     return Check(reason.check, reason.ok, reason.seen, reason.advice)
 
 

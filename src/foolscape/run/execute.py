@@ -125,7 +125,7 @@ def _executed(
         for entry in setup.entries:
             _keep_consistency(entry, setup, config, device, room)
             room.halving(entry.subject.spec, partial(check, entry))
-            check_wiring(entry.subject, setup.ids, config.seed, store)
+            check_wiring(entry.subject, setup.ids, config.seed, store, config.eval_classes)
         for entry in setup.entries:
             subject = entry.subject
             done = len((store.settled_ids(subject.spec) | store.settled_ids(None)) & set(setup.ids))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -14,10 +14,11 @@ from foolscape.attacks.catalog import plan
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import Settings
 from foolscape.by_name import record_of
+from foolscape.class_names import only
 from foolscape.data.boxes import DetectionData
 from foolscape.data.clips import ClipData
 from foolscape.data.drawing import Drawn, chosen
-from foolscape.data.mapped import Mapped
+from foolscape.data.mapped import Mapped, without_classes
 from foolscape.data.part import Part
 from foolscape.data.sample import Data, SegmentationData
 from foolscape.errors import SettingError
@@ -167,6 +168,27 @@ def matched(config: RunConfig, classes: tuple[str, ...], data: Data[Any]) -> Cla
             f"{shortly(data.classes)}"
         )
     return match
+
+
+def over_evaluated(
+    config: RunConfig, models: Sequence[Sequence[str]], data: Data[Any], drawn: Data[Any]
+) -> tuple[Data[Any], Data[Any]]:
+    """`data`, and as its sample was `drawn`, without the classes that no score is over and one of the models lacks.
+
+    They count nowhere, for all `models` (the names of their classes) alike, so that figures are of the same pixels and
+    objects: a model that is made for the classes of `--eval-classes` alone need not know the others.
+    """
+    if config.eval_classes is None or data.classes is None:
+        return data, drawn
+    left_out = {
+        name
+        for classes in models
+        for name in meet(classes, data.classes).missing
+        if not any(only(wanted, (name,)) for wanted in config.eval_classes)
+    }
+    narrowed = without_classes(data, left_out)
+    remarks = drawn.remarks if isinstance(drawn, Part) and drawn is not data else ()
+    return narrowed, Part(narrowed, narrowed.split, tuple(narrowed.ids), remarks) if remarks else narrowed
 
 
 def plans_and_probes(config: RunConfig, classes: tuple[str, ...]) -> tuple[tuple[Plan, ...], dict[str, Probe]]:

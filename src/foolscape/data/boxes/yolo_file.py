@@ -18,6 +18,7 @@ from foolscape.errors import DataError, SettingError
 from foolscape.paths import path_of
 from foolscape.regular import read_text
 from foolscape.spec import Spec
+from foolscape.yaml_nodes import composed
 
 SPLITS: Final[tuple[str, ...]] = ("val", "train", "test")
 _VALIDATION: Final = "validation"
@@ -78,7 +79,7 @@ def read_file(path: Path) -> YoloFile:
             from 0 or are not as many as `nc`.
     """
     try:
-        root = yaml.compose(read_text(path, _MOST), Loader=yaml.SafeLoader)
+        root = composed(read_text(path, _MOST))
         keys = _mapping(root, "settings such as `val: images/val`")
         names = _names(keys.get("names"))
         counted = _text(keys["nc"], "nc") if "nc" in keys else None
@@ -90,8 +91,6 @@ def read_file(path: Path) -> YoloFile:
             keys[SPLITS[0]] = keys[_VALIDATION]
             notes.append(f"{_VALIDATION}: of {path.name} taken for {SPLITS[0]}:")
         splits = {name: tuple(_texts(keys[name], name)) for name in SPLITS if name in keys}
-    except RecursionError:
-        raise DataError(f"{path}: expected the YAML of a YOLO data set, got values nested too deeply") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         got = str(error).replace("\n", " ")
         raise DataError(f"{path}: expected the YAML of a YOLO data set, got {got}; correct it") from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,10 @@ from foolscape.extras import extra
 from foolscape.paths import path_of
 from foolscape.spec import Spec
 from foolscape.stores.path import StorePath
+from foolscape.strict import LossNote
+
+_PART: Final = re.compile(r"(?P<split>.+)-(?P<part>\d{5})-of-(?P<of>\d{5})\.\w+")
+"""The name of a file of several that a split is in."""
 
 _ON_DISK: Final = ("state.json", "dataset_dict.json")
 """What `save_to_disk` writes: of one split, of several."""
@@ -83,10 +88,25 @@ def _loaded(spec: Spec, folder: Path) -> tuple[Any, tuple[str, ...]]:
     if folder.exists():
         if not folder.is_dir():
             raise DataError(f"{spec.text}: expected a folder, got the file {folder}; name the folder that it is in")
-        return datasets.load_dataset(str(folder), **how), ()
+        return datasets.load_dataset(str(folder), **how), tuple(_parts_missing(folder))
     revision = _revision(spec)
     opened = datasets.load_dataset(spec.rest, revision=revision, **how)
     return opened, (f"revision {revision}",) if revision else ("the revision that is in the cache",)
+
+
+def _parts_missing(folder: Path) -> Iterator[str]:
+    """A note for each split of which a file is not there, where names such as train-00000-of-00004 tell."""
+    parts: dict[tuple[str, int], set[int]] = {}
+    for path in sorted(folder.rglob("*-of-*")):
+        named = _PART.fullmatch(path.name)
+        if named is not None and path.is_file():
+            parts.setdefault((named["split"], int(named["of"])), set()).add(int(named["part"]))
+    for (split, count), there in parts.items():
+        missing = [part for part in range(count) if part not in there]
+        if missing:
+            numbers = ", ".join(f"{part:05d}" for part in missing[:4])
+            lost = f"{len(missing)} of {count} files of {split} are not in {folder} ({numbers}), nor are their rows"
+            yield LossNote(lost)
 
 
 def _revision(spec: Spec) -> str | None:

@@ -158,11 +158,12 @@ def open_pairs(
     return Pairs(spec.text, split, notes, paths, legend, frame, (legend.text,))
 
 
-def left_out(names: Collection[str], reason: str) -> tuple[LossNote, ...]:
-    """A note of how many files were left out for a `reason`, with one of them; none for none."""
+def left_out(names: Collection[str], reason: str, of: int | None = None) -> tuple[LossNote, ...]:
+    """A note of how many files (`of` so many) were left out for a `reason`, with one of them; none for none."""
     if not names:
         return ()
-    return (LossNote(f"{len(names)} {reason} and were left out ({readable(min(names))})"),)
+    count = f"{len(names)}" if of is None else f"{len(names)} of {of}"
+    return (LossNote(f"{count} {reason} and were left out ({readable(min(names))})"),)
 
 
 def names_below(root: Path) -> set[str]:

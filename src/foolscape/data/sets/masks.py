@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +9,11 @@ from foolscape.data import files, upright
 from foolscape.data.dataset import DataSet
 from foolscape.data.labels import meaning, pairing
 from foolscape.data.labels.pairs import Pairs
+from foolscape.data.labels.published import left_out
 from foolscape.data.walking import walk
 from foolscape.errors import DataError, SettingError
 from foolscape.paths import path_of
 from foolscape.spec import Spec
-from foolscape.strict import LossNote
 from foolscape.tasks.base import SEGMENTATION
 
 _SPLIT: Final = "{split}"
@@ -75,19 +74,17 @@ def _beside(spec: Spec, root: Path, split: str | None) -> Path:
 
 
 def _left_out(paired: pairing.Pairing) -> list[str]:
-    def listed(paths: Sequence[Path]) -> str:
-        return ", ".join(files.readable(path.as_posix()) for path in paths[:3]) + (" .." if len(paths) > 3 else "")
-
-    notes: list[str] = []
-    if paired.without_labels:
-        total = len(paired.without_labels) + len(paired.pairs)
-        told = f"{len(paired.without_labels)} of {total} images have no label map and were left out"
-        notes.append(LossNote(f"{told}: {listed(paired.without_labels)}"))
-    if paired.without_image:
-        told = f"{len(paired.without_image)} label maps have no image and were left out"
-        notes.append(LossNote(f"{told}: {listed(paired.without_image)}"))
-    if paired.other:
-        notes.append(f"{len(paired.other)} files beside the label maps are none by their names: {listed(paired.other)}")
+    """What has no partner, and what lies beside the label maps."""
+    images, labels, others = (
+        [path.as_posix() for path in paths] for paths in (paired.without_labels, paired.without_image, paired.other)
+    )
+    notes: list[str] = [
+        *left_out(images, "images have no label map", of=len(images) + len(paired.pairs)),
+        *left_out(labels, "label maps have no image"),
+    ]
+    if others:
+        one = files.readable(min(others))
+        notes.append(f"{len(others)} files beside the label maps are none by their names ({one})")
     return notes
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from rich.console import Console
 
+from foolscape.metrics.eval_classes import KEY as EVAL_CLASSES
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED, label_of
 from foolscape.records.harden_summary import HardenedSummary, HardenSummary
@@ -95,6 +96,7 @@ def _scores(summary: HardenSummary) -> Table:
     )
     remarks = (
         f"The hardened network: {summary.hardened}",
+        *(str(summary.conventions[name]) for name in (EVAL_CLASSES,) if name in summary.conventions),
         *(f"Left out, {failure.id}: {failure.reason}" for failure in summary.failures[:3]),
     )
     headers = (Cell("network"), Cell(""), *(Cell(label_of(name)) for name in CONDITIONS), Cell("success %"))

@@ -17,6 +17,7 @@ from foolscape.run.settings.config import (
     CLASSES_SHOWN,
     DATA_SHOWN,
     DEVICE_SHOWN,
+    EVAL_CLASSES_SHOWN,
     MEMORY_FORMAT_SHOWN,
     SEED_SHOWN,
     SIZE_SHOWN,
@@ -30,6 +31,7 @@ from foolscape.run.settings.config import (
     Size,
     Step,
     UserPath,
+    refuse_no_class,
     refuse_sample_of_part,
     refuse_unknown,
     size_of,
@@ -59,7 +61,8 @@ class HardenConfig(BaseModel):
     """Everything a user decides about hardening a network.
 
     Attributes:
-        model, data, size, memory_format, attention, seed, device, classes, class_map: as of `RunConfig`.
+        model, data, size, memory_format, attention, seed, device, classes, class_map, eval_classes: as of
+            `RunConfig`.
         train_split, test_split: trained on the one, measured on the other.
         train_limit, test_limit: how many images of them, the first.
         train_sample, test_sample: how many images of them, drawn.
@@ -89,6 +92,7 @@ class HardenConfig(BaseModel):
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
     class_map: Annotated[UserPath | None, CLASS_MAP_SHOWN] = None
+    eval_classes: Annotated[tuple[str, ...] | None, EVAL_CLASSES_SHOWN] = None
     crop: Annotated[
         Crop | None,
         OptionHelp("Part of each image, drawn at random, to train on.", LEARNING, "all of it", metavar="HEIGHTxWIDTH"),
@@ -143,7 +147,8 @@ class HardenConfig(BaseModel):
         return RunConfig(
             models=(model,), data=self.data, split=split, limit=which[0], sample=which[1], size=self.size, attack=NONE,
             seed=self.seed,
-            device=self.device, classes=self.classes, class_map=self.class_map, memory_format=self.memory_format,
+            device=self.device, classes=self.classes, class_map=self.class_map, eval_classes=self.eval_classes,
+            memory_format=self.memory_format,
             attention=self.attention,
             task=SEGMENTATION.name,
         )  # fmt: skip
@@ -158,6 +163,7 @@ def make_harden_config(settings: dict[str, object]) -> HardenConfig:
     refuse_several(settings, "a hardening trains within one")
     refuse_sample_of_part(settings)
     config = validated(HardenConfig, settings)
+    refuse_no_class(config.eval_classes)
     if config.train_split == config.test_split:
         raise SettingError(
             f"test_split: expected another split than the training one, got {config.test_split!r} for both; figures on "

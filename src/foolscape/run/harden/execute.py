@@ -37,7 +37,7 @@ from foolscape.run.harden.training import TrainConfig, Trainer
 from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import task_of
-from foolscape.run.setup import LoadedModel, open_setup
+from foolscape.run.setup import LoadedModel, open_setup, over_evaluated
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.spec import parse, written
@@ -147,7 +147,8 @@ def open_network(config: HardenConfig, device: torch.device, training: Segmentat
     subject = subject if training is None else replace(subject, data=training)
     train_ids = chosen(subject.data, None, config.train_limit, config.train_sample, seed=config.seed).ids
     opened = open_data(config.data, split=config.test_split, classes=entry.classes)
-    tested = with_class_map(opened, config.class_map)
+    mapped = with_class_map(opened, config.class_map)
+    tested, _ = over_evaluated(config.on_test(config.model), [entry.classes], mapped, mapped)
     test_ids = chosen(tested, None, config.test_limit, config.test_sample, seed=config.seed).ids
     train = {name: subject.data.fingerprint(name) for name in train_ids}
     test = {name: tested.fingerprint(name) for name in test_ids}

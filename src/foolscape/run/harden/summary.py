@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from foolscape.metrics.eval_classes import measure_over
 from foolscape.metrics.paired import Difference
+from foolscape.metrics.score import scores_of
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.row import Line, rows_of
@@ -78,7 +80,8 @@ def _gain(record: HardenRecord, rows: Mapping[str, Sequence[Line]]) -> Differenc
     after, before = ([attacked[when][name] for name in shared] for when in ("after", "before"))
     if not shared:
         return Difference(None, None, None)
-    return SEGMENTATION.difference(after, before, model.classes, record.seed)
+    measure = measure_over(record.eval_classes, SEGMENTATION, scores_of(model.task))
+    return measure.difference(after, before, model.classes, record.seed)
 
 
 def _judged(summary: Object) -> Object:

@@ -18,7 +18,7 @@ from foolscape.models.load import Loaded, open_model
 from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import LoadedModel, Setup, TaskOpening, matched, plans_and_probes, with_chosen
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, matched, over_evaluated, plans_and_probes, with_chosen
 from foolscape.run.tasks.detection import DetectionSubject, load_boxes_at
 from foolscape.tasks.base import DETECTION
 from foolscape.tasks.detection import Detector
@@ -31,14 +31,18 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
     data = with_class_map(open_detection(config.data, split=config.split), config.class_map)
     drawn, ids = with_chosen(data, config)
     first = first_usable(data, ids, lambda name: load_boxes_at(data, name, config.size).image)
-    entries = []
-    for spec in config.models:
-        loaded: Loaded[Any] = open_model(spec, DETECTION.name, classes_file=config.classes).ready(
+    opened: list[Loaded[Any]] = [
+        open_model(spec, DETECTION.name, classes_file=config.classes).ready(
             image_size=(first.shape[0], first.shape[1]),
             device=device,
             data_classes=data.classes,
             image=to_unit(first),
         )
+        for spec in config.models
+    ]
+    data, drawn = over_evaluated(config, [loaded.model.classes for loaded in opened], data, drawn)
+    entries = []
+    for loaded in opened:
         classes = loaded.model.classes
         match = matched(config, classes, data)
         channels = None if match is None else match.channels

@@ -18,7 +18,7 @@ from foolscape.models.load import Loaded, OpenedModel, open_model
 from foolscape.pixels import to_unit
 from foolscape.run.checks.firsts import answers, first_usable, pair
 from foolscape.run.settings.config import RunConfig
-from foolscape.run.setup import LoadedModel, Setup, TaskOpening, matched, plans_and_probes, with_chosen
+from foolscape.run.setup import LoadedModel, Setup, TaskOpening, matched, over_evaluated, plans_and_probes, with_chosen
 from foolscape.run.tasks.colours import colours
 from foolscape.run.tasks.segmentation import SegmentationSubject, load_at
 from foolscape.tasks.base import SEGMENTATION
@@ -37,6 +37,7 @@ def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
     drawn, ids = with_chosen(data, config)
     first = first_usable(data, ids, lambda name: load_at(data, name, config.size).image)
     loaded = [_segmenter(one, config, first, data.classes, device) for one in opened]
+    data, drawn = over_evaluated(config, [one.model.classes for one in loaded], data, drawn)
     entries = []
     for one in loaded:
         classes = one.model.classes

@@ -80,6 +80,9 @@ CLASS_MAP_SHOWN: Final = OptionHelp(
     "File with lines `their name: our name` that rename and merge the data's classes; `name: void` or `*: void` leaves "
     "out.", DATA, "by name",
 )  # fmt: skip
+EVAL_CLASSES_SHOWN: Final = OptionHelp(
+    "Classes that scores are over, with commas between them.", DATA, "all", metavar="A,B", commas=True
+)
 SAMPLE_SHOWN: Final = OptionHelp(
     "N images drawn by --seed, evenly over folders and classes; --limit takes the first.", DATA, "all", metavar="N"
 )
@@ -154,10 +157,7 @@ class RunConfig(BaseModel):
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
     class_map: Annotated[UserPath | None, CLASS_MAP_SHOWN] = None
-    eval_classes: Annotated[
-        tuple[str, ...] | None,
-        OptionHelp("Classes that scores are over, with commas between them.", DATA, "all", metavar="A,B", commas=True),
-    ] = None
+    eval_classes: Annotated[tuple[str, ...] | None, EVAL_CLASSES_SHOWN] = None
     task: Annotated[Task | None, TASK_SHOWN] = None
     attack: Annotated[
         str | None,
@@ -205,10 +205,15 @@ def make_config(settings: dict[str, object]) -> RunConfig:
     settings["options"] = checked_options(settings.get("attack"), options_in(settings))
     config = validated(RunConfig, settings)
     refuse_sample_of_part(settings)
-    if config.eval_classes == ():
-        raise SettingError("eval_classes: expected at least one class, got none; leave it out for all")
+    refuse_no_class(config.eval_classes)
     _enter(config)
     return config
+
+
+def refuse_no_class(eval_classes: tuple[str, ...] | None) -> None:
+    """`SettingError` for scores over no class at all."""
+    if eval_classes == ():
+        raise SettingError("eval_classes: expected at least one class, got none; leave it out for all")
 
 
 def refuse_sample_of_part(settings: Mapping[str, object]) -> None:

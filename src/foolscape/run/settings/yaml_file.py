@@ -11,6 +11,7 @@ import yaml
 from foolscape.errors import SettingError
 from foolscape.paths import path_of
 from foolscape.regular import read_text
+from foolscape.yaml_nodes import composed
 
 _MOST_BYTES: Final = 1 << 20
 _MOST_VALUES: Final = 10_000
@@ -34,15 +35,13 @@ def read_mapping(path: Path) -> dict[str, object]:
     """
     try:
         text = read_text(path_of(path), _MOST_BYTES)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = composed(text)
         if not isinstance(root, yaml.MappingNode):
             raise SettingError(f"expected a mapping of settings in {path}, such as `data: scenes:`, got {_what(root)}")
         _mark_texts(root)
         _check(root, 0, {})
         loader = yaml.SafeLoader("")
         loaded = loader.construct_document(root)
-    except RecursionError:
-        raise SettingError(f"expected a YAML file of settings at {path}, got values nested too deeply") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingError(f"expected a YAML file of settings at {path}, got {reason_of(error)}") from error
     return dict(loaded)

@@ -17,6 +17,7 @@ from foolscape.run.settings.config import (
     CLASSES_SHOWN,
     DATA_SHOWN,
     DEVICE_SHOWN,
+    EVAL_CLASSES_SHOWN,
     SEED_SHOWN,
     SIZE_SHOWN,
     TASK_SHOWN,
@@ -30,6 +31,7 @@ from foolscape.run.settings.config import (
     Step,
     Task,
     UserPath,
+    refuse_no_class,
     refuse_sample_of_part,
     refuse_unknown,
     size_of,
@@ -67,7 +69,7 @@ class UniversalConfig(BaseModel):
     """Everything a user decides about a universal perturbation.
 
     Attributes:
-        model, data, size, attention, seed, device, classes, class_map, task: as of `RunConfig`.
+        model, data, size, attention, seed, device, classes, class_map, eval_classes, task: as of `RunConfig`.
         transfer_to: other models that the tile is measured on.
         train_split, test_split: the tile is learnt on the one, every figure is measured on the other.
         train_limit, limit: how many images of them, the first.
@@ -115,6 +117,7 @@ class UniversalConfig(BaseModel):
     size: Annotated[Size | None, SIZE_SHOWN] = None
     classes: Annotated[UserPath | None, CLASSES_SHOWN] = None
     class_map: Annotated[UserPath | None, CLASS_MAP_SHOWN] = None
+    eval_classes: Annotated[tuple[str, ...] | None, EVAL_CLASSES_SHOWN] = None
     task: Annotated[Task | None, TASK_SHOWN] = None
     preset: Annotated[
         Preset,
@@ -227,7 +230,8 @@ class UniversalConfig(BaseModel):
         return RunConfig(
             models=(model,), data=self.data, split=split, limit=self.train_limit if training else None,
             sample=self.train_sample if training else None, size=self.size, attack=NONE, seed=self.seed,
-            device=self.device, classes=self.classes, class_map=self.class_map, attention=self.attention, task=task,
+            device=self.device, classes=self.classes, class_map=self.class_map, eval_classes=self.eval_classes,
+            attention=self.attention, task=task,
         )  # fmt: skip
 
 
@@ -291,6 +295,7 @@ def make_universal_config(settings: dict[str, object]) -> UniversalConfig:
         )
     refuse_sample_of_part(settings)
     config = validated(UniversalConfig, settings)
+    refuse_no_class(config.eval_classes)
     if config.epochs == 0 and config.start is None:
         raise SettingError("epochs: expected at least 1, got 0; only a perturbation given by --start needs no learning")
     return config

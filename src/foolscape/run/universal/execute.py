@@ -81,7 +81,7 @@ def _universal(
         for model in setup.models:
             entry, pair = model.entry, (setup.first, setup.beside)
             keep_consistency(entry.subject.spec, entry.scorer, pair, device, store, listener.say, 1)
-        check_wiring(setup.models[0].universal_task.subject, setup.test_ids, config.seed, store)
+        check_wiring(setup.models[0].universal_task.subject, setup.test_ids, config.seed, store, config.eval_classes)
         samples = TrainingSamples(setup.training)
         training = training_images(config, setup, samples, store)
         lose_failures(training.failures)

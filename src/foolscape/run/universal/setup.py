@@ -20,7 +20,7 @@ from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, SettingError
 from foolscape.run.settings.config import Task
 from foolscape.run.settings.task_of import task_of
-from foolscape.run.setup import LoadedModel, open_setup
+from foolscape.run.setup import LoadedModel, open_setup, over_evaluated
 from foolscape.run.tasks.base import TaskRunner
 from foolscape.run.universal.config import UniversalConfig
 from foolscape.run.universal.record import able, universal_of
@@ -204,7 +204,9 @@ def _tested_model(entry: LoadedModel, task: Task, subject: Any, aim: Target) -> 
 def _on(entry: LoadedModel, task: Task, config: UniversalConfig) -> Any:
     """The same model on the test split."""
     opened = open_for(task_named(task), config.data, split=config.test_split, classes=entry.classes)
-    data = with_class_map(opened, config.class_map)
+    mapped = with_class_map(opened, config.class_map)
+    wanted = config.of_run(config.model, config.test_split, task, training=False)
+    data, _ = over_evaluated(wanted, [entry.classes], mapped, mapped)
     subject: Any = entry.subject
     return replace(subject, data=data)
 

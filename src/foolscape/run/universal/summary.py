@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from foolscape.attacks.universal.learn import TrainingState
+from foolscape.metrics.eval_classes import KEY as EVAL_CLASSES
+from foolscape.metrics.eval_classes import measure_over
+from foolscape.metrics.eval_classes import sentence as over_classes
 from foolscape.metrics.score import scores_of as scored
 from foolscape.records.beside import AnyWiring
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, PERMUTED, Condition
@@ -82,7 +85,9 @@ def summarise(
         "target": config.target,
         "eps": str(config.eps),
         "omega": config.points[0].omega,
-        "conventions": dict(conventions) | _ALWAYS,
+        "conventions": dict(conventions)
+        | _ALWAYS
+        | ({} if config.eval_classes is None else {EVAL_CLASSES: over_classes(config.eval_classes)}),
         "test": {"samples": len(setup.test_ids), "measured": len(_rows_in_order(main, CLEAN, setup, store))},
         "training": trained,
         "conditions": _conditions(main, setup, store),
@@ -172,7 +177,8 @@ def _scores(model: TestedModel, condition: Condition, setup: UniversalSetup, sto
         return None
     aim, classes = model.universal_task.aim, model.entry.classes
     only_class = aim.hidden if isinstance(aim, Hide) else None
-    scores = scored(model.task).default.score(
+    measure = measure_over(universal_record(store).eval_classes, scored(model.task).default, scored(model.task))
+    scores = measure.score(
         [row.sample for row in rows], classes, universal_record(store).seed, only_class, condition == CLEAN
     )
     judged = [row.universal for row in rows if row.universal is not None]

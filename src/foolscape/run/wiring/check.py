@@ -9,6 +9,7 @@ import numpy as np
 
 from foolscape.errors import FoolscapeError
 from foolscape.memory import is_short
+from foolscape.metrics.eval_classes import measure_over
 from foolscape.metrics.sample import Sample, Samples
 from foolscape.metrics.score import scores_of
 from foolscape.records.beside import AnyWiring
@@ -34,18 +35,28 @@ NEARLY_ALL: Final = 98.0
 """A clean score from which on no rival can win by the points that name it."""
 
 
-def check_wiring(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int, store: RunStore) -> Object:
+def check_wiring(
+    subject: TaskRunner[Any, Any],
+    ids: Sequence[str],
+    seed: int,
+    store: RunStore,
+    eval_classes: Sequence[str] | None = None,
+) -> Object:
     """`examine`, kept in `wiring/SLUG.json` of the run's directory; what is there already stands."""
     place = f"wiring/{subject.slug}.json"
     record = store.load_json(place, AnyWiring)
     if not record:
-        record = examine(subject, ids, seed)
+        record = examine(subject, ids, seed, eval_classes)
         store.save_json(place, record)
     return record
 
 
-def examine(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int) -> Object:
+def examine(
+    subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int, eval_classes: Sequence[str] | None = None
+) -> Object:
     """Whether the model is wired rightly, as far as its clean scores on up to 16 images (6 clips) of `ids` tell.
+
+    Scores are over `eval_classes` alone where they are given: what the model makes of other classes is nobody's figure.
 
     Returns:
         A `WiringRecord` as JSON, its rivals those that score higher by `judge.POINTS` or more; of data without labels
@@ -59,7 +70,7 @@ def examine(subject: TaskRunner[Any, Any], ids: Sequence[str], seed: int) -> Obj
             return {FAILED: "no image could be read"}
         if not kind.trial.labelled(subject, cases):
             return kind.hints(subject, cases[:HINTED], seed)
-        return _examined(subject, kind.trial(subject, cases), kind.few, seed)
+        return _examined(subject, kind.trial(subject, cases), kind.few, seed, eval_classes)
     except FoolscapeError as error:
         return {FAILED: str(error)}
 
@@ -82,9 +93,11 @@ def _cases(subject: TaskRunner[Any, Any], names: Sequence[str]) -> list[EvalSamp
     return cases
 
 
-def _examined(subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int) -> Object:
-    clean = trial.clean()
-    court = Court(scores_of(subject.task.name).measure_of(clean), trial.classes, seed)
+def _examined(
+    subject: TaskRunner[Any, Any], trial: Trial, few: int, seed: int, eval_classes: Sequence[str] | None
+) -> Object:
+    clean, scores = trial.clean(), scores_of(subject.task.name)
+    court = Court(measure_over(eval_classes, scores.measure_of(clean), scores), trial.classes, seed)
     rivals = []
     if court.score(clean) < NEARLY_ALL:
         rivals = [*trial.free(), *_best_views(trial, court, clean, few)]
