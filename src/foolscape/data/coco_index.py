@@ -238,7 +238,7 @@ def _by_id(annotations: Path, index: Index) -> dict[str, CocoImage]:
     """The images by the names of their files; those that have none by what the file calls them."""
     named = [entry for entry in index.records.entries if entry.file.name]
     ids = files.name_ids([entry.file for entry in named])
-    if len({entry.file for entry in named}) < len(named):
+    if len({str(entry.file) for entry in named}) < len(named):
         raise DataError(f"{annotations}: expected each file_name once, got one twice; correct the file")
     taken = set(ids)
     by_id: dict[str, CocoImage] = {}
