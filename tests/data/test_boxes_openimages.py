@@ -1,5 +1,7 @@
 """openimages:, from a tree written here in the published layout."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,9 @@ def test_classes_that_nobody_looked_for(tree, tmp_path, name):
     np.testing.assert_allclose(coco_ap(truths, found, 3)[0], [np.nan, 100, 100])
     found = [Detected(box, np.array([0.8, 0.9]), np.array(labels)) for labels in ([1, 2], [2, 1])]
     np.testing.assert_allclose(coco_ap(truths, found, 3)[0], [np.nan, 100, 50])
+    shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path)
+    zipped = open_detection(f"openimages:{tmp_path}/all.zip")
+    assert (zipped.ids, zipped.notes[1]) == (data.ids, data.notes[1])
     (tmp_path / f"{name}.csv").write_text("ImageID,x\n")
     with pytest.raises(
         DataError, match=r"imagelabels.*expected the columns ImageID and LabelName, got \['ImageID', 'x'\]"

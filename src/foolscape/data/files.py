@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.data import upright
+from foolscape.data.listing import names_in
 from foolscape.errors import DataError, SettingError, UnknownNameError, unknown
 from foolscape.paths import path_of
 from foolscape.regular import is_regular, open_regular
@@ -134,7 +135,7 @@ def by_stem(folder: Path, extensions: Collection[str], preferred: str) -> tuple[
     paths: dict[str, Path] = {}
     several: set[str] = set()
     # Names as texts: to make and sort a Path of each costs ten times as much.
-    for name in sorted(os.listdir(folder)) if is_folder(folder) else ():  # noqa: PTH208
+    for name in sorted(names_in(folder)) if is_folder(folder) else ():
         stem, extension = os.path.splitext(name)  # noqa: PTH122
         if extension.lower() not in extensions or name.startswith("."):
             continue

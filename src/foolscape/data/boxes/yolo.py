@@ -71,14 +71,13 @@ def open_yolo(spec: Spec, split: str | None = None) -> AnnotatedImages:
 
 def label_path(image: Path) -> Path:
     """The label file of an image: `labels` in the place of the last folder `images` of its path, .txt its extension."""
-    folder, name = os.path.split(image)
-    return _label_folder(folder) / f"{os.path.splitext(name)[0]}.txt"  # noqa: PTH122 - as for `walk`, it costs less
+    return _label_folder(image.parent) / f"{image.stem}.txt"
 
 
 @lru_cache(256)
-def _label_folder(images: str) -> Path:
+def _label_folder(images: Path) -> Path:
     """The folder of the label files of the images in a folder."""
-    folders = list(Path(images).parts)
+    folders = list(images.parts)
     places = [place for place, name in enumerate(folders) if name == "images"]
     if places:
         folders[places[-1]] = "labels"
@@ -121,21 +120,21 @@ def _read_list(path: Path, root: Path) -> list[Path]:
 
 def _label_notes(file: Path, labels: Iterable[Path], of_folders: Sequence[Path]) -> list[str]:
     """How many images have no label file, or an empty one, and label files without an image in the same folder."""
-    wanted = [os.path.split(path) for path in labels]
-    there = {folder: _sizes(Path(folder)) for folder in dict.fromkeys(folder for folder, _ in wanted)}
-    sizes = [there[folder].get(name) for folder, name in wanted]
+    wanted = list(labels)
+    there = {folder: _sizes(folder) for folder in dict.fromkeys(path.parent for path in wanted)}
+    sizes = [there[path.parent].get(path.name) for path in wanted]
     missing, empty = sizes.count(None), sizes.count(0)
     if missing == len(wanted):
-        places = ", ".join(list(there)[:3])
+        places = ", ".join(map(str, list(there)[:3]))
         raise DataError(f"{file}: expected label files of its images in {places}, got none for {missing} images")
     notes = []
     if missing or empty:
         notes.append(
             f"of {len(wanted)} images {missing} have no label file and {empty} an empty one: images without objects"
         )
-    names: defaultdict[str, set[str]] = defaultdict(set)
-    for folder, name in map(os.path.split, of_folders):
-        names[folder].add(name)
+    names: defaultdict[Path, set[str]] = defaultdict(set)
+    for path in of_folders:
+        names[path.parent].add(path.name)
     strays = [
         name
         for folder, known in names.items()
