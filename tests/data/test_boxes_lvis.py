@@ -1,6 +1,7 @@
 """lvis: and objects365:, from trees written here as they are published."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def write_lvis(root, images: dict[int, dict], annotations: list[tuple[int, int, 
         | {"segmentation": [[0, 0, 4, 0, 4, 4]]}
         for place, (image, category, box) in enumerate(annotations, 1)
     ]
-    (root / where).mkdir(exist_ok=True)
+    (root / where).mkdir(parents=True, exist_ok=True)
     content = {"images": records, "annotations": objects, "categories": categories}
     (root / where / "lvis_v1_val.json").write_text(json.dumps(content))
     return f"lvis:{root}"
@@ -89,6 +90,16 @@ def test_lvis_is_read_and_judged_as_it_was_annotated(tmp_path):
     assert [one.fabricated.tolist() for one in counts] == [[0, 0, 0], [0, 0, 0]]
     far = [count_boxes(truth, detections(*((label, 0.9, FAR) for label in range(3))), 3, 0.5) for truth in truths]
     assert [one.fabricated.tolist() for one in far] == [[1, 1, 0], [1, 0, 0]]
+
+
+def test_sets_in_archives(tmp_path):
+    lvis(tmp_path / "lvis")
+    write_objects365(tmp_path / "o365", "val/{patch}/{file}", "val/zhiyuan_objv2_val.json")
+    for name, count in (("lvis", 2), ("o365", 3)):
+        shutil.make_archive(str(tmp_path / name), "zip", tmp_path / name)
+        data = open_detection(f"{'lvis' if count == 2 else 'objects365'}:{tmp_path}/{name}.zip")
+        assert len(data.ids) == count
+        assert len(data.load(data.ids[0]).truth.labels) == 2
 
 
 def test_a_class_that_is_void_leaves_the_others_judged(tmp_path):

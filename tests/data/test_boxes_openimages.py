@@ -1,9 +1,14 @@
 """openimages:, from a tree written here in the published layout."""
 
+import shutil
+
+import numpy as np
 import pytest
 
 from foolscape.data.load import open_detection
 from foolscape.errors import DataError, SampleError, SettingError
+from foolscape.metrics.boxes import Detected, everywhere
+from foolscape.metrics.coco_ap import coco_ap
 from foolscape.strict import LossNote
 from tests.data.made import frame
 
@@ -35,7 +40,8 @@ def test_boxes(tree):
     assert data.classes == ("Tortoise", "Animal", "Vase")
     assert data.notes == (
         "3 classes of class-descriptions-boxable.csv; boxes of groups (IsGroupOf) are crowds",
-        "detections of classes that nobody looked for in an image count as false, other than in Open Images' own score",
+        "detections of classes that nobody looked for in an image count as false, other than in Open Images' own score"
+        "; with validation-annotations-human-imagelabels-boxable.csv beside the table they do not",
     )
     sample = data.load("a")
     # The columns are XMin, XMax, YMin, YMax.
@@ -43,6 +49,38 @@ def test_boxes(tree):
     assert sample.truth.labels.tolist() == [2, 1]
     assert sample.truth.crowd.tolist() == [True, False]
     assert sample.notes == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["validation-annotations-human-imagelabels-boxable", "oidv7-validation-annotations-human-imagelabels"]
+)
+def test_classes_that_nobody_looked_for(tree, tmp_path, name):
+    spec = tree(line("a"), line("b", "/m/02s195"))
+    before = open_detection(spec).fingerprint("a")
+    rows = ("a,verification,/m/02s195,0", "a,verification,/m/none,1", "b,verification,/m/02s195,1", "c,x,/m/0jbk,1")
+    (tmp_path / f"{name}.csv").write_text("\n".join(("ImageID,Source,LabelName,Confidence", *rows)))
+    data = open_detection(spec)
+    assert data.notes[1].startswith(
+        f"detections of classes that nobody looked for in an image count nowhere, by {name}.csv"
+    )
+    assert data.fingerprint("a") != before
+    truths = [data.load(one).truth for one in "ab"]
+    assert [one.labels[everywhere(one)].tolist() for one in truths] == [[0], [0, 1]]
+    assert [one.labels[~one.crowd].tolist() for one in truths] == [[1], [2]]
+    # In image a there is no vase, which was looked for; of tortoises nothing is known there, nor of animals in b.
+    box = np.array([[4, 6, 12, 12], [0, 0, 3, 3.0]])
+    found = [Detected(box, np.array([0.8, 0.9]), np.array(labels)) for labels in ([1, 0], [2, 1])]
+    np.testing.assert_allclose(coco_ap(truths, found, 3)[0], [np.nan, 100, 100])
+    found = [Detected(box, np.array([0.8, 0.9]), np.array(labels)) for labels in ([1, 2], [2, 1])]
+    np.testing.assert_allclose(coco_ap(truths, found, 3)[0], [np.nan, 100, 50])
+    shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path)
+    zipped = open_detection(f"openimages:{tmp_path}/all.zip")
+    assert (zipped.ids, zipped.notes[1]) == (data.ids, data.notes[1])
+    (tmp_path / f"{name}.csv").write_text("ImageID,x\n")
+    with pytest.raises(
+        DataError, match=r"imagelabels.*expected the columns ImageID and LabelName, got \['ImageID', 'x'\]"
+    ):
+        open_detection(spec)
 
 
 def test_other_names_of_the_tables(tree, tmp_path):

@@ -1,6 +1,7 @@
 """labelme:, cvat: and label-studio:, from files written here as the tools write them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -166,6 +167,24 @@ def test_labelme_that_says_nothing_sound(labelme, said, want):
     with pytest.raises(SampleError, match=rf"a\.json: .*{want}"):
         data.load("a")
     assert boxes(data, "b") == [("cat", 0, 0, 4, 4)]
+
+
+def test_archives_as_the_tools_export_them(labelme, cvat, studio, tmp_path):
+    one = [shape("cat", "rectangle", (0, 0), (4, 4))]
+    labelme(folder="set/labels", path="../images/{}.png", a=one)
+    save(tmp_path / "set/images/a.png", frame(1))
+    (tmp_path / "set/labels/a.png").unlink()
+    shutil.make_archive(str(tmp_path / "drawn"), "zip", tmp_path / "set")
+    assert boxes(open_detection(f"labelme:{tmp_path}/drawn.zip"), "labels/a") == [("cat", 0, 0, 4, 4)]
+    cvat(("a.png", BOX.format("")))
+    studio(task(1, "/data/upload/1/a.png", RECTANGLE))
+    export = tmp_path / "export"
+    export.mkdir()
+    for name in ("annotations.xml", "export.json", "images"):
+        (tmp_path / name).rename(export / name)
+    shutil.make_archive(str(tmp_path / "task"), "zip", export)
+    assert boxes(open_detection(f"cvat:{tmp_path}/task.zip"), "a") == [("cat", 1, 2, 9.5, 8)]
+    assert boxes(open_detection(f"label-studio:{tmp_path}/task.zip/export.json"), "1/a") == [("cat", 4, 6, 12, 9)]
 
 
 def test_labelme_folders_without_any(tmp_path, labelme):

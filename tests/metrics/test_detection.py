@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from foolscape.errors import SampleError
-from foolscape.metrics.boxes import Detected, Truth
+from foolscape.metrics.boxes import EVERYWHERE, Detected, Truth, everywhere
+from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.detection import voc_ap
+from foolscape.metrics.matching import match_coco, match_voc
 from foolscape.metrics.precision import area_under, eleven_points
 from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
@@ -49,6 +51,21 @@ def test_a_recall_of_three_tenths_reaches_the_level() -> None:
     # Three of ten found, nothing false: levels 0, .1, .2, .3 have 1: 4/11, though 3 * 0.1 > 3 / 10 in float64.
     objects = truth([square(i) for i in range(10)])
     assert _both([objects], [found([square(i) for i in range(3)])]) == pytest.approx((400 / 11, 30))
+
+
+def test_crowds_without_an_end() -> None:
+    half = tuple(0.5 * side for side in EVERYWHERE)
+    corner, beyond = (1200.0, 1300.0, 2000.0, 1900.0), (-50.0, -50.0, 4000.0, 4000.0)
+    boxes = [EVERYWHERE, half, corner, beyond, EVERYWHERE]
+    one = truth(boxes, crowd=[0, 1, 2, 3])  # the last one is no crowd
+    assert everywhere(one).tolist() == [True, True, False, False, False]
+    # What hits no object of the class is left out by both rules, and an object may still be found; class 1 is judged.
+    reference = truth([EVERYWHERE, square(3), square(5)], labels=[0, 0, 1], crowd=[0])
+    detected = found([square(0), (-30, -30, 5, 5), square(3), square(0), square(5)], labels=[0, 0, 0, 1, 1])
+    for match in (match_coco, match_voc):
+        outcome = match(reference, detected, 2).outcome
+        assert (outcome == [2, 2, 1, 0, 1]).all()
+    np.testing.assert_allclose(coco_ap([reference], [detected], 2)[0], [100, 50])
 
 
 def test_voc_leaves_out_difficult_objects_and_crowds_every_time() -> None:

@@ -114,11 +114,12 @@ def read_annotations(path: Path, raws: list[Any], names: Mapping[Key, list[objec
 
 def _note_text(raw: dict[str, Any], notes: Counter[str]) -> None:
     """Counts fields that hold text where COCO has numbers."""
-    for name in ("image_id", "category_id", "iscrowd", "area"):
-        if isinstance(raw.get(name), str):
-            notes[f"annotations give {name} as text"] += 1
+    if str in map(type, raw.values()):
+        for name in ("image_id", "category_id", "iscrowd", "area"):
+            if isinstance(raw.get(name), str):
+                notes[f"annotations give {name} as text"] += 1
     box = raw.get("bbox")
-    if isinstance(box, list) and any(isinstance(one, str) for one in box):
+    if isinstance(box, list) and str in map(type, box):
         notes["annotations give bbox as text"] += 1
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -115,8 +116,8 @@ def open_coco_boxes(spec: Spec, split: str | None = None, layout: Layout = COCO)
     chosen = choose(spec, source.index)
     objects = _Objects(source, chosen.classes, chosen.values)
     remarks = (*source.notes, *source.index.records.notes, *chosen.notes, *_federated(source))
-    notes = (chosen.why, _how_many(source, chosen.values), *_missing(source), *remarks)
     images = {name: source.images / entry.file for name, entry in source.entries.items()}
+    notes = (chosen.why, _how_many(source, chosen.values), *_missing(source, images), *remarks)
     unusable = {name: why for name, entry in source.entries.items() if (why := source.problem(entry)) is not None}
     return AnnotatedImages(
         spec.text,
@@ -149,9 +150,9 @@ def _federated(source: CocoSplit) -> tuple[str, ...]:
     )
 
 
-def _missing(source: CocoSplit) -> tuple[str, ...]:
-    named = [entry.file for entry in source.entries.values() if entry.file.name]
-    absent = [str(file) for file in named if not files.is_there(source.images / file)]
+def _missing(source: CocoSplit, images: Mapping[str, Path]) -> tuple[str, ...]:
+    entries = source.entries.items()
+    absent = [str(entry.file) for name, entry in entries if entry.file.name and not files.is_there(images[name])]
     if not absent:
         return ()
     listed = ", ".join(absent[:_NAMED]) + (f" and {len(absent) - _NAMED} more" if len(absent) > _NAMED else "")

@@ -48,7 +48,7 @@ class Layout:
     Attributes:
         form: what its annotation files are called, for messages.
         names: of its annotation files without their extension; the group is the split.
-        folders: patterns of the folders in DIR that hold them.
+        folders: patterns of the folders in DIR that hold them, each with a slash behind it; "" for DIR itself.
         outer: whether the folders that file names begin with may be missing.
     """
 
@@ -58,7 +58,7 @@ class Layout:
     outer: bool = False
 
 
-COCO: Final = Layout("instances_SPLIT.json", re.compile("instances_(.+)"), ("annotations",))
+COCO: Final = Layout("instances_SPLIT.json", re.compile("instances_(.+)"), ("annotations/",))
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _annotation_file(spec: Spec, root: Path, split: str | None, layout: Layout) 
         return path, split or path.stem.removeprefix("instances_")
     known: dict[str, Path] = {}
     for below in layout.folders:
-        for path in sorted(root.glob(f"{below}/*.json")):
+        for path in sorted(root.glob(f"{below}*.json")):
             if (match := layout.names.fullmatch(path.stem)) is not None:
                 known.setdefault(match[1], path)
     known = known or {path.parent.name: path for path in sorted(root.glob(f"*/{_ROBOFLOW}"))}
@@ -238,7 +238,7 @@ def _by_id(annotations: Path, index: Index) -> dict[str, CocoImage]:
     """The images by the names of their files; those that have none by what the file calls them."""
     named = [entry for entry in index.records.entries if entry.file.name]
     ids = files.name_ids([entry.file for entry in named])
-    if len({entry.file for entry in named}) < len(named):
+    if len({str(entry.file) for entry in named}) < len(named):
         raise DataError(f"{annotations}: expected each file_name once, got one twice; correct the file")
     taken = set(ids)
     by_id: dict[str, CocoImage] = {}

@@ -34,6 +34,9 @@ T = TypeVar("T")
 _OWN_FIELDS: Final = ("height", "width", "date_captured", "license")
 """Fields of an image in COCO's own files that do not say what it is like."""
 
+_USUAL: Final = frozenset((*_OWN_FIELDS, "id", "file_name", "coco_url", "flickr_url"))
+"""Those and what tells which image it is: all that most files have."""
+
 _ABSENT: Final = "neg_category_ids"
 _PARTLY: Final = "not_exhaustive_category_ids"
 """Of images of LVIS, in which only some of its classes were looked for."""
@@ -210,6 +213,8 @@ def _ids(value: object, name: str) -> frozenset[Key]:
 
 def _tags(record: Mapping[str, Any]) -> dict[str, str]:
     """What a record says of its image that may set it apart, such as `weather`, `attributes: {timeofday: ..}`."""
+    if record.keys() <= _USUAL:
+        return {}
     inner = record.get("attributes")
     beside: dict[object, object] = {name: value for name, value in record.items() if name not in _OWN_FIELDS}
     return plain_attributes({**beside, **(inner if isinstance(inner, Mapping) else {})})

@@ -31,6 +31,11 @@ def plain_files(folder: Path) -> set[str]:
         return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
 
 
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder, in no order."""
+    return list(folder.names()) if isinstance(folder, StorePath) else os.listdir(folder)  # noqa: PTH208
+
+
 def sizes_in(folder: Path) -> dict[str, int]:
     """The names in a folder with their sizes in bytes, hidden ones left out; -1 for what is no file.
 

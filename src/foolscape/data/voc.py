@@ -46,23 +46,24 @@ class VocList:
         split: name of the list.
         names: of the images, in the order of the list, each once.
         notes: the year, what was left out.
+        images: the files of the images.
     """
 
     root: Path
     split: str
     names: tuple[str, ...]
     notes: tuple[str, ...]
+    images: _Finder
 
     def pairs(self, truth: str, extension: str) -> tuple[dict[str, tuple[Path, Path]], tuple[str, ...]]:
         """Paths of the image and of the file in the folder `truth` by name, in the order of the list, and notes.
 
         Both may have other forms of their extensions (.PNG), images any that images have; VOC's own comes first.
         """
-        images = _Finder(self.root / "JPEGImages", files.IMAGE_EXTENSIONS, ".jpg")
         truths = _Finder(self.root / truth, frozenset((extension,)), extension)
-        pairs = {name: (images.path(name), truths.path(name)) for name in self.names}
-        several = images.several() + truths.several()
-        note = f"{several} names have files of several extensions: {images.preferred} and {extension} count"
+        pairs = {name: (self.images.path(name), truths.path(name)) for name in self.names}
+        several = self.images.several() + truths.several()
+        note = f"{several} names have files of several extensions: {self.images.preferred} and {extension} count"
         return pairs, (note,) if several else ()
 
 
@@ -77,10 +78,10 @@ class _Finder:
 
     def find(self, name: str) -> Path | None:
         """The file called `name`, which may have folders; None if there is none."""
-        folder = (self.folder / name).parent
+        folder = (self.folder / name).parent if "/" in name else self.folder
         if folder not in self.seen:
             self.seen[folder] = files.by_stem(folder, self.extensions, self.preferred)
-        return self.seen[folder][0].get(Path(name).name)
+        return self.seen[folder][0].get(Path(name).name if "/" in name else name)
 
     def path(self, name: str) -> Path:
         """As `find`; where that finds nothing, the file that VOC would have."""
@@ -111,25 +112,25 @@ def read_listing(spec: Spec, split: str | None, task: str, truth: str) -> VocLis
             raise DataError(f"{spec.text}: expected the folder {root / name}, got none; unpack all of VOC")
     split = files.pick_split(spec, split, _splits(root / lists), "val")
     listing = root / lists / f"{split}.txt"
-    names, remarks = _read_names(listing, root / "JPEGImages")
+    images = _Finder(root / "JPEGImages", files.IMAGE_EXTENSIONS, ".jpg")
+    names, remarks = _read_names(listing, images)
     once = tuple(dict.fromkeys(names))
     notes = [f"{real(root).name}, split {split}", *remarks]
     if len(once) < len(names):
         notes.append(f"{len(names) - len(once)} repeated names in {listing.name} left out")
-    return VocList(root, split, once, tuple(notes))
+    return VocList(root, split, once, tuple(notes), images)
 
 
-def _read_names(listing: Path, images: Path) -> tuple[list[str], list[str]]:
+def _read_names(listing: Path, finder: _Finder) -> tuple[list[str], list[str]]:
     """The names in the file `listing`, and notes.
 
-    A line that is no name of an image in the folder `images` may be a path to one, have its extension, or further
+    A line that is no name of an image that is found may be a path to one, have its extension, or further
     columns (the flags 1, 0 and -1 of VOC's lists of classes, the path of the truth).
     """
     try:
         lines = read_text(listing).split("\n")
     except (OSError, ValueError) as error:
         raise DataError(f"{listing}: expected a list of image names, got {error}; unpack VOC again") from None
-    finder = _Finder(images, files.IMAGE_EXTENSIONS, ".jpg")
     names, others, columns = [], 0, 0
     for number, line in enumerate(lines, 1):
         text = line.strip()

@@ -63,7 +63,9 @@ class Detected:
 
 def everywhere(truth: Truth) -> Bools:
     """(K,): which are crowds without an end, at any scale to which images are brought."""
-    return np.asarray(truth.crowd & (np.abs(truth.boxes) > _FAR / 1000).all(axis=1))
+    far = _FAR / 1000
+    low, high = truth.boxes[:, :2], truth.boxes[:, 2:]
+    return np.asarray(truth.crowd & (low < -far).all(axis=1) & (high > far).all(axis=1))
 
 
 def pairwise_iou(one: Floats, other: Floats) -> Floats:

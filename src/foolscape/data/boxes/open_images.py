@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +13,15 @@ import numpy as np
 
 from foolscape.data import files, upright
 from foolscape.data.boxes.annotated import AnnotatedImages, Annotation, truth_of
-from foolscape.data.boxes.open_images_tables import Row, read_boxes, read_descriptions
+from foolscape.data.boxes.open_images_tables import (
+    Descriptions,
+    Row,
+    read_boxes,
+    read_descriptions,
+    read_verified,
+)
 from foolscape.errors import DataError
-from foolscape.metrics.boxes import Truth
+from foolscape.metrics.boxes import EVERYWHERE, Truth
 from foolscape.paths import path_of
 from foolscape.spec import Spec
 from foolscape.strict import LossNote
@@ -30,7 +37,8 @@ def open_open_images(spec: Spec, split: str | None = None) -> AnnotatedImages:
 
     DIR has SPLIT-annotations-bbox.csv, class-descriptions-boxable.csv, both also in `annotations`, and the images in
     SPLIT, images/SPLIT, data or images. Those images count that are there and have a line in the table. A box that is
-    marked IsGroupOf is a crowd.
+    marked IsGroupOf is a crowd. With SPLIT-annotations-human-imagelabels-boxable.csv beside the table, classes that
+    nobody looked for in an image are not judged there.
 
     Raises:
         UnknownNameError: an option or split that does not exist.
@@ -48,32 +56,62 @@ def open_open_images(spec: Spec, split: str | None = None) -> AnnotatedImages:
     if not images:
         raise DataError(f"{table}: expected lines of the images in {folder}, got none of {len(there)}; use ?images=DIR")
     rows = {files.readable(one): own for one, own in boxes.rows.items()}
+    unknown, judged = _unknown(table, name, labels, rows, frozenset(there))
     problems = {files.readable(one): f"{table}: {why}" for one, why in boxes.problems.items()}
     notes = (
         f"{len(labels.classes)} classes of {described.name}; boxes of groups (IsGroupOf) are crowds",
-        "detections of classes that nobody looked for in an image count as false, other than in Open Images' own score",
+        judged,
         *_left_out(len(there), len(images), boxes.elsewhere, folder),
         *([f"{several} names have files of several extensions: .jpg counts"] if several else []),
         *boxes.notes,
     )
 
     def read(sample_id: str) -> Annotation:
-        own = rows[sample_id]
-        return Annotation(f"{sample_id} in {table}", (None, None), lambda size: _truth(own, size))
+        own, beside = rows[sample_id], unknown(sample_id)
+        return Annotation(f"{sample_id} in {table}", (None, None), lambda size: _truth(own, beside, size))
 
     def decides(sample_id: str) -> Sequence[Path | str]:
-        return (json.dumps([problems.get(sample_id), labels.classes, rows.get(sample_id)]),)
+        beside = unknown(sample_id)
+        described = [problems.get(sample_id), labels.classes, rows.get(sample_id)]
+        return (json.dumps([*described, beside] if beside else described),)
 
     frame = upright.frame_option(spec)
     return AnnotatedImages(spec.text, name, labels.classes, notes, images, read, decides, frame, problems)
 
 
-def _truth(rows: Sequence[Row], size: tuple[int, int]) -> Truth:
-    """The boxes of an image of `size` (H, W), which are shares of it."""
+def _unknown(
+    table: Path, split: str, labels: Descriptions, rows: Mapping[str, Sequence[Row]], there: frozenset[str]
+) -> tuple[Callable[[str], list[int]], str]:
+    """What tells the classes that nobody looked for in an image, and a note of how that is known."""
+    published = f"{split}-annotations-human-imagelabels"
+    path = next(iter(sorted(table.parent.glob(f"*{escape(published)}*.csv"))), None)
+    if path is None:
+        return lambda _: [], (
+            "detections of classes that nobody looked for in an image count as false, other than in Open Images' own "
+            f"score; with {published}-boxable.csv beside the table they do not"
+        )
+    verified = {files.readable(one): own for one, own in read_verified(path, labels.places, there).items()}
+
+    def unknown(sample_id: str) -> list[int]:
+        known = verified.get(sample_id, set()) | {row[0] for row in rows.get(sample_id, ())}
+        return [place for place in range(len(labels.classes)) if place not in known]
+
+    why = (
+        f"detections of classes that nobody looked for in an image count nowhere, by {path.name}, without the hierarchy"
+    )
+    return unknown, f"{why} of classes"
+
+
+def _truth(rows: Sequence[Row], unknown: Sequence[int], size: tuple[int, int]) -> Truth:
+    """The boxes of an image of `size` (H, W), which are shares of it, and the classes of which nothing is known."""
     height, width = size
     shares = np.array([row[1:5] for row in rows], np.float64).reshape(-1, 4)
     corners = shares * np.array([width, height, width, height])
-    return truth_of(corners.tolist(), [row[0] for row in rows], crowd=[row[5] for row in rows])
+    return truth_of(
+        [*corners.tolist(), *[EVERYWHERE] * len(unknown)],
+        [*(row[0] for row in rows), *unknown],
+        crowd=[*(row[5] for row in rows), *[True] * len(unknown)],
+    )
 
 
 def _left_out(there: int, used: int, elsewhere: int, folder: Path) -> list[str]:

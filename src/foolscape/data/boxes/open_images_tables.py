@@ -97,6 +97,28 @@ def read_boxes(path: Path, places: Mapping[str, int], wanted: Set[str]) -> BoxTa
     return BoxTable(rows, problems, len(elsewhere), tuple(f"{count} {what}" for what, count in notes.items()))
 
 
+def read_verified(path: Path, places: Mapping[str, int], wanted: Set[str]) -> dict[str, set[int]]:
+    """The classes that somebody looked for in the images `wanted`, found or not, by the table of image labels `path`.
+
+    Raises:
+        DataError: it cannot be read, or a column is missing.
+    """
+    verified: dict[str, set[int]] = {}
+    columns: list[int] = []
+    for _, cells in _rows(path):
+        if not columns:
+            names = [name.strip() for name in cells]
+            if not {"ImageID", "LabelName"} <= set(names):
+                got = fields.shown(cells)
+                raise DataError(f"{path}: expected the columns ImageID and LabelName, got {got}; download it again")
+            columns = [names.index("ImageID"), names.index("LabelName")]
+            continue
+        image, label = (cells[place].strip() if place < len(cells) else "" for place in columns)
+        if image in wanted and label in places:
+            verified.setdefault(image, set()).add(places[label])
+    return verified
+
+
 def _columns(path: Path, cells: list[str], notes: Counter[str]) -> dict[str, int]:
     """Where each column stands, by the first line."""
     columns = {name.strip(): place for place, name in enumerate(cells)}

@@ -12,7 +12,7 @@ from foolscape.data.dataset import DataSet, fixed
 from foolscape.spec import Spec
 from foolscape.tasks.base import DETECTION
 
-_LAYOUT: Final = Layout("lvis_v1_SPLIT.json", re.compile("lvis_v1_(.+)"), ("annotations", "."))
+_LAYOUT: Final = Layout("lvis_v1_SPLIT.json", re.compile("lvis_v1_(.+)"), ("annotations/", ""))
 """www.lvisdataset.org/dataset; images are those of COCO, by their coco_url: train2017/.., val2017/..."""
 
 

@@ -15,7 +15,7 @@ from foolscape.tasks.base import DETECTION
 _LAYOUT: Final = Layout(
     "zhiyuan_objv2_SPLIT.json",
     re.compile("(?:zhiyuan_objv2|objects365)_(.+)"),
-    ("annotations", ".", "*"),
+    ("annotations/", "", "*/"),
     outer=True,
 )
 """Version 2 (www.objects365.org): file names begin with images/v1 or v2, and the archives with patch0, .. alone."""
