@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.fuzz.cases import Family
 from tests.fuzz.families import (
+    archives,
     boxes,
     checkpoints,
     clip_trees,
@@ -32,6 +33,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     *clip_trees.FAMILIES,
     *published.FAMILIES,
     *masks.FAMILIES,
+    *archives.FAMILIES,
     *lists.FAMILIES,
     *settings.FAMILIES,
     *specs.FAMILIES,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from foolscape.data.json_file import read_json
 from foolscape.data.labels.published import left_out, names_below
 from foolscape.data.walking import walk
 from foolscape.errors import DataError
-from foolscape.paths import path_of
+from foolscape.paths import normal, path_of
 from foolscape.spec import Spec
 
 _NO_OBJECTS: Final = ("point", "points", "line", "linestrip")
@@ -41,9 +40,9 @@ class _Places:
 
     def image(self, path: Path, written: Path) -> Path:
         """Where an image lies: as its JSON `path` says, by its name beside it, or in the folder of images."""
-        said = Path(os.path.normpath(path.parent / written))
+        said = normal(path.parent / written)
         places = [path.parent / written.name]
-        if self.outside or said.is_relative_to(os.path.normpath(self.root)):
+        if self.outside or said.is_relative_to(normal(self.root)):
             places.insert(0, said)
         if self.images is not None:
             places.insert(0, self.images / written.name)
