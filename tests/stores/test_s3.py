@@ -1,5 +1,7 @@
 """A store of S3's kind, with the client that people have."""
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +12,7 @@ from foolscape.errors import DataError, SettingError
 from .made import photos, write, zipped
 from .servers import environment, no_store, put_s3, s3_server
 
-pytest.importorskip("s3fs")
+S3FileSystem = pytest.importorskip("s3fs").S3FileSystem
 pytest.importorskip("moto")
 
 
@@ -44,6 +46,38 @@ def test_what_is_not_there_is_told():
     for place in ("s3://little/none", "s3://nobucket/none"):
         with pytest.raises(DataError, match=f"expected a folder at {place}, got nothing there"):
             open_data(f"folder:{place}")
+
+
+def test_each_file_is_asked_for_once(monkeypatch):
+    put_s3("counted", photos(5))
+    calls = Counter()
+    call = S3FileSystem._call_s3
+
+    async def counted(self, method, *arguments, **options):
+        calls[method] += 1
+        return await call(self, method, *arguments, **options)
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", counted)
+    data = open_data("folder:s3://counted/images")
+    listing = calls.total()
+    assert listing <= 4
+    for name in data.ids:
+        data.load(name)
+        data.fingerprint(name)
+    assert calls["get_object"] == 5
+    assert calls.total() == listing + 5
+
+
+def test_a_forked_process_has_a_client_of_its_own():
+    put_s3("forked", photos(2))
+    data = open_data("folder:s3://forked/images")
+    child = os.fork()
+    if not child:
+        try:
+            os._exit(int(data.fingerprint("0").startswith("unreadable")))
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize(
