@@ -73,8 +73,15 @@ def real(path: Path) -> Path:
 def absolute(path: Path) -> Path:
     """`path` from the root on, without `..`; a link stays."""
     if isinstance(path, StorePath):
-        return type(path)(os.path.normpath(PosixPath(*path.parts)))
+        return normal(path)
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute leaves `..`
+
+
+def normal(path: Path) -> Path:
+    """`path` without `..` behind a folder, as it is written; a link stays."""
+    if isinstance(path, StorePath):
+        return type(path)(os.path.normpath(PosixPath(*path.parts)))
+    return Path(os.path.normpath(path))
 
 
 def below_common(paths: Sequence[Path]) -> list[Path]:

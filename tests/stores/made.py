@@ -54,6 +54,11 @@ def write(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files below a folder, by their paths."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def put(address: str, files: Mapping[str, bytes]) -> str:
     """`files` below an address of `memory://`."""
     memory = fsspec.filesystem("memory")

@@ -1,16 +1,20 @@
 """A store of S3's kind, with the client that people have."""
 
+import os
+import sys
+import warnings
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from foolscape.data.load import open_data
-from foolscape.errors import DataError, SettingError
+from foolscape.errors import DataError, MissingExtraError, SampleError, SettingError
 
 from .made import photos, write, zipped
 from .servers import environment, no_store, put_s3, s3_server
 
-pytest.importorskip("s3fs")
+S3FileSystem = pytest.importorskip("s3fs").S3FileSystem
 pytest.importorskip("moto")
 
 
@@ -44,6 +48,68 @@ def test_what_is_not_there_is_told():
     for place in ("s3://little/none", "s3://nobucket/none"):
         with pytest.raises(DataError, match=f"expected a folder at {place}, got nothing there"):
             open_data(f"folder:{place}")
+
+
+def test_odd_keys_are_files_or_failures():
+    photo = photos(1)["images/0.png"]
+    put_s3(
+        "odd", {"a": b"", "a/b #1%20.png": photo, "a/w?.png": photo, "a//x.png": photo, "a/../y.png": photo, "c/": b""}
+    )
+    for place in ("s3://odd", "s3://odd/a"):
+        data = open_data(f"folder:{place}")
+        names = [name.rpartition("/")[2] for name in data.ids]
+        assert names == ["b #1%20", "w?", "x", "y"]
+        for name, end in zip(data.ids, names, strict=True):
+            if end in "xy":
+                with pytest.raises(SampleError, match="a name that no path has"):
+                    data.load(name)
+            else:
+                data.load(name)
+    with pytest.raises(DataError, match="got an empty folder"):
+        open_data("folder:s3://odd/c")
+
+
+def test_a_client_that_is_not_installed_is_named(monkeypatch):
+    for module in ("gcsfs", "adlfs"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match="pip install gcsfs"):
+        open_data("folder:gs://bucket/images")
+    with pytest.raises(MissingExtraError, match=r"expected what fsspec needs for abfs://, got .*adlfs"):
+        open_data("folder:abfs://bucket/images")
+
+
+def test_each_file_is_asked_for_once(monkeypatch):
+    put_s3("counted", photos(5))
+    calls = Counter()
+    call = S3FileSystem._call_s3
+
+    async def counted(self, method, *arguments, **options):
+        calls[method] += 1
+        return await call(self, method, *arguments, **options)
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", counted)
+    data = open_data("folder:s3://counted/images")
+    listing = calls.total()
+    assert listing <= 4
+    for name in data.ids:
+        data.load(name)
+        data.fingerprint(name)
+    assert calls["get_object"] == 5
+    assert calls.total() == listing + 5
+
+
+def test_a_forked_process_has_a_client_of_its_own():
+    put_s3("forked", photos(2))
+    data = open_data("folder:s3://forked/images")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of newer Pythons, that there are threads
+        child = os.fork()
+    if not child:
+        try:
+            os._exit(int(data.fingerprint("0").startswith("unreadable")))
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Generator
 from fnmatch import fnmatchcase
-from pathlib import Path, PosixPath, PurePath
+from pathlib import Path, PosixPath, PurePath, PurePosixPath
 from typing import IO, Any
 
 from foolscape.stores.address import inside_of, is_address, is_archive, is_pattern, plain, shown
@@ -106,7 +106,7 @@ class StorePath(PosixPath):
 
     def glob(self, pattern: str, **_: object) -> Generator[Any, None, None]:
         """What is called as `pattern`, which may have several parts, without `**`; nothing where there is no folder."""
-        first, _slash, rest = str(pattern).partition("/")
+        first, _slash, rest = str(PurePosixPath(pattern)).partition("/")  # without `./`
         if not self.is_dir():
             return
         for path in self.iterdir():

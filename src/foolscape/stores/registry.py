@@ -34,7 +34,7 @@ class Registry:
     """The stores of a process.
 
     Attributes:
-        remotes: by protocol.
+        remotes: by the number of the process, as clients do not survive a fork, and protocol.
         roots: what is at each place that was listed; a place below it is looked up there.
         archives: by their places.
         current: the roots and archives that need not be looked at again, until data are opened anew.
@@ -44,7 +44,7 @@ class Registry:
         lock: held while a store is listed.
     """
 
-    remotes: dict[str, Remote] = field(default_factory=dict)
+    remotes: dict[tuple[int, str], Remote] = field(default_factory=dict)
     roots: dict[str, Node] = field(default_factory=dict)
     archives: dict[str, Archive] = field(default_factory=dict)
     current: set[str] = field(default_factory=set)
@@ -147,16 +147,17 @@ class Registry:
         try:
             return remote.listed(place)
         except SettingError:
-            del self.remotes[remote.protocol]  # its settings may be others when it is asked again
+            del self.remotes[os.getpid(), remote.protocol]  # its settings may be others when it is asked again
             raise
 
     def _remote(self, place: str) -> tuple[Remote, str]:
         """The store that `place` is in, and what it is called there."""
         address = protocol_of(place)
         assert address is not None
-        if address[0] not in self.remotes:
-            self.remotes[address[0]] = open_remote(address[0])
-        return self.remotes[address[0]], address[1]
+        key = os.getpid(), address[0]
+        if key not in self.remotes:
+            self.remotes[key] = open_remote(address[0])
+        return self.remotes[key], address[1]
 
     def _fetch_remote(self, place: str, entry: Entry) -> Path:
         remote, there = self._remote(place)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 from uuid import uuid4
 
-from foolscape.errors import SettingError
+from foolscape.errors import MissingExtraError, SettingError
 from foolscape.extras import extra, installed
-from foolscape.stores.entries import ClashError, Entry, Node, tree
+from foolscape.stores.entries import ClashError, Entry, Folder, Node, tree
 from foolscape.stores.patience import StoreError, ask, seconds
 from foolscape.stores.secrets import WHERE, scrubbed
 
@@ -49,10 +50,11 @@ class Remote:
         address = f"{self.protocol}://{place}"
         try:
             about = ask(self.system, "info", address)
-            if not _is_folder(about):
+            if not _is_folder(about) and about.get("size") != 0:
                 return _entry(about, _unknown())
             found = ask(self.system, "find", address, times=_LONG, detail=True)
-            return self._tree(place, found)
+            listed = self._tree(place, found)
+            return listed if listed.names or _is_folder(about) else _entry(about, _unknown())
         except FileNotFoundError:
             return None
         except StoreError as error:
@@ -61,11 +63,11 @@ class Remote:
                 f"which stand in environment variables: {WHERE}"
             ) from None
 
-    def _tree(self, place: str, found: Mapping[str, Mapping[str, Any]]) -> Node:
+    def _tree(self, place: str, found: Mapping[str, Mapping[str, Any]]) -> Folder:
         root = self.system._strip_protocol(f"{self.protocol}://{place}").rstrip("/")
         unknown, entries, folders = _unknown(), {}, []
         for name, about in found.items():
-            written = name.removeprefix(root).lstrip("/") if name.startswith(root) else name
+            written = name.removeprefix(root).removeprefix("/") if name.startswith(root) else name
             parts, odd = tuple(written.split("/")), ""
             if not _NO_PARTS.isdisjoint(parts):
                 parts = tuple(part for part in parts if part not in _NO_PARTS)
@@ -76,6 +78,10 @@ class Remote:
                 folders.append(parts)
             else:
                 entries[parts] = _entry(about, unknown, odd)
+        try:
+            return tree(entries.items(), folders)
+        except ClashError:
+            _leave_markers(entries)
         try:
             return tree(entries.items(), folders)
         except ClashError as error:
@@ -113,13 +119,15 @@ def open_remote(protocol: str) -> Remote:
     with installed("fsspec", "data in stores"):
         import fsspec
     needed = {"s3": extra("s3"), "s3a": extra("s3"), "hf": extra("hf"), "gs": installed("gcsfs", "data in gs://")}
-    with needed.get(protocol) or installed("fsspec", f"data in {protocol}://, with its client"):
-        try:
+    try:
+        with needed.get(protocol) or nullcontext():
             fsspec.get_filesystem_class(protocol)
-        except ValueError:
-            raise SettingError(
-                f"expected the address of a store that fsspec knows, such as s3://, got {protocol}://; check it"
-            ) from None
+    except ValueError:
+        raise SettingError(
+            f"expected the address of a store that fsspec knows, such as s3://, got {protocol}://; check it"
+        ) from None
+    except ImportError as error:
+        raise MissingExtraError(f"expected what fsspec needs for {protocol}://, got {error}; install that") from error
     try:
         system = fsspec.filesystem(protocol, **_options(protocol))
     except Exception as error:  # the clients of a dozen stores raise nearly anything
@@ -145,6 +153,14 @@ def _options(protocol: str) -> dict[str, Any]:
 
 def _is_folder(about: Mapping[str, Any]) -> bool:
     return about.get("type") == "directory" or str(about.get("mimetype", "")).startswith("text/html")
+
+
+def _leave_markers(entries: dict[tuple[str, ...], Entry]) -> None:
+    """Take out the empty files that some programs put in the place of a folder."""
+    inner = {parts[:end] for parts in entries for end in range(1, len(parts))}
+    for parts in inner & entries.keys():
+        if not entries[parts].size:
+            del entries[parts]
 
 
 def _entry(about: Mapping[str, Any], unknown: str, problem: str = "") -> Entry:

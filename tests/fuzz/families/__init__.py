@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.fuzz.cases import Family
 from tests.fuzz.families import (
+    archives,
     boxes,
     checkpoints,
     clip_trees,
@@ -36,6 +37,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     *masks.FAMILIES,
     *tables.FAMILIES,
     *hugging_face.FAMILIES,
+    *archives.FAMILIES,
     *lists.FAMILIES,
     *settings.FAMILIES,
     *specs.FAMILIES,

@@ -17,7 +17,7 @@ from foolscape.data.json_file import read_json
 from foolscape.data.labels.published import left_out, names_below
 from foolscape.data.walking import walk
 from foolscape.errors import DataError
-from foolscape.paths import path_of
+from foolscape.paths import normal, path_of
 from foolscape.spec import Spec
 
 _NO_OBJECTS: Final = ("point", "points", "line", "linestrip")
@@ -40,24 +40,13 @@ class _Places:
 
     def image(self, path: Path, written: Path) -> Path:
         """Where an image lies: as its JSON `path` says, by its name beside it, or in the folder of images."""
-        said = _normal(path.parent / written)
+        said = normal(path.parent / written)
         places = [path.parent / written.name]
-        if self.outside or said.is_relative_to(_normal(self.root)):
+        if self.outside or said.is_relative_to(normal(self.root)):
             places.insert(0, said)
         if self.images is not None:
             places.insert(0, self.images / written.name)
         return next((place for place in places if files.is_there(place)), places[0])
-
-
-def _normal(path: Path) -> Path:
-    """`path` without `..`, by its parts alone, so that it may lie in a store."""
-    parts: list[str] = []
-    for part in path.parts:
-        if part == ".." and parts and parts[-1] not in ("..", path.anchor):
-            parts.pop()
-        else:
-            parts.append(part)
-    return type(path)(*parts)
 
 
 def _images_option(spec: Spec, root: Path) -> Path | None:

@@ -18,7 +18,7 @@ IMAGE_SUFFIXES: Final = ("_leftImg8bit", "_image", "_images", "_img", "_rgb", "_
 LABEL_SUFFIXES: Final = (
     "_gtFine_labelTrainIds", "_gtFine_labelIds", "_gtCoarse_labelTrainIds", "_gtCoarse_labelIds", "_labelTrainIds",
     "_labelIds", "_trainIds", "_label", "_labels", "_lab", "_mask", "_masks", "_gt", "_seg", "_segmentation",
-    "_segmap", "_semantic", "_annotation", "_annotations", "_anno", "_target", "_L",
+    "_segmap", ".seg", ".mask", "_semantic", "_annotation", "_annotations", "_anno", "_target", "_L",
 )  # fmt: skip
 """What the names of label maps may end in."""
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
 from foolscape.errors import DataError
 from foolscape.stores.entries import ClashError, Entry, Folder, tree
+
+LZMA_DAMAGE: tuple[type[Exception], ...] = ()
+"""What is raised where data are damaged that were packed by lzma; nothing in a Python that was built without it."""
+
+with suppress(ImportError):
+    import lzma
+
+    LZMA_DAMAGE = (lzma.LZMAError,)
 
 Parts: TypeAlias = tuple[str, ...]
 """The path of a member, by its parts."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
-import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from foolscape.stores.archives.archive import Archive, Parts, damaged, parts_of, tree_of
+from foolscape.stores.archives.archive import LZMA_DAMAGE, Archive, Parts, damaged, parts_of, tree_of
 from foolscape.stores.archives.source import FileSource, Source, opened
 from foolscape.stores.cache import cache, too_large
 from foolscape.stores.entries import Entry
@@ -20,7 +18,16 @@ from foolscape.stores.patience import StoreError
 _CHUNK: Final = 1 << 20
 _BLOCK: Final = 512
 _PACKED: Final = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz")
-_DAMAGE: Final = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, UnicodeError, ValueError)
+_DAMAGE: Final[tuple[type[Exception], ...]] = (
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    *LZMA_DAMAGE,
+    gzip.BadGzipFile,
+    UnicodeError,
+    ValueError,
+)
+_UNREADABLE: Final[tuple[type[Exception], ...]] = (*_DAMAGE, OSError)
 
 
 def open_tar(source: Source, identity: str, where: str) -> Archive:
@@ -91,12 +98,18 @@ def _unpacked(source: Source, identity: str, where: str) -> Source:
         return FileSource(place, place().stat().st_size)
     except StoreError:
         raise
-    except (*_DAMAGE, OSError) as error:
+    except _UNREADABLE as error:
         raise damaged(where, f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _reader(packed: BinaryIO, where: str) -> BinaryIO:
     name = where.lower()
-    if name.endswith(("gz",)):
+    if name.endswith("gz"):
         return gzip.open(packed, "rb")  # type: ignore[return-value]
-    return bz2.open(packed, "rb") if "bz2" in name[-5:] else lzma.open(packed, "rb")  # type: ignore[return-value]
+    if name.endswith("bz2"):
+        import bz2  # here, as is lzma: a Python may be built without them
+
+        return bz2.open(packed, "rb")  # type: ignore[return-value]
+    import lzma
+
+    return lzma.open(packed, "rb")  # type: ignore[return-value]

@@ -9,10 +9,9 @@ import struct
 import threading
 import zipfile
 import zlib
-from lzma import LZMAError
 from typing import BinaryIO, Final
 
-from foolscape.stores.archives.archive import Archive, Parts, damaged, parts_of, tree_of
+from foolscape.stores.archives.archive import LZMA_DAMAGE, Archive, Parts, damaged, parts_of, tree_of
 from foolscape.stores.archives.source import Source, check_read, opened
 from foolscape.stores.entries import Entry
 from foolscape.stores.patience import StoreError
@@ -27,9 +26,10 @@ _END_64: Final = struct.Struct("<4sQ2H2L2Q16x")
 """The end of an archive, and what those with more than `_MANY` members have before it and a locator (APPNOTE 4.3)."""
 _LOCATOR: Final = 20
 _MANY: Final = 0xFFFF
-_DAMAGE: Final = (
-    zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error,
+_DAMAGE: Final[tuple[type[Exception], ...]] = (
+    zipfile.BadZipFile, zlib.error, *LZMA_DAMAGE, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error,
 )  # fmt: skip
+_UNREADABLE: Final[tuple[type[Exception], ...]] = (*_DAMAGE, OSError)
 
 
 def open_zip(source: Source, identity: str, where: str) -> Archive:
@@ -66,7 +66,7 @@ def open_zip(source: Source, identity: str, where: str) -> Archive:
                 shutil.copyfileobj(member, into, 1 << 20)
         except StoreError:
             raise
-        except (*_DAMAGE, OSError) as error:
+        except _UNREADABLE as error:
             raise StoreError(errno.EIO, f"damaged in the archive ({type(error).__name__}: {error})") from None
 
     return Archive(identity, tree_of(found, folders, where), copy)
