@@ -17,6 +17,7 @@ from foolscape.extras import EXTRAS, need
 from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.distortion import similarity
 from foolscape.models.common.huggingface import hub
+from foolscape.models.common.ultralytics.library import library
 from foolscape.report.pictures.plots import Curve, plot
 
 from .conftest import ROOT
@@ -28,6 +29,7 @@ USES: dict[str, Callable[[], object]] = {
     "faster_coco_eval": lambda: coco_ap([], [], 1),
     "av": lambda: read_video(Path("nowhere.mp4"), 0, None),
     "transformers": hub,
+    "ultralytics": library,
 }
 """A call that needs the module; psutil's needs a clip."""
 

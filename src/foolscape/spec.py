@@ -18,7 +18,7 @@ from typing import Final
 from foolscape.errors import SettingError, unknown
 from foolscape.stores.secrets import refuse_secrets
 
-LIBRARIES: Final = ("bundled", "torchvision", "transformers", "smp", "stcn", "propagation")
+LIBRARIES: Final = ("bundled", "torchvision", "transformers", "ultralytics", "smp", "stcn", "propagation")
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 
 GROUP: Final = "foolscape.models"

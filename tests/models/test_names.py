@@ -17,7 +17,8 @@ from foolscape.tasks.base import TASKS
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("ultralytics-like:yolov8n", "unknown kind of model 'ultralytics-like'.* any network that a function of yours"),
+        ("paddle-like:yolov8n", "unknown kind of model 'paddle-like'.* any network that a function of yours"),
+        ("ultralytic:yolov8n.yaml", "did you mean ultralytics:yolov8n.yaml"),
         ("https://example.org/net.pt", "weights file"),
         ("net.onnx", "an ONNX file, 'net.onnx'; write a file net.py .* onnx2torch"),
         ("nets/net.ONNX", "an ONNX file"),
@@ -72,7 +73,7 @@ def test_every_source_is_a_module_of_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("spec", "task"),
-    [("torchvision:fcn_resnet50", "video"), ("stcn:x.pth", "detection")],
+    [("torchvision:fcn_resnet50", "video"), ("stcn:x.pth", "detection"), ("ultralytics:yolo11n.yaml", "video")],
 )
 def test_a_task_that_a_source_has_no_models_for(spec: str, task: str) -> None:
     with pytest.raises(SettingError, match=rf"task: expected \w+( or \w+)? for {spec}, got {task}"):

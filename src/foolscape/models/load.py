@@ -149,10 +149,11 @@ def load_model(
     """The model that the spec `text` names, ready to be attacked.
 
     Args:
-        text: bundled:NAME, torchvision:NAME, transformers:ID or transformers:FOLDER, stcn:FILE, propagation:BACKBONE,
-            path/to/file.py:factory, package.module:factory, or a plug-in's NAME or NAME:rest; behind it ?weights=FILE,
-            ?classes=FILE (which overrides all other class names), what the modules of `models.sources` name, and for
-            networks of your own how they want their images and count classes, see `models.common.wiring`.
+        text: bundled:NAME, torchvision:NAME, transformers:ID or transformers:FOLDER, ultralytics:FILE.pt or
+            ultralytics:NAME.yaml, stcn:FILE, propagation:BACKBONE, path/to/file.py:factory, package.module:factory, or
+            a plug-in's NAME or NAME:rest; behind it ?weights=FILE, ?classes=FILE (which overrides all other class
+            names), what the modules of `models.sources` name, and for networks of your own how they want their images
+            and count classes, see `models.common.wiring`.
         task: what it is to be for; None: what its source answers.
         image_size: (H, W) of the images or frames it will see.
         device: where to run.

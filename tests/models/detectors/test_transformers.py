@@ -15,6 +15,7 @@ from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.common.preparation import preparation_of
 from foolscape.models.common.pretrained import place_of
+from foolscape.models.common.whole_gradient import whole_gradient
 from foolscape.models.detectors import transformers as adapter
 from foolscape.models.detectors.common import SIGMOID_NOTE, SOFTMAX_NOTE
 from foolscape.models.detectors.scorer import Scorer
@@ -228,8 +229,8 @@ def test_nan_is_an_error_and_not_an_empty_street() -> None:
 
 def test_gradients_are_kept_only_where_they_are_recorded() -> None:
     values = torch.ones(2, requires_grad=True)
-    with adapter._whole_gradient(True):
+    with whole_gradient(True):
         assert values.detach() is values
     assert not values.detach().requires_grad
-    with torch.no_grad(), adapter._whole_gradient(True):
+    with torch.no_grad(), whole_gradient(True):
         assert values.detach() is not values

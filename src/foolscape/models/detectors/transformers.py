@@ -6,14 +6,12 @@ model is never run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from foolscape.errors import unknown
 from foolscape.models.common.class_map import ClassNames, name_channels
@@ -21,7 +19,8 @@ from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
 from foolscape.models.common.preparation import Preparation, preparation_of
 from foolscape.models.common.pretrained import Place, own_names
-from foolscape.models.common.wrappers import on_images, straighten
+from foolscape.models.common.whole_gradient import straighten_behind_norms, whole_gradient
+from foolscape.models.common.wrappers import on_images
 from foolscape.models.detectors.common import (
     SIGMOID_NOTE,
     SOFTMAX_NOTE,
@@ -127,7 +126,7 @@ class QueryDetector:
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Class logits (B, N, K), and boxes (B, N, 4) in pixels of `images`."""
         network: Any = self.module
-        with guarded(on_images(network, images)), _whole_gradient(self.family.detaches):
+        with guarded(on_images(network, images)), whole_gradient(self.family.detaches):
             output = network(pixel_values=self.prepare(images))
         x, y, width, height = output.pred_boxes.unbind(-1)
         corners = torch.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], dim=-1)
@@ -171,9 +170,7 @@ def adapt_queries(
     network: Any = module
     family = _family(network.config.model_type)
     freeze(module, torch.device(device))
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.register_forward_hook(_straighten_behind)
+    straighten_behind_norms(module)  # RT-DETR and D-FINE move the channels behind a batch norm last
     named = name_channels(len(network.config.id2label), own_names(network.config, class_names))
     prepare = preparation_of(processor, multiple=family.multiple)
     remarks = [*notes, SOFTMAX_NOTE if family.softmax else SIGMOID_NOTE, f"images are resized inside to {prepare.rule}"]
@@ -182,32 +179,6 @@ def adapt_queries(
     if family.moves or getattr(network.config, "two_stage", False):  # the latter: Deformable DETR
         remarks.append(_MOVES)
     return QueryDetector(module, named.names, (*remarks, *named.notes), named.channels, family, prepare)
-
-
-def _straighten_behind(module: nn.Module, inputs: object, output: Tensor) -> None:  # noqa: ARG001
-    """A hook: RT-DETR and D-FINE move the channels behind a batch norm last, see `straighten`."""
-    straighten(output)
-
-
-class _KeepGradients(TorchFunctionMode):
-    """Within it `tensor.detach()` is `tensor` itself."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func is Tensor.detach else func(*args, **(kwargs or {}))
-
-
-@contextmanager
-def _whole_gradient(detaches: bool) -> Iterator[None]:
-    """Where gradients are recorded, let a network that detaches in its forward pass not do so.
-
-    Box refinement passes reference points on without their gradient, which steadies training. Without it the input
-    gradient is not that of the scores, and an attack looks weaker than it is.
-    """
-    if not (detaches and torch.is_grad_enabled()):
-        yield
-        return
-    with _KeepGradients():
-        yield
 
 
 def _family(model_type: str) -> Family:

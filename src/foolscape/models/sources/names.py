@@ -100,6 +100,11 @@ def unknown_model(spec: Spec) -> UnknownNameError | SettingError:
     )
 
 
+def exported(path: Path) -> str | None:
+    """What a file that holds a network in another form than PyTorch's is called, by its name; None for any other."""
+    return _FILES[path.suffix.lower()][0] if path.suffix.lower() in _FILES else None
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
