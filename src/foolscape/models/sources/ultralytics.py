@@ -138,8 +138,7 @@ def _check_name(spec: Spec) -> None:
     what = f"{kind}, {spec.rest!r}" if (kind := exported(path)) else repr(spec.rest)
     raise UnknownNameError(
         f"expected a checkpoint or a configuration of ultralytics, as in ultralytics:best.pt or "
-        f"ultralytics:yolo11n.yaml, got {what}"
-        + ("; attacks follow gradients: name the .pt that it was exported from" if exported(path) else "")
+        f"ultralytics:yolo11n.yaml, got {what}; of an exported network, name the .pt that it was exported from"
     )
 
 
