@@ -26,6 +26,8 @@ from foolscape.testing import check_detector
 
 from .made import CLASSES, SIZE, as_the_library_has_it, detector, images
 
+LIMITS = torch.tensor([SIZE[1], SIZE[0]] * 2).float()
+
 NETWORKS = ("yolo11n", "yolo26n?nms=false", "yolo26n-obb", "yolo11n-pose")
 MORE = (
     "yolo26n", "yolov10n", "yolov10n?nms=false", "yolov5nu", "yolov8n", "yolov9t", "yolo12n", "yolov8n-seg",
@@ -55,8 +57,9 @@ def by_the_library(found: YoloDetector, given: Tensor, conf: float) -> list[Tens
     with torch.no_grad():
         output = module(seen)
     if found.kind == "RTDETRDecoder":
-        rows = [torch.cat([ops.xywh2xyxy(one[:, :4]) * one.new_tensor([64, 48, 64, 48]), one[:, 4:]], 1)
-                for one in output[0]]  # fmt: skip
+        rows = [torch.cat([ops.xywh2xyxy(one[:, :4]) * LIMITS, one[:, 4:]], dim=1) for one in output[0]]
+        for one in rows:
+            ops.clip_boxes(one, SIZE)
         return [one[one[:, 4] > conf] for one in rows]
     first = output[0][0] if isinstance(output[0], tuple) else output[0]
     oriented = found.kind == "OBB"
@@ -97,8 +100,7 @@ def test_candidates_are_what_detections_are_chosen_from(name: str, folder: Path)
     count = candidates.boxes.shape[1]
     assert candidates.scores.shape == (2, 4, count)
     assert not candidates.scores[:, -1].any()
-    limits = torch.tensor([64.0, 48.0, 64.0, 48.0])
-    boxes, chances = candidates.boxes.clamp(min=0).minimum(limits), candidates.scores[:, :-1].sigmoid()
+    boxes, chances = candidates.boxes.clamp(min=0).minimum(LIMITS), candidates.scores[:, :-1].sigmoid()
     for i, one in enumerate(found.detect(given, 0.1)):
         for box, score, label in zip(one.boxes, one.scores, one.labels, strict=True):
             near = (boxes[i] - box).abs().amax(dim=1) < 1e-3

@@ -4,16 +4,19 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 from torch import nn
 
 from foolscape.errors import CheckpointError, FoolscapeError, ModelError, SettingError, UnknownNameError
 from foolscape.models.common.ultralytics.config import from_config
 from foolscape.models.common.ultralytics.library import library
+from foolscape.models.common.ultralytics.network import names_of
 from foolscape.models.load import load_detector, load_segmenter, slug_of
 from foolscape.models.sources import source_of
 from foolscape.run.settings.task_of import task_of
@@ -131,28 +134,42 @@ def test_numbers_are_no_names() -> None:
         load_detector("ultralytics:yolov8n.yaml?imgsz=64", image_size=SIZE, data_classes=CLASSES)
 
 
-def wrong(path: Path, kind: str) -> str:
-    """A file that is no checkpoint of a detector, by its kind."""
-    tasks = library().tasks
-    if kind == "empty":
-        path.write_bytes(b"")
-    elif kind == "text":
-        path.write_text("no network")
-    elif kind == "state dict":
-        torch.save({"weight": torch.zeros(3), "bias": torch.zeros(3), "more": torch.zeros(3)}, path)
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "program":
-        torch.jit.script(nn.Conv2d(3, 4, 1)).save(str(path))
-    elif kind == "other network":
-        torch.save({"model": nn.Sequential(nn.Conv2d(3, 4, 1))}, path)
-    elif kind == "pickle":
-        path.write_bytes(pickle.dumps({"model": Trap(path.parent / "run")}))
-    elif kind == "classifier":
-        torch.save({"model": tasks.ClassificationModel("yolo11n-cls.yaml", verbose=False)}, path)
-    elif kind == "quantised":
-        checkpoint(path, modelopt={"state": 1})
-    return str(path)
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({1: "b", 0: "a", 10: "k"}, ("a", "b", "k")),
+        ({"0": "a", "1": "b"}, ("a", "b")),
+        (["a", "b"], ("a", "b")),
+        ({0: "0", 1: "1"}, None),
+        ({"x": "a"}, ("a",)),
+        (None, None),
+        ({}, None),
+    ],
+)
+def test_names(names: object, expected: tuple[str, ...] | None) -> None:
+    module = nn.Identity()
+    module.names = names  # type: ignore[assignment]
+    assert names_of(module) == expected
+
+
+def saved(make: Callable[[], object]) -> Callable[[Path], object]:
+    return lambda path: torch.save(make(), path)
+
+
+WRONG: dict[str, Callable[[Path], object]] = {
+    "missing": lambda path: None,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("no network"),
+    "folder": Path.mkdir,
+    "state dict": saved(lambda: {"weight": torch.zeros(3), "bias": torch.zeros(3), "more": torch.zeros(3)}),
+    "program": lambda path: torch.jit.script(nn.Conv2d(3, 4, 1)).save(str(path)),
+    "other network": saved(lambda: {"model": nn.Sequential(nn.Conv2d(3, 4, 1))}),
+    "pickle": lambda path: path.write_bytes(pickle.dumps({"model": Trap(path.parent / "run")})),
+    "classifier": saved(lambda: {"model": library().tasks.ClassificationModel("yolo11n-cls.yaml", verbose=False)}),
+    "grey": saved(lambda: {"model": library().tasks.DetectionModel(yaml.safe_load(TINY), ch=1, verbose=False)}),
+    "quantised": lambda path: checkpoint(path, modelopt={"state": 1}),
+}
+"""Files that are no checkpoint of a detector, by their kind."""
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit")
@@ -168,13 +185,14 @@ def wrong(path: Path, kind: str) -> str:
         ("other network", "expected a network of ultralytics in .*, got Sequential"),
         ("pickle", "trust=pickle|damaged"),
         ("classifier", "a network that classifies whole images; name a detector"),
+        ("grey", "expected a network of RGB images in .*, got one of 1 channels"),
         ("quantised", "got quantised ones"),
     ],
 )
 def test_a_file_that_is_no_checkpoint(kind: str, message: str, tmp_path: Path) -> None:
-    name = wrong(tmp_path / "x.pt", kind)
+    WRONG[kind](tmp_path / "x.pt")
     with pytest.raises(FoolscapeError, match=message):
-        load_detector(f"ultralytics:{name}", image_size=SIZE)
+        load_detector(f"ultralytics:{tmp_path / 'x.pt'}", image_size=SIZE)
     assert not (tmp_path / "run").exists()
 
 
@@ -203,7 +221,8 @@ def test_a_configuration_that_is_none(text: str, message: str, tmp_path: Path, m
 @pytest.mark.parametrize(
     ("spec", "error", "message"),
     [
-        ("best.onnx", UnknownNameError, "an ONNX file, 'best.onnx'; attacks follow gradients: name the .pt"),
+        ("best.onnx", UnknownNameError, "got 'best.onnx'; of an exported network, name the .pt that it was"),
+        ("best_openvino_model/", UnknownNameError, "of an exported network, name the .pt"),
         ("best.engine", UnknownNameError, "a TensorRT engine"),
         ("yolo11n", UnknownNameError, "as in ultralytics:best.pt or ultralytics:yolo11n.yaml, got 'yolo11n'"),
         ("", UnknownNameError, "got ''"),
@@ -216,6 +235,8 @@ def test_a_configuration_that_is_none(text: str, message: str, tmp_path: Path, m
         ("best.pt?weights=x.pt", UnknownNameError, "option"),
         ("yolo11n.yaml?trust=pickle", UnknownNameError, "option"),
         ("yolo11n.yaml?nms=maybe", SettingError, "nms: expected true or false, got 'maybe'"),
+        ("yolo11n.yaml?classes=0", SettingError, "classes: expected at least 1, got 0"),
+        ("best.pt?classes=3", SettingError, "classes: expected a file of names for a checkpoint, got the number 3"),
         ("yolo11n.yaml?imgsz=100", SettingError, "imgsz: expected a multiple of 32, the network's stride, got 100"),
         ("yolo11n.yaml?imgsz=0", SettingError, "imgsz: expected at least 32"),
         ("yolo11n.yaml?conf=2", SettingError, "conf: expected a number from 0 to 1, got 2"),

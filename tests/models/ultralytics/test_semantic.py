@@ -56,5 +56,5 @@ def test_one_class_has_a_background(named: bool) -> None:
     scores = module(images(1))
     assert scores.shape == (1, 2, *SIZE)
     assert not scores[:, 0].any()
-    assert getattr(module, "classes", None) == (("background", "road") if named else None)
+    assert module.names == (("background", "road") if named else None)
     assert not torch.equal(scores[:, 1], torch.zeros_like(scores[:, 1]))

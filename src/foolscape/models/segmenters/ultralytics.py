@@ -15,7 +15,7 @@ class Semantic(nn.Module):
     """A network that takes RGB in [0, 1] of any size, made from one of ultralytics that takes letterboxed images.
 
     Attributes:
-        classes: its names; a network that scores one class has the background before it.
+        names: of its channels, None where it has none; a network that scores one class has the background before it.
     """
 
     def __init__(self, network: Network, letterbox: Letterbox) -> None:
@@ -23,8 +23,8 @@ class Semantic(nn.Module):
         self.network = network.module
         self.letterbox = letterbox
         self.binary = int(network.head.nc) == 1
-        if network.names is not None:
-            self.classes = ("background", *network.names) if self.binary else network.names
+        before = ("background",) if self.binary else ()
+        self.names = None if network.names is None else (*before, *network.names)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> class scores (B, C, H, W), upsampled and cropped as ultralytics' prediction does."""

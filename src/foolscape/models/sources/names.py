@@ -85,7 +85,8 @@ def unknown_model(spec: Spec) -> UnknownNameError | SettingError:
     if suffix in _WEIGHTS:
         return UnknownNameError(
             f"expected a network, got a weights file, {body!r}, which does not say whose weights these are; name the "
-            f"network and add ?weights={path.name}, as in net.py:build?weights={path.name}, or stcn:FILE for STCN"
+            f"network and add ?weights={path.name}, as in net.py:build?weights={path.name}; stcn:FILE is STCN, "
+            "ultralytics:FILE.pt a network of ultralytics with its weights"
         )
     if not spec.scheme and _is_folder(path):
         return UnknownNameError(

@@ -138,22 +138,29 @@ def _check_name(spec: Spec) -> None:
     what = f"{kind}, {spec.rest!r}" if (kind := exported(path)) else repr(spec.rest)
     raise UnknownNameError(
         f"expected a checkpoint or a configuration of ultralytics, as in ultralytics:best.pt or "
-        f"ultralytics:yolo11n.yaml, got {what}"
-        + ("; attacks follow gradients: name the .pt that it was exported from" if exported(path) else "")
+        f"ultralytics:yolo11n.yaml, got {what}; of an exported network, name the .pt that it was exported from"
     )
 
 
 def _network(spec: Spec) -> Network:
     """The network that a spec names."""
+    named = spec.options.get("classes")
     if path_of(spec.rest).suffix.lower() == CHECKPOINT:
+        if named is not None and named.isdigit():
+            raise SettingError(
+                f"classes: expected a file of names for a checkpoint, got the number {named}; leave it out"
+            )
         from foolscape.models.common.ultralytics.checkpoint import from_checkpoint
 
         return from_checkpoint(spec.rest, trusted="trust" in spec.options)
     from foolscape.class_file import read_class_names
     from foolscape.models.common.ultralytics.config import from_config
 
-    file = spec.options.get("classes")
-    count = None if file is None else len(read_class_names(path_of(file)))
+    count = None
+    if named is not None:
+        count = options.whole("classes", named) if named.isdigit() else len(read_class_names(path_of(named)))
+        if count < 1:
+            raise SettingError("classes: expected at least 1, got 0")
     return from_config(spec.rest, weights=spec.options.get("weights"), classes=count)
 
 
@@ -175,17 +182,14 @@ def _letterbox(network: Network, settings: _Settings, *, stretch: bool) -> Lette
 
 
 def _segmenter(spec: Spec, network: Network, letterbox: Letterbox) -> SourceModel:
-    """A semantic network, seen as one of a user's that takes images of any size."""
-    from foolscape.models.segmenters.ready import segmenter_of
+    """A semantic network, seen as one that takes images of any size."""
+    from foolscape.models.segmenters.ready import of_library
+    from foolscape.models.segmenters.torchvision import Built
     from foolscape.models.segmenters.ultralytics import Semantic
 
     module = Semantic(network, letterbox)
-
-    def ready(wanted: Conditions) -> object:
-        segmenter = segmenter_of(module, spec, wanted)
-        return replace(segmenter, notes=(*network.notes, letterbox.note, *segmenter.notes))
-
-    return SourceModel(SEGMENTATION, ready, getattr(module, "classes", None))
+    built = Built(module, module.names, (*network.notes, letterbox.note))
+    return SourceModel(SEGMENTATION, lambda wanted: of_library(built, spec, wanted), module.names)
 
 
 def _listed() -> tuple[Listed, ...]:
@@ -201,5 +205,7 @@ def _brief(spec: Spec) -> Spec:
     return replace(spec, rest=Path(spec.rest).name)
 
 
-RECORD: Final = Source(_task, _open, _listed, "ultralytics:best.pt", extra="ultralytics", brief=_brief)
+RECORD: Final = Source(
+    _task, _open, _listed, "ultralytics:best.pt", extra="ultralytics", brief=_brief, counts_classes=True
+)
 """Nothing is downloaded."""

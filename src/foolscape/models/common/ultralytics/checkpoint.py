@@ -38,6 +38,7 @@ def from_checkpoint(name: str, *, trusted: bool) -> Network:
     content, notes = _content(ours, path, name, trusted)
     module = content if isinstance(content, nn.Module) else _network_in(content, name)
     kind = kind_of(type(_head(module, name)), name)
+    _check_channels(module, name)
     if isinstance(content, Mapping) and content.get("modelopt"):
         raise ModelError(f"expected weights of float32 or float16 in {name}, got quantised ones (modelopt); name the "
                          "checkpoint that it was made from")  # fmt: skip
@@ -165,6 +166,13 @@ def _head(module: nn.Module, name: str) -> nn.Module:
     if isinstance(parts, nn.Sequential) and len(parts):
         return parts[-1]
     raise ModelError(f"expected a network of ultralytics in {name}, got {type(module).__name__}")
+
+
+def _check_channels(module: nn.Module, name: str) -> None:
+    described = getattr(module, "yaml", None)
+    channels = described.get("channels", 3) if isinstance(described, Mapping) else 3
+    if channels != 3:
+        raise ModelError(f"expected a network of RGB images in {name}, got one of {channels} channels")
 
 
 def _imgsz(arguments: object) -> int:

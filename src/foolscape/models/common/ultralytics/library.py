@@ -44,6 +44,9 @@ def library() -> Library:
     """
     import torchvision  # noqa: F401  # its NMS is what ultralytics then uses
 
+    there = [sys.modules.get(f"ultralytics.{name}") for name in ("utils", "nn.tasks", "utils.nms")]
+    if all(there):
+        return Library(*there)
     with extra("ultralytics"), quietly(), _as_before():
         from ultralytics import utils
         from ultralytics.nn import tasks
@@ -85,7 +88,8 @@ def _as_before() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        os.environ.clear()
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]
         os.environ.update(environment)
         cv2.setNumThreads(threads)
         for name, function in in_cv2.items():

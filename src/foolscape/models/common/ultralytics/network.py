@@ -92,7 +92,7 @@ def names_of(module: Any) -> tuple[str, ...] | None:
     """What a network calls its classes; None for the numbers that ultralytics writes where nobody gave names."""
     names = getattr(module, "names", None)
     if isinstance(names, Mapping):
-        names = [names[key] for key in sorted(names, key=int)]
+        names = [names[key] for key in sorted(names, key=lambda key: str(key).zfill(9))]  # numbers, also as text
     if not isinstance(names, list | tuple) or not names:
         return None
     named = tuple(map(str, names))
