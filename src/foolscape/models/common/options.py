@@ -54,19 +54,3 @@ def size(name: str, text: str) -> tuple[int, int]:
     if match is None:
         raise SettingError(f"{name}: expected HEIGHTxWIDTH such as 240x432, got {text!r}")
     return int(match[1]), int(match[2])
-
-
-def size(name: str, text: str) -> tuple[int, int]:
-    """(height, width) of 240x432."""
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if match is None:
-        raise SettingError(f"{name}: expected HEIGHTxWIDTH such as 240x432, got {text!r}")
-    return int(match[1]), int(match[2])
-
-
-def truth(name: str, text: str) -> bool:
-    """true or false, also 1 or 0."""
-    known = {"true": True, "1": True, "false": False, "0": False}
-    if text.lower() not in known:
-        raise SettingError(f"{name}: expected true or false, got {text!r}")
-    return known[text.lower()]
