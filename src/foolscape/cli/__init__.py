@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 from rich.text import Text
 
-from foolscape.cli import harden, inspect, measure, reproduce, universal
+from foolscape.cli import download, harden, inspect, measure, reproduce, universal
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
 from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
@@ -58,6 +58,7 @@ for command_made in (
     inspect.report,
     signed(inspect.check, inspect.check_flags()),
     reproduce.reproduce,
+    download.download,
 ):
     app.command()(command_made)
 app.command(name="list")(inspect.list_)
