@@ -1,4 +1,4 @@
-"""The command line: `foolscape run`, `transfer`, `universal`, `apply`, `harden`, `report`, `check`, `list`, `demo`."""
+"""The command line: `foolscape run`, `transfer`, `universal`, `apply`, `harden`, `report`, `check`, `reproduce`, .."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 from rich.text import Text
 
-from foolscape.cli import harden, inspect, measure, universal
+from foolscape.cli import download, harden, inspect, measure, reproduce, universal
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
 from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
@@ -57,6 +57,8 @@ for command_made in (
     command(harden.harden, harden.harden_flags()),
     inspect.report,
     signed(inspect.check, inspect.check_flags()),
+    reproduce.reproduce,
+    download.download,
 ):
     app.command()(command_made)
 app.command(name="list")(inspect.list_)
