@@ -98,6 +98,16 @@ def test_an_archive_that_has_changed_is_listed_anew(tmp_path):
     assert open_data(f"folder:{path}").ids == ("0", "1")
 
 
+def test_an_archive_that_changes_while_it_is_read_is_a_failure(tmp_path):
+    path = tarred(tmp_path / "a.tar", {"0.png": PHOTO, "1.png": PHOTO})
+    data = open_data(f"folder:{path}")
+    data.load("0")
+    tarred(path, {"2.png": PHOTO, "3.png": PHOTO})
+    data.load("0")  # it was fetched
+    with pytest.raises(SampleError, match="changed since it was listed"):
+        data.load("1")
+
+
 @pytest.mark.parametrize("ending", ["zip", "tar", "tgz"])
 def test_a_store_that_fails_is_not_taken_for_a_damaged_archive(tmp_path, monkeypatch, ending):
     def fail(*_, **__):

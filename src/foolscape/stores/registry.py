@@ -223,9 +223,8 @@ class Registry:
         if protocol_of(place) is None:
             path = Path(place).absolute()
             status = path.stat()
-            return f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}", FileSource(
-                lambda: path, status.st_size
-            )
+            identity = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}"
+            return identity, FileSource(lambda: path, status.st_size, status.st_mtime_ns)
         entry = self._in_store(place)
         assert isinstance(entry, Entry)
         identity = f"{place}\0{entry.size}\0{entry.version}"

@@ -25,14 +25,23 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """A file of this machine; `place` says where it is at each reading, as the cache may have to fetch it again."""
+    """A file of this machine.
+
+    Attributes:
+        place: where it is, asked at each reading, as the cache may have to fetch it again.
+        size: in bytes.
+        modified: when, in nanoseconds, where it may be changed by others.
+    """
 
     place: Callable[[], Path]
     size: int
+    modified: int | None = None
 
     def read(self, start: int, end: int) -> bytes:
         """The file is opened each time, so that processes that were forked have no place in it together."""
         with self.place().open("rb", buffering=0) as file:
+            if self.modified not in (None, os.fstat(file.fileno()).st_mtime_ns):
+                raise OSError(errno.ESTALE, "changed since it was listed")
             content = os.pread(file.fileno(), end - start, start)
         if len(content) != end - start:
             raise OSError(errno.EIO, f"{len(content):,} bytes instead of {end - start:,}: it ends early")
