@@ -36,6 +36,14 @@ def conformance() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is fetched from archives and stores does not lie in the cache of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FOOLSCAPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def pictures_in_a_hurry() -> Iterator[None]:
     """Pictures of pages hold the same pixels, but are not made as small as can be: half of a small run's time."""
     from foolscape.report.pictures import figures  # after the environment is set
