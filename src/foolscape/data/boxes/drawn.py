@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,9 +190,7 @@ def _left_out(drawings: Sequence[Drawing]) -> list[str]:
 
 def _odd_images(drawings: Sequence[Drawing]) -> list[str]:
     """Notes of images that are not there, and of those that are there more than once."""
-    by_image: defaultdict[Path, int] = defaultdict(int)
-    for drawing in drawings:
-        by_image[drawing.image] += 1
+    by_image = Counter(drawing.image for drawing in drawings)
     notes = []
     if missing := [path for path in by_image if not files.is_there(path)]:
         notes.append(f"{len(missing)} of {len(drawings)} images are not there ({readable(str(missing[0]))})")

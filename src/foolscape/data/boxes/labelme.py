@@ -40,10 +40,11 @@ class _Places:
 
     def image(self, path: Path, written: Path) -> Path:
         """Where an image lies: as its JSON `path` says, by its name beside it, or in the folder of images."""
-        said = normal(path.parent / written)
         places = [path.parent / written.name]
-        if self.outside or said.is_relative_to(normal(self.root)):
-            places.insert(0, said)
+        if len(written.parts) > 1:
+            said = normal(path.parent / written)
+            if self.outside or said.is_relative_to(normal(self.root)):
+                places.insert(0, said)
         if self.images is not None:
             places.insert(0, self.images / written.name)
         return next((place for place in places if files.is_there(place)), places[0])
