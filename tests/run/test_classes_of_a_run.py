@@ -335,3 +335,20 @@ def test_check_takes_a_seed_and_classes(street: dict[str, Any], capfd: pytest.Ca
     assert "heaven" in capfd.readouterr().err
     foolscape("check", *model, *data, "--eval-classes", "motorcycle,traffic light")
     assert "heaven" not in capfd.readouterr().err
+
+
+def test_a_transfer_between_models_that_lack_different_classes(street: dict[str, Any]) -> None:
+    """Each network is measured on what counts for it: as by its own run, which comes first."""
+    for path in Path("masks").rglob("*.png"):
+        Image.fromarray(np.repeat([[0] * 8 + [1] * 4 + [2] * 4], 8, 0).astype(np.uint8)).save(path)
+    models = ("--model", "net.py:Two", "--model", "net.py:Colours")
+    options = ("--class-map", "c.yaml", "--eval-classes", "motorcycle", "--attack", "fgsm", "--eps", "2/255")
+    Path("c.yaml").write_text("heaven: sky\n")
+    out = ("--probes", 0, "--out", "out")
+    assert foolscape("transfer", *models, "--data", street["data"], *options, *out) == DONE
+    matrix = json.loads(Path("out/transfer.json").read_text())
+    lines = {line["name"]: line["scores"] for line in matrix["lines"]}
+    for column in matrix["columns"]:
+        own = json.loads(Path(f"out/runs/{column['slug']}/summary.json").read_text())["models"][0]["conditions"]
+        assert lines["clean"][column["slug"]] == own["clean"]["mIoU"]
+        assert lines[column["slug"]][column["slug"]] == own["adversarial"]["mIoU"]
