@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from foolscape.attacks.typed import pgd_min as pgd_min
     from foolscape.attacks.typed import segpgd as segpgd
     from foolscape.attacks.typed import square as square
+    from foolscape.attacks.typed import square_labels as square_labels
     from foolscape.attacks.typed import worst_case as worst_case
     from foolscape.errors import FoolscapeError as FoolscapeError
     from foolscape.pixels import Levels as Levels
@@ -117,6 +118,7 @@ _PUBLIC: Final = {
     "segmentation_problem": "tasks.segmentation:problem",
     "segpgd": "attacks.zoo.segpgd",
     "square": "attacks.zoo.square",
+    "square_labels": "attacks.zoo.square_labels",
     "to_image": "pixels",
     "to_unit": "pixels",
     "worst_case": "attacks.zoo.worst_case",

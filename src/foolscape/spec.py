@@ -19,13 +19,16 @@ from foolscape.errors import SettingError, unknown
 from foolscape.stores.secrets import refuse_secrets
 
 LIBRARIES: Final = (
-    "bundled", "torchvision", "transformers", "ultralytics", "smp", "caffe", "onnx", "torchscript", "exported", "stcn",
-    "propagation",
+    "bundled", "torchvision", "transformers", "ultralytics", "smp", "caffe", "onnx", "torchscript", "exported",
+    "blackbox", "onnxruntime", "stcn", "propagation",
 )  # fmt: skip
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 
 EXPORTED: Final = ("onnx", "torchscript", "exported")
 """Those of them under which users bring networks of their own: they say how these want their images."""
+
+BLACK_BOXES: Final = ("blackbox", "onnxruntime")
+"""Those of them under which a model has no gradient."""
 
 GROUP: Final = "foolscape.models"
 """The entry-point group of plug-ins: a callable that takes what follows `name:` and returns a network or segmenter."""
@@ -111,6 +114,11 @@ def parse(text: str, schemes: Collection[str] | None = None) -> Spec:
     return Spec(text, ":".join(parts[:end]), ":".join(parts[end:]), options)
 
 
+def is_black_box(text: str) -> bool:
+    """Whether the spec `text` names a model that no gradient may be asked of."""
+    return text.partition(":")[0] in BLACK_BOXES
+
+
 def inner(spec: Spec) -> Spec:
     """The spec of the network that a model is made around, what stands behind `propagation:`; else `spec` itself."""
     return parse(spec.text.partition(":")[2]) if spec.scheme == "propagation" and spec.rest else spec
@@ -176,7 +184,7 @@ def _options(text: str, query: str) -> dict[str, str]:
     at = 0
     while True:
         name, equals, _ = query[at:].partition("=")
-        if not equals or not re.fullmatch(r"\w+", name):
+        if not equals or not re.fullmatch(r"\w[\w-]*", name):
             wrong = query[at:].partition("&")[0]
             raise SettingError(
                 f"expected options as ?name=value&name=value in {text!r}, got {wrong!r}; a value that holds & or ? is "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,9 +12,10 @@ from foolscape.attacks.catalog import plan
 from foolscape.attacks.engine.driver import ascend
 from foolscape.attacks.parts.objectives import margin
 from foolscape.attacks.zoo.square import side_at
+from foolscape.attacks.zoo.square_labels import decisions
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
-from foolscape.problem import Problem
+from foolscape.problem import IGNORE, Problem
 
 from .toys import conv_net, entrants, pictures, problem_of
 
@@ -76,3 +79,15 @@ def test_square_under_a_goal_and_what_it_refuses() -> None:
     for options in ({"norm": "l2"}, {"step": Levels.parse("1/255")}, {"loss": "ce"}):
         with pytest.raises(SettingError):
             plan("square", options, CLASSES)
+
+
+def test_by_decisions_alone_scores_do_not_count() -> None:
+    labels = torch.tensor([[0, 1, 2, IGNORE]])
+    scores = torch.tensor([[[5.0, 0.0, 0.0, 9.0], [0.0, 0.1, 4.0, 0.0], [0.0, 0.0, 3.0, 0.0]]])
+    given = Problem(torch.zeros(1, 3, 1, 1), labels, lambda images: images)
+    value = decisions(scores, given, torch.zeros(1))
+    assert value.value.tolist() == [[-1, -1, 0, 0]]
+    assert value.active.tolist() == [[True, True, False, False]]
+    assert torch.equal(decisions(100 * scores, given, torch.zeros(1)).value, value.value)
+    aimed = replace(given, target=torch.tensor([[1, 1, 1, IGNORE]]))
+    assert decisions(scores, aimed, torch.zeros(1)).value.tolist() == [[-1, 0, 0, 0]]

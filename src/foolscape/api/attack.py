@@ -18,7 +18,9 @@ from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.plan import Plan
 from foolscape.attacks.registry import Attack, Recipe
+from foolscape.models.common.black_boxes import is_black_box
 from foolscape.pixels import check_images
+from foolscape.run.settings.choice import refuse_gradients
 from foolscape.tasks.base import DETECTION, VIDEO
 
 DEFAULT: Final = "worst-case"
@@ -71,6 +73,8 @@ def attack(
     settings = merged(attack_recipe.options, {"goal": goal, "only_class": only_class}, check_options(options))
     name, fitted = attack_recipe.attack.name, opened.fitted(images).model
     attack_plan = plan(name, settings, () if opened.task == VIDEO.name else fitted.classes, opened.task)
+    if is_black_box(fitted):
+        refuse_gradients(opened.spec, name, attack_plan)
     if opened.task == DETECTION.name:
         items = of_boxes(fitted, images, labels, attack_plan, seed)
     elif opened.task == VIDEO.name:

@@ -190,6 +190,19 @@ class _Square(Attack):
 
 square: _Square
 
+class _SquareLabels(Attack):
+    def __call__(  # type: ignore[override]
+        self,
+        *,
+        eps: Levels | str = ...,
+        steps: int = ...,
+        norm: Literal["linf", "l2"] = ...,
+        stop: float = ...,
+        quantise_steps: bool = ...,
+    ) -> Recipe: ...
+
+square_labels: _SquareLabels
+
 class _WorstCase(Attack):
     def __call__(  # type: ignore[override]
         self,

@@ -27,6 +27,7 @@ class AttackResult:
         targets: how many there were.
         smallest_eps: of an attack for the smallest change: levels of the 8-bit image; None where it did not succeed.
         fell_back: the attack is in float32, for it broke in bfloat16.
+        queries: of a black box: how often the attack asked it, the clean image included.
     """
 
     __pydantic_config__ = CLOSED
@@ -38,6 +39,7 @@ class AttackResult:
     targets: int
     smallest_eps: int | None = None
     fell_back: bool = False
+    queries: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

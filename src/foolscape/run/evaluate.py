@@ -32,6 +32,7 @@ from foolscape.run.faults import FAULTS, attack_all, reason_of
 from foolscape.run.scores.controls import control_of
 from foolscape.run.tasks.base import EvalSample, P, R, TaskRunner
 from foolscape.seeds import generator_for
+from foolscape.spec import is_black_box
 from foolscape.strict import losses
 
 
@@ -267,6 +268,7 @@ def _attacked_row(
             targets=outcome.targets,
             smallest_eps=int(moved.linf_levels) if success and plan.ascent.ladder else None,
             fell_back=setting.fell_back,
+            queries=outcome.iterations + 1 if is_black_box(subject.spec) else None,
         ),
         in_float=subject.measured(case, subject.predict_float(case, outcome.adversarial)).measured,
         candidates=_others(case, outcome.candidates, outcome, subject, plan),

@@ -20,6 +20,7 @@ from foolscape.memory import first_line, halving, is_short, no_room
 from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
 from foolscape.models.common.attention import attention
 from foolscape.models.common.bf16 import likeness
+from foolscape.models.common.black_boxes import tally_of
 from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_unit
 from foolscape.records.places import SUMMARY
@@ -134,6 +135,7 @@ def _executed(
             if entry.plan is not None:
                 probe = partial(probe_stored, subject, entry.plans, entry.probes, config.probes, store, listener.say)
                 room.halving(subject.spec, probe)
+        _say_tallies(setup, listener)
         with having_form(out):
             summary = summarise(
                 run_record(store), store.rows, Evidence.of(store, (e.subject.slug for e in setup.entries))
@@ -224,6 +226,13 @@ def _keep_consistency(entry: LoadedModel, setup: Setup, config: RunConfig, devic
     spec, pair = entry.subject.spec, (setup.first, setup.beside)
     with torch.compiler.set_stance("force_eager") if config.compile else nullcontext():
         room.halving(spec, partial(keep_consistency, spec, entry.scorer, pair, device, room.store, room.say))
+
+
+def _say_tallies(setup: Setup, listener: Listener) -> None:
+    """How often black boxes were asked; it is written nowhere, for a run that goes on asks other questions."""
+    for entry in setup.entries:
+        if (tally := tally_of(entry.scorer)) is not None:
+            listener.say(f"{entry.subject.spec} was asked: {tally}")
 
 
 def _measure(

@@ -29,12 +29,13 @@ from foolscape.models.common.class_match import ClassMatch, meet
 from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.types import Object
 from foolscape.run.settings.bounds import at_largest
-from foolscape.run.settings.choice import plans_of
+from foolscape.run.settings.choice import plans_of, refuse_gradients
 from foolscape.run.settings.config import FLOAT32, RunConfig
 from foolscape.run.settings.user_data import enter_data
 from foolscape.run.tasks.base import TaskRunner
 from foolscape.run.tasks.colours import colours
 from foolscape.run.trust.probes import Probe, probes
+from foolscape.spec import is_black_box
 from foolscape.tasks.base import task_named
 
 S = TypeVar("S")
@@ -191,8 +192,10 @@ def over_evaluated(
     return narrowed, Part(narrowed, narrowed.split, tuple(narrowed.ids), remarks) if remarks else narrowed
 
 
-def plans_and_probes(config: RunConfig, classes: tuple[str, ...]) -> tuple[tuple[Plan, ...], dict[str, Probe]]:
-    """The attack at each of its bounds, rising, and what is tried beside it at the largest."""
+def plans_and_probes(
+    config: RunConfig, spec: str, classes: tuple[str, ...]
+) -> tuple[tuple[Plan, ...], dict[str, Probe]]:
+    """The attack on the model `spec` at each of its bounds, rising, and what is tried beside it at the largest."""
     if not config.attacks:
         return (), {}
 
@@ -200,4 +203,8 @@ def plans_and_probes(config: RunConfig, classes: tuple[str, ...]) -> tuple[tuple
         return plan(name, options, classes, str(config.task)).at_precision(bf16=config.precision != FLOAT32)
 
     plans = plans_of(str(config.attack), config.options, planned)
-    return plans, probes(plans[-1], at_largest(config.options), planned)
+    refuse_gradients(spec, str(config.attack), plans[-1])
+    beside = probes(plans[-1], at_largest(config.options), planned)
+    if is_black_box(spec):
+        beside = {what: probe for what, probe in beside.items() if probe.plan.ascent.blind}
+    return plans, beside

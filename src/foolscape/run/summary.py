@@ -112,6 +112,8 @@ def _hardware_notes(spec: str, record: RunRecord, rows: Sequence[AnyRow]) -> lis
         notes.append(f"memory was short at a batch of {record.batch}, the run went on with {batch}")
     if fell_back := len({row.id for row in rows if row.attack is not None and row.attack.fell_back}):
         notes.append(f"images attacked in float32, for their scores or gradients were not finite in bf16: {fell_back}")
+    if queries := [row.attack.queries for row in rows if row.attack is not None and row.attack.queries is not None]:
+        notes.append(f"queries of the attack per image: {_mean(queries):,.1f} on average, {max(queries):,} at most")
     return notes
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from foolscape.memory import is_short
 from foolscape.models.checks.choices import held, recorded
 from foolscape.models.checks.suspects import suspects
+from foolscape.models.common.black_boxes import asked_anew, is_black_box
 from foolscape.models.common.guard import in_words, raised, where
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.trackers.scorer import ClipScorer
@@ -69,7 +70,7 @@ class _Apart:
 
 
 def consistency(scorer: Segmenter, images: Tensor, batch: int) -> tuple[Reason, ...]:
-    """`same_twice` and, but for trackers, which follow clips one by one, `same_in_company`.
+    """`same_twice` and, but for trackers, which follow clips one by one, and black boxes, `same_in_company`.
 
     Args:
         scorer: anything with `logits(images)`; a `Scorer` of a detector, a `ClipScorer` of a tracker.
@@ -80,6 +81,8 @@ def consistency(scorer: Segmenter, images: Tensor, batch: int) -> tuple[Reason, 
         Exception: memory is short.
     """
     if isinstance(scorer, ClipScorer):
+        return (same_twice(scorer, images[:1]),)
+    if is_black_box(scorer):  # which gets its images one by one
         return (same_twice(scorer, images[:1]),)
     return same_twice(scorer, images[:batch]), same_in_company(scorer, images, batch)
 
@@ -92,7 +95,9 @@ def same_twice(scorer: Segmenter, images: Tensor, before: tuple[Tensor, ...] | N
     about = {"id": "same-twice", "check": "gives the same answer twice"}
     try:
         first = _answers(scorer, images) if before is None else before
-        apart = _apart(first, _answers(scorer, images), TWICE)
+        with asked_anew():
+            again = _answers(scorer, images)
+        apart = _apart(first, again, TWICE)
     except Exception as error:
         return _untried(error, about)
     if apart.ok:

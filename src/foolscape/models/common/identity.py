@@ -54,7 +54,7 @@ def identity_of(spec: Spec, model: object) -> Record:
         "class": " + ".join(dict.fromkeys(_name(type(part)) for part in _outermost(model))),
         "configuration_sha256": _configuration(foreign),
         "libraries": dict(sorted((libraries | _libraries(kinds)).items())),
-        "files": sources.closure([*seeds, *sorted(own)], root, package) | _exported(parts),
+        "files": sources.closure([*seeds, *sorted(own)], root, package) | _exported([model, *parts]),
     }
 
 

@@ -71,8 +71,7 @@ def _listed() -> tuple[Listed, ...]:
     return (
         Listed(
             "onnx:FILE",
-            "segmentation or detection; a network in an ONNX file, converted to PyTorch [extra onnx]: "
-            "foolscape check --model onnx:net.onnx",
+            "segmentation or detection; a network in an ONNX file, converted to PyTorch",
         ),
     )
 

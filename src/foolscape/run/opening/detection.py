@@ -47,7 +47,7 @@ def open_boxes(config: RunConfig, device: torch.device) -> Setup:
         match = matched(config, classes, data)
         channels = None if match is None else match.channels
         subject = DetectionSubject(loaded.spec, loaded.slug, loaded.model, channels, data, config.size, device)
-        plans, probes = plans_and_probes(config, classes)
+        plans, probes = plans_and_probes(config, subject.spec, classes)
         entries.append(
             LoadedModel(
                 subject, plans, classes, loaded.model.notes, loaded.sha256, loaded.model, loaded.identity, probes, match

@@ -46,7 +46,7 @@ def open_segmentation(config: RunConfig, device: torch.device) -> Setup:
         subject = SegmentationSubject(
             one.spec, one.slug, one.model, colours(classes), channels, data, config.size, device
         )
-        plans, probes = plans_and_probes(config, classes)
+        plans, probes = plans_and_probes(config, subject.spec, classes)
         entries.append(
             LoadedModel(subject, plans, classes, one.model.notes, one.sha256, one.model, one.identity, probes, match)
         )

@@ -38,7 +38,7 @@ def open_video(config: RunConfig, device: torch.device) -> Setup:
     data = open_clips(config.data, split=config.split)
     drawn, ids = with_chosen(data, config, VIDEO.unit)
     first = first_usable(data, ids, lambda name: load_clip_at(data, name, config.size))
-    plans, probes = plans_and_probes(config, ())
+    plans, probes = plans_and_probes(config, config.models[0], ())
     entries = []
     for spec in config.models:
         loaded = load_tracker(spec, image_size=(first.frames.shape[1], first.frames.shape[2]), device=device)

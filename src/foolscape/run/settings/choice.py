@@ -11,6 +11,10 @@ from foolscape.attacks.registry import Settings
 from foolscape.errors import SettingError
 from foolscape.run.settings.bounds import EPS, at_bounds, at_largest, bounds_in
 from foolscape.run.settings.config import FLOAT32, RunConfig
+from foolscape.spec import is_black_box
+
+BLIND = "square"
+"""The attack on a black box, where none is named."""
 
 
 def with_attack(config: RunConfig, *, shared: bool = False) -> tuple[RunConfig, str | None]:
@@ -26,6 +30,10 @@ def with_attack(config: RunConfig, *, shared: bool = False) -> tuple[RunConfig, 
     if config.attack is not None:
         _check(config)
         return config, None
+    if black := [text for text in config.models if is_black_box(text)]:
+        resolved = config.model_copy(update={"attack": BLIND})
+        _check(resolved)
+        return resolved, f"default; {black[0]} is a black box, of which no gradient can be asked"
     default = default_attack(str(config.task), at_largest(config.options), shared=shared)
     options = dict(default.options) | {name: value for name, value in config.options.items() if name == EPS}
     return config.model_copy(update={"attack": default.name, "options": options}), default.why
@@ -60,4 +68,21 @@ def _check(config: RunConfig) -> None:
             raise SettingError(f"precision: expected an attack, whose gradients it is of, got {config.precision} alone")
     elif config.attack in OURS:
         task, bf16 = str(config.task), config.precision != FLOAT32
-        plans_of(config.attack, config.options, lambda *recipe: planned(task, *recipe).at_precision(bf16=bf16))
+        plans = plans_of(config.attack, config.options, lambda *recipe: planned(task, *recipe).at_precision(bf16=bf16))
+        for text in config.models:
+            refuse_gradients(text, config.attack, plans[-1])
+
+
+def refuse_gradients(text: str, attack: str, plan: Plan) -> None:
+    """`SettingError` where the model `text` is a black box, and the attack takes gradients."""
+    if not plan.ascent.blind:
+        refuse_black_box(text, attack)
+
+
+def refuse_black_box(text: str, what: str) -> None:
+    """`SettingError` where the model `text` is a black box: `what` takes gradients."""
+    if is_black_box(text):
+        raise SettingError(
+            f"attack: expected one that takes no gradient, for {text} is a black box, got {what}; use --attack "
+            f"{BLIND}, which goes by scores, or --attack square-labels, which goes by labels alone"
+        )

@@ -32,6 +32,7 @@ from foolscape.run.trust.comparison import (
 from foolscape.run.trust.probes import FEWEST, LARGER, LONGER, PAIRED, SQUARE, UNBOUND
 from foolscape.run.trust.standing import standing, unit
 from foolscape.run.trust.ways import larger, longer, wider
+from foolscape.spec import is_black_box
 from foolscape.verdict import Reason
 
 _LITTLE: Final = 5.0
@@ -78,6 +79,8 @@ class AttackedModel:
 
 def attack_reasons(attacked: AttackedModel) -> Iterator[Reason]:
     """Every check of the attack, in reading order."""
+    if is_black_box(attacked.spec):
+        yield Reason(id="gradient", check="right in its gradient", ok=True, seen="not asked for: a black box")
     yield from gradient_reasons(attacked.record.gradient.get(attacked.spec))
     yield from own_reasons(attacked)
     yield from probe_reasons(attacked)

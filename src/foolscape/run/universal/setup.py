@@ -18,6 +18,7 @@ from foolscape.data.load import open_for, select
 from foolscape.data.mapped import with_class_map
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, DataError, SettingError
+from foolscape.run.settings.choice import refuse_black_box
 from foolscape.run.settings.config import Task
 from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import LoadedModel, open_setup, over_evaluated
@@ -90,6 +91,7 @@ def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSe
     Raises:
         FoolscapeError: a model, data set or target that does not fit; test images that are training images too.
     """
+    refuse_black_box(config.model, "a universal perturbation")
     task = _task_of_images(config.model, config.task)
     run_setup = open_setup(config.of_run(config.model, config.train_split, task, training=True), device)
     (entry,) = run_setup.entries

@@ -21,6 +21,7 @@ from foolscape.run.tasks.base import EvalSample, TaskRunner
 from foolscape.run.wiring.judge import Court, RivalRows
 from foolscape.run.wiring.record import Trial, wiring_of
 from foolscape.run.wiring.rivals import RivalView, advised
+from foolscape.spec import is_black_box
 
 MARGIN: Final = 5.0
 """Points by which a rival may be behind on the first few images and still be tried on all."""
@@ -100,7 +101,9 @@ def _examined(
     court = Court(measure_over(eval_classes, scores.measure_of(clean), scores), trial.classes, seed)
     rivals = []
     if court.score(clean) < NEARLY_ALL:
-        rivals = [*trial.free(), *_best_views(trial, court, clean, few)]
+        # A black box gets images as it gets them elsewhere, and each question may cost something.
+        views = [] if is_black_box(subject.spec) else _best_views(trial, court, clean, few)
+        rivals = [*trial.free(), *views]
     record = court.judged(clean, trial.floor(), rivals, trial.elsewhere())
     by_id = {one.rival.id: one.rival for one in rivals}
     for won in record["rivals"]:

@@ -1,0 +1,1 @@
+"""Black boxes: models that answer with scores, label maps or boxes, and have no gradient to ask for."""
