@@ -45,6 +45,10 @@ class Place:
         """Its image processor; raises as `config`."""
         return self._read("AutoImageProcessor", "an image processor")
 
+    def whole_processor(self) -> Any:
+        """Its processor of images and words; raises as `config`."""
+        return self._read("AutoProcessor", "a processor of images and words")
+
     def network(self, auto: str, config: Any, what: str) -> nn.Module:
         """The network of its `config`, by the class `auto` of transformers, in float32.
 

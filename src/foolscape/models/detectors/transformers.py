@@ -6,7 +6,7 @@ model is never run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from foolscape.errors import unknown
 from foolscape.models.common.class_map import ClassNames, name_channels
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
-from foolscape.models.common.preparation import Preparation, preparation_of
+from foolscape.models.common.preparation import preparation_of
 from foolscape.models.common.pretrained import Place, own_names
 from foolscape.models.common.whole_gradient import straighten_behind_norms, whole_gradient
 from foolscape.models.common.wrappers import on_images
@@ -44,6 +44,8 @@ class Family:
         multiple: image sides that follow from the shortest edge are cut to a multiple of this.
         detaches: whether the network cuts gradients in the forward pass, a device for training it.
         moves: whether the queries are the best places of the image, so that query n may be another place in each image.
+        best: whether each query is detected as its best class alone.
+        padded: whether boxes are shares of the square around the image, which lies in its upper left.
     """
 
     softmax: bool
@@ -51,7 +53,12 @@ class Family:
     multiple: int = 1
     detaches: bool = False
     moves: bool = False
+    best: bool = False
+    padded: bool = False
 
+
+Prepare = Callable[[Tensor], Tensor]
+"""From images (B, 3, H, W) in [0, 1] to what the network sees."""
 
 FAMILIES: Final = {
     "detr": Family(softmax=True),
@@ -89,7 +96,7 @@ class QueryDetector:
     notes: tuple[str, ...]
     channels: tuple[int, ...]
     family: Family
-    prepare: Preparation
+    prepare: Prepare
 
     @property
     def two_stage(self) -> bool:
@@ -115,6 +122,8 @@ class QueryDetector:
         check_scores(logits)
         if self.family.softmax:
             scores, labels = logits.softmax(dim=-1)[..., :-1].max(dim=-1)
+        elif self.family.best:
+            scores, labels = logits.sigmoid().max(dim=-1)
         else:
             most = min(self.family.most or logits.shape[1], logits[0].numel())
             scores, pairs = logits.sigmoid().flatten(1).topk(most, dim=1)
@@ -130,7 +139,7 @@ class QueryDetector:
             output = network(pixel_values=self.prepare(images))
         x, y, width, height = output.pred_boxes.unbind(-1)
         corners = torch.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], dim=-1)
-        size = [images.shape[3], images.shape[2]]
+        size = [max(images.shape[2:])] * 2 if self.family.padded else [images.shape[3], images.shape[2]]
         return output.logits, corners * corners.new_tensor([*size, *size])
 
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from foolscape.errors import ModelError
 from foolscape.models.common.attention import AUTO, MATH, attention
 from foolscape.models.common.class_map import ClassNames, name_channels
-from foolscape.models.common.huggingface import hub
 from foolscape.models.common.preparation import Preparation, crops, preparation_of, resized_to
 from foolscape.models.common.pretrained import Place, is_unnamed, own_names
 from foolscape.models.segmenters.mask_queries import as_logits, class_scores, resized
@@ -199,7 +198,7 @@ def _preparation(processor: Any) -> tuple[Preparation, tuple[str, ...]]:
 def _tokens(place: Place) -> Tensor:
     """(1, L) what a network is told, by the tokenizer that comes with it."""
     try:
-        processor = hub().AutoProcessor.from_pretrained(place.name, trust_remote_code=place.trusted)
+        processor = place.whole_processor()
         text: Callable[..., Any] = processor.tokenizer
         found = text([_TASK], padding="max_length", max_length=processor.task_seq_length, truncation=True)
     except Exception as error:  # transformers raises OSError, ValueError, ImportError and more

@@ -24,6 +24,7 @@ DETECTORS: Final = (
     "detr", "yolos", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "deimv2",
     "lw_detr", "rf_detr", "table-transformer",
 )  # fmt: skip
+PROMPTED: Final = ("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino")
 TRACKERS: Final = ("sam2_video", "edgetam_video")
 """By the `model_type` of the configuration."""
 
@@ -62,7 +63,7 @@ def _task_of(spec: Spec, family: object, architectures: object) -> TaskName:
     for ending, task in _HEADS.items():
         if isinstance(named, str) and named.endswith(ending):
             return task
-    if not named and family in DETECTORS:
+    if not named and family in (*DETECTORS, *PROMPTED):
         return DETECTION
     if not named and family in SEGMENTERS:
         return SEGMENTATION
@@ -86,6 +87,8 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     if own == VIDEO:
         return _tracker(spec)
     refuse(spec, task, own)
+    if config.model_type in PROMPTED:
+        return _prompted(spec, place, config)
     spec.only("weights", "classes", "revision", "trust")
     return _detector(place, config) if own == DETECTION else _segmenter(spec, place, config)
 
@@ -116,6 +119,26 @@ def _detector(place: Place, config: Any) -> SourceModel:
     return SourceModel(DETECTION, ready)
 
 
+def _prompted(spec: Spec, place: Place, config: Any) -> SourceModel:
+    from foolscape.models.detectors import open_vocabulary
+
+    spec.only("weights", "classes", "revision", "trust", "labels", "prompt")
+    prompt = spec.options.get("prompt", "{}")
+    if "{}" not in prompt:
+        raise SettingError(f"prompt: expected words with {{}} in the place of the label, got {prompt!r}")
+    said = spec.options.get("labels")
+    labels = None if said is None else open_vocabulary.labels_of(said)
+    prompted = open_vocabulary.load(place, config)
+
+    def ready(wanted: Conditions) -> object:
+        asked = labels or wanted.names.option or wanted.names.file or wanted.names.data
+        if asked is None:
+            raise SettingError(f"expected what {spec.text} is to look for, got nothing: say it with ?labels=cat,dog")
+        return prompted.told(asked, prompt, wanted.device)
+
+    return SourceModel(DETECTION, ready, labels)
+
+
 def _tracker(spec: Spec) -> SourceModel:
     from foolscape.models.trackers import sam2
 
@@ -129,6 +152,7 @@ def _listed() -> tuple[Listed, ...]:
     kinds = (
         (SEGMENTATION, "segmenter", SEGMENTERS),
         (DETECTION, "detector", DETECTORS),
+        (DETECTION, "detector told by ?labels=cat,dog,", PROMPTED),
         (VIDEO, "tracker", TRACKERS),
     )
     return tuple(
