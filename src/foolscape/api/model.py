@@ -20,6 +20,7 @@ from foolscape.models.common.wrappers import CheckedSegmenter, ModuleSegmenter, 
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
 from foolscape.models.detectors.transformers import QueryDetector
+from foolscape.models.detectors.ultralytics import YoloDetector
 from foolscape.models.detectors.user import CheckedDetector, ModuleDetector
 from foolscape.models.load import Loaded, OpenedModel, open_model
 from foolscape.models.segmenters.adapter import name_classes
@@ -40,7 +41,7 @@ from foolscape.tasks.video import Follower, Tracker
 _SEGMENTERS: Final = (ModuleSegmenter, CheckedSegmenter)
 _READY: Final = (
     *_SEGMENTERS, WindowedSegmenter, ModuleDetector, CheckedDetector, DenseDetector, TwoStageDetector, QueryDetector,
-    UserTracker, Stcn, Propagation, Sam2,
+    YoloDetector, UserTracker, Stcn, Propagation, Sam2,
 )  # fmt: skip
 """Adapters: what they are around has been tried, and their answers are checked at every call."""
 

@@ -66,13 +66,17 @@ def task_of_made(model: Any) -> TaskName:
     """What a factory's answer is for.
 
     Video if it has a method `propagate`; detection if it is a `Detector`, has a method `detect` or is a detection
-    network of torchvision; else segmentation.
+    network of torchvision; what its head says if it is of ultralytics; else segmentation.
     """
+    from foolscape.models.common.ultralytics.network import SEMANTIC, kind_of, live_module
     from foolscape.models.detectors.torchvision_zoo import is_of_torchvision
     from foolscape.tasks.detection import Detector
     from foolscape.tasks.segmentation import Segmenter
     from foolscape.tasks.video import Follower
 
+    if (live := live_module(model)) is not None:
+        layers: Any = live.model
+        return SEGMENTATION if kind_of(type(layers[-1]), type(model).__name__) == SEMANTIC else DETECTION
     if isinstance(model, Segmenter):
         return SEGMENTATION
     if isinstance(model, Follower):
@@ -84,8 +88,12 @@ def task_of_made(model: Any) -> TaskName:
 
 def opened(spec: Spec, model: UserModel, task: TaskName) -> SourceModel:
     """What was made, for `task`, wired as `spec` says."""
+    from foolscape.models.common.ultralytics.network import live_network
     from foolscape.models.segmenters.adapter import own_classes
+    from foolscape.models.sources.ultralytics import Settings, of_network
 
+    if (network := live_network(model)) is not None:
+        return of_network(spec.only("weights", "classes", "task"), network, task, Settings())
     classes = own_classes(model)
     if task == SEGMENTATION:
         from foolscape.models.segmenters.ready import segmenter_of

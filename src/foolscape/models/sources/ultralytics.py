@@ -25,8 +25,6 @@ CHECKPOINT: Final = ".pt"
 _OPTIONS: Final = ("classes", "imgsz", "rect")
 _OF_DETECTORS: Final = ("nms", "conf", "iou", "max_det")
 
-_IOU: Final = 0.7
-_MOST: Final = 300
 _LEAST: Final = {True: 0.01, False: 0.001}
 """The score that detections are above in ultralytics' validation: for oriented boxes, for others."""
 
@@ -57,18 +55,18 @@ def _task_in(path: Path) -> TaskName | None:
 
 
 @dataclass(frozen=True)
-class _Settings:
+class Settings:
     """What the options of a spec say; None: as the network or the library has it."""
 
-    imgsz: int | None
-    rect: bool
-    nms: bool | None
-    conf: float | None
-    iou: float
-    max_det: int
+    imgsz: int | None = None
+    rect: bool = True
+    nms: bool | None = None
+    conf: float | None = None
+    iou: float = 0.7
+    max_det: int = 300
 
 
-def _settings(spec: Spec) -> _Settings:
+def _settings(spec: Spec) -> Settings:
     """The options that do not depend on the network.
 
     Raises:
@@ -83,14 +81,7 @@ def _settings(spec: Spec) -> _Settings:
     for name, value in shares.items():
         if not 0 <= value <= 1:
             raise SettingError(f"{name}: expected a number from 0 to 1, got {value:g}")
-    return _Settings(
-        imgsz=sides.get("imgsz"),
-        rect=switches.get("rect", True),
-        nms=switches.get("nms"),
-        conf=shares.get("conf"),
-        iou=shares.get("iou", _IOU),
-        max_det=sides.get("max_det", _MOST),
-    )
+    return Settings(**sides, **shares, **switches)
 
 
 def _open(spec: Spec, task: TaskName | None) -> SourceModel:
@@ -98,7 +89,15 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     refuse(spec, task, DETECTION, SEGMENTATION)
     _check_name(spec)
     settings = _settings(spec)
-    network = _network(spec)
+    return of_network(spec, _network(spec), task, settings)
+
+
+def of_network(spec: Spec, network: Network, task: TaskName | None, settings: Settings) -> SourceModel:
+    """The model of a network of ultralytics, from a file or live, for `task`, or for what it is for.
+
+    Raises:
+        SettingError: it is for another task, or an option does not fit it.
+    """
     from foolscape.models.common.ultralytics.network import ORIENTED, QUERIES, SEMANTIC
 
     kind = SEGMENTATION if network.kind == SEMANTIC else DETECTION
@@ -164,7 +163,7 @@ def _network(spec: Spec) -> Network:
     return from_config(spec.rest, weights=spec.options.get("weights"), classes=count)
 
 
-def _letterbox(network: Network, settings: _Settings, *, stretch: bool) -> Letterbox:
+def _letterbox(network: Network, settings: Settings, *, stretch: bool) -> Letterbox:
     """What is done to images.
 
     Raises:

@@ -16,7 +16,7 @@ from torch import nn
 from foolscape.errors import CheckpointError, ModelError
 from foolscape.models.common.freezing import half_weights
 from foolscape.models.common.ultralytics.library import Library, library, quietly
-from foolscape.models.common.ultralytics.network import IMGSZ, Network, kind_of, names_of, shortly
+from foolscape.models.common.ultralytics.network import Network, imgsz_of, kind_of, names_of, shortly
 from foolscape.paths import path_of, real
 from foolscape.regular import check_regular
 
@@ -45,7 +45,7 @@ def from_checkpoint(name: str, *, trusted: bool) -> Network:
     if (half := half_weights(module)) is not None:
         notes = (*notes, f"weights of {str(half).removeprefix('torch.')} in the file are taken as float32")
     arguments = content.get("train_args") if isinstance(content, Mapping) else None
-    return Network(module.float(), kind, names_of(module), _imgsz(arguments), notes)
+    return Network(module.float(), kind, names_of(module), imgsz_of(arguments), notes)
 
 
 def _check_there(path: Path) -> None:
@@ -173,10 +173,3 @@ def _check_channels(module: nn.Module, name: str) -> None:
     channels = described.get("channels", 3) if isinstance(described, Mapping) else 3
     if channels != 3:
         raise ModelError(f"expected a network of RGB images in {name}, got one of {channels} channels")
-
-
-def _imgsz(arguments: object) -> int:
-    """The long side that training was told."""
-    said = arguments.get("imgsz") if isinstance(arguments, Mapping) else None
-    sides = [side for side in (said if isinstance(said, list | tuple) else [said]) if isinstance(side, int)]
-    return max(sides, default=IMGSZ)

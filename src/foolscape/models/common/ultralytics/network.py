@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,6 +67,41 @@ class Network:
         """What the sides of images must be divisible by; at least 32, as ultralytics has it."""
         whole: Any = self.module
         return max(int(torch.as_tensor(getattr(whole, "stride", 32)).max()), 32)
+
+
+def live_module(thing: object) -> nn.Module | None:
+    """The network in a live object of ultralytics, a network of its own or what its users call the model; else None.
+
+    A class that somebody derived from one is their own, and says itself what it returns.
+    """
+    if type(thing).__module__.partition(".")[0] != "ultralytics":
+        return None
+    inner = getattr(thing, "model", None)  # the layers of a network, or the network of a model
+    found = thing if isinstance(inner, nn.Sequential) else inner
+    return found if isinstance(found, nn.Module) and isinstance(getattr(found, "model", None), nn.Sequential) else None
+
+
+def live_network(thing: object) -> Network | None:
+    """A copy of the network in a live object of ultralytics, whose own one stays as it is; None for any other object.
+
+    Raises:
+        ModelError: it is for a task that foolscape has not.
+    """
+    module = live_module(thing)
+    if module is None:
+        return None
+    layers: Any = module.model
+    kind = kind_of(type(layers[-1]), type(thing).__name__)
+    settings = getattr(module, "args", None)
+    told = settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", {})
+    return Network(copy.deepcopy(module).float(), kind, names_of(module), imgsz_of(told), ())
+
+
+def imgsz_of(settings: object) -> int:
+    """The long side that training was told; of a height and a width the larger one."""
+    said = settings.get("imgsz") if isinstance(settings, Mapping) else None
+    sides = [side for side in (said if isinstance(said, list | tuple) else [said]) if isinstance(side, int)]
+    return max(sides, default=IMGSZ)
 
 
 def kind_of(head: type, name: str) -> str:
