@@ -40,9 +40,10 @@ def examined_once() -> Iterator[None]:
     def consistent(scorer: Any, images: Tensor, batch: int) -> Any:
         return once(("consistency", _print(scorer, images), batch), lambda: consistency(scorer, images, batch))
 
-    def examined(subject: Any, ids: Sequence[str], seed: int) -> Any:
-        key = ("wiring", subject.spec, subject.data.spec, subject.data.split, subject.size, tuple(ids), seed)
-        return once(key, lambda: examine(subject, ids, seed))
+    def examined(subject: Any, ids: Sequence[str], seed: int, over: Sequence[str] | None = None) -> Any:
+        data = (subject.data.spec, subject.data.split, tuple(subject.data.classes or ()))
+        key = ("wiring", subject.spec, *data, subject.size, tuple(ids), seed, over)
+        return once(key, lambda: examine(subject, ids, seed, over))
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (execute, universal):
