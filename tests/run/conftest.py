@@ -41,8 +41,9 @@ def examined_once() -> Iterator[None]:
         return once(("consistency", _print(scorer, images), batch), lambda: consistency(scorer, images, batch))
 
     def examined(subject: Any, ids: Sequence[str], seed: int, classes: Sequence[str] | None = None) -> Any:
+        data = (subject.data.spec, subject.data.split, tuple(subject.data.classes or ()))
         chosen = tuple(ids), seed, None if classes is None else tuple(classes)
-        key = ("wiring", subject.spec, subject.data.spec, subject.data.split, subject.size, *chosen)
+        key = ("wiring", subject.spec, *data, subject.size, *chosen)
         return once(key, lambda: examine(subject, ids, seed, classes))
 
     with pytest.MonkeyPatch.context() as patch:

@@ -89,7 +89,7 @@ class TableImages(Generic[S]):
         number = int(sample_id) if sample_id.isascii() and sample_id.isdecimal() else len(self.rows.table)
         if number >= len(self.rows.table) or sample_id != _name(number):
             raise unknown(f"image id in {self.spec}", sample_id, (_name(0), _name(len(self.rows.table) - 1)))
-        return self.rows.table[number]
+        return self.rows.row(number)
 
 
 def open_maps(spec: Spec, split: str | None, model_classes: tuple[str, ...] | None) -> TableImages[Sample]:
@@ -105,9 +105,9 @@ def open_maps(spec: Spec, split: str | None, model_classes: tuple[str, ...] | No
         return TableImages(spec.text, rows, None, rows.notes, image, None, _bare, "")
     step = max(1, len(rows.table) // _LOOKED_AT)
     looked_at = [
-        _source(rows.table[number][column], f"row {number}, {column}")
+        _source(rows.row(number)[column], f"row {number}, {column}")
         for number in range(0, len(rows.table), step)[:_LOOKED_AT]
-        if rows.table[number][column] is not None
+        if rows.row(number)[column] is not None
     ]
     stated = meaning.legend_of(spec, model_classes, looked_at)
 

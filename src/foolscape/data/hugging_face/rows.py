@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foolscape.data import files
-from foolscape.errors import DataError, SettingError, unknown
+from foolscape.errors import DataError, SampleError, SettingError, unknown
 from foolscape.extras import extra
 from foolscape.paths import path_of
 from foolscape.spec import Spec
@@ -38,6 +38,16 @@ class Rows:
     table: Sequence[Mapping[str, Any]]
     features: Mapping[str, Any]
     notes: tuple[str, ...]
+
+    def row(self, number: int) -> Mapping[str, Any]:
+        """The row of this number; raises `SampleError` where the file is damaged there."""
+        try:
+            return self.table[number]
+        except Exception as error:  # a damaged length asks for any memory, a damaged text is none
+            got = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise SampleError(
+                f"row {number}: expected a row that can be read, got {got:.200}; the file is damaged"
+            ) from error
 
 
 def open_rows(spec: Spec, split: str | None) -> Rows:
@@ -141,6 +151,8 @@ def _undecoded(spec: Spec, split: str | None, rows: Any, notes: tuple[str, ...])
         raise DataError(
             f"{spec.text}: expected columns whose kinds are told, got a stream without; leave out streaming"
         )
+    # What state.json says of a format may leave columns out, and make other things of the values.
+    rows = rows.with_format(None)
     features = dict(rows.features)
     for name, feature in features.items():
         if isinstance(feature, datasets.Image):
