@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from foolscape.errors import SettingError
 from foolscape.models.checks.gradient import check_gradient
+from foolscape.models.checks.small_copy import small_copy
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.ultralytics.config import from_config
@@ -112,6 +113,20 @@ def test_the_gradient_is_right(name: str, folder: Path) -> None:
     verdict = check_gradient(Scorer(made(name, folder)), images(1), seed=0)
     assert verdict.ok, verdict.message
     assert verdict.precision == "float64"
+
+
+def test_the_check_of_the_gradient_looks_at_a_small_copy(folder: Path) -> None:
+    """Which the letterbox would enlarge again to what a large network sees."""
+    found = detector("yolo11n.yaml?imgsz=640", folder)
+    smaller = small_copy(Scorer(found), images(1, 192, 256))
+    assert smaller is not None
+    scorer, shrunk = smaller
+    assert isinstance(scorer, Scorer)
+    assert shrunk.shape[2:] == (96, 128)
+    assert isinstance(scorer.detector, YoloDetector)
+    assert scorer.detector.letterbox == dataclasses.replace(found.letterbox, imgsz=320)
+    assert found.letterbox.smaller(0.001).imgsz == 128
+    assert Letterbox(64, 32).smaller(0.1) == Letterbox(64, 32)
 
 
 def test_the_contract(folder: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from foolscape.models.checks.gradient import check_gradient
+from foolscape.models.checks.small_copy import small_copy
 from foolscape.models.common.ultralytics.config import from_config
 from foolscape.models.common.ultralytics.letterbox import Letterbox
 from foolscape.models.common.ultralytics.library import library
+from foolscape.models.common.wrappers import ModuleSegmenter
 from foolscape.models.load import load_segmenter
 from foolscape.models.segmenters.ultralytics import Semantic
 from foolscape.tasks.segmentation import predict
@@ -26,6 +28,11 @@ def test_scores_names_and_gradient(tmp_path: Path) -> None:
     assert any("letterboxed inside to 64 pixels" in note for note in found.notes)
     scores = found.logits(images(2))
     assert scores.shape == (2, 3, *SIZE)
+    smaller = small_copy(found, images(1, 192, 256))
+    assert smaller is not None
+    assert isinstance(smaller[0], ModuleSegmenter)
+    assert smaller[0].module is not found.module
+    assert smaller[0].module.letterbox == found.module.letterbox
     verdict = check_gradient(found, images(1), seed=0)
     assert verdict.ok, verdict.message
 

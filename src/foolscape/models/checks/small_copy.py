@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Final
 
@@ -10,7 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from foolscape.models.common.compiled import is_compiled
+from foolscape.models.common.wrappers import ModuleSegmenter
 from foolscape.models.detectors.scorer import Scorer
+from foolscape.models.detectors.ultralytics import YoloDetector
+from foolscape.models.segmenters.ultralytics import Semantic
 from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.tasks.segmentation import Segmenter
 
@@ -37,6 +41,15 @@ def small_copy(segmenter: Segmenter, images: Tensor) -> tuple[Segmenter, Tensor]
     elif isinstance(segmenter, Scorer) and segmenter.boxes is not None:
         scale = segmenter.boxes.new_tensor([size[1] / width, size[0] / height] * 2)
         segmenter = dataclasses.replace(segmenter, boxes=segmenter.boxes * scale)
+    elif isinstance(segmenter, Scorer) and isinstance(segmenter.detector, YoloDetector):
+        letterbox = segmenter.detector.letterbox.smaller(factor)  # else the image would be enlarged again
+        segmenter = dataclasses.replace(
+            segmenter, detector=dataclasses.replace(segmenter.detector, letterbox=letterbox)
+        )
+    elif isinstance(segmenter, ModuleSegmenter) and isinstance(segmenter.module, Semantic):
+        module = copy.copy(segmenter.module)  # shares its layers
+        module.letterbox = module.letterbox.smaller(factor)
+        segmenter = dataclasses.replace(segmenter, module=module)
     return segmenter, _shrunk(images, size)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from torch import Tensor
@@ -62,6 +62,11 @@ class Letterbox:
             f"{'rectangle' if self.rect else 'square'} whose sides are divisible by {self.stride}, as in the library's "
             f"validation with rect={self.rect}"
         )
+
+    def smaller(self, factor: float) -> Letterbox:
+        """The same to `factor` of the size, at least four strides."""
+        strides = max(4, round(self.imgsz * factor / self.stride))
+        return replace(self, imgsz=min(self.imgsz, strides * self.stride))
 
     def place(self, size: tuple[int, int]) -> Place:
         """Where an image of `size` (H, W) lies."""
