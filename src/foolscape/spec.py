@@ -19,7 +19,7 @@ from foolscape.errors import SettingError, unknown
 from foolscape.stores.secrets import refuse_secrets
 
 LIBRARIES: Final = (
-    "bundled", "torchvision", "transformers", "ultralytics", "smp", "caffe", "onnx", "torchscript", "exported",
+    "bundled", "torchvision", "transformers", "ultralytics", "smp", "caffe", "sea", "onnx", "torchscript", "exported",
     "blackbox", "onnxruntime", "stcn", "propagation",
 )  # fmt: skip
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
