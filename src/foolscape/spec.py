@@ -19,8 +19,8 @@ from foolscape.errors import SettingError, unknown
 from foolscape.stores.secrets import refuse_secrets
 
 LIBRARIES: Final = (
-    "bundled", "torchvision", "transformers", "ultralytics", "smp", "caffe", "onnx", "torchscript", "exported",
-    "blackbox", "onnxruntime", "stcn", "propagation",
+    "bundled", "torchvision", "transformers", "ultralytics", "smp", "caffe", "sea", "onnx", "torchscript", "exported",
+    "blackbox", "onnxruntime", "stcn", "stm", "propagation",
 )  # fmt: skip
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 

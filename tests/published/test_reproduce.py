@@ -114,12 +114,14 @@ def test_what_is_at_hand_is_found_and_run(tmp_path: Path, capfd: pytest.CaptureF
     row = rows_of("sea/voc-pspnet-ddcat/mce")[0]
     made_data(row, tmp_path / "data")
     places = Places(tmp_path / "weights", tmp_path / "data")
-    assert missing(row, places) == ["a network, --model SPEC (weights of DDC-AT)"]
+    file = tmp_path / "weights" / "pspnet_ddcat_voc.pth"
+    assert missing(row, places) == [f"{file} (a checkpoint of dvlab-research/Robust-Semantic-Segmentation)"]
+    assert missing(rows_of("ara/hmmn")[0], places)[0] == "a network, --model SPEC (weights of Hongje/HMMN)"
     with_model = Places(tmp_path / "weights", tmp_path / "data", "caffe:fcn-8s?weights=none&thin=16")
     assert missing(row, with_model) == []
     options = ("--weights", tmp_path / "weights", "--data", tmp_path / "data", "--out", tmp_path / "out")
     assert foolscape("reproduce", row.name, *options) == USAGE
-    assert "not at hand: a network, --model SPEC" in capfd.readouterr().err
+    assert "not at hand: " in capfd.readouterr().err
     assert foolscape("reproduce", row.name, *options, "--model", with_model.model, "--limit", 1, "--dry-run") == DONE
     said = capfd.readouterr()
     assert "--split val --attack apgd --loss masked-ce --steps 300 --eps 2/255,8/255 --limit 1" in said.err

@@ -17,6 +17,7 @@ from foolscape.models.common.class_map import ClassNames
 from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.wrappers import CheckedSegmenter, ModuleSegmenter, modules_of
+from foolscape.models.detectors.caffe.adapter import CaffeFasterRcnn
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
 from foolscape.models.detectors.transformers import QueryDetector
@@ -30,6 +31,7 @@ from foolscape.models.sources.own import opened, task_of_made
 from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.stcn.tracker import Stcn
+from foolscape.models.trackers.stm import Stm
 from foolscape.models.trackers.user import UserTracker
 from foolscape.pixels import check_images
 from foolscape.spec import IN_MEMORY, Spec, parse, written
@@ -41,7 +43,7 @@ from foolscape.tasks.video import Follower, Tracker
 _SEGMENTERS: Final = (ModuleSegmenter, CheckedSegmenter)
 _READY: Final = (
     *_SEGMENTERS, WindowedSegmenter, ModuleDetector, CheckedDetector, DenseDetector, TwoStageDetector, QueryDetector,
-    YoloDetector, UserTracker, Stcn, Propagation, Sam2,
+    YoloDetector, CaffeFasterRcnn, UserTracker, Stcn, Stm, Propagation, Sam2,
 )  # fmt: skip
 """Adapters: what they are around has been tried, and their answers are checked at every call."""
 

@@ -34,7 +34,8 @@ def made_model(row: Row) -> str:
         return "bundled:scenes-tracker"
     if row.model.startswith("caffe:faster"):
         return f"{row.model}?weights=none&thin=16&shorter=64&longest=96"
-    return f"{row.model if row.model.startswith('caffe:') else 'caffe:fcn-8s'}?weights=none&thin=16"
+    thinnable = row.model.startswith(("caffe:", "sea:"))
+    return f"{row.model if thinnable else 'caffe:fcn-8s'}?weights=none&thin=16"
 
 
 def made_settings(row: Row) -> dict[str, str]:

@@ -6,6 +6,7 @@ Figures are those of the papers, in percent. Nothing here was measured by foolsc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from foolscape.errors import unknown
@@ -108,10 +109,13 @@ _DAVIS17: Final = DataPlace(
 )
 
 
+_TRACKER_WEIGHTS: Final[Mapping[str, str]] = {"stcn:": "stcn.pth", "stm:": "STM_weights.pth"}
+
+
 def _ara(name: str, network: str, figures: tuple[Figure, ...], remark: str, source: str, model: str = "") -> Row:
     return Row(
         name=f"ara/{name}", table=f"{_ARA} (README of the code)" if figures else _ARA, network=network, task="video",
-        model=model, weights="stcn.pth" if model else "", source=source, data=_DAVIS17,
+        model=model, weights=_TRACKER_WEIGHTS.get(model, ""), source=source, data=_DAVIS17,
         settings={"split": "val", "attack": "ara", "variant": "released"}, figures=figures, remark=remark,
     )  # fmt: skip
 
@@ -120,7 +124,7 @@ _ARA_ROWS: Final = (
     _ara("stcn", "STCN", (Figure("clean", "J&F", 85.4, "clean"), Figure("ARA", "J&F", 81.3, "adversarial")),
          "by the released code, whose first frame leaves the bound; ARA before rounding to 8 bits",
          "stcn.pth of hkchengrex/STCN (s012)", "stcn:"),
-    _ara("stm", "STM", (), "the paper's figures were not to be had", "weights of seoungwugoh/STM"),
+    _ara("stm", "STM", (), "the paper's figures were not to be had", "STM_weights.pth of seoungwugoh/STM", "stm:"),
     _ara("hmmn", "HMMN", (), "the paper's figures were not to be had", "weights of Hongje/HMMN"),
 )  # fmt: skip
 
@@ -136,7 +140,7 @@ _ADE: Final = DataPlace(
 )
 _SEA_REMARK: Final = (
     "figures before rounding to 8 bits; foolscape's APGD keeps to the bound from the start, SEA's shrinks it from "
-    "twice as much"
+    "twice as much; SEA resizes and crops images to 473x473 (VOC) and 512x512 (ADE20K), here they are whole"
 )
 
 _COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -152,29 +156,50 @@ _COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
 _Scores = tuple[float, float]
 _Table = Mapping[str, tuple[_Scores, ...]]
 
-_SEA_TABLE: Final[Mapping[tuple[str, str, DataPlace, _Scores], _Table]] = {
-    ("voc-convnext", "UPerNet ConvNeXt-T", _VOC12, (93.4, 77.2)): {
+
+@dataclass(frozen=True)
+class _Attacked:
+    """A network of SEA's table: its name here and there, foolscape's spec, the file, its data, its clean scores."""
+
+    short: str
+    network: str
+    model: str
+    weights: str
+    source: str
+    data: DataPlace
+    clean: _Scores
+
+
+_UPERNET, _RELEASED = "sea:upernet-convnext-t", "a checkpoint of nmndeep/robust-segmentation"
+
+_SEA_TABLE: Final[Mapping[_Attacked, _Table]] = {
+    _Attacked("voc-convnext", "UPerNet ConvNeXt-T", _UPERNET, "upernet_convnext_t_voc.pth",
+              _RELEASED, _VOC12, (93.4, 77.2)): {
         "0.25/255": ((76.6, 48.0), (74.0, 43.7), (72.4, 41.9), (71.2, 39.6), (76.6, 40.3), (70.0, 36.9)),
         "0.5/255": ((46.9, 24.0), (43.0, 18.6), (36.7, 16.3), (33.2, 13.0), (37.9, 10.1), (31.1, 8.6)),
         "1/255": ((17.2, 8.1), (12.9, 4.2), (8.2, 3.4), (5.9, 1.6), (6.9, 0.8), (4.9, 0.6)),
     },
-    ("voc-pspnet-ddcat", "PSPNet, DDC-AT", _VOC12, (92.8, 76.0)): {
+    _Attacked("voc-pspnet-ddcat", "PSPNet, DDC-AT", "sea:pspnet-ddcat", "pspnet_ddcat_voc.pth",
+              "a checkpoint of dvlab-research/Robust-Semantic-Segmentation", _VOC12, (92.8, 76.0)): {
         "2/255": ((7.1, 3.9), (3.9, 2.2), (1.2, 0.8), (0.5, 0.3), (2.1, 1.0), (0.2, 0.1)),
         "8/255": ((4.5, 3.2), (2.1, 1.3), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)),
     },
-    ("voc-convnext-pirat", "UPerNet ConvNeXt-T, PIR-AT", _VOC12, (92.7, 75.9)): {
+    _Attacked("voc-convnext-pirat", "UPerNet ConvNeXt-T, PIR-AT", _UPERNET, "upernet_convnext_t_voc_pirat.pth",
+              _RELEASED, _VOC12, (92.7, 75.9)): {
         "4/255": ((89.0, 65.6), (88.7, 64.8), (88.7, 64.9), (89.2, 65.9), (90.4, 67.4), (88.6, 64.9)),
         "8/255": ((77.8, 47.3), (74.2, 41.4), (73.9, 41.3), (74.0, 40.6), (77.4, 38.4), (71.7, 34.6)),
         "12/255": ((56.6, 26.4), (45.3, 15.8), (38.6, 15.1), (31.5, 10.3), (36.9, 6.7), (28.1, 5.5)),
     },
-    ("ade-convnext-pirat", "UPerNet ConvNeXt-T, PIR-AT", _ADE, (70.5, 31.7)): {
+    _Attacked("ade-convnext-pirat", "UPerNet ConvNeXt-T, PIR-AT", _UPERNET, "upernet_convnext_t_ade_pirat.pth",
+              _RELEASED, _ADE, (70.5, 31.7)): {
         "8/255": ((37.6, 9.9), (28.5, 7.4), (28.5, 7.2), (28.5, 6.6), (31.1, 5.3), (26.4, 4.9)),
     },
-    ("ade-segmenter-pirat", "Segmenter ViT-S, PIR-AT", _ADE, (69.1, 28.7)): {
+    _Attacked("ade-segmenter-pirat", "Segmenter ViT-S, PIR-AT", "sea:segmenter-vit-s", "segmenter_vit_s_ade_pirat.pth",
+              _RELEASED, _ADE, (69.1, 28.7)): {
         "8/255": ((41.7, 9.7), (38.5, 8.6), (34.2, 7.7), (36.2, 8.5), (37.8, 5.6), (33.3, 5.4)),
     },
 }  # fmt: skip
-"""By network, data and clean scores: by bound the pixel accuracy and mIoU under the attacks of `_COLUMNS`."""
+"""By network: by bound the pixel accuracy and mIoU under the attacks of `_COLUMNS`."""
 
 
 def _pair(column: str, scores: _Scores, condition: str, bound: str | None = None) -> tuple[Figure, ...]:
@@ -185,15 +210,15 @@ def _pair(column: str, scores: _Scores, condition: str, bound: str | None = None
     )
 
 
-def _sea(short: str, network: str, data: DataPlace, clean: _Scores, table: _Table, place: int) -> Row:
+def _sea(one: _Attacked, table: _Table, place: int) -> Row:
     column = list(_COLUMNS)[place]
-    figures = _pair("clean", clean, "clean")
+    figures = _pair("clean", one.clean, "clean")
     for bound, columns in table.items():
         figures += _pair(column, columns[place], "adversarial", bound)
     return Row(
-        name=f"sea/{short}/{column.lower()}", table=_SEA, network=network, task="segmentation", data=data,
-        source="weights of nmndeep/robust-segmentation" if "ddcat" not in short else "weights of DDC-AT",
-        settings={"split": "validation" if data is _ADE else "val", **_COLUMNS[column],
+        name=f"sea/{one.short}/{column.lower()}", table=_SEA, network=one.network, task="segmentation", model=one.model,
+        weights=one.weights, source=one.source, data=one.data,
+        settings={"split": "validation" if one.data is _ADE else "val", **_COLUMNS[column],
                   "eps": ",".join(filter(is_level, table))},
         figures=figures, remark=_SEA_REMARK,
     )  # fmt: skip
@@ -203,7 +228,7 @@ ROWS: Final = (
     *_DAG_ROWS,
     *_UNIVERSAL_ROWS,
     *_ARA_ROWS,
-    *(_sea(*key, table, place) for key, table in _SEA_TABLE.items() for place in range(len(_COLUMNS))),
+    *(_sea(one, table, place) for one, table in _SEA_TABLE.items() for place in range(len(_COLUMNS))),
 )
 """Every row, method by method."""
 

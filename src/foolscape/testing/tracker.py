@@ -16,6 +16,7 @@ from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.scorer import ClipScorer
 from foolscape.models.trackers.stcn.tracker import Stcn
+from foolscape.models.trackers.stm import Stm
 from foolscape.models.trackers.user import UserTracker, adapt_tracker
 from foolscape.tasks.video import Follower, ReusingTracker, Tracker, differentiable
 from foolscape.testing.verdicts import (
@@ -143,7 +144,7 @@ def mask(size: tuple[int, int], objects: int, device: torch.device) -> Tensor:
 
 def _adapted(model: Tracker | Follower | nn.Module, size: tuple[int, int], device: torch.device) -> Tracker:
     # Those adapters keep to the answer's form by themselves; what others wrote is looked at in every call.
-    if isinstance(model, Stcn | Propagation | Sam2 | UserTracker):
+    if isinstance(model, Stcn | Stm | Propagation | Sam2 | UserTracker):
         return model
     return adapt_tracker(model, image_size=size, device=device)
 

@@ -54,3 +54,17 @@ def size(name: str, text: str) -> tuple[int, int]:
     if match is None:
         raise SettingError(f"{name}: expected HEIGHTxWIDTH such as 240x432, got {text!r}")
     return int(match[1]), int(match[2])
+
+
+def thinned(spec: Spec) -> int:
+    """`?thin=N`, what the channels of a network are divided by.
+
+    Raises:
+        SettingError: it is no power of two that divides them all, or the weights are not random.
+    """
+    thin: int = read(spec, whole, "thin").get("thin", 1)
+    if thin not in (1, 2, 4, 8, 16):
+        raise SettingError(f"thin: expected 2, 4, 8 or 16, got {thin}")
+    if thin > 1 and spec.options.get("weights") != "none":
+        raise SettingError(f"thin: expected weights=none beside it, since no file has such a network, got {spec.text}")
+    return thin

@@ -31,7 +31,7 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
         raise unknown("network of Caffe's", spec.rest, (*SEGMENTERS, *DETECTORS))
     refuse(spec, task, _task(spec))
     spec.only("weights", "classes", "thin", *(_SIDES if _task(spec) == DETECTION else ()))
-    weights, thin = spec.options.get("weights"), _thin(spec)
+    weights, thin = spec.options.get("weights"), options.thinned(spec)
     if _task(spec) == SEGMENTATION:
         from foolscape.models.segmenters import caffe_fcn, ready
 
@@ -47,20 +47,6 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
         return detectors.of_caffe(network, wanted, sides)
 
     return SourceModel(DETECTION, ready_detector, network.classes)
-
-
-def _thin(spec: Spec) -> int:
-    """What channels are divided by.
-
-    Raises:
-        SettingError: it is no power of two that divides them all, or the weights are not random.
-    """
-    thin: int = options.read(spec, options.whole, "thin").get("thin", 1)
-    if thin not in (1, 2, 4, 8, 16):
-        raise SettingError(f"thin: expected 2, 4, 8 or 16, got {thin}")
-    if thin > 1 and spec.options.get("weights") != "none":
-        raise SettingError(f"thin: expected weights=none beside it, since no file has such a network, got {spec.text}")
-    return thin
 
 
 def _sides(spec: Spec, shorter: int, longest: int) -> tuple[int, int]:
