@@ -4,8 +4,8 @@
     python experiments/text-detector/attack.py rapidocr/models/PP-OCRv6_det_small.onnx
 
 It is a network for segmentation with one channel, text or not, padded by `auto_pad` in version 11 of ONNX's operators.
-Lines of drawn text are its images. Printed are the difference from onnxruntime, the check of the gradient, and the share
-of the text's pixels that are found before and after PGD, at 8 bits, and after the same change shuffled.
+Lines of drawn text are its images. Printed are the difference from onnxruntime, the check of the gradient, and the
+share of the text's pixels that are found before and after PGD, at 8 bits, and after the same change shuffled.
 """
 
 from __future__ import annotations

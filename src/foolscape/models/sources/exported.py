@@ -33,7 +33,7 @@ def _listed() -> tuple[Listed, ...]:
     return (
         Listed(
             "exported:FILE",
-            "segmentation, or ?task=detection; what torch.export.save wrote: foolscape check --model exported:net.pt2",
+            "segmentation, or ?task=detection; what torch.export.save wrote",
         ),
     )
 

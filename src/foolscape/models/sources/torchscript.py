@@ -35,7 +35,7 @@ def _listed() -> tuple[Listed, ...]:
     return (
         Listed(
             "torchscript:FILE",
-            "segmentation, or ?task=detection; what torch.jit.save wrote: foolscape check --model torchscript:net.pt",
+            "segmentation, or ?task=detection; what torch.jit.save wrote",
         ),
     )
 
