@@ -199,3 +199,17 @@ def test_other_scores_than_those_of_onnxruntime_are_refused(tmp_path: Path, monk
 def test_a_file_without_its_scheme_is_told_it(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"name it onnx:net\.onnx"):
         check_names(["net.onnx"])
+
+
+def test_outputs_of_one_operator_are_told_apart(tmp_path: Path) -> None:
+    tail = [
+        node("Constant", "", "shape", value=onnx.numpy_helper.from_array(np.array([0, CLASSES, -1]))),
+        node("Constant", "", "parts", value=onnx.numpy_helper.from_array(np.array([4, 1]))),
+        node("Reshape", "scores shape", "flat"),
+        node("Transpose", "flat", "each", perm=[0, 2, 1]),
+        node("Split", "each parts", "some chances", axis=2),
+    ]
+    model = loaded(graph(tmp_path / "net.onnx", tail=tail, outputs=["some", "chances"]), task="detection")
+    candidates = model.model.candidates(images())
+    torch.testing.assert_close(candidates.boxes, original_flat(images())[..., :4], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(candidates.scores[:, 0], original_flat(images())[..., 4], atol=1e-4, rtol=1e-3)

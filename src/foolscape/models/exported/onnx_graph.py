@@ -93,6 +93,7 @@ def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepar
     _keep_outputs(proto, outputs)
     if dense and (note := _without_tail(proto, outputs[0])):
         notes.append(note)
+    _single_outputs(proto)
     original = _copy(proto)
     pads = _same_pads(proto, file)
     _refuse_unknown(proto, file)
@@ -275,6 +276,17 @@ def _without_tail(proto: Any, output: str) -> str | None:
     return f"the last {node.op_type} of the graph is left out: scores before it have the stronger gradient"
 
 
+def _single_outputs(proto: Any) -> None:
+    """An Identity behind each output of an operator that has several, which onnx2torch would hand out together."""
+    from onnx import helper
+
+    several = {name for node in proto.graph.node if len(node.output) > 1 for name in node.output}
+    for value in proto.graph.output:
+        if value.name in several:
+            inner, value.name = value.name, f"{value.name}_alone"
+            proto.graph.node.append(helper.make_node("Identity", [inner], [value.name], name=value.name))
+
+
 def _same_pads(proto: Any, file: OnnxFile) -> tuple[SamePad, ...]:
     """The operators whose padding depends on the size of their input, made ones without padding."""
     found = []
@@ -285,12 +297,14 @@ def _same_pads(proto: Any, file: OnnxFile) -> tuple[SamePad, ...]:
             continue
         given = {a.name: tuple(a.ints) for a in node.attribute if a.ints}
         counts = any(a.name == "count_include_pad" and a.i for a in node.attribute)
-        if node.op_type not in ("Conv", "MaxPool") and not (node.op_type == "AveragePool" and counts):
+        filters = weights.get(node.input[1], ()) if len(node.input) > 1 else ()
+        kernel = given.get("kernel_shape") or filters[2:]
+        known = node.op_type in ("Conv", "MaxPool") or (node.op_type == "AveragePool" and counts)
+        if not known or not kernel:
             raise ModelError(
                 f"expected pads in numbers at the {node.op_type} {node.name!r} of {file.path}, got {how.decode()}; "
                 f"export it with explicit pads, or {file.way_on}"
             )
-        kernel = given.get("kernel_shape") or weights[node.input[1]][2:]
         ones = (1,) * len(kernel)
         name = f"same_pad_{index}"
         fill = -math.inf if node.op_type == "MaxPool" else 0.0

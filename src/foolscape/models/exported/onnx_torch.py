@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from foolscape.errors import ModelError
 from foolscape.extras import extra
-from foolscape.models.common.guard import in_words
+from foolscape.models.common.guard import guarded, in_words
 from foolscape.models.exported.network import ExportedNetwork, Takes
 from foolscape.models.exported.onnx_file import OnnxFile, output_names, session_of, shape_of_value
 from foolscape.models.exported.onnx_graph import Prepared, prepared
@@ -99,9 +99,11 @@ def compared(network: ExportedNetwork, graph: Prepared, file: OnnxFile, images: 
     session = session_of(graph.padded)
     worst = 0.0
     for part in network.parts(images):
-        answer = network.module(part)
+        with guarded(f"what onnx2torch made of {file.path}"):
+            answer = network.module(part)
         ours = answer if isinstance(answer, list | tuple) else (answer,)
-        theirs = session.run(list(graph.outputs), {file.input.name: part.cpu().numpy()})
+        with guarded(f"onnxruntime on {file.path}"):
+            theirs = session.run(list(graph.outputs), {file.input.name: part.cpu().numpy()})
         if len(ours) != len(theirs):
             raise _apart(file, f"{len(ours)} outputs, not {len(theirs)}")
         worst = max([worst, *(_difference(one.cpu().numpy(), other) for one, other in zip(ours, theirs, strict=True))])
