@@ -7,7 +7,7 @@ import pytest
 
 from foolscape.attacks.listed import listed_attacks
 from foolscape.cli import main
-from foolscape.cli.console import DONE, USAGE
+from foolscape.cli.console import DONE, ERROR, USAGE
 from foolscape.errors import UnknownNameError
 from foolscape.metrics.score import scores_of
 from foolscape.published.base import Figure, Places, Row, arguments, data_spec, missing, model_spec
@@ -72,12 +72,18 @@ def test_every_row_has_settings_and_scores_that_there_are(row: Row) -> None:
 
 
 def once() -> list[Row]:
-    """A row of every kind of command: those left out differ from one of them in bounds and weights alone."""
-    found: dict[object, Row] = {}
+    """Rows with every network and every kind of command among them; others differ in bounds, weights, or the pairing."""
+    found, models, commands = [], set(), set()
     for row in ROWS:
-        varied = tuple((name, value) for name, value in sorted(made_settings(row).items()) if name != "eps")
-        found.setdefault((row.command, made_model(row), varied), row)
-    return list(found.values())
+        command = (
+            row.command,
+            *(part for part in sorted(made_settings(row).items()) if part[0] not in ("eps", "split")),
+        )
+        if made_model(row) not in models or command not in commands:
+            found.append(row)
+        models.add(made_model(row))
+        commands.add(command)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,20 @@ def test_what_is_at_hand_is_found_and_run(tmp_path: Path, capfd: pytest.CaptureF
     assert "--split val --attack apgd --loss masked-ce --steps 300 --eps 2/255,8/255 --limit 1" in said.err
     assert "nothing was written" in said.out
     assert not (tmp_path / "out").exists()
+
+
+def test_a_row_that_fails_is_told_and_the_others_are_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    weights, data = tmp_path / "weights", tmp_path / "data"
+    weights.mkdir()
+    for name in ("upernet_convnext_t_voc.pth", "upernet_convnext_t_voc_pirat.pth"):
+        (weights / name).write_bytes(b"no weights")
+    made_data(rows_of("sea")[0], data)
+    options = ("--weights", weights, "--data", data, "--out", tmp_path / "out", "--dry-run")
+    assert foolscape("reproduce", "sea/voc-convnext", *options) == ERROR
+    said = " ".join(capfd.readouterr().err.split())
+    for column in ("cospgd", "segpgd", "js", "mce", "mce-bal", "sea"):
+        assert f"sea/voc-convnext/{column}: error: expected a weights file of torch.save or safetensors" in said
+    assert "sea/voc-convnext-pirat" not in said
 
 
 def test_weights_are_looked_for_by_their_names(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from foolscape.cli.console import DONE, out_console, tell
+from foolscape.cli.console import DONE, ERROR, out_console, tell
 from foolscape.errors import FoolscapeError, SettingError
 from foolscape.paths import path_of
 from foolscape.published.base import Figure, Places, Row, arguments, data_spec, missing, model_spec
@@ -88,9 +88,13 @@ def _run(row: Row, places: Places, doing: Doing) -> int:
         directory = doing.out / row.name
         words += ["--dry-run"] if doing.dry_run else ["--out", str(directory)]
         tell(f"{row.name}: foolscape {shlex.join(words)}")
-        code = _command(words)
-        if not doing.dry_run:
-            _compare(row, directory, made=doing.made)
+        try:
+            code = _command(words)
+            if not doing.dry_run:
+                _compare(row, directory, made=doing.made)
+        except FoolscapeError as error:  # told, so that the other rows are run all the same
+            tell(f"{row.name}: error: {error}", "red")
+            return ERROR
     return code
 
 
