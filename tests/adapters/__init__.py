@@ -1,0 +1,1 @@
+"""The adapters of `examples/adapters`, tried on stand-ins: the libraries themselves are not installed here."""
