@@ -72,7 +72,7 @@ def test_every_row_has_settings_and_scores_that_there_are(row: Row) -> None:
 
 
 def once() -> list[Row]:
-    """Rows with every network and every kind of command among them; others differ in bounds, weights, or the pairing."""
+    """Rows with every network and every kind of command among them; others differ in bounds, weights or pairing."""
     found, models, commands = [], set(), set()
     for row in ROWS:
         command = (
