@@ -367,6 +367,8 @@ def test_another_command_is_refused_and_a_damaged_file_made_again(setting: dict[
         ({"train_split": "test[:1]", "test_split": "test[:2]"}, DataError, "not in the training split"),
         ({"model": "bundled:scenes-detector"}, SettingError, "segmentation network to train.*detection"),
         ({"model": "bundled:scenes-tracker"}, SettingError, "segmentation network to train.*video"),
+        ({"model": "exported:net.pt2"}, SettingError, "into which trained weights can be loaded"),
+        ({"model": "blackbox:api.py:predict"}, SettingError, "into which trained weights can be loaded"),
         ({"model": "NETS:ready"}, ModelError, "let the factory return the network"),
         ({"model": "NETS:bare"}, ModelError, "with weights"),
         ({"model": "NETS:nan"}, ModelError, "finite loss"),

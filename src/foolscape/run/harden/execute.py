@@ -40,7 +40,7 @@ from foolscape.run.settings.task_of import task_of
 from foolscape.run.setup import LoadedModel, open_setup, over_evaluated
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.tasks.segmentation import SegmentationSubject
-from foolscape.spec import parse, written
+from foolscape.spec import BLACK_BOXES, EXPORTED, parse, written
 from foolscape.tasks.base import SEGMENTATION
 
 WEIGHTS = "weights.safetensors"
@@ -128,6 +128,11 @@ def with_weights(text: str, weights: Path) -> str:
 
 def open_network(config: HardenConfig, device: torch.device, training: SegmentationData | None) -> _Setup:
     """Open network and data and check them against each other."""
+    if parse(config.model).scheme in (*EXPORTED, *BLACK_BOXES):
+        raise SettingError(
+            f"model: expected a network into which trained weights can be loaded, got {config.model}; train the one "
+            "that it was made of"
+        )
     task = task_of(config.model)
     if task != SEGMENTATION.name:
         raise SettingError(f"model: expected a segmentation network to train, got {config.model}, which is for {task}")
