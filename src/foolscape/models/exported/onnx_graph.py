@@ -11,11 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from foolscape.errors import ModelError
 from foolscape.extras import extra
 from foolscape.models.exported.onnx_file import OnnxFile
+from foolscape.models.exported.onnx_types import drop_casts, replace_nodes, to_float32
 
 _OLDEST: Final = 11
 _NEWEST: Final = 19
@@ -83,13 +82,13 @@ def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepar
     proto = _copy(file.proto)
     _refuse_quantised(proto, file)
     notes = []
-    if _to_float32(proto):
+    if to_float32(proto):
         notes.append(_HALF)
     if file.input.levels:
         notes.append("the graph takes 8-bit levels: it is given 0 to 255 without rounding")
     proto = _older(proto, file)
     _inline_constants(proto)
-    _drop_casts(proto)
+    drop_casts(proto)
     _keep_outputs(proto, outputs)
     if dense and (note := _without_tail(proto, outputs[0])):
         notes.append(note)
@@ -116,35 +115,6 @@ def _refuse_quantised(proto: Any, file: OnnxFile) -> None:
             f"expected a graph of floating numbers in {file.path}, got a quantised one ({kinds}), whose rounding "
             f"leaves no gradient; export it before it is quantised, or {file.way_on}"
         )
-
-
-def _to_float32(proto: Any) -> bool:
-    """Make half precision float32 and double too; whether any weights or images were half."""
-    from onnx import TensorProto, numpy_helper
-
-    half = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
-    others = half | {TensorProto.DOUBLE}
-    seen = False
-
-    def wider(tensor: Any) -> None:
-        nonlocal seen
-        if tensor.data_type in others:
-            seen = seen or tensor.data_type in half
-            array = numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
-
-    for tensor in proto.graph.initializer:
-        wider(tensor)
-    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
-        if value.type.tensor_type.elem_type in others:
-            value.type.tensor_type.elem_type = TensorProto.FLOAT
-    for node in proto.graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                wider(attribute.t)
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i in others:
-                attribute.i = TensorProto.FLOAT
-    return seen
 
 
 def _older(proto: Any, file: OnnxFile) -> Any:
@@ -188,47 +158,7 @@ def _inline_constants(proto: Any) -> None:
             alias[node.output[0]] = node.input[0]
         else:
             kept.append(node)
-    _replace_nodes(graph, kept)
-
-
-def _drop_casts(proto: Any) -> None:
-    """Images that are turned into float32 are float32 already: levels are not rounded, a float64 copy stays float64."""
-    from onnx import TensorProto
-
-    graph = proto.graph
-    held = {tensor.name for tensor in graph.initializer}
-    outputs = {value.name for value in graph.output}
-    floats = set()
-    for value in graph.input:
-        if value.name not in held:
-            value.type.tensor_type.elem_type = TensorProto.FLOAT
-            floats.add(value.name)
-    alias: dict[str, str] = {}
-    kept = []
-    for node in graph.node:
-        node.input[:] = [alias.get(name, name) for name in node.input]
-        to = next((a.i for a in node.attribute if a.name == "to"), None)
-        if (
-            node.op_type == "Cast"
-            and to == TensorProto.FLOAT
-            and node.input[0] in floats
-            and node.output[0] not in outputs
-        ):
-            alias[node.output[0]] = node.input[0]
-            continue
-        if node.op_type in _FLOATING and node.input and node.input[0] in floats:
-            floats.update(node.output)
-        kept.append(node)
-    _replace_nodes(graph, kept)
-
-
-_FLOATING: Final = frozenset((
-    "Conv", "ConvTranspose", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh",
-    "Softmax", "BatchNormalization", "Add", "Sub", "Mul", "Div", "MaxPool", "AveragePool", "GlobalAveragePool",
-    "Resize", "Concat", "Transpose", "Reshape", "Clip", "Pad", "InstanceNormalization", "LayerNormalization",
-    "MatMul", "Gemm", "Slice",
-))  # fmt: skip
-"""Operators that give floating numbers for floating numbers."""
+    replace_nodes(graph, kept)
 
 
 def _keep_outputs(proto: Any, names: tuple[str, ...]) -> None:
@@ -250,7 +180,7 @@ def _prune(graph: Any) -> None:
             for attribute in node.attribute:  # what a branch or a loop takes from outside
                 needed.update(name for inner in attribute.g.node for name in inner.input)
             kept.append(node)
-    _replace_nodes(graph, kept[::-1])
+    replace_nodes(graph, kept[::-1])
 
 
 def _without_tail(proto: Any, output: str) -> str | None:
@@ -335,9 +265,3 @@ def _refuse_unknown(proto: Any, file: OnnxFile) -> None:
             f"expected operators that onnx2torch makes modules of in {file.path}, got {named}; export the network "
             f"without, or {file.way_on}"
         )
-
-
-def _replace_nodes(graph: Any, nodes: list[Any]) -> None:
-    kept = list(nodes)
-    del graph.node[:]
-    graph.node.extend(kept)

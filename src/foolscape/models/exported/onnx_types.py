@@ -1,0 +1,82 @@
+"""The types of the numbers in an ONNX graph: float32 throughout, without casts of the images."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+_FLOATING: Final = frozenset((
+    "Conv", "ConvTranspose", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh",
+    "Softmax", "BatchNormalization", "Add", "Sub", "Mul", "Div", "MaxPool", "AveragePool", "GlobalAveragePool",
+    "Resize", "Concat", "Transpose", "Reshape", "Clip", "Pad", "InstanceNormalization", "LayerNormalization",
+    "MatMul", "Gemm", "Slice",
+))  # fmt: skip
+"""Operators that give floating numbers for floating numbers."""
+
+
+def to_float32(proto: Any) -> bool:
+    """Make half precision float32 and double too; whether any weights or images were half."""
+    from onnx import TensorProto, numpy_helper
+
+    half = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
+    others = half | {TensorProto.DOUBLE}
+    seen = False
+
+    def wider(tensor: Any) -> None:
+        nonlocal seen
+        if tensor.data_type in others:
+            seen = seen or tensor.data_type in half
+            array = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+
+    for tensor in proto.graph.initializer:
+        wider(tensor)
+    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
+        if value.type.tensor_type.elem_type in others:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
+    for node in proto.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                wider(attribute.t)
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i in others:
+                attribute.i = TensorProto.FLOAT
+    return seen
+
+
+def drop_casts(proto: Any) -> None:
+    """Images that are turned into float32 are float32 already: levels are not rounded, a float64 copy stays float64."""
+    from onnx import TensorProto
+
+    graph = proto.graph
+    held = {tensor.name for tensor in graph.initializer}
+    outputs = {value.name for value in graph.output}
+    floats = set()
+    for value in graph.input:
+        if value.name not in held:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
+            floats.add(value.name)
+    alias: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        node.input[:] = [alias.get(name, name) for name in node.input]
+        to = next((a.i for a in node.attribute if a.name == "to"), None)
+        if (
+            node.op_type == "Cast"
+            and to == TensorProto.FLOAT
+            and node.input[0] in floats
+            and node.output[0] not in outputs
+        ):
+            alias[node.output[0]] = node.input[0]
+            continue
+        if node.op_type in _FLOATING and node.input and node.input[0] in floats:
+            floats.update(node.output)
+        kept.append(node)
+    replace_nodes(graph, kept)
+
+
+def replace_nodes(graph: Any, nodes: list[Any]) -> None:
+    """Give `graph` the operators `nodes`, some of its own among them."""
+    kept = list(nodes)
+    del graph.node[:]
+    graph.node.extend(kept)
