@@ -75,10 +75,8 @@ def once() -> list[Row]:
     """Rows with every network and every kind of command among them; others differ in bounds, weights or pairing."""
     found, models, commands = [], set(), set()
     for row in ROWS:
-        command = (
-            row.command,
-            *(part for part in sorted(made_settings(row).items()) if part[0] not in ("eps", "split")),
-        )
+        varied = (part for part in sorted(made_settings(row).items()) if part[0] not in ("eps", "split"))
+        command = (row.command, *varied)
         if made_model(row) not in models or command not in commands:
             found.append(row)
         models.add(made_model(row))

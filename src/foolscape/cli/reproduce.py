@@ -176,7 +176,7 @@ def _account(row: Row, places: Places) -> list[str]:
     whose = model_spec(row, places) if row.model or places.model else "SPEC"
     words = arguments(row, whose, data_spec(row, places), row.settings)
     return [
-        f"{row.network}, {row.data.folder}: {_published(row.figures) or 'no number is published'}",
+        f"{row.network}, {row.data.folder}: {_published(row.figures) or 'no figure to compare with'}",
         f"foolscape {shlex.join(words)}",
         f"not at hand: {'; '.join(lacks)}" if lacks else "at hand",
     ]
