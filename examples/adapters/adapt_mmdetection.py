@@ -12,6 +12,7 @@ normalisation and padding are those of the library, on float images: it rounds r
 evaluation counts them, but candidates are all priors, decoded here with the head's own prior generator and box coder.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,21 +21,40 @@ from torch.nn import functional
 
 from foolscape.tasks.detection import Candidates, Detections
 
+NEEDED = {"Resize": "scale", "Pad": "size"}
+
+
+def name_of(step: Any) -> str:
+    """The name of a transform: `type` is one, perhaps with a scope, or a class."""
+    return str(getattr(step["type"], "__name__", step["type"])).rpartition(".")[2]
+
+
+def check_pipeline(model: Any) -> None:
+    """Refuse what `prepared` would leave out."""
+    for step in model.cfg.test_dataloader.dataset.pipeline:
+        name = name_of(step)
+        if not (step.get(NEEDED[name]) if name in NEEDED else name.startswith(("Load", "Pack"))):
+            raise TypeError(
+                f"expected a test pipeline of Load.., Resize to a scale, Pad to a size and Pack.., got {step}"
+            )
+
 
 def prepared(model: Any, images: Tensor) -> tuple[Tensor, list[dict[str, Any]], Tensor]:
     """What the network is called with, the library's records of the images, and the factors of boxes, (4,)."""
     x, prepare = images * 255, model.data_preprocessor
     own = size = (images.shape[2], images.shape[3])
     for step in model.cfg.test_dataloader.dataset.pipeline:
-        if step["type"] == "Resize":
+        if name_of(step) == "Resize":
             wide, high = step["scale"]
             ratio = min(max(wide, high) / max(own), min(wide, high) / min(own))
             scaled = (int(own[0] * ratio + 0.5), int(own[1] * ratio + 0.5))
             size = scaled if step.get("keep_ratio") else (high, wide)
             x = functional.interpolate(x, size, mode="bilinear", align_corners=False)
-        elif step["type"] == "Pad":
+        elif name_of(step) == "Pad":
             wide, high = step["size"]
-            grey = step.get("pad_val", {"img": [0]})["img"][0]
+            grey = step.get("pad_val", 0)
+            grey = grey.get("img", 0) if isinstance(grey, Mapping) else grey
+            grey = grey[0] if isinstance(grey, Sequence) else grey
             x = functional.pad(x, (0, max(wide - x.shape[3], 0), 0, max(high - x.shape[2], 0)), value=grey)
     x, shape = x if prepare._channel_conversion else x.flip(1), tuple(x.shape[2:])  # the library loads BGR
     x = (x - prepare.mean) / prepare.std if prepare._enable_normalize else x
@@ -99,4 +119,5 @@ def adapt(model: Any) -> OneStage:
     for name in ("predict_by_feat", "_predict_by_feat_single"):
         if base is None or getattr(head, name) is not getattr(base, name):
             raise TypeError(f"expected a head that predicts by BaseDenseHead.{name}, got {head.__name__}")
+    check_pipeline(model)
     return OneStage(model.eval())

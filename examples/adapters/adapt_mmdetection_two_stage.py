@@ -13,7 +13,7 @@ library's, by its `test_cfg`. Images are prepared as by `adapt_mmdetection.py`.
 from typing import Any
 
 import torch
-from adapt_mmdetection import kept, prepared
+from adapt_mmdetection import check_pipeline, kept, prepared
 from torch import Tensor
 
 from foolscape.tasks.detection import Candidates, Detections
@@ -62,4 +62,5 @@ def adapt(model: Any) -> TwoStage:
     head: Any = getattr(getattr(model, "roi_head", None), "bbox_head", None)
     if not hasattr(head, "bbox_coder") or head.custom_cls_channels:
         raise TypeError(f"expected a StandardRoIHead whose box head has a softmax, got {type(head).__name__}")
+    check_pipeline(model)
     return TwoStage(model.eval())

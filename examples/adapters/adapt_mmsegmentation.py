@@ -25,15 +25,19 @@ class Adapted(nn.Module):
         super().__init__()
         self.model = model
         self.classes = tuple(model.dataset_meta["classes"])
+        self.resizes = [step for step in model.cfg.test_pipeline if name_of(step) == "Resize"]
+        for step in model.cfg.test_pipeline:
+            known = "scale" in step if name_of(step) == "Resize" else name_of(step).startswith(("Load", "Pack"))
+            if not known:
+                raise TypeError(f"expected a test pipeline of Load.., Resize to a scale and Pack.., got {step}")
 
     def forward(self, images: Tensor) -> Tensor:
         model, prepare = self.model, self.model.data_preprocessor
         size = images.shape[2:]
         resized = images * 255
-        for step in model.cfg.test_pipeline:
-            if step["type"] == "Resize":
-                wanted = shape_of(step, *resized.shape[2:])
-                resized = functional.interpolate(resized, wanted, mode="bilinear", align_corners=False)
+        for step in self.resizes:
+            wanted = shape_of(step, *resized.shape[2:])
+            resized = functional.interpolate(resized, wanted, mode="bilinear", align_corners=False)
         if not prepare.channel_conversion:  # the library loads BGR
             resized = resized.flip(1)
         if prepare._enable_normalize:
@@ -51,6 +55,11 @@ class Adapted(nn.Module):
             return logits
         threshold = torch.as_tensor(model.decode_head.threshold).logit()
         return torch.cat([torch.full_like(logits, float(threshold)), logits], dim=1)
+
+
+def name_of(step: Any) -> str:
+    """The name of a transform: `type` is one, perhaps with a scope, or a class."""
+    return str(getattr(step["type"], "__name__", step["type"])).rpartition(".")[2]
 
 
 def shape_of(step: Any, height: int, width: int) -> tuple[int, int]:

@@ -28,7 +28,7 @@ def lines_of(path: Path) -> tuple[str, str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_is_short_and_the_page_says_what_it_says(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 105
+    assert len(path.read_text().splitlines()) <= 125
     imported, build = lines_of(path)
     assert imported == f"from {path.stem} import adapt"
     call = build.partition("return ")[2].partition("  #")[0]

@@ -17,7 +17,7 @@ from tests.adapters.mmdet import DenseHead, Detector, OtherHead
 RESIZE = {"type": "Resize", "scale": (160, 90), "keep_ratio": True}
 SQUARE = [
     {"type": "Resize", "scale": (128, 128), "keep_ratio": True},
-    {"type": "Pad", "size": (128, 128), "pad_val": {"img": (114, 114, 114)}},
+    {"type": "mmdet.Pad", "size": (128, 128), "pad_val": {"img": (114, 114, 114)}},
 ]
 
 
@@ -45,7 +45,7 @@ def inference_detector(model: Any, photo: NDArray[np.uint8]) -> Any:
             by = min(max(step["scale"]) / max(own), min(step["scale"]) / min(own))
             image = bilinear(photo, *(int(side * by + 0.5) for side in own))
             scale = (image.shape[1] / own[1], image.shape[0] / own[0])
-        elif step["type"] == "Pad":
+        elif step["type"] == "mmdet.Pad":
             grey = np.full((step["size"][1], step["size"][0], 3), 114.0)
             grey[: image.shape[0], : image.shape[1]] = image
             image = grey
@@ -88,6 +88,14 @@ def test_detections_are_the_librarys_and_come_from_the_candidates(
     for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True):
         apart = (candidates.boxes[0] - box).abs().amax(dim=1) + 100 * (chances[label] - score).abs()
         assert apart.min() < 0.01
+
+
+@pytest.mark.parametrize("two_stage", [False, True])
+def test_a_transform_that_is_not_rebuilt_is_refused(two_stage: bool, adapter: Callable[[str], Any]) -> None:
+    adapt = adapter("mmdetection_two_stage" if two_stage else "mmdetection").adapt
+    for step in ({"type": "mmdet.Pad", "size_divisor": 32}, {"type": "CenterCrop", "crop_size": 64}):
+        with pytest.raises(TypeError, match=r"expected a test pipeline of Load.*got .*(Pad|CenterCrop)"):
+            adapt(made(two_stage=two_stage, pipeline=[RESIZE, step]))
 
 
 def test_one_stage_keeps_the_contract(adapter: Callable[[str], Any]) -> None:

@@ -114,6 +114,17 @@ def test_labels_are_the_librarys(model: Segmentor, adapter: Callable[[str], Any]
     assert (found == wanted).float().mean() > 0.999  # the two resize with different roundings
 
 
+def test_a_transform_may_have_a_scope_or_be_a_class_and_others_are_refused(adapter: Callable[[str], Any]) -> None:
+    model, images = made(), images_of(photograph(75, 101))
+    wanted = adapter("mmsegmentation").adapt(model)(images)
+    for name in ("mmseg.Resize", type("Resize", (), {})):
+        model.cfg.test_pipeline = [RESIZE[0], RESIZE[1] | {"type": name}]
+        torch.testing.assert_close(adapter("mmsegmentation").adapt(model)(images), wanted)
+    model.cfg.test_pipeline = [*RESIZE, {"type": "ResizeToMultiple", "size_divisor": 32}]
+    with pytest.raises(TypeError, match=r"expected a test pipeline of Load.*got .*ResizeToMultiple"):
+        adapter("mmsegmentation").adapt(model)
+
+
 def test_it_keeps_the_contract(adapter: Callable[[str], Any]) -> None:
     report = check_segmenter(adapter("mmsegmentation").adapt(made(mode="slide")))
     assert report.ok, report.lines()
