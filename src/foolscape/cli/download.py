@@ -16,7 +16,7 @@ from rich.text import Text
 from foolscape.cli.console import ERROR, err_console, out_console, tell
 from foolscape.cli.signals import code_of, signals_end_it
 from foolscape.errors import SettingError
-from foolscape.paths import path_of
+from foolscape.paths import folder_of
 from foolscape.published.downloads import DOWNLOADS, download_named
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def download(
     from foolscape.published.fetching import fetch
 
     with signals_end_it(), _telling(what.file) as progress:
-        fetched = fetch(what, path_of(to), progress)
+        fetched = fetch(what, folder_of(to), progress)
     how = "was there" if fetched.was_there else f"goes on from {fetched.resumed:,} bytes" if fetched.resumed else "done"
     tell(f"{how}; the checksum holds ({what.digest})")
     out_console.print(Text(f"{fetched.sha256}  {fetched.path}"), soft_wrap=True)

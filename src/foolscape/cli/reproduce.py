@@ -16,7 +16,7 @@ from rich.text import Text
 
 from foolscape.cli.console import DONE, ERROR, out_console, tell
 from foolscape.errors import FoolscapeError, SettingError
-from foolscape.paths import path_of
+from foolscape.paths import folder_of, path_of
 from foolscape.published.base import Figure, Places, Row, arguments, data_spec, missing, model_spec
 from foolscape.published.comparison import Compared, compared
 from foolscape.published.tables import rows_of
@@ -67,7 +67,7 @@ def reproduce(
     if listed or name is None:
         out_console.print(_listing(rows, places))
         return
-    doing = Doing(path_of(out), limit, made, dry_run)
+    doing = Doing(folder_of(out), limit, made, dry_run)
     chosen = [row for row in rows if made or not missing(row, places)]
     for row in rows:
         if row not in chosen:
