@@ -144,10 +144,14 @@ def test_padding_is_cut_off_again() -> None:
 
 def test_a_crop_of_the_middle_is_left_out_and_said(tmp_path: Path) -> None:
     folder("mobilenet_v2", tmp_path)
+    before = load_model(f"transformers:{tmp_path}", image_size=SIZE)
     settings = json.loads((tmp_path / "preprocessor_config.json").read_text())
     changed = {**settings, "do_center_crop": True, "crop_size": {"height": 48, "width": 48}}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(changed))
-    model = load_model(f"transformers:{tmp_path}", image_size=SIZE).model
+    loaded = load_model(f"transformers:{tmp_path}", image_size=SIZE)
+    assert before.sha256 == loaded.sha256
+    assert before.identity != loaded.identity  # a run does not go on with other settings
+    model = loaded.model
     assert "the image processor's crop of the middle, 48 x 48, is left out" in model.notes
     assert model.logits(images(1, *SIZE)).shape == (1, 4, *SIZE)
 

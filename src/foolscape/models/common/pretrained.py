@@ -115,6 +115,11 @@ class Place:
             )
 
 
+def remember(network: Any, processor: Any) -> None:
+    """Keep the settings of its image `processor` with the `network`, as a text, which is part of a model's identity."""
+    network.image_processor_settings = processor.to_json_string()
+
+
 def place_of(name: str, weights: str | None, revision: str | None = None, trust: str | None = None) -> Place:
     """Where the options of a spec say that a network comes from.
 

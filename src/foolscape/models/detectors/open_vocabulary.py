@@ -14,7 +14,7 @@ from foolscape.errors import ModelError, SettingError
 from foolscape.models.common.class_map import distinct
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.preparation import preparation_of
-from foolscape.models.common.pretrained import Place
+from foolscape.models.common.pretrained import Place, remember
 from foolscape.models.common.whole_gradient import straighten_behind_norms
 from foolscape.models.detectors.common import SIGMOID_NOTE
 from foolscape.models.detectors.transformers import Family, Prepare, QueryDetector
@@ -143,6 +143,7 @@ def load(place: Place, config: Any) -> Prompted:
     """The network of `place`, of `config`; raises as `Place.network`."""
     processor = place.whole_processor()
     network = place.network("AutoModelForZeroShotObjectDetection", config, "a detector that is told what to look for")
+    remember(network, processor.image_processor)
     return Prompted(network, processor, FAMILIES[config.model_type], place.notes(config))
 
 

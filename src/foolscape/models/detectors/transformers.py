@@ -18,7 +18,7 @@ from foolscape.models.common.class_map import ClassNames, name_channels
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.guard import guarded
 from foolscape.models.common.preparation import preparation_of
-from foolscape.models.common.pretrained import Place, own_names
+from foolscape.models.common.pretrained import Place, own_names, remember
 from foolscape.models.common.whole_gradient import straighten_behind_norms, whole_gradient
 from foolscape.models.common.wrappers import on_images
 from foolscape.models.detectors.common import (
@@ -152,7 +152,9 @@ def load(place: Place, config: Any) -> tuple[nn.Module, object]:
     """
     _family(config.model_type)
     processor = place.processor()
-    return place.network("AutoModelForObjectDetection", config, "an object detector"), processor
+    network = place.network("AutoModelForObjectDetection", config, "an object detector")
+    remember(network, processor)
+    return network, processor
 
 
 def adapt_queries(

@@ -16,7 +16,7 @@ from foolscape.errors import ModelError
 from foolscape.models.common.attention import AUTO, MATH, attention
 from foolscape.models.common.class_map import ClassNames, name_channels
 from foolscape.models.common.preparation import Preparation, crops, preparation_of, resized_to
-from foolscape.models.common.pretrained import Place, is_unnamed, own_names
+from foolscape.models.common.pretrained import Place, is_unnamed, own_names, remember
 from foolscape.models.segmenters.mask_queries import as_logits, class_scores, resized
 from foolscape.models.segmenters.split import Split
 
@@ -166,6 +166,7 @@ def build(place: Place, config: Any) -> Pretrained:
     auto = "AutoModelForSemanticSegmentation" if family is None else "AutoModelForUniversalSegmentation"
     processor = place.processor()
     network = place.network(auto, config, what)
+    remember(network, processor)
     prepare, remarks = _preparation(processor)
     if getattr(processor, "do_reduce_labels", False):
         remarks += ("trained on labels less one: channel 0 is the label 1 of its data, whose 0 is void",)
