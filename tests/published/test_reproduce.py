@@ -7,7 +7,7 @@ import pytest
 
 from foolscape.attacks.listed import listed_attacks
 from foolscape.cli import main
-from foolscape.cli.console import DONE, ERROR, USAGE
+from foolscape.cli.console import DONE, ERROR, USAGE, out_console
 from foolscape.errors import UnknownNameError
 from foolscape.metrics.score import scores_of
 from foolscape.published.base import Figure, Places, Row, arguments, data_spec, missing, model_spec
@@ -162,7 +162,7 @@ def test_weights_are_looked_for_by_their_names(tmp_path: Path) -> None:
 
 
 def test_the_list(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "4000")
+    monkeypatch.setattr(out_console, "_width", 4000)
     assert foolscape("reproduce", "--list", "--data", tmp_path) == DONE
     said = capfd.readouterr().out
     for row in ROWS:

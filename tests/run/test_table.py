@@ -27,6 +27,7 @@ def test_every_attack_harms_every_bundled_model_and_its_controls_do_not(
     own: dict[str, dict[str, object]] = {
         "dag": {"steps": 40, "step": "2/255"},
         "fgsm": {},
+        "square-labels": {"steps": 300},
         "worst-case": {"budget": 60},
         "dag-min": {"steps": 40, "step": "4/255"},
         "pgd-min": {"steps": 30},
