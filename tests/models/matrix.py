@@ -1,0 +1,159 @@
+"""Which attack works on which model: one small network of every family, each attack tried on it.
+
+`python -m tests.models.matrix` writes the table into docs/models.md; a slow test holds that it is true.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+import foolscape as fs
+from foolscape.attacks.listed import listed_attacks
+from foolscape.errors import FoolscapeError
+from tests.models import onnx_graphs, semantic
+from tests.models.detectors import queries
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "models.md"
+SIZE: Final = (48, 64)
+SEGMENTATION: Final = "segmentation"
+DETECTION: Final = "detection"
+
+ATTACKS: Final = tuple(attack.name for attack in listed_attacks() if attack.name != "ara")
+"""ara is for clips, which are not in the table."""
+
+_OPTIONS: Final = {
+    "fgsm": "", "worst-case": "?budget=40", "square": "?steps=20", "square-labels": "?steps=20", "annealed": "?steps=9",
+    "apgd": "?steps=9", "dag-min": "?steps=4",
+}  # fmt: skip
+"""What an attack needs to be more than its beginning; two steps for the others."""
+
+_WORKS: Final = "yes"
+_REFUSED: Final = "no"
+
+HEAD: Final = """# What can be attacked with what
+
+Every family of models that comes by name, and every attack, tried on one small network of it with random weights, by
+`python -m tests.models.matrix`: yes, where it ran to its end; no, where it is refused, with the number of the reason
+below. Networks of your own are as `torchscript:` ones. Trackers take `ara`, `annealed`, `pgd` ([attacks](attacks.md)).
+"""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A line of the table.
+
+    Attributes:
+        name: as in a spec.
+        task: what it is for.
+        spec: makes a small network of it in a folder, and says how it is named.
+    """
+
+    name: str
+    task: str
+    spec: Callable[[Path], str]
+
+
+def families() -> Iterator[Family]:
+    """Every line, task by task."""
+    yield Family("bundled:", SEGMENTATION, lambda _: "bundled:scenes-dilated")
+    yield Family("torchvision:", SEGMENTATION, lambda _: "torchvision:lraspp_mobilenet_v3_large?weights=none")
+    for kind in semantic.CONFIGS:
+        yield Family(f"transformers:, {kind}", SEGMENTATION, lambda path, kind=kind: _hub(semantic.folder(kind, path)))
+    linknet = "smp:Linknet?encoder=resnet18&depth=3&weights=none&classes=3"
+    yield Family("smp:", SEGMENTATION, lambda _: linknet)
+    yield Family("caffe:, FCN", SEGMENTATION, lambda _: "caffe:fcn-8s?weights=none&thin=16")
+    yield Family("onnx:", SEGMENTATION, lambda path: f"onnx:{onnx_graphs.graph(path / 'net.onnx')}")
+    yield Family("torchscript:", SEGMENTATION, _scripted)
+    yield Family("exported:", SEGMENTATION, _exported)
+    yield Family("onnxruntime:", SEGMENTATION, lambda path: f"onnxruntime:{onnx_graphs.graph(path / 'net.onnx')}")
+    yield Family("blackbox:, label maps", SEGMENTATION, _blackbox)
+    yield Family("bundled:", DETECTION, lambda _: "bundled:scenes-detector")
+    ssd = "torchvision:ssdlite320_mobilenet_v3_large?weights=none"
+    yield Family("torchvision:, one stage", DETECTION, lambda _: ssd)
+    for kind in queries.CONFIGS:
+        yield Family(f"transformers:, {kind}", DETECTION, lambda path, kind=kind: _hub(queries.folder(kind, path)))
+    yield Family("ultralytics:", DETECTION, lambda _: "ultralytics:yolo11n.yaml?imgsz=64")
+
+
+def table() -> str:
+    """The page, measured."""
+    lines, reasons = [HEAD], {}
+    for task in (SEGMENTATION, DETECTION):
+        lines += ["", f"## {task.capitalize()}", "", f"| | {' | '.join(ATTACKS)} |"]
+        lines.append(f"| --- |{' --- |' * len(ATTACKS)}")
+        for family in families():
+            if family.task == task:
+                source, _, rest = family.name.partition(":")
+                cells = [_cell(reasons, *found) for found in tried(family)]
+                lines.append(f"| `{source}:`{rest} | {' | '.join(cells)} |")
+    lines += ["", "## Why not", "", *(f"{number}. {reason}" for reason, number in reasons.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(reasons: dict[str, int], attack: str, refusal: str | None) -> str:
+    if refusal is None:
+        return _WORKS
+    reason = re.sub(rf"\b{attack}\b(?!-)", "the attack", refusal.partition(";")[0])
+    return f"{_REFUSED} {reasons.setdefault(reason, len(reasons) + 1)}"
+
+
+def tried(family: Family) -> Iterator[tuple[str, str | None]]:
+    """Each attack, and why it is refused."""
+    with TemporaryDirectory() as folder:
+        model = fs.load_model(family.spec(Path(folder)), task=family.task)
+        for attack in ATTACKS:
+            print(family.name, family.task, attack, file=sys.stderr)
+            yield attack, _why_not(model, family.task, attack)
+
+
+def _why_not(model: Any, task: str, attack: str) -> str | None:
+    images = _images()
+    truth: Any = torch.zeros(1, *SIZE, dtype=torch.int64)
+    if task == DETECTION:
+        truth = [{"boxes": torch.tensor([[8.0, 8.0, 40.0, 40.0]]), "labels": torch.tensor([0])}]
+    try:
+        result = fs.attack(model, images, truth, f"{attack}{_OPTIONS.get(attack, '?steps=2')}")
+    except FoolscapeError as error:
+        return re.sub(r"\S*/tmp/\S+", "it", str(error).splitlines()[0])
+    assert result.adversarial.shape == images.shape
+    return None
+
+
+def _images() -> Tensor:
+    coarse = torch.rand((1, 3, 6, 8), generator=torch.Generator().manual_seed(0))
+    return (nn.functional.interpolate(coarse, size=SIZE, mode="bilinear") * 255).round() / 255
+
+
+def _hub(path: Path) -> str:
+    return f"transformers:{path}"
+
+
+def _scripted(path: Path) -> str:
+    torch.jit.trace(nn.Conv2d(3, 3, 3, padding=1), torch.rand(1, 3, *SIZE)).save(str(path / "net.ts"))
+    return f"torchscript:{path / 'net.ts'}"
+
+
+def _exported(path: Path) -> str:
+    program = torch.export.export(nn.Conv2d(3, 3, 3, padding=1), (torch.rand(1, 3, *SIZE),))
+    torch.export.save(program, path / "net.pt2")
+    return f"exported:{path / 'net.pt2'}"
+
+
+def _blackbox(path: Path) -> str:
+    code = "import numpy as np\n\n\ndef predict(image):\n    return (image.sum(axis=2) > 380).astype(np.int64)\n"
+    (path / "box.py").write_text(code)
+    (path / "names.txt").write_text("dark\nlight\n")
+    return f"blackbox:{path / 'box.py'}:predict?classes={path / 'names.txt'}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(table())
