@@ -96,6 +96,18 @@ CONFIGS: Final[dict[str, Callable[[], Any]]] = {
     "mask2former": lambda: _mask2former("Mask2Former", decoder_layers=3),
     "oneformer": _oneformer,
     "eomt": lambda: hub().EomtConfig(**_VIT, num_blocks=1, num_queries=5, num_register_tokens=1, **_LABELS),
+    "eomt_dinov3": lambda: hub().EomtDinov3Config(
+        **_VIT, num_blocks=1, num_queries=5, num_register_tokens=1, **_LABELS
+    ),
+    "tipsv2_dpt": lambda: hub().Tipsv2DptConfig(
+        backbone_config=hub().Tipsv2VisionConfig(**_VIT, out_indices=[1, 2, 3, 4], reshape_hidden_states=False),
+        neck_hidden_sizes=[8, 8, 16, 16], fusion_hidden_size=16, **_LABELS,
+    ),
+    "sapiens2": lambda: hub().Sapiens2Config(
+        **_VIT, num_register_tokens=1, num_key_value_attention_heads=1, num_first_full_attention_layers=1,
+        num_last_full_attention_layers=1, head_config={"upsample_out_channels": [8], "conv_out_channels": [8]},
+        **_LABELS,
+    ),
     "detr": lambda: hub().DetrConfig(
         backbone_config=_resnet(), d_model=64, encoder_layers=1, decoder_layers=1, encoder_attention_heads=8,
         decoder_attention_heads=8, encoder_ffn_dim=16, decoder_ffn_dim=16, num_queries=5, **_LABELS,
@@ -116,9 +128,17 @@ PROCESSORS: Final[dict[str, Callable[[], Any]]] = {
     "mask2former": lambda: hub().Mask2FormerImageProcessor(size=_EDGES),
     "oneformer": lambda: hub().OneFormerImageProcessor(size=_EDGES, class_info_file=None, num_text=0),
     "eomt": lambda: hub().EomtImageProcessor(size={"shortest_edge": 64, "longest_edge": None}, do_split_image=True),
+    "eomt_dinov3": lambda: hub().EomtImageProcessor(
+        size={"shortest_edge": 64, "longest_edge": None}, do_split_image=True
+    ),
+    "tipsv2_dpt": lambda: hub().Tipsv2DptImageProcessor(size=_SQUARE),
+    "sapiens2": lambda: hub().Sapiens2ImageProcessor(size=_SQUARE),
     "detr": lambda: hub().DetrImageProcessor(size=_EDGES),
 }
-_UNIVERSAL: Final = ("maskformer", "mask2former", "oneformer", "eomt", "detr")
+_UNIVERSAL: Final = ("maskformer", "mask2former", "oneformer", "eomt", "eomt_dinov3", "detr")
+
+_SPREAD: Final = {"tipsv2_dpt": 0.02}
+"""Of what is added to the weights, where 0.1 makes scores so far apart that a softmax is exactly 0 or 1."""
 
 
 def network(kind: str) -> Any:
@@ -129,7 +149,7 @@ def network(kind: str) -> Any:
         module: Any = getattr(hub(), auto).from_config(CONFIGS[kind]()).eval()
         with torch.no_grad():
             for parameter in module.parameters():
-                parameter.add_(torch.randn(parameter.shape) * 0.1)
+                parameter.add_(torch.randn(parameter.shape) * _SPREAD.get(kind, 0.1))
             norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
             for norm in norms:
                 norm.train().momentum = 1.0
