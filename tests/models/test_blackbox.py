@@ -196,6 +196,7 @@ def test_answers_that_are_kept_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> 
     for value in range(9):
         asker.ask(np.full((4, 4, 3), value, np.uint8))  # 48 bytes
     assert len(asker.kept) == 2
+    assert asker.tally.held == sum(answer.nbytes for answer in asker.kept.values()) <= 100
 
 
 def test_an_onnx_file_as_a_black_box(tmp_path: Path) -> None:

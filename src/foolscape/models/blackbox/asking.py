@@ -48,11 +48,15 @@ class Pace:
 
 @dataclass
 class Tally:
-    """What was asked so far: `calls` in all, of which `repeated` after a failure, and answers from memory."""
+    """What was asked so far: `calls` in all, of which `repeated` after a failure, and answers from memory.
+
+    `held` is how many bytes of answers are kept.
+    """
 
     calls: int = 0
     repeated: int = 0
     remembered: int = 0
+    held: int = 0
 
     def __str__(self) -> str:
         return f"{self.calls:,} calls, {self.repeated:,} of them repetitions; {self.remembered:,} answers from memory"
@@ -91,9 +95,13 @@ class Asker(Generic[A]):
             self.kept.move_to_end(key)
             return self.kept[key]
         answer = self.read(self._answer(image), image)
+        if (before := self.kept.pop(key, None)) is not None:  # asked anew
+            self.tally.held -= _size(before)
         self.kept[key] = answer
-        while len(self.kept) > 1 and sum(map(_size, self.kept.values())) > _MEMORY:
-            self.kept.popitem(last=False)
+        self.tally.held += _size(answer)
+        while len(self.kept) > 1 and self.tally.held > _MEMORY:
+            _, oldest = self.kept.popitem(last=False)
+            self.tally.held -= _size(oldest)
         return answer
 
     def _answer(self, image: Image) -> object:
