@@ -19,6 +19,8 @@ from torch import Tensor, nn
 import foolscape as fs
 from foolscape.attacks.listed import listed_attacks
 from foolscape.errors import FoolscapeError
+from foolscape.models.load import load_model
+from foolscape.tasks.segmentation import predict
 from tests.models import onnx_graphs, semantic
 from tests.models.detectors import queries
 
@@ -38,12 +40,15 @@ _OPTIONS: Final = {
 
 _WORKS: Final = "yes"
 _REFUSED: Final = "no"
+_SAME: Final = "unchanged"
 
 HEAD: Final = """# What can be attacked with what
 
 Every family of models that comes by name, and every attack, tried on one small network of it with random weights, by
-`python -m tests.models.matrix`: yes, where it ran to its end; no, where it is refused, with the number of the reason
-below. Networks of your own are as `torchscript:` ones. Trackers take `ara`, `annealed`, `pgd` ([attacks](attacks.md)).
+`python -m tests.models.matrix`: yes, where it changed the image; no, where it is refused, with the number of the reason
+below; unchanged, where it ran and changed nothing, as where no score of a random network is that of an object. What is
+attacked is what the network itself says of the image. Networks of your own are as `torchscript:` ones. Trackers take
+`ara`, `annealed`, `pgd` ([attacks](attacks.md)).
 """
 
 
@@ -100,32 +105,37 @@ def table() -> str:
 
 
 def _cell(reasons: dict[str, int], attack: str, refusal: str | None) -> str:
-    if refusal is None:
-        return _WORKS
+    if refusal in (None, _SAME):
+        return refusal or _WORKS
     reason = re.sub(rf"\b{attack}\b(?!-)", "the attack", refusal.partition(";")[0])
     return f"{_REFUSED} {reasons.setdefault(reason, len(reasons) + 1)}"
 
 
 def tried(family: Family) -> Iterator[tuple[str, str | None]]:
-    """Each attack, and why it is refused."""
+    """Each attack, and why it is refused, or that it changed nothing."""
     with TemporaryDirectory() as folder:
-        model = fs.load_model(family.spec(Path(folder)), task=family.task)
+        spec, images = family.spec(Path(folder)), _images()
+        truth = _found(load_model(spec, family.task, image_size=SIZE).model, family.task, images)
+        model = fs.load_model(spec, task=family.task)
         for attack in ATTACKS:
             print(family.name, family.task, attack, file=sys.stderr)
-            yield attack, _why_not(model, family.task, attack)
+            yield attack, _why_not(model, images, truth, attack)
 
 
-def _why_not(model: Any, task: str, attack: str) -> str | None:
-    images = _images()
-    truth: Any = torch.zeros(1, *SIZE, dtype=torch.int64)
-    if task == DETECTION:
-        truth = [{"boxes": torch.tensor([[8.0, 8.0, 40.0, 40.0]]), "labels": torch.tensor([0])}]
+def _found(ready: Any, task: str, images: Tensor) -> Any:
+    """What the model itself says of the image, so that an attack has something to change."""
+    if task == SEGMENTATION:
+        return predict(ready, images)
+    (found,) = ready.detect(images, 0.0)
+    return [{"boxes": found.boxes[:3], "labels": found.labels[:3]}]
+
+
+def _why_not(model: Any, images: Tensor, truth: Any, attack: str) -> str | None:
     try:
         result = fs.attack(model, images, truth, f"{attack}{_OPTIONS.get(attack, '?steps=2')}")
     except FoolscapeError as error:
         return re.sub(r"\S*/tmp/\S+", "it", str(error).splitlines()[0])
-    assert result.adversarial.shape == images.shape
-    return None
+    return _SAME if torch.equal(result.adversarial, images) else None
 
 
 def _images() -> Tensor:
