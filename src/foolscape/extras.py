@@ -29,6 +29,8 @@ EXTRAS: Final = {
     "transformers": Extra("networks of Hugging Face's transformers", ("transformers",)),
     "smp": Extra("networks of segmentation-models-pytorch", ("segmentation_models_pytorch",)),
     "onnx": Extra("networks in ONNX files", ("onnx", "onnxruntime", "onnx2torch")),
+    "ray": Extra("runs spread over the nodes of a cluster", ("ray",)),
+    "parquet": Extra("rows of more than 10,000 images", ("pyarrow",)),
     "ultralytics": Extra("networks of ultralytics", ("ultralytics",), copyleft=True),
 }
 
