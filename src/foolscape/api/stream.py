@@ -34,7 +34,7 @@ from foolscape.records.run import TRUTH, DataRecord, RunRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
-from foolscape.run.execute import check_input_gradient
+from foolscape.run.gradient_check import check_input_gradient
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device

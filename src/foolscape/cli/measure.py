@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -13,11 +13,13 @@ from foolscape.cli.console import tell
 from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
+from foolscape.cli.sharding import SHARD_FLAGS, as_shard, resources_of, shard_place
 from foolscape.models.sources.names import check_names
 from foolscape.paths import folder_of
 from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
+from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.settings.shown import DATA
 from foolscape.run.slices.table import SliceTable, table_of
 
@@ -35,9 +37,7 @@ def run(arguments: CommandArguments) -> None:
 
     The same command again goes on where the run was stopped.
     """
-    settings, origins = _settings(arguments, "run")
-    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
-    carry_out(partial(_run_job, settings, origins, table), out, arguments.manners)
+    _carry_out(arguments, "run", run_job)
 
 
 def transfer(arguments: CommandArguments) -> None:
@@ -45,14 +45,12 @@ def transfer(arguments: CommandArguments) -> None:
 
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
-    settings, origins = _settings(arguments, "transfer")
-    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
-    carry_out(partial(_transfer_job, settings, origins, table), out, arguments.manners)
+    _carry_out(arguments, "transfer", transfer_job)
 
 
 def run_flags() -> list[Flag]:
     """The options of `run`."""
-    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES]
+    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, *SHARD_FLAGS]
 
 
 def transfer_flags() -> list[Flag]:
@@ -78,7 +76,21 @@ def demo(
         ("segmentation", {"models": DEMO_SEGMENTERS, "step": "1/255"}),
         ("detection", {"models": DEMO_DETECTORS}),
     ):
-        carry_out(partial(_run_job, scenes | own, {}), out / name, Manners())
+        carry_out(partial(run_job, scenes | own, {}), out / name, Manners())
+
+
+def _carry_out(arguments: CommandArguments, command: str, settle: Callable[..., Job]) -> None:
+    """Do the job that `settle` makes of the settings, with what the command was given to do it with."""
+    settings, origins = _settings(arguments, command)
+    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
+    resources = resources_of(settings)
+    place = shard_place(out, resources.shard)
+
+    def job() -> Job:
+        whole = settle(settings, origins, table, resources)
+        return whole if resources.shard is None else as_shard(whole, arguments.manners)
+
+    carry_out(job, place, arguments.manners)
 
 
 def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, object], dict[str, str]]:
@@ -94,8 +106,20 @@ def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, obje
     return settings, origins_of(base, arguments.settings, arguments.config)
 
 
-def _run_job(settings: dict[str, object], origins: Mapping[str, str], table: SliceTable | None = None) -> Job:
-    """What `foolscape run` does with these settings; `table`: what is known of the images."""
+def run_job(
+    settings: dict[str, object],
+    origins: Mapping[str, str],
+    table: SliceTable | None = None,
+    resources: Resources = ALONE,
+) -> Job:
+    """What `foolscape run` does with these settings.
+
+    Args:
+        settings: by name, not checked yet.
+        origins: by option of the attack, where its value comes from.
+        table: what is known of the images.
+        resources: with what it is carried out.
+    """
     from foolscape.data.load import check_data_name
 
     config = make_config(settings)
@@ -123,7 +147,7 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str], table: Sli
         ]
         return JobOutcome(attacked, len(summary.failures), verdict_of(summary.trust))
 
-    work = partial(execute, config)
+    work = partial(execute, config, resources=resources)
     return Job(
         planned_run=PlannedRun(
             name_of(models_name(config.models), str(resolved.attack)),
@@ -136,8 +160,13 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str], table: Sli
     )
 
 
-def _transfer_job(settings: dict[str, object], origins: Mapping[str, str], table: SliceTable | None) -> Job:
-    """What `foolscape transfer` does with these settings."""
+def transfer_job(
+    settings: dict[str, object],
+    origins: Mapping[str, str],
+    table: SliceTable | None = None,
+    resources: Resources = ALONE,
+) -> Job:
+    """What `foolscape transfer` does with these settings; see `run_job`."""
     from foolscape.data.load import check_data_name
     from foolscape.run.transfer.settings import make_transfer_config, recorded_settings
 
@@ -169,7 +198,7 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str], table
             MATRIX,
         ),
         keys=lambda: [scores_of(task_of(model)).default.headline for model in config["models"]],
-        work=partial(measure, settings, table=table),
+        work=partial(measure, settings, table=table, resources=resources),
         outcome=outcome,
         preview=partial(preview_transfer, *make_transfer_config(settings), origins),
     )

@@ -16,6 +16,7 @@ from foolscape.records.results import AnySummary
 from foolscape.records.row import Failure, Row
 from foolscape.records.run import RECORDS
 from foolscape.records.schema import SCHEMA
+from foolscape.records.shard import ShardDone
 from foolscape.records.slices import SlicesRecord
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
@@ -35,6 +36,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "row": _of(_either([*rows, Failure]), "a line of rows.jsonl"),
         "summary": _of(AnySummary, "summary.json, and transfer.json of a transfer"),
         "slices": _of(SlicesRecord, "slices.json"),
+        "shard": _of(ShardDone, "shard.json"),
         "timing": _of(Timing, "a line of timings.jsonl"),
         "partial": _of(PartialRecord, "partial.json of all but a run"),
         "probes": _of(AnyProbes, "probes/MODEL.json"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sweep, sync_folder, write_file
 from foolscape.errors import RunError
-from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
+from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, SHARDS, TIMINGS
 from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
@@ -25,6 +25,7 @@ from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.lock import LOCK, locked
 from foolscape.run.directory.rows import keep_rows
+from foolscape.run.directory.threads import at_threads, own_threads
 from foolscape.strict import lose
 
 
@@ -166,6 +167,7 @@ def open_run(
     Args:
         directory: made if it is missing.
         record: for run.json; apart from the time, the command line and the gradient checks it must equal what is there.
+            The threads that a run was begun with hold for whoever goes on with it.
         conditions: of a complete sample; a sample of which only some rows reached the disk, or of which a file is lost
             or changed, is done again.
         say: told what was lost.
@@ -177,14 +179,15 @@ def open_run(
     """
     with locked(directory):
         with in_words(directory):
-            agreed = _agree(directory, record)
+            agreed = _agree(directory, replace(record, threads=own_threads()))
             rows = _kept_rows(directory, set(conditions), agreed, say)
             _keep_timings(directory, rows)
             _forget_partial(directory)
             sweep(directory)
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
         lose_rows(rows)
-        yield RunStore(directory, agreed, rows, say)
+        with at_threads(agreed.threads, say):
+            yield RunStore(directory, agreed, rows, say)
 
 
 def _kept_rows(directory: Path, conditions: set[str], record: AnyRecord, say: Callable[[str], None]) -> list[Line]:
@@ -253,7 +256,8 @@ def _agree(directory: Path, record: AnyRecord) -> AnyRecord:
     """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
     there = read_settings(directory)
     if there is None:
-        strangers = sorted(p.name for p in directory.iterdir() if p.name != LOCK and not p.name.endswith(PART))
+        own = (LOCK, SHARDS)
+        strangers = sorted(p.name for p in directory.iterdir() if p.name not in own and not p.name.endswith(PART))
         if strangers:
             raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(strangers[:3])}")
         write_json(directory, RUN, as_json(record))

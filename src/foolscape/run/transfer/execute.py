@@ -31,12 +31,15 @@ from foolscape.report.form import having_form
 from foolscape.report.pages.transfer import write_transfer_report
 from foolscape.run.directory.album import read_image
 from foolscape.run.directory.algorithms import algorithms, versions
-from foolscape.run.directory.store import open_run
+from foolscape.run.directory.shards import finish_shard
+from foolscape.run.directory.store import RunStore, open_run
 from foolscape.run.execute import execute
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.listener import Listener
 from foolscape.run.scores.controls import sized
 from foolscape.run.settings.config import RunConfig
+from foolscape.run.settings.resources import ALONE, Resources
+from foolscape.run.sharding import shard_record
 from foolscape.run.slices.given import given_of
 from foolscape.run.slices.kinds import sliced_in
 from foolscape.run.slices.table import SliceTable
@@ -56,6 +59,7 @@ def transfer(
     command: Sequence[str],
     listener: Listener,
     table: SliceTable | None = None,
+    resources: Resources = ALONE,
 ) -> Object:
     """Attack every network of `settings` and measure every network on all that came of it.
 
@@ -65,17 +69,17 @@ def transfer(
             `ensembles_of`.
         out: the directory; each network's own run goes to `runs/SLUG` in it, each ensemble's change to
             `ensembles/SLUG`.
-        command, listener, table: as of `execute`.
+        command, listener, table, resources: as of `execute`.
 
     Returns:
-        What transfer.json holds.
+        What transfer.json holds, of a shard what `ShardDone` says.
 
     Raises:
         FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
     """
     config, ensemble_names = make_transfer_config(settings)
     with attention(config.attention):
-        return _transferred(config, ensemble_names, out, command, listener, table)
+        return _transferred(config, ensemble_names, out, command, listener, table, resources)
 
 
 def _transferred(
@@ -85,33 +89,33 @@ def _transferred(
     command: Sequence[str],
     listener: Listener,
     table: SliceTable | None,
+    resources: Resources,
 ) -> Object:
     """`transfer` of settings that were checked."""
     networks, ids = open_networks(config, shared=bool(ensemble_names))
     given = given_of(networks[0].setup.data, ids, table)
     ensembles = ensembles_of(ensemble_names, [n.entry for n in networks], [n.task for n in networks])
-    disturbances = disturbances_of([network.slug for network in networks], ensembles)
+    disturbances = disturbances_of([n.slug for n in networks], [ensemble.slugs for ensemble in ensembles])
+    shard = shard_record(resources, networks[0].setup.data, ids, (network.entry.plan for network in networks))
     settings = config.model_dump(mode="json") | {"ensembles": list(ensemble_names)}
-    record = _record(settings, networks, ensembles, ids, command)
+    record = replace(_record(settings, networks, ensembles, ids, command), shard=shard)
     with open_run(out, record, [d.name for d in disturbances], listener.say) as store:
         runs = {
             network.slug: execute(
-                network.config, _place(out, network.slug), command, listener, network.setup, table=table
-            )["trust"]
+                network.config, _place(out, network.slug), command, listener, network.setup, table=table,
+                resources=resources,
+            )
             for network in networks
-        }
+        }  # fmt: skip
         for ensemble in ensembles:
-            _attack(ensemble, networks, ids, out, listener)
+            _attack(ensemble, networks, record, out, listener)
         for network in networks:
-            spec = network.entry.subject.spec
-            settled_ids = store.settled_ids(spec)
-            with listener.progress(f"transfer to {spec}", len(ids), len(settled_ids)) as tick:
-                for name in ids:
-                    if name not in settled_ids:
-                        store.append(_rows(name, network, disturbances, out))
-                        tick(name)
+            _measure(network, disturbances, store, listener)
+        if shard is not None:
+            return finish_shard(store)
+        verdicts = {slug: run["trust"] for slug, run in runs.items()}
         with having_form(out):
-            matrix = summarise(store, networks, ensembles, disturbances, runs)
+            matrix = summarise(store, networks, ensembles, disturbances, verdicts)
         store.finish(MATRIX, matrix)
         with having_form(out):
             if (run := sliced_in(out)) is not None:
@@ -120,7 +124,21 @@ def _transferred(
     return matrix
 
 
-def _attack(ensemble: Ensemble, networks: Sequence[Network], ids: Sequence[str], out: Path, listener: Listener) -> None:
+def _measure(network: Network, disturbances: Sequence[Disturbance], store: RunStore, listener: Listener) -> None:
+    """One network on every image that is not settled yet, under every disturbance."""
+    spec, ids = network.entry.subject.spec, store.record.ids
+    settled_ids = store.settled_ids(spec)
+    with listener.progress(f"transfer to {spec}", len(ids), len(settled_ids)) as tick:
+        for name in ids:
+            if name not in settled_ids:
+                store.append(_rows(name, network, disturbances, store.directory))
+                tick(name)
+                listener.stop_if_enough()
+
+
+def _attack(
+    ensemble: Ensemble, networks: Sequence[Network], whole: TransferRecord, out: Path, listener: Listener
+) -> None:
     """Make the change of an ensemble, as far as it is not there.
 
     Images go one by one unless a batch is given by number: what is found by trying is for one network.
@@ -141,11 +159,12 @@ def _attack(ensemble: Ensemble, networks: Sequence[Network], ids: Sequence[str],
         versions=versions(),
         attack=ensemble.settings,
         seed=config.seed,
-        samples=tuple(SampleRecord(id=name) for name in ids),
+        samples=whole.samples,
+        shard=whole.shard,
     )
     attack_together(
         ensemble,
-        ids,
+        whole.ids,
         _joint_place(out, ensemble.slug),
         record,
         (batch, config.seed),

@@ -120,6 +120,7 @@ def _measure(
             if name not in settled_ids:
                 store.append(rows(name, model, tiles, config.seed, store))
                 tick(name)
+                listener.stop_if_enough()
 
 
 def _check_gradient(

@@ -92,6 +92,7 @@ def learnt(
             if not np.isfinite(learning.epochs[-1].loss):
                 raise ModelError(f"expected finite scores while learning, got a loss of {learning.epochs[-1].loss}")
             write_learning(store.directory, place, learning)
+            listener.stop_if_enough()
     return learning
 
 
