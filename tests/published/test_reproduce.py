@@ -120,7 +120,8 @@ def test_what_is_at_hand_is_found_and_run(tmp_path: Path, capfd: pytest.CaptureF
     places = Places(tmp_path / "weights", tmp_path / "data")
     file = tmp_path / "weights" / "pspnet_ddcat_voc.pth"
     assert missing(row, places) == [f"{file} (a checkpoint of dvlab-research/Robust-Semantic-Segmentation)"]
-    assert missing(rows_of("ara/hmmn")[0], places)[0] == "a network, --model SPEC (weights of Hongje/HMMN)"
+    hmmn = f"{tmp_path / 'weights' / 'HMMN_weights.pth'} (HMMN_weights.pth of Hongje/HMMN)"
+    assert missing(rows_of("ara/hmmn")[0], places)[0] == hmmn
     with_model = Places(tmp_path / "weights", tmp_path / "data", "caffe:fcn-8s?weights=none&thin=16")
     assert missing(row, with_model) == []
     options = ("--weights", tmp_path / "weights", "--data", tmp_path / "data", "--out", tmp_path / "out")

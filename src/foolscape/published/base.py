@@ -66,10 +66,9 @@ class Row:
         table: paper and number of the table.
         network: as the paper calls it.
         task: of `tasks.base`.
-        model: the spec of foolscape's network, to which `weights` is added, after a colon at its end or as an option;
-            "": foolscape has none, and one is named with --model.
+        model: the spec of foolscape's network, to which `weights` is added, after a colon at its end or as an option.
         weights: the file that is looked for in the folder of --weights.
-        source: where that file, or the published weights of a network that foolscape lacks, come from.
+        source: where it comes from.
         data: where it is looked for.
         command: of foolscape, `run` or `universal`.
         settings: options of the command, by name; several bounds with commas.
@@ -82,9 +81,9 @@ class Row:
     network: str
     task: str
     data: DataPlace
-    model: str = ""
-    weights: str = ""
-    source: str = ""
+    model: str
+    weights: str
+    source: str
     command: str = "run"
     settings: Mapping[str, str] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
@@ -103,11 +102,8 @@ class Places:
 def missing(row: Row, places: Places) -> list[str]:
     """What a row needs that is not there, each in a few words; none: it can be run."""
     lacks = []
-    if places.model is None:
-        if not row.model:
-            lacks.append(f"a network, --model SPEC ({row.source})")
-        elif not (places.weights / row.weights).is_file():
-            lacks.append(f"{places.weights / row.weights} ({row.source})")
+    if places.model is None and not (places.weights / row.weights).is_file():
+        lacks.append(f"{places.weights / row.weights} ({row.source})")
     if not (places.data / row.data.marker).exists():
         lacks.append(f"{places.data / row.data.marker} ({row.data.source})")
     return lacks

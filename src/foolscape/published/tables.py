@@ -109,13 +109,17 @@ _DAVIS17: Final = DataPlace(
 )
 
 
-_TRACKER_WEIGHTS: Final[Mapping[str, str]] = {"stcn:": "stcn.pth", "stm:": "STM_weights.pth"}
+_TRACKER_WEIGHTS: Final[Mapping[str, str]] = {
+    "stcn:": "stcn.pth",
+    "stm:": "STM_weights.pth",
+    "hmmn:": "HMMN_weights.pth",
+}
 
 
-def _ara(name: str, network: str, figures: tuple[Figure, ...], remark: str, source: str, model: str = "") -> Row:
+def _ara(name: str, network: str, figures: tuple[Figure, ...], remark: str, source: str, model: str) -> Row:
     return Row(
         name=f"ara/{name}", table=f"{_ARA} (README of the code)" if figures else _ARA, network=network, task="video",
-        model=model, weights=_TRACKER_WEIGHTS.get(model, ""), source=source, data=_DAVIS17,
+        model=model, weights=_TRACKER_WEIGHTS[model], source=source, data=_DAVIS17,
         settings={"split": "val", "attack": "ara", "variant": "released"}, figures=figures, remark=remark,
     )  # fmt: skip
 
@@ -125,7 +129,8 @@ _ARA_ROWS: Final = (
          "by the released code, whose first frame leaves the bound; ARA before rounding to 8 bits",
          "stcn.pth of hkchengrex/STCN (s012)", "stcn:"),
     _ara("stm", "STM", (), "the paper's figures were not to be had", "STM_weights.pth of seoungwugoh/STM", "stm:"),
-    _ara("hmmn", "HMMN", (), "the paper's figures were not to be had", "weights of Hongje/HMMN"),
+    _ara("hmmn", "HMMN", (), "the paper's figures were not to be had", "HMMN_weights.pth of Hongje/HMMN",
+         "hmmn:"),
 )  # fmt: skip
 
 _SEA: Final = (
