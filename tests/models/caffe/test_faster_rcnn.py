@@ -121,6 +121,21 @@ def test_networks(trunk: str, cells: int, deep: int) -> None:
     assert made.fc6.in_features == deep * cells**2
 
 
+@pytest.mark.parametrize(("trunk", "cells", "kept"), [("zf", 6, 0.5), ("vgg16", 7, 1.0)])
+def test_hidden_layers_by_hand(trunk: str, cells: int, kept: float) -> None:
+    """ZF's dropout is of the kind that halves what it is given when the network is used; VGG16's does nothing then."""
+    made = network(trunk)
+    maps = torch.rand(1, 256 // THIN if trunk == "zf" else 512 // THIN, 3, 4)
+    box = torch.tensor([[0.0, 0.0, 63.0, 47.0]])
+    with torch.no_grad():
+        hidden = roi_pooled(maps, [box], cells).flatten(1)
+        for layer in (made.fc6, made.fc7):
+            hidden = (hidden @ layer.weight.T + layer.bias).clamp(min=0) * kept
+        logits, regression = made.regions(maps, [box])
+    torch.testing.assert_close(logits, hidden @ made.cls_score.weight.T + made.cls_score.bias)
+    torch.testing.assert_close(regression.flatten(1), hidden @ made.bbox_pred.weight.T + made.bbox_pred.bias)
+
+
 def test_scores_of_anchors_are_in_the_order_of_anchors() -> None:
     """Channel 9 + a is the chance of an object in anchor a, channels 4a to 4a + 3 its regression."""
     made = network()
