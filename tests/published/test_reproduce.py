@@ -159,6 +159,14 @@ def test_weights_are_looked_for_by_their_names(tmp_path: Path) -> None:
     ]
     assert parse(model_spec(alexnet, places)).options["weights"] == str(places.weights / alexnet.weights)
     assert parse(model_spec(stcn, places)).rest == str(places.weights / "stcn.pth")
+    matlab = rows_of("dag/fr-zf-0712")[0]
+    folder = places.weights / "faster_rcnn_VOC0712_ZF"
+    assert [one.partition(" (")[0] for one in missing(matlab, places)][:2] == [
+        str(folder / "detection_final"), str(folder / "proposal_final")
+    ]  # fmt: skip
+    assert parse(model_spec(matlab, places)).options == {
+        "weights": str(folder / "detection_final"), "rpn": str(folder / "proposal_final")
+    }  # fmt: skip
     assert parse(data_spec(alexnet, places), ["voc"]).options == {"year": "2012"}
 
 

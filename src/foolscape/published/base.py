@@ -69,6 +69,7 @@ class Row:
         model: the spec of foolscape's network, to which `weights` is added, after a colon at its end or as an option.
         weights: the file that is looked for in the folder of --weights.
         source: where it comes from.
+        beside: further files in that folder, by the option of the spec that names each.
         data: where it is looked for.
         command: of foolscape, `run` or `universal`.
         settings: options of the command, by name; several bounds with commas.
@@ -84,6 +85,7 @@ class Row:
     model: str
     weights: str
     source: str
+    beside: Mapping[str, str] = field(default_factory=dict)
     command: str = "run"
     settings: Mapping[str, str] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
@@ -102,8 +104,9 @@ class Places:
 def missing(row: Row, places: Places) -> list[str]:
     """What a row needs that is not there, each in a few words; none: it can be run."""
     lacks = []
-    if places.model is None and not (places.weights / row.weights).is_file():
-        lacks.append(f"{places.weights / row.weights} ({row.source})")
+    if places.model is None:
+        files = [places.weights / name for name in (row.weights, *row.beside.values())]
+        lacks += [f"{file} ({row.source})" for file in files if not file.is_file()]
     if not (places.data / row.data.marker).exists():
         lacks.append(f"{places.data / row.data.marker} ({row.data.source})")
     return lacks
@@ -115,7 +118,8 @@ def model_spec(row: Row, places: Places) -> str:
         return places.model
     file = str(places.weights / row.weights)
     scheme, _, rest = row.model.partition(":")
-    return written(scheme, rest, {"weights": file}) if rest else written(scheme, file, {})
+    more = {option: str(places.weights / name) for option, name in row.beside.items()}
+    return written(scheme, rest, {"weights": file, **more}) if rest else written(scheme, file, more)
 
 
 def data_spec(row: Row, places: Places) -> str:

@@ -11,8 +11,9 @@ from foolscape.errors import CheckpointError, SettingError
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.caffe import with_random_weights
 from foolscape.models.common.class_map import ClassNames
-from foolscape.models.detectors.caffe import adapter
-from foolscape.models.detectors.caffe.adapter import CaffeFasterRcnn, adapt_faster_rcnn, build
+from foolscape.models.detectors.caffe import build as building
+from foolscape.models.detectors.caffe.adapter import CaffeFasterRcnn, adapt_faster_rcnn
+from foolscape.models.detectors.caffe.build import build
 from foolscape.models.detectors.caffe.network import FasterRcnn, roi_pooled
 from foolscape.models.detectors.caffe.proposals import Chosen, anchors, base_anchors, choose, clipped, kept, moved
 from foolscape.models.detectors.scorer import Scorer
@@ -225,7 +226,7 @@ def test_detections_against_loops() -> None:
 def test_published_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str) -> None:
     state = network().state_dict()
     path = write(tmp_path / "w.caffemodel", state, rename={"rpn_conv": called}, former=called == "rpn_conv1")
-    monkeypatch.setattr(adapter, "FasterRcnn", lambda trunk, classes: FasterRcnn(trunk, classes, THIN))
+    monkeypatch.setattr(building, "FasterRcnn", lambda trunk, classes: FasterRcnn(trunk, classes, THIN))
     loaded = load_detector(f"caffe:faster-rcnn-zf?weights={path}&shorter=64&longest=100", image_size=(48, 80))
     assert loaded.model.classes[-1] == "tvmonitor"
     assert len(loaded.model.classes) == 20

@@ -1,7 +1,8 @@
 """Faster R-CNN's networks: ZF and VGG16 up to their last map, the proposal network on it, and the head over regions.
 
 Layers and settings are those of the prototxt files of rbgirshick/py-faster-rcnn; the names are Caffe's, but for
-`rpn_conv`, which is called rpn_conv/3x3 in networks trained end to end and rpn_conv1 in those trained in turn.
+`rpn_conv`, which is called rpn_conv/3x3 in networks trained end to end and rpn_conv1 in those trained in turn. In the
+MATLAB release (ShaoqingRen/faster_rcnn) the same layers are two networks, and those of proposals have other names.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ _KEPT: Final = {VGG16: 1.0, ZF: 0.5}
 """What fc6 and fc7 are multiplied with: ZF's dropout is scaled when the network is used, by what it kept, and not when
 it is trained (`scale_train: false` in its prototxt files)."""
 
-RENAMED: Final = {"rpn_conv/3x3": "rpn_conv", "rpn_conv1": "rpn_conv"}
+RENAMED: Final = {
+    "rpn_conv/3x3": "rpn_conv", "rpn_conv1": "rpn_conv", "conv_proposal1": "rpn_conv",
+    "proposal_cls_score": "rpn_cls_score", "proposal_bbox_pred": "rpn_bbox_pred",
+}  # fmt: skip
 """What layers are called in published files, and here."""
 
 
@@ -61,6 +65,65 @@ class FasterRcnn(nn.Module):
         value.
         """
         return _regions(self, self.trunk, maps, boxes)
+
+
+class ProposalNetwork(nn.Module):
+    """The MATLAB release's network of proposals, with a trunk of its own."""
+
+    def __init__(self, trunk: str, thin: int = 1) -> None:
+        super().__init__()
+        self.trunk = trunk
+        _add_trunk(self, trunk, thin)
+        _add_proposing(self, trunk, thin)
+
+    def features(self, images: Tensor) -> Tensor:
+        """As `FasterRcnn.features`."""
+        return _maps(self, self.trunk, images)
+
+    def proposals(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """As `FasterRcnn.proposals`."""
+        return _proposals(self, maps)
+
+
+class RegionNetwork(nn.Module):
+    """The MATLAB release's network of regions (Fast R-CNN), with a trunk of its own."""
+
+    cls_score: nn.Linear
+
+    def __init__(self, trunk: str, classes: int, thin: int = 1) -> None:
+        super().__init__()
+        self.trunk = trunk
+        _add_trunk(self, trunk, thin)
+        _add_head(self, trunk, classes, thin)
+
+    def features(self, images: Tensor) -> Tensor:
+        """As `FasterRcnn.features`."""
+        return _maps(self, self.trunk, images)
+
+    def regions(self, maps: Tensor, boxes: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """As `FasterRcnn.regions`."""
+        return _regions(self, self.trunk, maps, boxes)
+
+
+class TwoNetworks(nn.Module):
+    """The MATLAB release's two networks, and the mean that is taken from their images.
+
+    Attributes:
+        proposing, detecting: the networks.
+        shared: whether their trunks are equal, so that one map serves both.
+        mean: (1, 3, h, w) RGB in grey levels; one pixel, or an image that is resized to those that are given.
+    """
+
+    mean: Tensor
+
+    def __init__(self, proposing: ProposalNetwork, detecting: RegionNetwork, mean: Tensor) -> None:
+        super().__init__()
+        self.proposing, self.detecting = proposing, detecting
+        own = detecting.state_dict()
+        self.shared = all(
+            torch.equal(value, own[name]) for name, value in proposing.state_dict().items() if name in own
+        )
+        self.register_buffer("mean", mean)
 
 
 def roi_pooled(maps: Tensor, boxes: list[Tensor], cells: int) -> Tensor:
