@@ -69,7 +69,7 @@ class EncodedWords(nn.Module):
             self._answers = []
             self._state = state
             # As long as these are held, no other weights can come to lie where they do.
-            self._weights = [one.detach() for one in weights]
+            self._weights = [one.data for one in weights]  # `detach` may be out of use, see `whole_gradient`
 
 
 def _copied(value: Any) -> Any:

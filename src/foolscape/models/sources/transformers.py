@@ -22,7 +22,7 @@ SEGMENTERS: Final = (
 )  # fmt: skip
 DETECTORS: Final = (
     "detr", "yolos", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "deimv2",
-    "lw_detr", "rf_detr", "table-transformer",
+    "lw_detr", "rf_detr", "table-transformer", "pp_doclayout_v2", "pp_doclayout_v3", "pp_doclayout_v4",
 )  # fmt: skip
 PROMPTED: Final = ("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino")
 TRACKERS: Final = ("sam2_video", "edgetam_video")
