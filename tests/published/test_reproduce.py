@@ -68,7 +68,7 @@ def test_every_row_has_settings_and_scores_that_there_are(row: Row) -> None:
     assert all(figure.score in keys and 0 <= figure.value <= 100 for figure in row.figures)
     assert row.remark
     assert row.source
-    parse(row.model or "bundled:none")
+    parse(row.model)
 
 
 def once() -> list[Row]:
