@@ -122,7 +122,8 @@ def _moved(scores: Tensor, height: int, width: int) -> Tensor:
     y, x = (torch.arange(side, device=scores.device) for side in (height, width))
     near_y, near_x = ((at[:, None] - at).abs() <= REACH for at in (y, x))
     near = (near_y[:, None, :, None] & near_x[None, :, None, :]).reshape(height * width, height * width)
-    return scores.masked_fill(~near, -torch.inf).argmax(dim=2)
+    # `topk`, since checks hold what is picked by it while they compare two precisions
+    return scores.masked_fill(~near, -torch.inf).topk(1, dim=2).indices[..., 0]
 
 
 def _cells(maps: Tensor, side: int) -> Tensor:
