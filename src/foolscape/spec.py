@@ -20,7 +20,7 @@ from foolscape.stores.secrets import refuse_secrets
 
 LIBRARIES: Final = (
     "bundled", "torchvision", "transformers", "ultralytics", "smp", "caffe", "sea", "onnx", "torchscript", "exported",
-    "blackbox", "onnxruntime", "stcn", "stm", "propagation",
+    "blackbox", "onnxruntime", "stcn", "stm", "hmmn", "propagation",
 )  # fmt: skip
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 

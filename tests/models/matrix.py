@@ -21,7 +21,7 @@ from foolscape.attacks.listed import listed_attacks
 from foolscape.errors import FoolscapeError
 from foolscape.models.load import load_model
 from foolscape.tasks.segmentation import predict
-from tests.models import onnx_graphs, semantic
+from tests.models import onnx_graphs, semantic, texts
 from tests.models.detectors import queries
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "models.md"
@@ -73,6 +73,8 @@ def families() -> Iterator[Family]:
     yield Family("torchvision:", SEGMENTATION, lambda _: "torchvision:lraspp_mobilenet_v3_large?weights=none")
     for kind in semantic.CONFIGS:
         yield Family(f"transformers:, {kind}", SEGMENTATION, lambda path, kind=kind: _hub(semantic.folder(kind, path)))
+    for kind in texts.CONFIGS:
+        yield Family(f"transformers:, {kind}", SEGMENTATION, lambda path, kind=kind: _hub(texts.folder(kind, path)))
     linknet = "smp:Linknet?encoder=resnet18&depth=3&weights=none&classes=3"
     yield Family("smp:", SEGMENTATION, lambda _: linknet)
     yield Family("caffe:, FCN", SEGMENTATION, lambda _: "caffe:fcn-8s?weights=none&thin=16")

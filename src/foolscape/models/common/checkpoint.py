@@ -42,7 +42,7 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
         raise CheckpointError(f"expected a weights file at {path}, got {got}") from None
     if not size:
         raise CheckpointError(f"expected weights in {path}, got an empty file; copy or download it again")
-    content = _READERS.get(path.suffix, _read_torch)(path)
+    content = _reader_of(path)(path)
     return _without_prefixes(_unwrapped(content, path))
 
 
@@ -101,6 +101,19 @@ _READERS: Final[dict[str, Callable[[Path], object]]] = {
     ".caffemodel": read_caffemodel,
 }
 """By the end of a file's name; anything else is one of `torch.save`."""
+
+
+_LAYERS_FIRST: Final = (b"\x0a", b"\x12", b"\xa2\x06")
+"""How a .caffemodel begins: with its name, or a layer in the former or the present form."""
+
+
+def _reader_of(path: Path) -> Callable[[Path], object]:
+    """By the end of the name; a file without one that begins as Caffe's do is Caffe's (`detection_final`)."""
+    if not path.suffix:
+        with path.open("rb") as file:
+            if file.read(2).startswith(_LAYERS_FIRST):
+                return read_caffemodel
+    return _READERS.get(path.suffix, _read_torch)
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:

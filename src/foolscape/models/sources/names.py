@@ -99,8 +99,8 @@ def unknown_model(spec: Spec) -> UnknownNameError | SettingError:
     installed = "".join(f", the plug-in {name}" for name in sorted(plugins())[:5])
     if spec.scheme:
         return UnknownNameError(
-            f"unknown kind of model {spec.scheme!r} in {body!r}; foolscape knows {ways} as in bundled:scenes-unet"
-            f"{installed}, and any network that a function of yours returns, of whatever library: {factory}"
+            f"unknown kind of model {spec.scheme!r} in {body!r}; foolscape knows {ways}{installed}, and"
+            f" any network that a function of yours returns, of whatever library: {factory}"
         )
     return UnknownNameError(
         f"unknown model {body!r}; expected one of {ways} as in bundled:scenes-unet{installed}, or path/to/file.py:"

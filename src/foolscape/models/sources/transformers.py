@@ -20,9 +20,12 @@ SEGMENTERS: Final = (
     "segformer", "upernet", "dpt", "beit", "data2vec-vision", "mobilevit", "mobilevitv2", "mobilenet_v2", "sapiens2",
     "tipsv2_dpt", "maskformer", "mask2former", "oneformer", "eomt", "eomt_dinov3", "detr",
 )  # fmt: skip
+TEXT: Final = ("pp_ocrv5_mobile_det", "pp_ocrv5_server_det", "pp_ocrv6_medium_det", "pp_ocrv6_small_det")
+"""Detectors of text, which are read as segmentation."""
+
 DETECTORS: Final = (
     "detr", "yolos", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "deimv2",
-    "lw_detr", "rf_detr", "table-transformer",
+    "lw_detr", "rf_detr", "table-transformer", "pp_doclayout_v2", "pp_doclayout_v3", "pp_doclayout_v4",
 )  # fmt: skip
 PROMPTED: Final = ("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino")
 TRACKERS: Final = ("sam2_video", "edgetam_video")
@@ -59,6 +62,8 @@ def _task_of(spec: Spec, family: object, architectures: object) -> TaskName:
     """
     if family in TRACKERS:
         return VIDEO
+    if family in TEXT:
+        return SEGMENTATION
     named = architectures[0] if isinstance(architectures, list | tuple) and architectures else ""
     for ending, task in _HEADS.items():
         if isinstance(named, str) and named.endswith(ending):
@@ -94,10 +99,10 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
 
 
 def _segmenter(spec: Spec, place: Place, config: Any) -> SourceModel:
-    from foolscape.models.segmenters import ready, transformers
+    from foolscape.models.segmenters import ready, text, transformers
     from foolscape.models.segmenters.torchvision import Built
 
-    pretrained = transformers.build(place, config)
+    pretrained = (text if config.model_type in TEXT else transformers).build(place, config)
 
     def ready_segmenter(wanted: Conditions) -> object:
         module, classes, notes = pretrained.named(wanted.names)
@@ -151,6 +156,7 @@ def _tracker(spec: Spec) -> SourceModel:
 def _listed() -> tuple[Listed, ...]:
     kinds = (
         (SEGMENTATION, "segmenter", SEGMENTERS),
+        (SEGMENTATION, "detector of text", TEXT),
         (DETECTION, "detector", DETECTORS),
         (DETECTION, "detector told by ?labels=cat,dog,", PROMPTED),
         (VIDEO, "tracker", TRACKERS),
