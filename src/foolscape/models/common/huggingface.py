@@ -51,8 +51,10 @@ def config_of(name: str) -> dict[str, Any] | None:
     return None if path is None else _read(path)
 
 
-def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and deviation that the images of the network `name` are normalised with: its processor's, or ImageNet's."""
+def normalisation(
+    name: str, default: tuple[Sequence[float], Sequence[float]] = (MEAN, STD)
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and deviation that the images of the network `name` are normalised with: its processor's, or `default`."""
     for file in _PROCESSORS:
         path = _local(name, file)
         settings = {} if path is None else _read(path)
@@ -61,7 +63,7 @@ def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
                 return tuple(part["image_mean"]), tuple(part["image_std"])
             if part.get("do_normalize") is False:
                 return (0.0,) * 3, (1.0,) * 3
-    return MEAN, STD
+    return default
 
 
 def pretrained_error(name: str, what: str, error: Exception) -> ModelError:

@@ -33,13 +33,13 @@ class Place:
     revision: str | None = None
     trusted: bool = False
 
-    def config(self) -> Any:
-        """Its configuration.
+    def config(self, what: str = "a network") -> Any:
+        """Its configuration; `what` it is expected to be is said where there is none.
 
         Raises:
             ModelError: transformers is not installed, there is none, or it needs code of its own that is not trusted.
         """
-        return self._read("AutoConfig", "a network")
+        return self._read("AutoConfig", what)
 
     def processor(self) -> Any:
         """Its image processor; raises as `config`."""
@@ -52,28 +52,37 @@ class Place:
     def network(self, auto: str, config: Any, what: str) -> nn.Module:
         """The network of its `config`, by the class `auto` of transformers, in float32.
 
+        That may be one of its `AutoModel..`, or the class of one family.
+
         Raises:
             CheckpointError: the weights are not those of the whole network.
             ModelError: it cannot be loaded as `what`.
         """
         library = hub()
         try:
+            kind = getattr(library, auto)
             if self.weights == "none":
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(0)
-                    made: nn.Module = getattr(library, auto).from_config(config, trust_remote_code=self.trusted)
-                    return made
+                return self._drawn(kind, config)
             # Sizes that do not match are ignored there, as they are refused by name below.
             more = {"output_loading_info": True, "ignore_mismatched_sizes": True, **self._source()}
             with quiet():
-                module, info = getattr(library, auto).from_pretrained(
-                    self.name, config=config, dtype=torch.float32, **more
-                )
+                module, info = kind.from_pretrained(self.name, config=config, dtype=torch.float32, **more)
         except Exception as error:  # transformers raises OSError, ValueError, ImportError and more
             raise self._error(what, error) from error
         self._check_complete(module, info)
         loaded: nn.Module = module
         return loaded
+
+    def _drawn(self, kind: Any, config: Any) -> nn.Module:
+        """A network with random weights from seed 0."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            made: nn.Module = (
+                kind.from_config(config, trust_remote_code=self.trusted)
+                if hasattr(kind, "from_config")
+                else kind(config)
+            )
+        return made
 
     def notes(self, config: Any) -> tuple[str, ...]:
         """What a table is to say of where it comes from."""

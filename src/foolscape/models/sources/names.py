@@ -9,7 +9,7 @@ from typing import Final
 
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.paths import file_of
-from foolscape.spec import LIBRARIES, Spec, inner, parse, plugins, written
+from foolscape.spec import BACKBONES, LIBRARIES, Spec, inner, parse, plugins, written
 
 DOCS: Final = "docs/your-own-model.md"
 
@@ -54,7 +54,8 @@ def check_names(texts: object) -> None:
         if isinstance(text, str):
             spec = parse(text)
             named = inner(spec)
-            if not (named.scheme in LIBRARIES or named.scheme.endswith(".py") or is_importable(named)):
+            known = named.scheme in (LIBRARIES if named is spec else (*LIBRARIES, *BACKBONES))
+            if not (known or named.scheme.endswith(".py") or is_importable(named)):
                 raise unknown_model(named)
 
 

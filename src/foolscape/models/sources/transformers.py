@@ -28,7 +28,7 @@ DETECTORS: Final = (
     "lw_detr", "rf_detr", "table-transformer", "pp_doclayout_v2", "pp_doclayout_v3", "pp_doclayout_v4",
 )  # fmt: skip
 PROMPTED: Final = ("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino")
-TRACKERS: Final = ("sam2_video", "edgetam_video")
+TRACKERS: Final = ("sam2_video", "sam3_tracker_video", "sam3_video", "edgetam_video")
 """By the `model_type` of the configuration."""
 
 _HEADS: Final = {
@@ -86,11 +86,11 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     options = spec.options
     place = place_of(with_home(spec.rest), options.get("weights"), options.get("revision"), options.get("trust"))
     if (task or _task(spec)) == VIDEO:
-        return _tracker(spec)
+        return _tracker(spec, place)
     config = place.config()
     own = _task_of(spec, config.model_type, getattr(config, "architectures", None))
     if own == VIDEO:
-        return _tracker(spec)
+        return _tracker(spec, place)
     refuse(spec, task, own)
     if config.model_type in PROMPTED:
         return _prompted(spec, place, config)
@@ -144,13 +144,16 @@ def _prompted(spec: Spec, place: Place, config: Any) -> SourceModel:
     return SourceModel(DETECTION, ready, labels)
 
 
-def _tracker(spec: Spec) -> SourceModel:
-    from foolscape.models.trackers import sam2
+def _tracker(spec: Spec, place: Place) -> SourceModel:
+    from foolscape.models.trackers import prompts, sam2_load
 
-    spec.only("weights")
-    name = with_home(spec.rest)
-    network = sam2.load(name, spec.options.get("weights"))
-    return SourceModel(VIDEO, lambda wanted: sam2.adapt_sam2(network, name=name, device=wanted.device))
+    spec.only("weights", "revision", "prompt")
+    prompt = prompts.prompt_of(spec.options.get("prompt", "mask"))
+    network, notes = sam2_load.load(place)
+    return SourceModel(
+        VIDEO,
+        lambda wanted: sam2_load.adapt_sam2(network, name=place.name, device=wanted.device, prompt=prompt, notes=notes),
+    )
 
 
 def _listed() -> tuple[Listed, ...]:
@@ -159,7 +162,7 @@ def _listed() -> tuple[Listed, ...]:
         (SEGMENTATION, "detector of text", TEXT),
         (DETECTION, "detector", DETECTORS),
         (DETECTION, "detector told by ?labels=cat,dog,", PROMPTED),
-        (VIDEO, "tracker", TRACKERS),
+        (VIDEO, "tracker shown objects by ?prompt=mask, box, click or 3-clicks,", TRACKERS),
     )
     return tuple(
         Listed("transformers:ID|FOLDER", f"{task}; a {what} of the Hugging Face hub or a folder: {', '.join(found)}")
