@@ -17,6 +17,7 @@ from torch.nn import functional
 from foolscape.errors import CheckpointError, ModelError, unknown
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.huggingface import MEAN, STD, hub, normalisation, pretrained_error
+from foolscape.models.common.saved import check_quantised, portable, tell_saved
 from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
 from foolscape.models.trackers.sam2_inside import decoded, precisely
 
@@ -214,6 +215,8 @@ def load(name: str, weights: str | None = None) -> nn.Module:
         raise pretrained_error(name, what, error) from error
     if config.model_type not in FAMILIES:
         raise unknown("kind of tracker in transformers", str(config.model_type), FAMILIES)
+    check_quantised(config, name)
+    attention = portable(config)
     kind = getattr(library, FAMILIES[config.model_type][0])
     try:
         if weights == "none":
@@ -221,7 +224,7 @@ def load(name: str, weights: str | None = None) -> nn.Module:
                 torch.manual_seed(0)
                 network: nn.Module = kind(config)
                 return network
-        module, info = kind.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
+        module, info = kind.from_pretrained(name, config=config, dtype=torch.float32, output_loading_info=True)
     except Exception as error:
         raise pretrained_error(name, what, error) from error
     lost = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
@@ -230,6 +233,7 @@ def load(name: str, weights: str | None = None) -> nn.Module:
             f"expected all weights of {type(module).__name__} in {name}, got none for {len(lost)} "
             f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's"
         )
+    tell_saved(module, name, attention)
     loaded: nn.Module = module
     return loaded
 
