@@ -139,3 +139,26 @@ def test_a_detector(tmp_path: Path) -> None:
     loaded: Any = load_model(f"exported:{path}?task=detection", image_size=SIZE)
     assert loaded.task == "detection"
     assert loaded.model.candidates(images(2)).scores.shape == (2, CLASSES + 1, 10 * 13)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_half_precision_becomes_float32(tmp_path: Path) -> None:
+    half = Small().half()
+    batch = torch.rand(1, 3, *SIZE)
+    torch.jit.save(torch.jit.trace(half, batch.half()), tmp_path / "net.pt")
+    torch.export.save(torch.export.export(half, (batch.half(),)), tmp_path / "net.pt2")
+    for spec in (f"torchscript:{tmp_path / 'net.pt'}", f"exported:{tmp_path / 'net.pt2'}"):
+        model = load_model(spec, image_size=SIZE, data_classes=[f"class {i}" for i in range(CLASSES)]).model
+        assert model.notes[0] == "weights of float16 in the file are taken as float32"
+        assert torch.allclose(model.logits(batch), original(batch), atol=1e-2)
+
+
+class Casting(Small):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images.half())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_program_that_casts_to_half_precision_itself_is_told(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.trace(Casting().half(), torch.rand(1, 3, *SIZE)), tmp_path / "net.pt")
+    assert "a program that casts by itself is to be saved in float32" in refused(f"torchscript:{tmp_path / 'net.pt'}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -11,7 +10,8 @@ from torch import nn
 
 from foolscape.errors import CheckpointError, ModelError, SettingError, unknown
 from foolscape.models.common.class_map import ClassNames, shortly
-from foolscape.models.common.huggingface import hub, quiet
+from foolscape.models.common.huggingface import hub, kind_of_place, quiet
+from foolscape.models.common.saved import check_quantised, portable, tell_saved
 
 TRUST: Final = "remote-code"
 """What ?trust= says of a model whose own code is to be run."""
@@ -38,8 +38,11 @@ class Place:
 
         Raises:
             ModelError: transformers is not installed, there is none, or it needs code of its own that is not trusted.
+            CheckpointError: its weights are quantised.
         """
-        return self._read("AutoConfig", what)
+        config = self._read("AutoConfig", what)
+        check_quantised(config, self.name)
+        return config
 
     def processor(self) -> Any:
         """Its image processor; raises as `config`."""
@@ -59,6 +62,7 @@ class Place:
             ModelError: it cannot be loaded as `what`.
         """
         library = hub()
+        attention = portable(config)
         try:
             kind = getattr(library, auto)
             if self.weights == "none":
@@ -70,6 +74,7 @@ class Place:
         except Exception as error:  # transformers raises OSError, ValueError, ImportError and more
             raise self._error(what, error) from error
         self._check_complete(module, info)
+        tell_saved(module, self.name, attention, self.revision)
         loaded: nn.Module = module
         return loaded
 
@@ -103,24 +108,26 @@ class Place:
         return source if self.revision is None else {**source, "revision": self.revision}
 
     def _error(self, what: str, error: Exception) -> ModelError:
-        kind = "folder" if Path(self.name).is_dir() else "identifier of the Hugging Face hub or a local folder"
+        kind = kind_of_place(self.name)
         if "trust_remote_code" in str(error):
             return ModelError(
-                f"expected a {kind} with {what} that transformers knows at {self.name}, got one that brings Python "
+                f"expected {kind} with {what} that transformers knows at {self.name}, got one that brings Python "
                 f"code of its own; read that code, and add ?trust={TRUST} to run it"
             )
         first = (str(error).strip().splitlines() or [""])[0]
         return ModelError(
-            f"expected a {kind} with {what} and its image processor (config.json, preprocessor_config.json, "
+            f"expected {kind} with {what} and its image processor (config.json, preprocessor_config.json, "
             f"model.safetensors) at {self.name}, got {type(error).__name__}: {first}"
         )
 
     def _check_complete(self, module: nn.Module, info: Any) -> None:
-        lost = sorted([*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])])
+        mismatched = [f"{key} ({tuple(got)} there, {tuple(own)} here)" for key, got, own in info["mismatched_keys"]]
+        lost = [*sorted(mismatched), *sorted(info["missing_keys"])]
         if lost:
             raise CheckpointError(
                 f"expected all weights of {type(module).__name__} in {self.name}, got none for {len(lost)} "
-                f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's"
+                f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's, or "
+                "config.json says another number of classes (id2label)"
             )
 
 

@@ -14,7 +14,14 @@ from typing import Any, Final
 from foolscape.errors import ModelError
 from foolscape.extras import extra
 from foolscape.models.exported.onnx_file import OnnxFile
-from foolscape.models.exported.onnx_types import drop_casts, replace_nodes, to_float32
+from foolscape.models.exported.onnx_types import (
+    drop_casts,
+    in_order,
+    replace_nodes,
+    takes,
+    to_float32,
+    without_idle_casts,
+)
 
 _OLDEST: Final = 11
 _NEWEST: Final = 19
@@ -81,6 +88,7 @@ def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepar
     """
     proto = _copy(file.proto)
     _refuse_quantised(proto, file)
+    in_order(proto)
     notes = []
     if to_float32(proto):
         notes.append(_HALF)
@@ -88,6 +96,7 @@ def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepar
         notes.append("the graph takes 8-bit levels: it is given 0 to 255 without rounding")
     proto = _older(proto, file)
     _inline_constants(proto)
+    without_idle_casts(proto)
     drop_casts(proto)
     _keep_outputs(proto, outputs)
     if dense and (note := _without_tail(proto, outputs[0])):
@@ -176,9 +185,7 @@ def _prune(graph: Any) -> None:
     kept = []
     for node in reversed(graph.node):
         if needed & set(node.output):
-            needed.update(node.input)
-            for attribute in node.attribute:  # what a branch or a loop takes from outside
-                needed.update(name for inner in attribute.g.node for name in inner.input)
+            needed.update(takes(node))
             kept.append(node)
     replace_nodes(graph, kept[::-1])
 

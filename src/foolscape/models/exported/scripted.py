@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from foolscape.errors import CheckpointError, ModelError
+from foolscape.models.common.checkpoint import remark
 from foolscape.models.common.guard import in_words
 from foolscape.models.exported.network import ExportedNetwork, Takes
 from foolscape.models.exported.onnx_file import check_file, file_sha256
@@ -44,7 +45,7 @@ def read_script(path: Path | str) -> ExportedNetwork:
             module: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except Exception as error:
         raise _damaged(path, error, "a TorchScript file") from error
-    return ExportedNetwork(module, Takes(), file_sha256(path))
+    return ExportedNetwork(_widened(module), Takes(), file_sha256(path))
 
 
 def read_program(path: Path | str) -> ExportedNetwork:
@@ -73,7 +74,18 @@ def read_program(path: Path | str) -> ExportedNetwork:
             program = torch.export.load(str(path))
     except Exception as error:
         raise _damaged(path, error, "a file of torch.export") from error
-    return ExportedNetwork(program.module(), _taken(program, path), file_sha256(path))
+    return ExportedNetwork(_widened(program.module()), _taken(program, path), file_sha256(path))
+
+
+def _widened(module: nn.Module) -> nn.Module:
+    """`module`, in float32 where its weights are not; tables are told of half precision."""
+    types = {tensor.dtype for tensor in module.parameters() if tensor.is_floating_point()}
+    if types - {torch.float32}:
+        module.float()
+    half = next((dtype for dtype in (torch.float16, torch.bfloat16) if dtype in types), None)
+    if half is not None:
+        remark(module, f"weights of {str(half).removeprefix('torch.')} in the file are taken as float32")
+    return module
 
 
 def _taken(program: Any, path: Path) -> Takes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from foolscape.errors import ModelError
 from foolscape.models.common.conditions import Conditions
 from foolscape.models.sources.base import DETECTION, SEGMENTATION, Listed, Source, SourceModel, TaskName, refuse
 from foolscape.spec import Spec
@@ -45,11 +46,17 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
 
 def adapted(network: ExportedNetwork, spec: Spec, task: TaskName, wanted: Conditions) -> Any:
     """The segmenter or detector of an exported network, wired as `spec` says."""
+    from foolscape.models.common.checkpoint import remarks_of
     from foolscape.models.detectors.ready import detector_of
     from foolscape.models.exported.network import TWO_CLASSES
     from foolscape.models.segmenters.ready import segmenter_of
 
-    model: Any = (detector_of if task == DETECTION else segmenter_of)(network, spec, wanted)
+    try:
+        model: Any = (detector_of if task == DETECTION else segmenter_of)(network, spec, wanted)
+    except ModelError as error:
+        if said := remarks_of(network):
+            raise ModelError(f"{error}; {said[0]}: a program that casts by itself is to be saved in float32") from error
+        raise
     return replace(model, notes=(*model.notes, TWO_CLASSES)) if network.one_channel else model
 
 

@@ -51,6 +51,8 @@ def _task(spec: Spec) -> TaskName | None:
     config = config_of(with_home(spec.rest))
     if config is None or "model_type" not in config:
         return None
+    if "auto_map" in config and "trust" not in spec.options:
+        return None  # opening it says that it brings code of its own
     return _task_of(spec, config["model_type"], config.get("architectures"))
 
 
