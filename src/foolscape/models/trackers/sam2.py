@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.models.common.huggingface import MEAN, STD, hub
-from foolscape.models.common.saved import check_quantised, portable, tell_saved
 from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
 from foolscape.models.trackers.prompts import MASK, Prompt
 from foolscape.models.trackers.sam2_families import FAMILIES
