@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from foolscape.records.conditions import CLEAN, Condition, conditions_at
+from foolscape.records.places import Layout, layout_of
 from foolscape.records.schema import check_schema
 from foolscape.records.types import CLOSED, Object, Text, read
 
@@ -130,6 +132,11 @@ class _Record:
         """The classes that scores are over; None: all."""
         names = self.config.get("eval_classes")
         return tuple(map(str, names)) if isinstance(names, list | tuple) and names else None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the files of its samples lie."""
+        return layout_of([sample.id for sample in self.samples])
 
     def model(self, spec: str) -> ModelRecord:
         """The model with this spec."""

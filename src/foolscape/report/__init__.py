@@ -49,7 +49,7 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     """
     run = read_run(directory)
     models = [m for m in run.record.models if model in (None, m.model)]
-    seen = views(directory, run.rows, models[0], run.record.attack) if models else []
+    seen = views(directory, run.rows, models[0], run.record.attack, run.record.layout) if models else []
     matching = [view for view in seen if view.judged.id == sample]
     if not matching or not matching[0].attacked:
         raise RunError(

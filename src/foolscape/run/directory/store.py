@@ -83,7 +83,7 @@ class RunStore:
     def album(self, model: str) -> Album:
         """For the pictures of one sample as the model with this spec has it."""
         form = self.forms.models.get(model)
-        return Album(self.directory, "" if form is None else form.truth or "")
+        return Album(self.directory, "" if form is None else form.truth or "", layout=self.record.layout)
 
     def save_bytes(self, place: str, content: bytes) -> FileHash:
         """Write a file to `place` below the directory; its size and hash, as a row names it."""

@@ -16,6 +16,7 @@ from foolscape.metrics.slices.contrast import Contrast, corrected, image_contras
 from foolscape.metrics.slices.groups import LEAST, Group, by_number, groups_of
 from foolscape.metrics.slices.objects import ImageObjects, shares
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN, Scored, scored
+from foolscape.records.places import layout_of
 from foolscape.records.schema import SCHEMA
 from foolscape.records.slices import ContrastRecord, LossRecord, ModelSlices, SliceRecord, SlicesRecord
 from foolscape.run.slices.given import Given
@@ -81,7 +82,7 @@ class Sliced:
 
 def slices_of(run: Sliced, given: Given) -> SlicesRecord:
     """The slices of a run; `given`: what is known of its images from elsewhere."""
-    light = dict(zip(run.ids, light_of(run.pictures, run.ids), strict=True))
+    light = dict(zip(run.ids, light_of(run.pictures, run.ids, layout_of(run.ids)), strict=True))
     notes: list[str] = list(given.notes)
     models = []
     task = run.models[0].model.task

@@ -15,7 +15,7 @@ from foolscape.attacks.plan import Plan
 from foolscape.errors import SampleError, SettingError, unknown
 from foolscape.pixels import to_image
 from foolscape.records.conditions import ADVERSARIAL
-from foolscape.records.places import Kind, place_of, safe_name
+from foolscape.records.places import Kind, safe_name
 from foolscape.records.row import AttackResult, Line, Row, failure
 from foolscape.records.run import EnsembleRecord
 from foolscape.records.types import Object
@@ -202,7 +202,7 @@ def _outcome_rows(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunSt
         return [failure(ensemble.name, outcome.key, f"the attack gave up: {outcome.failure}")]
     image = to_image(plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])
     album = store.album(ensemble.name)
-    album.save_image(place_of(Kind.IMAGE, outcome.key, condition=ADVERSARIAL), image)
+    album.save_image(album.layout.place(Kind.IMAGE, outcome.key, condition=ADVERSARIAL), image)
     result = AttackResult(
         success=None,
         claimed=outcome.claimed,

@@ -22,7 +22,7 @@ from foolscape.metrics.distortion import distortion
 from foolscape.models.common.attention import attention
 from foolscape.pixels import to_image
 from foolscape.records.conditions import ADVERSARIAL, PERMUTED, Condition
-from foolscape.records.places import MATRIX, RUNS, Kind, place_of
+from foolscape.records.places import MATRIX, RUNS, Kind, Layout
 from foolscape.records.row import AnyRow, Line, Row, failure
 from foolscape.records.run import EnsembleRecord, SampleRecord, TransferRecord
 from foolscape.records.schema import SCHEMA
@@ -108,7 +108,7 @@ def _transferred(
             with listener.progress(f"transfer to {spec}", len(ids), len(settled_ids)) as tick:
                 for name in ids:
                     if name not in settled_ids:
-                        store.append(_rows(name, network, disturbances, out))
+                        store.append(_rows(name, network, disturbances, out, record.layout))
                         tick(name)
         with having_form(out):
             matrix = summarise(store, networks, ensembles, disturbances, runs)
@@ -187,12 +187,12 @@ def _record(
     )
 
 
-def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out: Path) -> list[Line]:
+def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out: Path, layout: Layout) -> list[Line]:
     """One network on one image under every disturbance."""
     subject = network.entry.subject
     try:
         case = subject.load(name)
-        images = list(_disturbed(case.image, name, disturbances, out, network.config.seed))
+        images = list(_disturbed(case.image, name, disturbances, out, network.config.seed, layout))
     except FAULTS as error:
         return [failure(subject.spec, name, reason_of(error))]
     rows: list[Line] = []
@@ -221,13 +221,15 @@ def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out:
     return rows
 
 
-def _disturbed(clean: Pixels, name: str, disturbances: Sequence[Disturbance], out: Path, seed: int) -> Iterator[Pixels]:
+def _disturbed(
+    clean: Pixels, name: str, disturbances: Sequence[Disturbance], out: Path, seed: int, layout: Layout
+) -> Iterator[Pixels]:
     """The 8-bit image of every disturbance; sums are clipped to the pixel range."""
     slugs = {slug for disturbance in disturbances for slug in disturbance.sources}
-    changes = {slug: _change(out, slug, name, clean) for slug in slugs}
+    changes = {slug: _change(out, slug, name, clean, layout) for slug in slugs}
     for disturbance in disturbances:
         if disturbance.joint:
-            change = _joint_change(out, disturbance, name, clean)
+            change = _joint_change(out, disturbance, name, clean, layout)
         else:
             change = sum((changes[slug] for slug in disturbance.sources), np.zeros(clean.shape, np.int16))
         image = np.clip(clean + change, 0, 255).astype(np.uint8)
@@ -240,20 +242,21 @@ def _disturbed(clean: Pixels, name: str, disturbances: Sequence[Disturbance], ou
         yield image
 
 
-def _change(out: Path, slug: str, name: str, clean: Pixels) -> NDArray[np.int16]:
+def _change(out: Path, slug: str, name: str, clean: Pixels, layout: Layout) -> NDArray[np.int16]:
     """What the attack on the network `slug` changed in an image, in levels."""
     run = _place(out, slug)
-    path = run / place_of(Kind.IMAGE, name, slug, ADVERSARIAL)
+    path = run / layout.found(run, Kind.IMAGE, name, slug, ADVERSARIAL)
     if not path.exists():
         raise SampleError(f"expected the image that {slug} was attacked on, got none: its own run gave it up")
-    if not np.array_equal(read_image(run / place_of(Kind.IMAGE, name)), clean):
+    if not np.array_equal(read_image(run / layout.found(run, Kind.IMAGE, name)), clean):
         raise SampleError(f"expected the same pixels for every network, got others for {slug}; give one --size")
     return read_image(path).astype(np.int16) - clean
 
 
-def _joint_change(out: Path, disturbance: Disturbance, name: str, clean: Pixels) -> NDArray[np.int16]:
+def _joint_change(out: Path, disturbance: Disturbance, name: str, clean: Pixels, layout: Layout) -> NDArray[np.int16]:
     """What the attack on an ensemble changed in an image, in levels."""
-    path = _joint_place(out, folder_of(disturbance.sources)) / place_of(Kind.IMAGE, name, condition=ADVERSARIAL)
+    folder = _joint_place(out, folder_of(disturbance.sources))
+    path = folder / layout.found(folder, Kind.IMAGE, name, condition=ADVERSARIAL)
     if not path.exists():
         raise SampleError(f"expected the image that the {disturbance.name} was attacked on, got none: it was given up")
     return read_image(path).astype(np.int16) - clean
