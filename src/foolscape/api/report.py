@@ -219,7 +219,13 @@ class Report:
         attacked = layout.found(directory, Kind.IMAGE, image, slug, self._attacked_at(eps))
         adversarial = read_image(directory, attacked)
         if clean is None:
-            raise RunError(f"{self.run.directory}: expected the image {image}, got no file of it; was it deleted?")
+            kept = self.run.record.kept
+            why = (
+                "was it deleted?"
+                if kept == "all"
+                else f"the run keeps {kept} of its pictures: keep all to make it again"
+            )
+            raise RunError(f"{self.run.directory}: expected the image {image}, got no file of it; {why}")
         return Pair(to_unit(clean)[0], None if adversarial is None else to_unit(adversarial)[0])
 
     def _attacked_at(self, eps: str | Levels | None) -> Condition:

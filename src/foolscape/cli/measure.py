@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from foolscape.cli.console import tell
-from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, attack_flags, flags_of
+from foolscape.cli.flags import INPUT, KEEP, SLICES, CommandArguments, Flag, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.models.sources.names import check_names
@@ -18,10 +19,12 @@ from foolscape.paths import folder_of
 from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
+from foolscape.run.settings.keep import keep_of
 from foolscape.run.settings.shown import DATA
 from foolscape.run.slices.table import SliceTable, table_of
 
 if TYPE_CHECKING:
+    from foolscape.records.run import Keep
     from foolscape.records.types import Object
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
@@ -36,8 +39,8 @@ def run(arguments: CommandArguments) -> None:
     The same command again goes on where the run was stopped.
     """
     settings, origins = _settings(arguments, "run")
-    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
-    carry_out(partial(_run_job, settings, origins, table), out, arguments.manners)
+    out, beside = out_of(arguments.out, settings), _beside(settings)
+    carry_out(partial(_run_job, settings, origins, beside), out, arguments.manners)
 
 
 def transfer(arguments: CommandArguments) -> None:
@@ -46,13 +49,13 @@ def transfer(arguments: CommandArguments) -> None:
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
     settings, origins = _settings(arguments, "transfer")
-    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
-    carry_out(partial(_transfer_job, settings, origins, table), out, arguments.manners)
+    out, beside = out_of(arguments.out, settings), _beside(settings)
+    carry_out(partial(_transfer_job, settings, origins, beside), out, arguments.manners)
 
 
 def run_flags() -> list[Flag]:
     """The options of `run`."""
-    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES]
+    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, KEEP]
 
 
 def transfer_flags() -> list[Flag]:
@@ -94,8 +97,24 @@ def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, obje
     return settings, origins_of(base, arguments.settings, arguments.config)
 
 
-def _run_job(settings: dict[str, object], origins: Mapping[str, str], table: SliceTable | None = None) -> Job:
-    """What `foolscape run` does with these settings; `table`: what is known of the images."""
+@dataclass(frozen=True)
+class _Beside:
+    """What changes no figure: a table of what is known of the images, and which pictures are kept."""
+
+    table: SliceTable | None = None
+    keep: Keep | None = None
+
+
+_NOTHING: Final = _Beside()
+
+
+def _beside(settings: dict[str, object]) -> _Beside:
+    """Taken out of the settings."""
+    return _Beside(table_of(settings.pop("slices", None)), keep_of(settings.pop("keep", None)))
+
+
+def _run_job(settings: dict[str, object], origins: Mapping[str, str], beside: _Beside = _NOTHING) -> Job:
+    """What `foolscape run` does with these settings."""
     from foolscape.data.load import check_data_name
 
     config = make_config(settings)
@@ -123,20 +142,19 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str], table: Sli
         ]
         return JobOutcome(attacked, len(summary.failures), verdict_of(summary.trust))
 
-    work = partial(execute, config)
     return Job(
         planned_run=PlannedRun(
             name_of(models_name(config.models), str(resolved.attack)),
             {"kind": None, "config": resolved.model_dump(mode="json")},
         ),
         keys=lambda: keys,
-        work=work if table is None else partial(work, table=table),
+        work=partial(execute, config, table=beside.table, keep=beside.keep),
         outcome=outcome,
         preview=partial(preview_run, config, origins),
     )
 
 
-def _transfer_job(settings: dict[str, object], origins: Mapping[str, str], table: SliceTable | None) -> Job:
+def _transfer_job(settings: dict[str, object], origins: Mapping[str, str], beside: _Beside) -> Job:
     """What `foolscape transfer` does with these settings."""
     from foolscape.data.load import check_data_name
     from foolscape.run.transfer.settings import make_transfer_config, recorded_settings
@@ -169,7 +187,7 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str], table
             MATRIX,
         ),
         keys=lambda: [scores_of(task_of(model)).default.headline for model in config["models"]],
-        work=partial(measure, settings, table=table),
+        work=partial(measure, settings, table=beside.table, keep=beside.keep),
         outcome=outcome,
         preview=partial(preview_transfer, *make_transfer_config(settings), origins),
     )

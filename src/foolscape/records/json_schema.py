@@ -19,6 +19,7 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.slices import SlicesRecord
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
+from foolscape.records.traits import Traits
 from foolscape.tasks.base import TASKS
 
 FOLDER: Final = Path("docs/schema")
@@ -36,6 +37,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "summary": _of(AnySummary, "summary.json, and transfer.json of a transfer"),
         "slices": _of(SlicesRecord, "slices.json"),
         "timing": _of(Timing, "a line of timings.jsonl"),
+        "traits": _of(Traits, "a line of traits.jsonl"),
         "partial": _of(PartialRecord, "partial.json of all but a run"),
         "probes": _of(AnyProbes, "probes/MODEL.json"),
         "training": _of(TrainingRecord, "training.json"),

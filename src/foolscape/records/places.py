@@ -20,6 +20,8 @@ TIMINGS: Final = "timings.jsonl"
 """One line per attacked image and model: what the clock said. It is nobody's figure, and differs from run to run."""
 SUMMARY: Final = "summary.json"
 """The result of a run."""
+TRAITS: Final = "traits.jsonl"
+"""What slices take from pictures that were let go: one line per image and model."""
 SLICES: Final = "slices.json"
 """How the models of a run do on parts of its images."""
 MATRIX: Final = "transfer.json"
@@ -117,6 +119,16 @@ class Layout:
 
 ONE_FOLDER: Final = Layout()
 """Of a run of few samples."""
+
+
+PICTURES: Final = ("clean", "images", "predictions", "frames", "truth")
+"""The folders that pictures are in."""
+
+
+def is_picture(place: str) -> bool:
+    """Whether a file is a picture, which a run may let go, and not numbers that its rows are read with."""
+    folder, *others = place.split("/")
+    return folder in PICTURES and ".." not in others and place.endswith((".png", ".jpg"))
 
 
 def layout_of(ids: Sequence[str]) -> Layout:

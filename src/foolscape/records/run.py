@@ -19,6 +19,8 @@ CLEAN_PREDICTION: Final = "clean prediction"
 
 Reference = Literal["truth", "clean prediction"]
 Colour = tuple[int, int, int]
+Keep = Literal["all", "shown", "none"]
+"""Which pictures a run keeps: all, those that its page shows, or none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,7 @@ class _Record:
         versions: of Python and of packages that figures depend on.
         samples: that are measured, in their order.
         consistency: by model, whether it gives the same answer twice.
+        kept: which pictures are there.
     """
 
     __pydantic_config__ = CLOSED
@@ -126,6 +129,7 @@ class _Record:
     versions: dict[str, str]
     samples: tuple[SampleRecord, ...] = ()
     consistency: dict[Text, list[Object]] = field(default_factory=dict)
+    kept: Keep = "all"
 
     @property
     def eval_classes(self) -> tuple[str, ...] | None:
@@ -137,6 +141,11 @@ class _Record:
     def layout(self) -> Layout:
         """Where the files of its samples lie."""
         return layout_of([sample.id for sample in self.samples])
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """The places of its samples by their ids."""
+        return {sample.id: place for place, sample in enumerate(self.samples)}
 
     def model(self, spec: str) -> ModelRecord:
         """The model with this spec."""

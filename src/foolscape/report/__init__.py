@@ -60,7 +60,13 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     six = drawn(matching[0], side, truth=in_middle)
     pixels = [picture.pixels for picture in six.pictures if picture.pixels is not None]
     if len(pixels) < len(six.pictures) or six.factor is None:
-        raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; were they deleted?")
+        kept = run.record.kept
+        why = (
+            "were they deleted?"
+            if kept == "all"
+            else f"the run keeps {kept}: the same command with --keep all makes them"
+        )
+        raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; {why}")
     return write_file(directory, "panel.png", panel(pixels[:3], pixels[3:])), six.factor
 
 

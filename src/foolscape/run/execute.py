@@ -24,7 +24,7 @@ from foolscape.models.common.black_boxes import tally_of
 from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_unit
 from foolscape.records.places import SUMMARY
-from foolscape.records.run import CLEAN_PREDICTION, TRUTH, DataRecord, RunRecord, SampleRecord
+from foolscape.records.run import CLEAN_PREDICTION, TRUTH, DataRecord, Keep, RunRecord, SampleRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.types import Object
 from foolscape.report import write_report
@@ -46,6 +46,7 @@ from foolscape.run.setup import LoadedModel, Setup, notes_on_data, open_setup, s
 from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.slices.given import Given, given_of
 from foolscape.run.slices.kinds import sliced_run
+from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.summary import summarise
@@ -64,6 +65,7 @@ def execute(
     *,
     page: bool = True,
     table: SliceTable | None = None,
+    keep: Keep | None = None,
 ) -> Object:
     """Do or finish the run that `config` describes in the directory `out`, and write its report.
 
@@ -75,6 +77,7 @@ def execute(
         setup: what was opened for it before, if it was; its first image need not be among the config's.
         page: whether the report is written, too, and with it slices; these also where a table is given.
         table: what is known of the images, to slice them by.
+        keep: which pictures are to be there, as of `open_run`.
 
     Returns:
         The summary; its `failures` are the samples that could not be used.
@@ -89,7 +92,7 @@ def execute(
         words = ""
         try:
             given = given_of(setup.data, setup.ids, table) if page or table is not None else None
-            return _executed(config, setup, device, out, command, listener, given, page=page)
+            return _executed(config, setup, device, out, command, listener, given, keep, page=page)
         except Exception as error:
             if not is_short(error):
                 raise
@@ -106,6 +109,7 @@ def _executed(
     command: Sequence[str],
     listener: Listener,
     given: Given | None,
+    keep: Keep | None,
     *,
     page: bool,
 ) -> Object:
@@ -120,7 +124,7 @@ def _executed(
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
-    with open_run(out, record, record.conditions, listener.say) as store:
+    with open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
         room = Room(store, listener.say)
         check = partial(check_input_gradient, to_unit(setup.first).to(device), config.seed, store, listener)
         for entry in setup.entries:

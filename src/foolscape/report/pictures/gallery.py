@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from foolscape.metrics.segmentation import VOID
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition, largest_bound
@@ -17,12 +16,9 @@ from foolscape.records.types import Object
 from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import SIDE
+from foolscape.report.pictures.ranking import BEST, WORST, Group, Ranking
 from foolscape.report.tables.table import TIMES, number
 from foolscape.report.task import Drawing, Facts, ImageView, Loss, report_of
-from foolscape.tasks.base import task_named
-
-WORST: Final = 4
-BEST: Final = 2
 
 
 @dataclass(frozen=True)
@@ -94,29 +90,15 @@ def gallery(run: Run, model: ModelRecord) -> Gallery:
     return gallery_of(model, chosen(run, model), drawing, facts)
 
 
-def chosen(run: Run, model: ModelRecord, most: tuple[int, int] = (WORST, BEST)) -> list[tuple[str, list[ImageView]]]:
+def chosen(run: Run, model: ModelRecord, most: tuple[int, int] = (WORST, BEST)) -> list[Group]:
     """Headings and the images below them, `most` of the weakest and of the strongest; every image where these are all.
 
     An image in which nothing counts is shown only where there are few others.
     """
-    drawing = report_of(model.task).drawing
-    images = views(run.directory, run.rows, model, run.record.attack, run.record.layout)
-    attacked = any(view.attacked for view in images)
-    standings = {id(view): drawing.standing(view) for view in images if view.attacked or not attacked}
-    ranked = sorted(
-        (view for view in images if id(view) in standings),
-        key=lambda view: (*standings[id(view)], view.judged.id),
-    )
-    counted = [view for view in ranked if standings[id(view)][0] < float("inf")]
-    if not ranked:
-        return []
-    worst, best = most
-    if len(ranked) <= worst + best:
-        return [(f"Every {task_named(model.task).unit}, weakest first", ranked)]
-    weak, strong = ("Broke most", "Held best") if attacked else drawing.extremes
-    candidates = counted if len(counted) >= worst + best else ranked
-    groups = [(weak, candidates[:worst]), (strong, candidates[len(candidates) - best :][::-1])]
-    return [(title, views_) for title, views_ in groups if views_]
+    ranking = Ranking(model.task, *most)
+    for view in views(run.directory, run.rows, model, run.record.attack, run.record.layout):
+        ranking.add(view)
+    return ranking.groups()
 
 
 def gallery_of(

@@ -9,7 +9,7 @@ from typing import Final
 
 from foolscape.records.types import Object
 
-_FREE: Final = ("started", "command", "foolscape", "gradient", "consistency", "narrowed", "data_notes")
+_FREE: Final = ("started", "command", "foolscape", "gradient", "consistency", "narrowed", "data_notes", "kept")
 """Keys that may differ. Of foolscape's version only what it changes counts: `algorithms`."""
 
 KeyPath = tuple[str, ...]

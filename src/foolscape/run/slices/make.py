@@ -20,6 +20,7 @@ from foolscape.records.places import layout_of
 from foolscape.records.schema import SCHEMA
 from foolscape.records.slices import ContrastRecord, LossRecord, ModelSlices, SliceRecord, SlicesRecord
 from foolscape.run.slices.given import Given
+from foolscape.run.slices.let_go import objects_of
 from foolscape.run.slices.measured import MeasuredModel, TaskSlices, measure_scores, task_slices
 from foolscape.run.slices.pictures import light_of
 
@@ -104,7 +105,7 @@ def _of_model(model: MeasuredModel, seed: int, given: Given, light: Floats, note
     task = task_slices(model.model.task)
     if task is not None and task.in_maps and not model.maps:
         task = None
-    objects = [] if task is None else task.objects(model)
+    objects = [] if task is None else objects_of(model, task)
     measure = scores_of(model.model.task).measure_of([row.sample for rows in model.rows.values() for row in rows])
     groups = _groups(model, given, light, task, objects, notes)
     drafts = _by_image(model, seed, measure, groups, objects)

@@ -86,10 +86,9 @@ def measured_model(
     attacked: Condition | None,
 ) -> MeasuredModel:
     """The rows of a model, clean and as it was `attacked`, if it was; without images of which some are missing."""
-    order = {sample.id: place for place, sample in enumerate(record.samples)}
     wanted = {CLEAN: conditions.CLEAN} | ({} if attacked is None else {ATTACKED: attacked})
     own = {name: {row.id: row for row in rows_of(lines, model.model, what)} for name, what in wanted.items()}
-    shared = sorted(set.intersection(*(set(rows) for rows in own.values())), key=lambda name: order[name])
+    shared = sorted(set.intersection(*(set(rows) for rows in own.values())), key=lambda name: record.order[name])
     names = record.eval_classes if scores_of(model.task).narrowed is not None else None
     only = None if names is None else indices_of(names, model.classes)
     found = {name: [_narrowed(rows[one], model.task, only) for one in shared] for name, rows in own.items()}

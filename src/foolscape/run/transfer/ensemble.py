@@ -17,7 +17,7 @@ from foolscape.pixels import to_image
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.places import Kind, safe_name
 from foolscape.records.row import AttackResult, Line, Row, failure
-from foolscape.records.run import EnsembleRecord
+from foolscape.records.run import EnsembleRecord, Keep
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore, open_run
 from foolscape.run.faults import FAULTS, attack_all, reason_of
@@ -118,6 +118,7 @@ def attack_together(
     record: EnsembleRecord,
     setting: tuple[int, int],
     listener: Listener,
+    keep: Keep,
 ) -> None:
     """Make the change of `ensemble` for the images `ids`; those in `place` already are skipped.
 
@@ -128,8 +129,9 @@ def attack_together(
         record: for run.json.
         setting: images per call of the networks, and the seed.
         listener: told of the progress.
+        keep: which pictures are to be there, as of `open_run`.
     """
-    with open_run(place, record, [ADVERSARIAL], listener.say) as store:
+    with open_run(place, record, [ADVERSARIAL], listener.say, keep) as store:
         settled_ids = store.settled_ids(ensemble.name)
         with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled_ids)) as tick:
 

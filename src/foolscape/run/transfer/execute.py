@@ -24,14 +24,15 @@ from foolscape.pixels import to_image
 from foolscape.records.conditions import ADVERSARIAL, PERMUTED, Condition
 from foolscape.records.places import MATRIX, RUNS, Kind, Layout
 from foolscape.records.row import AnyRow, Line, Row, failure
-from foolscape.records.run import EnsembleRecord, SampleRecord, TransferRecord
+from foolscape.records.run import EnsembleRecord, Keep, SampleRecord, TransferRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.types import Object
+from foolscape.report import write_report
 from foolscape.report.form import having_form
 from foolscape.report.pages.transfer import write_transfer_report
 from foolscape.run.directory.album import read_image
 from foolscape.run.directory.algorithms import algorithms, versions
-from foolscape.run.directory.store import open_run
+from foolscape.run.directory.store import let_go, open_run
 from foolscape.run.execute import execute
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.listener import Listener
@@ -39,6 +40,7 @@ from foolscape.run.scores.controls import sized
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.slices.given import given_of
 from foolscape.run.slices.kinds import sliced_in
+from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of
@@ -56,6 +58,7 @@ def transfer(
     command: Sequence[str],
     listener: Listener,
     table: SliceTable | None = None,
+    keep: Keep | None = None,
 ) -> Object:
     """Attack every network of `settings` and measure every network on all that came of it.
 
@@ -65,7 +68,8 @@ def transfer(
             `ensembles_of`.
         out: the directory; each network's own run goes to `runs/SLUG` in it, each ensemble's change to
             `ensembles/SLUG`.
-        command, listener, table: as of `execute`.
+        command, listener, table, keep: as of `execute`. The networks' own runs keep all pictures until every network
+            was measured on them.
 
     Returns:
         What transfer.json holds.
@@ -75,7 +79,7 @@ def transfer(
     """
     config, ensemble_names = make_transfer_config(settings)
     with attention(config.attention):
-        return _transferred(config, ensemble_names, out, command, listener, table)
+        return _transferred(config, ensemble_names, out, command, listener, table, keep)
 
 
 def _transferred(
@@ -85,6 +89,7 @@ def _transferred(
     command: Sequence[str],
     listener: Listener,
     table: SliceTable | None,
+    keep: Keep | None,
 ) -> Object:
     """`transfer` of settings that were checked."""
     networks, ids = open_networks(config, shared=bool(ensemble_names))
@@ -93,15 +98,17 @@ def _transferred(
     disturbances = disturbances_of([network.slug for network in networks], ensembles)
     settings = config.model_dump(mode="json") | {"ensembles": list(ensemble_names)}
     record = _record(settings, networks, ensembles, ids, command)
-    with open_run(out, record, [d.name for d in disturbances], listener.say) as store:
+    with open_run(out, record, [d.name for d in disturbances], listener.say, keep) as store:
+        done = all(set(ids) <= store.settled_ids(network.entry.subject.spec) for network in networks)
+        own_keep: Keep = store.record.kept if done else "all"
         runs = {
             network.slug: execute(
-                network.config, _place(out, network.slug), command, listener, network.setup, table=table
+                network.config, _place(out, network.slug), command, listener, network.setup, table=table, keep=own_keep
             )["trust"]
             for network in networks
         }
         for ensemble in ensembles:
-            _attack(ensemble, networks, ids, out, listener)
+            _attack(ensemble, networks, ids, out, listener, _of_no_page(own_keep))
         for network in networks:
             spec = network.entry.subject.spec
             settled_ids = store.settled_ids(spec)
@@ -117,10 +124,30 @@ def _transferred(
             if (run := sliced_in(out)) is not None:
                 write_slices(out, run, given, listener.say)
         write_transfer_report(out)
+        if not done:
+            _let_go(store.record.kept, out, networks, ensembles)
     return matrix
 
 
-def _attack(ensemble: Ensemble, networks: Sequence[Network], ids: Sequence[str], out: Path, listener: Listener) -> None:
+def _of_no_page(keep: Keep) -> Keep:
+    """What is kept of pictures that no page shows."""
+    return "none" if keep == "shown" else keep
+
+
+def _let_go(keep: Keep, out: Path, networks: Sequence[Network], ensembles: Sequence[Ensemble]) -> None:
+    """Let the pictures go that a transfer is not to keep, now that it was measured on them."""
+    if keep == "all":
+        return
+    for network in networks:
+        let_go(_place(out, network.slug), keep, traits_of)
+        write_report(_place(out, network.slug))
+    for ensemble in ensembles:
+        let_go(_joint_place(out, ensemble.slug), _of_no_page(keep), traits_of)
+
+
+def _attack(
+    ensemble: Ensemble, networks: Sequence[Network], ids: Sequence[str], out: Path, listener: Listener, keep: Keep
+) -> None:
     """Make the change of an ensemble, as far as it is not there.
 
     Images go one by one unless a batch is given by number: what is found by trying is for one network.
@@ -150,6 +177,7 @@ def _attack(ensemble: Ensemble, networks: Sequence[Network], ids: Sequence[str],
         record,
         (batch, config.seed),
         listener,
+        keep,
     )
 
 
