@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from foolscape.metrics.boxes import Detected, Truth
 from foolscape.records.conditions import ADVERSARIAL, NOISE, Condition, label_of
 from foolscape.records.json_schema import schemas
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind, layout_of, place_of
 from foolscape.records.row import Failure, Row, failure
 from foolscape.records.types import dumped, read, to_json
 
@@ -50,6 +51,31 @@ def test_every_file_of_an_image_has_its_own_place() -> None:
     assert len(set(places)) == len(places)
     assert all(set(place) <= set("abcdefghijklmnopqrstuvwxyz0123456789/.-_") for place in places)
     assert places[:2] == ["clean/a-b-c8687a08.png", "images/net/a-b-c8687a08.png"]
+
+
+def test_the_files_of_many_samples_lie_in_sub_folders_by_the_order_of_run_json() -> None:
+    ids = [f"photo{number}" for number in range(1001)]
+    layout = layout_of(ids)
+    kinds = (Kind.IMAGE, Kind.TRUTH, Kind.LABELS, Kind.PREDICTION, Kind.FRAME)
+    places = [layout.place(kind, name, "net") for kind in kinds for name in ids]
+    assert len(set(places)) == len(places)
+    assert layout.place(Kind.IMAGE, "photo500", "net", ADVERSARIAL) == "images/net/0001/photo500.png"
+    assert (
+        layout.place(Kind.PREDICTION, "photo1000", "net", NOISE, "01") == "predictions/net/noise/0002/photo1000/01.png"
+    )
+    assert max(Counter(place.rpartition("/")[0] for place in places).values()) <= 1000
+    assert layout_of(ids[:1000]).place(Kind.IMAGE, "photo500") == "clean/photo500.png"
+
+
+def test_a_run_of_many_samples_that_was_written_to_one_folder_is_read_there(tmp_path: Path) -> None:
+    layout = layout_of([f"photo{number}" for number in range(1001)])
+    (tmp_path / "clean").mkdir()
+    (tmp_path / "clean" / "photo7.png").write_bytes(b"")
+    assert layout.found(tmp_path, Kind.IMAGE, "photo7") == "clean/photo7.png"
+    assert layout.found(tmp_path, Kind.IMAGE, "photo8") == "clean/0000/photo8.png"
+    (tmp_path / "clean" / "0000").mkdir()
+    (tmp_path / "clean" / "0000" / "photo7.png").write_bytes(b"")
+    assert layout.found(tmp_path, Kind.IMAGE, "photo7") == "clean/0000/photo7.png"
 
 
 def test_boxes_come_back_to_the_last_bit_and_take_few_digits() -> None:

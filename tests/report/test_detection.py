@@ -189,7 +189,9 @@ def test_images_without_objects_stand_last(detect: Make) -> None:
     write_truth(directory, "detection", "é", Truth(*nothing))
     run = read_run(directory)
     (view,) = (
-        view for view in views(directory, run.rows, run.record.models[0], run.record.attack) if view.judged.id == "é"
+        view
+        for view in views(directory, run.rows, run.record.models[0], run.record.attack, run.record.layout)
+        if view.judged.id == "é"
     )
     assert RECORD.drawing.standing(view)[0] == float("inf")
     ((_, cases),) = gallery(run, run.record.models[0]).groups

@@ -87,7 +87,7 @@ def test_the_truth_is_in_the_colours_of_the_model(make: Make) -> None:
     models = [replace(record.models[0], channels=(1, 0, 2, 3))]  # so that the data's sky is the model's road
     (directory / "run.json").write_text(json.dumps(as_json(replace(record, models=tuple(models)))))
     run = read_run(directory)
-    (view, *_) = views(directory, run.rows, run.record.models[0], run.record.attack)
+    (view, *_) = views(directory, run.rows, run.record.models[0], run.record.attack, run.record.layout)
     truth = segmentation.RECORD.drawing.layers(view, 40).truth
     assert truth is not None
     assert truth[0, 0].tolist() == list(COLOURS[1])

@@ -14,8 +14,8 @@ from foolscape.errors import RunError, UnwritableError
 from foolscape.metrics.segmentation import PixelsMeasured
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, FAILED, NOISE
 from foolscape.records.row import Row
-from foolscape.records.rows import Forms
-from foolscape.run.directory.rows import keep_rows
+from foolscape.run.directory.keeping import Shown
+from foolscape.run.directory.rows import KeptRows, keep_rows
 from foolscape.run.directory.store import open_run
 
 from ..written import model_record, run_record
@@ -232,15 +232,20 @@ def test_what_was_learnt_goes_from_the_last_state_that_is_there(
         assert {path: path.read_bytes() for path in states} == whole
 
 
+def kept(out: Path) -> KeptRows:
+    record = run_record([model_record()], ["a"])
+    return keep_rows(out, [], record, Shown(out, record))
+
+
 def test_rows_name_their_files_inside_the_run(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"s")
     for place in ("../secret", str(tmp_path / "secret")):
         row = {"model": "m", "id": "a", "condition": FAILED, "reason": "r", "files": {place: [1, "x"]}}
         (tmp_path / "out").mkdir(exist_ok=True)
         (tmp_path / "out" / "rows.jsonl").write_text(json.dumps(row) + "\n")
-        assert "outside the run" in keep_rows(tmp_path / "out", [], ["a"], Forms({})).lost[0]
+        assert "outside the run" in kept(tmp_path / "out").lost[0]
     (tmp_path / "out" / "rows.jsonl").write_text(json.dumps({**row, "files": [], "learnt": 5}) + "\n")
-    assert keep_rows(tmp_path / "out", [], ["a"], Forms({})).lines == ()
+    assert kept(tmp_path / "out").lines == ()
 
 
 SIZES = """

@@ -258,7 +258,7 @@ def test_on_the_command_line(
     assert json.loads((tmp_path / "parts/run.json").read_text())["command"] == ["foolscape", *words, "--out", "parts"]
     for more, expected in (
         (["--shard", "1/2"], "shard: expected --out DIR"),
-        (["--shard", "1/2", "--out", "x", "--fail-under", "mIoU=1"], "give them to foolscape merge"),
+        (["--shard", "1/2", "--out", "x", "--fail-under", "mIoU=1"], "give it to foolscape merge"),
         (["--shard-costs", "parts", "--out", "x"], "shard_costs: is for --shard"),
     ):
         called(*words, *more, code=2)

@@ -20,6 +20,7 @@ from foolscape.errors import SettingError
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.config import RunConfig, make_config
+from foolscape.run.settings.keep import keep_of
 from foolscape.run.settings.words import CALL, in_python
 from foolscape.run.slices.table import table_of
 
@@ -40,6 +41,7 @@ def evaluate(
     class_map: str | Path | None = None,
     eval_classes: Sequence[str] | None = None,
     slices: str | Path | None = None,
+    keep: Literal["all", "shown", "none"] | None = None,
     goal: str | None = None,
     only_class: str | None = None,
     options: Mapping[str, object] | None = None,
@@ -63,6 +65,8 @@ def evaluate(
         class_map: a file that renames, merges and leaves out the data's classes, see `foolscape run --help`.
         eval_classes: the classes that scores are over; None: all.
         slices: a table of what is known of the images, to show scores by, see `foolscape run --help`.
+        keep: which pictures stay, where `out` is given: all, those that the page shows, or none; None: all, or as the
+            run in `out` was begun. Figures are the same.
         goal, only_class: of an attack on a detector, see `foolscape run --help`.
         options: further ones of the attack and the task, by the names that `foolscape run` has.
         batch_size: images per call of the model during the attack; "auto": found by trying.
@@ -74,7 +78,7 @@ def evaluate(
     Raises:
         FoolscapeError: what is given does not fit; the message says what was expected and what to write.
     """
-    table = table_of(slices)
+    table, kept_pictures = table_of(slices), keep_of(keep)
     subjects = subjects_of(model, data, task, device)
     own = {
         "split": split,
@@ -93,7 +97,7 @@ def evaluate(
     words = (*subjects.models, subjects.data, config.attack or "", *(() if out is None else (f"out={out}",)))
     command = [f"{CALL}evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
     with subjects.offered(), _place(out) as (place, kept):
-        execute(config, place, command, silent(say), page=kept is None, table=table)
+        execute(config, place, command, silent(say), page=kept is None, table=table, keep=kept_pictures)
         return Report(read_files(place), kept)
 
 

@@ -22,7 +22,7 @@ from foolscape.errors import RunError, unknown
 from foolscape.extras import installed
 from foolscape.pixels import Levels, to_unit
 from foolscape.records.conditions import ADVERSARIAL, Condition
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.records.reader import Run, read_record, read_run, read_slices
 from foolscape.records.rows import whole_rows
 from foolscape.records.run import RunRecord
@@ -214,10 +214,18 @@ class Report:
         if image not in names:
             raise unknown("image", str(image), names)
         slug = slugs[model or next(iter(slugs))]
-        clean = read_image(self.run.directory, place_of(Kind.IMAGE, image))
-        adversarial = read_image(self.run.directory, place_of(Kind.IMAGE, image, slug, self._attacked_at(eps)))
+        directory, layout = self.run.directory, self.run.record.layout
+        clean = read_image(directory, layout.found(directory, Kind.IMAGE, image))
+        attacked = layout.found(directory, Kind.IMAGE, image, slug, self._attacked_at(eps))
+        adversarial = read_image(directory, attacked)
         if clean is None:
-            raise RunError(f"{self.run.directory}: expected the image {image}, got no file of it; was it deleted?")
+            kept = self.run.record.kept
+            why = (
+                "was it deleted?"
+                if kept == "all"
+                else f"the run keeps {kept} of its pictures: keep all to make it again"
+            )
+            raise RunError(f"{self.run.directory}: expected the image {image}, got no file of it; {why}")
         return Pair(to_unit(clean)[0], None if adversarial is None else to_unit(adversarial)[0])
 
     def _attacked_at(self, eps: str | Levels | None) -> Condition:

@@ -115,6 +115,12 @@ SLICES: Final = Flag(
     DATA,    metavar="FILE.csv", default="their light, contrast, crowding, folders, and what the data set says",
 )  # fmt: skip
 
+KEEP: Final = Flag(
+    "keep", str, "Which pictures stay: all, those that the page shows, or none. Figures are the same, and the same "
+    "command with --keep all makes the others again.", OUTPUT, metavar="all|shown|none",
+    default="all, or as the run was begun",
+)  # fmt: skip
+
 CONFIG: Final = Flag(
     "config", Path, "File of settings, YAML or the run.json of a run, which repeats it; options given here win.", DATA,
     metavar="FILE",

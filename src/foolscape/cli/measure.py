@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,20 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from foolscape.cli.console import tell
-from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, attack_flags, flags_of
+from foolscape.cli.flags import INPUT, KEEP, SLICES, CommandArguments, Flag, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.cli.sharding import SHARD_FLAGS, as_shard, resources_of, shard_place
+from foolscape.cli.sharding import SHARD_FLAGS, as_shard, refuse_of_whole, resources_of, shard_place
 from foolscape.models.sources.names import check_names
 from foolscape.paths import folder_of
 from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
+from foolscape.run.settings.keep import keep_of
 from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.settings.shown import DATA
 from foolscape.run.slices.table import SliceTable, table_of
 
 if TYPE_CHECKING:
+    from foolscape.records.run import Keep
     from foolscape.records.types import Object
 
 DEMO_SEGMENTERS = ("bundled:scenes-unet", "bundled:scenes-dilated")
@@ -50,7 +53,7 @@ def transfer(arguments: CommandArguments) -> None:
 
 def run_flags() -> list[Flag]:
     """The options of `run`."""
-    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, *SHARD_FLAGS]
+    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, KEEP, *SHARD_FLAGS]
 
 
 def transfer_flags() -> list[Flag]:
@@ -82,15 +85,16 @@ def demo(
 def _carry_out(arguments: CommandArguments, command: str, settle: Callable[..., Job]) -> None:
     """Do the job that `settle` makes of the settings, with what the command was given to do it with."""
     settings, origins = _settings(arguments, command)
-    out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
-    resources = resources_of(settings)
-    place = shard_place(out, resources.shard)
+    out, beside = out_of(arguments.out, settings), beside_of(settings)
+    shard = beside.resources.shard
+    if shard is not None:
+        refuse_of_whole(beside.keep, arguments.manners)
 
     def job() -> Job:
-        whole = settle(settings, origins, table, resources)
-        return whole if resources.shard is None else as_shard(whole, arguments.manners)
+        whole = settle(settings, origins, beside)
+        return whole if shard is None else as_shard(whole)
 
-    carry_out(job, place, arguments.manners)
+    carry_out(job, shard_place(out, shard), arguments.manners)
 
 
 def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, object], dict[str, str]]:
@@ -106,19 +110,37 @@ def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, obje
     return settings, origins_of(base, arguments.settings, arguments.config)
 
 
-def run_job(
-    settings: dict[str, object],
-    origins: Mapping[str, str],
-    table: SliceTable | None = None,
-    resources: Resources = ALONE,
-) -> Job:
+@dataclass(frozen=True)
+class Beside:
+    """What changes no figure.
+
+    Attributes:
+        table: what is known of the images.
+        keep: which pictures stay; None: all, or as the run was begun.
+        resources: with what it is carried out.
+    """
+
+    table: SliceTable | None = None
+    keep: Keep | None = None
+    resources: Resources = ALONE
+
+
+_NOTHING: Final = Beside()
+
+
+def beside_of(settings: dict[str, object]) -> Beside:
+    """What the settings say of it, taken out of them."""
+    table, keep = table_of(settings.pop("slices", None)), keep_of(settings.pop("keep", None))
+    return Beside(table, keep, resources_of(settings))
+
+
+def run_job(settings: dict[str, object], origins: Mapping[str, str], beside: Beside = _NOTHING) -> Job:
     """What `foolscape run` does with these settings.
 
     Args:
         settings: by name, not checked yet.
         origins: by option of the attack, where its value comes from.
-        table: what is known of the images.
-        resources: with what it is carried out.
+        beside: what changes no figure.
     """
     from foolscape.data.load import check_data_name
 
@@ -147,25 +169,19 @@ def run_job(
         ]
         return JobOutcome(attacked, len(summary.failures), verdict_of(summary.trust))
 
-    work = partial(execute, config, resources=resources)
     return Job(
         planned_run=PlannedRun(
             name_of(models_name(config.models), str(resolved.attack)),
             {"kind": None, "config": resolved.model_dump(mode="json")},
         ),
         keys=lambda: keys,
-        work=work if table is None else partial(work, table=table),
+        work=partial(execute, config, table=beside.table, keep=beside.keep),
         outcome=outcome,
         preview=partial(preview_run, config, origins),
     )
 
 
-def transfer_job(
-    settings: dict[str, object],
-    origins: Mapping[str, str],
-    table: SliceTable | None = None,
-    resources: Resources = ALONE,
-) -> Job:
+def transfer_job(settings: dict[str, object], origins: Mapping[str, str], beside: Beside = _NOTHING) -> Job:
     """What `foolscape transfer` does with these settings; see `run_job`."""
     from foolscape.data.load import check_data_name
     from foolscape.run.transfer.settings import make_transfer_config, recorded_settings
@@ -198,7 +214,7 @@ def transfer_job(
             MATRIX,
         ),
         keys=lambda: [scores_of(task_of(model)).default.headline for model in config["models"]],
-        work=partial(measure, settings, table=table, resources=resources),
+        work=partial(measure, settings, table=beside.table, keep=beside.keep, resources=beside.resources),
         outcome=outcome,
         preview=partial(preview_transfer, *make_transfer_config(settings), origins),
     )

@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from foolscape.cli.flags import SLICES, CommandArguments, Flag
-from foolscape.cli.measure import run_job, transfer_job
+from foolscape.cli.flags import KEEP, SLICES, CommandArguments, Flag
+from foolscape.cli.measure import Beside, beside_of, run_job, transfer_job
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.errors import RunError, SettingError
 from foolscape.paths import folder_of
 from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.settings.shown import DATA
-from foolscape.run.slices.table import SliceTable, table_of
 
 if TYPE_CHECKING:
     from foolscape.records.types import Object
@@ -35,13 +34,13 @@ def merge(arguments: CommandArguments) -> None:
     settings = dict(arguments.settings)
     named = [folder_of(path) for path in settings["parts"]]  # type: ignore[attr-defined]
     out = out_of(arguments.out, settings) or _whole_of(named)
-    table = table_of(settings.get("slices"))
-    carry_out(lambda: _job(named, table), out, arguments.manners)
+    beside = beside_of(settings)
+    carry_out(lambda: _job(named, beside), out, arguments.manners)
 
 
 def merge_flags() -> list[Flag]:
     """The arguments and options of `merge`."""
-    return [_PARTS, SLICES]
+    return [_PARTS, SLICES, KEEP]
 
 
 def _whole_of(named: Sequence[Path]) -> Path:
@@ -54,7 +53,7 @@ def _whole_of(named: Sequence[Path]) -> Path:
                        "none")  # fmt: skip
 
 
-def _job(named: Sequence[Path], table: SliceTable | None) -> Job:
+def _job(named: Sequence[Path], beside: Beside) -> Job:
     """What begins with the merge and goes on as the command that is merged, from where all is measured."""
     from foolscape.records.reader import read_record
     from foolscape.records.run import RunRecord, TransferRecord
@@ -64,9 +63,9 @@ def _job(named: Sequence[Path], table: SliceTable | None) -> Job:
     directories = shards_in(named)
     record = read_record(directories[0])
     if isinstance(record, TransferRecord):
-        job = transfer_job(settings_of_file(directories[0], "transfer"), {}, table)
+        job = transfer_job(settings_of_file(directories[0], "transfer"), {}, beside)
     elif isinstance(record, RunRecord):
-        job = run_job(settings_of_file(directories[0], "run"), {}, table)
+        job = run_job(settings_of_file(directories[0], "run"), {}, beside)
     else:
         raise RunError(f"{directories[0]}: expected the part of a run or a transfer, got {record.kind}")
 

@@ -18,6 +18,7 @@ from foolscape.run.settings.shown import RESOURCES
 from foolscape.verdict import Verdict
 
 if TYPE_CHECKING:
+    from foolscape.records.run import Keep
     from foolscape.records.types import Object
 
 SHARD_FLAGS: Final = (
@@ -55,15 +56,19 @@ def shard_place(out: Path | None, shard: Shard | None) -> Path | None:
     return out / SHARDS / shard.folder
 
 
-def as_shard(job: Job, manners: Manners) -> Job:
-    """`job` for one part: no verdict, no floors, and a page of what is there.
+def refuse_of_whole(keep: Keep | None, manners: Manners) -> None:
+    """`SettingError` where a part is asked for what is for the whole."""
+    asked = [
+        ("fail-under", bool(manners.floors)),
+        ("fail-on", manners.fail_on is not None),
+        ("keep", keep not in (None, "all")),
+    ]
+    if names := [name for name, is_asked in asked if is_asked]:
+        raise SettingError(f"{names[0]}: is for the whole, not for a part of it; give it to foolscape merge")
 
-    Raises:
-        SettingError: what is asked of the result is for the whole.
-    """
-    if manners.floors or manners.fail_on is not None:
-        raise SettingError("shard: expected no --fail-under and no --fail-on, which are for the whole, got one; give "
-                           "them to foolscape merge")  # fmt: skip
+
+def as_shard(job: Job) -> Job:
+    """`job` for one part: no verdict, and a page of what is there."""
 
     def outcome(document: Object) -> JobOutcome:
         return JobOutcome([], len(document["failures"]), str(Verdict.NOT_DECIDED))

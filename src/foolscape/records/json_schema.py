@@ -20,6 +20,7 @@ from foolscape.records.shard import ShardDone
 from foolscape.records.slices import SlicesRecord
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
+from foolscape.records.traits import Traits
 from foolscape.tasks.base import TASKS
 
 FOLDER: Final = Path("docs/schema")
@@ -38,6 +39,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "slices": _of(SlicesRecord, "slices.json"),
         "shard": _of(ShardDone, "shard.json"),
         "timing": _of(Timing, "a line of timings.jsonl"),
+        "traits": _of(Traits, "a line of traits.jsonl"),
         "partial": _of(PartialRecord, "partial.json of all but a run"),
         "probes": _of(AnyProbes, "probes/MODEL.json"),
         "training": _of(TrainingRecord, "training.json"),

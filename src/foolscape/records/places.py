@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Final
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
@@ -17,6 +20,8 @@ TIMINGS: Final = "timings.jsonl"
 """One line per attacked image and model: what the clock said. It is nobody's figure, and differs from run to run."""
 SUMMARY: Final = "summary.json"
 """The result of a run."""
+TRAITS: Final = "traits.jsonl"
+"""What slices take from pictures that were let go: one line per image and model."""
 SLICES: Final = "slices.json"
 """How the models of a run do on parts of its images."""
 SHARD: Final = "shard.json"
@@ -33,6 +38,11 @@ RUNS: Final = "runs"
 """The folder of the networks' own runs in a transfer."""
 WHEN: Final = ("before", "after")
 """The folders of the two runs of a hardening."""
+
+FLAT: Final = 1000
+"""Samples up to which the files of a kind lie in one folder; those of more lie in sub-folders."""
+_TOGETHER: Final = 500
+"""Samples of a sub-folder: the truth of one may be two files, and no folder is to have more than 1,000."""
 
 
 class Kind(Enum):
@@ -58,7 +68,7 @@ def safe_name(text: str) -> str:
     return f"{kept}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def place_of(kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, frame: str = "") -> str:
+def place_of(kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, frame: str = "", part: str = "") -> str:
     """Where a file lies below the directory of its run.
 
     Args:
@@ -69,6 +79,7 @@ def place_of(kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, 
         condition: under which the image was changed or the model asked; of what was learnt, the attack where there
             are several, by their bounds.
         frame: the name of the clip's frame; empty for an image.
+        part: the sub-folder that the sample is in; empty where there are none. See `Layout`.
     """
     folder, suffix = {
         Kind.IMAGE: (_images(of, condition), "png"),
@@ -78,7 +89,58 @@ def place_of(kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, 
         Kind.PREDICTION: (f"predictions/{of}/{safe_name(condition)}", "png"),
         Kind.LEARNT: (f"learnt/{of}{'' if condition == CLEAN else f'-{safe_name(condition)}'}", "safetensors"),
     }[kind]
-    return "/".join((folder, *(safe_name(part) for part in (name, frame) if part))) + f".{suffix}"
+    return (
+        "/".join((folder, *((part,) if part else ()), *(safe_name(one) for one in (name, frame) if one))) + f".{suffix}"
+    )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the files of a run's samples lie, by the places of these in run.json, so that every part of a run agrees.
+
+    Attributes:
+        parts: the sub-folder of each sample by its id; empty for a run whose files of a kind lie in one folder.
+    """
+
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, frame: str = "") -> str:
+        """Where a file is written; see `place_of`."""
+        # What was learnt goes when later ones are there.
+        part = "" if kind == Kind.LEARNT else self.parts.get(name, "")
+        return place_of(kind, name, of, condition, frame, part)
+
+    def found(
+        self, directory: Path, kind: Kind, name: str, of: str = "", condition: Condition = CLEAN, frame: str = ""
+    ) -> str:
+        """Where a file is read: in its sub-folder, or, in a run of a version that knew none, in the one folder."""
+        place = self.place(kind, name, of, condition, frame)
+        if not self.parts or (directory / place).exists():
+            return place
+        flat = place_of(kind, name, of, condition, frame)
+        return flat if (directory / flat).exists() else place
+
+
+ONE_FOLDER: Final = Layout()
+"""Of a run of few samples."""
+
+
+PICTURES: Final = ("clean", "images", "predictions", "frames", "truth")
+"""The folders that pictures are in."""
+
+
+def is_picture(place: str) -> bool:
+    """Whether a file is a picture, which a run may let go, and not numbers that its rows are read with."""
+    folder, *others = place.split("/")
+    return folder in PICTURES and ".." not in others and place.endswith((".png", ".jpg"))
+
+
+def layout_of(ids: Sequence[str]) -> Layout:
+    """The layout of a run of these samples, in the order of its run.json."""
+    if len(ids) <= FLAT:
+        return ONE_FOLDER
+    names = [f"{number:04d}" for number in range(-(-len(ids) // _TOGETHER))]
+    return Layout({name: names[place // _TOGETHER] for place, name in enumerate(ids)})
 
 
 def _images(of: str, condition: Condition) -> str:

@@ -13,7 +13,7 @@ from foolscape.errors import RunError
 from foolscape.metrics.sample import Form
 from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import CLEAN, FAILED
-from foolscape.records.places import ROWS, RUNS, Kind, place_of
+from foolscape.records.places import ONE_FOLDER, ROWS, RUNS, Kind, Layout
 from foolscape.records.row import AnyRow, Failure, Line, Row
 from foolscape.records.run import AnyRecord, ModelRecord, TransferRecord
 from foolscape.records.schema import SCHEMA, check_schema
@@ -46,10 +46,12 @@ class Forms:
     Attributes:
         models: by spec; rows of others hold nothing that was measured.
         inner: whether the truth lies in the models' own runs.
+        layout: where the files of the samples lie.
     """
 
     models: Mapping[str, ModelRecord]
     inner: bool = False
+    layout: Layout = ONE_FOLDER
 
     def kind(self, model: str | None) -> type[AnyRow]:
         """The type of a model's rows."""
@@ -60,16 +62,17 @@ class Forms:
         found: type[AnyRow] = kind[form.truth, form.measured]
         return found
 
-    def truth_place(self, model: str, name: str) -> str:
+    def truth_place(self, directory: Path, model: str, name: str) -> str:
         """Where the truth of an image lies below the directory."""
         record = self.models[model]
-        folder = f"{RUNS}/{record.slug}/" if self.inner else ""
-        return folder + place_of(Kind.LABELS, name, record.truth or record.task)
+        folder = f"{RUNS}/{record.slug}" if self.inner else ""
+        place = self.layout.found(directory / folder, Kind.LABELS, name, record.truth or record.task)
+        return f"{folder}/{place}" if folder else place
 
 
 def forms_of(record: AnyRecord) -> Forms:
     """Of the rows of the directory that `record` is run.json of."""
-    return Forms({model.model: model for model in record.models}, isinstance(record, TransferRecord))
+    return Forms({model.model: model for model in record.models}, isinstance(record, TransferRecord), record.layout)
 
 
 def line_bytes(line: Line, forms: Forms) -> bytes:
@@ -192,7 +195,7 @@ def _truth(directory: Path, row: AnyRow, clean: Mapping[Key, AnyRow], forms: For
         if (row.model, row.id) not in clean:
             raise ValueError("the clean row is missing, which stands for it")
         return form.standing_in(clean[row.model, row.id].measured)
-    place = forms.truth_place(row.model, row.id)
+    place = forms.truth_place(directory, row.model, row.id)
     if place not in looked:
         content = json.loads(read_file(directory / place))
         check_schema(directory / place, content)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from foolscape.records.conditions import CLEAN, Condition, conditions_at
+from foolscape.records.places import Layout, layout_of
 from foolscape.records.schema import check_schema
 from foolscape.records.types import CLOSED, Object, Text, read
 
@@ -17,6 +19,8 @@ CLEAN_PREDICTION: Final = "clean prediction"
 
 Reference = Literal["truth", "clean prediction"]
 Colour = tuple[int, int, int]
+Keep = Literal["all", "shown", "none"]
+"""Which pictures a run keeps: all, those that its page shows, or none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +128,7 @@ class _Record:
         consistency: by model, whether it gives the same answer twice.
         threads: of PyTorch, in every process that has a part in it; None in directories of earlier versions.
         shard: the part of the samples that is measured here; None: all.
+        kept: which pictures are there.
     """
 
     __pydantic_config__ = CLOSED
@@ -139,6 +144,7 @@ class _Record:
     consistency: dict[Text, list[Object]] = field(default_factory=dict)
     threads: int | None = None
     shard: ShardRecord | None = None
+    kept: Keep = "all"
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -151,6 +157,16 @@ class _Record:
         """The classes that scores are over; None: all."""
         names = self.config.get("eval_classes")
         return tuple(map(str, names)) if isinstance(names, list | tuple) and names else None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the files of its samples lie."""
+        return layout_of([sample.id for sample in self.samples])
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """The places of its samples by their ids."""
+        return {sample.id: place for place, sample in enumerate(self.samples)}
 
     def model(self, spec: str) -> ModelRecord:
         """The model with this spec."""

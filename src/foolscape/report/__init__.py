@@ -49,7 +49,7 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     """
     run = read_run(directory)
     models = [m for m in run.record.models if model in (None, m.model)]
-    seen = views(directory, run.rows, models[0], run.record.attack) if models else []
+    seen = views(directory, run.rows, models[0], run.record.attack, run.record.layout) if models else []
     matching = [view for view in seen if view.judged.id == sample]
     if not matching or not matching[0].attacked:
         raise RunError(
@@ -60,7 +60,13 @@ def write_panel(directory: Path, sample: str, model: str | None = None, side: in
     six = drawn(matching[0], side, truth=in_middle)
     pixels = [picture.pixels for picture in six.pictures if picture.pixels is not None]
     if len(pixels) < len(six.pictures) or six.factor is None:
-        raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; were they deleted?")
+        kept = run.record.kept
+        why = (
+            "were they deleted?"
+            if kept == "all"
+            else f"the run keeps {kept}: the same command with --keep all makes them"
+        )
+        raise RunError(f"{directory}: expected every picture of {sample!r}, got fewer; {why}")
     return write_file(directory, "panel.png", panel(pixels[:3], pixels[3:])), six.factor
 
 

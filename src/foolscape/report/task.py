@@ -10,6 +10,7 @@ from typing import Any, Final
 from foolscape.by_name import record_of
 from foolscape.metrics.score import Score
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
+from foolscape.records.places import ONE_FOLDER, Kind, Layout
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow
 from foolscape.records.run import TRUTH, ModelRecord
@@ -34,6 +35,7 @@ class ImageView:
         attack: the settings of the run's attack; empty where images have no attack of their own.
         rows: condition, without its bound -> the row of that image and model.
         bound: of the rows, where the run has several; the largest.
+        layout: where the files of the run lie.
     """
 
     directory: Path
@@ -41,10 +43,15 @@ class ImageView:
     attack: Object
     rows: Mapping[str, AnyRow]
     bound: str | None = None
+    layout: Layout = ONE_FOLDER
 
     def condition(self, name: Condition) -> Condition:
         """The condition of this name that the view is of, by which its files lie."""
         return name if name == CLEAN else name.at(self.bound)
+
+    def place(self, kind: Kind, of: str = "", condition: Condition = CLEAN, frame: str = "") -> str:
+        """Where a file of the image lies below the directory; see `records.places.place_of`."""
+        return self.layout.found(self.directory, kind, self.judged.id, of, condition, frame)
 
     @property
     def attacked(self) -> bool:

@@ -23,7 +23,7 @@ from foolscape.errors import SampleError
 from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Condition
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.records.row import AnyRow, AttackResult, Line, Row, Tried, failure, rows_of
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.ara_state import StoredNetwork
@@ -224,7 +224,8 @@ def _measure(
     assert plan is not None
     constraint = plan.ascent.constraint
     quantised = to_image(constraint.quantise(outcome.adversarial, outcome.clean)[0])
-    attacked = album.save_image(place_of(Kind.IMAGE, case.id, subject.slug, ADVERSARIAL.at(setting.bound)), quantised)
+    place = album.layout.place(Kind.IMAGE, case.id, subject.slug, ADVERSARIAL.at(setting.bound))
+    attacked = album.save_image(place, quantised)
     clean, changed = _levels(case.image), _levels(attacked)
     noise = generator_for(setting.seed, "noise", case.id)
     controls = {
@@ -312,7 +313,7 @@ def _row(case: EvalSample[R, P], subject: TaskRunner[R, P], condition: Condition
 def _keep(opened: Opened[R, P], subject: TaskRunner[R, P]) -> None:
     """Keep what the report shows besides the attack's own files."""
     case, album = opened.case, opened.album
-    album.save_image(place_of(Kind.IMAGE, case.id), case.image)
+    album.save_image(album.layout.place(Kind.IMAGE, case.id), case.image)
     subject.keep(case, album)
     subject.keep_prediction(album, CLEAN, case.id, case.prediction)
 

@@ -16,6 +16,7 @@ from foolscape.models.common.black_boxes import tally_of
 from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_unit
 from foolscape.records.places import SUMMARY
+from foolscape.records.run import Keep
 from foolscape.records.types import Object
 from foolscape.report import write_report
 from foolscape.report.form import having_form
@@ -38,6 +39,7 @@ from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.sharding import shard_record
 from foolscape.run.slices.given import Given, given_of
 from foolscape.run.slices.kinds import sliced_run
+from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.summary import summarise
@@ -55,6 +57,7 @@ def execute(
     *,
     page: bool = True,
     table: SliceTable | None = None,
+    keep: Keep | None = None,
     resources: Resources = ALONE,
 ) -> Object:
     """Do or finish the run that `config` describes in the directory `out`, and write its report.
@@ -67,6 +70,7 @@ def execute(
         setup: what was opened for it before, if it was; its first image need not be among the config's.
         page: whether the report is written, too, and with it slices; these also where a table is given.
         table: what is known of the images, to slice them by.
+        keep: which pictures are to be there, as of `open_run`.
         resources: with what it is carried out.
 
     Returns:
@@ -82,7 +86,7 @@ def execute(
         words = ""
         try:
             given = given_of(setup.data, setup.ids, table) if page or table is not None else None
-            return _executed(config, setup, device, out, command, listener, resources, given, page=page)
+            return _executed(config, setup, device, out, command, listener, resources, given, keep, page=page)
         except Exception as error:
             if not is_short(error):
                 raise
@@ -131,6 +135,7 @@ def _executed(
     listener: Listener,
     resources: Resources,
     given: Given | None,
+    keep: Keep | None,
     *,
     page: bool,
 ) -> Object:
@@ -146,7 +151,7 @@ def _executed(
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
-    with open_run(out, record, record.conditions, listener.say) as store:
+    with open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
         run = _Run(config, setup, device, listener, store)
         _check_models(run)
         for entry in setup.entries:

@@ -27,6 +27,7 @@ from foolscape.report.pictures.minimum_curves import minimum_plots
 from foolscape.report.tables import run as tables
 from foolscape.report.tables.bounds import model_at
 from foolscape.report.tables.headline import aftermath, headline, overview
+from foolscape.report.tables.kept import kept_pictures
 from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
 from foolscape.report.tables.objects import object_scores
 from foolscape.report.tables.slices import of_run, slice_block
@@ -83,7 +84,8 @@ def render(run: Run) -> str:
     summary, record = run.summary, run.record
     settings = {model.slug: model for model in record.models}
     reels = report_of(summary.task).reels
-    videos = {} if reels is None else reels(run, record.models)
+    shown = record.kept != "none"
+    videos = reels(run, record.models) if reels is not None and shown else {}
     parts = tuple(_part(run, model, settings[model.slug], videos.get(model.slug)) for model in summary.models)
     overall = tables.overall(summary, seconds_per_image(run.directory))
     terms = words(summary)
@@ -103,6 +105,7 @@ def render(run: Run) -> str:
         slices=slice_block(of_run(summary), run.slices),
         failures=tables.failures(summary) if summary.failures else None,
         settings=_settings(run),
+        kept=kept_pictures(record, run.directory),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         attacked=any(part.attacked for part in parts),
         by_class=terms.parts.score,
@@ -153,9 +156,16 @@ def _part(run: Run, model: ModelSummary, settings: ModelRecord, reel: Reel | Non
         bars=bars,
         bars_open=len(bars) <= _OPEN_CLASSES,
         attacked=ADVERSARIAL in model_at(model).conditions,
-        gallery=gallery(run, settings) if reel is None else None,
+        gallery=_gallery(run, settings) if reel is None else None,
         reel=reel,
     )
+
+
+def _gallery(run: Run, model: ModelRecord) -> Gallery:
+    """The images of a model; none where no pictures were kept."""
+    if run.record.kept == "none":
+        return Gallery(model.model, (), (), "")
+    return gallery(run, model)
 
 
 def _settings(run: Run) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:

@@ -21,6 +21,7 @@ from foolscape.records.types import Object
 from foolscape.report.files import write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.template import template
+from foolscape.report.tables.kept import kept_pictures
 from foolscape.report.tables.labels import reference_notes
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.slices import of_tasks, slice_block, slice_tables, worst_slices
@@ -78,6 +79,7 @@ def write_transfer_report(directory: Path) -> Path:
         letters=letters(matrix.columns),
         notes=(*remarks(matrix), *notes(matrix)),
         command=shlex.join(record.command),
+        kept=kept_pictures(record, directory),
         configs=json.dumps(record.configs, indent=2, ensure_ascii=False),
         version=record.foolscape,
     )

@@ -110,7 +110,7 @@ def write_universal_report(directory: Path) -> Path:
     factor = 127 / max(float(np.abs(values).max()) * 255, 1e-9)
     pattern, plain = _pattern(values, factor), _pattern(values, 1.0)
     write_file(directory, "pattern.png", png(pattern))
-    measured = views(directory, read_rows(directory, record), record.models[0], {})
+    measured = views(directory, read_rows(directory, record), record.models[0], {}, record.layout)
     path = directory / "report.html"
     page = template("universal.html.j2").render(
         summary=summary,

@@ -13,9 +13,10 @@ from foolscape.records.run import ModelRecord
 from foolscape.report.pictures.clip_scores import frame_scores, object_score
 from foolscape.report.pictures.figures import SIDE
 from foolscape.report.pictures.film import Film
-from foolscape.report.pictures.gallery import BEST, WORST, Figure, chosen, css, facts, figure, loss, photographs
+from foolscape.report.pictures.gallery import Figure, chosen, css, facts, figure, loss, photographs
 from foolscape.report.pictures.player import Player, player
 from foolscape.report.pictures.plots import Curve, Plot, plot
+from foolscape.report.pictures.ranking import BEST, WORST
 from foolscape.report.pictures.strip import Strip, strip
 from foolscape.report.tables.table import DASH, number
 from foolscape.report.task import Facts, ImageView, Loss

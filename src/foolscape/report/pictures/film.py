@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.records.row import Frames
 from foolscape.report.files import Pixels, read_image, read_labels
 from foolscape.report.pictures.figures import palette
@@ -56,18 +56,18 @@ class Film:
 
     def photo(self, index: int, kind: str) -> Pixels | None:
         """(H, W, 3) of a frame, as the tracker saw it that made the label maps of `kind`."""
-        directory, name = self.view.directory, self.view.judged.id
+        directory = self.view.directory
         if kind == ADVERSARIAL and index == 0:
             changed = self.view.condition(ADVERSARIAL)
-            return read_image(directory, place_of(Kind.IMAGE, name, self.view.model.slug, changed))
-        return read_image(directory, place_of(Kind.FRAME, name, frame=self.names[index]))
+            return read_image(directory, self.view.place(Kind.IMAGE, self.view.model.slug, changed))
+        return read_image(directory, self.view.place(Kind.FRAME, frame=self.names[index]))
 
     def labels(self, index: int, kind: str) -> Pixels | None:
         """(H, W) labels of a frame, 0 for background."""
-        name, frame, model = self.view.judged.id, self.names[index], self.view.model
+        frame, model = self.names[index], self.view.model
         if kind == TRUTH:
             return read_labels(self.view.directory, self._truth(index))
-        place = place_of(Kind.PREDICTION, name, model.slug, self.view.condition(Condition(kind)), frame)
+        place = self.view.place(Kind.PREDICTION, model.slug, self.view.condition(Condition(kind)), frame)
         return read_labels(self.view.directory, place)
 
     def has_truth(self, index: int) -> bool:
@@ -75,7 +75,7 @@ class Film:
         return self.view.with_truth and (self.view.directory / self._truth(index)).is_file()
 
     def _truth(self, index: int) -> str:
-        return place_of(Kind.TRUTH, self.view.judged.id, self.view.model.truth or "", frame=self.names[index])
+        return self.view.place(Kind.TRUTH, self.view.model.truth or "", frame=self.names[index])
 
 
 def evenly(count: int, most: int) -> list[int]:

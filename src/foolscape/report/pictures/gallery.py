@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from foolscape.metrics.segmentation import VOID
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition, largest_bound
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind, Layout
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow, Line, rows_of
 from foolscape.records.run import ModelRecord
@@ -17,12 +16,9 @@ from foolscape.records.types import Object
 from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import SIDE
+from foolscape.report.pictures.ranking import BEST, WORST, Group, Ranking
 from foolscape.report.tables.table import TIMES, number
 from foolscape.report.task import Drawing, Facts, ImageView, Loss, report_of
-from foolscape.tasks.base import task_named
-
-WORST: Final = 4
-BEST: Final = 2
 
 
 @dataclass(frozen=True)
@@ -94,29 +90,15 @@ def gallery(run: Run, model: ModelRecord) -> Gallery:
     return gallery_of(model, chosen(run, model), drawing, facts)
 
 
-def chosen(run: Run, model: ModelRecord, most: tuple[int, int] = (WORST, BEST)) -> list[tuple[str, list[ImageView]]]:
+def chosen(run: Run, model: ModelRecord, most: tuple[int, int] = (WORST, BEST)) -> list[Group]:
     """Headings and the images below them, `most` of the weakest and of the strongest; every image where these are all.
 
     An image in which nothing counts is shown only where there are few others.
     """
-    drawing = report_of(model.task).drawing
-    images = views(run.directory, run.rows, model, run.record.attack)
-    attacked = any(view.attacked for view in images)
-    standings = {id(view): drawing.standing(view) for view in images if view.attacked or not attacked}
-    ranked = sorted(
-        (view for view in images if id(view) in standings),
-        key=lambda view: (*standings[id(view)], view.judged.id),
-    )
-    counted = [view for view in ranked if standings[id(view)][0] < float("inf")]
-    if not ranked:
-        return []
-    worst, best = most
-    if len(ranked) <= worst + best:
-        return [(f"Every {task_named(model.task).unit}, weakest first", ranked)]
-    weak, strong = ("Broke most", "Held best") if attacked else drawing.extremes
-    candidates = counted if len(counted) >= worst + best else ranked
-    groups = [(weak, candidates[:worst]), (strong, candidates[len(candidates) - best :][::-1])]
-    return [(title, views_) for title, views_ in groups if views_]
+    ranking = Ranking(model.task, *most)
+    for view in views(run.directory, run.rows, model, run.record.attack, run.record.layout):
+        ranking.add(view)
+    return ranking.groups()
 
 
 def gallery_of(
@@ -138,7 +120,9 @@ def gallery_of(
     return Gallery(model.model, cases, _legend(model, labels), drawing.note)
 
 
-def views(directory: Path, lines: Iterable[Line], model: ModelRecord, attack: Object) -> list[ImageView]:
+def views(
+    directory: Path, lines: Iterable[Line], model: ModelRecord, attack: Object, layout: Layout
+) -> list[ImageView]:
     """Every image that a model was measured on, at the largest bound where there are several.
 
     Args:
@@ -146,6 +130,7 @@ def views(directory: Path, lines: Iterable[Line], model: ModelRecord, attack: Ob
         lines: of rows.jsonl.
         model: of the run.
         attack: its settings; empty where images have no attack of their own.
+        layout: where the files of the run lie.
     """
     measured = rows_of(lines, model.model)
     largest = largest_bound(row.condition for row in measured)
@@ -154,7 +139,7 @@ def views(directory: Path, lines: Iterable[Line], model: ModelRecord, attack: Ob
         condition = Condition(row.condition)
         if condition.bound in (None, largest):
             rows.setdefault(row.id, {})[condition.name] = row
-    return [ImageView(directory, model, attack, conditions, largest) for conditions in rows.values()]
+    return [ImageView(directory, model, attack, conditions, largest, layout) for conditions in rows.values()]
 
 
 def pictures(view: ImageView, side: int, *, truth: bool) -> ImagePictures:
@@ -184,11 +169,11 @@ def pictures(view: ImageView, side: int, *, truth: bool) -> ImagePictures:
 
 def photographs(view: ImageView, side: int) -> tuple[tuple[CaptionedPicture, ...], float | None]:
     """The image, and where it was attacked its change and what came of it; and the magnification of the change."""
-    directory, name = view.directory, view.judged.id
-    image, noun = read_image(directory, place_of(Kind.IMAGE, name)), report_of(view.model.task).drawing.image
+    directory = view.directory
+    image, noun = read_image(directory, view.place(Kind.IMAGE)), report_of(view.model.task).drawing.image
     if not view.attacked:
         return (CaptionedPicture("image", noun, _photo(image, side)),), None
-    adversarial = read_image(directory, place_of(Kind.IMAGE, name, view.model.slug, view.condition(ADVERSARIAL)))
+    adversarial = read_image(directory, view.place(Kind.IMAGE, view.model.slug, view.condition(ADVERSARIAL)))
     change, factor = _change(image, adversarial, side)
     before = CaptionedPicture("image", f"clean {noun}", _photo(image, side))
     return (before, change, CaptionedPicture("adversarial", f"attacked {noun}", _photo(adversarial, side))), factor

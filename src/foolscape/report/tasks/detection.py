@@ -13,7 +13,7 @@ from foolscape.metrics.matching import COCO_DETECTIONS
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.slices.objects import OBJECTS_FOUND
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.records.run import ModelRecord
 from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
@@ -56,14 +56,14 @@ def _lost(view: ImageView) -> Loss | None:
 
 
 def _layers(view: ImageView, side: int) -> Layers:
-    directory, name = view.directory, view.judged.id
+    directory = view.directory
     truth: Truth = view.judged.sample.truth
     clean = _readable(view.rows[CLEAN].measured) if CLEAN in view.rows else None
     after = _readable(view.rows[ADVERSARIAL].measured) if view.attacked else None
-    photo = read_image(directory, place_of(Kind.IMAGE, name))
+    photo = read_image(directory, view.place(Kind.IMAGE))
     attacked = None
     if view.attacked:
-        place = place_of(Kind.IMAGE, name, view.model.slug, view.condition(ADVERSARIAL))
+        place = view.place(Kind.IMAGE, view.model.slug, view.condition(ADVERSARIAL))
         attacked = read_image(directory, place)
 
     def with_boxes(pixels: Pixels | None, marks: list[Mark] | None) -> Pixels | None:

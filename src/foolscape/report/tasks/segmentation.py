@@ -10,7 +10,7 @@ from foolscape.metrics.segmentation import VOID, pixel_accuracy
 from foolscape.metrics.slices.objects import PIXELS_RIGHT
 from foolscape.metrics.tasks.segmentation import counts_of
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.records.row import AnyRow
 from foolscape.report.files import Pixels, read_labels
 from foolscape.report.pictures import figures
@@ -39,10 +39,10 @@ def _lost(view: ImageView) -> Loss | None:
 
 
 def _layers(view: ImageView, side: int) -> Layers:
-    directory, name, slug = view.directory, view.judged.id, view.model.slug
+    directory, slug = view.directory, view.model.slug
     colours = figures.palette(view.model.colours, len(view.model.classes))
-    clean = read_labels(directory, place_of(Kind.PREDICTION, name, slug, CLEAN))
-    after = place_of(Kind.PREDICTION, name, slug, view.condition(ADVERSARIAL))
+    clean = read_labels(directory, view.place(Kind.PREDICTION, slug, CLEAN))
+    after = view.place(Kind.PREDICTION, slug, view.condition(ADVERSARIAL))
     attacked = read_labels(directory, after) if view.attacked else None
     truth = _truth(view)
     maps = [labels for labels in (clean, attacked, truth) if labels is not None]
@@ -66,7 +66,7 @@ def _truth(view: ImageView) -> Pixels | None:
     model = view.model
     if model.truth is None or model.channels is None:
         return None
-    labels = read_labels(view.directory, place_of(Kind.TRUTH, view.judged.id, model.truth))
+    labels = read_labels(view.directory, view.place(Kind.TRUTH, model.truth))
     if labels is None:
         return None
     own = np.full(256, VOID, dtype=np.uint8)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foolscape.disk import digest, in_words, read_file, write_file
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import ONE_FOLDER, Kind, Layout
 from foolscape.records.row import Line
 from foolscape.records.rows import truth_bytes
 from foolscape.records.types import Files
@@ -26,11 +26,13 @@ class Album:
         directory: of the run.
         truths: the folder of the truth; see `ModelRecord.truth`.
         files: size and sha256 of what was written, by place below the directory.
+        layout: where the files of a sample lie.
     """
 
     directory: Path
     truths: str = ""
     files: Files = field(default_factory=dict)
+    layout: Layout = ONE_FOLDER
 
     def save_image(
         self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None
@@ -48,7 +50,7 @@ class Album:
 
     def save_truth(self, name: str, task: str, truth: object) -> None:
         """Write what predictions for the image `name` are measured against, in the data set's classes."""
-        self._save(place_of(Kind.LABELS, name, self.truths), truth_bytes(task, truth))
+        self._save(self.layout.place(Kind.LABELS, name, self.truths), truth_bytes(task, truth))
 
     def named_in(self, rows: Sequence[Line]) -> list[Line]:
         """The rows of the sample, of which the first names its files."""

@@ -5,15 +5,17 @@ What does not count is measured again; a damaged line, a lost picture or a chang
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from foolscape.disk import digest, read_file
 from foolscape.records.row import Line
-from foolscape.records.rows import Forms, Key, Written, complete, parsed, read_content, with_truths
+from foolscape.records.rows import Key, Written, complete, forms_of, parsed, read_content, with_truths
+from foolscape.records.run import AnyRecord
 from foolscape.records.types import FileHash
+from foolscape.run.directory.keeping import Shown, by_sample, must_be_there
 
 _SHOWN: Final = 3
 """Losses that are told one by one."""
@@ -36,34 +38,46 @@ class KeptRows:
     whole: bool
 
 
-def keep_rows(directory: Path, conditions: Collection[str], order: Sequence[str], forms: Forms) -> KeptRows:
+def keep_rows(directory: Path, conditions: Collection[str], record: AnyRecord, shown: Shown) -> KeptRows:
     """What counts of rows.jsonl in `directory`.
 
     Args:
         directory: of the run.
         conditions: of a complete sample.
-        order: ids of the run's samples; an attack that learns from sample to sample goes by it.
-        forms: of the rows.
+        record: run.json; an attack that learns from sample to sample goes by the order of its samples.
+        shown: gets the samples that count, and says which of their pictures must be there.
     """
+    forms = forms_of(record)
     there, damaged = parsed(read_content(directory), forms)
     lines = complete(there, conditions)
-    faults = _faults(directory, lines)
+    rows, faults = with_truths(directory, [line.line for line in lines], forms)
+    lines = [Written(one.text, row) for one, row in zip(lines, rows, strict=True)]
+    needed = must_be_there(record, _ranked(shown, lines, faults))
+    gone = _faults(directory, lines, needed)
+    faults = gone | {key: fault for key, fault in faults.items() if key not in gone}
     lines = [line for line in lines if line.key not in faults]
-    rows, untrue = with_truths(directory, [line.line for line in lines], forms)
-    faults |= untrue
-    lines = [Written(one.text, row) for one, row in zip(lines, rows, strict=True) if one.key not in faults]
-    lines, unlearnt = _learnt(directory, lines, order)
+    lines, unlearnt = _learnt(directory, lines, [sample.id for sample in record.samples])
+    shown.rankings.clear()
+    _ranked(shown, lines, {})
     lost = (*damaged, *_sentences(faults), *unlearnt)
     whole = not lost and len(lines) == len(there)
     return KeptRows(tuple(line.text for line in lines), tuple(line.line for line in lines), lost, whole)
 
 
-def _faults(directory: Path, lines: Sequence[Written]) -> dict[Key, str]:
-    """What is wrong with the files that belong to a sample, where something is."""
+def _ranked(shown: Shown, lines: Sequence[Written], faults: Collection[Key]) -> Shown:
+    """`shown`, with the samples of `lines` but those that have `faults`."""
+    for rows in by_sample(line.line for line in lines if line.key not in faults):
+        shown.add(rows)
+    return shown
+
+
+def _faults(directory: Path, lines: Sequence[Written], needed: Callable[[str], bool]) -> dict[Key, str]:
+    """What is wrong with the files that belong to a sample and are `needed`, where something is."""
     checked: dict[str, str] = {}
     faults: dict[Key, str] = {}
     for line in lines:
-        for place, fault in _of_files(directory, line.line.files, checked):
+        files = {place: expected for place, expected in line.line.files.items() if needed(place)}
+        for place, fault in _of_files(directory, files, checked):
             if fault:
                 faults.setdefault(line.key, f"{place} {fault}")
     return faults

@@ -12,17 +12,20 @@ from typing import Any
 
 from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sweep, sync_folder, write_file
 from foolscape.errors import RunError
+from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, SHARDS, TIMINGS
 from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, forms_of, line_bytes
-from foolscape.records.run import AnyRecord, RunRecord, UniversalRecord, record_in
+from foolscape.records.run import AnyRecord, Keep, RunRecord, UniversalRecord, record_in
 from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
+from foolscape.records.traits import Traits
 from foolscape.records.types import FileHash, Object, R, dumped, form_of, read
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.album import Album
+from foolscape.run.directory.keeping import Distil, Keeper, Shown, by_sample
 from foolscape.run.directory.lock import LOCK, locked
 from foolscape.run.directory.rows import keep_rows
 from foolscape.run.directory.threads import at_threads, own_threads
@@ -31,6 +34,11 @@ from foolscape.strict import lose
 
 def _nobody(text: str) -> None:
     del text
+
+
+def _nothing(directory: Path, record: AnyRecord, lines: Sequence[Line]) -> Traits | None:
+    del directory, record, lines
+    return None
 
 
 @dataclass
@@ -42,12 +50,14 @@ class RunStore:
         record: what run.json holds.
         rows: the complete rows so far, in the order in which they were written.
         say: is told what was lost and is made again.
+        keeper: lets pictures go, where not all are kept.
     """
 
     directory: Path
     record: AnyRecord
     rows: list[Line] = field(default_factory=list)
     say: Callable[[str], None] = _nobody
+    keeper: Keeper | None = None
 
     @property
     def forms(self) -> Forms:
@@ -73,8 +83,12 @@ class RunStore:
         if seconds is not None and first.model is not None:
             timing = Timing(model=first.model, id=first.id, seconds=round(seconds, 4))
             append_file(self.directory, TIMINGS, timing_bytes(timing))
+        if self.keeper is not None:
+            self.keeper.before(rows)
         append_file(self.directory, ROWS, b"".join(line_bytes(row, self.forms) for row in rows))
         self.rows.extend(rows)
+        if self.keeper is not None:
+            self.keeper.after(rows)
 
     def keep(self, **fields: Any) -> None:
         """Add to run.json what was found out before anything is measured: fields of the record."""
@@ -84,7 +98,7 @@ class RunStore:
     def album(self, model: str) -> Album:
         """For the pictures of one sample as the model with this spec has it."""
         form = self.forms.models.get(model)
-        return Album(self.directory, "" if form is None else form.truth or "")
+        return Album(self.directory, "" if form is None else form.truth or "", layout=self.record.layout)
 
     def save_bytes(self, place: str, content: bytes) -> FileHash:
         """Write a file to `place` below the directory; its size and hash, as a row names it."""
@@ -128,6 +142,8 @@ class RunStore:
         checked(self.record, result)
         with in_words(self.directory):
             _forget_partial(self.directory)
+            if self.keeper is not None:
+                self.keeper.sweep()
         self.save_json(place, result)
 
     def save_json(self, place: str, record: Mapping[str, Any]) -> None:
@@ -160,7 +176,12 @@ def as_json(record: AnyRecord) -> Object:
 
 @contextlib.contextmanager
 def open_run(
-    directory: Path, record: AnyRecord, conditions: Iterable[str], say: Callable[[str], None] = _nobody
+    directory: Path,
+    record: AnyRecord,
+    conditions: Iterable[str],
+    say: Callable[[str], None] = _nobody,
+    keep: Keep | None = None,
+    distil: Distil = _nothing,
 ) -> Iterator[RunStore]:
     """Begin the run that `record` describes in `directory`, or go on with it.
 
@@ -171,6 +192,9 @@ def open_run(
         conditions: of a complete sample; a sample of which only some rows reached the disk, or of which a file is lost
             or changed, is done again.
         say: told what was lost.
+        keep: which pictures are to be there; None: those that the run was begun with, or all. Where more are asked for
+            than were kept, the samples of the others are done again.
+        distil: what must be known of a sample whose pictures are let go.
 
     Raises:
         RunError: another run's directory, one of another schema or with other things in it, a second process, or no
@@ -179,20 +203,46 @@ def open_run(
     """
     with locked(directory):
         with in_words(directory):
-            agreed = _agree(directory, replace(record, threads=own_threads()))
-            rows = _kept_rows(directory, set(conditions), agreed, say)
+            whole = replace(record, threads=own_threads(), kept=keep or "all")
+            agreed = _keeping(directory, _agree(directory, whole), keep)
+            shown = Shown(directory, agreed)
+            rows = _kept_rows(directory, set(conditions), agreed, say, shown)
+            keeper = None if agreed.kept == "all" else Keeper(directory, agreed, distil, shown)
+            if keeper is not None:
+                keeper.catch_up(by_sample(rows))
+                keeper.sweep()
             _keep_timings(directory, rows)
             _forget_partial(directory)
             sweep(directory)
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
         lose_rows(rows)
         with at_threads(agreed.threads, say):
-            yield RunStore(directory, agreed, rows, say)
+            yield RunStore(directory, agreed, rows, say, keeper)
 
 
-def _kept_rows(directory: Path, conditions: set[str], record: AnyRecord, say: Callable[[str], None]) -> list[Line]:
+def let_go(directory: Path, keep: Keep, distil: Distil) -> None:
+    """Let the pictures go of a run that is not at work but those that it is to `keep`; raises as `open_run`."""
+    record = read_settings(directory)
+    conditions = record.conditions if isinstance(record, RunRecord) else (ADVERSARIAL,)
+    if record is not None:
+        with open_run(directory, record, conditions, keep=keep, distil=distil):
+            pass
+
+
+def _keeping(directory: Path, record: AnyRecord, keep: Keep | None) -> AnyRecord:
+    """The record of a run that keeps the pictures that are asked for, which is written before any are let go."""
+    if keep is None or keep == record.kept:
+        return record
+    found = replace(record, kept=keep)
+    write_json(directory, RUN, as_json(found))
+    return found
+
+
+def _kept_rows(
+    directory: Path, conditions: set[str], record: AnyRecord, say: Callable[[str], None], shown: Shown
+) -> list[Line]:
     """The rows that count; the file is rewritten without the others, and what was lost is said."""
-    rows = keep_rows(directory, conditions, [sample.id for sample in record.samples], forms_of(record))
+    rows = keep_rows(directory, conditions, record, shown)
     for reason in rows.lost:
         say(f"{directory}: {reason}; measured again")
     if not rows.whole:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from foolscape.disk import in_words, read_file, write_file
 from foolscape.records.row import Line
-from foolscape.records.rows import forms_of
 from foolscape.records.run import AnyRecord, RunRecord
 from foolscape.records.timings import read_timings
 from foolscape.run.directory.agreement import digest_of
+from foolscape.run.directory.keeping import Shown
 from foolscape.run.directory.lock import locked
 from foolscape.run.directory.rows import keep_rows
 from foolscape.run.directory.store import RunStore, open_run
@@ -55,8 +55,7 @@ def gather(parts: Sequence[Part], out: Path, wanted: Wanted, listener: Listener)
 
 def _rows(part: Part, conditions: Collection[str], listener: Listener) -> Rows:
     """The rows of a shard that count, with all that they name there as it was written."""
-    order = [sample.id for sample in part.record.samples]
-    kept = keep_rows(part.directory, conditions, order, forms_of(part.record))
+    kept = keep_rows(part.directory, conditions, part.record, Shown(part.directory, part.record))
     for reason in kept.lost:
         listener.say(f"{part.directory}: {reason}")
     rows: dict[SampleKey, list[Line]] = {}

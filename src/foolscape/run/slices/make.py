@@ -16,9 +16,11 @@ from foolscape.metrics.slices.contrast import Contrast, corrected, image_contras
 from foolscape.metrics.slices.groups import LEAST, Group, by_number, groups_of
 from foolscape.metrics.slices.objects import ImageObjects, shares
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN, Scored, scored
+from foolscape.records.places import layout_of
 from foolscape.records.schema import SCHEMA
 from foolscape.records.slices import ContrastRecord, LossRecord, ModelSlices, SliceRecord, SlicesRecord
 from foolscape.run.slices.given import Given
+from foolscape.run.slices.let_go import objects_of
 from foolscape.run.slices.measured import MeasuredModel, TaskSlices, measure_scores, task_slices
 from foolscape.run.slices.pictures import light_of
 
@@ -81,7 +83,7 @@ class Sliced:
 
 def slices_of(run: Sliced, given: Given) -> SlicesRecord:
     """The slices of a run; `given`: what is known of its images from elsewhere."""
-    light = dict(zip(run.ids, light_of(run.pictures, run.ids), strict=True))
+    light = dict(zip(run.ids, light_of(run.pictures, run.ids, layout_of(run.ids)), strict=True))
     notes: list[str] = list(given.notes)
     models = []
     task = run.models[0].model.task
@@ -103,7 +105,7 @@ def _of_model(model: MeasuredModel, seed: int, given: Given, light: Floats, note
     task = task_slices(model.model.task)
     if task is not None and task.in_maps and not model.maps:
         task = None
-    objects = [] if task is None else task.objects(model)
+    objects = [] if task is None else objects_of(model, task)
     measure = scores_of(model.model.task).measure_of([row.sample for rows in model.rows.values() for row in rows])
     groups = _groups(model, given, light, task, objects, notes)
     drafts = _by_image(model, seed, measure, groups, objects)

@@ -16,7 +16,7 @@ from foolscape.metrics.slices.objects import Cut, ImageObjects, cuts_of
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN
 from foolscape.records import conditions
 from foolscape.records.conditions import Condition
-from foolscape.records.places import safe_name
+from foolscape.records.places import ONE_FOLDER, Kind, Layout, safe_name
 from foolscape.records.row import AnyRow, Line, rows_of
 from foolscape.records.run import AnyRecord, ModelRecord
 
@@ -35,6 +35,7 @@ class MeasuredModel:
         only: the classes, by index, that scores are over, and that rows are narrowed to; None: all.
         change: in a transfer for which network the change was made that it was attacked with; empty: its own.
         maps: whether what it predicted on the attacked images is kept in the directory.
+        layout: where these files lie.
     """
 
     directory: Path
@@ -44,6 +45,7 @@ class MeasuredModel:
     only: frozenset[int] | None = None
     change: str = ""
     maps: bool = True
+    layout: Layout = ONE_FOLDER
 
     @property
     def title(self) -> str:
@@ -64,6 +66,10 @@ class MeasuredModel:
         """The condition by which the files of `CLEAN` or `ATTACKED` lie."""
         return conditions.CLEAN if name == CLEAN else self.attacked
 
+    def place(self, kind: Kind, name: str, of: str, condition: Condition = conditions.CLEAN, frame: str = "") -> str:
+        """Where a file of the image `name` lies below the directory."""
+        return self.layout.found(self.directory, kind, name, of, condition, frame)
+
     def samples(self, chosen: Bools | None = None) -> dict[str, list[Sample[Any, Any]]]:
         """By condition, what the scores of the images, or of the chosen ones (N,), are counted from."""
         return {
@@ -80,14 +86,13 @@ def measured_model(
     attacked: Condition | None,
 ) -> MeasuredModel:
     """The rows of a model, clean and as it was `attacked`, if it was; without images of which some are missing."""
-    order = {sample.id: place for place, sample in enumerate(record.samples)}
     wanted = {CLEAN: conditions.CLEAN} | ({} if attacked is None else {ATTACKED: attacked})
     own = {name: {row.id: row for row in rows_of(lines, model.model, what)} for name, what in wanted.items()}
-    shared = sorted(set.intersection(*(set(rows) for rows in own.values())), key=lambda name: order[name])
+    shared = sorted(set.intersection(*(set(rows) for rows in own.values())), key=lambda name: record.order[name])
     names = record.eval_classes if scores_of(model.task).narrowed is not None else None
     only = None if names is None else indices_of(names, model.classes)
     found = {name: [_narrowed(rows[one], model.task, only) for one in shared] for name, rows in own.items()}
-    return MeasuredModel(directory, model, found, attacked or conditions.CLEAN, only)
+    return MeasuredModel(directory, model, found, attacked or conditions.CLEAN, only, layout=record.layout)
 
 
 def measured_change(

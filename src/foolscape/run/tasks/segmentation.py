@@ -22,7 +22,7 @@ from foolscape.metrics.tasks.segmentation import PixelSample, sample_of
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE
 from foolscape.records.conditions import Condition
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.run.directory.album import Album
 from foolscape.run.scores.objectives import several
 from foolscape.run.tasks.base import EvalSample, TaskRunning
@@ -132,11 +132,11 @@ class SegmentationSubject:
         labels = classes[case.reference]
         counted = np.bincount(labels[labels != VOID], minlength=len(self.channels))
         album.save_truth(case.id, self.task.name, sparse(counted))
-        album.save_image(place_of(Kind.TRUTH, case.id, album.truths), labels, colours(self.data.classes))
+        album.save_image(album.layout.place(Kind.TRUTH, case.id, album.truths), labels, colours(self.data.classes))
 
     def keep_prediction(self, album: Album, condition: Condition, name: str, prediction: LabelMap) -> None:
         """The prediction in the class colours."""
-        album.save_image(place_of(Kind.PREDICTION, name, self.slug, condition), prediction, self.colours)
+        album.save_image(album.layout.place(Kind.PREDICTION, name, self.slug, condition), prediction, self.colours)
 
 
 def load_at(data: SegmentationData, name: str, size: tuple[int, int] | None) -> Sample:

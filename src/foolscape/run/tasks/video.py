@@ -24,7 +24,7 @@ from foolscape.metrics.youtube_vos import measure_youtube_vos
 from foolscape.pixels import to_unit
 from foolscape.problem import IGNORE, Problem
 from foolscape.records.conditions import Condition
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.records.row import Frames
 from foolscape.records.sentences import OF_CLIPS
 from foolscape.run.directory.album import Album
@@ -168,17 +168,17 @@ class VideoSubject:
         """The frames, for the page, and the truth."""
         footage = case.reference
         for frame, image in zip(footage.clip.names, footage.clip.frames, strict=True):
-            album.save_photograph(place_of(Kind.FRAME, case.id, frame=frame), image)
+            album.save_photograph(album.layout.place(Kind.FRAME, case.id, frame=frame), image)
         if footage.clip.truth is not None:
             for i, labels in zip(footage.judged, footage.reference, strict=True):
-                album.save_image(
-                    place_of(Kind.TRUTH, case.id, album.truths, frame=footage.clip.names[i]), labels, self.palette
-                )
+                place = album.layout.place(Kind.TRUTH, case.id, album.truths, frame=footage.clip.names[i])
+                album.save_image(place, labels, self.palette)
 
     def keep_prediction(self, album: Album, condition: Condition, name: str, prediction: Masks) -> None:
         """A label map per frame, in the layout and the palette of DAVIS."""
         for frame, labels in zip(prediction.names, prediction.labels, strict=True):
-            album.save_image(place_of(Kind.PREDICTION, name, self.slug, condition, frame), labels, self.palette)
+            place = album.layout.place(Kind.PREDICTION, name, self.slug, condition, frame)
+            album.save_image(place, labels, self.palette)
 
     def _features(self, clip: Clip) -> tuple[Any, ...] | None:
         """What the tracker makes of each later frame alone, if it can be asked for and is not too large to keep."""

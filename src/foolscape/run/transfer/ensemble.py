@@ -15,9 +15,9 @@ from foolscape.attacks.plan import Plan
 from foolscape.errors import SampleError, SettingError, unknown
 from foolscape.pixels import to_image
 from foolscape.records.conditions import ADVERSARIAL
-from foolscape.records.places import Kind, place_of, safe_name
+from foolscape.records.places import Kind, safe_name
 from foolscape.records.row import AttackResult, Line, Row, failure
-from foolscape.records.run import EnsembleRecord
+from foolscape.records.run import EnsembleRecord, Keep
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore, open_run
 from foolscape.run.faults import FAULTS, attack_all, reason_of
@@ -123,6 +123,7 @@ def attack_together(
     record: EnsembleRecord,
     setting: tuple[int, int],
     listener: Listener,
+    keep: Keep,
 ) -> None:
     """Make the change of `ensemble` for the images `ids`; those in `place` already are skipped.
 
@@ -133,8 +134,9 @@ def attack_together(
         record: for run.json.
         setting: images per call of the networks, and the seed.
         listener: told of the progress.
+        keep: which pictures are to be there, as of `open_run`.
     """
-    with open_run(place, record, [ADVERSARIAL], listener.say) as store:
+    with open_run(place, record, [ADVERSARIAL], listener.say, keep) as store:
         settled_ids = store.settled_ids(ensemble.name)
         with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled_ids)) as tick:
             under_way = _UnderWay(ensemble, setting, store, tick, listener.enough)
@@ -210,7 +212,7 @@ def _outcome_rows(ensemble: Ensemble, outcome: Outcome, plan: Plan, store: RunSt
         return [failure(ensemble.name, outcome.key, f"the attack gave up: {outcome.failure}")]
     image = to_image(plan.ascent.constraint.quantise(outcome.adversarial, outcome.clean)[0])
     album = store.album(ensemble.name)
-    album.save_image(place_of(Kind.IMAGE, outcome.key, condition=ADVERSARIAL), image)
+    album.save_image(album.layout.place(Kind.IMAGE, outcome.key, condition=ADVERSARIAL), image)
     result = AttackResult(
         success=None,
         claimed=outcome.claimed,

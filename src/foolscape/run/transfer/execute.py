@@ -22,17 +22,18 @@ from foolscape.metrics.distortion import distortion
 from foolscape.models.common.attention import attention
 from foolscape.pixels import to_image
 from foolscape.records.conditions import ADVERSARIAL, PERMUTED, Condition
-from foolscape.records.places import MATRIX, RUNS, Kind, place_of
+from foolscape.records.places import MATRIX, RUNS, Kind, Layout
 from foolscape.records.row import AnyRow, Line, Row, failure
-from foolscape.records.run import EnsembleRecord, SampleRecord, TransferRecord
+from foolscape.records.run import EnsembleRecord, Keep, SampleRecord, TransferRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.types import Object
+from foolscape.report import write_report
 from foolscape.report.form import having_form
 from foolscape.report.pages.transfer import write_transfer_report
 from foolscape.run.directory.album import read_image
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.shards import finish_shard
-from foolscape.run.directory.store import RunStore, open_run
+from foolscape.run.directory.store import RunStore, let_go, open_run
 from foolscape.run.execute import execute
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.listener import Listener
@@ -42,6 +43,7 @@ from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.sharding import shard_record
 from foolscape.run.slices.given import given_of
 from foolscape.run.slices.kinds import sliced_in
+from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of, folder_of
@@ -59,6 +61,7 @@ def transfer(
     command: Sequence[str],
     listener: Listener,
     table: SliceTable | None = None,
+    keep: Keep | None = None,
     resources: Resources = ALONE,
 ) -> Object:
     """Attack every network of `settings` and measure every network on all that came of it.
@@ -69,7 +72,8 @@ def transfer(
             `ensembles_of`.
         out: the directory; each network's own run goes to `runs/SLUG` in it, each ensemble's change to
             `ensembles/SLUG`.
-        command, listener, table, resources: as of `execute`.
+        command, listener, table, keep, resources: as of `execute`. The networks' own runs keep all pictures until every
+            network was measured on them.
 
     Returns:
         What transfer.json holds, of a shard what `ShardDone` says.
@@ -79,7 +83,7 @@ def transfer(
     """
     config, ensemble_names = make_transfer_config(settings)
     with attention(config.attention):
-        return _transferred(config, ensemble_names, out, command, listener, table, resources)
+        return _transferred(config, ensemble_names, out, command, listener, table, keep, resources)
 
 
 def _transferred(
@@ -89,6 +93,7 @@ def _transferred(
     command: Sequence[str],
     listener: Listener,
     table: SliceTable | None,
+    keep: Keep | None,
     resources: Resources,
 ) -> Object:
     """`transfer` of settings that were checked."""
@@ -99,16 +104,18 @@ def _transferred(
     shard = shard_record(resources, networks[0].setup.data, ids, (network.entry.plan for network in networks))
     settings = config.model_dump(mode="json") | {"ensembles": list(ensemble_names)}
     record = replace(_record(settings, networks, ensembles, ids, command), shard=shard)
-    with open_run(out, record, [d.name for d in disturbances], listener.say) as store:
+    with open_run(out, record, [d.name for d in disturbances], listener.say, keep) as store:
+        done = all(set(record.ids) <= store.settled_ids(network.entry.subject.spec) for network in networks)
+        own_keep: Keep = store.record.kept if done else "all"
         runs = {
             network.slug: execute(
                 network.config, _place(out, network.slug), command, listener, network.setup, table=table,
-                resources=resources,
+                keep=own_keep, resources=resources,
             )
             for network in networks
         }  # fmt: skip
         for ensemble in ensembles:
-            _attack(ensemble, networks, record, out, listener)
+            _attack(ensemble, networks, record, out, listener, _of_no_page(own_keep))
         for network in networks:
             _measure(network, disturbances, store, listener)
         if shard is not None:
@@ -121,6 +128,8 @@ def _transferred(
             if (run := sliced_in(out)) is not None:
                 write_slices(out, run, given, listener.say)
         write_transfer_report(out)
+        if not done:
+            _let_go(store.record.kept, out, networks, ensembles)
     return matrix
 
 
@@ -131,13 +140,34 @@ def _measure(network: Network, disturbances: Sequence[Disturbance], store: RunSt
     with listener.progress(f"transfer to {spec}", len(ids), len(settled_ids)) as tick:
         for name in ids:
             if name not in settled_ids:
-                store.append(_rows(name, network, disturbances, store.directory))
+                store.append(_rows(name, network, disturbances, store.directory, store.record.layout))
                 tick(name)
                 listener.stop_if_enough()
 
 
+def _of_no_page(keep: Keep) -> Keep:
+    """What is kept of pictures that no page shows."""
+    return "none" if keep == "shown" else keep
+
+
+def _let_go(keep: Keep, out: Path, networks: Sequence[Network], ensembles: Sequence[Ensemble]) -> None:
+    """Let the pictures go that a transfer is not to keep, now that it was measured on them."""
+    if keep == "all":
+        return
+    for network in networks:
+        let_go(_place(out, network.slug), keep, traits_of)
+        write_report(_place(out, network.slug))
+    for ensemble in ensembles:
+        let_go(_joint_place(out, ensemble.slug), _of_no_page(keep), traits_of)
+
+
 def _attack(
-    ensemble: Ensemble, networks: Sequence[Network], whole: TransferRecord, out: Path, listener: Listener
+    ensemble: Ensemble,
+    networks: Sequence[Network],
+    whole: TransferRecord,
+    out: Path,
+    listener: Listener,
+    keep: Keep,
 ) -> None:
     """Make the change of an ensemble, as far as it is not there.
 
@@ -169,6 +199,7 @@ def _attack(
         record,
         (batch, config.seed),
         listener,
+        keep,
     )
 
 
@@ -206,12 +237,12 @@ def _record(
     )
 
 
-def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out: Path) -> list[Line]:
+def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out: Path, layout: Layout) -> list[Line]:
     """One network on one image under every disturbance."""
     subject = network.entry.subject
     try:
         case = subject.load(name)
-        images = list(_disturbed(case.image, name, disturbances, out, network.config.seed))
+        images = list(_disturbed(case.image, name, disturbances, out, network.config.seed, layout))
     except FAULTS as error:
         return [failure(subject.spec, name, reason_of(error))]
     rows: list[Line] = []
@@ -240,13 +271,15 @@ def _rows(name: str, network: Network, disturbances: Sequence[Disturbance], out:
     return rows
 
 
-def _disturbed(clean: Pixels, name: str, disturbances: Sequence[Disturbance], out: Path, seed: int) -> Iterator[Pixels]:
+def _disturbed(
+    clean: Pixels, name: str, disturbances: Sequence[Disturbance], out: Path, seed: int, layout: Layout
+) -> Iterator[Pixels]:
     """The 8-bit image of every disturbance; sums are clipped to the pixel range."""
     slugs = {slug for disturbance in disturbances for slug in disturbance.sources}
-    changes = {slug: _change(out, slug, name, clean) for slug in slugs}
+    changes = {slug: _change(out, slug, name, clean, layout) for slug in slugs}
     for disturbance in disturbances:
         if disturbance.joint:
-            change = _joint_change(out, disturbance, name, clean)
+            change = _joint_change(out, disturbance, name, clean, layout)
         else:
             change = sum((changes[slug] for slug in disturbance.sources), np.zeros(clean.shape, np.int16))
         image = np.clip(clean + change, 0, 255).astype(np.uint8)
@@ -259,20 +292,21 @@ def _disturbed(clean: Pixels, name: str, disturbances: Sequence[Disturbance], ou
         yield image
 
 
-def _change(out: Path, slug: str, name: str, clean: Pixels) -> NDArray[np.int16]:
+def _change(out: Path, slug: str, name: str, clean: Pixels, layout: Layout) -> NDArray[np.int16]:
     """What the attack on the network `slug` changed in an image, in levels."""
     run = _place(out, slug)
-    path = run / place_of(Kind.IMAGE, name, slug, ADVERSARIAL)
+    path = run / layout.found(run, Kind.IMAGE, name, slug, ADVERSARIAL)
     if not path.exists():
         raise SampleError(f"expected the image that {slug} was attacked on, got none: its own run gave it up")
-    if not np.array_equal(read_image(run / place_of(Kind.IMAGE, name)), clean):
+    if not np.array_equal(read_image(run / layout.found(run, Kind.IMAGE, name)), clean):
         raise SampleError(f"expected the same pixels for every network, got others for {slug}; give one --size")
     return read_image(path).astype(np.int16) - clean
 
 
-def _joint_change(out: Path, disturbance: Disturbance, name: str, clean: Pixels) -> NDArray[np.int16]:
+def _joint_change(out: Path, disturbance: Disturbance, name: str, clean: Pixels, layout: Layout) -> NDArray[np.int16]:
     """What the attack on an ensemble changed in an image, in levels."""
-    path = _joint_place(out, folder_of(disturbance.sources)) / place_of(Kind.IMAGE, name, condition=ADVERSARIAL)
+    folder = _joint_place(out, folder_of(disturbance.sources))
+    path = folder / layout.found(folder, Kind.IMAGE, name, condition=ADVERSARIAL)
     if not path.exists():
         raise SampleError(f"expected the image that the {disturbance.name} was attacked on, got none: it was given up")
     return read_image(path).astype(np.int16) - clean

@@ -15,7 +15,7 @@ from foolscape.attacks.controls import noise_within, shuffled
 from foolscape.attacks.parts.constraints import Linf
 from foolscape.pixels import Levels, to_image
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Condition
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.records.row import Line, Row, failure
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
@@ -78,7 +78,7 @@ def _rows(name: str, model: TestedModel, tiles: Sequence[PointTile], seed: int, 
     subject = model.universal_task.subject
     case = subject.load(name)
     subject.keep(case, album)
-    album.save_image(place_of(Kind.IMAGE, name), case.image)
+    album.save_image(album.layout.place(Kind.IMAGE, name), case.image)
     attacked = case.image
     for condition, make in _images(case, subject.slug, tiles, seed, album).items():
         image = make()
@@ -106,7 +106,7 @@ def _images(
     main = tiles[0].point
 
     def inked(point_tile: PointTile) -> Pixels:
-        place = place_of(Kind.IMAGE, case.id, slug, adversarial(point_tile.point))
+        place = album.layout.place(Kind.IMAGE, case.id, slug, adversarial(point_tile.point))
         return album.save_image(place, point_tile.tile.added_to(case.image))
 
     def permuted() -> Pixels:

@@ -12,7 +12,7 @@ from foolscape.metrics.score import Pool
 from foolscape.metrics.segmentation import VOID
 from foolscape.metrics.slices.objects import PIXELS_RIGHT, Cut, ImageObjects, segments
 from foolscape.metrics.slices.scored import CLEAN
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.report.files import read_labels
 from foolscape.run.slices.measured import MeasuredModel, TaskSlices
 
@@ -28,7 +28,7 @@ def _of_image(model: MeasuredModel, name: str) -> ImageObjects | None:
     """The segments of an image; of its clean prediction where there are no labels."""
     predictions: dict[str, NDArray[np.uint8]] = {}
     for condition in model.rows:
-        place = place_of(Kind.PREDICTION, name, model.model.slug, model.condition(condition))
+        place = model.place(Kind.PREDICTION, name, model.model.slug, model.condition(condition))
         found = read_labels(model.directory, place)
         if found is None:
             return None
@@ -45,7 +45,7 @@ def _truth(model: MeasuredModel, name: str) -> NDArray[np.uint8] | None:
     """(H, W) the labels in the model's classes."""
     if model.model.truth is None or model.model.channels is None:
         return None
-    labels = read_labels(model.directory, place_of(Kind.TRUTH, name, model.model.truth))
+    labels = read_labels(model.directory, model.place(Kind.TRUTH, name, model.model.truth))
     own = np.full(256, VOID, np.uint8)
     own[: len(model.model.channels)] = model.model.channels
     return None if labels is None else np.asarray(own[labels])

@@ -11,7 +11,7 @@ from foolscape.metrics.score import Pool, scores_of
 from foolscape.metrics.slices.clips import MEAN_J, clip_cuts, clip_objects
 from foolscape.metrics.slices.objects import Cut, ImageObjects
 from foolscape.metrics.slices.scored import CLEAN
-from foolscape.records.places import Kind, place_of
+from foolscape.records.places import Kind
 from foolscape.report.files import Pixels, read_labels
 from foolscape.run.slices.measured import MeasuredModel, TaskSlices
 
@@ -30,8 +30,8 @@ def _of_clip(model: MeasuredModel, place: int) -> ImageObjects | None:
 
     def labels(frame: int) -> Pixels | None:
         if truth is not None:
-            return read_labels(model.directory, place_of(Kind.TRUTH, clean.id, truth, frame=names[frame]))
-        where = place_of(Kind.PREDICTION, clean.id, model.model.slug, model.condition(CLEAN), names[frame])
+            return read_labels(model.directory, model.place(Kind.TRUTH, clean.id, truth, frame=names[frame]))
+        where = model.place(Kind.PREDICTION, clean.id, model.model.slug, model.condition(CLEAN), names[frame])
         return read_labels(model.directory, where)
 
     return clip_objects(labels, clean.frames.judged, {name: row.measured for name, row in rows.items()})
