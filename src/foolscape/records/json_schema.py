@@ -20,6 +20,7 @@ from foolscape.records.shard import ShardDone
 from foolscape.records.slices import SlicesRecord
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
+from foolscape.records.workers import WorkerNote
 from foolscape.records.traits import Traits
 from foolscape.tasks.base import TASKS
 
@@ -38,6 +39,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "summary": _of(AnySummary, "summary.json, and transfer.json of a transfer"),
         "slices": _of(SlicesRecord, "slices.json"),
         "shard": _of(ShardDone, "shard.json"),
+        "worker": _of(WorkerNote, "a line of workers.jsonl"),
         "timing": _of(Timing, "a line of timings.jsonl"),
         "traits": _of(Traits, "a line of traits.jsonl"),
         "partial": _of(PartialRecord, "partial.json of all but a run"),

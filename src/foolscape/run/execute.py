@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from foolscape.memory import first_line, halving, is_short, no_room
+from foolscape.data.costs import cost_of
+from foolscape.memory import first_line, is_short, no_room
 from foolscape.models.common.attention import attention
 from foolscape.models.common.black_boxes import tally_of
-from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_unit
 from foolscape.records.places import SUMMARY
 from foolscape.records.run import Keep
 from foolscape.records.types import Object
 from foolscape.report import write_report
 from foolscape.report.form import having_form
-from foolscape.run.batch_size import Room, batch_size_of, trial
+from foolscape.run.batch_size import Room, batch_size_of
 from foolscape.run.checks.bounds import bound_notes
-from foolscape.run.checks.firsts import first_usable
 from foolscape.run.checks.steady import keep_consistency
+from foolscape.run.compiling import compiled
 from foolscape.run.directory.shards import finish_shard
 from foolscape.run.directory.store import RunStore, open_run, run_record
+from foolscape.run.directory.threads import own_threads
 from foolscape.run.gradient_check import check_input_gradient
 from foolscape.run.listener import Listener
 from foolscape.run.recording import record_of
@@ -36,12 +37,15 @@ from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import LoadedModel, Setup, open_setup, said_of
 from foolscape.run.several_bounds import Measuring, evaluate
-from foolscape.run.sharding import shard_record
+from foolscape.run.sharding import refuse_learning, shard_record
 from foolscape.run.slices.given import Given, given_of
 from foolscape.run.slices.kinds import sliced_run
 from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
+from foolscape.run.spread.driver import measure_by_workers, workers
+from foolscape.run.spread.engines import engine_of
+from foolscape.run.spread.run_job import RunJob
 from foolscape.run.summary import summarise
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
@@ -145,8 +149,11 @@ def _executed(
         listener.say(f"attack: {config.attack}, the {setup.why}")
     batch = batch_size_of(config, setup, device, out, listener.say)
     if config.compile:
-        setup = _compiled(setup, batch)
-    record = record_of(config, setup, device, batch, command, shard)
+        setup = compiled(setup, batch)
+    record = replace(
+        record_of(config, setup, device, batch, command, shard),
+        threads=resources.threads_of(own_threads()) if resources.spread else None,
+    )
     of_models = (f"{entry.subject.spec}: {note}" for entry in setup.entries for note in said_of(entry))
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
     for note in (*notes, *setup.data.notes, *of_models):
@@ -154,8 +161,11 @@ def _executed(
     with open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
         run = _Run(config, setup, device, listener, store)
         _check_models(run)
-        for entry in setup.entries:
-            _measure_all(run, entry)
+        if resources.spread:
+            _measure_spread(run, resources)
+        else:
+            for entry in setup.entries:
+                _measure_all(run, entry)
         if shard is None:
             for entry in setup.entries:
                 _probe(run, entry)
@@ -176,8 +186,7 @@ def _check_models(run: _Run) -> None:
 def _measure_all(run: _Run, entry: LoadedModel) -> None:
     """What is still to be measured of a model, with a batch that was checked before, or is now."""
     subject, ids, store = entry.subject, run.ids, run.store
-    done = len((store.settled_ids(subject.spec) | store.settled_ids(None)) & set(ids))
-    with run.listener.progress(f"{run.config.attack} on {subject.spec}", len(ids), done) as tick:
+    with _progress(run, entry) as tick:
 
         def measure(batch: int) -> None:
             run.check(entry, batch)
@@ -185,6 +194,30 @@ def _measure_all(run: _Run, entry: LoadedModel) -> None:
 
         run.room.halving(subject.spec, measure)
     run.listener.stop_if_enough()
+
+
+def _progress(run: _Run, entry: LoadedModel) -> AbstractContextManager[Callable[[str], None]]:
+    done = len(_settled(run, entry) & set(run.ids))
+    return run.listener.progress(f"{run.config.attack} on {entry.subject.spec}", len(run.ids), done)
+
+
+def _measure_spread(run: _Run, resources: Resources) -> None:
+    """What is still to be measured of all models, by workers."""
+    refuse_learning("workers", (entry.plan for entry in run.setup.entries))
+    record = run_record(run.store)
+    if all(set(run.ids) <= _settled(run, entry) for entry in run.setup.entries):
+        return
+    engine = engine_of(resources, str(run.device), record.threads or own_threads())
+    costs = {name: cost_of(run.setup.data, name) for name in run.ids}
+    with workers(RunJob(run.config, record), engine, run.store, run.listener) as pool:
+        for place, entry in enumerate(run.setup.entries):
+            with _progress(run, entry) as tick:
+                for _ in measure_by_workers(pool, place, entry.subject.spec, costs, run.store, tick):
+                    run.listener.stop_if_enough()
+
+
+def _settled(run: _Run, entry: LoadedModel) -> set[str]:
+    return run.store.settled_ids(entry.subject.spec) | run.store.settled_ids(None)
 
 
 def _probe(run: _Run, entry: LoadedModel) -> None:
@@ -209,22 +242,6 @@ def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
     if page:
         write_report(out)
     return summary
-
-
-def _compiled(setup: Setup, batch: int) -> Setup:
-    """The setup with its networks compiled, where that goes well; the notes of the models say whether it did."""
-
-    def compiled(entry: LoadedModel) -> LoadedModel:
-        attack = trial(entry, setup.ids)
-
-        def attempt() -> None:
-            first_usable(setup.data, setup.ids, entry.subject.load)
-            if attack is not None:  # a batch that memory does not hold is halved in the run, too
-                halving(attack, batch, lambda *_: None)
-
-        return replace(entry, notes=(*entry.notes, compile_networks(entry.scorer, attempt)))
-
-    return replace(setup, entries=tuple(compiled(entry) for entry in setup.entries))
 
 
 def _keep_consistency(entry: LoadedModel, run: _Run) -> None:

@@ -18,7 +18,7 @@ from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, forms_of, line_bytes
-from foolscape.records.run import AnyRecord, Keep, RunRecord, UniversalRecord, record_in
+from foolscape.records.run import AnyRecord, Keep, RunRecord, SampleRecord, UniversalRecord, record_in
 from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
 from foolscape.records.traits import Traits
@@ -174,6 +174,17 @@ def as_json(record: AnyRecord) -> Object:
     return content
 
 
+def as_comparable(record: AnyRecord) -> Object:
+    """What run.json says of all processes that share a run: each knows the hashes of its own samples alone, and may
+    find a batch of its own by trying."""
+    content = as_json(replace(record, shard=None, samples=tuple(SampleRecord(id=one.id) for one in record.samples)))
+    if isinstance(record, RunRecord):
+        content["data"].pop("sha256")
+        if not isinstance(record.config.get("batch"), int):
+            content.pop("batch")
+    return content
+
+
 @contextlib.contextmanager
 def open_run(
     directory: Path,
@@ -203,7 +214,7 @@ def open_run(
     """
     with locked(directory):
         with in_words(directory):
-            whole = replace(record, threads=own_threads(), kept=keep or "all")
+            whole = replace(record, threads=record.threads or own_threads(), kept=keep or "all")
             agreed = _keeping(directory, _agree(directory, whole), keep)
             shown = Shown(directory, agreed)
             rows = _kept_rows(directory, set(conditions), agreed, say, shown)

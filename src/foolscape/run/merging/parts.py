@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from foolscape.errors import RunError
 from foolscape.records.places import RUN, SHARDS
 from foolscape.records.reader import read_record
-from foolscape.records.run import AnyRecord, RunRecord, SampleRecord, ShardRecord
-from foolscape.records.types import Object
+from foolscape.records.run import AnyRecord, ShardRecord
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.shards import shard_of
-from foolscape.run.directory.store import as_json
+from foolscape.run.directory.store import as_comparable
 
 _TOLD: Final = 4
 """Of what is wrong with shards, so many phrases."""
@@ -108,7 +107,7 @@ def _refuse_others(parts: Sequence[Part]) -> None:
     """`RunError` for shards that were not begun by the same command, version, weights and number of threads."""
     first, *others = parts
     for part in others:
-        changed = differences(_comparable(first.record), _comparable(part.record))
+        changed = differences(as_comparable(first.record), as_comparable(part.record))
         if part.shard.of != first.shard.of:
             changed = [f"it is one of {part.shard.of} parts, not of {first.shard.of}"]
         elif part.record.threads != first.record.threads:
@@ -118,16 +117,6 @@ def _refuse_others(parts: Sequence[Part]) -> None:
                 f"expected shards of one run, got another run's in {part.directory} than in {first.directory}: "
                 f"{_some(changed, '; ')}. Measure all by the same command, but for --shard"
             )
-
-
-def _comparable(record: AnyRecord) -> Object:
-    """What run.json says of the whole: a shard has the hashes of its own samples, and finds its batch by trying."""
-    content = as_json(replace(record, shard=None, samples=tuple(SampleRecord(id=one.id) for one in record.samples)))
-    if isinstance(record, RunRecord):
-        content["data"].pop("sha256")
-        if not isinstance(record.config.get("batch"), int):
-            content.pop("batch")
-    return content
 
 
 def _refuse_gaps(parts: Sequence[Part]) -> None:

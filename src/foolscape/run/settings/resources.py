@@ -49,10 +49,23 @@ class Resources:
     Attributes:
         shard: the part of the images that is measured; None: all.
         shard_costs: a run whose seconds say what each image costs; None: all cost the same, clips what they are long.
+        workers: processes that measure; None: one for each of the `devices`, or none but the driver itself.
+        devices: that workers use in turn, as PyTorch names them; none: that of the run.
     """
 
     shard: Shard | None = None
     shard_costs: Path | None = None
+    workers: int | None = None
+    devices: tuple[str, ...] = ()
+
+    @property
+    def spread(self) -> bool:
+        """Whether workers measure, and not the process that was started."""
+        return self.workers is not None or bool(self.devices)
+
+    def threads_of(self, own: int) -> int:
+        """Threads of each worker of a new run, where this process would take `own`: together no more than those."""
+        return max(1, own // (self.workers or len(self.devices) or 1))
 
 
 ALONE: Final = Resources()

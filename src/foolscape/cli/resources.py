@@ -1,4 +1,4 @@
-"""Shards of a command, and their merge: `--shard 3/16`, `--shard-costs` and `foolscape merge`."""
+"""With what a command is carried out: `--shard 3/16`, `--shard-costs`, `--workers`, `--devices`."""
 
 from __future__ import annotations
 
@@ -21,26 +21,52 @@ if TYPE_CHECKING:
     from foolscape.records.run import Keep
     from foolscape.records.types import Object
 
-SHARD_FLAGS: Final = (
+RESOURCE_FLAGS: Final = (
     Flag("shard", str, "Measure part 3 of 16 alone, into --out/shards; each part is a process of its own, on any "
          "machine, and foolscape merge makes a whole of them.", RESOURCES, metavar="PART/PARTS", default="all"),
     Flag("shard_costs", Path, "A run with the seconds of these images, to divide them by into parts that take as long.",
          RESOURCES, metavar="DIR", default="clips by their length, images alike"),
+    Flag("workers", int, "Processes that measure, each with the model and its share of the threads; the result is that "
+         "of one process with as many threads.", RESOURCES, metavar="N", default="none but the command itself"),
+    Flag("devices", str, "Devices, a worker for each unless --workers says more: 0,1,2,3 or cuda:0,cuda:1.", RESOURCES,
+         metavar="DEVICE,DEVICE", default="that of --device", commas=True),
 )  # fmt: skip
 
 
 def resources_of(settings: dict[str, object]) -> Resources:
-    """What the settings say of shards, which are taken out of them.
+    """What the settings say of shards and workers, which are taken out of them.
 
     Raises:
-        SettingError: one is no part of several, or costs are given for none.
+        SettingError: one is no part of several, or costs are given for none; there is no worker, or a device twice.
     """
     shard, costs = settings.pop("shard", None), settings.pop("shard_costs", None)
-    if shard is None:
-        if costs is not None:
-            raise SettingError("shard_costs: is for --shard, by which images are divided; leave it out")
-        return Resources()
-    return Resources(Shard.parse(str(shard)), None if costs is None else path_of(str(costs)))
+    if shard is None and costs is not None:
+        raise SettingError("shard_costs: is for --shard, by which images are divided; leave it out")
+    return Resources(
+        shard=None if shard is None else Shard.parse(str(shard)),
+        shard_costs=None if costs is None else path_of(str(costs)),
+        workers=_count(settings.pop("workers", None)),
+        devices=_devices(settings.pop("devices", None)),
+    )
+
+
+def _count(value: object) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise SettingError(f"workers: expected a number from 1 on, got {value!r}")
+    return value
+
+
+def _devices(value: object) -> tuple[str, ...]:
+    """Devices as PyTorch names them; a number is that of a GPU."""
+    names = [value] if isinstance(value, int | str) else value
+    if names is None:
+        return ()
+    if not isinstance(names, list | tuple) or not names:
+        raise SettingError(f"devices: expected devices such as 0,1 or cuda:0,cuda:1, got {value!r}")
+    devices = tuple(f"cuda:{name}" if str(name).isdecimal() else str(name) for name in names)
+    if len(set(devices)) < len(devices):
+        raise SettingError(f"devices: expected each once, got {', '.join(devices)}; --workers says how many share them")
+    return devices
 
 
 def shard_place(out: Path | None, shard: Shard | None) -> Path | None:
