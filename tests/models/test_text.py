@@ -1,5 +1,6 @@
 """PP-OCR's detectors of text, tiny and with random weights: the mask that the library draws boxes around, attacked."""
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,19 @@ def test_attacked(place: Any) -> None:
     given = levels((50, 70)) / 255
     result = fs.attack(fs.load_model(f"transformers:{place('pp_ocrv5_mobile_det')}"), given, None, "pgd?steps=2")
     assert not torch.equal(result.adversarial, given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "saved", "said"),
+    [
+        ("videomt", "VideomtForUniversalSegmentation", "segments whole clips without a mask of the first frame"),
+        ("rf_detr", "RfDetrForInstanceSegmentation", "RfDetrForObjectDetection is attacked"),
+    ],
+)
+def test_what_is_no_task_is_refused_by_name(kind: str, saved: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind, "architectures": [saved]}))
+    with pytest.raises(SettingError, match=f"got {saved}: .*{said}"):
+        load_model(f"transformers:{tmp_path}", image_size=SIZE)
 
 
 def test_readers_of_text_are_refused(tmp_path: Path) -> None:

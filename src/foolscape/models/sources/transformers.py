@@ -40,6 +40,12 @@ _HEADS: Final = {
 }
 """How the names of classes of transformers end, and what such networks are for."""
 
+_REFUSED: Final = {
+    "VideomtForUniversalSegmentation": "it segments whole clips without a mask of the first frame, no task here",
+    "RfDetrForInstanceSegmentation": "instances are no task here; RfDetrForObjectDetection is attacked",
+}
+"""Classes whose names would be taken for others', or that have a way on, and what is said of them."""
+
 _FOLDERS: Final = {"data2vec-vision": "data2vec"}
 """Where in the library a family is, if not under its own name."""
 
@@ -67,6 +73,10 @@ def _task_of(spec: Spec, family: object, architectures: object) -> TaskName:
     if family in TEXT:
         return SEGMENTATION
     named = architectures[0] if isinstance(architectures, list | tuple) and architectures else ""
+    if named in _REFUSED:
+        raise SettingError(
+            f"expected a network for segmentation, detection or video in {spec.text}, got {named}: {_REFUSED[named]}"
+        )
     for ending, task in _HEADS.items():
         if isinstance(named, str) and named.endswith(ending):
             return task
