@@ -33,7 +33,7 @@ def worked(worker: Worker, name: str, number: int, lease: Lease) -> Iterator[Ans
         for answer in worker.work(lease):
             yield Answered(name, number, answer)
     except FoolscapeError as error:
-        yield Raised(name, _portable(error))
+        yield Raised(name, portable(error))
         return
     yield LeaseDone(name, number)
 
@@ -45,7 +45,7 @@ def in_short(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{where}"
 
 
-def _portable(error: FoolscapeError) -> FoolscapeError:
+def portable(error: FoolscapeError) -> FoolscapeError:
     """An error that can be pickled, and unpickled where the classes of a user's files are not known."""
     try:
         pickle.loads(pickle.dumps(error))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import platform
-import queue
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from foolscape.cluster.child import Share, Submit
-from foolscape.cluster.engine import Died, Event, Joined, Refused
+from foolscape.cluster import child as worker_process
+from foolscape.cluster.child import Begin, Share, Submit
+from foolscape.cluster.engine import Answered, Died, Event, Joined, LeaseDone, Raised, Refused
 from foolscape.cluster.job import Lease, WorkerPlace
-from foolscape.cluster.spawned import Spawned
+from foolscape.cluster.spawned import Ended, Inbox, Spawned
 from foolscape.errors import SettingError
 
 _TRIES: Final = 3
@@ -28,6 +28,9 @@ _PAUSE: Final = 0.5
 _LOOK: Final = 0.5
 """Seconds between two looks at the processes."""
 
+THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Variables of a process that say how many threads its libraries use."""
+
 
 @dataclass(eq=False)
 class _Slot:
@@ -35,6 +38,7 @@ class _Slot:
 
     number: int
     device: str
+    name: str = ""
     child: Spawned | None = None
     started: int = 0
     failures: int = 0
@@ -69,9 +73,7 @@ class Processes:
         self._job = b""
         self._shared: Share | None = None
         self._scratch: Path | None = None
-        # Short, so that workers wait for the driver before their answers fill its memory.
-        self._events: queue.Queue[tuple[Spawned, Event]] = queue.Queue(max(8, 2 * workers))
-        self._stopped = threading.Event()
+        self._inbox = Inbox(max(8, 2 * workers))
 
     def start(self, job: bytes) -> None:
         """See `Engine.start`."""
@@ -89,7 +91,7 @@ class Processes:
     def submit(self, worker: str, number: int, lease: Lease) -> None:
         """See `Engine.submit`."""
         for child in self._children(worker):
-            child.send(Submit(number, lease))
+            child.send(Submit(worker, number, lease))
 
     def end(self, worker: str, reason: str) -> None:
         """See `Engine.end`."""
@@ -101,15 +103,14 @@ class Processes:
         until = time.monotonic() + timeout
         while True:
             self._look()
-            wait = min(until - time.monotonic(), _LOOK)
-            try:
-                child, event = self._events.get(timeout=max(wait, 0.0))
-            except queue.Empty:
-                if time.monotonic() >= until:
-                    return None
-                continue
-            if self._noted(next(slot for slot in self._slots if slot.child is child), event):
-                return event
+            message = self._inbox.get(min(until - time.monotonic(), _LOOK))
+            if message is not None:
+                child, said = message
+                event = self._noted(next(slot for slot in self._slots if slot.child is child), said)
+                if event is not None:
+                    return event
+            elif time.monotonic() >= until:
+                return None
 
     def expected(self) -> int:
         """See `Engine.expected`."""
@@ -117,7 +118,7 @@ class Processes:
 
     def stop(self) -> None:
         """See `Engine.stop`."""
-        self._stopped.set()
+        self._inbox.close()
         children = [slot.child for slot in self._slots if slot.child is not None]
         for child in children:
             child.kill()
@@ -128,23 +129,24 @@ class Processes:
 
     def _children(self, worker: str) -> list[Spawned]:
         """The process that is a worker, if it is still there."""
-        children = (slot.child for slot in self._slots)
-        return [child for child in children if child is not None and child.place.name == worker]
+        return [slot.child for slot in self._slots if slot.child is not None and slot.name == worker]
 
-    def _noted(self, slot: _Slot, event: Event) -> bool:
-        """Note what an event says of a slot; whether it is news to others."""
-        if isinstance(event, Joined):
-            slot.failures = 0
-        elif isinstance(event, Refused):
-            slot.lost = True
-        elif isinstance(event, Died):
+    def _noted(self, slot: _Slot, said: object) -> Event | None:
+        """Note what the process of a slot says; the event that it is, if it is news to others."""
+        if isinstance(said, Ended):
             slot.child = None
             if slot.lost:  # it was refused, and has ended for that
-                return False
+                return None
             if slot.failures:
                 slot.lost = slot.failures >= _TRIES
                 slot.due = time.monotonic() + _PAUSE * 2 ** (slot.failures - 1)
-        return True
+            return Died(slot.name, self._node, said.reason)
+        if isinstance(said, Joined):
+            slot.failures = 0
+        elif isinstance(said, Refused):
+            slot.lost = True
+        assert isinstance(said, Joined | Refused | Answered | LeaseDone | Raised)
+        return said
 
     def _look(self) -> None:
         """Start what is to be started; see to the processes that are there."""
@@ -156,20 +158,13 @@ class Processes:
 
     def _spawn(self, slot: _Slot) -> None:
         assert self._scratch is not None
-        name = f"worker-{slot.number}" + (f".{slot.started}" if slot.started else "")
+        slot.name = f"worker-{slot.number}" + (f".{slot.started}" if slot.started else "")
         slot.started += 1
         slot.failures += 1  # until it has joined
-        scratch = self._scratch / name
+        scratch = self._scratch / slot.name
         scratch.mkdir()
-        slot.child = Spawned(WorkerPlace(name, self._node, slot.device, self._threads, scratch), self._job, self._put)
+        place = WorkerPlace(slot.name, self._node, slot.device, self._threads, scratch)
+        threads = dict.fromkeys(THREADS, str(self._threads))
+        slot.child = Spawned(worker_process.__name__, Begin(self._job, place, os.getpid()), threads, self._inbox)
         if self._shared is not None:
             slot.child.send(self._shared)
-
-    def _put(self, child: Spawned, event: Event) -> None:
-        """In the threads of the processes."""
-        while not self._stopped.is_set():
-            try:
-                self._events.put((child, event), timeout=0.2)
-            except queue.Full:
-                continue
-            return

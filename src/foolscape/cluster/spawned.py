@@ -1,4 +1,4 @@
-"""A worker process as the driver sees it: started, written to, listened to, ended."""
+"""A process that was spawned, as its driver sees it: started, written to, listened to, ended."""
 
 from __future__ import annotations
 
@@ -12,50 +12,82 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import IO, Final
 
-from foolscape.cluster.child import Begin, Fault
 from foolscape.cluster.endings import ending
-from foolscape.cluster.engine import Died, Event
-from foolscape.cluster.job import WorkerPlace
+from foolscape.cluster.pipes import Fault
 
 _LAST_LINES: Final = 5
 """Of standard error, for the reason of a death."""
 
-_THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
 _STUB: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from foolscape.cluster.child import main; main()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from importlib import import_module; import_module(sys.argv[2]).main()"
 )
 """What the process runs: with the driver's path, but without the driver's script, which need not be made for that."""
 
 
+@dataclass(frozen=True)
+class Ended:
+    """The process is gone, for a reason in words."""
+
+    reason: str
+
+
+class Inbox:
+    """What processes say, in the order in which it came; short, so that they wait for a driver that is slower."""
+
+    def __init__(self, size: int) -> None:
+        self._queue: queue.Queue[tuple[Spawned, object]] = queue.Queue(size)
+        self._closed = threading.Event()
+
+    def put(self, process: Spawned, message: object) -> None:
+        """In the thread of a process; a message to a closed inbox is dropped."""
+        while not self._closed.is_set():
+            try:
+                self._queue.put((process, message), timeout=0.2)
+            except queue.Full:
+                continue
+            return
+
+    def get(self, timeout: float) -> tuple[Spawned, object] | None:
+        """The next message, and whose it is; None if there is none within so many seconds."""
+        try:
+            return self._queue.get(timeout=max(timeout, 0.0))
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Drop what still comes."""
+        self._closed.set()
+
+
 class Spawned:
-    """A worker process, from its start on.
+    """A process, from its start on. It is no copy of the driver's: what it needs it imports anew.
 
     Args:
-        place: where the worker is; its scratch folder is there.
-        job: pickled.
-        put: takes every event of the worker, in a thread of its own; it may wait, and so does the worker then. The
-            last one is `Died`.
+        module: whose `main` it runs.
+        begin: the first message to it.
+        environment: variables of it, beside those of the driver.
+        inbox: takes every message of it; the last one is `Ended`.
     """
 
-    def __init__(self, place: WorkerPlace, job: bytes, put: Callable[[Spawned, Event], None]) -> None:
-        self.place = place
-        self._put = put
+    def __init__(self, module: str, begin: object, environment: Mapping[str, str], inbox: Inbox) -> None:
+        self._inbox = inbox
         self._said: deque[str] = deque(maxlen=_LAST_LINES)
         self._ended_for = ""
         self._outbox: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _STUB, json.dumps(sys.path), str(os.getpid())],
+            [sys.executable, "-c", _STUB, json.dumps(sys.path), module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=os.environ | dict.fromkeys(_THREADS, str(place.threads)),
+            env={**os.environ, **environment},
             start_new_session=True,  # what the keyboard sends is for the driver
         )
-        self.send(Begin(job, place))
+        self.send(begin)
         self._stderr = threading.Thread(target=self._overhear, daemon=True)
         self._threads = [
             self._stderr,
@@ -66,7 +98,7 @@ class Spawned:
             thread.start()
 
     def send(self, message: object) -> None:
-        """A message of `child`; to a process that is gone, or does not listen, it is never sent."""
+        """A message; to a process that is gone, or does not listen, it is never sent."""
         self._outbox.put(message)
 
     def kill(self, reason: str = "") -> None:
@@ -78,6 +110,13 @@ class Spawned:
         """End what a process that is gone has left behind: while it holds the pipe, the end is not seen."""
         if self._process.poll() is not None:
             _kill(self._process)
+
+    def close(self, seconds: float) -> None:
+        """Let the process see that nothing more will come, and end; kill it after so many seconds."""
+        self._outbox.put(None)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        self.kill()
 
     def join(self) -> None:
         """Wait for the end of a process that was killed, and of the threads that talk to it."""
@@ -102,11 +141,11 @@ class Spawned:
         with _pipe(self._process.stdout) as stdout:
             try:
                 while True:
-                    event = pickle.load(stdout)
-                    if isinstance(event, Fault):
-                        self._ended_for = self._ended_for or event.reason
+                    message = pickle.load(stdout)
+                    if isinstance(message, Fault):
+                        self._ended_for = self._ended_for or message.reason
                     else:
-                        self._put(self, event)
+                        self._inbox.put(self, message)
             except (EOFError, OSError):
                 fault = ""
             except Exception as error:
@@ -115,8 +154,7 @@ class Spawned:
             code = self._process.wait()
         self._outbox.put(None)
         self._stderr.join(5)
-        reason = self._ended_for or fault or ending(code, self._said)
-        self._put(self, Died(self.place.name, self.place.node, reason))
+        self._inbox.put(self, Ended(self._ended_for or fault or ending(code, self._said)))
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
