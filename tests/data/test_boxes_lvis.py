@@ -13,7 +13,8 @@ from foolscape.errors import DataError, SampleError, UnknownNameError
 from foolscape.metrics.box_counts import count_boxes
 from foolscape.metrics.boxes import EVERYWHERE, Detected, everywhere
 from foolscape.metrics.coco_ap import coco_ap
-from foolscape.metrics.tasks.detection import DetectedImages
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.tasks.detection import pooled
 from foolscape.strict import LossNote
 from foolscape.tasks.base import DETECTION
 from tests.data.made import frame
@@ -82,9 +83,10 @@ def test_lvis_is_read_and_judged_as_it_was_annotated(tmp_path):
     # neither those of image 1 nor those beside it in image 2 are known to be false. No cow is there to be found.
     want = np.tile([50.0, np.nan, 100.0], (10, 1))
     np.testing.assert_allclose(coco_ap(truths, FOUND, 3), want)
-    pool = DetectedImages(truths, FOUND, data.classes)
+    samples = [Sample("", truth, found) for truth, found in zip(truths, FOUND, strict=True)]
+    pool = pooled(samples, data.classes)
     np.testing.assert_allclose(pool.under(np.ones((1, 2))).coco(0)[0], want[0])
-    np.testing.assert_allclose([match.outcome.tolist() for match in pool._voc], [[[1, 0, 2, 2]], [[0, 2, 2, 1]]])
+    np.testing.assert_allclose([match.outcome.tolist() for match in pool.voc], [[[1, 0, 2, 2]], [[0, 2, 2, 1]]])
     counts = [count_boxes(truth, found, 3, 0.5) for truth, found in zip(truths, FOUND, strict=True)]
     assert [one.kept.tolist() for one in counts] == [[1, 0, 0], [0, 0, 1]]
     assert [one.fabricated.tolist() for one in counts] == [[0, 0, 0], [0, 0, 0]]

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.tasks.detection import DETECTION, DetectedImages
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.sums import Whole
+from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.metrics.tasks.video import DAVIS, YOUTUBE_VOS, Clips, GroupedClips
 from foolscape.metrics.video import ClipScores
 
@@ -14,12 +16,13 @@ from foolscape.metrics.video import ClipScores
 def score_detection(
     truths: Sequence[Truth], detections: Sequence[Detected], classes: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    return DETECTION.scored(DetectedImages(truths, detections, classes), seed)
+    samples = [Sample("", truth, found) for truth, found in zip(truths, detections, strict=True)]
+    return DETECTION.score(samples, classes, seed)
 
 
 def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
-    return DAVIS.scored(Clips(tuple(clips), tuple(clips.values())), seed)
+    return DAVIS.summed(Whole(Clips(tuple(clips), tuple(clips.values())), seed))
 
 
 def score_youtube_vos(clips: Mapping[str, ClipScores], seen: Collection[str], seed: int) -> dict[str, Any]:
-    return YOUTUBE_VOS.scored(GroupedClips(tuple(clips), tuple(clips.values()), frozenset(seen)), seed)
+    return YOUTUBE_VOS.summed(Whole(GroupedClips(tuple(clips), tuple(clips.values()), frozenset(seen)), seed))

@@ -1,4 +1,4 @@
-"""COCO's average precision by faster-coco-eval, the compiled twin of pycocotools."""
+"""COCO's average precision by faster-coco-eval, the compiled twin of pycocotools: what tests hold ours to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Average precision by the protocol of PASCAL VOC; `metrics.tasks.detection` has every score of a data set.
 
-The point values of COCO's AP come from faster-coco-eval; the VOC values and all intervals from the matches of each
-image (`matching`), weighted (`precision`).
+All values and intervals come from the matches of each image (`matching`), weighted (`precision`) or by groups
+(`matched_images`); those of COCO are to the bit what faster-coco-eval (`coco_ap`) has, to which the tests hold them.
 """
 
 from __future__ import annotations

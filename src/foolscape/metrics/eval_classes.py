@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from foolscape.class_names import only
 from foolscape.errors import SettingError, unknown
-from foolscape.metrics.sample import Samples
-from foolscape.metrics.score import Measure, Pool, TaskScores
+from foolscape.metrics.boxes import Ints
+from foolscape.metrics.sample import Sample, Samples
+from foolscape.metrics.score import Measure, TaskScores
+from foolscape.metrics.sums import Pool, Summed, Sums
 
 KEY: Final = "eval_classes"
 """Of the setting, and of the sentence in summary.json."""
@@ -45,7 +47,29 @@ def measure_over(names: Sequence[str] | None, measure: Measure[Any], scores: Tas
     def pool(samples: Samples, classes: Sequence[str]) -> Pool[Any]:
         return measure.pool(samples_over(names, samples, classes, scores), classes)
 
-    return replace(measure, pool=pool, notes={**measure.notes, KEY: sentence(names)})
+    def sums(classes: Sequence[str], group: Ints) -> Sums[Any]:
+        assert measure.sums is not None
+        return _Narrowed(measure.sums(classes, group), names, classes, scores)
+
+    own_sums = None if measure.sums is None else sums
+    return replace(measure, pool=pool, sums=own_sums, notes={**measure.notes, KEY: sentence(names)})
+
+
+@dataclass(frozen=True)
+class _Narrowed:
+    """`sums` of what samples are over the classes called `names` alone."""
+
+    sums: Sums[Any]
+    names: Sequence[str]
+    classes: Sequence[str]
+    scores: TaskScores
+
+    def add(self, sample: Sample[Any, Any]) -> None:
+        (narrowed,) = samples_over(self.names, [sample], self.classes, self.scores)
+        self.sums.add(narrowed)
+
+    def summed(self) -> Summed[Any]:
+        return self.sums.summed()
 
 
 def samples_over(names: Sequence[str] | None, samples: Samples, classes: Sequence[str], scores: TaskScores) -> Samples:

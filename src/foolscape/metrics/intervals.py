@@ -60,11 +60,17 @@ def left_out(images: int, seed: int, groups: int = GROUPS) -> NDArray[np.float64
 
     Up to `groups` images each is a group; above, images are dealt to groups of nearly equal size by the seed.
     """
-    if images <= groups:
-        return np.ones((images, images)) - np.eye(images)
-    group = np.random.default_rng(seed).permutation(images) % groups
-    kept: NDArray[np.float64] = (group[None, :] != np.arange(groups)[:, None]).astype(np.float64)
+    group = dealt(images, seed, groups)
+    kept: NDArray[np.float64] = (group[None, :] != np.arange(min(images, groups))[:, None]).astype(np.float64)
     return kept
+
+
+def dealt(images: int, seed: int, groups: int = GROUPS) -> NDArray[np.int64]:
+    """The group of each of N >= 1 images (N,), from 0 on: the one that `left_out` leaves out with it."""
+    if images <= groups:
+        return np.arange(images)
+    group: NDArray[np.int64] = np.random.default_rng(seed).permutation(images) % groups
+    return group
 
 
 def weigh(counts: Counts, weights: NDArray[np.float64]) -> Counts:

@@ -8,7 +8,7 @@ the + 1 of the VOC devkit, which counts pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -104,6 +104,59 @@ def match_coco(truth: Truth, detected: Detected, classes: int, outside: Bools | 
         outside: (K,), which detections are left out where they hit nothing, as those outside an area range.
     """
     return _match(truth, detected, classes, outside, _coco, thresholds=len(COCO_IOUS), most=COCO_DETECTIONS)
+
+
+def match_image(truth: Truth, detected: Detected, classes: int) -> tuple[Matched, Matched]:
+    """`match_coco` and `match_voc` of one image, which look at one table of overlaps; detections in their own order."""
+    if truth.crowd.any():
+        return match_coco(truth, detected, classes), match_voc(truth, detected, classes)
+    detected = tidy(detected)
+    order = np.argsort(-detected.scores, kind="stable")
+    own = detected.labels[:, None] == truth.labels[None, :]
+    iou = np.where(own, pairwise_iou(detected.boxes, truth.boxes), -1.0)
+    near: Bools = np.asarray((iou >= VOC_IOU).any(axis=1))
+    ranked = _highest(detected.labels, order, classes)
+    voc = np.full((1, len(order)), FALSE, np.int8)
+    coco = np.full((len(COCO_IOUS), len(order)), FALSE, np.int8)
+    _take_voc(voc, iou, order[near[order]], truth.difficult)
+    _take_coco(coco, iou, order[(near & ranked)[order]], ~truth.difficult)
+    truths = np.bincount(truth.labels[~truth.difficult], minlength=classes).astype(np.int64)
+    by_voc = Matched(detected.scores, detected.labels, voc, truths)
+    if ranked.all():
+        return replace(by_voc, outcome=coco), by_voc
+    return Matched(detected.scores[ranked], detected.labels[ranked], coco[:, ranked], truths), by_voc
+
+
+def _highest(labels: Ints, order: Ints, classes: int) -> Bools:
+    """(K,): which detections are among the COCO_DETECTIONS of their class with the highest scores."""
+    ranked = np.ones(len(labels), np.bool_)
+    if len(labels) > COCO_DETECTIONS:
+        for label in np.flatnonzero(np.bincount(labels, minlength=classes) > COCO_DETECTIONS):
+            ranked[order[labels[order] == label][COCO_DETECTIONS:]] = False
+    return ranked
+
+
+def _take_voc(outcome: Outcomes, iou: Floats, candidates: Ints, left_out: Bools) -> None:
+    """Enter what becomes of the candidates, by falling score, each of which has an IoU of 0.5 with an object."""
+    taken: set[int] = set()
+    for d in candidates.tolist():
+        nearest = int(iou[d].argmax())
+        if left_out[nearest]:
+            outcome[0, d] = LEFT_OUT
+        elif nearest not in taken:
+            outcome[0, d] = HIT
+            taken.add(nearest)
+
+
+def _take_coco(outcome: Outcomes, overlap: Floats, candidates: Ints, counted: Bools) -> None:
+    """As `_take_voc`, at every threshold of COCO's."""
+    levels = np.arange(len(COCO_IOUS))
+    taken = np.zeros((len(COCO_IOUS), len(counted)), np.bool_)
+    for d in candidates.tolist():
+        free = (overlap[d] >= COCO_IOUS[:, None]) & ~taken
+        best, matched = _best(overlap[d], free, counted)
+        outcome[matched, d] = np.where(counted[best[matched]], HIT, LEFT_OUT)
+        taken[levels[matched], best[matched]] = True
 
 
 def _match(

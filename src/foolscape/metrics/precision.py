@@ -18,19 +18,19 @@ from foolscape.metrics.matching import FALSE, HIT, Matched, Outcomes
 Summary = Callable[[Floats, Floats], Floats]
 """(interpolated precision, recall), each (P, R) at the P hits of R weightings -> average precision (R,)."""
 
-_VOC07_LEVELS: Final = np.arange(11) / 10
+VOC07_LEVELS: Final = np.arange(11) / 10
 # Not i * 0.1: three hits of ten objects reach a recall of 0.3, which is below 3 * 0.1 in float64.
-_COCO_LEVELS: Final = np.linspace(0.0, 1.0, 101)
+COCO_LEVELS: Final = np.linspace(0.0, 1.0, 101)
 
 
 def eleven_points(precision: Floats, recall: Floats) -> Floats:
     """VOC until 2009: the mean of the precision at recalls 0, 0.1 .. 1 (Everingham et al. 2010, section 4.2)."""
-    return _at(_VOC07_LEVELS, precision, recall)
+    return _at(VOC07_LEVELS, precision, recall)
 
 
 def hundred_one_points(precision: Floats, recall: Floats) -> Floats:
     """COCO: the mean of the precision at recalls 0, 0.01 .. 1."""
-    return _at(_COCO_LEVELS, precision, recall)
+    return _at(COCO_LEVELS, precision, recall)
 
 
 def area_under(precision: Floats, recall: Floats) -> Floats:

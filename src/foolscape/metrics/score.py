@@ -11,20 +11,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
 from foolscape.by_name import record_of
 from foolscape.errors import SettingError
-from foolscape.metrics.boxes import Floats
+from foolscape.metrics.boxes import Floats, Ints
 from foolscape.metrics.distortion import CONVENTIONS as DISTORTION
-from foolscape.metrics.intervals import LEAST, Interval, around, around_unbounded, left_out
+from foolscape.metrics.intervals import LEAST, Interval, around, around_unbounded, dealt
 from foolscape.metrics.paired import Difference, Weighted, paired_difference
 from foolscape.metrics.sample import Form, Sample, Samples
+from foolscape.metrics.sums import HeldSamples, Pool, Summed, Sums
 
 W = TypeVar("W")
-W_co = TypeVar("W_co", covariant=True)
 
 GROUP: Final = "foolscape.metrics"
 """The entry-point group of scores that other packages add."""
@@ -73,34 +73,6 @@ class Score(Generic[W]):
         return (around if self.bounded else around_unbounded)(point, without, images, least)
 
 
-class Pool(Protocol[W_co]):
-    """What the rows of N >= 1 images hold, ready to be pooled.
-
-    Attributes:
-        images: N.
-    """
-
-    @property
-    def images(self) -> int: ...
-
-    def once(self) -> W_co:
-        """Every image once: R = 1."""
-        ...
-
-    def under(self, weights: Floats) -> W_co:
-        """Each image as often as `weights` (R, N) says."""
-        ...
-
-    def parts(self, without: Any, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What summary.json says besides of a condition, such as the score of every class, and the intervals of that.
-
-        Args:
-            without: what `under` gives without each group of images in turn.
-            only_class: the attacked class, if there is one.
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class Parts:
     """What a score is broken down to: `noun`, its `score`, and the `key` in summary.json and of its convention."""
@@ -127,6 +99,8 @@ class Measure(Generic[W]):
         least_clean: images from which on the scores of clean images have an interval.
         of_only_class: keys of single numbers in `Pool.parts` where one class is attacked.
         fits: whether rows, of any condition, are for this measure; the last of a task is not asked.
+        sums: (class names, the group of each image as `intervals.dealt` has it) -> what takes samples one by one; None
+            where all are held.
     """
 
     name: str
@@ -141,6 +115,7 @@ class Measure(Generic[W]):
     least_clean: int = LEAST
     of_only_class: tuple[str, ...] = ()
     fits: Callable[[Samples], bool] = bool
+    sums: Callable[[Sequence[str], Ints], Sums[W]] | None = None
 
     @property
     def scores(self) -> tuple[Score[W], ...]:
@@ -188,11 +163,27 @@ class Measure(Generic[W]):
             clean: whether the images are as they were. Any change, be it noise, breaks some images and spares others,
                 so that a few tell less of them all, and their scores have an interval from more images on.
         """
-        return self.scored(self.pool(rows, classes), seed, only_class, self.least_clean if clean else LEAST)
+        sums = self.sums_of(classes, len(rows), seed)
+        for row in rows:
+            sums.add(row)
+        return self.summed(sums.summed(), only_class, clean=clean)
 
-    def scored(self, pool: Pool[W], seed: int, only_class: int | None = None, least: int = LEAST) -> dict[str, Any]:
-        """As `score`, of what rows pool to; intervals from `least` images on."""
-        point, without = pool.once(), pool.under(left_out(pool.images, seed))
+    def sums_of(self, classes: Sequence[str], images: int, seed: int) -> Sums[W]:
+        """What takes the samples of one condition one after the other, for `summed`.
+
+        Args:
+            classes: class names.
+            images: how many samples there will be, N >= 1.
+            seed: of the intervals.
+        """
+        if self.sums is None:
+            return HeldSamples(self.pool, classes, seed)
+        return self.sums(classes, dealt(images, seed))
+
+    def summed(self, pool: Summed[W], only_class: int | None = None, *, clean: bool = False) -> dict[str, Any]:
+        """As `score`, of what samples came to."""
+        least = self.least_clean if clean else LEAST
+        point, without = pool.once(), pool.without()
         values = {score.key: score.of(point)[0] for score in self.scores}
         ends = {
             score.key: numbers(np.stack(score.interval(values[score.key], score.of(without), pool.images, least)))

@@ -11,7 +11,8 @@ import numpy as np
 from foolscape.metrics.boxes import Floats
 from foolscape.metrics.intervals import LEAST, around_unbounded, left_out
 from foolscape.metrics.paired import Difference
-from foolscape.metrics.score import Pool, Score, number, numbers
+from foolscape.metrics.score import Score, number, numbers
+from foolscape.metrics.sums import Pool
 
 CLEAN: Final = "clean"
 ATTACKED: Final = "adversarial"

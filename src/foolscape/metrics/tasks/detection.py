@@ -19,11 +19,11 @@ from foolscape.metrics.box_counts import (
     preserved,
     total,
 )
-from foolscape.metrics.boxes import Detected, Floats, Truth
-from foolscape.metrics.coco_ap import coco_ap
+from foolscape.metrics.boxes import Detected, Floats, Ints, Truth
 from foolscape.metrics.detection import check_labels
 from foolscape.metrics.intervals import LEAST, SHOWN, around, convention
-from foolscape.metrics.matching import Matched, match_coco, match_voc
+from foolscape.metrics.matched_images import MatchedImages, MatchSums, matched_images
+from foolscape.metrics.matching import Matched, match_image
 from foolscape.metrics.precision import Summary, area_under, average_precision, eleven_points, hundred_one_points
 from foolscape.metrics.sample import Form, Sample
 from foolscape.metrics.score import Measure, Parts, Score, TaskScores, number, numbers
@@ -63,71 +63,133 @@ def precisions(coco: Sequence[Matched], voc: Sequence[Matched], weights: Floats)
     return Precisions(of_coco, of_voc)
 
 
+def _of_all(coco: MatchedImages, voc: MatchedImages) -> Precisions:
+    """Of all images once. The levels of recall are added up as faster-coco-eval's array of all thresholds is."""
+    points = np.stack([coco.points(threshold) for threshold in range(_THRESHOLDS)]).mean(axis=1)
+    return Precisions(
+        lambda threshold: 100.0 * points[threshold : threshold + 1], cache(lambda summary: 100.0 * voc.once(0, summary))
+    )
+
+
 @dataclass(frozen=True)
-class DetectedImages:
-    """A `Pool` of objects and detections; detections with a box that is not finite count as false positives.
+class SummedDetections:
+    """A `Summed` of matches and box counts.
 
     Attributes:
-        truths: N, one per image.
-        detections: N, in the same order, with scores down to near 0.
+        coco, voc: the matches by the rule of each protocol.
+        counts: of the boxes of all images.
+        shown: (C,) how many images have objects of each class that count.
+        images: N.
         classes: C names.
     """
 
-    truths: Sequence[Truth]
-    detections: Sequence[Detected]
+    coco: MatchedImages
+    voc: MatchedImages
+    counts: BoxCounts
+    shown: Ints
+    images: int
     classes: Sequence[str]
 
-    @property
-    def images(self) -> int:
-        """N."""
-        return len(self.truths)
-
     def once(self) -> Precisions:
-        """COCO's from faster-coco-eval; raises `SampleError` for a label that is not the index of a class."""
+        """COCO's to the bit as faster-coco-eval has them."""
         return self._once
 
     @cached_property
     def _once(self) -> Precisions:
-        for labels in [*(truth.labels for truth in self.truths), *(detected.labels for detected in self.detections)]:
-            check_labels(labels, len(self.classes))
-        coco = coco_ap(self.truths, self.detections, len(self.classes))
-        return Precisions(lambda threshold: coco[None, threshold], self.under(np.ones((1, self.images))).voc)
+        return _of_all(self.coco, self.voc)
 
-    def under(self, weights: Floats) -> Precisions:
-        """From the matches of each image, weighted."""
-        return precisions(self._coco, self._voc, weights)
+    def without(self) -> Precisions:
+        """Without each group of images."""
+        return Precisions(
+            cache(lambda threshold: 100.0 * self.coco.without(threshold, hundred_one_points)),
+            cache(lambda summary: 100.0 * self.voc.without(0, summary)),
+        )
 
     def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """AP50 of every class, boxes per image; with `only_class` those of that class, and how many others are kept."""
         point = self.once().coco(_AP50)[0]
-        shown = np.sum([match.truths > 0 for match in self._coco], axis=0)
-        ends = np.stack(around(point, without.coco(_AP50), shown, SHOWN)).T
+        ends = np.stack(around(point, without.coco(_AP50), self.shown, SHOWN)).T
         by_class = dict(zip(self.classes, numbers(point), strict=True))
-        pairs = zip(self.truths, self.detections, strict=True)
-        counts = total([count_boxes(truth, detected, len(self.classes), READABLE) for truth, detected in pairs])
-        parts: dict[str, Any] = {"per_class": by_class, "boxes": _per_image(counts, slice(None), self.images)}
+        parts: dict[str, Any] = {"per_class": by_class, "boxes": _per_image(self.counts, slice(None), self.images)}
         if only_class is not None:
-            parts["victim_boxes"] = _per_image(counts, slice(only_class, only_class + 1), self.images)
-            parts["preserved"] = number(np.float64(preserved(counts, [only_class])))
+            parts["victim_boxes"] = _per_image(self.counts, slice(only_class, only_class + 1), self.images)
+            parts["preserved"] = number(np.float64(preserved(self.counts, [only_class])))
         return parts, {"per_class": dict(zip(self.classes, map(numbers, ends), strict=True))}
 
-    @cached_property
-    def _coco(self) -> list[Matched]:
-        pairs = zip(self.truths, self.detections, strict=True)
-        return [match_coco(truth, detected, len(self.classes)) for truth, detected in pairs]
 
-    @cached_property
-    def _voc(self) -> list[Matched]:
-        pairs = zip(self.truths, self.detections, strict=True)
-        return [match_voc(truth, detected, len(self.classes)) for truth, detected in pairs]
+class DetectionSums:
+    """The `Sums` of objects and detections: of C `classes`, in the `group` of each image (N,).
+
+    Detections with a box that is not finite count as false positives.
+    """
+
+    def __init__(self, classes: Sequence[str], group: Ints) -> None:
+        self._classes, self._group, self._images = classes, group, 0
+        number, groups = len(classes), int(group.max()) + 1
+        self._coco, self._voc = MatchSums(number, _THRESHOLDS, groups), MatchSums(number, 1, groups)
+        self._counts = BoxCounts(*(np.zeros(number, np.int64) for _ in range(4)))
+        self._shown = np.zeros(number, np.int64)
+
+    def add(self, sample: DetectionSample) -> None:
+        """Match an image; raises `SampleError` for a label that is not the index of a class."""
+        classes = len(self._classes)
+        for labels in (sample.truth.labels, sample.measured.labels):
+            check_labels(labels, classes)
+        coco, voc = match_image(sample.truth, sample.measured, classes)
+        group = int(self._group[self._images])
+        self._coco.add(coco, group)
+        self._voc.add(voc, group)
+        self._counts = total([self._counts, count_boxes(sample.truth, sample.measured, classes, READABLE)])
+        self._shown += coco.truths > 0
+        self._images += 1
+
+    def summed(self) -> SummedDetections:
+        """What was added."""
+        return SummedDetections(
+            self._coco.matched(), self._voc.matched(), self._counts, self._shown, self._images, self._classes
+        )
+
+
+@dataclass(frozen=True)
+class DetectedImages:
+    """A `Pool` of the matches of N images, for weightings of any kind.
+
+    Attributes:
+        coco, voc: by the rule of each protocol.
+    """
+
+    coco: Sequence[Matched]
+    voc: Sequence[Matched]
+
+    @property
+    def images(self) -> int:
+        """N."""
+        return len(self.coco)
+
+    def once(self) -> Precisions:
+        """Every image once."""
+        return _of_all(*(matched_images(matches) for matches in (self.coco, self.voc)))
+
+    def under(self, weights: Floats) -> Precisions:
+        """From the matches of each image, weighted."""
+        return precisions(self.coco, self.voc, weights)
+
+    def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Nothing besides."""
+        del without, only_class
+        return {}, {}
 
 
 DetectionSample = Sample[Truth, Detected]
 
 
 def pooled(samples: Sequence[DetectionSample], classes: Sequence[str]) -> DetectedImages:
-    """The objects and detections of samples."""
-    return DetectedImages([one.truth for one in samples], [one.measured for one in samples], classes)
+    """The matches of samples; raises `SampleError` for a label that is not the index of a class."""
+    for sample in samples:
+        for labels in (sample.truth.labels, sample.measured.labels):
+            check_labels(labels, len(classes))
+    matches = [match_image(one.truth, one.measured, len(classes)) for one in samples]
+    return DetectedImages([coco for coco, _ in matches], [voc for _, voc in matches])
 
 
 def right(sample: DetectionSample, only_class: int | None) -> float | None:
@@ -219,6 +281,7 @@ DETECTION: Final = Measure[Precisions](
     },
     below=("AP_scores", "ci95"),
     of_only_class=("preserved",),
+    sums=DetectionSums,
 )
 
 RECORD: Final = TaskScores((DETECTION,), right, Form(Detected, Truth, in_classes, standing_in), narrowed)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from foolscape.metrics.boxes import Floats
+from foolscape.metrics.boxes import Floats, Ints
 from foolscape.metrics.intervals import CONVENTIONS as INTERVALS
 from foolscape.metrics.intervals import LEAST_CLEAN, SHOWN, around, weigh
 from foolscape.metrics.sample import Form, Sample
@@ -58,6 +58,65 @@ class CountedImages:
         ends = np.stack(around(point, iou_per_class(without), shown, SHOWN)).T
         by_class = dict(zip(self.classes, numbers(point), strict=True))
         return {"per_class": by_class}, {"per_class": dict(zip(self.classes, map(numbers, ends), strict=True))}
+
+
+@dataclass(frozen=True)
+class SummedCounts:
+    """A `Summed` of pixel counts.
+
+    Attributes:
+        groups: (G, C) counts of each group of images.
+        shown: (C,) how many images show each class.
+        images: N.
+        classes: C names.
+    """
+
+    groups: Counts
+    shown: Ints
+    images: int
+    classes: Sequence[str]
+
+    def once(self) -> Counts:
+        """(1, C) counts."""
+        return Counts(*(field.sum(axis=0, keepdims=True) for field in _fields(self.groups)))
+
+    def without(self) -> Counts:
+        """(G, C) counts."""
+        return Counts(*(field.sum(axis=0) - field for field in _fields(self.groups)))
+
+    def parts(self, without: Counts, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The IoU of every class; intervals where enough images show the class."""
+        del only_class
+        point = iou_per_class(self.once())[0]
+        ends = np.stack(around(point, iou_per_class(without), self.shown, SHOWN)).T
+        by_class = dict(zip(self.classes, numbers(point), strict=True))
+        return {"per_class": by_class}, {"per_class": dict(zip(self.classes, map(numbers, ends), strict=True))}
+
+
+class PixelSums:
+    """The `Sums` of pixel counts: of C `classes`, in the `group` of each image (N,)."""
+
+    def __init__(self, classes: Sequence[str], group: Ints) -> None:
+        self._classes, self._group, self._images = classes, group, 0
+        number = int(group.max()) + 1
+        self._counts = np.zeros((3, number, len(classes)), np.int64)
+        self._shown = np.zeros(len(classes), np.int64)
+
+    def add(self, sample: PixelSample) -> None:
+        """Count an image."""
+        counts = counts_of(sample, len(self._classes))
+        for whole, own in zip(self._counts, _fields(counts), strict=True):
+            whole[self._group[self._images]] += own
+        self._shown += counts.truth > 0
+        self._images += 1
+
+    def summed(self) -> SummedCounts:
+        """What was added."""
+        return SummedCounts(Counts(*self._counts), self._shown, self._images, self._classes)
+
+
+def _fields(counts: Counts) -> tuple[Ints, Ints, Ints]:
+    return counts.hit, counts.truth, counts.predicted
 
 
 PixelTruth = dict[int, int]
@@ -142,6 +201,7 @@ SEGMENTATION: Final = Measure[Counts](
     },
     below=("void", "ci95"),
     least_clean=LEAST_CLEAN,
+    sums=PixelSums,
 )
 
 RECORD: Final = TaskScores((SEGMENTATION,), right, Form(PixelsMeasured, PixelTruth, in_classes, standing_in), narrowed)

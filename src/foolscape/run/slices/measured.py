@@ -11,9 +11,10 @@ from foolscape.by_name import record_or_none
 from foolscape.metrics.boxes import Bools
 from foolscape.metrics.eval_classes import indices_of
 from foolscape.metrics.sample import Sample
-from foolscape.metrics.score import Measure, Pool, Score, scores_of
+from foolscape.metrics.score import Measure, Score, scores_of
 from foolscape.metrics.slices.objects import Cut, ImageObjects, cuts_of
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN
+from foolscape.metrics.sums import Pool
 from foolscape.records import conditions
 from foolscape.records.conditions import Condition
 from foolscape.records.places import ONE_FOLDER, Kind, Layout, safe_name

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from foolscape.metrics.boxes import Truth
-from foolscape.metrics.score import Pool
 from foolscape.metrics.slices.boxes import BoxedImage, cut, objects_of
 from foolscape.metrics.slices.objects import OBJECTS_FOUND, Cut, ImageObjects
 from foolscape.metrics.slices.scored import CLEAN
+from foolscape.metrics.sums import Pool
 from foolscape.records.row import AnyRow
 from foolscape.run.slices.measured import MeasuredModel, TaskSlices
 

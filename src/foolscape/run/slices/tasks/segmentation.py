@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.metrics.score import Pool
 from foolscape.metrics.segmentation import VOID
 from foolscape.metrics.slices.objects import PIXELS_RIGHT, Cut, ImageObjects, segments
 from foolscape.metrics.slices.scored import CLEAN
+from foolscape.metrics.sums import Pool
 from foolscape.records.places import Kind
 from foolscape.report.files import read_labels
 from foolscape.run.slices.measured import MeasuredModel, TaskSlices

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from foolscape.metrics.sample import Sample
-from foolscape.metrics.score import Pool, scores_of
+from foolscape.metrics.score import scores_of
 from foolscape.metrics.slices.clips import MEAN_J, clip_cuts, clip_objects
 from foolscape.metrics.slices.objects import Cut, ImageObjects
 from foolscape.metrics.slices.scored import CLEAN
+from foolscape.metrics.sums import Pool
 from foolscape.records.places import Kind
 from foolscape.report.files import Pixels, read_labels
 from foolscape.run.slices.measured import MeasuredModel, TaskSlices

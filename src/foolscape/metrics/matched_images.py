@@ -1,0 +1,235 @@
+"""The matches of many images in little memory, and average precision from them without each group of images in turn.
+
+Of a detection its score, class and the group of its image are kept, and what became of it where that is not a false
+positive at every threshold. That is all that average precision needs: the boxes go. A group is left out by taking its
+own counts from those of all. Counts are whole numbers: the figures are those of `precision` to the last bit.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.metrics.boxes import Floats, Ints
+from foolscape.metrics.matching import FALSE, HIT, Matched, Outcomes
+from foolscape.metrics.precision import COCO_LEVELS, VOC07_LEVELS, Summary, eleven_points, hundred_one_points
+
+_COLUMNS: Final = 64
+"""Groups that are looked at together: a part of the hits by so many stays in the processor's cache."""
+
+
+class MatchSums:
+    """The matches by one rule of images that are added one by one.
+
+    Args:
+        classes: C.
+        thresholds: T.
+        groups: G, into which images are dealt.
+    """
+
+    def __init__(self, classes: int, thresholds: int, groups: int) -> None:
+        self._classes, self._thresholds = classes, thresholds
+        self._scores, self._labels, self._groups = array("d"), array("H"), array("H")
+        self._told, self._outcomes = array("q"), array("b")
+        self.truths = np.zeros((groups, classes), np.int64)
+
+    def add(self, image: Matched, group: int) -> None:
+        """Take the matches of an image of the `group`."""
+        told = np.flatnonzero((image.outcome != FALSE).any(axis=0))
+        self._told.frombytes((told + len(self._scores)).astype(np.int64).tobytes())
+        self._outcomes.frombytes(np.ascontiguousarray(image.outcome[:, told].T).astype(np.int8).tobytes())
+        self._scores.frombytes(image.scores.astype(np.float64).tobytes())
+        self._labels.frombytes(image.labels.astype(np.uint16).tobytes())
+        self._groups.frombytes(np.full(len(image.labels), group, np.uint16).tobytes())
+        self.truths[group] += image.truths
+
+    def matched(self) -> MatchedImages:
+        """What was added, the detections of each class by falling score, equal ones in the order of the images."""
+        scores, labels = np.frombuffer(self._scores), np.frombuffer(self._labels, np.uint16)
+        groups, told = np.frombuffer(self._groups, np.uint16), np.frombuffer(self._told, np.int64)
+        outcomes = np.frombuffer(self._outcomes, np.int8).reshape(-1, self._thresholds)
+        by_class = []
+        for label in range(self._classes):
+            mine = np.flatnonzero(labels == label)
+            mine = mine[np.argsort(-scores[mine], kind="stable")]
+            place = np.searchsorted(told, mine)
+            known = (place < len(told)) & (told[np.minimum(place, len(told) - 1)] == mine) if len(told) else place < 0
+            outcome = np.full((self._thresholds, len(mine)), FALSE, np.int8)
+            outcome[:, known] = outcomes[place[known]].T
+            by_class.append(ClassMatches(groups[mine].astype(np.int64), outcome))
+        return MatchedImages(tuple(by_class), self.truths)
+
+
+@dataclass(frozen=True)
+class ClassMatches:
+    """The K detections of one class by falling score: the group of each (K,), and what became of it (T, K)."""
+
+    groups: Ints
+    outcome: Outcomes
+
+
+@dataclass(frozen=True)
+class MatchedImages:
+    """The matches of images by class, and how many objects of each class count in each group (G, C)."""
+
+    classes: tuple[ClassMatches, ...]
+    truths: Ints
+
+    def once(self, threshold: int, summary: Summary) -> Floats:
+        """(1, C) in [0, 1]: the average precision of all images; NaN where they hold no object of the class."""
+        found = np.full((1, len(self.classes)), np.nan)
+        for label, one in self._known():
+            curve = _curve(one.outcome[threshold])
+            recall = curve.hits / self.truths[:, label].sum()
+            found[0, label] = summary(_envelope(curve.hits / curve.both)[:, None], recall[:, None])[0]
+        return found
+
+    def points(self, threshold: int) -> Floats:
+        """(101, C): the interpolated precision of all images at COCO's levels of recall; NaN as of `once`."""
+        found = np.full((len(COCO_LEVELS), len(self.classes)), np.nan)
+        for label, one in self._known():
+            curve = _curve(one.outcome[threshold])
+            recall = curve.hits / self.truths[:, label].sum()
+            reached = np.searchsorted(recall, COCO_LEVELS)
+            envelope = np.append(_envelope(curve.hits / curve.both), 0.0)
+            found[:, label] = envelope[reached]
+        return found
+
+    def without(self, threshold: int, summary: Summary) -> Floats:
+        """(G, C): as `once` without each group in turn."""
+        found = np.full(self.truths.shape, np.nan)
+        for label, one in self._known():
+            objects = self.truths[:, label]
+            found[:, label] = _left_out(one, threshold, objects.sum() - objects, summary)
+        return found
+
+    def _known(self) -> Iterator[tuple[int, ClassMatches]]:
+        return ((label, one) for label, one in enumerate(self.classes) if self.truths[:, label].any())
+
+
+def matched_images(images: Sequence[Matched]) -> MatchedImages:
+    """The matches of N >= 1 images, all in one group."""
+    first = images[0]
+    sums = MatchSums(len(first.truths), len(first.outcome), 1)
+    for image in images:
+        sums.add(image, 0)
+    return sums.matched()
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """The P hits of a class at a threshold.
+
+    Attributes:
+        at: (P,) where they stand among the detections.
+        wrong: where false positives stand.
+        hits: (P,) hits up to each.
+        both: (P,) hits and false positives up to each.
+    """
+
+    at: Ints
+    wrong: Ints
+    hits: Floats
+    both: Floats
+
+
+def _curve(outcome: Outcomes) -> _Curve:
+    at, wrong = np.flatnonzero(outcome == HIT), np.flatnonzero(outcome == FALSE)
+    hits = np.arange(1.0, len(at) + 1)
+    return _Curve(at, wrong, hits, hits + np.searchsorted(wrong, at))
+
+
+def _envelope(precision: Floats) -> Floats:
+    """Interpolated precision: the best that is reached at this recall or a larger one."""
+    return np.maximum.accumulate(precision[::-1], axis=0)[::-1]
+
+
+def _left_out(one: ClassMatches, threshold: int, objects: Ints, summary: Summary) -> Floats:
+    """(G,): the average precision of a class without each group, which leaves `objects` (G,); NaN where these are 0."""
+    curve = _curve(one.outcome[threshold])
+    before = np.searchsorted(curve.at, curve.wrong)  # the hit that a false positive comes before; later ones are moot
+    wrong = curve.wrong[before < len(curve.at)]
+    own_hits, own_wrong = one.groups[curve.at], one.groups[wrong]
+    places = np.arange(len(curve.at))
+    found = np.full(len(objects), np.nan)
+    for begin, end in _blocks(len(objects)):
+        of_hits = _cumulated(places, own_hits, begin, end, len(places))
+        of_wrong = _cumulated(before[: len(wrong)], own_wrong, begin, end, len(places))
+        hits = curve.hits[:, None] - of_hits
+        both = curve.both[:, None] - (of_hits + of_wrong)
+        precision = np.divide(hits, both, out=np.zeros_like(hits), where=hits > 0)
+        left = np.maximum(objects[begin:end], 1)
+        if summary in _LEVELS:
+            means = _at_levels(_LEVELS[summary], _envelope(precision), of_hits, left)
+        else:
+            means = summary(_envelope(precision), hits / left)
+        found[begin:end] = np.where(objects[begin:end] > 0, means, np.nan)
+    return found
+
+
+def _blocks(groups: int) -> Iterator[tuple[int, int]]:
+    """The first and the last group but one of each block; none has one group alone, of which sums round otherwise."""
+    begin = 0
+    while begin < groups:
+        end = groups if groups - begin <= _COLUMNS + 1 else begin + _COLUMNS
+        yield begin, end
+        begin = end
+
+
+def _cumulated(rows: Ints, groups: Ints, begin: int, end: int, length: int) -> NDArray[np.int32]:
+    """(length, end - begin): how many of the entries, each in a row and of a group, each group has down to each row."""
+    mine = (groups >= begin) & (groups < end)
+    width = end - begin
+    counted = np.bincount(rows[mine] * width + (groups[mine] - begin), minlength=length * width)
+    return np.cumsum(counted.reshape(length, width).astype(np.int32), axis=0, dtype=np.int32)
+
+
+def _at_levels(levels: Floats, envelope: Floats, of_hits: NDArray[np.int32], objects: Ints) -> Floats:
+    """(W,): the mean of the envelope (P, W) at the hits that first reach each of L levels of recall, 0 where none does.
+
+    Args:
+        levels: (L,) rising.
+        envelope: precision at each hit of all groups.
+        of_hits: (P, W) hits of the group that is left out.
+        objects: (W,) without it, each at least 1.
+    """
+    number, width = envelope.shape
+    if not number:
+        return np.zeros(width)
+    least = _least(levels[:, None], objects)
+    reached = least <= number - of_hits[-1]
+    columns = np.arange(width)
+    # The hit p is the k-th of the others where p + 1 less those left out up to p is k: the first such p, from below.
+    place = np.where(reached, np.maximum(least - 1, 0), 0)
+    while True:
+        further = np.where(reached, np.maximum(least - 1 + of_hits[place, columns], 0), 0)
+        further = np.where(least == 0, 0, further)
+        if np.array_equal(further, place):
+            break
+        place = further
+    last = np.ones(reached.shape, np.bool_)
+    last[:-1] = (place[1:] != place[:-1]) | ~reached[1:]
+    first = np.ones(reached.shape, np.bool_)
+    first[1:] = place[1:] != place[:-1]
+    level = np.arange(len(levels))[:, None]
+    times = level + 1 - np.maximum.accumulate(np.where(first, level, 0), axis=0)
+    total = np.zeros(width)
+    for row in np.where(last & reached, envelope[place, columns] * times, 0.0):
+        total += row
+    return total / len(levels)
+
+
+def _least(levels: Floats, objects: Ints) -> Ints:
+    """(L, W): the fewest hits whose share of the objects is a level, as a division in float64 has it."""
+    guess = np.maximum(np.ceil(levels * objects) - 1, 0)
+    for _ in range(2):
+        guess = np.where(guess / objects >= levels, guess, guess + 1)
+    return np.asarray(guess, np.int64)
+
+
+_LEVELS: Final[dict[Summary, Floats]] = {eleven_points: VOC07_LEVELS, hundred_one_points: COCO_LEVELS}

@@ -1,0 +1,104 @@
+"""Sums of samples that come one by one give the figures of all samples at once, to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from foolscape.metrics.boxes import Detected, Truth
+from foolscape.metrics.coco_ap import coco_ap
+from foolscape.metrics.intervals import left_out
+from foolscape.metrics.matching import match_coco, match_image, match_voc
+from foolscape.metrics.precision import area_under, eleven_points
+from foolscape.metrics.sample import Sample
+from foolscape.metrics.segmentation import PixelsMeasured
+from foolscape.metrics.tasks.detection import DetectionSums, SummedDetections, precisions
+from foolscape.metrics.tasks.segmentation import PixelSums, pooled
+
+CLASSES = ["a", "b", "c", "never"]
+
+
+def drawn(seed: int, images: int, detections: int) -> list[Sample[Truth, Detected]]:
+    """Images with difficult objects, crowds, equal scores, and more detections of a class than COCO looks at."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for number in range(images):
+        count = int(rng.integers(0, 6))
+        low = rng.integers(0, 60, (count, 2)).astype(float)
+        boxes = np.concatenate([low, low + rng.integers(4, 40, (count, 2))], axis=1)
+        crowd = rng.random(count) < 0.1 if number % 3 == 0 else np.zeros(count, np.bool_)
+        labels, difficult = rng.integers(0, 3, count), rng.random(count) < 0.15
+        truth = Truth(boxes, labels, difficult, crowd, (boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
+        again = rng.integers(0, max(count, 1), detections if count else 0)
+        near = boxes[again] + rng.integers(-4, 5, (len(again), 4)) if count else np.zeros((0, 4))
+        beside = rng.integers(0, 60, (detections // 3, 2)).astype(float)
+        found = np.concatenate([near, np.concatenate([beside, beside + 12], axis=1)])
+        own = np.where(rng.random(len(again)) < 0.8, labels[again] if count else again, rng.integers(0, 4, len(again)))
+        scores = rng.integers(1, 12, len(found)) / 12
+        kinds = np.concatenate([own, rng.integers(0, 4, len(beside))])
+        samples.append(Sample(str(number), truth, Detected(found, scores, kinds)))
+    return samples
+
+
+def summed(samples: list[Sample[Truth, Detected]], group: np.ndarray) -> SummedDetections:
+    sums = DetectionSums(CLASSES, group)
+    for sample in samples:
+        sums.add(sample)
+    return sums.summed()
+
+
+@pytest.mark.parametrize(("seed", "images", "detections"), [(0, 1, 9), (1, 2, 9), (2, 25, 12), (3, 70, 5), (4, 4, 400)])
+def test_average_precision_is_that_of_the_evaluator(seed: int, images: int, detections: int) -> None:
+    samples = drawn(seed, images, detections)
+    once = summed(samples, np.arange(images)).once()
+    expected = coco_ap([one.truth for one in samples], [one.measured for one in samples], len(CLASSES))
+    for threshold in range(10):
+        np.testing.assert_array_equal(once.coco(threshold)[0], expected[threshold])
+
+
+@pytest.mark.parametrize(("images", "groups"), [(2, 2), (9, 9), (131, 131), (131, 66), (200, 7)])
+def test_leaving_groups_out_is_that_of_weights(images: int, groups: int) -> None:
+    samples = drawn(images, images, 10)
+    group = np.random.default_rng(0).permutation(images) % groups
+    weights = (group[None, :] != np.arange(groups)[:, None]).astype(float)
+    coco = [match_coco(one.truth, one.measured, len(CLASSES)) for one in samples]
+    voc = [match_voc(one.truth, one.measured, len(CLASSES)) for one in samples]
+    whole, found = precisions(coco, voc, weights), summed(samples, group)
+    for threshold in range(10):
+        np.testing.assert_array_equal(found.without().coco(threshold), whole.coco(threshold))
+    once = precisions(coco, voc, np.ones((1, images)))
+    for summary in (eleven_points, area_under):
+        np.testing.assert_array_equal(found.without().voc(summary), whole.voc(summary))
+        np.testing.assert_array_equal(found.once().voc(summary), once.voc(summary))
+
+
+def test_an_image_is_matched_as_by_either_rule_alone() -> None:
+    for sample in drawn(5, 40, 30):
+        both = match_image(sample.truth, sample.measured, len(CLASSES))
+        alone = [rule(sample.truth, sample.measured, len(CLASSES)) for rule in (match_coco, match_voc)]
+        for one, other in zip(both, alone, strict=True):
+            assert one.truths.tolist() == other.truths.tolist()
+            for label in range(len(CLASSES)):
+                mine, its = one.labels == label, other.labels == label
+                order = np.argsort(-one.scores[mine], kind="stable")
+                np.testing.assert_array_equal(one.scores[mine][order], other.scores[its])
+                np.testing.assert_array_equal(one.outcome[:, mine][:, order], other.outcome[:, its])
+
+
+def test_pixels_by_groups_are_those_by_weights() -> None:
+    rng = np.random.default_rng(0)
+    samples = []
+    for number in range(1203):
+        truth = {int(label): int(n) for label, n in zip(rng.choice(4, 2, False), rng.integers(1, 99, 2), strict=True)}
+        measured = PixelsMeasured({label: n // 2 for label, n in truth.items()}, {0: 7, 3: 5})
+        samples.append(Sample(str(number), truth, measured))
+    pool = pooled(samples, CLASSES)
+    weights = left_out(len(samples), 5)
+    sums = PixelSums(CLASSES, (1 - weights).argmax(axis=0))
+    for sample in samples:
+        sums.add(sample)
+    found = sums.summed()
+    for one, other in ((found.once(), pool.once()), (found.without(), pool.under(weights))):
+        for field in ("hit", "truth", "predicted"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
+    assert found.parts(found.without(), None) == pool.parts(pool.under(weights), None)
