@@ -72,12 +72,12 @@ class Prompt:
         Returns:
             (P, 2) int64, the column x and the row y in pixels of the mask, and (P,) int64, what SAM calls them.
         """
-        there = np.ascontiguousarray((mask != 0).cpu().numpy())
+        there = (mask != 0).cpu().numpy()
         if self.box:
             rows, columns = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
             corners = [[columns[0], rows[0]], [columns[-1], rows[-1]]]
             return torch.tensor(np.array(corners)), torch.tensor(_CORNERS)
-        places = _clicked(there.tobytes(), there.shape, self.clicks)
+        places = _clicked(np.packbits(there).tobytes(), there.shape, self.clicks)
         return torch.tensor(places), torch.full((len(places),), _INSIDE)
 
 
@@ -101,10 +101,11 @@ def prompt_of(text: str) -> Prompt:
 
 @lru_cache(maxsize=64)
 def _clicked(mask: bytes, shape: tuple[int, int], count: int) -> tuple[tuple[int, int], ...]:
-    """(x, y) of up to `count` clicks on the object in `mask`, a byte per pixel; kept, as attacks ask at every step."""
+    """(x, y) of up to `count` clicks on the object in `mask`, a bit per pixel; kept, as attacks ask at every step."""
     from scipy.ndimage import distance_transform_edt  # here, for it takes long to import
 
-    there = np.frombuffer(mask, dtype=bool).reshape(shape)
+    bits = np.unpackbits(np.frombuffer(mask, dtype=np.uint8), count=shape[0] * shape[1])
+    there = bits.reshape(shape).astype(bool)
     rows, columns = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
     top, left = int(rows[0]), int(columns[0])
     # Nothing of the object lies beyond its box, so that the ring around the box is border.
