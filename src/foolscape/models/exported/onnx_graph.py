@@ -14,11 +14,12 @@ from typing import Any, Final
 from foolscape.errors import ModelError
 from foolscape.extras import extra
 from foolscape.models.exported.onnx_file import OnnxFile
+from foolscape.models.exported.onnx_tail import add_log_odds, without_tail
 from foolscape.models.exported.onnx_types import (
     drop_casts,
     in_order,
+    prune,
     replace_nodes,
-    takes,
     to_float32,
     without_idle_casts,
 )
@@ -31,9 +32,6 @@ _CONVERTED: Final = 17
 """The one that others are converted to."""
 
 _QUANTISED: Final = ("QuantizeLinear", "DynamicQuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
-_PASSED: Final = ("Identity", "Cast", "Squeeze")
-"""Operators behind an argmax that change none of its indices."""
-
 _HALF: Final = "weights in half precision are made float32, in which a gradient can be taken and checked"
 
 
@@ -75,13 +73,14 @@ class SamePad:
     fill: float
 
 
-def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepared:
+def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool, log_odds: bool = False) -> Prepared:
     """The graph of `file` as onnx2torch takes it; the file's own is not changed.
 
     Args:
         file: the graph.
         outputs: what is wanted of it.
         dense: whether the output is a map of scores, whose last softmax or argmax goes.
+        log_odds: whether what a sigmoid in the output takes becomes an output, too.
 
     Raises:
         ModelError: it is quantised, or an operator cannot be converted.
@@ -99,8 +98,10 @@ def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepar
     without_idle_casts(proto)
     drop_casts(proto)
     _keep_outputs(proto, outputs)
-    if dense and (note := _without_tail(proto, outputs[0])):
+    if dense and (note := without_tail(proto, outputs[0])):
         notes.append(note)
+    if log_odds:
+        add_log_odds(proto, outputs[0])
     _single_outputs(proto)
     original = _copy(proto)
     pads = _same_pads(proto, file)
@@ -177,40 +178,7 @@ def _keep_outputs(proto: Any, names: tuple[str, ...]) -> None:
     chosen = [values[name] for name in names]
     del graph.output[:]
     graph.output.extend(chosen)
-    _prune(graph)
-
-
-def _prune(graph: Any) -> None:
-    needed = {value.name for value in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            needed.update(takes(node))
-            kept.append(node)
-    replace_nodes(graph, kept[::-1])
-
-
-def _without_tail(proto: Any, output: str) -> str | None:
-    """Take away a last softmax, sigmoid or argmax over classes; what was taken, or None."""
-    from onnx import TensorProto, helper
-
-    graph = proto.graph
-    makers = {name: node for node in graph.node for name in node.output}
-    node = makers.get(output)
-    while node is not None and node.op_type in _PASSED:
-        node = makers.get(node.input[0])
-    if node is None:
-        return None
-    axis = next((a.i for a in node.attribute if a.name == "axis"), 0 if node.op_type == "ArgMax" else -1)
-    by_class = node.op_type in ("Softmax", "ArgMax") and axis in (1, -3)
-    if not by_class and node.op_type != "Sigmoid":
-        return None
-    if node.op_type != "ArgMax" and node.output[0] != output:
-        return None
-    del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(node.input[0], TensorProto.FLOAT, None))
-    _prune(graph)
-    return f"the last {node.op_type} of the graph is left out: scores before it have the stronger gradient"
+    prune(graph)
 
 
 def _single_outputs(proto: Any) -> None:

@@ -124,3 +124,14 @@ def without_idle_casts(proto: Any) -> None:
         else:
             kept.append(node)
     replace_nodes(graph, kept)
+
+
+def prune(graph: Any) -> None:
+    """Leave the operators alone that lead to the outputs of `graph`."""
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed.update(takes(node))
+            kept.append(node)
+    replace_nodes(graph, kept[::-1])
