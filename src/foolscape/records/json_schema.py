@@ -20,8 +20,8 @@ from foolscape.records.shard import ShardDone
 from foolscape.records.slices import SlicesRecord
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
-from foolscape.records.workers import WorkerNote
 from foolscape.records.traits import Traits
+from foolscape.records.workers import WorkerNote
 from foolscape.tasks.base import TASKS
 
 FOLDER: Final = Path("docs/schema")
