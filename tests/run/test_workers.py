@@ -166,6 +166,7 @@ def test_what_learns_from_clip_to_clip_has_no_workers(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_workers_and_devices(given: dict[str, object], workers: int | None, devices: tuple[str, ...]) -> None:
     resources = resources_of(dict(given))
+    assert resources.cluster is None
     assert (resources.workers, resources.devices) == (workers, devices)
     assert resources.spread == bool(given)
 
@@ -173,7 +174,8 @@ def test_workers_and_devices(given: dict[str, object], workers: int | None, devi
 @pytest.mark.parametrize(
     ("given", "words"),
     [({"workers": 0}, "workers: expected a number from 1 on"), ({"devices": ["0", "0"]}, "devices: expected each once"),
-     ({"devices": []}, "devices: expected devices such as")],
+     ({"devices": []}, "devices: expected devices such as"), ({"cluster": "dask"}, "cluster: expected ray"),
+     ({"cluster": "ray", "devices": "0"}, "whose nodes have their own")],
 )  # fmt: skip
 def test_no_worker_and_a_device_twice_are_refused(given: dict[str, object], words: str) -> None:
     with pytest.raises(SettingError, match=words):
@@ -206,3 +208,18 @@ def test_thirty_runs_with_deaths_at_random(tmp_path: Path, settings: dict[str, A
                 continue
             break
         assert figures(out) == expected, f"run {number}, after {time.monotonic() - begin:.0f} s"
+
+
+@pytest.mark.parametrize(("text", "address"), [("ray", "auto"), ("ray:local", "local"), ("ray:h:6379", "h:6379")])
+def test_a_cluster_is_named_by_its_address(text: str, address: str) -> None:
+    resources = resources_of({"cluster": text})
+    assert (resources.cluster, resources.spread) == (address, True)
+
+
+@pytest.mark.slow
+def test_on_a_ray_cluster_it_is_the_same_run(tmp_path: Path, settings: dict[str, Any]) -> None:
+    act(settings, tmp_path / "one")
+    silent = Listener(lambda _: None, silent_progress)
+    resources = Resources(workers=2, cluster="local")
+    execute(make_config(dict(settings)), tmp_path / "many", COMMAND, silent, resources=resources)
+    assert figures(tmp_path / "many") == figures(tmp_path / "one")

@@ -1,4 +1,4 @@
-"""With what a command is carried out: `--shard 3/16`, `--shard-costs`, `--workers`, `--devices`."""
+"""With what a command is carried out: `--shard 3/16`, `--shard-costs`, `--workers`, `--devices`, `--cluster`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ RESOURCE_FLAGS: Final = (
          RESOURCES, metavar="DIR", default="clips by their length, images alike"),
     Flag("workers", int, "Processes that measure, each with the model and its share of the threads; the result is that "
          "of one process with as many threads.", RESOURCES, metavar="N", default="none but the command itself"),
+    Flag("cluster", str, "Workers on the nodes of a Ray cluster: ray for the one that this machine belongs to, "
+         "ray:HOST:PORT, or ray:local for one of this machine.", RESOURCES, metavar="ray[:ADDRESS]"),
     Flag("devices", str, "Devices, a worker for each unless --workers says more: 0,1,2,3 or cuda:0,cuda:1.", RESOURCES,
          metavar="DEVICE,DEVICE", default="that of --device", commas=True),
 )  # fmt: skip
@@ -42,11 +44,16 @@ def resources_of(settings: dict[str, object]) -> Resources:
     shard, costs = settings.pop("shard", None), settings.pop("shard_costs", None)
     if shard is None and costs is not None:
         raise SettingError("shard_costs: is for --shard, by which images are divided; leave it out")
+    devices, cluster = _devices(settings.pop("devices", None)), _cluster(settings.pop("cluster", None))
+    if devices and cluster is not None:
+        raise SettingError("devices: are those of this machine, got --cluster, too, whose nodes have their own; leave "
+                           "one of them out")  # fmt: skip
     return Resources(
         shard=None if shard is None else Shard.parse(str(shard)),
         shard_costs=None if costs is None else path_of(str(costs)),
         workers=_count(settings.pop("workers", None)),
-        devices=_devices(settings.pop("devices", None)),
+        devices=devices,
+        cluster=cluster,
     )
 
 
@@ -54,6 +61,16 @@ def _count(value: object) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
         raise SettingError(f"workers: expected a number from 1 on, got {value!r}")
     return value
+
+
+def _cluster(value: object) -> str | None:
+    """The address behind `ray:`; `ray` alone is `auto`."""
+    if value is None:
+        return None
+    engine, _, address = str(value).partition(":")
+    if engine != "ray":
+        raise SettingError(f"cluster: expected ray, ray:HOST:PORT or ray:local, got {value!r}")
+    return address or "auto"
 
 
 def _devices(value: object) -> tuple[str, ...]:

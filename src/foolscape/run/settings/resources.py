@@ -51,17 +51,20 @@ class Resources:
         shard_costs: a run whose seconds say what each image costs; None: all cost the same, clips what they are long.
         workers: processes that measure; None: one for each of the `devices`, or none but the driver itself.
         devices: that workers use in turn, as PyTorch names them; none: that of the run.
+        cluster: the address of a Ray cluster on whose nodes the workers are: HOST:PORT, `auto` or `local`; None: they
+            are on this machine.
     """
 
     shard: Shard | None = None
     shard_costs: Path | None = None
     workers: int | None = None
     devices: tuple[str, ...] = ()
+    cluster: str | None = None
 
     @property
     def spread(self) -> bool:
         """Whether workers measure, and not the process that was started."""
-        return self.workers is not None or bool(self.devices)
+        return self.workers is not None or bool(self.devices) or self.cluster is not None
 
     def threads_of(self, own: int) -> int:
         """Threads of each worker of a new run, where this process would take `own`: together no more than those."""

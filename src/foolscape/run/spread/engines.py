@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from foolscape.cluster.engine import Engine
 from foolscape.cluster.processes import Processes
+from foolscape.cluster.ray.engine import on_ray
 from foolscape.run.settings.resources import Resources
 
 
@@ -15,5 +16,8 @@ def engine_of(resources: Resources, device: str, threads: int) -> Engine:
         device: of the run, where no others are named.
         threads: of each worker, as the run was begun with.
     """
+    if resources.cluster is not None:
+        gpus = device.startswith("cuda")
+        return on_ray(resources.cluster, gpus=gpus, threads=threads, workers=resources.workers)
     devices = resources.devices or (device,)
     return Processes(resources.workers or len(devices), devices, threads)
