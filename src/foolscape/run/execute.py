@@ -209,10 +209,10 @@ def _measure_spread(run: _Run, resources: Resources) -> None:
         return
     engine = engine_of(resources, str(run.device), record.threads or own_threads())
     costs = {name: cost_of(run.setup.data, name) for name in run.ids}
-    with workers(RunJob(run.config, record), engine, run.store, run.listener) as pool:
+    with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
         for place, entry in enumerate(run.setup.entries):
             with _progress(run, entry) as tick:
-                for _ in measure_by_workers(pool, place, entry.subject.spec, costs, run.store, tick):
+                for _ in measure_by_workers(pool, (place, entry.subject.spec), costs, run.store, tick):
                     run.listener.stop_if_enough()
 
 

@@ -6,25 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from foolscape.cluster.engine import Engine
-from foolscape.cluster.job import Answer, GivenUp
-from foolscape.cluster.pool import Pool
+from foolscape.cluster.job import Answer, GivenUp, Job
+from foolscape.cluster.pool import Inputs, Pool
 from foolscape.cluster.scheduler import LeaseSettings
 from foolscape.disk import append_file, digest, write_file
 from foolscape.errors import RunError
 from foolscape.records.places import WORKERS
 from foolscape.records.row import Line, failure
 from foolscape.records.workers import WorkerNote, note_bytes, told
-from foolscape.run.directory.store import RunStore, run_record
+from foolscape.run.directory.store import RunStore
 from foolscape.run.listener import Listener
 from foolscape.run.spread.collected import measured_of
-from foolscape.run.spread.run_job import RunJob, key_of, named_by
+from foolscape.run.spread.samples import key_of, named_by
 
 
 @contextmanager
-def workers(job: RunJob, engine: Engine, store: RunStore, listener: Listener) -> Iterator[Pool]:
+def workers(job: Job, engine: Engine, store: RunStore, listener: Listener, batch: int = 1) -> Iterator[Pool]:
     """The workers of a run; what was lost of them on the way is told, and added to workers.jsonl."""
-    settings = LeaseSettings(batch=run_record(store).batch)
-    with Pool(job, engine, settings) as pool:
+    with Pool(job, engine, LeaseSettings(batch=batch)) as pool:
         try:
             yield pool
         finally:
@@ -32,17 +31,22 @@ def workers(job: RunJob, engine: Engine, store: RunStore, listener: Listener) ->
 
 
 def measure_by_workers(
-    pool: Pool, place: int, spec: str, costs: Mapping[str, float], store: RunStore, tick: Callable[[str], None]
+    pool: Pool,
+    model: tuple[int, str],
+    costs: Mapping[str, float],
+    store: RunStore,
+    tick: Callable[[str], None],
+    inputs: Inputs | None = None,
 ) -> Iterator[str]:
     """Measure a model on those samples that `store` does not hold yet.
 
     Args:
         pool: the workers.
-        place: of the model in the run.
-        spec: of the model.
+        model: its place in the run, and its spec.
         costs: of each sample, by id.
         store: of the run.
         tick: told of each that is settled.
+        inputs: see `Pool.answers`.
 
     Yields:
         The id of each as it is settled, so that whoever iterates may stop between two.
@@ -50,9 +54,10 @@ def measure_by_workers(
     Raises:
         FoolscapeError: no worker is left, or one has met what ends the whole run.
     """
+    place, spec = model
     settled = store.settled_ids(spec) | store.settled_ids(None)
     keys = {key_of(place, name): cost for name, cost in costs.items() if name not in settled}
-    for answer in pool.answers(list(keys), costs=keys):
+    for answer in pool.answers(list(keys), costs=keys, inputs=inputs):
         _, name = named_by(answer.key)
         if isinstance(answer, GivenUp):
             store.append([failure(spec, name, f"expected a worker to answer, got none: {answer.reason}")])
