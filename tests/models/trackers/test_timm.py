@@ -1,5 +1,6 @@
 """Networks of timm as backbones of label propagation, without a connection."""
 
+import json
 import socket
 import sys
 from pathlib import Path
@@ -106,16 +107,37 @@ def test_a_folder_that_timm_saved(tmp_path: Path) -> None:
     torch.testing.assert_close(found.model.module(images), maps(stages, images, (0.1, 0.2, 0.3), (0.5, 0.5, 0.5))[0])
     plain = loaded(f"{tmp_path}?layer=layer1&mean=0,0,0&std=1,1,1").model
     torch.testing.assert_close(plain.module(images), stages(images)[0])
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(SettingError, match="expected a folder that timm saved, with an architecture"):
-        loaded(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, "expected a folder that timm saved, with an architecture"),
+        ({"architecture": 7}, "expected a folder that timm saved, with an architecture"),
+        ({"pretrained_cfg": "x"}, "pretrained_cfg: expected an object in the config.json"),
+        ({"model_args": [1]}, "model_args: expected an object in the config.json"),
+        ({"pretrained_cfg": {"mean": [1]}}, "mean: expected three numbers in pretrained_cfg"),
+        ({"pretrained_cfg": {"std": [1, 0, 1]}}, "std: expected three numbers above 0 in pretrained_cfg"),
+        ({"model_args": {"zzz": 1}}, "expected timm to make test_vit, got TypeError"),
+    ],
+)
+def test_a_folder_that_cannot_be_read(tmp_path: Path, said: dict[str, Any], expected: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "test_vit", **said} if said else said))
+    with pytest.raises((SettingError, ModelError), match=expected):
+        loaded(f"{tmp_path}?weights=none")
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"none are downloaded, got nothing: add \?weights=FILE"):
         loaded("test_resnet")
+    with pytest.raises(SettingError, match="expected a network or a folder behind timm:"):
+        loaded("")
     with pytest.raises(UnknownNameError, match="unknown network of timm 'resnt18'; did you mean resnet18"):
         loaded("resnt18?weights=none")
+    with pytest.raises(
+        UnknownNameError, match=r"unknown network of timm '7'; timm\.list_models\(\) has the names of all"
+    ):
+        loaded("7?weights=none")
     with pytest.raises(UnknownNameError, match=r"unknown weights of timm's resnet18 .* did you mean resnet18\.a1_in1k"):
         loaded("resnet18.a9_in1k?weights=none")
     with pytest.raises(UnknownNameError, match="unknown stage of timm's test_resnet 'layer9'; did you mean layer1"):

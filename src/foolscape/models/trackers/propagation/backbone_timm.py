@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from foolscape.errors import ModelError, SettingError, unknown
+from foolscape.errors import ModelError, SettingError, UnknownNameError, unknown
 from foolscape.extras import installed
 from foolscape.models.common.checkpoint import load_state, read_state_dict
 from foolscape.models.common.wiring import IMAGE_OPTIONS, WiredNetwork, wiring_of
@@ -99,6 +101,10 @@ def of_timm(spec: Spec) -> Backbone:
 
 
 def _named(spec: Spec) -> _Named:
+    if not spec.rest:
+        raise SettingError(
+            "expected a network or a folder behind timm:, such as timm:resnet18?weights=FILE, got nothing"
+        )
     weights = spec.options.get("weights")
     folder = path_of(spec.rest)
     if not folder.is_dir():
@@ -115,7 +121,7 @@ def _named(spec: Spec) -> _Named:
             f"expected model.safetensors or pytorch_model.bin in {folder}, got neither; give ?weights=FILE"
         )
     chosen = None if weights == "none" else weights or files[0]
-    return _Named(str(said["architecture"]), chosen, said.get("pretrained_cfg") or {}, said.get("model_args") or {})
+    return _Named(said["architecture"], chosen, said.get("pretrained_cfg") or {}, said.get("model_args") or {})
 
 
 def _read(folder: Path) -> Mapping[str, Any]:
@@ -124,12 +130,31 @@ def _read(folder: Path) -> Mapping[str, Any]:
         said = json.loads(read_text(folder / "config.json"))
     except (OSError, ValueError):
         said = None
-    if not isinstance(said, dict) or "architecture" not in said:
+    if not isinstance(said, dict) or not isinstance(said.get("architecture"), str):
         raise SettingError(
             f"expected a folder that timm saved, with an architecture in its config.json, got {folder}; a network of "
             f"transformers is named propagation:transformers:{folder}"
         )
+    for name in ("pretrained_cfg", "model_args"):
+        if not isinstance(said.get(name) or {}, dict):
+            raise SettingError(f"{name}: expected an object in the config.json of {folder}, got {said[name]!r}")
+    for name in ("mean", "std"):
+        values = (said.get("pretrained_cfg") or {}).get(name, (1, 1, 1))
+        if not _are_three(values) or (name == "std" and min(values) <= 0):
+            above = " above 0" if name == "std" else ""
+            raise SettingError(
+                f"{name}: expected three numbers{above} in pretrained_cfg of the config.json of {folder}, got {values}"
+            )
     return said
+
+
+def _are_three(values: object) -> bool:
+    """Whether `values` are three finite numbers, for red, green and blue."""
+    return (
+        isinstance(values, list | tuple)
+        and len(values) == 3
+        and all(isinstance(one, int | float) and math.isfinite(one) for one in values)
+    )
 
 
 def _network(named: _Named) -> nn.Module:
@@ -170,7 +195,13 @@ def _check_name(timm: Any, name: str) -> None:
     """`UnknownNameError` for what is no architecture of `timm`, or no tag of its weights."""
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
-        raise unknown("network of timm", architecture, timm.list_models())
+        names = timm.list_models()
+        if not difflib.get_close_matches(architecture, names):
+            raise UnknownNameError(
+                f"unknown network of timm {architecture!r}; timm.list_models() has the names of all {len(names)}, such "
+                "as resnet50 and vit_small_patch16_224"
+            )
+        raise unknown("network of timm", architecture, names)
     if tag and name not in (tags := timm.list_models(architecture, include_tags=True)):
         raise unknown(f"weights of timm's {architecture}", name, tags)
 
