@@ -25,8 +25,10 @@ from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.resources import Resources
+from foolscape.run.transfer.execute import transfer
 
 from .made import silent_progress, write_net, write_photos
+from .made_boxes import write_detector, write_squares
 from .made_clips import write_clips, write_tracker
 
 COMMAND = ["foolscape", "run"]
@@ -222,4 +224,15 @@ def test_on_a_ray_cluster_it_is_the_same_run(tmp_path: Path, settings: dict[str,
     silent = Listener(lambda _: None, silent_progress)
     resources = Resources(workers=2, cluster="local")
     execute(make_config(dict(settings)), tmp_path / "many", COMMAND, silent, resources=resources)
+    assert figures(tmp_path / "many") == figures(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_a_transfer_by_workers_is_that_of_one_process(tmp_path: Path) -> None:
+    nets, detectors = write_net(tmp_path), write_detector(tmp_path)
+    shared = {"models": [f"{nets}:net", f"{detectors}:grid"], "data": f"folder:{write_squares(tmp_path / 'squares')}"}
+    settings: dict[str, Any] = {**shared, "attack": "pgd", "steps": 2, "probes": 0, "ensembles": ["all"]}
+    silent = Listener(lambda _: None, silent_progress)
+    transfer(dict(settings), tmp_path / "one", COMMAND, silent)
+    transfer(dict(settings), tmp_path / "many", COMMAND, silent, resources=Resources(workers=1))
     assert figures(tmp_path / "many") == figures(tmp_path / "one")
