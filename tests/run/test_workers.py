@@ -26,6 +26,8 @@ from foolscape.run.listener import Listener
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.resources import Resources
 from foolscape.run.transfer.execute import transfer
+from foolscape.run.universal.config import make_universal_config
+from foolscape.run.universal.execute import universal
 
 from .made import silent_progress, write_net, write_photos
 from .made_boxes import write_detector, write_squares
@@ -236,3 +238,14 @@ def test_a_transfer_by_workers_is_that_of_one_process(tmp_path: Path) -> None:
     transfer(dict(settings), tmp_path / "one", COMMAND, silent)
     transfer(dict(settings), tmp_path / "many", COMMAND, silent, resources=Resources(workers=1))
     assert figures(tmp_path / "many") == figures(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_a_universal_perturbation_by_workers_is_that_of_one_process(tmp_path: Path) -> None:
+    settings = {"model": "bundled:scenes-unet", "data": "scenes:", "train_split": "train", "test_split": "test",
+                "size": "80x128", "train_limit": 6, "limit": 2, "epochs": 2, "target": "hide:road"}  # fmt: skip
+    config, silent = make_universal_config(dict(settings)), Listener(lambda _: None, silent_progress)
+    universal(config, tmp_path / "one", COMMAND, silent)
+    for count in (1, 2, 3):
+        universal(config, tmp_path / f"by-{count}", COMMAND, silent, resources=Resources(workers=count))
+        assert figures(tmp_path / f"by-{count}") == figures(tmp_path / "one")

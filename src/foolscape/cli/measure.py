@@ -14,7 +14,7 @@ from foolscape.cli.console import tell
 from foolscape.cli.flags import INPUT, KEEP, SLICES, CommandArguments, Flag, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.cli.resources import RESOURCE_FLAGS, as_shard, refuse_of_whole, resources_of, shard_place
+from foolscape.cli.resources import SHARD_FLAGS, WORKER_FLAGS, as_shard, refuse_of_whole, resources_of, shard_place
 from foolscape.models.sources.names import check_names
 from foolscape.paths import folder_of
 from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
@@ -53,7 +53,7 @@ def transfer(arguments: CommandArguments) -> None:
 
 def run_flags() -> list[Flag]:
     """The options of `run`."""
-    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, KEEP, *RESOURCE_FLAGS]
+    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, KEEP, *SHARD_FLAGS, *WORKER_FLAGS]
 
 
 def transfer_flags() -> list[Flag]:

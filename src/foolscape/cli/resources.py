@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from foolscape.records.run import Keep
     from foolscape.records.types import Object
 
-RESOURCE_FLAGS: Final = (
+SHARD_FLAGS: Final = (
     Flag("shard", str, "Measure part 3 of 16 alone, into --out/shards; each part is a process of its own, on any "
          "machine, and foolscape merge makes a whole of them.", RESOURCES, metavar="PART/PARTS", default="all"),
     Flag("shard_costs", Path, "A run with the seconds of these images, to divide them by into parts that take as long.",
          RESOURCES, metavar="DIR", default="clips by their length, images alike"),
+)  # fmt: skip
+"""Of commands whose images can be divided."""
+
+WORKER_FLAGS: Final = (
     Flag("workers", int, "Processes that measure, each with the model and its share of the threads; the result is that "
          "of one process with as many threads.", RESOURCES, metavar="N", default="none but the command itself"),
     Flag("cluster", str, "Workers on the nodes of a Ray cluster: ray for the one that this machine belongs to, "
@@ -33,6 +37,7 @@ RESOURCE_FLAGS: Final = (
     Flag("devices", str, "Devices, a worker for each unless --workers says more: 0,1,2,3 or cuda:0,cuda:1.", RESOURCES,
          metavar="DEVICE,DEVICE", default="that of --device", commas=True),
 )  # fmt: skip
+"""Of commands whose images can be measured by others."""
 
 
 def resources_of(settings: dict[str, object]) -> Resources:

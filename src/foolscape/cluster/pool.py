@@ -128,6 +128,10 @@ class Pool:
             self._next_lease = scheduler.next_lease
             self.differences.extend(scheduler.differences)
 
+    def share(self, state: bytes) -> None:
+        """What workers find as `STATE` among the inputs of every lease from now on."""
+        self._engine.share({STATE: state})
+
     def round_of(self, state: bytes, keys: Sequence[str], *, costs: Mapping[str, float] | None = None) -> list[bytes]:
         """A round of a training: what workers make of `state` for each of `keys`, in the order of `keys`.
 
@@ -136,7 +140,7 @@ class Pool:
         Raises:
             FoolscapeError: as of `answers`, and where a key was given up, for nothing may be left out of a round.
         """
-        self._engine.share({STATE: state})
+        self.share(state)
         payloads: dict[str, bytes] = {}
         for answer in self.answers(keys, costs=costs):
             if isinstance(answer, GivenUp):

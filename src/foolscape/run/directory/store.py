@@ -182,6 +182,9 @@ def as_comparable(record: AnyRecord) -> Object:
         content["data"].pop("sha256")
         if not isinstance(record.config.get("batch"), int):
             content.pop("batch")
+    if isinstance(record, UniversalRecord):
+        for split in ("train", "test"):
+            content[split] = content[split]["samples"]
     return content
 
 
