@@ -275,3 +275,11 @@ def test_quantised_graphs_are_refused_with_the_way_on_and_attacked_on_it(how: st
         assert float((model.logits(images()) - given).abs().mean() / given.abs().mean()) < 0.1
     adversarial = foolscape.attack(f"onnxruntime:{file}", images(), recipe="square?steps=4&eps=8/255").adversarial
     assert float((adversarial - images()).abs().max()) > 0.02
+
+
+def test_a_graph_of_one_size_is_checked_at_that_size_alone(tmp_path: Path) -> None:
+    report = check_segmenter(loaded(f"onnxruntime:{quantised(tmp_path, 'dynamic')}"), sizes=[SIZE, (19, 23)])
+    assert report.ok, report
+    said = {check.name: check.seen for check in report.checks}
+    assert said["shape at 19 x 23"] == "not tried: the network takes 20 x 26 alone"
+    assert said["range of the input"] == "not tried: a black box takes 8-bit images"
