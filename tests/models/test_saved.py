@@ -53,7 +53,7 @@ def test_a_folder_in_half_precision_runs_in_float32(segformer: Path, tmp_path: P
     model = load_model(f"transformers:{half}", image_size=SIZE).model
     assert model.notes[0] == "weights of bfloat16 in the file are taken as float32"
     assert next(model.module.parameters()).dtype == torch.float32
-    double = copied(segformer, tmp_path / "double", lambda all_: {name: value.double() for name, value in all_.items()})
+    double = copied(segformer, tmp_path / "double", lambda all_: {name: one.double() for name, one in all_.items()})
     assert next(load_model(f"transformers:{double}", image_size=SIZE).model.module.parameters()).dtype == torch.float32
     whole = load_model(f"transformers:{segformer}", image_size=SIZE).model
     assert not any("float" in note for note in whole.notes)
