@@ -14,9 +14,8 @@ SIDE = 64
 def written(path: Path, parts: int, *, rows: bool, metadata: dict[str, str] | None = None) -> Path:
     """A small graph, (1, parts, 4) or (1, 4, parts) for images of 64 x 64; a sigmoid behind all but boxes."""
     generator = np.random.default_rng(0)
-    weights = {
-        "boxes": abs(generator.normal(0, 0.02, (4, 3, 32, 32))), "rest": generator.normal(0, 0.05, (parts - 4, 3, 32, 32))
-    }  # fmt: skip
+    boxes, rest = generator.normal(0, 0.02, (4, 3, 32, 32)), generator.normal(0, 0.05, (parts - 4, 3, 32, 32))
+    weights = {"boxes": abs(boxes), "rest": rest}
     tensors = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
     tensors.append(numpy_helper.from_array(np.array([1, parts, 4]), "shape"))
     nodes = [

@@ -118,7 +118,7 @@ def programmed(
     settings = yolo_settings(spec)
     head = yolo_opening.head_of_program(network, metadata, spec, settings)
     if head is None:
-        return network, task or SEGMENTATION
+        return network, task or task_by_boxes(spec) or SEGMENTATION
     refuse(spec, task, DETECTION)
     yolo_opening.refuse_chosen(head, spec.rest, WITHOUT_GRADIENTS)
     return yolo_opening.yolo_network(network, head, metadata, spec, settings), DETECTION
