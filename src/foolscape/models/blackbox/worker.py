@@ -41,7 +41,7 @@ def send(stream: BinaryIO, message: object) -> None:
     """Write a message: how many parts, each behind its length; a pickle, and the arrays in it as they are."""
     arrays: list[pickle.PickleBuffer] = []
     content = pickle.dumps(message, protocol=5, buffer_callback=arrays.append)
-    parts = [content, *(array.raw() for array in arrays)]
+    parts: list[bytes | memoryview] = [content, *(array.raw() for array in arrays)]
     stream.write(LENGTH.pack(len(parts)))
     for part in parts:
         stream.write(LENGTH.pack(len(part)))
