@@ -21,7 +21,7 @@ from foolscape.attacks.listed import listed_attacks
 from foolscape.errors import FoolscapeError
 from foolscape.models.load import load_model
 from foolscape.tasks.segmentation import predict
-from tests.models import onnx_graphs, semantic, texts
+from tests.models import onnx_graphs, semantic, texts, yolo_graphs
 from tests.models.detectors import queries
 from tests.models.trackers import sams
 
@@ -95,6 +95,8 @@ def families() -> Iterator[Family]:
     for kind in queries.CONFIGS:
         yield Family(f"transformers:, {kind}", DETECTION, lambda path, kind=kind: _hub(queries.folder(kind, path)))
     yield Family("ultralytics:", DETECTION, lambda _: "ultralytics:yolo11n.yaml?imgsz=64")
+    yield Family("onnx:, YOLO", DETECTION, lambda path: f"onnx:{_yolo(path)}")
+    yield Family("onnxruntime:, YOLO", DETECTION, lambda path: f"onnxruntime:{_yolo(path)}")
     yield from _trackers()
 
 
@@ -190,6 +192,11 @@ def _exported(path: Path) -> str:
     program = torch.export.export(nn.Conv2d(3, 3, 3, padding=1), (torch.rand(1, 3, *SIZE),))
     torch.export.save(program, path / "net.pt2")
     return f"exported:{path / 'net.pt2'}"
+
+
+def _yolo(path: Path) -> Path:
+    told = {"stride": "32", "task": "detect", "names": "{0: 'car', 1: 'bicycle', 2: 'person'}"}
+    return yolo_graphs.written(path / "yolo.onnx", 7, rows=False, metadata=told)
 
 
 def _blackbox(path: Path) -> str:

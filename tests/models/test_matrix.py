@@ -26,5 +26,5 @@ def test_what_has_a_gradient_is_changed_by_pgd() -> None:
         still += [row[0] for row in rows if row[1 + attacks.index("pgd")] != "yes"]
     assert still == [
         "`onnxruntime:`", "`blackbox:`, label maps", "`torchvision:`, one stage", "`transformers:`, lw_detr",
-        "`transformers:`, rf_detr", "`ultralytics:`",
+        "`transformers:`, rf_detr", "`ultralytics:`", "`onnxruntime:`, YOLO",
     ]  # fmt: skip

@@ -93,7 +93,7 @@ def check_segmenter(
 
 
 def _adapted(model: Segmenter | nn.Module, size: tuple[int, int], device: torch.device) -> Segmenter:
-    if isinstance(model, WindowedSegmenter):
+    if isinstance(model, WindowedSegmenter | BlackBoxSegmenter):
         return model
     if isinstance(model, ModuleSegmenter | CheckedSegmenter):
         return name_classes(model, None)

@@ -5,11 +5,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from foolscape.errors import ModelError, SettingError
@@ -18,9 +15,8 @@ from foolscape.models.exported.yolo_head import YoloHead, yolo_head
 from foolscape.models.load import load_model
 from foolscape.testing import check_detector
 
+from ..yolo_graphs import SIDE, written
 from .made import CLASSES, SIZE, TINY, enliven, images
-
-SIDE = 64
 
 
 def loaded(spec: str) -> Any:
@@ -107,35 +103,6 @@ def test_what_does_not_fit_is_said(exported: Path) -> None:
     ):
         with pytest.raises(SettingError, match=message):
             loaded(f"onnx:{exported}/tiny.onnx{options}")
-
-
-def written(path: Path, parts: int, *, rows: bool, metadata: dict[str, str] | None = None) -> Path:
-    """A small graph, (1, parts, 4) or (1, 4, parts) for images of 64 x 64; a sigmoid behind all but boxes."""
-    generator = np.random.default_rng(0)
-    weights = {
-        "boxes": generator.normal(0, 0.2, (4, 3, 32, 32)), "rest": generator.normal(0, 0.05, (parts - 4, 3, 32, 32))
-    }  # fmt: skip
-    tensors = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
-    tensors.append(numpy_helper.from_array(np.array([1, parts, 4]), "shape"))
-    nodes = [
-        helper.make_node("Conv", ["images", "boxes"], ["b"], strides=[32, 32]),
-        helper.make_node("Conv", ["images", "rest"], ["r"], strides=[32, 32]),
-        helper.make_node("Sigmoid", ["r"], ["s"]),
-        helper.make_node("Concat", ["b", "s"], ["all"], axis=1),
-        helper.make_node("Reshape", ["all", "shape"], ["flat"]),
-        *([helper.make_node("Transpose", ["flat"], ["output0"], perm=[0, 2, 1])] if rows else []),
-    ]
-    shape = [1, 4, parts] if rows else [1, parts, 4]
-    output = helper.make_tensor_value_info("output0" if rows else "flat", TensorProto.FLOAT, shape)
-    image = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE, SIDE])
-    model = helper.make_model(
-        helper.make_graph(nodes, "yolo", [image], [output], tensors),
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=9,
-    )
-    helper.set_model_props(model, metadata or {})
-    onnx.save(model, str(path))
-    return path
 
 
 def told(path: Path) -> Path:

@@ -18,10 +18,10 @@ from foolscape.extras import extra
 from foolscape.models.blackbox.asking import Image, UnansweredError
 from foolscape.models.common.output import fits
 from foolscape.models.common.wiring import Wiring
+from foolscape.models.detectors.yolo_opening import YoloSettings, yolo_network
 from foolscape.models.exported.network import ExportedNetwork
 from foolscape.models.exported.onnx_file import OnnxFile, names_in, session_of, takes_of
 from foolscape.models.exported.yolo_head import YoloHead
-from foolscape.models.exported.yolo_open import yolo_network
 from foolscape.pixels import to_unit
 from foolscape.spec import Spec
 
@@ -91,7 +91,9 @@ def answering(file: OnnxFile, outputs: tuple[str, ...], wiring: Wiring, *, detec
     return Deployed(function, names_in(file), None if height is None or width is None else (height, width))
 
 
-def detecting(file: OnnxFile, head: YoloHead, output: str, spec: Spec, timeout: float) -> Deployed:
+def detecting(
+    file: OnnxFile, head: YoloHead, output: str, spec: Spec, settings: YoloSettings, timeout: float
+) -> Deployed:
     """The function that finds objects with the YOLO of one output in `file`: letterbox and NMS are ours.
 
     Raises:
@@ -99,7 +101,7 @@ def detecting(file: OnnxFile, head: YoloHead, output: str, spec: Spec, timeout: 
         SettingError: an option does not fit.
     """
     exported = ExportedNetwork(SessionModule(file, (output,), timeout), takes_of(file), {}, classes=names_in(file))
-    network = yolo_network(exported, head, file.metadata, spec)
+    network = yolo_network(exported, head, file.metadata, spec, settings)
 
     def function(image: Image) -> object:
         (found,) = network.detect(to_unit(image), 0.0)

@@ -38,10 +38,14 @@ _WATCHED: Final = 1.0
 
 
 def send(stream: BinaryIO, message: object) -> None:
-    """Write a message."""
-    content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    stream.write(LENGTH.pack(len(content)))
-    stream.write(content)
+    """Write a message: how many parts, each behind its length; a pickle, and the arrays in it as they are."""
+    arrays: list[pickle.PickleBuffer] = []
+    content = pickle.dumps(message, protocol=5, buffer_callback=arrays.append)
+    parts: list[bytes | memoryview] = [content, *(array.raw() for array in arrays)]
+    stream.write(LENGTH.pack(len(parts)))
+    for part in parts:
+        stream.write(LENGTH.pack(len(part)))
+        stream.write(part)
     stream.flush()
 
 
@@ -51,14 +55,21 @@ def receive(stream: BinaryIO) -> Any:
     Raises:
         EOFError: there is none any more.
     """
-    head = stream.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        raise EOFError
-    (length,) = LENGTH.unpack(head)
-    content = stream.read(length)
-    if len(content) < length:
-        raise EOFError
-    return pickle.loads(content)
+    (count,) = LENGTH.unpack(_exactly(stream, LENGTH.size))
+    parts = [_exactly(stream, LENGTH.unpack(_exactly(stream, LENGTH.size))[0]) for _ in range(count)]
+    return pickle.loads(parts[0], buffers=parts[1:])
+
+
+def _exactly(stream: BinaryIO, length: int) -> bytearray:
+    """The next `length` bytes, without a copy of what may be the scores of a large image."""
+    content, got = bytearray(length), 0
+    view = memoryview(content)
+    while got < length:
+        more = stream.readinto(view[got:])  # type: ignore[attr-defined]
+        if not more:
+            raise EOFError
+        got += more
+    return content
 
 
 def plain(value: object, *, deep: int = 3) -> object:

@@ -121,13 +121,15 @@ class Place:
         )
 
     def _check_complete(self, module: nn.Module, info: Any) -> None:
-        mismatched = [f"{key} ({tuple(got)} there, {tuple(own)} here)" for key, got, own in info["mismatched_keys"]]
-        lost = [*sorted(mismatched), *sorted(info["missing_keys"])]
+        mismatched = {key: (tuple(there), tuple(here)) for key, there, here in info["mismatched_keys"]}
+        lost = sorted([*info["missing_keys"], *mismatched])
         if lost:
+            key = min(mismatched, default=None)
+            shapes = "" if key is None else f", for {key} is {mismatched[key][0]} there, not {mismatched[key][1]}"
             raise CheckpointError(
                 f"expected all weights of {type(module).__name__} in {self.name}, got none for {len(lost)} "
-                f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's, or "
-                "config.json says another number of classes (id2label)"
+                f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}){shapes}; these weights are another "
+                "network's, or config.json says another number of classes (id2label)"
             )
 
 

@@ -22,7 +22,7 @@ _PORTABLE: Final = (None, "eager", "sdpa")
 """Ways to calculate attention that PyTorch has itself, on every device."""
 
 _HALF: Final = {"F16": "float16", "BF16": "bfloat16"}
-_SHORT: Final = ("I8", "U8", "F8", "F6", "F4", "I4", "U4")
+_SHORT: Final = ("I8", "U8", "F8_", "F6_", "F4", "I4", "U4")
 """Types of weights, as safetensors calls them, the latter by how they begin; buffers may be longer integers."""
 
 _INDEX: Final = "model.safetensors.index.json"

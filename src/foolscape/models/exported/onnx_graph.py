@@ -98,6 +98,7 @@ def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool, log_odds:
     without_idle_casts(proto)
     drop_casts(proto)
     _keep_outputs(proto, outputs)
+    _refuse_chosen(proto, file)
     if dense and (note := without_tail(proto, outputs[0])):
         notes.append(note)
     if log_odds:
@@ -124,6 +125,16 @@ def _refuse_quantised(proto: Any, file: OnnxFile) -> None:
         raise ModelError(
             f"expected a graph of floating numbers in {file.path}, got a quantised one ({kinds}), whose rounding "
             f"leaves no gradient; export it before it is quantised, or {file.way_on}"
+        )
+
+
+def _refuse_chosen(proto: Any, file: OnnxFile) -> None:
+    """`ModelError` for a graph that hands out what NMS left of its boxes."""
+    if any(node.op_type == "NonMaxSuppression" for node in proto.graph.node):
+        raise ModelError(
+            f"expected candidates before NMS in {file.path}, got what the NonMaxSuppression in the graph has left, "
+            "behind which there is no gradient to those it dropped; export the network without NMS, name other outputs "
+            f"with ?output=, or {file.way_on}"
         )
 
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from foolscape.models.detectors.yolo_exported import YoloNetwork
+    from foolscape.models.detectors.yolo_opening import YoloSettings
     from foolscape.models.exported.network import ExportedNetwork
     from foolscape.models.exported.onnx_file import OnnxFile
-    from foolscape.models.exported.yolo import YoloNetwork
     from foolscape.models.exported.yolo_head import YoloHead
 
 
@@ -30,11 +31,12 @@ def task_asked(spec: Spec) -> TaskName | None:
 
 def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     from foolscape.models.common.wiring import OPTIONS
-    from foolscape.models.exported import onnx_file, onnx_torch, yolo_open
+    from foolscape.models.detectors import yolo_opening
+    from foolscape.models.exported import onnx_file, onnx_torch
 
-    spec.only("task", "classes", "output", *OPTIONS, *yolo_open.YOLO_OPTIONS)
+    spec.only("task", "classes", "output", *OPTIONS, *yolo_opening.YOLO_OPTIONS)
     file = onnx_file.read_onnx(spec.rest)
-    if (yolo := yolo_open.head_of_graph(file, spec)) is not None:
+    if (yolo := yolo_opening.head_of_graph(file, spec)) is not None:
         refuse(spec, task or task_asked(spec), DETECTION)
         return _yolo(spec, file, *yolo)
     found = DETECTION if onnx_torch.detects(file) else SEGMENTATION
@@ -54,15 +56,16 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
 
 def _yolo(spec: Spec, file: OnnxFile, head: YoloHead, output: str) -> SourceModel:
     """A YOLO of one output, with its log-odds where the graph has them."""
-    from foolscape.models.exported import onnx_torch, yolo_open
+    from foolscape.models.detectors import yolo_opening
+    from foolscape.models.exported import onnx_torch
 
-    yolo_open.refuse_chosen(head, file.path, file.way_on)
+    yolo_opening.refuse_chosen(head, file.path, file.way_on)
     exported, graph = onnx_torch.converted(file, (output,), detection=True, log_odds=True)
-    network = yolo_open.yolo_network(exported, head, file.metadata, spec)
+    network = yolo_opening.yolo_network(exported, head, file.metadata, spec, yolo_settings(spec))
 
     def ready(wanted: Conditions) -> object:
         first = first_image(wanted)
-        yolo_open.with_log_odds(network.to(wanted.device), first)
+        yolo_opening.with_log_odds(network.to(wanted.device), first)
         model = adapted(network, spec, DETECTION, wanted)
         note = onnx_torch.compared(exported, graph, file, network.seen(first))
         return replace(model, notes=(note, *graph.notes, *model.notes))
@@ -74,9 +77,9 @@ def adapted(network: ExportedNetwork | YoloNetwork, spec: Spec, task: TaskName, 
     """The segmenter or detector of an exported network, wired as `spec` says."""
     from foolscape.models.common.checkpoint import remarks_of
     from foolscape.models.detectors.ready import detector_of
+    from foolscape.models.detectors.yolo_exported import YoloNetwork
+    from foolscape.models.detectors.yolo_opening import plain_spec
     from foolscape.models.exported.network import TWO_CLASSES
-    from foolscape.models.exported.yolo import YoloNetwork
-    from foolscape.models.exported.yolo_open import plain_spec
     from foolscape.models.segmenters.ready import segmenter_of
 
     if isinstance(network, YoloNetwork):
@@ -110,14 +113,25 @@ def programmed(
 ) -> tuple[ExportedNetwork | YoloNetwork, TaskName]:
     """A program of PyTorch with its task, as a YOLO where it is one; `metadata` is what its exporter said."""
     from foolscape.models.common.black_boxes import WITHOUT_GRADIENTS
-    from foolscape.models.exported import yolo_open
+    from foolscape.models.detectors import yolo_opening
 
-    head = yolo_open.head_of_program(network, metadata, spec)
+    settings = yolo_settings(spec)
+    head = yolo_opening.head_of_program(network, metadata, spec, settings)
     if head is None:
-        return network, task or SEGMENTATION
+        return network, task or task_by_boxes(spec) or SEGMENTATION
     refuse(spec, task, DETECTION)
-    yolo_open.refuse_chosen(head, spec.rest, WITHOUT_GRADIENTS)
-    return yolo_open.yolo_network(network, head, metadata, spec), DETECTION
+    yolo_opening.refuse_chosen(head, spec.rest, WITHOUT_GRADIENTS)
+    return yolo_opening.yolo_network(network, head, metadata, spec, settings), DETECTION
+
+
+def yolo_settings(spec: Spec) -> YoloSettings:
+    """What the options of a YOLO with one output say; `SettingError` for one that is out of range."""
+    from foolscape.models.detectors.yolo_opening import YoloSettings
+    from foolscape.models.sources.ultralytics import settings_of
+
+    said = settings_of(spec)
+    conf = YoloSettings.conf if said.conf is None else said.conf
+    return YoloSettings(said.imgsz, said.rect, conf, said.iou, said.max_det)
 
 
 def first_image(wanted: Conditions) -> Tensor:

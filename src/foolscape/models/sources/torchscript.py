@@ -13,8 +13,8 @@ from foolscape.spec import Spec
 
 def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     from foolscape.models.common.wiring import OPTIONS
+    from foolscape.models.detectors.yolo_opening import YOLO_OPTIONS
     from foolscape.models.exported.scripted import SCRIPT_NOTE, read_script
-    from foolscape.models.exported.yolo_open import YOLO_OPTIONS
 
     spec.only("task", "classes", *OPTIONS, *YOLO_OPTIONS)
     refuse(spec, task or task_asked(spec), SEGMENTATION, DETECTION)

@@ -17,9 +17,9 @@ from foolscape.models.common.ultralytics.letterbox import Letterbox
 from foolscape.models.common.ultralytics.network import IMGSZ
 from foolscape.models.common.wiring import IMAGE_OPTIONS, wiring_of
 from foolscape.models.detectors.ultralytics import Choosing
+from foolscape.models.detectors.yolo_exported import YoloNetwork
 from foolscape.models.exported.network import ExportedNetwork
 from foolscape.models.exported.onnx_file import OnnxFile, names_in_metadata, shape_of_value
-from foolscape.models.exported.yolo import YoloNetwork
 from foolscape.models.exported.yolo_head import FORMS, YoloHead, yolo_head
 from foolscape.paths import path_of
 from foolscape.spec import Spec
@@ -62,7 +62,9 @@ def head_of_graph(file: OnnxFile, spec: Spec) -> tuple[YoloHead, str] | None:
     return None if head is None or found is None else (head, found)
 
 
-def head_of_program(network: ExportedNetwork, metadata: Mapping[str, str], spec: Spec) -> YoloHead | None:
+def head_of_program(
+    network: ExportedNetwork, metadata: Mapping[str, str], spec: Spec, settings: YoloSettings
+) -> YoloHead | None:
     """The head of a program of PyTorch, which does not say the shape of what it returns: it is called once.
 
     Raises:
@@ -71,7 +73,7 @@ def head_of_program(network: ExportedNetwork, metadata: Mapping[str, str], spec:
     asked = spec.options.get("boxes")
     head = None
     if asked in FORMS or (asked is None and metadata.get("task") not in (None, "semantic", "classify")):
-        height, width = (side or _imgsz(metadata, _settings(spec)) for side in network.takes.size)
+        height, width = (side or _imgsz(metadata, settings) for side in network.takes.size)
         with guarded(f"the network on an image of {height} x {width}"), torch.no_grad():
             answer = network(torch.zeros(1, 3, height, width))
         first = answer[0] if isinstance(answer, list | tuple) and answer else answer
@@ -91,13 +93,14 @@ def refuse_chosen(head: YoloHead, path: object, way_on: str) -> None:
         )
 
 
-def yolo_network(network: ExportedNetwork, head: YoloHead, metadata: Mapping[str, str], spec: Spec) -> YoloNetwork:
+def yolo_network(
+    network: ExportedNetwork, head: YoloHead, metadata: Mapping[str, str], spec: Spec, settings: YoloSettings
+) -> YoloNetwork:
     """The detector's network, with the letterbox, the NMS and the wiring that `spec` says.
 
     Raises:
         SettingError: an option does not fit.
     """
-    settings = _settings(spec)
     height, width = network.takes.size
     stride = max(32, int(metadata["stride"]) if metadata.get("stride", "").isdigit() else 32)
     if height is not None and width is not None:
@@ -130,14 +133,6 @@ def with_log_odds(module: nn.Module, seen: Tensor) -> None:
     if isinstance(module, YoloNetwork):
         with guarded("the network on the first image"):
             module.keep_log_odds(seen)
-
-
-def _settings(spec: Spec) -> YoloSettings:
-    from foolscape.models.sources.ultralytics import settings_of
-
-    said = settings_of(spec)
-    conf = YoloSettings.conf if said.conf is None else said.conf
-    return YoloSettings(said.imgsz, said.rect, conf, said.iou, said.max_det)
 
 
 def _imgsz(metadata: Mapping[str, str], settings: YoloSettings) -> int:
