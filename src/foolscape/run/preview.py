@@ -18,7 +18,7 @@ from foolscape.models.common.class_match import ClassMatch
 from foolscape.pixels import to_unit
 from foolscape.records.conditions import CLEAN, conditions_at
 from foolscape.run.harden.config import HardenConfig
-from foolscape.run.harden.execute import check_batch, open_network
+from foolscape.run.harden.setup import check_batch, open_network
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device

@@ -18,7 +18,7 @@ from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, forms_of, line_bytes
-from foolscape.records.run import AnyRecord, Keep, RunRecord, SampleRecord, UniversalRecord, record_in
+from foolscape.records.run import AnyRecord, HardenRecord, Keep, RunRecord, SampleRecord, UniversalRecord, record_in
 from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
 from foolscape.records.traits import Traits
@@ -182,7 +182,7 @@ def as_comparable(record: AnyRecord) -> Object:
         content["data"].pop("sha256")
         if not isinstance(record.config.get("batch"), int):
             content.pop("batch")
-    if isinstance(record, UniversalRecord):
+    if isinstance(record, UniversalRecord | HardenRecord):
         for split in ("train", "test"):
             content[split] = content[split]["samples"]
     return content
