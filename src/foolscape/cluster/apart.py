@@ -24,7 +24,7 @@ _STOPPING: Final = 30.0
 _AHEAD: Final = 64
 """Events that may wait for the driver."""
 
-_GLANCE: Final = 0.02
+_GLANCE: Final = 0.005
 """Seconds between two looks at what the driver wants."""
 
 

@@ -22,7 +22,8 @@ class LeaseSettings:
     """How keys are leased.
 
     Args:
-        keys_in_flight: of one worker at most, in at most two leases, so that it need not wait for the next.
+        keys_in_flight: of one worker at most, in at most two leases, so that it need not wait for the next; at least
+            twice the batch for that.
         batch: how many keys a worker likes to answer at once; leases are multiples of it, but for the last.
         lease_seconds: what a lease is to take.
         slack: a lease that takes so many times as long as was to be expected, and `grace` seconds, is overdue, and
@@ -271,7 +272,7 @@ class Scheduler:
         if member.leases:
             ahead = 2 * room >= self._settings.keys_in_flight and self._target() >= self._settings.lease_seconds
             return self._leased(member, self._taken(member, room), now) if ahead else None
-        places = self._taken(member, max(1, self._settings.keys_in_flight // 2))
+        places = self._taken(member, max(self._settings.batch, self._settings.keys_in_flight // 2))
         if places:
             return self._leased(member, places, now)
         doubted = self._keys.take_doubted(member.name)
