@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
@@ -12,7 +13,7 @@ from typing import IO
 
 from foolscape.cluster.answering import in_short, opened, worked
 from foolscape.cluster.job import Lease, WorkerPlace
-from foolscape.cluster.pipes import Fault, channels, die_with, end_group, heard, say
+from foolscape.cluster.pipes import Fault, channels, end_group, heard, say, wake_with
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def main() -> None:
     begin = heard(source)
     if not isinstance(begin, Begin):
         return
-    die_with(begin.driver)
+    wake_with(begin.driver)
     leases: queue.SimpleQueue[Submit] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, leases, begin.place.scratch), daemon=True).start()
     worker, said = opened(begin.job, begin.place)
@@ -73,4 +74,6 @@ def _listen(source: IO[bytes], leases: queue.SimpleQueue[Submit], scratch: Path)
             lease = Lease(message.lease.keys, {**shared, **message.lease.inputs})
             leases.put(Submit(message.worker, message.number, lease))
     shutil.rmtree(scratch, ignore_errors=True)
+    with contextlib.suppress(OSError):  # of all workers: the last of them removes it
+        scratch.parent.rmdir()
     end_group()

@@ -49,10 +49,10 @@ def heard(source: IO[bytes]) -> object | None:
     return message
 
 
-def die_with(driver: int) -> None:
-    """Have Linux end this process with its driver, even while it stands still; elsewhere it must see to that itself."""
+def wake_with(driver: int) -> None:
+    """Have Linux wake this process when its driver ends, should it have been stopped: it is to see that, and end."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
         if os.getppid() != driver:
             os._exit(1)
 
