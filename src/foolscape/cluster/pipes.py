@@ -21,6 +21,10 @@ class Fault:
     reason: str
 
 
+class DriverGone(BaseException):  # no error of whoever talks, and not to be caught as one
+    """Nobody listens."""
+
+
 def channels() -> tuple[IO[bytes], IO[bytes]]:
     """From and to the driver; what is printed goes to standard error instead, and nothing can be read."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -32,12 +36,16 @@ def channels() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def say(sink: IO[bytes], message: object) -> None:
-    """Tell the driver; without one, end."""
+    """Tell the driver.
+
+    Raises:
+        DriverGone: there is none any more.
+    """
     try:
         pickle.dump(message, sink)
         sink.flush()
     except BrokenPipeError:
-        os._exit(1)
+        raise DriverGone from None
 
 
 def heard(source: IO[bytes]) -> object | None:
