@@ -98,6 +98,8 @@ class Pool:
     ) -> Iterator[Answer | GivenUp]:
         """One answer for every key, as they come, or that it was given up.
 
+        How fast workers are is learnt anew: other keys may be of another kind.
+
         Args:
             keys: what is to be answered; begun in this order.
             costs: of each key, in any unit: what is known beforehand of how long each takes.
@@ -107,6 +109,36 @@ class Pool:
             FoolscapeError: what a worker raised that ends everything, or the engine.
             RunError: no worker is left, and none may be expected.
         """
+        self._pace = Pace()
+        yield from self._answers(keys, costs, inputs)
+
+    def share(self, state: bytes) -> None:
+        """What workers find as `STATE` among the inputs of every lease from now on."""
+        self._engine.share({STATE: state})
+
+    def round_of(self, state: bytes, keys: Sequence[str], *, costs: Mapping[str, float] | None = None) -> list[bytes]:
+        """A round of a training: what workers make of `state` for each of `keys`, in the order of `keys`.
+
+        Workers find the state among the inputs of their leases, as `STATE`. Of rounds that follow each other, the keys
+        cost the same.
+
+        Raises:
+            FoolscapeError: as of `answers`, and where a key was given up, for nothing may be left out of a round.
+        """
+        self.share(state)
+        payloads: dict[str, bytes] = {}
+        for answer in self._answers(keys, costs, None):
+            if isinstance(answer, GivenUp):
+                raise RunError(
+                    f"expected an answer to {answer.key!r}, got none, for {answer.reason}; a training cannot leave it "
+                    "out: see what ends the workers, then go on"
+                )
+            payloads[answer.key] = answer.payload
+        return [payloads[key] for key in keys]
+
+    def _answers(
+        self, keys: Sequence[str], costs: Mapping[str, float] | None, inputs: Inputs | None
+    ) -> Iterator[Answer | GivenUp]:
         scheduler = Scheduler(keys, costs, self._settings, self._pace, self._next_lease)
         for state in self._workers.values():
             scheduler.joined(state.name, state.node)
@@ -127,29 +159,6 @@ class Pool:
         finally:
             self._next_lease = scheduler.next_lease
             self.differences.extend(scheduler.differences)
-
-    def share(self, state: bytes) -> None:
-        """What workers find as `STATE` among the inputs of every lease from now on."""
-        self._engine.share({STATE: state})
-
-    def round_of(self, state: bytes, keys: Sequence[str], *, costs: Mapping[str, float] | None = None) -> list[bytes]:
-        """A round of a training: what workers make of `state` for each of `keys`, in the order of `keys`.
-
-        Workers find the state among the inputs of their leases, as `STATE`.
-
-        Raises:
-            FoolscapeError: as of `answers`, and where a key was given up, for nothing may be left out of a round.
-        """
-        self.share(state)
-        payloads: dict[str, bytes] = {}
-        for answer in self.answers(keys, costs=costs):
-            if isinstance(answer, GivenUp):
-                raise RunError(
-                    f"expected an answer to {answer.key!r}, got none, for {answer.reason}; a training cannot leave it "
-                    "out: see what ends the workers, then go on"
-                )
-            payloads[answer.key] = answer.payload
-        return [payloads[key] for key in keys]
 
     def _now(self) -> float:
         return time.monotonic() - self._opened
