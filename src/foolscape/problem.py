@@ -49,6 +49,11 @@ class Problem:
         return self.labels != IGNORE
 
     @cached_property
+    def ignored(self) -> Tensor:
+        """(B, *N) bool: the targets that have none."""
+        return ~self.counted
+
+    @cached_property
     def index(self) -> Tensor:
         """(B, *N) int64: the labels to look scores up by: 0 where there is none."""
         return self.labels.clamp(min=0)

@@ -50,23 +50,24 @@ class _CrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, labels: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
-        index = labels.unsqueeze(1)
+    def forward(ctx: Any, scores: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
+        index, counted = problem.index.unsqueeze(1), problem.counted
         own, largest = scores.gather(1, index), scores.amax(dim=1, keepdim=True)
         exponentials = (scores - largest).exp_()
         total = exponentials.sum(dim=1, keepdim=True)
-        value = (total.log() + (largest - own)).squeeze(1).masked_fill_(~counted, 0)
+        value = (total.log() + (largest - own)).squeeze(1).masked_fill_(problem.ignored, 0)
         right = (own >= largest).squeeze(1) & counted
         ctx.save_for_backward(exponentials, total, index, counted)
         ctx.mark_non_differentiable(right)
+        ctx.set_materialize_grads(False)  # none is made for `right`
         return value, right
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """(softmax - one-hot) times the gradient that comes back, 0 where nothing counts."""
         exponentials, total, index, counted = ctx.saved_tensors
         weight = (gradients[0] * counted).unsqueeze(1)
-        return (exponentials * (weight / total)).scatter_add_(1, index, -weight), None, None
+        return (exponentials * (weight / total)).scatter_add_(1, index, -weight), None
 
 
 def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -76,8 +77,7 @@ def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Objecti
     targets of an image.
     """
     del progress
-    counted = problem.counted
-    value, right = _CrossEntropy.apply(scores, problem.index, counted)
+    value, right = _CrossEntropy.apply(scores, problem)
     return ObjectiveValue(value, right)
 
 

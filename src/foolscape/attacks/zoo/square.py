@@ -68,7 +68,7 @@ class Square(Update):
         early = [taken <= 1 for taken in context.taken]
         if any(early):
             stays = stays | numbers_on(value.device, early, torch.bool)
-        kept = torch.where(stays[:, None, None, None], context.images, kept)
+        kept = torch.where(stays.view(-1, 1, 1, 1), context.images, kept)
         change = self._changes(kept, context.taken, context.generators)
         state = kept, torch.where(stays, value, kept_value)
         return constraint.project(torch.add(kept, change, alpha=step), context.clean), state
@@ -81,7 +81,8 @@ class Square(Update):
         for one, steps, generator in zip(drawn, taken, generators, strict=True):
             self._draw(one[:height], one[height:].view(channels, width), steps, generator)
         there = sent(drawn, images.device)
-        return there[:, None, :height, None] * there[:, height:].view(count, channels, 1, width)
+        rows, columns = there.split_with_sizes([height, channels * width], dim=1)
+        return rows.view(count, 1, height, 1) * columns.view(count, channels, 1, width)
 
     def _draw(self, rows: Tensor, columns: Tensor, taken: int, generator: torch.Generator) -> None:
         """Write into zeros which rows (H,) a proposal changes, and which way each channel of columns (3, W) goes."""

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.models.common.huggingface import MEAN, STD, hub
-from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
+from foolscape.models.trackers.clip_inputs import check_clip, check_frames, with_background
 from foolscape.models.trackers.prompts import MASK, Prompt
 from foolscape.models.trackers.sam2_families import FAMILIES
 from foolscape.models.trackers.sam2_inside import decoded, precisely
+from foolscape.sending import numbers_on
+from foolscape.tasks.video import one_hot
 
 _MOST: Final = 40.0
 """Log-odds are kept within this: beyond it nothing is left of the smaller probability in float32."""
@@ -105,7 +107,10 @@ class Sam2:
             ValueError: frames or features are of another shape or number.
         """
         check_clip(frames, features)
-        masks = one_hot(first_mask, frames)
+        return self.propagate_masks(frames, one_hot(first_mask, frames), features)
+
+    def propagate_masks(self, frames: Tensor, masks: Tensor, features: Sequence[Encoded] | None = None) -> Tensor:
+        """As `propagate`, of objects as `one_hot` makes them, `masks` (K, H, W)."""
         session = self._session(frames, masks, features or ())
         probabilities = [with_background(masks)]
         for t in range(len(frames)):
@@ -167,7 +172,7 @@ class Sam2:
 
     def _prepared(self, images: Tensor) -> Tensor:
         """`images` (B, 3, H, W) resized and normalised."""
-        mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        mean, std = (numbers_on(images.device, v, images.dtype)[:, None, None] for v in (self.mean, self.std))
         return (self._resized(images) - mean) / std
 
     def _resized(self, images: Tensor) -> Tensor:
