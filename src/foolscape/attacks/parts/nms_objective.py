@@ -33,7 +33,7 @@ def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -
     del progress
     if problem.target is None:
         raise ValueError("a dense adversary needs Problem.target, the adversarial labels; see attacks.goals")
-    attacked = problem.counted & (problem.target != IGNORE) & (problem.target != problem.labels)
+    attacked = problem.pushed
     wanted, own = problem.target.clamp(min=0), problem.index
     with torch.no_grad():
         predicted = scores.argmax(dim=1)

@@ -155,7 +155,7 @@ class Sam2:
         places, kinds = self.prompt.points(mask)
         # As the library's processor: pixels of the frame to pixels of the input, whose centres the encoder takes.
         (height, width), (rows, columns) = self.size, mask.shape
-        scale = mask.new_tensor([width / columns, height / rows])
+        scale = numbers_on(mask.device, (width / columns, height / rows), mask.dtype)
         points = {"point_coords": (places.to(mask) * scale)[None, None], "point_labels": kinds[None, None]}
         session.add_point_inputs(which, 0, points)
 
@@ -200,7 +200,7 @@ def _ungated(masks: Tensor, quality: Tensor, score: Tensor) -> Tensor:
         quality: (1, 1, M), which of them is best.
         score: (1, 1, 1), log-odds that the object is there.
     """
-    mask = masks[0, 0, int(quality[0, 0].argmax())][None]
+    mask = masks[0, 0].index_select(0, quality[0, 0].argmax()[None])
     there, inside = functional.logsigmoid(score[0]), functional.logsigmoid(mask)
     absent, elsewhere = functional.logsigmoid(-score[0]), functional.logsigmoid(-mask)
     return there + inside - torch.logaddexp(absent.expand_as(mask), there + elsewhere)
