@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
@@ -108,11 +108,21 @@ def open_file(path: Path) -> IO[bytes]:
 
 def write_pieces(directory: Path, place: str, pieces: Iterable[bytes]) -> Path:
     """As `write_file`, of content that comes piece by piece."""
+
+    def write(file: IO[bytes]) -> None:
+        for piece in pieces:
+            file.write(piece)
+
+    return write_with(directory, place, write)
+
+
+def write_with(directory: Path, place: str, write: Callable[[IO[bytes]], None]) -> Path:
+    """As `write_file`, of what `write` writes to a file that is open."""
     with in_words(directory):
         path = _below(directory, place)
         temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
         try:
-            _write_new(temporary, pieces)
+            _write_new(temporary, write)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -205,19 +215,17 @@ def _make(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _write_new(path: Path, pieces: Iterable[bytes]) -> None:
+def _write_new(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _COMMON
     try:
         descriptor = os.open(path, flags, 0o666)
     except FileExistsError:  # left by a killed process of the same number
         os.unlink(path)
         descriptor = os.open(path, flags, 0o666)
-    try:
-        for piece in pieces:
-            _write(descriptor, piece)
+    with os.fdopen(descriptor, "wb") as file:
+        write(file)
+        file.flush()
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _append(descriptor: int, content: bytes, size: int) -> None:

@@ -25,8 +25,8 @@ from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import Kind
 from foolscape.records.reader import Run, read_record, read_run, read_slices
 from foolscape.records.run import RunRecord
+from foolscape.records.scan import whole_rows
 from foolscape.records.slices import SliceRecord, SlicesRecord
-from foolscape.records.stored import whole_rows
 from foolscape.records.summary import ModelSummary, RunSummary
 from foolscape.records.timings import read_timings, seconds_per_image
 from foolscape.records.types import read

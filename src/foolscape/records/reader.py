@@ -14,12 +14,14 @@ from typing import Any, Final
 from foolscape.disk import open_file, read_file
 from foolscape.errors import RunError
 from foolscape.records.partial import PartialRecord
+from foolscape.records.parts import parts_in
 from foolscape.records.places import PARTIAL, ROWS, RUN, SLICES, SUMMARY
 from foolscape.records.results import S
 from foolscape.records.run import AnyRecord, RunRecord, record_in
+from foolscape.records.scan import read_rows, whole_rows
 from foolscape.records.schema import check_schema
 from foolscape.records.slices import SlicesRecord
-from foolscape.records.stored import StoredRows, read_rows, whole_rows
+from foolscape.records.stored import StoredRows
 from foolscape.records.summary import RunSummary
 from foolscape.records.timings import read_timings
 from foolscape.records.types import Object, R, read
@@ -182,6 +184,8 @@ def _progress(directory: Path, record: AnyRecord) -> str:
             rows = sum(1 for line in file if line.strip())
     except OSError:
         rows = 0
-    if not rows:
+    parts = len(parts_in(directory))
+    if not rows and not parts:
         return f"{RUN} and no row"
-    return f"{rows} row{'s' * (rows != 1)} of {ROWS} for {len(record.samples)} images"
+    sealed = f" and {parts} Parquet parts" if parts else ""
+    return f"{rows} row{'s' * (rows != 1)} of {ROWS}{sealed} for {len(record.samples)} images"

@@ -1,4 +1,4 @@
-"""The rows of a directory a sample at a time: where they stand in the file is held, and what they say is read anew.
+"""The rows of a directory a sample at a time: where they stand in its files is held, and what they say is read anew.
 
 A run has as many rows as it likes; what goes through them in the order of run.json, whatever their order in the file,
 comes to the same.
@@ -7,22 +7,26 @@ comes to the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Final, Protocol
 
-from foolscape.disk import open_file, write_pieces
+from foolscape.disk import open_file
 from foolscape.errors import RunError
-from foolscape.records.conditions import FAILED
+from foolscape.records.parts import PartReader
 from foolscape.records.places import ROWS
 from foolscape.records.row import Failure, Line, Row
 from foolscape.records.rows import Forms, Key, forms_of, line_in, with_truths
 from foolscape.records.run import AnyRecord
 
-Span = tuple[int, int]
-"""Where lines begin in the file, and how many bytes they take."""
+Span = tuple[int, int, int]
+"""Where lines are: in which part, from which row on, how many; in the tail (`TAIL`) from which byte on, how many."""
+
+TAIL: Final = 1 << 40
+"""In the place of a part's number, and behind all of them: rows.jsonl."""
 
 
 class Rows(Protocol):
@@ -54,7 +58,7 @@ class StoredRows:
     Attributes:
         directory: of the run.
         record: run.json.
-        spans: by model and id the places in the file.
+        spans: by model and id the places in the files.
         failed: samples of which there is no more than a reason.
     """
 
@@ -80,7 +84,7 @@ class StoredRows:
         return sum(map(len, self.spans.values()))
 
     def __iter__(self) -> Iterator[Line]:
-        """All rows in the order of the file."""
+        """All rows in the order of the files: parts, then the tail."""
         places = [(spans, model, name) for model, own in self.spans.items() for name, spans in own.items()]
         places.sort(key=lambda one: one[0])
         for lines in self._read(places):
@@ -132,25 +136,64 @@ class StoredRows:
         forms = forms_of(self.record)
         if not self.spans:
             return
-        with open_file(self.directory / ROWS) as file:
+        with row_files(self.directory) as files:
             for spans, model, name in places:
-                yield _at(file, self.directory, forms, spans, (model, name))
+                yield _at(files, forms, spans, (model, name))
 
 
-def _at(file: IO[bytes], directory: Path, forms: Forms, spans: Sequence[Span], key: Key) -> Sequence[Line]:
-    lines = _lines_at(file, forms, spans)
-    found, faults = with_truths(directory, lines, forms)
+@dataclass
+class RowFiles:
+    """The files of rows, open to be read.
+
+    Attributes:
+        directory: of the run.
+        tail: rows.jsonl; None where there is none.
+        parts: what is sealed.
+    """
+
+    directory: Path
+    tail: IO[bytes] | None
+    parts: PartReader
+
+    def texts(self, span: Span) -> list[bytes]:
+        """The lines in a place, without line breaks; raises `OSError` or `ValueError` where they are not there."""
+        file, begin, count = span
+        if file != TAIL:
+            return self.parts.lines(file, begin, count)
+        if self.tail is None:
+            raise ValueError(f"no {ROWS}")
+        self.tail.seek(begin)
+        return [text for text in self.tail.read(count).split(b"\n") if text]
+
+    def lines(self, spans: Iterable[Span], forms: Forms) -> list[Line]:
+        """What the lines say, without their truths; raises as `texts`."""
+        return [line_in(text, forms) for span in spans for text in self.texts(span)]
+
+
+@contextmanager
+def row_files(directory: Path) -> Iterator[RowFiles]:
+    """The files of rows in a directory."""
+    try:
+        tail = open_file(directory / ROWS)
+    except FileNotFoundError:
+        tail = None
+    files = RowFiles(directory, tail, PartReader(directory))
+    try:
+        yield files
+    finally:
+        files.parts.close()
+        if tail is not None:
+            tail.close()
+
+
+def _at(files: RowFiles, forms: Forms, spans: Sequence[Span], key: Key) -> Sequence[Line]:
+    try:
+        found, faults = with_truths(files.directory, files.lines(spans, forms), forms)
+    except (OSError, ValueError) as error:
+        raise broken(files.directory, f"{key[1]} on {key[0]}: {error}") from error
     for fault in faults.values():
-        raise broken(directory, f"{key[1]} on {key[0]}: {fault}")
+        raise broken(files.directory, f"{key[1]} on {key[0]}: {fault}")
     return found
-
-
-def _lines_at(file: IO[bytes], forms: Forms, spans: Sequence[Span]) -> list[Line]:
-    lines = []
-    for begin, length in spans:
-        file.seek(begin)
-        lines += [line_in(text, forms) for text in file.read(length).split(b"\n") if text]
-    return lines
 
 
 def broken(directory: Path, fault: str) -> RunError:
@@ -195,159 +238,3 @@ class ListedRows:
 def as_rows(lines: Rows | Sequence[Line], record: AnyRecord) -> Rows:
     """Rows that are held, or stored ones as they are."""
     return ListedRows(lines, record.order) if isinstance(lines, Sequence) else lines
-
-
-@dataclass
-class Scan:
-    """What a look at the whole file finds.
-
-    Attributes:
-        rows: every sample of which there is a line.
-        conditions: of the lines of each sample.
-        damaged: what is wrong with lines that are none.
-        lines: how many there are.
-    """
-
-    rows: StoredRows
-    conditions: dict[Key, tuple[str, ...]] = field(default_factory=dict)
-    damaged: list[str] = field(default_factory=list)
-    lines: int = 0
-
-    def complete(self, wanted: Iterable[str]) -> None:
-        """Forget the samples without one row for each of the conditions `wanted`, or one that says why not."""
-        whole = {(FAILED,), tuple(sorted(wanted))}
-        self.forget([key for key, found in self.conditions.items() if tuple(sorted(found)) not in whole])
-
-    def forget(self, keys: Iterable[Key]) -> None:
-        """Leave samples out."""
-        for model, name in keys:
-            self.rows.spans.get(model, {}).pop(name, None)
-            self.rows.failed.discard((model, name))
-
-
-def scan(directory: Path, record: AnyRecord, look: Callable[[Key, list[Line]], None] | None = None) -> Scan:
-    """Go through the file once, a sample at a time.
-
-    Args:
-        directory: of the run.
-        record: run.json.
-        look: is shown all lines of each sample, without their truths, in the order of the file; samples whose lines
-            stand apart come last.
-    """
-    found = Scan(StoredRows(directory, record))
-    same: dict[tuple[str, ...], tuple[str, ...]] = {}
-    apart: set[Key] = set()
-    for span, lines in grouped(scanned(directory, forms_of(record), found)):
-        key = _key(lines[0])
-        before = found.conditions.get(key, ())
-        conditions = (*before, *(str(line.condition) for line in lines))
-        found.conditions[key] = same.setdefault(conditions, conditions)
-        found.rows.add(lines, span)
-        if before:
-            apart.add(key)
-        elif look is not None:
-            look(key, lines)
-    if look is not None and apart:
-        with open_file(directory / ROWS) as file:
-            for model, name in apart:
-                look((model, name), _lines_at(file, forms_of(record), found.rows.spans[model][name]))
-    return found
-
-
-def read_rows(directory: Path, record: AnyRecord) -> StoredRows:
-    """All rows of a finished run; RunError, with the line, where one is damaged, and when one is read without truth."""
-    if not (directory / ROWS).exists():
-        raise RunError(f"{directory / ROWS}: expected rows, got none. Resume or repeat the run.")
-    try:
-        found = scan(directory, record)
-    except OSError as error:
-        raise RunError(f"{directory / ROWS}: expected rows, got: {error}. Resume or repeat the run.") from error
-    if found.damaged:
-        raise broken(directory, found.damaged[0])
-    return found.rows
-
-
-def rewritten(rows: StoredRows) -> StoredRows:
-    """The same rows, now that their file holds no others, and the lines of each sample together."""
-    places = sorted(
-        ((spans, model, name) for model, own in rows.spans.items() for name, spans in own.items()),
-        key=lambda one: one[0],
-    )
-    found = StoredRows(rows.directory, rows.record, failed=set(rows.failed))
-    begin = 0
-    for spans, model, name in places:
-        length = sum(length for _, length in spans)
-        found.spans.setdefault(model, {})[name] = ((begin, length),)
-        begin += length
-    write_pieces(rows.directory, ROWS, _pieces(rows.directory, [spans for spans, _, _ in places]))
-    return found
-
-
-def _pieces(directory: Path, places: Sequence[Sequence[Span]]) -> Iterator[bytes]:
-    if not places:
-        return
-    with open_file(directory / ROWS) as file:
-        for begin, length in (span for spans in places for span in spans):
-            file.seek(begin)
-            yield file.read(length)
-
-
-def whole_rows(directory: Path, record: AnyRecord, conditions: Iterable[str] | None = None) -> StoredRows:
-    """The rows of samples that are wholly there, of a run that may be at work: nothing is cut off or repaired.
-
-    Args:
-        directory: of the run.
-        record: run.json.
-        conditions: of a complete sample; None: whole lines are enough.
-    """
-    forms, faults = forms_of(record), set()
-
-    def look(key: Key, lines: list[Line]) -> None:
-        if with_truths(directory, lines, forms)[1]:
-            faults.add(key)
-        else:
-            faults.discard(key)
-
-    found = scan(directory, record, look)
-    found.forget(faults)
-    if conditions is not None:
-        found.complete(conditions)
-    return found.rows
-
-
-def scanned(directory: Path, forms: Forms, found: Scan) -> Iterator[tuple[Span, Line]]:
-    """Every line of the file, without its truth; `found` is told of the others. Nothing where there is no file."""
-    try:
-        file = open_file(directory / ROWS)
-    except FileNotFoundError:
-        return
-    begin = 0
-    with file:
-        for number, text in enumerate(file, 1):
-            span, begin, found.lines = (begin, len(text)), begin + len(text), number
-            if not text.endswith(b"\n"):
-                found.damaged.append(f"{ROWS}, line {number}: it breaks off")
-                continue
-            try:
-                yield span, line_in(text[:-1], forms)
-            except (ValueError, RecursionError) as error:
-                reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-                found.damaged.append(f"{ROWS}, line {number}: {reason}")
-
-
-def grouped(lines: Iterable[tuple[Span, Line]]) -> Iterator[tuple[Span, list[Line]]]:
-    """The lines of one sample and model that stand together, as one."""
-    span: Span = (0, 0)
-    together: list[Line] = []
-    for (begin, length), line in lines:
-        if together and (_key(line) != _key(together[0]) or begin != span[0] + span[1]):
-            yield span, together
-            together = []
-        span = (span[0], span[1] + length) if together else (begin, length)
-        together.append(line)
-    if together:
-        yield span, together
-
-
-def _key(line: Line) -> Key:
-    return line.model, line.id

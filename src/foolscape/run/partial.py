@@ -12,8 +12,9 @@ from foolscape.errors import CheckpointError, RunError
 from foolscape.records.places import PARTIAL, RUN
 from foolscape.records.reader import command_of, read_record
 from foolscape.records.run import AnyRecord, EnsembleRecord, HardenRecord, RunRecord, TransferRecord, UniversalRecord
+from foolscape.records.scan import whole_rows
 from foolscape.records.schema import SCHEMA
-from foolscape.records.stored import Rows, StoredRows, whole_rows
+from foolscape.records.stored import Rows, StoredRows
 from foolscape.records.types import Object
 from foolscape.report.form import of_a_run
 from foolscape.report.run_kinds import unfinished

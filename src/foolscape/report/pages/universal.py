@@ -20,7 +20,7 @@ from foolscape.records.places import SUMMARY
 from foolscape.records.reader import read_record, read_result, read_slices
 from foolscape.records.row import Moved
 from foolscape.records.run import ModelRecord
-from foolscape.records.stored import read_rows
+from foolscape.records.scan import read_rows
 from foolscape.records.summary import Scores
 from foolscape.records.universal_summary import UniversalSummary
 from foolscape.regular import check_regular

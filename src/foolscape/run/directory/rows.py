@@ -16,7 +16,8 @@ from foolscape.records.places import is_picture
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Key, forms_of, with_truths
 from foolscape.records.run import AnyRecord
-from foolscape.records.stored import Scan, StoredRows, scan
+from foolscape.records.scan import Scan, scan
+from foolscape.records.stored import StoredRows
 from foolscape.records.types import FileHash, Files
 from foolscape.run.directory.keeping import Shown
 from foolscape.strict import is_strict
@@ -30,16 +31,21 @@ class KeptRows:
     """What counts of rows.jsonl.
 
     Attributes:
-        rows: the samples that count.
+        found: the samples that count, and where they stand.
         lost: why others do not, a sentence each; rows that a kill has left incomplete are not among them.
         whole: whether every line counts, and those of each sample stand together.
         left_out: the first thing that was left out, by a line that counts; empty for none.
     """
 
-    rows: StoredRows
+    found: Scan
     lost: tuple[str, ...]
     whole: bool
     left_out: str = ""
+
+    @property
+    def rows(self) -> StoredRows:
+        """The samples that count."""
+        return self.found.rows
 
 
 def keep_rows(directory: Path, conditions: Collection[str], record: AnyRecord, shown: Shown) -> KeptRows:
@@ -53,7 +59,7 @@ def keep_rows(directory: Path, conditions: Collection[str], record: AnyRecord, s
     """
     look = _Look(directory, record, shown)
     found = scan(directory, record, look.at)
-    lines, there = found.lines, len(found.rows)
+    lines, there = sum(found.lines.values()), len(found.rows)
     found.complete(conditions)
     keys = set(found.rows.keys())
     faults = {key: fault for key, fault in look.faults.items() if key in keys}
@@ -70,7 +76,7 @@ def keep_rows(directory: Path, conditions: Collection[str], record: AnyRecord, s
             for sample in found.rows.samples(model):
                 shown.add(sample)
     kept = set(found.rows.keys()) if look.left_out else set()
-    return KeptRows(found.rows, lost, whole, next((one for key, one in look.left_out.items() if key in kept), ""))
+    return KeptRows(found, lost, whole, next((one for key, one in look.left_out.items() if key in kept), ""))
 
 
 class _Look:

@@ -13,13 +13,15 @@ from typing import Any
 from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sweep, sync_folder, write_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.parts import SEALED_BYTES, in_parts
 from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
 from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, Key, forms_of, line_bytes
 from foolscape.records.run import AnyRecord, Keep, RunRecord, UniversalRecord, record_in
-from foolscape.records.stored import StoredRows, rewritten
+from foolscape.records.scan import rewritten, seal
+from foolscape.records.stored import TAIL, StoredRows
 from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
 from foolscape.records.traits import Traits
@@ -51,6 +53,7 @@ class RunStore:
         rows: the complete samples so far.
         say: is told what was lost and is made again.
         keeper: lets pictures go, where not all are kept.
+        in_parts: whether rows become Parquet parts.
     """
 
     directory: Path
@@ -58,6 +61,7 @@ class RunStore:
     rows: StoredRows
     say: Callable[[str], None] = _nobody
     keeper: Keeper | None = None
+    in_parts: bool = False
 
     @property
     def forms(self) -> Forms:
@@ -87,7 +91,9 @@ class RunStore:
             self.keeper.before(rows)
         content = b"".join(line_bytes(row, self.forms) for row in rows)
         begin = append_file(self.directory, ROWS, content)
-        self.rows.add(rows, (begin, len(content)))
+        self.rows.add(rows, (TAIL, begin, len(content)))
+        if self.in_parts and begin + len(content) >= SEALED_BYTES:
+            seal(self.rows)
         if self.keeper is not None:
             self.keeper.after(rows)
 
@@ -145,6 +151,8 @@ class RunStore:
             _forget_partial(self.directory)
             if self.keeper is not None:
                 self.keeper.sweep()
+        if self.in_parts:
+            seal(self.rows)
         self.save_json(place, result)
 
     def save_json(self, place: str, record: Mapping[str, Any]) -> None:
@@ -217,7 +225,7 @@ def open_run(
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
         if kept.left_out:
             lose(kept.left_out)
-        yield RunStore(directory, agreed, rows, say, keeper)
+        yield RunStore(directory, agreed, rows, say, keeper, in_parts(len(agreed.samples), say))
 
 
 def let_go(directory: Path, keep: Keep, distil: Distil) -> None:
@@ -245,7 +253,9 @@ def _kept_rows(
     kept = keep_rows(directory, conditions, record, shown)
     for reason in kept.lost:
         say(f"{directory}: {reason}; measured again")
-    return kept if kept.whole else replace(kept, rows=rewritten(kept.rows))
+    if kept.whole:
+        return kept
+    return replace(kept, found=replace(kept.found, rows=rewritten(kept.found)))
 
 
 def _keep_timings(directory: Path, settled: set[Key]) -> None:

@@ -20,8 +20,8 @@ from foolscape.models.common.wrappers import ModuleSegmenter
 from foolscape.records.places import SUMMARY
 from foolscape.records.reader import read_record
 from foolscape.records.run import HardenRecord, Split
+from foolscape.records.scan import read_rows
 from foolscape.records.schema import SCHEMA
-from foolscape.records.stored import read_rows
 from foolscape.records.training import LeftOut, TrainingRecord
 from foolscape.records.types import Object, to_json
 from foolscape.report.form import having_form

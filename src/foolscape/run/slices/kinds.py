@@ -9,7 +9,8 @@ from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import MATRIX, RUNS
 from foolscape.records.reader import read_record, read_result
 from foolscape.records.run import ModelRecord, RunRecord, TransferRecord, UniversalRecord
-from foolscape.records.stored import Rows, read_rows
+from foolscape.records.scan import read_rows
+from foolscape.records.stored import Rows
 from foolscape.records.transfer_summary import TransferSummary
 from foolscape.run.slices.make import Sliced
 from foolscape.run.slices.measured import measured_change, measured_model
