@@ -98,3 +98,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     near = sorted((n for n in names if likeness[n] >= _NEAR), key=lambda n: -likeness[n])[:3]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
     return UnknownNameError(f"unknown {kind} {name!r}; {hint}")
+
+
+class OutOfTimeError(FoolscapeError):
+    """The time that a command was given is over; what is done is kept, and the same command goes on from there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -42,12 +43,17 @@ class Problem:
     def __len__(self) -> int:
         return self.images.shape[0]
 
-    @property
+    @cached_property
     def counted(self) -> Tensor:
         """(B, *N) bool: the targets that have a label."""
         return self.labels != IGNORE
 
-    @property
+    @cached_property
+    def index(self) -> Tensor:
+        """(B, *N) int64: the labels to look scores up by: 0 where there is none."""
+        return self.labels.clamp(min=0)
+
+    @cached_property
     def wanted(self) -> Tensor:
         """(B, *N) int64: `target`, or, where there is none, `OTHER` for all that have a label."""
         return torch.where(self.counted, OTHER, IGNORE) if self.target is None else self.target
@@ -64,12 +70,19 @@ class Problem:
 
     def take(self, index: Tensor) -> Problem:
         """The problems at `index` ((K,) int64), in that order; an index may repeat."""
+        return self._each(lambda values: values[index])
+
+    def one(self, i: int) -> Problem:
+        """The problem of image `i`, whose tensors are views of these."""
+        return self._each(lambda values: values[i : i + 1])
+
+    def _each(self, part: Callable[[Tensor], Tensor]) -> Problem:
         return replace(
             self,
-            images=self.images[index],
-            labels=self.labels[index],
-            target=None if self.target is None else self.target[index],
-            context=tuple(c[index] for c in self.context),
+            images=part(self.images),
+            labels=part(self.labels),
+            target=None if self.target is None else part(self.target),
+            context=tuple(part(c) for c in self.context),
         )
 
 
@@ -83,6 +96,8 @@ def shape_of(problem: Problem) -> tuple[torch.Size, ...]:
 def cat(problems: Sequence[Problem]) -> Problem:
     """One problem from several of the same `shape_of`, along the batch."""
     first = problems[0]
+    if len(problems) == 1:
+        return first
     targets = [p.target for p in problems if p.target is not None]
     return replace(
         first,

@@ -20,12 +20,15 @@ from foolscape.stores.secrets import refuse_secrets
 
 LIBRARIES: Final = (
     "bundled", "torchvision", "transformers", "ultralytics", "smp", "caffe", "sea", "onnx", "torchscript", "exported",
-    "blackbox", "onnxruntime", "stcn", "stm", "propagation",
+    "blackbox", "onnxruntime", "stcn", "stm", "hmmn", "propagation",
 )  # fmt: skip
 """The schemes of models that foolscape itself makes: each is a module of `foolscape.models.sources`."""
 
 EXPORTED: Final = ("onnx", "torchscript", "exported")
 """Those of them under which users bring networks of their own: they say how these want their images."""
+
+BACKBONES: Final = ("timm",)
+"""Those that stand behind `propagation:` alone: networks of features."""
 
 BLACK_BOXES: Final = ("blackbox", "onnxruntime")
 """Those of them under which a model has no gradient."""
@@ -121,7 +124,10 @@ def is_black_box(text: str) -> bool:
 
 def inner(spec: Spec) -> Spec:
     """The spec of the network that a model is made around, what stands behind `propagation:`; else `spec` itself."""
-    return parse(spec.text.partition(":")[2]) if spec.scheme == "propagation" and spec.rest else spec
+    if spec.scheme != "propagation" or not spec.rest:
+        return spec
+    body = spec.text.partition(":")[2]
+    return parse(body, BACKBONES) if body.partition(":")[0] in BACKBONES else parse(body)
 
 
 def written(scheme: str, rest: str, options: Mapping[str, str]) -> str:

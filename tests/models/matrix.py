@@ -21,16 +21,21 @@ from foolscape.attacks.listed import listed_attacks
 from foolscape.errors import FoolscapeError
 from foolscape.models.load import load_model
 from foolscape.tasks.segmentation import predict
-from tests.models import onnx_graphs, semantic
+from tests.models import onnx_graphs, semantic, texts, yolo_graphs
 from tests.models.detectors import queries
+from tests.models.trackers import sams
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "models.md"
 SIZE: Final = (48, 64)
 SEGMENTATION: Final = "segmentation"
 DETECTION: Final = "detection"
 
+VIDEO: Final = "video"
+
 ATTACKS: Final = tuple(attack.name for attack in listed_attacks() if attack.name != "ara")
-"""ara is for clips, which are not in the table."""
+"""Those of images; ara is for clips."""
+CLIPS: Final = tuple(attack.name for attack in listed_attacks() if VIDEO in attack.tasks)
+"""Those of clips."""
 
 _OPTIONS: Final = {
     "fgsm": "", "worst-case": "?budget=40", "square": "?steps=20", "square-labels": "?steps=20", "annealed": "?steps=9",
@@ -47,8 +52,9 @@ HEAD: Final = """# What can be attacked with what
 Every family of models that comes by name, and every attack, tried on one small network of it with random weights, by
 `python -m tests.models.matrix`: yes, where it changed the image; no, where it is refused, with the number of the reason
 below; unchanged, where it ran and changed nothing, as where no score of a random network is that of an object. What is
-attacked is what the network itself says of the image. Networks of your own are as `torchscript:` ones. Trackers take
-`ara`, `annealed`, `pgd` ([attacks](attacks.md)).
+attacked is what the network itself says of the image. Networks of your own are as `torchscript:` ones. Trackers are
+given a clip of two frames, and the attacks that there are for clips; the networks of `stcn:` and `stm:` are too large
+to be tried here.
 """
 
 
@@ -73,6 +79,8 @@ def families() -> Iterator[Family]:
     yield Family("torchvision:", SEGMENTATION, lambda _: "torchvision:lraspp_mobilenet_v3_large?weights=none")
     for kind in semantic.CONFIGS:
         yield Family(f"transformers:, {kind}", SEGMENTATION, lambda path, kind=kind: _hub(semantic.folder(kind, path)))
+    for kind in texts.CONFIGS:
+        yield Family(f"transformers:, {kind}", SEGMENTATION, lambda path, kind=kind: _hub(texts.folder(kind, path)))
     linknet = "smp:Linknet?encoder=resnet18&depth=3&weights=none&classes=3"
     yield Family("smp:", SEGMENTATION, lambda _: linknet)
     yield Family("caffe:, FCN", SEGMENTATION, lambda _: "caffe:fcn-8s?weights=none&thin=16")
@@ -87,14 +95,31 @@ def families() -> Iterator[Family]:
     for kind in queries.CONFIGS:
         yield Family(f"transformers:, {kind}", DETECTION, lambda path, kind=kind: _hub(queries.folder(kind, path)))
     yield Family("ultralytics:", DETECTION, lambda _: "ultralytics:yolo11n.yaml?imgsz=64")
+    yield Family("onnx:, YOLO", DETECTION, lambda path: f"onnx:{_yolo(path)}")
+    yield Family("onnxruntime:, YOLO", DETECTION, lambda path: f"onnxruntime:{_yolo(path)}")
+    yield from _trackers()
+
+
+def _trackers() -> Iterator[Family]:
+    yield Family("bundled:", VIDEO, lambda _: "bundled:scenes-tracker")
+    yield Family("propagation:, torchvision", VIDEO, lambda _: "propagation:torchvision:resnet18?weights=none")
+    yield Family("propagation:, timm", VIDEO, lambda _: "propagation:timm:resnet18?weights=none")
+    for kind, prompt in zip(sams.NAMES, ("box", "click", "3-clicks"), strict=True):
+        named = f"transformers:, {kind} shown by {prompt}"
+        yield Family(named, VIDEO, lambda path, kind=kind, prompt=prompt: f"{_sam(kind, path)}?prompt={prompt}")
+
+
+def columns(task: str) -> tuple[str, ...]:
+    """The attacks of its table."""
+    return CLIPS if task == VIDEO else ATTACKS
 
 
 def table() -> str:
     """The page, measured."""
     lines, reasons = [HEAD], {}
-    for task in (SEGMENTATION, DETECTION):
-        lines += ["", f"## {task.capitalize()}", "", f"| | {' | '.join(ATTACKS)} |"]
-        lines.append(f"| --- |{' --- |' * len(ATTACKS)}")
+    for task in (SEGMENTATION, DETECTION, VIDEO):
+        lines += ["", f"## {task.capitalize()}", "", f"| | {' | '.join(columns(task))} |"]
+        lines.append(f"| --- |{' --- |' * len(columns(task))}")
         for family in families():
             if family.task == task:
                 source, _, rest = family.name.partition(":")
@@ -115,15 +140,21 @@ def tried(family: Family) -> Iterator[tuple[str, str | None]]:
     """Each attack, and why it is refused, or that it changed nothing."""
     with TemporaryDirectory() as folder:
         spec, images = family.spec(Path(folder)), _images()
+        if family.task == VIDEO:
+            images = torch.cat([images, images.roll(3, dims=3)])
         truth = _found(load_model(spec, family.task, image_size=SIZE).model, family.task, images)
         model = fs.load_model(spec, task=family.task)
-        for attack in ATTACKS:
+        for attack in columns(family.task):
             print(family.name, family.task, attack, file=sys.stderr)
             yield attack, _why_not(model, images, truth, attack)
 
 
 def _found(ready: Any, task: str, images: Tensor) -> Any:
-    """What the model itself says of the image, so that an attack has something to change."""
+    """What the model itself says of the image, so that an attack has something to change; of a clip the first mask."""
+    if task == VIDEO:
+        mask = torch.zeros(SIZE, dtype=torch.int64)
+        mask[12:36, 8:28], mask[8:40, 36:56] = 1, 2
+        return mask
     if task == SEGMENTATION:
         return predict(ready, images)
     (found,) = ready.detect(images, 0.0)
@@ -135,7 +166,7 @@ def _why_not(model: Any, images: Tensor, truth: Any, attack: str) -> str | None:
         result = fs.attack(model, images, truth, f"{attack}{_OPTIONS.get(attack, '?steps=2')}")
     except FoolscapeError as error:
         return re.sub(r"\S*/tmp/\S+", "it", str(error).splitlines()[0])
-    return _SAME if torch.equal(result.adversarial, images) else None
+    return _SAME if torch.equal(result.adversarial, images[:1]) else None
 
 
 def _images() -> Tensor:
@@ -147,6 +178,11 @@ def _hub(path: Path) -> str:
     return f"transformers:{path}"
 
 
+def _sam(kind: str, path: Path) -> str:
+    sams.network(kind).save_pretrained(path)  # type: ignore[operator]
+    return _hub(path)
+
+
 def _scripted(path: Path) -> str:
     torch.jit.trace(nn.Conv2d(3, 3, 3, padding=1), torch.rand(1, 3, *SIZE)).save(str(path / "net.ts"))
     return f"torchscript:{path / 'net.ts'}"
@@ -156,6 +192,11 @@ def _exported(path: Path) -> str:
     program = torch.export.export(nn.Conv2d(3, 3, 3, padding=1), (torch.rand(1, 3, *SIZE),))
     torch.export.save(program, path / "net.pt2")
     return f"exported:{path / 'net.pt2'}"
+
+
+def _yolo(path: Path) -> Path:
+    told = {"stride": "32", "task": "detect", "names": "{0: 'car', 1: 'bicycle', 2: 'person'}"}
+    return yolo_graphs.written(path / "yolo.onnx", 7, rows=False, metadata=told)
 
 
 def _blackbox(path: Path) -> str:

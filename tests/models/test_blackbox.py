@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from textwrap import dedent
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 from onnx import TensorProto
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_dynamic, quantize_static
 
+import foolscape
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.blackbox.asking import Asker, Pace
 from foolscape.models.common.black_boxes import asked_anew
@@ -233,3 +236,50 @@ def test_a_quantised_one_with_label_maps(tmp_path: Path) -> None:
     model = loaded(f"onnxruntime:{path}?classes={names}")
     assert not model.scored
     assert model.logits(images()).shape == (1, CLASSES, *SIZE)
+
+
+class Street(CalibrationDataReader):
+    """Two images by which the ranges of activations are told."""
+
+    def __init__(self) -> None:
+        self.left = [images().numpy(), 1 - images().numpy()]
+
+    def get_next(self) -> dict[str, Any] | None:
+        return {"images": self.left.pop()} if self.left else None
+
+
+def quantised(folder: Path, how: str) -> Path:
+    """`Small` as onnxruntime quantises it."""
+    source, target = graph(folder / "float.onnx", sides=(1, 3, *SIZE)), folder / f"{how}.onnx"
+    logging.disable()
+    try:
+        if how == "dynamic":
+            quantize_dynamic(source, target)
+        else:
+            quantize_static(source, target, Street(), quant_format=QuantFormat[how])
+    finally:
+        logging.disable(logging.NOTSET)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("how", "named"), [("QDQ", "DequantizeLinear"), ("QOperator", "QLinearConv"), ("dynamic", "ConvInteger")]
+)
+def test_quantised_graphs_are_refused_with_the_way_on_and_attacked_on_it(how: str, named: str, tmp_path: Path) -> None:
+    file = quantised(tmp_path, how)
+    with pytest.raises(ModelError, match=rf"{named}.*rounding leaves no gradient.*onnxruntime:.* --attack square"):
+        load_model(f"onnx:{file}", image_size=SIZE)
+    model = loaded(f"onnxruntime:{file}")
+    with torch.no_grad():
+        given = loaded(f"onnx:{tmp_path / 'float.onnx'}").logits(images())
+        assert float((model.logits(images()) - given).abs().mean() / given.abs().mean()) < 0.1
+    adversarial = foolscape.attack(f"onnxruntime:{file}", images(), recipe="square?steps=4&eps=8/255").adversarial
+    assert float((adversarial - images()).abs().max()) > 0.02
+
+
+def test_a_graph_of_one_size_is_checked_at_that_size_alone(tmp_path: Path) -> None:
+    report = check_segmenter(loaded(f"onnxruntime:{quantised(tmp_path, 'dynamic')}"), sizes=[SIZE, (19, 23)])
+    assert report.ok, report
+    said = {check.name: check.seen for check in report.checks}
+    assert said["shape at 19 x 23"] == "not tried: the network takes 20 x 26 alone"
+    assert said["range of the input"] == "not tried: a black box takes 8-bit images"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from foolscape.errors import ModelError
+from foolscape.errors import ModelError, SettingError
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.load import load_model
 from tests.models.onnx_graphs import CLASSES, Small
@@ -139,3 +139,44 @@ def test_a_detector(tmp_path: Path) -> None:
     loaded: Any = load_model(f"exported:{path}?task=detection", image_size=SIZE)
     assert loaded.task == "detection"
     assert loaded.model.candidates(images(2)).scores.shape == (2, CLASSES + 1, 10 * 13)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_half_precision_becomes_float32(tmp_path: Path) -> None:
+    half = Small().half()
+    batch = torch.rand(1, 3, *SIZE)
+    torch.jit.save(torch.jit.trace(half, batch.half()), tmp_path / "net.pt")
+    torch.export.save(torch.export.export(half, (batch.half(),)), tmp_path / "net.pt2")
+    for spec in (f"torchscript:{tmp_path / 'net.pt'}", f"exported:{tmp_path / 'net.pt2'}"):
+        model = load_model(spec, image_size=SIZE, data_classes=[f"class {i}" for i in range(CLASSES)]).model
+        assert model.notes[0] == "weights of float16 in the file are taken as float32"
+        assert torch.allclose(model.logits(batch), original(batch), atol=1e-2)
+
+
+class Casting(Small):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images.half())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_program_that_casts_to_half_precision_itself_is_told(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.trace(Casting().half(), torch.rand(1, 3, *SIZE)), tmp_path / "net.pt")
+    assert "a program that casts by itself is to be saved in float32" in refused(f"torchscript:{tmp_path / 'net.pt'}")
+
+
+def test_a_yolo_by_what_is_said_of_its_boxes(tmp_path: Path) -> None:
+    class Yolo(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return nn.functional.avg_pool2d(images, 8).repeat(1, 3, 1, 1)[:, :7].flatten(2)
+
+    (tmp_path / "names.txt").write_text("one\ntwo\nthree\n")
+    program = torch.export.export(Yolo(), (torch.rand(1, 3, 32, 64),))
+    torch.export.save(program, tmp_path / "net.pt2")
+    spec = f"exported:{tmp_path / 'net.pt2'}?boxes=yolo&classes={tmp_path / 'names.txt'}"
+    loaded = load_model(spec, image_size=SIZE)
+    assert loaded.task == "detection"
+    assert loaded.model.classes == ("one", "two", "three")
+    assert loaded.model.candidates(images()).boxes.shape == (1, 32, 4)
+    assert "images are letterboxed inside to 32 x 64, for which it was exported" in loaded.model.notes
+    with pytest.raises(SettingError, match="expected a YOLO of one output"):
+        load_model(f"exported:{tmp_path / 'net.pt2'}?conf=0.1", image_size=SIZE)

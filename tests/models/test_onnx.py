@@ -167,6 +167,8 @@ def test_what_cannot_be_had_is_named(tmp_path: Path) -> None:
     scale = node("Constant", "", "scale", value=onnx.numpy_helper.from_array(np.float32(0.1)))
     rounded = graph(path, tail=[scale, node("QuantizeLinear", "scores scale", "last")], outputs=["last"])
     assert "a quantised one (1 QuantizeLinear)" in refused(rounded)
+    chosen = graph(path, tail=[node("NonMaxSuppression", "scores scores", "last")], outputs=["last"])
+    assert "NonMaxSuppression in the graph" in refused(chosen)
     several = graph(path, tail=[node("Tanh", "scores", "one"), node("Relu", "scores", "two")], outputs=["one", "two"])
     assert "?output=one" in refused(several)
     assert "expected outputs of" in refused(several, "?output=three")
@@ -213,3 +215,17 @@ def test_outputs_of_one_operator_are_told_apart(tmp_path: Path) -> None:
     candidates = model.model.candidates(images())
     torch.testing.assert_close(candidates.boxes, original_flat(images())[..., :4], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(candidates.scores[:, 0], original_flat(images())[..., 4], atol=1e-4, rtol=1e-3)
+
+
+def test_half_precision_out_of_order_becomes_float32(tmp_path: Path) -> None:
+    path = graph(tmp_path / "net.onnx", kind=TensorProto.FLOAT, weights=np.float16)
+    proto = onnx.load(str(path))
+    last = proto.graph.node[-1]
+    proto.graph.node.insert(0, last)  # as converters to half precision put their casts last
+    del proto.graph.node[-1]
+    proto.graph.node[1].input[0] = "half"
+    proto.graph.node.append(node("Cast", "images", "half", to=TensorProto.FLOAT16))
+    onnx.save(proto, str(path))
+    model = loaded(path).model
+    torch.testing.assert_close(model.logits(images()), original(images()), atol=2e-3, rtol=0)
+    assert any("half precision" in note for note in model.notes)

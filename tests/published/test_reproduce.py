@@ -68,7 +68,7 @@ def test_every_row_has_settings_and_scores_that_there_are(row: Row) -> None:
     assert all(figure.score in keys and 0 <= figure.value <= 100 for figure in row.figures)
     assert row.remark
     assert row.source
-    parse(row.model or "bundled:none")
+    parse(row.model)
 
 
 def once() -> list[Row]:
@@ -120,7 +120,8 @@ def test_what_is_at_hand_is_found_and_run(tmp_path: Path, capfd: pytest.CaptureF
     places = Places(tmp_path / "weights", tmp_path / "data")
     file = tmp_path / "weights" / "pspnet_ddcat_voc.pth"
     assert missing(row, places) == [f"{file} (a checkpoint of dvlab-research/Robust-Semantic-Segmentation)"]
-    assert missing(rows_of("ara/hmmn")[0], places)[0] == "a network, --model SPEC (weights of Hongje/HMMN)"
+    hmmn = f"{tmp_path / 'weights' / 'HMMN_weights.pth'} (HMMN_weights.pth of Hongje/HMMN)"
+    assert missing(rows_of("ara/hmmn")[0], places)[0] == hmmn
     with_model = Places(tmp_path / "weights", tmp_path / "data", "caffe:fcn-8s?weights=none&thin=16")
     assert missing(row, with_model) == []
     options = ("--weights", tmp_path / "weights", "--data", tmp_path / "data", "--out", tmp_path / "out")
@@ -158,6 +159,14 @@ def test_weights_are_looked_for_by_their_names(tmp_path: Path) -> None:
     ]
     assert parse(model_spec(alexnet, places)).options["weights"] == str(places.weights / alexnet.weights)
     assert parse(model_spec(stcn, places)).rest == str(places.weights / "stcn.pth")
+    matlab = rows_of("dag/fr-zf-0712")[0]
+    folder = places.weights / "faster_rcnn_VOC0712_ZF"
+    assert [one.partition(" (")[0] for one in missing(matlab, places)][:2] == [
+        str(folder / "detection_final"), str(folder / "proposal_final")
+    ]  # fmt: skip
+    assert parse(model_spec(matlab, places)).options == {
+        "weights": str(folder / "detection_final"), "rpn": str(folder / "proposal_final")
+    }  # fmt: skip
     assert parse(data_spec(alexnet, places), ["voc"]).options == {"year": "2012"}
 
 

@@ -13,7 +13,7 @@ from foolscape.models.checks.consistency import consistency
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.checkpoint import weights_sha256
 from foolscape.models.common.wrappers import modules_of
-from foolscape.run import execute
+from foolscape.run import gradient_check
 from foolscape.run.checks import steady
 from foolscape.run.universal import execute as universal
 from foolscape.run.wiring import check
@@ -47,7 +47,7 @@ def examined_once() -> Iterator[None]:
         return once(key, lambda: examine(subject, ids, seed, classes))
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (execute, universal):
+        for module in (gradient_check, universal):
             patch.setattr(module, "check_gradient", gradient)
         patch.setattr(steady, "consistency", consistent)
         patch.setattr(check, "examine", examined)

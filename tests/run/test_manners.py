@@ -165,8 +165,8 @@ def test_a_verdict_decides_the_exit_code(
 
     real, verdicts = module.execute, {"verdict": "not trusted", "if": [], "reasons": []}
 
-    def judged(*args: object) -> dict[str, object]:
-        return {**real(*args), "trust": verdicts}  # type: ignore[arg-type]
+    def judged(*args: object, **more: object) -> dict[str, object]:
+        return {**real(*args, **more), "trust": verdicts}  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "execute", judged)
     run = [*quick, "--out", "out"]

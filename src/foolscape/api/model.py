@@ -18,6 +18,7 @@ from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.freezing import freeze
 from foolscape.models.common.wrappers import CheckedSegmenter, ModuleSegmenter, modules_of
 from foolscape.models.detectors.caffe.adapter import CaffeFasterRcnn
+from foolscape.models.detectors.caffe.matlab import MatlabFasterRcnn
 from foolscape.models.detectors.torchvision_dense import DenseDetector
 from foolscape.models.detectors.torchvision_two_stage import TwoStageDetector
 from foolscape.models.detectors.transformers import QueryDetector
@@ -28,6 +29,7 @@ from foolscape.models.segmenters.adapter import name_classes
 from foolscape.models.segmenters.windows import WindowedSegmenter
 from foolscape.models.sources.base import SourceModel
 from foolscape.models.sources.own import opened, task_of_made
+from foolscape.models.trackers.hmmn.tracker import Hmmn
 from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.stcn.tracker import Stcn
@@ -43,7 +45,7 @@ from foolscape.tasks.video import Follower, Tracker
 _SEGMENTERS: Final = (ModuleSegmenter, CheckedSegmenter)
 _READY: Final = (
     *_SEGMENTERS, WindowedSegmenter, ModuleDetector, CheckedDetector, DenseDetector, TwoStageDetector, QueryDetector,
-    YoloDetector, CaffeFasterRcnn, UserTracker, Stcn, Stm, Propagation, Sam2,
+    YoloDetector, CaffeFasterRcnn, MatlabFasterRcnn, UserTracker, Stcn, Stm, Hmmn, Propagation, Sam2,
 )  # fmt: skip
 """Adapters: what they are around has been tried, and their answers are checked at every call."""
 

@@ -35,7 +35,7 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.stored import StoredRows
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
-from foolscape.run.execute import check_input_gradient
+from foolscape.run.gradient_check import check_input_gradient
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device

@@ -1,4 +1,4 @@
-"""The command line: `foolscape run`, `transfer`, `universal`, `apply`, `harden`, `report`, `check`, `reproduce`, .."""
+"""The command line: `foolscape run`, `transfer`, `merge`, `universal`, `apply`, `harden`, `report`, `check`, .."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 from rich.text import Text
 
-from foolscape.cli import download, harden, inspect, measure, reproduce, universal
+from foolscape.cli import download, harden, inspect, measure, merge, reproduce, universal
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
 from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
@@ -26,8 +26,8 @@ app = typer.Typer(
     help="How easily can a segmentation or detection model be fooled, where does it break, can you trust the answer?",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done; 1 error; 2 wrong setting; 3 done, but some images could not be used, or ended at one "
-    "by --strict; 4 a verdict that --fail-on names; 5 a score below --fail-under; 130 interrupted; 143 terminated. Of "
-    "3, 4 and 5 the highest that holds.",
+    "by --strict; 4 a verdict that --fail-on names; 5 a score below --fail-under; 6 the time of --time-budget is over; "
+    "130 interrupted; 143 terminated. Of 3, 4 and 5 the highest that holds.",
 )
 
 
@@ -53,6 +53,7 @@ for command_made in (
     measure.demo,
     command(measure.transfer, measure.transfer_flags()),
     command(universal.universal, universal.universal_flags()),
+    command(merge.merge, merge.merge_flags()),
     universal.apply,
     command(harden.harden, harden.harden_flags()),
     inspect.report,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
@@ -18,10 +19,10 @@ from foolscape.printable import printable
 if TYPE_CHECKING:
     from foolscape.run.listener import Listener
 
-DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW = 0, 1, 2, 3, 4, 5
+DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW, OUT_OF_TIME = 0, 1, 2, 3, 4, 5, 6
 """Exit codes: all well; an error; a wrong setting; finished, but some images could not be used; with a verdict that
-`--fail-on` names; with a score below `--fail-under`. The highest that holds is the one. A signal that ends a command
-gives 128 and its number: 130 for Ctrl-C."""
+`--fail-on` names; with a score below `--fail-under`. The highest that holds is the one. 6: not finished within
+`--time-budget`. A signal that ends a command gives 128 and its number: 130 for Ctrl-C."""
 
 
 class _Printable(Console):
@@ -48,13 +49,41 @@ def tell(text: str, style: str | None = None) -> None:
     err_console.print(printable(text), style=style, markup=False, soft_wrap=True)
 
 
-def listener(*, quiet: bool = False) -> Listener:
-    """Tells the terminal how a run gets on, or nobody."""
+def listener(*, quiet: bool = False, seconds: float | None = None) -> Listener:
+    """Tells the terminal how a run gets on, or nobody.
+
+    Args:
+        quiet: tell nobody.
+        seconds: from now on, after which the run is to stop; each process does at least one image, or epoch, so that a
+            time that is too short makes no endless row of processes that do nothing.
+    """
     from foolscape.run.listener import Listener
 
-    if quiet:
-        return Listener(say=lambda _: None, progress=_silence)
-    return Listener(say=lambda text: err_console.print(f"note: {printable(text)}", markup=False), progress=_progress)
+    progress = _silence if quiet else _progress
+    say = _unheard if quiet else _note
+    if seconds is None:
+        return Listener(say, progress)
+    end, settled = time.monotonic() + seconds, [0]
+
+    @contextmanager
+    def counted(title: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
+        with progress(title, total, done) as tick:
+
+            def count(name: str) -> None:
+                settled[0] += 1
+                tick(name)
+
+            yield count
+
+    return Listener(say, counted, lambda: settled[0] > 0 and time.monotonic() >= end)
+
+
+def _note(text: str) -> None:
+    err_console.print(f"note: {printable(text)}", markup=False)
+
+
+def _unheard(text: str) -> None:
+    del text
 
 
 class _Speed(ProgressColumn):

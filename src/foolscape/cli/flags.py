@@ -13,13 +13,13 @@ from pydantic import BaseModel
 
 from foolscape.attacks.names import TASK_OPTIONS, task_of_option
 from foolscape.cli.completion import completer, of_attacks, of_data, of_losses, of_models, of_splits
-from foolscape.cli.manners import FailOn, Manners, floors_of
+from foolscape.cli.manners import FailOn, Manners, floors_of, seconds_of
 from foolscape.option import Option
 from foolscape.pixels import Levels
 from foolscape.run.settings.attack_options import known_options
 from foolscape.run.settings.bounds import EPS
 from foolscape.run.settings.former_names import FORMER_NAMES
-from foolscape.run.settings.shown import DATA, OPTIONS, OUTPUT, PANELS, Setting, of_task, settings_of
+from foolscape.run.settings.shown import DATA, OPTIONS, OUTPUT, PANELS, RESOURCES, Setting, of_task, settings_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Flag:
         complete: from the beginning of a value to whole ones.
         one_way: a switch without its --no-.
         required: it must be given.
+        positional: it is given without a name.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Flag:
     complete: Callable[..., list[str]] | None = None
     one_way: bool = False
     required: bool = False
+    positional: bool = False
 
     @property
     def word(self) -> str:
@@ -61,6 +63,13 @@ class Flag:
 
     def parameter(self, *, name: str | None = None) -> inspect.Parameter:
         """As typer takes it; hidden under another `name`."""
+        if self.positional:
+            argument = typer.Argument(help=self.help, metavar=self.metavar, show_default=False)
+            return inspect.Parameter(
+                self.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=Annotated[list[self.kind], argument],  # type: ignore[name-defined]
+            )
         word = self.word if name is None else f"--{name.replace('_', '-')}"
         switch = self.kind is bool and not self.one_way
         declared = f"{word}/--no-{word[2:]}" if switch else word
@@ -131,6 +140,8 @@ _MANNERS: Final = (
          "it.", OUTPUT, one_way=True),
     Flag("fail_under", str, "Exit with 5 where less than this is left of a score under attack, such as mIoU=40; "
          "several by commas.", OUTPUT, metavar="SCORE=NUMBER"),
+    Flag("time_budget", str, "Stop at the next whole image, or epoch, after this time, such as 30m or 1h30m, and exit "
+         "with 6; the same command goes on.", RESOURCES, metavar="TIME", default="none"),
     Flag("fail_on", FailOn, "Exit with 4 where the verdict is not trusted; undecided: or not decided.", OUTPUT),
 )  # fmt: skip
 """Where a command writes and how it behaves; no part of what is measured."""
@@ -232,12 +243,16 @@ def _sentence(text: str, more: str = "") -> str:
 
 def command(act: Callable[[CommandArguments], None], flags: Iterable[Flag]) -> Callable[..., None]:
     """What typer takes for a command that measures: its options are `flags` and those of all such commands."""
-    ordered = sorted((*flags, CONFIG, *_MANNERS), key=lambda flag: PANELS.index(flag.panel))
+    own = (*flags, *_MANNERS)
+    # What a command that is given files does is settled by them.
+    settled = any(flag.positional for flag in own)
+    ordered = sorted(own if settled else (*own, CONFIG), key=lambda flag: PANELS.index(flag.panel))
 
     def call(**values: Any) -> None:
         floors, fail_on = floors_of(values.pop("fail_under")), values.pop("fail_on")
-        manners = Manners(**{name: values.pop(name) for name in _SWITCHES}, floors=floors, fail_on=fail_on)
-        out, config = values.pop("out"), values.pop("config")
+        switches, seconds = {name: values.pop(name) for name in _SWITCHES}, seconds_of(values.pop("time_budget"))
+        manners = Manners(**switches, floors=floors, fail_on=fail_on, seconds=seconds)
+        out, config = values.pop("out"), values.pop("config", None)
         act(CommandArguments(dict(settings_in(ordered, values)), out, config, manners))
 
     call.__name__, call.__doc__ = act.__name__, act.__doc__

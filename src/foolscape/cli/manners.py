@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.verdict import Verdict
@@ -35,6 +36,7 @@ class Manners:
         floors: by score, what must be left of it.
         fail_on: the verdict that is a failure; None: no verdict is.
         dry_run: say what would be done, and do nothing.
+        seconds: the time that the command may take; None: all that it takes.
     """
 
     dry_run: bool = False
@@ -45,6 +47,7 @@ class Manners:
     strict: bool = False
     floors: Mapping[str, float] | None = None
     fail_on: FailOn | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,22 @@ class JobOutcome:
     attacked: list[AttackedScores]
     failures: int
     verdict: str
+
+
+def seconds_of(text: str | None) -> float | None:
+    """The seconds of `90s`, `30m`, `2h` or `1h30m`; `SettingError` for anything else."""
+    if text is None:
+        return None
+    match = _TIME.fullmatch(text.strip().lower())
+    parts = () if match is None else zip(match.groups(), _UNITS, strict=True)
+    seconds = sum(float(part or 0) * unit for part, unit in parts)
+    if not seconds:
+        raise SettingError(f"time-budget: expected a time such as 90s, 30m, 2h or 1h30m, got {text!r}")
+    return seconds
+
+
+_TIME: Final = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_UNITS: Final = (3600, 60, 1)
 
 
 def floors_of(text: str | None) -> dict[str, float]:

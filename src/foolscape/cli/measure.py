@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,14 @@ from foolscape.cli.console import tell
 from foolscape.cli.flags import INPUT, KEEP, SLICES, CommandArguments, Flag, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
+from foolscape.cli.resources import SHARD_FLAGS, WORKER_FLAGS, as_shard, refuse_of_whole, resources_of, shard_place
 from foolscape.models.sources.names import check_names
 from foolscape.paths import folder_of
 from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.keep import keep_of
+from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.settings.shown import DATA
 from foolscape.run.slices.table import SliceTable, table_of
 
@@ -38,9 +40,7 @@ def run(arguments: CommandArguments) -> None:
 
     The same command again goes on where the run was stopped.
     """
-    settings, origins = _settings(arguments, "run")
-    out, beside = out_of(arguments.out, settings), _beside(settings)
-    carry_out(partial(_run_job, settings, origins, beside), out, arguments.manners)
+    _carry_out(arguments, "run", run_job)
 
 
 def transfer(arguments: CommandArguments) -> None:
@@ -48,14 +48,12 @@ def transfer(arguments: CommandArguments) -> None:
 
     Models of different tasks may be mixed. The same command again goes on where it was stopped.
     """
-    settings, origins = _settings(arguments, "transfer")
-    out, beside = out_of(arguments.out, settings), _beside(settings)
-    carry_out(partial(_transfer_job, settings, origins, beside), out, arguments.manners)
+    _carry_out(arguments, "transfer", transfer_job)
 
 
 def run_flags() -> list[Flag]:
     """The options of `run`."""
-    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, KEEP]
+    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, KEEP, *SHARD_FLAGS, *WORKER_FLAGS]
 
 
 def transfer_flags() -> list[Flag]:
@@ -81,7 +79,22 @@ def demo(
         ("segmentation", {"models": DEMO_SEGMENTERS, "step": "1/255"}),
         ("detection", {"models": DEMO_DETECTORS}),
     ):
-        carry_out(partial(_run_job, scenes | own, {}), out / name, Manners())
+        carry_out(partial(run_job, scenes | own, {}), out / name, Manners())
+
+
+def _carry_out(arguments: CommandArguments, command: str, settle: Callable[..., Job]) -> None:
+    """Do the job that `settle` makes of the settings, with what the command was given to do it with."""
+    settings, origins = _settings(arguments, command)
+    out, beside = out_of(arguments.out, settings), beside_of(settings)
+    shard = beside.resources.shard
+    if shard is not None:
+        refuse_of_whole(beside.keep, arguments.manners)
+
+    def job() -> Job:
+        whole = settle(settings, origins, beside)
+        return whole if shard is None else as_shard(whole)
+
+    carry_out(job, shard_place(out, shard), arguments.manners)
 
 
 def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, object], dict[str, str]]:
@@ -98,23 +111,37 @@ def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, obje
 
 
 @dataclass(frozen=True)
-class _Beside:
-    """What changes no figure: a table of what is known of the images, and which pictures are kept."""
+class Beside:
+    """What changes no figure.
+
+    Attributes:
+        table: what is known of the images.
+        keep: which pictures stay; None: all, or as the run was begun.
+        resources: with what it is carried out.
+    """
 
     table: SliceTable | None = None
     keep: Keep | None = None
+    resources: Resources = ALONE
 
 
-_NOTHING: Final = _Beside()
+_NOTHING: Final = Beside()
 
 
-def _beside(settings: dict[str, object]) -> _Beside:
-    """Taken out of the settings."""
-    return _Beside(table_of(settings.pop("slices", None)), keep_of(settings.pop("keep", None)))
+def beside_of(settings: dict[str, object]) -> Beside:
+    """What the settings say of it, taken out of them."""
+    table, keep = table_of(settings.pop("slices", None)), keep_of(settings.pop("keep", None))
+    return Beside(table, keep, resources_of(settings))
 
 
-def _run_job(settings: dict[str, object], origins: Mapping[str, str], beside: _Beside = _NOTHING) -> Job:
-    """What `foolscape run` does with these settings."""
+def run_job(settings: dict[str, object], origins: Mapping[str, str], beside: Beside = _NOTHING) -> Job:
+    """What `foolscape run` does with these settings.
+
+    Args:
+        settings: by name, not checked yet.
+        origins: by option of the attack, where its value comes from.
+        beside: what changes no figure.
+    """
     from foolscape.data.load import check_data_name
 
     config = make_config(settings)
@@ -154,8 +181,8 @@ def _run_job(settings: dict[str, object], origins: Mapping[str, str], beside: _B
     )
 
 
-def _transfer_job(settings: dict[str, object], origins: Mapping[str, str], beside: _Beside) -> Job:
-    """What `foolscape transfer` does with these settings."""
+def transfer_job(settings: dict[str, object], origins: Mapping[str, str], beside: Beside = _NOTHING) -> Job:
+    """What `foolscape transfer` does with these settings; see `run_job`."""
     from foolscape.data.load import check_data_name
     from foolscape.run.transfer.settings import make_transfer_config, recorded_settings
 
@@ -187,7 +214,7 @@ def _transfer_job(settings: dict[str, object], origins: Mapping[str, str], besid
             MATRIX,
         ),
         keys=lambda: [scores_of(task_of(model)).default.headline for model in config["models"]],
-        work=partial(measure, settings, table=beside.table, keep=beside.keep),
+        work=partial(measure, settings, table=beside.table, keep=beside.keep, resources=beside.resources),
         outcome=outcome,
         preview=partial(preview_transfer, *make_transfer_config(settings), origins),
     )

@@ -13,11 +13,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from foolscape.cli.console import BELOW, DISTRUST, DONE, SOME_FAILED, listener, out_console, tell
+from foolscape.cli.console import BELOW, DISTRUST, DONE, OUT_OF_TIME, SOME_FAILED, listener, out_console, tell
 from foolscape.cli.manners import JobOutcome, Manners, below, check_floors, fails
 from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
-from foolscape.errors import FoolscapeError, RunError, SettingError
+from foolscape.errors import FoolscapeError, OutOfTimeError, RunError, SettingError
 from foolscape.paths import folder_of
 from foolscape.printable import printable_json
 from foolscape.strict import strictly
@@ -71,7 +71,8 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
             _foresee(job, out, manners)
             return
         with _place(job, out, manners) as place, _page_if_it_ends_early(place):
-            result = job.work(place, ["foolscape", *sys.argv[1:]], listener(quiet=manners.quiet))
+            told = listener(quiet=manners.quiet, seconds=manners.seconds)
+            result = job.work(place, ["foolscape", *sys.argv[1:]], told)
             if job.page is not None:
                 job.page(place)
         if not (manners.json and manners.quiet):
@@ -139,6 +140,10 @@ def _page_if_it_ends_early(place: Path) -> Iterator[None]:
     """What is there has a page, marked as unfinished, after signals and errors; a signal is told, by its exit code."""
     try:
         yield
+    except OutOfTimeError as error:
+        tell(str(error))
+        _leave_page(place)
+        raise typer.Exit(OUT_OF_TIME) from None
     except RunError:  # somebody else's directory, or one that cannot be written
         raise
     except KeyboardInterrupt as error:
@@ -153,13 +158,19 @@ def _page_if_it_ends_early(place: Path) -> Iterator[None]:
 
 def _leave_page(place: Path) -> None:
     """Write the page of an unfinished run as far as that can be done; it must not hide why the run has ended."""
-    from foolscape.report.run_kinds import kind_of, unfinished
-    from foolscape.run.partial import write_partial
+    from foolscape.report.run_kinds import unfinished
 
     with suppress(FoolscapeError, OSError, ValueError, KeyError, KeyboardInterrupt):
         if unfinished(place):
-            pages = [kind_of(path).write_page(path) for path in write_partial(place)]
-            tell(f"report of what is there: {pages[-1]}")
+            tell(f"report of what is there: {page_of_part(place)}")
+
+
+def page_of_part(place: Path) -> Path:
+    """Write the pages of what an unfinished run, and those in it, amount to so far; the path of its own."""
+    from foolscape.report.run_kinds import kind_of
+    from foolscape.run.partial import write_partial
+
+    return [kind_of(path).write_page(path) for path in write_partial(place)][-1]
 
 
 def _show(place: Path, manners: Manners) -> None:

@@ -173,8 +173,7 @@ def _listing(rows: Sequence[Row], places: Places) -> Table:
 def _account(row: Row, places: Places) -> list[str]:
     """A row of the list, line by line."""
     lacks = missing(row, places)
-    whose = model_spec(row, places) if row.model or places.model else "SPEC"
-    words = arguments(row, whose, data_spec(row, places), row.settings)
+    words = arguments(row, model_spec(row, places), data_spec(row, places), row.settings)
     return [
         f"{row.network}, {row.data.folder}: {_published(row.figures) or 'no figure to compare with'}",
         f"foolscape {shlex.join(words)}",

@@ -12,11 +12,13 @@ from foolscape.cli.console import SOME_FAILED, out_console, tell
 from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
+from foolscape.cli.resources import WORKER_FLAGS, resources_of
 from foolscape.models.sources.names import check_names
 from foolscape.paths import folder_of, path_of
 from foolscape.printable import printable
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
+from foolscape.run.settings.resources import Resources
 from foolscape.run.slices.table import SliceTable, table_of
 from foolscape.run.universal.config import UniversalConfig, make_universal_config
 
@@ -37,17 +39,18 @@ def universal(arguments: CommandArguments) -> None:
     check_names([settings.get("model")])
     check_names(settings.get("transfer_to"))
     out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
+    resources = resources_of(settings)
     config = make_universal_config(settings)
     check_data_name(config.data)
-    carry_out(partial(_job, config, table), out, arguments.manners)
+    carry_out(partial(_job, config, table, resources), out, arguments.manners)
 
 
 def universal_flags() -> list[Flag]:
     """The options of `universal`."""
-    return [*flags_of(UniversalConfig), INPUT, SLICES]
+    return [*flags_of(UniversalConfig), INPUT, SLICES, *WORKER_FLAGS]
 
 
-def _job(config: UniversalConfig, table: SliceTable | None) -> Job:
+def _job(config: UniversalConfig, table: SliceTable | None, resources: Resources) -> Job:
     """What `foolscape universal` does with these settings."""
     from foolscape.metrics.score import scores_of
     from foolscape.records.types import read
@@ -83,7 +86,7 @@ def _job(config: UniversalConfig, table: SliceTable | None) -> Job:
             {"kind": "universal", "config": config.model_dump(mode="json")},
         ),
         keys=keys,
-        work=partial(learn_and_measure, config, table=table),
+        work=partial(learn_and_measure, config, table=table, resources=resources),
         outcome=outcome,
         preview=partial(preview_universal, config),
         page=write_universal_report,

@@ -6,6 +6,7 @@ A frame may have a mask or none, and an object is given where a mask shows it fi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,6 +75,10 @@ class ClipTree:
     def ids(self) -> tuple[str, ...]:
         """Names of the clips, in the order of the list or of the alphabet."""
         return tuple(self.clips)
+
+    def cost(self, sample_id: str) -> float:
+        """How many frames the clip has."""
+        return min(len(clip_files.images_in(self.frames / sample_id)), self.most or math.inf) or 1
 
     def fingerprint(self, sample_id: str) -> str:
         """sha256 of the id, of names and bytes of frames and masks, and of how many frames are taken."""

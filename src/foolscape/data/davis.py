@@ -55,6 +55,10 @@ class Davis:
         """Names of the clips, in the order of the list or of the alphabet."""
         return tuple(self.clips)
 
+    def cost(self, sample_id: str) -> float:
+        """How many frames the clip has."""
+        return len(self.clips[sample_id] or clip_files.images_in(self.frames / sample_id)) or 1
+
     def fingerprint(self, sample_id: str) -> str:
         """sha256 of names and bytes of frames and masks, whether or not they can be used."""
         listed = files.fetch(self.clips, sample_id, self.spec, "clip id")

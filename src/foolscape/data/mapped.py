@@ -15,6 +15,7 @@ import numpy as np
 from foolscape.data.attributes import attributes_of
 from foolscape.data.boxes import DetectionSample
 from foolscape.data.class_map_file import NamesMap, read_names_map
+from foolscape.data.costs import cost_of
 from foolscape.data.sample import VOID, Data, Sample
 from foolscape.errors import SettingError
 from foolscape.metrics.boxes import Truth, everywhere
@@ -100,6 +101,10 @@ class Mapped(Generic[S]):
         truth = getattr(sample, name)
         mapped: S = sample if truth is None else dataclasses.replace(sample, **{name: mapping(truth)})
         return mapped
+
+    def cost(self, sample_id: str) -> float:
+        """As of the source."""
+        return cost_of(self.source, sample_id)
 
     def attributes(self, sample_id: str) -> dict[str, str]:
         """As of the source."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from foolscape.data.attributes import attributes_of
 from foolscape.data.clips import CLASSES
+from foolscape.data.costs import cost_of
 from foolscape.data.dataset import DataSet, Opener
 from foolscape.data.maite import MaiteImages, is_maite
 from foolscape.data.own_samples import boxed, filmed, labelled
@@ -83,6 +84,10 @@ class Own(Generic[S]):
                 f"expected data[{self.places[sample_id]}] of {self.spec}, got {type(error).__name__}: {error}"
             ) from error
         return self.read(sample_id, item, None if self.classes is None else len(self.classes))
+
+    def cost(self, sample_id: str) -> float:
+        """What the object's own method `cost` says of the sample, if it has one."""
+        return cost_of(self.source, sample_id)
 
     def attributes(self, sample_id: str) -> dict[str, str]:
         """What the object's own method `attributes` says of the sample, if it has one."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from foolscape.data.attributes import attributes_of
+from foolscape.data.costs import cost_of
 from foolscape.data.sample import Data
 from foolscape.errors import DataError, SettingError
 
@@ -53,6 +54,10 @@ class Part(Generic[S]):
     def load(self, sample_id: str) -> S:
         """As of the source."""
         return self.source.load(sample_id)
+
+    def cost(self, sample_id: str) -> float:
+        """As of the source."""
+        return cost_of(self.source, sample_id)
 
     def attributes(self, sample_id: str) -> dict[str, str]:
         """As of the source."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from foolscape.data.attributes import attributes_of
+from foolscape.data.costs import cost_of
 from foolscape.data.sample import Data
 from foolscape.errors import SampleError
 from foolscape.strict import is_strict, lose, lose_any
@@ -54,6 +55,10 @@ class Strict(Generic[S]):
     def fingerprint(self, sample_id: str) -> str:
         """As of the source."""
         return self.source.fingerprint(sample_id)
+
+    def cost(self, sample_id: str) -> float:
+        """As of the source."""
+        return cost_of(self.source, sample_id)
 
     def attributes(self, sample_id: str) -> dict[str, str]:
         """As of the source."""

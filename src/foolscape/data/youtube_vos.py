@@ -63,6 +63,10 @@ class YouTubeVos:
         """Names of the clips, in the order of meta.json."""
         return tuple(self.clips)
 
+    def cost(self, sample_id: str) -> float:
+        """How many frames the clip has."""
+        return len(clip_files.images_in(self.frames / sample_id)) or 1
+
     def fingerprint(self, sample_id: str) -> str:
         """sha256 of names and bytes of frames and masks and of the entry of meta.json."""
         objects = files.fetch(self.clips, sample_id, self.spec, "clip id")

@@ -15,7 +15,7 @@ import torch
 
 from foolscape.class_file import read_class_names
 from foolscape.errors import SettingError
-from foolscape.models.common.checkpoint import weights_sha256
+from foolscape.models.common.checkpoint import remarks_of, weights_sha256
 from foolscape.models.common.class_map import ClassNames
 from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.identity import Record, identity_of
@@ -90,6 +90,8 @@ class OpenedModel:
         if self.windows is not None:
             model = windowed(model, self.windows)
         modules = modules_of(model)
+        if said := tuple(note for module in modules for note in remarks_of(module) if note not in model.notes):
+            model = replace(model, notes=(*said, *model.notes))
         sha256 = weights_sha256(*modules) if modules else None
         identity = identity_of(self.spec, model)
         return Loaded(self.spec.text, slug_of(self.spec), model, sha256, identity, self.source.task)

@@ -66,10 +66,10 @@ class Row:
         table: paper and number of the table.
         network: as the paper calls it.
         task: of `tasks.base`.
-        model: the spec of foolscape's network, to which `weights` is added, after a colon at its end or as an option;
-            "": foolscape has none, and one is named with --model.
+        model: the spec of foolscape's network, to which `weights` is added, after a colon at its end or as an option.
         weights: the file that is looked for in the folder of --weights.
-        source: where that file, or the published weights of a network that foolscape lacks, come from.
+        source: where it comes from.
+        beside: further files in that folder, by the option of the spec that names each.
         data: where it is looked for.
         command: of foolscape, `run` or `universal`.
         settings: options of the command, by name; several bounds with commas.
@@ -82,9 +82,10 @@ class Row:
     network: str
     task: str
     data: DataPlace
-    model: str = ""
-    weights: str = ""
-    source: str = ""
+    model: str
+    weights: str
+    source: str
+    beside: Mapping[str, str] = field(default_factory=dict)
     command: str = "run"
     settings: Mapping[str, str] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
@@ -104,10 +105,8 @@ def missing(row: Row, places: Places) -> list[str]:
     """What a row needs that is not there, each in a few words; none: it can be run."""
     lacks = []
     if places.model is None:
-        if not row.model:
-            lacks.append(f"a network, --model SPEC ({row.source})")
-        elif not (places.weights / row.weights).is_file():
-            lacks.append(f"{places.weights / row.weights} ({row.source})")
+        files = [places.weights / name for name in (row.weights, *row.beside.values())]
+        lacks += [f"{file} ({row.source})" for file in files if not file.is_file()]
     if not (places.data / row.data.marker).exists():
         lacks.append(f"{places.data / row.data.marker} ({row.data.source})")
     return lacks
@@ -119,7 +118,8 @@ def model_spec(row: Row, places: Places) -> str:
         return places.model
     file = str(places.weights / row.weights)
     scheme, _, rest = row.model.partition(":")
-    return written(scheme, rest, {"weights": file}) if rest else written(scheme, file, {})
+    more = {option: str(places.weights / name) for option, name in row.beside.items()}
+    return written(scheme, rest, {"weights": file, **more}) if rest else written(scheme, file, more)
 
 
 def data_spec(row: Row, places: Places) -> str:

@@ -33,7 +33,8 @@ def made_model(row: Row) -> str:
     if row.task == "video":
         return "bundled:scenes-tracker"
     if row.model.startswith("caffe:faster"):
-        return f"{row.model}?weights=none&thin=16&shorter=64&longest=96"
+        beside = "".join(f"&{option}=none" for option in row.beside)
+        return f"{row.model}?weights=none{beside}&thin=16&shorter=64&longest=96"
     thinnable = row.model.startswith(("caffe:", "sea:"))
     return f"{row.model if thinnable else 'caffe:fcn-8s'}?weights=none&thin=16"
 

@@ -30,13 +30,15 @@ _OF_OWN_IMAGES: Final = (
 _NO_FILE: Final = "not published; a file of the same layers of your own"
 
 
-def _dag(name: str, network: str, model: str, weights: str, source: str, values: tuple[float, float, float]) -> Row:
+def _dag(
+    name: str, network: str, model: str, weights: str, source: str, values: tuple[float, float, float], rpn: str = ""
+) -> Row:
     boxes = model.startswith("caffe:faster")
     score = "mAP_voc07" if boxes else "mIoU"
     columns = zip(("ORIG", "ADVR", "PERM"), ("clean", "adversarial", "permuted"), values, strict=True)
     return Row(
         name=f"dag/{name}", table=_DAG, network=network, task="detection" if boxes else "segmentation", model=model,
-        weights=weights, source=source, data=_VOC07 if boxes else _SEGVALID,
+        weights=weights, source=source, beside={"rpn": rpn} if rpn else {}, data=_VOC07 if boxes else _SEGVALID,
         settings={"split": "test" if boxes else "seg11valid", "task": "detection" if boxes else "segmentation",
                   "attack": "dag", "quantise_steps": "no"},
         figures=tuple(Figure(column, score, value, condition) for column, condition, value in columns),
@@ -45,7 +47,10 @@ def _dag(name: str, network: str, model: str, weights: str, source: str, values:
 
 
 _RCNN: Final = "faster_rcnn_models.tgz of py-faster-rcnn"
-_MATLAB: Final = "published for MATLAB alone, as two networks; a file of py-faster-rcnn's layers of your own"
+_MATLAB: Final = "faster_rcnn_final_model.zip of ShaoqingRen/faster_rcnn"
+_ZF: Final = "faster_rcnn_VOC0712_ZF"
+_VGG: Final = "faster_rcnn_VOC0712_vgg_16layers"
+"""Its folders."""
 
 _DAG_ROWS: Final = (
     _dag("fcn-alexnet", "FCN-Alex", "caffe:fcn-alexnet", "fcn-alexnet-pascal.caffemodel",
@@ -57,12 +62,12 @@ _DAG_ROWS: Final = (
     _dag("fcn-vgg-star", "FCN-VGG*", "caffe:fcn-8s", "fcn8s-star.caffemodel", _NO_FILE, (67.09, 4.18, 67.08)),
     _dag("fr-zf-07", "FR-ZF-07", "caffe:faster-rcnn-zf", "ZF_faster_rcnn_final.caffemodel", _RCNN,
          (58.70, 3.61, 58.33)),
-    _dag("fr-zf-0712", "FR-ZF-0712", "caffe:faster-rcnn-zf", "ZF_faster_rcnn_0712.caffemodel", _MATLAB,
-         (61.07, 1.95, 60.94)),
+    _dag("fr-zf-0712", "FR-ZF-0712", "caffe:faster-rcnn-zf", f"{_ZF}/detection_final", _MATLAB,
+         (61.07, 1.95, 60.94), f"{_ZF}/proposal_final"),
     _dag("fr-vgg-07", "FR-VGG-07", "caffe:faster-rcnn-vgg16", "VGG16_faster_rcnn_final.caffemodel", _RCNN,
          (69.14, 5.92, 68.68)),
-    _dag("fr-vgg-0712", "FR-VGG-0712", "caffe:faster-rcnn-vgg16", "VGG16_faster_rcnn_0712.caffemodel", _MATLAB,
-         (72.07, 3.36, 71.97)),
+    _dag("fr-vgg-0712", "FR-VGG-0712", "caffe:faster-rcnn-vgg16", f"{_VGG}/detection_final", _MATLAB,
+         (72.07, 3.36, 71.97), f"{_VGG}/proposal_final"),
 )  # fmt: skip
 
 _METZEN: Final = "Metzen et al., Universal Adversarial Perturbations Against Semantic Image Segmentation, ICCV 2017"
@@ -109,23 +114,33 @@ _DAVIS17: Final = DataPlace(
 )
 
 
-_TRACKER_WEIGHTS: Final[Mapping[str, str]] = {"stcn:": "stcn.pth", "stm:": "STM_weights.pth"}
+_TRACKER_WEIGHTS: Final[Mapping[str, str]] = {
+    "stcn:": "stcn.pth",
+    "stm:": "STM_weights.pth",
+    "hmmn:": "HMMN_weights.pth",
+}
 
 
-def _ara(name: str, network: str, figures: tuple[Figure, ...], remark: str, source: str, model: str = "") -> Row:
+def _ara(name: str, network: str, figures: tuple[Figure, ...], remark: str, source: str, model: str) -> Row:
     return Row(
-        name=f"ara/{name}", table=f"{_ARA} (README of the code)" if figures else _ARA, network=network, task="video",
-        model=model, weights=_TRACKER_WEIGHTS.get(model, ""), source=source, data=_DAVIS17,
+        name=f"ara/{name}", table=_ARA, network=network, task="video",
+        model=model, weights=_TRACKER_WEIGHTS[model], source=source, data=_DAVIS17,
         settings={"split": "val", "attack": "ara", "variant": "released"}, figures=figures, remark=remark,
     )  # fmt: skip
 
 
+def _jf(column: str, value: float, condition: str) -> Figure:
+    return Figure(column, "J&F", value, condition)
+
+
+_CLEAN_ALONE: Final = "clean: the network's own paper, on DAVIS 2017 val; ARA's figures were not to be had"
+
 _ARA_ROWS: Final = (
-    _ara("stcn", "STCN", (Figure("clean", "J&F", 85.4, "clean"), Figure("ARA", "J&F", 81.3, "adversarial")),
-         "by the released code, whose first frame leaves the bound; ARA before rounding to 8 bits",
+    _ara("stcn", "STCN", (_jf("clean", 85.4, "clean"), _jf("ARA", 81.3, "adversarial")),
+         "README of the code, whose first frame leaves the bound; ARA before rounding to 8 bits",
          "stcn.pth of hkchengrex/STCN (s012)", "stcn:"),
-    _ara("stm", "STM", (), "the paper's figures were not to be had", "STM_weights.pth of seoungwugoh/STM", "stm:"),
-    _ara("hmmn", "HMMN", (), "the paper's figures were not to be had", "weights of Hongje/HMMN"),
+    _ara("stm", "STM", (_jf("clean", 81.8, "clean"),), _CLEAN_ALONE, "STM_weights.pth of seoungwugoh/STM", "stm:"),
+    _ara("hmmn", "HMMN", (_jf("clean", 84.7, "clean"),), _CLEAN_ALONE, "HMMN_weights.pth of Hongje/HMMN", "hmmn:"),
 )  # fmt: skip
 
 _SEA: Final = (

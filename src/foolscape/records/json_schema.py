@@ -16,10 +16,12 @@ from foolscape.records.results import AnySummary
 from foolscape.records.row import Failure, Row
 from foolscape.records.run import RECORDS
 from foolscape.records.schema import SCHEMA
+from foolscape.records.shard import ShardDone
 from foolscape.records.slices import SlicesRecord
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
 from foolscape.records.traits import Traits
+from foolscape.records.workers import WorkerNote
 from foolscape.tasks.base import TASKS
 
 FOLDER: Final = Path("docs/schema")
@@ -36,6 +38,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "row": _of(_either([*rows, Failure]), "a line of rows.jsonl"),
         "summary": _of(AnySummary, "summary.json, and transfer.json of a transfer"),
         "slices": _of(SlicesRecord, "slices.json"),
+        "shard": _of(ShardDone, "shard.json"),
+        "worker": _of(WorkerNote, "a line of workers.jsonl"),
         "timing": _of(Timing, "a line of timings.jsonl"),
         "traits": _of(Traits, "a line of traits.jsonl"),
         "partial": _of(PartialRecord, "partial.json of all but a run"),

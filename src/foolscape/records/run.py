@@ -102,6 +102,17 @@ class Split:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShardRecord:
+    """The part of a run that a directory holds: `number` of `of`, from 1 on, and the places of its `samples`."""
+
+    __pydantic_config__ = CLOSED
+
+    number: int
+    of: int
+    samples: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Record:
     """What every run.json says.
 
@@ -115,6 +126,8 @@ class _Record:
         versions: of Python and of packages that figures depend on.
         samples: that are measured, in their order.
         consistency: by model, whether it gives the same answer twice.
+        threads: of PyTorch, in every process that has a part in it; None in directories of earlier versions.
+        shard: the part of the samples that is measured here; None: all.
         kept: which pictures are there.
     """
 
@@ -129,7 +142,15 @@ class _Record:
     versions: dict[str, str]
     samples: tuple[SampleRecord, ...] = ()
     consistency: dict[Text, list[Object]] = field(default_factory=dict)
+    threads: int | None = None
+    shard: ShardRecord | None = None
     kept: Keep = "all"
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of the samples that are measured here, in their order."""
+        places = range(len(self.samples)) if self.shard is None else self.shard.samples
+        return tuple(self.samples[place].id for place in places)
 
     @property
     def eval_classes(self) -> tuple[str, ...] | None:

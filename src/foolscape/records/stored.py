@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -76,9 +77,10 @@ class StoredRows:
         if any(isinstance(line, Failure) for line in lines):
             self.failed.add((first.model, name))
 
-    def __post_init__(self) -> None:
-        # One text for each id, not one more for each row.
-        self._names: Mapping[str, str] = {sample.id: sample.id for sample in self.record.samples}
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        """One text for each id, not one more for each row."""
+        return {sample.id: sample.id for sample in self.record.samples}
 
     def __len__(self) -> int:
         return sum(map(len, self.spans.values()))
@@ -114,6 +116,15 @@ class StoredRows:
         yield from self._read(
             (own[name], model, name) for name in sorted(own, key=lambda name: own[name], reverse=True)
         )
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there are rows of a sample, by model and id."""
+        return isinstance(key, tuple) and len(key) == 2 and key[1] in self.spans.get(key[0], {})
+
+    def sample(self, key: Key) -> Sequence[Line]:
+        """All rows of a sample that is there."""
+        model, name = key
+        return next(self._read([(self.spans[model][name], model, name)]))
 
     def failures(self) -> list[Failure]:
         """Why samples could not be used, in the run's order."""

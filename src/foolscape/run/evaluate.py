@@ -29,6 +29,7 @@ from foolscape.run.directory.album import Album
 from foolscape.run.directory.ara_state import StoredNetwork
 from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, attack_all, reason_of
+from foolscape.run.listener import never
 from foolscape.run.scores.controls import control_of
 from foolscape.run.tasks.base import EvalSample, P, R, TaskRunner
 from foolscape.seeds import generator_for
@@ -47,6 +48,7 @@ class EvaluationSettings:
         fell_back: the plan is that of images which broke in bfloat16.
         bound: of the plan, where the run has several; the conditions of its rows have it too.
         opened: samples that were opened before; those that are opened now are added. None: each is opened once.
+        enough: asked before each sample whether no further one is to be begun.
     """
 
     plan: Plan | None
@@ -55,6 +57,7 @@ class EvaluationSettings:
     fell_back: bool = False
     bound: str | None = None
     opened: dict[str, Opened[Any, Any]] | None = None
+    enough: Callable[[], bool] = never
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ def _opened(
     for name in ids:
         if name in settled_ids:
             continue
+        if setting.enough():
+            return
         if name in before:
             yield before[name]
             continue

@@ -3,54 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from foolscape.attacks.names import NONE
-from foolscape.attacks.plan import Plan
-from foolscape.errors import GradientError
-from foolscape.memory import first_line, halving, is_short, no_room
-from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
+from foolscape.data.costs import cost_of
+from foolscape.memory import first_line, is_short, no_room
 from foolscape.models.common.attention import attention
-from foolscape.models.common.bf16 import likeness
 from foolscape.models.common.black_boxes import tally_of
-from foolscape.models.common.compiled import compile_networks
 from foolscape.pixels import to_unit
 from foolscape.records.places import SUMMARY
-from foolscape.records.run import CLEAN_PREDICTION, TRUTH, DataRecord, Keep, RunRecord, SampleRecord
-from foolscape.records.schema import SCHEMA
+from foolscape.records.run import Keep
 from foolscape.records.types import Object
 from foolscape.report import write_report
 from foolscape.report.form import having_form
-from foolscape.run.batch_size import Room, batch_size_of, trial
+from foolscape.run.batch_size import Room, batch_size_of
 from foolscape.run.checks.bounds import bound_notes
-from foolscape.run.checks.firsts import first_usable
 from foolscape.run.checks.steady import keep_consistency
-from foolscape.run.directory.agreement import digest_of
-from foolscape.run.directory.algorithms import algorithms, versions
+from foolscape.run.compiling import compiled
+from foolscape.run.directory.shards import finish_shard
 from foolscape.run.directory.store import RunStore, open_run, run_record
+from foolscape.run.directory.threads import own_threads
+from foolscape.run.gradient_check import check_input_gradient
 from foolscape.run.listener import Listener
+from foolscape.run.recording import record_of
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
+from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.settings.task_of import with_task
-from foolscape.run.settings.user_attack import sources_of
-from foolscape.run.setup import LoadedModel, Setup, notes_on_data, open_setup, said_of
+from foolscape.run.setup import LoadedModel, Setup, open_setup, said_of
 from foolscape.run.several_bounds import Measuring, evaluate
+from foolscape.run.sharding import refuse_learning, shard_record
 from foolscape.run.slices.given import Given, given_of
 from foolscape.run.slices.kinds import sliced_run
 from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
+from foolscape.run.spread.driver import measure_by_workers, workers
+from foolscape.run.spread.engines import engine_of
+from foolscape.run.spread.run_job import RunJob
 from foolscape.run.summary import summarise
-from foolscape.run.tasks.base import running_of
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import probe_stored
 from foolscape.run.wiring import check_wiring
@@ -66,6 +62,7 @@ def execute(
     page: bool = True,
     table: SliceTable | None = None,
     keep: Keep | None = None,
+    resources: Resources = ALONE,
 ) -> Object:
     """Do or finish the run that `config` describes in the directory `out`, and write its report.
 
@@ -78,9 +75,10 @@ def execute(
         page: whether the report is written, too, and with it slices; these also where a table is given.
         table: what is known of the images, to slice them by.
         keep: which pictures are to be there, as of `open_run`.
+        resources: with what it is carried out.
 
     Returns:
-        The summary; its `failures` are the samples that could not be used.
+        The summary, of a shard what `ShardDone` says; its `failures` are the samples that could not be used.
 
     Raises:
         FoolscapeError: nothing was measured that should not have been; what is in `out` can be continued.
@@ -92,13 +90,44 @@ def execute(
         words = ""
         try:
             given = given_of(setup.data, setup.ids, table) if page or table is not None else None
-            return _executed(config, setup, device, out, command, listener, given, keep, page=page)
+            return _executed(config, setup, device, out, command, listener, resources, given, keep, page=page)
         except Exception as error:
             if not is_short(error):
                 raise
             words = first_line(error)
         # Only here the traceback is gone, and with it the tensors that its frames held.
         raise no_room(setup.entries[0].scorer.logits, to_unit(setup.first).to(device), words)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run whose directory is open.
+
+    Attributes:
+        config, setup, device, listener: as of `execute`.
+        store: of its directory.
+    """
+
+    config: RunConfig
+    setup: Setup
+    device: torch.device
+    listener: Listener
+    store: RunStore
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of the samples that are measured here."""
+        return run_record(self.store).ids
+
+    @property
+    def room(self) -> Room:
+        """What each model has room for."""
+        return Room(self.store, self.listener.say)
+
+    def check(self, entry: LoadedModel, batch: int) -> None:
+        """Refuse a model whose input gradient is wrong."""
+        first = to_unit(self.setup.first).to(self.device)
+        check_input_gradient(first, self.config.seed, self.store, self.listener, entry, batch)
 
 
 def _executed(
@@ -108,128 +137,118 @@ def _executed(
     out: Path,
     command: Sequence[str],
     listener: Listener,
+    resources: Resources,
     given: Given | None,
     keep: Keep | None,
     *,
     page: bool,
 ) -> Object:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
+    shard = shard_record(resources, setup.data, setup.ids, (entry.plan for entry in setup.entries))
     if setup.why is not None:
         listener.say(f"attack: {config.attack}, the {setup.why}")
     batch = batch_size_of(config, setup, device, out, listener.say)
     if config.compile:
-        setup = _compiled(setup, batch)
-    record = _record(config, setup, device, batch, command)
+        setup = compiled(setup, batch)
+    record = replace(
+        record_of(config, setup, device, batch, command, shard),
+        threads=resources.threads_of(own_threads()) if resources.spread else None,
+    )
     of_models = (f"{entry.subject.spec}: {note}" for entry in setup.entries for note in said_of(entry))
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
     with open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
-        room = Room(store, listener.say)
-        check = partial(check_input_gradient, to_unit(setup.first).to(device), config.seed, store, listener)
-        for entry in setup.entries:
-            _keep_consistency(entry, setup, config, device, room)
-            room.halving(entry.subject.spec, partial(check, entry))
-            check_wiring(entry.subject, setup.ids, config.seed, store, config.eval_classes)
-        for entry in setup.entries:
-            subject = entry.subject
-            done = len((store.settled_ids(subject.spec) | store.settled_ids(None)) & set(setup.ids))
-            with listener.progress(f"{config.attack} on {subject.spec}", len(setup.ids), done) as tick:
-                room.halving(subject.spec, partial(_measure, entry, setup.ids, config.seed, store, tick, check))
-            if entry.plan is not None:
-                probe = partial(probe_stored, subject, entry.plans, entry.probes, config.probes, store, listener.say)
-                room.halving(subject.spec, probe)
+        run = _Run(config, setup, device, listener, store)
+        _check_models(run)
+        if resources.spread:
+            _measure_spread(run, resources)
+        else:
+            for entry in setup.entries:
+                _measure_all(run, entry)
+        if shard is None:
+            for entry in setup.entries:
+                _probe(run, entry)
         _say_tallies(setup, listener)
+        return _concluded(run, given, page=page) if shard is None else finish_shard(store)
+
+
+def _check_models(run: _Run) -> None:
+    """Whether the models are what they should be. How they are wired is looked at once for all shards, by the first."""
+    shard = run.store.record.shard
+    for entry in run.setup.entries:
+        _keep_consistency(entry, run)
+        run.room.halving(entry.subject.spec, partial(run.check, entry))
+        if shard is None or shard.number == 1:
+            check_wiring(entry.subject, run.setup.ids, run.config.seed, run.store, run.config.eval_classes)
+
+
+def _measure_all(run: _Run, entry: LoadedModel) -> None:
+    """What is still to be measured of a model, with a batch that was checked before, or is now."""
+    subject, ids, store = entry.subject, run.ids, run.store
+    with _progress(run, entry) as tick:
+
+        def measure(batch: int) -> None:
+            run.check(entry, batch)
+            evaluate(subject, ids, Measuring(entry.plans, batch, run.config.seed, run.listener.enough), store, tick)
+
+        run.room.halving(subject.spec, measure)
+    run.listener.stop_if_enough()
+
+
+def _progress(run: _Run, entry: LoadedModel) -> AbstractContextManager[Callable[[str], None]]:
+    done = len(_settled(run, entry) & set(run.ids))
+    return run.listener.progress(f"{run.config.attack} on {entry.subject.spec}", len(run.ids), done)
+
+
+def _measure_spread(run: _Run, resources: Resources) -> None:
+    """What is still to be measured of all models, by workers."""
+    refuse_learning("workers", (entry.plan for entry in run.setup.entries))
+    record = run_record(run.store)
+    if all(set(run.ids) <= _settled(run, entry) for entry in run.setup.entries):
+        return
+    engine = engine_of(resources, str(run.device), record.threads or own_threads())
+    costs = {name: cost_of(run.setup.data, name) for name in run.ids}
+    with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
+        for place, entry in enumerate(run.setup.entries):
+            with _progress(run, entry) as tick:
+                for _ in measure_by_workers(pool, (place, entry.subject.spec), costs, run.store, tick):
+                    run.listener.stop_if_enough()
+
+
+def _settled(run: _Run, entry: LoadedModel) -> set[str]:
+    return run.store.settled_ids(entry.subject.spec) | run.store.settled_ids(None)
+
+
+def _probe(run: _Run, entry: LoadedModel) -> None:
+    """What other attacks leave of a few images, where there is an attack."""
+    if entry.plan is None:
+        return
+    subject, store = entry.subject, run.store
+    probe = partial(probe_stored, subject, entry.plans, entry.probes, run.config.probes, store, run.listener.say)
+    run.room.halving(subject.spec, probe)
+
+
+def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
+    """The summary of a run of which everything is measured, written with what it is shown by."""
+    store, out = run.store, run.store.directory
+    slugs = (entry.subject.slug for entry in run.setup.entries)
+    with having_form(out):
+        summary = summarise(run_record(store), store.rows, Evidence.of(store, slugs))
+    store.finish(SUMMARY, summary)
+    if given is not None:
         with having_form(out):
-            summary = summarise(
-                run_record(store), store.rows, Evidence.of(store, (e.subject.slug for e in setup.entries))
-            )
-        store.finish(SUMMARY, summary)
-        if given is not None:
-            with having_form(out):
-                write_slices(out, sliced_run(out, run_record(store), store.rows), given, listener.say)
-        if page:
-            write_report(out)
+            write_slices(out, sliced_run(out, run_record(store), store.rows), given, run.listener.say)
+    if page:
+        write_report(out)
     return summary
 
 
-def _record(config: RunConfig, setup: Setup, device: torch.device, batch: int, command: Sequence[str]) -> RunRecord:
-    """What run.json holds: everything that is needed to repeat the run."""
-    data = setup.data
-    loss = config.options.get("loss")
-    prints = {name: data.fingerprint(name) for name in setup.ids}
-    return RunRecord(
-        schema=SCHEMA,
-        foolscape=version("foolscape"),
-        command=tuple(command),
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        config=config.model_dump(mode="json"),
-        device=device.type,
-        batch=batch,
-        task=str(config.task),
-        reference=CLEAN_PREDICTION if data.classes is None else TRUTH,
-        seed=config.seed,
-        models=tuple(
-            entry.record(str(config.task), None if data.classes is None else config.task) for entry in setup.entries
-        ),
-        data=DataRecord(
-            spec=data.spec,
-            split=data.split,
-            classes=None if data.classes is None else tuple(data.classes),
-            samples=len(setup.ids),
-            sha256=digest_of(prints),
-            notes=notes_on_data(setup),
-        ),
-        samples=tuple(SampleRecord(id=name, sha256=prints[name]) for name in setup.ids),
-        attack=recorded_attack(config, setup),
-        algorithms=algorithms(config.attack, (str(config.task),), (*config.models, config.data)),
-        attack_files=sources_of(config.attack, loss) or {},
-        versions=versions(),
-    )
-
-
-def recorded_attack(config: RunConfig, setup: Setup) -> Object:
-    """The attack's settings; the only_class by name, for models may number their classes differently."""
-    largest, plans = setup.entries[0].plan, setup.entries[0].plans
-    if largest is None:
-        return {"name": NONE}
-    choice = {} if setup.why is None else {"chosen": setup.why}
-    only = {} if largest.goal is None else {"only_class": config.options.get("only_class")}
-    return largest.settings | only | choice | ({"bounds": _bounds(plans)} if len(plans) > 1 else {})
-
-
-def _bounds(plans: Sequence[Plan]) -> Object:
-    """By bound the settings of an attack that are others there than at the largest, its step for one."""
-    largest = plans[-1].settings
-    return {
-        str(plan.eps): {
-            name: value for name, value in plan.settings.items() if name != "eps" and value != largest.get(name)
-        }
-        for plan in plans
-    }
-
-
-def _compiled(setup: Setup, batch: int) -> Setup:
-    """The setup with its networks compiled, where that goes well; the notes of the models say whether it did."""
-
-    def compiled(entry: LoadedModel) -> LoadedModel:
-        attack = trial(entry, setup.ids)
-
-        def attempt() -> None:
-            first_usable(setup.data, setup.ids, entry.subject.load)
-            if attack is not None:  # a batch that memory does not hold is halved in the run, too
-                halving(attack, batch, lambda *_: None)
-
-        return replace(entry, notes=(*entry.notes, compile_networks(entry.scorer, attempt)))
-
-    return replace(setup, entries=tuple(compiled(entry) for entry in setup.entries))
-
-
-def _keep_consistency(entry: LoadedModel, setup: Setup, config: RunConfig, device: torch.device, room: Room) -> None:
+def _keep_consistency(entry: LoadedModel, run: _Run) -> None:
     """See `keep_consistency`; without what torch.compile made, for it would make another forward pass for the batch."""
-    spec, pair = entry.subject.spec, (setup.first, setup.beside)
-    with torch.compiler.set_stance("force_eager") if config.compile else nullcontext():
-        room.halving(spec, partial(keep_consistency, spec, entry.scorer, pair, device, room.store, room.say))
+    spec, pair, room = entry.subject.spec, (run.setup.first, run.setup.beside), run.room
+    with torch.compiler.set_stance("force_eager") if run.config.compile else nullcontext():
+        room.halving(spec, partial(keep_consistency, spec, entry.scorer, pair, run.device, room.store, room.say))
 
 
 def _say_tallies(setup: Setup, listener: Listener) -> None:
@@ -237,45 +256,3 @@ def _say_tallies(setup: Setup, listener: Listener) -> None:
     for entry in setup.entries:
         if (tally := tally_of(entry.scorer)) is not None:
             listener.say(f"{entry.subject.spec} was asked: {tally}")
-
-
-def _measure(
-    entry: LoadedModel,
-    ids: Sequence[str],
-    seed: int,
-    store: RunStore,
-    tick: Callable[[str], None],
-    check: Callable[[LoadedModel, int], None],
-    batch: int,
-) -> None:
-    """What is still to be measured of a model, with a batch that was checked before, or is now."""
-    check(entry, batch)
-    evaluate(entry.subject, ids, Measuring(entry.plans, batch, seed), store, tick)
-
-
-def check_input_gradient(
-    first: Tensor, seed: int, store: RunStore, listener: Listener, entry: LoadedModel, batch: int
-) -> None:
-    """Refuse a model whose input gradient is wrong: it would look robust. The verdict goes into run.json.
-
-    A verdict on the same batch that is there already stands. An attack in bfloat16 is refused where its gradient has
-    another direction than the float32 one. An attack that takes no gradient needs none that is right.
-    """
-    if entry.plan is None or entry.plan.ascent.blind:
-        return
-    spec, record = entry.subject.spec, run_record(store)
-    if record.gradient.get(spec, {}).get("batch") == batch:
-        return
-    images = first.expand(batch, -1, -1, -1).contiguous()
-    verdict = check_gradient(entry.scorer, images, seed=seed, clamps=running_of(record.task).clamps)
-    try:
-        raise_unless_ok(verdict)
-    except GradientError as error:
-        raise GradientError(f"{error}. Or attack it without: --attack square") from error
-    listener.say(f"{spec}: {verdict.message}")
-    fields: Object = asdict(verdict)
-    if entry.plan.ascent.bf16:
-        cosine = fields["bf16_cosine"] = likeness(entry.scorer, images)
-        agreement = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
-        listener.say(f"{spec}: input gradient in bfloat16: {agreement}")
-    store.keep(gradient={**record.gradient, spec: fields})

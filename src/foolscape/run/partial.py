@@ -66,13 +66,13 @@ def _content(directory: Path, record: AnyRecord, runs: list[str]) -> Object:
 def so_far(directory: Path, record: RunRecord) -> Object:
     """The summary of the images that are done, and how many these are; nothing is judged before all are."""
     rows = whole_rows(directory, record, record.conditions)
-    parts = [_part(model.model, _count(rows, model.model), len(record.samples)) for model in record.models]
+    parts = [_part(model.model, _count(rows, model.model), len(record.ids)) for model in record.models]
     summary = {key: value for key, value in summarise(record, rows).items() if key != "trust"}
     return summary | {"unfinished": parts}
 
 
 def _of_transfer(directory: Path, record: TransferRecord) -> Object:
-    ids, specs = len(record.samples), [model.model for model in record.models]
+    ids, specs = len(record.ids), [model.model for model in record.models]
     rows, shared = whole_rows(directory, record), sorted(directory.glob("ensembles/*"))
     parts = [
         *(_part(f"attack on {spec}", _run_of(directory / "runs", spec), ids) for spec in specs),

@@ -72,7 +72,7 @@ def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: 
     with attention(config.attention):
         networks, ids = open_networks(config, shared=bool(ensemble_names))
         ensembles = ensembles_of(ensemble_names, [n.entry for n in networks], [n.task for n in networks])
-        lines = disturbances_of([network.slug for network in networks], ensembles)
+        lines = disturbances_of([n.slug for n in networks], [ensemble.slugs for ensemble in ensembles])
         sections = _joined({n.slug: list(_opened(n.config, n.setup, origins)) for n in networks})
         matrix: Lines = (
             ("networks", ", ".join(network.slug for network in networks)),

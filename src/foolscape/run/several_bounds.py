@@ -17,6 +17,7 @@ from foolscape.records.types import Files
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
 from foolscape.run.evaluate import EvaluationSettings, Opened, evaluate_at_bound
+from foolscape.run.listener import never
 from foolscape.run.tasks.base import P, R, TaskRunner
 
 _AHEAD: Final = 2
@@ -29,12 +30,13 @@ class Measuring:
 
     Attributes:
         plans: the attack at each bound, rising; none measures the clean model alone.
-        batch, seed: as of `EvaluationSettings`.
+        batch, seed, enough: as of `EvaluationSettings`.
     """
 
     plans: Sequence[Plan]
     batch: int
     seed: int
+    enough: Callable[[], bool] = never
 
 
 @dataclass
@@ -75,15 +77,17 @@ def evaluate(
     """
     plans = measuring.plans
     if len(plans) < 2:
-        evaluate_at_bound(
-            subject, ids, EvaluationSettings(plans[0] if plans else None, measuring.batch, measuring.seed), store, tick
-        )
+        plan = plans[0] if plans else None
+        setting = EvaluationSettings(plan, measuring.batch, measuring.seed, enough=measuring.enough)
+        evaluate_at_bound(subject, ids, setting, store, tick)
         return
     settled_ids = store.settled_ids(subject.spec) | store.settled_ids(None)
     # What an attack learns from one sample to the next must be on the disk, in rows, before the next begins.
     together = 1 if plans[0].moves_context else _AHEAD * measuring.batch if measuring.batch > 1 else 1
     remaining = [name for name in ids if name not in settled_ids]
     for begin in range(0, len(remaining), together):
+        if measuring.enough():
+            return
         group = remaining[begin : begin + together]
         _measured(subject, group, measuring, store)
         for name in group:

@@ -10,6 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from foolscape.models.blackbox.models import BlackBoxSegmenter
 from foolscape.models.checks.consistency import same_in_company, same_twice
 from foolscape.models.common.output import check_scores
 from foolscape.models.segmenters.adapter import (
@@ -68,7 +69,7 @@ def check_segmenter(
     segmenter = sheet.fit(sizes[0], lambda: _adapted(model, sizes[0], device))
     if segmenter is None:
         return sheet.report
-    only = segmenter.only_size if isinstance(segmenter, ModuleSegmenter) else None
+    only = segmenter.only_size if isinstance(segmenter, ModuleSegmenter | BlackBoxSegmenter) else None
     images = colours(batch, sizes[0], device)
     answered = cache(lambda: _answer_of(segmenter, images))  # one answer serves most of the checks
 
@@ -92,7 +93,7 @@ def check_segmenter(
 
 
 def _adapted(model: Segmenter | nn.Module, size: tuple[int, int], device: torch.device) -> Segmenter:
-    if isinstance(model, WindowedSegmenter):
+    if isinstance(model, WindowedSegmenter | BlackBoxSegmenter):
         return model
     if isinstance(model, ModuleSegmenter | CheckedSegmenter):
         return name_classes(model, None)
@@ -140,6 +141,8 @@ def _range(segmenter: Segmenter, image: Tensor, scores: Tensor) -> str:
 
     Its confidence would not show that: it grows with the scale of the input for any network.
     """
+    if isinstance(segmenter, BlackBoxSegmenter):
+        return "not tried: a black box takes 8-bit images"
     black, white = torch.zeros_like(image), torch.ones_like(image)
     small = _apart(_scores(segmenter, black), _scores(segmenter, white), scores)
     large = _apart(*(_scores(segmenter, 255 * one) for one in (black, white, image)))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.models.checks.consistency import same_twice
+from foolscape.models.trackers.hmmn.tracker import Hmmn
 from foolscape.models.trackers.propagation.tracker import Propagation
 from foolscape.models.trackers.sam2 import Sam2
 from foolscape.models.trackers.scorer import ClipScorer
@@ -144,7 +145,7 @@ def mask(size: tuple[int, int], objects: int, device: torch.device) -> Tensor:
 
 def _adapted(model: Tracker | Follower | nn.Module, size: tuple[int, int], device: torch.device) -> Tracker:
     # Those adapters keep to the answer's form by themselves; what others wrote is looked at in every call.
-    if isinstance(model, Stcn | Stm | Propagation | Sam2 | UserTracker):
+    if isinstance(model, Stcn | Stm | Hmmn | Propagation | Sam2 | UserTracker):
         return model
     return adapt_tracker(model, image_size=size, device=device)
 

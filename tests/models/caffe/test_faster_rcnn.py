@@ -11,8 +11,9 @@ from foolscape.errors import CheckpointError, SettingError
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.caffe import with_random_weights
 from foolscape.models.common.class_map import ClassNames
-from foolscape.models.detectors.caffe import adapter
-from foolscape.models.detectors.caffe.adapter import CaffeFasterRcnn, adapt_faster_rcnn, build
+from foolscape.models.detectors.caffe import build as building
+from foolscape.models.detectors.caffe.adapter import CaffeFasterRcnn, adapt_faster_rcnn
+from foolscape.models.detectors.caffe.build import build
 from foolscape.models.detectors.caffe.network import FasterRcnn, roi_pooled
 from foolscape.models.detectors.caffe.proposals import Chosen, anchors, base_anchors, choose, clipped, kept, moved
 from foolscape.models.detectors.scorer import Scorer
@@ -121,6 +122,21 @@ def test_networks(trunk: str, cells: int, deep: int) -> None:
     assert made.fc6.in_features == deep * cells**2
 
 
+@pytest.mark.parametrize(("trunk", "cells", "kept"), [("zf", 6, 0.5), ("vgg16", 7, 1.0)])
+def test_hidden_layers_by_hand(trunk: str, cells: int, kept: float) -> None:
+    """ZF's dropout is of the kind that halves what it is given when the network is used; VGG16's does nothing then."""
+    made = network(trunk)
+    maps = torch.rand(1, 256 // THIN if trunk == "zf" else 512 // THIN, 3, 4)
+    box = torch.tensor([[0.0, 0.0, 63.0, 47.0]])
+    with torch.no_grad():
+        hidden = roi_pooled(maps, [box], cells).flatten(1)
+        for layer in (made.fc6, made.fc7):
+            hidden = (hidden @ layer.weight.T + layer.bias).clamp(min=0) * kept
+        logits, regression = made.regions(maps, [box])
+    torch.testing.assert_close(logits, hidden @ made.cls_score.weight.T + made.cls_score.bias)
+    torch.testing.assert_close(regression.flatten(1), hidden @ made.bbox_pred.weight.T + made.bbox_pred.bias)
+
+
 def test_scores_of_anchors_are_in_the_order_of_anchors() -> None:
     """Channel 9 + a is the chance of an object in anchor a, channels 4a to 4a + 3 its regression."""
     made = network()
@@ -210,7 +226,7 @@ def test_detections_against_loops() -> None:
 def test_published_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str) -> None:
     state = network().state_dict()
     path = write(tmp_path / "w.caffemodel", state, rename={"rpn_conv": called}, former=called == "rpn_conv1")
-    monkeypatch.setattr(adapter, "FasterRcnn", lambda trunk, classes: FasterRcnn(trunk, classes, THIN))
+    monkeypatch.setattr(building, "FasterRcnn", lambda trunk, classes: FasterRcnn(trunk, classes, THIN))
     loaded = load_detector(f"caffe:faster-rcnn-zf?weights={path}&shorter=64&longest=100", image_size=(48, 80))
     assert loaded.model.classes[-1] == "tvmonitor"
     assert len(loaded.model.classes) == 20

@@ -68,7 +68,7 @@ def _rt_resnet() -> Any:
     return hub().RTDetrResNetConfig(**_TRUNK, out_features=_MAPS)
 
 
-def _hgnet() -> Any:
+def _hgnet(stages: list[str] = _MAPS) -> Any:
     return hub().HGNetV2Config(
         hidden_sizes=[8, 8, 16, 16],
         stem_channels=[3, 4, 8],
@@ -82,7 +82,7 @@ def _hgnet() -> Any:
         stage_numb_of_layers=[1] * 4,
         embedding_size=8,
         depths=[1] * 4,
-        out_features=_MAPS,
+        out_features=stages,
     )
 
 
@@ -147,6 +147,35 @@ CONFIGS: Final[dict[str, Callable[[], Any]]] = {
     "deimv2": lambda: hub().Deimv2Config(
         backbone_config=_hgnet(), **{**_RT_DETR, "decoder_n_points": [2, 2, 2]}, lqe_hidden_dim=8, **_LABELS
     ),
+    "pp_doclayout_v2": lambda: hub().PPDocLayoutV2Config(
+        backbone_config=_hgnet(),
+        class_thresholds=[0.5] * 5,
+        class_order=[0, 1, 2, 3, 4],
+        reading_order_config={
+            "hidden_size": 16,
+            "num_attention_heads": 2,
+            "num_hidden_layers": 1,
+            "intermediate_size": 16,
+            "num_classes": 5,
+            "max_position_embeddings": 40,
+            "relation_bias_embed_dim": 8,
+            "global_pointer_head_size": 8,
+        },
+        **_RT_DETR,
+        **_LABELS,
+    ),
+    "pp_doclayout_v3": lambda: hub().PPDocLayoutV3Config(
+        backbone_config=_hgnet(["stage1", *_MAPS]),
+        mask_feature_channels=[8, 8],
+        x4_feat_dim=8,
+        num_prototypes=4,
+        global_pointer_head_size=8,
+        **_RT_DETR,
+        **_LABELS,
+    ),
+    "pp_doclayout_v4": lambda: hub().PPDocLayoutV4Config(
+        backbone_config=_hgnet(), global_pointer_head_size=8, **_RT_DETR, **_LABELS
+    ),
     "yolos": lambda: hub().YolosConfig(
         hidden_size=16,
         num_hidden_layers=2,
@@ -165,6 +194,9 @@ def processor(kind: str) -> Any:
     """The image processor of a network, set to small images."""
     if kind.startswith(("rt_detr", "d_fine", "deimv2")):
         return hub().RTDetrImageProcessor(size={"height": 64, "width": 96})
+    if kind.startswith("pp_doclayout"):
+        name = f"PPDocLayout{kind[-2:].upper()}ImageProcessor"
+        return getattr(hub(), name)(size={"height": 64, "width": 96})
     if kind == "rf_detr":
         return hub().RfDetrImageProcessor(size={"height": 64, "width": 64})
     if kind == "lw_detr":

@@ -19,7 +19,7 @@ from foolscape.models.segmenters import torchvision
 from foolscape.models.sources import bundled as bundled_source
 from foolscape.models.sources import torchvision as torchvision_source
 from foolscape.models.sources import transformers as transformers_source
-from foolscape.models.trackers import sam2
+from foolscape.models.trackers import sam2_families
 from foolscape.run.settings.task_of import task_of
 
 
@@ -29,7 +29,7 @@ def test_the_names_that_are_written_down_are_those_there_are() -> None:
     assert torchvision.names() == torchvision_source.SEGMENTERS
     assert torchvision_zoo.names() == torchvision_source.DETECTORS
     assert set(transformers_source.DETECTORS) == set(transformers.FAMILIES)
-    assert set(transformers_source.TRACKERS) == set(sam2.FAMILIES)
+    assert set(transformers_source.TRACKERS) == set(sam2_families.FAMILIES)
     assert [f"bundled:{name}" for names in ours.values() for name in names] == list(sources.named_models())[:5]
 
 

@@ -1,5 +1,6 @@
 """Detectors that are told in words what to look for, tiny and with random weights, against the library's own way."""
 
+import copy
 import json
 from functools import cache
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.checks.gradient import check_gradient
 from foolscape.models.common.huggingface import hub
+from foolscape.models.detectors.encoded_words import EncodedWords
 from foolscape.models.detectors.open_vocabulary import FAMILIES, PaddedSquare
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.load import load_detector
@@ -144,6 +146,94 @@ def test_the_gradient_is_right(kind: str, place: Any) -> None:
     found = load_detector(f"transformers:{place(kind)}?labels=cat,dog", image_size=SIZE).model
     verdict = check_gradient(Scorer(found), images(1, *SIZE), seed=0)
     assert verdict.ok, verdict.message
+
+
+def words_of(model: Any) -> EncodedWords:
+    (found,) = (part for part in model.module.modules() if isinstance(part, EncodedWords))
+    return found
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_words_are_encoded_once(kind: str, place: Any) -> None:
+    """To the bit what the library gives without it: other images, other numbers of them, other weights, float64."""
+    made = load_detector(f"transformers:{place(kind)}?labels=cat,dog", image_size=SIZE).model
+    words, given = words_of(made), images(2, *SIZE)
+    plain = copy.deepcopy(made)
+    for part in list(plain.module.modules()):
+        for name, child in list(part.named_children()):
+            if isinstance(child, EncodedWords):
+                setattr(part, name, child.encoder)
+    calls: list[int] = []
+    words.encoder.register_forward_pre_hook(lambda *_: calls.append(1))
+
+    def same(batch: Tensor, expected: int) -> None:
+        with torch.inference_mode():
+            found, wanted = made.candidates(batch), plain.candidates(batch)
+        assert torch.equal(found.scores, wanted.scores)
+        assert torch.equal(found.boxes, wanted.boxes)
+        assert len(calls) == expected
+
+    same(given, 1)
+    same(given.flip(0) * 0.5, 1)
+    same(given[:1], 2)
+    wanted = given.clone().requires_grad_()
+    torch.autograd.grad(
+        made.candidates(wanted).scores.sum(), wanted
+    )  # what was kept in inference mode serves this, too
+    assert len(calls) == 2
+    for network in (made, plain):
+        with torch.no_grad():
+            encoder = words_of(made).encoder if network is made else encoder_of(plain)
+            next(encoder.parameters()).add_(0.5)
+    same(given, 3)
+    made.module.double()
+    plain.module.double()
+    same(given.double(), 4)
+    same(given.double(), 4)
+
+
+def encoder_of(model: Any) -> Any:
+    (found,) = (part for name, part in model.module.named_modules() if name.endswith(("text_backbone", "text_model")))
+    return found
+
+
+class Doubling(nn.Module):
+    """An encoder that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2), requires_grad=False)
+        self.asked = 0
+
+    def forward(self, words: Tensor, *, mask: Tensor | None = None) -> dict[str, Tensor | None]:
+        self.asked += 1
+        return {"found": words * self.weight, "mask": mask}
+
+
+def test_what_is_kept_of_words() -> None:
+    """Four answers at most; another mask, training and copies ask anew; whoever changes an answer changes his own."""
+    encoder = Doubling()
+    words = EncodedWords(encoder).eval()
+    for i in range(6):
+        words(torch.tensor([i, i]))
+    assert (encoder.asked, len(words._answers)) == (6, 4)
+    words(torch.tensor([5, 5]))["found"] = None
+    assert words(torch.tensor([5, 5]))["found"].tolist() == [5, 5]
+    assert encoder.asked == 6
+    words(torch.tensor([0, 0]))
+    words(torch.tensor([5, 5]), mask=torch.ones(2))
+    words(torch.tensor([5, 5]), mask=torch.zeros(2))
+    assert encoder.asked == 9
+    other = copy.deepcopy(words)
+    assert (other._answers, other._weights) == ([], [])
+    other(torch.tensor([5, 5]))
+    assert other.encoder.asked == 10
+    words.train()
+    words(torch.tensor([5, 5]))
+    encoder.requires_grad_(True)
+    words.eval()(torch.tensor([5, 5]))
+    assert encoder.asked == 11
+    assert words(torch.tensor([5, 5]))["found"].requires_grad
 
 
 def test_what_is_asked_for(place: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""SAM 2 and EdgeTAM of transformers, tiny and with random weights, against the library's own way through a clip."""
+"""SAM 2, SAM 3 and EdgeTAM of transformers, tiny and with random weights, against the library's way through a clip."""
 
 import copy
 import json
@@ -11,24 +11,26 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from foolscape.errors import CheckpointError, ModelError, SampleError, UnknownNameError
+from foolscape.errors import CheckpointError, ModelError, SampleError, SettingError, UnknownNameError
 from foolscape.models.common.huggingface import hub
 from foolscape.models.load import load_tracker
-from foolscape.models.trackers.sam2 import Sam2, adapt_sam2, shared
+from foolscape.models.trackers.prompts import BOX, MASK, Prompt
+from foolscape.models.trackers.sam2 import Sam2, shared
+from foolscape.models.trackers.sam2_load import adapt_sam2
 from foolscape.models.trackers.stcn.memory import aggregate
 from foolscape.run.settings.task_of import task_of
 from foolscape.tasks.video import ReusingTracker, Tracker
 from foolscape.testing import check_tracker
 
-from .sams import KINDS, SIDE, network
+from .sams import KINDS, NAMES, SIDE, network, whole_sam3
 from .toys import clip, mask
 
 SIZE = (40, 56)
 
 
 @cache
-def tracker(kind: str, *, there: bool = True) -> Sam2:
-    return adapt_sam2(network(kind, there=there))
+def tracker(kind: str, *, there: bool = True, prompt: Prompt = MASK) -> Sam2:
+    return adapt_sam2(network(kind, there=there), prompt=prompt)
 
 
 def gradient(found: Tensor, frames: Tensor) -> Tensor:
@@ -42,7 +44,7 @@ def test_the_contract(kind: str) -> None:
     assert isinstance(found, ReusingTracker)
     assert isinstance(found.surrogate, Tracker)
     assert f"frames are resized inside to {SIDE} x {SIDE}" in found.notes
-    assert ("memory is rounded to bfloat16" in found.notes) == (kind == "sam2_video")
+    assert ("memory is rounded to bfloat16" in found.notes) == (kind != "edgetam_video")
     report = check_tracker(found, sizes=(SIZE, (37, 51)))
     assert report.ok, report.lines()
     hints = {check.name: check.detail for check in report.checks if check.passed is None}
@@ -54,12 +56,11 @@ def test_masks_are_those_of_the_library(kind: str) -> None:
     """A clip as long as the memory of object pointers; a shorter one is another matter, see `propagate`."""
     found = tracker(kind)
     frames, given = clip(16, SIZE), mask(2, SIZE)
-    sessions: Any = {
-        "sam2_video": hub().Sam2VideoInferenceSession,
-        "edgetam_video": hub().EdgeTamVideoInferenceSession,
-    }
     prepared = found._prepared(frames)
-    session = sessions[kind](video=prepared, video_height=SIZE[0], video_width=SIZE[1], dtype=torch.float32)
+    library: Any = hub()
+    session = getattr(library, f"{NAMES[kind]}InferenceSession")(
+        video=prepared, video_height=SIZE[0], video_width=SIZE[1], dtype=torch.float32
+    )
     for label in (1, 2):
         one = torch.nn.functional.interpolate(
             (given == label).float()[None, None], (SIDE, SIDE), mode="bilinear", antialias=True
@@ -68,8 +69,8 @@ def test_masks_are_those_of_the_library(kind: str) -> None:
     session.obj_with_new_inputs = [1, 2]
     with torch.no_grad():
         probabilities = found.propagate(frames, given)
-    library: Any = found.network
-    for t, output in enumerate(library.propagate_in_video_iterator(session, start_frame_idx=0)):
+    network: Any = found.network
+    for t, output in enumerate(network.propagate_in_video_iterator(session, start_frame_idx=0)):
         if t == 0:
             continue
         masks = torch.nn.functional.interpolate(output.pred_masks, SIZE, mode="bilinear")[:, 0]
@@ -160,6 +161,48 @@ def test_a_folder(folder: Path) -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
     with pytest.raises(UnknownNameError, match="unknown weights of transformers"):
         load_tracker(f"{spec}?weights=some")
+
+
+def test_objects_shown_by_a_spec(folder: Path) -> None:
+    loaded = load_tracker(f"transformers:{folder}?prompt=box")
+    assert isinstance(loaded.model, Sam2)
+    assert loaded.model.prompt == BOX
+    assert loaded.model.surrogate.prompt == BOX
+    assert any("the box around its pixels" in note for note in loaded.model.notes)
+    assert loaded.slug != load_tracker(f"transformers:{folder}").slug
+    with pytest.raises(SettingError, match="prompt: expected mask, box, click or a number of clicks"):
+        load_tracker(f"transformers:{folder}?prompt=scribble")
+    with pytest.raises(UnknownNameError, match="did you mean prompt"):
+        load_tracker(f"transformers:{folder}?promt=box")
+
+
+def test_edgetam_with_its_own_encoder_from_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    network("edgetam_video").save_pretrained(tmp_path)  # type: ignore[operator]
+    loaded = load_tracker(f"transformers:{tmp_path}?prompt=click")
+    own = tracker("edgetam_video").network.state_dict()
+    assert isinstance(loaded.model, Sam2)
+    assert all(torch.equal(own[name], value) for name, value in loaded.model.network.state_dict().items())
+    assert "timm" in loaded.identity["libraries"]
+    drawn = load_tracker(f"transformers:{tmp_path}?weights=none").model
+    assert drawn.notes[0] == "random weights, seed 0"
+
+
+def test_the_tracker_of_sam_3_as_published(tmp_path: Path) -> None:
+    whole = whole_sam3()
+    whole.save_pretrained(tmp_path)
+    assert task_of(f"transformers:{tmp_path}") == "video"
+    loaded = load_tracker(f"transformers:{tmp_path}?prompt=3-clicks").model
+    assert isinstance(loaded, Sam2)
+    assert (loaded.size, loaded.mean, loaded.std) == ((SIDE, SIDE), (0.5,) * 3, (0.5,) * 3)
+    places = {
+        "vision_encoder.backbone.": "detector_model.vision_encoder.backbone.",
+        "vision_encoder.neck.": "tracker_neck.",
+    }
+    own = whole.state_dict()
+    for name, value in loaded.network.state_dict().items():
+        start = next((start for start in places if name.startswith(start)), "")
+        assert torch.equal(own[places.get(start, "tracker_model.") + name.removeprefix(start)], value)
 
 
 def test_weights_of_another_network(folder: Path) -> None:

@@ -17,6 +17,7 @@ from foolscape.attacks.parts.updates import State
 from foolscape.errors import ModelError
 from foolscape.pixels import WHITE
 from foolscape.problem import Problem, cat, shape_of
+from foolscape.sending import numbers_on
 
 T = TypeVar("T")
 
@@ -54,10 +55,11 @@ class BatchState:
         keys: names of the images.
         problem: as the images came in.
         images: the current iterates, (B, 3, H, W).
-        state: of the update.
+        state: of the update. What it has on the CPU stays there.
         remembered: of the transforms, see `Transforms.start`.
         generators: an image's source of randomness.
-        allowed: active targets at which an image is done.
+        allowed: (B,) int64, active targets at which an image is done.
+        targets: (B,) int64, those that count.
         taken: steps taken.
         best: the best iterates so far.
         best_remaining: active targets in them.
@@ -72,7 +74,8 @@ class BatchState:
     state: State
     remembered: State
     generators: tuple[torch.Generator, ...]
-    allowed: tuple[int, ...]
+    allowed: Tensor
+    targets: Tensor
     taken: tuple[int, ...]
     best: Tensor
     best_remaining: tuple[int, ...]
@@ -82,26 +85,30 @@ class BatchState:
 
     def take(self, index: Sequence[int]) -> BatchState:
         """The images at `index`, in that order."""
-        at = torch.tensor(index, device=self.images.device)
+        at = numbers_on(self.images.device, index, torch.int64)
 
         def picked(values: tuple[T, ...]) -> tuple[T, ...]:
             return tuple(values[i] for i in index)
+
+        def rows(values: Tensor) -> Tensor:
+            return values[at if values.device == at.device else torch.tensor(index)]
 
         return replace(
             self,
             keys=picked(self.keys),
             problem=self.problem.take(at),
             images=self.images[at],
-            state=tuple(s[at] for s in self.state),
+            state=tuple(rows(s) for s in self.state),
             remembered=tuple(s[at] for s in self.remembered),
             generators=picked(self.generators),
-            allowed=picked(self.allowed),
+            allowed=self.allowed[at],
+            targets=self.targets[at],
             taken=picked(self.taken),
             best=self.best[at],
             best_remaining=picked(self.best_remaining),
             seconds=picked(self.seconds),
             renewals=picked(self.renewals),
-            search=None if self.search is None else self.search.take(index),
+            search=None if self.search is None else self.search.take(index, at),
         )
 
 
@@ -119,7 +126,8 @@ def join(batches: Sequence[BatchState]) -> BatchState:
         state=tuple(torch.cat(parts) for parts in zip(*(f.state for f in batches), strict=True)),
         remembered=tuple(torch.cat(parts) for parts in zip(*(f.remembered for f in batches), strict=True)),
         generators=chained(f.generators for f in batches),
-        allowed=chained(f.allowed for f in batches),
+        allowed=torch.cat([f.allowed for f in batches]),
+        targets=torch.cat([f.targets for f in batches]),
         taken=chained(f.taken for f in batches),
         best=torch.cat([f.best for f in batches]),
         best_remaining=chained(f.best_remaining for f in batches),
@@ -132,10 +140,11 @@ def join(batches: Sequence[BatchState]) -> BatchState:
 def start(item: AttackItem, attack: Ascent) -> BatchState:
     """The state of an image before its first step; an image without targets is done at once."""
     problem, generators = item.problem, [item.generator]
-    clean, allowed = problem.images, _allowed(problem, attack)
+    clean, targets = problem.images, _targets(problem)
     start = clean if item.start is None else item.start
-    if item.start is None and attack.random_start and problem.counted.any():
-        start = attack.constraint.random_start(clean, generators)
+    if item.start is None and attack.random_start:
+        anywhere = attack.constraint.random_start(clean, generators)
+        start = torch.where((targets > 0).view(-1, 1, 1, 1), anywhere, clean)
     return BatchState(
         keys=(item.key,),
         problem=problem,
@@ -143,7 +152,8 @@ def start(item: AttackItem, attack: Ascent) -> BatchState:
         state=attack.update.start(problem, generators),
         remembered=() if attack.transforms is None else attack.transforms.start(problem),
         generators=(item.generator,),
-        allowed=(allowed,),
+        allowed=_allowed(problem, attack),
+        targets=targets,
         taken=(0,),
         best=start,
         best_remaining=(sys.maxsize,),
@@ -168,8 +178,8 @@ def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, st
     if not due:
         return batch, {}
     failures: dict[int, str] = {}
-    problems = [batch.problem.take(torch.tensor([i], device=batch.images.device)) for i in range(len(batch.keys))]
-    allowed, best_remaining = list(batch.allowed), list(batch.best_remaining)
+    problems = [batch.problem.one(i) for i in range(len(batch.keys))]
+    best_remaining = list(batch.best_remaining)
     inputs = model_inputs(batch, attack)
     for i, renew in due.items():
         try:
@@ -177,8 +187,16 @@ def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, st
         except ModelError as error:
             failures[i] = str(error)
             continue
-        allowed[i], best_remaining[i] = _allowed(problems[i], attack), sys.maxsize
-    return replace(batch, problem=cat(problems), allowed=tuple(allowed), best_remaining=tuple(best_remaining)), failures
+        best_remaining[i] = sys.maxsize
+    problem = cat(problems)
+    batch = replace(
+        batch,
+        problem=problem,
+        allowed=_allowed(problem, attack),
+        targets=_targets(problem),
+        best_remaining=tuple(best_remaining),
+    )
+    return batch, failures
 
 
 def model_inputs(batch: BatchState, attack: Ascent) -> Tensor:
@@ -189,9 +207,14 @@ def model_inputs(batch: BatchState, attack: Ascent) -> Tensor:
     return attack.constraint.quantise(batch.images, clean).to(clean.dtype) / WHITE
 
 
-def _allowed(problem: Problem, attack: Ascent) -> int:
-    """Active targets at which the image of `problem` is done: none, where it has no targets at all."""
-    return int(attack.stop(problem)) if problem.counted.any() else 0
+def _targets(problem: Problem) -> Tensor:
+    """(B,) int64: how many targets count."""
+    return problem.counted.flatten(1).sum(1)
+
+
+def _allowed(problem: Problem, attack: Ascent) -> Tensor:
+    """(B,) int64: active targets at which an image of `problem` is done: none, where it has no targets at all."""
+    return torch.where(_targets(problem) > 0, attack.stop(problem), 0)
 
 
 class Queue:

@@ -15,12 +15,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from foolscape.attacks.engine.ascent import Stop
-from foolscape.attacks.engine.smallest import sizes_of
 from foolscape.attacks.parts.constraints import Constraint, inside_cube
 from foolscape.attacks.parts.updates import Direction, State, StepContext, Update
 from foolscape.pixels import WHITE
 from foolscape.problem import Problem
+from foolscape.sending import numbers_on
 
 FADED = 0.05
 """The last step of a try, as a part of the first, where steps fade."""
@@ -93,44 +92,41 @@ class Search:
 class Bisected(Update):
     """Steps along another update's direction, kept within the bound that `Search` says for each image.
 
+    For an attack with a `ladder`, which knows of its iterates how large they are and whether they fool the image.
+
     Attributes:
         inner: gives the direction.
         search: gives the bound.
-        stop: of the attack, which says when an image is fooled.
         fading: whether the first step of a try is as long as its bound and the others shrink, along half a cosine, to
             `FADED` of it; else steps are as long as the attack says.
     """
 
     inner: Direction
     search: Search
-    stop: Stop
     fading: bool
 
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
-        """The inner update's state, the number of targets that may be left, and the first try."""
-        first = torch.tensor(self.search.first, device=problem.images.device).repeat(len(problem), 1)
-        return *self.inner.start(problem, generators), self.stop(problem), first
+        """The inner update's state, and the first try."""
+        return *self.inner.start(problem, generators), torch.tensor(self.search.first).repeat(len(problem), 1)
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """One step along the direction, into the cube of the bound that is tried from now on."""
-        *before, allowed, tries = state
+        *before, tries = state
         direction, inner = self.inner.direction(context.gradient, context.objective, tuple(before))
-        fooled = context.objective.active.flatten(1).sum(1) <= allowed
         # As large as the 8-bit image that was evaluated: the nearest whole levels.
-        sizes = sizes_of(context.images, context.clean).round()
         current = [
-            self.search.after(Try(*values), taken, size if won else None)
+            self.search.after(Try(*values), taken, round(size) if won else None)
             for values, taken, size, won in zip(
-                tries.tolist(), context.taken, sizes.tolist(), fooled.tolist(), strict=True
+                tries.tolist(), context.taken, context.sizes, context.fooled, strict=True
             )
         ]
         lengths = [self._length(one, taken, step) for one, taken in zip(current, context.taken, strict=True)]
         length, radius = (
-            torch.tensor(values, dtype=context.images.dtype, device=context.images.device).view(-1, 1, 1, 1)
+            numbers_on(context.images.device, values, context.images.dtype).view(-1, 1, 1, 1)
             for values in (lengths, [one.bound / WHITE for one in current])
         )
         ahead = inside_cube(context.images + length * direction, context.clean, radius)
-        return constraint.project(ahead, context.clean), (*inner, allowed, torch.tensor(current, device=tries.device))
+        return constraint.project(ahead, context.clean), (*inner, torch.tensor(current))
 
     def _length(self, current: Try, taken: int, step: float) -> float:
         if not self.fading:

@@ -7,7 +7,6 @@ that was killed and resumed meets other neighbours and still gives the same byte
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +16,12 @@ from torch import Tensor
 
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.engine.batch import AttackItem, BatchState, Queue, join, renewed, start
-from foolscape.attacks.engine.smallest import SMALLEST, sizes_of
-from foolscape.attacks.engine.step import Evaluation, evaluate, gradient_of, recounted, remaining_in
+from foolscape.attacks.engine.smallest import SMALLEST
+from foolscape.attacks.engine.step import Evaluation, Reading, evaluate, exact, finite, gradient_of, read, recounted
 from foolscape.attacks.parts.objectives import ObjectiveValue
-from foolscape.attacks.parts.updates import StepContext
+from foolscape.attacks.parts.updates import State, StepContext
 from foolscape.pixels import WHITE
+from foolscape.sending import numbers_on
 
 LOOKAHEAD = 4
 """How many batches are read ahead to find images of the same size."""
@@ -116,7 +116,10 @@ def last_iterates(items: Sequence[AttackItem], attack: Ascent) -> Tensor:
     """
     batch = join([start(item, attack) for item in items])
     for _ in range(attack.steps):
-        batch, _ = _step(batch, evaluate(batch, attack, len(items)), attack)
+        evaluation = evaluate(batch, attack, len(items))
+        slope = _slope(batch, evaluation, attack)
+        reading = read(batch, evaluation, slope.gradient, attack) if attack.ladder else None
+        batch = _step(batch, slope, reading, attack)
     return batch.images.detach()
 
 
@@ -125,18 +128,20 @@ def _iterate(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[BatchS
     begin = time.perf_counter()
     batch, failures = renewed(batch, attack)
     evaluation = evaluate(batch, attack, batch_size)
-    remaining = remaining_in(batch, evaluation, attack, batch_size)
+    # Before it is known whether any image goes on: one that is done too early has cost a gradient more than it took.
+    slope = None if min(batch.taken) >= attack.steps else _slope(batch, evaluation, attack)
+    reading = read(batch, evaluation, None if slope is None else slope.gradient, attack)
+    reading = exact(reading, batch, attack, batch_size)
     batch, done = (
-        _keep_smallest(batch, evaluation, remaining, attack) if attack.ladder else _keep_best(batch, remaining, attack)
+        _keep_smallest(batch, evaluation, reading, attack) if attack.ladder else _keep_best(batch, reading, attack)
     )
-    failures |= {i: "the model's scores are not finite" for i in done if not _finite(evaluation.scores[i].detach())}
+    failures |= _unsound(evaluation, slope, reading, done)
     stepped = batch
-    if len(done) < len(batch.keys):
-        stepped, lost = _step(batch, evaluation, attack)
-        failures |= {i: "the gradient to the input is not finite" for i in lost if i not in done}
-    ended = recounted(batch, done, attack, batch_size)
+    if slope is not None and len(done) < len(batch.keys):
+        stepped = _step(batch, slope, reading, attack)
+    ended = recounted(batch, done, reading.allowed, attack, batch_size)
     share = (time.perf_counter() - begin) / len(batch.keys)
-    finished = [_finish(ended, i, share, failures.get(i)) for i in sorted({*done, *failures})]
+    finished = [_finish(ended, i, reading, share, failures.get(i)) for i in sorted({*done, *failures})]
     staying = [i for i in range(len(batch.keys)) if i not in done and i not in failures]
     if not staying:
         return None, finished
@@ -144,13 +149,23 @@ def _iterate(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[BatchS
     return (stepped.take(staying) if finished else stepped), finished
 
 
-def _keep_best(batch: BatchState, remaining: list[int], attack: Ascent) -> tuple[BatchState, list[int]]:
-    """The batch with its best iterates brought up to date, and which of its images are done.
+def _unsound(evaluation: Evaluation, slope: _Slope | None, reading: Reading, done: list[int]) -> dict[int, str]:
+    """Why images must be given up: scores of what is done, or the gradient of what goes on, are no numbers."""
+    failures = {}
+    for i in (i for i, sound in enumerate(reading.sound) if not sound):
+        if i in done:
+            if not finite(evaluation.scores[i].detach()):
+                failures[i] = "the model's scores are not finite"
+        elif slope is not None and not finite(slope.gradient[i]):
+            failures[i] = "the gradient to the input is not finite"
+    return failures
 
-    `remaining` are the active targets in the current iterates.
-    """
+
+def _keep_best(batch: BatchState, reading: Reading, attack: Ascent) -> tuple[BatchState, list[int]]:
+    """The batch with its best iterates brought up to date, and which of its images are done."""
+    remaining = reading.remaining
     inside = [taken >= attack.free for taken in batch.taken]
-    reached = [ok and now <= allowed for ok, now, allowed in zip(inside, remaining, batch.allowed, strict=True)]
+    reached = [ok and now <= allowed for ok, now, allowed in zip(inside, remaining, reading.allowed, strict=True)]
     # The start is no result: unless it is already fooled, only images that were stepped on compete.
     better = [
         at_goal or (ok and taken > 0 and now <= before)
@@ -168,14 +183,13 @@ def _keep_best(batch: BatchState, remaining: list[int], attack: Ascent) -> tuple
 
 
 def _keep_smallest(
-    batch: BatchState, evaluation: Evaluation, remaining: list[int], attack: Ascent
+    batch: BatchState, evaluation: Evaluation, reading: Reading, attack: Ascent
 ) -> tuple[BatchState, list[int]]:
     """As `_keep_best`, where the best iterate is the smallest change that reached the goal, as the model saw it."""
     assert batch.search is not None
-    count, taken = len(batch.keys), batch.taken
+    count, taken, remaining, (_, sizes) = len(batch.keys), batch.taken, reading.remaining, reading.sizes
     inputs = evaluation.images[:count]
-    sizes = sizes_of(inputs, batch.problem.images).tolist()
-    ranks = list(batch.search.ranked(remaining, sizes, batch.allowed))
+    ranks = list(batch.search.ranked(remaining, sizes, reading.allowed))
     better = [
         (at_goal or steps > 0) and (order < 0 or (order == 0 and now <= before))
         for (at_goal, order), steps, now, before in zip(ranks, taken, remaining, batch.best_remaining, strict=True)
@@ -194,37 +208,54 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
     """Image i of `images` where mask[i], else of `others`."""
     if all(mask):
         return images
-    return torch.where(torch.tensor(mask, device=images.device)[:, None, None, None], images, others)
+    return torch.where(numbers_on(images.device, mask, torch.bool)[:, None, None, None], images, others)
 
 
-def _step(batch: BatchState, evaluation: Evaluation, attack: Ascent) -> tuple[BatchState, list[int]]:
-    """The batch after one step, and which of its images have a gradient that is not finite."""
+@dataclass(frozen=True)
+class _Slope:
+    """The gradient of a step, (B, 3, H, W), and what update and transforms remember of it."""
+
+    gradient: Tensor
+    objective: ObjectiveValue
+    state: State
+    remembered: State
+
+
+def _slope(batch: BatchState, evaluation: Evaluation, attack: Ascent) -> _Slope:
     count = len(batch.keys)
     objective = ObjectiveValue(evaluation.objective.value.detach()[:count], evaluation.objective.active[:count])
     weights, state = attack.update.target_weights(objective, batch.taken, batch.state)
     gradient, remembered = gradient_of(batch, evaluation, attack, weights)
-    lost = [] if _finite(gradient) else [i for i in range(count) if not _finite(gradient[i])]
-    context = StepContext(batch.images, batch.problem.images, gradient, objective, batch.taken, batch.generators)
-    moved, state = attack.update.step(context, attack.constraint, attack.step, state)
+    return _Slope(gradient, objective, state, remembered)
+
+
+def _step(batch: BatchState, slope: _Slope, reading: Reading | None, attack: Ascent) -> BatchState:
+    """The batch after one step; `reading` may be None for an attack without a `ladder`."""
+    context = StepContext(
+        images=batch.images,
+        clean=batch.problem.images,
+        gradient=slope.gradient,
+        objective=slope.objective,
+        taken=batch.taken,
+        generators=batch.generators,
+        fooled=() if reading is None else reading.fooled,
+        sizes=() if reading is None else tuple(reading.sizes[0]),
+    )
+    moved, state = attack.update.step(context, attack.constraint, attack.step, slope.state)
     taken = tuple(n + 1 for n in batch.taken)
-    return replace(batch, images=moved, state=state, remembered=remembered, taken=taken), lost
+    return replace(batch, images=moved, state=state, remembered=slope.remembered, taken=taken)
 
 
-def _finite(values: Tensor) -> bool:
-    # A sum is cheap and finite only if every value is; one that overflowed needs every value tested.
-    return math.isfinite(values.sum().item()) or bool(torch.isfinite(values).all())
-
-
-def _finish(batch: BatchState, i: int, share: float, failure: str | None) -> Outcome:
+def _finish(batch: BatchState, i: int, reading: Reading, share: float, failure: str | None) -> Outcome:
     remaining = batch.best_remaining[i]
     return Outcome(
         key=batch.keys[i],
         clean=batch.problem.images[i : i + 1],
         adversarial=batch.best[i : i + 1],
-        claimed=failure is None and remaining <= batch.allowed[i],
+        claimed=failure is None and remaining <= reading.allowed[i],
         iterations=batch.taken[i],
         remaining=remaining,
-        targets=int(batch.problem.counted[i].sum()),
+        targets=reading.targets[i],
         seconds=batch.seconds[i] + share,
         failure=failure,
         within=()

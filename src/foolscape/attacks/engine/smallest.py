@@ -12,9 +12,13 @@ import torch
 from torch import Tensor
 
 from foolscape.pixels import WHITE, round_to_levels
+from foolscape.sending import numbers_on
 
 LADDER: Final = (1, 2, 4, 8, 16, 32, 64)
 """Bounds in levels within which the best iterate is kept, so that one run also says what is left at each of them."""
+
+PART: Final = 1024
+"""Parts of a level that sizes are counted in."""
 
 SMALLEST: Final = 1
 """The smallest change that an 8-bit image can have, in levels."""
@@ -37,9 +41,8 @@ class SmallestSearch:
     remaining: tuple[tuple[int, ...], ...]
     images: Tensor
 
-    def take(self, index: Sequence[int]) -> SmallestSearch:
-        """The images at `index`, in that order."""
-        at = torch.tensor(index, device=self.images.device)
+    def take(self, index: Sequence[int], at: Tensor) -> SmallestSearch:
+        """The images at `index`, in that order; `at` has the same numbers on the images' device."""
         return SmallestSearch(
             self.ladder, tuple(self.sizes[i] for i in index), tuple(self.remaining[i] for i in index), self.images[at]
         )
@@ -76,7 +79,7 @@ class SmallestSearch:
         )
         if not won:
             return SmallestSearch(self.ladder, smallest, self.remaining, self.images)
-        rows, columns = (torch.tensor(part, device=images.device) for part in zip(*won, strict=True))
+        rows, columns = (numbers_on(images.device, part, torch.int64) for part in zip(*won, strict=True))
         kept = self.images.clone()
         kept[rows, columns] = round_to_levels(images.detach())[rows]
         places = set(won)
@@ -116,6 +119,6 @@ def joined(parts: Sequence[SmallestSearch]) -> SmallestSearch:
 
 
 def sizes_of(images: Tensor, clean: Tensor) -> Tensor:
-    """(B,): the largest change of each image in levels, free of the error of floats."""
+    """(B,) int64: the largest change of each image, in `PART`s of a level, free of the error of floats."""
     change: Tensor = (images - clean).detach().abs().flatten(1).amax(1)
-    return (change.double() * WHITE * 1024).round() / 1024
+    return (change.double() * WHITE * PART).round().long()

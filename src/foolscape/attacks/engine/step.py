@@ -1,19 +1,26 @@
-"""What a step of an attack computes: scores, objective and gradient of the images in progress, and what is left."""
+"""What a step of an attack computes: scores, objective and gradient of the images in progress, and what is left.
+
+All of it stays on the device. What the host decides by comes to it in one copy per iteration, see `read`: a host that
+waits for the device has nothing for it to do while it does.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from foolscape.attacks.engine.ascent import Ascent
+from foolscape.attacks.engine.ascent import Ascent, never
 from foolscape.attacks.engine.batch import BatchState, model_inputs
+from foolscape.attacks.engine.smallest import PART, sizes_of
 from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.transforms import Slope
 from foolscape.attacks.parts.updates import State
 from foolscape.problem import Problem
+from foolscape.sending import numbers_on
 
 
 @dataclass(frozen=True)
@@ -38,19 +45,75 @@ def evaluate(batch: BatchState, attack: Ascent, batch_size: int) -> Evaluation:
         return Evaluation(problem, images, progress, scores, attack.objective(scores, problem, progress))
 
 
-def remaining_in(batch: BatchState, evaluation: Evaluation, attack: Ascent, batch_size: int) -> list[int]:
-    """Active targets in the current iterates: the exact number for those that seem to be done."""
+@dataclass(frozen=True)
+class Reading:
+    """What the host knows of the current iterates, a number per image.
+
+    Attributes:
+        remaining: active targets.
+        allowed: at or below which the image is done.
+        targets: that count.
+        sound: false where scores or gradient may hold what is no number; what is sure `finite` says.
+        sizes: of the iterates, and of what the model saw of them, in levels; of an attack with a `ladder`, else empty.
+    """
+
+    remaining: list[int]
+    allowed: list[int]
+    targets: list[int]
+    sound: list[bool]
+    sizes: tuple[list[float], list[float]]
+
+    @property
+    def fooled(self) -> tuple[bool, ...]:
+        """Whether no more targets are active than may be."""
+        return tuple(now <= most for now, most in zip(self.remaining, self.allowed, strict=True))
+
+
+def read(batch: BatchState, evaluation: Evaluation, gradient: Tensor | None, attack: Ascent) -> Reading:
+    """The one copy to the host of an iteration; `gradient` (B, 3, H, W) is None where no step is taken."""
+    count = len(batch.keys)
     remaining = _remaining(batch, evaluation.objective)
-    seems = [now <= allowed for now, allowed in zip(remaining, batch.allowed, strict=True)]
+    columns = [remaining, batch.allowed, batch.targets, _sound(batch, evaluation, gradient, attack)]
+    if attack.ladder:
+        columns += [sizes_of(images, batch.problem.images) for images in (batch.images, evaluation.images[:count])]
+    rows: list[list[int]] = torch.stack(columns).tolist()
+    own, seen = ([size / PART for size in row] for row in rows[4:]) if attack.ladder else ([], [])
+    return Reading(rows[0], rows[1], rows[2], [bool(flag) for flag in rows[3]], (own, seen))
+
+
+def _sound(batch: BatchState, evaluation: Evaluation, gradient: Tensor | None, attack: Ascent) -> Tensor:
+    """(B,) int64: 1 where the sums of scores and gradient are finite, which they are only if every value is."""
+    parts = [] if gradient is None else [gradient.sum(dim=(1, 2, 3))]
+    # Scores are looked at where an image may be done.
+    if attack.stop is not never or any(taken in (0, attack.steps) for taken in batch.taken):
+        parts.append(evaluation.scores.detach()[: len(batch.keys)].flatten(1).sum(1))
+    if not parts:
+        return torch.ones_like(batch.allowed)
+    return (sum(parts[1:], parts[0]).abs() < math.inf).long()
+
+
+def finite(values: Tensor) -> bool:
+    """Whether every value is a finite number; the host waits for the answer."""
+    return bool(torch.isfinite(values).all())
+
+
+def exact(reading: Reading, batch: BatchState, attack: Ascent, batch_size: int) -> Reading:
+    """The reading with the exact number of active targets for images that seem to be done by bfloat16."""
+    seems = reading.fooled
     if not attack.bf16 or not any(seems):
-        return remaining
-    exact = _exactly_remaining(batch, attack, batch_size)
-    return [sure if seem else rough for seem, sure, rough in zip(seems, exact, remaining, strict=True)]
+        return reading
+    sure = _exactly_remaining(batch, attack, batch_size)
+    return replace(
+        reading,
+        remaining=[now if seem else rough for seem, now, rough in zip(seems, sure, reading.remaining, strict=True)],
+    )
 
 
-def recounted(batch: BatchState, done: Sequence[int], attack: Ascent, batch_size: int) -> BatchState:
+def recounted(
+    batch: BatchState, done: Sequence[int], allowed: Sequence[int], attack: Ascent, batch_size: int
+) -> BatchState:
     """The batch with the exact number of active targets in the best iterates of the images that ran out of steps."""
-    late = [i for i in done if batch.best_remaining[i] > batch.allowed[i]]
+    late = [i for i in done if batch.best_remaining[i] > allowed[i]]
     if not attack.bf16 or not late:
         return batch
     exact = _exactly_remaining(replace(batch, images=batch.best), attack, batch_size)
@@ -72,7 +135,10 @@ def gradient_of(
         whole = torch.zeros_like(evaluation.objective.value)  # copies that fill the batch count nothing
         whole[: len(weights)] = weights
         return torch.autograd.grad(evaluation.objective.value, evaluation.images, whole)[0][: len(weights)], ()
-    own = torch.autograd.grad(evaluation.objective.value.sum(), evaluation.images)[0] if _takes_own(attack) else None
+    own = None
+    if _takes_own(attack):
+        value = evaluation.objective.value  # each target counts 1, as in their sum
+        own = torch.autograd.grad(value, evaluation.images, value.new_ones(()).expand_as(value))[0]
     if attack.transforms is None:
         assert own is not None
         return own[: len(batch.keys)], ()
@@ -87,12 +153,12 @@ def _takes_own(attack: Ascent) -> bool:
 
 def _filled(batch: BatchState, attack: Ascent, batch_size: int) -> tuple[Problem, Tensor, Tensor]:
     """Problem, iterates as the model sees them and their share of the steps, filled up with copies."""
-    problem, images = batch.problem, model_inputs(batch, attack)
-    taken = torch.tensor(batch.taken, device=images.device)
-    if len(batch.keys) < batch_size:
-        copies = torch.arange(batch_size, device=images.device) % len(batch.keys)
-        problem, images, taken = problem.take(copies), images[copies], taken[copies]
-    return problem, images, taken / attack.steps
+    problem, images, count = batch.problem, model_inputs(batch, attack), len(batch.keys)
+    shares = [batch.taken[i % count] / attack.steps for i in range(max(batch_size, count))]
+    if count < batch_size:
+        copies = torch.arange(batch_size, device=images.device) % count
+        problem, images = problem.take(copies), images[copies]
+    return problem, images, numbers_on(images.device, shares, torch.get_default_dtype())
 
 
 def _rough(problem: Problem) -> Problem:
@@ -106,14 +172,14 @@ def _rough(problem: Problem) -> Problem:
     return replace(problem, scores=scores)
 
 
-def _remaining(batch: BatchState, objective: ObjectiveValue) -> list[int]:
-    # One number per image comes to the host, and what follows is decided there.
-    remaining: list[int] = objective.active.flatten(1).sum(1)[: len(batch.keys)].tolist()
-    return remaining
+def _remaining(batch: BatchState, objective: ObjectiveValue) -> Tensor:
+    """(B,) int64: active targets."""
+    return objective.active[: len(batch.keys)].flatten(1).sum(1)
 
 
 def _exactly_remaining(batch: BatchState, attack: Ascent, batch_size: int) -> list[int]:
     """Active targets in the current iterates without autocast. Records no gradient."""
     problem, images, progress = _filled(batch, attack, batch_size)
     scores = problem.scores(images, *problem.context)
-    return _remaining(batch, attack.objective(scores, problem, progress))
+    remaining: list[int] = _remaining(batch, attack.objective(scores, problem, progress)).tolist()
+    return remaining

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from foolscape.pixels import WHITE, round_to_levels
+from foolscape.sending import sent
 
 
 class Constraint(Protocol):
@@ -40,7 +41,7 @@ class Constraint(Protocol):
 def uniform_like(images: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """Uniform numbers in [-1, 1], of the shape, dtype and device of `images`, image i drawn from generator i."""
     drawn = [torch.rand(images.shape[1:], generator=g, dtype=images.dtype) for g in generators]
-    return (2 * torch.stack(drawn) - 1).to(images.device)
+    return sent(2 * torch.stack(drawn) - 1, images.device)
 
 
 def inside_cube(images: Tensor, clean: Tensor, eps: Any) -> Tensor:
@@ -121,7 +122,7 @@ class L2:
         """A random direction of random length up to `eps`."""
         change = uniform_like(clean, generators)
         share = torch.stack([torch.rand((1, 1, 1), generator=g, dtype=clean.dtype) for g in generators])
-        return (clean + change * (self.eps * share.to(clean.device) / _length(change))).clamp_(0, 1)
+        return (clean + change * (self.eps * sent(share, clean.device) / _length(change))).clamp_(0, 1)
 
     def quantise(self, images: Tensor, clean: Tensor) -> Tensor:
         """Round; where that leaves the ball, cut every change towards the clean level instead, which cannot."""

@@ -33,7 +33,7 @@ def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -
     if problem.target is None:
         raise ValueError("a dense adversary needs Problem.target, the adversarial labels; see attacks.goals")
     attacked = problem.counted & (problem.target != IGNORE) & (problem.target != problem.labels)
-    wanted, own = problem.target.clamp(min=0), problem.labels.clamp(min=0)
+    wanted, own = problem.target.clamp(min=0), problem.index
     with torch.no_grad():
         predicted = scores.argmax(dim=1)
         chance = scores.softmax(dim=1).gather(1, wanted[:, None]).squeeze(1)

@@ -38,7 +38,7 @@ def balanced_cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -
     need not have.
     """
     masked = masked_cross_entropy(scores, problem, progress)
-    labels, counted = problem.labels.clamp(min=0).flatten(1), problem.counted.flatten(1).to(scores.dtype)
+    labels, counted = problem.index.flatten(1), problem.counted.flatten(1).to(scores.dtype)
     sizes = scores.new_zeros(len(scores), scores.shape[1]).scatter_add_(1, labels, counted)
     own_size = sizes.clamp_(min=1).gather(1, labels).view_as(masked.value)
     return ObjectiveValue(masked.value / own_size, masked.active)
@@ -52,7 +52,7 @@ def soft_iou(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveVal
     class: targets long lost are still worth being moved to the class that they harm most.
     """
     ce = cross_entropy(scores, problem, progress)
-    labels, counted = problem.labels.clamp(min=0).flatten(1), problem.counted.flatten(1)
+    labels, counted = problem.index.flatten(1), problem.counted.flatten(1)
     p = scores.flatten(2).softmax(dim=1) * counted.unsqueeze(1)
     own = p.gather(1, labels.unsqueeze(1)).squeeze(1)
     empty = scores.new_zeros(p.shape[:2])
@@ -120,11 +120,8 @@ class Persistent:
     def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
         """The objective."""
         own = self.objective(scores, problem, progress)
-        right = own.active.flatten(1).any(dim=1)
-        if bool(right.all()):
-            return own
         lost = cross_entropy(scores, problem, progress)
-        right = right.view(-1, *(1,) * (own.value.ndim - 1))
+        right = own.active.flatten(1).any(dim=1).view(-1, *(1,) * (own.value.ndim - 1))
         return ObjectiveValue(torch.where(right, own.value, lost.value), own.active)
 
 
@@ -165,7 +162,7 @@ def tsallis(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValu
 
 def _own(scores: Tensor, problem: Problem) -> Tensor:
     """(B, *N): the score of the label; of class 0 where there is none."""
-    return scores.gather(1, problem.labels.clamp(min=0).unsqueeze(1)).squeeze(1)
+    return scores.gather(1, problem.index.unsqueeze(1)).squeeze(1)
 
 
 @dataclass(frozen=True)

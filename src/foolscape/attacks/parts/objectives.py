@@ -77,7 +77,7 @@ def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Objecti
     """
     del progress
     counted = problem.counted
-    value, right = _CrossEntropy.apply(scores, problem.labels.clamp(min=0), counted)
+    value, right = _CrossEntropy.apply(scores, problem.index, counted)
     return ObjectiveValue(value, right)
 
 
@@ -131,7 +131,7 @@ class ConfidenceCappedLoss:
         del progress
         wanted = problem.wanted
         total = scores.logsumexp(dim=1)
-        others = scores.scatter(1, problem.labels.clamp(min=0).unsqueeze(1), -torch.inf).logsumexp(dim=1)
+        others = scores.scatter(1, problem.index.unsqueeze(1), -torch.inf).logsumexp(dim=1)
         won = torch.where(wanted == OTHER, others, _at(scores, wanted).squeeze(1)) - total
         active = (wanted != IGNORE) & (won.detach().exp() <= self.tau)
         value = won
@@ -176,7 +176,7 @@ def towards(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValu
 
 def own_and_other(scores: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
     """(B, *N) each: the score of the label, and the largest of all others."""
-    index = problem.labels.clamp(min=0).unsqueeze(1)
+    index = problem.index.unsqueeze(1)
     return scores.gather(1, index).squeeze(1), scores.scatter(1, index, -torch.inf).amax(dim=1)
 
 

@@ -14,7 +14,10 @@ from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.problem import Problem
 
 State = tuple[Tensor, ...]
-"""What an update remembers; every tensor is batch-first, so that images can leave and join."""
+"""What an update remembers; every tensor is batch-first, so that images can leave and join.
+
+What an update decides by on the host it keeps on the CPU: read from the device, it would have to be waited for.
+"""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class StepContext:
         objective: its value of them, and which targets are active.
         taken: steps taken so far.
         generators: an image's source of randomness.
+        fooled: whether no more targets are active than may be; empty for an attack without a `ladder`.
+        sizes: of the iterates' changes, in levels; empty for an attack without a `ladder`.
     """
 
     images: Tensor
@@ -36,6 +41,8 @@ class StepContext:
     objective: ObjectiveValue
     taken: tuple[int, ...]
     generators: tuple[torch.Generator, ...]
+    fooled: tuple[bool, ...] = ()
+    sizes: tuple[float, ...] = ()
 
 
 class Update(Protocol):

@@ -6,7 +6,7 @@ Metzen, Kumar, Brox, Fischer: Universal Adversarial Perturbations Against Semant
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -162,6 +162,29 @@ def begin(tile: Tensor) -> TrainingState:
     return TrainingState(tile, torch.zeros_like(tile), torch.zeros_like(tile), 0, ())
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A training image's turn in an epoch: its place among the lessons, and how far the tile is moved for it."""
+
+    lesson: int
+    shift: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """The result on one image: the loss, and how many targets were to move and did, to stay and did."""
+
+    loss: float
+    moving: int
+    moved: int
+    staying: int
+    stayed: int
+
+
+Gradients = Callable[[Tensor, Sequence[Turn]], Iterable[tuple[Tensor, SampleResult]]]
+"""From a tile (3, h, w) and turns to the gradient at the tile (3, h, w) and the result of each, in their order."""
+
+
 def learn(
     learning: TrainingState,
     config: LearnConfig,
@@ -176,43 +199,46 @@ def learn(
         lessons: give the training images one by one; they are asked in random order, and none is kept.
         generator: of the order and the shifts of this epoch.
     """
-    order = torch.randperm(len(lessons), generator=generator).tolist()
-    batch = config.batch or len(lessons)
-    total = config.epochs * -(-len(lessons) // batch)
-    results: list[_SampleResult] = []
+
+    def gradients(tile: Tensor, turns: Sequence[Turn]) -> Iterator[tuple[Tensor, SampleResult]]:
+        return (on_sample(tile, lessons[turn.lesson](), config, turn.shift) for turn in turns)
+
+    return learn_by(learning, config, len(lessons), gradients, generator)
+
+
+def learn_by(
+    learning: TrainingState, config: LearnConfig, lessons: int, gradients: Gradients, generator: torch.Generator
+) -> TrainingState:
+    """`learn`, with gradients from wherever they come: they are added in the order of the turns."""
+    order = torch.randperm(lessons, generator=generator).tolist()
+    batch = config.batch or lessons
+    total = config.epochs * -(-lessons // batch)
+    results: list[SampleResult] = []
     for first in range(0, len(order), batch):
-        picked = [lessons[i] for i in order[first : first + batch]]
+        turns = [Turn(place, _shift(learning.tile, config, generator)) for place in order[first : first + batch]]
         gradient = torch.zeros_like(learning.tile)
-        for lesson in picked:
-            slope, result = _on_sample(learning.tile, lesson(), config, generator)
-            gradient += slope / len(picked)
+        for slope, result in gradients(learning.tile, turns):
+            gradient += slope / len(turns)
             results.append(result)
         rate = config.step if config.batch is None else config.step * (1 - 0.9 * learning.steps / total)
         learning = _step(learning, gradient, config, rate)
     return replace(learning, epochs=(*learning.epochs, _epoch(results)))
 
 
-@dataclass(frozen=True)
-class _SampleResult:
-    """The result on one image: the loss, and how many targets were to move and did, to stay and did."""
-
-    loss: float
-    moving: int
-    moved: int
-    staying: int
-    stayed: int
+def _shift(tile: Tensor, config: LearnConfig, generator: torch.Generator) -> tuple[int, int]:
+    """How far the tile (3, h, w) is moved for the next image."""
+    if not config.shifts:
+        return 0, 0
+    drawn = torch.randint(1 << 30, (2,), generator=generator)
+    return int(drawn[0]) % tile.shape[1], int(drawn[1]) % tile.shape[2]
 
 
-def _on_sample(
-    tile: Tensor, lesson: TrainingSample, config: LearnConfig, generator: torch.Generator
-) -> tuple[Tensor, _SampleResult]:
+def on_sample(
+    tile: Tensor, lesson: TrainingSample, config: LearnConfig, shift: tuple[int, int]
+) -> tuple[Tensor, SampleResult]:
     """The gradient of one image at the tile (3, h, w), and the result on it."""
     problem = lesson.problem
     size = (problem.images.shape[2], problem.images.shape[3])
-    shift = (0, 0)
-    if config.shifts:
-        drawn = torch.randint(1 << 30, (2,), generator=generator)
-        shift = (int(drawn[0]) % tile.shape[1], int(drawn[1]) % tile.shape[2])
     if lesson.wanted is not None:
         target = spread(lesson.wanted[None], size, shift)[:, 0]
         problem = replace(problem, target=torch.where(problem.counted, target, IGNORE))
@@ -224,10 +250,10 @@ def _on_sample(
     predicted, moving = scores.detach().argmax(dim=1), problem.moving
     staying = problem.counted & ~moving
     parts = (moving, moving & problem.won(predicted), staying, staying & (predicted == problem.labels))
-    return slope, _SampleResult(float(loss.detach()), *(int(part.sum()) for part in parts))
+    return slope, SampleResult(float(loss.detach()), *(int(part.sum()) for part in parts))
 
 
-def _epoch(results: Sequence[_SampleResult]) -> UniversalEpoch:
+def _epoch(results: Sequence[SampleResult]) -> UniversalEpoch:
     moving, staying = sum(result.moving for result in results), sum(result.staying for result in results)
     return UniversalEpoch(
         sum(result.loss for result in results) / len(results),

@@ -28,6 +28,7 @@ from foolscape.attacks.zoo.smallest_change import ALLOWED, STEPS, share_of, smal
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 from foolscape.problem import Problem
+from foolscape.sending import numbers_on
 
 LAMBDA_0: Final = Levels(Fraction(255, 1000))
 """Of the paper: 1e-3 of the pixel range."""
@@ -111,7 +112,7 @@ class _AlmaMemory(NamedTuple):
         fooled: (B, *N) bool, whether the target has been fooled since.
         scale: (B,), of the constraints.
         square: (B, 3, H, W), mean of the squared gradient.
-        allowed: (B,), targets that may be left.
+        allowed, most: (B,), targets that may be left; the latter on the CPU.
     """
 
     mu: Tensor
@@ -122,6 +123,7 @@ class _AlmaMemory(NamedTuple):
     scale: Tensor
     square: Tensor
     allowed: Tensor
+    most: Tensor
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ class AlmaProx(Update):
         """Multipliers that add up to `_TOGETHER` over the labelled targets of an image, all the same."""
         del generators
         ones = torch.ones(problem.labels.shape, dtype=problem.images.dtype, device=problem.images.device)
+        allowed = self.stop(problem)
         first = _TOGETHER / problem.counted.flatten(1).sum(1).clamp(min=1).to(ones.dtype)
         rho = _CURVED * first.sqrt()
         each = (-1, *(1,) * (ones.ndim - 1))
@@ -163,7 +166,8 @@ class AlmaProx(Update):
             fooled=torch.zeros_like(ones, dtype=torch.bool),
             scale=problem.images.new_ones(len(problem)),
             square=torch.zeros_like(problem.images),
-            allowed=self.stop(problem),
+            allowed=allowed,
+            most=allowed.cpu(),
         )
 
     def target_weights(self, objective: ObjectiveValue, taken: tuple[int, ...], state: State) -> tuple[Tensor, State]:
@@ -173,7 +177,7 @@ class AlmaProx(Update):
         c = -objective.value
         memory = self._stiffened(memory, c, objective.active, taken)
         mu = (_SMOOTH * memory.mu + (1 - _SMOOTH) * slope(scale * c, memory.rho, memory.mu)).clamp(_LEAST, _MOST)
-        weights = scale * slope(scale * c, memory.rho, mu) * self._kept(c, memory.allowed, taken)
+        weights = scale * slope(scale * c, memory.rho, mu) * self._kept(c, memory.most, taken)
         done = objective.active.flatten(1).sum(1) <= memory.allowed
         turned = torch.where(done, memory.scale / (1 + _SHRINK), memory.scale / (1 - _SHRINK))
         return weights, memory._replace(mu=mu, scale=turned.clamp(_SMALLEST_SCALE, 1))
@@ -181,8 +185,10 @@ class AlmaProx(Update):
     def _stiffened(self, memory: _AlmaMemory, c: Tensor, active: Tensor, taken: tuple[int, ...]) -> _AlmaMemory:
         """With a larger curvature where a target was neither fooled nor came closer since the last check."""
         fooled = memory.fooled | ~active
-        due = torch.tensor([steps > 0 and steps % _EVERY == 0 for steps in taken], device=c.device)
-        due = due.view(-1, *(1,) * (c.ndim - 1))
+        checks = [steps > 0 and steps % _EVERY == 0 for steps in taken]
+        if not any(checks):
+            return memory._replace(fooled=fooled)
+        due = numbers_on(c.device, checks, torch.bool).view(-1, *(1,) * (c.ndim - 1))
         stuck = due & ~fooled & (c > _BETTER * memory.checked)
         most = memory.stiffest.view(-1, *(1,) * (c.ndim - 1))
         return memory._replace(
@@ -197,15 +203,14 @@ class AlmaProx(Update):
         for i, (most, steps) in enumerate(zip(allowed.tolist(), taken, strict=True)):
             dropped = math.floor(_DROPPED * most * steps / max(self.steps - 1, 1) + 1e-9)
             if dropped:
-                worst = c[i].flatten().topk(dropped).indices
-                kept[i].view(-1)[worst] = False
+                kept[i].view(-1).index_fill_(0, c[i].flatten().topk(dropped).indices, False)
         return kept
 
     def step(self, context: StepContext, constraint: Constraint, step: float, state: State) -> tuple[Tensor, State]:
         """The forward step along the gradient, the backward one by `prox_largest`."""
         memory = _AlmaMemory(*state)
         square = _SMOOTH * memory.square + (1 - _SMOOTH) * context.gradient**2
-        at = square.new_tensor([float(taken) for taken in context.taken])
+        at = numbers_on(square.device, context.taken, square.dtype)
         size = step / (1 + (1 / self.last - 1) * at / max(self.steps - 1, 1))
         bias = (1 - _SMOOTH ** (at + 1)).view(-1, 1, 1, 1)
         metric = (square / bias).sqrt() + _TINY

@@ -24,6 +24,7 @@ from foolscape.attacks.zoo import options as o
 from foolscape.attacks.zoo.family import Bounded, bounded
 from foolscape.errors import SettingError
 from foolscape.problem import Problem
+from foolscape.sending import numbers_on
 
 MOMENTUM: Final = 0.75
 """alpha of the paper: the part of a new iterate that is the gradient's step and not the last movement."""
@@ -122,14 +123,14 @@ class Apgd(Update):
         at, gradient = context.images, context.gradient
         spans = [stage.checkpoints.get(taken, 0) for stage, taken in zip(stages, context.taken, strict=True)]
         if any(spans):
-            memory, halved = memory.judged(torch.tensor(spans, device=at.device))
+            memory, halved = memory.judged(numbers_on(at.device, spans, torch.int64))
             at, gradient = _where(halved, memory.best, at), _where(halved, memory.best_gradient, gradient)
         direction, _ = self.inner.direction(gradient, context.objective, ())
         result = at
         for n in sorted(set(numbers)):
             mine = [other == n for other in numbers]
             images = self._within(n, at, direction, memory, context, constraint, step)
-            result = images if all(mine) else _where(torch.tensor(mine, device=at.device), images, result)
+            result = _chosen(mine, images, result)
         return result, memory.after(context.images)
 
     def _within(
@@ -148,13 +149,13 @@ class Apgd(Update):
         length = (memory.size * (step * stage.radius)).view(-1, 1, 1, 1)
         ahead = bound.project(at + length * direction, context.clean)
         # There is no movement yet to go on with before a stage's first step.
-        first = torch.tensor([taken == stage.begin for taken in context.taken], device=at.device)
         mixed = torch.lerp(at, ahead, MOMENTUM).add_(at - memory.before, alpha=1 - MOMENTUM)
-        images = _where(first, ahead, bound.project(mixed, context.clean))
+        first = [taken == stage.begin for taken in context.taken]
+        images = _chosen(first, ahead, bound.project(mixed, context.clean))
         leaving = [taken == stage.end - 1 for taken in context.taken]
         if n + 1 < len(self.stages) and any(leaving):
             inside = constraint.scaled(self.stages[n + 1].radius).project(memory.best, context.clean)
-            images = _where(torch.tensor(leaving, device=at.device), inside, images)
+            images = _chosen(leaving, inside, images)
         return images
 
 
@@ -189,11 +190,11 @@ class _ApgdMemory:
         """With the evaluation of the current iterates; `first` says for which of them a stage begins."""
         remaining = context.objective.active.flatten(1).sum(1).to(self.remaining.dtype)
         value = context.objective.value.flatten(1).sum(1).to(self.value.dtype)
-        fresh = torch.tensor(first, device=value.device)
         rose = (remaining < self.remaining) | ((remaining == self.remaining) & (value > self.value))
         won = (remaining < self.best_remaining) | ((remaining == self.best_remaining) & (value > self.best_value))
-        taken = fresh | won
-        return _ApgdMemory(
+        fresh = numbers_on(value.device, first, torch.bool) if any(first) else None
+        taken = won if fresh is None else fresh | won
+        memory = _ApgdMemory(
             before=self.before,
             best=_where(taken, context.images, self.best),
             best_gradient=_where(taken, context.gradient, self.best_gradient),
@@ -201,8 +202,19 @@ class _ApgdMemory:
             value=value,
             best_remaining=torch.where(taken, remaining, self.best_remaining),
             best_value=torch.where(taken, value, self.best_value),
-            rises=torch.where(fresh, 0, self.rises + rose),
-            improved=torch.where(fresh, 0, self.improved.clamp(min=won.to(self.improved.dtype))),
+            rises=self.rises + rose,
+            improved=self.improved.clamp(min=won.to(self.improved.dtype)),
+            size=self.size,
+            kept=self.kept,
+        )
+        return memory if fresh is None else memory.begun(fresh)
+
+    def begun(self, fresh: Tensor) -> _ApgdMemory:
+        """With the counts of the images that begin a stage, `fresh` ((B,) bool), as they are at first."""
+        return replace(
+            self,
+            rises=torch.where(fresh, 0, self.rises),
+            improved=torch.where(fresh, 0, self.improved),
             size=torch.where(fresh, 1, self.size),
             # Before the first checkpoint the step counts as just changed, so that condition 2 waits for the second.
             kept=torch.where(fresh, 0, self.kept),
@@ -229,6 +241,13 @@ class _ApgdMemory:
         """The state with `images` as those before the next."""
         numbers = (self.remaining, self.value, self.best_remaining, self.best_value, self.rises, self.improved)
         return images, self.best, self.best_gradient, *numbers, self.size, self.kept
+
+
+def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
+    """Image i of `images` where mask[i], else of `others`."""
+    if len(set(mask)) == 1:
+        return images if mask[0] else others
+    return _where(numbers_on(images.device, mask, torch.bool), images, others)
 
 
 def _where(mask: Tensor, images: Tensor, others: Tensor) -> Tensor:

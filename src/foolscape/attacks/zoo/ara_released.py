@@ -106,7 +106,7 @@ def _gradient(problem: Problem, frames: Tensor) -> Tensor:
     """
     frames = frames.detach().requires_grad_(True)
     probabilities = problem.scores(frames[:1], frames[None, 1:], *problem.context[1:]).exp()
-    own = probabilities.gather(1, problem.labels.clamp(min=0)[:, None])[:, 0]
+    own = probabilities.gather(1, problem.index[:, None])[:, 0]
     losses = torch.where(problem.counted, probabilities.logsumexp(dim=1) - own, 0)
     pixels = frames.shape[0] * frames.shape[2] * frames.shape[3]
     (gradient,) = torch.autograd.grad(losses.sum() / pixels, frames)

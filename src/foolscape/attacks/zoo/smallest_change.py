@@ -47,7 +47,7 @@ def bisected(
             f"eps: an 8-bit image changes by whole levels; expected a largest bound of such, got {largest}"
         )
     share = share_of(stop, scope)
-    update = Bisected(inner, Search(int(largest.levels), steps), AtMost(share), fading=step is None)
+    update = Bisected(inner, Search(int(largest.levels), steps), fading=step is None)
     plan = smallest(
         name, scope, objective=objective, update=update, step=step or largest, steps=steps, norm=norm, share=share,
         quantise_steps=quantise_steps, target=target,

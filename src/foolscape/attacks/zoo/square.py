@@ -23,6 +23,7 @@ from foolscape.attacks.zoo import options as o
 from foolscape.attacks.zoo.family import Bounded, bounded
 from foolscape.errors import SettingError
 from foolscape.problem import Problem
+from foolscape.sending import numbers_on, sent
 
 _HALVINGS: Final = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Of 10,000 queries, those after which the share of a square is halved; others are scaled to it."""
@@ -62,30 +63,38 @@ class Square(Update):
         """The next proposals, and what is kept so far: images, and the objective there."""
         kept, kept_value = state
         value = context.objective.value.flatten(1).sum(1).to(kept_value.dtype)
+        stays = value > kept_value
         # Before the first stripes there is nothing to keep; they stay as they are.
-        early = torch.tensor([taken <= 1 for taken in context.taken], device=value.device)
-        stays = early | (value > kept_value)
+        early = [taken <= 1 for taken in context.taken]
+        if any(early):
+            stays = stays | numbers_on(value.device, early, torch.bool)
         kept = torch.where(stays[:, None, None, None], context.images, kept)
-        change = torch.stack(
-            [
-                self._change(image, taken, generator)
-                for image, taken, generator in zip(kept, context.taken, context.generators, strict=True)
-            ]
-        )
+        change = self._changes(kept, context.taken, context.generators)
         state = kept, torch.where(stays, value, kept_value)
         return constraint.project(torch.add(kept, change, alpha=step), context.clean), state
 
-    def _change(self, image: Tensor, taken: int, generator: torch.Generator) -> Tensor:
-        """(3, H, W): -1 and 1 where the next proposal differs from `image`, else 0; all of it at first."""
-        channels, height, width = image.shape
+    def _changes(self, images: Tensor, taken: Sequence[int], generators: Sequence[torch.Generator]) -> Tensor:
+        """(B, 3, H, W): -1 and 1 where the next proposals differ from `images`, else 0; all of it at first."""
+        count, channels, height, width = images.shape
+        # What is drawn lies on the CPU. A change is the product of its rows and columns: these alone are sent.
+        drawn = torch.zeros(count, height + channels * width, dtype=images.dtype)
+        for one, steps, generator in zip(drawn, taken, generators, strict=True):
+            self._draw(one[:height], one[height:].view(channels, width), steps, generator)
+        there = sent(drawn, images.device)
+        return there[:, None, :height, None] * there[:, height:].view(count, channels, 1, width)
+
+    def _draw(self, rows: Tensor, columns: Tensor, taken: int, generator: torch.Generator) -> None:
+        """Write into zeros which rows (H,) a proposal changes, and which way each channel of columns (3, W) goes."""
+        (height,), (channels, width) = rows.shape, columns.shape
         if not taken:
-            return _signs((channels, 1, width), generator).to(image).expand_as(image)
+            rows.fill_(1)
+            columns.copy_(_signs((channels, width), generator))
+            return
         side = side_at(taken, self.queries, self.first, (height, width))
         down, right = torch.rand(2, generator=generator).tolist()
         top, left = int(down * (height - side + 1)), int(right * (width - side + 1))
-        change = torch.zeros_like(image)
-        change[:, top : top + side, left : left + side] = _signs((channels, 1, 1), generator).to(image)
-        return change
+        rows[top : top + side] = 1
+        columns[:, left : left + side] = _signs((channels, 1), generator)
 
 
 def side_at(taken: int, queries: int, first: float, size: tuple[int, int]) -> int:

@@ -14,15 +14,12 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Final
 
-import torch
-from torch import Tensor
-
 from foolscape.attacks.engine.ascent import Ascent, while_targets
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import Candidate, Outcome, ascend
 from foolscape.attacks.parts.nms_objective import AndAppearing
 from foolscape.attacks.parts.objective_table import Persistent, objective_of
-from foolscape.attacks.parts.objectives import Objective, ObjectiveValue
+from foolscape.attacks.parts.objectives import Objective
 from foolscape.attacks.plan import AttackMemory, Plan, Scope
 from foolscape.attacks.registry import COMPARES, register
 from foolscape.attacks.zoo import options as o
@@ -30,7 +27,6 @@ from foolscape.attacks.zoo.annealed import annealed
 from foolscape.attacks.zoo.apgd import FEWEST_STAGED, apgd
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
-from foolscape.problem import Problem
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO
 
 FEWEST_FIRST: Final = 5
@@ -48,31 +44,6 @@ TAKEN: Final[Mapping[str, Mapping[str, int]]] = {
 
 TAKEN_BY_OTHERS: Final = {"js": 1, "cospgd": 2, "masked-ce": 2}
 """The same for a task that nothing was measured for."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """For each image one of several objectives, by the number that is the last of the problem's context.
-
-    Every objective that some image wants is taken of the whole batch: a part of it could take other vector
-    instructions, and results would depend on the rest of the batch in the last bits.
-    """
-
-    objectives: tuple[Objective, ...]
-
-    def __call__(self, scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
-        """The objective."""
-        which = problem.context[-1]
-        inner = replace(problem, context=problem.context[:-1])
-        first, *others = sorted(set(which.tolist()))
-        value: ObjectiveValue = self.objectives[first](scores, inner, progress)
-        for n in others:
-            mine = (which == n).view(-1, *(1,) * (value.value.ndim - 1))
-            other = self.objectives[n](scores, inner, progress)
-            value = ObjectiveValue(
-                torch.where(mine, other.value, value.value), torch.where(mine, other.active, value.active)
-            )
-        return value
 
 
 @dataclass
@@ -122,7 +93,7 @@ class BudgetPart:
     """A part of the budget.
 
     Attributes:
-        ascent: the attack, with a `Chosen` of all objectives; all parts but the first begin at the best image so far.
+        ascent: the attack; all parts but the first begin at the best image so far.
         objective: the number of the one that it takes.
     """
 
@@ -179,7 +150,7 @@ def _tried(trials: Iterator[_ImageTrials], part: BudgetPart, batch_size: int) ->
                 continue
             waiting[trial.item.key] = trial
             begin = trial.tried[trial.best].adversarial if trial.tried else None
-            yield replace(trial.item, problem=_numbered(trial.item.problem, part.objective), start=begin)
+            yield replace(trial.item, start=begin)
 
     for outcome in ascend(items(), part.ascent, batch_size=batch_size):
         trial = waiting.pop(outcome.key)
@@ -188,17 +159,6 @@ def _tried(trials: Iterator[_ImageTrials], part: BudgetPart, batch_size: int) ->
         while passed:
             yield passed.pop(0)
     yield from passed
-
-
-def _numbered(problem: Problem, objective: int) -> Problem:
-    """The problem with an objective's number for `Chosen`."""
-    inner = problem.scores
-    number = torch.full((len(problem),), objective, device=problem.images.device)
-    return replace(
-        problem,
-        context=(*problem.context, number),
-        scores=lambda images, *context: inner(images, *context[:-1]),
-    )
 
 
 @register(
@@ -257,8 +217,10 @@ def worst_case(
         # Lost by the attack's rule is not yet unseen: see `Persistent`.
         plan = replace(plan, stop=None)
         ascents = [replace(ascent, stop=while_targets) for ascent in ascents]
-    chosen = Chosen(tuple(_objective(name, scope) for name in names))
-    parts = tuple(BudgetPart(replace(ascent, objective=chosen), n) for n, ascent in enumerate(ascents))
+    parts = tuple(
+        BudgetPart(replace(ascent, objective=_objective(name, scope)), n)
+        for n, (name, ascent) in enumerate(zip(names, ascents, strict=True))
+    )
     objective = ", ".join(names)
     return replace(plan, steps=budget, budget=budget, loss=objective, runner=WorstCase(names, parts))
 

@@ -23,7 +23,7 @@ A = TypeVar("A")
 Image = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 
-OPTIONS: Final = ("per-second", "retries")
+OPTIONS: Final = ("per-second", "retries", "timeout")
 """Options of a spec that are about asking."""
 
 _MEMORY: Final = 256 << 20
@@ -33,17 +33,32 @@ _PAUSE: Final = 0.2
 """Seconds before the first repetition of a question that failed; twice as long before each further one."""
 
 
+class UnansweredError(Exception):
+    """A question without an answer: why, and `file:line` of the place in the user's code, if that is known."""
+
+    def __init__(self, words: str, place: str = "") -> None:
+        super().__init__(words)
+        self.place = place
+
+
 @dataclass(frozen=True)
 class Pace:
     """How a black box is asked.
 
     Attributes:
         per_second: questions; None: as fast as it answers.
-        retries: how often one that fails is repeated.
+        retries: how often one that fails, or is answered in another form, is repeated.
+        timeout: seconds that an answer is waited for.
     """
 
     per_second: float | None = None
     retries: int = 2
+    timeout: float = 60.0
+
+    @property
+    def note(self) -> str:
+        """What the reader of a table is to know."""
+        return f"an answer is waited for {self.timeout:g} s, a question without one repeated {self.retries} times"
 
 
 @dataclass
@@ -94,7 +109,7 @@ class Asker(Generic[A]):
             self.tally.remembered += 1
             self.kept.move_to_end(key)
             return self.kept[key]
-        answer = self.read(self._answer(image), image)
+        answer = self._answer(image)
         if (before := self.kept.pop(key, None)) is not None:  # asked anew
             self.tally.held -= _size(before)
         self.kept[key] = answer
@@ -104,7 +119,7 @@ class Asker(Generic[A]):
             self.tally.held -= _size(oldest)
         return answer
 
-    def _answer(self, image: Image) -> object:
+    def _answer(self, image: Image) -> A:
         last: BaseException | None = None
         for attempt in range(self.pace.retries + 1):
             if attempt:
@@ -113,16 +128,28 @@ class Asker(Generic[A]):
             self._wait()
             self.tally.calls += 1
             try:
-                return self.function(image.copy())
+                answer = self.function(image.copy())
             except FoolscapeError:
                 raise
             except (Exception, SystemExit) as error:
                 last = error
+                continue
+            try:
+                return self.read(answer, image)
+            except ModelError as error:  # of another form: a service may answer so when it is busy
+                last = error
         assert last is not None
-        raise ModelError(
-            f"expected {self.name} to answer, got {in_words(last)} in {self.pace.retries + 1} calls{where(last)}; ask "
-            "more often with ?retries="
-        ) from last
+        raise last if isinstance(last, ModelError) else self._silent(last)
+
+    def _silent(self, last: BaseException) -> ModelError:
+        """The error for no answer, of which `last` is the last reason."""
+        known = isinstance(last, UnansweredError)
+        got = str(last) if known else in_words(last)
+        place = f" ({last.place})" if isinstance(last, UnansweredError) and last.place else ""
+        return ModelError(
+            f"expected {self.name} to answer, got {got} in {self.pace.retries + 1} calls"
+            f"{place if known else where(last)}; wait longer with ?timeout=, or ask more often with ?retries="
+        )
 
     def _wait(self) -> None:
         """Until it may be asked again."""
@@ -136,7 +163,7 @@ class Asker(Generic[A]):
 
 
 def pace_of(spec: Spec) -> Pace:
-    """What ?per-second= and ?retries= say.
+    """What ?per-second=, ?retries= and ?timeout= say.
 
     Raises:
         SettingError: a value is none.
@@ -146,6 +173,7 @@ def pace_of(spec: Spec) -> Pace:
         _number(spec, "retries", int, "a whole number from 0 to 20", lambda value: 0 <= value <= 20) or 0
         if "retries" in spec.options
         else Pace().retries,
+        _number(spec, "timeout", float, "seconds above 0", lambda value: 0 < value < float("inf")) or Pace().timeout,
     )
 
 

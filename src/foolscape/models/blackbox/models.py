@@ -31,6 +31,7 @@ class BlackBoxSegmenter:
         notes: remarks for the reader of a table.
         scored: whether it answers with scores.
         files_sha256: the hashes of its files.
+        only_size: (H, W), if it takes images of this size alone.
     """
 
     asker: Asker[NDArray[Any]]
@@ -38,6 +39,7 @@ class BlackBoxSegmenter:
     notes: tuple[str, ...]
     scored: bool
     files_sha256: dict[str, str] = field(default_factory=dict)
+    only_size: tuple[int, int] | None = None
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores (B, C, H, W) of the 8-bit images that `images` (B, 3, H, W) are written as."""

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.errors import ModelError
-from foolscape.models.blackbox.asking import Image
+from foolscape.extras import extra
+from foolscape.models.blackbox.asking import Image, UnansweredError
+from foolscape.models.common.output import fits
 from foolscape.models.common.wiring import Wiring
-from foolscape.models.exported.network import ExportedNetwork, Takes
-from foolscape.models.exported.onnx_file import OnnxFile, session_of
+from foolscape.models.detectors.yolo_opening import YoloSettings, yolo_network
+from foolscape.models.exported.network import ExportedNetwork
+from foolscape.models.exported.onnx_file import OnnxFile, names_in, session_of, takes_of
+from foolscape.models.exported.yolo_head import YoloHead
 from foolscape.pixels import to_unit
+from foolscape.spec import Spec
 
 _IOU: Final = 0.5
 _LEAST: Final = 0.001
@@ -26,29 +33,112 @@ _MOST: Final = 100
 _TYPES: Final = {"tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
 
 
-def answering(
-    file: OnnxFile, outputs: tuple[str, ...], wiring: Wiring, *, detection: bool
-) -> Callable[[Image], object]:
+@dataclass(frozen=True)
+class Deployed:
+    """A graph as it is deployed, as a function of an 8-bit image.
+
+    Attributes:
+        answer: what it says of an image.
+        classes: what it calls its classes; None where nobody named them.
+        only_size: (H, W) of the images it takes, where that is fixed.
+        notes: remarks for the reader of a table.
+    """
+
+    answer: Callable[[Image], object]
+    classes: tuple[str, ...] | None = None
+    only_size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __call__(self, image: Image) -> object:
+        """The answer to `image`."""
+        return self.answer(image)
+
+
+class SessionModule(nn.Module):
+    """A session of onnxruntime as a module without a gradient: images as the graph takes them, but in float32."""
+
+    def __init__(self, file: OnnxFile, outputs: tuple[str, ...], timeout: float) -> None:
+        """Opens a session for the graph of `file`; `ModelError` where onnxruntime does not take it."""
+        super().__init__()
+        self.session = session_of(file.path)
+        self.outputs, self.timeout, self.input = outputs, timeout, file.input.name
+        self.kind = _TYPES.get(self.session.get_inputs()[0].type, np.float32)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """What the graph hands out, in order."""
+        given = images.detach().cpu().numpy()
+        given = np.rint(given).clip(0, 255).astype(np.uint8) if self.kind is np.uint8 else given.astype(self.kind)
+        answers = run_in_time(self.session, self.outputs, {self.input: given}, self.timeout)
+        return tuple(torch.from_numpy(np.array(answer)) for answer in answers)
+
+
+def answering(file: OnnxFile, outputs: tuple[str, ...], wiring: Wiring, *, detection: bool, timeout: float) -> Deployed:
     """The function that hands an image to the graph of `file`, wired as `wiring` says.
 
     Raises:
         ModelError: onnxruntime does not take the graph.
     """
-    session = session_of(file.path)
-    takes = Takes(file.input.batch, file.input.size, file.input.channels_last, file.input.levels)
-    shaped = ExportedNetwork(torch.nn.Identity(), takes, {})
-    kind = _TYPES.get(session.get_inputs()[0].type, np.float32)
+    network = ExportedNetwork(SessionModule(file, outputs, timeout), takes_of(file), {})
 
     def function(image: Image) -> object:
-        (part,) = shaped.parts(wiring.images(to_unit(image)))
-        given = part.numpy()
-        given = np.rint(given).clip(0, 255).astype(np.uint8) if kind is np.uint8 else given.astype(kind)
-        answers = session.run(list(outputs), {file.input.name: given})
+        (part,) = network.parts(wiring.images(to_unit(image)))
+        answers = [answer.numpy() for answer in network.module(part)]
         if detection:
             return _objects(outputs, answers)
         return _map(answers[0], (image.shape[0], image.shape[1]))
 
-    return function
+    height, width = file.input.size
+    return Deployed(function, names_in(file), None if height is None or width is None else (height, width))
+
+
+def detecting(
+    file: OnnxFile, head: YoloHead, output: str, spec: Spec, settings: YoloSettings, timeout: float
+) -> Deployed:
+    """The function that finds objects with the YOLO of one output in `file`: letterbox and NMS are ours.
+
+    Raises:
+        ModelError: onnxruntime does not take the graph.
+        SettingError: an option does not fit.
+    """
+    exported = ExportedNetwork(SessionModule(file, (output,), timeout), takes_of(file), {}, classes=names_in(file))
+    network = yolo_network(exported, head, file.metadata, spec, settings)
+
+    def function(image: Image) -> object:
+        (found,) = network.detect(to_unit(image), 0.0)
+        return {"boxes": found.boxes, "scores": found.scores.clamp(max=1), "labels": found.labels}
+
+    return Deployed(function, network.classes, notes=network.notes)
+
+
+def run_in_time(
+    session: Any, outputs: tuple[str, ...], given: dict[str, NDArray[Any]], timeout: float
+) -> list[NDArray[Any]]:
+    """What the session hands out; it is told to stop after `timeout` seconds, which it looks for between operators.
+
+    Raises:
+        UnansweredError: it was stopped.
+    """
+    with extra("onnx"):
+        import onnxruntime
+    options = onnxruntime.RunOptions()
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        options.terminate = True
+
+    timer = threading.Timer(timeout, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        answers: list[NDArray[Any]] = session.run(list(outputs), given, options)
+    except Exception as error:
+        if late.is_set():
+            raise UnansweredError(f"no answer in {timeout:g} s") from error
+        raise
+    finally:
+        timer.cancel()
+    return answers
 
 
 def _map(answer: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
@@ -70,6 +160,12 @@ def _scores(scores: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
         other = 1 - values if chances else torch.zeros_like(values)
         values = torch.cat([other, values])
     if values.shape[1:] != size:
+        if not fits((values.shape[1], values.shape[2]), size):
+            raise ModelError(
+                f"expected class scores at the image's size {size}, or an integer fraction of it, got {scores.shape}; "
+                "name the output that holds them with ?output=, or say ?task=detection, with ?boxes=yolo for the one "
+                "output of a YOLO"
+            )
         values = functional.interpolate(values[None], size=size, mode="bilinear", align_corners=False)[0]
     whole: NDArray[Any] = values.numpy()
     return whole

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
+
+WITHOUT_GRADIENTS: Final = "attack it without gradients: blackbox:file.py:function --attack square"
+"""The way on where a model of one's own has no gradient; the function takes an image and answers with what it finds."""
 
 _DEEP = 4
 """How many records may stand around one another: a scorer, a checked model, the black box."""

@@ -15,11 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError
+from foolscape.models.common.black_boxes import WITHOUT_GRADIENTS
 from foolscape.models.common.caffemodel import read_caffemodel
 from foolscape.paths import file_of
 from foolscape.regular import check_regular
 
 _NESTS: Final = ("state_dict", "model_state_dict", "model", "network")
+_HALF: Final = (torch.float16, torch.bfloat16)
+_FLOATING: Final = (*_HALF, torch.float32, torch.float64)
 _AVERAGED: Final = ("model_ema", "state_dict_ema", "ema_state_dict", "ema", "params_ema")
 """Where trainers keep the moving average of weights; asked where none of the others is there."""
 
@@ -42,7 +45,7 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
         raise CheckpointError(f"expected a weights file at {path}, got {got}") from None
     if not size:
         raise CheckpointError(f"expected weights in {path}, got an empty file; copy or download it again")
-    content = _READERS.get(path.suffix, _read_torch)(path)
+    content = _reader_of(path)(path)
     return _without_prefixes(_unwrapped(content, path))
 
 
@@ -103,6 +106,19 @@ _READERS: Final[dict[str, Callable[[Path], object]]] = {
 """By the end of a file's name; anything else is one of `torch.save`."""
 
 
+_LAYERS_FIRST: Final = (b"\x0a", b"\x12", b"\xa2\x06")
+"""How a .caffemodel begins: with its name, or a layer in the former or the present form."""
+
+
+def _reader_of(path: Path) -> Callable[[Path], object]:
+    """By the end of the name; a file without one that begins as Caffe's do is Caffe's (`detection_final`)."""
+    if not path.suffix:
+        with path.open("rb") as file:
+            if file.read(2).startswith(_LAYERS_FIRST):
+                return read_caffemodel
+    return _READERS.get(path.suffix, _read_torch)
+
+
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     first = (str(error).splitlines() or [""])[0]
     return CheckpointError(
@@ -159,6 +175,9 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
     """
     own = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
     tensors = _of_part(tensors, own, source)
+    _refuse_quantised(
+        {name: tensors[name] for name in own if name in tensors and own[name].is_floating_point()}, source
+    )
     misshapen = [
         f"{name} (expected {tuple(own[name].shape)}, got {tuple(value.shape)})"
         for name, value in tensors.items()
@@ -182,6 +201,40 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
             f"expected the {len(own)} tensors of {type(module).__name__} in {source}, got {len(tensors)}: "
             f"{', '.join(account)}; these weights are another network's or another number of classes"
         )
+    if half := next((value.dtype for value in tensors.values() if value.dtype in _HALF), None):
+        remark(module, f"weights of {str(half).removeprefix('torch.')} in the file are taken as float32")
+
+
+def _refuse_quantised(tensors: Mapping[str, Tensor], source: str) -> None:
+    """Raise `CheckpointError` where weights by name, which are floating numbers in the network, are quantised ones.
+
+    PyTorch copies integers into floating weights as they are, without the scale that they stand for.
+    """
+    found = [name for name, value in tensors.items() if value.is_quantized or value.dtype not in _FLOATING]
+    if found:
+        kind = str(tensors[found[0]].dtype).removeprefix("torch.")
+        listed = f"{', '.join(found[:3])}{', ...' if len(found) > 3 else ''}"
+        raise quantised(source, f"{kind} for {len(found)} of {len(tensors)} ({listed})")
+
+
+def quantised(source: str, got: str) -> CheckpointError:
+    """The error for quantised weights in `source`; `got` says what shows that they are."""
+    return CheckpointError(
+        f"expected weights in floating numbers in {source}, got {got}, whose rounding leaves no gradient and whose "
+        "scales a network in float32 has no place for; give the weights from before they were quantised, or "
+        f"{WITHOUT_GRADIENTS}"
+    )
+
+
+def remark(module: nn.Module, note: str) -> None:
+    """Keep with `module` what tables are to say of how it was saved; see `remarks_of`."""
+    module.remarks_of_loading = (*vars(module).get("remarks_of_loading", ()), note)  # type: ignore[assignment]
+
+
+def remarks_of(module: nn.Module) -> tuple[str, ...]:
+    """What tables are to say of how `module` and its parts were saved."""
+    said = (note for part in module.modules() for note in vars(part).get("remarks_of_loading", ()))
+    return tuple(dict.fromkeys(said))
 
 
 def _of_part(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str) -> Mapping[str, Tensor]:

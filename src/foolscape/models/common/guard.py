@@ -24,6 +24,19 @@ _INSTALLED: Final = ("site-packages", "dist-packages")
 _SCRIPTED: Final = "TorchScript interpreter"
 """What the first line of an error of a scripted network says; the reason is in the last one."""
 
+_GPU_ALONE: Final = (
+    "Found no NVIDIA driver",
+    "not compiled with CUDA enabled",
+    "No CUDA GPUs are available",
+    "from the 'CPU' backend",
+    "not implemented for 'CPU'",
+    "(?i)(only supported|only available|only works|only runs|requires?|needs?|must be) (on|in|to be on|a|an)? ?"
+    "(cuda|gpu|nvidia)",
+    r"(?i)expected (a |all )?(cuda|gpu) tensor|must be (a )?cuda tensor|should be on (cuda|gpu)|should be (a )?cuda",
+    r"Pointer argument \(at \d+\) cannot be accessed from Triton \(cpu tensor",
+)
+"""What PyTorch, kernels of attention and Triton say of an operator that runs on a GPU alone, and gets what is not."""
+
 
 @contextmanager
 def guarded(what: str) -> Iterator[None]:
@@ -38,7 +51,25 @@ def guarded(what: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:  # SystemExit: code that was not meant to be imported
         if is_short(error):
             raise
+        if wants_gpu(error):
+            raise gpu_wanted(error) from error
         raise ModelError(f"expected {what} to succeed, got {in_words(error)}{where(error)}") from error
+
+
+def wants_gpu(error: BaseException) -> bool:
+    """Whether a part of a network failed because it runs on a GPU alone."""
+    return isinstance(error, RuntimeError | AssertionError | ValueError | ImportError) and any(
+        re.search(said, str(error)) for said in _GPU_ALONE
+    )
+
+
+def gpu_wanted(error: BaseException) -> ModelError:
+    """The error for a network of which a part runs on a GPU alone."""
+    return ModelError(
+        f"expected a network that runs on the device of its images, got one of which a part wants a GPU "
+        f"({in_words(error)}); run it where there is one, with --device cuda, or make that part follow its input, as "
+        f".to(images.device) does{where(error)}"
+    )
 
 
 def raised(error: BaseException) -> BaseException:

@@ -47,31 +47,37 @@ def config_of(name: str) -> dict[str, Any] | None:
 
     A folder is read as it is; of an identifier, only what is in the local cache.
     """
-    path = _local(name, "config.json")
+    path = local_file(name, "config.json")
     return None if path is None else _read(path)
 
 
-def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and deviation that the images of the network `name` are normalised with: its processor's, or ImageNet's."""
+def normalisation(
+    name: str, default: tuple[Sequence[float], Sequence[float]] = (MEAN, STD)
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and deviation that the images of the network `name` are normalised with: its processor's, or `default`."""
     for file in _PROCESSORS:
-        path = _local(name, file)
+        path = local_file(name, file)
         settings = {} if path is None else _read(path)
         for part in (settings, *(settings.get(nest) or {} for nest in _NESTS)):
             if part.get("do_normalize", True) and {"image_mean", "image_std"} <= part.keys():
                 return tuple(part["image_mean"]), tuple(part["image_std"])
             if part.get("do_normalize") is False:
                 return (0.0,) * 3, (1.0,) * 3
-    return MEAN, STD
+    return default
 
 
 def pretrained_error(name: str, what: str, error: Exception) -> ModelError:
     """That there is no network `what` at `name`."""
-    kind = "folder" if Path(name).is_dir() else "identifier of the Hugging Face hub or a local folder"
     first = (str(error).splitlines() or [""])[0]
-    return ModelError(f"expected a {kind} with {what} at {name}, got {type(error).__name__}: {first}")
+    return ModelError(f"expected {kind_of_place(name)} with {what} at {name}, got {type(error).__name__}: {first}")
 
 
-def _local(name: str, file: str) -> Path | None:
+def kind_of_place(name: str) -> str:
+    """What a network's `name` may be, with its article."""
+    return "a folder" if Path(name).is_dir() else "an identifier of the Hugging Face hub or a local folder"
+
+
+def local_file(name: str, file: str, revision: str | None = None) -> Path | None:
     """The path of `file` of the network `name`, if it is on this machine."""
     if Path(name).is_dir():
         path = Path(name) / file
@@ -79,7 +85,7 @@ def _local(name: str, file: str) -> Path | None:
     try:
         from huggingface_hub import try_to_load_from_cache
 
-        cached = try_to_load_from_cache(name, file)
+        cached = try_to_load_from_cache(name, file, revision=revision)
     except (ImportError, ValueError):  # ValueError: no identifier of the hub
         return None
     return Path(cached) if isinstance(cached, str) else None

@@ -20,7 +20,7 @@ from torch import nn
 from foolscape.models.common import source_files as sources
 from foolscape.models.common.wrappers import modules_of
 from foolscape.paths import path_of, real
-from foolscape.spec import LIBRARIES, Spec, inner, plugins
+from foolscape.spec import BACKBONES, LIBRARIES, Spec, inner, plugins
 
 Record = dict[str, Any]
 """A JSON object."""
@@ -71,7 +71,7 @@ def _origin(spec: Spec) -> tuple[Path, list[Path], Path | None, dict[str, str]]:
     if spec.scheme.endswith(".py"):
         path = real(path_of(spec.scheme))
         return path.parent, [path], None, {}
-    if spec.scheme in LIBRARIES:
+    if spec.scheme in (*LIBRARIES, *BACKBONES):
         return Path.cwd(), [], None, {}
     point = plugins().get(spec.scheme or spec.rest)
     name = spec.scheme if point is None else point.module

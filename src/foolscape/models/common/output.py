@@ -30,8 +30,16 @@ def scores_of(output: object) -> Tensor:
         return scores
     raise ModelError(
         'expected the network to return a tensor (B, C, H, W), a mapping with "out" or "logits", or an object with '
-        f".logits; got {_describe(output)}. Wrap it so that forward returns the class scores: {DOCS}"
+        f".logits; got {_describe(output)}. {_advice_on(output)}: {DOCS}"
     )
+
+
+def _advice_on(output: object) -> str:
+    """What to do about an output without class scores."""
+    one = output[0] if isinstance(output, list | tuple) and output else output
+    if hasattr(one, "boxes") or (isinstance(one, Mapping) and "boxes" in one):
+        return "Say --task detection if it is a detector"
+    return "Wrap it so that forward returns the class scores"
 
 
 def _describe(output: object) -> str:

@@ -24,10 +24,11 @@ class Preparation:
 
     Attributes:
         rule: the size of what the network is given.
-        mode: "bilinear" or "bicubic", both with antialiasing.
+        mode: "bilinear" or "bicubic".
         factor: what pixels in [0, 1] are multiplied with.
         mean, std: for each channel, after that.
         bgr: whether the channels are turned round.
+        antialias: whether what shrinks is smoothed.
     """
 
     rule: SizeRule
@@ -36,19 +37,20 @@ class Preparation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     bgr: bool = False
+    antialias: bool = True
 
     def __call__(self, images: Tensor) -> Tensor:
         """`images` ((B, 3, H, W) in [0, 1]) as the network wants them."""
         own = (images.shape[2], images.shape[3])
         size = self.rule.of(own)
         if size != own:
-            images = _resized(images, size, self.mode)
+            images = _resized(images, size, self.mode, antialias=self.antialias)
         mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         prepared = (images * self.factor - mean) / std
         return prepared.flip(1) if self.bgr else prepared
 
 
-def preparation_of(processor: Any, *, multiple: int = 1) -> Preparation:
+def preparation_of(processor: Any, *, multiple: int = 1, antialias: bool = True) -> Preparation:
     """The `Preparation` that does what `processor`, an image processor of transformers, is configured to do.
 
     A crop of the middle is left out, since what lies around it is to be recognised, too; see `crops`.
@@ -56,6 +58,7 @@ def preparation_of(processor: Any, *, multiple: int = 1) -> Preparation:
     Args:
         processor: of any kind; only its settings are used.
         multiple: sides that follow from the shortest edge are cut to a multiple of this.
+        antialias: whether it smooths what shrinks, which its settings do not say.
 
     Raises:
         ModelError: it pads to a fixed size, or resizes with another filter or rule.
@@ -77,7 +80,7 @@ def preparation_of(processor: Any, *, multiple: int = 1) -> Preparation:
     bgr = bool(getattr(processor, "do_flip_channel_order", False))
     if bgr:  # turned round before it is normalised
         mean, std = mean[::-1], std[::-1]
-    return Preparation(rule, _MODES[filter_name], factor, mean, std, bgr)
+    return Preparation(rule, _MODES[filter_name], factor, mean, std, bgr, antialias)
 
 
 def crops(processor: Any) -> tuple[int, int] | None:
@@ -93,10 +96,14 @@ def resized_to(preparation: Preparation, height: int, width: int) -> Preparation
     return replace(preparation, rule=SizeRule({"height": height, "width": width}))
 
 
-def _resized(images: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    """`images` at `size`; where the filter overshoots, cut to what 8 bits hold behind each of the two directions."""
-    if mode == "bilinear":
-        return functional.interpolate(images, size=size, mode=mode, align_corners=False, antialias=True)
+def _resized(images: Tensor, size: tuple[int, int], mode: str, *, antialias: bool) -> Tensor:
+    """`images` at `size`; where the filter overshoots, cut to what 8 bits hold.
+
+    That is behind each of the two directions where what shrinks is smoothed, which is done one after the other.
+    """
+    if mode == "bilinear" or not antialias:
+        resized = functional.interpolate(images, size=size, mode=mode, align_corners=False, antialias=antialias)
+        return resized if mode == "bilinear" else resized.clamp(0, 1)
     for step in ((images.shape[2], size[1]), size):
         images = functional.interpolate(images, size=step, mode=mode, align_corners=False, antialias=True).clamp(0, 1)
     return images

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -11,7 +10,8 @@ from torch import nn
 
 from foolscape.errors import CheckpointError, ModelError, SettingError, unknown
 from foolscape.models.common.class_map import ClassNames, shortly
-from foolscape.models.common.huggingface import hub, quiet
+from foolscape.models.common.huggingface import hub, kind_of_place, quiet
+from foolscape.models.common.saved import check_quantised, portable, tell_saved
 
 TRUST: Final = "remote-code"
 """What ?trust= says of a model whose own code is to be run."""
@@ -33,13 +33,16 @@ class Place:
     revision: str | None = None
     trusted: bool = False
 
-    def config(self) -> Any:
-        """Its configuration.
+    def config(self, what: str = "a network") -> Any:
+        """Its configuration; `what` it is expected to be is said where there is none.
 
         Raises:
             ModelError: transformers is not installed, there is none, or it needs code of its own that is not trusted.
+            CheckpointError: its weights are quantised.
         """
-        return self._read("AutoConfig", "a network")
+        config = self._read("AutoConfig", what)
+        check_quantised(config, self.name)
+        return config
 
     def processor(self) -> Any:
         """Its image processor; raises as `config`."""
@@ -52,28 +55,39 @@ class Place:
     def network(self, auto: str, config: Any, what: str) -> nn.Module:
         """The network of its `config`, by the class `auto` of transformers, in float32.
 
+        That may be one of its `AutoModel..`, or the class of one family.
+
         Raises:
             CheckpointError: the weights are not those of the whole network.
             ModelError: it cannot be loaded as `what`.
         """
         library = hub()
+        attention = portable(config)
         try:
+            kind = getattr(library, auto)
             if self.weights == "none":
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(0)
-                    made: nn.Module = getattr(library, auto).from_config(config, trust_remote_code=self.trusted)
-                    return made
+                return self._drawn(kind, config)
             # Sizes that do not match are ignored there, as they are refused by name below.
             more = {"output_loading_info": True, "ignore_mismatched_sizes": True, **self._source()}
             with quiet():
-                module, info = getattr(library, auto).from_pretrained(
-                    self.name, config=config, dtype=torch.float32, **more
-                )
+                module, info = kind.from_pretrained(self.name, config=config, dtype=torch.float32, **more)
         except Exception as error:  # transformers raises OSError, ValueError, ImportError and more
             raise self._error(what, error) from error
         self._check_complete(module, info)
+        tell_saved(module, self.name, attention, self.revision)
         loaded: nn.Module = module
         return loaded
+
+    def _drawn(self, kind: Any, config: Any) -> nn.Module:
+        """A network with random weights from seed 0."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            made: nn.Module = (
+                kind.from_config(config, trust_remote_code=self.trusted)
+                if hasattr(kind, "from_config")
+                else kind(config)
+            )
+        return made
 
     def notes(self, config: Any) -> tuple[str, ...]:
         """What a table is to say of where it comes from."""
@@ -94,24 +108,28 @@ class Place:
         return source if self.revision is None else {**source, "revision": self.revision}
 
     def _error(self, what: str, error: Exception) -> ModelError:
-        kind = "folder" if Path(self.name).is_dir() else "identifier of the Hugging Face hub or a local folder"
+        kind = kind_of_place(self.name)
         if "trust_remote_code" in str(error):
             return ModelError(
-                f"expected a {kind} with {what} that transformers knows at {self.name}, got one that brings Python "
+                f"expected {kind} with {what} that transformers knows at {self.name}, got one that brings Python "
                 f"code of its own; read that code, and add ?trust={TRUST} to run it"
             )
         first = (str(error).strip().splitlines() or [""])[0]
         return ModelError(
-            f"expected a {kind} with {what} and its image processor (config.json, preprocessor_config.json, "
+            f"expected {kind} with {what} and its image processor (config.json, preprocessor_config.json, "
             f"model.safetensors) at {self.name}, got {type(error).__name__}: {first}"
         )
 
     def _check_complete(self, module: nn.Module, info: Any) -> None:
-        lost = sorted([*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])])
+        mismatched = {key: (tuple(there), tuple(here)) for key, there, here in info["mismatched_keys"]}
+        lost = sorted([*info["missing_keys"], *mismatched])
         if lost:
+            key = min(mismatched, default=None)
+            shapes = "" if key is None else f", for {key} is {mismatched[key][0]} there, not {mismatched[key][1]}"
             raise CheckpointError(
                 f"expected all weights of {type(module).__name__} in {self.name}, got none for {len(lost)} "
-                f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's"
+                f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}){shapes}; these weights are another "
+                "network's, or config.json says another number of classes (id2label)"
             )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from foolscape.errors import ModelError
+
+_LIMITS: Final = ("at_most", "at_least", "longest")
 
 
 @dataclass(frozen=True)
@@ -14,10 +17,11 @@ class SizeRule:
 
     Attributes:
         sides: "height" and "width"; or "shortest_edge", with "longest_edge" or not, or "max_height" and "max_width",
-            which keep the aspect ratio; None: images keep their size.
+            which keep the aspect ratio; or the longest side "at_most" or "longest", or the shortest "at_least", with
+            "cut_to" for the longest or not (PP-OCR); None: images keep their size.
         down: sides that follow from the shortest edge are cut to a multiple of this (YOLOS: 16).
         up: sides are raised to a multiple of this (MaskFormer, Mask2Former: 32).
-        nearest: height and width are rounded to the nearest multiple of this (DPT).
+        nearest: height and width are rounded to the nearest multiple of this (DPT, PP-OCR).
         keep_aspect: height and width are only aimed at: the one that changes the image less is met (DPT).
     """
 
@@ -52,6 +56,8 @@ class SizeRule:
         if "max_height" in rule and "max_width" in rule:
             scale = min(rule["max_height"] / height, rule["max_width"] / width)
             return int(height * scale), int(width * scale)
+        if not rule.keys().isdisjoint(_LIMITS):
+            return _by_limit(rule, size, self.nearest)
         if "height" in rule and "width" in rule:
             return self._by_sides(rule["height"], rule["width"], size)
         raise ModelError(
@@ -70,6 +76,21 @@ class SizeRule:
             for scale, side in zip(scales, size, strict=True)
         )
         return low, wide
+
+
+def _by_limit(rule: Mapping[str, int], size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """One scale for both sides, which are cut to whole pixels and then rounded to the nearest `multiple`."""
+    scale = 1.0
+    if "longest" in rule or max(size) > rule.get("at_most", max(size)):
+        scale = rule.get("longest", rule.get("at_most", 0)) / max(size)
+    elif min(size) < rule.get("at_least", 0):
+        scale = rule["at_least"] / min(size)
+    height, width = (int(side * scale) for side in size)
+    most = rule.get("cut_to")
+    if most is not None and max(height, width) > most:
+        scale = most / max(height, width)
+        height, width = int(height * scale), int(width * scale)
+    return max(round(height / multiple) * multiple, multiple), max(round(width / multiple) * multiple, multiple)
 
 
 def _by_edges(shortest: int, longest: int | None, size: tuple[int, int], multiple: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from foolscape.models.common.preparation import preparation_of
 from foolscape.models.common.pretrained import Place, remember
 from foolscape.models.common.whole_gradient import straighten_behind_norms
 from foolscape.models.detectors.common import SIGMOID_NOTE
+from foolscape.models.detectors.encoded_words import encode_once
 from foolscape.models.detectors.transformers import Family, Prepare, QueryDetector
 
 FAMILIES: Final = {
@@ -144,6 +145,7 @@ def load(place: Place, config: Any) -> Prompted:
     processor = place.whole_processor()
     network = place.network("AutoModelForZeroShotObjectDetection", config, "a detector that is told what to look for")
     remember(network, processor.image_processor)
+    encode_once(network, "text_backbone", "text_model")
     return Prompted(network, processor, FAMILIES[config.model_type], place.notes(config))
 
 

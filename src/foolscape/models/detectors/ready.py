@@ -28,10 +28,13 @@ def of_torchvision(built: Built, wanted: Conditions) -> Detector:
 def of_caffe(built: Built, wanted: Conditions, sides: tuple[int, int]) -> Detector:
     """The detector of a Faster R-CNN of Caffe that resizes images to a shorter and at most a longer side of `sides`."""
     from foolscape.models.detectors.caffe.adapter import adapt_faster_rcnn
-    from foolscape.models.detectors.caffe.network import FasterRcnn
+    from foolscape.models.detectors.caffe.matlab import adapt_matlab
+    from foolscape.models.detectors.caffe.network import FasterRcnn, TwoNetworks
 
-    assert isinstance(built.module, FasterRcnn)
     named = replace(wanted.names, own=built.classes)
+    if isinstance(built.module, TwoNetworks):
+        return adapt_matlab(built.module, named, device=wanted.device, notes=built.notes, sides=sides)
+    assert isinstance(built.module, FasterRcnn)
     return adapt_faster_rcnn(built.module, named, device=wanted.device, notes=built.notes, sides=sides)
 
 

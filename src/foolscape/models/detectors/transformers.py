@@ -46,6 +46,8 @@ class Family:
         moves: whether the queries are the best places of the image, so that query n may be another place in each image.
         best: whether each query is detected as its best class alone.
         padded: whether boxes are shares of the square around the image, which lies in its upper left.
+        quads: whether boxes are a middle and the offsets of four corners, and not upright; those around them are taken.
+        antialias: whether its image processor smooths what it resizes.
     """
 
     softmax: bool
@@ -55,6 +57,8 @@ class Family:
     moves: bool = False
     best: bool = False
     padded: bool = False
+    quads: bool = False
+    antialias: bool = True
 
 
 Prepare = Callable[[Tensor], Tensor]
@@ -73,6 +77,9 @@ FAMILIES: Final = {
     "lw_detr": Family(softmax=False, most=100, detaches=True, moves=True),
     "rf_detr": Family(softmax=False, detaches=True, moves=True),
     "table-transformer": Family(softmax=True),
+    "pp_doclayout_v2": Family(softmax=False, detaches=True, moves=True, antialias=False),
+    "pp_doclayout_v3": Family(softmax=False, detaches=True, moves=True, antialias=False),
+    "pp_doclayout_v4": Family(softmax=False, detaches=True, moves=True, quads=True, antialias=False),
 }
 """By the `model_type` of the configuration; as each family's `post_process_object_detection` reads its outputs."""
 
@@ -137,10 +144,21 @@ class QueryDetector:
         network: Any = self.module
         with guarded(on_images(network, images)), whole_gradient(self.family.detaches):
             output = network(pixel_values=self.prepare(images))
-        x, y, width, height = output.pred_boxes.unbind(-1)
-        corners = torch.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], dim=-1)
+        corners = (_around if self.family.quads else _upright)(output.pred_boxes)
         size = [max(images.shape[2:])] * 2 if self.family.padded else [images.shape[3], images.shape[2]]
         return output.logits, corners * corners.new_tensor([*size, *size])
+
+
+def _upright(boxes: Tensor) -> Tensor:
+    """Corners (.., 4) of `boxes` (.., 4), a middle and a size."""
+    middles, halves = boxes[..., :2], boxes[..., 2:] / 2
+    return torch.cat([middles - halves, middles + halves], dim=-1)
+
+
+def _around(boxes: Tensor) -> Tensor:
+    """Corners (.., 4) of what is around `boxes` (.., 10), a middle and the offsets of four corners, 0.5 being none."""
+    corners = boxes[..., None, :2] + boxes[..., 2:].reshape(*boxes.shape[:-1], 4, 2) - 0.5
+    return torch.cat([corners.amin(dim=-2), corners.amax(dim=-2)], dim=-1)
 
 
 def load(place: Place, config: Any) -> tuple[nn.Module, object]:
@@ -183,7 +201,7 @@ def adapt_queries(
     freeze(module, torch.device(device))
     straighten_behind_norms(module)  # RT-DETR and D-FINE move the channels behind a batch norm last
     named = name_channels(len(network.config.id2label), own_names(network.config, class_names))
-    prepare = preparation_of(processor, multiple=family.multiple)
+    prepare = preparation_of(processor, multiple=family.multiple, antialias=family.antialias)
     remarks = [*notes, SOFTMAX_NOTE if family.softmax else SIGMOID_NOTE, f"images are resized inside to {prepare.rule}"]
     if family.detaches:
         remarks.append("gradients that the network cuts for its training are whole")

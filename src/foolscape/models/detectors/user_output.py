@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from foolscape.errors import ModelError
+from foolscape.models.common.black_boxes import WITHOUT_GRADIENTS
 from foolscape.models.common.output import DOCS
 from foolscape.tasks.detection import Candidates, Detections
 
@@ -32,6 +33,7 @@ def dense_of(output: object) -> DenseOutput:
     Raises:
         ModelError: boxes or scores are missing or not a tensor.
     """
+    _refuse_chosen(output)
     boxes, scores = _field(output, "boxes"), _field(output, "scores")
     if boxes is None and scores is None and isinstance(output, list | tuple) and len(output) >= 2:
         boxes, scores = output[0], output[1]
@@ -40,13 +42,31 @@ def dense_of(output: object) -> DenseOutput:
         return DenseOutput(boxes, scores, objectness if isinstance(objectness, Tensor) else None)
     raise ModelError(
         "expected the network to return boxes (B, N, 4) and scores (B, N, C) of all candidates before NMS, as a tuple "
-        f"in that order or with fields or keys of these names; got {_describe(output)}: {DOCS}"
+        f"in that order or with fields or keys of these names; got {_describe(output)}{_advice(output)}: {DOCS}"
     )
+
+
+def _refuse_chosen(output: object) -> None:
+    """`ModelError` for boxes that a threshold or NMS chose, which each have one score and label."""
+    one = output[0] if isinstance(output, list | tuple) and output else output
+    boxes, labels = _field(one, "boxes"), _field(one, "labels")
+    if isinstance(boxes, Tensor) and isinstance(labels, Tensor) and boxes.ndim == 2:
+        raise ModelError(
+            f"expected boxes (B, N, 4) and scores (B, N, C) of all candidates, got boxes {tuple(boxes.shape)} with "
+            "labels, which are chosen already: a threshold and NMS leave attacks no gradient to what they drop; return "
+            f"the candidates before them, or {WITHOUT_GRADIENTS}: {DOCS}"
+        )
 
 
 def _field(output: object, name: str) -> object:
     """`output.name` or `output["name"]`; None if there is neither."""
     return output.get(name) if isinstance(output, Mapping) else getattr(output, name, None)
+
+
+def _advice(output: object) -> str:
+    """What to do about an output without boxes and scores, behind what it is."""
+    dense = isinstance(output, Tensor) and output.ndim == 4
+    return ", as of a network that segments: then leave the task out" if dense else ""
 
 
 def _describe(output: object) -> str:

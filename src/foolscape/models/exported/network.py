@@ -39,7 +39,12 @@ class ExportedNetwork(nn.Module):
     """
 
     def __init__(
-        self, module: nn.Module, takes: Takes, files: dict[str, str], outputs: tuple[str, ...] | None = None
+        self,
+        module: nn.Module,
+        takes: Takes,
+        files: dict[str, str],
+        outputs: tuple[str, ...] | None = None,
+        classes: tuple[str, ...] | None = None,
     ) -> None:
         """Takes the network.
 
@@ -48,12 +53,14 @@ class ExportedNetwork(nn.Module):
             takes: the images that it was exported for.
             files: the hashes of its files, by name, which tell it from others.
             outputs: what it hands out by name, of a detector; None: a map of scores, or whatever it returns.
+            classes: what its file calls its classes; None where it does not.
         """
         super().__init__()
         self.module = module
         self.takes = takes
         self.files_sha256 = files
         self.outputs = outputs
+        self.classes = classes
         self.one_channel = False
 
     def forward(self, images: Tensor) -> object:

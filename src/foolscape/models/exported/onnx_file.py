@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 from foolscape.errors import CheckpointError, ModelError
 from foolscape.extras import extra
+from foolscape.models.common.ultralytics.network import names_of
+from foolscape.models.exported.network import Takes
 from foolscape.paths import path_of
 from foolscape.regular import check_regular, open_regular
 
@@ -55,6 +60,11 @@ class OnnxFile:
     files: dict[str, str]
 
     @property
+    def metadata(self) -> dict[str, str]:
+        """What its exporter wrote beside the graph."""
+        return {entry.key: entry.value for entry in self.proto.metadata_props}
+
+    @property
     def way_on(self) -> str:
         """What to do where it has no gradient."""
         return BLACK_BOX.format(file=self.path)
@@ -88,6 +98,25 @@ def read_onnx(path: Path | str) -> OnnxFile:
         raise _damaged(path, error) from error
     files = {place.name: _sha256(place) for place in (path, *beside)}
     return OnnxFile(path, proto, _image_input(proto, path), files)
+
+
+def takes_of(file: OnnxFile) -> Takes:
+    """The images that the graph was exported for."""
+    return Takes(file.input.batch, file.input.size, file.input.channels_last, file.input.levels)
+
+
+def names_in(file: OnnxFile) -> tuple[str, ...] | None:
+    """What the file calls its classes, as those of ultralytics do (`names`, a dict in Python's notation); else None."""
+    return names_in_metadata(file.metadata)
+
+
+def names_in_metadata(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
+    """What ultralytics' `metadata` of an exported network call its classes; None where nobody gave names."""
+    try:
+        names = ast.literal_eval(metadata.get("names", ""))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return names_of(SimpleNamespace(names=names))
 
 
 def check_file(path: Path, what: str) -> None:

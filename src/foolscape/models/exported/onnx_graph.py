@@ -14,7 +14,15 @@ from typing import Any, Final
 from foolscape.errors import ModelError
 from foolscape.extras import extra
 from foolscape.models.exported.onnx_file import OnnxFile
-from foolscape.models.exported.onnx_types import drop_casts, replace_nodes, to_float32
+from foolscape.models.exported.onnx_tail import add_log_odds, without_tail
+from foolscape.models.exported.onnx_types import (
+    drop_casts,
+    in_order,
+    prune,
+    replace_nodes,
+    to_float32,
+    without_idle_casts,
+)
 
 _OLDEST: Final = 11
 _NEWEST: Final = 19
@@ -24,9 +32,6 @@ _CONVERTED: Final = 17
 """The one that others are converted to."""
 
 _QUANTISED: Final = ("QuantizeLinear", "DynamicQuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
-_PASSED: Final = ("Identity", "Cast", "Squeeze")
-"""Operators behind an argmax that change none of its indices."""
-
 _HALF: Final = "weights in half precision are made float32, in which a gradient can be taken and checked"
 
 
@@ -68,19 +73,21 @@ class SamePad:
     fill: float
 
 
-def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepared:
+def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool, log_odds: bool = False) -> Prepared:
     """The graph of `file` as onnx2torch takes it; the file's own is not changed.
 
     Args:
         file: the graph.
         outputs: what is wanted of it.
         dense: whether the output is a map of scores, whose last softmax or argmax goes.
+        log_odds: whether what a sigmoid in the output takes becomes an output, too.
 
     Raises:
         ModelError: it is quantised, or an operator cannot be converted.
     """
     proto = _copy(file.proto)
     _refuse_quantised(proto, file)
+    in_order(proto)
     notes = []
     if to_float32(proto):
         notes.append(_HALF)
@@ -88,10 +95,14 @@ def prepared(file: OnnxFile, outputs: tuple[str, ...], *, dense: bool) -> Prepar
         notes.append("the graph takes 8-bit levels: it is given 0 to 255 without rounding")
     proto = _older(proto, file)
     _inline_constants(proto)
+    without_idle_casts(proto)
     drop_casts(proto)
     _keep_outputs(proto, outputs)
-    if dense and (note := _without_tail(proto, outputs[0])):
+    _refuse_chosen(proto, file)
+    if dense and (note := without_tail(proto, outputs[0])):
         notes.append(note)
+    if log_odds:
+        add_log_odds(proto, outputs[0])
     _single_outputs(proto)
     original = _copy(proto)
     pads = _same_pads(proto, file)
@@ -114,6 +125,16 @@ def _refuse_quantised(proto: Any, file: OnnxFile) -> None:
         raise ModelError(
             f"expected a graph of floating numbers in {file.path}, got a quantised one ({kinds}), whose rounding "
             f"leaves no gradient; export it before it is quantised, or {file.way_on}"
+        )
+
+
+def _refuse_chosen(proto: Any, file: OnnxFile) -> None:
+    """`ModelError` for a graph that hands out what NMS left of its boxes."""
+    if any(node.op_type == "NonMaxSuppression" for node in proto.graph.node):
+        raise ModelError(
+            f"expected candidates before NMS in {file.path}, got what the NonMaxSuppression in the graph has left, "
+            "behind which there is no gradient to those it dropped; export the network without NMS, name other outputs "
+            f"with ?output=, or {file.way_on}"
         )
 
 
@@ -168,42 +189,7 @@ def _keep_outputs(proto: Any, names: tuple[str, ...]) -> None:
     chosen = [values[name] for name in names]
     del graph.output[:]
     graph.output.extend(chosen)
-    _prune(graph)
-
-
-def _prune(graph: Any) -> None:
-    needed = {value.name for value in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            needed.update(node.input)
-            for attribute in node.attribute:  # what a branch or a loop takes from outside
-                needed.update(name for inner in attribute.g.node for name in inner.input)
-            kept.append(node)
-    replace_nodes(graph, kept[::-1])
-
-
-def _without_tail(proto: Any, output: str) -> str | None:
-    """Take away a last softmax, sigmoid or argmax over classes; what was taken, or None."""
-    from onnx import TensorProto, helper
-
-    graph = proto.graph
-    makers = {name: node for node in graph.node for name in node.output}
-    node = makers.get(output)
-    while node is not None and node.op_type in _PASSED:
-        node = makers.get(node.input[0])
-    if node is None:
-        return None
-    axis = next((a.i for a in node.attribute if a.name == "axis"), 0 if node.op_type == "ArgMax" else -1)
-    by_class = node.op_type in ("Softmax", "ArgMax") and axis in (1, -3)
-    if not by_class and node.op_type != "Sigmoid":
-        return None
-    if node.op_type != "ArgMax" and node.output[0] != output:
-        return None
-    del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(node.input[0], TensorProto.FLOAT, None))
-    _prune(graph)
-    return f"the last {node.op_type} of the graph is left out: scores before it have the stronger gradient"
+    prune(graph)
 
 
 def _single_outputs(proto: Any) -> None:

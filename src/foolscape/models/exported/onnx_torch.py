@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from foolscape.errors import ModelError
 from foolscape.extras import extra
 from foolscape.models.common.guard import guarded, in_words
-from foolscape.models.exported.network import ExportedNetwork, Takes
-from foolscape.models.exported.onnx_file import OnnxFile, output_names, session_of, shape_of_value
+from foolscape.models.exported.network import ExportedNetwork
+from foolscape.models.exported.onnx_file import OnnxFile, names_in, output_names, session_of, shape_of_value, takes_of
 from foolscape.models.exported.onnx_graph import Prepared, prepared
 from foolscape.models.exported.onnx_layers import SamePadded, Sliced
 
@@ -57,13 +57,17 @@ def wanted_outputs(file: OnnxFile, asked: str | None, *, detection: bool) -> tup
     )
 
 
-def converted(file: OnnxFile, outputs: tuple[str, ...], *, detection: bool) -> tuple[ExportedNetwork, Prepared]:
+def converted(
+    file: OnnxFile, outputs: tuple[str, ...], *, detection: bool, log_odds: bool = False
+) -> tuple[ExportedNetwork, Prepared]:
     """The graph as a module, in eval mode, and as it went in.
+
+    With `log_odds` it also hands out what the sigmoid takes whose probabilities are a part of its output, if one is.
 
     Raises:
         ModelError: it cannot be converted; the operator is named.
     """
-    graph = prepared(file, outputs, dense=not detection)
+    graph = prepared(file, outputs, dense=not detection, log_odds=log_odds)
     with extra("onnx"):
         from onnx2torch import convert
     try:
@@ -82,11 +86,10 @@ def converted(file: OnnxFile, outputs: tuple[str, ...], *, detection: bool) -> t
         if type(layer).__name__ == "OnnxSlice":
             setattr(module, name, Sliced())
     module.eval()
-    takes = Takes(file.input.batch, file.input.size, file.input.channels_last, file.input.levels)
     names = None
-    if detection:
+    if detection and not log_odds:
         names = outputs if "boxes" in outputs else DETECTS[: len(outputs)]
-    return ExportedNetwork(module, takes, file.files, names), graph
+    return ExportedNetwork(module, takes_of(file), file.files, names, names_in(file)), graph
 
 
 @torch.no_grad()

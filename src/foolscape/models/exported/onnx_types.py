@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 import numpy as np
@@ -80,3 +82,56 @@ def replace_nodes(graph: Any, nodes: list[Any]) -> None:
     kept = list(nodes)
     del graph.node[:]
     graph.node.extend(kept)
+
+
+def in_order(proto: Any) -> None:
+    """Put operators behind those whose outputs they take; some converters to half precision leave that undone."""
+    graph = proto.graph
+    maker = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
+    needs = [{maker[name] for name in takes(node) if name in maker} for node in graph.node]
+    if all(max(needed, default=-1) < index for index, needed in enumerate(needs)):
+        return
+    try:
+        order = list(TopologicalSorter(dict(enumerate(needs))).static_order())
+    except CycleError:
+        return  # whoever reads it next says what is wrong
+    nodes = list(graph.node)
+    replace_nodes(graph, [nodes[index] for index in order])
+
+
+def takes(node: Any) -> Iterator[str]:
+    """The names that an operator takes, those that a branch or a loop takes from outside among them."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from inner.input
+
+
+def without_idle_casts(proto: Any) -> None:
+    """Weights that are cast to float32, as they are already, are taken as they are."""
+    from onnx import TensorProto
+
+    graph = proto.graph
+    floats = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
+    outputs = {value.name for value in graph.output}
+    alias: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        node.input[:] = [alias.get(name, name) for name in node.input]
+        to = next((a.i for a in node.attribute if a.name == "to"), None)
+        if node.op_type == "Cast" and to == TensorProto.FLOAT and node.input[0] in floats - outputs:
+            alias[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    replace_nodes(graph, kept)
+
+
+def prune(graph: Any) -> None:
+    """Leave the operators alone that lead to the outputs of `graph`."""
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed.update(takes(node))
+            kept.append(node)
+    replace_nodes(graph, kept[::-1])

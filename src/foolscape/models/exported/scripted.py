@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -15,9 +17,10 @@ import torch
 from torch import nn
 
 from foolscape.errors import CheckpointError, ModelError
+from foolscape.models.common.checkpoint import remark
 from foolscape.models.common.guard import in_words
 from foolscape.models.exported.network import ExportedNetwork, Takes
-from foolscape.models.exported.onnx_file import check_file, file_sha256
+from foolscape.models.exported.onnx_file import check_file, file_sha256, names_in_metadata
 from foolscape.paths import path_of
 
 SCRIPT_NOTE: Final = "TorchScript: a program of its own, which runs when it is called; no pickle of Python is read"
@@ -25,11 +28,12 @@ SCRIPT_NOTE: Final = "TorchScript: a program of its own, which runs when it is c
 _PICKLED: Final = ("custom_obj_", "opaque_obj_", "opaque_value_")
 """How the objects of a .pt2 file are called that only a pickle of Python can hold."""
 
+_METADATA: Final = "/extra/config.txt"
 _FORCE: Final = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
 
-def read_script(path: Path | str) -> ExportedNetwork:
-    """The network that torch.jit.save wrote to `path`.
+def read_script(path: Path | str) -> tuple[ExportedNetwork, dict[str, str]]:
+    """The network that torch.jit.save wrote to `path`, and what ultralytics wrote of it beside it, if it did.
 
     Raises:
         CheckpointError: no such file, or one that holds something else.
@@ -44,7 +48,28 @@ def read_script(path: Path | str) -> ExportedNetwork:
             module: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except Exception as error:
         raise _damaged(path, error, "a TorchScript file") from error
-    return ExportedNetwork(module, Takes(), file_sha256(path))
+    metadata = _metadata(path, names)
+    takes = Takes()
+    if metadata and "'dynamic': True" not in metadata.get("args", ""):
+        sides = re.findall(r"\d+", metadata.get("imgsz", ""))
+        batch = metadata.get("batch", "")
+        size = (int(sides[0]), int(sides[-1])) if sides else (None, None)
+        takes = Takes(int(batch) if batch.isdigit() else None, size)
+    network = ExportedNetwork(_widened(module), takes, file_sha256(path), classes=names_in_metadata(metadata))
+    return network, metadata
+
+
+def _metadata(path: Path, names: list[str]) -> dict[str, str]:
+    """What ultralytics writes beside a program, as text; empty where another exporter wrote it."""
+    inner = next((name for name in names if name.endswith(_METADATA)), None)
+    if inner is None:
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = json.loads(archive.read(inner))
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}
 
 
 def read_program(path: Path | str) -> ExportedNetwork:
@@ -73,7 +98,18 @@ def read_program(path: Path | str) -> ExportedNetwork:
             program = torch.export.load(str(path))
     except Exception as error:
         raise _damaged(path, error, "a file of torch.export") from error
-    return ExportedNetwork(program.module(), _taken(program, path), file_sha256(path))
+    return ExportedNetwork(_widened(program.module()), _taken(program, path), file_sha256(path))
+
+
+def _widened(module: nn.Module) -> nn.Module:
+    """`module`, in float32 where its weights are not; tables are told of half precision."""
+    types = {tensor.dtype for tensor in module.parameters() if tensor.is_floating_point()}
+    if types - {torch.float32}:
+        module.float()
+    half = next((dtype for dtype in (torch.float16, torch.bfloat16) if dtype in types), None)
+    if half is not None:
+        remark(module, f"weights of {str(half).removeprefix('torch.')} in the file are taken as float32")
+    return module
 
 
 def _taken(program: Any, path: Path) -> Takes:

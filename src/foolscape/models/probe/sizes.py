@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from foolscape.errors import ModelError
-from foolscape.models.common.guard import in_words, where
+from foolscape.models.common.guard import gpu_wanted, in_words, wants_gpu, where
 from foolscape.models.common.output import DOCS
 from foolscape.models.probe.sides import beyond, patches, primes, size_text, uneven
 from foolscape.models.probe.trials import Trials, Tried, probe_images
@@ -103,6 +103,8 @@ def by_trying(
     """
     trials = Trials(module, device, dtype, read, same)
     first = trials.padded(size)
+    if first.error is not None and wants_gpu(first.error):
+        raise gpu_wanted(first.error) from first.error
     if first.output is None:
         _check_type(trials, size, first)
     apart = (uneven(size[0], 11), uneven(size[1], 21))

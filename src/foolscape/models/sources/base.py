@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from foolscape.errors import SettingError
+from foolscape.models.common import options
 from foolscape.models.common.conditions import Conditions
 from foolscape.spec import Spec
 from foolscape.tasks import base
+
+if TYPE_CHECKING:
+    import torch
 
 TaskName = str
 """The name of a task, see `tasks.base`."""
@@ -76,3 +81,34 @@ def refuse(spec: Spec, task: TaskName | None, *able: TaskName) -> None:
         raise SettingError(
             f"task: expected {' or '.join(able)} for {spec.text}, got {task}; leave it out, or name another model"
         )
+
+
+def checkpoint_source(scheme: str, called: str, example: str, load: Callable[[str, torch.device], Any]) -> Source:
+    """The source `scheme:FILE?mem_every=N` of the network that is `called` so.
+
+    Args:
+        scheme: without its colon.
+        called: as its paper calls it.
+        example: a file.
+        load: from a file and a device to the tracker, a dataclass with a field `mem_every`.
+    """
+
+    def opened(spec: Spec, task: TaskName | None) -> SourceModel:
+        refuse(spec, task, VIDEO)
+        spec.only("mem_every")
+        if not spec.rest:
+            raise SettingError(f"expected the file of a checkpoint behind {scheme}:, got {spec.text!r}")
+        settings = options.read(spec, options.whole, "mem_every")
+        if settings.get("mem_every", 1) < 1:
+            raise SettingError(f"mem_every: expected a whole number of at least 1, got {settings['mem_every']}")
+        return SourceModel(VIDEO, lambda wanted: replace(load(spec.rest, wanted.device), **settings))
+
+    def listed() -> tuple[Listed, ...]:
+        return (Listed(f"{scheme}:FILE", f"{VIDEO}; {called} with a checkpoint of its authors"),)
+
+    return Source(lambda _: VIDEO, opened, listed, f"{scheme}:{example}", extra="video", brief=brief)
+
+
+def brief(spec: Spec) -> Spec:
+    """The name of a checkpoint tells more than its folders."""
+    return replace(spec, rest=Path(spec.rest).name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,30 +22,19 @@ _NOTES: Final = ("a black box: no gradient is asked for; it gets 8-bit images, a
 
 
 def _open(spec: Spec, task: TaskName | None) -> SourceModel:
-    from foolscape.models.blackbox.asking import OPTIONS
-    from foolscape.models.common import file, source_files
+    from foolscape.models.blackbox import asking, process
+    from foolscape.models.common import source_files
 
-    spec.only("task", "classes", "batch", "boxes", *OPTIONS)
+    spec.only("task", "classes", "batch", "boxes", *asking.OPTIONS)
     place, _, name = spec.rest.rpartition(":")
     if not place:
         raise SettingError(f"expected a function behind a file, such as blackbox:api.py:predict, got {spec.text!r}")
-    function: Any = file.imported(place, name)
-    if not callable(function):
-        raise SettingError(f"expected {spec.rest} to be a function of an image, got {type(function).__name__}")
+    timeout, batched = asking.pace_of(spec).timeout, spec.options.get("batch") == "1"
+    function = process.FunctionProcess(place, name, timeout, batched)
+    function.start()
     path = real(path_of(place))
     files = source_files.closure([path], path.parent) if place.endswith(".py") else {}
-    return opened(spec, _single(function) if spec.options.get("batch") == "1" else function, files, task)
-
-
-def _single(function: Callable[[Any], Any]) -> Callable[[Image], object]:
-    """`function` of a batch (B, H, W, 3), for one image."""
-
-    @functools.wraps(function)  # it may have an attribute `classes`
-    def single(image: Image) -> object:
-        answer = function(image[None])
-        return {name: value[0] for name, value in answer.items()} if isinstance(answer, dict) else answer[0]
-
-    return single
+    return opened(spec, function, files, task)
 
 
 def opened(
@@ -78,8 +66,9 @@ def _segmenter(spec: Spec, function: Callable[[Image], object], files: dict[str,
     scored = first.ndim == 3
     names = name_channels(len(first), wanted.names).names if scored else _names(spec, wanted)
     kind = "class scores" if scored else "label maps alone: --attack square-labels goes by these"
-    notes = (*_NOTES, f"it answers with {kind}")
-    segmenter = models.BlackBoxSegmenter(asker, distinct(names), notes, scored, files)
+    notes = (*_NOTES, asker.pace.note, f"it answers with {kind}")
+    only = getattr(function, "only_size", None)
+    segmenter = models.BlackBoxSegmenter(asker, distinct(names), notes, scored, files, only)
     segmenter.logits(_unit(wanted))  # for its checks, from memory
     return segmenter
 
@@ -95,7 +84,9 @@ def _detector(spec: Spec, function: Callable[[Image], object], files: dict[str, 
     kind = "boxes and scores" if first.scored or not len(first.labels) else "boxes and labels alone, a score of 1 each"
     notes = (
         *_NOTES,
+        asker.pace.note,
         f"it answers with {kind}; a candidate scores by how well a box that is found covers it",
+        *getattr(function, "notes", ()),
         *wiring.notes,
     )
     return models.BlackBoxDetector(asker, distinct(_names(spec, wanted)), notes, wiring.boxes, files)

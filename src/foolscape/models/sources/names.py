@@ -9,7 +9,7 @@ from typing import Final
 
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.paths import file_of
-from foolscape.spec import LIBRARIES, Spec, inner, parse, plugins, written
+from foolscape.spec import BACKBONES, LIBRARIES, Spec, inner, parse, plugins, written
 
 DOCS: Final = "docs/your-own-model.md"
 
@@ -54,7 +54,8 @@ def check_names(texts: object) -> None:
         if isinstance(text, str):
             spec = parse(text)
             named = inner(spec)
-            if not (named.scheme in LIBRARIES or named.scheme.endswith(".py") or is_importable(named)):
+            known = named.scheme in (LIBRARIES if named is spec else (*LIBRARIES, *BACKBONES))
+            if not (known or named.scheme.endswith(".py") or is_importable(named)):
                 raise unknown_model(named)
 
 
@@ -99,8 +100,8 @@ def unknown_model(spec: Spec) -> UnknownNameError | SettingError:
     installed = "".join(f", the plug-in {name}" for name in sorted(plugins())[:5])
     if spec.scheme:
         return UnknownNameError(
-            f"unknown kind of model {spec.scheme!r} in {body!r}; foolscape knows {ways} as in bundled:scenes-unet"
-            f"{installed}, and any network that a function of yours returns, of whatever library: {factory}"
+            f"unknown kind of model {spec.scheme!r} in {body!r}; foolscape knows {ways}{installed}, and"
+            f" any network that a function of yours returns, of whatever library: {factory}"
         )
     return UnknownNameError(
         f"unknown model {body!r}; expected one of {ways} as in bundled:scenes-unet{installed}, or path/to/file.py:"

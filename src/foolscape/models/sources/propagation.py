@@ -1,4 +1,4 @@
-"""`propagation:BACKBONE`: label propagation over the features of a network of torchvision, transformers or a user."""
+"""`propagation:BACKBONE`: label propagation over features of a network of torchvision, timm, transformers or a user."""
 
 from __future__ import annotations
 

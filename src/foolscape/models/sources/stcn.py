@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from foolscape.errors import SettingError
 from foolscape.models.common import options
-from foolscape.models.sources.base import VIDEO, Listed, Source, SourceModel, TaskName, refuse
+from foolscape.models.sources.base import VIDEO, Listed, Source, SourceModel, TaskName, brief, refuse
 from foolscape.spec import Spec
 
 
@@ -34,9 +33,4 @@ def _listed() -> tuple[Listed, ...]:
     return (Listed("stcn:FILE", f"{VIDEO}; STCN with a checkpoint of its authors"),)
 
 
-def _brief(spec: Spec) -> Spec:
-    """The name of a checkpoint tells more than its folders."""
-    return replace(spec, rest=Path(spec.rest).name)
-
-
-RECORD: Final = Source(lambda _: VIDEO, _open, _listed, "stcn:stcn.pth", extra="video", brief=_brief)
+RECORD: Final = Source(lambda _: VIDEO, _open, _listed, "stcn:stcn.pth", extra="video", brief=brief)

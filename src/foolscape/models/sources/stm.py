@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from foolscape.errors import SettingError
-from foolscape.models.common import options
-from foolscape.models.sources.base import VIDEO, Listed, Source, SourceModel, TaskName, refuse
-from foolscape.spec import Spec
+from foolscape.models.sources.base import checkpoint_source
+
+if TYPE_CHECKING:
+    import torch
+
+    from foolscape.models.trackers.stm import Stm
 
 
-def _open(spec: Spec, task: TaskName | None) -> SourceModel:
-    """The tracker; the option is mem_every, see `Stm`."""
-    refuse(spec, task, VIDEO)
-    spec.only("mem_every")
-    if not spec.rest:
-        raise SettingError(f"expected the file of a checkpoint behind stm:, got {spec.text!r}")
-    settings = options.read(spec, options.whole, "mem_every")
-    if settings.get("mem_every", 1) < 1:
-        raise SettingError(f"mem_every: expected a whole number of at least 1, got {settings['mem_every']}")
+def _load(path: str, device: torch.device) -> Stm:
     from foolscape.models.trackers.stm import load_stm
 
-    return SourceModel(VIDEO, lambda wanted: replace(load_stm(spec.rest, wanted.device), **settings))
+    return load_stm(path, device)
 
 
-def _listed() -> tuple[Listed, ...]:
-    return (Listed("stm:FILE", f"{VIDEO}; STM with a checkpoint of its authors"),)
-
-
-def _brief(spec: Spec) -> Spec:
-    """The name of a checkpoint tells more than its folders."""
-    return replace(spec, rest=Path(spec.rest).name)
-
-
-RECORD: Final = Source(lambda _: VIDEO, _open, _listed, "stm:STM_weights.pth", extra="video", brief=_brief)
+RECORD: Final = checkpoint_source("stm", "STM", "STM_weights.pth", _load)

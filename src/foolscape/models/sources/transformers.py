@@ -20,12 +20,15 @@ SEGMENTERS: Final = (
     "segformer", "upernet", "dpt", "beit", "data2vec-vision", "mobilevit", "mobilevitv2", "mobilenet_v2", "sapiens2",
     "tipsv2_dpt", "maskformer", "mask2former", "oneformer", "eomt", "eomt_dinov3", "detr",
 )  # fmt: skip
+TEXT: Final = ("pp_ocrv5_mobile_det", "pp_ocrv5_server_det", "pp_ocrv6_medium_det", "pp_ocrv6_small_det")
+"""Detectors of text, which are read as segmentation."""
+
 DETECTORS: Final = (
     "detr", "yolos", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "deimv2",
-    "lw_detr", "rf_detr", "table-transformer",
+    "lw_detr", "rf_detr", "table-transformer", "pp_doclayout_v2", "pp_doclayout_v3", "pp_doclayout_v4",
 )  # fmt: skip
 PROMPTED: Final = ("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino")
-TRACKERS: Final = ("sam2_video", "edgetam_video")
+TRACKERS: Final = ("sam2_video", "sam3_tracker_video", "sam3_video", "edgetam_video")
 """By the `model_type` of the configuration."""
 
 _HEADS: Final = {
@@ -36,6 +39,12 @@ _HEADS: Final = {
     "ForObjectDetection": DETECTION,
 }
 """How the names of classes of transformers end, and what such networks are for."""
+
+_REFUSED: Final = {
+    "VideomtForUniversalSegmentation": "it segments whole clips without a mask of the first frame, no task here",
+    "RfDetrForInstanceSegmentation": "instances are no task here; RfDetrForObjectDetection is attacked",
+}
+"""Classes whose names would be taken for others', or that have a way on, and what is said of them."""
 
 _FOLDERS: Final = {"data2vec-vision": "data2vec"}
 """Where in the library a family is, if not under its own name."""
@@ -48,6 +57,8 @@ def _task(spec: Spec) -> TaskName | None:
     config = config_of(with_home(spec.rest))
     if config is None or "model_type" not in config:
         return None
+    if "auto_map" in config and "trust" not in spec.options:
+        return None  # opening it says that it brings code of its own
     return _task_of(spec, config["model_type"], config.get("architectures"))
 
 
@@ -59,7 +70,13 @@ def _task_of(spec: Spec, family: object, architectures: object) -> TaskName:
     """
     if family in TRACKERS:
         return VIDEO
+    if family in TEXT:
+        return SEGMENTATION
     named = architectures[0] if isinstance(architectures, list | tuple) and architectures else ""
+    if named in _REFUSED:
+        raise SettingError(
+            f"expected a network for segmentation, detection or video in {spec.text}, got {named}: {_REFUSED[named]}"
+        )
     for ending, task in _HEADS.items():
         if isinstance(named, str) and named.endswith(ending):
             return task
@@ -81,11 +98,11 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     options = spec.options
     place = place_of(with_home(spec.rest), options.get("weights"), options.get("revision"), options.get("trust"))
     if (task or _task(spec)) == VIDEO:
-        return _tracker(spec)
+        return _tracker(spec, place)
     config = place.config()
     own = _task_of(spec, config.model_type, getattr(config, "architectures", None))
     if own == VIDEO:
-        return _tracker(spec)
+        return _tracker(spec, place)
     refuse(spec, task, own)
     if config.model_type in PROMPTED:
         return _prompted(spec, place, config)
@@ -94,10 +111,10 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
 
 
 def _segmenter(spec: Spec, place: Place, config: Any) -> SourceModel:
-    from foolscape.models.segmenters import ready, transformers
+    from foolscape.models.segmenters import ready, text, transformers
     from foolscape.models.segmenters.torchvision import Built
 
-    pretrained = transformers.build(place, config)
+    pretrained = (text if config.model_type in TEXT else transformers).build(place, config)
 
     def ready_segmenter(wanted: Conditions) -> object:
         module, classes, notes = pretrained.named(wanted.names)
@@ -139,21 +156,25 @@ def _prompted(spec: Spec, place: Place, config: Any) -> SourceModel:
     return SourceModel(DETECTION, ready, labels)
 
 
-def _tracker(spec: Spec) -> SourceModel:
-    from foolscape.models.trackers import sam2
+def _tracker(spec: Spec, place: Place) -> SourceModel:
+    from foolscape.models.trackers import prompts, sam2_load
 
-    spec.only("weights")
-    name = with_home(spec.rest)
-    network = sam2.load(name, spec.options.get("weights"))
-    return SourceModel(VIDEO, lambda wanted: sam2.adapt_sam2(network, name=name, device=wanted.device))
+    spec.only("weights", "revision", "prompt")
+    prompt = prompts.prompt_of(spec.options.get("prompt", "mask"))
+    network, notes = sam2_load.load(place)
+    return SourceModel(
+        VIDEO,
+        lambda wanted: sam2_load.adapt_sam2(network, name=place.name, device=wanted.device, prompt=prompt, notes=notes),
+    )
 
 
 def _listed() -> tuple[Listed, ...]:
     kinds = (
         (SEGMENTATION, "segmenter", SEGMENTERS),
+        (SEGMENTATION, "detector of text", TEXT),
         (DETECTION, "detector", DETECTORS),
         (DETECTION, "detector told by ?labels=cat,dog,", PROMPTED),
-        (VIDEO, "tracker", TRACKERS),
+        (VIDEO, "tracker shown objects by ?prompt=mask, box, click or 3-clicks,", TRACKERS),
     )
     return tuple(
         Listed("transformers:ID|FOLDER", f"{task}; a {what} of the Hugging Face hub or a folder: {', '.join(found)}")

@@ -66,7 +66,7 @@ class Settings:
     max_det: int = 300
 
 
-def _settings(spec: Spec) -> Settings:
+def settings_of(spec: Spec) -> Settings:
     """The options that do not depend on the network.
 
     Raises:
@@ -88,7 +88,7 @@ def _open(spec: Spec, task: TaskName | None) -> SourceModel:
     """The model; everything that shows in the spec is checked before ultralytics is imported."""
     refuse(spec, task, DETECTION, SEGMENTATION)
     _check_name(spec)
-    settings = _settings(spec)
+    settings = settings_of(spec)
     return of_network(spec, _network(spec), task, settings)
 
 

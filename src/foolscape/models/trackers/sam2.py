@@ -1,7 +1,8 @@
-"""SAM 2 and EdgeTAM of transformers as `Tracker`s, prompted by the first mask, with gradients through their memory.
+"""SAM 2, SAM 3's tracker and EdgeTAM of transformers as `Tracker`s, with gradients through their memory.
 
 The library's own code runs; only its inference mode is taken off. Ravi et al., SAM 2: Segment Anything in Images and
-Videos, 2024; Zhou et al., EdgeTAM: On-Device Track Anything Model, CVPR 2025.
+Videos, 2024; Carion et al., SAM 3: Segment Anything with Concepts, 2025; Zhou et al., EdgeTAM: On-Device Track Anything
+Model, CVPR 2025.
 """
 
 from __future__ import annotations
@@ -14,17 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foolscape.errors import CheckpointError, ModelError, unknown
-from foolscape.models.common.freezing import freeze
-from foolscape.models.common.huggingface import MEAN, STD, hub, normalisation, pretrained_error
+from foolscape.models.common.huggingface import MEAN, STD, hub
 from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
+from foolscape.models.trackers.prompts import MASK, Prompt
+from foolscape.models.trackers.sam2_families import FAMILIES
 from foolscape.models.trackers.sam2_inside import decoded, precisely
-
-FAMILIES: Final = {
-    "sam2_video": ("Sam2VideoModel", "Sam2VideoInferenceSession"),
-    "edgetam_video": ("EdgeTamVideoModel", "EdgeTamVideoInferenceSession"),
-}
-"""The classes of transformers for a network and its session, by the `model_type` of the configuration."""
 
 _MOST: Final = 40.0
 """Log-odds are kept within this: beyond it nothing is left of the smaller probability in float32."""
@@ -44,7 +39,7 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class Sam2:
-    """A network of one of FAMILIES. Made by `adapt_sam2`.
+    """A network of one of FAMILIES. Made by `sam2_load.adapt_sam2`.
 
     Attributes:
         network: in eval mode, frozen.
@@ -53,6 +48,7 @@ class Sam2:
         notes: remarks for the reader of a table.
         gated: whether an object's mask is empty where its score is not above 0, as the model answers; if not, see
             `surrogate`.
+        prompt: what it is shown of the objects in the first frame.
     """
 
     network: nn.Module
@@ -61,6 +57,7 @@ class Sam2:
     std: tuple[float, ...] = STD
     notes: tuple[str, ...] = ()
     gated: bool = True
+    prompt: Prompt = MASK
 
     @property
     def surrogate(self) -> Sam2:
@@ -95,7 +92,8 @@ class Sam2:
         Args:
             frames: (T, 3, H, W) float RGB in [0, 1]. In float64 nothing is rounded to bfloat16 inside, as SAM 2 does
                 with its memory: for checks of the gradient.
-            first_mask: (H, W) int64, 0 for the background and 1 to K for the objects.
+            first_mask: (H, W) int64, 0 for the background and 1 to K for the objects. What the network is shown of them
+                is said by `prompt`.
             features: of `frames[1:]`, from `features`; None to compute them. They are taken as they are, and the pixels
                 of those frames are not read.
 
@@ -123,8 +121,8 @@ class Sam2:
         return torch.stack(probabilities)
 
     def _session(self, frames: Tensor, masks: Tensor, features: Sequence[Encoded]) -> Any:
-        """The library's session for `frames`, prompted with `masks` (K, H, W) in frame 0."""
-        kind = FAMILIES[self.network.config.model_type][1]  # type: ignore[index, union-attr]
+        """The library's session for `frames`, with the objects of `masks` (K, H, W) shown in frame 0."""
+        kind = FAMILIES[self.network.config.model_type].session  # type: ignore[index, union-attr]
         where = frames.device
         session = getattr(hub(), kind)(
             video_height=self.size[0],
@@ -139,11 +137,22 @@ class Sam2:
             session.cache.cache_vision_features(
                 t, {"vision_feats": list(one.maps), "vision_pos_embeds": list(one.positions)}
             )
-        resized = self._resized(masks[:, None])
-        for label, mask in enumerate(resized, start=1):
-            session.add_mask_inputs(session.obj_id_to_idx(label), 0, (mask[None] >= 0.5).to(frames.dtype))
+        for label, mask in enumerate(masks, start=1):
+            self._show(session, session.obj_id_to_idx(label), mask)
         session.obj_with_new_inputs = list(session.obj_ids)
         return session
+
+    def _show(self, session: Any, which: int, mask: Tensor) -> None:
+        """Show the object number `which` of the `session` by what `prompt` takes of its `mask` (H, W)."""
+        if self.prompt.is_mask:
+            session.add_mask_inputs(which, 0, (self._resized(mask[None, None]) >= 0.5).to(mask))
+            return
+        places, kinds = self.prompt.points(mask)
+        # As the library's processor: pixels of the frame to pixels of the input, whose centres the encoder takes.
+        (height, width), (rows, columns) = self.size, mask.shape
+        scale = mask.new_tensor([width / columns, height / rows])
+        points = {"point_coords": (places.to(mask) * scale)[None, None], "point_labels": kinds[None, None]}
+        session.add_point_inputs(which, 0, points)
 
     def _step(self, session: Any, image: Tensor, t: int) -> Tensor:
         """(K, h, w): log-odds of each object by itself in frame `t`, at the resolution of the mask decoder."""
@@ -190,77 +199,3 @@ def _ungated(masks: Tensor, quality: Tensor, score: Tensor) -> Tensor:
     there, inside = functional.logsigmoid(score[0]), functional.logsigmoid(mask)
     absent, elsewhere = functional.logsigmoid(-score[0]), functional.logsigmoid(-mask)
     return there + inside - torch.logaddexp(absent.expand_as(mask), there + elsewhere)
-
-
-def load(name: str, weights: str | None = None) -> nn.Module:
-    """The network `name`.
-
-    Args:
-        name: an identifier of the Hugging Face hub, or a folder.
-        weights: None: those that come with it; "none": random ones from seed 0, for which its configuration suffices.
-
-    Raises:
-        UnknownNameError: there are no such `weights`, or it is a network of another kind.
-        CheckpointError: the weights are not those of the whole network.
-        ModelError: transformers is not installed, or it cannot load the network.
-    """
-    if weights not in (None, "none"):
-        raise unknown(f"weights of transformers:{name} (a folder holds its own)", str(weights), ["none"])
-    library = hub()
-    what = "a tracker (config.json, model.safetensors)"
-    try:
-        config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
-    except Exception as error:  # transformers raises OSError, ValueError and more
-        raise pretrained_error(name, what, error) from error
-    if config.model_type not in FAMILIES:
-        raise unknown("kind of tracker in transformers", str(config.model_type), FAMILIES)
-    kind = getattr(library, FAMILIES[config.model_type][0])
-    try:
-        if weights == "none":
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                network: nn.Module = kind(config)
-                return network
-        module, info = kind.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
-    except Exception as error:
-        raise pretrained_error(name, what, error) from error
-    lost = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
-    if lost:
-        raise CheckpointError(
-            f"expected all weights of {type(module).__name__} in {name}, got none for {len(lost)} "
-            f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's"
-        )
-    loaded: nn.Module = module
-    return loaded
-
-
-def adapt_sam2(network: nn.Module, *, name: str | None = None, device: torch.device | str = "cpu") -> Sam2:
-    """The `Tracker` of `network`, which is frozen and moved to `device` itself, not copied.
-
-    Args:
-        network: of one of FAMILIES.
-        name: where it comes from, to look for the settings of its processor; None: ImageNet's normalisation.
-        device: where to run.
-
-    Raises:
-        UnknownNameError: a network of another kind.
-        ModelError: it has no image size.
-    """
-    config: Any = network.config
-    if config.model_type not in FAMILIES:
-        raise unknown("kind of tracker in transformers", str(config.model_type), FAMILIES)
-    size = config.image_size
-    height, width = (size, size) if isinstance(size, int) else tuple(size)
-    if height < 1 or width < 1:
-        raise ModelError(f"expected a configuration with an image_size, got {size}")
-    freeze(network, torch.device(device))
-    mean, std = (MEAN, STD) if name is None else normalisation(name)
-    notes = [
-        f"frames are resized inside to {height} x {width}",
-        "where an object's score is not above 0 its mask is empty and has no gradient; attacks take that of the "
-        "surrogate, sigmoid(score) * sigmoid(mask)",
-        "what is remembered of the first frame is its mask made binary at that size",
-    ]
-    if config.model_type == "sam2_video":
-        notes.append("memory is rounded to bfloat16")
-    return Sam2(network, (int(height), int(width)), tuple(mean), tuple(std), tuple(notes))

@@ -139,9 +139,8 @@ class StmNetwork(nn.Module):
 
     def memorise(self, image: Tensor, masks: Tensor) -> Remembered:
         """What is remembered of an image (1, 3, H, W) with the masks (K, H, W) of its objects."""
-        count = len(masks)
-        others = ((1 - torch.eye(count).to(masks)) @ masks.flatten(1)).view_as(masks).clamp(0, 1)
-        coarse = self.Encoder_M(image.expand(count, -1, -1, -1), masks[:, None], others[:, None])[-1]
+        images = image.expand(len(masks), -1, -1, -1)
+        coarse = self.Encoder_M(images, masks[:, None], other_masks(masks)[:, None])[-1]
         return Remembered(*self.KV_M_r4(coarse))
 
     def query(self, image: Tensor) -> Query:
@@ -154,6 +153,11 @@ class StmNetwork(nn.Module):
         """(K, H, W): the probability of each object by itself."""
         masks: Tensor = self.Decoder(read(memory, query.key), query)
         return masks
+
+
+def other_masks(masks: Tensor) -> Tensor:
+    """(K, H, W): of each object of `masks` (K, H, W) the sum of all others, at most 1."""
+    return ((1 - torch.eye(len(masks)).to(masks)) @ masks.flatten(1)).view_as(masks).clamp(0, 1)
 
 
 def read(memory: list[Remembered], key: Tensor) -> Tensor:
@@ -187,7 +191,7 @@ class Stm:
     def features(self, frames: Tensor) -> tuple[Query, ...]:
         """What each of `frames` ((N, 3, H, W) in [0, 1]) is made into before any mask is known."""
         check_frames(frames)
-        padding = _padding(frames)
+        padding = padding_of(frames)
         return tuple(self.network.query(padding.images(frame[None])) for frame in frames)
 
     def propagate(self, frames: Tensor, first_mask: Tensor, features: tuple[Query, ...] | None = None) -> Tensor:
@@ -196,7 +200,7 @@ class Stm:
         `features` are those of `frames[1:]`; the pixels of later frames are read all the same, as they are remembered.
         """
         check_clip(frames, features)
-        padding = _padding(frames)
+        padding = padding_of(frames)
         objects = one_hot(first_mask, frames)
         probabilities = [with_background(objects)]
         kept: list[Remembered] = []
@@ -223,6 +227,6 @@ def load_stm(path: Path | str, device: torch.device | str = "cpu") -> Stm:
     return Stm(network.to(device))
 
 
-def _padding(frames: Tensor) -> Resizing:
+def padding_of(frames: Tensor) -> Resizing:
     """Frames are padded with black, before they are normalised."""
     return Resizing.of((frames.shape[2], frames.shape[3]), None, STRIDE)

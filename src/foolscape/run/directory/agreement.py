@@ -9,8 +9,10 @@ from typing import Final
 
 from foolscape.records.types import Object
 
-_FREE: Final = ("started", "command", "foolscape", "gradient", "consistency", "narrowed", "data_notes", "kept")
-"""Keys that may differ. Of foolscape's version only what it changes counts: `algorithms`."""
+_FREE: Final = (
+    "started", "command", "foolscape", "gradient", "consistency", "narrowed", "threads", "data_notes", "kept",
+)  # fmt: skip
+"""Keys that may differ. Of foolscape's version only what it changes counts: `algorithms`. Threads are taken over."""
 
 KeyPath = tuple[str, ...]
 """The keys that lead to a value."""

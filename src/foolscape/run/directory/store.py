@@ -14,12 +14,12 @@ from foolscape.disk import PART, append_file, digest, in_words, read_file, remov
 from foolscape.errors import RunError
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.parts import SEALED_BYTES, in_parts
-from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
+from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, SHARDS, TIMINGS
 from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, Key, forms_of, line_bytes
-from foolscape.records.run import AnyRecord, Keep, RunRecord, UniversalRecord, record_in
+from foolscape.records.run import AnyRecord, Keep, RunRecord, SampleRecord, UniversalRecord, record_in
 from foolscape.records.scan import rewritten, seal
 from foolscape.records.stored import TAIL, StoredRows
 from foolscape.records.timings import Timing, timing_bytes, timings_of
@@ -31,6 +31,7 @@ from foolscape.run.directory.album import Album
 from foolscape.run.directory.keeping import Distil, Keeper, Shown
 from foolscape.run.directory.lock import LOCK, locked
 from foolscape.run.directory.rows import KeptRows, keep_rows
+from foolscape.run.directory.threads import at_threads, own_threads
 from foolscape.strict import lose
 
 
@@ -183,6 +184,20 @@ def as_json(record: AnyRecord) -> Object:
     return content
 
 
+def as_comparable(record: AnyRecord) -> Object:
+    """What run.json says of all processes that share a run: each knows the hashes of its own samples alone, and may
+    find a batch of its own by trying."""
+    content = as_json(replace(record, shard=None, samples=tuple(SampleRecord(id=one.id) for one in record.samples)))
+    if isinstance(record, RunRecord):
+        content["data"].pop("sha256")
+        if not isinstance(record.config.get("batch"), int):
+            content.pop("batch")
+    if isinstance(record, UniversalRecord):
+        for split in ("train", "test"):
+            content[split] = content[split]["samples"]
+    return content
+
+
 @contextlib.contextmanager
 def open_run(
     directory: Path,
@@ -197,6 +212,7 @@ def open_run(
     Args:
         directory: made if it is missing.
         record: for run.json; apart from the time, the command line and the gradient checks it must equal what is there.
+            The threads that a run was begun with hold for whoever goes on with it.
         conditions: of a complete sample; a sample of which only some rows reached the disk, or of which a file is lost
             or changed, is done again.
         say: told what was lost.
@@ -211,7 +227,8 @@ def open_run(
     """
     with locked(directory):
         with in_words(directory):
-            agreed = _keeping(directory, _agree(directory, replace(record, kept=keep or "all")), keep)
+            whole = replace(record, threads=record.threads or own_threads(), kept=keep or "all")
+            agreed = _keeping(directory, _agree(directory, whole), keep)
             shown = Shown(directory, agreed)
             kept = _kept_rows(directory, set(conditions), agreed, say, shown)
             rows = kept.rows
@@ -225,7 +242,8 @@ def open_run(
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
         if kept.left_out:
             lose(kept.left_out)
-        yield RunStore(directory, agreed, rows, say, keeper, in_parts(len(agreed.samples), say))
+        with at_threads(agreed.threads, say):
+            yield RunStore(directory, agreed, rows, say, keeper, in_parts(len(agreed.samples), say))
 
 
 def let_go(directory: Path, keep: Keep, distil: Distil) -> None:
@@ -314,7 +332,8 @@ def _agree(directory: Path, record: AnyRecord) -> AnyRecord:
     """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
     there = read_settings(directory)
     if there is None:
-        strangers = sorted(p.name for p in directory.iterdir() if p.name != LOCK and not p.name.endswith(PART))
+        own = (LOCK, SHARDS)
+        strangers = sorted(p.name for p in directory.iterdir() if p.name not in own and not p.name.endswith(PART))
         if strangers:
             raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(strangers[:3])}")
         write_json(directory, RUN, as_json(record))

@@ -235,6 +235,7 @@ def _trained(
             write_trainer(store.directory, _CHECKPOINT, trainer)
             last = trainer.epochs[-1]
             listener.say(f"epoch {len(trainer.epochs)}: loss {last.loss:.3f}, attacked pixels right {last.right:.1f} %")
+            listener.stop_if_enough()
     return trainer
 
 

@@ -17,6 +17,7 @@ ATTACK: Final = "Attack"
 OPTIONS: Final = "Options of the attack"
 LEARNING: Final = "Learning"
 MEASUREMENT: Final = "Measurement"
+RESOURCES: Final = "Time and machines"
 OUTPUT: Final = "Output"
 
 
@@ -25,7 +26,9 @@ def of_task(task: Task) -> str:
     return f"Attacks on {task.models}"
 
 
-PANELS: Final = (DATA, ATTACK, OPTIONS, *(of_task(task) for task in TASKS.values()), LEARNING, MEASUREMENT, OUTPUT)
+_OF_TASKS: Final = tuple(of_task(task) for task in TASKS.values())
+
+PANELS: Final = (DATA, ATTACK, OPTIONS, *_OF_TASKS, LEARNING, MEASUREMENT, RESOURCES, OUTPUT)
 """Groups of options in the help, in this order."""
 
 

@@ -30,6 +30,11 @@ ALL = "all"
 """The ensemble of every network."""
 
 
+def ensemble_name(slugs: Sequence[str]) -> str:
+    """What an ensemble of networks with these short names is called."""
+    return f"ensemble of {', '.join(slugs[:-1])} and {slugs[-1]}"
+
+
 def folder_of(slugs: Sequence[str]) -> str:
     """The name of the folder of an ensemble of networks with these short names."""
     return safe_name("+".join(slugs))
@@ -50,7 +55,7 @@ class Ensemble:
     @property
     def name(self) -> str:
         """As a line of the matrix is called."""
-        return f"ensemble of {', '.join(self.slugs[:-1])} and {self.slugs[-1]}"
+        return ensemble_name(self.slugs)
 
     @property
     def slug(self) -> str:
@@ -134,53 +139,56 @@ def attack_together(
     with open_run(place, record, [ADVERSARIAL], listener.say, keep) as store:
         settled_ids = store.settled_ids(ensemble.name)
         with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled_ids)) as tick:
+            under_way = _UnderWay(ensemble, setting, store, tick, listener.enough)
 
             def remaining() -> list[str]:
                 settled_ids = store.settled_ids(ensemble.name)
                 return [name for name in ids if name not in settled_ids]
 
-            def fail(name: str, reason: str) -> None:
-                store.append([failure(ensemble.name, name, reason)])
-                tick(name)
-
             attack_all(
                 remaining,
-                lambda names, in_progress: _attack_in_batches(ensemble, names, setting, store, tick, in_progress),
-                fail,
+                lambda names, in_progress: _attack_in_batches(under_way, names, in_progress),
+                under_way.fail,
             )
+    listener.stop_if_enough()
 
 
-def _attack_in_batches(
-    ensemble: Ensemble,
-    ids: Sequence[str],
-    setting: tuple[int, int],
-    store: RunStore,
-    tick: Callable[[str], None],
-    in_progress: dict[str, None],
-) -> None:
+@dataclass(frozen=True)
+class _UnderWay:
+    """An attack on an ensemble: with images per call and seed, where it is written, whom to tell, when to stop."""
+
+    ensemble: Ensemble
+    setting: tuple[int, int]
+    store: RunStore
+    tick: Callable[[str], None]
+    enough: Callable[[], bool]
+
+    def fail(self, name: str, reason: str) -> None:
+        """Settle an image that cannot be attacked."""
+        self.store.append([failure(self.ensemble.name, name, reason)])
+        self.tick(name)
+
+
+def _attack_in_batches(under_way: _UnderWay, ids: Sequence[str], in_progress: dict[str, None]) -> None:
     """Attack the images `ids`; `in_progress` gets those that are on their way."""
-    batch, seed = setting
+    batch, _ = under_way.setting
+    ensemble, store = under_way.ensemble, under_way.store
     plan = ensemble.plan
-    for outcome in ascend(_items(ensemble, ids, seed, store, tick, in_progress), plan.ascent, batch_size=batch):
+    for outcome in ascend(_items(under_way, ids, in_progress), plan.ascent, batch_size=batch):
         store.append(_outcome_rows(ensemble, outcome, plan, store), outcome.seconds)
-        tick(outcome.key)
+        under_way.tick(outcome.key)
         del in_progress[outcome.key]
 
 
-def _items(
-    ensemble: Ensemble,
-    names: Sequence[str],
-    seed: int,
-    store: RunStore,
-    tick: Callable[[str], None],
-    in_progress: dict[str, None],
-) -> Iterator[AttackItem]:
+def _items(under_way: _UnderWay, names: Sequence[str], in_progress: dict[str, None]) -> Iterator[AttackItem]:
+    _, seed = under_way.setting
     for name in names:
+        if under_way.enough():
+            return
         try:
-            item = _item(ensemble, name, seed)
+            item = _item(under_way.ensemble, name, seed)
         except FAULTS as error:
-            store.append([failure(ensemble.name, name, reason_of(error))])
-            tick(name)
+            under_way.fail(name, reason_of(error))
             continue
         in_progress[name] = None
         yield item

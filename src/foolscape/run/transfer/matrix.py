@@ -17,10 +17,10 @@ from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
-from foolscape.run.execute import recorded_attack
+from foolscape.run.recording import recorded_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.setup import LoadedModel, Setup
-from foolscape.run.transfer.ensemble import Ensemble
+from foolscape.run.transfer.ensemble import Ensemble, ensemble_name
 from foolscape.run.trust.transfer import Column, transfer_trust
 
 
@@ -74,11 +74,14 @@ class Network:
         return self.entry.record(self.task, self.task if self.labelled else None)
 
 
-def disturbances_of(slugs: Sequence[str], ensembles: Sequence[Ensemble]) -> list[Disturbance]:
-    """Clean images, each network's perturbation, each sum of two, each ensemble's, and every one of them shuffled."""
+def disturbances_of(slugs: Sequence[str], ensembles: Sequence[tuple[str, ...]]) -> list[Disturbance]:
+    """Clean images, each network's perturbation, each sum of two, each ensemble's, and every one of them shuffled.
+
+    `ensembles` by the slugs of their networks.
+    """
     sums = [(slug,) for slug in slugs] + list(combinations(slugs, 2))
     plain = [Disturbance(" + ".join(group), group, False) for group in sums]
-    plain += [Disturbance(ensemble.name, ensemble.slugs, False, joint=True) for ensemble in ensembles]
+    plain += [Disturbance(ensemble_name(group), group, False, joint=True) for group in ensembles]
     control = [replace(one, name=f"{one.name}, PERM", permuted=True) for one in plain]
     return [Disturbance(CLEAN, (), False), *plain, *control]
 

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from importlib.metadata import version
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
+from foolscape.attacks.universal.learn import TrainingState
+from foolscape.cluster.pool import Pool
 from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
 from foolscape.models.common.attention import attention
 from foolscape.pixels import to_unit
 from foolscape.records.places import SUMMARY
-from foolscape.records.run import SampleRecord, Split, UniversalRecord
-from foolscape.records.schema import SCHEMA
+from foolscape.records.training import TrainingRecord
 from foolscape.records.types import Object
 from foolscape.report.form import having_form
 from foolscape.run.checks.bounds import bound_notes
 from foolscape.run.checks.steady import keep_consistency
-from foolscape.run.directory.agreement import digest_of
-from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.directory.store import RunStore, lose_failures, open_run, universal_record
+from foolscape.run.directory.threads import own_threads
 from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
+from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.slices.given import given_of
 from foolscape.run.slices.kinds import sliced_in
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
+from foolscape.run.spread.driver import measure_by_workers, workers
+from foolscape.run.spread.engines import engine_of
 from foolscape.run.universal.config import MAIN, CurvePoint, UniversalConfig
+from foolscape.run.universal.job import UniversalJob
 from foolscape.run.universal.learning import learnt, training_images
 from foolscape.run.universal.measure import PointTile, conditions, rows
+from foolscape.run.universal.recording import universal_record_of
 from foolscape.run.universal.setup import TestedModel, UniversalSetup, open_universal
 from foolscape.run.universal.summary import summarise
-from foolscape.run.universal.targets import picture_sha256
 from foolscape.run.universal.tile_file import UniversalTile, write_tile
 from foolscape.run.universal.training_samples import TrainingSamples
 from foolscape.run.wiring import check_wiring
@@ -47,10 +52,12 @@ def universal(
     command: Sequence[str],
     listener: Listener,
     table: SliceTable | None = None,
+    resources: Resources = ALONE,
 ) -> Object:
     """Learn and measure the perturbation that `config` describes in the directory `out`, or go on with it.
 
-    `table` is what is known of the test images, to slice them by.
+    `table` is what is known of the test images, to slice them by; `resources` with what it is carried out: workers take
+    the gradients of training images and measure test images.
 
     Returns:
         The summary.
@@ -59,11 +66,16 @@ def universal(
         FoolscapeError: what is in `out` can be continued by the same call.
     """
     with attention(config.attention):
-        return _universal(config, out, command, listener, table)
+        return _universal(config, out, command, listener, table, resources)
 
 
 def _universal(
-    config: UniversalConfig, out: Path, command: Sequence[str], listener: Listener, table: SliceTable | None
+    config: UniversalConfig,
+    out: Path,
+    command: Sequence[str],
+    listener: Listener,
+    table: SliceTable | None,
+    resources: Resources,
 ) -> Object:
     device = ready_device(config.device)
     setup = open_universal(config, device)
@@ -75,27 +87,19 @@ def _universal(
         *(f"{p.entry.subject.spec}: {n}" for p in setup.models for n in p.entry.notes),
     ):
         listener.say(note)
-    with open_run(out, _record(config, setup, device, command), conditions(config.points), listener.say) as store:
+    record = replace(
+        universal_record_of(config, setup, device, command),
+        threads=resources.threads_of(own_threads()) if resources.spread else None,
+    )
+    with open_run(out, record, conditions(config.points), listener.say) as store:
         if not universal_record(store).gradient:
             _check_gradient(config, setup, device, store, listener)
         for model in setup.models:
             entry, pair = model.entry, (setup.first, setup.beside)
             keep_consistency(entry.subject.spec, entry.scorer, pair, device, store, listener.say, 1)
         check_wiring(setup.models[0].universal_task.subject, setup.test_ids, config.seed, store, config.eval_classes)
-        samples = TrainingSamples(setup.training)
-        training = training_images(config, setup, samples, store)
-        lose_failures(training.failures)
-        learned = {
-            point.name: learnt(config, point, setup, training.images, samples, store, listener)
-            for point in config.points
-        }
-        tiles = []
-        for point in config.points:
-            tile = _tile(config, point, setup, learned[point.name].tile)
-            write_tile(out, ARTEFACT if point.name == MAIN else f"points/{point.name}.safetensors", tile)
-            tiles.append(PointTile(point, tile))
-        for model in setup.models:
-            _measure(model, setup, tiles, config, store, listener)
+        with _workers(config, device, store, listener, resources) as pool:
+            training, learned = _learnt_and_measured(config, setup, store, listener, pool)
         with having_form(out):
             summary = summarise(config, setup, training, learned, store)
         store.finish(SUMMARY, summary)
@@ -105,21 +109,68 @@ def _universal(
     return summary
 
 
+@contextmanager
+def _workers(
+    config: UniversalConfig, device: torch.device, store: RunStore, listener: Listener, resources: Resources
+) -> Iterator[Pool | None]:
+    """Workers where they were asked for."""
+    record = universal_record(store)
+    if not resources.spread:
+        yield None
+        return
+    engine = engine_of(resources, str(device), record.threads or own_threads())
+    with workers(UniversalJob(config, record), engine, store, listener) as pool:
+        yield pool
+
+
+def _learnt_and_measured(
+    config: UniversalConfig, setup: UniversalSetup, store: RunStore, listener: Listener, pool: Pool | None
+) -> tuple[TrainingRecord, dict[str, TrainingState]]:
+    """Every tile learnt, written, and measured on every model."""
+    samples = TrainingSamples(setup.training)
+    training = training_images(config, setup, samples, store, pool)
+    lose_failures(training.failures)
+    learned = {
+        point.name: learnt(config, point, setup, training.images, samples, store, listener, pool)
+        for point in config.points
+    }
+    tiles = []
+    for point in config.points:
+        tile = _tile(config, point, setup, learned[point.name].tile)
+        artefact = ARTEFACT if point.name == MAIN else f"points/{point.name}.safetensors"
+        write_tile(store.directory, artefact, tile)
+        tiles.append(PointTile(point, tile))
+    if pool is not None:
+        pool.share(pickle.dumps(tiles))
+    for place, model in enumerate(setup.models):
+        _measure((place, model), setup, tiles, config, store, listener, pool)
+    return training, learned
+
+
 def _measure(
-    model: TestedModel,
+    placed: tuple[int, TestedModel],
     setup: UniversalSetup,
     tiles: Sequence[PointTile],
     config: UniversalConfig,
     store: RunStore,
     listener: Listener,
+    pool: Pool | None,
 ) -> None:
+    """A model, with its place, on the test images that are not settled yet."""
+    place, model = placed
     spec = model.entry.subject.spec
     settled_ids = store.settled_ids(spec)
     with listener.progress(f"{spec} on {config.test_split}", len(setup.test_ids), len(settled_ids)) as tick:
+        if pool is not None:
+            costs = dict.fromkeys(setup.test_ids, 1.0)
+            for _ in measure_by_workers(pool, (place, spec), costs, store, tick):
+                listener.stop_if_enough()
+            return
         for name in setup.test_ids:
             if name not in settled_ids:
                 store.append(rows(name, model, tiles, config.seed, store))
                 tick(name)
+                listener.stop_if_enough()
 
 
 def _check_gradient(
@@ -137,50 +188,3 @@ def _tile(config: UniversalConfig, point: CurvePoint, setup: UniversalSetup, val
     alone = {"eps": point.eps, "omega": point.omega, "sweep_eps": (), "sweep_omega": (), "transfer_to": ()}
     settings = config.model_copy(update=alone).model_dump(mode="json")
     return UniversalTile(values.cpu(), setup.models[0].entry.classes, settings)
-
-
-def _record(
-    config: UniversalConfig, setup: UniversalSetup, device: torch.device, command: Sequence[str]
-) -> UniversalRecord:
-    """What run.json holds: everything that is needed to repeat the run."""
-    train, test = setup.fingerprints
-    return UniversalRecord(
-        schema=SCHEMA,
-        kind="universal",
-        foolscape=version("foolscape"),
-        command=tuple(command),
-        config=config.model_dump(mode="json"),
-        device=device.type,
-        seed=config.seed,
-        tile=(setup.tile.shape[1], setup.tile.shape[2]),
-        start_sha256=setup.started,
-        target_sha256=picture_sha256(config.target, setup.models[0].entry.classes),
-        models=tuple(
-            model.entry.record(model.task, truth)
-            for model, truth in zip(setup.models, _truths(setup.models), strict=True)
-        ),
-        data_notes=tuple(setup.notes),
-        train=Split(samples=len(setup.train_ids), sha256=digest_of(train), images=train),
-        test=Split(samples=len(setup.test_ids), sha256=digest_of(test)),
-        samples=tuple(SampleRecord(id=name, sha256=test[name]) for name in setup.test_ids),
-        algorithms=algorithms(
-            None,
-            ("universal", *dict.fromkeys(model.task for model in setup.models)),
-            (config.model, *config.transfer_to, config.data),
-        ),
-        versions=versions(),
-    )
-
-
-def _truths(models: Sequence[TestedModel]) -> list[str | None]:
-    """For each model the folder of its truth: COCO's labels depend on the classes that a model brings."""
-    folders_by_classes: dict[tuple[str, tuple[str, ...]], str] = {}
-    folders: list[str | None] = []
-    for model in models:
-        if not model.labelled or model.data.classes is None:
-            folders.append(None)
-            continue
-        count = sum(task == model.task for task, _ in folders_by_classes)
-        own = model.task if not count else f"{model.task}-{count + 1}"
-        folders.append(folders_by_classes.setdefault((model.task, tuple(model.data.classes)), own))
-    return folders

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 import torch
 
-from foolscape.attacks.universal.learn import TrainingState, begin, learn
+from foolscape.attacks.universal.learn import TrainingState, begin, learn, learn_by
+from foolscape.cluster.pool import Pool
 from foolscape.errors import CheckpointError, DataError, ModelError
 from foolscape.records.schema import SCHEMA
 from foolscape.records.training import LeftOut, TrainingRecord
@@ -17,6 +18,7 @@ from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.listener import Listener
 from foolscape.run.universal.config import CurvePoint, UniversalConfig
+from foolscape.run.universal.job import OTHER, SHOWING, gradients_by, looked_at
 from foolscape.run.universal.setup import UniversalSetup
 from foolscape.run.universal.targets import Hide
 from foolscape.run.universal.tile_file import read_learning, write_learning
@@ -28,9 +30,9 @@ TRAINING = "training.json"
 
 
 def training_images(
-    config: UniversalConfig, setup: UniversalSetup, samples: TrainingSamples, store: RunStore
+    config: UniversalConfig, setup: UniversalSetup, samples: TrainingSamples, store: RunStore, pool: Pool | None
 ) -> TrainingRecord:
-    """Which training images can be learnt from, as training.json holds it; looked at once.
+    """Which training images can be learnt from, as training.json holds it; looked at once, by workers if there are any.
 
     Raises:
         DataError: nothing is to change on any of them.
@@ -39,16 +41,14 @@ def training_images(
         return TrainingRecord(schema=SCHEMA, images=(), showing=0, failures=())
     if (there := store.load_record(TRAINING, TrainingRecord)) is not None:
         return there
-    showing: list[str] = []
-    others: list[str] = []
-    failures: list[LeftOut] = []
-    for name in setup.train_ids:
-        try:
-            problem = samples(name).problem
-        except FAULTS as error:
-            failures.append(LeftOut(id=name, reason=reason_of(error)))
-            continue
-        (showing if bool(problem.moving.any()) else others).append(name)
+    found = {
+        name: (what, reason)
+        for name, what, reason in (_seen(setup, samples) if pool is None else looked_at(pool, setup.train_ids))
+    }
+    order = {name: found[name] for name in setup.train_ids}
+    showing = [name for name, (what, _) in order.items() if what == SHOWING]
+    others = [name for name, (what, _) in order.items() if what == OTHER]
+    failures = [LeftOut(id=name, reason=reason) for name, (_, reason) in order.items() if reason]
     if not showing:
         what = "something is to change"
         if isinstance(setup.training.aim, Hide):
@@ -66,6 +66,17 @@ def training_images(
     return record
 
 
+def _seen(setup: UniversalSetup, samples: TrainingSamples) -> Iterator[tuple[str, str, str]]:
+    """As `looked_at`, here."""
+    for name in setup.train_ids:
+        try:
+            problem = samples(name).problem
+        except FAULTS as error:
+            yield name, "failed", reason_of(error)
+            continue
+        yield name, SHOWING if bool(problem.moving.any()) else OTHER, ""
+
+
 def learnt(
     config: UniversalConfig,
     point: CurvePoint,
@@ -74,8 +85,11 @@ def learnt(
     samples: TrainingSamples,
     store: RunStore,
     listener: Listener,
+    pool: Pool | None,
 ) -> TrainingState:
     """The tile of `point` after the last epoch; what earlier calls have learnt is read from the disk.
+
+    Where there are workers, they take the gradients, which are added in the same order.
 
     Raises:
         ModelError: the model returns scores that are not finite.
@@ -87,11 +101,17 @@ def learnt(
     title = f"learning {point.name} on {config.train_split}"
     with listener.progress(title, recipe.epochs * len(images), len(learning.epochs) * len(images)) as tick:
         while (epoch := len(learning.epochs)) < recipe.epochs:
-            makers = [partial(samples, name, mirrored, tick) for name, mirrored in _turns(config, images, epoch)]
-            learning = learn(learning, recipe, makers, generator_for(config.seed, "epoch", str(epoch)))
+            turns, generator = _turns(config, images, epoch), generator_for(config.seed, "epoch", str(epoch))
+            if pool is None:
+                makers = [partial(samples, name, mirrored, tick) for name, mirrored in turns]
+                learning = learn(learning, recipe, makers, generator)
+            else:
+                gradients = gradients_by(pool, point.name, turns, tick)
+                learning = learn_by(learning, recipe, len(turns), gradients, generator)
             if not np.isfinite(learning.epochs[-1].loss):
                 raise ModelError(f"expected finite scores while learning, got a loss of {learning.epochs[-1].loss}")
             write_learning(store.directory, place, learning)
+            listener.stop_if_enough()
     return learning
 
 

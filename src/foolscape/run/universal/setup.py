@@ -85,8 +85,8 @@ class UniversalSetup:
         return self.models[0].task
 
 
-def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSetup:
-    """Open models and data and check them against each other.
+def open_universal(config: UniversalConfig, device: torch.device, *, hashed: bool = True) -> UniversalSetup:
+    """Open models and data and check them against each other; of their images only where they are to be `hashed`.
 
     Raises:
         FoolscapeError: a model, data set or target that does not fit; test images that are training images too.
@@ -110,7 +110,7 @@ def open_universal(config: UniversalConfig, device: torch.device) -> UniversalSe
     drawn = chosen(tested.data, common, None, config.sample, seed=config.seed)
     test_ids = drawn.ids
     train, test = (
-        {name: data.fingerprint(name) for name in ids}
+        {name: data.fingerprint(name) for name in ids if hashed}
         for data, ids in ((run_setup.data, run_setup.ids), (tested.data, test_ids))
     )
     shared = [name for name, value in test.items() if value in set(train.values())]

@@ -45,18 +45,23 @@ class Letterbox:
         rect: whether the rectangle has the image's shape, as validation has it unless it is told `rect=False`; else it
             is a square of `imgsz`.
         stretch: whether images fill that square, whatever their shape, and nothing is added.
+        sides: (H, W) of the rectangle, where it is always the same one, whose longer side is `imgsz`.
     """
 
     imgsz: int
     stride: int
     rect: bool = True
     stretch: bool = False
+    sides: tuple[int, int] | None = None
 
     @property
     def note(self) -> str:
         """What the reader of a table is to know."""
         if self.stretch:
-            return f"images are stretched inside to {self.imgsz} x {self.imgsz}"
+            height, width = self.sides or (self.imgsz, self.imgsz)
+            return f"images are stretched inside to {height} x {width}"
+        if self.sides is not None:
+            return f"images are letterboxed inside to {self.sides[0]} x {self.sides[1]}, for which it was exported"
         return (
             f"images are letterboxed inside to {self.imgsz} pixels along their long side, in a "
             f"{'rectangle' if self.rect else 'square'} whose sides are divisible by {self.stride}, as in the library's "
@@ -66,17 +71,20 @@ class Letterbox:
     def smaller(self, factor: float) -> Letterbox:
         """The same to `factor` of the size, at least four strides."""
         strides = max(4, round(self.imgsz * factor / self.stride))
-        return replace(self, imgsz=min(self.imgsz, strides * self.stride))
+        return replace(self, imgsz=min(self.imgsz, strides * self.stride), sides=None)
 
     def place(self, size: tuple[int, int]) -> Place:
         """Where an image of `size` (H, W) lies."""
+        whole = self.sides or (self.imgsz, self.imgsz)
         if self.stretch:
-            return Place(self.imgsz, self.imgsz, 0, 0, (self.imgsz, self.imgsz))
-        ratio = self.imgsz / max(size)
-        height, width = (side if ratio == 1 else min(math.ceil(side * ratio), self.imgsz) for side in size)
-        full = (self._side(min(1.0, size[0] / size[1])), self._side(1 / max(1.0, size[0] / size[1])))
+            return Place(*whole, 0, 0, whole)
+        ratio = min(most / side for most, side in zip(whole, size, strict=True))
+        height, width = (
+            side if ratio == 1 else min(math.ceil(side * ratio), most) for most, side in zip(whole, size, strict=True)
+        )
+        full = self.sides or (self._side(min(1.0, size[0] / size[1])), self._side(1 / max(1.0, size[0] / size[1])))
         # Half of an odd rest is rounded down at the top and left.
-        top, left = (round((whole - part) / 2 - 0.1) for whole, part in zip(full, (height, width), strict=True))
+        top, left = (round((side - part) / 2 - 0.1) for side, part in zip(full, (height, width), strict=True))
         return Place(height, width, top, left, full)
 
     def _side(self, share: float) -> int:

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from foolscape.errors import ModelError, unknown
-from foolscape.models.common.caffe import (
-    VOC_CLASSES,
-    bgr,
-    read_weights,
-    rows_of,
-    with_random_weights,
-    with_weights,
-)
+from foolscape.errors import ModelError
+from foolscape.models.common.caffe import bgr
 from foolscape.models.common.class_map import ClassNames, name_behind_background
 from foolscape.models.common.freezing import freeze
-from foolscape.models.detectors.caffe.network import RENAMED, VGG16, ZF, FasterRcnn
+from foolscape.models.detectors.caffe.network import FasterRcnn
 from foolscape.models.detectors.caffe.proposals import Chosen, anchors, choose, clipped, kept, moved
 from foolscape.models.detectors.common import SOFTMAX_NOTE, candidates_of, check_scores, detections_of, softmax_scores
-from foolscape.models.segmenters.torchvision import Built
 from foolscape.tasks.detection import Candidates, Detections
-
-NAMES: Final = {"faster-rcnn-zf": ZF, "faster-rcnn-vgg16": VGG16}
 
 MEANS: Final = (102.9801, 115.9465, 122.7717)
 """B, G, R in grey levels, of py-faster-rcnn."""
@@ -38,7 +27,7 @@ SHORTER, LONGEST = 600, 1000
 DENSE: Final = Chosen(0.9, 6000, 3000)
 OWN: Final = Chosen()
 
-_LAST_PIXEL: Final = (0.0, 0.0, 1.0, 1.0)
+LAST_PIXEL: Final = (0.0, 0.0, 1.0, 1.0)
 """What is added to boxes that name their last pixel, so that they end behind it."""
 
 
@@ -94,7 +83,7 @@ class CaffeFasterRcnn:
             ModelError: no proposal is left for an image.
         """
         prepared = self._prepare(images)
-        end = images.new_tensor(_LAST_PIXEL)
+        end = images.new_tensor(LAST_PIXEL)
         if boxes is None:
             boxes = as_long(self._propose(prepared, self.proposing), images) / prepared.scale + end
         boxes = boxes.detach().to(images.dtype)
@@ -128,7 +117,7 @@ class CaffeFasterRcnn:
             found.append((boxes[rows, label], scores[rows, label], torch.full_like(rows, label)))
         all_boxes, all_scores, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
         best = all_scores.argsort(descending=True, stable=True)[: self.most]
-        ended = all_boxes[best] + boxes.new_tensor(_LAST_PIXEL)
+        ended = all_boxes[best] + boxes.new_tensor(LAST_PIXEL)
         return detections_of(ended, all_scores[best], labels[best], threshold, self.channels)
 
     def _prepare(self, images: Tensor) -> Prepared:
@@ -169,19 +158,6 @@ def as_long(proposals: list[Tensor], images: Tensor) -> Tensor:
     return torch.stack([one[rows.clamp(max=len(one) - 1)] for one in proposals])
 
 
-def build(name: str, weights: str | None, thin: int = 1) -> Built:
-    """The network `name`, with the names of its channels, the background's among them; see `caffe_fcn.build`."""
-    if name not in NAMES:
-        raise unknown("detector of Caffe's", name, NAMES)
-    tensors = read_weights(f"caffe:{name}", weights)
-    if tensors is None or weights is None:
-        made = with_random_weights(partial(FasterRcnn, NAMES[name], 21, thin))
-        return Built(made, _names(21), ("random weights, seed 0",))
-    tensors = {_renamed(key): value for key, value in tensors.items()}
-    count = rows_of(tensors, "cls_score.weight", f"caffe:{name}", weights)
-    return Built(with_weights(partial(FasterRcnn, NAMES[name], count), tensors, weights), _names(count))
-
-
 def adapt_faster_rcnn(
     module: FasterRcnn,
     class_names: ClassNames,
@@ -213,12 +189,3 @@ def adapt_faster_rcnn(
         f"detections: as published, from a score of {detector.least:g}, NMS at {detector.nms_iou:g}",
     )
     return replace(detector, notes=(*notes, SOFTMAX_NOTE, *own, *named.notes))
-
-
-def _renamed(key: str) -> str:
-    layer, _, part = key.rpartition(".")
-    return f"{RENAMED.get(layer, layer)}.{part}"
-
-
-def _names(count: int) -> tuple[str, ...] | None:
-    return ("__background__", *VOC_CLASSES) if count == len(VOC_CLASSES) + 1 else None

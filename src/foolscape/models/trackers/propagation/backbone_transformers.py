@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from foolscape.errors import CheckpointError, ModelError, SettingError
 from foolscape.models.common.huggingface import hub, normalisation, pretrained_error
+from foolscape.models.common.saved import check_quantised, portable, tell_saved
 from foolscape.models.trackers.propagation.tracker import Backbone
 
 
@@ -68,9 +69,14 @@ def of_transformers(name: str, layer: str | None = None) -> Backbone:
     except ValueError:
         raise SettingError(f"layer: expected a whole number, which of the hidden states, got {layer!r}") from None
     try:
+        config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+        check_quantised(config, name)
+        attention = portable(config)
         network, info = transformers.AutoModel.from_pretrained(
-            name, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
+            name, config=config, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
         )
+    except CheckpointError:
+        raise
     except Exception as error:  # transformers raises OSError, ValueError, ImportError and more
         raise pretrained_error(name, "a vision model (config.json, model.safetensors)", error) from error
     # The pooler stands behind the features, and is not part of every checkpoint.
@@ -80,6 +86,7 @@ def of_transformers(name: str, layer: str | None = None) -> Backbone:
             f"expected all weights of {type(network).__name__} in {name}, got none for {len(lost)} "
             f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); these weights are another network's"
         )
+    tell_saved(network, name, attention)
     count = int(getattr(network.config, "num_hidden_layers", 0))
     if number is not None and count and not -count - 1 <= number <= count:
         raise SettingError(f"layer: expected a number from {-count - 1} to {count} for {name}, got {number}")

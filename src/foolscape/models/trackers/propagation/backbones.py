@@ -1,4 +1,4 @@
-"""What features labels are propagated over: networks of torchvision and transformers, and users' own."""
+"""What features labels are propagated over: networks of torchvision, timm and transformers, and users' own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from foolscape.models.common.output import DOCS
 from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, WiredNetwork, wiring_of
 from foolscape.models.probe.sizes import by_trying
 from foolscape.models.probe.trials import Tried, probe_images
+from foolscape.models.trackers.propagation.backbone_timm import of_timm
 from foolscape.models.trackers.propagation.backbone_torchvision import of_torchvision
 from foolscape.models.trackers.propagation.backbone_transformers import of_transformers
 from foolscape.models.trackers.propagation.forms import FORMS
@@ -31,7 +32,8 @@ _SMALL, _PLACES = 128, 5
 
 def backbone(spec: Spec, make: Callable[[Spec], object]) -> Backbone:
     """The backbone that `spec` names, without its `propagation:`; its options are `weights` and `layer`
-    and, of a user's network, those of `models.common.wiring` for images. `make` makes a user's network of a spec.
+    and, of a user's network and one of timm, those of `models.common.wiring` for images. `make` makes a user's network
+    of a spec.
 
     Raises:
         UnknownNameError: no such network, weights or layer.
@@ -41,6 +43,8 @@ def backbone(spec: Spec, make: Callable[[Spec], object]) -> Backbone:
     if spec.scheme == "torchvision":
         spec.only("weights", "layer")
         return of_torchvision(spec.rest, spec.options.get("weights"), spec.options.get("layer"))
+    if spec.scheme == "timm":
+        return of_timm(spec)
     if spec.scheme == "transformers":
         spec.only("layer")
         return of_transformers(with_home(spec.rest), spec.options.get("layer"))

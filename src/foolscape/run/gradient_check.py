@@ -1,0 +1,44 @@
+"""Whether a run's models have the input gradient that their attack goes by: looked at once, kept in run.json."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from torch import Tensor
+
+from foolscape.errors import GradientError
+from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
+from foolscape.models.common.bf16 import likeness
+from foolscape.records.types import Object
+from foolscape.run.directory.store import RunStore, run_record
+from foolscape.run.listener import Listener
+from foolscape.run.setup import LoadedModel
+from foolscape.run.tasks.base import running_of
+
+
+def check_input_gradient(
+    first: Tensor, seed: int, store: RunStore, listener: Listener, entry: LoadedModel, batch: int
+) -> None:
+    """Refuse a model whose input gradient is wrong: it would look robust. The verdict goes into run.json.
+
+    A verdict on the same batch that is there already stands. An attack in bfloat16 is refused where its gradient has
+    another direction than the float32 one. An attack that takes no gradient needs none that is right.
+    """
+    if entry.plan is None or entry.plan.ascent.blind:
+        return
+    spec, record = entry.subject.spec, run_record(store)
+    if record.gradient.get(spec, {}).get("batch") == batch:
+        return
+    images = first.expand(batch, -1, -1, -1).contiguous()
+    verdict = check_gradient(entry.scorer, images, seed=seed, clamps=running_of(record.task).clamps)
+    try:
+        raise_unless_ok(verdict)
+    except GradientError as error:
+        raise GradientError(f"{error}. Or attack it without: --attack square") from error
+    listener.say(f"{spec}: {verdict.message}")
+    fields: Object = asdict(verdict)
+    if entry.plan.ascent.bf16:
+        cosine = fields["bf16_cosine"] = likeness(entry.scorer, images)
+        agreement = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
+        listener.say(f"{spec}: input gradient in bfloat16: {agreement}")
+    store.keep(gradient={**record.gradient, spec: fields})

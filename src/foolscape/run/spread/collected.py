@@ -1,0 +1,47 @@
+"""What a worker measures, on its way to the driver: rows and files of a sample, never a run of its own."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from foolscape.cluster.job import Answer
+from foolscape.disk import read_file, remove_file
+from foolscape.records.row import Line
+from foolscape.run.directory.store import RunStore
+
+
+@dataclass
+class Collected(RunStore):
+    """Takes the rows of samples; their pictures lie in the worker's own folder until they are `taken`.
+
+    Attributes:
+        parts: rows and the seconds of the attack, by id.
+    """
+
+    parts: dict[str, tuple[list[Line], float | None]] = field(default_factory=dict)
+
+    def settled_ids(self, model: str | None) -> set[str]:
+        """None: whatever is asked for is measured."""
+        del model
+        return set()
+
+    def append(self, rows: Sequence[Line], seconds: float | None = None) -> None:
+        """Hold the rows of a sample."""
+        self.parts[rows[0].id] = (list(rows), seconds)
+
+    def taken(self, sample: str, key: str, seconds: float) -> Answer:
+        """The rows and files of a sample, as `measured_of` reads them; nothing of them is left here."""
+        lines, spent = self.parts.pop(sample)
+        places = {place for line in lines for place in line.files}
+        files = {place: read_file(self.directory / place) for place in sorted(places)}
+        for place in places:
+            remove_file(self.directory / place)
+        return Answer(key, pickle.dumps((lines, spent)), files, seconds)
+
+
+def measured_of(answer: Answer) -> tuple[list[Line], float | None]:
+    """The rows of a sample, and the seconds of its attack, if there was one."""
+    lines, seconds = pickle.loads(answer.payload)  # of a worker that this process has started
+    return lines, seconds

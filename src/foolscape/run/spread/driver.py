@@ -1,0 +1,108 @@
+"""The driver's side of a run that workers measure: what they answer is written here alone, each sample as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from foolscape.cluster.engine import Engine
+from foolscape.cluster.job import Answer, GivenUp, Job
+from foolscape.cluster.pool import Inputs, Pool
+from foolscape.cluster.scheduler import LeaseSettings
+from foolscape.disk import append_file, digest, write_file
+from foolscape.errors import RunError
+from foolscape.records.places import WORKERS
+from foolscape.records.row import Line, failure
+from foolscape.records.workers import WorkerNote, note_bytes, told
+from foolscape.run.directory.store import RunStore
+from foolscape.run.listener import Listener
+from foolscape.run.spread.collected import measured_of
+from foolscape.run.spread.samples import key_of, named_by
+
+
+@contextmanager
+def workers(job: Job, engine: Engine, store: RunStore, listener: Listener, batch: int = 1) -> Iterator[Pool]:
+    """The workers of a run; what was lost of them on the way is told, and added to workers.jsonl."""
+    with Pool(job, engine, LeaseSettings(batch=batch)) as pool:
+        try:
+            yield pool
+        finally:
+            _note_losses(pool, store, listener)
+
+
+def measure_by_workers(
+    pool: Pool,
+    model: tuple[int, str],
+    costs: Mapping[str, float],
+    store: RunStore,
+    tick: Callable[[str], None],
+    inputs: Inputs | None = None,
+) -> Iterator[str]:
+    """Measure a model on those samples that `store` does not hold yet.
+
+    Args:
+        pool: the workers.
+        model: its place in the run, and its spec.
+        costs: of each sample, by id.
+        store: of the run.
+        tick: told of each that is settled.
+        inputs: see `Pool.answers`.
+
+    Yields:
+        The id of each as it is settled, so that whoever iterates may stop between two.
+
+    Raises:
+        FoolscapeError: no worker is left, or one has met what ends the whole run.
+    """
+    place, spec = model
+    settled = store.settled_ids(spec) | store.settled_ids(None)
+    keys = {key_of(place, name): cost for name, cost in costs.items() if name not in settled}
+    for answer in pool.answers(list(keys), costs=keys, inputs=inputs):
+        _, name = named_by(answer.key)
+        if isinstance(answer, GivenUp):
+            store.append([failure(spec, name, f"expected a worker to answer, got none: {answer.reason}")])
+        else:
+            _write(answer, store)
+        tick(name)
+        yield name
+
+
+def _write(answer: Answer, store: RunStore) -> None:
+    """The files of a sample, and then its rows, which name them."""
+    lines, seconds = measured_of(answer)
+    expected = {place: one for line in lines for place, one in line.files.items()}
+    for place, content in answer.files.items():
+        if place not in expected or digest(content) != tuple(expected[place]):
+            raise RunError(f"expected {place} as the rows of its sample name it, got other bytes from a worker")
+        write_file(store.directory, place, content)
+    store.append(lines, seconds if _measured(lines) else None)
+
+
+def _measured(lines: Sequence[Line]) -> bool:
+    return lines[0].model is not None
+
+
+def _note_losses(pool: Pool, store: RunStore, listener: Listener) -> None:
+    """What became of workers that are gone, or were never let in; and answers that were not the same twice."""
+    notes = [
+        *(
+            WorkerNote(
+                event="lost", worker=one.worker, node=one.node, reason=one.reason, samples=_samples(one.keys),
+                seconds=round(one.when, 1),
+            )
+            for one in pool.losses
+        ),
+        *(WorkerNote(event="refused", worker=one.worker, node=one.node, reason=one.reason) for one in pool.refusals),
+        *(
+            WorkerNote(event="differs", worker=one.second, node="", reason=one.first, samples=_samples((one.key,)))
+            for one in pool.differences
+        ),
+    ]  # fmt: skip
+    if notes:
+        append_file(store.directory, WORKERS, b"".join(note_bytes(note) for note in notes))
+    for note in notes:
+        listener.say(told(note))
+
+
+def _samples(keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(named_by(key)[1] for key in keys)

@@ -1,0 +1,268 @@
+"""Worker processes of this machine: what they answer, how they end, what they leave behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from foolscape.cluster.endings import ending
+from foolscape.cluster.job import Answer, GivenUp
+from foolscape.cluster.pool import Pool
+from foolscape.cluster.processes import Processes
+from foolscape.cluster.scheduler import LeaseSettings
+from foolscape.errors import ModelError, RunError, SettingError
+from tests.cluster.jobs import Echo, Family, Inputs, Told, answer_to
+from tests.conftest import ROOT
+
+KEYS = [f"k{place}" for place in range(30)]
+
+
+def run(pool: Pool, keys: list[str] = KEYS) -> dict[str, Answer | GivenUp]:
+    found: dict[str, Answer | GivenUp] = {}
+    for answer in pool.answers(keys):
+        assert answer.key not in found
+        found[answer.key] = answer
+    return found
+
+
+def payloads(found: dict[str, Answer | GivenUp]) -> dict[str, bytes]:
+    return {key: answer.payload for key, answer in found.items() if isinstance(answer, Answer)}
+
+
+def expected(*without: str) -> dict[str, bytes]:
+    return {key: answer_to(key) for key in KEYS if key not in without}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come true"
+        time.sleep(0.02)
+
+
+def test_every_key_is_answered_once() -> None:
+    with Pool(Echo(), Processes(2)) as pool:
+        found = run(pool)
+        assert payloads(found) == expected()
+        assert payloads(run(pool)) == expected()  # and again, with the same workers
+        assert sum(state.answered for state in pool.workers()) == 2 * len(KEYS)
+        assert {state.device for state in pool.workers()} == {"cpu"}
+    assert pool.losses == pool.refusals == pool.differences == []
+
+
+def test_devices_go_round_and_threads_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    with Pool(Told(), Processes(3, ["cuda:0", "cuda:1"], threads=2)) as pool:
+        while len(pool.workers()) < 3:
+            found = run(pool)
+        told = {answer.payload.decode().split(",", 2)[0] for answer in run(pool).values() if isinstance(answer, Answer)}
+        answer = found["k0"]
+    assert told <= {"worker-0 cuda:0", "worker-1 cuda:1", "worker-2 cuda:0"}
+    assert isinstance(answer, Answer)
+    _, threads, scratch, visible = answer.payload.decode().split(",", 3)
+    assert (threads, visible) == ("2 2", "4,5")
+    assert not Path(scratch).exists()
+    assert not Path(scratch).parent.exists()
+
+
+def test_a_killed_worker_is_replaced_and_its_keys_are_answered() -> None:
+    killed = []
+    with Pool(Told(seconds=0.02), Processes(2)) as pool:
+        found = []
+        for answer in pool.answers(KEYS):
+            found.append(answer.key)
+            if len(found) in (3, 6, 9):
+                assert isinstance(answer, Answer)
+                pid = int(answer.files["pid"])
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+    assert sorted(found) == sorted(KEYS)
+    assert 1 <= len(pool.losses) <= len(killed)
+    assert pool.losses[0].reason == "killed by signal 9 (SIGKILL), often for want of memory"
+    assert pool.losses[0].worker.startswith("worker-")
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("kill", "killed by signal 9"),
+        ("raise", "ZeroDivisionError: of this key, at "),
+        ("exit", "ended with exit code 3"),
+    ],
+)
+def test_a_deadly_key_is_given_up(how: str, reason: str) -> None:
+    with Pool(Echo(deadly={"k7": how}), Processes(2)) as pool:
+        found = run(pool)
+    assert payloads(found) == expected("k7")
+    given = found["k7"]
+    assert isinstance(given, GivenUp)
+    assert "3 workers died of it" in given.reason
+    assert reason in given.reason
+    assert len(pool.losses) == 3
+
+
+def test_last_words_are_told() -> None:
+    with Pool(Echo(deadly={"k0": "exit"}), Processes(1)) as pool:
+        given = run(pool, ["k0"])["k0"]
+    assert isinstance(given, GivenUp)
+    assert given.reason.endswith("ended with exit code 3; its last words: no more of it")
+
+
+def test_a_worker_that_hangs_is_ended() -> None:
+    settings = LeaseSettings(silence=0.5, deaths=1)
+    with Pool(Echo(deadly={"k3": "hang"}), Processes(1), settings) as pool:
+        found = run(pool, KEYS[:5])
+    given = found["k3"]
+    assert isinstance(given, GivenUp)
+    assert "did not answer for too long" in given.reason
+    assert len(payloads(found)) == 4
+
+
+def test_a_slow_worker_is_overtaken() -> None:
+    settings = LeaseSettings(slack=2.0, grace=0.2)
+    with Pool(Echo(seconds=0.02, slow="worker-0"), Processes(2), settings) as pool:
+        begun = time.monotonic()
+        assert payloads(run(pool)) == expected()
+        took = time.monotonic() - begun
+    assert took < 10
+    assert pool.differences == []
+
+
+def test_a_refused_worker_is_left_out() -> None:
+    with Pool(Echo(seconds=0.05, refuse=("worker-0",)), Processes(2)) as pool:
+        assert payloads(run(pool)) == expected()
+    (refusal,) = pool.refusals
+    assert refusal.worker == "worker-0"
+    assert "expected other weights" in refusal.reason
+
+
+def test_all_refused_is_an_error() -> None:
+    with Pool(Echo(refuse=("all",)), Processes(2)) as pool, pytest.raises(RunError) as caught:
+        run(pool)
+    assert str(caught.value).count("expected other weights") == 1
+
+
+def test_workers_that_die_at_once_are_not_started_for_ever() -> None:
+    with Pool(Told(dies=True), Processes(1)) as pool, pytest.raises(RunError, match="ended with exit code 5"):
+        run(pool)
+    assert len(pool.losses) == 3
+
+
+def test_an_error_of_foolscape_ends_everything() -> None:
+    with Pool(Echo(deadly={"k3": "refuse"}), Processes(2)) as pool, pytest.raises(ModelError, match="got none"):
+        run(pool)
+
+
+def test_inputs_go_along() -> None:
+    def inputs(key: str) -> dict[str, bytes]:
+        return {key: key.encode() * 100_000}  # more than a pipe holds
+
+    with Pool(Inputs(), Processes(2)) as pool:
+        found = {answer.key: answer for answer in pool.answers(KEYS, inputs=inputs)}
+    assert payloads(found) == {key: str(len(key) * 100_000).encode() for key in KEYS}
+
+
+def test_rounds_come_in_order() -> None:
+    with Pool(Inputs(), Processes(2)) as pool:
+        for state in (b"one", b"three"):
+            assert pool.round_of(state, KEYS) == [f"{key}: {state.decode()}".encode() for key in KEYS]
+
+
+def test_a_round_leaves_nothing_out() -> None:
+    with (
+        Pool(Echo(deadly={"k3": "kill"}), Processes(2)) as pool,
+        pytest.raises(RunError, match="expected an answer to 'k3'"),
+    ):
+        pool.round_of(b"", KEYS)
+
+
+def test_where_nothing_works_it_is_not_gone_on_for_ever() -> None:
+    with (
+        Pool(Inputs(), Processes(2)) as pool,
+        pytest.raises(RunError, match="got none before 12 workers had died"),
+    ):
+        run(pool)
+
+
+def test_what_a_worker_started_ends_with_it() -> None:
+    with Pool(Family(), Processes(1)) as pool:
+        found = run(pool, ["k0", "k1"])
+        pids = [int(payload) for payload in payloads(found).values()]
+        assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+    wait_for(lambda: not any(_runs(pid) for pid in pids))
+
+
+DRIVER = """
+    import sys
+    from foolscape.cluster.pool import Pool
+    from foolscape.cluster.processes import Processes
+    from tests.cluster.jobs import Told
+
+    with Pool(Told(seconds=float(sys.argv[1])), Processes(2)) as pool:
+        for answer in pool.answers([f"k{place}" for place in range(1000)]):
+            print(answer.files["pid"].decode(), answer.payload.decode().split(",")[2], flush=True)
+"""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_of_a_driver_that_was_killed(stop: signal.Signals) -> None:
+    driver = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(DRIVER), "0.05"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert driver.stdout is not None
+    told = [driver.stdout.readline().decode().split() for _ in range(20)]
+    pids = {int(pid) for pid, _ in told}
+    assert len(pids) == 2
+    assert all(_runs(pid) for pid in pids)
+    if stop == signal.SIGKILL:  # also one that stands still
+        os.kill(min(pids), signal.SIGSTOP)
+    driver.send_signal(stop)
+    _, said = driver.communicate(timeout=20)
+    wait_for(lambda: not any(_runs(pid) for pid in pids))
+    if stop == signal.SIGINT:
+        assert b"KeyboardInterrupt" in said
+        assert not any(Path(scratch).exists() for _, scratch in told)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_keyboard_does_not_reach_workers() -> None:
+    with Pool(Told(seconds=0.01), Processes(1)) as pool:
+        answer = next(pool.answers(["k0"]))
+        assert isinstance(answer, Answer)
+        assert os.getpgid(int(answer.files["pid"])) != os.getpgrp()
+
+
+def test_no_thread_outlives_the_pool() -> None:
+    before = threading.active_count()
+    with Pool(Echo(), Processes(2)) as pool:
+        run(pool)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0)])
+def test_numbers_are_positive(numbers: tuple[int, int]) -> None:
+    with pytest.raises(SettingError, match="at least one worker"):
+        Processes(numbers[0], threads=numbers[1])
+
+
+def test_endings_in_words() -> None:
+    assert ending(-9) == "killed by signal 9 (SIGKILL), often for want of memory"
+    assert ending(-11, ["\n", "Fatal error\n"]).endswith("its last words: Fatal error")
+    assert ending(2) == "ended with exit code 2"
+    assert ending(-64) == "killed by signal 64 (SIGRTMAX)"
