@@ -32,7 +32,7 @@ from foolscape.metrics.tasks.video import DAVIS, Clips
 from foolscape.metrics.video import ClipScores
 from foolscape.records.reader import read_record
 from foolscape.records.row import AnyRow, rows_of
-from foolscape.records.rows import read_rows
+from foolscape.records.scan import read_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
@@ -56,22 +56,14 @@ def write_file(directory: Path, place: str, content: bytes) -> Path:
     Raises:
         UnwritableError: it cannot be written, or a folder of `place` is a symbolic link; nothing half written is left.
     """
-    with in_words(directory):
-        path = _below(directory, place)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
-        try:
-            _write_new(temporary, content)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-        sync_folder(path.parent)
-    return path
+    return write_pieces(directory, place, (content,))
 
 
-def append_file(directory: Path, place: str, content: bytes) -> None:
+def append_file(directory: Path, place: str, content: bytes) -> int:
     """Add `content` to the end of the file at `place` below `directory`, and make sure that it is on the disk.
+
+    Returns:
+        How long the file was before.
 
     A file that has other names (hard links), as a copy made to be kept may have, gets a body of its own first.
 
@@ -92,6 +84,7 @@ def append_file(directory: Path, place: str, content: bytes) -> None:
             sync_folder(path.parent)
     if shared:
         write_file(directory, place, read_file(path) + content)
+    return about.st_size
 
 
 def read_file(path: Path) -> bytes:
@@ -100,6 +93,43 @@ def read_file(path: Path) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         _regular(descriptor, path)
         return file.read()
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """The regular file at `path`, open to be read from any place in it; raises `OSError` as `read_file`."""
+    descriptor = os.open(path, os.O_RDONLY | _COMMON)
+    try:
+        _regular(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def write_pieces(directory: Path, place: str, pieces: Iterable[bytes]) -> Path:
+    """As `write_file`, of content that comes piece by piece."""
+
+    def write(file: IO[bytes]) -> None:
+        for piece in pieces:
+            file.write(piece)
+
+    return write_with(directory, place, write)
+
+
+def write_with(directory: Path, place: str, write: Callable[[IO[bytes]], None]) -> Path:
+    """As `write_file`, of what `write` writes to a file that is open."""
+    with in_words(directory):
+        path = _below(directory, place)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+        try:
+            _write_new(temporary, write)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        sync_folder(path.parent)
+    return path
 
 
 def open_lock(path: Path) -> IO[bytes]:
@@ -185,18 +215,17 @@ def _make(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write_new(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _COMMON
     try:
         descriptor = os.open(path, flags, 0o666)
     except FileExistsError:  # left by a killed process of the same number
         os.unlink(path)
         descriptor = os.open(path, flags, 0o666)
-    try:
-        _write(descriptor, content)
+    with os.fdopen(descriptor, "wb") as file:
+        write(file)
+        file.flush()
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _append(descriptor: int, content: bytes, size: int) -> None:

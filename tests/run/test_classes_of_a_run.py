@@ -13,7 +13,7 @@ import foolscape as fs
 from foolscape.cli.console import DONE, ERROR, USAGE
 from foolscape.errors import ClassMatchError, SettingError
 from foolscape.records.reader import read_record
-from foolscape.records.rows import read_rows
+from foolscape.records.scan import read_rows
 from foolscape.run.settings.config import make_config
 from foolscape.run.slices.given import Given
 from foolscape.run.slices.kinds import sliced_run

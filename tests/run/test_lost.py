@@ -245,7 +245,7 @@ def test_rows_name_their_files_inside_the_run(tmp_path: Path) -> None:
         (tmp_path / "out" / "rows.jsonl").write_text(json.dumps(row) + "\n")
         assert "outside the run" in kept(tmp_path / "out").lost[0]
     (tmp_path / "out" / "rows.jsonl").write_text(json.dumps({**row, "files": [], "learnt": 5}) + "\n")
-    assert kept(tmp_path / "out").lines == ()
+    assert list(kept(tmp_path / "out").rows) == []
 
 
 SIZES = """

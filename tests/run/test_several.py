@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from foolscape.metrics.segmentation import PixelsMeasured
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.row import AnyRow, Row, Tried
 from foolscape.report.tables.objectives import several as table
-from foolscape.run.scores.objectives import several
+from foolscape.run.scores.objectives import ObjectiveResults
 from tests.written import summary_with
 
 CLASSES = ("sky", "sign")
@@ -31,6 +34,13 @@ ROWS = [
     row("a", result("ce", 50, 4), result("js", 100, 0)),
     row("b", result("ce", 0, 0)),  # finished at once
 ]
+
+
+def several(rows: Sequence[AnyRow], classes: Sequence[str], seed: int) -> dict[str, Any]:
+    results = ObjectiveResults(classes)
+    for one in rows:
+        results.add(one)
+    return dict(results.summed(seed))
 
 
 def test_the_scores_of_each_objective_and_of_their_choice() -> None:

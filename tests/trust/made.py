@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from foolscape.metrics.segmentation import PixelsMeasured
-from foolscape.records.conditions import ADVERSARIAL, CONDITIONS, PERMUTED
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, PERMUTED
 from foolscape.records.row import AnyRow, Control, Row
+from foolscape.records.run import RunRecord
 from foolscape.records.types import Object
-from foolscape.run.trust.attack import AttackedModel, attack_reasons
+from foolscape.run.trust.attack import AttackedModel, AttackedRows, attack_reasons
 from foolscape.verdict import Reason
 
 from ..written import model_record, run_record
@@ -41,9 +42,26 @@ def pixels(percent: float) -> PixelsMeasured:
     return PixelsMeasured({0: round(percent * PIXELS / 100)}, {0: PIXELS})
 
 
-def attacked(
-    stands: Mapping[str, Sequence[float]], probes: Mapping[str, Sequence[float]], **attack: Any
-) -> AttackedModel:
+@dataclass(frozen=True)
+class Made:
+    """The rows of a model under attack, by condition; `probed` as of `AttackedModel`."""
+
+    record: RunRecord
+    spec: str
+    rows: Mapping[Any, Sequence[AnyRow]]
+    probed: Mapping[str, Any]
+
+    @property
+    def model(self) -> AttackedModel:
+        """As the checks take it."""
+        sums = AttackedRows(self.record, self.spec)
+        for name, rows in self.rows.items():
+            for one in rows if name != CLEAN else ():
+                sums.add(one)
+        return sums.model(dict(self.probed))
+
+
+def attacked(stands: Mapping[str, Sequence[float]], probes: Mapping[str, Sequence[float]], **attack: Any) -> Made:
     """A run on as many images as `stands` has percentages for; conditions that it lacks are as `STANDS`."""
     images = max((len(values) for values in stands.values()), default=4)
     given = {name: list(stands.get(name, [value] * images)) for name, value in STANDS.items()}
@@ -59,7 +77,7 @@ def attacked(
         str(i): {what: {"right": values[i] / 100, "left": 0.0} for what, values in probes.items() if i < len(values)}
         for i in range(images)
     }
-    return AttackedModel(record, "net.py:net", rows, {"probes": tried, "images": left} if probes else {})
+    return Made(record, "net.py:net", rows, {"probes": tried, "images": left} if probes else {})
 
 
 def changed(rows: Sequence[AnyRow], **fields: Any) -> list[AnyRow]:
@@ -67,13 +85,13 @@ def changed(rows: Sequence[AnyRow], **fields: Any) -> list[AnyRow]:
     return [replace(row, **fields) for row in rows]
 
 
-def controlled(run: AttackedModel, first: int | None = None, **fields: Any) -> AttackedModel:
+def controlled(run: Made, first: int | None = None, **fields: Any) -> Made:
     """The run with the controls of its `first` images (None: of all) changed."""
     rows = list(run.rows[PERMUTED])
     rows[:first] = [replace(row, control=replace(row.control, **fields)) for row in rows[:first]]
     return replace(run, rows={**run.rows, PERMUTED: rows})
 
 
-def reasons(run: AttackedModel) -> dict[str, Reason]:
+def reasons(run: Made) -> dict[str, Reason]:
     """The checks of a run's attack by their ids."""
-    return {reason.id: reason for reason in attack_reasons(run)}
+    return {reason.id: reason for reason in attack_reasons(run.model)}

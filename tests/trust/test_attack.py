@@ -10,12 +10,11 @@ import pytest
 
 from foolscape.metrics.boxes import Detected, Truth
 from foolscape.records.conditions import ADVERSARIAL
-from foolscape.run.trust.attack import AttackedModel
 from foolscape.run.trust.judge import by_model
 from foolscape.verdict import Reason
 
 from ..written import attack_result
-from .made import attacked, changed, controlled, reasons
+from .made import Made, attacked, changed, controlled, reasons
 
 SOUND = {"longer": [4.0] * 4, "stronger": [4.5] * 4, "larger": [0.0], "unbound": [0.0], "square": [60.0]}
 
@@ -101,7 +100,7 @@ def test_a_task_that_was_said_is_part_of_the_better_command() -> None:
 
 def test_one_image_says_nothing_of_its_controls() -> None:
     run = attacked({}, {})
-    single = AttackedModel(run.record, run.spec, {name: found[:1] for name, found in run.rows.items()}, {})
+    single = Made(run.record, run.spec, {name: found[:1] for name, found in run.rows.items()}, {})
     found = reasons(single)
     assert (found["beats-noise"].ok, found["beats-shuffled"].ok, found["converged"].ok) == (None, None, None)
 

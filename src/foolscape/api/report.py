@@ -24,8 +24,8 @@ from foolscape.pixels import Levels, to_unit
 from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import Kind
 from foolscape.records.reader import Run, read_record, read_run, read_slices
-from foolscape.records.rows import whole_rows
 from foolscape.records.run import RunRecord
+from foolscape.records.scan import whole_rows
 from foolscape.records.slices import SliceRecord, SlicesRecord
 from foolscape.records.summary import ModelSummary, RunSummary
 from foolscape.records.timings import read_timings, seconds_per_image
@@ -325,6 +325,6 @@ def read_files(directory: Path) -> Run:
             )
         if not unfinished(directory):
             return read_run(directory)
-        rows = tuple(whole_rows(directory, record, record.conditions))
+        rows = whole_rows(directory, record, record.conditions)
         document = so_far(directory, record)
         return Run(directory, record, read(RunSummary, document), document, rows, read_timings(directory))

@@ -32,6 +32,7 @@ from foolscape.records.places import Kind, place_of
 from foolscape.records.row import Line
 from foolscape.records.run import TRUTH, DataRecord, RunRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.stored import StoredRows
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
 from foolscape.run.gradient_check import check_input_gradient
@@ -72,11 +73,16 @@ class _Memory(RunStore):
     """The rows and pictures of one batch, in the place of a run's directory."""
 
     images: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+
+    def settled_ids(self, model: str | None) -> set[str]:
+        """Ids of samples that are done or given up."""
+        return {row.id for row in self.lines if row.model == model}
 
     def append(self, rows: Sequence[Line], seconds: float | None = None) -> None:
         """Add the rows of a sample."""
         del seconds
-        self.rows.extend(rows)
+        self.lines.extend(rows)
 
     def album(self, model: str) -> Album:
         """For the pictures of a sample."""
@@ -85,6 +91,11 @@ class _Memory(RunStore):
 
     def save_json(self, place: str, record: Mapping[str, Any]) -> None:
         """Nothing: there is no run.json."""
+
+
+def _memory(task: str) -> _Memory:
+    record = _unwritten(task)
+    return _Memory(_NOWHERE, record, StoredRows(_NOWHERE, record))
 
 
 def _unwritten(task: str) -> RunRecord:
@@ -122,13 +133,13 @@ class _Stream:
         opened = kind.openers[self.task](parse(spec, ()), None, classes)
         data: Any = with_class_map(opened, self.config.class_map)
         subject: Any = self.entry.subject
-        store = _Memory(_NOWHERE, _unwritten(self.task))
+        store = _memory(self.task)
         with attention(self.config.attention):
             measuring = Measuring(self.entry.plans, batch, self.config.seed)
             evaluate(replace(subject, data=data), data.ids, measuring, store, _pass)
         only = None if self.entry.plan is None else self.entry.plan.only_class
         by_id: dict[str, list[ImageRow]] = {}
-        for row in image_rows(store.rows, self.task, lambda _: only):
+        for row in image_rows(store.lines, self.task, lambda _: only):
             by_id.setdefault(row.id, []).append(row)
         for name in data.ids:
             for row in by_id[name]:
@@ -215,7 +226,7 @@ def _checked(setup: Setup, config: RunConfig, task: str) -> _Stream:
             "clip; use foolscape.evaluate"
         )
     first = to_unit(setup.first).to(ready_device(config.device))
-    store = _Memory(_NOWHERE, _unwritten(task))
+    store = _memory(task)
     check_input_gradient(
         first, config.seed, store, silent(), entry, config.batch if isinstance(config.batch, int) else 1
     )

@@ -88,7 +88,11 @@ def count_boxes(reference: Truth, detected: Detected, classes: int, score_thresh
         classes: C, shared by both.
         score_threshold: detections with a lower score are not looked at.
     """
-    fates = fates_of(reference, detected, score_threshold)
+    return counted(fates_of(reference, detected, score_threshold), reference, classes)
+
+
+def counted(fates: Fates, reference: Truth, classes: int) -> BoxCounts:
+    """`count_boxes` from what became of each object of the `reference`."""
 
     def per_class(labels: Ints) -> Ints:
         return np.bincount(labels, minlength=classes).astype(np.int64)
@@ -154,7 +158,8 @@ def preserved(counts: BoxCounts, attacked: Collection[int]) -> float:
 
 def _readable(detected: Detected, score_threshold: float) -> Detected:
     """The detections above the threshold, usable and the highest score first."""
-    detected = tidy(detected)
+    seen = ~(detected.scores < score_threshold)  # what is no number, too
+    detected = tidy(Detected(detected.boxes[seen], detected.scores[seen], detected.labels[seen]))
     order = np.argsort(-detected.scores, kind="stable")
     order = order[detected.scores[order] >= score_threshold]
     return Detected(detected.boxes[order], detected.scores[order], detected.labels[order])

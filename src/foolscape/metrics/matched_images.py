@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -19,8 +20,8 @@ from foolscape.metrics.boxes import Floats, Ints
 from foolscape.metrics.matching import FALSE, HIT, Matched, Outcomes
 from foolscape.metrics.precision import COCO_LEVELS, VOC07_LEVELS, Summary, eleven_points, hundred_one_points
 
-_COLUMNS: Final = 64
-"""Groups that are looked at together: a part of the hits by so many stays in the processor's cache."""
+_COLUMNS, _CELLS = 64, 1 << 17
+"""Groups that are looked at together at least; hits by groups that stay in the processor's cache."""
 
 
 class MatchSums:
@@ -105,8 +106,21 @@ class MatchedImages:
         found = np.full(self.truths.shape, np.nan)
         for label, one in self._known():
             objects = self.truths[:, label]
-            found[:, label] = _left_out(one, threshold, objects.sum() - objects, summary)
+            least = self._least(label, summary) if summary in _LEVELS else None
+            found[:, label] = _left_out(one, threshold, objects.sum() - objects, summary, least)
         return found
+
+    def _least(self, label: int, summary: Summary) -> Ints:
+        """(L, G) of `_least`; it is the same at every threshold."""
+        if (label, summary) not in self._leasts:
+            objects = self.truths[:, label]
+            left = np.maximum(objects.sum() - objects, 1)
+            self._leasts[label, summary] = _least(_LEVELS[summary][:, None], left)
+        return self._leasts[label, summary]
+
+    @cached_property
+    def _leasts(self) -> dict[tuple[int, Summary], Ints]:
+        return {}
 
     def _known(self) -> Iterator[tuple[int, ClassMatches]]:
         return ((label, one) for label, one in enumerate(self.classes) if self.truths[:, label].any())
@@ -149,34 +163,48 @@ def _envelope(precision: Floats) -> Floats:
     return np.maximum.accumulate(precision[::-1], axis=0)[::-1]
 
 
-def _left_out(one: ClassMatches, threshold: int, objects: Ints, summary: Summary) -> Floats:
-    """(G,): the average precision of a class without each group, which leaves `objects` (G,); NaN where these are 0."""
+def _left_out(one: ClassMatches, threshold: int, objects: Ints, summary: Summary, least: Ints | None) -> Floats:
+    """(G,): the average precision of a class without each group; NaN where that leaves no object.
+
+    Args:
+        one: the class.
+        threshold: of IoU.
+        objects: (G,) that are left.
+        summary: of the curve.
+        least: (L, G) of `_least`, for a summary at levels of recall.
+    """
     curve = _curve(one.outcome[threshold])
     before = np.searchsorted(curve.at, curve.wrong)  # the hit that a false positive comes before; later ones are moot
-    wrong = curve.wrong[before < len(curve.at)]
-    own_hits, own_wrong = one.groups[curve.at], one.groups[wrong]
-    places = np.arange(len(curve.at))
+    before = before[before < len(curve.at)]
+    own_hits, own_wrong = one.groups[curve.at], one.groups[curve.wrong[: len(before)]]
+    # Precision rises from hit to hit where no false positive lies between, whoever is left out: its best is at the last
+    # hit of such a series. The area is a sum over all hits.
+    every = np.arange(len(curve.at))
+    ends = (
+        every if least is None else np.flatnonzero(np.append(np.diff(curve.both - curve.hits) > 0, True))[: len(every)]
+    )
+    series = np.searchsorted(ends, every)
     found = np.full(len(objects), np.nan)
-    for begin, end in _blocks(len(objects)):
-        of_hits = _cumulated(places, own_hits, begin, end, len(places))
-        of_wrong = _cumulated(before[: len(wrong)], own_wrong, begin, end, len(places))
-        hits = curve.hits[:, None] - of_hits
-        both = curve.both[:, None] - (of_hits + of_wrong)
-        precision = np.divide(hits, both, out=np.zeros_like(hits), where=hits > 0)
+    for begin, end in _blocks(len(objects), len(ends)):
+        of_hits = _cumulated(every, own_hits, begin, end, len(every))
+        of_wrong = _cumulated(series[before], own_wrong, begin, end, len(ends))
+        hits = curve.hits[ends, None] - of_hits[ends]
+        both = curve.both[ends, None] - of_hits[ends] - of_wrong
+        envelope = _envelope(hits / np.maximum(both, 1))
         left = np.maximum(objects[begin:end], 1)
-        if summary in _LEVELS:
-            means = _at_levels(_LEVELS[summary], _envelope(precision), of_hits, left)
+        if least is None:
+            means = summary(envelope, hits / left)
         else:
-            means = summary(_envelope(precision), hits / left)
+            means = _at_levels(least[:, begin:end], envelope, series, of_hits)
         found[begin:end] = np.where(objects[begin:end] > 0, means, np.nan)
     return found
 
 
-def _blocks(groups: int) -> Iterator[tuple[int, int]]:
-    """The first and the last group but one of each block; none has one group alone, of which sums round otherwise."""
-    begin = 0
+def _blocks(groups: int, rows: int) -> Iterator[tuple[int, int]]:
+    """The first group of each block and the one behind it; none has one group alone, of which sums round otherwise."""
+    begin, columns = 0, max(_COLUMNS, _CELLS // max(rows, 1))
     while begin < groups:
-        end = groups if groups - begin <= _COLUMNS + 1 else begin + _COLUMNS
+        end = groups if groups - begin <= columns + 1 else begin + columns
         yield begin, end
         begin = end
 
@@ -186,29 +214,27 @@ def _cumulated(rows: Ints, groups: Ints, begin: int, end: int, length: int) -> N
     mine = (groups >= begin) & (groups < end)
     width = end - begin
     counted = np.bincount(rows[mine] * width + (groups[mine] - begin), minlength=length * width)
-    return np.cumsum(counted.reshape(length, width).astype(np.int32), axis=0, dtype=np.int32)
+    return np.cumsum(counted.reshape(length, width), axis=0, dtype=np.int32)
 
 
-def _at_levels(levels: Floats, envelope: Floats, of_hits: NDArray[np.int32], objects: Ints) -> Floats:
-    """(W,): the mean of the envelope (P, W) at the hits that first reach each of L levels of recall, 0 where none does.
+def _at_levels(least: Ints, envelope: Floats, series: Ints, of_hits: NDArray[np.int32]) -> Floats:
+    """(W,): the mean of the envelope at the hits that first reach each of L levels of recall, 0 where none does.
 
     Args:
-        levels: (L,) rising.
-        envelope: precision at each hit of all groups.
-        of_hits: (P, W) hits of the group that is left out.
-        objects: (W,) without it, each at least 1.
+        least: (L, W) hits that a level takes, rising.
+        envelope: (E, W) precision at the end of each series of hits.
+        series: (P,) that each hit is in.
+        of_hits: (P, W) hits of the group that is left out, up to each.
     """
-    number, width = envelope.shape
+    number, width = of_hits.shape
     if not number:
         return np.zeros(width)
-    least = _least(levels[:, None], objects)
     reached = least <= number - of_hits[-1]
-    columns = np.arange(width)
+    columns, begin = np.arange(width), np.maximum(least - 1, 0)
     # The hit p is the k-th of the others where p + 1 less those left out up to p is k: the first such p, from below.
-    place = np.where(reached, np.maximum(least - 1, 0), 0)
+    place = np.where(reached, begin, 0)
     while True:
-        further = np.where(reached, np.maximum(least - 1 + of_hits[place, columns], 0), 0)
-        further = np.where(least == 0, 0, further)
+        further = np.where(reached & (least > 0), begin + of_hits[place, columns], 0)
         if np.array_equal(further, place):
             break
         place = further
@@ -216,12 +242,12 @@ def _at_levels(levels: Floats, envelope: Floats, of_hits: NDArray[np.int32], obj
     last[:-1] = (place[1:] != place[:-1]) | ~reached[1:]
     first = np.ones(reached.shape, np.bool_)
     first[1:] = place[1:] != place[:-1]
-    level = np.arange(len(levels))[:, None]
+    level = np.arange(len(least))[:, None]
     times = level + 1 - np.maximum.accumulate(np.where(first, level, 0), axis=0)
     total = np.zeros(width)
-    for row in np.where(last & reached, envelope[place, columns] * times, 0.0):
+    for row in np.where(last & reached, envelope[series[place], columns] * times, 0.0):
         total += row
-    return total / len(levels)
+    return total / len(least)
 
 
 def _least(levels: Floats, objects: Ints) -> Ints:

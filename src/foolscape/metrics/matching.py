@@ -56,6 +56,9 @@ def tidy(detected: Detected) -> Detected:
     """
     with np.errstate(all="ignore"):
         size = detected.boxes[:, 2:] - detected.boxes[:, :2]
+        areas = size[:, 0] * size[:, 1]
+        if (size >= 0).all() and (areas <= LARGEST_AREA).all() and np.isfinite(detected.scores).all():
+            return detected  # no box of these is without an end
         usable = np.isfinite(detected.boxes).all(axis=1) & (size >= 0).all(axis=1) & (size.prod(axis=1) <= LARGEST_AREA)
     boxes = np.where(usable[:, None], detected.boxes, 0.0)
     return Detected(boxes, np.nan_to_num(detected.scores, nan=0.0, posinf=1.0, neginf=0.0), detected.labels)

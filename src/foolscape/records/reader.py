@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from foolscape.disk import read_file
+from foolscape.disk import open_file, read_file
 from foolscape.errors import RunError
-from foolscape.records.conditions import CLEAN
 from foolscape.records.partial import PartialRecord
+from foolscape.records.parts import parts_in
 from foolscape.records.places import PARTIAL, ROWS, RUN, SLICES, SUMMARY
 from foolscape.records.results import S
-from foolscape.records.row import Line
-from foolscape.records.rows import read_content, read_rows, whole_rows
 from foolscape.records.run import AnyRecord, RunRecord, record_in
+from foolscape.records.scan import read_rows, whole_rows
 from foolscape.records.schema import check_schema
 from foolscape.records.slices import SlicesRecord
+from foolscape.records.stored import StoredRows
 from foolscape.records.summary import RunSummary
 from foolscape.records.timings import read_timings
 from foolscape.records.types import Object, R, read
@@ -39,7 +38,7 @@ class Run:
         record: run.json.
         summary: summary.json, or partial.json.
         document: the same as the file has it.
-        rows: the lines of rows.jsonl.
+        rows: the lines of rows.jsonl, read whenever they are asked for.
         seconds: how long the attack took, by model and id of the image.
         slices: slices.json; None where there is none, or the run has not finished.
     """
@@ -48,7 +47,7 @@ class Run:
     record: RunRecord
     summary: RunSummary
     document: Object
-    rows: tuple[Line, ...]
+    rows: StoredRows
     seconds: dict[tuple[str, str], float] = field(default_factory=dict)
     slices: SlicesRecord | None = None
 
@@ -67,7 +66,7 @@ def read_run(directory: Path) -> Run:
             "report.html"
         )
     summary = _typed(path, document, RunSummary)
-    rows = _of_whole_samples(whole_rows(directory, record)) if summary.unfinished else read_rows(directory, record)
+    rows = _of_whole_samples(directory, record) if summary.unfinished else read_rows(directory, record)
     slices = None if summary.unfinished else read_slices(directory)
     return Run(directory, record, summary, document, rows, read_timings(directory), slices)
 
@@ -174,22 +173,19 @@ def read_object(path: Path, hint: str = "") -> Object:
     return found
 
 
-def _of_whole_samples(rows: Sequence[Line]) -> tuple[Line, ...]:
-    """The rows without samples of which some are missing, as a run that is at work may have one."""
-    samples: dict[tuple[str | None, str], set[str]] = {}
-    for row in rows:
-        samples.setdefault((row.model, row.id), set()).add(row.condition)
-    most = max((len(conditions) for conditions in samples.values()), default=0)
-    kept = {key for key, conditions in samples.items() if len(conditions) == most or CLEAN not in conditions}
-    return tuple(row for row in rows if (row.model, row.id) in kept)
+def _of_whole_samples(directory: Path, record: RunRecord) -> StoredRows:
+    """The rows of complete samples, as a run that is at work may have others."""
+    return whole_rows(directory, record, record.conditions)
 
 
 def _progress(directory: Path, record: AnyRecord) -> str:
     try:
-        content = read_content(directory)
+        with open_file(directory / ROWS) as file:
+            rows = sum(1 for line in file if line.strip())
     except OSError:
-        content = b""
-    if not content:
+        rows = 0
+    parts = len(parts_in(directory))
+    if not rows and not parts:
         return f"{RUN} and no row"
-    rows = sum(1 for line in content.split(b"\n") if line.strip())
-    return f"{rows} row{'s' * (rows != 1)} of {ROWS} for {len(record.samples)} images"
+    sealed = f" and {parts} Parquet parts" if parts else ""
+    return f"{rows} row{'s' * (rows != 1)} of {ROWS}{sealed} for {len(record.samples)} images"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field
@@ -156,10 +157,15 @@ class Row(Generic[T, M]):
     learnt: Files = field(default_factory=dict)
     truth: Annotated[T | None, Field(exclude=True)] = None
 
-    @property
+    @cached_property
     def sample(self) -> Sample[Any, M]:
         """What scores are counted from."""
         return Sample(self.id, self.truth, self.measured)
+
+    @cached_property
+    def float_sample(self) -> Sample[Any, Any]:
+        """The same of the attacked image before rounding to 8 bits."""
+        return Sample(self.id, self.truth, self.in_float)
 
     def sample_of(self, measured: M) -> Sample[Any, M]:
         """The same of another prediction for the image, such as `in_float`."""

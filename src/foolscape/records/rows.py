@@ -1,19 +1,21 @@
-"""rows.jsonl: its one reader and its one writer. The truth of an image stands once, in a file of its own."""
+"""A line of rows.jsonl: its one reader and its one writer. The truth of an image stands once, in a file of its own."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic_core import from_json
 
 from foolscape.disk import read_file
 from foolscape.errors import RunError
 from foolscape.metrics.sample import Form
 from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import CLEAN, FAILED
-from foolscape.records.places import ONE_FOLDER, ROWS, RUNS, Kind, Layout
+from foolscape.records.places import ONE_FOLDER, RUNS, Kind, Layout
 from foolscape.records.row import AnyRow, Failure, Line, Row
 from foolscape.records.run import AnyRecord, ModelRecord, TransferRecord
 from foolscape.records.schema import SCHEMA, check_schema
@@ -24,19 +26,6 @@ Key = tuple[str | None, str]
 
 _PLAIN: Final[type[AnyRow]] = Row[None, None]
 """A row of an image that no model was asked about."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """A line as it stands in the file, and what it says."""
-
-    text: str
-    line: Line
-
-    @property
-    def key(self) -> Key:
-        """Of its sample."""
-        return self.line.model, self.line.id
 
 
 @dataclass(frozen=True)
@@ -87,27 +76,6 @@ def truth_bytes(task: str, truth: object) -> bytes:
     return dumped({"schema": SCHEMA, "truth": form_of(scores_of(task).form.truth).dump_python(truth)})
 
 
-def read_content(directory: Path) -> bytes:
-    """The content of rows.jsonl; empty if there is none. Raises `OSError`."""
-    try:
-        return read_file(directory / ROWS)
-    except FileNotFoundError:
-        return b""
-
-
-def parsed(content: bytes, forms: Forms) -> tuple[list[Written], list[str]]:
-    """The lines that are rows, without their truth, and what is wrong with the others."""
-    lines, damaged = [], []
-    # Not splitlines: an id or a reason may hold U+2028.
-    *whole, torn = content.split(b"\n")
-    for number, line in enumerate(whole, 1):
-        try:
-            lines.append(Written(line.decode(), _line(line, forms)))
-        except (ValueError, RecursionError) as error:
-            damaged.append(f"{ROWS}, line {number}: {(str(error).splitlines() or [type(error).__name__])[0][:160]}")
-    return lines, [*damaged, *([f"{ROWS}, line {len(whole) + 1}: it breaks off"] if torn else [])]
-
-
 def with_truths(directory: Path, lines: Sequence[Line], forms: Forms) -> tuple[list[Line], dict[Key, str]]:
     """The lines with the truth of each row, and by sample why there is none; those lines stay as they are."""
     clean: dict[Key, AnyRow] = {
@@ -128,57 +96,23 @@ def with_truths(directory: Path, lines: Sequence[Line], forms: Forms) -> tuple[l
     return found, faults
 
 
-def read_rows(directory: Path, record: AnyRecord) -> tuple[Line, ...]:
-    """All rows of a finished run; RunError, with the line, where one is damaged."""
-    path, forms = directory / ROWS, forms_of(record)
-    try:
-        content = read_file(path)
-    except OSError as error:
-        raise RunError(f"{path}: expected rows, got: {error}. Resume or repeat the run.") from error
-    lines, damaged = parsed(content, forms)
-    found, faults = with_truths(directory, [one.line for one in lines], forms)
-    if wrong := [*damaged, *(f"{name} on {model}: {fault}" for (model, name), fault in faults.items())]:
-        raise RunError(
-            f"{directory}: expected whole rows, got {wrong[0]}. The command that made the run measures its image again"
-        )
-    return tuple(found)
-
-
-def whole_rows(directory: Path, record: AnyRecord, conditions: Iterable[str] | None = None) -> list[Line]:
-    """The rows of samples that are wholly there, of a run that may be at work: nothing is cut off or repaired.
-
-    Args:
-        directory: of the run.
-        record: run.json.
-        conditions: of a complete sample; None: whole lines are enough.
-    """
-    forms = forms_of(record)
-    lines, _ = parsed(read_content(directory), forms)
-    if conditions is not None:
-        lines = complete(lines, conditions)
-    found, faults = with_truths(directory, [one.line for one in lines], forms)
-    return [line for line in found if (line.model, line.id) not in faults]
-
-
-def complete(lines: Sequence[Written], conditions: Iterable[str]) -> list[Written]:
-    """The lines of samples with one row for each of the `conditions`, or one that says why not."""
-    seen: dict[Key, list[str]] = {}
-    for one in lines:
-        seen.setdefault(one.key, []).append(one.line.condition)
-    wanted = sorted(conditions)
-    whole = {key for key, found in seen.items() if sorted(found) in ([FAILED], wanted)}
-    return [one for one in lines if one.key in whole]
-
-
-def _line(line: bytes, forms: Forms) -> Line:
+def line_in(line: bytes, forms: Forms) -> Line:
     """The row in `line`; raises `ValueError` for anything else."""
-    found = json.loads(line)
+    found = _json(line)
     if not isinstance(found, dict):
         raise ValueError(f"expected a JSON object, got {type(found).__name__}")
     if found.get("condition") == FAILED:
         return read(Failure, found)
     model = found.get("model")
     return read(forms.kind(model if isinstance(model, str) else None), found)
+
+
+def _json(content: bytes) -> Any:
+    """What JSON holds; raises `ValueError`. Python's own reader takes code points that are no characters, too."""
+    try:
+        return from_json(content)
+    except ValueError:
+        return json.loads(content)
 
 
 def _form(model: ModelRecord) -> Form[Any, Any]:
@@ -197,7 +131,7 @@ def _truth(directory: Path, row: AnyRow, clean: Mapping[Key, AnyRow], forms: For
         return form.standing_in(clean[row.model, row.id].measured)
     place = forms.truth_place(directory, row.model, row.id)
     if place not in looked:
-        content = json.loads(read_file(directory / place))
+        content = _json(read_file(directory / place))
         check_schema(directory / place, content)
         looked[place] = form_of(form.truth).validate_python(content["truth"])
     return form.in_classes(looked[place], model.channels)

@@ -11,10 +11,10 @@ from pathlib import Path
 from foolscape.errors import CheckpointError, RunError
 from foolscape.records.places import PARTIAL, RUN
 from foolscape.records.reader import command_of, read_record
-from foolscape.records.row import Line
-from foolscape.records.rows import whole_rows
 from foolscape.records.run import AnyRecord, EnsembleRecord, HardenRecord, RunRecord, TransferRecord, UniversalRecord
+from foolscape.records.scan import whole_rows
 from foolscape.records.schema import SCHEMA
+from foolscape.records.stored import Rows, StoredRows
 from foolscape.records.types import Object
 from foolscape.report.form import of_a_run
 from foolscape.report.run_kinds import unfinished
@@ -120,24 +120,26 @@ def _part(name: str, done: int, of: int, unit: str = "images") -> Object:
     return {"part": name, "done": done, "of": of, "unit": unit}
 
 
-def _count(rows: list[Line], spec: str) -> int:
+def _count(rows: Rows, spec: str) -> int:
     """How many images are done for a model, or given up for it or for all."""
-    return len({row.id for row in rows if row.model in (spec, None)})
+    return len({*rows.ids(spec), *rows.ids(None)})
 
 
-def _rows(directory: Path) -> list[Line]:
-    """The rows of a run that was begun; none where none was."""
-    return whole_rows(directory, read_record(directory)) if (directory / RUN).exists() else []
+def _rows(directory: Path) -> StoredRows | None:
+    """The rows of a run; None where none was begun."""
+    return whole_rows(directory, read_record(directory)) if (directory / RUN).exists() else None
 
 
 def _images(directory: Path) -> int:
     """How many images a run of one model, or an ensemble, has done."""
-    return len({row.id for row in _rows(directory)})
+    rows = _rows(directory)
+    return 0 if rows is None else len(set(rows.names()))
 
 
 def _run_of(runs: Path, spec: str) -> int:
     """How many images the run of a network has done."""
-    return max((_count(_rows(path), spec) for path in runs.glob("*")), default=0)
+    begun = (_rows(path) for path in runs.glob("*"))
+    return max((_count(rows, spec) for rows in begun if rows is not None), default=0)
 
 
 def _epochs(path: Path) -> list[Object]:

@@ -13,11 +13,11 @@ from foolscape.metrics.box_counts import CONVENTIONS as BOX_CONVENTIONS
 from foolscape.metrics.box_counts import (
     READABLE,
     BoxCounts,
+    Fates,
     as_reference,
-    count_boxes,
+    counted,
     fates_of,
     preserved,
-    total,
 )
 from foolscape.metrics.boxes import Detected, Floats, Ints, Truth
 from foolscape.metrics.detection import check_labels
@@ -139,7 +139,9 @@ class DetectionSums:
         group = int(self._group[self._images])
         self._coco.add(coco, group)
         self._voc.add(voc, group)
-        self._counts = total([self._counts, count_boxes(sample.truth, sample.measured, classes, READABLE)])
+        counts = counted(_fates(sample), sample.truth, classes)
+        for whole, own in zip(vars(self._counts).values(), vars(counts).values(), strict=True):
+            whole += own
         self._shown += coco.truths > 0
         self._images += 1
 
@@ -192,9 +194,18 @@ def pooled(samples: Sequence[DetectionSample], classes: Sequence[str]) -> Detect
     return DetectedImages([coco for coco, _ in matches], [voc for _, voc in matches])
 
 
+def _fates(sample: DetectionSample) -> Fates:
+    """What became of the objects; looked up once for a sample, whoever asks."""
+    known: dict[str, Any] = vars(sample)
+    if "fates" not in known:
+        known["fates"] = fates_of(sample.truth, sample.measured, READABLE)
+    found: Fates = known["fates"]
+    return found
+
+
 def right(sample: DetectionSample, only_class: int | None) -> float | None:
     """Of the objects that count those found as what they are, at a score of `READABLE`."""
-    fates = fates_of(sample.truth, sample.measured, READABLE)
+    fates = _fates(sample)
     chosen = fates.counted if only_class is None else fates.counted & (sample.truth.labels == only_class)
     return float(fates.kept[chosen].mean()) if chosen.any() else None
 

@@ -19,8 +19,8 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, 
 from foolscape.records.places import SUMMARY
 from foolscape.records.reader import read_record, read_result, read_slices
 from foolscape.records.row import Moved
-from foolscape.records.rows import read_rows
 from foolscape.records.run import ModelRecord
+from foolscape.records.scan import read_rows
 from foolscape.records.summary import Scores
 from foolscape.records.universal_summary import UniversalSummary
 from foolscape.regular import check_regular

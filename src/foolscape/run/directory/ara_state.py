@@ -34,10 +34,9 @@ class StoredNetwork:
 
     def load(self) -> tuple[Tensor, Tensor] | None:
         """Of the image that was settled last; None if none was. The store has seen that the file is as it was."""
-        for row in reversed(self._store.rows):
-            mine = [place for place in row.learnt if place == self._place(row.id)]
-            if row.model == self._model and mine:
-                (self._last,) = mine
+        for row in (lines[0] for lines in self._store.rows.newest(self._model)):
+            if self._place(row.id) in row.learnt:
+                self._last = self._place(row.id)
                 tensors = load_file(self._store.directory / self._last)
                 return tensors["weights"], tensors["memory"]
         return None

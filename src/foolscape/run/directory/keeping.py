@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,8 +56,12 @@ class Shown:
     @property
     def places(self) -> set[str]:
         """Where the pictures are that are to stay."""
-        views = (view for ranking in self.rankings.values() for view in ranking.views)
-        return {place for view in views for place in view.rows[CLEAN].files}
+        return {place for view in self.views for place in view.rows[CLEAN].files}
+
+    @property
+    def views(self) -> Iterator[ImageView]:
+        """The images; the clean row of each names all files of the sample."""
+        return (view for ranking in self.rankings.values() for view in ranking.views)
 
 
 @dataclass
@@ -103,14 +107,6 @@ class Keeper:
                 self.before(lines)
 
 
-def must_be_there(record: AnyRecord, shown: Shown) -> Callable[[str], bool]:
-    """Which of the files that rows name a run must have; `shown`: of all rows that are there."""
-    if record.kept == "all":
-        return bool
-    staying = shown.places
-    return lambda place: place in staying or not is_picture(place)
-
-
 def _sweep(directory: Path, staying: set[str]) -> None:
     """Remove the pictures of a run but those `staying`, and the folders that are empty then."""
     for name in PICTURES:
@@ -121,11 +117,3 @@ def _sweep(directory: Path, staying: set[str]) -> None:
                     remove_file(directory / place)
             with contextlib.suppress(OSError):
                 Path(folder).rmdir()
-
-
-def by_sample(lines: Iterable[Line]) -> list[list[Line]]:
-    """The rows by sample and model."""
-    samples: dict[tuple[str | None, str], list[Line]] = {}
-    for line in lines:
-        samples.setdefault((line.model, line.id), []).append(line)
-    return list(samples.values())

@@ -5,17 +5,22 @@ What does not count is measured again; a damaged line, a lost picture or a chang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from foolscape.disk import digest, read_file
-from foolscape.records.row import Line
-from foolscape.records.rows import Key, Written, complete, forms_of, parsed, read_content, with_truths
+from foolscape.records.conditions import CLEAN
+from foolscape.records.places import is_picture
+from foolscape.records.row import Line, reasons_of
+from foolscape.records.rows import Key, forms_of, with_truths
 from foolscape.records.run import AnyRecord
-from foolscape.records.types import FileHash
-from foolscape.run.directory.keeping import Shown, by_sample, must_be_there
+from foolscape.records.scan import Scan, scan
+from foolscape.records.stored import StoredRows
+from foolscape.records.types import FileHash, Files
+from foolscape.run.directory.keeping import Shown
+from foolscape.strict import is_strict
 
 _SHOWN: Final = 3
 """Losses that are told one by one."""
@@ -26,16 +31,21 @@ class KeptRows:
     """What counts of rows.jsonl.
 
     Attributes:
-        texts: the lines that count, in their order, as they stand in the file.
-        lines: what they say.
+        found: the samples that count, and where they stand.
         lost: why others do not, a sentence each; rows that a kill has left incomplete are not among them.
-        whole: whether every line counts.
+        whole: whether every line counts, and those of each sample stand together.
+        left_out: the first thing that was left out, by a line that counts; empty for none.
     """
 
-    texts: tuple[str, ...]
-    lines: tuple[Line, ...]
+    found: Scan
     lost: tuple[str, ...]
     whole: bool
+    left_out: str = ""
+
+    @property
+    def rows(self) -> StoredRows:
+        """The samples that count."""
+        return self.found.rows
 
 
 def keep_rows(directory: Path, conditions: Collection[str], record: AnyRecord, shown: Shown) -> KeptRows:
@@ -47,49 +57,94 @@ def keep_rows(directory: Path, conditions: Collection[str], record: AnyRecord, s
         record: run.json; an attack that learns from sample to sample goes by the order of its samples.
         shown: gets the samples that count, and says which of their pictures must be there.
     """
-    forms = forms_of(record)
-    there, damaged = parsed(read_content(directory), forms)
-    lines = complete(there, conditions)
-    rows, faults = with_truths(directory, [line.line for line in lines], forms)
-    lines = [Written(one.text, row) for one, row in zip(lines, rows, strict=True)]
-    needed = must_be_there(record, _ranked(shown, lines, faults))
-    gone = _faults(directory, lines, needed)
-    faults = gone | {key: fault for key, fault in faults.items() if key not in gone}
-    lines = [line for line in lines if line.key not in faults]
-    lines, unlearnt = _learnt(directory, lines, [sample.id for sample in record.samples])
-    shown.rankings.clear()
-    _ranked(shown, lines, {})
-    lost = (*damaged, *_sentences(faults), *unlearnt)
-    whole = not lost and len(lines) == len(there)
-    return KeptRows(tuple(line.text for line in lines), tuple(line.line for line in lines), lost, whole)
+    look = _Look(directory, record, shown)
+    found = scan(directory, record, look.at)
+    lines, there = sum(found.lines.values()), len(found.rows)
+    found.complete(conditions)
+    keys = set(found.rows.keys())
+    faults = {key: fault for key, fault in look.faults.items() if key in keys}
+    if record.kept == "shown":
+        faults |= {key: fault for key, fault in _pictures(directory, shown).items() if key in keys}
+    found.forget(faults)
+    unlearnt = _learnt(found, look.learnt, record)
+    lost = (*found.damaged, *_sentences(faults), *unlearnt)
+    apart = any(len(spans) > 1 for own in found.rows.spans.values() for spans in own.values())
+    whole = not lost and len(found.rows) == there and not apart and lines == look.lines
+    if record.kept == "shown" and not whole:
+        shown.rankings.clear()
+        for model in list(found.rows.spans):
+            for sample in found.rows.samples(model):
+                shown.add(sample)
+    kept = set(found.rows.keys()) if look.left_out else set()
+    return KeptRows(found, lost, whole, next((one for key, one in look.left_out.items() if key in kept), ""))
 
 
-def _ranked(shown: Shown, lines: Sequence[Written], faults: Collection[Key]) -> Shown:
-    """`shown`, with the samples of `lines` but those that have `faults`."""
-    for rows in by_sample(line.line for line in lines if line.key not in faults):
-        shown.add(rows)
-    return shown
+class _Look:
+    """What a look at every sample finds: faults of its files and truth, what was left out, what was learnt."""
+
+    def __init__(self, directory: Path, record: AnyRecord, shown: Shown) -> None:
+        self._directory, self._shown, self._forms = directory, shown, forms_of(record)
+        self._needed = bool if record.kept == "all" else _is_number
+        self._checked: dict[str, str] | None = {} if len(record.models) > 1 else None
+        self._record = record
+        self.faults: dict[Key, str] = {}
+        self.learnt: dict[Key, Files] = {}
+        self.left_out: dict[Key, str] = {}
+        self.lines = 0
+
+    def at(self, key: Key, lines: list[Line]) -> None:
+        """Look at all lines of a sample."""
+        self.lines += len(lines)
+        fault = self._fault(lines)
+        found, untrue = with_truths(self._directory, lines, self._forms)
+        fault = fault or next(iter(untrue.values()), "")
+        self.faults.pop(key, None)
+        if fault:
+            self.faults[key] = fault
+        elif self._record.kept == "shown":
+            self._shown.add(found)
+        if learnt := {place: one for line in lines for place, one in line.learnt.items()}:
+            self.learnt[key] = learnt
+        if is_strict() and (reasons := [f"{line.id}: {reason}" for line in lines for reason in reasons_of(line)]):
+            self.left_out[key] = reasons[0]
+
+    def _fault(self, lines: Sequence[Line]) -> str:
+        for line in lines:
+            files = {place: expected for place, expected in line.files.items() if self._needed(place)}
+            for place, fault in _of_files(self._directory, files, self._checked):
+                if fault:
+                    return f"{place} {fault}"
+        return ""
 
 
-def _faults(directory: Path, lines: Sequence[Written], needed: Callable[[str], bool]) -> dict[Key, str]:
-    """What is wrong with the files that belong to a sample and are `needed`, where something is."""
-    checked: dict[str, str] = {}
+def _is_number(place: str) -> bool:
+    return not is_picture(place)
+
+
+def _pictures(directory: Path, shown: Shown) -> dict[Key, str]:
+    """What is wrong with the pictures that are to stay."""
     faults: dict[Key, str] = {}
-    for line in lines:
-        files = {place: expected for place, expected in line.line.files.items() if needed(place)}
-        for place, fault in _of_files(directory, files, checked):
+    for view in shown.views:
+        row = view.rows[CLEAN]
+        for place, fault in _of_files(directory, row.files, None):
             if fault:
-                faults.setdefault(line.key, f"{place} {fault}")
+                faults.setdefault((row.model, row.id), f"{place} {fault}")
     return faults
 
 
-def _of_files(directory: Path, hashes: Mapping[str, FileHash], checked: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Every file that is named, and what is wrong with it; several models share the clean images."""
+def _of_files(
+    directory: Path, hashes: Mapping[str, FileHash], checked: dict[str, str] | None
+) -> Iterator[tuple[str, str]]:
+    """Every file that is named, and what is wrong with it; several models share the clean images (`checked`)."""
     for place, expected in hashes.items():
         about = f"{place} {expected}"
-        if about not in checked:
-            checked[about] = _fault(directory, place, expected)
-        yield place, checked[about]
+        if checked is None or about not in checked:
+            fault = _fault(directory, place, expected)
+            if checked is not None:
+                checked[about] = fault
+        else:
+            fault = checked[about]
+        yield place, fault
 
 
 def _fault(directory: Path, place: str, expected: FileHash) -> str:
@@ -114,32 +169,28 @@ def _sentences(faults: Mapping[Key, str]) -> list[str]:
     return sentences if more <= 0 else [*sentences[:_SHOWN], f"and {more} more like these"]
 
 
-def _learnt(directory: Path, lines: Sequence[Written], order: Sequence[str]) -> tuple[list[Written], list[str]]:
-    """The lines without those of samples that must be attacked again since what was learnt before them is gone.
+def _learnt(found: Scan, learnt: Mapping[Key, Files], record: AnyRecord) -> list[str]:
+    """Forget the samples that must be attacked again since what was learnt before them is gone; why.
 
     Such an attack begins each sample with what it has learnt from those before it, so that a gap makes all behind it
     another attack; and it can go on only from a state that is there.
     """
-    place = {name: i for i, name in enumerate(order)}
-    recorded: dict[str | None, set[str]] = {}
-    for line in lines:
-        recorded.setdefault(line.line.model, set()).add(line.line.id)
-    gone: set[Key] = set()
     reasons = []
-    for model in {line.line.model for line in lines if line.line.learnt}:
-        ids = recorded[model] | recorded.get(None, set())
-        gap = next((i for i, name in enumerate(order) if name not in ids), len(order))
-        chain = sorted(
-            (line for line in lines if line.line.model == model and line.line.learnt),
-            key=lambda line: place.get(line.line.id, len(order)),
-        )
-        while chain and (place.get(chain[-1].line.id, len(order)) >= gap or _state(directory, chain[-1])):
-            gone.add(chain.pop().key)
-        if again := [key for key in gone if key[0] == model]:
-            reasons.append(f"{len(again)} samples on {model}: what was learnt before them is gone")
-    return [line for line in lines if line.key not in gone], reasons
+    directory, order = found.rows.directory, record.order
+    for model in dict.fromkeys(model for model, _ in learnt):
+        ids = {*found.rows.ids(model), *found.rows.ids(None)}
+        gap = next((place for name, place in order.items() if name not in ids), len(order))
+        chain = [key for key in learnt if key[0] == model and key[1] in found.rows.spans.get(model, {})]
+        chain.sort(key=lambda key: order.get(key[1], len(order)))
+        gone = []
+        while chain and (order.get(chain[-1][1], len(order)) >= gap or _state(directory, learnt[chain[-1]])):
+            gone.append(chain.pop())
+        if gone:
+            reasons.append(f"{len(gone)} samples on {model}: what was learnt before them is gone")
+        found.forget(gone)
+    return reasons
 
 
-def _state(directory: Path, line: Written) -> str:
+def _state(directory: Path, files: Files) -> str:
     """What is wrong with the file of what was learnt; empty where nothing is."""
-    return next((fault for _, fault in _of_files(directory, line.line.learnt, {}) if fault), "")
+    return next((fault for _, fault in _of_files(directory, files, None) if fault), "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from foolscape.records.places import SHARD
-from foolscape.records.row import failures_of
 from foolscape.records.run import AnyRecord, ShardRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.shard import ShardDone
@@ -26,7 +25,7 @@ def finish_shard(store: RunStore) -> Object:
         schema=SCHEMA,
         shard=f"{shard.number}/{shard.of}",
         samples=len(shard.samples),
-        failures=tuple(failures_of(store.rows)),
+        failures=tuple(store.rows.failures()),
     )
     content: Object = json.loads(dumped(to_json(ShardDone, done)))
     store.save_json(SHARD, content)

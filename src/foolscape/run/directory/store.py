@@ -6,28 +6,31 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sweep, sync_folder, write_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.parts import SEALED_BYTES, in_parts
 from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, SHARDS, TIMINGS
 from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
-from foolscape.records.rows import Forms, forms_of, line_bytes
+from foolscape.records.rows import Forms, Key, forms_of, line_bytes
 from foolscape.records.run import AnyRecord, HardenRecord, Keep, RunRecord, SampleRecord, UniversalRecord, record_in
+from foolscape.records.scan import rewritten, seal
+from foolscape.records.stored import TAIL, StoredRows
 from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
 from foolscape.records.traits import Traits
 from foolscape.records.types import FileHash, Object, R, dumped, form_of, read
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.album import Album
-from foolscape.run.directory.keeping import Distil, Keeper, Shown, by_sample
+from foolscape.run.directory.keeping import Distil, Keeper, Shown
 from foolscape.run.directory.lock import LOCK, locked
-from foolscape.run.directory.rows import keep_rows
+from foolscape.run.directory.rows import KeptRows, keep_rows
 from foolscape.run.directory.threads import at_threads, own_threads
 from foolscape.strict import lose
 
@@ -48,16 +51,18 @@ class RunStore:
     Attributes:
         directory: the run's directory.
         record: what run.json holds.
-        rows: the complete rows so far, in the order in which they were written.
+        rows: the complete samples so far.
         say: is told what was lost and is made again.
         keeper: lets pictures go, where not all are kept.
+        in_parts: whether rows become Parquet parts.
     """
 
     directory: Path
     record: AnyRecord
-    rows: list[Line] = field(default_factory=list)
+    rows: StoredRows
     say: Callable[[str], None] = _nobody
     keeper: Keeper | None = None
+    in_parts: bool = False
 
     @property
     def forms(self) -> Forms:
@@ -66,7 +71,7 @@ class RunStore:
 
     def settled_ids(self, model: str | None) -> set[str]:
         """Ids of samples that are done or given up for `model` (None: given up whatever the model)."""
-        return {row.id for row in self.rows if row.model == model}
+        return set(self.rows.ids(model))
 
     def append(self, rows: Sequence[Line], seconds: float | None = None) -> None:
         """Add all rows of one sample and model at once, and make sure that they are on the disk.
@@ -85,8 +90,11 @@ class RunStore:
             append_file(self.directory, TIMINGS, timing_bytes(timing))
         if self.keeper is not None:
             self.keeper.before(rows)
-        append_file(self.directory, ROWS, b"".join(line_bytes(row, self.forms) for row in rows))
-        self.rows.extend(rows)
+        content = b"".join(line_bytes(row, self.forms) for row in rows)
+        begin = append_file(self.directory, ROWS, content)
+        self.rows.add(rows, (TAIL, begin, len(content)))
+        if self.in_parts and begin + len(content) >= SEALED_BYTES:
+            seal(self.rows)
         if self.keeper is not None:
             self.keeper.after(rows)
 
@@ -144,6 +152,8 @@ class RunStore:
             _forget_partial(self.directory)
             if self.keeper is not None:
                 self.keeper.sweep()
+        if self.in_parts:
+            seal(self.rows)
         self.save_json(place, result)
 
     def save_json(self, place: str, record: Mapping[str, Any]) -> None:
@@ -220,18 +230,20 @@ def open_run(
             whole = replace(record, threads=record.threads or own_threads(), kept=keep or "all")
             agreed = _keeping(directory, _agree(directory, whole), keep)
             shown = Shown(directory, agreed)
-            rows = _kept_rows(directory, set(conditions), agreed, say, shown)
+            kept = _kept_rows(directory, set(conditions), agreed, say, shown)
+            rows = kept.rows
             keeper = None if agreed.kept == "all" else Keeper(directory, agreed, distil, shown)
             if keeper is not None:
-                keeper.catch_up(by_sample(rows))
+                keeper.catch_up(sample for model in list(rows.spans) for sample in rows.samples(model))
                 keeper.sweep()
-            _keep_timings(directory, rows)
+            _keep_timings(directory, set(rows.keys()))
             _forget_partial(directory)
             sweep(directory)
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
-        lose_rows(rows)
+        if kept.left_out:
+            lose(kept.left_out)
         with at_threads(agreed.threads, say):
-            yield RunStore(directory, agreed, rows, say, keeper)
+            yield RunStore(directory, agreed, rows, say, keeper, in_parts(len(agreed.samples), say))
 
 
 def let_go(directory: Path, keep: Keep, distil: Distil) -> None:
@@ -254,22 +266,22 @@ def _keeping(directory: Path, record: AnyRecord, keep: Keep | None) -> AnyRecord
 
 def _kept_rows(
     directory: Path, conditions: set[str], record: AnyRecord, say: Callable[[str], None], shown: Shown
-) -> list[Line]:
+) -> KeptRows:
     """The rows that count; the file is rewritten without the others, and what was lost is said."""
-    rows = keep_rows(directory, conditions, record, shown)
-    for reason in rows.lost:
+    kept = keep_rows(directory, conditions, record, shown)
+    for reason in kept.lost:
         say(f"{directory}: {reason}; measured again")
-    if not rows.whole:
-        write_file(directory, ROWS, "".join(f"{text}\n" for text in rows.texts).encode())
-    return list(rows.lines)
+    if kept.whole:
+        return kept
+    return replace(kept, found=replace(kept.found, rows=rewritten(kept.found)))
 
 
-def _keep_timings(directory: Path, rows: Sequence[Line]) -> None:
+def _keep_timings(directory: Path, settled: set[Key]) -> None:
     """Without those of samples that are attacked again, of which a kill came between their time and their rows."""
     if not (path := directory / TIMINGS).exists():
         return
     content = read_file(path)
-    remaining = timings_of(content, {(row.model, row.id) for row in rows})
+    remaining = timings_of(content, settled)
     if remaining != content:
         write_file(directory, TIMINGS, remaining)
 

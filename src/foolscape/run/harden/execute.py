@@ -12,8 +12,8 @@ from foolscape.errors import CheckpointError, SampleError
 from foolscape.models.common.attention import attention
 from foolscape.records.places import SUMMARY
 from foolscape.records.reader import read_record
-from foolscape.records.rows import read_rows
 from foolscape.records.run import HardenRecord
+from foolscape.records.scan import read_rows
 from foolscape.records.schema import SCHEMA
 from foolscape.records.training import LeftOut, TrainingRecord
 from foolscape.records.types import Object, to_json

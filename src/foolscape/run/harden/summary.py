@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from foolscape.metrics.eval_classes import measure_over
@@ -25,7 +25,7 @@ def summarise(
     images: TrainingRecord,
     epochs: Sequence[Epoch],
     runs: Mapping[str, Object],
-    rows: Mapping[str, Sequence[Line]],
+    rows: Mapping[str, Iterable[Line]],
 ) -> Object:
     """The summary of a finished hardening.
 
@@ -70,7 +70,7 @@ def summarise(
     }
 
 
-def _gain(record: HardenRecord, rows: Mapping[str, Sequence[Line]]) -> Difference:
+def _gain(record: HardenRecord, rows: Mapping[str, Iterable[Line]]) -> Difference:
     """What the attacked network scores higher than before, on the images that both were attacked on."""
     attacked = {
         when: {row.id: row.sample for row in rows_of(lines, condition=ADVERSARIAL)} for when, lines in rows.items()

@@ -14,6 +14,7 @@ from pathlib import Path
 from foolscape.disk import in_words, read_file, write_file
 from foolscape.records.row import Line
 from foolscape.records.run import AnyRecord, RunRecord
+from foolscape.records.stored import StoredRows
 from foolscape.records.timings import read_timings
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.keeping import Shown
@@ -21,7 +22,7 @@ from foolscape.run.directory.lock import locked
 from foolscape.run.directory.rows import keep_rows
 from foolscape.run.directory.store import RunStore, open_run
 from foolscape.run.listener import Listener
-from foolscape.run.merging.parts import Part, SampleKey, refuse_unfinished
+from foolscape.run.merging.parts import Part, refuse_unfinished
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,6 @@ class Wanted:
 
     names: tuple[str, ...]
     conditions: tuple[str, ...]
-
-
-Rows = Mapping[SampleKey, Sequence[Line]]
-"""Of a shard, by sample."""
 
 
 def gather(parts: Sequence[Part], out: Path, wanted: Wanted, listener: Listener) -> None:
@@ -53,15 +50,12 @@ def gather(parts: Sequence[Part], out: Path, wanted: Wanted, listener: Listener)
             _copy_once(f"wiring/{model.slug}.json", parts, out)
 
 
-def _rows(part: Part, conditions: Collection[str], listener: Listener) -> Rows:
+def _rows(part: Part, conditions: Collection[str], listener: Listener) -> StoredRows:
     """The rows of a shard that count, with all that they name there as it was written."""
     kept = keep_rows(part.directory, conditions, part.record, Shown(part.directory, part.record))
     for reason in kept.lost:
         listener.say(f"{part.directory}: {reason}")
-    rows: dict[SampleKey, list[Line]] = {}
-    for line in kept.lines:
-        rows.setdefault((line.model, line.id), []).append(line)
-    return rows
+    return kept.rows
 
 
 def _whole(parts: Sequence[Part]) -> AnyRecord:
@@ -96,21 +90,22 @@ def without_shard(command: Sequence[str]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _copy(rows: Mapping[Part, Rows], names: Sequence[str], store: RunStore, listener: Listener) -> None:
+def _copy(rows: Mapping[Part, StoredRows], names: Sequence[str], store: RunStore, listener: Listener) -> None:
     """The rows that are not there yet, after the files that they name; model by model, in the order of the samples."""
     homes = {name: part for part in rows for name in part.record.ids}
     seconds = {part: read_timings(part.directory) for part in rows}
     order = [sample.id for sample in store.record.samples]
-    settled = {(row.model, row.id) for row in store.rows}
+    settled = set(store.rows.keys())
     with listener.progress("merge", len(order) * len(names), 0) as tick:
         for name in names:
             for sample in order:
                 part = homes[sample]
                 key = (None, sample) if (None, sample) in rows[part] else (name, sample)
                 if key not in settled:
-                    for place in _places(rows[part][key]):
+                    lines = rows[part].sample(key)
+                    for place in _places(lines):
                         write_file(store.directory, place, _content(part, place))
-                    store.append(rows[part][key], seconds[part].get((name, sample)))
+                    store.append(lines, seconds[part].get((name, sample)))
                     settled.add(key)
                 tick(sample)
 

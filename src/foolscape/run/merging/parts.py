@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -83,7 +83,7 @@ def parts_in(directories: Sequence[Path]) -> list[Part]:
     return sorted(parts, key=lambda part: part.shard.number)
 
 
-def refuse_unfinished(settled: Mapping[Part, Collection[SampleKey]], names: Collection[str]) -> None:
+def refuse_unfinished(settled: Mapping[Part, Container[SampleKey]], names: Collection[str]) -> None:
     """`RunError`, with what is missing, for shards that have not settled all of their samples.
 
     Args:

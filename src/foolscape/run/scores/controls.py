@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -41,14 +42,50 @@ def sized(kind: Condition, l2: float, of_attack: float) -> Control:
     return Control(kind=kind, l2=l2, of_attack=l2 / of_attack if of_attack else None)
 
 
-def same_again(rows: Iterable[AnyRow]) -> set[str]:
-    """The images whose control, by its row, is much the same change as the attack's: where it fails, nothing is shown.
+@dataclass
+class ControlSizes:
+    """What the rows of controls say of their size, as they come, image by image.
 
-    A picture of black and white takes changes inwards alone, so that one which is as large as it may be everywhere is
-    the same in any order.
+    Attributes:
+        names: by kind the images whose row tells.
+        shares: by kind how large the control is on each of them, of the attack's L2.
+        again: by condition the images whose control is much the same change as the attack's: where it fails, nothing is
+            shown. A picture of black and white takes changes inwards alone, so that one which is as large as it may be
+            everywhere is the same in any order.
     """
-    shares = {row.id: None if row.control is None else row.control.apart for row in rows}
-    return {name for name, share in shares.items() if share is not None and share < APART}
+
+    names: dict[str, list[str]] = field(default_factory=dict)
+    shares: dict[str, array[float]] = field(default_factory=dict)
+    again: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, row: AnyRow) -> None:
+        """Take a row into account; one that is of no control, or does not tell, counts for nothing."""
+        control = row.control
+        if control is None:
+            return
+        if control.apart is not None and control.apart < APART:
+            self.again.setdefault(row.condition.name, set()).add(row.id)
+        if control.of_attack is not None:
+            self.names.setdefault(control.kind, []).append(row.id)
+            self.shares.setdefault(control.kind, array("d")).append(control.of_attack)
+
+    def sizes(self) -> Object:
+        """By the kind of control its mean share of the attack's L2, the least one, and the image of that.
+
+        Images that the attack left as they were, and rows that do not tell, count for nothing.
+        """
+        sizes: Object = {}
+        for kind in (PERMUTED, NOISE):
+            if shares := self.shares.get(kind):
+                worst = int(np.argmin(shares))
+                mean = float(np.mean(list(shares)))
+                sizes[kind] = {"of_attack": mean, "least": shares[worst], "worst": self.names[kind][worst]}
+        return sizes
+
+
+def same_again(rows: Iterable[AnyRow]) -> set[str]:
+    """The images whose control, by its row, is much the same change as the attack's."""
+    return {name for names in _sizes_of(rows).again.values() for name in names}
 
 
 def no_control(name: str, check: str) -> Reason:
@@ -63,23 +100,25 @@ def no_control(name: str, check: str) -> Reason:
 
 
 def control_sizes(rows: Iterable[AnyRow]) -> Object:
-    """By the kind of control its mean share of the attack's L2, the least one, and the image of that.
+    """The `sizes` of the controls in `rows`."""
+    return _sizes_of(rows).sizes()
 
-    Images that the attack left as they were, and rows that do not tell, count for nothing.
-    """
-    sizes: Object = {}
-    controls = [(row.id, row.control) for row in rows if row.control is not None]
-    for kind in (PERMUTED, NOISE):
-        shares = {name: one.of_attack for name, one in controls if one.kind == kind and one.of_attack is not None}
-        if shares:
-            worst = min(shares, key=shares.__getitem__)
-            sizes[kind] = {"of_attack": float(np.mean(list(shares.values()))), "least": shares[worst], "worst": worst}
-    return sizes
+
+def _sizes_of(rows: Iterable[AnyRow]) -> ControlSizes:
+    found = ControlSizes()
+    for row in rows:
+        found.add(row)
+    return found
 
 
 def short_controls(rows: Iterable[AnyRow]) -> Reason:
     """Whether the shuffled changes in `rows`, of one model and of any condition, are as large as the attack's."""
-    sizes = control_sizes(rows).get(PERMUTED)
+    return short_reason(control_sizes(rows))
+
+
+def short_reason(of_controls: Object) -> Reason:
+    """The same from the `sizes` of controls."""
+    sizes = of_controls.get(PERMUTED)
     check = "its shuffled change is as large as the attack's"
     if sizes is None:
         return Reason(

@@ -8,15 +8,15 @@ from pathlib import Path
 from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import MATRIX, RUNS
 from foolscape.records.reader import read_record, read_result
-from foolscape.records.row import Line
-from foolscape.records.rows import read_rows
 from foolscape.records.run import ModelRecord, RunRecord, TransferRecord, UniversalRecord
+from foolscape.records.scan import read_rows
+from foolscape.records.stored import Rows
 from foolscape.records.transfer_summary import TransferSummary
 from foolscape.run.slices.make import Sliced
 from foolscape.run.slices.measured import measured_change, measured_model
 
 
-def sliced_run(directory: Path, record: RunRecord, lines: Sequence[Line]) -> Sliced:
+def sliced_run(directory: Path, record: RunRecord, lines: Rows) -> Sliced:
     """A run in `directory`, of its run.json and the lines of its rows.jsonl, with their truth."""
     attacked = ADVERSARIAL.at(record.largest)
     condition = attacked if attacked in record.conditions else None

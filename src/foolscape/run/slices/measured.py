@@ -20,6 +20,7 @@ from foolscape.records.conditions import Condition
 from foolscape.records.places import ONE_FOLDER, Kind, Layout, safe_name
 from foolscape.records.row import AnyRow, Line, rows_of
 from foolscape.records.run import AnyRecord, ModelRecord
+from foolscape.records.stored import Rows, as_rows
 
 _PACKAGE: Final = "foolscape.run.slices.tasks"
 
@@ -83,21 +84,24 @@ def measured_model(
     directory: Path,
     record: AnyRecord,
     model: ModelRecord,
-    lines: Sequence[Line],
+    lines: Rows | Sequence[Line],
     attacked: Condition | None,
 ) -> MeasuredModel:
     """The rows of a model, clean and as it was `attacked`, if it was; without images of which some are missing."""
     wanted = {CLEAN: conditions.CLEAN} | ({} if attacked is None else {ATTACKED: attacked})
-    own = {name: {row.id: row for row in rows_of(lines, model.model, what)} for name, what in wanted.items()}
-    shared = sorted(set.intersection(*(set(rows) for rows in own.values())), key=lambda name: record.order[name])
     names = record.eval_classes if scores_of(model.task).narrowed is not None else None
     only = None if names is None else indices_of(names, model.classes)
-    found = {name: [_narrowed(rows[one], model.task, only) for one in shared] for name, rows in own.items()}
+    found: dict[str, list[AnyRow]] = {name: [] for name in wanted}
+    for sample in as_rows(lines, record).samples(model.model):
+        own = {row.condition: row for row in rows_of(sample)}
+        if all(condition in own for condition in wanted.values()):
+            for name, condition in wanted.items():
+                found[name].append(_narrowed(own[condition], model.task, only))
     return MeasuredModel(directory, model, found, attacked or conditions.CLEAN, only, layout=record.layout)
 
 
 def measured_change(
-    directory: Path, record: AnyRecord, model: ModelRecord, lines: Sequence[Line], change: Condition, made_for: str
+    directory: Path, record: AnyRecord, model: ModelRecord, lines: Rows, change: Condition, made_for: str
 ) -> MeasuredModel:
     """`measured_model` on the images that were changed for `made_for`, of which no maps are kept."""
     return replace(measured_model(directory, record, model, lines, change), change=made_for, maps=False)

@@ -12,6 +12,7 @@ from foolscape.cluster.job import STATE, Answer, Lease, WorkerPlace
 from foolscape.disk import remove_file, write_file
 from foolscape.errors import RunError
 from foolscape.records.run import AnyRecord
+from foolscape.records.stored import StoredRows
 from foolscape.run.spread.collected import Collected
 
 
@@ -76,7 +77,8 @@ class SampleWorker:
             for sample in group:
                 self._refuse_changed(model, sample)
             started = time.perf_counter()
-            store = Collected(self._place.scratch, self._measurer.record)
+            record = self._measurer.record
+            store = Collected(self._place.scratch, record, StoredRows(self._place.scratch, record))
             self._measurer.measure(model, group, store)
             each = (time.perf_counter() - started) / len(group)
             for sample in group:

@@ -50,10 +50,14 @@ class EvalSample(Generic[R, P]):
     frames: Frames | None = None
 
 
-def _one(rows: Sequence[AnyRow], classes: Sequence[str], seed: int) -> Object:
-    """Nothing: an image has one result."""
-    del rows, classes, seed
-    return {}
+class SeveralResults(Protocol):
+    """What several results per image come to."""
+
+    def add(self, row: AnyRow) -> None: ...
+
+    def summed(self, seed: int) -> Object:
+        """Empty where there was one; `seed`: of the intervals."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,14 @@ class TaskRunning:
         conventions: sentences of summary.json besides those of the scores, by key.
         foreign: settings that are for other tasks, without which the run of a model does where tasks are mixed.
         clamps: whether its models clamp scores by right; see `models.checks.gradient`.
-        several: (rows of the attacked images of one model, its class names, seed of the intervals) -> what several
-            results per image come to; empty where there was one.
+        several: class names of a model -> what takes the rows of its attacked images one by one, for what several
+            results per image come to; None where there is one alone.
     """
 
     conventions: Mapping[str, str]
     foreign: tuple[str, ...]
     clamps: bool = False
-    several: Callable[[Sequence[AnyRow], Sequence[str], int], Object] = _one
+    several: Callable[[Sequence[str]], SeveralResults] | None = None
 
 
 def running_of(task: str) -> TaskRunning:

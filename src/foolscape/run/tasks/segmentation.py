@@ -24,7 +24,7 @@ from foolscape.problem import IGNORE
 from foolscape.records.conditions import Condition
 from foolscape.records.places import Kind
 from foolscape.run.directory.album import Album
-from foolscape.run.scores.objectives import several
+from foolscape.run.scores.objectives import ObjectiveResults
 from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.run.tasks.colours import colours
 from foolscape.seeds import generator_for
@@ -153,5 +153,5 @@ RECORD: Final = TaskRunning(
         f"share of the labelled pixels is judged by that share, up to {FOOLED:.0%} of them; images on which the "
         "clean model had no more right are not judged."
     },
-    several=several,
+    several=ObjectiveResults,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -17,7 +17,7 @@ from foolscape.records.row import AnyRow
 from foolscape.records.run import RunRecord
 from foolscape.records.types import Object
 from foolscape.run.checks.bounds import bound_reasons
-from foolscape.run.scores.controls import no_control, same_again, short_controls
+from foolscape.run.scores.controls import ControlSizes, no_control, short_reason
 from foolscape.run.trust.command import with_attack, with_options
 from foolscape.run.trust.comparison import (
     POINTS,
@@ -56,25 +56,57 @@ class AttackedModel:
     Attributes:
         record: run.json, at one bound where there are several.
         spec: of the model.
-        rows: by condition without its bound; for each condition the images in the same order.
+        left: by condition without its bound, 100 times the standing of each image that has one, by its id.
+        in_float: the same of the attacked images before rounding to 8 bits.
+        controls: what the controls' rows say of their size.
+        smallest: by id the smallest change, of an attack that looks for it.
         probed: `probes/SLUG.json`; empty if there is none.
     """
 
     record: RunRecord
     spec: str
-    rows: Mapping[Condition, Sequence[AnyRow]]
+    left: Mapping[str, Mapping[str, float]]
+    in_float: Mapping[str, float]
+    controls: ControlSizes
+    smallest: Mapping[str, int | None]
     probed: Object
 
-    def standings(self, samples: Iterable[Sample[Any, Any]]) -> dict[str, float]:
-        """100 times the standing of each image that has one, by its id."""
-        judge = standing(self.record, self.spec)
-        values = {sample.id: judge(sample) for sample in samples}
-        return {name: 100 * value for name, value in values.items() if value is not None}
-
     @property
-    def own(self) -> dict[str, float]:
+    def own(self) -> Mapping[str, float]:
         """What the attack leaves."""
-        return self.standings(row.sample for row in self.rows[ADVERSARIAL])
+        return self.left.get(ADVERSARIAL, {})
+
+
+class AttackedRows:
+    """Takes the rows of a model at one bound as they come, and holds what `AttackedModel` does of them."""
+
+    def __init__(self, record: RunRecord, spec: str) -> None:
+        self._record, self._spec, self._judge = record, spec, standing(record, spec)
+        self._left: dict[str, dict[str, float]] = {}
+        self._in_float: dict[str, float] = {}
+        self._smallest: dict[str, int | None] = {}
+        self.controls = ControlSizes()
+
+    def add(self, row: AnyRow) -> None:
+        """Take a row into account."""
+        name = row.condition.name
+        self._keep(self._left.setdefault(name, {}), row.sample)
+        self.controls.add(row)
+        if name == ADVERSARIAL:
+            self._keep(self._in_float, row.float_sample)
+            if row.attack is not None and "largest" in self._record.attack:
+                self._smallest[row.id] = row.attack.smallest_eps
+
+    def _keep(self, standings: dict[str, float], sample: Sample[Any, Any]) -> None:
+        value = self._judge(sample)
+        if value is not None:
+            standings[sample.id] = 100 * value
+
+    def model(self, probed: Object) -> AttackedModel:
+        """What was added."""
+        return AttackedModel(
+            self._record, self._spec, self._left, self._in_float, self.controls, self._smallest, probed
+        )
 
 
 def attack_reasons(attacked: AttackedModel) -> Iterator[Reason]:
@@ -89,7 +121,7 @@ def attack_reasons(attacked: AttackedModel) -> Iterator[Reason]:
 def own_reasons(attacked: AttackedModel) -> Iterator[Reason]:
     """What the attack's own settings and rows say of it, those of its controls among them."""
     yield from bound_reasons(attacked.record.attack)
-    yield short_controls(attacked.rows[PERMUTED])
+    yield short_reason(attacked.controls.sizes())
     yield _stronger(attacked, NOISE, "beats-noise", "stronger than noise of its size")
     yield _stronger(attacked, PERMUTED, "beats-shuffled", "stronger than its own change, shuffled")
     yield _at_8_bits(attacked)
@@ -115,9 +147,9 @@ def gradient_reasons(verdict: Object | None) -> Iterator[Reason]:
 def _stronger(attacked: AttackedModel, control: Condition, name: str, check: str) -> Reason:
     """Whether the control leaves more than the attack, by an interval above 0."""
     reason = partial(Reason, id=name, check=check)
-    own, other = attacked.own, attacked.standings(row.sample for row in attacked.rows[control])
+    own, other = attacked.own, attacked.left.get(control, {})
     difference, images = compare(other, own)
-    if not difference.above and (same := same_again(attacked.rows[control])):
+    if not difference.above and (same := attacked.controls.again.get(control)):
         other = {image: value for image, value in other.items() if image not in same}
         if not other:
             return no_control(name, check)
@@ -134,8 +166,7 @@ def _stronger(attacked: AttackedModel, control: Condition, name: str, check: str
 def _at_8_bits(attacked: AttackedModel) -> Reason:
     """Whether rounding to 8 bits costs the attack nothing."""
     reason = partial(Reason, id="eight-bits", check="as strong at 8 bits as in float")
-    in_float = [row.sample_of(row.in_float) for row in attacked.rows[ADVERSARIAL]]
-    own, exact = attacked.own, attacked.standings(in_float)
+    own, exact = attacked.own, attacked.in_float
     difference, images = compare(own, exact)
     if difference.value is None:
         return reason(ok=None, seen=_NOTHING, advice="give other images")
@@ -200,7 +231,7 @@ def _converged_size(attacked: AttackedModel) -> Reason:
     reason = partial(Reason, id="converged", check="has converged")
     if why := _not_probed(attacked):
         return reason(ok=None, seen=why[0], advice=why[1])
-    own = {row.id: _level(row.attack.smallest_eps) for row in attacked.rows[ADVERSARIAL] if row.attack is not None}
+    own = {name: _level(level) for name, level in attacked.smallest.items()}
     twice = {
         name: _level(by_probe[LONGER]["smallest"])
         for name, by_probe in attacked.probed["images"].items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from foolscape.records.row import Failure, Line, failures_of
@@ -49,6 +49,6 @@ def failure_reasons(
     )
 
 
-def failed(rows: Sequence[Line], models: Collection[str | None]) -> list[Failure]:
+def failed(rows: Iterable[Line], models: Collection[str | None]) -> list[Failure]:
     """The images that were given up for one of `models`; None: for every model."""
     return [one for one in failures_of(rows) if one.model in models]

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foolscape.records.beside import AnyProbes, AnyWiring
-from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
-from foolscape.records.row import Line, rows_of
+from foolscape.records.row import Failure
 from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
 from foolscape.run.settings.words import from_python, in_python, is_live
-from foolscape.run.trust.attack import AttackedModel, attack_reasons
+from foolscape.run.trust.attack import AttackedRows, attack_reasons
 from foolscape.run.trust.bounds import reasons_at_bounds
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.wiring.reasons import wiring_reasons
@@ -43,16 +42,26 @@ class Evidence:
         return cls(records("probes", AnyProbes), records("wiring", AnyWiring))
 
 
-def run_trust(record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Object:
+Attacked = Mapping[str | None, AttackedRows]
+"""The rows of a model by bound, or all of them; empty where it was not attacked."""
+
+
+def run_trust(
+    record: RunRecord, failures: Sequence[Failure], attacked: Mapping[str, Attacked], evidence: Evidence
+) -> Object:
     """`trust` of summary.json: the verdict on the run, the reasons with the slug of their model, and each model's own.
 
     Args:
         record: run.json.
-        rows: in the run's order.
+        failures: in the run's order.
+        attacked: by slug.
         evidence: see there.
     """
     reasons = {
-        model.slug: [_in_words_of(reason, record).to_json() for reason in _of_model(model, record, rows, evidence)]
+        model.slug: [
+            _in_words_of(reason, record).to_json()
+            for reason in _of_model(model, record, failures, attacked[model.slug], evidence)
+        ]
         for model in record.models
     }
     return by_model(reasons, record.bounds)
@@ -80,19 +89,16 @@ def sound_reasons(record: AnyRecord, spec: str, wired: Object) -> Iterator[Reaso
     yield from (Reason(**reason) for reason in record.consistency.get(spec, ()))
 
 
-def _of_model(model: ModelRecord, record: RunRecord, rows: Sequence[Line], evidence: Evidence) -> Iterator[Reason]:
+def _of_model(
+    model: ModelRecord, record: RunRecord, failures: Sequence[Failure], attacked: Attacked, evidence: Evidence
+) -> Iterator[Reason]:
     spec, slug = model.model, model.slug
-    yield from failure_reasons(failed(rows, (spec, None)), len(record.samples))
+    yield from failure_reasons(failed(failures, (spec, None)), len(record.samples))
     yield from sound_reasons(record, spec, evidence.wired.get(slug, {}))
-    if not rows_of(rows, spec, ADVERSARIAL.at(record.largest)):
+    if not attacked:
         return
     probed = evidence.probed.get(slug, {})
-
-    def attacked(bound: str | None) -> AttackedModel:
-        own = {condition: rows_of(rows, spec, condition.at(bound)) for condition in CONDITIONS if condition != CLEAN}
-        return AttackedModel(record.at(bound), spec, own, probed)
-
     if record.bounds:
-        yield from reasons_at_bounds({bound: attacked(bound) for bound in record.bounds})
+        yield from reasons_at_bounds({bound: attacked[bound].model(probed) for bound in record.bounds})
     else:
-        yield from attack_reasons(attacked(None))
+        yield from attack_reasons(attacked[None].model(probed))

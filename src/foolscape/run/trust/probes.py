@@ -196,11 +196,10 @@ def probe_stored(
 def _attacked(store: RunStore, spec: str) -> list[str]:
     """The ids of the attacked images on which there is something to fool, in the run's order."""
     record = run_record(store)
-    order = {sample.id: i for i, sample in enumerate(record.samples)}
     judge = standing(record, spec)
-    attacked = rows_of(store.rows, spec, ADVERSARIAL.at(record.largest))
-    ids = {row.id for row in attacked if judge(row.sample) is not None}
-    return sorted(ids, key=order.__getitem__)
+    attacked = ADVERSARIAL.at(record.largest)
+    samples = (rows_of(lines, condition=attacked) for lines in store.rows.samples(spec))
+    return [row.id for rows in samples for row in rows if judge(row.sample) is not None]
 
 
 def _results(
