@@ -70,6 +70,30 @@ def write_file(directory: Path, place: str, content: bytes) -> Path:
     return path
 
 
+def write_passing(directory: Path, place: str, content: bytes) -> Path:
+    """Write what is soon written again: all of it or nothing for whoever reads, but after a power cut perhaps nothing.
+
+    It does not wait for the disk, so that it may be called every second.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnwritableError: as of `write_file`.
+    """
+    with in_words(directory):
+        path = _below(directory, place)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+        try:
+            _write_new(temporary, content, lasting=False)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    return path
+
+
 def append_file(directory: Path, place: str, content: bytes) -> None:
     """Add `content` to the end of the file at `place` below `directory`, and make sure that it is on the disk.
 
@@ -185,7 +209,7 @@ def _make(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write_new(path: Path, content: bytes, *, lasting: bool = True) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _COMMON
     try:
         descriptor = os.open(path, flags, 0o666)
@@ -194,7 +218,8 @@ def _write_new(path: Path, content: bytes) -> None:
         descriptor = os.open(path, flags, 0o666)
     try:
         _write(descriptor, content)
-        os.fsync(descriptor)
+        if lasting:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
