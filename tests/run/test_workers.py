@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foolscape.cli import main
 from foolscape.cli.resources import resources_of
 from foolscape.errors import OutOfTimeError, RunError, SettingError
 from foolscape.records.places import WORKERS
@@ -249,3 +250,20 @@ def test_a_universal_perturbation_by_workers_is_that_of_one_process(tmp_path: Pa
     for count in (1, 2, 3):
         universal(config, tmp_path / f"by-{count}", COMMAND, silent, resources=Resources(workers=count))
         assert figures(tmp_path / f"by-{count}") == figures(tmp_path / "one")
+
+
+@pytest.mark.parametrize("words", [["--workers", "2"], ["--devices", "cpu"]])
+def test_a_run_gets_the_workers_that_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    asked: list[Resources] = []
+
+    def seen(*_: Any, resources: Resources, **__: Any) -> None:
+        asked.append(resources)
+        raise RunError("it is seen")
+
+    monkeypatch.setattr(module, "execute", seen)
+    model, data = f"{write_net(tmp_path)}:net", f"folder:{write_photos(tmp_path / 'photos', 1)}"
+    with pytest.raises(SystemExit):
+        main(["run", "--model", model, "--data", data, "--out", str(tmp_path / "out"), *words])
+    assert [one.spread for one in asked] == [True]
