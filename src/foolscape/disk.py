@@ -59,6 +59,30 @@ def write_file(directory: Path, place: str, content: bytes) -> Path:
     return write_pieces(directory, place, (content,))
 
 
+def write_passing(directory: Path, place: str, content: bytes) -> Path:
+    """Write what is soon written again: all of it or nothing for whoever reads, but after a power cut perhaps nothing.
+
+    It does not wait for the disk, so that it may be called every second.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnwritableError: as of `write_file`.
+    """
+    with in_words(directory):
+        path = _below(directory, place)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+        try:
+            _write_new(temporary, content, lasting=False)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    return path
+
+
 def append_file(directory: Path, place: str, content: bytes) -> int:
     """Add `content` to the end of the file at `place` below `directory`, and make sure that it is on the disk.
 

@@ -19,10 +19,11 @@ from foolscape.printable import printable
 if TYPE_CHECKING:
     from foolscape.run.listener import Listener
 
-DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW, OUT_OF_TIME = 0, 1, 2, 3, 4, 5, 6
+DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW, OUT_OF_TIME, AT_WORK, NOBODY = 0, 1, 2, 3, 4, 5, 6, 7, 8
 """Exit codes: all well; an error; a wrong setting; finished, but some images could not be used; with a verdict that
 `--fail-on` names; with a score below `--fail-under`. The highest that holds is the one. 6: not finished within
-`--time-budget`. A signal that ends a command gives 128 and its number: 130 for Ctrl-C."""
+`--time-budget`. Of `foolscape status`, 7: somebody is at work; 8: nobody is, and not all is finished. A signal that
+ends a command gives 128 and its number: 130 for Ctrl-C."""
 
 
 class _Printable(Console):

@@ -69,6 +69,7 @@ def _job(config: HardenConfig, origins: Mapping[str, str], table: SliceTable | N
         return JobOutcome([attacked], failures, verdict_of(summary.trust))
 
     return Job(
+        command="harden",
         planned_run=PlannedRun(
             name_of(model_name(config.model), "harden"),
             {"kind": "harden", "config": config.model_dump(mode="json")},

@@ -34,6 +34,7 @@ class Job:
     """A command that measures, with all its settings.
 
     Attributes:
+        command: its name.
         planned_run: what is to be done, for a directory of its own.
         keys: gives the scores that its models have under attack; may have to make the models.
         work: does it in a directory, with the command line for run.json; its summary.
@@ -42,6 +43,7 @@ class Job:
         page: writes the page; None where the work has done it.
     """
 
+    command: str
     planned_run: PlannedRun
     keys: Callable[[], Sequence[str]]
     work: Callable[[Path, Sequence[str], Listener], Object]
@@ -71,10 +73,7 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
             _foresee(job, out, manners)
             return
         with _place(job, out, manners) as place, _page_if_it_ends_early(place):
-            told = listener(quiet=manners.quiet, seconds=manners.seconds)
-            result = job.work(place, ["foolscape", *sys.argv[1:]], told)
-            if job.page is not None:
-                job.page(place)
+            result = _done(job, place, manners)
         if not (manners.json and manners.quiet):
             _show(place, manners)
         code = _judge(job.outcome(result), manners)
@@ -84,6 +83,20 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
         STDOUT.write(printable_json(result_text, STDOUT.encoding))
     if code != DONE:
         raise typer.Exit(code)
+
+
+def _done(job: Job, place: Path, manners: Manners) -> Object:
+    """The work and its page, in `place`, for others to watch."""
+    from foolscape.run.watching.tally import Tally
+    from foolscape.run.watching.watched import watched
+
+    told = listener(quiet=manners.quiet, seconds=manners.seconds)
+    with watched(place, told, Tally(job.command)) as heard:
+        result = job.work(place, ["foolscape", *sys.argv[1:]], heard)
+        if job.page is not None:
+            heard.phase("page")
+            job.page(place)
+    return result
 
 
 def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
@@ -121,12 +134,14 @@ def _foresee(job: Job, out: Path | None, manners: Manners) -> None:
 @contextmanager
 def _place(job: Job, out: Path | None, manners: Manners) -> Iterator[Path]:
     """Where to write: `out`, or `runs/NAME-N`, which is said before anything else."""
+    from foolscape.run.directory.lock import reserved
     from foolscape.run.directory.place import placed
 
     if out is not None:
         if manners.new:
             raise SettingError("new: is for runs without --out, which then take the next number; leave one of them out")
-        yield out
+        with reserved(out):
+            yield out
         return
     with placed(job.planned_run, new=manners.new) as place:
         if not manners.quiet:

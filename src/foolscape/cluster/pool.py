@@ -53,6 +53,7 @@ class Pool:
         losses: the workers that died.
         refusals: those that were not let in, or could not begin.
         differences: keys that two workers answered differently.
+        mean_cost: of a key of those that are being answered.
 
     Raises:
         FoolscapeError: on entry, the engine cannot be started.
@@ -71,6 +72,7 @@ class Pool:
         self.losses: list[Loss] = []
         self.refusals: list[Refusal] = []
         self.differences: list[Difference] = []
+        self.mean_cost = 1.0
 
     def __enter__(self) -> Pool:
         self._opened = time.monotonic()
@@ -87,10 +89,10 @@ class Pool:
         self._engine.stop()
 
     def workers(self) -> list[WorkerState]:
-        """The workers that take part now."""
+        """The workers that take part now; may be called in another thread."""
         return [
             WorkerState(state.name, state.node, state.device, state.answered, self._pace.of(state.name))
-            for state in self._workers.values()
+            for state in list(self._workers.values())
         ]
 
     def answers(

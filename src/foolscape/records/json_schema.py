@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from foolscape.metrics.score import scores_of
 from foolscape.records.beside import AnyProbes, AnyWiring
 from foolscape.records.partial import PartialRecord
+from foolscape.records.progress import Progress
 from foolscape.records.results import AnySummary
 from foolscape.records.row import Failure, Row
 from foolscape.records.run import RECORDS
@@ -40,6 +41,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "slices": _of(SlicesRecord, "slices.json"),
         "shard": _of(ShardDone, "shard.json"),
         "worker": _of(WorkerNote, "a line of workers.jsonl"),
+        "progress": _of(Progress, "progress.json"),
         "timing": _of(Timing, "a line of timings.jsonl"),
         "traits": _of(Traits, "a line of traits.jsonl"),
         "partial": _of(PartialRecord, "partial.json of all but a run"),

@@ -159,6 +159,8 @@ def _executed(
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
     with open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
+        store.heard = listener.heard
+        listener.phase("checks")
         run = _Run(config, setup, device, listener, store)
         _check_models(run)
         if resources.spread:
@@ -167,6 +169,7 @@ def _executed(
             for entry in setup.entries:
                 _measure_all(run, entry)
         if shard is None:
+            listener.phase("trying other attacks")
             for entry in setup.entries:
                 _probe(run, entry)
         _say_tallies(setup, listener)
@@ -232,6 +235,7 @@ def _probe(run: _Run, entry: LoadedModel) -> None:
 def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
     """The summary of a run of which everything is measured, written with what it is shown by."""
     store, out = run.store, run.store.directory
+    run.listener.phase("summing up")
     slugs = (entry.subject.slug for entry in run.setup.entries)
     with having_form(out):
         summary = summarise(run_record(store), store.rows, Evidence.of(store, slugs))
@@ -240,6 +244,7 @@ def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
         with having_form(out):
             write_slices(out, sliced_run(out, run_record(store), store.rows), given, run.listener.say)
     if page:
+        run.listener.phase("page")
         write_report(out)
     return summary
 

@@ -30,6 +30,7 @@ from foolscape.run.transfer.networks import open_networks
 from foolscape.run.trust.probes import cost, probed_images
 from foolscape.run.universal.config import UniversalConfig
 from foolscape.run.universal.setup import open_universal
+from foolscape.run.watching.words import duration
 from foolscape.tasks.base import task_named
 
 _SHOWN: Final = 5
@@ -240,7 +241,7 @@ def _cost(runs: Sequence[tuple[RunConfig, Setup]], device: torch.device) -> Sect
                 timed = False
                 continue
             total += gradients * (1 + share) * _seconds(entry, to_unit(run_setup.first).to(device))
-    return Section("cost", (*lines, *((("time", f"about {_duration(total)}, at most"),) if timed and total else ())))
+    return Section("cost", (*lines, *((("time", f"about {duration(total)}, at most"),) if timed and total else ())))
 
 
 def _gradients(run_setup: Setup) -> float:
@@ -260,7 +261,7 @@ def _seconds(entry: LoadedModel, image: torch.Tensor) -> float:
 
 
 def _time(gradients: float, seconds: float) -> Lines:
-    return (("time", f"about {_duration(gradients * seconds)} of gradients, {seconds:.3g} s each"),)
+    return (("time", f"about {duration(gradients * seconds)} of gradients, {seconds:.3g} s each"),)
 
 
 def _share(share: float) -> str:
@@ -269,12 +270,6 @@ def _share(share: float) -> str:
 
 def _many(gradients: float) -> str:
     return f"{gradients:,.0f} gradients"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _ids(ids: Sequence[str]) -> str:

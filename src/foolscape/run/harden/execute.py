@@ -103,6 +103,7 @@ def _hardened(
         after = execute(config.on_test(hardened), out / "after", command, listener, table=table, resources=resources)
         rows = {when: read_rows(out / when, read_record(out / when)) for when in ("before", "after")}
         runs = {"before": before, "after": after}
+        listener.phase("summing up")
         with having_form(out):
             summary = summarise(record, hardened, images, trainer.epochs, runs, rows)
         store.finish(SUMMARY, summary)
