@@ -190,22 +190,26 @@ def _spread(ratios: Sequence[float]) -> str:
 
 
 def headline(sweep: SweepRecord) -> str:
-    """The sweep in a sentence: of which model least and most is left at its weakest."""
-    label = sweep.rows[0].label if sweep.rows else ""
+    """The sweep in a sentence: of which model the least and the most is left, each under what hurts it most."""
     weakest: dict[str, tuple[float, SweepLine]] = {}
     for line in lines_of(sweep):
-        if (
-            line.rows
-            and line.rows[0].label == label
-            and (left := _mean(line.rows, lambda row: row.attacked)) is not None
-        ):
-            sign = 1 if line.rows[0].higher else -1
-            weakest[line.model] = min(weakest.get(line.model, (sign * left, line)), (sign * left, line), key=_first)
+        if (share := _share_left(line)) is not None:
+            found = weakest.get(line.model)
+            weakest[line.model] = (share, line) if found is None or share < found[0] else found
     ordered = [line for _, line in sorted(weakest.values(), key=_first)]
     if not ordered:
         return f"{counted(len(sweep.cells), 'cell')}, none of them measured under an attack yet."
-    least = f"Least is left of {_told(ordered[0], label)}"
-    return f"{least}; most of {_told(ordered[-1], '')}." if len(ordered) > 1 else f"{least}."
+    least = f"Least is left of {_told(ordered[0])}"
+    return f"{least}; most of {_told(ordered[-1])}." if len(ordered) > 1 else f"{least}."
+
+
+def _share_left(line: SweepLine) -> float | None:
+    """The share of the clean score that is left; None where that is none, or nothing was attacked."""
+    clean, left = _mean(line.rows, lambda row: row.clean), _mean(line.rows, lambda row: row.attacked)
+    if clean is None or left is None:
+        return None
+    whole, part = (clean, left) if line.rows[0].higher else (left, clean)
+    return part / whole if whole else None
 
 
 def title_of(cell: SweepCell) -> str:
@@ -262,11 +266,10 @@ def _mean(rows: Sequence[SweepRow], of: Callable[[SweepRow], float | None]) -> f
     return fmean(values) if values else None
 
 
-def _told(line: SweepLine, label: str) -> str:
+def _told(line: SweepLine) -> str:
     clean, left = (_mean(line.rows, of) for of in (lambda row: row.clean, lambda row: row.attacked))
     within = f" within {line.bound}" if line.bound else ""
-    score = f"{label} " if label else ""
-    return f"{line.model}: {score}{number(left, 1)} of {number(clean, 1)}, under {line.attack}{within}"
+    return f"{line.model}: {line.rows[0].label} {number(left, 1)} of {number(clean, 1)}, under {line.attack}{within}"
 
 
 def _places(names: Iterator[str]) -> dict[str, int]:
