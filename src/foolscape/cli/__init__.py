@@ -1,4 +1,4 @@
-"""The command line: `foolscape run`, `transfer`, `merge`, `universal`, `apply`, `harden`, `report`, `check`, .."""
+"""The command line: `foolscape run`, `transfer`, `merge`, `sweep`, `universal`, `harden`, `report`, `check`, .."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ for command_made in (
     command(measure.transfer, measure.transfer_flags()),
     command(universal.universal, universal.universal_flags()),
     command(merge.merge, merge.merge_flags()),
+    command(sweep.sweep, sweep.sweep_flags()),
     universal.apply,
     command(harden.harden, harden.harden_flags()),
     inspect.report,

@@ -74,22 +74,26 @@ class JobOutcome:
         attacked: what is left of every model.
         failures: how many images could not be used.
         verdict: whether the figures can be trusted.
+        failed: cells of a sweep that could not be measured.
+        left: cells of a sweep that its budget does not hold.
     """
 
     attacked: list[AttackedScores]
     failures: int
     verdict: str
+    failed: int = 0
+    left: int = 0
 
 
-def seconds_of(text: str | None) -> float | None:
-    """The seconds of `90s`, `30m`, `2h` or `1h30m`; `SettingError` for anything else."""
+def seconds_of(text: str | None, name: str = "time-budget") -> float | None:
+    """The seconds of `90s`, `30m`, `2h` or `1h30m`; `SettingError`, which calls it `name`, for anything else."""
     if text is None:
         return None
     match = _TIME.fullmatch(text.strip().lower())
     parts = () if match is None else zip(match.groups(), _UNITS, strict=True)
     seconds = sum(float(part or 0) * unit for part, unit in parts)
     if not seconds:
-        raise SettingError(f"time-budget: expected a time such as 90s, 30m, 2h or 1h30m, got {text!r}")
+        raise SettingError(f"{name}: expected a time such as 90s, 30m, 2h or 1h30m, got {text!r}")
     return seconds
 
 

@@ -127,7 +127,8 @@ def _foresee(job: Job, out: Path | None, manners: Manners) -> None:
             table.add_row(Text(f"  {name}"), Text(text))
         out_console.print(table)
     place = foreseen(job.planned_run, out, new=manners.new)
-    how = "resumes what is there" if place.continued else "begins there"
+    there = place.continued or (place.directory / job.planned_run.result).exists()
+    how = "resumes what is there" if there else "begins there"
     out_console.print(Text(f"output: {place.directory}, {how}; nothing was written"), soft_wrap=True)
 
 
@@ -201,6 +202,12 @@ def _judge(outcome: JobOutcome, manners: Manners) -> int:
     if outcome.failures:
         tell(f"{outcome.failures} image(s) could not be used; the report says why", "yellow")
         codes.append(SOME_FAILED)
+    if outcome.failed:
+        tell(f"{outcome.failed} cell(s) could not be measured; the page says why", "yellow")
+        codes.append(SOME_FAILED)
+    if outcome.left:
+        tell(f"{outcome.left} cell(s) do not fit into the budget; a larger one goes on with them")
+        codes.append(OUT_OF_TIME)
     if fails(outcome.verdict, manners.fail_on):
         tell(f"--fail-on {manners.fail_on}: the verdict is {outcome.verdict}")
         codes.append(DISTRUST)

@@ -19,6 +19,7 @@ from foolscape.records.run import RECORDS
 from foolscape.records.schema import SCHEMA
 from foolscape.records.shard import ShardDone
 from foolscape.records.slices import SlicesRecord
+from foolscape.records.sweep import SweepRecord
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
 from foolscape.records.traits import Traits
@@ -40,6 +41,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "summary": _of(AnySummary, "summary.json, and transfer.json of a transfer"),
         "slices": _of(SlicesRecord, "slices.json"),
         "shard": _of(ShardDone, "shard.json"),
+        "sweep": _of(SweepRecord, "sweep.json"),
         "worker": _of(WorkerNote, "a line of workers.jsonl"),
         "progress": _of(Progress, "progress.json"),
         "timing": _of(Timing, "a line of timings.jsonl"),
