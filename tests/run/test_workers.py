@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foolscape.cli import main
 from foolscape.cli.resources import resources_of
 from foolscape.errors import OutOfTimeError, RunError, SettingError
 from foolscape.records.places import WORKERS

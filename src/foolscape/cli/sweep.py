@@ -14,7 +14,7 @@ from foolscape.cli.flags import KEEP, CommandArguments, Flag
 from foolscape.cli.manners import AttackedScores, JobOutcome, seconds_of
 from foolscape.cli.measure import Beside, beside_of
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.cli.resources import RESOURCE_FLAGS
+from foolscape.cli.resources import WORKER_FLAGS
 from foolscape.errors import SettingError
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
@@ -66,7 +66,7 @@ def sweep(arguments: CommandArguments) -> None:
 
 def sweep_flags() -> list[Flag]:
     """The arguments and options of `sweep`."""
-    return [_FILE, KEEP, _BUDGET, *(flag for flag in RESOURCE_FLAGS if flag.name in _OF_CELLS)]
+    return [_FILE, KEEP, _BUDGET, *(flag for flag in WORKER_FLAGS if flag.name in _OF_CELLS)]
 
 
 def _file(named: object) -> Path:
@@ -117,6 +117,7 @@ def _job(
         return sorted({scores_of(task).default.headline for task in tasks})
 
     return Job(
+        command="sweep",
         planned_run=PlannedRun(f"sweep-{file.stem}", {}, SWEEP),
         keys=keys,
         work=work,

@@ -141,6 +141,7 @@ class Pool:
     def _answers(
         self, keys: Sequence[str], costs: Mapping[str, float] | None, inputs: Inputs | None
     ) -> Iterator[Answer | GivenUp]:
+        self.mean_cost = sum(costs[key] for key in keys) / len(keys) if costs and keys else 1.0
         scheduler = Scheduler(keys, costs, self._settings, self._pace, self._next_lease)
         for state in self._workers.values():
             scheduler.joined(state.name, state.node)

@@ -59,6 +59,7 @@ class RunStore:
         say: is told what was lost and is made again.
         keeper: lets pictures go, where not all are kept.
         in_parts: whether rows become Parquet parts.
+        heard: is told of the rows of each sample when they are on the disk, and of the seconds of its attack.
     """
 
     directory: Path
@@ -67,6 +68,7 @@ class RunStore:
     say: Callable[[str], None] = _nobody
     keeper: Keeper | None = None
     in_parts: bool = False
+    heard: Callable[[Sequence[Line], float | None], None] = _unheard
 
     @property
     def forms(self) -> Forms:
