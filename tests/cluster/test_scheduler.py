@@ -56,11 +56,23 @@ def test_leases_are_multiples_of_the_batch() -> None:
 
 
 def test_dear_keys_fill_a_lease_alone() -> None:
-    costs = {key: 10.0 if key == "k1" else 1.0 for key in keys(100)}
+    costs = {key: 4.0 if key == "k1" else 1.0 for key in keys(100)}
     made = Scheduler(keys(100), costs, SETTINGS)
     made.joined("a", "node")
     finish(made, granted(made, 0.0)["a"], 1.0)
     assert next(made.grants(1.0)).keys == ("k1",)
+
+
+def test_the_dearest_are_begun_first_so_that_none_is_waited_for_at_the_end() -> None:
+    costs = {key: {"k17": 40.0, "k9": 60.0, "k3": 4.0}.get(key, 1.0) for key in keys(100)}
+    made = Scheduler(keys(100), costs, replace(SETTINGS, keys_in_flight=1))
+    made.joined("a", "node")
+    order = []
+    for _ in range(6):
+        grant = granted(made, 0.0)["a"]
+        order += grant.keys
+        finish(made, grant, 0.0)
+    assert order == ["k9", "k17", "k0", "k1", "k2", "k3"]
 
 
 def test_the_last_leases_are_small() -> None:

@@ -103,7 +103,8 @@ class Pool:
         How fast workers are is learnt anew: other keys may be of another kind.
 
         Args:
-            keys: what is to be answered; begun in this order.
+            keys: what is to be answered; begun in this order, but for those that are far dearer than the mean, which
+                are begun first.
             costs: of each key, in any unit: what is known beforehand of how long each takes.
             inputs: what is sent along with a key; called when the key is leased, perhaps more than once.
 

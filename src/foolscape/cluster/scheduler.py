@@ -60,7 +60,7 @@ class Scheduler:
     """Leases of keys to workers that come and go.
 
     Args:
-        keys: what is to be answered, in this order; all differ.
+        keys: what is to be answered, in this order, but for the dearest; all differ.
         costs: by key, in any unit; without them all keys are taken to cost the same.
         settings: how they are leased.
         pace: what is known of workers from before.
