@@ -6,16 +6,19 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from foolscape.cli import console
 from foolscape.cluster.engine import Answered, Died, Joined
 from foolscape.cluster.job import Answer, Loss
 from foolscape.cluster.pool import Pool
 from foolscape.errors import OutOfTimeError, RunError
 from foolscape.records.places import PROGRESS
-from foolscape.records.progress import Progress, read_progress
+from foolscape.records.progress import PartProgress, Progress, WorkerGone, WorkerProgress, read_progress
 from foolscape.records.row import failure
 from foolscape.run.directory.lock import locked, own, reserved
 from foolscape.run.listener import Listener, Settled
@@ -125,6 +128,24 @@ def test_time_left_is_that_of_the_workers_there_are() -> None:
     after = tally.progress()
     assert (after.workers, after.gone, after.gone_count) == ((), one.gone, 1)
     assert isinstance(pool.losses[0], Loss)
+
+
+@pytest.mark.parametrize(("count", "lines"), [(2, 3), (40, 1)])
+def test_the_terminal_shows_rate_time_left_failures_and_workers(
+    monkeypatch: pytest.MonkeyPatch, count: int, lines: int
+) -> None:
+    monkeypatch.setattr(console, "err_console", Console(file=(printed := StringIO()), width=200))
+    part = PartProgress(title="pgd on net", done=3, total=9, failures=1)
+    workers = [WorkerProgress(worker=f"w{n}", node="a", device="cuda:0", answered=n, pace=2.0) for n in range(count)]
+    gone = WorkerGone(event="lost", worker="w9", node="a", reason="signal 9")
+    now = replace(Tally("run").progress(), parts=(part,), rate=0.05, left=120.0, workers=tuple(workers), gone=(gone,),
+                  gone_count=1)  # fmt: skip
+    with console.listener(lambda: now).progress("pgd on net", 9, 3):
+        pass
+    bar, *below = printed.getvalue().rstrip().splitlines()
+    assert bar.endswith("3/9 1 failure, 20 s an image, about 2 min left")
+    assert below[0] == f"  {count} workers, 1 lost: signal 9"
+    assert len(below) == lines
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from foolscape.errors import SettingError, UnknownNameError
@@ -36,6 +37,9 @@ class Manners:
         floors: by score, what must be left of it.
         fail_on: the verdict that is a failure; None: no verdict is.
         dry_run: say what would be done, and do nothing.
+        live: keep a page of the progress.
+        metrics: a file that Prometheus' node exporter reads, for the progress.
+        log: a file for a line of JSON for each thing that happens.
         seconds: the time that the command may take; None: all that it takes.
     """
 
@@ -47,6 +51,9 @@ class Manners:
     strict: bool = False
     floors: Mapping[str, float] | None = None
     fail_on: FailOn | None = None
+    live: bool = False
+    metrics: Path | None = None
+    log: Path | None = None
     seconds: float | None = None
 
 

@@ -13,10 +13,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from foolscape.cli.console import BELOW, DISTRUST, DONE, OUT_OF_TIME, SOME_FAILED, listener, out_console, tell
+from foolscape.cli.console import BELOW, DISTRUST, DONE, OUT_OF_TIME, SOME_FAILED, out_console, tell
 from foolscape.cli.manners import JobOutcome, Manners, below, check_floors, fails
 from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
+from foolscape.cli.watching import observed
 from foolscape.errors import FoolscapeError, OutOfTimeError, RunError, SettingError
 from foolscape.paths import folder_of
 from foolscape.printable import printable_json
@@ -87,15 +88,12 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
 
 def _done(job: Job, place: Path, manners: Manners) -> Object:
     """The work and its page, in `place`, for others to watch."""
-    from foolscape.run.watching.tally import Tally
-    from foolscape.run.watching.watched import watched
-
-    told = listener(quiet=manners.quiet, seconds=manners.seconds)
-    with watched(place, told, Tally(job.command)) as heard:
+    with observed(job.command, place, manners) as (heard, finished):
         result = job.work(place, ["foolscape", *sys.argv[1:]], heard)
         if job.page is not None:
             heard.phase("page")
             job.page(place)
+        finished(job.outcome(result))
     return result
 
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from foolscape.cli.console import AT_WORK, DONE, NOBODY, out_console
+from foolscape.cli.console import AT_WORK, DONE, NOBODY, WORKERS_SHOWN, grid, out_console
 from foolscape.cli.outlet import STDOUT
 from foolscape.paths import path_of
 from foolscape.printable import printable_json
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 _EVERY: Final = 1.0
 """Seconds between two looks."""
-
-_WORKERS: Final = 16
-"""As many have a line each."""
 
 _STYLES: Final = {"finished": "green", "running": "cyan", "stopped": "yellow", "dead": "red", "not begun": "dim"}
 
@@ -90,11 +87,11 @@ def _of_command(progress: Progress) -> list[RenderableType]:
 
     lines: list[RenderableType] = [Text(f"  {how_far(progress)}")]
     if len(progress.parts) > 1:
-        lines.append(_grid(of_part(part) for part in progress.parts))
+        lines.append(grid(of_part(part) for part in progress.parts))
     if progress.workers:
         lines.append(Text(f"  {of_crew(progress.workers)}"))
-        if len(progress.workers) <= _WORKERS:
-            lines.append(_grid(of_worker(worker) for worker in progress.workers))
+        if len(progress.workers) <= WORKERS_SHOWN:
+            lines.append(grid(of_worker(worker) for worker in progress.workers))
     return [*lines, *(Text(f"  {line}") for line in of_gone(progress.gone, progress.gone_count))]
 
 
@@ -110,14 +107,6 @@ def _of_parts(standing: Standing) -> Table:
         what = part.why if told is None else "; ".join(word for word in (how_far(told), part.why) if word)
         state = Text(str(part.state), style=_STYLES[part.state])
         table.add_row(Text(f"  {part.directory.name}"), state, Text("" if told is None else told.host), Text(what))
-    return table
-
-
-def _grid(rows: Any) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for row in rows:
-        first, *others = row
-        table.add_row(Text(f"    {first}"), *(Text(cell) for cell in others))
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
@@ -21,6 +22,9 @@ _RESERVED: Final[dict[Path, IO[bytes]]] = {}
 
 _OWN: Final[set[Path]] = set()
 """Directories that this process works in, whose run is its own."""
+
+_OWNED: Final[Counter[Path]] = Counter()
+"""How often each was."""
 
 _PASSING: Final = (LOCK, PROGRESS, LIVE)
 """What may be there before anything is begun."""
@@ -47,6 +51,12 @@ def locked(directory: Path) -> Iterator[None]:
 def own(directory: Path) -> None:
     """What is in a `directory` that is `locked` is the run of this process: the settings agree."""
     _OWN.add(real(directory))
+    _OWNED[real(directory)] += 1
+
+
+def times_owned(directory: Path) -> int:
+    """How often this process has begun to work in `directory`."""
+    return _OWNED[real(directory)]
 
 
 def is_own(directory: Path) -> bool:

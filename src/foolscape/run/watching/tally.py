@@ -125,6 +125,11 @@ class Tally:
             if one.reason is not None and self._parts:
                 self._parts[-1].failures += 1
 
+    def outcomes_now(self) -> dict[tuple[str, str], int]:
+        """What came of the images so far; see `outcomes`."""
+        with self._lock:
+            return dict(self.outcomes)
+
     def crew(self, pool: Pool | None) -> None:
         """Workers begin; with None they have ended."""
         with self._lock:

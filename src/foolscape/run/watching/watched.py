@@ -13,7 +13,7 @@ from foolscape.errors import FoolscapeError, OutOfTimeError
 from foolscape.memory import first_line
 from foolscape.records.places import PROGRESS
 from foolscape.records.progress import Progress, progress_bytes
-from foolscape.run.directory.lock import is_own
+from foolscape.run.directory.lock import is_own, times_owned
 from foolscape.run.listener import Listener
 from foolscape.run.watching.tally import Tally
 
@@ -68,6 +68,7 @@ class _Keeper:
     def __init__(self, directory: Path, tally: Tally, sinks: Sequence[Sink]) -> None:
         self._directory, self._tally, self._sinks = directory, tally, sinks
         self._end = threading.Event()
+        self._owned = times_owned(directory)
         self._written: tuple[object, float] | None = None
 
     @contextmanager
@@ -81,7 +82,7 @@ class _Keeper:
         finally:
             self._end.set()
             thread.join()
-            if self._written is not None or _ours(self._directory):
+            if self._written is not None or times_owned(self._directory) > self._owned:
                 self._write(self._tally.progress())
 
     def _go_on(self) -> None:

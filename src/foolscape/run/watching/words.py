@@ -35,14 +35,19 @@ def how_far(progress: Progress) -> str:
     part = progress.part
     if part is None:
         return progress.phase
-    words = [
-        f"{part.done} of {part.total}",
-        failures(part.failures),
-        "" if progress.rate is None else rate(progress.rate),
-        "" if progress.left is None else f"about {duration(progress.left)} left",
-    ]
+    words = (f"{part.done} of {part.total}", far(progress))
     phase = "" if progress.phase == part.title or progress.state == "finished" else f"; then: {progress.phase}"
     return f"{part.title}: {', '.join(word for word in words if word)}{phase}"
+
+
+def far(progress: Progress) -> str:
+    """Of the part under way: its failures, how fast it goes, and the time left."""
+    words = (
+        "" if progress.part is None else failures(progress.part.failures),
+        "" if progress.rate is None else rate(progress.rate),
+        "" if progress.left is None else f"about {duration(progress.left)} left",
+    )
+    return ", ".join(word for word in words if word)
 
 
 def of_part(part: PartProgress) -> tuple[str, ...]:
