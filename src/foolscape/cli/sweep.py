@@ -14,7 +14,7 @@ from foolscape.cli.flags import KEEP, CommandArguments, Flag
 from foolscape.cli.manners import AttackedScores, JobOutcome, seconds_of
 from foolscape.cli.measure import Beside, beside_of
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.cli.resources import RESOURCE_FLAGS
+from foolscape.cli.resources import WORKER_FLAGS
 from foolscape.errors import SettingError
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
@@ -36,9 +36,6 @@ _BUDGET: Final = Flag(
     "budget", str, "Time of devices that the whole sweep may take, each of several counted, such as 12h; cells that do "
     "not fit are left, and a larger one goes on with them.", RESOURCES, metavar="TIME", default="none",
 )  # fmt: skip
-
-_OF_CELLS: Final = ("workers", "cluster", "devices")
-"""Means that every cell is measured with."""
 
 _WORST: Final = (Verdict.NOT_TRUSTED, Verdict.NOT_DECIDED, Verdict.TRUSTED)
 
@@ -66,7 +63,7 @@ def sweep(arguments: CommandArguments) -> None:
 
 def sweep_flags() -> list[Flag]:
     """The arguments and options of `sweep`."""
-    return [_FILE, KEEP, _BUDGET, *(flag for flag in RESOURCE_FLAGS if flag.name in _OF_CELLS)]
+    return [_FILE, KEEP, _BUDGET, *WORKER_FLAGS]
 
 
 def _file(named: object) -> Path:
