@@ -37,9 +37,6 @@ _BUDGET: Final = Flag(
     "not fit are left, and a larger one goes on with them.", RESOURCES, metavar="TIME", default="none",
 )  # fmt: skip
 
-_OF_CELLS: Final = ("workers", "cluster", "devices")
-"""Means that every cell is measured with."""
-
 _WORST: Final = (Verdict.NOT_TRUSTED, Verdict.NOT_DECIDED, Verdict.TRUSTED)
 
 
