@@ -175,7 +175,7 @@ def run_job(settings: dict[str, object], origins: Mapping[str, str], beside: Bes
             {"kind": None, "config": resolved.model_dump(mode="json")},
         ),
         keys=lambda: keys,
-        work=partial(execute, config, table=beside.table, keep=beside.keep),
+        work=partial(execute, config, table=beside.table, keep=beside.keep, resources=beside.resources),
         outcome=outcome,
         preview=partial(preview_run, config, origins),
     )
