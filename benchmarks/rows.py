@@ -5,9 +5,8 @@
     python benchmarks/rows.py detection --images 1000 --steps open,summary,slices,page
 
 Rows of 1,000 images are drawn by seed, and come again by other names: segmentation of 19 classes, and detection of 9
-classes with some 5 objects and 160 detections in
-each image, which come to 56 MB for 1,000 images. Each step runs in a process of its own, which tells its seconds and
-its largest resident memory.
+classes with some 5 objects and 160 detections in each image, which come to 50 MB for 1,000 images. Each step runs in a
+process of its own, which tells its seconds and its largest resident memory.
 """
 
 from __future__ import annotations

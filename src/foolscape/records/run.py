@@ -58,7 +58,7 @@ class ModelRecord:
     notes: tuple[Text, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SampleRecord:
     """A sample of a run: its id, and the sha256 of its image and annotation."""
 

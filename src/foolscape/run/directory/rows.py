@@ -76,6 +76,7 @@ def keep_rows(directory: Path, conditions: Collection[str], record: AnyRecord, s
             for sample in found.rows.samples(model):
                 shown.add(sample)
     kept = set(found.rows.keys()) if look.left_out else set()
+    found.conditions.clear()  # there may be many
     return KeptRows(found, lost, whole, next((one for key, one in look.left_out.items() if key in kept), ""))
 
 
