@@ -63,7 +63,7 @@ def sweep(arguments: CommandArguments) -> None:
 
 def sweep_flags() -> list[Flag]:
     """The arguments and options of `sweep`."""
-    return [_FILE, KEEP, _BUDGET, *(flag for flag in WORKER_FLAGS if flag.name in _OF_CELLS)]
+    return [_FILE, KEEP, _BUDGET, *WORKER_FLAGS]
 
 
 def _file(named: object) -> Path:
