@@ -19,7 +19,7 @@ from foolscape.cli.outlet import STDERR, STDOUT, Outlet
 from foolscape.printable import printable
 
 if TYPE_CHECKING:
-    from foolscape.records.progress import Progress
+    from foolscape.records.progress import Foreseen, Progress
     from foolscape.run.listener import Listener
 
 DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW, OUT_OF_TIME, AT_WORK, NOBODY = 0, 1, 2, 3, 4, 5, 6, 7, 8
@@ -72,8 +72,9 @@ def listener(
         return tally.listening(listener(tally.progress, quiet=quiet, seconds=seconds))
     progress = _silence if quiet else partial(_progress, look)
     say = _unheard if quiet else _note
+    foreseen = None if quiet else _tell_estimate
     if seconds is None:
-        return Listener(say, progress)
+        return Listener(say, progress, foreseen=foreseen)
     end, settled = time.monotonic() + seconds, [0]
 
     @contextmanager
@@ -86,7 +87,14 @@ def listener(
 
             yield count
 
-    return Listener(say, counted, lambda: settled[0] > 0 and time.monotonic() >= end)
+    return Listener(say, counted, lambda: settled[0] > 0 and time.monotonic() >= end, foreseen=foreseen)
+
+
+def _tell_estimate(estimate: Foreseen) -> None:
+    from foolscape.run.watching.words import of_estimate
+
+    if estimate.took is None:
+        tell(of_estimate(estimate))
 
 
 def _note(text: str) -> None:

@@ -76,7 +76,8 @@ class Foreseen:
         seconds: that the command takes.
         memory: bytes that it takes of the host, or of the GPU where it computes on one; None: not known.
         runs: finished runs of the same kind on this machine by which it was corrected.
-        low, high: what the last of these took, as a share of what had been estimated; None without any.
+        low, high: the last estimates of these as shares of what it took, the lowest and the highest; None without any.
+        took: seconds that it has taken; None before it is done.
     """
 
     __pydantic_config__ = CLOSED
@@ -86,6 +87,7 @@ class Foreseen:
     runs: int = 0
     low: float | None = None
     high: float | None = None
+    took: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from foolscape.cluster.pool import Pool
 from foolscape.errors import OutOfTimeError
+from foolscape.records.progress import Foreseen
 from foolscape.records.row import Failure, Line
 
 
@@ -58,6 +59,8 @@ class Listener:
         enough: whether the time that the run was given is over; it then ends at the next whole image, or epoch.
         phase: takes what the run does from now on, in a few words, beside what `progress` tells.
         settled: takes every sample that is settled, before the function of `progress` is called.
+        foreseen: takes what a run is estimated to take before it measures, and again with what it took; None: no
+            estimate is made, for it asks the model.
         crew: takes the workers of the run when they are there, and None when they have ended.
     """
 
@@ -66,6 +69,7 @@ class Listener:
     enough: Callable[[], bool] = never
     phase: Callable[[str], None] = _unheard
     settled: Callable[[Settled], None] = _unheard
+    foreseen: Callable[[Foreseen], None] | None = None
     crew: Callable[[Pool | None], None] = _unheard
 
     def stop_if_enough(self) -> None:

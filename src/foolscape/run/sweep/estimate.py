@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import torch
 
 from foolscape.pixels import to_unit
 from foolscape.records.sweep import SweepCell, SweepTrial
-from foolscape.run.setup import LoadedModel, Setup
-from foolscape.run.trust.probes import cost, probed_images
-
-_PREDICTIONS: Final = 4
-"""Of an image at one bound: attacked, before rounding, and the two controls; the clean one comes once."""
-
-_PER_GRADIENT: Final = 3
-"""Predictions that cost about as much as one gradient."""
+from foolscape.run.foresight import gradient_seconds
+from foolscape.run.foresight import units_of as model_units
+from foolscape.run.setup import Setup
 
 CHECKS: Final = 100
 """Gradients that take about as long as the checks of a model before it is measured: its gradient, its answers, its
@@ -32,29 +26,13 @@ def units_of(setup: Setup, probes: int | None) -> float:
         setup: of the cell, with its attack.
         probes: as `RunConfig.probes`.
     """
-    images, units = len(setup.ids), 0.0
-    for entry in setup.entries:
-        _, share = probed_images(images, entry.plans, entry.probes, probes)
-        gradients = images * sum(cost(plan) for plan in entry.plans) * (1 + share)
-        units += gradients + images * (1 + _PREDICTIONS * len(entry.plans)) / _PER_GRADIENT
-    return units
+    return sum(model_units(entry, len(setup.ids), probes) for entry in setup.entries)
 
 
 def seconds_per_gradient(setup: Setup, device: torch.device) -> float | None:
     """What a gradient of the first image takes, the second time; None for clips, of which it says nothing."""
     (entry, *_) = setup.entries
-    return None if entry.subject.task.clips else _gradient(entry, to_unit(setup.first).to(device))
-
-
-def _gradient(entry: LoadedModel, image: torch.Tensor) -> float:
-    for _ in range(2):
-        started = time.perf_counter()
-        scores: Any = entry.scorer.logits(image.clone().requires_grad_(True))
-        if scores.requires_grad:
-            scores.sum().backward()
-        if image.device.type == "cuda":
-            torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return None if entry.subject.task.clips else gradient_seconds(entry, to_unit(setup.first).to(device))
 
 
 def estimates(trials: Sequence[SweepTrial], devices: int) -> dict[str, float]:

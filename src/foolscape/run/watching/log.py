@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from foolscape.errors import SettingError
-from foolscape.records.progress import Progress, WorkerGone
-from foolscape.records.types import dumped
+from foolscape.records.progress import Foreseen, Progress, WorkerGone
+from foolscape.records.types import dumped, to_json
 from foolscape.run.listener import Listener, Settled
 from foolscape.run.watching.tally import outcome_of
 
@@ -74,7 +74,12 @@ class EventLog:
             self.tell("image", model=one.model, id=one.id, outcome=outcome_of(one), **known)
             listener.settled(one)
 
-        return replace(listener, progress=progress, phase=phase, settled=settled)
+        def foreseen(estimate: Foreseen) -> None:
+            self.tell("estimate", **to_json(Foreseen, estimate))
+            if listener.foreseen is not None:
+                listener.foreseen(estimate)
+
+        return replace(listener, progress=progress, phase=phase, settled=settled, foreseen=foreseen)
 
     def __call__(self, progress: Progress) -> None:
         """Who joined and who went, and how it ended; a `Sink`."""

@@ -91,7 +91,12 @@ class Tally:
             self.crew(pool)
             listener.crew(pool)
 
-        return replace(listener, progress=progress, phase=phase, settled=settled, crew=crew)
+        def foreseen(estimate: Foreseen) -> None:
+            self.estimate = estimate
+            if listener.foreseen is not None:
+                listener.foreseen(estimate)
+
+        return replace(listener, progress=progress, phase=phase, settled=settled, foreseen=foreseen, crew=crew)
 
     @contextmanager
     def _through(self, title: str, total: int, done: int) -> Iterator[Callable[[], None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from foolscape.records.progress import PartProgress, Progress, WorkerGone, WorkerProgress
+from foolscape.records.progress import Foreseen, PartProgress, Progress, WorkerGone, WorkerProgress
 
 
 def duration(seconds: float) -> str:
@@ -48,6 +48,17 @@ def far(progress: Progress) -> str:
         "" if progress.left is None else f"about {duration(progress.left)} left",
     )
     return ", ".join(word for word in words if word)
+
+
+def of_estimate(foreseen: Foreseen) -> str:
+    """An estimate in a line, with how wrong the last ones were."""
+    memory = "" if foreseen.memory is None else f", {size(foreseen.memory)}"
+    told = f"about {duration(foreseen.seconds)}{memory}"
+    if foreseen.low is None or foreseen.high is None:
+        return f"{told}, at most; no run of this kind has finished here yet"
+    count = f"last {foreseen.runs} estimates here were" if foreseen.runs > 1 else "last estimate here was"
+    low, high = f"{foreseen.low:.2g}", f"{foreseen.high:.2g}"
+    return f"{told}; the {count} {low if low == high else f'{low} to {high}'} of what it took"
 
 
 def of_part(part: PartProgress) -> tuple[str, ...]:
