@@ -53,30 +53,20 @@ def begun(record: SweepRecord) -> list[str]:
 
 def test_a_cell_is_the_run_that_it_would_be_alone(tmp_path: Path, settings: dict[str, Any]) -> None:
     settings |= {
-        "attacks": ["none", "pgd?steps=1"],
+        "attacks": ["fgsm", "pgd?steps=1"],
         "eps": ["2/255", "8/255"],
         "models": named(settings, "net", "slow"),
     }
     record = act(tmp_path / "out", settings)
     assert states(record) == [
-        ("net", "pgd?steps=1", "done"), ("slow", "pgd?steps=1", "done"), ("net", "none", "done"),
-        ("slow", "none", "done"),
+        (model, attack, "done") for attack in ("pgd?steps=1", "fgsm") for model in ("net", "slow")
     ]  # fmt: skip
-    alone = tmp_path / "alone"
-    do_run(
-        alone,
-        models=settings["models"][:1],
-        data=settings["data"][0],
-        attack="pgd",
-        steps=1,
-        eps="2/255,8/255",
-        probes=0,
-    )
-    own = tmp_path / "out" / "runs" / record.cells[0].name
+    third, alone = record.cells[2], tmp_path / "alone"  # its model was attacked before, in the same process
+    do_run(alone, models=[third.model], data=settings["data"][0], attack="fgsm", eps="2/255,8/255", probes=0)
     for name in ("rows.jsonl", "summary.json"):
-        assert (own / name).read_bytes() == (alone / name).read_bytes()
+        assert (tmp_path / "out" / "runs" / third.name / name).read_bytes() == (alone / name).read_bytes()
     summary = json.loads((alone / "summary.json").read_text())["models"][0]["conditions"]
-    rows = [row for row in record.rows if row.cell == record.cells[0].name]
+    rows = [row for row in record.rows if row.cell == third.name]
     assert [(row.bound, row.attacked, row.noise) for row in rows] == [
         (bound, summary[f"adversarial@{bound}"]["mIoU"], summary[f"noise@{bound}"]["mIoU"])
         for bound in ("2/255", "8/255")
@@ -114,7 +104,7 @@ def test_killed_and_continued_it_measures_no_cell_twice(
         with pytest.raises(KeyboardInterrupt):
             act(out, settings)
     record = read_sweep(out)
-    assert [cell.state for cell in record.cells] == ["done", "begun", "waiting"]
+    assert [(cell.state, cell.clocked) for cell in record.cells] == [("done", True), ("begun", True), ("waiting", True)]
     assert "1 of 3 cells" in (out / "report.html").read_text()
     first = (out / "runs" / record.cells[0].name / "summary.json").stat().st_mtime_ns
     (out / "sweep.json").unlink()  # all that cannot be seen from the runs is how long the trial took
@@ -124,6 +114,29 @@ def test_killed_and_continued_it_measures_no_cell_twice(
     assert len(record.rows) == 3
     assert (out / "runs" / record.cells[0].name / "summary.json").stat().st_mtime_ns == first
     assert said[0] == "1 of 3 cells are finished already"
+    assert [cell.clocked for cell in record.cells] == [False, True, True]
+    assert record.cells[0].ratio is None
+
+
+def test_what_a_killed_attempt_took_is_not_taken_for_all(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*args: object, **kwargs: object) -> None:
+        record = read_sweep(tmp_path / "out")
+        assert [(cell.state, cell.clocked) for cell in record.cells] == [("begun", False)]
+        (tmp_path / "left.json").write_bytes((tmp_path / "out" / "sweep.json").read_bytes())
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drive, "execute", killed)
+        with pytest.raises(Killed):
+            act(tmp_path / "out", settings)
+    (tmp_path / "out" / "sweep.json").write_bytes((tmp_path / "left.json").read_bytes())  # as a kill leaves it
+    (cell,) = act(tmp_path / "out", settings).cells
+    assert (cell.state, cell.clocked, cell.ratio) == ("done", False, None)
 
 
 def test_a_changed_file_keeps_what_is_the_same(tmp_path: Path, settings: dict[str, Any]) -> None:
@@ -154,6 +167,18 @@ def test_a_cell_that_fails_is_told_and_the_others_go_on(tmp_path: Path, settings
         assert words in cell.reason
         assert words in page
     assert "1 of 4 cells, 3 failed" in page
+
+
+def test_a_model_that_has_changed_is_not_mixed_with_itself(tmp_path: Path, settings: dict[str, Any]) -> None:
+    out = tmp_path / "out"
+    name = act(out, settings).cells[0].name
+    nets = Path(settings["models"][0].rpartition(":")[0])
+    nets.write_text(nets.read_text().replace("manual_seed(1)", "manual_seed(7)"))
+    first, second = act(out, settings | {"seeds": [0, 1]}).cells
+    assert (first.state, second.state) == ("done", "failed")
+    assert f"delete runs/{name} to measure it again" in second.reason
+    shutil.rmtree(out / "runs" / name)
+    assert [cell.state for cell in act(out, settings | {"seeds": [0, 1]}).cells] == ["done", "done"]
 
 
 class Clock:

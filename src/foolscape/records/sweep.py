@@ -56,6 +56,7 @@ class SweepCell:
         estimate: seconds that it was to take, from the trial alone; null where there is none.
         expected: the same, corrected by what other cells had taken when it was begun.
         seconds: that it has taken by the clock, all attempts together.
+        clocked: whether the clock has all of that; of an attempt that was killed only its attacks' times are known.
         attacking: seconds of them that its attack took, as timings.jsonl has them.
     """
 
@@ -72,12 +73,23 @@ class SweepCell:
     estimate: float | None = None
     expected: float | None = None
     seconds: float = 0.0
+    clocked: bool = True
     attacking: float = 0.0
 
     @property
+    def took(self) -> float | None:
+        """The seconds that it took; None before it is done, and where the clock does not have them all."""
+        return self.seconds if self.state == "done" and self.clocked and self.seconds else None
+
+    @property
     def ratio(self) -> float | None:
-        """What it took as a multiple of what the trial had said; None before it is done, or without an estimate."""
-        return self.seconds / self.estimate if self.state == "done" and self.estimate and self.seconds else None
+        """What it took as a multiple of what the trial had said; None where either is not known."""
+        return self.took / self.estimate if self.took and self.estimate else None
+
+    @property
+    def missed(self) -> float | None:
+        """The same of what was expected of it when it was begun."""
+        return self.took / self.expected if self.took and self.expected else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,8 +154,7 @@ def took(sweep: SweepRecord) -> Table:
         times = (cell.estimate, cell.expected, cell.seconds or None)
         shown = (Cell(DASH if seconds is None else duration(seconds)) for seconds in times)
         state = "done" if cell.state == "done" else _STATES[cell.state]
-        missed = cell.seconds / cell.expected if cell.state == "done" and cell.expected else None
-        rows.append((Cell(cell.name), Cell(state), *shown, Cell(number(cell.ratio, 2)), Cell(number(missed, 2))))
+        rows.append((Cell(cell.name), Cell(state), *shown, Cell(number(cell.ratio, 2)), Cell(number(cell.missed, 2))))
     headers = (
         Cell("run"), Cell(""), Cell("trial", ("at most",)), Cell("expected", ("when begun",)), Cell("took"),
         Cell("times", ("trial",)), Cell("times", ("expected",)),
@@ -176,7 +175,7 @@ def how_wrong(sweep: SweepRecord) -> str:
     if not done:
         return f"{whole}; no estimate can be compared with what a cell took yet."
     trial = _spread([cell.ratio for cell in done if cell.ratio is not None])
-    then = _spread([cell.seconds / cell.expected for cell in done if cell.expected])
+    then = _spread([cell.missed for cell in done if cell.missed is not None])
     corrected = f", {then} times what was expected of them when they were begun" if then else ""
     return f"{whole}. {counted(len(done), 'cell')} took {trial} times what their trial had said{corrected}."
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from foolscape.errors import DeviceError, OutOfTimeError
+from foolscape.errors import DeviceError, OutOfTimeError, RunError
 from foolscape.records.places import RUNS
+from foolscape.records.reader import read_record
 from foolscape.records.run import Keep
 from foolscape.records.sweep import SweepCell
 from foolscape.records.timings import read_timings
@@ -20,6 +22,7 @@ from foolscape.run.directory.lock import locked
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.resources import ALONE, Resources
+from foolscape.run.setup import Setup
 from foolscape.run.sweep.estimate import expected, time_left
 from foolscape.run.sweep.figures import rows_of
 from foolscape.run.sweep.grid import Cell
@@ -143,15 +146,16 @@ def _settle(state: _Sweep, cell: Cell) -> None:
             of = f"{duration(max(left, 0.0))} of the budget of {duration(state.means.budget or 0.0)} are left"
             state.journal.put(replace(known, state="left", reason=f"{takes}, {of}"))
             return
-    state.journal.put(replace(known, state="begun", expected=needed))
-    _measure(state, cell)
+    known = replace(known, state="begun", reason="", expected=needed)
+    state.journal.put(replace(known, clocked=False))  # until the clock has been read again
+    _measure(state, cell, known)
     write_sweep_report(state.journal.directory)
 
 
-def _measure(state: _Sweep, cell: Cell) -> None:
-    """Measure a cell; what it took is kept in any case."""
+def _measure(state: _Sweep, cell: Cell, known: SweepCell) -> None:
+    """Measure a cell, of which so much is `known`; what it took is kept in any case."""
     journal, clock, started = state.journal, state.means.clock, state.means.clock()
-    place, known = journal.directory / RUNS / cell.name, journal.cell(cell.name)
+    place = journal.directory / RUNS / cell.name
 
     def timed() -> SweepCell:
         attacking = sum(read_timings(place).values())
@@ -184,6 +188,7 @@ def _execute(state: _Sweep, cell: Cell, place: Path, listener: Listener) -> None
 
     def run() -> None:
         setup = state.opened.setup_of(cell.config)
+        _refuse_changed(state, cell, setup)
         execute(cell.config, place, command, listener, setup, keep=means.keep, resources=means.resources)
 
     try:
@@ -194,6 +199,22 @@ def _execute(state: _Sweep, cell: Cell, place: Path, listener: Listener) -> None
     else:
         return
     run()
+
+
+def _refuse_changed(state: _Sweep, cell: Cell, setup: Setup) -> None:
+    """`RunError` where a finished cell was measured with another model of this name: a table does not mix them."""
+    (entry,) = setup.entries
+    here = json.loads(json.dumps([entry.sha256, entry.identity]))
+    for other in state.journal.record.cells:
+        if other.state != "done" or (other.model, other.data) != (cell.model, cell.data):
+            continue
+        record = read_record(state.journal.directory / RUNS / other.name)
+        there = [[model.weights_sha256, model.identity] for model in record.models]
+        if there != [here]:
+            raise RunError(
+                f"expected the {cell.model} that {other.name} was measured with, got other weights, code or libraries; "
+                f"delete {RUNS}/{other.name} to measure it again, or choose another --out"
+            )
 
 
 @contextmanager

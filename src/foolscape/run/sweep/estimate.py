@@ -55,7 +55,7 @@ def expected(cell: SweepCell, cells: Sequence[SweepCell], trials: Sequence[Sweep
     took for all else, the medians of both. Of the finished cells those count that are most alike: by attack, model and
     data, in this order. Without an estimate: what cells of the same model and data took per gradient.
     """
-    done = [other for other in cells if other.state == "done" and other.seconds]
+    done = [other for other in cells if other.took is not None]
     if cell.estimate is not None:
         alike = _most_alike(cell, [other for other in done if other.estimate])
         if not alike:

@@ -140,7 +140,8 @@ def _cell(
     found = SweepCell(
         name=cell.name, model=cell.model, data=cell.data, attack=cell.attack, bounds=cell.bounds, seed=cell.seed
     )
-    before = known.get(cell.name, found)
+    there = known.get(cell.name)
+    before = found if there is None else there
     timed = sum(read_timings(directory / RUNS / cell.name).values())
     done = cell.name in present.done
     begun = before.state == "begun" or timed > 0
@@ -150,6 +151,7 @@ def _cell(
         estimate=said.get(cell.name, before.estimate),
         expected=before.expected,
         seconds=max(before.seconds, timed),
+        clocked=before.clocked and (there is not None or not timed),
         attacking=timed,
     )
 
