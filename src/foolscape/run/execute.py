@@ -146,6 +146,8 @@ def _executed(
 ) -> Object:
     """`execute`, from what was opened; raises whatever PyTorch does where one image is too large for the memory."""
     shard = shard_record(resources, setup.data, setup.ids, (entry.plan for entry in setup.entries))
+    if resources.spread:
+        refuse_learning("workers", (entry.plan for entry in setup.entries))
     if setup.why is not None:
         listener.say(f"attack: {config.attack}, the {setup.why}")
     batch = batch_size_of(config, setup, device, out, listener.say)
@@ -220,7 +222,6 @@ def _progress(run: _Run, entry: LoadedModel) -> AbstractContextManager[Callable[
 
 def _measure_spread(run: _Run, resources: Resources) -> None:
     """What is still to be measured of all models, by workers."""
-    refuse_learning("workers", (entry.plan for entry in run.setup.entries))
     record = run_record(run.store)
     if all(set(run.ids) <= _settled(run, entry) for entry in run.setup.entries):
         return
