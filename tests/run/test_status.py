@@ -19,8 +19,10 @@ from foolscape.cli.console import AT_WORK, DONE, ERROR, NOBODY
 from foolscape.errors import RunError
 from foolscape.records.places import PROGRESS
 from foolscape.records.progress import PartProgress, Progress, WorkerGone, WorkerProgress, progress_bytes
+from foolscape.records.sweep import SWEEP
 from foolscape.run.directory.lock import LOCK
 from foolscape.run.listener import Listener
+from foolscape.run.sweep.journal import earlier
 from foolscape.run.watching.standing import SILENT, State, standing_of
 from foolscape.run.watching.tally import Tally
 
@@ -143,6 +145,17 @@ def test_a_run_in_a_transfer_is_told_of_by_the_transfer(tmp_path: Path) -> None:
     assert standing_of(inner).state is State.RUNNING
     (inner / "summary.json").write_text("{}")
     assert standing_of(inner) == replace(standing_of(inner), state=State.FINISHED, progress=None)
+
+
+def test_a_sweep_does_not_mind_the_file_and_tells_of_its_runs(tmp_path: Path) -> None:
+    (tmp_path / PROGRESS).write_bytes(progress_bytes(Tally("sweep").progress()))
+    assert earlier(tmp_path) is None
+    (tmp_path / SWEEP).write_text("{}")
+    inner = tmp_path / "runs" / "net-pgd"
+    inner.mkdir(parents=True)
+    (inner / "run.json").write_text("{}")
+    for directory in (tmp_path, inner):
+        assert standing_of(directory).state is State.RUNNING
 
 
 def test_without_a_progress_the_result_tells(tmp_path: Path) -> None:

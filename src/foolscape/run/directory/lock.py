@@ -26,7 +26,7 @@ _OWN: Final[set[Path]] = set()
 _OWNED: Final[Counter[Path]] = Counter()
 """How often each was."""
 
-_PASSING: Final = (LOCK, PROGRESS, LIVE)
+PASSING: Final = (LOCK, PROGRESS, LIVE)
 """What may be there before anything is begun."""
 
 
@@ -68,7 +68,7 @@ def is_own(directory: Path) -> bool:
 def strangers(directory: Path) -> list[str]:
     """The names in a directory in which no run was begun that are in the way of one."""
     names = (path.name for path in directory.iterdir())
-    return sorted(name for name in names if name not in (*_PASSING, SHARDS) and not name.endswith(PART))
+    return sorted(name for name in names if name not in (*PASSING, SHARDS) and not name.endswith(PART))
 
 
 def reserve(directory: Path) -> bool:
@@ -118,7 +118,7 @@ def release(directory: Path) -> None:
 
 def is_empty(directory: Path) -> bool:
     """Whether nothing has been written to `directory` but its lock, what passes, or half before the power was cut."""
-    return all(path.name in _PASSING or path.name.endswith(PART) for path in directory.iterdir())
+    return all(path.name in PASSING or path.name.endswith(PART) for path in directory.iterdir())
 
 
 def _take(directory: Path) -> IO[bytes] | None:

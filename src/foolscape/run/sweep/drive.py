@@ -18,7 +18,7 @@ from foolscape.records.timings import read_timings
 from foolscape.records.types import Object
 from foolscape.report.pages.sweep import write_sweep_report
 from foolscape.report.tables.sweep import duration
-from foolscape.run.directory.lock import locked
+from foolscape.run.directory.lock import locked, own
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.resources import ALONE, Resources
@@ -96,6 +96,7 @@ def sweep(
         plan = Plan(present(out, cells), settings, tuple(command), means.devices, means.budget)
         journal = Journal(out, recorded(out, plan))
         journal.save(journal.record)
+        own(out)
         state = _Sweep(plan.present.cells, journal, means, listener)
         _say_what_is_there(state)
         try:
@@ -242,4 +243,5 @@ def _told(state: _Sweep, cell: Cell, started: float) -> Iterator[Listener]:
         spent = left is not None and (clock() - started) * record.devices >= left
         return state.listener.enough() or (settled > 0 and spent)
 
-    yield replace(state.listener, progress=progress, enough=enough)
+    # A sweep has estimates of its own.
+    yield replace(state.listener, progress=progress, enough=enough, foreseen=None)

@@ -14,7 +14,7 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.sweep import SWEEP, SweepCell, SweepRecord, SweepRow, SweepTrial, read_sweep
 from foolscape.records.timings import read_timings
 from foolscape.records.types import Object, to_json
-from foolscape.run.directory.lock import LOCK
+from foolscape.run.directory.lock import PASSING
 from foolscape.run.directory.store import write_json
 from foolscape.run.sweep.estimate import estimates, units_by_cell
 from foolscape.run.sweep.figures import rows_of
@@ -95,7 +95,7 @@ def earlier(directory: Path) -> SweepRecord | None:
     """
     if (directory / SWEEP).exists():
         return read_sweep(directory)
-    own = (LOCK, RUNS, *REPORTS)
+    own = (*PASSING, RUNS, *REPORTS)
     names = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
     if strangers := [name for name in names if name not in own and not name.endswith(PART)]:
         raise RunError(

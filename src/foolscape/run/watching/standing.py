@@ -15,6 +15,7 @@ from typing import Final
 from foolscape.errors import RunError
 from foolscape.records.places import MATRIX, PROGRESS, RUN, SHARD, SHARDS, SUMMARY
 from foolscape.records.progress import Progress, read_progress
+from foolscape.records.sweep import SWEEP
 from foolscape.run.directory.lock import LOCK
 from foolscape.run.watching.process import alive
 
@@ -64,7 +65,7 @@ def standing_of(directory: Path) -> Standing:
         RunError: nothing was begun in it, or its progress is damaged.
     """
     parts = _parts_in(directory / SHARDS)
-    if (directory / PROGRESS).exists() or (directory / RUN).exists():
+    if (directory / PROGRESS).exists() or _is_begun(directory):
         own = _own(directory)
         return Standing(directory, own.state, own.why, own.progress, parts)
     if parts:
@@ -94,12 +95,12 @@ def _own(directory: Path) -> Standing:
 
 
 def _progress(directory: Path) -> Progress | None:
-    """What is told in it, or of a run in a transfer or a hardening in the directory of that."""
+    """What is told in it, or of a run in a transfer, a hardening or a sweep in the directory of that."""
     own = read_progress(directory)
     if own is not None or _has_result(directory):
         return own
     for above in (directory.parent, directory.parent.parent):
-        if (above / RUN).exists():
+        if _is_begun(above):
             return read_progress(above)
     return None
 
@@ -111,6 +112,10 @@ def _untold(directory: Path) -> Standing:
     if _is_locked(directory):
         return Standing(directory, State.RUNNING, "it keeps no progress")
     return Standing(directory, State.DEAD, "it has not finished, and nobody on this machine is at work in it")
+
+
+def _is_begun(directory: Path) -> bool:
+    return (directory / RUN).exists() or (directory / SWEEP).exists()
 
 
 def _has_result(directory: Path) -> bool:
@@ -159,7 +164,7 @@ def _parts_in(folder: Path) -> tuple[Standing, ...]:
 
 
 def _part(directory: Path) -> Standing:
-    if (directory / PROGRESS).exists() or (directory / RUN).exists():
+    if (directory / PROGRESS).exists() or _is_begun(directory):
         return _own(directory)
     return Standing(directory, State.NOT_BEGUN)
 
