@@ -18,7 +18,7 @@ from foolscape.records.timings import read_timings
 from foolscape.records.types import Object
 from foolscape.report.pages.sweep import write_sweep_report
 from foolscape.report.tables.sweep import duration
-from foolscape.run.directory.lock import locked
+from foolscape.run.directory.lock import locked, own
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.resources import ALONE, Resources
@@ -95,6 +95,7 @@ def sweep(
     with locked(out):
         plan = Plan(present(out, cells), settings, tuple(command), means.devices, means.budget)
         journal = Journal(out, recorded(out, plan))
+        own(out)
         journal.save(journal.record)
         state = _Sweep(plan.present.cells, journal, means, listener)
         _say_what_is_there(state)
@@ -229,7 +230,7 @@ def _told(state: _Sweep, cell: Cell, started: float) -> Iterator[Listener]:
 
     @contextmanager
     def progress(title: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
-        with state.listener.progress(f"{place}/{len(record.cells)}, {about}: {title}", total, done) as tick:
+        with state.listener.progress(f"cell {place}/{len(record.cells)}, {title}", total, done) as tick:
 
             def count(name: str) -> None:
                 nonlocal settled

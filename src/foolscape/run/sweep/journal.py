@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from foolscape.disk import PART
 from foolscape.errors import RunError
 from foolscape.records.places import REPORTS, RUNS
 from foolscape.records.schema import SCHEMA
 from foolscape.records.sweep import SWEEP, SweepCell, SweepRecord, SweepRow, SweepTrial, read_sweep
 from foolscape.records.timings import read_timings
 from foolscape.records.types import Object, to_json
-from foolscape.run.directory.lock import LOCK
+from foolscape.run.directory.lock import strangers
 from foolscape.run.directory.store import write_json
 from foolscape.run.sweep.estimate import estimates, units_by_cell
 from foolscape.run.sweep.figures import rows_of
@@ -95,12 +94,10 @@ def earlier(directory: Path) -> SweepRecord | None:
     """
     if (directory / SWEEP).exists():
         return read_sweep(directory)
-    own = (LOCK, RUNS, *REPORTS)
-    names = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-    if strangers := [name for name in names if name not in own and not name.endswith(PART)]:
+    found = strangers(directory) if directory.is_dir() else []
+    if others := [name for name in found if name not in (RUNS, *REPORTS)]:
         raise RunError(
-            f"expected an empty directory or a sweep in {directory}, got {', '.join(strangers[:3])}; choose another "
-            "--out"
+            f"expected an empty directory or a sweep in {directory}, got {', '.join(others[:3])}; choose another --out"
         )
     return None
 
