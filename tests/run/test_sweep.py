@@ -308,3 +308,13 @@ def test_its_tables_name_what_there_is_not(tmp_path: Path, settings: dict[str, A
     assert table.rows[0][-1].value == "left out"
     assert "are left" in left.rows[0][2].value
     assert len(took.rows) == 2
+
+
+def test_the_largest_bound_is_told_of_the_smallest_changes(tmp_path: Path, settings: dict[str, Any]) -> None:
+    record = act(tmp_path / "out", settings | {"attacks": "pgd-min?steps=20", "eps": ["2/255", "8/255"]})
+    (row,) = record.rows
+    assert row.bound == "8/255"
+    assert row.median_levels is not None
+    table, *_ = sweep_tables(record)
+    assert table.rows[0][1].detail == ("within 8/255",)
+    assert table.rows[0][5].detail == (f"median {row.median_levels} levels",)
