@@ -72,9 +72,8 @@ def test_a_cell_is_the_run_that_it_would_be_alone(tmp_path: Path, settings: dict
         for bound in ("2/255", "8/255")
     ]
     assert all(cell.estimate and cell.seconds and cell.ratio for cell in record.cells)
-    assert (
-        record.cells[1].expected != record.cells[1].estimate == record.cells[1].seconds / (record.cells[1].ratio or 0)
-    )
+    second = record.cells[1]
+    assert second.expected != second.estimate == pytest.approx(second.seconds / (second.ratio or 0))
     text = (tmp_path / "out" / "report.html").read_text()
     for cell in record.cells:
         assert f"runs/{cell.name}/report.html" in text
@@ -309,3 +308,13 @@ def test_its_tables_name_what_there_is_not(tmp_path: Path, settings: dict[str, A
     assert table.rows[0][-1].value == "left out"
     assert "are left" in left.rows[0][2].value
     assert len(took.rows) == 2
+
+
+def test_the_largest_bound_is_told_of_the_smallest_changes(tmp_path: Path, settings: dict[str, Any]) -> None:
+    record = act(tmp_path / "out", settings | {"attacks": "pgd-min?steps=20", "eps": ["2/255", "8/255"]})
+    (row,) = record.rows
+    assert row.bound == "8/255"
+    assert row.median_levels is not None
+    table, *_ = sweep_tables(record)
+    assert table.rows[0][1].detail == ("within 8/255",)
+    assert table.rows[0][5].detail == (f"median {row.median_levels} levels",)

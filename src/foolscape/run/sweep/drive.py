@@ -95,6 +95,7 @@ def sweep(
     with locked(out):
         plan = Plan(present(out, cells), settings, tuple(command), means.devices, means.budget)
         journal = Journal(out, recorded(out, plan))
+        own(out)
         journal.save(journal.record)
         own(out)
         state = _Sweep(plan.present.cells, journal, means, listener)
@@ -230,7 +231,7 @@ def _told(state: _Sweep, cell: Cell, started: float) -> Iterator[Listener]:
 
     @contextmanager
     def progress(title: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
-        with state.listener.progress(f"{place}/{len(record.cells)}, {about}: {title}", total, done) as tick:
+        with state.listener.progress(f"cell {place}/{len(record.cells)}, {title}", total, done) as tick:
 
             def count(name: str) -> None:
                 nonlocal settled

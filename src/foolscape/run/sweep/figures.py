@@ -33,7 +33,7 @@ def _row(cell: Cell, summary: RunSummary, model: ModelSummary, bound: str | None
         data=cell.data,
         attack=cell.attack,
         seed=cell.seed,
-        bound=bound or summary.attack.get("eps"),
+        bound=bound or summary.attack.get("eps") or next(reversed(cell.bounds), None),
         task=summary.task,
         reference=summary.reference,
         score=score.key,

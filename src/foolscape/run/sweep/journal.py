@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from foolscape.disk import PART
 from foolscape.errors import RunError
 from foolscape.records.places import REPORTS, RUNS
 from foolscape.records.schema import SCHEMA
@@ -96,11 +95,10 @@ def earlier(directory: Path) -> SweepRecord | None:
     if (directory / SWEEP).exists():
         return read_sweep(directory)
     own = (*PASSING, RUNS, *REPORTS)
-    names = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-    if strangers := [name for name in names if name not in own and not name.endswith(PART)]:
+    names = strangers(directory) if directory.is_dir() else []
+    if others := [name for name in found if name not in (RUNS, *REPORTS)]:
         raise RunError(
-            f"expected an empty directory or a sweep in {directory}, got {', '.join(strangers[:3])}; choose another "
-            "--out"
+            f"expected an empty directory or a sweep in {directory}, got {', '.join(others[:3])}; choose another --out"
         )
     return None
 
