@@ -31,6 +31,7 @@ from foolscape.attacks.engine import batch as engine_batch
 from foolscape.attacks.engine import driver
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
+from foolscape.attacks.zoo.ara_released import ReleasedAra
 from foolscape.models.bundled.detector import OBJECTS
 from foolscape.models.bundled.load import bundled_tracker
 from foolscape.models.load import load_detector
@@ -190,6 +191,7 @@ def watched(count: Count) -> Iterator[tuple[list[Count], list[Count]]]:
 
     with (
         patch.object(driver, "_iterate", spied(driver._iterate, iterations)),
+        patch.object(ReleasedAra, "_step", spied(ReleasedAra._step, iterations)),
         patch.object(driver, "start", spied(engine_batch.start, starts)),
     ):
         yield iterations, starts
@@ -214,13 +216,8 @@ def network_for(task: str) -> Any:
 def measured(case: Case, batch: int, network: Any, count: Count) -> Figures:
     """The figures of a case at a batch size. Within `counted`."""
     made, items = items_of(case, batch, network)
-    before = Count(count.operations, Counter(count.waits))
     with watched(count) as (iterations, starts):
         outcomes = list(made.run(items, batch_size=batch, memory=_Memory()))
-    if not iterations:
-        n = sum(o.iterations for o in outcomes)
-        w = count.waits - before.waits
-        return Figures(case.name, case.task, batch, n, w.total(), 0, count.operations - before.operations, 0, dict(w))
     broken = [outcome.failure for outcome in outcomes if outcome.failure]
     if broken:
         raise RuntimeError(f"{case.name} failed: {broken[0]}")

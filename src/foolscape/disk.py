@@ -59,6 +59,30 @@ def write_file(directory: Path, place: str, content: bytes) -> Path:
     return write_pieces(directory, place, (content,))
 
 
+def write_passing(directory: Path, place: str, content: bytes) -> Path:
+    """Write what is soon written again: all of it or nothing for whoever reads, but after a power cut perhaps nothing.
+
+    It does not wait for the disk, so that it may be called every second.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnwritableError: as of `write_file`.
+    """
+    with in_words(directory):
+        path = _below(directory, place)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+        try:
+            _write_new(temporary, lambda file: _all_into(file, content), lasting=False)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    return path
+
+
 def append_file(directory: Path, place: str, content: bytes) -> int:
     """Add `content` to the end of the file at `place` below `directory`, and make sure that it is on the disk.
 
@@ -215,7 +239,11 @@ def _make(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _write_new(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def _all_into(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+
+
+def _write_new(path: Path, write: Callable[[IO[bytes]], None], *, lasting: bool = True) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _COMMON
     try:
         descriptor = os.open(path, flags, 0o666)
@@ -225,7 +253,8 @@ def _write_new(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     with os.fdopen(descriptor, "wb") as file:
         write(file)
         file.flush()
-        os.fsync(descriptor)
+        if lasting:
+            os.fsync(descriptor)
 
 
 def _append(descriptor: int, content: bytes, size: int) -> None:

@@ -49,6 +49,11 @@ class Problem:
         return self.labels != IGNORE
 
     @cached_property
+    def ignored(self) -> Tensor:
+        """(B, *N) bool: the targets that have none."""
+        return ~self.counted
+
+    @cached_property
     def index(self) -> Tensor:
         """(B, *N) int64: the labels to look scores up by: 0 where there is none."""
         return self.labels.clamp(min=0)
@@ -58,10 +63,20 @@ class Problem:
         """(B, *N) int64: `target`, or, where there is none, `OTHER` for all that have a label."""
         return torch.where(self.counted, OTHER, IGNORE) if self.target is None else self.target
 
-    @property
+    @cached_property
     def moving(self) -> Tensor:
         """(B, *N) bool: the targets that are to become another class; without `target`, all that have a label."""
         return self.counted if self.target is None else self.counted & (self.target != self.labels)
+
+    @cached_property
+    def pushed(self) -> Tensor:
+        """(B, *N) bool: the targets that have a label and are to become a class that is named and another."""
+        return self.moving if self.target is None else self.moving & (self.target != IGNORE)
+
+    @cached_property
+    def wanted_and_own(self) -> Tensor:
+        """(B, 2, *N) int64: `target` and labels to look scores up by, 0 where there is none."""
+        return torch.stack([self.wanted.clamp(min=0), self.index], dim=1)
 
     def won(self, predicted: Tensor) -> Tensor:
         """(B, *N) bool: where the prediction (B, *N) is what is wanted."""

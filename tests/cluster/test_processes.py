@@ -1,6 +1,8 @@
 """Worker processes of this machine: what they answer, how they end, what they leave behind."""
 
+import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -108,6 +110,23 @@ def test_a_deadly_key_is_given_up(how: str, reason: str) -> None:
     assert len(pool.losses) == 3
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_whoever_is_killed_the_answers_are_the_same(seed: int) -> None:
+    chance = random.Random(seed)
+    kills = set(chance.sample(range(len(KEYS)), 4))
+    found = {}
+    with Pool(Told(seconds=0.02), Processes(chance.choice([1, 2, 3]))) as pool:
+        for number, answer in enumerate(pool.answers(KEYS)):
+            assert isinstance(answer, Answer)
+            assert answer.key not in found
+            found[answer.key] = answer
+            if number in kills:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(answer.files["pid"]), chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGABRT]))
+    assert set(found) == set(KEYS)
+    assert len(pool.losses) <= len(kills)
+
+
 def test_last_words_are_told() -> None:
     with Pool(Echo(deadly={"k0": "exit"}), Processes(1)) as pool:
         given = run(pool, ["k0"])["k0"]
@@ -149,10 +168,11 @@ def test_all_refused_is_an_error() -> None:
     assert str(caught.value).count("expected other weights") == 1
 
 
-def test_workers_that_die_at_once_are_not_started_for_ever() -> None:
+def test_workers_that_die_at_once_are_not_started_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foolscape.cluster.processes._PAUSE", 0.01)
     with Pool(Told(dies=True), Processes(1)) as pool, pytest.raises(RunError, match="ended with exit code 5"):
         run(pool)
-    assert len(pool.losses) == 3
+    assert len(pool.losses) == 5
 
 
 def test_an_error_of_foolscape_ends_everything() -> None:
@@ -229,9 +249,9 @@ def test_nothing_is_left_of_a_driver_that_was_killed(stop: signal.Signals) -> No
     driver.send_signal(stop)
     _, said = driver.communicate(timeout=20)
     wait_for(lambda: not any(_runs(pid) for pid in pids))
+    wait_for(lambda: not any(Path(scratch).parent.exists() for _, scratch in told))
     if stop == signal.SIGINT:
         assert b"KeyboardInterrupt" in said
-        assert not any(Path(scratch).exists() for _, scratch in told)
 
 
 def _runs(pid: int) -> bool:

@@ -17,6 +17,7 @@ from foolscape.cluster.engine import Engine
 from foolscape.cluster.job import Answer, GivenUp
 from foolscape.cluster.pool import Pool
 from foolscape.cluster.ray.engine import on_ray
+from foolscape.cluster.ray.faults import room_in_store
 from foolscape.errors import RunError, SettingError
 from foolscape.extras import is_installed
 from tests.cluster.jobs import Echo, Inputs, Told, answer_to
@@ -35,6 +36,7 @@ class Nodes:
         self.folder = tempfile.mkdtemp(prefix="fsr-", dir="/tmp")
         self.environment = {
             "RAY_TMPDIR": self.folder,
+            "TMPDIR": self.folder,  # what killed nodes leave goes with it
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -153,11 +155,30 @@ def test_all_refused_is_an_error(on_nodes: Callable[[], Engine]) -> None:
 
 
 @pytest.mark.slow
-def test_a_driver_that_is_killed_leaves_nothing(on_nodes: Callable[[], Engine], nodes: Nodes) -> None:
+def test_a_driver_that_is_killed_leaves_nothing_on_nodes(on_nodes: Callable[[], Engine], nodes: Nodes) -> None:
+    leaves_nothing(f"on_ray({nodes.address!r})")
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_leaves_no_cluster_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    before = set(Path("/tmp").glob("fsray-*"))
+    worker = leaves_nothing("on_ray('local', workers=1)")
+    until = time.monotonic() + 30
+    while set(Path("/tmp").glob("fsray-*")) - before:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert not home.exists()
+    assert not Path(f"/proc/{worker}").exists()
+
+
+def leaves_nothing(engine: str) -> int:
+    """Kill a driver with workers there; the number of the process of one."""
     program = (
         "from tests.cluster.jobs import Told; from foolscape.cluster.pool import Pool\n"
         "from foolscape.cluster.ray.engine import on_ray\n"
-        f"with Pool(Told(seconds=0.2), on_ray({nodes.address!r})) as pool:\n"
+        f"with Pool(Told(seconds=0.2), {engine}) as pool:\n"
         "    for answer in pool.answers([str(place) for place in range(1000)]):\n"
         "        print(answer.files['pid'].decode(), answer.payload.decode().split(',')[2], flush=True)\n"
     )
@@ -170,6 +191,17 @@ def test_a_driver_that_is_killed_leaves_nothing(on_nodes: Callable[[], Engine], 
     while any(Path(f"/proc/{pid}").exists() for pid, _ in told) or any(Path(scratch).exists() for _, scratch in told):
         assert time.monotonic() < until
         time.sleep(0.2)
+    return int(told[0][0])
+
+
+@pytest.mark.slow
+def test_a_full_store_is_told() -> None:
+    import ray
+
+    with pytest.raises(RunError, match="ray start --object-store-memory"), room_in_store():
+        raise ray.exceptions.ObjectStoreFullError("full")
+    with pytest.raises(ray.exceptions.NodeDiedError), room_in_store():
+        raise ray.exceptions.NodeDiedError("gone")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -55,11 +56,23 @@ def test_leases_are_multiples_of_the_batch() -> None:
 
 
 def test_dear_keys_fill_a_lease_alone() -> None:
-    costs = {key: 10.0 if key == "k1" else 1.0 for key in keys(100)}
+    costs = {key: 4.0 if key == "k1" else 1.0 for key in keys(100)}
     made = Scheduler(keys(100), costs, SETTINGS)
     made.joined("a", "node")
     finish(made, granted(made, 0.0)["a"], 1.0)
     assert next(made.grants(1.0)).keys == ("k1",)
+
+
+def test_the_dearest_are_begun_first_so_that_none_is_waited_for_at_the_end() -> None:
+    costs = {key: {"k17": 40.0, "k9": 60.0, "k3": 4.0}.get(key, 1.0) for key in keys(100)}
+    made = Scheduler(keys(100), costs, replace(SETTINGS, keys_in_flight=1))
+    made.joined("a", "node")
+    order = []
+    for _ in range(6):
+        grant = granted(made, 0.0)["a"]
+        order += grant.keys
+        finish(made, grant, 0.0)
+    assert order == ["k9", "k17", "k0", "k1", "k2", "k3"]
 
 
 def test_the_last_leases_are_small() -> None:
@@ -131,27 +144,72 @@ def test_a_key_that_three_workers_die_of_is_given_up() -> None:
     assert [len(loss.keys) for loss in made.losses[2:]] == [1, 1, 1, 1]
 
 
-def test_keys_of_a_death_come_last_and_alone() -> None:
-    made = scheduler(12, "a")
+@pytest.mark.parametrize("batch", [1, 2])
+def test_keys_that_a_worker_was_at_when_it_died_come_last_and_alone(batch: int) -> None:
+    made = scheduler(14, "a", settings=replace(SETTINGS, batch=batch))
     finish(made, granted(made, 0.0)["a"], 1.0)
-    lost = granted(made, 1.0)["a"].keys
+    lost = list(made.grants(1.0))[0].keys  # noqa: RUF015  # all are handed out
+    assert len(lost) == 4
     made.left("a", "killed", 1.0)
     made.joined("b", "node")
     order = []
     while not made.finished:
-        (grant,) = made.grants(2.0)
-        order.append(grant.keys)
-        finish(made, grant, 2.0)
-    assert order[-len(lost) :] == [(key,) for key in lost]
+        for grant in list(made.grants(2.0)):
+            order.append(grant.keys)
+            finish(made, grant, 2.0)
+    suspects = lost if batch > 1 else lost[:1]  # one by one, it was at the first
+    assert order[-len(suspects) :] == [(key,) for key in suspects]
 
 
 def test_a_lease_that_was_not_begun_is_not_to_blame() -> None:
-    made = scheduler(100, "a")
+    made = scheduler(100, "a", settings=replace(SETTINGS, batch=2))
     finish(made, granted(made, 0.0)["a"], 1.0)
     _, second = made.grants(1.0)
     made.left("a", "killed", 1.0)
     made.joined("b", "node")
-    assert next(made.grants(1.0)).keys == second.keys[:4]
+    assert next(made.grants(1.0)).keys == second.keys
+
+
+def kill_at(made: Scheduler, key: str, deaths: int) -> list[str]:
+    """One worker after the other, that dies of `key` and answers all else; the keys given up."""
+    for number in range(deaths):
+        worker = f"w{made.next_lease}-{number}"
+        made.joined(worker, "node")
+        while (grants := list(made.grants(0.0))) and not answer_until(made, grants, key):
+            pass
+        if made.finished:
+            break
+        made.left(worker, "killed", 0.0)
+    return [given.key for given in made.given_up()]
+
+
+def answer_until(made: Scheduler, grants: list[Grant], last: str) -> bool:
+    """Answer what is leased up to `last`; whether it was reached."""
+    for grant in grants:
+        for key in grant.keys:
+            if key == last:
+                return True
+            made.answered(grant.worker, grant.lease, key, 1.0, 0.0)
+        made.lease_done(grant.lease, 0.0)
+    return False
+
+
+def test_where_workers_die_at_random_a_key_is_not_given_up_for_meeting_them() -> None:
+    made = scheduler(40)
+    assert kill_at(made, "k20", 2) == []
+    made.joined("idle", "node")
+    made.left("idle", "its node is gone", 0.0)  # this one cannot have died of a key
+    assert kill_at(made, "k20", 1) == []
+    assert not made.finished
+    assert kill_at(made, "k20", 10) == ["k20"]
+    assert 4 < len(made.losses) < 10
+
+
+@pytest.mark.parametrize(("batch", "deaths"), [(1, 3), (4, 4)])
+def test_where_none_dies_of_something_else_three_deaths_of_one_alone_are_enough(batch: int, deaths: int) -> None:
+    made = scheduler(40, settings=replace(SETTINGS, batch=batch))
+    assert kill_at(made, "k20", deaths - 1) == []
+    assert kill_at(made, "k20", 1) == ["k20"]
 
 
 def test_an_overdue_lease_goes_to_another_and_the_first_answer_counts() -> None:

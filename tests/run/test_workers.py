@@ -22,6 +22,8 @@ from foolscape.errors import OutOfTimeError, RunError, SettingError
 from foolscape.records.places import WORKERS
 from foolscape.run import execute as module
 from foolscape.run.execute import execute
+from foolscape.run.harden.config import make_harden_config
+from foolscape.run.harden.execute import harden
 from foolscape.run.listener import Listener
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.resources import Resources
@@ -249,3 +251,24 @@ def test_a_universal_perturbation_by_workers_is_that_of_one_process(tmp_path: Pa
     for count in (1, 2, 3):
         universal(config, tmp_path / f"by-{count}", COMMAND, silent, resources=Resources(workers=count))
         assert figures(tmp_path / f"by-{count}") == figures(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_a_hardening_by_workers_does_not_depend_on_how_many_there_are(tmp_path: Path) -> None:
+    splits = {"data": "scenes:", "train_split": "train", "test_split": "test", "train_limit": 4, "test_limit": 1}
+    settings = {"model": "bundled:scenes-unet", **splits, "epochs": 2, "batch": 2, "crop": "64x64", "size": "80x128"}
+    config, silent = make_harden_config(dict(settings)), Listener(lambda _: None, silent_progress)
+    weights = {}
+    for count in (1, 2, 3):
+        out = tmp_path / f"by-{count}"
+        if count == 3:  # the first epoch by three, the second by this process alone
+            stopping = Listener(
+                lambda _: None, silent_progress, lambda out=out: (out / "checkpoint.safetensors").exists()
+            )
+            with pytest.raises(OutOfTimeError):
+                harden(config, out, COMMAND, stopping, resources=Resources(workers=count))
+            harden(config, out, COMMAND, silent)
+        else:
+            harden(config, out, COMMAND, silent, resources=Resources(workers=count))
+        weights[count] = (out / "weights.safetensors").read_bytes()
+    assert weights[1] == weights[2] == weights[3]

@@ -70,10 +70,12 @@ def of_frames(model: Tracker, frames: Tensor, mask: object, plan: Plan, seed: in
         right = model.propagate(frames, first).argmax(dim=1)
     if window.objects:
         right = torch.where(right == 0, IGNORE, right)
-    generator = generator_for(seed, "window", "0")
+    generator, masks = generator_for(seed, "window", "0"), video.one_hot(first, frames)
 
     def renewed(_: Tensor | None = None) -> Problem:
-        chosen = list(window.chosen(len(frames), generator))
-        return video.problem(model, frames[chosen], first, right[chosen[1:]])
+        # Not by a list, which would have to be sent to the frames' device and waited for.
+        chosen = window.chosen(len(frames), generator)
+        shown, labels = torch.stack([frames[i] for i in chosen]), torch.stack([right[i] for i in chosen[1:]])
+        return video.problem(model, shown, first, labels, masks=masks)
 
     return [AttackItem("0", renewed(), generator_for(seed, "attack", "0"), renewed)]

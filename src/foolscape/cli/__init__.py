@@ -1,4 +1,4 @@
-"""The command line: `foolscape run`, `transfer`, `merge`, `universal`, `apply`, `harden`, `report`, `check`, .."""
+"""The command line: `foolscape run`, `transfer`, `merge`, `sweep`, `universal`, `harden`, `report`, `check`, .."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 from rich.text import Text
 
-from foolscape.cli import download, harden, inspect, measure, merge, reproduce, universal
+from foolscape.cli import download, harden, inspect, measure, merge, reproduce, status, sweep, universal
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
 from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
@@ -54,9 +54,11 @@ for command_made in (
     command(measure.transfer, measure.transfer_flags()),
     command(universal.universal, universal.universal_flags()),
     command(merge.merge, merge.merge_flags()),
+    command(sweep.sweep, sweep.sweep_flags()),
     universal.apply,
     command(harden.harden, harden.harden_flags()),
     inspect.report,
+    status.status,
     signed(inspect.check, inspect.check_flags()),
     reproduce.reproduce,
     download.download,

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, cast
+from functools import partial
+from typing import IO, TYPE_CHECKING, Final, cast
 
+from rich import progress as progress_bars
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from foolscape.cli.outlet import STDERR, STDOUT, Outlet
 from foolscape.printable import printable
 
 if TYPE_CHECKING:
+    from foolscape.records.progress import Foreseen, Progress
     from foolscape.run.listener import Listener
 
-DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW, OUT_OF_TIME = 0, 1, 2, 3, 4, 5, 6
+DONE, ERROR, USAGE, SOME_FAILED, DISTRUST, BELOW, OUT_OF_TIME, AT_WORK, NOBODY = 0, 1, 2, 3, 4, 5, 6, 7, 8
 """Exit codes: all well; an error; a wrong setting; finished, but some images could not be used; with a verdict that
 `--fail-on` names; with a score below `--fail-under`. The highest that holds is the one. 6: not finished within
-`--time-budget`. A signal that ends a command gives 128 and its number: 130 for Ctrl-C."""
+`--time-budget`. Of `foolscape status`, 7: somebody is at work; 8: nobody is, and not all is finished. A signal that
+ends a command gives 128 and its number: 130 for Ctrl-C."""
 
 
 class _Printable(Console):
@@ -49,20 +53,28 @@ def tell(text: str, style: str | None = None) -> None:
     err_console.print(printable(text), style=style, markup=False, soft_wrap=True)
 
 
-def listener(*, quiet: bool = False, seconds: float | None = None) -> Listener:
+def listener(
+    look: Callable[[], Progress] | None = None, *, quiet: bool = False, seconds: float | None = None
+) -> Listener:
     """Tells the terminal how a run gets on, or nobody.
 
     Args:
+        look: how far the run is; None: nobody else counts what it tells.
         quiet: tell nobody.
         seconds: from now on, after which the run is to stop; each process does at least one image, or epoch, so that a
             time that is too short makes no endless row of processes that do nothing.
     """
     from foolscape.run.listener import Listener
+    from foolscape.run.watching.tally import Tally
 
-    progress = _silence if quiet else _progress
+    if look is None:
+        tally = Tally("foolscape")
+        return tally.listening(listener(tally.progress, quiet=quiet, seconds=seconds))
+    progress = _silence if quiet else partial(_progress, look)
     say = _unheard if quiet else _note
+    foreseen = None if quiet else _tell_estimate
     if seconds is None:
-        return Listener(say, progress)
+        return Listener(say, progress, foreseen=foreseen)
     end, settled = time.monotonic() + seconds, [0]
 
     @contextmanager
@@ -75,7 +87,14 @@ def listener(*, quiet: bool = False, seconds: float | None = None) -> Listener:
 
             yield count
 
-    return Listener(say, counted, lambda: settled[0] > 0 and time.monotonic() >= end)
+    return Listener(say, counted, lambda: settled[0] > 0 and time.monotonic() >= end, foreseen=foreseen)
+
+
+def _tell_estimate(estimate: Foreseen) -> None:
+    from foolscape.run.watching.words import of_estimate
+
+    if estimate.took is None:
+        tell(of_estimate(estimate))
 
 
 def _note(text: str) -> None:
@@ -86,20 +105,50 @@ def _unheard(text: str) -> None:
     del text
 
 
-class _Speed(ProgressColumn):
-    """Images per second so far."""
+class _Bar(progress_bars.Progress):
+    """A bar with what is known of its part, and below it the workers."""
 
-    def render(self, task: Task) -> Text:
-        """The column's text."""
-        return Text("- images/s" if task.speed is None else f"{task.speed:.2f} images/s")
+    def __init__(self, look: Callable[[], Progress]) -> None:
+        self._look = look
+        bar, count = progress_bars.BarColumn(), progress_bars.MofNCompleteColumn()
+        columns = ("{task.description}", bar, count, "{task.fields[far]}")
+        super().__init__(*columns, console=err_console, refresh_per_second=_REFRESHED)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar, and a line for each worker; one for all where they are many."""
+        from foolscape.run.watching.words import far, of_crew, of_gone, of_worker
+
+        now = self._look()
+        for task in self.tasks:
+            task.fields["far"] = far(now)
+        yield self.make_tasks_table(self.tasks)
+        if now.workers or now.gone_count:
+            about = ", ".join([of_crew(now.workers), *of_gone(now.gone, now.gone_count)])
+            yield Text(f"  {about}", overflow="ellipsis", no_wrap=True)
+        if 0 < len(now.workers) <= WORKERS_SHOWN:
+            yield grid(of_worker(worker) for worker in now.workers)
+
+
+_REFRESHED: Final = 4
+"""Times a second."""
+
+WORKERS_SHOWN: Final = 16
+"""As many have a line each."""
+
+
+def grid(rows: Iterable[Sequence[str]]) -> Table:
+    """Lines of cells, set in a little."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for first, *others in rows:
+        table.add_row(Text(f"    {first}"), *map(Text, others))
+    return table
 
 
 @contextmanager
-def _progress(title: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=err_console) as progress:
-        task = progress.add_task(escape(title), total=total, completed=done)
-        yield lambda _: progress.advance(task)
+def _progress(look: Callable[[], Progress], title: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
+    with _Bar(look) as bar:
+        task = bar.add_task(escape(title), total=total, completed=done, far="")
+        yield lambda _: bar.advance(task)
 
 
 @contextmanager

@@ -19,7 +19,17 @@ from foolscape.pixels import Levels
 from foolscape.run.settings.attack_options import known_options
 from foolscape.run.settings.bounds import EPS
 from foolscape.run.settings.former_names import FORMER_NAMES
-from foolscape.run.settings.shown import DATA, OPTIONS, OUTPUT, PANELS, RESOURCES, Setting, of_task, settings_of
+from foolscape.run.settings.shown import (
+    DATA,
+    OPTIONS,
+    OUTPUT,
+    PANELS,
+    RESOURCES,
+    WATCHING,
+    Setting,
+    of_task,
+    settings_of,
+)
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,12 @@ _MANNERS: Final = (
          "several by commas.", OUTPUT, metavar="SCORE=NUMBER"),
     Flag("time_budget", str, "Stop at the next whole image, or epoch, after this time, such as 30m or 1h30m, and exit "
          "with 6; the same command goes on.", RESOURCES, metavar="TIME", default="none"),
+    Flag("live", bool, "Keep live.html in the run's directory, a page of the progress that reloads itself.", WATCHING,
+         one_way=True),
+    Flag("metrics", Path, "Keep a file of figures of the progress for Prometheus, as its node exporter takes it.",
+         WATCHING, metavar="FILE.prom"),
+    Flag("log", Path, "Append a line of JSON to this file for every image, phase, worker and the end.", WATCHING,
+         metavar="FILE.jsonl"),
     Flag("fail_on", FailOn, "Exit with 4 where the verdict is not trusted; undecided: or not decided.", OUTPUT),
 )  # fmt: skip
 """Where a command writes and how it behaves; no part of what is measured."""
@@ -251,7 +267,8 @@ def command(act: Callable[[CommandArguments], None], flags: Iterable[Flag]) -> C
     def call(**values: Any) -> None:
         floors, fail_on = floors_of(values.pop("fail_under")), values.pop("fail_on")
         switches, seconds = {name: values.pop(name) for name in _SWITCHES}, seconds_of(values.pop("time_budget"))
-        manners = Manners(**switches, floors=floors, fail_on=fail_on, seconds=seconds)
+        metrics, log = values.pop("metrics"), values.pop("log")
+        manners = Manners(**switches, floors=floors, fail_on=fail_on, seconds=seconds, metrics=metrics, log=log)
         out, config = values.pop("out"), values.pop("config", None)
         act(CommandArguments(dict(settings_in(ordered, values)), out, config, manners))
 
@@ -266,7 +283,7 @@ def signed(call: Callable[..., None], flags: Sequence[Flag]) -> Callable[..., No
     return call
 
 
-_SWITCHES: Final = ("dry_run", "new", "quiet", "json", "footnotes", "strict")
+_SWITCHES: Final = ("dry_run", "new", "quiet", "json", "footnotes", "strict", "live")
 
 
 def settings_in(flags: Iterable[Flag], values: dict[str, Any]) -> Iterator[tuple[str, object]]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
+from foolscape.cli.resources import WORKER_FLAGS, resources_of
 from foolscape.models.sources.names import check_names
 from foolscape.run.harden.config import HardenConfig, make_harden_config
 from foolscape.run.settings.attack_options import origins_of, spelled_out
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
+from foolscape.run.settings.resources import Resources
 from foolscape.run.slices.table import SliceTable, table_of
 
 if TYPE_CHECKING:
@@ -31,10 +33,11 @@ def harden(arguments: CommandArguments) -> None:
     settings = wired(base | arguments.settings)
     check_names([settings.get("model")])
     out, table = out_of(arguments.out, settings), table_of(settings.pop("slices", None))
+    resources = resources_of(settings)
     config = make_harden_config(settings)
     check_data_name(config.data)
     origins = origins_of(spelled_out(base), arguments.settings, arguments.config)
-    carry_out(partial(_job, config, origins, table), out, arguments.manners)
+    carry_out(partial(_job, config, origins, table, resources), out, arguments.manners)
 
 
 if TYPE_CHECKING:
@@ -43,10 +46,10 @@ if TYPE_CHECKING:
 
 def harden_flags() -> list[Flag]:
     """The options of `harden`."""
-    return [*flags_of(HardenConfig), INPUT, SLICES]
+    return [*flags_of(HardenConfig), INPUT, SLICES, *WORKER_FLAGS]
 
 
-def _job(config: HardenConfig, origins: Mapping[str, str], table: SliceTable | None) -> Job:
+def _job(config: HardenConfig, origins: Mapping[str, str], table: SliceTable | None, resources: Resources) -> Job:
     """What `foolscape harden` does with these settings."""
     from foolscape.metrics.tasks.segmentation import SEGMENTATION
     from foolscape.records.harden_summary import HardenSummary
@@ -66,12 +69,13 @@ def _job(config: HardenConfig, origins: Mapping[str, str], table: SliceTable | N
         return JobOutcome([attacked], failures, verdict_of(summary.trust))
 
     return Job(
+        command="harden",
         planned_run=PlannedRun(
             name_of(model_name(config.model), "harden"),
             {"kind": "harden", "config": config.model_dump(mode="json")},
         ),
         keys=lambda: keys,
-        work=partial(train_and_measure, config, table=table),
+        work=partial(train_and_measure, config, table=table, resources=resources),
         outcome=outcome,
         preview=partial(preview_harden, config, origins),
         page=write_hardening_report,

@@ -52,7 +52,7 @@ class Listing(StrEnum):
 
 def report(
     directory: Annotated[
-        Path, typer.Argument(help="Directory of a run, transfer, universal or harden; unfinished ones too.")
+        Path, typer.Argument(help="Directory of a run, transfer, universal, harden or sweep; unfinished ones too.")
     ],
     form: Annotated[TableFormat, typer.Option("--format", help="How to print the tables.")] = TableFormat.TERMINAL,
     panel: Annotated[
@@ -66,11 +66,17 @@ def report(
     Of one that has not finished: of what is there, marked as unfinished.
     """
     from foolscape.report import write_report
+    from foolscape.report.run_kinds import is_sweep
     from foolscape.run.slices.write import renew_slices
 
     directory, table = path_of(directory), table_of(slices)
+    swept = is_sweep(directory)
+    if swept and table is not None:
+        raise SettingError(
+            "slices: expected the directory of a run, got a sweep; name one of its runs, runs/NAME in it"
+        )
     try:
-        for place in renew_slices(directory, table, tell):
+        for place in () if swept else renew_slices(directory, table, tell):
             write_report(place)
         page = _reported(directory, form, footnotes=footnotes, panel=panel is not None)
     except UnwritableError as error:

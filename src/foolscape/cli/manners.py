@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from foolscape.errors import SettingError, UnknownNameError
@@ -36,6 +37,9 @@ class Manners:
         floors: by score, what must be left of it.
         fail_on: the verdict that is a failure; None: no verdict is.
         dry_run: say what would be done, and do nothing.
+        live: keep a page of the progress.
+        metrics: a file that Prometheus' node exporter reads, for the progress.
+        log: a file for a line of JSON for each thing that happens.
         seconds: the time that the command may take; None: all that it takes.
     """
 
@@ -47,6 +51,9 @@ class Manners:
     strict: bool = False
     floors: Mapping[str, float] | None = None
     fail_on: FailOn | None = None
+    live: bool = False
+    metrics: Path | None = None
+    log: Path | None = None
     seconds: float | None = None
 
 
@@ -74,22 +81,26 @@ class JobOutcome:
         attacked: what is left of every model.
         failures: how many images could not be used.
         verdict: whether the figures can be trusted.
+        failed: cells of a sweep that could not be measured.
+        left: cells of a sweep that its budget does not hold.
     """
 
     attacked: list[AttackedScores]
     failures: int
     verdict: str
+    failed: int = 0
+    left: int = 0
 
 
-def seconds_of(text: str | None) -> float | None:
-    """The seconds of `90s`, `30m`, `2h` or `1h30m`; `SettingError` for anything else."""
+def seconds_of(text: str | None, name: str = "time-budget") -> float | None:
+    """The seconds of `90s`, `30m`, `2h` or `1h30m`; `SettingError`, which calls it `name`, for anything else."""
     if text is None:
         return None
     match = _TIME.fullmatch(text.strip().lower())
     parts = () if match is None else zip(match.groups(), _UNITS, strict=True)
     seconds = sum(float(part or 0) * unit for part, unit in parts)
     if not seconds:
-        raise SettingError(f"time-budget: expected a time such as 90s, 30m, 2h or 1h30m, got {text!r}")
+        raise SettingError(f"{name}: expected a time such as 90s, 30m, 2h or 1h30m, got {text!r}")
     return seconds
 
 

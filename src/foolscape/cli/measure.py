@@ -170,6 +170,7 @@ def run_job(settings: dict[str, object], origins: Mapping[str, str], beside: Bes
         return JobOutcome(attacked, len(summary.failures), verdict_of(summary.trust))
 
     return Job(
+        command="run",
         planned_run=PlannedRun(
             name_of(models_name(config.models), str(resolved.attack)),
             {"kind": None, "config": resolved.model_dump(mode="json")},
@@ -208,6 +209,7 @@ def transfer_job(settings: dict[str, object], origins: Mapping[str, str], beside
         return JobOutcome(attacked, len({failure.id for failure in matrix.failures}), verdict_of(matrix.trust))
 
     return Job(
+        command="transfer",
         planned_run=PlannedRun(
             name_of("transfer", models_name(config["models"]), str(config["attack"] or "default")),
             {"kind": "transfer", "config": config},

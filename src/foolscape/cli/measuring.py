@@ -13,10 +13,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from foolscape.cli.console import BELOW, DISTRUST, DONE, OUT_OF_TIME, SOME_FAILED, listener, out_console, tell
+from foolscape.cli.console import BELOW, DISTRUST, DONE, OUT_OF_TIME, SOME_FAILED, out_console, tell
 from foolscape.cli.manners import JobOutcome, Manners, below, check_floors, fails
 from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
+from foolscape.cli.watching import observed
 from foolscape.errors import FoolscapeError, OutOfTimeError, RunError, SettingError
 from foolscape.paths import folder_of
 from foolscape.printable import printable_json
@@ -34,6 +35,7 @@ class Job:
     """A command that measures, with all its settings.
 
     Attributes:
+        command: its name.
         planned_run: what is to be done, for a directory of its own.
         keys: gives the scores that its models have under attack; may have to make the models.
         work: does it in a directory, with the command line for run.json; its summary.
@@ -42,6 +44,7 @@ class Job:
         page: writes the page; None where the work has done it.
     """
 
+    command: str
     planned_run: PlannedRun
     keys: Callable[[], Sequence[str]]
     work: Callable[[Path, Sequence[str], Listener], Object]
@@ -71,10 +74,7 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
             _foresee(job, out, manners)
             return
         with _place(job, out, manners) as place, _page_if_it_ends_early(place):
-            told = listener(quiet=manners.quiet, seconds=manners.seconds)
-            result = job.work(place, ["foolscape", *sys.argv[1:]], told)
-            if job.page is not None:
-                job.page(place)
+            result = _done(job, place, manners)
         if not (manners.json and manners.quiet):
             _show(place, manners)
         code = _judge(job.outcome(result), manners)
@@ -84,6 +84,17 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
         STDOUT.write(printable_json(result_text, STDOUT.encoding))
     if code != DONE:
         raise typer.Exit(code)
+
+
+def _done(job: Job, place: Path, manners: Manners) -> Object:
+    """The work and its page, in `place`, for others to watch."""
+    with observed(job.command, place, manners) as (heard, finished):
+        result = job.work(place, ["foolscape", *sys.argv[1:]], heard)
+        if job.page is not None:
+            heard.phase("page")
+            job.page(place)
+        finished(job.outcome(result))
+    return result
 
 
 def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
@@ -114,19 +125,22 @@ def _foresee(job: Job, out: Path | None, manners: Manners) -> None:
             table.add_row(Text(f"  {name}"), Text(text))
         out_console.print(table)
     place = foreseen(job.planned_run, out, new=manners.new)
-    how = "resumes what is there" if place.continued else "begins there"
+    there = place.continued or (place.directory / job.planned_run.result).exists()
+    how = "resumes what is there" if there else "begins there"
     out_console.print(Text(f"output: {place.directory}, {how}; nothing was written"), soft_wrap=True)
 
 
 @contextmanager
 def _place(job: Job, out: Path | None, manners: Manners) -> Iterator[Path]:
     """Where to write: `out`, or `runs/NAME-N`, which is said before anything else."""
+    from foolscape.run.directory.lock import reserved
     from foolscape.run.directory.place import placed
 
     if out is not None:
         if manners.new:
             raise SettingError("new: is for runs without --out, which then take the next number; leave one of them out")
-        yield out
+        with reserved(out):
+            yield out
         return
     with placed(job.planned_run, new=manners.new) as place:
         if not manners.quiet:
@@ -186,6 +200,12 @@ def _judge(outcome: JobOutcome, manners: Manners) -> int:
     if outcome.failures:
         tell(f"{outcome.failures} image(s) could not be used; the report says why", "yellow")
         codes.append(SOME_FAILED)
+    if outcome.failed:
+        tell(f"{outcome.failed} cell(s) could not be measured; the page says why", "yellow")
+        codes.append(SOME_FAILED)
+    if outcome.left:
+        tell(f"{outcome.left} cell(s) do not fit into the budget; a larger one goes on with them")
+        codes.append(OUT_OF_TIME)
     if fails(outcome.verdict, manners.fail_on):
         tell(f"--fail-on {manners.fail_on}: the verdict is {outcome.verdict}")
         codes.append(DISTRUST)

@@ -77,4 +77,4 @@ def _job(named: Sequence[Path], beside: Beside) -> Job:
     def preview() -> Any:
         raise SettingError("dry_run: is for commands that attack; foolscape merge only puts together what they made")
 
-    return replace(job, work=work, preview=preview)
+    return replace(job, command="merge", work=work, preview=preview)

@@ -81,6 +81,7 @@ def _job(config: UniversalConfig, table: SliceTable | None, resources: Resources
         return JobOutcome(attacked, failures, verdict_of(summary.trust))
 
     return Job(
+        command="universal",
         planned_run=PlannedRun(
             name_of(model_name(config.model), "universal", config.target),
             {"kind": "universal", "config": config.model_dump(mode="json")},

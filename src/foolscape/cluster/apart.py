@@ -14,7 +14,7 @@ from foolscape.cluster.answering import in_short, portable
 from foolscape.cluster.child import Share, Submit
 from foolscape.cluster.engine import Engine, Event
 from foolscape.cluster.job import Lease
-from foolscape.cluster.pipes import channels, end_group, heard, say
+from foolscape.cluster.pipes import DriverGone, channels, end_group, heard, say
 from foolscape.cluster.spawned import Ended, Inbox, Spawned
 from foolscape.errors import FoolscapeError, RunError
 
@@ -24,7 +24,7 @@ _STOPPING: Final = 30.0
 _AHEAD: Final = 64
 """Events that may wait for the driver."""
 
-_GLANCE: Final = 0.02
+_GLANCE: Final = 0.005
 """Seconds between two looks at what the driver wants."""
 
 
@@ -150,14 +150,15 @@ def main() -> None:
         return
     wanted: queue.SimpleQueue[object | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, wanted), daemon=True).start()
-    try:
-        begin.engine.start(begin.job)
-        say(sink, _Started())
-        _serve(begin.engine, wanted, sink)
-    except FoolscapeError as error:
-        say(sink, _Failed(portable(error)))
-    except Exception as error:
-        say(sink, _Failed(RunError(in_short(error))))
+    with contextlib.suppress(DriverGone):
+        try:
+            begin.engine.start(begin.job)
+            say(sink, _Started())
+            _serve(begin.engine, wanted, sink)
+        except FoolscapeError as error:
+            say(sink, _Failed(portable(error)))
+        except Exception as error:
+            say(sink, _Failed(RunError(in_short(error))))
     with contextlib.suppress(Exception):
         begin.engine.stop()
     os._exit(0)

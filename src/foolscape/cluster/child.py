@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from foolscape.cluster.answering import in_short, opened, worked
 from foolscape.cluster.job import Lease, WorkerPlace
-from foolscape.cluster.pipes import Fault, channels, die_with, end_group, heard, say
+from foolscape.cluster.pipes import DriverGone, Fault, channels, end_group, heard, say, wake_with
+
+_ENDING: Final = 10.0
+"""Seconds in which a process whose driver is gone has removed what it wrote."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +51,28 @@ def main() -> None:
     begin = heard(source)
     if not isinstance(begin, Begin):
         return
-    die_with(begin.driver)
+    wake_with(begin.driver)
     leases: queue.SimpleQueue[Submit] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, leases, begin.place.scratch), daemon=True).start()
+    try:
+        _work(begin, leases, sink)
+    except DriverGone:
+        time.sleep(_ENDING)  # `_listen` has seen it, too, and tidies up
+    os._exit(1)
+
+
+def _work(begin: Begin, leases: queue.SimpleQueue[Submit], sink: IO[bytes]) -> None:
+    """Until the worker is of no more use, or the driver is gone."""
     worker, said = opened(begin.job, begin.place)
     say(sink, said)
-    if worker is None:
-        return
-    while True:
+    while worker is not None:
         submitted = leases.get()
         try:
             for event in worked(worker, begin.place.name, submitted.number, submitted.lease):
                 say(sink, event)
         except Exception as error:
             say(sink, Fault(in_short(error)))
-            os._exit(1)
+            return
 
 
 def _listen(source: IO[bytes], leases: queue.SimpleQueue[Submit], scratch: Path) -> None:
@@ -73,4 +85,6 @@ def _listen(source: IO[bytes], leases: queue.SimpleQueue[Submit], scratch: Path)
             lease = Lease(message.lease.keys, {**shared, **message.lease.inputs})
             leases.put(Submit(message.worker, message.number, lease))
     shutil.rmtree(scratch, ignore_errors=True)
+    with contextlib.suppress(OSError):  # of all workers: the last of them removes it
+        scratch.parent.rmdir()
     end_group()

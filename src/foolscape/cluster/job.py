@@ -89,7 +89,9 @@ class Worker(Protocol):
     """What a job makes of itself in a worker."""
 
     def work(self, lease: Lease) -> Iterator[Answer]:
-        """An answer for each key of the lease, in any order, each as soon as it is there.
+        """An answer for each key of the lease, in their order, each as soon as it is there.
+
+        What a worker was at when it died is told from that order, for batches of one; of larger ones it is the lease.
 
         Raises:
             FoolscapeError: nobody can go on; it ends the whole distribution.

@@ -5,42 +5,25 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from foolscape.cluster.doubts import Doubts
+from foolscape.cluster.leases import Held
 from foolscape.errors import SettingError
+
+_DEAR = 5.0
+"""So many times as dear as the mean."""
 
 _ANSWERED = 1
 _GIVEN_UP = 2
 
 
-@dataclass(eq=False)
-class Held:
-    """A lease that a worker holds.
+class Keys:
+    """Keys by their place in the given order. A million of them take some 150 MB, of which the texts are most.
 
-    `keys`: places of the keys that the worker has not answered; `begun`: when it last answered one, or could begin;
-    `patience`: the seconds since then in which nothing is asked; `alone`: of one key that was held at a death.
+    `doubts`: what speaks against them, see `Doubts`, and for `least` there, too.
     """
 
-    number: int
-    worker: str
-    keys: dict[int, None]
-    begun: float
-    alone: bool = False
-    patience: float = 0.0
-
-
-@dataclass
-class _Doubt:
-    """What is known against a key: how many workers died of it, perhaps."""
-
-    deaths: int = 0
-    reasons: list[str] = field(default_factory=list)
-
-
-class Keys:
-    """Keys by their place in the given order. A million of them take some 150 MB, of which the texts are most."""
-
-    def __init__(self, keys: Sequence[str], costs: Mapping[str, float] | None) -> None:
+    def __init__(self, keys: Sequence[str], costs: Mapping[str, float] | None, least: int) -> None:
         self.names = tuple(keys)
         self.places = {key: place for place, key in enumerate(self.names)}
         if len(self.places) < len(self.names):
@@ -50,13 +33,14 @@ class Keys:
             raise SettingError("expected costs of keys to be positive and finite, got others")
         self.open = len(self.names)
         self._rest = sum(self.costs)
+        self._order = _dear_first(self.costs)
         self._next = 0
         self._ends = bytearray(len(self.names))
         self._again: deque[int] = deque()
         self._doubted: deque[int] = deque()
         self._queued: set[int] = set()
         self._holders: dict[int, list[Held]] = {}
-        self._doubts: dict[int, _Doubt] = {}
+        self.doubts = Doubts(len(self.names), least)
 
     @property
     def waiting(self) -> int:
@@ -80,7 +64,7 @@ class Keys:
         """The next key that nothing speaks against, to be held by `worker`; keys to be leased anew come first."""
         while self._again:
             place = self._again.popleft()
-            if self._doubts.get(place) is not None and self.is_open(place):
+            if place in self.doubts and self.is_open(place):
                 self._doubted.append(place)
                 continue
             self._queued.discard(place)
@@ -89,7 +73,8 @@ class Keys:
                 return place
         if self._next == len(self.names):
             return None
-        place, self._next = self._next, self._next + 1
+        place = self._order[self._next]
+        self._next += 1
         self._rest -= self.costs[place]
         return place
 
@@ -124,35 +109,32 @@ class Keys:
         if not self.is_open(place):
             return False
         self._ends[place] = _ANSWERED
-        self._close(place)
+        self.open -= 1
+        self.doubts.answered(place)
         return True
 
     def give_up(self, place: int) -> None:
         """No answer is wanted any more."""
         self._ends[place] = _GIVEN_UP
-        self._close(place)
-
-    def doubt(self, place: int, reason: str) -> None:
-        """A worker that was at this key is gone for `reason`."""
-        doubt = self._doubts.setdefault(place, _Doubt())
-        doubt.deaths += 1
-        doubt.reasons.append(reason)
-
-    def deaths(self, place: int) -> int:
-        """How many workers went while they were at this key."""
-        doubt = self._doubts.get(place)
-        return 0 if doubt is None else doubt.deaths
+        self.open -= 1
+        self.doubts.given_up(place)
 
     def queue(self, place: int) -> None:
         """Have a key leased again, once: soon, or alone and after all others if a worker died of it, perhaps."""
         if place in self._queued:
             return
         self._queued.add(place)
-        if place in self._doubts:
+        if place in self.doubts:
             self._doubted.append(place)
         else:
             self._again.append(place)
 
-    def _close(self, place: int) -> None:
-        self.open -= 1
-        self._doubts.pop(place, None)
+
+def _dear_first(costs: Sequence[float]) -> Sequence[int]:
+    """The order in which keys are begun: as given, but first those that others would be waiting for at the end."""
+    places = range(len(costs))
+    limit = _DEAR * sum(costs) / max(len(costs), 1)
+    dear = sorted((place for place in places if costs[place] > limit), key=lambda place: -costs[place])
+    if not dear:
+        return places
+    return array("q", (*dear, *(place for place in places if costs[place] <= limit)))

@@ -21,6 +21,10 @@ class Fault:
     reason: str
 
 
+class DriverGone(BaseException):  # no error of whoever talks, and not to be caught as one
+    """Nobody listens."""
+
+
 def channels() -> tuple[IO[bytes], IO[bytes]]:
     """From and to the driver; what is printed goes to standard error instead, and nothing can be read."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -32,12 +36,16 @@ def channels() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def say(sink: IO[bytes], message: object) -> None:
-    """Tell the driver; without one, end."""
+    """Tell the driver.
+
+    Raises:
+        DriverGone: there is none any more.
+    """
     try:
         pickle.dump(message, sink)
         sink.flush()
     except BrokenPipeError:
-        os._exit(1)
+        raise DriverGone from None
 
 
 def heard(source: IO[bytes]) -> object | None:
@@ -49,10 +57,10 @@ def heard(source: IO[bytes]) -> object | None:
     return message
 
 
-def die_with(driver: int) -> None:
-    """Have Linux end this process with its driver, even while it stands still; elsewhere it must see to that itself."""
+def wake_with(driver: int) -> None:
+    """Have Linux wake this process when its driver ends, should it have been stopped: it is to see that, and end."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
         if os.getppid() != driver:
             os._exit(1)
 

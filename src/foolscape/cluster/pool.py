@@ -53,6 +53,7 @@ class Pool:
         losses: the workers that died.
         refusals: those that were not let in, or could not begin.
         differences: keys that two workers answered differently.
+        mean_cost: of a key of those that are being answered.
 
     Raises:
         FoolscapeError: on entry, the engine cannot be started.
@@ -71,6 +72,7 @@ class Pool:
         self.losses: list[Loss] = []
         self.refusals: list[Refusal] = []
         self.differences: list[Difference] = []
+        self.mean_cost = 1.0
 
     def __enter__(self) -> Pool:
         self._opened = time.monotonic()
@@ -87,10 +89,10 @@ class Pool:
         self._engine.stop()
 
     def workers(self) -> list[WorkerState]:
-        """The workers that take part now."""
+        """The workers that take part now; may be called in another thread."""
         return [
             WorkerState(state.name, state.node, state.device, state.answered, self._pace.of(state.name))
-            for state in self._workers.values()
+            for state in list(self._workers.values())
         ]
 
     def answers(
@@ -98,8 +100,11 @@ class Pool:
     ) -> Iterator[Answer | GivenUp]:
         """One answer for every key, as they come, or that it was given up.
 
+        How fast workers are is learnt anew: other keys may be of another kind.
+
         Args:
-            keys: what is to be answered; begun in this order.
+            keys: what is to be answered; begun in this order, but for those that are far dearer than the mean, which
+                are begun first.
             costs: of each key, in any unit: what is known beforehand of how long each takes.
             inputs: what is sent along with a key; called when the key is leased, perhaps more than once.
 
@@ -107,6 +112,37 @@ class Pool:
             FoolscapeError: what a worker raised that ends everything, or the engine.
             RunError: no worker is left, and none may be expected.
         """
+        self._pace = Pace()
+        yield from self._answers(keys, costs, inputs)
+
+    def share(self, state: bytes) -> None:
+        """What workers find as `STATE` among the inputs of every lease from now on."""
+        self._engine.share({STATE: state})
+
+    def round_of(self, state: bytes, keys: Sequence[str], *, costs: Mapping[str, float] | None = None) -> list[bytes]:
+        """A round of a training: what workers make of `state` for each of `keys`, in the order of `keys`.
+
+        Workers find the state among the inputs of their leases, as `STATE`. Of rounds that follow each other, the keys
+        cost the same.
+
+        Raises:
+            FoolscapeError: as of `answers`, and where a key was given up, for nothing may be left out of a round.
+        """
+        self.share(state)
+        payloads: dict[str, bytes] = {}
+        for answer in self._answers(keys, costs, None):
+            if isinstance(answer, GivenUp):
+                raise RunError(
+                    f"expected an answer to {answer.key!r}, got none, for {answer.reason}; a training cannot leave it "
+                    "out: see what ends the workers, then go on"
+                )
+            payloads[answer.key] = answer.payload
+        return [payloads[key] for key in keys]
+
+    def _answers(
+        self, keys: Sequence[str], costs: Mapping[str, float] | None, inputs: Inputs | None
+    ) -> Iterator[Answer | GivenUp]:
+        self.mean_cost = sum(costs[key] for key in keys) / len(keys) if costs and keys else 1.0
         scheduler = Scheduler(keys, costs, self._settings, self._pace, self._next_lease)
         for state in self._workers.values():
             scheduler.joined(state.name, state.node)
@@ -127,29 +163,6 @@ class Pool:
         finally:
             self._next_lease = scheduler.next_lease
             self.differences.extend(scheduler.differences)
-
-    def share(self, state: bytes) -> None:
-        """What workers find as `STATE` among the inputs of every lease from now on."""
-        self._engine.share({STATE: state})
-
-    def round_of(self, state: bytes, keys: Sequence[str], *, costs: Mapping[str, float] | None = None) -> list[bytes]:
-        """A round of a training: what workers make of `state` for each of `keys`, in the order of `keys`.
-
-        Workers find the state among the inputs of their leases, as `STATE`.
-
-        Raises:
-            FoolscapeError: as of `answers`, and where a key was given up, for nothing may be left out of a round.
-        """
-        self.share(state)
-        payloads: dict[str, bytes] = {}
-        for answer in self.answers(keys, costs=costs):
-            if isinstance(answer, GivenUp):
-                raise RunError(
-                    f"expected an answer to {answer.key!r}, got none, for {answer.reason}; a training cannot leave it "
-                    "out: see what ends the workers, then go on"
-                )
-            payloads[answer.key] = answer.payload
-        return [payloads[key] for key in keys]
 
     def _now(self) -> float:
         return time.monotonic() - self._opened

@@ -19,7 +19,7 @@ from foolscape.cluster.job import Lease, WorkerPlace
 from foolscape.cluster.spawned import Ended, Inbox, Spawned
 from foolscape.errors import SettingError
 
-_TRIES: Final = 3
+_TRIES: Final = 5
 """How often in a row a worker may die before it has opened its job."""
 
 _PAUSE: Final = 0.5
@@ -73,11 +73,12 @@ class Processes:
         self._job = b""
         self._shared: Share | None = None
         self._scratch: Path | None = None
-        self._inbox = Inbox(max(8, 2 * workers))
+        self._inbox: Inbox | None = None
 
     def start(self, job: bytes) -> None:
         """See `Engine.start`."""
         self._job = job
+        self._inbox = Inbox(max(8, 2 * len(self._slots)))
         self._scratch = Path(tempfile.mkdtemp(prefix="foolscape-"))
         self._look()
 
@@ -100,6 +101,7 @@ class Processes:
 
     def poll(self, timeout: float) -> Event | None:
         """See `Engine.poll`."""
+        assert self._inbox is not None
         until = time.monotonic() + timeout
         while True:
             self._look()
@@ -118,7 +120,8 @@ class Processes:
 
     def stop(self) -> None:
         """See `Engine.stop`."""
-        self._inbox.close()
+        if self._inbox is not None:
+            self._inbox.close()
         children = [slot.child for slot in self._slots if slot.child is not None]
         for child in children:
             child.kill()
@@ -158,6 +161,7 @@ class Processes:
 
     def _spawn(self, slot: _Slot) -> None:
         assert self._scratch is not None
+        assert self._inbox is not None
         slot.name = f"worker-{slot.number}" + (f".{slot.started}" if slot.started else "")
         slot.started += 1
         slot.failures += 1  # until it has joined

@@ -7,13 +7,14 @@ happened and the time, in seconds of a clock that does not jump.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from heapq import heapify, heappop, heapreplace
+from dataclasses import dataclass
 from math import ceil
 
 from foolscape.cluster.job import Difference, GivenUp, Loss
-from foolscape.cluster.keys import Held, Keys
+from foolscape.cluster.keys import Keys
+from foolscape.cluster.leases import Held, Member
 from foolscape.cluster.pace import Pace
+from foolscape.cluster.relief import Relief, expected_seconds
 from foolscape.errors import RunError
 
 
@@ -22,14 +23,15 @@ class LeaseSettings:
     """How keys are leased.
 
     Args:
-        keys_in_flight: of one worker at most, in at most two leases, so that it need not wait for the next.
+        keys_in_flight: of one worker at most, in at most two leases, so that it need not wait for the next; at least
+            twice the batch for that.
         batch: how many keys a worker likes to answer at once; leases are multiples of it, but for the last.
         lease_seconds: what a lease is to take.
         slack: a lease that takes so many times as long as was to be expected, and `grace` seconds, is overdue, and
             its keys are given to another worker, too.
         grace: see `slack`.
         silence: a worker without an answer for so many seconds, and 20 times as long as was to be expected, is ended.
-        deaths: a key that so many workers died of is given up.
+        deaths: a key that so many workers died of is given up; see `Doubts` for where workers die at random, too.
     """
 
     keys_in_flight: int = 16
@@ -50,16 +52,6 @@ class Grant:
     keys: tuple[str, ...]
 
 
-@dataclass
-class _Member:
-    """A worker that takes part; `late` while one of its leases is overdue."""
-
-    name: str
-    node: str
-    leases: list[Held] = field(default_factory=list)
-    late: bool = False
-
-
 _HUNG = 20.0
 """How many times as long as was to be expected a worker may be silent, beside `LeaseSettings.silence`."""
 
@@ -68,7 +60,7 @@ class Scheduler:
     """Leases of keys to workers that come and go.
 
     Args:
-        keys: what is to be answered, in this order; all differ.
+        keys: what is to be answered, in this order, but for the dearest; all differ.
         costs: by key, in any unit; without them all keys are taken to cost the same.
         settings: how they are leased.
         pace: what is known of workers from before.
@@ -87,11 +79,11 @@ class Scheduler:
         pace: Pace | None = None,
         first_lease: int = 0,
     ) -> None:
-        self._keys = Keys(keys, costs)
+        self._keys = Keys(keys, costs, settings.deaths)
         self._settings = settings
         self._pace = pace or Pace()
         self.first_lease = self.next_lease = first_lease
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
         self._leases: dict[int, Held] = {}
         self._ready: dict[str, None] = {}
         self._digests: dict[int, tuple[str, str]] = {}
@@ -111,7 +103,7 @@ class Scheduler:
 
     def joined(self, worker: str, node: str) -> None:
         """A worker takes part from now on."""
-        self._members[worker] = _Member(worker, node)
+        self._members[worker] = Member(worker, node)
         self._ready[worker] = None
 
     def is_shared(self, key: str) -> bool:
@@ -152,7 +144,10 @@ class Scheduler:
         member.leases.remove(held)
         if member.leases:
             member.leases[0].begun = now
-        self._lose(held, f"{held.worker} on {member.node} did not answer it", doubted=True)
+        passed = [place for place in held.keys if self._keys.is_open(place)]
+        if not passed:
+            self._keys.doubts.lease_done()
+        self._lose(held, passed, f"{held.worker} on {member.node} did not answer it")
         self._stirs(held.worker)
 
     def left(self, worker: str, reason: str, now: float) -> Loss | None:
@@ -163,10 +158,12 @@ class Scheduler:
         self._ready.pop(worker, None)
         self._pace.forget(worker)
         lost = [place for held in member.leases for place in held.keys if self._keys.is_open(place)]
-        for order, held in enumerate(member.leases):
+        at = self._at(member)
+        if not at:
+            self._keys.doubts.died(())
+        for held in member.leases:
             del self._leases[held.number]
-            # A worker goes through its leases one after the other: it cannot have died of the second.
-            self._lose(held, f"{worker} on {member.node}: {reason}", doubted=order == 0)
+            self._lose(held, [place for place in at if place in held.keys], f"{worker} on {member.node}: {reason}")
         loss = Loss(worker, member.node, now, reason, tuple(self._keys.names[place] for place in lost))
         self.losses.append(loss)
         return loss
@@ -179,9 +176,9 @@ class Scheduler:
     def grants(self, now: float) -> Iterator[Grant]:
         """The leases that are to be handed out now."""
         ready, self._ready = self._ready, {}
-        burdens = [] if self._keys.waiting else self._burdens(now)
+        relief = None if self._keys.waiting else Relief(self._members, self._keys, self._pace, now)
         for worker in ready:
-            while (grant := self._grant(self._members[worker], burdens, now)) is not None:
+            while (grant := self._grant(self._members[worker], relief, now)) is not None:
                 yield grant
 
     def tick(self, now: float) -> list[str]:
@@ -200,7 +197,7 @@ class Scheduler:
             silence = now - held.begun
             if silence < held.patience:
                 continue
-            expected = self._expected(held)
+            expected = expected_seconds(held, self._keys, self._pace)
             held.patience = self._settings.slack * (expected or 0.0) + self._settings.grace
             if silence > max(self._settings.silence, _HUNG * (expected or 0.0)):
                 silent.append(member.name)
@@ -220,27 +217,31 @@ class Scheduler:
             if not member.leases:
                 self._ready[member.name] = None
 
-    def _lose(self, held: Held, reason: str, *, doubted: bool) -> None:
-        """What a lease still held, when it ends."""
-        lost = list(held.keys)
-        for place in lost:
+    def _at(self, member: Member) -> list[int]:
+        """The keys that a worker is at: it goes through its leases, and through each of them, from first to last."""
+        if not member.leases:
+            return []
+        at = list(member.leases[0].keys)
+        return [place for place in (at[:1] if self._settings.batch == 1 else at) if self._keys.is_open(place)]
+
+    def _lose(self, held: Held, at: Sequence[int], reason: str) -> None:
+        """What a lease still held, when it ends; `at`: the keys that may be the cause."""
+        if at:
+            self._keys.doubts.died(at)
+        for place in held.keys:
             self._keys.release(place, held)
-            if not self._keys.is_open(place):
+            if not self._keys.is_open(place) or self._keys.holders(place):
                 continue
-            if doubted:
-                self._keys.doubt(place, reason)
-            if self._keys.holders(place):
-                continue
-            if (deaths := self._keys.deaths(place)) >= self._settings.deaths:
-                self._keys.give_up(place)
-                words = f"{deaths} workers died of it, the last: {reason}"
+            if self._keys.doubts.are_enough(place):
+                words = f"{self._keys.doubts.against(place)} workers died of it, the last: {reason}"
                 self._given_up.append(GivenUp(self._keys.names[place], words))
+                self._keys.give_up(place)
             else:
                 self._keys.queue(place)
-        if lost:
+        if held.keys:
             self._stir_idle()
 
-    def _overdue(self, member: _Member) -> None:
+    def _overdue(self, member: Member) -> None:
         member.late = True
         for held in member.leases:
             for place in held.keys:
@@ -254,32 +255,27 @@ class Scheduler:
         cost = max(self._keys.costs[place] for place in held.keys)
         return self._settings.slack * self._pace.extreme * cost * (self._pace.of(held.worker) or 0.0)
 
-    def _expected(self, held: Held) -> float | None:
-        """Seconds that a lease takes from where it stands."""
-        pace = self._pace.of(held.worker)
-        return None if pace is None else pace * sum(self._keys.costs[place] for place in held.keys)
-
     def _target(self) -> float:
         """What the next lease is to take in seconds: less towards the end, so that all workers end together."""
         rest = self._keys.waiting_cost * (self._pace.usual or 0.0)
         return min(self._settings.lease_seconds, rest / (2 * len(self._members)))
 
-    def _grant(self, member: _Member, burdens: list[tuple[float, str]], now: float) -> Grant | None:
+    def _grant(self, member: Member, relief: Relief | None, now: float) -> Grant | None:
         room = self._settings.keys_in_flight - sum(len(held.keys) for held in member.leases)
         if member.late or len(member.leases) > 1 or any(held.alone for held in member.leases):
             return None
         if member.leases:
             ahead = 2 * room >= self._settings.keys_in_flight and self._target() >= self._settings.lease_seconds
             return self._leased(member, self._taken(member, room), now) if ahead else None
-        places = self._taken(member, max(1, self._settings.keys_in_flight // 2))
+        places = self._taken(member, max(self._settings.batch, self._settings.keys_in_flight // 2))
         if places:
             return self._leased(member, places, now)
         doubted = self._keys.take_doubted(member.name)
         if doubted is not None:
             return self._leased(member, [doubted], now, alone=True)
-        return self._leased(member, self._relieved(member, burdens), now)
+        return self._leased(member, [] if relief is None else relief.taken(member.name), now)
 
-    def _taken(self, member: _Member, room: int) -> list[int]:
+    def _taken(self, member: Member, room: int) -> list[int]:
         """Keys for a lease, as many as take what it is to take."""
         pace = self._pace.of(member.name)
         least = max(1, min(self._settings.batch, ceil(self._keys.waiting / len(self._members))))
@@ -294,41 +290,7 @@ class Scheduler:
             spent += self._keys.costs[place]
         return taken
 
-    def _relieved(self, member: _Member, burdens: list[tuple[float, str]]) -> list[int]:
-        """A key of the worker that would be the last to end, if this one, idle, would end sooner with it."""
-        pace = self._pace.of(member.name)
-        while burdens and pace is not None:
-            left, name = -burdens[0][0], burdens[0][1]
-            place = self._free(name)
-            if place is None:
-                heappop(burdens)
-                continue
-            cost = self._keys.costs[place]
-            if pace * cost >= left:
-                return []
-            heapreplace(burdens, (cost * (self._pace.of(name) or 0.0) - left, name))
-            return [place]
-        return []
-
-    def _burdens(self, now: float) -> list[tuple[float, str]]:
-        """A heap of workers, first the one that has most before it, with the seconds that takes, negative."""
-        burdens = []
-        for member in self._members.values():
-            if member.leases and not member.late and not member.leases[0].alone:
-                expected = sum(self._expected(held) or 0.0 for held in member.leases)
-                burdens.append((now - member.leases[0].begun - expected, member.name))
-        heapify(burdens)
-        return burdens
-
-    def _free(self, worker: str) -> int | None:
-        """The key that a worker comes to last, of those that no other has; workers go through a lease in order."""
-        for held in reversed(self._members[worker].leases):
-            for place in reversed(held.keys):
-                if self._keys.is_open(place) and len(self._keys.holders(place)) == 1:
-                    return place
-        return None
-
-    def _leased(self, member: _Member, places: list[int], now: float, *, alone: bool = False) -> Grant | None:
+    def _leased(self, member: Member, places: list[int], now: float, *, alone: bool = False) -> Grant | None:
         if not places:
             return None
         held = Held(self.next_lease, member.name, {}, now, alone)

@@ -12,12 +12,14 @@ from pydantic import TypeAdapter
 from foolscape.metrics.score import scores_of
 from foolscape.records.beside import AnyProbes, AnyWiring
 from foolscape.records.partial import PartialRecord
+from foolscape.records.progress import Progress
 from foolscape.records.results import AnySummary
 from foolscape.records.row import Failure, Row
 from foolscape.records.run import RECORDS
 from foolscape.records.schema import SCHEMA
 from foolscape.records.shard import ShardDone
 from foolscape.records.slices import SlicesRecord
+from foolscape.records.sweep import SweepRecord
 from foolscape.records.timings import Timing
 from foolscape.records.training import TrainingRecord
 from foolscape.records.traits import Traits
@@ -39,7 +41,9 @@ def schemas() -> dict[str, dict[str, Any]]:
         "summary": _of(AnySummary, "summary.json, and transfer.json of a transfer"),
         "slices": _of(SlicesRecord, "slices.json"),
         "shard": _of(ShardDone, "shard.json"),
+        "sweep": _of(SweepRecord, "sweep.json"),
         "worker": _of(WorkerNote, "a line of workers.jsonl"),
+        "progress": _of(Progress, "progress.json"),
         "timing": _of(Timing, "a line of timings.jsonl"),
         "traits": _of(Traits, "a line of traits.jsonl"),
         "partial": _of(PartialRecord, "partial.json of all but a run"),

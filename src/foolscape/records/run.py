@@ -274,7 +274,14 @@ class UniversalRecord(_Record):
 
 @dataclass(frozen=True, kw_only=True)
 class HardenRecord(_Record):
-    """run.json of `foolscape harden`: `attack` is that of the training, `train` and `test` the images."""
+    """run.json of `foolscape harden`.
+
+    Attributes:
+        attack: of the training.
+        device, seed: as used.
+        train, test: the images.
+        apart: training images are attacked each by itself, as workers do, and not as a batch; last bits depend on it.
+    """
 
     kind: Literal["harden"]
     attack: Object
@@ -282,6 +289,7 @@ class HardenRecord(_Record):
     seed: int
     train: Split
     test: Split
+    apart: bool = False
 
 
 AnyRecord = RunRecord | EnsembleRecord | TransferRecord | UniversalRecord | HardenRecord

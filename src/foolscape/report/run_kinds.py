@@ -12,9 +12,10 @@ from rich.console import Console
 from foolscape.errors import RunError
 from foolscape.records.places import MATRIX, PARTIAL, RUN, SUMMARY
 from foolscape.records.reader import read_json, read_record, require_finished
+from foolscape.records.sweep import SWEEP
 from foolscape.report import print_tables, write_report, write_texts
 from foolscape.report.form import of_a_run
-from foolscape.report.pages import harden, parts, transfer, universal
+from foolscape.report.pages import harden, parts, sweep, transfer, universal
 
 
 class Printer(Protocol):
@@ -68,8 +69,22 @@ _KINDS: Final[dict[str | None, RunKind]] = {
 }
 """By `kind` of run.json; a run has none."""
 
+_SWEEP: Final = RunKind(
+    SWEEP,
+    sweep.write_sweep_report,
+    sweep.write_sweep_texts,
+    sweep.print_sweep,
+    "a sweep; name one of its runs, runs/NAME in it",
+)
+"""How a sweep is reported, finished or not; it has a sweep.json where runs have a run.json."""
+
 _PARTS: Final = RunKind(PARTIAL, parts.write_page, parts.write_texts, parts.print_parts, "an unfinished command")
 """How all but a run are reported that have not finished."""
+
+
+def is_sweep(directory: Path) -> bool:
+    """Whether a sweep is in `directory`, and no run."""
+    return (directory / SWEEP).exists() and not (directory / RUN).exists()
 
 
 def unfinished(directory: Path) -> bool:
@@ -88,6 +103,8 @@ def kind_of(directory: Path) -> RunKind:
     Raises:
         RunError: nothing that we know, or nothing to report.
     """
+    if is_sweep(directory):
+        return _SWEEP
     record = read_record(directory)
     name = getattr(record, "kind", None)
     if name not in _KINDS:

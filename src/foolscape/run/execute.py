@@ -27,6 +27,7 @@ from foolscape.run.compiling import compiled
 from foolscape.run.directory.shards import finish_shard
 from foolscape.run.directory.store import RunStore, open_run, run_record
 from foolscape.run.directory.threads import own_threads
+from foolscape.run.foresight import foresee, proven
 from foolscape.run.gradient_check import check_input_gradient
 from foolscape.run.listener import Listener
 from foolscape.run.recording import record_of
@@ -159,18 +160,34 @@ def _executed(
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
     with open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
+        store.heard = listener.heard
+        listener.phase("checks")
         run = _Run(config, setup, device, listener, store)
         _check_models(run)
-        if resources.spread:
-            _measure_spread(run, resources)
-        else:
-            for entry in setup.entries:
-                _measure_all(run, entry)
-        if shard is None:
-            for entry in setup.entries:
-                _probe(run, entry)
+        with _foreseen(run, resources):
+            if resources.spread:
+                _measure_spread(run, resources)
+            else:
+                for entry in setup.entries:
+                    _measure_all(run, entry)
+            if shard is None:
+                listener.phase("trying other attacks")
+                for entry in setup.entries:
+                    _probe(run, entry)
         _say_tallies(setup, listener)
         return _concluded(run, given, page=page) if shard is None else finish_shard(store)
+
+
+def _foreseen(run: _Run, resources: Resources) -> AbstractContextManager[None]:
+    """Tells what is still to be measured is estimated to take, and what it took, to a listener who wants to know."""
+    told = run.listener.foreseen
+    if told is None:
+        return nullcontext()
+    run.listener.phase("estimating")
+    remaining = {entry.subject.spec: len(set(run.ids) - _settled(run, entry)) for entry in run.setup.entries}
+    workers = resources.workers or max(1, len(resources.devices))
+    batch = run_record(run.store).batch
+    return proven(foresee(run.config, run.setup, run.device, remaining, batch, workers), told)
 
 
 def _check_models(run: _Run) -> None:
@@ -232,6 +249,7 @@ def _probe(run: _Run, entry: LoadedModel) -> None:
 def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
     """The summary of a run of which everything is measured, written with what it is shown by."""
     store, out = run.store, run.store.directory
+    run.listener.phase("summing up")
     slugs = (entry.subject.slug for entry in run.setup.entries)
     with having_form(out):
         summary = summarise(run_record(store), store.rows, Evidence.of(store, slugs))
@@ -240,6 +258,7 @@ def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
         with having_form(out):
             write_slices(out, sliced_run(out, run_record(store), store.rows), given, run.listener.say)
     if page:
+        run.listener.phase("page")
         write_report(out)
     return summary
 

@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from foolscape.cluster.pool import Pool
 from foolscape.errors import OutOfTimeError
+from foolscape.records.progress import Foreseen
+from foolscape.records.row import Failure, Line
 
 
 def never() -> bool:
     """For a run that has all the time it takes."""
     return False
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An image that is done for a model, or given up.
+
+    Attributes:
+        model: its spec; None where the image failed whatever the model.
+        id: of the image.
+        seconds: that the attack took; None without one.
+        success: whether the model is fooled; None where there was nothing to fool.
+        reason: why it could not be measured; None where it could.
+    """
+
+    model: str | None
+    id: str
+    seconds: float | None = None
+    success: bool | None = None
+    reason: str | None = None
+
+
+def settled_of(rows: Sequence[Line], seconds: float | None) -> Settled:
+    """What the rows of a sample say of it; where it was attacked within several bounds, at the largest."""
+    first = rows[0]
+    if isinstance(first, Failure):
+        return Settled(first.model, first.id, reason=first.reason)
+    results = [row.attack for row in rows if not isinstance(row, Failure) and row.attack is not None]
+    return Settled(first.model, first.id, seconds, results[-1].success if results else None)
+
+
+def _unheard(_: object) -> None:
+    """For those who do not want to know."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +57,26 @@ class Listener:
         say: takes a remark, one line.
         progress: (title, total, done) -> a context that gives the function to call for every sample settled.
         enough: whether the time that the run was given is over; it then ends at the next whole image, or epoch.
+        phase: takes what the run does from now on, in a few words, beside what `progress` tells.
+        settled: takes every sample that is settled, before the function of `progress` is called.
+        foreseen: takes what a run is estimated to take before it measures, and again with what it took; None: no
+            estimate is made, for it asks the model.
+        crew: takes the workers of the run when they are there, and None when they have ended.
     """
 
     say: Callable[[str], None]
     progress: Callable[[str, int, int], AbstractContextManager[Callable[[str], None]]]
     enough: Callable[[], bool] = never
+    phase: Callable[[str], None] = _unheard
+    settled: Callable[[Settled], None] = _unheard
+    foreseen: Callable[[Foreseen], None] | None = None
+    crew: Callable[[Pool | None], None] = _unheard
 
     def stop_if_enough(self) -> None:
         """`OutOfTimeError` where the time is over."""
         if self.enough():
             raise OutOfTimeError("the time budget is spent; the same command goes on from here")
+
+    def heard(self, rows: Sequence[Line], seconds: float | None) -> None:
+        """The rows of a sample are on the disk; `RunStore.heard`."""
+        self.settled(settled_of(rows, seconds))

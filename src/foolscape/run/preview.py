@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import torch
 
@@ -17,8 +16,9 @@ from foolscape.models.common.attention import attention
 from foolscape.models.common.class_match import ClassMatch
 from foolscape.pixels import to_unit
 from foolscape.records.conditions import CLEAN, conditions_at
+from foolscape.run.foresight import foresee, gradient_seconds
 from foolscape.run.harden.config import HardenConfig
-from foolscape.run.harden.execute import check_batch, open_network
+from foolscape.run.harden.setup import check_batch, open_network
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
@@ -30,6 +30,7 @@ from foolscape.run.transfer.networks import open_networks
 from foolscape.run.trust.probes import cost, probed_images
 from foolscape.run.universal.config import UniversalConfig
 from foolscape.run.universal.setup import open_universal
+from foolscape.run.watching.words import duration, of_estimate
 from foolscape.tasks.base import task_named
 
 _SHOWN: Final = 5
@@ -63,7 +64,12 @@ def preview_run(config: RunConfig, origins: Mapping[str, str]) -> list[Section]:
     config, why = with_attack(with_task(config))
     with attention(config.attention):
         run_setup = replace(open_setup(config, device), why=why)
-        return [*_opened(config, run_setup, origins), _cost([(config, run_setup)], device)]
+        costs = _cost([(config, run_setup)], device)
+        remaining = {entry.subject.spec: len(run_setup.ids) for entry in run_setup.entries}
+        batch = config.batch if isinstance(config.batch, int) else 1
+        estimate = foresee(config, run_setup, device, remaining, batch)
+        told = () if estimate is None else (("estimate", of_estimate(estimate.foreseen)),)
+        return [*_opened(config, run_setup, origins), replace(costs, lines=(*costs.lines, *told))]
 
 
 def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: Mapping[str, str]) -> list[Section]:
@@ -105,7 +111,7 @@ def preview_universal(config: UniversalConfig) -> list[Section]:
         )
         gradients = sum(recipe.epochs for recipe in recipes.values()) * len(setup.train_ids)
         models = tuple(_model(model.entry) for model in setup.models)
-        seconds = _seconds(setup.models[0].entry, to_unit(setup.first).to(device))
+        seconds = gradient_seconds(setup.models[0].entry, to_unit(setup.first).to(device))
         return [
             Section("pattern", pattern),
             Section(_MODELS, models),
@@ -134,7 +140,7 @@ def preview_harden(config: HardenConfig, origins: Mapping[str, str]) -> list[Sec
         steps = config.epochs * batches * (plan.steps * (config.batch - config.clean) + config.batch)
         before, *_ = with_attack(config.on_test(config.model))
         run_setup = open_setup(before, device)
-        seconds = _seconds(run_setup.entries[0], to_unit(run_setup.first).to(device))
+        seconds = gradient_seconds(run_setup.entries[0], to_unit(run_setup.first).to(device))
         measuring = 2 * _gradients(run_setup)
         return [
             Section("training", training),
@@ -239,28 +245,16 @@ def _cost(runs: Sequence[tuple[RunConfig, Setup]], device: torch.device) -> Sect
             if entry.subject.task.clips:
                 timed = False
                 continue
-            total += gradients * (1 + share) * _seconds(entry, to_unit(run_setup.first).to(device))
-    return Section("cost", (*lines, *((("time", f"about {_duration(total)}, at most"),) if timed and total else ())))
+            total += gradients * (1 + share) * gradient_seconds(entry, to_unit(run_setup.first).to(device))
+    return Section("cost", (*lines, *((("time", f"about {duration(total)}, at most"),) if timed and total else ())))
 
 
 def _gradients(run_setup: Setup) -> float:
     return sum(len(run_setup.ids) * cost(entry.plan) for entry in run_setup.entries if entry.plan is not None)
 
 
-def _seconds(entry: LoadedModel, image: torch.Tensor) -> float:
-    """What a gradient of one image takes, the second time."""
-    for _ in range(2):
-        started = time.perf_counter()
-        scores: Any = entry.scorer.logits(image.clone().requires_grad_(True))
-        if scores.requires_grad:
-            scores.sum().backward()
-        if image.device.type == "cuda":
-            torch.cuda.synchronize()
-    return time.perf_counter() - started
-
-
 def _time(gradients: float, seconds: float) -> Lines:
-    return (("time", f"about {_duration(gradients * seconds)} of gradients, {seconds:.3g} s each"),)
+    return (("time", f"about {duration(gradients * seconds)} of gradients, {seconds:.3g} s each"),)
 
 
 def _share(share: float) -> str:
@@ -269,12 +263,6 @@ def _share(share: float) -> str:
 
 def _many(gradients: float) -> str:
     return f"{gradients:,.0f} gradients"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _ids(ids: Sequence[str]) -> str:

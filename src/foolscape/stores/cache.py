@@ -138,6 +138,11 @@ def cache() -> Cache:
     text = os.environ.get(BYTES, "") or str(_DEFAULT)
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 62):
         raise SettingError(f"expected {BYTES} to be a number of bytes, got {text!r}")
-    home = os.environ.get("XDG_CACHE_HOME", "") or os.path.expanduser("~/.cache")  # noqa: PTH111 - text, as the other
-    folder = os.environ.get(FOLDER, "") or os.path.join(home, "foolscape")  # noqa: PTH118
+    folder = cache_folder()
     return _CACHES.setdefault((folder, int(text)), Cache(Path(folder), int(text)))
+
+
+def cache_folder() -> str:
+    """Where foolscape keeps what can be lost, as the environment says."""
+    home = os.environ.get("XDG_CACHE_HOME", "") or os.path.expanduser("~/.cache")  # noqa: PTH111 - text, as the other
+    return os.environ.get(FOLDER, "") or os.path.join(home, "foolscape")  # noqa: PTH118

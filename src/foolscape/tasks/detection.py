@@ -83,9 +83,8 @@ def probabilities(scores: Tensor) -> Tensor:
     A softmax over all channels; a sigmoid of each class where the background is zero throughout, which is how the
     heads that score every class on its own are written down.
     """
-    if bool((scores[:, -1] == 0).all()):
-        return scores[:, :-1].sigmoid()
-    return scores.softmax(dim=1)[:, :-1]
+    # Which of the two it is stays on the device: a GPU would have to be waited for.
+    return torch.where((scores[:, -1] == 0).all(), scores[:, :-1].sigmoid(), scores.softmax(dim=1)[:, :-1])
 
 
 def assign(candidates: Candidates, boxes: Tensor, labels: Tensor, least: float) -> Tensor:

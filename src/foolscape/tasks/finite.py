@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
 import torch
 from torch import Tensor
 
 from foolscape.errors import ModelError
+
+_LATER: Final = ContextVar("answers are tested later", default=False)
+
+
+@contextmanager
+def tested_later() -> Iterator[None]:
+    """Within it adapters do not test whether their answers are finite, for which a GPU would have to be waited for.
+
+    Whoever calls them tests it, together with what it waits for anyway.
+    """
+    token = _LATER.set(True)
+    try:
+        yield
+    finally:
+        _LATER.reset(token)
+
+
+def tested_now() -> bool:
+    """Whether an adapter tests its answers: where no gradient is recorded, unless they are `tested_later`."""
+    return not torch.is_grad_enabled() and not _LATER.get()
 
 
 def check_finite(scores: Tensor, source: str = "Segmenter.logits", rows: str = "images") -> None:

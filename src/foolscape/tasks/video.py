@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from foolscape.errors import SampleError
 from foolscape.problem import Problem
 from foolscape.tasks.finite import check_finite
 
@@ -60,6 +61,19 @@ class Follower(Protocol):
 
 
 @runtime_checkable
+class MaskTracker(Protocol):
+    """A `Tracker` that can be given its objects as maps, made by `one_hot`.
+
+    An attack has the same first mask at every step. What labels it holds need not be looked up then, for which a GPU
+    would have to be waited for.
+    """
+
+    def propagate_masks(self, frames: Tensor, masks: Tensor, features: tuple[Any, ...] | None = None) -> Tensor:
+        """As `propagate` of a `Tracker`, or of a `ReusingTracker` if it is one; `masks` are (K, H, W)."""
+        ...
+
+
+@runtime_checkable
 class ReusingTracker(Protocol):
     """A `Tracker` that can reuse what it computed for the later frames.
 
@@ -77,6 +91,27 @@ class ReusingTracker(Protocol):
     def propagate(self, frames: Tensor, first_mask: Tensor, features: tuple[Any, ...] | None = None) -> Tensor:
         """As `Tracker.propagate`; `features` are those of `frames[1:]`, None to compute them."""
         ...
+
+
+def one_hot(first_mask: Tensor, frames: Tensor) -> Tensor:
+    """(K, H, W), 1 where the label map `first_mask` (H, W) has object i, in the dtype of `frames` (T, 3, H, W).
+
+    Raises:
+        SampleError: the mask does not hold the labels 1 to K, or does not fit the frames.
+    """
+    if first_mask.shape != frames.shape[2:]:
+        raise SampleError(
+            f"expected a first mask of the frames' size {tuple(frames.shape[2:])}, got {tuple(first_mask.shape)}; "
+            "resize it with nearest neighbour"
+        )
+    labels = torch.unique(first_mask).tolist()
+    objects = [label for label in labels if label != 0]
+    if not objects or objects != list(range(1, len(objects) + 1)):
+        raise SampleError(
+            f"expected a first mask with the labels 1 to K and 0 for the background, got {labels[:9]}; number the "
+            "objects without a gap, and make void pixels background"
+        )
+    return torch.stack([first_mask == label for label in objects]).to(frames)
 
 
 class Start(NamedTuple):
@@ -138,7 +173,12 @@ def differentiable(tracker: Tracker) -> Tracker:
 
 
 def problem(
-    tracker: Tracker, frames: Tensor, first_mask: Tensor, labels: Tensor, features: tuple[Any, ...] | None = None
+    tracker: Tracker,
+    frames: Tensor,
+    first_mask: Tensor,
+    labels: Tensor,
+    features: tuple[Any, ...] | None = None,
+    masks: Tensor | None = None,
 ) -> Problem:
     """A clip as a `Problem`: the first frame may change, the targets are the pixels of the later ones.
 
@@ -151,15 +191,24 @@ def problem(
         first_mask: (H, W) int64 with the labels 1 to K.
         labels: (T - 1, H, W) int64 in 0 to K, `IGNORE` where nothing counts.
         features: of `frames[1:]`, from a `ReusingTracker`, if those are the same at every call; None to compute them.
+        masks: (K, H, W), `one_hot` of the first mask, if it is known already.
+
+    Raises:
+        SampleError: the mask does not hold the labels 1 to K, or does not fit the frames.
     """
     followed: Any = differentiable(tracker)
     known = {} if features is None else {"features": features}
+    by_masks = isinstance(followed, MaskTracker)
+    follow_one = followed.propagate_masks if by_masks else followed.propagate
 
-    def scores(images: Tensor, later: Tensor, masks: Tensor) -> Tensor:
+    def scores(images: Tensor, later: Tensor, _: Tensor, objects: Tensor) -> Tensor:
         clips = [
-            followed.propagate(torch.cat([image[None], rest]), mask, **known)[1:]
-            for image, rest, mask in zip(images, later, masks, strict=True)
+            follow_one(torch.cat([image[None], rest]), own, **known)[1:]
+            for image, rest, own in zip(images, later, objects, strict=True)
         ]
         return torch.stack(clips).transpose(1, 2).clamp_min(_FAINTEST).log()
 
-    return Problem(frames[:1], labels[None], scores, context=(frames[None, 1:], first_mask[None]))
+    if by_masks and masks is None:
+        masks = one_hot(first_mask, frames)
+    given = first_mask if masks is None or not by_masks else masks
+    return Problem(frames[:1], labels[None], scores, context=(frames[None, 1:], first_mask[None], given[None]))

@@ -18,6 +18,7 @@ from foolscape.errors import ModelError
 from foolscape.pixels import WHITE
 from foolscape.problem import Problem, cat, shape_of
 from foolscape.sending import numbers_on
+from foolscape.tasks.finite import tested_later
 
 T = TypeVar("T")
 
@@ -183,7 +184,8 @@ def renewed(batch: BatchState, attack: Ascent) -> tuple[BatchState, dict[int, st
     inputs = model_inputs(batch, attack)
     for i, renew in due.items():
         try:
-            problems[i] = replace(renew(inputs[i : i + 1]), images=problems[i].images)
+            with tested_later():  # with the scores of the iterate, in which they were found
+                problems[i] = replace(renew(inputs[i : i + 1]), images=problems[i].images)
         except ModelError as error:
             failures[i] = str(error)
             continue

@@ -17,7 +17,17 @@ from torch import Tensor
 from foolscape.attacks.engine.ascent import Ascent
 from foolscape.attacks.engine.batch import AttackItem, BatchState, Queue, join, renewed, start
 from foolscape.attacks.engine.smallest import SMALLEST
-from foolscape.attacks.engine.step import Evaluation, Reading, evaluate, exact, finite, gradient_of, read, recounted
+from foolscape.attacks.engine.step import (
+    Evaluation,
+    Reading,
+    evaluate,
+    exact,
+    finite,
+    gradient_of,
+    of_images,
+    read,
+    recounted,
+)
 from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import State, StepContext
 from foolscape.pixels import WHITE
@@ -156,6 +166,8 @@ def _unsound(evaluation: Evaluation, slope: _Slope | None, reading: Reading, don
         if i in done:
             if not finite(evaluation.scores[i].detach()):
                 failures[i] = "the model's scores are not finite"
+            elif not all(finite(part[i]) for part in evaluation.problem.context if part.is_floating_point()):
+                failures[i] = "the boxes of the model's new candidates are not finite"
         elif slope is not None and not finite(slope.gradient[i]):
             failures[i] = "the gradient to the input is not finite"
     return failures
@@ -188,7 +200,7 @@ def _keep_smallest(
     """As `_keep_best`, where the best iterate is the smallest change that reached the goal, as the model saw it."""
     assert batch.search is not None
     count, taken, remaining, (_, sizes) = len(batch.keys), batch.taken, reading.remaining, reading.sizes
-    inputs = evaluation.images[:count]
+    inputs = of_images(evaluation.images, count)
     ranks = list(batch.search.ranked(remaining, sizes, reading.allowed))
     better = [
         (at_goal or steps > 0) and (order < 0 or (order == 0 and now <= before))
@@ -208,7 +220,7 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
     """Image i of `images` where mask[i], else of `others`."""
     if all(mask):
         return images
-    return torch.where(numbers_on(images.device, mask, torch.bool)[:, None, None, None], images, others)
+    return torch.where(numbers_on(images.device, mask, torch.bool).view(-1, 1, 1, 1), images, others)
 
 
 @dataclass(frozen=True)
@@ -223,7 +235,9 @@ class _Slope:
 
 def _slope(batch: BatchState, evaluation: Evaluation, attack: Ascent) -> _Slope:
     count = len(batch.keys)
-    objective = ObjectiveValue(evaluation.objective.value.detach()[:count], evaluation.objective.active[:count])
+    objective = ObjectiveValue(
+        of_images(evaluation.objective.value.detach(), count), of_images(evaluation.objective.active, count)
+    )
     weights, state = attack.update.target_weights(objective, batch.taken, batch.state)
     gradient, remembered = gradient_of(batch, evaluation, attack, weights)
     return _Slope(gradient, objective, state, remembered)

@@ -21,6 +21,7 @@ from foolscape.attacks.parts.transforms import Slope
 from foolscape.attacks.parts.updates import State
 from foolscape.problem import Problem
 from foolscape.sending import numbers_on
+from foolscape.tasks.finite import tested_later
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def evaluate(batch: BatchState, attack: Ascent, batch_size: int) -> Evaluation:
     problem, images, progress = _filled(batch, attack, batch_size)
     if attack.bf16:
         problem = _rough(problem)
-    with torch.set_grad_enabled(_takes_own(attack)):
+    with torch.set_grad_enabled(_takes_own(attack)), tested_later():
         images = images.detach().requires_grad_(_takes_own(attack))
         scores = problem.scores(images, *problem.context)
         return Evaluation(problem, images, progress, scores, attack.objective(scores, problem, progress))
@@ -75,21 +76,26 @@ def read(batch: BatchState, evaluation: Evaluation, gradient: Tensor | None, att
     remaining = _remaining(batch, evaluation.objective)
     columns = [remaining, batch.allowed, batch.targets, _sound(batch, evaluation, gradient, attack)]
     if attack.ladder:
-        columns += [sizes_of(images, batch.problem.images) for images in (batch.images, evaluation.images[:count])]
+        columns += [
+            sizes_of(images, batch.problem.images) for images in (batch.images, of_images(evaluation.images, count))
+        ]
     rows: list[list[int]] = torch.stack(columns).tolist()
     own, seen = ([size / PART for size in row] for row in rows[4:]) if attack.ladder else ([], [])
     return Reading(rows[0], rows[1], rows[2], [bool(flag) for flag in rows[3]], (own, seen))
 
 
 def _sound(batch: BatchState, evaluation: Evaluation, gradient: Tensor | None, attack: Ascent) -> Tensor:
-    """(B,) int64: 1 where the sums of scores and gradient are finite, which they are only if every value is."""
+    """(B,): true where the sums of scores and gradient are finite, which they are only if every value is."""
     parts = [] if gradient is None else [gradient.sum(dim=(1, 2, 3))]
-    # Scores are looked at where an image may be done.
-    if attack.stop is not never or any(taken in (0, attack.steps) for taken in batch.taken):
-        parts.append(evaluation.scores.detach()[: len(batch.keys)].flatten(1).sum(1))
+    # Scores are looked at where an image may be done, as one is that new candidates leave without a target.
+    renews = attack.resample_targets is not None
+    if renews or attack.stop is not never or any(taken in (0, attack.steps) for taken in batch.taken):
+        parts.append(of_images(evaluation.scores.detach(), len(batch.keys)).flatten(1).sum(1))
+    if renews:
+        parts += [c.flatten(1).sum(1) for c in batch.problem.context if c.is_floating_point()]
     if not parts:
         return torch.ones_like(batch.allowed)
-    return (sum(parts[1:], parts[0]).abs() < math.inf).long()
+    return sum(parts[1:], parts[0]).abs() < math.inf
 
 
 def finite(values: Tensor) -> bool:
@@ -141,7 +147,7 @@ def gradient_of(
         own = torch.autograd.grad(value, evaluation.images, value.new_ones(()).expand_as(value))[0]
     if attack.transforms is None:
         assert own is not None
-        return own[: len(batch.keys)], ()
+        return of_images(own, len(batch.keys)), ()
     slope = Slope(evaluation.problem, attack.objective, evaluation.progress)
     return attack.transforms.gradient(slope, evaluation.images.detach(), own, batch.generators, batch.remembered)
 
@@ -174,7 +180,13 @@ def _rough(problem: Problem) -> Problem:
 
 def _remaining(batch: BatchState, objective: ObjectiveValue) -> Tensor:
     """(B,) int64: active targets."""
-    return objective.active[: len(batch.keys)].flatten(1).sum(1)
+    active = of_images(objective.active, len(batch.keys))
+    return active.sum(dim=tuple(range(1, active.ndim)))
+
+
+def of_images(values: Tensor, count: int) -> Tensor:
+    """The rows of the first `count` images, those that are no copies."""
+    return values if len(values) == count else values[:count]
 
 
 def _exactly_remaining(batch: BatchState, attack: Ascent, batch_size: int) -> list[int]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from foolscape.attacks.parts.targets import derangement
 from foolscape.errors import SettingError, unknown
 from foolscape.problem import IGNORE
+from foolscape.sending import sent
 
 POSITIVE = 0.1
 """DAG's rule: a candidate belongs to an object that it overlaps by more than this and scores by more than this."""
@@ -71,7 +72,7 @@ def _untargeted(labels: Tensor, scores: Tensor, only_class: int | None, generato
 
 
 def _mislabel(labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
-    permutation = derangement(scores.shape[1] - 1, generator).to(labels.device)
+    permutation = sent(derangement(scores.shape[1] - 1, generator), labels.device)
     return _change(labels, scores, only_class, permutation[_objects(labels, scores, None).clamp(min=0)])
 
 
@@ -89,8 +90,7 @@ def _vanish_only(labels: Tensor, scores: Tensor, only_class: int | None, generat
     """As `_vanish`; and where no object was seen, none is to appear. TOG's vanishing does so for a whole image."""
     aim, background = _vanish(labels, scores, only_class, generator), scores.shape[1] - 1
     quiet = (labels == background) & (scores.argmax(dim=1) == background)
-    if not (aim.labels != IGNORE).any():
-        return aim
+    quiet &= (aim.labels != IGNORE).any()
     held = torch.where(quiet, labels, aim.labels)
     assert aim.target is not None
     return Aim(held, torch.where(quiet, labels, aim.target))
@@ -119,18 +119,11 @@ def _change(labels: Tensor, scores: Tensor, only_class: int | None, wanted: Tens
     if only_class is None:
         return Aim(objects, torch.where(objects != IGNORE, wanted, IGNORE))
     hunted = labels == only_class
-    if not hunted.any():
-        return _nothing(labels)
     # What is to stay must hold now: a weak bystander is left alone, not made stronger.
     holds = (objects != IGNORE) & (scores.argmax(dim=1) == labels)
-    compared = torch.where(hunted | holds, labels, IGNORE)
+    # With nothing to attack the image stays as it is.
+    compared = torch.where((hunted | holds) & hunted.any(), labels, IGNORE)
     return Aim(compared, torch.where(hunted, wanted, compared))
-
-
-def _nothing(labels: Tensor) -> Aim:
-    """Nothing to attack: the image stays as it is."""
-    ignored = torch.full_like(labels, IGNORE)
-    return Aim(ignored, ignored)
 
 
 FLOOR = math.log(POSITIVE / (1 - POSITIVE))

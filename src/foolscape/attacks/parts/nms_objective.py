@@ -9,6 +9,7 @@ from torch import Tensor
 
 from foolscape.attacks.parts.objectives import Objective, ObjectiveValue, cross_entropy
 from foolscape.problem import IGNORE, Problem
+from foolscape.sending import sent
 
 SURE = 0.8
 """From this probability of its adversarial label on, the released DAG is done with a candidate that NMS keeps."""
@@ -32,7 +33,7 @@ def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -
     del progress
     if problem.target is None:
         raise ValueError("a dense adversary needs Problem.target, the adversarial labels; see attacks.goals")
-    attacked = problem.counted & (problem.target != IGNORE) & (problem.target != problem.labels)
+    attacked = problem.pushed
     wanted, own = problem.target.clamp(min=0), problem.index
     with torch.no_grad():
         predicted = scores.argmax(dim=1)
@@ -71,13 +72,20 @@ class AndAppearing:
 
 
 def _survives(boxes: Tensor, chance: Tensor, labels: Tensor, reached: Tensor) -> Tensor:
-    """(B, N) bool: the candidates that NMS within each class keeps, of those that `reached` says."""
+    """(B, N) bool: the candidates that NMS within each class keeps, of those that `reached` says.
+
+    How many it keeps must be known to the host, image by image. So all that it takes comes to the CPU in one copy.
+    """
     from torchvision.ops import batched_nms
 
-    kept = torch.zeros_like(reached)
-    for image, (box, score, label, candidates) in enumerate(zip(boxes, chance, labels, reached, strict=True)):
+    *corners, scores, classes, wanted = torch.stack(
+        [*boxes.unbind(2), chance, labels.to(chance.dtype), reached.to(chance.dtype)]
+    ).cpu()
+    kept = torch.zeros(reached.shape, dtype=torch.bool)
+    images = zip(torch.stack(corners, dim=2), scores, classes.long(), wanted.bool(), strict=True)
+    for image, (box, score, label, candidates) in enumerate(images):
         at = torch.nonzero(candidates)[:, 0]
         # torchvision keeps classes apart by moving boxes, which only works for coordinates from 0 on.
         chosen = (box[at] - box[at].min()).float() if len(at) else box[at].float()
         kept[image, at[batched_nms(chosen, score[at].float(), label[at], OVERLAP)]] = True
-    return kept
+    return sent(kept, reached.device)

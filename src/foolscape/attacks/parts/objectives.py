@@ -36,10 +36,9 @@ Objective = Callable[[Tensor, Problem, Tensor], ObjectiveValue]
 """(scores (B, C, *N), problem, progress (B,) in [0, 1], the share of the steps gone by) -> ObjectiveValue."""
 
 
-def _at(scores: Tensor, *classes: Tensor) -> Tensor:
-    """(B, K, *N): the scores of K class maps of shape (B, *N); where a map says `IGNORE` the value means nothing."""
-    index = torch.stack(classes, dim=1)
-    return scores.gather(1, index.clamp_(min=0))
+def _at(scores: Tensor, classes: Tensor) -> Tensor:
+    """(B, *N): the scores of a class map of shape (B, *N); where it says `IGNORE` the value means nothing."""
+    return scores.gather(1, classes.clamp(min=0).unsqueeze(1)).squeeze(1)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -50,23 +49,24 @@ class _CrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, labels: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
-        index = labels.unsqueeze(1)
+    def forward(ctx: Any, scores: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
+        index, counted = problem.index.unsqueeze(1), problem.counted
         own, largest = scores.gather(1, index), scores.amax(dim=1, keepdim=True)
         exponentials = (scores - largest).exp_()
         total = exponentials.sum(dim=1, keepdim=True)
-        value = (total.log() + (largest - own)).squeeze(1).masked_fill_(~counted, 0)
+        value = (total.log() + (largest - own)).squeeze(1).masked_fill_(problem.ignored, 0)
         right = (own >= largest).squeeze(1) & counted
         ctx.save_for_backward(exponentials, total, index, counted)
         ctx.mark_non_differentiable(right)
+        ctx.set_materialize_grads(False)  # none is made for `right`
         return value, right
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """(softmax - one-hot) times the gradient that comes back, 0 where nothing counts."""
         exponentials, total, index, counted = ctx.saved_tensors
         weight = (gradients[0] * counted).unsqueeze(1)
-        return (exponentials * (weight / total)).scatter_add_(1, index, -weight), None, None
+        return (exponentials * (weight / total)).scatter_add_(1, index, -weight), None
 
 
 def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
@@ -76,8 +76,7 @@ def cross_entropy(scores: Tensor, problem: Problem, progress: Tensor) -> Objecti
     targets of an image.
     """
     del progress
-    counted = problem.counted
-    value, right = _CrossEntropy.apply(scores, problem.index, counted)
+    value, right = _CrossEntropy.apply(scores, problem)
     return ObjectiveValue(value, right)
 
 
@@ -132,7 +131,7 @@ class ConfidenceCappedLoss:
         wanted = problem.wanted
         total = scores.logsumexp(dim=1)
         others = scores.scatter(1, problem.index.unsqueeze(1), -torch.inf).logsumexp(dim=1)
-        won = torch.where(wanted == OTHER, others, _at(scores, wanted).squeeze(1)) - total
+        won = torch.where(wanted == OTHER, others, _at(scores, wanted)) - total
         active = (wanted != IGNORE) & (won.detach().exp() <= self.tau)
         value = won
         if self.bend:
@@ -148,10 +147,10 @@ def dense_adversary(scores: Tensor, problem: Problem, progress: Tensor) -> Objec
     A target that equals the label is left alone.
     """
     del progress
-    target = _wanted(problem)
-    wanted, own = _at(scores, target, problem.labels).unbind(1)
+    _wanted(problem)  # an error where there are none
+    wanted, own = scores.gather(1, problem.wanted_and_own).unbind(1)
     with torch.no_grad():
-        active = (own >= scores.amax(dim=1)) & problem.counted & (target != IGNORE) & (target != problem.labels)
+        active = (own >= scores.amax(dim=1)) & problem.pushed
     return ObjectiveValue(torch.where(active, wanted - own, 0), active)
 
 
@@ -170,7 +169,7 @@ def towards(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValu
     target = _wanted(problem)
     top, predicted = scores.max(dim=1)
     active = (predicted != target) & (target != IGNORE)
-    wanted = _at(scores, target).squeeze(1)
+    wanted = _at(scores, target)
     return ObjectiveValue(torch.where(active, wanted - top, 0), active)
 
 

@@ -92,11 +92,13 @@ def prox_largest(wanted: Tensor, weight: float | Tensor, metric: Tensor, low: Te
     # A component that the box cuts does not move with r any more, however far it wants to go.
     reach = torch.minimum(torch.maximum(wanted, low), high).abs().flatten(1)
     heavy = metric.flatten(1)
-    under, over = torch.zeros_like(reach[:, 0]), reach.amax(1)
+    most = weight.view(-1, 1) if isinstance(weight, Tensor) else weight
+    over = reach.amax(1, keepdim=True)
+    under = torch.zeros_like(over)
     for _ in range(_HALVINGS):
         middle = (under + over) / 2
-        gain = torch.where(reach > middle[:, None], heavy * (size - middle[:, None]), 0).sum(1)
-        grow = gain > weight
+        gain = torch.where(reach > middle, heavy * (size - middle), 0).sum(1, keepdim=True)
+        grow = gain > most
         under, over = torch.where(grow, middle, under), torch.where(grow, over, middle)
     radius = over.view(-1, 1, 1, 1)
     return torch.minimum(torch.maximum(wanted, low), high).clamp(-radius, radius)

@@ -252,7 +252,7 @@ def _chosen(mask: list[bool], images: Tensor, others: Tensor) -> Tensor:
 
 def _where(mask: Tensor, images: Tensor, others: Tensor) -> Tensor:
     """Image i of `images` where mask[i], else of `others`."""
-    return torch.where(mask[:, None, None, None], images, others)
+    return torch.where(mask.view(-1, 1, 1, 1), images, others)
 
 
 @register(

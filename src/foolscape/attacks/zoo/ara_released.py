@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +27,20 @@ _DEVIATION: Final = (0.229, 0.224, 0.225)
 
 Network = tuple[Tensor, Tensor]
 """The weights and Adam's memory of a `Discovery`."""
+
+
+class _Clip(NamedTuple):
+    """A clip on its way.
+
+    Attributes:
+        frames: (T, 3, H, W), as they are now.
+        centre: the frames that the bound is about; None before the first step.
+        network: that learns.
+    """
+
+    frames: Tensor
+    centre: Tensor | None
+    network: Network
 
 
 @dataclass(frozen=True)
@@ -67,20 +81,29 @@ class ReleasedAra:
         frames = torch.cat([problem.images, problem.context[0][0]])
         noise = torch.stack([uniform_like(frame[None], [item.generator])[0] for frame in frames])
         frames = frames + self.eps * deviation * noise
-        centre = frames
-        for taken in range(self.steps):
-            gradient = _gradient(problem, frames)
-            if not bool(torch.isfinite(gradient).all()):
-                return frames[:1], network, "the gradient to the input is not finite"
-            hard = _hard_by_its_own_mask(problem)
-            hardness, weights, memory = self.discovery.learn(gradient[0] * deviation, hard, weights, memory)
-            direction = gradient.sign()
-            direction[0] *= 1 + hardness
-            frames = frames + self.step * direction
-            # The clean frames are another name for the attacked ones until here: noise and first step move them, too.
-            centre = frames if taken == 0 else centre
-            frames = (frames - centre).clamp(-self.eps, self.eps).add(centre).clamp(0, 1)
-        return frames[:1], (weights.cpu(), memory.cpu()), None
+        clip = _Clip(frames, None, (weights, memory))
+        hard = _hard_by_its_own_mask(problem)
+        for _ in range(self.steps):
+            stepped = self._step(problem, clip, hard, deviation)
+            if stepped is None:
+                return clip.frames[:1], network, "the gradient to the input is not finite"
+            clip = stepped
+        weights, memory = clip.network
+        return clip.frames[:1], (weights.cpu(), memory.cpu()), None
+
+    def _step(self, problem: Problem, clip: _Clip, hard: Tensor, deviation: Tensor) -> _Clip | None:
+        """The clip after one more step; None where the gradient is not finite. The host waits for that answer alone."""
+        gradient = _gradient(problem, clip.frames)
+        if not bool(torch.isfinite(gradient).all()):
+            return None
+        hardness, *network = self.discovery.learn(gradient[0] * deviation, hard, *clip.network)
+        direction = gradient.sign()
+        direction[0] *= 1 + hardness
+        frames = clip.frames + self.step * direction
+        # The clean frames are another name for the attacked ones until here: noise and first step move them, too.
+        centre = frames if clip.centre is None else clip.centre
+        frames = (frames - centre).clamp(-self.eps, self.eps).add(centre).clamp(0, 1)
+        return _Clip(frames, centre, (network[0], network[1]))
 
     def _outcome(self, item: AttackItem, frame: Tensor, failure: str | None, seconds: float) -> Outcome:
         problem = item.problem

@@ -19,6 +19,7 @@ from torch.nn import functional
 from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import Direction, State
 from foolscape.problem import Problem
+from foolscape.sending import sent
 
 HARD: Final = math.log(2.0)
 """A pixel is hard where the truth has a probability below one half: a negative log-likelihood above this."""
@@ -106,7 +107,8 @@ class HardRegions(Direction):
     def start(self, problem: Problem, generators: Sequence[torch.Generator]) -> State:
         """A network per clip."""
         born = [self.discovery.born(generator) for generator in generators]
-        return tuple(torch.stack(parts).to(problem.images) for parts in zip(*born, strict=True))
+        like = problem.images
+        return tuple(sent(torch.stack(parts).to(like.dtype), like.device) for parts in zip(*born, strict=True))
 
     def direction(self, gradient: Tensor, objective: ObjectiveValue, state: State) -> tuple[Tensor, State]:
         """sign(g) (1 + map), from 1 to 2."""

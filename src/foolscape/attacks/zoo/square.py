@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from foolscape.attacks.parts.constraints import Constraint
@@ -68,7 +70,7 @@ class Square(Update):
         early = [taken <= 1 for taken in context.taken]
         if any(early):
             stays = stays | numbers_on(value.device, early, torch.bool)
-        kept = torch.where(stays[:, None, None, None], context.images, kept)
+        kept = torch.where(stays.view(-1, 1, 1, 1), context.images, kept)
         change = self._changes(kept, context.taken, context.generators)
         state = kept, torch.where(stays, value, kept_value)
         return constraint.project(torch.add(kept, change, alpha=step), context.clean), state
@@ -78,17 +80,19 @@ class Square(Update):
         count, channels, height, width = images.shape
         # What is drawn lies on the CPU. A change is the product of its rows and columns: these alone are sent.
         drawn = torch.zeros(count, height + channels * width, dtype=images.dtype)
-        for one, steps, generator in zip(drawn, taken, generators, strict=True):
-            self._draw(one[:height], one[height:].view(channels, width), steps, generator)
-        there = sent(drawn, images.device)
-        return there[:, None, :height, None] * there[:, height:].view(count, channels, 1, width)
+        for one, steps, generator in zip(drawn.numpy(), taken, generators, strict=True):
+            self._draw(one[:height], one[height:].reshape(channels, width), steps, generator)
+        rows, columns = sent(drawn, images.device).split_with_sizes([height, channels * width], dim=1)
+        return rows.view(count, 1, height, 1) * columns.view(count, channels, 1, width)
 
-    def _draw(self, rows: Tensor, columns: Tensor, taken: int, generator: torch.Generator) -> None:
+    def _draw(
+        self, rows: NDArray[np.floating], columns: NDArray[np.floating], taken: int, generator: torch.Generator
+    ) -> None:
         """Write into zeros which rows (H,) a proposal changes, and which way each channel of columns (3, W) goes."""
         (height,), (channels, width) = rows.shape, columns.shape
         if not taken:
-            rows.fill_(1)
-            columns.copy_(_signs((channels, width), generator))
+            rows[:] = 1
+            columns[:] = _signs((channels, width), generator)
             return
         side = side_at(taken, self.queries, self.first, (height, width))
         down, right = torch.rand(2, generator=generator).tolist()
@@ -104,8 +108,9 @@ def side_at(taken: int, queries: int, first: float, size: tuple[int, int]) -> in
     return min(max(round(math.sqrt(share * size[0] * size[1])), 1), *size)
 
 
-def _signs(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return 2.0 * torch.randint(0, 2, shape, generator=generator) - 1
+def _signs(shape: tuple[int, ...], generator: torch.Generator) -> NDArray[np.int64]:
+    signs: NDArray[np.int64] = 2 * torch.randint(0, 2, shape, generator=generator).numpy() - 1
+    return signs
 
 
 @register(

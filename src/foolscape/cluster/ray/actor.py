@@ -66,6 +66,8 @@ class Actor:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(mode=0o700)
         self._worker, said = opened(job, WorkerPlace(name, node, device, threads, self._scratch))
+        if self._worker is None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
         return said
 
     def work(

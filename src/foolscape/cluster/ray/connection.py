@@ -85,6 +85,7 @@ class Connection:
 
         # Short, for the paths of sockets in it may have little more than a hundred characters.
         self._folder = tempfile.mkdtemp(prefix="fsray-", dir="/tmp" if Path("/tmp").is_dir() else None)
+        os.environ["TMPDIR"] = self._folder  # of the workers
         ray.init(
             address="local",
             num_cpus=self._cpus,

@@ -138,7 +138,7 @@ class RayNodes:
 
     def expected(self) -> int:
         """See `Engine.expected`."""
-        return sum(not slot.lost for slot in self._slots.values()) if self._slots else 1
+        return self._usable() if self._slots else 1  # without a node it is waited for one
 
     def stop(self) -> None:
         """See `Engine.stop`."""
@@ -153,6 +153,9 @@ class RayNodes:
                 ray.kill(actor)
             self._connection.close()
 
+    def _usable(self) -> int:
+        return sum(not slot.lost for slot in self._slots.values())
+
     def _of(self, worker: str) -> _Slot | None:
         return next((slot for slot in self._slots.values() if slot.actor is not None and slot.name == worker), None)
 
@@ -165,7 +168,7 @@ class RayNodes:
                 self._bury(slot, GONE)
         for place, node in room.items():
             if place not in self._slots:
-                if self._workers is not None and self.expected() >= self._workers:
+                if self._workers is not None and self._usable() >= self._workers:
                     continue
                 self._slots[place] = _Slot(node, self._began)
                 self._began += 1

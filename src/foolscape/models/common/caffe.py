@@ -17,6 +17,7 @@ from foolscape.errors import CheckpointError
 from foolscape.models.common.caffemodel import as_shaped
 from foolscape.models.common.checkpoint import load_state, read_state_dict
 from foolscape.paths import path_of
+from foolscape.sending import numbers_on
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -38,7 +39,7 @@ _SPREAD: Final = 64.0
 
 def bgr(images: Tensor, means: tuple[float, float, float]) -> Tensor:
     """(B, 3, H, W) RGB in [0, 1] -> BGR in grey levels less `means` (B, G, R), as OpenCV reads images for Caffe."""
-    return images.flip(1) * 255 - images.new_tensor(means).view(1, 3, 1, 1)
+    return images.flip(1) * 255 - numbers_on(images.device, means, images.dtype).view(1, 3, 1, 1)
 
 
 def max_pool(maps: Tensor, kernel: int = 2, stride: int = 2, padding: int = 0) -> Tensor:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from foolscape.errors import ModelError
 from foolscape.models.common.size_rule import SizeRule
+from foolscape.sending import numbers_on
 
 _MODES: Final = {2: "bilinear", 3: "bicubic", "bilinear": "bilinear", "bicubic": "bicubic"}
 """The filters that have a derivative in torch, by PIL's number or torchvision's name."""
@@ -45,7 +46,9 @@ class Preparation:
         size = self.rule.of(own)
         if size != own:
             images = _resized(images, size, self.mode, antialias=self.antialias)
-        mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        mean, std = (
+            numbers_on(images.device, values, images.dtype).view(1, 3, 1, 1) for values in (self.mean, self.std)
+        )
         prepared = (images * self.factor - mean) / std
         return prepared.flip(1) if self.bgr else prepared
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from foolscape.errors import SettingError, unknown
+from foolscape.sending import numbers_on
 from foolscape.spec import EXPORTED, LIBRARIES, Spec, inner, parse, written
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
@@ -61,7 +62,9 @@ class Wiring:
     def images(self, images: Tensor) -> Tensor:
         """`images` ((N, 3, H, W) RGB in [0, 1]) as the network wants them."""
         if any(self.mean) or self.std != (1.0, 1.0, 1.0):
-            mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
+            mean, std = (
+                numbers_on(images.device, values, images.dtype).view(1, 3, 1, 1) for values in (self.mean, self.std)
+            )
             images = (images - mean) / std
         if (self.low, self.high) != (0.0, 1.0):
             images = self.low + (self.high - self.low) * images
@@ -79,7 +82,7 @@ class Wiring:
         """`boxes` (..., 4) as the network writes them for an image of `size` (H, W), as x1, y1, x2, y2 in pixels."""
         boxes = boxes_from(boxes, self.form)
         if self.shares:
-            boxes = boxes * boxes.new_tensor([size[1], size[0], size[1], size[0]])
+            boxes = boxes * numbers_on(boxes.device, (size[1], size[0]) * 2, boxes.dtype)
         return boxes
 
     @property

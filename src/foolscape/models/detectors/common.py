@@ -13,6 +13,7 @@ from foolscape.errors import ModelError
 from foolscape.models.common.output import DOCS
 from foolscape.models.common.wrappers import straighten
 from foolscape.tasks.detection import Candidates, Detections
+from foolscape.tasks.finite import tested_now
 
 SIGMOID_NOTE: Final = "scores: class log-odds; background: log-odds 0, a probability of one half (sigmoid head)"
 SOFTMAX_NOTE: Final = "scores: the head's logits, its own no-object class as background (softmax head)"
@@ -67,15 +68,16 @@ def candidates_of(boxes: Tensor, scores: Tensor, images: Tensor) -> Candidates:
     """`boxes` (B, N, 4) and `scores` (B, C + 1, N) for `images` ((B, 3, H, W)), in the dtype of the images.
 
     Raises:
-        ModelError: there is no candidate; or a box or a score is NaN or infinite, which is tested only where no
-            gradient is recorded: the steps of an attack do not wait for it, and an image that breaks there fails alone.
+        ModelError: there is no candidate; or a box or a score is NaN or infinite, which is not tested in the steps of
+            an attack (`tasks.finite.tested_now`): they do not wait for it, and an image that breaks there fails alone.
     """
     if boxes.shape[1] == 0:
         raise ModelError(
             f"expected at least one candidate box per image, got none for {images.shape[0]} images of "
             f"{images.shape[2]} x {images.shape[3]}; return the candidates before thresholding and NMS: {DOCS}"
         )
-    if not torch.is_grad_enabled():
+    # One answer is waited for; what is wrong is looked for if anything is.
+    if tested_now() and not bool(torch.isfinite(boxes).all() & torch.isfinite(scores).all()):
         check_boxes(boxes)
         check_scores(scores)
     return Candidates(boxes.to(images.dtype), scores.to(images.dtype))

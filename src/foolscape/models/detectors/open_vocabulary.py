@@ -19,6 +19,7 @@ from foolscape.models.common.whole_gradient import straighten_behind_norms
 from foolscape.models.detectors.common import SIGMOID_NOTE
 from foolscape.models.detectors.encoded_words import encode_once
 from foolscape.models.detectors.transformers import Family, Prepare, QueryDetector
+from foolscape.sending import numbers_on
 
 FAMILIES: Final = {
     "owlvit": Family(softmax=False, best=True),
@@ -99,7 +100,9 @@ class PaddedSquare:
             sigma = (own / self.side - 1) / 2
             images = gaussian_blur(images, [2 * math.ceil(3 * sigma) + 1] * 2, [sigma] * 2)
         images = functional.interpolate(images, size=(self.side, self.side), mode="bilinear", align_corners=False)
-        mean, std = (images.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        mean, std = (
+            numbers_on(images.device, values, images.dtype).view(1, 3, 1, 1) for values in (self.mean, self.std)
+        )
         return (images - mean) / std
 
 

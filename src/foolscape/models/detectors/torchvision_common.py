@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from foolscape.models.detectors.common import check_scores
+from foolscape.sending import numbers_on
 
 
 class PreparedImages(NamedTuple):
@@ -35,7 +36,7 @@ def prepare(module: nn.Module, images: Tensor) -> PreparedImages:
         features = {"0": features}
     height, width = listed.image_sizes[0]  # all of a batch are as large as each other
     x, y = width / images.shape[3], height / images.shape[2]
-    return PreparedImages(listed, features, images.new_tensor([x, y, x, y]))
+    return PreparedImages(listed, features, numbers_on(images.device, (x, y) * 2, images.dtype))
 
 
 def just_below(threshold: float) -> float:

@@ -31,6 +31,7 @@ from foolscape.models.detectors.common import (
     sigmoid_scores,
     softmax_scores,
 )
+from foolscape.sending import numbers_on
 from foolscape.tasks.detection import Candidates, Detections
 
 
@@ -146,7 +147,7 @@ class QueryDetector:
             output = network(pixel_values=self.prepare(images))
         corners = (_around if self.family.quads else _upright)(output.pred_boxes)
         size = [max(images.shape[2:])] * 2 if self.family.padded else [images.shape[3], images.shape[2]]
-        return output.logits, corners * corners.new_tensor([*size, *size])
+        return output.logits, corners * numbers_on(corners.device, (*size, *size), corners.dtype)
 
 
 def _upright(boxes: Tensor) -> Tensor:

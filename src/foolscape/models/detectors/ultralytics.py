@@ -23,6 +23,7 @@ from foolscape.models.common.whole_gradient import whole_gradient
 from foolscape.models.common.wrappers import handed, on_images
 from foolscape.models.detectors.common import candidates_of, check_scores, detections_of, pick, sigmoid_scores
 from foolscape.models.detectors.torchvision_common import just_below
+from foolscape.sending import numbers_on
 from foolscape.tasks.detection import Candidates, Detections
 
 _OLDEST: Final = "ultralytics 8.4"
@@ -107,7 +108,7 @@ class YoloDetector:
         """`corners` (..., 4) in what the network sees, or as shares of it, in pixels of `images`."""
         size = (images.shape[2], images.shape[3])
         if self.kind == QUERIES:
-            return corners * corners.new_tensor([size[1], size[0]] * 2)
+            return corners * numbers_on(corners.device, (size[1], size[0]) * 2, corners.dtype)
         return self.letterbox.boxes(corners, size)
 
     def _chosen(self, whole: Tensor, conf: float) -> list[Tensor]:

@@ -43,6 +43,7 @@ from foolscape.models.probe.sizes import OtherSizes, by_trying
 from foolscape.models.probe.trials import Tried, probe_images
 from foolscape.models.segmenters.adapter import own_classes
 from foolscape.tasks.detection import Candidates, Detections, Detector
+from foolscape.tasks.finite import tested_now
 
 _IOU: Final = 0.5
 """Above this overlap NMS drops a box, where the network does not say otherwise."""
@@ -94,7 +95,7 @@ class ModuleDetector:
             ModelError: the output has no boxes or scores, their shapes do not agree, or there are none.
         """
         dense = self._forward(images)
-        if not torch.is_grad_enabled():
+        if tested_now():
             self.meaning.check(dense)
         return candidates_of(dense.boxes, sigmoid_scores(self.meaning.log_odds(dense)), images)
 

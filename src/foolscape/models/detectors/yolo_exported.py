@@ -15,6 +15,7 @@ from foolscape.models.detectors.torchvision_common import just_below
 from foolscape.models.detectors.ultralytics import Choosing
 from foolscape.models.exported.network import ExportedNetwork
 from foolscape.models.exported.yolo_head import YoloHead
+from foolscape.sending import numbers_on
 from foolscape.tasks.detection import Detections
 
 _COMPARED: Final = 30_000
@@ -60,7 +61,7 @@ class YoloNetwork(nn.Module):
     def detect(self, images: Tensor, score_threshold: float) -> list[Detections]:
         """The detections by the rule and the limits of ultralytics' validation; clipped to the image."""
         conf = max(self.choosing.conf, just_below(score_threshold))
-        limits = images.new_tensor([images.shape[3], images.shape[2]] * 2)
+        limits = numbers_on(images.device, (images.shape[3], images.shape[2]) * 2, images.dtype)
         if self.head.chosen:
             rows = [one[one[:, 4] > conf] for one in self._whole(images)[0]]
             found = [(one[:, :4], one[:, 4], one[:, 5].round().long()) for one in rows]
@@ -108,7 +109,7 @@ class YoloNetwork(nn.Module):
     def _on_images(self, corners: Tensor, images: Tensor) -> Tensor:
         size = (images.shape[2], images.shape[3])
         if self.head.queries:
-            return corners * corners.new_tensor([size[1], size[0]] * 2)
+            return corners * numbers_on(corners.device, (size[1], size[0]) * 2, corners.dtype)
         return self.letterbox.boxes(corners, size)
 
     def _suppressed(self, boxes: Tensor, chances: Tensor, conf: float) -> tuple[Tensor, Tensor, Tensor]:

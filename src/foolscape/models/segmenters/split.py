@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from foolscape.sending import numbers_on
+
 Forward = Callable[[Tensor, tuple[int, int]], Tensor]
 """Class scores (B, C, h, w) of what the network sees, its masks resized to (h, w)."""
 
@@ -66,7 +68,7 @@ class Split:
         down, right = max(0, self.size[0] - height), max(0, self.size[1] - width)
         if not self.padded or (down == 0 and right == 0):
             return forward(images, self.size)
-        blank = images.new_tensor(self.fill).view(1, 3, 1, 1)
+        blank = numbers_on(images.device, self.fill, images.dtype).view(1, 3, 1, 1)
         inside = torch.cat([images, blank.expand(batch, channels, down, width)], dim=2)
         inside = torch.cat([inside, blank.expand(batch, channels, height + down, right)], dim=3)
         return forward(inside, self.size)[:, :, :height, :width]

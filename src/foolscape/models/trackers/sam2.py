@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.models.common.huggingface import MEAN, STD, hub
-from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
+from foolscape.models.trackers.clip_inputs import check_clip, check_frames, with_background
 from foolscape.models.trackers.prompts import MASK, Prompt
 from foolscape.models.trackers.sam2_families import FAMILIES
 from foolscape.models.trackers.sam2_inside import decoded, precisely
+from foolscape.sending import numbers_on
+from foolscape.tasks.video import one_hot
 
 _MOST: Final = 40.0
 """Log-odds are kept within this: beyond it nothing is left of the smaller probability in float32."""
@@ -105,7 +107,10 @@ class Sam2:
             ValueError: frames or features are of another shape or number.
         """
         check_clip(frames, features)
-        masks = one_hot(first_mask, frames)
+        return self.propagate_masks(frames, one_hot(first_mask, frames), features)
+
+    def propagate_masks(self, frames: Tensor, masks: Tensor, features: Sequence[Encoded] | None = None) -> Tensor:
+        """As `propagate`, of objects as `one_hot` makes them, `masks` (K, H, W)."""
         session = self._session(frames, masks, features or ())
         probabilities = [with_background(masks)]
         for t in range(len(frames)):
@@ -150,7 +155,7 @@ class Sam2:
         places, kinds = self.prompt.points(mask)
         # As the library's processor: pixels of the frame to pixels of the input, whose centres the encoder takes.
         (height, width), (rows, columns) = self.size, mask.shape
-        scale = mask.new_tensor([width / columns, height / rows])
+        scale = numbers_on(mask.device, (width / columns, height / rows), mask.dtype)
         points = {"point_coords": (places.to(mask) * scale)[None, None], "point_labels": kinds[None, None]}
         session.add_point_inputs(which, 0, points)
 
@@ -167,7 +172,7 @@ class Sam2:
 
     def _prepared(self, images: Tensor) -> Tensor:
         """`images` (B, 3, H, W) resized and normalised."""
-        mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        mean, std = (numbers_on(images.device, v, images.dtype)[:, None, None] for v in (self.mean, self.std))
         return (self._resized(images) - mean) / std
 
     def _resized(self, images: Tensor) -> Tensor:
@@ -195,7 +200,7 @@ def _ungated(masks: Tensor, quality: Tensor, score: Tensor) -> Tensor:
         quality: (1, 1, M), which of them is best.
         score: (1, 1, 1), log-odds that the object is there.
     """
-    mask = masks[0, 0, int(quality[0, 0].argmax())][None]
+    mask = masks[0, 0].index_select(0, quality[0, 0].argmax()[None])
     there, inside = functional.logsigmoid(score[0]), functional.logsigmoid(mask)
     absent, elsewhere = functional.logsigmoid(-score[0]), functional.logsigmoid(-mask)
     return there + inside - torch.logaddexp(absent.expand_as(mask), there + elsewhere)

@@ -39,4 +39,4 @@ class ClipScorer:
         later = self.later.to(images)
         labels = self.mask.expand(len(later), -1, -1)
         posed = problem(self.tracker, torch.cat([images[:1], later]), self.mask, labels)
-        return posed.scores(images, later.expand(len(images), *later.shape), self.mask.expand(len(images), -1, -1))
+        return posed.scores(images, *(part.expand(len(images), *part.shape[1:]) for part in posed.context))

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from foolscape.errors import SettingError
 from foolscape.models.common.checkpoint import load_weights
-from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
+from foolscape.models.trackers.clip_inputs import check_clip, check_frames, with_background
 from foolscape.models.trackers.stcn.blocks import Bottleneck, FrozenNorm, Residual, conv3x3, enlarged, pooled
 from foolscape.models.trackers.stcn.memory import aggregate
 from foolscape.models.trackers.stcn.resizing import Resizing
+from foolscape.tasks.video import one_hot
 
 STRIDE: Final = 16
 
@@ -200,8 +201,12 @@ class Stm:
         `features` are those of `frames[1:]`; the pixels of later frames are read all the same, as they are remembered.
         """
         check_clip(frames, features)
+        return self.propagate_masks(frames, one_hot(first_mask, frames), features)
+
+    def propagate_masks(self, frames: Tensor, masks: Tensor, features: tuple[Query, ...] | None = None) -> Tensor:
+        """As `propagate`, of objects as `one_hot` makes them, `masks` (K, H, W)."""
         padding = padding_of(frames)
-        objects = one_hot(first_mask, frames)
+        objects = masks
         probabilities = [with_background(objects)]
         kept: list[Remembered] = []
         for t in range(1, len(frames)):

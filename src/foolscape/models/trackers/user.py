@@ -22,7 +22,8 @@ from foolscape.models.common.wiring import AS_IT_IS, Wiring
 from foolscape.models.common.wrappers import handed, modules_of, on_images, padded_for
 from foolscape.models.probe.sizes import OtherSizes, by_trying
 from foolscape.models.probe.trials import Tried
-from foolscape.models.trackers.clip_inputs import check_clip, one_hot
+from foolscape.models.trackers.clip_inputs import check_clip
+from foolscape.tasks.video import one_hot
 
 _FRAMES: Final = 3
 """Length of the clip that is tried."""

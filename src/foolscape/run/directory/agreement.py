@@ -11,8 +11,10 @@ from foolscape.records.types import Object
 
 _FREE: Final = (
     "started", "command", "foolscape", "gradient", "consistency", "narrowed", "threads", "data_notes", "kept",
+    "apart",
 )  # fmt: skip
-"""Keys that may differ. Of foolscape's version only what it changes counts: `algorithms`. Threads are taken over."""
+"""Keys that may differ. Of foolscape's version only what it changes counts: `algorithms`. How a run was begun
+is taken over: its threads, and whether training images are attacked apart."""
 
 KeyPath = tuple[str, ...]
 """The keys that lead to a value."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
@@ -11,12 +12,22 @@ from typing import IO, Final
 from foolscape.disk import PART, in_words, make_folder, open_lock
 from foolscape.errors import RunError
 from foolscape.paths import real
+from foolscape.records.places import LIVE, PROGRESS, RUN, SHARDS
 
 LOCK: Final = ".lock"
 """The name of the locked file; the lock is the operating system's and ends with the process that holds it."""
 
 _RESERVED: Final[dict[Path, IO[bytes]]] = {}
 """Directories that this process has reserved and not begun to work in, and their locked files."""
+
+_OWN: Final[set[Path]] = set()
+"""Directories that this process works in, whose run is its own."""
+
+_OWNED: Final[Counter[Path]] = Counter()
+"""How often each was."""
+
+_PASSING: Final = (LOCK, PROGRESS, LIVE)
+"""What may be there before anything is begun."""
 
 
 @contextlib.contextmanager
@@ -29,9 +40,35 @@ def locked(directory: Path) -> Iterator[None]:
     with in_words(directory):
         file = _RESERVED.pop(real(directory), None) or _take(directory)
     if file is None:
-        raise RunError(f"expected {directory} to be free, got a run that is at work in it; wait for it")
+        raise _busy(directory)
     with file:
-        yield
+        try:
+            yield
+        finally:
+            _OWN.discard(real(directory))
+
+
+def own(directory: Path) -> None:
+    """What is in a `directory` that is `locked` is the run of this process: the settings agree."""
+    _OWN.add(real(directory))
+    _OWNED[real(directory)] += 1
+
+
+def times_owned(directory: Path) -> int:
+    """How often this process has begun to work in `directory`."""
+    return _OWNED[real(directory)]
+
+
+def is_own(directory: Path) -> bool:
+    """Whether this process may write to `directory`: its run is at work there, or it holds it, and it is empty."""
+    place = real(directory)
+    return place in _OWN or (place in _RESERVED and not (directory / RUN).exists() and not strangers(directory))
+
+
+def strangers(directory: Path) -> list[str]:
+    """The names in a directory in which no run was begun that are in the way of one."""
+    names = (path.name for path in directory.iterdir())
+    return sorted(name for name in names if name not in (*_PASSING, SHARDS) and not name.endswith(PART))
 
 
 def reserve(directory: Path) -> bool:
@@ -42,6 +79,29 @@ def reserve(directory: Path) -> bool:
         return False
     _RESERVED[real(directory)] = file
     return True
+
+
+@contextlib.contextmanager
+def reserved(directory: Path) -> Iterator[None]:
+    """Lock `directory` until `locked` takes over; at the end it goes, with folders made for it, if nothing is in it.
+
+    Raises:
+        RunError: as of `locked`.
+    """
+    missing = [path for path in directory.parents if not path.exists()]
+    if not reserve(directory):
+        raise _busy(directory)
+    try:
+        yield
+    finally:
+        release(directory)
+        with contextlib.suppress(OSError):
+            for path in () if directory.exists() else missing:
+                path.rmdir()
+
+
+def _busy(directory: Path) -> RunError:
+    return RunError(f"expected {directory} to be free, got a run that is at work in it; wait for it")
 
 
 def release(directory: Path) -> None:
@@ -57,8 +117,8 @@ def release(directory: Path) -> None:
 
 
 def is_empty(directory: Path) -> bool:
-    """Whether nothing has been written to `directory` but its lock, or half written before the power was cut."""
-    return all(path.name == LOCK or path.name.endswith(PART) for path in directory.iterdir())
+    """Whether nothing has been written to `directory` but its lock, what passes, or half before the power was cut."""
+    return all(path.name in _PASSING or path.name.endswith(PART) for path in directory.iterdir())
 
 
 def _take(directory: Path) -> IO[bytes] | None:

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sweep, sync_folder, write_file
+from foolscape.disk import append_file, digest, in_words, read_file, remove_file, sweep, sync_folder, write_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.parts import SEALED_BYTES, in_parts
-from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, SHARDS, TIMINGS
+from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
 from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, Key, forms_of, line_bytes
-from foolscape.records.run import AnyRecord, Keep, RunRecord, SampleRecord, UniversalRecord, record_in
+from foolscape.records.run import AnyRecord, HardenRecord, Keep, RunRecord, SampleRecord, UniversalRecord, record_in
 from foolscape.records.scan import rewritten, seal
 from foolscape.records.stored import TAIL, StoredRows
 from foolscape.records.timings import Timing, timing_bytes, timings_of
@@ -29,7 +29,7 @@ from foolscape.records.types import FileHash, Object, R, dumped, form_of, read
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.keeping import Distil, Keeper, Shown
-from foolscape.run.directory.lock import LOCK, locked
+from foolscape.run.directory.lock import locked, own, strangers
 from foolscape.run.directory.rows import KeptRows, keep_rows
 from foolscape.run.directory.threads import at_threads, own_threads
 from foolscape.strict import lose
@@ -37,6 +37,10 @@ from foolscape.strict import lose
 
 def _nobody(text: str) -> None:
     del text
+
+
+def _unheard(rows: Sequence[Line], seconds: float | None) -> None:
+    del rows, seconds
 
 
 def _nothing(directory: Path, record: AnyRecord, lines: Sequence[Line]) -> Traits | None:
@@ -55,6 +59,7 @@ class RunStore:
         say: is told what was lost and is made again.
         keeper: lets pictures go, where not all are kept.
         in_parts: whether rows become Parquet parts.
+        heard: is told of the rows of each sample when they are on the disk, and of the seconds of its attack.
     """
 
     directory: Path
@@ -63,6 +68,7 @@ class RunStore:
     say: Callable[[str], None] = _nobody
     keeper: Keeper | None = None
     in_parts: bool = False
+    heard: Callable[[Sequence[Line], float | None], None] = _unheard
 
     @property
     def forms(self) -> Forms:
@@ -97,6 +103,7 @@ class RunStore:
             seal(self.rows)
         if self.keeper is not None:
             self.keeper.after(rows)
+        self.heard(rows, seconds)
 
     def keep(self, **fields: Any) -> None:
         """Add to run.json what was found out before anything is measured: fields of the record."""
@@ -192,7 +199,7 @@ def as_comparable(record: AnyRecord) -> Object:
         content["data"].pop("sha256")
         if not isinstance(record.config.get("batch"), int):
             content.pop("batch")
-    if isinstance(record, UniversalRecord):
+    if isinstance(record, UniversalRecord | HardenRecord):
         for split in ("train", "test"):
             content[split] = content[split]["samples"]
     return content
@@ -229,6 +236,7 @@ def open_run(
         with in_words(directory):
             whole = replace(record, threads=record.threads or own_threads(), kept=keep or "all")
             agreed = _keeping(directory, _agree(directory, whole), keep)
+            own(directory)
             shown = Shown(directory, agreed)
             kept = _kept_rows(directory, set(conditions), agreed, say, shown)
             rows = kept.rows
@@ -332,10 +340,8 @@ def _agree(directory: Path, record: AnyRecord) -> AnyRecord:
     """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
     there = read_settings(directory)
     if there is None:
-        own = (LOCK, SHARDS)
-        strangers = sorted(p.name for p in directory.iterdir() if p.name not in own and not p.name.endswith(PART))
-        if strangers:
-            raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(strangers[:3])}")
+        if others := strangers(directory):
+            raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(others[:3])}")
         write_json(directory, RUN, as_json(record))
         return record
     samples = record.samples

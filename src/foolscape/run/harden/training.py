@@ -58,11 +58,24 @@ class Epoch:
     right: float
 
 
-class Trainer:
-    """A network in training; `segmenter.module` itself is changed, and is in eval mode and frozen between epochs."""
+Craft = Callable[[Tensor, Tensor, Sequence[str], int], Tensor]
+"""From images (B, 3, H, W) in [0, 1], their labels (B, H, W), ids and the epoch to attacked ones (B, 3, H, W)."""
 
-    def __init__(self, segmenter: ModuleSegmenter, course: TrainConfig) -> None:
+
+def attack_generator(seed: int, epoch: int, name: str) -> torch.Generator:
+    """Of the attack on the image `name` in an epoch."""
+    return generator_for(seed, "attack", str(epoch), name)
+
+
+class Trainer:
+    """A network in training, on images that `craft` attacks, by default here, as one batch.
+
+    `segmenter.module` itself is changed, and is in eval mode and frozen between epochs.
+    """
+
+    def __init__(self, segmenter: ModuleSegmenter, course: TrainConfig, craft: Craft | None = None) -> None:
         self.segmenter = segmenter
+        self._craft = craft or crafting(segmenter, course)
         self.course = course
         self.epochs: list[Epoch] = []
         self._parameters = [p for p in segmenter.module.parameters() if p.is_floating_point()]
@@ -86,9 +99,7 @@ class Trainer:
                 batch = [names[i] for i in order[turn * course.batch : (turn + 1) * course.batch]]
                 parts = [pictures(name).part(course.crop, course.mirror, generator) for name in batch]
                 images, labels = stacked(parts, self._device)
-                images = self._attacked(
-                    images, labels, [generator_for(course.seed, "attack", number, n) for n in batch]
-                )
+                images = self._attacked(images, labels, batch, len(self.epochs))
                 loss, share = self._step(images, labels, len(self.epochs) * per_epoch + turn, course.epochs * per_epoch)
                 losses.append(loss)
                 right.append(share)
@@ -100,10 +111,10 @@ class Trainer:
     def _device(self) -> torch.device:
         return self._parameters[0].device
 
-    def _attacked(self, images: Tensor, labels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def _attacked(self, images: Tensor, labels: Tensor, names: Sequence[str], epoch: int) -> Tensor:
         """The images (B, 3, H, W) of a batch, all but the last `clean` of them attacked."""
         count = len(images) - self.course.clean
-        hurt = crafted(self.segmenter, images[:count], labels[:count], self.course.attack, generators[:count])
+        hurt = self._craft(images[:count], labels[:count], names[:count], epoch)
         return torch.cat([hurt, images[count:]])
 
     def _step(self, images: Tensor, labels: Tensor, step: int, total: int) -> tuple[float, float]:
@@ -149,6 +160,21 @@ def crafted(
         for i, generator in enumerate(generators)
     ]
     return last_iterates(items, attack)
+
+
+def crafting(segmenter: ModuleSegmenter, course: TrainConfig, *, apart: bool = False) -> Craft:
+    """Attacks the images of a batch in this process: together, or each by itself, as workers do."""
+
+    def craft(images: Tensor, labels: Tensor, names: Sequence[str], epoch: int) -> Tensor:
+        step = 1 if apart else len(names)
+        parts = []
+        for begin in range(0, len(names), step):
+            part = slice(begin, begin + step)
+            generators = [attack_generator(course.seed, epoch, name) for name in names[part]]
+            parts.append(crafted(segmenter, images[part], labels[part], course.attack, generators))
+        return torch.cat(parts)
+
+    return craft
 
 
 def rate_at(step: int, total: int, highest: float) -> float:

@@ -18,6 +18,7 @@ OPTIONS: Final = "Options of the attack"
 LEARNING: Final = "Learning"
 MEASUREMENT: Final = "Measurement"
 RESOURCES: Final = "Time and machines"
+WATCHING: Final = "Watching"
 OUTPUT: Final = "Output"
 
 
@@ -28,7 +29,7 @@ def of_task(task: Task) -> str:
 
 _OF_TASKS: Final = tuple(of_task(task) for task in TASKS.values())
 
-PANELS: Final = (DATA, ATTACK, OPTIONS, *_OF_TASKS, LEARNING, MEASUREMENT, RESOURCES, OUTPUT)
+PANELS: Final = (DATA, ATTACK, OPTIONS, *_OF_TASKS, LEARNING, MEASUREMENT, RESOURCES, WATCHING, OUTPUT)
 """Groups of options in the help, in this order."""
 
 

@@ -97,8 +97,18 @@ def _check_scalar(node: yaml.ScalarNode) -> None:
 
 
 def _mark_texts(root: yaml.MappingNode) -> None:
-    """Makes the values of `_TEXTS` what is written."""
-    for key, value in root.value:
+    """Makes the values of `_TEXTS` what is written, also in the mappings of a list of data sets."""
+    listed = [value.value for key, value in root.value if _is_list(value) and getattr(key, "value", None) == "data"]
+    for mapping in (root, *(node for nodes in listed for node in nodes if isinstance(node, yaml.MappingNode))):
+        _mark_own_texts(mapping)
+
+
+def _is_list(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.SequenceNode)
+
+
+def _mark_own_texts(mapping: yaml.MappingNode) -> None:
+    for key, value in mapping.value:
         # A key that is no name may hold aliases, and must not be written out.
         if isinstance(key, yaml.ScalarNode) and key.value in _TEXTS and isinstance(value, yaml.SequenceNode):
             for one in value.value:

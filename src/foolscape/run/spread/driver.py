@@ -24,9 +24,11 @@ from foolscape.run.spread.samples import key_of, named_by
 def workers(job: Job, engine: Engine, store: RunStore, listener: Listener, batch: int = 1) -> Iterator[Pool]:
     """The workers of a run; what was lost of them on the way is told, and added to workers.jsonl."""
     with Pool(job, engine, LeaseSettings(batch=batch)) as pool:
+        listener.crew(pool)
         try:
             yield pool
         finally:
+            listener.crew(None)
             _note_losses(pool, store, listener)
 
 

@@ -137,6 +137,7 @@ def attack_together(
         keep: which pictures are to be there, as of `open_run`.
     """
     with open_run(place, record, [ADVERSARIAL], listener.say, keep) as store:
+        store.heard = listener.heard
         settled_ids = store.settled_ids(ensemble.name)
         with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled_ids)) as tick:
             under_way = _UnderWay(ensemble, setting, store, tick, listener.enough)

@@ -109,6 +109,7 @@ def _transferred(
         threads=resources.threads_of(own_threads()) if resources.spread else None,
     )
     with open_run(out, record, [d.name for d in disturbances], listener.say, keep) as store:
+        store.heard = listener.heard
         done = all(set(record.ids) <= store.settled_ids(network.entry.subject.spec) for network in networks)
         own_keep: Keep = store.record.kept if done else "all"
         runs = {
@@ -125,6 +126,7 @@ def _transferred(
                 _measure((place, network), disturbances, store, listener, pool)
         if shard is not None:
             return finish_shard(store)
+        listener.phase("summing up")
         verdicts = {slug: run["trust"] for slug, run in runs.items()}
         with having_form(out):
             matrix = summarise(store, networks, ensembles, disturbances, verdicts)
@@ -132,6 +134,7 @@ def _transferred(
         with having_form(out):
             if (run := sliced_in(out)) is not None:
                 write_slices(out, run, given, listener.say)
+        listener.phase("page")
         write_transfer_report(out)
         if not done:
             _let_go(store.record.kept, out, networks, ensembles)

@@ -92,6 +92,8 @@ def _universal(
         threads=resources.threads_of(own_threads()) if resources.spread else None,
     )
     with open_run(out, record, conditions(config.points), listener.say) as store:
+        store.heard = listener.heard
+        listener.phase("checks")
         if not universal_record(store).gradient:
             _check_gradient(config, setup, device, store, listener)
         for model in setup.models:
@@ -100,6 +102,7 @@ def _universal(
         check_wiring(setup.models[0].universal_task.subject, setup.test_ids, config.seed, store, config.eval_classes)
         with _workers(config, device, store, listener, resources) as pool:
             training, learned = _learnt_and_measured(config, setup, store, listener, pool)
+        listener.phase("summing up")
         with having_form(out):
             summary = summarise(config, setup, training, learned, store)
         store.finish(SUMMARY, summary)

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from torch import Tensor
 from torch.nn import functional
 
+from foolscape.sending import numbers_on
+
 GREY: Final = 114 / 255
 """What lies around an image."""
 
@@ -103,8 +105,8 @@ class Letterbox:
         """`boxes` (..., 4), x1, y1, x2, y2 of what the network sees, in pixels of an image of `size` (H, W)."""
         place = self.place(size)
         x, y = size[1] / place.width, size[0] / place.height
-        corner = boxes.new_tensor([place.left, place.top, place.left, place.top])
-        return (boxes - corner) * boxes.new_tensor([x, y, x, y])
+        corner = numbers_on(boxes.device, (place.left, place.top) * 2, boxes.dtype)
+        return (boxes - corner) * numbers_on(boxes.device, (x, y) * 2, boxes.dtype)
 
     def scores(self, scores: Tensor, size: tuple[int, int]) -> Tensor:
         """`scores` (B, C, h, w) of what the network sees, at any resolution, as (B, C, H, W) of images of `size`.

@@ -16,6 +16,7 @@ from foolscape.models.common.freezing import freeze
 from foolscape.models.detectors.caffe.network import FasterRcnn
 from foolscape.models.detectors.caffe.proposals import Chosen, anchors, choose, clipped, kept, moved
 from foolscape.models.detectors.common import SOFTMAX_NOTE, candidates_of, check_scores, detections_of, softmax_scores
+from foolscape.sending import numbers_on
 from foolscape.tasks.detection import Candidates, Detections
 
 MEANS: Final = (102.9801, 115.9465, 122.7717)
@@ -83,7 +84,7 @@ class CaffeFasterRcnn:
             ModelError: no proposal is left for an image.
         """
         prepared = self._prepare(images)
-        end = images.new_tensor(LAST_PIXEL)
+        end = numbers_on(images.device, LAST_PIXEL, images.dtype)
         if boxes is None:
             boxes = as_long(self._propose(prepared, self.proposing), images) / prepared.scale + end
         boxes = boxes.detach().to(images.dtype)

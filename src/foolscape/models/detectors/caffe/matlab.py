@@ -21,6 +21,7 @@ from foolscape.models.detectors.caffe.adapter import DENSE, LAST_PIXEL, LONGEST,
 from foolscape.models.detectors.caffe.network import TwoNetworks
 from foolscape.models.detectors.caffe.proposals import Chosen, anchors, choose, clipped, kept
 from foolscape.models.detectors.common import SOFTMAX_NOTE, candidates_of, check_scores, detections_of, softmax_scores
+from foolscape.sending import numbers_on
 from foolscape.tasks.detection import Candidates, Detections
 
 
@@ -77,7 +78,7 @@ class MatlabFasterRcnn:
     def candidates(self, images: Tensor, boxes: Tensor | None = None) -> Candidates:
         """Proposals and their scores; see `CaffeFasterRcnn.candidates`."""
         prepared = self._prepare(images)
-        end = images.new_tensor(LAST_PIXEL)
+        end = numbers_on(images.device, LAST_PIXEL, images.dtype)
         if boxes is None:
             boxes = as_long(self._propose(prepared, self.proposing), images) + end
         boxes = boxes.detach().to(images.dtype)
@@ -131,7 +132,8 @@ class MatlabFasterRcnn:
         odds, regression = proposing.proposals(maps)
         check_scores(odds)
         (height, width), inside = prepared.given, prepared.images.shape[2:]
-        ratio = maps.new_tensor([(width - 1) / max(inside[1] - 1, 1), (height - 1) / max(inside[0] - 1, 1)] * 2)
+        sides = (width - 1) / max(inside[1] - 1, 1), (height - 1) / max(inside[0] - 1, 1)
+        ratio = numbers_on(maps.device, sides * 2, maps.dtype)
         boxes = moved(anchors(maps.shape[2], maps.shape[3], maps), regression) * ratio
         boxes = clipped(boxes, height, width)
         return [choose(one, scores, 1.0, how) for one, scores in zip(boxes, odds, strict=True)]

@@ -11,6 +11,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from foolscape.sending import numbers_on
+
 STRIDE: Final = 16
 """Pixels of the network's image per cell of its last map."""
 
@@ -70,7 +72,7 @@ def moved(boxes: Tensor, regression: Tensor) -> Tensor:
 
 def clipped(boxes: Tensor, height: int, width: int) -> Tensor:
     """`boxes` (.., 4) inside an image of so many pixels."""
-    last = boxes.new_tensor([width - 1, height - 1, width - 1, height - 1])
+    last = numbers_on(boxes.device, (width - 1, height - 1) * 2, boxes.dtype)
     return torch.minimum(boxes, last).clamp(min=0)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foolscape.models.segmenters.torchvision import library
+from foolscape.sending import numbers_on
 
 _MEAN: Final = (0.485, 0.456, 0.406)
 _DEVIATION: Final = (0.229, 0.224, 0.225)
@@ -53,7 +54,7 @@ class PspNet(nn.Module):
         The network wants sides of 8 n + 1; others are padded at the right and bottom by their last pixels.
         """
         height, width = images.shape[2:]
-        mean, deviation = (images.new_tensor(values).view(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
+        mean, deviation = (numbers_on(images.device, v, images.dtype).view(1, 3, 1, 1) for v in (_MEAN, _DEVIATION))
         maps = (images - mean) / deviation
         maps = functional.pad(maps, (0, (1 - width) % _STRIDE, 0, (1 - height) % _STRIDE), mode="replicate")
         size = maps.shape[2:]

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from foolscape.errors import SettingError
 from foolscape.models.common.checkpoint import load_weights
-from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
+from foolscape.models.trackers.clip_inputs import check_clip, check_frames, with_background
 from foolscape.models.trackers.hmmn.memory import Maps
 from foolscape.models.trackers.hmmn.network import HmmnNetwork, Query, Remembered
 from foolscape.models.trackers.stcn.memory import aggregate
 from foolscape.models.trackers.stm import padding_of
+from foolscape.tasks.video import one_hot
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,12 @@ class Hmmn:
         `features` are those of `frames[1:]`; the pixels of later frames are read all the same, as they are remembered.
         """
         check_clip(frames, features)
+        return self.propagate_masks(frames, one_hot(first_mask, frames), features)
+
+    def propagate_masks(self, frames: Tensor, masks: Tensor, features: tuple[Query, ...] | None = None) -> Tensor:
+        """As `propagate`, of objects as `one_hot` makes them, `masks` (K, H, W)."""
         padding = padding_of(frames)
-        objects = one_hot(first_mask, frames)
+        objects = masks
         probabilities = [with_background(objects)]
         kept: list[Maps] = []
         places: tuple[Tensor, ...] = ()
@@ -60,14 +65,14 @@ class Hmmn:
             before = self.network.memorise(padding.images(frames[t - 1 : t]), padding.masks(objects))
             current = self.network.query(padding.images(frames[t : t + 1])) if features is None else features[t - 1]
             fine = [before] if first is None else [first, before]
-            masks, read = self.network.segment([*kept, before.coarse], places, fine, current)
+            shares, read = self.network.segment([*kept, before.coarse], places, fine, current)
             first = fine[0]
             places = read.places
             if (t - 1) % self.mem_every == 0:
                 kept.append(before.coarse)
             else:
                 places = places[:-1]
-            found = padding.restored(aggregate(masks))
+            found = padding.restored(aggregate(shares))
             probabilities.append(found)
             objects = found[1:]
         return torch.stack(probabilities)

@@ -21,8 +21,9 @@ from torch.nn import functional
 from foolscape.errors import ModelError, SettingError
 from foolscape.models.common.guard import guarded
 from foolscape.models.common.wrappers import handed, on_images, pad_to_multiple
-from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot, with_background
+from foolscape.models.trackers.clip_inputs import check_clip, check_frames, with_background
 from foolscape.models.trackers.propagation.window_affinity import Map, affinity
+from foolscape.tasks.video import one_hot
 
 _FLAT: Final = 1e-4
 """A label whose share varies by less than this in a frame is not stretched: it is everywhere, or nowhere."""
@@ -111,7 +112,11 @@ class Propagation:
             ValueError: frames or features are of another shape or number.
         """
         check_clip(frames, features)
-        masks = with_background(one_hot(first_mask, frames))
+        return self.propagate_masks(frames, one_hot(first_mask, frames), features)
+
+    def propagate_masks(self, frames: Tensor, masks: Tensor, features: Sequence[Map] | None = None) -> Tensor:
+        """As `propagate`, of objects as `one_hot` makes them, `masks` (K, H, W)."""
+        masks = with_background(masks)
         first = self._map(frames[:1])
         start = _LabelledMap(first, self._lowered(masks, first.size))
         before: deque[_LabelledMap] = deque(maxlen=self.recent)

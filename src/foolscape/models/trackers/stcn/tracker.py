@@ -18,10 +18,12 @@ from torch.utils.checkpoint import checkpoint
 
 from foolscape.errors import SettingError
 from foolscape.models.common.checkpoint import load_state, read_state_dict
-from foolscape.models.trackers.clip_inputs import check_clip, check_frames, one_hot
+from foolscape.models.trackers.clip_inputs import check_clip, check_frames
 from foolscape.models.trackers.stcn.memory import Memory, aggregate
 from foolscape.models.trackers.stcn.network import StcnNetwork
 from foolscape.models.trackers.stcn.resizing import Resizing
+from foolscape.sending import numbers_on
+from foolscape.tasks.video import one_hot
 
 _MEAN: Final = (0.485, 0.456, 0.406)
 _DEVIATION: Final = (0.229, 0.224, 0.225)
@@ -142,8 +144,12 @@ class Stcn:
             ValueError: frames or features are of another shape or number.
         """
         check_clip(frames, features)
+        return self.propagate_masks(frames, one_hot(first_mask, frames), features)
+
+    def propagate_masks(self, frames: Tensor, masks: Tensor, features: tuple[Features, ...] | None = None) -> Tensor:
+        """As `propagate`, of objects as `one_hot` makes them, `masks` (K, H, W)."""
         resizing = self._resizing(frames)
-        objects = aggregate(resizing.masks(one_hot(first_mask, frames)))
+        objects = aggregate(resizing.masks(masks))
         probabilities = [resizing.restored(objects)]
         memory = self._first(_prepared(frames[:1], resizing), objects)
         for t in range(1, len(frames)):
@@ -210,5 +216,5 @@ def load_stcn(path: Path | str, device: torch.device | str = "cpu") -> Stcn:
 
 def _prepared(frame: Tensor, resizing: Resizing) -> Tensor:
     """`frame` (1, 3, H, W) normalised, then resized and padded, so that the border has the mean colour."""
-    mean, deviation = (frame.new_tensor(values)[:, None, None] for values in (_MEAN, _DEVIATION))
+    mean, deviation = (numbers_on(frame.device, v, frame.dtype)[:, None, None] for v in (_MEAN, _DEVIATION))
     return resizing.images((frame - mean) / deviation)

@@ -1,0 +1,124 @@
+"""`foolscape status`: how a command gets on, from another terminal or another machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from foolscape.cli.console import AT_WORK, DONE, NOBODY, WORKERS_SHOWN, grid, out_console
+from foolscape.cli.outlet import STDOUT
+from foolscape.paths import path_of
+from foolscape.printable import printable_json
+
+if TYPE_CHECKING:
+    from foolscape.records.progress import Progress
+    from foolscape.run.watching.standing import Standing
+
+_EVERY: Final = 1.0
+"""Seconds between two looks."""
+
+_STYLES: Final = {"finished": "green", "running": "cyan", "stopped": "yellow", "dead": "red", "not begun": "dim"}
+
+
+def status(
+    directory: Annotated[Path, typer.Argument(help="Directory of a run, of its parts (--shard), or a transfer, ..")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second while it is at work.")] = False,
+) -> None:
+    """Tell how a command gets on that is at work in a directory, or was: how far, how fast, time left, workers.
+
+    It reads a few files and changes nothing. It exits with 0 where all is finished, 7 where somebody is at work, 8
+    where something is left and nobody is at work: the same command goes on.
+    """
+    from foolscape.run.watching.standing import State, standing_of
+
+    directory = path_of(directory)
+    standing = standing_of(directory)
+    if watch and not as_json:
+        with Live(shown(standing), console=out_console, auto_refresh=False) as live:
+            while standing.state is State.RUNNING:
+                time.sleep(_EVERY)
+                standing = standing_of(directory)
+                live.update(shown(standing), refresh=True)
+    elif as_json:
+        STDOUT.write(printable_json(json.dumps(_as_json(standing), indent=1) + "\n", STDOUT.encoding))
+    else:
+        out_console.print(shown(standing))
+    code = {State.FINISHED: DONE, State.RUNNING: AT_WORK}.get(standing.state, NOBODY)
+    if code != DONE:
+        raise typer.Exit(code)
+
+
+def shown(standing: Standing) -> RenderableType:
+    """What is printed of it."""
+    lines: list[RenderableType] = [_title(standing)]
+    if standing.progress is not None:
+        lines.extend(_of_command(standing.progress))
+    if standing.parts:
+        lines.append(_of_parts(standing))
+    return Group(*lines)
+
+
+def _title(standing: Standing) -> Text:
+    progress = standing.progress
+    words = Text.assemble(f"{standing.directory}: ", (str(standing.state), _STYLES[standing.state]))
+    if progress is not None:
+        from foolscape.run.watching.words import duration
+
+        words.append(f", foolscape {progress.command}, {duration(progress.seconds)}, on {progress.host}")
+    if standing.why:
+        words.append(f"; {standing.why}")
+    if standing.state in ("stopped", "dead"):
+        words.append("; the same command goes on")
+    return words
+
+
+def _of_command(progress: Progress) -> list[RenderableType]:
+    """What it has done, what it does, and who helps."""
+    from foolscape.run.watching.words import how_far, of_crew, of_gone, of_part, of_worker
+
+    lines: list[RenderableType] = [Text(f"  {how_far(progress)}")]
+    if len(progress.parts) > 1:
+        lines.append(grid(of_part(part) for part in progress.parts))
+    if progress.workers:
+        lines.append(Text(f"  {of_crew(progress.workers)}"))
+        if len(progress.workers) <= WORKERS_SHOWN:
+            lines.append(grid(of_worker(worker) for worker in progress.workers))
+    return [*lines, *(Text(f"  {line}") for line in of_gone(progress.gone, progress.gone_count))]
+
+
+def _of_parts(standing: Standing) -> Table:
+    """A line for each part of a run."""
+    from foolscape.run.watching.words import how_far
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("  part", "state", "on", ""):
+        table.add_column(heading)
+    for part in standing.parts:
+        told = part.progress
+        what = part.why if told is None else "; ".join(word for word in (how_far(told), part.why) if word)
+        state = Text(str(part.state), style=_STYLES[part.state])
+        table.add_row(Text(f"  {part.directory.name}"), state, Text("" if told is None else told.host), Text(what))
+    return table
+
+
+def _as_json(standing: Standing) -> dict[str, Any]:
+    from foolscape.records.progress import Progress
+    from foolscape.records.types import to_json
+
+    told = standing.progress
+    return {
+        "directory": str(standing.directory),
+        "state": str(standing.state),
+        "why": standing.why,
+        "progress": None if told is None else to_json(Progress, told),
+        "parts": [_as_json(part) for part in standing.parts],
+    }

@@ -1,0 +1,183 @@
+"""How a command stands that is at work in a directory, or was: told from its files alone, which are only read."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from foolscape.errors import RunError
+from foolscape.records.places import MATRIX, PROGRESS, RUN, SHARD, SHARDS, SUMMARY
+from foolscape.records.progress import Progress, read_progress
+from foolscape.run.directory.lock import LOCK
+from foolscape.run.watching.process import alive
+
+SILENT: Final = 90.0
+"""Seconds after which a command of another machine is taken for dead: it writes every 10."""
+
+_SHARD: Final = re.compile(r"(\d+)-of-(\d+)")
+
+
+class State(StrEnum):
+    """How a command stands.
+
+    `dead`: it was killed, or its machine is gone; `stopped`: it ended before all was done. Both go on with the same
+    command.
+    """
+
+    FINISHED = "finished"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DEAD = "dead"
+    NOT_BEGUN = "not begun"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a directory stands.
+
+    Attributes:
+        directory: of a run or another command that measures.
+        state: of the command.
+        why: of what is not finished, in words; empty where there is nothing to say.
+        progress: what the command told last; None where it told nothing.
+        parts: of a run in parts (`--shard`), each of them.
+    """
+
+    directory: Path
+    state: State
+    why: str = ""
+    progress: Progress | None = None
+    parts: tuple[Standing, ...] = ()
+
+
+def standing_of(directory: Path) -> Standing:
+    """How `directory` stands.
+
+    Raises:
+        RunError: nothing was begun in it, or its progress is damaged.
+    """
+    parts = _parts_in(directory / SHARDS)
+    if (directory / PROGRESS).exists() or (directory / RUN).exists():
+        own = _own(directory)
+        return Standing(directory, own.state, own.why, own.progress, parts)
+    if parts:
+        return Standing(directory, _together(parts), "", None, parts)
+    if _is_locked(directory):
+        return Standing(directory, State.RUNNING, "it has begun just now")
+    raise RunError(
+        f"expected a directory in which a command measures or has measured, got {directory}"
+        f"{'' if directory.is_dir() else ', which is not there'}; see --out, or the line that begins with out:"
+    )
+
+
+def _own(directory: Path) -> Standing:
+    """How the command stands whose directory this is."""
+    progress = _progress(directory)
+    if progress is None:
+        return _untold(directory)
+    if progress.host == socket.gethostname() and _is_locked(directory):
+        words = "" if _is_at_work(progress) else "it goes on, and has told nothing yet"
+        return Standing(directory, State.RUNNING, words, progress)
+    if progress.state == "finished":
+        return Standing(directory, State.FINISHED, progress=progress)
+    if progress.state == "stopped":
+        return Standing(directory, State.STOPPED, progress.reason, progress)
+    state, why = _heard_of(directory, progress)
+    return Standing(directory, state, why, progress)
+
+
+def _progress(directory: Path) -> Progress | None:
+    """What is told in it, or of a run in a transfer or a hardening in the directory of that."""
+    own = read_progress(directory)
+    if own is not None or _has_result(directory):
+        return own
+    for above in (directory.parent, directory.parent.parent):
+        if (above / RUN).exists():
+            return read_progress(above)
+    return None
+
+
+def _untold(directory: Path) -> Standing:
+    """Of a command that told nothing: one of Python, or of an earlier version."""
+    if _has_result(directory):
+        return Standing(directory, State.FINISHED)
+    if _is_locked(directory):
+        return Standing(directory, State.RUNNING, "it keeps no progress")
+    return Standing(directory, State.DEAD, "it has not finished, and nobody on this machine is at work in it")
+
+
+def _has_result(directory: Path) -> bool:
+    return any((directory / name).exists() for name in (SUMMARY, MATRIX, SHARD))
+
+
+def _heard_of(directory: Path, progress: Progress) -> tuple[State, str]:
+    """Of a command that says that it is at work: whether it is."""
+    if progress.host == socket.gethostname():
+        if _is_at_work(progress):
+            return State.RUNNING, ""
+        return State.DEAD, f"its process {progress.pid} is gone without a word, as after kill -9 or want of memory"
+    silent = _silence(directory, progress)
+    if silent <= SILENT:
+        return State.RUNNING, ""
+    return State.DEAD, f"nothing was heard of it on {progress.host} for {silent:.0f} s"
+
+
+def _is_at_work(progress: Progress) -> bool:
+    """Of a command of this machine."""
+    return progress.state == "running" and alive(progress.pid, progress.born)
+
+
+def _silence(directory: Path, progress: Progress) -> float:
+    """Seconds since a command of another machine was heard of: by that one's clock or by the file's, whichever is less.
+
+    Clocks of machines differ, and may jump; a time that is yet to come counts as now.
+    """
+    now = time.time()
+    heard = [0.0]
+    with suppress(ValueError):
+        heard.append(datetime.fromisoformat(progress.updated).timestamp())
+    with suppress(OSError):
+        heard.append((directory / PROGRESS).stat().st_mtime)
+    return max(0.0, now - max(heard))
+
+
+def _parts_in(folder: Path) -> tuple[Standing, ...]:
+    """Every part of a run; those that nobody has begun, too, as the names of the others say how many there are."""
+    found = {path.name: path for path in sorted(folder.glob("*-of-*")) if _SHARD.fullmatch(path.name)}
+    if not found:
+        return ()
+    counts = {int(name.partition("-of-")[2]): name.partition("-of-")[2] for name in found}
+    names = {f"{number:0{len(text)}d}-of-{text}" for count, text in counts.items() for number in range(1, count + 1)}
+    return tuple(_part(folder / name) for name in sorted(names | set(found)))
+
+
+def _part(directory: Path) -> Standing:
+    if (directory / PROGRESS).exists() or (directory / RUN).exists():
+        return _own(directory)
+    return Standing(directory, State.NOT_BEGUN)
+
+
+def _together(parts: tuple[Standing, ...]) -> State:
+    """Of a run in parts that are not merged: at work if any is; finished if all are."""
+    states = [part.state for part in parts]
+    for state in (State.RUNNING, State.DEAD, State.STOPPED, State.NOT_BEGUN):
+        if state in states:
+            return state
+    return State.FINISHED
+
+
+def _is_locked(directory: Path) -> bool:
+    """Whether a process of this machine has the lock, where the system lists locks: nothing is locked to find out."""
+    try:
+        number = (directory / LOCK).stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return any(line.split()[5].endswith(f":{number}") for line in locks.splitlines() if "FLOCK" in line)
