@@ -67,9 +67,17 @@ class StoredRows:
     record: AnyRecord
     spans: dict[str | None, dict[str, tuple[Span, ...]]] = field(default_factory=dict)
     failed: set[Key] = field(default_factory=set)
+    _held: tuple[Line, ...] | None = field(default=None, init=False, repr=False)
+
+    def held(self) -> tuple[Line, ...]:
+        """All rows in the order of the files, kept until others come: for who goes through them many times."""
+        if self._held is None:
+            self._held = tuple(self)
+        return self._held
 
     def add(self, lines: Sequence[Line], span: Span) -> None:
         """Rows of one sample and model that stand together in the file."""
+        self._held = None
         first = lines[0]
         own = self.spans.setdefault(first.model, {})
         name = self._names.get(first.id, first.id)

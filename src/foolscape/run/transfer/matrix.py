@@ -98,10 +98,10 @@ def summarise(
     Only images on which every network could be measured count, so that all figures are of the same images. `runs` is
     `trust` of each network's own run, by its slug.
     """
-    failures = failures_of(store.rows)
+    failures = failures_of(store.rows.held())
     failed = {one.id for one in failures}
     order = {sample.id: i for i, sample in enumerate(store.record.samples)}
-    rows = sorted((row for row in rows_of(store.rows) if row.id not in failed), key=lambda row: order[row.id])
+    rows = sorted((row for row in rows_of(store.rows.held()) if row.id not in failed), key=lambda row: order[row.id])
     if not rows:
         reasons = "; ".join(sorted({one.reason for one in failures})[:2])
         raise DataError(f"expected an image that every network could be measured on, got none: {reasons}")

@@ -65,7 +65,7 @@ def summarise(
     ]
     conventions += [(s.sentence, s.convention) for task in sorted(tasks) for s in scored(task).default.scores]
     epochs = sum(len(learning.epochs) for learning in learned.values())
-    failures = [{"model": one.model, "id": one.id, "reason": one.reason} for one in failures_of(store.rows)]
+    failures = [{"model": one.model, "id": one.id, "reason": one.reason} for one in failures_of(store.rows.held())]
     trained = {
         "epochs": len(learned[MAIN].epochs),
         "losses": [epoch.loss for epoch in learned[MAIN].epochs],
@@ -139,7 +139,7 @@ def _trust(
 
 def _lost(model: TestedModel, setup: UniversalSetup, store: RunStore) -> tuple[Reason, ...]:
     """Whether enough test images are left of a model."""
-    return tuple(failure_reasons(failed(store.rows, (model.entry.subject.spec, None)), len(setup.test_ids)))
+    return tuple(failure_reasons(failed(store.rows.held(), (model.entry.subject.spec, None)), len(setup.test_ids)))
 
 
 def _conditions(model: TestedModel, setup: UniversalSetup, store: RunStore) -> Object:
@@ -189,7 +189,7 @@ def _scores(model: TestedModel, condition: Condition, setup: UniversalSetup, sto
 def _rows_in_order(model: TestedModel, condition: Condition, setup: UniversalSetup, store: RunStore) -> list[AnyRow]:
     """The rows of a model and a condition, in the order of the images."""
     spec = model.entry.subject.spec
-    rows = {row.id: row for row in rows_of(store.rows, spec, condition)}
+    rows = {row.id: row for row in rows_of(store.rows.held(), spec, condition)}
     return [rows[name] for name in setup.test_ids if name in rows]
 
 
