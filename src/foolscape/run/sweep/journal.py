@@ -13,7 +13,7 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.sweep import SWEEP, SweepCell, SweepRecord, SweepRow, SweepTrial, read_sweep
 from foolscape.records.timings import read_timings
 from foolscape.records.types import Object, to_json
-from foolscape.run.directory.lock import PASSING
+from foolscape.run.directory.lock import strangers
 from foolscape.run.directory.store import write_json
 from foolscape.run.sweep.estimate import estimates, units_by_cell
 from foolscape.run.sweep.figures import rows_of
@@ -94,8 +94,7 @@ def earlier(directory: Path) -> SweepRecord | None:
     """
     if (directory / SWEEP).exists():
         return read_sweep(directory)
-    own = (*PASSING, RUNS, *REPORTS)
-    names = strangers(directory) if directory.is_dir() else []
+    found = strangers(directory) if directory.is_dir() else []
     if others := [name for name in found if name not in (RUNS, *REPORTS)]:
         raise RunError(
             f"expected an empty directory or a sweep in {directory}, got {', '.join(others[:3])}; choose another --out"
