@@ -181,7 +181,7 @@ def test_a_share_of_every_batch_is_left_clean(setting: dict[str, object]) -> Non
     assert [learner(setting, clean_share=share)[1].clean for share in (0, 0.5, 0.99)] == [0, 2, 3]
     taught, _ = learner(setting, clean_share=0.5)
     images, labels = stacked([pictures(str(i)) for i in range(4)], torch.device("cpu"))
-    mixed = taught._attacked(images, labels, [generator_for(0, str(i)) for i in range(4)])
+    mixed = taught._attacked(images, labels, [str(i) for i in range(4)], 0)
     moved = (mixed != images).flatten(1).any(1)
     assert moved.tolist() == [True, True, False, False]
 
