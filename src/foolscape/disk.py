@@ -10,16 +10,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from foolscape.errors import UnwritableError
 
 PART: Final = ".part"
 """How the names of files end that are being written; they begin with a dot."""
+
+_PIECE: Final = 1 << 20
+"""Bytes that small pieces of a file are gathered to before they are written."""
 
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _COMMON: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -250,11 +254,30 @@ def _write_new(path: Path, write: Callable[[IO[bytes]], None], *, lasting: bool 
     except FileExistsError:  # left by a killed process of the same number
         os.unlink(path)
         descriptor = os.open(path, flags, 0o666)
-    with os.fdopen(descriptor, "wb") as file:
-        write(file)
-        file.flush()
-        if lasting:
-            os.fsync(descriptor)
+    try:
+        with io.BufferedWriter(_Raw(descriptor), _PIECE) as file:
+            write(file)
+            file.flush()
+            if lasting:
+                os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _Raw(io.RawIOBase):
+    """What is written goes to a descriptor, which stays open."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        """It is there to be written to."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """All of `content`."""
+        _write(self._descriptor, content)
+        return memoryview(content).nbytes
 
 
 def _append(descriptor: int, content: bytes, size: int) -> None:
@@ -267,7 +290,7 @@ def _append(descriptor: int, content: bytes, size: int) -> None:
         raise
 
 
-def _write(descriptor: int, content: bytes) -> None:
+def _write(descriptor: int, content: bytes | memoryview) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]

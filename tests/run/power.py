@@ -60,12 +60,14 @@ class Recorder:
 
     def write(self, descriptor: int, content: Any) -> int:
         count = os.write(descriptor, content)
-        self.ops.append(("write", self._open[descriptor], bytes(content[:count])))
+        if descriptor in self._open:  # what is written elsewhere, such as to the cache of estimates, is not replayed
+            self.ops.append(("write", self._open[descriptor], bytes(content[:count])))
         return count
 
     def ftruncate(self, descriptor: int, size: int) -> None:
         os.ftruncate(descriptor, size)
-        self.ops.append(("truncate", self._open[descriptor], size))
+        if descriptor in self._open:
+            self.ops.append(("truncate", self._open[descriptor], size))
 
     def fsync(self, descriptor: int) -> None:
         os.fsync(descriptor)

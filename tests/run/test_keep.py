@@ -28,8 +28,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[object], Path]:
     nets, photos = write_net(folder), write_photos(folder / "photos", PHOTOS)
     command: list[object] = ["run", "--model", f"{nets}:net", "--data", f"folder:{photos}", "--attack", "fgsm"]
     command += ["--probes", 0, "--quiet"]
-    for keep in ("all", "shown", "none"):
-        assert foolscape(*command, "--keep", keep, "--out", folder / keep) == DONE
+    with pytest.MonkeyPatch.context() as patch:
+        for keep in ("all", "shown", "none"):
+            words = [*command, "--keep", keep, "--out", folder / keep]
+            patch.setattr("sys.argv", ["foolscape", *map(str, words)])  # which run.json tells, and the page
+            assert foolscape(*words) == DONE
     return command, folder
 
 

@@ -26,6 +26,12 @@ from .test_manners import foolscape
 Command = list[object]
 
 
+@pytest.fixture(autouse=True)
+def nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the thread that tells how far a run is: what it writes is no part of the run, and comes at any moment."""
+    monkeypatch.setattr("foolscape.run.watching.watched._Keeper._write", lambda self, progress: None)
+
+
 def _run(folder: Path) -> Command:
     nets, photos = write_net(folder), write_photos(folder / "photos", 3)
     return [

@@ -23,7 +23,7 @@ GOOD: dict[str, Sequence[float]] = {
 
 def reasons(left: Sequence[float], more: Sequence[float], probes: Any = GOOD) -> dict[tuple[str, str], Reason]:
     """Of a run whose attack leaves `left` within 8/255, and `more` within 2/255."""
-    at = {"2/255": attacked({"adversarial": more}, {}), "8/255": attacked({"adversarial": left}, probes)}
+    at = {"2/255": attacked({"adversarial": more}, {}).model, "8/255": attacked({"adversarial": left}, probes).model}
     return {(reason.id, reason.bound): reason for reason in reasons_at_bounds(at)}
 
 
