@@ -140,13 +140,15 @@ def test_another_word_is_refused(made: tuple[list[object], Path], tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_transfer_lets_go_when_it_is_done(tmp_path: Path) -> None:
+def test_a_transfer_lets_go_when_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 3)
     command: list[object] = ["transfer", "--model", f"{nets}:net", "--model", f"{nets}:slow"]
     command += ["--data", f"folder:{photos}", "--attack", "fgsm", "--probes", 0, "--quiet", "--ensemble", "all"]
     outs = {keep: tmp_path / keep for keep in ("all", "none")}
     for keep, out in outs.items():
-        assert foolscape(*command, "--keep", keep, "--out", out) == DONE
+        words = [*command, "--keep", keep, "--out", out]
+        monkeypatch.setattr("sys.argv", ["foolscape", *map(str, words)])
+        assert foolscape(*words) == DONE
     everything = pictures(outs["all"])
     assert pictures(outs["none"]) == {}
     assert (outs["none"] / "transfer.json").read_bytes() == (outs["all"] / "transfer.json").read_bytes()
