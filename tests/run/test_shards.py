@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from foolscape.cli import main
 from foolscape.errors import RunError, SettingError
 from foolscape.records.places import SHARDS
-from foolscape.records.run import ShardRecord
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.merging.gather import without_shard
@@ -230,10 +229,6 @@ def test_parts_are_about_as_dear(costs: list[float], of: int) -> None:
 def test_the_command_of_the_whole_names_no_shard() -> None:
     words = ["foolscape", "run", "--shard", "1/2", "--out", "x", "--shard-costs=y", "--shard=1/2", "--seed", "3"]
     assert without_shard(words) == ("foolscape", "run", "--out", "x", "--seed", "3")
-
-
-def test_the_samples_of_a_shard_are_places_in_the_record() -> None:
-    assert ShardRecord(number=1, of=2, samples=(0, 2)).samples == (0, 2)
 
 
 def called(*words: str, code: int = 0) -> None:

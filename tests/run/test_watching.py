@@ -209,8 +209,11 @@ def test_a_file_that_cannot_be_written_ends_nothing(tmp_path: Path, monkeypatch:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "write_passing", full)
+    ended = []
     with reserved(tmp_path / "out"), watched(tmp_path / "out", SILENT, Tally("run")):
-        pass
+        ended.append("whole")
+    assert ended == ["whole"]
+    assert not (tmp_path / "out" / PROGRESS).exists()
 
 
 def wait_for(held: Callable[[], bool]) -> None:
