@@ -42,7 +42,7 @@ def expected(*without: str) -> dict[str, bytes]:
     return {key: answer_to(key) for key in KEYS if key not in without}
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not come true"

@@ -165,7 +165,7 @@ def test_a_driver_that_is_killed_leaves_no_cluster_of_its_own(monkeypatch: pytes
     monkeypatch.setenv("HOME", str(home))
     before = set(Path("/tmp").glob("fsray-*"))
     worker = leaves_nothing("on_ray('local', workers=1)")
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while set(Path("/tmp").glob("fsray-*")) - before:
         assert time.monotonic() < until
         time.sleep(0.2)
@@ -187,7 +187,7 @@ def leaves_nothing(engine: str) -> int:
     told = [driver.stdout.readline().split() for _ in range(4)]
     driver.kill()
     driver.communicate()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while any(Path(f"/proc/{pid}").exists() for pid, _ in told) or any(Path(scratch).exists() for _, scratch in told):
         assert time.monotonic() < until
         time.sleep(0.2)

@@ -67,7 +67,7 @@ def test_it_keeps_its_state_until_it_is_ended(api: str) -> None:
     began = time.monotonic()
     with pytest.raises(UnansweredError, match=r"no answer in 0.5 s"):
         function(IMAGE)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert function(IMAGE) == 1  # of another process
     function.end()
 
@@ -103,7 +103,7 @@ def test_an_interrupt_ends_it_at_once(api: str) -> None:
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         function(IMAGE)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert process.poll() is not None
 
 

@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_written_ends_nothing(tmp_path: Path, monkeypatch:
 
 
 def wait_for(held: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not held():
         assert time.monotonic() < end
         time.sleep(0.02)
