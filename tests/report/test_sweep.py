@@ -17,6 +17,7 @@ from foolscape.records.types import to_json
 from foolscape.report.pages.sweep import write_sweep_report
 from foolscape.report.pictures.sweep_curves import sweep_plots
 from foolscape.report.run_kinds import kind_of
+from foolscape.report.tables.short import short_names
 from foolscape.report.tables.sweep import headline, lines_of, progress, sweep_tables
 from foolscape.report.tables.table import DASH
 from foolscape.run.directory.store import write_json
@@ -42,6 +43,21 @@ def rows(of: SweepCell, *attacked: float, **known: Any) -> tuple[SweepRow, ...]:
         SweepRow(**{**shared, "bound": bound, "attacked": score, "attacked_ci95": (score - 1, score + 2)})
         for bound, score in zip(BOUNDS, attacked, strict=True)
     )
+
+
+def test_a_name_is_without_its_folders_where_that_tells_it_apart() -> None:
+    specs = [
+        "/nets/a/deep.py:net?weights=w/a.pth",
+        "/nets/flat.py:net",
+        "/nets/b/deep.py:net",
+        "/other/deep.py:net",
+        "timm:x",
+    ]
+    assert [*short_names(specs).values()] == [
+        "deep.py:net?weights=w/a.pth", "flat.py:net", "/nets/b/deep.py:net", "/other/deep.py:net", "timm:x",
+    ]  # fmt: skip
+    hub = ["transformers:nvidia/segformer", "transformers:org/segformer"]
+    assert [*short_names(hub).values()] == hub
 
 
 def made() -> SweepRecord:
@@ -85,10 +101,12 @@ def test_it_says_who_is_weakest_by_the_share_that_is_left() -> None:
     record = made()
     assert headline(record) == (
         "Least is left of weak: mIoU 15.0 of 80.0, under pgd within 8/255; "
-        f"most of {ODD}: mIoU 60.0 of 80.0, under pgd within 8/255."
+        f"most of {short_names([ODD])[ODD]}: mIoU 60.0 of 80.0, under pgd within 8/255."
     )
     worse = tuple(replace(row, higher=False, clean=5.0) for row in record.rows)
-    assert headline(replace(record, rows=worse)).startswith(f"Least is left of {ODD}: mIoU 70.0 of 5.0")
+    assert headline(replace(record, rows=worse)).startswith(
+        f"Least is left of {short_names([ODD])[ODD]}: mIoU 70.0 of 5.0"
+    )
     assert headline(replace(record, rows=())) == "5 cells, none of them measured under an attack yet."
     assert progress(record) == "3 of 5 cells, 1 failed, 1 left out"
 

@@ -18,13 +18,15 @@ from foolscape.cli import main
 from foolscape.cli.console import AT_WORK, DONE, ERROR, NOBODY
 from foolscape.errors import RunError
 from foolscape.records.places import PROGRESS
-from foolscape.records.progress import PartProgress, Progress, WorkerGone, WorkerProgress, progress_bytes
+from foolscape.records.progress import PartProgress, Progress, WholeProgress, WorkerGone, WorkerProgress, progress_bytes
 from foolscape.records.sweep import SWEEP
 from foolscape.run.directory.lock import LOCK
 from foolscape.run.listener import Listener
 from foolscape.run.sweep.journal import earlier
+from foolscape.run.watching.live import live_page
 from foolscape.run.watching.standing import SILENT, State, standing_of
 from foolscape.run.watching.tally import Tally
+from foolscape.run.watching.words import of_whole
 
 from .made import silent_progress
 
@@ -41,7 +43,7 @@ with locked(out), watched(out, Listener(print, None), Tally("run")):
     while not (out / "progress.json").exists():
         time.sleep(0.01)
     print("begun", flush=True)
-    time.sleep(20)
+    time.sleep(300)
 """
 
 
@@ -51,6 +53,13 @@ def begun(directory: Path, **told: Any) -> Path:
     (directory / "run.json").write_text("{}")
     (directory / PROGRESS).write_bytes(progress_bytes(replace(Tally("run").progress(), **told)))
     return directory
+
+
+def progress_of(directory: Path) -> Progress:
+    """What the directory tells."""
+    told = standing_of(directory).progress
+    assert told is not None
+    return told
 
 
 def looked(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -135,6 +144,24 @@ def test_workers_have_a_line_each_and_lost_ones_their_reason(tmp_path: Path, cap
     text = looked(capfd, tmp_path)[1]
     assert "2 workers on 2 nodes w1 a cuda:0 7 images 0.5 s an image w2 b cuda:1 0 images" in text
     assert "2 lost: signal 9 1 more before" in text
+
+
+def test_a_command_of_several_runs_tells_of_all(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A sweep whose second cell of four is half done is 3/8 done, however many images that cell has."""
+    whole = WholeProgress(unit="cells", done=1, total=4, ahead=200.0)
+    part = PartProgress(title="cell 2/4, pgd on net", done=3, total=6)
+    told = progress_of(begun(tmp_path, whole=whole, parts=(part,), left=100.0))
+    assert told.share == 0.375
+    said = looked(capfd, tmp_path)[1]
+    assert "cell 2/4, pgd on net: 3 of 6, about 2 min left" in said
+    assert "1 of 4 cells, about 5 min left for all" in said
+    page = live_page(told, "street", has_report=False)
+    assert "<h1>street: 1 of 4 cells</h1>" in page
+    assert 'style="width: 37.5%"' in page
+    unknown = replace(told, whole=replace(whole, ahead=None))
+    assert of_whole(unknown) == "1 of 4 cells"
+    ended = replace(told, whole=replace(whole, done=4), state="finished", left=None)
+    assert (ended.share, of_whole(ended)) == (1.0, "4 of 4 cells")
 
 
 def test_a_run_in_a_transfer_is_told_of_by_the_transfer(tmp_path: Path) -> None:

@@ -13,9 +13,13 @@ import pytest
 from foolscape.cli import main
 from foolscape.cli.console import DONE, OUT_OF_TIME, SOME_FAILED, USAGE
 from foolscape.errors import OutOfTimeError, RunError
+from foolscape.records.progress import WholeProgress
 from foolscape.records.sweep import SweepRecord, read_sweep
+from foolscape.records.timings import Timing, timing_bytes
 from foolscape.report.tables.sweep import duration, sweep_tables
+from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
+from foolscape.run.settings.resources import Resources
 from foolscape.run.sweep import drive
 from foolscape.run.sweep.drive import Means, sweep
 from foolscape.run.sweep.grid import cells_of
@@ -138,6 +142,26 @@ def test_what_a_killed_attempt_took_is_not_taken_for_all(
     assert (cell.state, cell.clocked, cell.ratio) == ("done", False, None)
 
 
+def test_times_of_workers_at_a_time_are_divided(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers attack for 50 s each within 60 s: 50 s of the cell are its attack's, not 100."""
+
+    def by_workers(config: Any, place: Path, *args: Any, resources: Resources, **kwargs: Any) -> object:
+        assert resources.workers == 2
+        found = execute(config, place, *args, **kwargs)
+        lines = [timing_bytes(Timing(model=config.models[0], id=name, seconds=50.0)) for name in ("a", "b")]
+        (place / "timings.jsonl").write_bytes(b"".join(lines))
+        return found
+
+    monkeypatch.setattr(drive, "execute", by_workers)
+    means = Means(resources=Resources(workers=2), clock=Clock(60))
+    (cell,) = act(tmp_path / "out", settings, means).cells
+    assert (cell.seconds, cell.attacking) == (60, 50)
+    (again,) = act(tmp_path / "out", settings, means).cells
+    assert (again.seconds, again.attacking) == (60, 50)
+
+
 def test_a_changed_file_keeps_what_is_the_same(tmp_path: Path, settings: dict[str, Any]) -> None:
     out = tmp_path / "out"
     before = act(out, settings | {"eps": ["2/255"], "seeds": [0, 1]})
@@ -196,8 +220,11 @@ def test_what_the_budget_does_not_hold_is_left(tmp_path: Path, settings: dict[st
     out = tmp_path / "out"
     first = act(tmp_path / "first", settings | {"seeds": [0]}, Means(budget=1e9, clock=Clock(100)))
     budget = first.spent + first.cells[0].seconds / 2  # a half of what the second will take is left for it
-    record = act(out, settings, Means(budget=budget, clock=Clock(100)))
+    told: list[WholeProgress] = []
+    record = act(out, settings, Means(budget=budget, clock=Clock(100)), whole=told.append)
     assert [cell.state for cell in record.cells] == ["done", "left", "left"]
+    assert [(whole.done, whole.total) for whole in told] == [(0, 3), (1, 3)]
+    assert told[0].ahead == pytest.approx(sum(cell.estimate or 0.0 for cell in record.cells[1:]), abs=0.1)
     assert f"takes about {duration(first.cells[0].seconds)}, " in record.cells[1].reason
     assert "1 of 3 cells, 2 left out" in (out / "report.html").read_text()
     record = act(out, settings, Means(budget=1e9, clock=Clock(1)))

@@ -83,9 +83,10 @@ def _title(standing: Standing) -> Text:
 
 def _of_command(progress: Progress) -> list[RenderableType]:
     """What it has done, what it does, and who helps."""
-    from foolscape.run.watching.words import how_far, of_crew, of_gone, of_part, of_worker
+    from foolscape.run.watching.words import how_far, of_crew, of_gone, of_part, of_whole, of_worker
 
-    lines: list[RenderableType] = [Text(f"  {how_far(progress)}")]
+    first = (how_far(progress), of_whole(progress))
+    lines: list[RenderableType] = [Text(f"  {line}") for line in first if line]
     if len(progress.parts) > 1:
         lines.append(grid(of_part(part) for part in progress.parts))
     if progress.workers:

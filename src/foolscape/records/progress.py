@@ -69,6 +69,25 @@ class WorkerGone:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WholeProgress:
+    """How far a command is that goes through several runs, of which the last part is one.
+
+    Attributes:
+        unit: what these runs are called, such as cells.
+        done: how many have ended, those of earlier calls too.
+        total: how many there are.
+        ahead: seconds that those take which have not begun; None where that is not known of each.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    unit: Text
+    done: int
+    total: int
+    ahead: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Foreseen:
     """What was estimated before anything was measured.
 
@@ -103,6 +122,7 @@ class Progress:
         parts: what it has gone through and is going through, in this order.
         rate: images per second, by the last ones, or by the paces of the workers; None before the first.
         left: seconds until the last part is done, at this rate.
+        whole: of a command that goes through several runs, how many of them are done; None: it is one run.
         workers: those that take part.
         gone: the last of those that were lost or not let in.
         gone_count: how many these are altogether.
@@ -125,6 +145,7 @@ class Progress:
     parts: tuple[PartProgress, ...] = ()
     rate: float | None = None
     left: float | None = None
+    whole: WholeProgress | None = None
     workers: tuple[WorkerProgress, ...] = ()
     gone: tuple[WorkerGone, ...] = ()
     gone_count: int = 0
@@ -142,6 +163,15 @@ class Progress:
     def part(self) -> PartProgress | None:
         """What it is going through, or has gone through last."""
         return self.parts[-1] if self.parts else None
+
+    @property
+    def share(self) -> float:
+        """What is done of all, from 0 to 1; of a command with several runs each counts as much as any other."""
+        part = 0.0 if self.part is None or not self.part.total else self.part.done / self.part.total
+        if self.whole is None:
+            return part
+        under_way = part if self.whole.done < self.whole.total and self.state == "running" else 0.0
+        return (self.whole.done + under_way) / max(self.whole.total, 1)
 
 
 def progress_bytes(progress: Progress) -> bytes:

@@ -57,7 +57,7 @@ class SweepCell:
         expected: the same, corrected by what other cells had taken when it was begun.
         seconds: that it has taken by the clock, all attempts together.
         clocked: whether the clock has all of that; of an attempt that was killed only its attacks' times are known.
-        attacking: seconds of them that its attack took, as timings.jsonl has them.
+        attacking: seconds of them that its attack took: those of timings.jsonl, divided by the workers there were.
     """
 
     __pydantic_config__ = CLOSED

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from foolscape.cluster.pool import Pool
 from foolscape.errors import OutOfTimeError
-from foolscape.records.progress import Foreseen
+from foolscape.records.progress import Foreseen, WholeProgress
 from foolscape.records.row import Failure, Line
 
 
@@ -61,6 +61,7 @@ class Listener:
         settled: takes every sample that is settled, before the function of `progress` is called.
         foreseen: takes what a run is estimated to take before it measures, and again with what it took; None: no
             estimate is made, for it asks the model.
+        whole: takes how many are done of the runs of a command that has several, told as each begins and ends.
         crew: takes the workers of the run when they are there, and None when they have ended.
     """
 
@@ -70,6 +71,7 @@ class Listener:
     phase: Callable[[str], None] = _unheard
     settled: Callable[[Settled], None] = _unheard
     foreseen: Callable[[Foreseen], None] | None = None
+    whole: Callable[[WholeProgress], None] = _unheard
     crew: Callable[[Pool | None], None] = _unheard
 
     def stop_if_enough(self) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from foolscape.printable import printable
 from foolscape.records.sweep import SweepRecord
 from foolscape.report.pictures.plots import Band, Curve, Plot, plot
+from foolscape.report.tables.short import short_names
 from foolscape.report.tables.sweep import SweepLine, lines_of, mean_and_ends
 
 _COLOURS: Final = ("#c2410c", "#2f6f4f", "#3b6ea8", "#8a5a9e", "#b08900", "#6a665f", "#c0507a", "#4a9a9a")
@@ -17,6 +18,7 @@ _LONGEST: Final = 44
 
 def sweep_plots(sweep: SweepRecord) -> tuple[Plot, ...]:
     """A plot for each data set, attack and score: a curve for each model that was measured within several bounds."""
+    names = short_names(cell.model for cell in sweep.cells)
     groups: dict[tuple[str, str, str], dict[str, list[SweepLine]]] = {}
     for line in lines_of(sweep):
         if line.rows and line.bound is not None:
@@ -25,12 +27,12 @@ def sweep_plots(sweep: SweepRecord) -> tuple[Plot, ...]:
     plots = []
     for (data, attack, label), by_model in groups.items():
         curves = [
-            _curve(model, lines, _COLOURS[place % len(_COLOURS)], dashed=place >= len(_COLOURS))
+            _curve(names[model], lines, _COLOURS[place % len(_COLOURS)], dashed=place >= len(_COLOURS))
             for place, (model, lines) in enumerate(by_model.items())
             if len(lines) > 1 and any(row.attacked is not None for line in lines for row in line.rows)
         ]
         if curves:
-            alone = f"{next(iter(by_model))}: " if len(by_model) == 1 else ""
+            alone = f"{names[next(iter(by_model))]}: " if len(by_model) == 1 else ""
             caption = f"{alone}{label.partition(' ')[0]} under {attack} within each bound, {data}"
             percent = label.endswith("%")
             plots.append(plot(caption, curves, "bound in levels of 255", label, percent=percent, size=(6.4, 3.6)))

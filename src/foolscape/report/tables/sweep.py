@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from foolscape.records.summary import Interval
 from foolscape.records.sweep import SweepCell, SweepRecord, SweepRow
 from foolscape.report.tables.labels import reference_notes
+from foolscape.report.tables.short import short_names
 from foolscape.report.tables.table import DASH, Cell, Table, between, counted, known, number
 
 _SEEDS: Final = "Over several seeds a score is their mean, below it the least and the largest where these differ."
@@ -198,8 +199,9 @@ def headline(sweep: SweepRecord) -> str:
     ordered = [line for _, line in sorted(weakest.values(), key=_first)]
     if not ordered:
         return f"{counted(len(sweep.cells), 'cell')}, none of them measured under an attack yet."
-    least = f"Least is left of {_told(ordered[0])}"
-    return f"{least}; most of {_told(ordered[-1])}." if len(ordered) > 1 else f"{least}."
+    names = short_names(weakest)
+    least = f"Least is left of {_told(ordered[0], names)}"
+    return f"{least}; most of {_told(ordered[-1], names)}." if len(ordered) > 1 else f"{least}."
 
 
 def _share_left(line: SweepLine) -> float | None:
@@ -265,10 +267,11 @@ def _mean(rows: Sequence[SweepRow], of: Callable[[SweepRow], float | None]) -> f
     return fmean(values) if values else None
 
 
-def _told(line: SweepLine) -> str:
+def _told(line: SweepLine, names: Mapping[str, str]) -> str:
     clean, left = (_mean(line.rows, of) for of in (lambda row: row.clean, lambda row: row.attacked))
     within = f" within {line.bound}" if line.bound else ""
-    return f"{line.model}: {line.rows[0].label} {number(left, 1)} of {number(clean, 1)}, under {line.attack}{within}"
+    score = f"{line.rows[0].label} {number(left, 1)} of {number(clean, 1)}"
+    return f"{names[line.model]}: {score}, under {line.attack}{within}"
 
 
 def _places(names: Iterator[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from foolscape.errors import DeviceError, OutOfTimeError, RunError
 from foolscape.records.places import RUNS
+from foolscape.records.progress import WholeProgress
 from foolscape.records.reader import read_record
 from foolscape.records.run import Keep
 from foolscape.records.sweep import SweepCell
@@ -54,6 +55,11 @@ class Means:
         workers = self.resources.workers if self.resources.cluster is not None else None
         return len(self.resources.devices) or workers or 1
 
+    @property
+    def workers(self) -> int:
+        """How many measure at a time."""
+        return self.resources.workers or len(self.resources.devices) or 1
+
 
 @dataclass(frozen=True)
 class _Sweep:
@@ -93,7 +99,7 @@ def sweep(
         UnwritableError, LossError: as of `execute`.
     """
     with locked(out):
-        plan = Plan(present(out, cells), settings, tuple(command), means.devices, means.budget)
+        plan = Plan(present(out, cells), settings, tuple(command), means.devices, means.workers, means.budget)
         journal = Journal(out, recorded(out, plan))
         own(out)
         journal.save(journal.record)
@@ -151,6 +157,7 @@ def _settle(state: _Sweep, cell: Cell) -> None:
     known = replace(known, state="begun", reason="", expected=needed)
     state.journal.put(replace(known, clocked=False))  # until the clock has been read again
     _measure(state, cell, known)
+    _tell_whole(state)
     write_sweep_report(state.journal.directory)
 
 
@@ -160,8 +167,9 @@ def _measure(state: _Sweep, cell: Cell, known: SweepCell) -> None:
     place = journal.directory / RUNS / cell.name
 
     def timed() -> SweepCell:
-        attacking = sum(read_timings(place).values())
-        return replace(known, seconds=known.seconds + clock() - started, attacking=attacking)
+        seconds = known.seconds + clock() - started
+        attacking = min(seconds, sum(read_timings(place).values()) / state.means.workers)
+        return replace(known, seconds=seconds, attacking=attacking)
 
     try:
         with _told(state, cell, started) as listener:
@@ -219,6 +227,15 @@ def _refuse_changed(state: _Sweep, cell: Cell, setup: Setup) -> None:
             )
 
 
+def _tell_whole(state: _Sweep, but: str = "") -> None:
+    """Tell how many cells have ended, and what those take that wait, but for the one that begins."""
+    record = state.journal.record
+    ended = sum(other.state not in ("waiting", "begun") for other in record.cells)
+    seconds, unknown = time_left([other for other in record.cells if other.name != but], record.trials)
+    ahead = None if unknown else round(seconds, 1)
+    state.listener.whole(WholeProgress(unit="cells", done=ended, total=len(record.cells), ahead=ahead))
+
+
 @contextmanager
 def _told(state: _Sweep, cell: Cell, started: float) -> Iterator[Listener]:
     """Whom a cell tells: its progress stands beside that of the sweep, and it ends with the sweep's budget."""
@@ -226,6 +243,7 @@ def _told(state: _Sweep, cell: Cell, started: float) -> Iterator[Listener]:
     place = next(number for number, other in enumerate(record.cells, 1) if other.name == cell.name)
     seconds, unknown = time_left(record.cells, record.trials)
     about = f"about {duration(seconds)} left{' and more' if unknown else ''}"
+    _tell_whole(state, but=cell.name)
     state.listener.say(f"cell {place} of {len(record.cells)}, {about}: {cell.title}")
     settled = 0
 

@@ -30,6 +30,7 @@ class Plan:
         settings: what its file says.
         command: for sweep.json and every run.json.
         devices: on how many each cell is measured.
+        workers: that measure at a time.
         budget: seconds of devices in all; None: all that it takes.
     """
 
@@ -37,6 +38,7 @@ class Plan:
     settings: Object
     command: tuple[str, ...]
     devices: int
+    workers: int
     budget: float | None
 
 
@@ -109,7 +111,7 @@ def recorded(directory: Path, plan: Plan) -> SweepRecord:
     names = {cell.name for cell in plan.present.cells}
     trials = () if before is None else tuple(trial for trial in before.trials if names & set(trial.units))
     said = estimates(trials, plan.devices)
-    cells = tuple(_cell(directory, cell, plan.present, known, said) for cell in plan.present.cells)
+    cells = tuple(_cell(directory, cell, plan, known, said) for cell in plan.present.cells)
     rows = tuple(
         row
         for cell in plan.present.cells
@@ -131,7 +133,7 @@ def recorded(directory: Path, plan: Plan) -> SweepRecord:
 
 
 def _cell(
-    directory: Path, cell: Cell, present: Present, known: Mapping[str, SweepCell], said: Mapping[str, float]
+    directory: Path, cell: Cell, plan: Plan, known: Mapping[str, SweepCell], said: Mapping[str, float]
 ) -> SweepCell:
     """What is known of a cell: of one that was killed, or of which nothing is written, the times of its attacks."""
     found = SweepCell(
@@ -139,8 +141,8 @@ def _cell(
     )
     there = known.get(cell.name)
     before = found if there is None else there
-    timed = sum(read_timings(directory / RUNS / cell.name).values())
-    done = cell.name in present.done
+    timed = sum(read_timings(directory / RUNS / cell.name).values()) / plan.workers
+    done = cell.name in plan.present.done
     begun = before.state == "begun" or timed > 0
     return replace(
         found,
@@ -149,7 +151,7 @@ def _cell(
         expected=before.expected,
         seconds=max(before.seconds, timed),
         clocked=before.clocked and (there is not None or not timed),
-        attacking=timed,
+        attacking=before.attacking or timed,
     )
 
 

@@ -20,7 +20,7 @@ from foolscape.run.sweep.trying import tried
 def preview_sweep(cells: Sequence[Cell], out: Path, means: Means) -> list[Section]:
     """What `sweep` would do in `out`, with what is there already; raises as it does before the first cell."""
     found = present(out, cells)
-    record = recorded(out, Plan(found, {}, (), means.devices, means.budget))
+    record = recorded(out, Plan(found, {}, (), means.devices, means.workers, means.budget))
     faults = {cell.name: cell.fault for cell in found.cells if cell.fault}
     wanted = untried(record) - set(faults)
     for one in tried([cell for cell in found.cells if cell.name in wanted], Opened(), means.clock):

@@ -9,7 +9,7 @@ from foolscape.disk import write_passing
 from foolscape.records.places import LIVE
 from foolscape.records.progress import Progress
 from foolscape.report.pages.template import template
-from foolscape.run.watching.words import duration, far, of_crew, of_gone, of_part, of_worker
+from foolscape.run.watching.words import duration, far, of_crew, of_gone, of_part, of_whole, of_worker, title
 
 EVERY: Final = 10
 """Seconds between two pages, and after which the page is loaded again."""
@@ -37,20 +37,20 @@ class LivePage:
 
 def live_page(progress: Progress, name: str, *, has_report: bool) -> str:
     """The page of a command at work in a directory of this name."""
-    part = progress.part
     now = progress.phase if progress.state == "running" else progress.reason or "all is done"
     words = (now, far(progress))
     lines = [
+        *([of_whole(progress)] if progress.whole is not None else []),
         f"{duration(progress.seconds)} so far on {progress.host}, begun {progress.started}",
         *([of_crew(progress.workers)] if progress.workers else []),
         *of_gone(progress.gone, progress.gone_count),
     ]
     workers = [of_worker(one) for one in progress.workers] if len(progress.workers) <= _WORKERS else []
     return template("live.html.j2").render(
-        title=name if part is None else f"{name}: {part.done} of {part.total} images",
+        title=": ".join(word for word in (name, title(progress)) if word),
         command=progress.command,
         state=progress.state,
-        share=0 if part is None or not part.total else round(100 * part.done / part.total, 1),
+        share=round(100 * progress.share, 1),
         far="; ".join(word for word in words if word),
         lines=lines,
         tables=[("Parts", [of_part(one) for one in progress.parts]), ("Workers", workers)],

@@ -40,7 +40,7 @@ def metrics_text(progress: Progress, run: str, outcomes: Mapping[tuple[str, str]
         run: the label of all of them.
         outcomes: images settled, by model and by what came of them.
     """
-    own = {"run": run}
+    own, whole = {"run": run}, progress.whole
     models = sorted({model for model, _ in outcomes})
     done = [({**own, "model": model}, sum(n for (of, _), n in outcomes.items() if of == model)) for model in models]
     failed = [({**own, "model": model}, outcomes.get((model, FAILED), 0)) for model in models]
@@ -54,6 +54,8 @@ def metrics_text(progress: Progress, run: str, outcomes: Mapping[tuple[str, str]
         ("part_images", "gauge", "Images of a part.", [(labels, part.total) for labels, part in parts]),
         ("images_per_second", "gauge", "By the last images.", [(own, progress.rate)]),
         ("part_seconds_left", "gauge", "Of the part under way.", [(own, progress.left)]),
+        ("runs_done", "gauge", "Runs done, of several.", [(own, None if whole is None else whole.done)]),
+        ("runs", "gauge", "Runs, of several.", [(own, None if whole is None else whole.total)]),
         ("workers", "gauge", "Workers that take part.", [(own, len(progress.workers))]),
         ("workers_lost_total", "counter", "Workers that died or were not let in.", [(own, progress.gone_count)]),
         ("memory_bytes", "gauge", "The most memory held by the process.", [(own, progress.memory)]),

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from foolscape.cluster.pool import Pool
-from foolscape.records.progress import Foreseen, PartProgress, Progress, WorkerGone, WorkerProgress
+from foolscape.records.progress import Foreseen, PartProgress, Progress, WholeProgress, WorkerGone, WorkerProgress
 from foolscape.records.schema import SCHEMA
 from foolscape.run.listener import Listener, Settled
 from foolscape.run.watching.process import born, most_memory
@@ -61,6 +61,7 @@ class Tally:
         self._begun, self._started = self.now(), _wall()
         self._phase = OPENING
         self._parts: list[_Part] = []
+        self._whole: WholeProgress | None = None
         self._pool: Pool | None = None
         self._gone: list[WorkerGone] = []
         self._state: Literal["running", "finished", "stopped"] = "running"
@@ -87,6 +88,10 @@ class Tally:
             self.settled(one)
             listener.settled(one)
 
+        def whole(one: WholeProgress) -> None:
+            self.whole(one)
+            listener.whole(one)
+
         def crew(pool: Pool | None) -> None:
             self.crew(pool)
             listener.crew(pool)
@@ -96,7 +101,9 @@ class Tally:
             if listener.foreseen is not None:
                 listener.foreseen(estimate)
 
-        return replace(listener, progress=progress, phase=phase, settled=settled, foreseen=foreseen, crew=crew)
+        return replace(
+            listener, progress=progress, phase=phase, settled=settled, foreseen=foreseen, whole=whole, crew=crew
+        )
 
     @contextmanager
     def _through(self, title: str, total: int, done: int) -> Iterator[Callable[[], None]]:
@@ -122,6 +129,11 @@ class Tally:
         """What is done now."""
         with self._lock:
             self._phase = text
+
+    def whole(self, one: WholeProgress) -> None:
+        """One of several runs begins, or has ended."""
+        with self._lock:
+            self._whole = one
 
     def settled(self, one: Settled) -> None:
         """An image is done, or given up."""
@@ -165,6 +177,7 @@ class Tally:
                 parts=tuple(_said_of(part, now) for part in self._parts),
                 rate=None if rate is None else float(f"{rate:.4g}"),
                 left=round((last.total - last.done) / rate, 1) if last is not None and rate else None,
+                whole=self._whole,
                 workers=workers,
                 gone=tuple(gone[-_SHOWN:]),
                 gone_count=len(gone),

@@ -40,6 +40,25 @@ def how_far(progress: Progress) -> str:
     return f"{part.title}: {', '.join(word for word in words if word)}{phase}"
 
 
+def of_whole(progress: Progress) -> str:
+    """Of a command with several runs: how many are done, and the time that all take which are left; else nothing."""
+    whole = progress.whole
+    if whole is None:
+        return ""
+    told = f"{whole.done} of {whole.total} {whole.unit}"
+    if progress.state != "running" or whole.ahead is None or (progress.left is None and whole.done < whole.total):
+        return told
+    return f"{told}, about {duration(whole.ahead + (progress.left or 0.0))} left for all"
+
+
+def title(progress: Progress) -> str:
+    """How much is done, in as few words as a title has; nothing where nothing has begun."""
+    part, whole = progress.part, progress.whole
+    if whole is not None:
+        return f"{whole.done} of {whole.total} {whole.unit}"
+    return "" if part is None else f"{part.done} of {part.total} images"
+
+
 def far(progress: Progress) -> str:
     """Of the part under way: its failures, how fast it goes, and the time left."""
     words = (
@@ -69,7 +88,7 @@ def of_part(part: PartProgress) -> tuple[str, ...]:
 def of_worker(worker: WorkerProgress) -> tuple[str, ...]:
     """A worker in cells: who, where, on what, how many images, how long each takes."""
     pace = "" if worker.pace is None else f"{worker.pace:.3g} s an image"
-    return worker.worker, worker.node, worker.device, f"{worker.answered} images", pace
+    return worker.worker, worker.node, worker.device, f"{worker.answered} image{'s' * (worker.answered != 1)}", pace
 
 
 def of_crew(workers: Sequence[WorkerProgress]) -> str:
