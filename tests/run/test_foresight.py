@@ -21,6 +21,9 @@ from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig, make_config
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import Setup, open_setup
+from foolscape.run.universal.config import MAIN, make_universal_config
+from foolscape.run.universal.foresight import foresee_universal
+from foolscape.run.universal.setup import open_universal
 from foolscape.run.watching import history
 from foolscape.run.watching.history import NAME, Outcome, experience, remember
 from foolscape.run.watching.words import of_estimate
@@ -104,6 +107,25 @@ def test_an_estimate_is_gradients_times_what_one_takes(config: RunConfig, monkey
     assert shared is not None
     assert (shared.raw, shared.kind) == (pytest.approx(first.raw / 2), "own pgd cpu 2")
     assert foresee(config, setup, torch.device("cpu"), {spec: 0}) is None
+
+
+def test_a_universal_perturbation_is_its_epochs_and_its_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foolscape.run.foresight.gradient_seconds", lambda *_: 3.0)
+    config = make_universal_config({
+        "model": "bundled:scenes-unet", "data": "scenes:", "train_split": "train[:6]", "test_split": "test[:2]",
+        "size": "32x64", "epochs": 4, "target": "hide:road", "sweep_omega": [0.9],
+    })  # fmt: skip
+    setup = open_universal(config, torch.device("cpu"), hashed=False)
+    spec = config.model
+    whole = foresee_universal(config, setup, {}, {})
+    assert whole is not None
+    # 4 epochs of 6 images for both points; 5 predictions of each of 2 images: clean, both tiles, shuffled and noise.
+    assert whole.raw == pytest.approx(3 * (2 * 4 * 6 + 2 * 5 / 3))
+    assert whole.kind == "bundled universal cpu 1"
+    later = foresee_universal(config, setup, {MAIN: 4, "omega-0.9": 3}, {spec: ["one"]}, workers=2)
+    assert later is not None
+    assert later.raw == pytest.approx(3 * (6 + 5 / 3) / 2)
+    assert foresee_universal(config, setup, {MAIN: 4, "omega-0.9": 4}, {spec: ["one", "two"]}) is None
 
 
 def test_whoever_draws_random_numbers_draws_the_same_ones(config: RunConfig) -> None:

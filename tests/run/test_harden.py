@@ -22,14 +22,19 @@ from foolscape.errors import CheckpointError, DataError, FoolscapeError, ModelEr
 from foolscape.models.common.checkpoint import weights_sha256
 from foolscape.models.load import load_segmenter
 from foolscape.problem import IGNORE, Problem
+from foolscape.records.progress import Foreseen
 from foolscape.run.harden import execute as module
 from foolscape.run.harden.checkpoint import read_trainer, write_weights
 from foolscape.run.harden.config import HardenConfig, make_harden_config
 from foolscape.run.harden.execute import harden, with_weights
+from foolscape.run.harden.foresight import foresee_harden
 from foolscape.run.harden.loss import entropy_and_dice
 from foolscape.run.harden.pictures import TrainingImage, TrainingImages, stacked
+from foolscape.run.harden.setup import open_network
 from foolscape.run.harden.training import TrainConfig, Trainer, crafted, rate_at
 from foolscape.run.listener import Listener
+from foolscape.run.settings.choice import with_attack
+from foolscape.run.setup import open_setup
 from foolscape.run.tasks.segmentation import SegmentationSubject
 from foolscape.seeds import generator_for
 
@@ -117,9 +122,11 @@ def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foolscape.run.harden.config.JUDGE", "fgsm")
 
 
-def do(out: Path, setting: dict[str, object], **changes: Any) -> dict[str, Any]:
+def do(
+    out: Path, setting: dict[str, object], foreseen: Callable[[Foreseen], None] | None = None, **changes: Any
+) -> dict[str, Any]:
     config = make_harden_config({**setting, **changes})
-    return harden(config, out, ["foolscape", "harden"], Listener(lambda text: None, silent_progress))
+    return harden(config, out, ["foolscape", "harden"], Listener(lambda text: None, silent_progress, foreseen=foreseen))
 
 
 def learner(setting: dict[str, object], **changes: Any) -> tuple[Trainer, HardenConfig]:
@@ -234,7 +241,9 @@ def test_the_rate_rises_and_falls() -> None:
 
 def test_before_and_after_are_runs_and_the_weights_can_be_loaded(setting: dict[str, object], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    summary = do(out, setting, epochs=8)
+    told: list[Foreseen] = []
+    summary = do(out, setting, told.append, epochs=8)
+    assert [one.took is not None for one in told] == [False, True]  # of the whole, and not of both runs in it again
     before, after = (summary[when]["conditions"] for when in ("before", "after"))
     assert set(before) >= {"clean", "adversarial", "permuted", "noise"}
     assert after["adversarial"]["pixel_accuracy"] > before["adversarial"]["pixel_accuracy"] + 20
@@ -246,6 +255,25 @@ def test_before_and_after_are_runs_and_the_weights_can_be_loaded(setting: dict[s
     record = json.loads((out / "after" / "run.json").read_text())
     assert record["models"][0]["weights_sha256"] == loaded.sha256
     assert loaded.sha256 != json.loads((out / "run.json").read_text())["models"][0]["weights_sha256"]
+
+
+def test_it_is_estimated_by_its_gradients(setting: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foolscape.run.foresight.gradient_seconds", lambda *_: 2.0)
+    config, device = make_harden_config({**setting, "attack": "pgd", "steps": 3, "crop": "16x24"}), torch.device("cpu")
+    network = open_network(config, device, None)
+    run_setup = open_setup(with_attack(config.on_test(config.model))[0], device)
+
+    def seconds(epochs: int, runs: int) -> float:
+        found = foresee_harden(config, network, run_setup, device, (epochs, runs))
+        assert found is None or found.kind == "own harden cpu 1"
+        return 0 if found is None else found.raw
+
+    # An epoch: 2 batches of 4 images, 3 gradients and a step each, of a quarter of an image.
+    assert seconds(2, 0) == pytest.approx(2.0 * 2 * 2 * 4 * (3 + 1) / 4)
+    both = seconds(0, 2)
+    assert both > 2.0 * 2 * 2 * 120  # two runs of two images with 120 gradients each, and their probes
+    assert seconds(2, 2) == pytest.approx(seconds(2, 0) + both)
+    assert seconds(0, 0) == 0
 
 
 def test_a_spec_gets_other_weights() -> None:

@@ -16,7 +16,8 @@ from foolscape.errors import OutOfTimeError, RunError
 from foolscape.records.progress import WholeProgress
 from foolscape.records.sweep import SweepRecord, read_sweep
 from foolscape.records.timings import Timing, timing_bytes
-from foolscape.report.tables.sweep import duration, sweep_tables
+from foolscape.report.tables.sweep import sweep_tables
+from foolscape.report.tables.table import duration
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.resources import Resources

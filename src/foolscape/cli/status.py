@@ -71,7 +71,7 @@ def _title(standing: Standing) -> Text:
     progress = standing.progress
     words = Text.assemble(f"{standing.directory}: ", (str(standing.state), _STYLES[standing.state]))
     if progress is not None:
-        from foolscape.run.watching.words import duration
+        from foolscape.report.tables.table import duration
 
         words.append(f", foolscape {progress.command}, {duration(progress.seconds)}, on {progress.host}")
     if standing.why:

@@ -187,9 +187,8 @@ def _foreseen(run: _Run, resources: Resources) -> AbstractContextManager[None]:
         return nullcontext()
     run.listener.phase("estimating")
     remaining = {entry.subject.spec: len(set(run.ids) - _settled(run, entry)) for entry in run.setup.entries}
-    workers = resources.workers or max(1, len(resources.devices))
     batch = run_record(run.store).batch
-    return proven(foresee(run.config, run.setup, run.device, remaining, batch, workers), told)
+    return proven(foresee(run.config, run.setup, run.device, remaining, batch, resources.shared_by), told)
 
 
 def _check_models(run: _Run) -> None:

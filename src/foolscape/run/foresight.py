@@ -27,7 +27,7 @@ from foolscape.spec import LIBRARIES, parse
 _PREDICTIONS: Final = 4
 """Of an image at one bound: attacked, before rounding, and the two controls; the clean one comes once."""
 
-_PER_GRADIENT: Final = 3
+PER_GRADIENT: Final = 3
 """Predictions that cost about as much as one gradient."""
 
 
@@ -41,7 +41,7 @@ def units_of(entry: LoadedModel, images: int, probes: int | None) -> float:
     """
     _, share = probed_images(images, entry.plans, entry.probes, probes)
     gradients = images * sum(cost(plan) for plan in entry.plans) * (1 + share)
-    return gradients + images * (1 + _PREDICTIONS * len(entry.plans)) / _PER_GRADIENT
+    return gradients + images * (1 + _PREDICTIONS * len(entry.plans)) / PER_GRADIENT
 
 
 def gradient_seconds(entry: LoadedModel, image: torch.Tensor) -> float:
@@ -90,14 +90,29 @@ def foresee(
     entries = [entry for entry in setup.entries if remaining[entry.subject.spec]]
     if not entries or any(entry.subject.task.clips or tally_of(entry.scorer) is not None for entry in entries):
         return None
-    image = to_unit(setup.first).to(device)
-    raw = 0.0
+    units = [(entry, units_of(entry, remaining[entry.subject.spec], config.probes)) for entry in entries]
+    name = NONE if entries[0].plan is None else entries[0].plan.name
+    what = name if name in (NONE, *REGISTRY) else "own"
+    return estimate_of(units, what, to_unit(setup.first).to(device), batch, workers)
+
+
+def estimate_of(
+    units: Sequence[tuple[LoadedModel, float]], what: str, image: torch.Tensor, batch: int = 1, workers: int = 1
+) -> Estimate:
+    """The estimate for so many gradients of models, each of one image, of which one is tried.
+
+    Args:
+        units: models with their gradients.
+        what: is done, such as an attack or a kind of command: whose estimates are wrong alike.
+        image: (1, 3, H, W) in [0, 1], where the models are.
+        batch: images per call.
+        workers: that share the gradients.
+    """
+    entries = [entry for entry, _ in units]
     with torch.random.fork_rng(devices=[]):  # whoever draws random numbers draws the same ones afterwards
-        for entry in entries:
-            seconds = gradient_seconds(entry, image)
-            raw += seconds * units_of(entry, remaining[entry.subject.spec], config.probes) / workers
+        raw = sum(gradient_seconds(entry, image) * count / workers for entry, count in units)
         memory = _memory(entries[0], image, batch)
-    kind = _kind_of(entries, device, workers)
+    kind = _kind_of(entries, what, image.device, workers)
     known = experience(kind)
     return Estimate(kind, raw, _corrected(raw, memory, known))
 
@@ -112,13 +127,11 @@ def _corrected(raw: float, memory: int | None, known: Experience) -> Foreseen:
     )
 
 
-def _kind_of(entries: Sequence[LoadedModel], device: torch.device, workers: int) -> str:
+def _kind_of(entries: Sequence[LoadedModel], what: str, device: torch.device, workers: int) -> str:
     """Runs whose estimates are wrong alike; nothing in it is a name of the user's."""
     schemes = {parse(entry.subject.spec).scheme for entry in entries}
     sources = "+".join(sorted({scheme if scheme in LIBRARIES else "own" for scheme in schemes}))
-    name = NONE if entries[0].plan is None else entries[0].plan.name
-    attack = name if name in (NONE, *REGISTRY) else "own"
-    return f"{sources} {attack} {device.type} {workers}"
+    return f"{sources} {what} {device.type} {workers}"
 
 
 def _memory(entry: LoadedModel, image: torch.Tensor, batch: int) -> int | None:

@@ -16,8 +16,10 @@ from foolscape.models.common.attention import attention
 from foolscape.models.common.class_match import ClassMatch
 from foolscape.pixels import to_unit
 from foolscape.records.conditions import CLEAN, conditions_at
-from foolscape.run.foresight import foresee, gradient_seconds
+from foolscape.report.tables.table import duration
+from foolscape.run.foresight import Estimate, foresee, gradient_seconds
 from foolscape.run.harden.config import HardenConfig
+from foolscape.run.harden.foresight import foresee_harden, training_gradients
 from foolscape.run.harden.setup import check_batch, open_network
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
@@ -29,8 +31,9 @@ from foolscape.run.transfer.matrix import disturbances_of
 from foolscape.run.transfer.networks import open_networks
 from foolscape.run.trust.probes import cost, probed_images
 from foolscape.run.universal.config import UniversalConfig
+from foolscape.run.universal.foresight import foresee_universal, learning_gradients
 from foolscape.run.universal.setup import open_universal
-from foolscape.run.watching.words import duration, of_estimate
+from foolscape.run.watching.words import of_estimate
 from foolscape.tasks.base import task_named
 
 _SHOWN: Final = 5
@@ -68,8 +71,7 @@ def preview_run(config: RunConfig, origins: Mapping[str, str]) -> list[Section]:
         remaining = {entry.subject.spec: len(run_setup.ids) for entry in run_setup.entries}
         batch = config.batch if isinstance(config.batch, int) else 1
         estimate = foresee(config, run_setup, device, remaining, batch)
-        told = () if estimate is None else (("estimate", of_estimate(estimate.foreseen)),)
-        return [*_opened(config, run_setup, origins), replace(costs, lines=(*costs.lines, *told))]
+        return [*_opened(config, run_setup, origins), replace(costs, lines=(*costs.lines, *_told(estimate)))]
 
 
 def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: Mapping[str, str]) -> list[Section]:
@@ -109,14 +111,13 @@ def preview_universal(config: UniversalConfig) -> list[Section]:
             (f"learnt on {config.train_split}", _ids(setup.train_ids)),
             (f"measured on {config.test_split}", _ids(setup.test_ids)),
         )
-        gradients = sum(recipe.epochs for recipe in recipes.values()) * len(setup.train_ids)
+        gradients, estimate = learning_gradients(config, setup, {}), foresee_universal(config, setup, {}, {})
         models = tuple(_model(model.entry) for model in setup.models)
-        seconds = gradient_seconds(setup.models[0].entry, to_unit(setup.first).to(device))
         return [
             Section("pattern", pattern),
             Section(_MODELS, models),
             Section("images", data),
-            Section("cost", (("learning", f"{_many(gradients)}, at most"), *_time(gradients, seconds))),
+            Section("cost", (("learning", f"{_many(gradients)}, at most"), *_told(estimate))),
         ]
 
 
@@ -137,17 +138,17 @@ def preview_harden(config: HardenConfig, origins: Mapping[str, str]) -> list[Sec
             (f"trained on {config.train_split}", _ids(network.train_ids)),
             (f"measured on {config.test_split}", _ids(network.test_ids)),
         )
-        steps = config.epochs * batches * (plan.steps * (config.batch - config.clean) + config.batch)
+        steps = training_gradients(config, network, config.epochs)
         before, *_ = with_attack(config.on_test(config.model))
         run_setup = open_setup(before, device)
-        seconds = gradient_seconds(run_setup.entries[0], to_unit(run_setup.first).to(device))
         measuring = 2 * _gradients(run_setup)
+        estimate = foresee_harden(config, network, run_setup, device, (config.epochs, 2))
         return [
             Section("training", training),
             Section(_MODELS, (_model(network.entry),)),
             Section("images", data),
             Section("cost", (("training", f"{_many(steps)}, of part of an image each where there is a crop"),
-                             ("measuring", _many(measuring)), *_time(steps + measuring, seconds))),
+                             ("measuring", _many(measuring)), *_told(estimate))),
         ]  # fmt: skip
 
 
@@ -253,8 +254,8 @@ def _gradients(run_setup: Setup) -> float:
     return sum(len(run_setup.ids) * cost(entry.plan) for entry in run_setup.entries if entry.plan is not None)
 
 
-def _time(gradients: float, seconds: float) -> Lines:
-    return (("time", f"about {duration(gradients * seconds)} of gradients, {seconds:.3g} s each"),)
+def _told(estimate: Estimate | None) -> Lines:
+    return () if estimate is None else (("estimate", of_estimate(estimate.foreseen)),)
 
 
 def _share(share: float) -> str:

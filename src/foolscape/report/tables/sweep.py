@@ -11,7 +11,7 @@ from foolscape.records.summary import Interval
 from foolscape.records.sweep import SweepCell, SweepRecord, SweepRow
 from foolscape.report.tables.labels import reference_notes
 from foolscape.report.tables.short import short_names
-from foolscape.report.tables.table import DASH, Cell, Table, between, counted, known, number
+from foolscape.report.tables.table import DASH, Cell, Table, between, counted, duration, known, number
 
 _SEEDS: Final = "Over several seeds a score is their mean, below it the least and the largest where these differ."
 _ONE_SEED: Final = "Below a score: its 95 % interval over images, where there is one."
@@ -225,13 +225,6 @@ def progress(sweep: SweepRecord) -> str:
     done = f"{states.count('done')} of {counted(len(states), 'cell')}"
     others = [f"{states.count(state)} {_STATES[state]}" for state in ("failed", "left", "begun") if state in states]
     return ", ".join([done, *others])
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s" if seconds >= 10 or not seconds else f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def mean_and_ends(rows: Sequence[SweepRow], of: Callable[[SweepRow], tuple[float | None, Interval]]) -> tuple[

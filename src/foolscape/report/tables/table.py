@@ -65,6 +65,13 @@ def images(n: int) -> str:
     return counted(n, "image")
 
 
+def duration(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds >= 10 or not seconds else f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def counted(n: int, noun: str) -> str:
     """`n` with `noun`, which takes an s."""
     return f"{n} {noun}{'s' * (n != 1)}"

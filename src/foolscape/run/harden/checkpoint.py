@@ -58,6 +58,16 @@ def read_trainer(path: Path, trainer: Trainer) -> None:
     trainer.epochs = epochs
 
 
+def epochs_in(path: Path) -> int:
+    """Epochs that a checkpoint holds; none where it is not there or damaged, of which `read_trainer` tells."""
+    if not path.exists():
+        return 0
+    try:
+        return len(read_tensors(path)[1]["epochs"])
+    except (CheckpointError, KeyError, TypeError):
+        return 0
+
+
 def _weights(module: nn.Module) -> dict[str, Tensor]:
     return {name: _plain(value) for name, value in module.state_dict().items() if isinstance(value, Tensor)}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foolscape.data.sample import SegmentationData
@@ -21,16 +21,20 @@ from foolscape.report.form import having_form
 from foolscape.run.directory.store import RunStore, lose_failures, open_run
 from foolscape.run.directory.threads import own_threads
 from foolscape.run.execute import execute
-from foolscape.run.harden.checkpoint import read_trainer, write_trainer, write_weights
+from foolscape.run.foresight import proven
+from foolscape.run.harden.checkpoint import epochs_in, read_trainer, write_trainer, write_weights
 from foolscape.run.harden.config import HardenConfig
+from foolscape.run.harden.foresight import foresee_harden
 from foolscape.run.harden.job import HardenJob, crafting_by
 from foolscape.run.harden.pictures import TrainingImages, check_size
 from foolscape.run.harden.setup import HardenSetup, check_batch, harden_record, open_network
 from foolscape.run.harden.summary import summarise
-from foolscape.run.harden.training import Craft, TrainConfig, Trainer, crafting
+from foolscape.run.harden.training import Craft, Epoch, TrainConfig, Trainer, crafting
 from foolscape.run.listener import Listener
+from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.resources import ALONE, Resources
+from foolscape.run.setup import open_setup
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.spread.driver import workers
 from foolscape.run.spread.engines import engine_of
@@ -38,6 +42,9 @@ from foolscape.spec import parse, written
 
 WEIGHTS = "weights.safetensors"
 """The hardened network; `?weights=` reads it."""
+
+BEFORE, AFTER = "before", "after"
+"""The runs that measure the network."""
 
 _CHECKPOINT, _TRAINING = "checkpoint.safetensors", "training.json"
 
@@ -90,24 +97,72 @@ def _hardened(
         apart=resources.spread,
     )
     with open_run(out, record, (), listener.say) as store:
-        # The run before training checks the input gradient: on a wrong one nothing can be trained.
-        before = execute(
-            config.on_test(config.model), out / "before", command, listener, table=table, resources=resources
-        )
-        images = _training_images(config, setup, store, pictures := TrainingImages(setup.subject), listener)
-        lose_failures(images.failures)
-        with _crafting(config, setup, store, listener, resources) as craft:
-            trainer = _trained(config, setup, images.images, pictures, store, listener, craft)
-        write_weights(out, WEIGHTS, trainer.segmenter.module)
-        hardened = with_weights(config.model, out / WEIGHTS)
-        after = execute(config.on_test(hardened), out / "after", command, listener, table=table, resources=resources)
-        rows = {when: read_rows(out / when, read_record(out / when)) for when in ("before", "after")}
-        runs = {"before": before, "after": after}
+        with _foreseen(config, setup, out, listener, resources):
+            done = _before_and_after(config, setup, store, command, listener, table, resources)
+        rows = {when: read_rows(out / when, read_record(out / when)) for when in done.runs}
         listener.phase("summing up")
         with having_form(out):
-            summary = summarise(record, hardened, images, trainer.epochs, runs, rows)
+            summary = summarise(record, done.hardened, done.images, done.epochs, done.runs, rows)
         store.finish(SUMMARY, summary)
     return summary
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a hardening has come to.
+
+    Attributes:
+        hardened: the spec of the hardened network.
+        images: that it was trained on.
+        epochs: what became of each.
+        runs: the summaries of the runs `before` and `after`.
+    """
+
+    hardened: str
+    images: TrainingRecord
+    epochs: Sequence[Epoch]
+    runs: Mapping[str, Object]
+
+
+def _before_and_after(
+    config: HardenConfig,
+    setup: HardenSetup,
+    store: RunStore,
+    command: Sequence[str],
+    listener: Listener,
+    table: SliceTable | None,
+    resources: Resources,
+) -> _Done:
+    """The network measured, trained, and measured again."""
+    quiet = replace(listener, foreseen=None)  # what both runs take is in the estimate of the whole
+
+    def measured(model: str, when: str) -> Object:
+        place = store.directory / when
+        return execute(config.on_test(model), place, command, quiet, table=table, resources=resources)
+
+    # The run before training checks the input gradient: on a wrong one nothing can be trained.
+    before = measured(config.model, BEFORE)
+    images = _training_images(config, setup, store, pictures := TrainingImages(setup.subject), listener)
+    lose_failures(images.failures)
+    with _crafting(config, setup, store, listener, resources) as craft:
+        trainer = _trained(config, setup, images.images, pictures, store, listener, craft)
+    write_weights(store.directory, WEIGHTS, trainer.segmenter.module)
+    hardened = with_weights(config.model, store.directory / WEIGHTS)
+    return _Done(hardened, images, trainer.epochs, {BEFORE: before, AFTER: measured(hardened, AFTER)})
+
+
+def _foreseen(
+    config: HardenConfig, setup: HardenSetup, out: Path, listener: Listener, resources: Resources
+) -> AbstractContextManager[None]:
+    """Tells what is left is estimated to take, and what it took, to a listener who wants to know."""
+    if listener.foreseen is None:
+        return nullcontext()
+    device = ready_device(config.device)
+    before, _ = with_attack(config.on_test(config.model))
+    runs = sum(not (out / when / SUMMARY).exists() for when in (BEFORE, AFTER))
+    left = config.epochs - epochs_in(out / _CHECKPOINT), runs
+    run_setup = open_setup(before, device)
+    return proven(foresee_harden(config, setup, run_setup, device, left, resources.shared_by), listener.foreseen)
 
 
 def with_weights(text: str, weights: Path) -> str:

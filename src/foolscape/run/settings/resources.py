@@ -66,9 +66,14 @@ class Resources:
         """Whether workers measure, and not the process that was started."""
         return self.workers is not None or bool(self.devices) or self.cluster is not None
 
+    @property
+    def shared_by(self) -> int:
+        """Workers that are known to share what is to be done; of a cluster whose size is not said, 1."""
+        return self.workers or len(self.devices) or 1
+
     def threads_of(self, own: int) -> int:
         """Threads of each worker of a new run, where this process would take `own`: together no more than those."""
-        return max(1, own // (self.workers or len(self.devices) or 1))
+        return max(1, own // self.shared_by)
 
 
 ALONE: Final = Resources()

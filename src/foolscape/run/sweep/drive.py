@@ -18,7 +18,7 @@ from foolscape.records.sweep import SweepCell
 from foolscape.records.timings import read_timings
 from foolscape.records.types import Object
 from foolscape.report.pages.sweep import write_sweep_report
-from foolscape.report.tables.sweep import duration
+from foolscape.report.tables.table import duration
 from foolscape.run.directory.lock import locked, own
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
@@ -58,7 +58,7 @@ class Means:
     @property
     def workers(self) -> int:
         """How many measure at a time."""
-        return self.resources.workers or len(self.resources.devices) or 1
+        return self.resources.shared_by
 
 
 @dataclass(frozen=True)

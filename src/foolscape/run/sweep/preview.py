@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foolscape.records.sweep import SweepCell, SweepRecord
-from foolscape.report.tables.sweep import duration, how_wrong
+from foolscape.report.tables.sweep import how_wrong
+from foolscape.report.tables.table import duration
 from foolscape.run.preview import Section
 from foolscape.run.sweep.drive import Means
 from foolscape.run.sweep.estimate import expected, time_left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from foolscape.run.checks.bounds import bound_notes
 from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.directory.store import RunStore, lose_failures, open_run, universal_record
 from foolscape.run.directory.threads import own_threads
+from foolscape.run.foresight import proven
 from foolscape.run.listener import Listener
 from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.resources import ALONE, Resources
@@ -33,8 +34,9 @@ from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
 from foolscape.run.spread.engines import engine_of
 from foolscape.run.universal.config import MAIN, CurvePoint, UniversalConfig
+from foolscape.run.universal.foresight import foresee_universal
 from foolscape.run.universal.job import UniversalJob
-from foolscape.run.universal.learning import learnt, training_images
+from foolscape.run.universal.learning import epochs_learnt, learnt, training_images
 from foolscape.run.universal.measure import PointTile, conditions, rows
 from foolscape.run.universal.recording import universal_record_of
 from foolscape.run.universal.setup import TestedModel, UniversalSetup, open_universal
@@ -100,7 +102,10 @@ def _universal(
             entry, pair = model.entry, (setup.first, setup.beside)
             keep_consistency(entry.subject.spec, entry.scorer, pair, device, store, listener.say, 1)
         check_wiring(setup.models[0].universal_task.subject, setup.test_ids, config.seed, store, config.eval_classes)
-        with _workers(config, device, store, listener, resources) as pool:
+        with (
+            _foreseen(config, setup, store, listener, resources),
+            _workers(config, device, store, listener, resources) as pool,
+        ):
             training, learned = _learnt_and_measured(config, setup, store, listener, pool)
         listener.phase("summing up")
         with having_form(out):
@@ -110,6 +115,17 @@ def _universal(
             if (run := sliced_in(out)) is not None:
                 write_slices(out, run, given, listener.say)
     return summary
+
+
+def _foreseen(
+    config: UniversalConfig, setup: UniversalSetup, store: RunStore, listener: Listener, resources: Resources
+) -> AbstractContextManager[None]:
+    """Tells what is left is estimated to take, and what it took, to a listener who wants to know."""
+    if listener.foreseen is None:
+        return nullcontext()
+    settled = {model.entry.subject.spec: store.settled_ids(model.entry.subject.spec) for model in setup.models}
+    learned = epochs_learnt(config, store)
+    return proven(foresee_universal(config, setup, learned, settled, resources.shared_by), listener.foreseen)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -94,7 +95,7 @@ def learnt(
     Raises:
         ModelError: the model returns scores that are not finite.
     """
-    place = f"learning/{point.name}.safetensors"
+    place = _place(point)
     learning = _before(store, place) or begin(setup.tile)
     recipe = config.recipe(point, setup.task)
     learning = learning.to(setup.device)
@@ -113,6 +114,21 @@ def learnt(
             write_learning(store.directory, place, learning)
             listener.stop_if_enough()
     return learning
+
+
+def epochs_learnt(config: UniversalConfig, store: RunStore) -> dict[str, int]:
+    """Epochs that earlier calls have learnt, by the name of the point; of what is damaged `learnt` tells."""
+    found = {}
+    for point in config.points:
+        path = store.directory / _place(point)
+        if path.exists():
+            with suppress(CheckpointError):
+                found[point.name] = len(read_learning(path).epochs)
+    return found
+
+
+def _place(point: CurvePoint) -> str:
+    return f"learning/{point.name}.safetensors"
 
 
 def _before(store: RunStore, place: str) -> TrainingState | None:

@@ -9,7 +9,8 @@ from foolscape.disk import write_passing
 from foolscape.records.places import LIVE
 from foolscape.records.progress import Progress
 from foolscape.report.pages.template import template
-from foolscape.run.watching.words import duration, far, of_crew, of_gone, of_part, of_whole, of_worker, title
+from foolscape.report.tables.table import duration
+from foolscape.run.watching.words import far, of_crew, of_gone, of_part, of_whole, of_worker, title
 
 EVERY: Final = 10
 """Seconds between two pages, and after which the page is loaded again."""

@@ -6,13 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from foolscape.records.progress import Foreseen, PartProgress, Progress, WorkerGone, WorkerProgress
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+from foolscape.report.tables.table import duration
 
 
 def size(count: float) -> str:
