@@ -7,22 +7,15 @@ before is always remembered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from foolscape.errors import SettingError
-from foolscape.models.common.checkpoint import load_weights
-from foolscape.models.trackers.clip_inputs import check_clip, check_frames, with_background
+from foolscape.models.trackers.remembering import Remembering, RememberingNetwork, loaded
 from foolscape.models.trackers.stcn.blocks import Bottleneck, FrozenNorm, Residual, conv3x3, enlarged, pooled
-from foolscape.models.trackers.stcn.memory import aggregate
-from foolscape.models.trackers.stcn.resizing import Resizing
-from foolscape.tasks.video import one_hot
-
-STRIDE: Final = 16
 
 _MEAN: Final = (0.485, 0.456, 0.406)
 _DEVIATION: Final = (0.229, 0.224, 0.225)
@@ -126,7 +119,7 @@ class Decoder(nn.Module):
         return enlarged(self.pred2(torch.relu(maps)), 4).softmax(dim=1)[:, 1]
 
 
-class StmNetwork(nn.Module):
+class StmNetwork(RememberingNetwork[Query, Remembered]):
     """The parts of STM, which `Stm` puts together; frozen, in eval mode. `thin` divides its channels."""
 
     def __init__(self, thin: int = 1) -> None:
@@ -139,13 +132,11 @@ class StmNetwork(nn.Module):
         self.eval().requires_grad_(False)
 
     def memorise(self, image: Tensor, masks: Tensor) -> Remembered:
-        """What is remembered of an image (1, 3, H, W) with the masks (K, H, W) of its objects."""
         images = image.expand(len(masks), -1, -1, -1)
         coarse = self.Encoder_M(images, masks[:, None], other_masks(masks)[:, None])[-1]
         return Remembered(*self.KV_M_r4(coarse))
 
     def query(self, image: Tensor) -> Query:
-        """What segmenting an image (1, 3, H, W) needs besides the memory."""
         fine4, fine8, coarse = self.Encoder_Q(image)
         key, value = self.KV_Q_r4(coarse)
         return Query(key, value, self.Decoder.RF3.skip(fine8), self.Decoder.RF2.skip(fine4))
@@ -154,6 +145,17 @@ class StmNetwork(nn.Module):
         """(K, H, W): the probability of each object by itself."""
         masks: Tensor = self.Decoder(read(memory, query.key), query)
         return masks
+
+    def clip(self) -> Callable[[Remembered, Query, bool], Tensor]:
+        kept: list[Remembered] = []
+
+        def segmented(before: Remembered, current: Query, for_good: bool) -> Tensor:
+            masks = self.segment([*kept, before], current)
+            if for_good:
+                kept.append(before)
+            return masks
+
+        return segmented
 
 
 def other_masks(masks: Tensor) -> Tensor:
@@ -170,68 +172,10 @@ def read(memory: list[Remembered], key: Tensor) -> Tensor:
     return summed.view(*values.shape[:2], *key.shape[2:])
 
 
-@dataclass(frozen=True)
-class Stm:
-    """STM with the settings of its inference; `dataclasses.replace` changes them.
-
-    Attributes:
-        network: its dtype and device are those of the frames.
-        mem_every: frame t is remembered for good if t is a multiple of this; the frame before always is, until the
-            next.
-        notes: remarks for the reader of a table.
-    """
-
-    network: StmNetwork
-    mem_every: int = 5
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.mem_every < 1:
-            raise SettingError(f"mem_every: expected a whole number of at least 1, got {self.mem_every}")
-
-    def features(self, frames: Tensor) -> tuple[Query, ...]:
-        """What each of `frames` ((N, 3, H, W) in [0, 1]) is made into before any mask is known."""
-        check_frames(frames)
-        padding = padding_of(frames)
-        return tuple(self.network.query(padding.images(frame[None])) for frame in frames)
-
-    def propagate(self, frames: Tensor, first_mask: Tensor, features: tuple[Query, ...] | None = None) -> Tensor:
-        """How probable each object is at every pixel of every frame; see `Tracker.propagate`.
-
-        `features` are those of `frames[1:]`; the pixels of later frames are read all the same, as they are remembered.
-        """
-        check_clip(frames, features)
-        return self.propagate_masks(frames, one_hot(first_mask, frames), features)
-
-    def propagate_masks(self, frames: Tensor, masks: Tensor, features: tuple[Query, ...] | None = None) -> Tensor:
-        """As `propagate`, of objects as `one_hot` makes them, `masks` (K, H, W)."""
-        padding = padding_of(frames)
-        objects = masks
-        probabilities = [with_background(objects)]
-        kept: list[Remembered] = []
-        for t in range(1, len(frames)):
-            before = self.network.memorise(padding.images(frames[t - 1 : t]), padding.masks(objects))
-            current = self.network.query(padding.images(frames[t : t + 1])) if features is None else features[t - 1]
-            found = padding.restored(aggregate(self.network.segment([*kept, before], current)))
-            if (t - 1) % self.mem_every == 0:
-                kept.append(before)
-            probabilities.append(found)
-            objects = found[1:]
-        return torch.stack(probabilities)
+class Stm(Remembering[Query, Remembered]):
+    """STM with the settings of its inference: all positions of all remembered frames are read."""
 
 
 def load_stm(path: Path | str, device: torch.device | str = "cpu") -> Stm:
-    """STM with the weights at `path`, a file with the official keys, on `device`.
-
-    Raises:
-        CheckpointError: as `read_state_dict`, or the weights are another network's.
-    """
-    with torch.random.fork_rng(devices=[]):  # starting weights are drawn in vain: nobody else's numbers should move
-        network = StmNetwork()
-    load_weights(network, path)
-    return Stm(network.to(device))
-
-
-def padding_of(frames: Tensor) -> Resizing:
-    """Frames are padded with black, before they are normalised."""
-    return Resizing.of((frames.shape[2], frames.shape[3]), None, STRIDE)
+    """STM with the weights at `path`, a file with the official keys, on `device`; raises as `loaded`."""
+    return Stm(loaded(StmNetwork, path, device))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from foolscape.models.trackers.hmmn.memory import Coarse, Maps, read_coarse, read_fine
+from foolscape.models.trackers.remembering import RememberingNetwork
 from foolscape.models.trackers.stcn.blocks import Residual, conv3x3, enlarged
 from foolscape.models.trackers.stm import Encoder, KeyValue, other_masks
 
@@ -81,7 +82,7 @@ class Decoder(nn.Module):
         return enlarged(self.pred2(torch.relu(maps)), 4).softmax(dim=1)[:, 1]
 
 
-class HmmnNetwork(nn.Module):
+class HmmnNetwork(RememberingNetwork[Query, Remembered]):
     """The parts of HMMN, which `Hmmn` puts together; frozen, in eval mode. `thin` divides its channels."""
 
     def __init__(self, thin: int = 1) -> None:
@@ -95,7 +96,6 @@ class HmmnNetwork(nn.Module):
         self.eval().requires_grad_(False)
 
     def memorise(self, image: Tensor, masks: Tensor) -> Remembered:
-        """What is remembered of an image (1, 3, H, W) with the masks (K, H, W) of its objects."""
         images = image.expand(len(masks), -1, -1, -1)
         quarter, half, coarse = self.Encoder_M(images, masks[:, None], other_masks(masks)[:, None])
         return Remembered(
@@ -103,11 +103,27 @@ class HmmnNetwork(nn.Module):
         )  # fmt: skip
 
     def query(self, image: Tensor) -> Query:
-        """What segmenting an image (1, 3, H, W) needs besides the memory."""
         quarter, half, coarse = self.Encoder_Q(image)
         key, value = self.KV_Q_r4(coarse)
         skip8, skip4 = self.Decoder.RF3.convFS(half), self.Decoder.RF2.convFS(quarter)
         return Query(key, value, self.KV_Q_r3(half), self.KV_Q_r2(quarter), skip8, skip4)
+
+    def clip(self) -> Callable[[Remembered, Query, bool], Tensor]:
+        kept: list[Maps] = []
+        places: tuple[Tensor, ...] = ()
+        first: Remembered | None = None
+
+        def segmented(before: Remembered, current: Query, for_good: bool) -> Tensor:
+            nonlocal places, first
+            fine = [before] if first is None else [first, before]
+            shares, read = self.segment([*kept, before.coarse], places, fine, current)
+            first = fine[0]
+            places = read.places if for_good else read.places[:-1]
+            if for_good:
+                kept.append(before.coarse)
+            return shares
+
+        return segmented
 
     def segment(
         self, memory: Sequence[Maps], places: Sequence[Tensor], fine: Sequence[Remembered], query: Query
