@@ -285,3 +285,34 @@ def test_names_come_from_the_network_or_who_knows_them_and_must_be_enough() -> N
             adapt_detector(Cells(), ClassNames(option=tuple("abcd"[:count])), image_size=SIZE)
     with pytest.raises(ModelError, match="the name of a class for every channel"):
         adapt_detector(Cells(), ClassNames(option=("a", "N/A", "c")), image_size=SIZE)
+
+
+class Counting(Detecting):
+    """`Detecting` that asks the network itself first, and counts how often it is asked; `broken` scores are NaN."""
+
+    def __init__(self, *, asks: bool, broken: bool = False) -> None:
+        super().__init__()
+        self.asks, self.broken, self.calls = asks, False, 0
+        self.later = broken
+
+    def forward(self, images: Tensor) -> Output:
+        self.calls += 1
+        output = super().forward(images)
+        return output._replace(scores=output.scores / 0) if self.broken else output
+
+    def detect(self, images: Tensor, score_threshold: float, iou_threshold: float) -> list[dict[str, Tensor]]:
+        self.broken = self.later
+        if self.asks:
+            self(images).scores.zero_()  # what a network does with its own is its business
+        return super().detect(images, score_threshold, iou_threshold)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_an_own_detect_costs_one_call_of_the_network_and_hides_no_nan(asks: bool) -> None:
+    module = Counting(asks=asks)
+    found = adapted(module)
+    module.calls = 0
+    found.detect(images(1), 0.5)
+    assert module.calls == 1
+    with pytest.raises(ModelError, match="expected finite scores"):
+        adapted(Counting(asks=asks, broken=True)).detect(images(1), 0.5)

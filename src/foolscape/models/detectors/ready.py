@@ -11,6 +11,7 @@ from foolscape.models.common import file
 from foolscape.models.common.conditions import Conditions
 from foolscape.models.common.wiring import AS_IT_IS, IMAGE_OPTIONS, OPTIONS, wiring_of
 from foolscape.models.detectors import torchvision_dense, torchvision_two_stage, torchvision_zoo, user
+from foolscape.models.detectors.own_detect import own_detect
 from foolscape.models.segmenters.adapter import own_classes
 from foolscape.models.segmenters.torchvision import Built, library
 from foolscape.spec import Spec
@@ -51,7 +52,7 @@ def detector_of(model: file.UserModel, spec: Spec, wanted: Conditions) -> Detect
         return user.wired(user.checked(model, wanted.names, image_size=size, device=device), wiring)
     if not isinstance(model, nn.Module):
         raise ModelError(f"expected a network or a Detector, got the {file.kind_of(model)} {type(model).__name__}")
-    if torchvision_zoo.is_of_torchvision(model) and user.own_detect(model) is None:
+    if torchvision_zoo.is_of_torchvision(model) and own_detect(model) is None:
         wiring = wiring_of(spec, *IMAGE_OPTIONS, "offset")
         detector = of_torchvision(Built(model, own_classes(model)), wanted)
         if wiring == AS_IT_IS:

@@ -8,10 +8,9 @@ objectness is in them already. Where it is not, the network says `scores_hold_ob
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +30,7 @@ from foolscape.models.detectors.common import (
     detections_of,
     sigmoid_scores,
 )
+from foolscape.models.detectors.own_detect import IOU, OwnDetect, calls_of, own_detect
 from foolscape.models.detectors.user_output import (
     DenseOutput,
     check_candidates,
@@ -45,15 +45,8 @@ from foolscape.models.segmenters.adapter import own_classes
 from foolscape.tasks.detection import Candidates, Detections, Detector
 from foolscape.tasks.finite import tested_now
 
-_IOU: Final = 0.5
-"""Above this overlap NMS drops a box, where the network does not say otherwise."""
-
 _MOST: Final = 100
 """Detections kept per image by our own NMS: as many as COCO counts."""
-
-
-_OwnDetect = Callable[[Tensor, float], object]
-"""A network's own `detect`: (images, score threshold) -> detections."""
 
 
 @dataclass(frozen=True)
@@ -104,26 +97,52 @@ class ModuleDetector:
         """The detections by the network's own `detect`, if it has one, else by NMS. See `Detector.detect`."""
         own = own_detect(self.module)
         if own is not None:
-            self._check_size(images)
-            # A threshold drops what is NaN, and an image on which all is would be one without objects.
-            check_scores(self._forward(images).scores)
-            return padded_for(
-                images, self.multiple, self.others, lambda padded: self._detected(own, padded, score_threshold)
-            )
+            return self._found_by(own, images, score_threshold)
         dense = self._forward(images)
         self.meaning.check(dense)
         chances = self.meaning.chances(dense)
         check_boxes(dense.boxes)
         check_scores(dense.scores)
         check_scores(chances)  # an objectness may be NaN too
-        return [best_class(*one, score_threshold, _IOU, _MOST) for one in zip(dense.boxes, chances, strict=True)]
+        return [best_class(*one, score_threshold, IOU, _MOST) for one in zip(dense.boxes, chances, strict=True)]
 
-    def _detected(self, own: _OwnDetect, padded: Tensor, score_threshold: float) -> list[Detections]:
-        """What the network's own `detect` finds in `padded` images."""
-        with guarded(f"detect of {on_images(self.module, padded)}"):
-            answer = own(handed(self.wiring.images(padded)), score_threshold)
-        detections = check_detections(answer, padded, self.channels)
-        return _sorted(detections, self.wiring, padded, self.channels, score_threshold)
+    def _found_by(self, own: OwnDetect, images: Tensor, score_threshold: float) -> list[Detections]:
+        """What the network's own `detect` finds in `images`.
+
+        A threshold drops what is NaN, and an image on which all is would be one without objects; so the scores are
+        tested, too: those of the call that `detect` makes of the network, or else of another.
+        """
+        self._check_size(images)
+        faults: list[ModelError | None] = []
+
+        def detected(padded: Tensor) -> list[Detections]:
+            inputs = handed(self.wiring.images(padded))
+            with (
+                calls_of(self.module, inputs, lambda output: faults.append(self._fault(output, padded))),
+                guarded(f"detect of {on_images(self.module, padded)}"),
+            ):
+                answer = own(inputs, score_threshold)
+            detections = check_detections(answer, padded, self.channels)
+            return _sorted(detections, self.wiring, padded, self.channels, score_threshold)
+
+        try:
+            found = padded_for(images, self.multiple, self.others, detected)
+        except ModelError:
+            for fault in filter(None, faults):  # what is wrong with the scores says more
+                raise fault from None
+            raise
+        if not faults:
+            check_scores(self._forward(images).scores)
+        for fault in filter(None, faults):
+            raise fault
+        return found
+
+    def _fault(self, output: object, padded: Tensor) -> ModelError | None:
+        try:
+            check_scores(self._read(output, padded).scores)
+        except ModelError as error:
+            return error
+        return None
 
     def _forward(self, images: Tensor) -> DenseOutput:
         self._check_size(images)
@@ -133,6 +152,10 @@ class ModuleDetector:
         """What the network returns for `padded` images."""
         with guarded(on_images(self.module, padded)):
             output = self.module(handed(self.wiring.images(padded)))
+        return self._read(output, padded)
+
+    def _read(self, output: object, padded: Tensor) -> DenseOutput:
+        """Boxes and scores in what the network returned for `padded` images."""
         dense = dense_of(output)
         check_output(dense, padded, self.channels)
         boxes = self.wiring.boxes(dense.boxes, padded.shape[2:])
@@ -211,7 +234,7 @@ def adapt_detector(
     check_boxes(dense.boxes)
     check_scores(dense.scores)
     meaning = meaning_of(dense, module)
-    ranked = "the network's own detect" if own_detect(module) else f"NMS at an IoU of {_IOU:g}, at most {_MOST} boxes"
+    ranked = "the network's own detect" if own_detect(module) else f"NMS at an IoU of {IOU:g}, at most {_MOST} boxes"
     notes = [*remarks, SIGMOID_NOTE, *meaning.notes(dense), f"detections are those of {ranked}"]
     if fitted.multiple > 1:
         notes.append(f"image sides are padded to be divisible by {fitted.multiple}")
@@ -254,22 +277,6 @@ def checked(
 def wired(detector: Wired, wiring: Wiring) -> Wired:
     """`detector` with `wiring` applied to its input and output, and recorded in its notes."""
     return replace(detector, wiring=wiring, notes=(*detector.notes, *wiring.notes))
-
-
-def own_detect(module: nn.Module) -> _OwnDetect | None:
-    """`module.detect` of (images, score threshold), if it has one that takes a `score_threshold`.
-
-    Its `iou_threshold` stays at its own default; one without a default is given 0.5.
-    """
-    method: Any = getattr(module, "detect", None)
-    if not callable(method):
-        return None
-    parameters = inspect.signature(method).parameters
-    if "score_threshold" not in parameters:
-        return None
-    iou = parameters.get("iou_threshold")
-    more = {} if iou is None or iou.default is not iou.empty else {"iou_threshold": _IOU}
-    return lambda images, threshold: method(images, score_threshold=threshold, **more)
 
 
 def _sorted(
