@@ -19,7 +19,7 @@ def answer_to(key: str) -> bytes:
 
 @dataclass(frozen=True)
 class Echo:
-    """Answers every key after `seconds`; `deadly` keys end the process, by name of what they do."""
+    """Answers every key after `seconds`; `deadly` keys end the process, by name of what they do; `slow` hangs."""
 
     seconds: float = 0.0
     deadly: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class EchoWorker:
 
     def work(self, lease: Lease) -> Iterator[Answer]:
         for key in lease.keys:
-            time.sleep(self.job.seconds * (30 if self.place.name == self.job.slow else 1))
+            time.sleep(1000 if self.place.name == self.job.slow else self.job.seconds)
             self._die_of(self.job.deadly.get(key, ""))
             yield Answer(key, answer_to(key), {"who": b""}, self.job.seconds)
 

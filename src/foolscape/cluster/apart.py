@@ -15,7 +15,7 @@ from foolscape.cluster.child import Share, Submit
 from foolscape.cluster.engine import Engine, Event
 from foolscape.cluster.job import Lease
 from foolscape.cluster.pipes import DriverGone, channels, end_group, heard, say
-from foolscape.cluster.spawned import Ended, Inbox, Spawned
+from foolscape.cluster.spawned import Ended, Inbox, Spawned, spawned
 from foolscape.errors import FoolscapeError, RunError
 
 _STOPPING: Final = 30.0
@@ -79,7 +79,7 @@ class Apart:
 
     def start(self, job: bytes) -> None:
         """See `Engine.start`; returns when the engine in the process has started."""
-        self._process = Spawned(__name__, BeginEngine(self._engine, job), self._environment, self._inbox)
+        self._process = Spawned(spawned(__name__, self._environment), BeginEngine(self._engine, job), self._inbox)
         while True:
             said = self._said(1.0)
             if isinstance(said, _Started):

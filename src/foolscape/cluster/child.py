@@ -22,11 +22,11 @@ _ENDING: Final = 10.0
 
 @dataclass(frozen=True)
 class Begin:
-    """The first that a worker is told: what it is to open, where it is, and the number of its driver's process."""
+    """The first that a worker is told: what it is to open, where it is, and the number of its parent."""
 
     job: bytes
     place: WorkerPlace
-    driver: int
+    parent: int
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def main() -> None:
     begin = heard(source)
     if not isinstance(begin, Begin):
         return
-    wake_with(begin.driver)
+    wake_with(begin.parent)
     leases: queue.SimpleQueue[Submit] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, leases, begin.place.scratch), daemon=True).start()
     try:

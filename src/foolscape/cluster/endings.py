@@ -18,9 +18,13 @@ _LONGEST: Final = 400
 """Characters of what a process said last."""
 
 
-def ending(code: int, said: Sequence[str] = ()) -> str:
-    """Of an exit code (of `subprocess`: negative for signals) and the last lines of standard error."""
-    if code < 0:
+def ending(code: int | None, said: Sequence[str] = ()) -> str:
+    """Of an exit code (of `subprocess`: negative for signals; None if nobody knows) and the last lines of standard
+    error.
+    """
+    if code is None:
+        words = "ended with the process that it was forked from"
+    elif code < 0:
         name = _signal_name(-code)
         often = f", {_OFTEN[name]}" if name in _OFTEN else ""
         words = f"killed by signal {-code} ({name}){often}"

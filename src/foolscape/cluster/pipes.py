@@ -57,11 +57,11 @@ def heard(source: IO[bytes]) -> object | None:
     return message
 
 
-def wake_with(driver: int) -> None:
-    """Have Linux wake this process when its driver ends, should it have been stopped: it is to see that, and end."""
+def wake_with(parent: int) -> None:
+    """Have Linux wake this process when its parent ends, should it have been stopped: it is to see that, and end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
-        if os.getppid() != driver:
+        if os.getppid() != parent:
             os._exit(1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from typing import Final
 from foolscape.cluster import child as worker_process
 from foolscape.cluster.child import Begin, Share, Submit
 from foolscape.cluster.engine import Answered, Died, Event, Joined, LeaseDone, Raised, Refused
+from foolscape.cluster.forking import begun, hold, let_go
 from foolscape.cluster.job import Lease, WorkerPlace
 from foolscape.cluster.spawned import Ended, Inbox, Spawned
 from foolscape.errors import SettingError
@@ -30,6 +30,14 @@ _LOOK: Final = 0.5
 
 THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """Variables of a process that say how many threads its libraries use."""
+
+
+def threads_of(number: int) -> dict[str, str]:
+    """The variables of a worker with so many threads.
+
+    NumPy's BLAS has one: it would start the others when it is imported, and nothing is measured with it.
+    """
+    return dict.fromkeys(THREADS, str(number)) | {"OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(eq=False)
@@ -49,19 +57,23 @@ class _Slot:
 class Processes:
     """The engine of this machine: `workers` processes, on `devices` in turn; each ends with the driver.
 
-    They are no copies of the driver's process: what a job needs is imported in them anew, with the driver's `sys.path`
-    and working directory. Signals from the keyboard reach the driver alone.
+    They are no copies of the driver's process: what a job needs is imported anew, with the driver's `sys.path` and
+    working directory, in a process that they are forked from, see `forking`. Signals from the keyboard reach the driver
+    alone.
 
     Args:
         workers: how many.
         devices: as PyTorch names them.
         threads: of each worker.
+        imports: modules that jobs need, imported before workers are forked; they start no threads.
 
     Raises:
         SettingError: one of these is missing.
     """
 
-    def __init__(self, workers: int, devices: Sequence[str] = ("cpu",), threads: int = 1) -> None:
+    def __init__(
+        self, workers: int, devices: Sequence[str] = ("cpu",), threads: int = 1, imports: Sequence[str] = ()
+    ) -> None:
         if workers < 1 or threads < 1 or not devices:
             raise SettingError(
                 f"expected at least one worker, device and thread, got {workers} workers, {len(devices)} devices and "
@@ -69,6 +81,8 @@ class Processes:
             )
         self._slots = [_Slot(number, devices[number % len(devices)]) for number in range(workers)]
         self._threads = threads
+        self._imports = tuple(imports)
+        self._holds = False
         self._node = platform.node() or "this machine"
         self._job = b""
         self._shared: Share | None = None
@@ -78,6 +92,8 @@ class Processes:
     def start(self, job: bytes) -> None:
         """See `Engine.start`."""
         self._job = job
+        hold()
+        self._holds = True
         self._inbox = Inbox(max(8, 2 * len(self._slots)))
         self._scratch = Path(tempfile.mkdtemp(prefix="foolscape-"))
         self._look()
@@ -127,6 +143,9 @@ class Processes:
             child.kill()
         for child in children:
             child.join()
+        if self._holds:
+            self._holds = False
+            let_go()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -168,7 +187,8 @@ class Processes:
         scratch = self._scratch / slot.name
         scratch.mkdir()
         place = WorkerPlace(slot.name, self._node, slot.device, self._threads, scratch)
-        threads = dict.fromkeys(THREADS, str(self._threads))
-        slot.child = Spawned(worker_process.__name__, Begin(self._job, place, os.getpid()), threads, self._inbox)
+        threads = threads_of(self._threads)
+        process = begun(worker_process.__name__, self._imports, threads)
+        slot.child = Spawned(process, Begin(self._job, place, process.parent), self._inbox)
         if self._shared is not None:
             slot.child.send(self._shared)

@@ -14,13 +14,16 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from foolscape.cluster.endings import ending
 from foolscape.cluster.pipes import Fault
 
 _LAST_LINES: Final = 5
 """Of standard error, for the reason of a death."""
+
+_LAST_SECONDS: Final = 3.0
+"""That a process has to end by itself when it says nothing more."""
 
 _STUB: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -34,6 +37,87 @@ class Ended:
     """The process is gone, for a reason in words."""
 
     reason: str
+
+
+class Process(Protocol):
+    """A process of its own session, however it was started; the driver has the other ends of its channels."""
+
+    @property
+    def parent(self) -> int:
+        """The number of the process that started it."""
+        ...
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """What it reads."""
+        ...
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """What it says."""
+        ...
+
+    @property
+    def stderr(self) -> IO[bytes]:
+        """What it prints."""
+        ...
+
+    def poll(self) -> int | None:
+        """Its exit code, as of `subprocess`; None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for its end; its exit code, None if nobody knows. Raises `subprocess.TimeoutExpired`."""
+        ...
+
+    def kill(self) -> None:
+        """End it and all that it started."""
+        ...
+
+
+class _Child:
+    """A `Process` that this one has started."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.parent = os.getpid()
+        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
+        self.poll, self.wait = process.poll, process.wait
+        self._process = process
+
+    def kill(self) -> None:
+        """See `Process`."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)  # its own session, and so a group of its own number
+
+
+def command(module: str) -> list[str]:
+    """What runs `main` of a module in a new program, with the imports of this one."""
+    return [sys.executable, "-c", _STUB, json.dumps(sys.path), module]
+
+
+def spawned(module: str, environment: Mapping[str, str]) -> Process:
+    """A process that runs `main` of a module. It is no copy of this one: what it needs it imports anew.
+
+    Args:
+        module: what it runs.
+        environment: variables of it, beside those of this process.
+    """
+    return _Child(
+        subprocess.Popen(
+            command(module),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+            start_new_session=True,  # what the keyboard sends is for the driver
+        )
+    )
 
 
 class Inbox:
@@ -65,28 +149,20 @@ class Inbox:
 
 
 class Spawned:
-    """A process, from its start on. It is no copy of the driver's: what it needs it imports anew.
+    """What the driver has of a process, from its start on.
 
     Args:
-        module: whose `main` it runs.
+        process: which has just been started.
         begin: the first message to it.
-        environment: variables of it, beside those of the driver.
         inbox: takes every message of it; the last one is `Ended`.
     """
 
-    def __init__(self, module: str, begin: object, environment: Mapping[str, str], inbox: Inbox) -> None:
+    def __init__(self, process: Process, begin: object, inbox: Inbox) -> None:
         self._inbox = inbox
         self._said: deque[str] = deque(maxlen=_LAST_LINES)
         self._ended_for = ""
         self._outbox: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _STUB, json.dumps(sys.path), module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **environment},
-            start_new_session=True,  # what the keyboard sends is for the driver
-        )
+        self._process = process
         self.send(begin)
         self._stderr = threading.Thread(target=self._overhear, daemon=True)
         self._threads = [
@@ -104,12 +180,12 @@ class Spawned:
     def kill(self, reason: str = "") -> None:
         """End the process and all that it started; `reason` is what it is said to have died of."""
         self._ended_for = self._ended_for or reason
-        _kill(self._process)
+        self._process.kill()
 
     def look(self) -> None:
         """End what a process that is gone has left behind: while it holds the pipe, the end is not seen."""
         if self._process.poll() is not None:
-            _kill(self._process)
+            self._process.kill()
 
     def close(self, seconds: float) -> None:
         """Let the process see that nothing more will come, and end; kill it after so many seconds."""
@@ -126,19 +202,19 @@ class Spawned:
             thread.join(5)
 
     def _overhear(self) -> None:
-        with _pipe(self._process.stderr) as stderr:
+        with self._process.stderr as stderr:
             for line in stderr:
                 self._said.append(line.decode(errors="replace"))
 
     def _write(self) -> None:
         """In a thread, for a process that stands still does not read."""
-        with contextlib.suppress(OSError), _pipe(self._process.stdin) as stdin:
+        with contextlib.suppress(OSError), self._process.stdin as stdin:
             while (message := self._outbox.get()) is not None:
                 pickle.dump(message, stdin)
                 stdin.flush()
 
     def _read(self) -> None:
-        with _pipe(self._process.stdout) as stdout:
+        with self._process.stdout as stdout:
             try:
                 while True:
                     message = pickle.load(stdout)
@@ -150,21 +226,10 @@ class Spawned:
                 fault = ""
             except Exception as error:
                 fault = f"its answer could not be read: {type(error).__name__}: {error}"
-            _kill(self._process)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LAST_SECONDS)  # one that ends by itself says why
+            self._process.kill()
             code = self._process.wait()
         self._outbox.put(None)
         self._stderr.join(5)
         self._inbox.put(self, Ended(self._ended_for or fault or ending(code, self._said)))
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None
-    return pipe
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)  # its own session, and so a group of its own number

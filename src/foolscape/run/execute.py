@@ -224,7 +224,7 @@ def _measure_spread(run: _Run, resources: Resources) -> None:
     record = run_record(run.store)
     if all(set(run.ids) <= _settled(run, entry) for entry in run.setup.entries):
         return
-    engine = engine_of(resources, str(run.device), record.threads or own_threads())
+    engine = engine_of(resources, str(run.device), record.threads or own_threads(), RunJob)
     costs = {name: cost_of(run.setup.data, name) for name in run.ids}
     with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
         for place, entry in enumerate(run.setup.entries):

@@ -12,7 +12,7 @@ from typing import Any, Final
 from foolscape.cluster.engine import Died, Event, Joined, Refused
 from foolscape.cluster.job import Lease
 from foolscape.cluster.pipes import Fault
-from foolscape.cluster.processes import THREADS
+from foolscape.cluster.processes import threads_of
 from foolscape.cluster.ray.actor import Actor, home
 from foolscape.cluster.ray.connection import Connection
 from foolscape.cluster.ray.faults import GONE, cause_of, room_in_store
@@ -207,7 +207,7 @@ class RayNodes:
             "num_cpus": 0 if self._gpus else self._threads,
             "max_restarts": 0,
             "scheduling_strategy": NodeAffinitySchedulingStrategy(slot.node.number, soft=False),
-            "runtime_env": {"env_vars": dict.fromkeys(THREADS, str(self._threads))},
+            "runtime_env": {"env_vars": threads_of(self._threads)},
         }
         remote: Any = ray.remote  # its types do not know of groups
         slot.actor = remote(concurrency_groups={"ending": 1})(Actor).options(**options).remote()

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foolscape.cluster.forking import servers_kept
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, SampleError
 from foolscape.models.common.attention import attention
@@ -76,7 +77,7 @@ def harden(
     Raises:
         FoolscapeError: what is in `out` can be continued by the same call.
     """
-    with attention(config.attention):
+    with attention(config.attention), servers_kept():
         return _hardened(config, out, command, listener, training, table, resources)
 
 
@@ -217,7 +218,7 @@ def _crafting(
         yield crafting(setup.segmenter, _course(config, setup), apart=record.apart)
         return
     device = str(next(setup.segmenter.module.parameters()).device)
-    engine = engine_of(resources, device, record.threads or own_threads())
+    engine = engine_of(resources, device, record.threads or own_threads(), HardenJob)
     with workers(HardenJob(config, record), engine, store, listener) as pool:
         yield crafting_by(pool, setup.segmenter)
 

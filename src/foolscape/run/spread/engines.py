@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from pkgutil import iter_modules
+from typing import Final
+
 from foolscape.cluster.engine import Engine
 from foolscape.cluster.processes import Processes
 from foolscape.cluster.ray.engine import on_ray
+from foolscape.data import sets
 from foolscape.run.settings.resources import Resources
 
+_LATER: Final = (
+    "foolscape.models.load",
+    "foolscape.models.segmenters.ready",
+    "foolscape.run.opening.detection",
+    "foolscape.run.opening.segmentation",
+    "foolscape.run.opening.video",
+    "scipy.ndimage",
+    "skimage.metrics",
+    "sympy",  # of PyTorch
+)
+"""What a worker would import when it opens models and data and measures its first image: as much as all it does else
+in a second."""
 
-def engine_of(resources: Resources, device: str, threads: int) -> Engine:
+
+def engine_of(resources: Resources, device: str, threads: int, job: type) -> Engine:
     """The engine that `resources` ask for.
 
     Args:
         resources: with workers, devices or a cluster.
         device: of the run, where no others are named.
         threads: of each worker, as the run was begun with.
+        job: what workers are to open; its module is imported once for all.
     """
     if resources.cluster is not None:
         gpus = device.startswith("cuda")
         return on_ray(resources.cluster, gpus=gpus, threads=threads, workers=resources.workers)
     devices = resources.devices or (device,)
-    return Processes(resources.workers or len(devices), devices, threads)
+    return Processes(resources.workers or len(devices), devices, threads, (job.__module__, *_LATER, *_data_sets()))
+
+
+def _data_sets() -> list[str]:
+    """The modules of all kinds of data, one of which is the run's; they are looked through to find it."""
+    return [f"{sets.__name__}.{module.name}" for module in iter_modules(sets.__path__)]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from foolscape.cluster.forking import servers_kept
 from foolscape.errors import DeviceError, OutOfTimeError, RunError
 from foolscape.records.places import RUNS
 from foolscape.records.progress import WholeProgress
@@ -98,7 +99,7 @@ def sweep(
         RunError: something else is in `out`, or another process is at work in it.
         UnwritableError, LossError: as of `execute`.
     """
-    with locked(out):
+    with locked(out), servers_kept():
         plan = Plan(present(out, cells), settings, tuple(command), means.devices, means.workers, means.budget)
         journal = Journal(out, recorded(out, plan))
         own(out)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from foolscape.cluster.forking import servers_kept
 from foolscape.cluster.pool import Pool
 from foolscape.data.costs import cost_of
 from foolscape.models.common.attention import attention
@@ -83,7 +84,7 @@ def transfer(
         FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
     """
     config, ensemble_names = make_transfer_config(settings)
-    with attention(config.attention):
+    with attention(config.attention), servers_kept():
         return _transferred(config, ensemble_names, out, command, listener, table, keep, resources)
 
 
@@ -150,7 +151,7 @@ def _workers(config: RunConfig, store: RunStore, listener: Listener, resources: 
     if not resources.spread or all(set(record.ids) <= ids for ids in settled):
         yield None
         return
-    engine = engine_of(resources, str(ready_device(config.device)), record.threads or own_threads())
+    engine = engine_of(resources, str(ready_device(config.device)), record.threads or own_threads(), TransferJob)
     with workers(TransferJob(config, record), engine, store, listener) as pool:
         yield pool
 

@@ -137,7 +137,7 @@ def _workers(
     if not resources.spread:
         yield None
         return
-    engine = engine_of(resources, str(device), record.threads or own_threads())
+    engine = engine_of(resources, str(device), record.threads or own_threads(), UniversalJob)
     with workers(UniversalJob(config, record), engine, store, listener) as pool:
         yield pool
 
