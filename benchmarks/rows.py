@@ -36,7 +36,8 @@ from foolscape.records.rows import forms_of, line_bytes, truth_bytes
 from foolscape.records.run import DataRecord, ModelRecord, RunRecord, SampleRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.report import write_report
-from foolscape.run.directory.store import as_json, open_run, write_json
+from foolscape.run.directory.begun import as_json, write_json
+from foolscape.run.directory.store import open_run
 from foolscape.run.slices.given import Given
 from foolscape.run.slices.kinds import sliced_in
 from foolscape.run.slices.write import write_slices

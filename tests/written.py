@@ -17,7 +17,7 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.summary import RunSummary
 from foolscape.records.timings import Timing, timing_bytes
 from foolscape.records.types import read
-from foolscape.run.directory.store import as_json
+from foolscape.run.directory.begun import as_json
 
 
 def model_record(spec: str = "m", task: str = "segmentation", **changes: Any) -> ModelRecord:

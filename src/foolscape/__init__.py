@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from foolscape.api.model import load_model as load_model
     from foolscape.api.planning import plan as plan
     from foolscape.api.report import Report as Report
-    from foolscape.api.report import load_run as load_run
     from foolscape.api.result import Result as Result
     from foolscape.api.rows import ImageRow as ImageRow
     from foolscape.api.stream import evaluate_stream as evaluate_stream
+    from foolscape.api.written import load_run as load_run
     from foolscape.attacks.catalog import register as register  # where our own names are taken
     from foolscape.attacks.engine.ascent import Ascent as Ascent
     from foolscape.attacks.engine.ascent import AtMost as AtMost
@@ -108,7 +108,7 @@ _PUBLIC: Final = {
     "levels": "pixels",
     "load_data": "api.data",
     "load_model": "api.model",
-    "load_run": "api.report",
+    "load_run": "api.written",
     "mi_fgsm": "attacks.zoo.mi_fgsm",
     "never": "attacks.engine.ascent",
     "pgd": "attacks.zoo.pgd",

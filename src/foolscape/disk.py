@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
+from foolscape import carriers
 from foolscape.errors import UnwritableError
 
 PART: Final = ".part"
@@ -60,7 +61,7 @@ def write_file(directory: Path, place: str, content: bytes) -> Path:
     Raises:
         UnwritableError: it cannot be written, or a folder of `place` is a symbolic link; nothing half written is left.
     """
-    return write_pieces(directory, place, (content,))
+    return write_with(directory, place, lambda file: _all_into(file, content))
 
 
 def write_passing(directory: Path, place: str, content: bytes) -> Path:
@@ -74,17 +75,7 @@ def write_passing(directory: Path, place: str, content: bytes) -> Path:
     Raises:
         UnwritableError: as of `write_file`.
     """
-    with in_words(directory):
-        path = _below(directory, place)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
-        try:
-            _write_new(temporary, lambda file: _all_into(file, content), lasting=False)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-    return path
+    return _replaced(directory, place, lambda file: _all_into(file, content), lasting=False)
 
 
 def append_file(directory: Path, place: str, content: bytes) -> int:
@@ -112,19 +103,20 @@ def append_file(directory: Path, place: str, content: bytes) -> int:
             sync_folder(path.parent)
     if shared:
         write_file(directory, place, read_file(path) + content)
+    else:
+        carriers.grew(path, about.st_size, len(content))
     return about.st_size
 
 
 def read_file(path: Path) -> bytes:
     """What is in the regular file at `path`; raises `OSError` for anything else, without waiting for it."""
-    descriptor = os.open(path, os.O_RDONLY | _COMMON)
-    with os.fdopen(descriptor, "rb") as file:
-        _regular(descriptor, path)
+    with open_file(path) as file:
         return file.read()
 
 
 def open_file(path: Path) -> IO[bytes]:
     """The regular file at `path`, open to be read from any place in it; raises `OSError` as `read_file`."""
+    carriers.bring(path)
     descriptor = os.open(path, os.O_RDONLY | _COMMON)
     try:
         _regular(descriptor, path)
@@ -146,17 +138,24 @@ def write_pieces(directory: Path, place: str, pieces: Iterable[bytes]) -> Path:
 
 def write_with(directory: Path, place: str, write: Callable[[IO[bytes]], None]) -> Path:
     """As `write_file`, of what `write` writes to a file that is open."""
+    return _replaced(directory, place, write, lasting=True)
+
+
+def _replaced(directory: Path, place: str, write: Callable[[IO[bytes]], None], *, lasting: bool) -> Path:
+    """The path of a file that is now what `write` writes, or what it was."""
     with in_words(directory):
         path = _below(directory, place)
         temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
         try:
-            _write_new(temporary, write)
+            _write_new(temporary, write, lasting=lasting)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-        sync_folder(path.parent)
+        if lasting:
+            sync_folder(path.parent)
+    carriers.wrote(path)
     return path
 
 
@@ -190,6 +189,12 @@ def remove_file(path: Path) -> None:
     """Remove the file at `path`, if there is one; a later `write_file` beside it makes that last."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+    carriers.removed(path)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file at `path`, if need be where the run in its folder comes from."""
+    return path.exists() or carriers.size_there(path) is not None
 
 
 def sync_folder(path: Path) -> None:
@@ -204,15 +209,6 @@ def sync_folder(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def sweep(directory: Path) -> None:
-    """Remove what a kill has left half written in `directory`, but not in the directories of other runs below it."""
-    for folder, folders, files in os.walk(directory):
-        folders[:] = [name for name in folders if not (Path(folder) / name / "run.json").exists()]
-        for name in files:
-            if name.startswith(".") and name.endswith(PART):
-                remove_file(Path(folder) / name)
 
 
 def digest(content: bytes) -> tuple[int, str]:

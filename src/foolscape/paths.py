@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PosixPath
 
 from foolscape.errors import SettingError
-from foolscape.stores.address import is_address, restored
+from foolscape.stores.address import is_address, is_archive, restored
 from foolscape.stores.path import StorePath, place_of
 from foolscape.stores.secrets import scrubbed
 
@@ -33,6 +33,21 @@ def folder_of(text: str | Path) -> Path:
             "to the store afterwards"
         )
     return Path(written)
+
+
+def run_folder_of(text: str | Path) -> Path:
+    """The folder that `text` names, which a run is written to: of this machine, or in a store.
+
+    Raises:
+        SettingError: as `path_of`, or an address of an archive.
+    """
+    written = restored(str(text))
+    if not is_address(written):
+        return folder_of(text)
+    path = path_of(written)
+    if isinstance(path, StorePath) and any(is_archive(part) for part in path.parts):
+        raise SettingError(f"expected a folder to write to, got an archive in {path}; name another folder")
+    return path
 
 
 def file_of(text: str | Path) -> Path:

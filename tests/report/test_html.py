@@ -17,7 +17,7 @@ from foolscape.report import write_report
 from foolscape.report.pictures.gallery import views
 from foolscape.report.tables.run import TIMES
 from foolscape.report.tasks import segmentation
-from foolscape.run.directory.store import as_json
+from foolscape.run.directory.begun import as_json
 
 from .fake_run import COLOURS, pictures
 from .page import page_of

@@ -20,7 +20,7 @@ from foolscape.report.run_kinds import kind_of
 from foolscape.report.tables.short import short_names
 from foolscape.report.tables.sweep import headline, lines_of, progress, sweep_tables
 from foolscape.report.tables.table import DASH
-from foolscape.run.directory.store import write_json
+from foolscape.run.directory.begun import write_json
 
 from .page import Page
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foolscape.api.report import load_run
+from foolscape.api.written import load_run
 from foolscape.cli.console import DONE
 from foolscape.records import places
 

@@ -10,9 +10,10 @@ import pytest
 
 from foolscape.errors import RunError
 from foolscape.records.run import RunRecord
+from foolscape.run.directory.begun import as_json
 from foolscape.run.directory.lock import is_empty, locked, release, reserve
 from foolscape.run.directory.place import PlannedRun, model_name, models_name, name_of, placed
-from foolscape.run.directory.store import as_json, open_run
+from foolscape.run.directory.store import open_run
 
 from ..written import run_record
 

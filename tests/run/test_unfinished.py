@@ -16,7 +16,7 @@ from foolscape.cli.signals import INTERRUPTED, signals_end_it
 from foolscape.errors import ModelError, RunError
 from foolscape.records.places import PARTIAL
 from foolscape.run import execute as module
-from foolscape.run.directory.store import as_json
+from foolscape.run.directory.begun import as_json
 from foolscape.run.universal.config import make_universal_config
 
 from ..written import run_record

@@ -12,17 +12,20 @@ from foolscape.api.data import AnyData, size_text
 from foolscape.api.given import check_ids, check_options, check_place, check_texts, merged
 from foolscape.api.model import AnyModel
 from foolscape.api.recipes import attack_settings
-from foolscape.api.report import OwnedDirectory, Report, read_files
+from foolscape.api.report import OwnedDirectory, Report
 from foolscape.api.subjects import Subjects, subjects_of
 from foolscape.api.wording import in_its_words
+from foolscape.api.written import load_run, read_files
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import SettingError
+from foolscape.run.elsewhere.door import workplace
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.config import RunConfig, make_config
 from foolscape.run.settings.keep import keep_of
 from foolscape.run.settings.words import CALL, in_python
 from foolscape.run.slices.table import table_of
+from foolscape.stores.path import StorePath
 
 
 @in_its_words
@@ -96,9 +99,11 @@ def evaluate(
     config = config_of(subjects, attack, {**own, "seed": seed, "device": device}, options)
     words = (*subjects.models, subjects.data, config.attack or "", *(() if out is None else (f"out={out}",)))
     command = [f"{CALL}evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
-    with subjects.offered(), _place(out) as (place, kept):
+    with subjects.offered(), _place(out, say) as (place, kept):
         execute(config, place, command, silent(say), page=kept is None, table=table, keep=kept_pictures)
-        return Report(read_files(place), kept)
+        if out is None or not isinstance(check_place("out", out), StorePath):
+            return Report(read_files(place), kept)
+    return load_run(out)
 
 
 def config_of(
@@ -132,10 +137,13 @@ _OF_SPECS: Final = ("split", "ids", "limit", "sample")
 
 
 @contextmanager
-def _place(out: str | Path | None) -> Iterator[tuple[Path, OwnedDirectory | None]]:
+def _place(out: str | Path | None, say: Callable[[str], None] | None) -> Iterator[tuple[Path, OwnedDirectory | None]]:
     """Where the run is written, and what removes it again."""
     if out is not None:
-        yield check_place("out", out), None
+        with workplace(check_place("out", out)) as made:
+            assert made is not None
+            with made.at_work(silent(say).say) as place:
+                yield place, None
         return
     kept = OwnedDirectory()
     try:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from foolscape.errors import SettingError
-from foolscape.paths import folder_of
+from foolscape.paths import run_folder_of
 from foolscape.problem import IGNORE
 from foolscape.tasks.detection import Detections
 
@@ -67,7 +67,7 @@ def check_place(name: str, place: object) -> Path:
     """`place`, if it is the path of a directory; else SettingError."""
     if not isinstance(place, str | Path) or not str(place).strip() or "\0" in str(place):
         raise SettingError(f"{name}: expected the path of a directory, got {place!r:.60}")
-    return folder_of(place)
+    return run_folder_of(place)
 
 
 def check_labels(labels: object, images: Tensor, classes: int) -> Tensor:

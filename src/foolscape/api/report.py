@@ -14,27 +14,21 @@ from weakref import finalize
 from torch import Tensor
 
 from foolscape.api.finding import Finding
-from foolscape.api.given import check_place
 from foolscape.api.rows import ImageRow, JsonValue, image_rows
 from foolscape.api.showing import SIDE, PictureLine, as_text, bars_of, curves_of, json_of, notebook
-from foolscape.api.wording import in_its_words
 from foolscape.errors import RunError, unknown
 from foolscape.extras import installed
 from foolscape.pixels import Levels, to_unit
 from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import Kind
-from foolscape.records.reader import Run, read_record, read_run, read_slices
-from foolscape.records.run import RunRecord
-from foolscape.records.scan import whole_rows
+from foolscape.records.reader import Run, read_slices
 from foolscape.records.slices import SliceRecord, SlicesRecord
-from foolscape.records.summary import ModelSummary, RunSummary
-from foolscape.records.timings import read_timings, seconds_per_image
-from foolscape.records.types import read
+from foolscape.records.summary import ModelSummary
+from foolscape.records.timings import seconds_per_image
 from foolscape.report.files import read_image
 from foolscape.report.form import having_form
 from foolscape.report.pictures.bound_curves import bound_curves
 from foolscape.report.pictures.gallery import chosen, photographs
-from foolscape.report.run_kinds import unfinished
 from foolscape.report.tables.headline import headline
 from foolscape.report.tables.labels import unfinished as how_far
 from foolscape.report.tables.labels import words
@@ -43,7 +37,6 @@ from foolscape.report.tables.run import tables as tables_of
 from foolscape.report.tables.slices import of_run, worst_slices
 from foolscape.report.tables.table import known
 from foolscape.report.tables.trust import headline_of
-from foolscape.run.partial import so_far
 from foolscape.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -62,10 +55,11 @@ class OwnedDirectory:
 
     Attributes:
         path: where it is.
+        of: in a store, what it is a copy of; None for none.
     """
 
-    def __init__(self) -> None:
-        self.path = Path(mkdtemp(prefix="foolscape-"))
+    def __init__(self, of: Path | None = None) -> None:
+        self.path, self.of = Path(mkdtemp(prefix="foolscape-")), of
         self.remove = finalize(self, rmtree, self.path, ignore_errors=True)
 
 
@@ -82,7 +76,7 @@ class Report:
 
     Attributes:
         run: its files.
-        kept: of a run that was written nowhere: what goes with this object.
+        kept: of a run that was written nowhere, or lies in a store: what goes with this object.
     """
 
     run: Run
@@ -91,7 +85,7 @@ class Report:
     @property
     def directory(self) -> Path | None:
         """Where the run lies; None where it was written nowhere."""
-        return None if self.kept is not None else self.run.directory
+        return self.run.directory if self.kept is None else self.kept.of
 
     @property
     def finished(self) -> bool:
@@ -301,30 +295,3 @@ class Report:
                 tables=overall(summary, seconds_per_image(self.run.directory)),
                 pictures=pictures,
             )
-
-
-@in_its_words
-def load_run(directory: str | Path) -> Report:
-    """The run in a directory, as `foolscape run` or `foolscape.evaluate` wrote it; of an unfinished one what is there.
-
-    Raises:
-        SettingError: no path.
-        RunError: nothing of the kind, or damaged.
-    """
-    return Report(read_files(check_place("directory", directory)))
-
-
-def read_files(directory: Path) -> Run:
-    """The files of a run; raises RunError."""
-    with having_form(directory):
-        record = read_record(directory)
-        if not isinstance(record, RunRecord):
-            raise RunError(
-                f"{directory}: expected a run, got a directory of foolscape {record.kind}; its page is "
-                "report.html, and the runs within it can be loaded"
-            )
-        if not unfinished(directory):
-            return read_run(directory)
-        rows = whole_rows(directory, record, record.conditions)
-        document = so_far(directory, record)
-        return Run(directory, record, read(RunSummary, document), document, rows, read_timings(directory))

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from foolscape.carriers import shown_as
 from foolscape.cli.check_data import Choice, look_at_data
 from foolscape.cli.class_table import print_match, propose
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
@@ -21,12 +22,12 @@ from foolscape.cli.flags import FOOTNOTES, INPUT, SLICES, Flag, flags_of
 from foolscape.cli.outlet import STDOUT
 from foolscape.errors import SettingError, UnwritableError
 from foolscape.models.sources.names import check_names
-from foolscape.paths import path_of
+from foolscape.paths import path_of, run_folder_of
 from foolscape.printable import printable
 from foolscape.run.settings.config import RunConfig, make_config
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.shown import MEASUREMENT, OUTPUT
-from foolscape.run.slices.table import table_of
+from foolscape.run.slices.table import SliceTable, table_of
 
 if TYPE_CHECKING:
     from foolscape.testing.verdicts import Check, ContractReport, OnCheck
@@ -65,11 +66,21 @@ def report(
 
     Of one that has not finished: of what is there, marked as unfinished.
     """
+    from foolscape.run.elsewhere.door import visited
+
+    table = table_of(slices)
+    with visited(run_folder_of(directory), tell) as place:
+        _report(place, table, form, panel, footnotes=footnotes)
+
+
+def _report(
+    directory: Path, table: SliceTable | None, form: TableFormat, panel: str | None, *, footnotes: bool
+) -> None:
+    """`report` of a directory of this machine."""
     from foolscape.report import write_report
     from foolscape.report.run_kinds import is_sweep
     from foolscape.run.slices.write import renew_slices
 
-    directory, table = path_of(directory), table_of(slices)
     swept = is_sweep(directory)
     if swept and table is not None:
         raise SettingError(
@@ -82,12 +93,12 @@ def report(
     except UnwritableError as error:
         _print_alone(directory, form, error, footnotes=footnotes)
     else:
-        tell(f"report: {page}")
+        tell(f"report: {shown_as(page)}")
     if panel is not None:
         from foolscape.report import write_panel
 
         picture, factor = write_panel(directory, panel)
-        tell(f"panel: {picture}, change magnified {factor:.3g} times")
+        tell(f"panel: {shown_as(picture)}, change magnified {factor:.3g} times")
 
 
 def _reported(directory: Path, form: TableFormat, *, footnotes: bool, panel: bool = False) -> Path:

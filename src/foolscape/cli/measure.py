@@ -16,7 +16,7 @@ from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_o
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.cli.resources import SHARD_FLAGS, WORKER_FLAGS, as_shard, refuse_of_whole, resources_of, shard_place
 from foolscape.models.sources.names import check_names
-from foolscape.paths import folder_of
+from foolscape.paths import run_folder_of
 from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
 from foolscape.run.settings.inputs import wired
@@ -73,7 +73,7 @@ def demo(
 ) -> None:
     """Fool the bundled networks, two that segment and one that detects, on the bundled street; needs no download."""
     scenes: dict[str, object] = {"data": "scenes:", "split": "test", "attack": "dag", "limit": limit}
-    out = folder_of(out)
+    out = run_folder_of(out)
     # Steps of a level: by the paper's half level the segmenters are not done after its 200 steps.
     for name, own in (
         ("segmentation", {"models": DEMO_SEGMENTERS, "step": "1/255"}),

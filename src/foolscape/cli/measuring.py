@@ -13,19 +13,22 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from foolscape.carriers import shown_as
 from foolscape.cli.console import BELOW, DISTRUST, DONE, OUT_OF_TIME, SOME_FAILED, out_console, tell
 from foolscape.cli.manners import JobOutcome, Manners, below, check_floors, fails
 from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
 from foolscape.cli.watching import observed
 from foolscape.errors import FoolscapeError, OutOfTimeError, RunError, SettingError
-from foolscape.paths import folder_of
+from foolscape.paths import run_folder_of
 from foolscape.printable import printable_json
+from foolscape.stores.path import StorePath
 from foolscape.strict import strictly
 
 if TYPE_CHECKING:
     from foolscape.records.types import Object
     from foolscape.run.directory.place import PlannedRun
+    from foolscape.run.elsewhere.door import Workplace
     from foolscape.run.listener import Listener
     from foolscape.run.preview import Section
 
@@ -65,22 +68,24 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
         typer.Exit: interrupted, or done and not all is well.
         FoolscapeError: what is in the directory can be continued by the same command.
     """
+    from foolscape.run.elsewhere.door import workplace
+
     aside = redirect_stdout(sys.stderr) if manners.json else nullcontext()
-    with aside, signals_end_it(), strictly(manners.strict):
+    with aside, signals_end_it(), strictly(manners.strict), workplace(out) as made:
         job = settle()
         if manners.floors:
             check_floors(manners.floors, job.keys())
         if manners.dry_run:
             _foresee(job, out, manners)
             return
-        with _place(job, out, manners) as place, _page_if_it_ends_early(place):
+        with _place(job, made, manners) as place, _page_if_it_ends_early(place):
             result = _done(job, place, manners)
         if not (manners.json and manners.quiet):
             _show(place, manners)
         code = _judge(job.outcome(result), manners)
-        tell(f"report: {place / 'report.html'}")
+        tell(f"report: {(out or place) / 'report.html'}")
+        result_text = (place / job.planned_run.result).read_text(encoding="utf-8") if manners.json else ""
     if manners.json:
-        result_text = (place / job.planned_run.result).read_text(encoding="utf-8")
         STDOUT.write(printable_json(result_text, STDOUT.encoding))
     if code != DONE:
         raise typer.Exit(code)
@@ -108,8 +113,8 @@ def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
         return None
     if out is None and (not isinstance(place, str) or not place.strip() or "\0" in place):
         raise SettingError(f"out: expected the path of a directory, got {place!r:.60}")
-    path = folder_of(str(place) if out is None else out)
-    if path.is_file():
+    path = run_folder_of(str(place) if out is None else out)
+    if not isinstance(path, StorePath) and path.is_file():
         raise SettingError(f"out: expected a directory, or the name of a new one, got the file {path}")
     return path
 
@@ -131,16 +136,16 @@ def _foresee(job: Job, out: Path | None, manners: Manners) -> None:
 
 
 @contextmanager
-def _place(job: Job, out: Path | None, manners: Manners) -> Iterator[Path]:
-    """Where to write: `out`, or `runs/NAME-N`, which is said before anything else."""
+def _place(job: Job, made: Workplace | None, manners: Manners) -> Iterator[Path]:
+    """Where to write: what is `made` in the place of --out, or `runs/NAME-N`, which is said before anything else."""
     from foolscape.run.directory.lock import reserved
     from foolscape.run.directory.place import placed
 
-    if out is not None:
+    if made is not None:
         if manners.new:
             raise SettingError("new: is for runs without --out, which then take the next number; leave one of them out")
-        with reserved(out):
-            yield out
+        with made.at_work(tell) as folder, reserved(folder):
+            yield folder
         return
     with placed(job.planned_run, new=manners.new) as place:
         if not manners.quiet:
@@ -176,7 +181,7 @@ def _leave_page(place: Path) -> None:
 
     with suppress(FoolscapeError, OSError, ValueError, KeyError, KeyboardInterrupt):
         if unfinished(place):
-            tell(f"report of what is there: {page_of_part(place)}")
+            tell(f"report of what is there: {shown_as(page_of_part(place))}")
 
 
 def page_of_part(place: Path) -> Path:

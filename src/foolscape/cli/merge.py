@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from foolscape.cli.console import tell
 from foolscape.cli.flags import KEEP, SLICES, CommandArguments, Flag
 from foolscape.cli.measure import Beside, beside_of, run_job, transfer_job
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.errors import RunError, SettingError
-from foolscape.paths import folder_of
+from foolscape.paths import run_folder_of
 from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.settings.shown import DATA
 
@@ -32,10 +34,15 @@ def merge(arguments: CommandArguments) -> None:
     once more, for the verdict. The same command again goes on where it was stopped.
     """
     settings = dict(arguments.settings)
-    named = [folder_of(path) for path in settings["parts"]]  # type: ignore[attr-defined]
+    from foolscape.run.elsewhere.door import visited
+    from foolscape.run.merging.parts import shards_in
+
+    named = [run_folder_of(path) for path in settings["parts"]]  # type: ignore[attr-defined]
     out = out_of(arguments.out, settings) or _whole_of(named)
     beside = beside_of(settings)
-    carry_out(lambda: _job(named, beside), out, arguments.manners)
+    with ExitStack() as visits:
+        directories = [visits.enter_context(visited(path, tell)) for path in shards_in(named)]
+        carry_out(lambda: _job(directories, beside), out, arguments.manners)
 
 
 def merge_flags() -> list[Flag]:
@@ -53,14 +60,12 @@ def _whole_of(named: Sequence[Path]) -> Path:
                        "none")  # fmt: skip
 
 
-def _job(named: Sequence[Path], beside: Beside) -> Job:
+def _job(directories: Sequence[Path], beside: Beside) -> Job:
     """What begins with the merge and goes on as the command that is merged, from where all is measured."""
     from foolscape.records.reader import read_record
     from foolscape.records.run import RunRecord, TransferRecord
     from foolscape.run.merging.merge import merge as merge_parts
-    from foolscape.run.merging.parts import shards_in
 
-    directories = shards_in(named)
     record = read_record(directories[0])
     if isinstance(record, TransferRecord):
         job = transfer_job(settings_of_file(directories[0], "transfer"), {}, beside)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foolscape.carriers import shown_as
 from foolscape.cli.console import tell
 from foolscape.cli.flags import Flag
 from foolscape.cli.manners import JobOutcome, Manners
@@ -127,4 +128,4 @@ def as_shard(job: Job) -> Job:
 def _end_part(place: Path) -> None:
     """The page of a part that is done, and what is to be done when all are."""
     page_of_part(place)
-    tell(f"when all parts are done: foolscape merge {place.parent.parent}")
+    tell(f"when all parts are done: foolscape merge {shown_as(place).parent.parent}")

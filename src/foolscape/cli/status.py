@@ -15,7 +15,7 @@ from rich.text import Text
 
 from foolscape.cli.console import AT_WORK, DONE, NOBODY, WORKERS_SHOWN, grid, out_console
 from foolscape.cli.outlet import STDOUT
-from foolscape.paths import path_of
+from foolscape.paths import run_folder_of
 from foolscape.printable import printable_json
 
 if TYPE_CHECKING:
@@ -38,15 +38,16 @@ def status(
     It reads a few files and changes nothing. It exits with 0 where all is finished, 7 where somebody is at work, 8
     where something is left and nobody is at work: the same command goes on.
     """
-    from foolscape.run.watching.standing import State, standing_of
+    from foolscape.run.watching.elsewhere import standing_at
+    from foolscape.run.watching.standing import State
 
-    directory = path_of(directory)
-    standing = standing_of(directory)
+    directory = run_folder_of(directory)
+    standing = standing_at(directory)
     if watch and not as_json:
         with Live(shown(standing), console=out_console, auto_refresh=False) as live:
             while standing.state is State.RUNNING:
                 time.sleep(_EVERY)
-                standing = standing_of(directory)
+                standing = standing_at(directory)
                 live.update(shown(standing), refresh=True)
     elif as_json:
         STDOUT.write(printable_json(json.dumps(_as_json(standing), indent=1) + "\n", STDOUT.encoding))

@@ -15,7 +15,8 @@ from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import ascend
 from foolscape.memory import first_line, give_back, halving, is_short
 from foolscape.records.run import RunRecord
-from foolscape.run.directory.store import RunStore, read_settings, run_record
+from foolscape.run.directory.begun import read_settings
+from foolscape.run.directory.store import RunStore, run_record
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.settings.config import AUTO, RunConfig
 from foolscape.run.setup import LoadedModel, Setup

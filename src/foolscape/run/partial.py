@@ -18,7 +18,7 @@ from foolscape.records.stored import Rows, StoredRows
 from foolscape.records.types import Object
 from foolscape.report.form import of_a_run
 from foolscape.report.run_kinds import unfinished
-from foolscape.run.directory.store import write_json
+from foolscape.run.directory.begun import write_json
 from foolscape.run.directory.tensors import read_tensors
 from foolscape.run.summary import summarise
 from foolscape.run.universal.config import UniversalConfig

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import threading
 import time
@@ -114,7 +115,8 @@ class Cache:
                         continue
                     if entry.name.startswith(_PART) and now - status.st_mtime < _ABANDONED:
                         continue
-                    found.append((status.st_mtime, status.st_size, entry.path))
+                    if stat.S_ISREG(status.st_mode):  # runs of stores lie in folders beside
+                        found.append((status.st_mtime, status.st_size, entry.path))
             self._taken, self._unseen = sum(size for _, size, _ in found), 0
             if self._taken <= self.most:
                 return

@@ -24,7 +24,7 @@ _DEFAULT: Final = 60.0
 _PAUSE: Final = 0.5
 """Seconds before the second try, at most a quarter of what an answer may take; twice as many before the next."""
 
-_FINAL: Final = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_FINAL: Final = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 """Answers that another try does not change."""
 
 

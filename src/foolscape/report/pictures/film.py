@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from foolscape.disk import is_there
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.places import Kind
 from foolscape.records.row import Frames
@@ -72,7 +73,7 @@ class Film:
 
     def has_truth(self, index: int) -> bool:
         """Whether there is a file of the frame's truth."""
-        return self.view.with_truth and (self.view.directory / self._truth(index)).is_file()
+        return self.view.with_truth and is_there(self.view.directory / self._truth(index))
 
     def _truth(self, index: int) -> str:
         return self.view.place(Kind.TRUTH, self.view.model.truth or "", frame=self.names[index])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from foolscape.carriers import not_here
 from foolscape.disk import append_file, remove_file
 from foolscape.records.conditions import CLEAN
 from foolscape.records.places import PICTURES, TRAITS, is_picture
@@ -117,3 +118,6 @@ def _sweep(directory: Path, staying: set[str]) -> None:
                     remove_file(directory / place)
             with contextlib.suppress(OSError):
                 Path(folder).rmdir()
+    for place in not_here(directory):
+        if is_picture(place) and place not in staying:
+            remove_file(directory / place)

@@ -13,8 +13,8 @@ from typing import Final
 from foolscape.errors import RunError
 from foolscape.records.reader import read_json
 from foolscape.records.types import Object
+from foolscape.run.directory.begun import as_json, read_settings
 from foolscape.run.directory.lock import is_empty, release, reserve
-from foolscape.run.directory.store import as_json, read_settings
 from foolscape.spec import parse
 
 RUNS: Final = Path("runs")

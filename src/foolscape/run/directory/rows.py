@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from foolscape.carriers import size_there
 from foolscape.disk import digest, read_file
 from foolscape.records.conditions import CLEAN
 from foolscape.records.places import is_picture
@@ -153,6 +154,8 @@ def _fault(directory: Path, place: str, expected: FileHash) -> str:
     path = directory / place
     if Path(place).is_absolute() or ".." in Path(place).parts:
         return "is named, which is outside the run"
+    if (size := size_there(path)) is not None:  # it is not fetched to be looked at
+        return "" if size == expected[0] else "has changed"
     try:
         content = read_file(path)
     except (FileNotFoundError, NotADirectoryError):

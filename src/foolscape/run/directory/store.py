@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from foolscape.disk import append_file, digest, in_words, read_file, remove_file, sweep, sync_folder, write_file
+from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sync_folder, write_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.parts import SEALED_BYTES, in_parts
@@ -19,17 +18,17 @@ from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, Key, forms_of, line_bytes
-from foolscape.records.run import AnyRecord, HardenRecord, Keep, RunRecord, SampleRecord, UniversalRecord, record_in
+from foolscape.records.run import AnyRecord, Keep, RunRecord, UniversalRecord
 from foolscape.records.scan import rewritten, seal
 from foolscape.records.stored import TAIL, StoredRows
 from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
 from foolscape.records.traits import Traits
-from foolscape.records.types import FileHash, Object, R, dumped, form_of, read
-from foolscape.run.directory.agreement import differences
+from foolscape.records.types import FileHash, Object, R, read
 from foolscape.run.directory.album import Album
+from foolscape.run.directory.begun import agree, as_json, read_settings, write_json
 from foolscape.run.directory.keeping import Distil, Keeper, Shown
-from foolscape.run.directory.lock import locked, own, strangers
+from foolscape.run.directory.lock import locked, own
 from foolscape.run.directory.rows import KeptRows, keep_rows
 from foolscape.run.directory.threads import at_threads, own_threads
 from foolscape.strict import lose
@@ -180,31 +179,6 @@ def universal_record(store: RunStore) -> UniversalRecord:
     return store.record
 
 
-def write_json(directory: Path, place: str, record: Mapping[str, Any]) -> None:
-    """Write a JSON object to `place` below `directory`; NaN is refused."""
-    write_file(directory, place, dumped(record, indent=1))
-
-
-def as_json(record: AnyRecord) -> Object:
-    """What run.json holds of a record."""
-    content: Object = json.loads(dumped(form_of(type(record)).dump_python(record, exclude_defaults=True)))
-    return content
-
-
-def as_comparable(record: AnyRecord) -> Object:
-    """What run.json says of all processes that share a run: each knows the hashes of its own samples alone, and may
-    find a batch of its own by trying."""
-    content = as_json(replace(record, shard=None, samples=tuple(SampleRecord(id=one.id) for one in record.samples)))
-    if isinstance(record, RunRecord):
-        content["data"].pop("sha256")
-        if not isinstance(record.config.get("batch"), int):
-            content.pop("batch")
-    if isinstance(record, UniversalRecord | HardenRecord):
-        for split in ("train", "test"):
-            content[split] = content[split]["samples"]
-    return content
-
-
 @contextlib.contextmanager
 def open_run(
     directory: Path,
@@ -235,7 +209,7 @@ def open_run(
     with locked(directory):
         with in_words(directory):
             whole = replace(record, threads=record.threads or own_threads(), kept=keep or "all")
-            agreed = _keeping(directory, _agree(directory, whole), keep)
+            agreed = _keeping(directory, agree(directory, whole), keep)
             own(directory)
             shown = Shown(directory, agreed)
             kept = _kept_rows(directory, set(conditions), agreed, say, shown)
@@ -294,6 +268,15 @@ def _keep_timings(directory: Path, settled: set[Key]) -> None:
         write_file(directory, TIMINGS, remaining)
 
 
+def sweep(directory: Path) -> None:
+    """Remove what a kill has left half written in `directory`, but not in the directories of other runs below it."""
+    for folder, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if not (Path(folder) / name / RUN).exists()]
+        for name in files:
+            if name.startswith(".") and name.endswith(PART):
+                remove_file(Path(folder) / name)
+
+
 def lose_rows(rows: Iterable[Line]) -> None:
     """`lose` for the first of the `rows` of a sample that could not be used, or of which something was left out."""
     for row in rows:
@@ -312,45 +295,3 @@ def _forget_partial(directory: Path) -> None:
     if (directory / PARTIAL).exists():
         for name in (*REPORTS, PARTIAL):
             remove_file(directory / name)
-
-
-def read_settings(directory: Path) -> AnyRecord | None:
-    """What run.json of a run to go on with holds; None where nothing was begun in `directory`.
-
-    Raises:
-        RunError: it is damaged, or of another schema.
-    """
-    path = directory / RUN
-    if not os.path.lexists(path):
-        return None
-    try:
-        content = read_json(path)
-    except RunError as error:
-        raise RunError(
-            f"{error}. Without it nobody knows what was measured in {directory}: delete that folder, or choose another "
-            "--out"
-        ) from error
-    try:
-        return record_in(path, content)
-    except ValueError as error:
-        raise RunError(f"{path}: does not have the form of a run: {error}. Choose another --out") from error
-
-
-def _agree(directory: Path, record: AnyRecord) -> AnyRecord:
-    """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
-    there = read_settings(directory)
-    if there is None:
-        if others := strangers(directory):
-            raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(others[:3])}")
-        write_json(directory, RUN, as_json(record))
-        return record
-    samples = record.samples
-    if there.samples == samples:  # of many, one copy is held, and none is compared as JSON
-        there, record = replace(there, samples=()), replace(record, samples=())
-    changed = differences(as_json(there), as_json(record))
-    if changed:
-        raise RunError(
-            f"expected the command that began {directory}, got another one: {'; '.join(changed[:4])}. "
-            "Runs are never mixed: choose another --out, or --new without one"
-        )
-    return replace(there, samples=samples)

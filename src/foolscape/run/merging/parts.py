@@ -13,8 +13,8 @@ from foolscape.records.places import RUN, SHARDS
 from foolscape.records.reader import read_record
 from foolscape.records.run import AnyRecord, ShardRecord
 from foolscape.run.directory.agreement import differences
+from foolscape.run.directory.begun import as_comparable
 from foolscape.run.directory.shards import shard_of
-from foolscape.run.directory.store import as_comparable
 
 _TOLD: Final = 4
 """Of what is wrong with shards, so many phrases."""

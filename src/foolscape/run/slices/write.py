@@ -13,7 +13,7 @@ from foolscape.records.run import AnyRecord, EnsembleRecord, HardenRecord, Trans
 from foolscape.records.slices import SlicesRecord
 from foolscape.records.types import to_json
 from foolscape.report.form import of_a_run
-from foolscape.run.directory.store import write_json
+from foolscape.run.directory.begun import write_json
 from foolscape.run.slices.given import Given, joined
 from foolscape.run.slices.kinds import sliced_in
 from foolscape.run.slices.make import Sliced, slices_of

@@ -14,7 +14,7 @@ from foolscape.models.common.attention import attention
 from foolscape.records.run import AnyRecord, RunRecord, ShardRecord
 from foolscape.run.compiling import compiled
 from foolscape.run.directory.agreement import differences
-from foolscape.run.directory.store import as_comparable
+from foolscape.run.directory.begun import as_comparable
 from foolscape.run.recording import record_of
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device

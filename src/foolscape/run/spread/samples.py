@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from foolscape.cluster.job import STATE, Answer, Lease, WorkerPlace
-from foolscape.disk import remove_file, write_file
+from foolscape.disk import is_there, read_file, remove_file, write_file
 from foolscape.errors import RunError
 from foolscape.records.run import AnyRecord
 from foolscape.records.stored import StoredRows
@@ -94,4 +94,4 @@ class SampleWorker:
 
 def files_at(directory: Path, places: Sequence[str]) -> dict[str, bytes]:
     """The files below `directory` that a worker needs, as far as they are there."""
-    return {place: path.read_bytes() for place in places if (path := directory / place).exists()}
+    return {place: read_file(path) for place in places if is_there(path := directory / place)}

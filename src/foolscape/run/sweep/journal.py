@@ -13,8 +13,8 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.sweep import SWEEP, SweepCell, SweepRecord, SweepRow, SweepTrial, read_sweep
 from foolscape.records.timings import read_timings
 from foolscape.records.types import Object, to_json
+from foolscape.run.directory.begun import write_json
 from foolscape.run.directory.lock import strangers
-from foolscape.run.directory.store import write_json
 from foolscape.run.sweep.estimate import estimates, units_by_cell
 from foolscape.run.sweep.figures import rows_of
 from foolscape.run.sweep.grid import Cell

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.attacks.controls import shuffled
+from foolscape.disk import is_there
 from foolscape.errors import SampleError
 from foolscape.metrics.distortion import distortion
 from foolscape.pixels import to_image
@@ -89,7 +90,7 @@ def _change(out: Path, slug: str, name: str, clean: Pixels, layout: Layout) -> N
     """What the attack on the network `slug` changed in an image, in levels."""
     run = own_place(out, slug)
     path = run / layout.found(run, Kind.IMAGE, name, slug, ADVERSARIAL)
-    if not path.exists():
+    if not is_there(path):
         raise SampleError(f"expected the image that {slug} was attacked on, got none: its own run gave it up")
     if not np.array_equal(read_image(run / layout.found(run, Kind.IMAGE, name)), clean):
         raise SampleError(f"expected the same pixels for every network, got others for {slug}; give one --size")
@@ -100,7 +101,7 @@ def _joint_change(out: Path, disturbance: Disturbance, name: str, clean: Pixels,
     """What the attack on an ensemble changed in an image, in levels."""
     folder = joint_place(out, folder_of(disturbance.sources))
     path = folder / layout.found(folder, Kind.IMAGE, name, condition=ADVERSARIAL)
-    if not path.exists():
+    if not is_there(path):
         raise SampleError(f"expected the image that the {disturbance.name} was attacked on, got none: it was given up")
     return read_image(path).astype(np.int16) - clean
 
