@@ -213,6 +213,7 @@ def test_a_store_that_fails_for_a_while_does_not_stop_the_run(
     settings: dict[str, Any], expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirror, "EVERY", 0.02)
+    monkeypatch.setattr(mirror, "_LONGEST", 0.02)
     said: list[str] = []
     with Workplace(run_folder_of(OUT)).at_work(said.append) as place:
         Shelf.failing = 40
@@ -227,13 +228,27 @@ def test_a_store_that_fails_for_a_while_does_not_stop_the_run(
     assert figures(contents("bucket/runs/val")) == expected
 
 
-def test_two_drivers_are_not_at_work_in_one_run(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_two_drivers_are_not_at_work_in_one_run(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(owner.LEASE, "3600")
+    looks = []
+
+    def look(seconds: float) -> None:
+        """The first driver's count rises while the other one waits; no clock plays a part."""
+        looks.append(seconds)
+        place = owner.owner_place(1)
+        told = json.loads(contents("bucket/runs/val")[place])
+        Shelf().pipe_file(f"{OUT}/{place}", json.dumps({**told, "beat": told["beat"] + (len(looks) > 2)}).encode())
+
+    monkeypatch.setattr(owner, "_pause", look)
     with Workplace(run_folder_of(OUT)).at_work(print):
         with pytest.raises(RunError, match=f"expected {OUT} to be free, got a run of this machine"):
             carried(settings)
         with other_machine(tmp_path / "other"), pytest.raises(RunError, match=r"free, got a run that .* \(process"):
             carried(settings)
-    carried(settings)
+    assert len(looks) == 3
+    carried(settings)  # it has ended, and nobody waits
 
 
 def test_a_run_is_taken_over_from_one_who_is_silent_and_never_mixed(
@@ -279,6 +294,17 @@ def test_one_who_has_ended_on_this_machine_is_not_waited_for(
     said = carried(settings)
     assert not any("waiting" in line or "elsewhere" in line for line in said)
     assert figures(contents("bucket/runs/val")) == expected
+
+
+@pytest.mark.parametrize("keep", ["shown", "none"])
+def test_pictures_that_are_let_go_leave_the_store(keep: str, tmp_path: Path, settings: dict[str, Any]) -> None:
+    command = ["run", "--model", settings["models"][0], "--data", settings["data"], "--attack", "fgsm", "--probes", 0,
+               "--quiet"]  # fmt: skip
+    assert foolscape(*command, "--out", OUT) == DONE
+    assert foolscape(*command, "--keep", keep, "--out", tmp_path / "here") == DONE
+    with other_machine(tmp_path / "other"):
+        assert foolscape(*command, "--keep", keep, "--out", OUT) == DONE
+    assert figures(contents("bucket/runs/val")).keys() == figures(folder(tmp_path / "here")).keys()
 
 
 def test_other_things_in_a_store_are_left_alone(settings: dict[str, Any]) -> None:

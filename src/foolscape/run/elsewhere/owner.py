@@ -186,12 +186,17 @@ def _watch(folder: StoreFolder, number: int, owner: Owner, lease: float, say: Ca
     say(f"{folder.address} is the run of {owner.told}; waiting up to {lease:g} s to hear whether it is at work")
     begun = time.monotonic()
     while time.monotonic() - begun < lease:
-        time.sleep(max(lease / _LOOKS, 0.02))
+        _pause(max(lease / _LOOKS, 0.02))
         now = _read(folder, number)
         if now is None or now.beat != owner.beat or max(owners_in(folder), default=number) > number:
             raise _busy(folder, now or owner)
         if not now.at_work:
             return
+
+
+def _pause(seconds: float) -> None:
+    """Between two looks at an owner."""
+    time.sleep(seconds)
 
 
 def _busy(folder: StoreFolder, owner: Owner) -> RunError:
