@@ -53,12 +53,14 @@ class _Images(Album):
 
     kept: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
-    def save_image(
-        self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None
-    ) -> NDArray[np.uint8]:
-        """The image as a PNG would hold it, which is without loss."""
+    def save_image(self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None) -> None:
+        """Keep the image; label maps are shown by no row."""
         if palette is None:
             self.kept[place] = image
+
+    def kept_image(self, place: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The image as a PNG would hold it, which is without loss."""
+        self.kept[place] = image
         return image
 
     def save_photograph(self, place: str, image: NDArray[np.uint8]) -> None:

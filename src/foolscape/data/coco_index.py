@@ -101,6 +101,11 @@ class CocoSplit:
         """Why an image cannot be used, in a sentence; None if the file says what is needed."""
         return None if entry.problem is None else f"{self.where(entry)}: {entry.problem}; {CORRECT}"
 
+    def image_size(self, sample_id: str) -> tuple[int, int] | None:
+        """(H, W) of an image, as `size` has it."""
+        entry = self.entries.get(sample_id)
+        return None if entry is None else self.size(entry)
+
     def size(self, entry: CocoImage) -> tuple[int, int] | None:
         """(H, W) as the file says, or, where it does not, as the picture's header does; None where that fails."""
         if entry.height is not None and entry.width is not None:

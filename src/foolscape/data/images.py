@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from foolscape.data.hearing import heard
 from foolscape.data.picture import TURNS, Picture, orientation_of
 from foolscape.data.sample import Sample
 from foolscape.errors import SampleError, SettingError
@@ -131,20 +132,18 @@ def refuse(path: ImageSource, expected: str, got: str, do: str) -> SampleError:
 def decode(path: ImageSource, formats: tuple[str, ...], expected: str, do: str) -> Decoded:
     """Open and fully decode `path`, which must be `expected`, in one of Pillow's `formats`."""
     _check_file(path, expected, do)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            decoded = _decode_file(path, formats)
-        except SampleError:
-            raise
-        except UnidentifiedImageError:
-            raise refuse(path, expected, f"a file that is none of {', '.join(formats)}", do) from None
-        except Image.DecompressionBombError:
-            got = "a decompression bomb (far more pixels)"
-            raise refuse(path, f"at most {MAX_PIXELS:,} pixels", got, "make it smaller, or leave it out") from None
-        except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
-            raise refuse(path, expected, f"a damaged file ({type(error).__name__}: {error})", do) from error
-    warning_notes = tuple(dict.fromkeys(f"Pillow: {' '.join(str(warning.message).split())}" for warning in caught))
+    try:
+        decoded, caught = heard(lambda: _decode_file(path, formats))
+    except SampleError:
+        raise
+    except UnidentifiedImageError:
+        raise refuse(path, expected, f"a file that is none of {', '.join(formats)}", do) from None
+    except Image.DecompressionBombError:
+        got = "a decompression bomb (far more pixels)"
+        raise refuse(path, f"at most {MAX_PIXELS:,} pixels", got, "make it smaller, or leave it out") from None
+    except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
+        raise refuse(path, expected, f"a damaged file ({type(error).__name__}: {error})", do) from error
+    warning_notes = tuple(dict.fromkeys(f"Pillow: {' '.join(text.split())}" for text in caught))
     return dataclasses.replace(decoded, notes=decoded.notes + warning_notes)
 
 

@@ -7,34 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from foolscape.attacks.controls import noise_of_length, noise_within, shuffled
 from foolscape.attacks.engine.batch import AttackItem
-from foolscape.attacks.engine.driver import Candidate, Outcome
-from foolscape.attacks.parts.constraints import Linf
+from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.plan import Plan
 from foolscape.errors import SampleError
-from foolscape.metrics.distortion import distortion
-from foolscape.pixels import to_image
-from foolscape.records.conditions import ADVERSARIAL, CLEAN, NOISE, PERMUTED, Condition
+from foolscape.records.conditions import CLEAN
 from foolscape.records.places import Kind
-from foolscape.records.row import AnyRow, AttackResult, Line, Row, Tried, failure, rows_of
+from foolscape.records.row import Line, failure, rows_of
+from foolscape.run.answers import Answers, Asking, answers_of, row_of, rows_of_attack
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.ara_state import StoredNetwork
 from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, attack_all, reason_of
 from foolscape.run.listener import never
-from foolscape.run.scores.controls import control_of
+from foolscape.run.pipeline import Finisher, Reader
 from foolscape.run.tasks.base import EvalSample, P, R, TaskRunner
-from foolscape.seeds import generator_for
-from foolscape.spec import is_black_box
-from foolscape.strict import losses
 
 
 @dataclass(frozen=True)
@@ -45,6 +35,8 @@ class EvaluationSettings:
         plan: the attack; None measures the clean model alone.
         batch: images per call of the model during the attack.
         seed: of everything random.
+        reader: gives what `TaskRunner.read` does.
+        finisher: writes pictures and rows.
         fell_back: the plan is that of images which broke in bfloat16.
         bound: of the plan, where the run has several; the conditions of its rows have it too.
         opened: samples that were opened before; those that are opened now are added. None: each is opened once.
@@ -54,6 +46,8 @@ class EvaluationSettings:
     plan: Plan | None
     batch: int
     seed: int
+    reader: Reader[Any]
+    finisher: Finisher
     fell_back: bool = False
     bound: str | None = None
     opened: dict[str, Opened[Any, Any]] | None = None
@@ -81,8 +75,8 @@ def evaluate_at_bound(
     """
     if setting.plan is None:
         for opened in _opened(subject, ids, setting, store, tick):
-            store.append(opened.album.named_in(_measured_clean(opened.case, subject)))
-            tick(opened.case.id)
+            setting.finisher.do(partial(_settle_clean, opened, subject, store, tick))
+        setting.finisher.drain()
         return
     broken = _attack(subject, ids, setting, store, tick)
     if broken:
@@ -108,9 +102,15 @@ def _attack(
         store.append([failure(subject.spec, name, reason)])
         tick(name)
 
+    def attack(names: Sequence[str], in_progress: dict[str, Any]) -> None:
+        try:
+            _attack_in_batches(subject, names, setting, store, tick, (in_progress, broken))
+        finally:
+            setting.finisher.drain()
+
     attack_all(
         remaining,
-        lambda names, in_progress: _attack_in_batches(subject, names, setting, store, tick, (in_progress, broken)),
+        attack,
         fail,
     )
     return broken
@@ -135,9 +135,8 @@ def _attack_in_batches(
             broken.append(outcome.key)
         else:
             opened = in_progress[outcome.key]
-            rows = opened.album.named_in(_outcome_rows(opened, outcome, subject, setting))
-            store.append(memory.named_in(outcome.key, rows), outcome.seconds if rows_of(rows) else None)
-            tick(outcome.key)
+            rows = _rows_later(opened, outcome, subject, setting)
+            setting.finisher.do(partial(_settle, opened, rows, outcome.seconds, memory, store, tick))
         del in_progress[outcome.key]
 
 
@@ -160,13 +159,13 @@ def _opened(
             yield before[name]
             continue
         try:
-            case = subject.load(name)
+            case = subject.opened(setting.reader.take(name))
         except FAULTS as error:
-            store.append([failure(None if isinstance(error, SampleError) else subject.spec, name, reason_of(error))])
-            tick(name)
+            model = None if isinstance(error, SampleError) else subject.spec
+            setting.finisher.do(partial(_give_up, failure(model, name, reason_of(error)), store, tick))
             continue
         opened = Opened(case, store.album(subject.spec))
-        _keep(opened, subject)
+        setting.finisher.do(partial(_keep, opened, subject))
         if setting.opened is not None:
             setting.opened[name] = opened
         yield opened
@@ -187,127 +186,68 @@ def _items(
         try:
             item = subject.attack_item(opened.case, setting.plan, setting.seed)
         except FAULTS as error:
-            store.append([failure(subject.spec, name, reason_of(error))])
-            tick(name)
+            setting.finisher.do(partial(_give_up, failure(subject.spec, name, reason_of(error)), store, tick))
             continue
         in_progress[name] = opened
         yield item
 
 
-def _measured_clean(case: EvalSample[R, P], subject: TaskRunner[R, P]) -> list[Line]:
-    """The row of an image that is not attacked, or why it could not be measured."""
+def _settle_clean(
+    opened: Opened[R, P], subject: TaskRunner[R, P], store: RunStore, tick: Callable[[str], None]
+) -> None:
+    """Write the row of an image that is not attacked, or why it could not be measured."""
+    case = opened.case
     try:
-        return [_row(case, subject, CLEAN, case.prediction)]
+        rows: list[Line] = [row_of(case, subject, CLEAN, case.prediction)]
     except SampleError as error:
-        return [failure(None, case.id, str(error))]
+        rows = [failure(None, case.id, str(error))]
+    store.append(opened.album.named_in(rows))
+    tick(case.id)
 
 
-def _outcome_rows(
+def _rows_later(
     opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: EvaluationSettings
+) -> Callable[[], list[Line]]:
+    """What makes the rows of one attacked image; the model is asked now, and tensors are let go."""
+    plan, case = setting.plan, opened.case
+    assert plan is not None
+    if outcome.failure is not None:
+        given_up = failure(subject.spec, case.id, f"the attack gave up: {outcome.failure}")
+        return lambda: [given_up]
+    asking = Asking(setting.batch, setting.seed, setting.fell_back)
+    answers = answers_of(case, outcome, subject, plan, asking)
+    return partial(_measured, opened, answers, subject, plan, setting.bound)
+
+
+def _measured(
+    opened: Opened[R, P], answers: Answers[P], subject: TaskRunner[R, P], plan: Plan, bound: str | None
 ) -> list[Line]:
     """The rows of one attacked image, or why it could not be measured."""
     try:
-        return _measure(opened, outcome, subject, setting)
+        return rows_of_attack(opened.case, opened.album, answers, subject, plan, bound)
     except FAULTS as error:
         model = None if isinstance(error, SampleError) else subject.spec
         return [failure(model, opened.case.id, reason_of(error))]
 
 
-def _measure(
-    opened: Opened[R, P], outcome: Outcome, subject: TaskRunner[R, P], setting: EvaluationSettings
-) -> list[Line]:
-    """The rows of one attacked image, everything measured on what the PNG holds."""
-    case, album = opened.case, opened.album
-    if outcome.failure is not None:
-        return [failure(subject.spec, case.id, f"the attack gave up: {outcome.failure}")]
-    plan = setting.plan
-    assert plan is not None
-    constraint = plan.ascent.constraint
-    quantised = to_image(constraint.quantise(outcome.adversarial, outcome.clean)[0])
-    place = album.layout.place(Kind.IMAGE, case.id, subject.slug, ADVERSARIAL.at(setting.bound))
-    attacked = album.save_image(place, quantised)
-    clean, changed = _levels(case.image), _levels(attacked)
-    noise = generator_for(setting.seed, "noise", case.id)
-    controls = {
-        PERMUTED: to_image(shuffled(clean, changed, generator_for(setting.seed, "permuted", case.id))),
-        NOISE: to_image(
-            noise_within(clean, constraint, noise)
-            if isinstance(constraint, Linf)
-            else noise_of_length(clean, changed, noise)
-        ),
-    }
-
-    def evaluated(condition: Condition, image: NDArray[np.uint8]) -> AnyRow:
-        prediction = subject.predict(case, image)
-        subject.keep_prediction(album, condition, case.id, prediction)
-        return _row(case, subject, condition, prediction)
-
-    before, after = _row(case, subject, CLEAN, case.prediction), evaluated(ADVERSARIAL.at(setting.bound), attacked)
-    rows: list[Line] = [before, _attacked_row(after, before, opened, attacked, outcome, subject, setting)]
-    for condition, image in controls.items():
-        size = control_of(condition, case.image, attacked, image)
-        rows.append(replace(evaluated(condition.at(setting.bound), image), control=size))
-    return rows
-
-
-def _attacked_row(
-    row: AnyRow,
-    clean: AnyRow,
+def _settle(
     opened: Opened[R, P],
-    image: NDArray[np.uint8],
-    outcome: Outcome,
-    subject: TaskRunner[R, P],
-    setting: EvaluationSettings,
-) -> AnyRow:
-    """The `row` of the attacked `image` with what the attack did and found besides."""
-    plan, case = setting.plan, opened.case
-    assert plan is not None
-    moved, success = distortion(case.image, image), subject.succeeded(clean.sample, row.sample, plan)
-    return replace(
-        row,
-        distortion=moved,
-        attack=AttackResult(
-            success=success,
-            claimed=outcome.claimed,
-            iterations=outcome.iterations,
-            remaining=outcome.remaining,
-            targets=outcome.targets,
-            smallest_eps=int(moved.linf_levels) if success and plan.ascent.ladder else None,
-            fell_back=setting.fell_back,
-            queries=outcome.iterations + 1 if is_black_box(subject.spec) else None,
-        ),
-        in_float=subject.measured(case, subject.predict_float(case, outcome.adversarial)).measured,
-        candidates=_others(case, outcome.candidates, outcome, subject, plan),
-        within=_others(case, outcome.within, outcome, subject, plan),
-    )
+    measured: Callable[[], list[Line]],
+    seconds: float,
+    memory: StoredNetwork,
+    store: RunStore,
+    tick: Callable[[str], None],
+) -> None:
+    """Write the rows of one attacked image, which took so many seconds."""
+    rows, name = opened.album.named_in(measured()), opened.case.id
+    store.append(memory.named_in(name, rows), seconds if rows_of(rows) else None)
+    tick(name)
 
 
-def _others(
-    case: EvalSample[R, P], candidates: Sequence[Candidate], outcome: Outcome, subject: TaskRunner[R, P], plan: Plan
-) -> tuple[Tried[Any], ...]:
-    """What other results for an image measure at 8 bits: those of several objectives, or within smaller bounds."""
-
-    def measured(one: Candidate) -> Any:
-        image = to_image(plan.ascent.constraint.quantise(one.adversarial, outcome.clean)[0])
-        return subject.measured(case, subject.predict(case, image)).measured
-
-    return tuple(Tried(name=one.name, measured=measured(one)) for one in candidates)
-
-
-def _row(case: EvalSample[R, P], subject: TaskRunner[R, P], condition: Condition, prediction: P) -> AnyRow:
-    height, width = case.image.shape[:2]
-    sample = subject.measured(case, prediction)
-    row: AnyRow = Row(
-        model=subject.spec,
-        id=case.id,
-        condition=condition,
-        size=(height, width),
-        measured=sample.measured,
-        truth=sample.truth,
-    )
-    if condition != CLEAN:
-        return row
-    return replace(row, frames=case.frames, notes=case.notes, lost=tuple(losses(case.notes)))
+def _give_up(failed: Line, store: RunStore, tick: Callable[[str], None]) -> None:
+    """Write why an image cannot be measured."""
+    store.append([failed])
+    tick(failed.id)
 
 
 def _keep(opened: Opened[R, P], subject: TaskRunner[R, P]) -> None:
@@ -316,8 +256,3 @@ def _keep(opened: Opened[R, P], subject: TaskRunner[R, P]) -> None:
     album.save_image(album.layout.place(Kind.IMAGE, case.id), case.image)
     subject.keep(case, album)
     subject.keep_prediction(album, CLEAN, case.id, case.prediction)
-
-
-def _levels(image: NDArray[np.uint8]) -> Tensor:
-    """(H, W, 3) uint8 array -> (3, H, W) uint8 tensor on the CPU."""
-    return torch.from_numpy(image).permute(2, 0, 1).contiguous()

@@ -7,17 +7,21 @@ of that bound alone, to the byte.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from foolscape.attacks.plan import Plan
+from foolscape.data.apart import can_be_read_apart
+from foolscape.data.image_sizes import by_size
 from foolscape.records.row import Failure, Line
 from foolscape.records.types import Files
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
 from foolscape.run.evaluate import EvaluationSettings, Opened, evaluate_at_bound
 from foolscape.run.listener import never
+from foolscape.run.pipeline import Finisher, Reader
 from foolscape.run.tasks.base import P, R, TaskRunner
 
 _AHEAD: Final = 2
@@ -75,32 +79,84 @@ def evaluate(
 
     A sample that cannot be measured at one bound is in none. `tick` is told of every one settled.
     """
-    plans = measuring.plans
-    if len(plans) < 2:
-        plan = plans[0] if plans else None
-        setting = EvaluationSettings(plan, measuring.batch, measuring.seed, enough=measuring.enough)
-        evaluate_at_bound(subject, ids, setting, store, tick)
-        return
     settled_ids = store.settled_ids(subject.spec) | store.settled_ids(None)
+    remaining = _ordered(subject, [name for name in ids if name not in settled_ids], measuring)
+    ahead, waiting = _beside(subject, measuring)
+    with Reader(subject.read, remaining, ahead) as reader, Finisher(waiting) as finisher:
+        if len(measuring.plans) < 2:
+            plan = measuring.plans[0] if measuring.plans else None
+            first = threading.Event()
+
+            def told(name: str) -> None:
+                tick(name)
+                first.set()
+
+            def enough() -> bool:
+                if not first.is_set():  # whoever gives no time at all still wants to see one sample settled
+                    finisher.drain()
+                return measuring.enough()
+
+            setting = EvaluationSettings(plan, measuring.batch, measuring.seed, reader, finisher, enough=enough)
+            evaluate_at_bound(subject, remaining, setting, store, told)
+        else:
+            _evaluate_groups(subject, remaining, measuring, (reader, finisher), store, tick)
+
+
+def _ordered(subject: TaskRunner[Any, Any], ids: Sequence[str], measuring: Measuring) -> Sequence[str]:
+    """The samples in the order in which they are attacked: where images of one size share a batch, size by size."""
+    if measuring.batch == 1 or not measuring.plans or subject.task.clips or getattr(subject, "size", None) is not None:
+        return ids
+    return by_size(getattr(subject, "data", None), ids)
+
+
+def _beside(subject: TaskRunner[Any, Any], measuring: Measuring) -> tuple[int, int]:
+    """How many samples are read before they are asked for, and how many results may wait to be finished.
+
+    Enough for a whole batch that is done at once. Clips are as large as memory allows: the next one is not read while
+    one is at work. What an attack learns from one sample to the next must be on the disk, in rows, before the next
+    begins.
+    """
+    if any(plan.moves_context for plan in measuring.plans):
+        return 0, 0
+    if subject.task.clips:
+        return 0, 1
+    most = measuring.batch + 1
+    return most if can_be_read_apart(getattr(subject, "data", None)) else 0, most
+
+
+def _evaluate_groups(
+    subject: TaskRunner[R, P],
+    remaining: Sequence[str],
+    measuring: Measuring,
+    beside: tuple[Reader[Any], Finisher],
+    store: RunStore,
+    tick: Callable[[str], None],
+) -> None:
+    """Measure the samples `remaining` at several bounds, a few samples at a time."""
     # What an attack learns from one sample to the next must be on the disk, in rows, before the next begins.
-    together = 1 if plans[0].moves_context else _AHEAD * measuring.batch if measuring.batch > 1 else 1
-    remaining = [name for name in ids if name not in settled_ids]
+    together = 1 if measuring.plans[0].moves_context else _AHEAD * measuring.batch if measuring.batch > 1 else 1
     for begin in range(0, len(remaining), together):
         if measuring.enough():
             return
         group = remaining[begin : begin + together]
-        _measured(subject, group, measuring, store)
+        _measured(subject, group, measuring, beside, store)
         for name in group:
             tick(name)
 
 
-def _measured(subject: TaskRunner[R, P], ids: Sequence[str], measuring: Measuring, store: RunStore) -> None:
+def _measured(
+    subject: TaskRunner[R, P],
+    ids: Sequence[str],
+    measuring: Measuring,
+    beside: tuple[Reader[Any], Finisher],
+    store: RunStore,
+) -> None:
     """Attack and measure the samples `ids` at every bound, and write their rows."""
     opened: dict[str, Opened[Any, Any]] = {}
     parts: dict[str, list[list[Line]]] = {name: [] for name in ids}
     seconds: dict[str, float] = {}
     for plan in measuring.plans:
-        setting = EvaluationSettings(plan, measuring.batch, measuring.seed, bound=str(plan.eps), opened=opened)
+        setting = EvaluationSettings(plan, measuring.batch, measuring.seed, *beside, bound=str(plan.eps), opened=opened)
         held = _Held(store.directory, store.record, store.rows, store.say, store=store)
         evaluate_at_bound(subject, [name for name in ids if not _failed(parts[name])], setting, held, _tell_nobody)
         for name, rows in held.parts.items():

@@ -34,11 +34,13 @@ class Album:
     files: Files = field(default_factory=dict)
     layout: Layout = ONE_FOLDER
 
-    def save_image(
-        self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None
-    ) -> NDArray[np.uint8]:
-        """Write an image, see `png_of`, to `place` below the directory and return it as read back from the disk."""
-        path = self._save(place, png_of(image, palette))
+    def save_image(self, place: str, image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = None) -> None:
+        """Write an image, see `png_of`, to `place` below the directory."""
+        self._save(place, png_of(image, palette))
+
+    def kept_image(self, place: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Write an image as `save_image`, and return it as read back from the disk."""
+        path = self._save(place, png_of(image))
         with in_words(self.directory):
             return read_image(path)
 

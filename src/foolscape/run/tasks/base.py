@@ -103,8 +103,16 @@ class TaskRunner(Protocol[R, P]):
     @property
     def channels(self) -> tuple[int, ...] | None: ...
 
+    def read(self, name: str) -> Any:
+        """The sample `name` of the data set at the working size, on any thread; raises `SampleError`."""
+        ...
+
+    def opened(self, sample: Any) -> EvalSample[R, P]:
+        """What was `read`, with the model's clean prediction; raises `SampleError` or `ModelError`."""
+        ...
+
     def load(self, name: str) -> EvalSample[R, P]:
-        """The sample `name` with the model's clean prediction; raises `SampleError` or `ModelError`."""
+        """The sample `name`, read and opened."""
         ...
 
     def attack_item(self, case: EvalSample[R, P], plan: Plan, seed: int) -> AttackItem:
@@ -117,6 +125,10 @@ class TaskRunner(Protocol[R, P]):
 
     def predict_float(self, case: EvalSample[R, P], image: Tensor) -> P:
         """The prediction for a float image (1, 3, H, W) in [0, 1] in the place of the case's own."""
+        ...
+
+    def predict_several(self, case: EvalSample[R, P], images: Tensor) -> list[P]:
+        """`predict_float` of each of `images` ((B, 3, H, W)), in one call of a model that takes several."""
         ...
 
     def measured(self, case: EvalSample[R, P], prediction: P) -> Sample[Any, Any]:

@@ -59,9 +59,16 @@ class DetectionSubject:
     device: torch.device
     task: ClassVar[Task] = DETECTION
 
+    def read(self, name: str) -> DetectionSample:
+        """As the data set has it, at the working size."""
+        return load_boxes_at(self.data, name, self.size)
+
     def load(self, name: str) -> EvalSample[Truth, Detected]:
+        """The sample `name`, read and opened."""
+        return self.opened(self.read(name))
+
+    def opened(self, sample: DetectionSample) -> EvalSample[Truth, Detected]:
         """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
-        sample = load_boxes_at(self.data, name, self.size)
         detections = self.predicted(to_unit(sample.image))
         if sample.truth is None or self.channels is None:
             return EvalSample(sample.id, sample.image, sample.notes, standing_in(detections), detections)
@@ -106,11 +113,22 @@ class DetectionSubject:
         del case
         return self.predicted(image)
 
+    def predict_several(self, case: EvalSample[Truth, Detected], images: Tensor) -> list[Detected]:
+        """Detections from a score of `LOWEST` on in each."""
+        del case
+        return self._detected(images)
+
     def predicted(self, image: Tensor) -> Detected:
         """Detections from a score of `LOWEST` on in `image` ((1, 3, H, W) in [0, 1])."""
-        (detections,) = self.detector.detect(image.to(self.device), LOWEST)
-        boxes, scores = (values.cpu().float().double().numpy() for values in (detections.boxes, detections.scores))
-        return Detected(boxes, scores, detections.labels.cpu().long().numpy())
+        (detected,) = self._detected(image)
+        return detected
+
+    def _detected(self, images: Tensor) -> list[Detected]:
+        found = []
+        for detections in self.detector.detect(images.to(self.device), LOWEST):
+            boxes, scores = (values.cpu().float().double().numpy() for values in (detections.boxes, detections.scores))
+            found.append(Detected(boxes, scores, detections.labels.cpu().long().numpy()))
+        return found
 
     def measured(self, case: EvalSample[Truth, Detected], prediction: Detected) -> Measured:
         """The objects and the detections, of which every score is made."""

@@ -62,9 +62,16 @@ class SegmentationSubject:
     device: torch.device
     task: ClassVar[Task] = SEGMENTATION
 
+    def read(self, name: str) -> Sample:
+        """As the data set has it, at the working size."""
+        return load_at(self.data, name, self.size)
+
     def load(self, name: str) -> EvalSample[LabelMap, LabelMap]:
+        """The sample `name`, read and opened."""
+        return self.opened(self.read(name))
+
+    def opened(self, sample: Sample) -> EvalSample[LabelMap, LabelMap]:
         """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
-        sample = load_at(self.data, name, self.size)
         prediction = self.predicted(to_unit(sample.image))
         truth = self.truth(sample)
         return EvalSample(sample.id, sample.image, sample.notes, prediction if truth is None else truth, prediction)
@@ -99,10 +106,18 @@ class SegmentationSubject:
         del case
         return self.predicted(image)
 
+    def predict_several(self, case: EvalSample[LabelMap, LabelMap], images: Tensor) -> list[LabelMap]:
+        """(H, W) uint8 channels of each."""
+        del case
+        return self._labels(images)
+
     def predicted(self, image: Tensor) -> LabelMap:
         """(H, W) uint8 channels that the model predicts for `image` ((1, 3, H, W) in [0, 1])."""
-        prediction: LabelMap = predict(self.segmenter, image.to(self.device))[0].to(torch.uint8).cpu().numpy()
-        return prediction
+        (labels,) = self._labels(image)
+        return labels
+
+    def _labels(self, images: Tensor) -> list[LabelMap]:
+        return list(predict(self.segmenter, images.to(self.device)).to(torch.uint8).cpu().numpy())
 
     def measured(self, case: EvalSample[LabelMap, LabelMap], prediction: LabelMap) -> PixelSample:
         """The counts of which IoU and accuracy are made, and of the pixels right when clean how many still are."""

@@ -88,9 +88,16 @@ class VideoSubject:
     task: ClassVar[Task] = VIDEO
     channels: ClassVar[None] = None
 
+    def read(self, name: str) -> Clip:
+        """As the data set has it, at the working size."""
+        return load_clip_at(self.data, name, self.size)
+
     def load(self, name: str) -> EvalSample[Footage, Masks]:
+        """The sample `name`, read and opened."""
+        return self.opened(self.read(name))
+
+    def opened(self, clip: Clip) -> EvalSample[Footage, Masks]:
         """The clip with its truth, or with the clean prediction in the place of it."""
-        clip = load_clip_at(self.data, name, self.size)
         features = self._features(clip)
         labels = self._followed(clip, features, to_unit(clip.frames[0]))
         reference, judged = (labels, tuple(range(len(labels)))) if clip.truth is None else (clip.truth, clip.judged)
@@ -151,6 +158,10 @@ class VideoSubject:
         """The objects followed from the first frame `image` ((1, 3, H, W) in [0, 1])."""
         footage = case.reference
         return Masks(self._followed(footage.clip, footage.features, image), footage.clip.names)
+
+    def predict_several(self, case: EvalSample[Footage, Masks], images: Tensor) -> list[Masks]:
+        """The objects followed from each first frame, one after the other: a clip is a batch already."""
+        return [self.predict_float(case, image[None]) for image in images]
 
     def measured(self, case: EvalSample[Footage, Masks], prediction: Masks) -> ClipSample:
         """J and F of every object in every frame that counts."""

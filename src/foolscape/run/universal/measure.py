@@ -107,7 +107,7 @@ def _images(
 
     def inked(point_tile: PointTile) -> Pixels:
         place = album.layout.place(Kind.IMAGE, case.id, slug, adversarial(point_tile.point))
-        return album.save_image(place, point_tile.tile.added_to(case.image))
+        return album.kept_image(place, point_tile.tile.added_to(case.image))
 
     def permuted() -> Pixels:
         clean, attacked = _tensor(case.image), _tensor(inked(tiles[0]))
