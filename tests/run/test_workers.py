@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foolscape.cli.resources import resources_of
 from foolscape.cluster.pool import Pool
 from foolscape.errors import OutOfTimeError, RunError, SettingError
 from foolscape.records.places import WORKERS
@@ -25,6 +24,7 @@ from foolscape.run.harden.config import make_harden_config
 from foolscape.run.harden.execute import harden
 from foolscape.run.listener import Listener, never
 from foolscape.run.settings.config import make_config
+from foolscape.run.settings.given_resources import resources_of
 from foolscape.run.settings.resources import Resources
 from foolscape.run.transfer.execute import transfer
 from foolscape.run.universal.config import make_universal_config
