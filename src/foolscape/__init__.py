@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from foolscape.api.data import load_data as load_data
     from foolscape.api.evaluate import evaluate as evaluate
     from foolscape.api.finding import Finding as Finding
+    from foolscape.api.merging import merge as merge
     from foolscape.api.model import Model as Model
     from foolscape.api.model import load_model as load_model
     from foolscape.api.planning import plan as plan
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from foolscape.api.result import Result as Result
     from foolscape.api.rows import ImageRow as ImageRow
     from foolscape.api.stream import evaluate_stream as evaluate_stream
+    from foolscape.api.sweeping import Sweep as Sweep
+    from foolscape.api.sweeping import sweep as sweep
     from foolscape.api.written import load_run as load_run
     from foolscape.attacks.catalog import register as register  # where our own names are taken
     from foolscape.attacks.engine.ascent import Ascent as Ascent
@@ -91,6 +94,7 @@ _PUBLIC: Final = {
     "Sample": "api.data",
     "Segmenter": "tasks.segmentation",
     "Sign": "attacks.parts.updates",
+    "Sweep": "api.sweeping",
     "alma_prox": "attacks.zoo.alma",
     "annealed": "attacks.zoo.annealed",
     "apgd": "attacks.zoo.apgd",
@@ -109,6 +113,7 @@ _PUBLIC: Final = {
     "load_data": "api.data",
     "load_model": "api.model",
     "load_run": "api.written",
+    "merge": "api.merging",
     "mi_fgsm": "attacks.zoo.mi_fgsm",
     "never": "attacks.engine.ascent",
     "pgd": "attacks.zoo.pgd",
@@ -119,6 +124,7 @@ _PUBLIC: Final = {
     "segpgd": "attacks.zoo.segpgd",
     "square": "attacks.zoo.square",
     "square_labels": "attacks.zoo.square_labels",
+    "sweep": "api.sweeping",
     "to_image": "pixels",
     "to_unit": "pixels",
     "worst_case": "attacks.zoo.worst_case",

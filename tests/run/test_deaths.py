@@ -49,14 +49,14 @@ class Part:
         events: what happens when so many images are settled in it.
         log: a file for what has happened.
         address: of a Ray cluster; None: workers are processes of this machine.
-        folder: of the cluster.
+        environment: variables that lead to it.
     """
 
     workers: int
     events: dict[int, str]
     log: Path
     address: str | None = None
-    folder: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Fate:
             self.nodes.send(what)
             self.nodes.recv()
         else:
-            workers = actors(self.part.folder) if self.part.address else worker_pids()
+            workers = actors(self.part.environment["TMPDIR"]) if self.part.address else worker_pids()
             doomed = {"worker": workers[:1], "several": workers, "server": children()}[what]
             for pid in doomed:
                 with suppress(ProcessLookupError):
@@ -116,6 +116,7 @@ def drive(settings: dict[str, Any], out: str, part: Part, nodes: Connection) -> 
         raise AssertionError("the driver measured")
 
     module._measure_all = measures  # type: ignore[assignment]
+    os.environ.update(part.environment)
     fate = Fate(part, nodes)
     listener = Listener(lambda _: None, fate.progress, lambda: fate.over)
     resources = Resources(workers=part.workers, cluster=part.address)
@@ -147,7 +148,8 @@ class Runs:
             names = draw.choices(list(chances), list(chances.values()), k=deaths)
             events = dict(zip(draw.sample(range(1, 21), deaths), names, strict=True))
             address = None if self.cluster is None else self.cluster.address
-            part = Part(draw.randint(1, 3), events, log, address, "" if self.cluster is None else self.cluster.folder)
+            variables = {} if self.cluster is None else self.cluster.environment
+            part = Part(draw.randint(1, 3), events, log, address, variables)
             code = self._driven(out, part)
             if code == 0:
                 break
@@ -200,11 +202,9 @@ def test_runs_by_workers_of_this_machine_that_die_at_random(runs: Runs) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not is_installed("ray"), reason="needs foolscape[ray]")
-def test_runs_on_a_cluster_whose_nodes_die_at_random(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_on_a_cluster_whose_nodes_die_at_random(runs: Runs) -> None:
     cluster = Nodes(3)
     try:
-        for name, value in cluster.environment.items():
-            monkeypatch.setenv(name, value)
         there = Runs(runs.folder, runs.settings, runs.expected, cluster)
         for number in range(24, 30):
             there.run(number, ON_RAY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from foolscape.records.sweep import SweepRecord, read_sweep
 from foolscape.records.timings import Timing, timing_bytes
 from foolscape.report.tables.sweep import sweep_tables
 from foolscape.report.tables.table import duration
+from foolscape.run import gradient_check
+from foolscape.run.checks import steady as checks_steady
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.resources import Resources
@@ -25,8 +28,10 @@ from foolscape.run.sweep import drive
 from foolscape.run.sweep.drive import Means, sweep
 from foolscape.run.sweep.grid import cells_of
 from foolscape.run.sweep.lists import lists_of
+from foolscape.run.tasks.clean import CleanPredictions
 
 from .made import do_run, silent_progress, write_net, write_photos
+from .made_workers import figures
 
 pytestmark = pytest.mark.usefixtures("examined_once")
 
@@ -270,6 +275,58 @@ def test_a_model_is_opened_once_for_all_cells_on_its_data(
     two = settings | {"data": [*settings["data"], f"folder:{photos}"]}
     act(tmp_path / "two", two)
     assert len(found) == 1 + 4  # tried, let go for want of memory, and opened again
+
+
+def test_what_cells_have_in_common_is_found_once_and_each_is_the_run_that_it_would_be_alone(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Counter[str]()
+    of, gradient, steady = CleanPredictions.of, gradient_check.check_gradient, checks_steady.consistency
+
+    def counted(self: Any, model: Any, data: Any, name: str, predict: Callable[[], Any]) -> Any:
+        def predicted() -> Any:
+            made[name] += 1
+            return predict()
+
+        return of(self, model, data, name, predicted)
+
+    def found(what: str, find: Callable[..., Any]) -> Callable[..., Any]:
+        def finding(*given: Any, **named: Any) -> Any:
+            made[what] += 1
+            return find(*given, **named)
+
+        return finding
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CleanPredictions, "of", counted)
+        patch.setattr(gradient_check, "check_gradient", found("gradient", gradient))
+        patch.setattr(checks_steady, "consistency", found("consistency", steady))
+        record = act(
+            tmp_path / "out", settings | {"seeds": [0, 1], "attacks": ["pgd?steps=1", "fgsm", "none"], "probes": 1}
+        )
+    images = [path.stem for path in sorted((tmp_path / "photos").glob("*.png"))]
+    assert made == {**dict.fromkeys(images, 1), "gradient": 2, "consistency": 1}  # the gradient with either seed
+    for cell in record.cells:
+        alone, here = tmp_path / cell.name, tmp_path / "out" / "runs" / cell.name
+        attack, _, steps = cell.attack.partition("?steps=")
+        given = {"models": [cell.model], "data": cell.data, "attack": attack, "seed": cell.seed, "probes": 1}
+        do_run(alone, **given, **({"steps": int(steps)} if steps else {}))
+        one, in_sweep = figures(alone), figures(here)
+        in_sweep["run.json"] = in_sweep["run.json"].replace(b'"sweep"', b'"run"', 1)  # the command
+        assert one == in_sweep
+
+
+def test_clean_predictions_are_those_of_one_model_and_bounded() -> None:
+    model, data = object(), object()
+    kept = CleanPredictions(model, data, room=60)
+    assert kept.of(model, data, "a", lambda: [1]) == [1]
+    assert kept.of(model, data, "a", lambda: [2]) == [1]
+    assert kept.of(object(), data, "a", lambda: [3]) == kept.of(model, object(), "a", lambda: [3]) == [3]
+    assert kept.of(model, data, "a", list) is not kept.of(model, data, "a", list)
+    for name in "bcdef":
+        kept.of(model, data, name, lambda: [4])
+    assert kept.of(model, data, "a", lambda: [5]) == [5]  # let go for the others
+    assert kept.of(model, data, "f", lambda: [6]) == [4]
 
 
 def test_another_directory_is_not_taken(tmp_path: Path, settings: dict[str, Any]) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from foolscape.cli import main
-from foolscape.cli.manners import seconds_of
 from foolscape.errors import OutOfTimeError, SettingError
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.config import make_config
+from foolscape.run.settings.given_resources import seconds_of
 
 from .made import silent_progress, write_net, write_photos
 

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foolscape.cli.resources import resources_of
 from foolscape.cluster.pool import Pool
 from foolscape.errors import OutOfTimeError, RunError, SettingError
 from foolscape.records.places import WORKERS
@@ -25,6 +24,7 @@ from foolscape.run.harden.config import make_harden_config
 from foolscape.run.harden.execute import harden
 from foolscape.run.listener import Listener, never
 from foolscape.run.settings.config import make_config
+from foolscape.run.settings.given_resources import resources_of
 from foolscape.run.settings.resources import Resources
 from foolscape.run.transfer.execute import transfer
 from foolscape.run.universal.config import make_universal_config
@@ -128,6 +128,26 @@ def test_an_image_that_kills_its_worker_is_a_counted_failure(tmp_path: Path, mor
     assert summary["models"][0]["samples"] == 5
 
 
+def test_an_image_that_a_network_raises_on_is_a_failure_as_in_one_process(
+    tmp_path: Path, mortal: dict[str, Any]
+) -> None:
+    photos = sorted((tmp_path / "photos").glob("*.png"))
+    bright = np.asarray(Image.open(photos[2])) // 2 + 127
+    Image.fromarray(bright).save(photos[2])
+    means = [np.asarray(Image.open(photo), dtype=np.float64).mean() / 255 for photo in photos]
+    assert sum(abs(mean - means[2]) < 0.05 for mean in means) == 1
+    (tmp_path / "raises").write_text(str(means[2]))
+    act(mortal, tmp_path / "one")
+    crew = Crew()
+    summary = act(mortal, tmp_path / "many", 1, crew.listener())
+    assert [failure["id"] for failure in summary["failures"]] == [photos[2].stem]
+    assert "too much for it" in summary["failures"][0]["reason"]
+    one = figures(tmp_path / "one")
+    left = [place for place in one if Path(place).name == photos[2].name]  # of no row
+    assert figures(tmp_path / "many") == {place: content for place, content in one.items() if place not in left}
+    assert crew.answered == len(photos)
+
+
 def test_a_worker_with_other_weights_is_refused(
     tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,11 +223,12 @@ def test_a_transfer_by_workers_is_that_of_one_process(tmp_path: Path) -> None:
     shared = {"models": [f"{nets}:net", f"{detectors}:grid"], "data": f"folder:{write_squares(tmp_path / 'squares')}"}
     settings: dict[str, Any] = {**shared, "attack": "pgd", "steps": 2, "probes": 0, "ensembles": ["all"]}
     crew = Crew()
-    one = transfer(dict(settings), tmp_path / "one", COMMAND, Listener(lambda _: None, silent_progress))
+    transfer(dict(settings), tmp_path / "one", COMMAND, Listener(lambda _: None, silent_progress))
     transfer(dict(settings), tmp_path / "many", COMMAND, crew.listener(), resources=Resources(workers=1))
     assert figures(tmp_path / "many") == figures(tmp_path / "one")
-    images = one["models"][0]["samples"]
-    assert crew.answered == 2 * images + 2 * images  # attacked, and measured on all that came of it
+    images = len(json.loads((tmp_path / "one" / "run.json").read_text())["samples"])
+    # Each network attacked, and both together, and each measured on all that came of it.
+    assert crew.answered == 2 * images + images + 2 * images
 
 
 @pytest.mark.slow

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 
 from foolscape.api.data import AnyData, size_text
 from foolscape.api.given import check_ids, check_options, check_place, check_texts, merged
+from foolscape.api.means import Devices, means_of, refuse_live
 from foolscape.api.model import AnyModel
 from foolscape.api.recipes import attack_settings
 from foolscape.api.report import OwnedDirectory, Report
 from foolscape.api.subjects import Subjects, subjects_of
 from foolscape.api.wording import in_its_words
-from foolscape.api.written import load_run, read_files
+from foolscape.api.written import at_work_in, load_run, read_files
 from foolscape.attacks.registry import Attack, Recipe
-from foolscape.errors import SettingError
-from foolscape.run.elsewhere.door import workplace
+from foolscape.errors import OutOfTimeError, SettingError
+from foolscape.report.run_kinds import unfinished
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
+from foolscape.run.partial import page_of_part
 from foolscape.run.settings.config import RunConfig, make_config
+from foolscape.run.settings.given_resources import seconds_of, shard_place
 from foolscape.run.settings.keep import keep_of
 from foolscape.run.settings.words import CALL, in_python
 from foolscape.run.slices.table import table_of
@@ -52,6 +55,11 @@ def evaluate(
     probes: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    workers: int | None = None,
+    devices: Devices | None = None,
+    cluster: str | None = None,
+    shard: str | None = None,
+    time_budget: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Report:
     """Attack every image and measure the 8-bit result, with controls and a verdict, as `foolscape run` does.
@@ -76,13 +84,21 @@ def evaluate(
         probes: on how many images other attacks are tried, for the verdict.
         seed: of everything random.
         device: as PyTorch names it, or auto.
+        workers: processes that measure, of models and data that have a spec; the result is that of one.
+        devices: "cuda:0" or 0, a worker for each unless `workers` says more.
+        cluster: "ray", "ray:HOST:PORT" or "ray:local", for workers on the nodes of a Ray cluster.
+        shard: "3/16": that part of the images alone, into `out`/shards; `merge` makes a whole of all.
+        time_budget: "30m", after which no other image is begun: the report is of those that are done, and the same
+            call with `out` goes on.
         say: takes a remark, one line; None: nobody is told.
 
     Raises:
         FoolscapeError: what is given does not fit; the message says what was expected and what to write.
     """
-    table, kept_pictures = table_of(slices), keep_of(keep)
+    table, kept_pictures, seconds = table_of(slices), keep_of(keep), seconds_of(time_budget, "time_budget")
+    resources = means_of(workers, devices, cluster, shard)
     subjects = subjects_of(model, data, task, device)
+    refuse_live(resources, (*subjects.models, subjects.data))
     own = {
         "split": split,
         "ids": check_ids(ids),
@@ -99,11 +115,16 @@ def evaluate(
     config = config_of(subjects, attack, {**own, "seed": seed, "device": device}, options)
     words = (*subjects.models, subjects.data, config.attack or "", *(() if out is None else (f"out={out}",)))
     command = [f"{CALL}evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
-    with subjects.offered(), _place(out, say) as (place, kept):
-        execute(config, place, command, silent(say), page=kept is None, table=table, keep=kept_pictures)
-        if out is None or not isinstance(check_place("out", out), StorePath):
+    where = shard_place(None if out is None else check_place("out", out), resources.shard)
+    with subjects.offered(), _place(where, say) as (place, kept):
+        with suppress(OutOfTimeError):
+            execute(config, place, command, silent(say).within(seconds), page=kept is None, table=table,
+                    keep=kept_pictures, resources=resources)  # fmt: skip
+        if kept is None and unfinished(place):
+            page_of_part(place)
+        if not isinstance(where, StorePath):
             return Report(read_files(place), kept)
-    return load_run(out)
+    return load_run(where)
 
 
 def config_of(
@@ -137,13 +158,11 @@ _OF_SPECS: Final = ("split", "ids", "limit", "sample")
 
 
 @contextmanager
-def _place(out: str | Path | None, say: Callable[[str], None] | None) -> Iterator[tuple[Path, OwnedDirectory | None]]:
+def _place(out: Path | None, say: Callable[[str], None] | None) -> Iterator[tuple[Path, OwnedDirectory | None]]:
     """Where the run is written, and what removes it again."""
     if out is not None:
-        with workplace(check_place("out", out)) as made:
-            assert made is not None
-            with made.at_work(silent(say).say) as place:
-                yield place, None
+        with at_work_in(out, silent(say).say) as place:
+            yield place, None
         return
     kept = OwnedDirectory()
     try:

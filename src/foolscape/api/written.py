@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from weakref import finalize
 
@@ -18,7 +20,7 @@ from foolscape.records.timings import read_timings
 from foolscape.records.types import read
 from foolscape.report.form import having_form
 from foolscape.report.run_kinds import unfinished
-from foolscape.run.elsewhere.door import come_down
+from foolscape.run.elsewhere.door import come_down, workplace
 from foolscape.run.partial import so_far
 from foolscape.stores.path import StorePath
 
@@ -39,6 +41,20 @@ def load_run(directory: str | Path) -> Report:
     begin(reader)
     finalize(kept, end, reader)
     return Report(read_files(reader.local), kept)
+
+
+@contextmanager
+def at_work_in(out: Path, say: Callable[[str], None]) -> Iterator[Path]:
+    """A folder of this machine to make the run at `out` in; at the end all of it is where it belongs.
+
+    Args:
+        out: a path of this machine or of a store.
+        say: as of `Workplace.at_work`, which says what is raised.
+    """
+    with workplace(out) as made:
+        assert made is not None
+        with made.at_work(say) as place:
+            yield place
 
 
 def read_files(directory: Path) -> Run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -61,8 +60,7 @@ def listener(
     Args:
         look: how far the run is; None: nobody else counts what it tells.
         quiet: tell nobody.
-        seconds: from now on, after which the run is to stop; each process does at least one image, or epoch, so that a
-            time that is too short makes no endless row of processes that do nothing.
+        seconds: as of `Listener.within`.
     """
     from foolscape.run.listener import Listener
     from foolscape.run.watching.tally import Tally
@@ -73,21 +71,7 @@ def listener(
     progress = _silence if quiet else partial(_progress, look)
     say = _unheard if quiet else _note
     foreseen = None if quiet else _tell_estimate
-    if seconds is None:
-        return Listener(say, progress, foreseen=foreseen)
-    end, settled = time.monotonic() + seconds, [0]
-
-    @contextmanager
-    def counted(title: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
-        with progress(title, total, done) as tick:
-
-            def count(name: str) -> None:
-                settled[0] += 1
-                tick(name)
-
-            yield count
-
-    return Listener(say, counted, lambda: settled[0] > 0 and time.monotonic() >= end, foreseen=foreseen)
+    return Listener(say, progress, foreseen=foreseen).within(seconds)
 
 
 def _tell_estimate(estimate: Foreseen) -> None:

@@ -13,12 +13,13 @@ from pydantic import BaseModel
 
 from foolscape.attacks.names import TASK_OPTIONS, task_of_option
 from foolscape.cli.completion import completer, of_attacks, of_data, of_losses, of_models, of_splits
-from foolscape.cli.manners import FailOn, Manners, floors_of, seconds_of
+from foolscape.cli.manners import FailOn, Manners, floors_of
 from foolscape.option import Option
 from foolscape.pixels import Levels
 from foolscape.run.settings.attack_options import known_options
 from foolscape.run.settings.bounds import EPS
 from foolscape.run.settings.former_names import FORMER_NAMES
+from foolscape.run.settings.given_resources import seconds_of
 from foolscape.run.settings.shown import (
     DATA,
     OPTIONS,

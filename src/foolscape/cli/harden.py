@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.cli.resources import WORKER_FLAGS, resources_of
+from foolscape.cli.resources import WORKER_FLAGS
 from foolscape.models.sources.names import check_names
 from foolscape.run.harden.config import HardenConfig, make_harden_config
 from foolscape.run.settings.attack_options import origins_of, spelled_out
+from foolscape.run.settings.given_resources import resources_of
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.settings.resources import Resources

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from foolscape.errors import SettingError, UnknownNameError
 from foolscape.verdict import Verdict
@@ -90,22 +89,6 @@ class JobOutcome:
     verdict: str
     failed: int = 0
     left: int = 0
-
-
-def seconds_of(text: str | None, name: str = "time-budget") -> float | None:
-    """The seconds of `90s`, `30m`, `2h` or `1h30m`; `SettingError`, which calls it `name`, for anything else."""
-    if text is None:
-        return None
-    match = _TIME.fullmatch(text.strip().lower())
-    parts = () if match is None else zip(match.groups(), _UNITS, strict=True)
-    seconds = sum(float(part or 0) * unit for part, unit in parts)
-    if not seconds:
-        raise SettingError(f"{name}: expected a time such as 90s, 30m, 2h or 1h30m, got {text!r}")
-    return seconds
-
-
-_TIME: Final = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-_UNITS: Final = (3600, 60, 1)
 
 
 def floors_of(text: str | None) -> dict[str, float]:

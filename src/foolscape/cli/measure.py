@@ -14,11 +14,12 @@ from foolscape.cli.console import tell
 from foolscape.cli.flags import INPUT, KEEP, SLICES, CommandArguments, Flag, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.cli.resources import SHARD_FLAGS, WORKER_FLAGS, as_shard, refuse_of_whole, resources_of, shard_place
+from foolscape.cli.resources import SHARD_FLAGS, WORKER_FLAGS, as_shard, refuse_of_whole
 from foolscape.models.sources.names import check_names
 from foolscape.paths import run_folder_of
 from foolscape.run.settings.attack_options import options_in, origins_of, over, spelled_out
 from foolscape.run.settings.config import RunConfig, make_config, read_settings
+from foolscape.run.settings.given_resources import resources_of, shard_place
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.keep import keep_of
 from foolscape.run.settings.resources import ALONE, Resources

@@ -178,18 +178,11 @@ def _page_if_it_ends_early(place: Path) -> Iterator[None]:
 def _leave_page(place: Path) -> None:
     """Write the page of an unfinished run as far as that can be done; it must not hide why the run has ended."""
     from foolscape.report.run_kinds import unfinished
+    from foolscape.run.partial import page_of_part
 
     with suppress(FoolscapeError, OSError, ValueError, KeyError, KeyboardInterrupt):
         if unfinished(place):
             tell(f"report of what is there: {shown_as(page_of_part(place))}")
-
-
-def page_of_part(place: Path) -> Path:
-    """Write the pages of what an unfinished run, and those in it, amount to so far; the path of its own."""
-    from foolscape.report.run_kinds import kind_of
-    from foolscape.run.partial import write_partial
-
-    return [kind_of(path).write_page(path) for path in write_partial(place)][-1]
 
 
 def _show(place: Path, manners: Manners) -> None:

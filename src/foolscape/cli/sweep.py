@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 from foolscape.attacks.names import NONE
 from foolscape.cli.console import tell
 from foolscape.cli.flags import KEEP, CommandArguments, Flag
-from foolscape.cli.manners import AttackedScores, JobOutcome, seconds_of
+from foolscape.cli.manners import AttackedScores, JobOutcome
 from foolscape.cli.measure import Beside, beside_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.cli.resources import WORKER_FLAGS
 from foolscape.errors import SettingError
 from foolscape.models.sources.names import check_names
 from foolscape.paths import path_of
+from foolscape.run.settings.given_resources import seconds_of
 from foolscape.run.settings.shown import DATA, RESOURCES
 from foolscape.run.settings.yaml_file import read_mapping
 from foolscape.run.sweep.lists import Lists, lists_of

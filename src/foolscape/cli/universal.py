@@ -12,10 +12,11 @@ from foolscape.cli.console import SOME_FAILED, out_console, tell
 from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
-from foolscape.cli.resources import WORKER_FLAGS, resources_of
+from foolscape.cli.resources import WORKER_FLAGS
 from foolscape.models.sources.names import check_names
 from foolscape.paths import folder_of, path_of
 from foolscape.printable import printable
+from foolscape.run.settings.given_resources import resources_of
 from foolscape.run.settings.inputs import wired
 from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.settings.resources import Resources

@@ -198,7 +198,7 @@ def _check_models(run: _Run) -> None:
         _keep_consistency(entry, run)
         run.room.halving(entry.subject.spec, partial(run.check, entry))
         if shard is None or shard.number == 1:
-            check_wiring(entry.subject, run.setup.ids, run.config.seed, run.store, run.config.eval_classes)
+            check_wiring(entry.subject, run.setup.ids, run.config.seed, run.store, run.config.eval_classes, entry.known)
 
 
 def _measure_all(run: _Run, entry: LoadedModel) -> None:
@@ -266,8 +266,9 @@ def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
 def _keep_consistency(entry: LoadedModel, run: _Run) -> None:
     """See `keep_consistency`; without what torch.compile made, for it would make another forward pass for the batch."""
     spec, pair, room = entry.subject.spec, (run.setup.first, run.setup.beside), run.room
+    keep = partial(keep_consistency, known=entry.known)
     with torch.compiler.set_stance("force_eager") if run.config.compile else nullcontext():
-        room.halving(spec, partial(keep_consistency, spec, entry.scorer, pair, run.device, room.store, room.say))
+        room.halving(spec, partial(keep, spec, entry.scorer, pair, run.device, room.store, room.say))
 
 
 def _say_tallies(setup: Setup, listener: Listener) -> None:

@@ -30,7 +30,10 @@ def check_input_gradient(
     if record.gradient.get(spec, {}).get("batch") == batch:
         return
     images = first.expand(batch, -1, -1, -1).contiguous()
-    verdict = check_gradient(entry.scorer, images, seed=seed, clamps=running_of(record.task).clamps)
+    clamps = running_of(record.task).clamps
+    verdict = entry.known.of(
+        ("gradient", seed, batch), lambda: check_gradient(entry.scorer, images, seed=seed, clamps=clamps)
+    )
     try:
         raise_unless_ok(verdict)
     except GradientError as error:
@@ -38,7 +41,7 @@ def check_input_gradient(
     listener.say(f"{spec}: {verdict.message}")
     fields: Object = asdict(verdict)
     if entry.plan.ascent.bf16:
-        cosine = fields["bf16_cosine"] = likeness(entry.scorer, images)
+        cosine = fields["bf16_cosine"] = entry.known.of(("bf16", batch), lambda: likeness(entry.scorer, images))
         agreement = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
         listener.say(f"{spec}: input gradient in bfloat16: {agreement}")
     store.keep(gradient={**record.gradient, spec: fields})

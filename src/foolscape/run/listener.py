@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 
 from foolscape.cluster.pool import Pool
 from foolscape.errors import OutOfTimeError
@@ -73,6 +74,28 @@ class Listener:
     foreseen: Callable[[Foreseen], None] | None = None
     whole: Callable[[WholeProgress], None] = _unheard
     crew: Callable[[Pool | None], None] = _unheard
+
+    def within(self, seconds: float | None) -> Listener:
+        """The same, with so many seconds from now on, after which the run is to stop; None: all that it takes.
+
+        Each process does at least one image, or epoch, so that a time that is too short makes no endless row of
+        processes that do nothing.
+        """
+        if seconds is None:
+            return self
+        end, settled = time.monotonic() + seconds, [0]
+
+        @contextmanager
+        def counted(title: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
+            with self.progress(title, total, done) as tick:
+
+                def count(name: str) -> None:
+                    settled[0] += 1
+                    tick(name)
+
+                yield count
+
+        return replace(self, progress=counted, enough=lambda: settled[0] > 0 and time.monotonic() >= end)
 
     def stop_if_enough(self) -> None:
         """`OutOfTimeError` where the time is over."""

@@ -17,11 +17,16 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.stored import Rows, StoredRows
 from foolscape.records.types import Object
 from foolscape.report.form import of_a_run
-from foolscape.report.run_kinds import unfinished
+from foolscape.report.run_kinds import kind_of, unfinished
 from foolscape.run.directory.begun import write_json
 from foolscape.run.directory.tensors import read_tensors
 from foolscape.run.summary import summarise
 from foolscape.run.universal.config import UniversalConfig
+
+
+def page_of_part(place: Path) -> Path:
+    """Write the pages of what an unfinished run, and those in it, amount to so far; the path of its own."""
+    return [kind_of(path).write_page(path) for path in write_partial(place)][-1]
 
 
 @of_a_run

@@ -28,6 +28,7 @@ from foolscape.models.common.class_map import shortly
 from foolscape.models.common.class_match import ClassMatch, meet
 from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.types import Object
+from foolscape.run.known import Known
 from foolscape.run.settings.bounds import at_largest
 from foolscape.run.settings.choice import plans_of, refuse_gradients
 from foolscape.run.settings.config import FLOAT32, RunConfig
@@ -54,6 +55,7 @@ class LoadedModel:
         sha256: of its weights, where they are known.
         identity: what else makes it the one it is; see `models.common.identity`.
         scorer: what the check of the input gradient takes: anything with `logits(images)`.
+        known: what checks have found of it.
     """
 
     subject: TaskRunner[Any, Any]
@@ -65,6 +67,7 @@ class LoadedModel:
     identity: Object
     probes: Mapping[str, Probe] = field(default_factory=dict)
     match: ClassMatch | None = None
+    known: Known = field(default_factory=Known)
 
     @property
     def plan(self) -> Plan | None:

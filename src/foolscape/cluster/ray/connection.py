@@ -102,6 +102,11 @@ class Connection:
             return f"expected Ray to start on this machine, got {words}; try again, or do without: --workers N"
         if "authentication" in lowered or "token" in lowered:
             how = "set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, to the token of the cluster"
+        elif "failed to connect" in lowered:  # though something listens there
+            how = (
+                "if a cluster runs there, it may want its token: set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH; if not, "
+                f"{_HOW}"
+            )
         elif "version" in lowered:
             how = "install the cluster's versions of Ray and Python here"
         else:

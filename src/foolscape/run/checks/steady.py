@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from foolscape.models.checks.consistency import consistency, other
 from foolscape.pixels import to_unit
 from foolscape.run.directory.store import RunStore
+from foolscape.run.known import Known
 
 Pixels = NDArray[np.uint8]
 
@@ -24,6 +25,7 @@ def keep_consistency(
     store: RunStore,
     say: Callable[[str], None],
     batch: int,
+    known: Known | None = None,
 ) -> None:
     """Add what `models.checks.consistency` finds of a model to run.json, unless it is there; what fails is said.
 
@@ -35,6 +37,7 @@ def keep_consistency(
         store: of the run.
         say: takes a remark.
         batch: of the run.
+        known: what was found of the model on these images before.
 
     Raises:
         Exception: memory is short.
@@ -43,7 +46,9 @@ def keep_consistency(
         return
     images = torch.cat([to_unit(image) for image in pair if image is not None]).to(device)
     # Two images of a data set may be too much alike to tell.
-    reasons = consistency(scorer, torch.cat([images, other(images[:1])]), batch)
+    reasons = (known or Known()).of(
+        ("consistency", batch), lambda: consistency(scorer, torch.cat([images, other(images[:1])]), batch)
+    )
     for reason in reasons:
         if not reason.ok:
             say(f"{spec}: {'; '.join(part for part in (reason.seen, reason.advice) if part)}")

@@ -22,7 +22,7 @@ ARGUMENTS: Final = {
         name: name
         for name in (
             "attack", "out", "task", "split", "ids", "limit", "sample", "size", "class_map", "eval_classes", "goal",
-            "only_class", "probes", "seed", "device", "keep",
+            "only_class", "probes", "seed", "device", "keep", "workers", "devices", "cluster", "shard", "time_budget",
         )
     },
 }  # fmt: skip

@@ -23,9 +23,8 @@ class Collected(RunStore):
     parts: dict[str, tuple[list[Line], float | None]] = field(default_factory=dict)
 
     def settled_ids(self, model: str | None) -> set[str]:
-        """None: whatever is asked for is measured."""
-        del model
-        return set()
+        """Ids of samples that are done or given up for `model` and not `taken` yet."""
+        return {name for name, (rows, _) in self.parts.items() if rows[0].model == model}
 
     def append(self, rows: Sequence[Line], seconds: float | None = None) -> None:
         """Hold the rows of a sample."""

@@ -115,6 +115,10 @@ class TaskRunner(Protocol[R, P]):
         """The sample `name`, read and opened."""
         ...
 
+    def remembering(self) -> TaskRunner[R, P]:
+        """The same, which keeps clean predictions for the runs that follow on it, as far as there is room."""
+        ...
+
     def attack_item(self, case: EvalSample[R, P], plan: Plan, seed: int) -> AttackItem:
         """The case as the driver takes it."""
         ...

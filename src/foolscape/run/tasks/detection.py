@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Final
 
@@ -29,6 +29,7 @@ from foolscape.records.conditions import Condition
 from foolscape.run.directory.album import Album
 from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.tasks.base import EvalSample, TaskRunning
+from foolscape.run.tasks.clean import NOTHING_KEPT, CleanPredictions
 from foolscape.seeds import generator_for
 from foolscape.tasks.base import DETECTION, Task
 from foolscape.tasks.detection import Candidates, Detector, assign, problem
@@ -48,6 +49,7 @@ class DetectionSubject:
         data: the images.
         size: (height, width) to work at; None: each image's own.
         device: where the model is.
+        clean: predictions of the clean images that are known from other runs.
     """
 
     spec: str
@@ -57,6 +59,7 @@ class DetectionSubject:
     data: DetectionData
     size: tuple[int, int] | None
     device: torch.device
+    clean: CleanPredictions = NOTHING_KEPT
     task: ClassVar[Task] = DETECTION
 
     def read(self, name: str) -> DetectionSample:
@@ -69,11 +72,15 @@ class DetectionSubject:
 
     def opened(self, sample: DetectionSample) -> EvalSample[Truth, Detected]:
         """Image, objects in the model's classes, and the clean detections, which stand for the objects if need be."""
-        detections = self.predicted(to_unit(sample.image))
+        detections = self.clean.of(self.detector, self.data, sample.id, lambda: self.predicted(to_unit(sample.image)))
         if sample.truth is None or self.channels is None:
             return EvalSample(sample.id, sample.image, sample.notes, standing_in(detections), detections)
         truth = in_classes(sample.truth, self.channels)
         return EvalSample(sample.id, sample.image, sample.notes, truth, detections)
+
+    def remembering(self) -> DetectionSubject:
+        """See `TaskRunner`."""
+        return replace(self, clean=CleanPredictions(self.detector, self.data))
 
     def attack_item(self, case: EvalSample[Truth, Detected], plan: Plan, seed: int) -> AttackItem:
         """The candidates of the clean image are the targets, as the plan's goal wants them."""

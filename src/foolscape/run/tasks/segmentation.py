@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -26,6 +26,7 @@ from foolscape.records.places import Kind
 from foolscape.run.directory.album import Album
 from foolscape.run.scores.objectives import ObjectiveResults
 from foolscape.run.tasks.base import EvalSample, TaskRunning
+from foolscape.run.tasks.clean import NOTHING_KEPT, CleanPredictions
 from foolscape.run.tasks.colours import colours
 from foolscape.seeds import generator_for
 from foolscape.tasks.base import SEGMENTATION, Task
@@ -50,6 +51,7 @@ class SegmentationSubject:
         data: the images.
         size: (height, width) to work at; None: each image's own.
         device: where the model is.
+        clean: predictions of the clean images that are known from other runs.
     """
 
     spec: str
@@ -60,6 +62,7 @@ class SegmentationSubject:
     data: SegmentationData
     size: tuple[int, int] | None
     device: torch.device
+    clean: CleanPredictions = NOTHING_KEPT
     task: ClassVar[Task] = SEGMENTATION
 
     def read(self, name: str) -> Sample:
@@ -72,7 +75,7 @@ class SegmentationSubject:
 
     def opened(self, sample: Sample) -> EvalSample[LabelMap, LabelMap]:
         """Image, labels as model channels, and the clean prediction, which stands for the labels if there are none."""
-        prediction = self.predicted(to_unit(sample.image))
+        prediction = self.clean.of(self.segmenter, self.data, sample.id, lambda: self.predicted(to_unit(sample.image)))
         truth = self.truth(sample)
         return EvalSample(sample.id, sample.image, sample.notes, prediction if truth is None else truth, prediction)
 
@@ -86,6 +89,10 @@ class SegmentationSubject:
         if (reference == VOID).all():
             raise SampleError(f"expected labelled pixels in {sample.id}, got void alone; nothing can be measured on it")
         return reference
+
+    def remembering(self) -> SegmentationSubject:
+        """See `TaskRunner`."""
+        return replace(self, clean=CleanPredictions(self.segmenter, self.data))
 
     def attack_item(self, case: EvalSample[LabelMap, LabelMap], plan: Plan, seed: int) -> AttackItem:
         """Every labelled pixel is a target."""

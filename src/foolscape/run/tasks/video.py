@@ -29,6 +29,7 @@ from foolscape.records.row import Frames
 from foolscape.records.sentences import OF_CLIPS
 from foolscape.run.directory.album import Album
 from foolscape.run.tasks.base import EvalSample, TaskRunning
+from foolscape.run.tasks.clean import NOTHING_KEPT, CleanPredictions
 from foolscape.run.tasks.clip_memory import check_memory, worth_keeping
 from foolscape.seeds import generator_for
 from foolscape.tasks.base import VIDEO, Task
@@ -76,6 +77,7 @@ class VideoSubject:
         data: the clips.
         size: (height, width) to work at; None: each clip's own.
         device: where the tracker is.
+        clean: predictions of the clean images that are known from other runs.
     """
 
     spec: str
@@ -85,6 +87,7 @@ class VideoSubject:
     data: ClipData
     size: tuple[int, int] | None
     device: torch.device
+    clean: CleanPredictions = NOTHING_KEPT
     task: ClassVar[Task] = VIDEO
     channels: ClassVar[None] = None
 
@@ -99,7 +102,9 @@ class VideoSubject:
     def opened(self, clip: Clip) -> EvalSample[Footage, Masks]:
         """The clip with its truth, or with the clean prediction in the place of it."""
         features = self._features(clip)
-        labels = self._followed(clip, features, to_unit(clip.frames[0]))
+        labels = self.clean.of(
+            self.tracker, self.data, clip.id, lambda: self._followed(clip, features, to_unit(clip.frames[0]))
+        )
         reference, judged = (labels, tuple(range(len(labels)))) if clip.truth is None else (clip.truth, clip.judged)
         return EvalSample(
             clip.id,
@@ -109,6 +114,10 @@ class VideoSubject:
             Masks(labels, clip.names),
             Frames(names=clip.names, judged=judged),
         )
+
+    def remembering(self) -> VideoSubject:
+        """See `TaskRunner`."""
+        return replace(self, clean=CleanPredictions(self.tracker, self.data))
 
     def attack_item(self, case: EvalSample[Footage, Masks], plan: Plan, seed: int) -> AttackItem:
         """The targets are the pixels of the later frames of the window, or those of their objects alone.

@@ -30,6 +30,10 @@ ALL = "all"
 """The ensemble of every network."""
 
 
+Attack = Callable[[RunStore, Callable[[str], None]], None]
+"""What settles the images of an ensemble in its store, and tells of each."""
+
+
 def ensemble_name(slugs: Sequence[str]) -> str:
     """What an ensemble of networks with these short names is called."""
     return f"ensemble of {', '.join(slugs[:-1])} and {slugs[-1]}"
@@ -121,9 +125,9 @@ def attack_together(
     ids: Sequence[str],
     place: Path,
     record: EnsembleRecord,
-    setting: tuple[int, int],
     listener: Listener,
     keep: Keep,
+    attack: Attack,
 ) -> None:
     """Make the change of `ensemble` for the images `ids`; those in `place` already are skipped.
 
@@ -132,26 +136,47 @@ def attack_together(
         ids: of the images.
         place: its directory: run.json, rows.jsonl, images/NAME.png.
         record: for run.json.
-        setting: images per call of the networks, and the seed.
         listener: told of the progress.
         keep: which pictures are to be there, as of `open_run`.
+        attack: attacks what is left, and settles it.
     """
     with open_run(place, record, [ADVERSARIAL], listener.say, keep) as store:
         store.heard = listener.heard
         settled_ids = store.settled_ids(ensemble.name)
         with listener.progress(f"{ensemble.plan.name} on {ensemble.name}", len(ids), len(settled_ids)) as tick:
-            under_way = _UnderWay(ensemble, setting, store, tick, listener.enough)
-
-            def remaining() -> list[str]:
-                settled_ids = store.settled_ids(ensemble.name)
-                return [name for name in ids if name not in settled_ids]
-
-            attack_all(
-                remaining,
-                lambda names, in_progress: _attack_in_batches(under_way, names, in_progress),
-                under_way.fail,
-            )
+            attack(store, tick)
     listener.stop_if_enough()
+
+
+def attack_here(
+    ensemble: Ensemble,
+    ids: Sequence[str],
+    setting: tuple[int, int],
+    store: RunStore,
+    tick: Callable[[str], None],
+    enough: Callable[[], bool],
+) -> None:
+    """Attack those of the images `ids` that `store` does not hold yet.
+
+    Args:
+        ensemble: the networks.
+        ids: of the images.
+        setting: images per call of the networks, and the seed.
+        store: where they are settled.
+        tick: told of each that is settled.
+        enough: whether no further one is to be begun.
+    """
+    under_way = _UnderWay(ensemble, setting, store, tick, enough)
+
+    def remaining() -> list[str]:
+        settled_ids = store.settled_ids(ensemble.name)
+        return [name for name in ids if name not in settled_ids]
+
+    attack_all(
+        remaining,
+        lambda names, in_progress: _attack_in_batches(under_way, names, in_progress),
+        under_way.fail,
+    )
 
 
 @dataclass(frozen=True)

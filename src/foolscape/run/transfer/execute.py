@@ -7,9 +7,9 @@ perturbations of different networks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -45,8 +45,8 @@ from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
 from foolscape.run.spread.engines import engine_of
-from foolscape.run.transfer.ensemble import Ensemble, attack_together, ensembles_of
-from foolscape.run.transfer.job import TransferJob, files_of
+from foolscape.run.transfer.ensemble import Ensemble, attack_here, attack_together, ensembles_of
+from foolscape.run.transfer.job import TransferJob, batch_of, files_of, place_of
 from foolscape.run.transfer.matrix import Disturbance, Network, disturbances_of, summarise
 from foolscape.run.transfer.measure import rows_of_image
 from foolscape.run.transfer.networks import open_networks
@@ -120,9 +120,10 @@ def _transferred(
             )
             for network in networks
         }  # fmt: skip
-        for ensemble in ensembles:
-            _attack(ensemble, networks, record, out, listener, _of_no_page(own_keep))
         with _workers(config, store, listener, resources) as pool:
+            for number, ensemble in enumerate(ensembles):
+                whole = _Whole(networks, record, out, listener, pool)
+                _attack((number, ensemble), whole, _of_no_page(own_keep))
             for place, network in enumerate(networks):
                 _measure((place, network), disturbances, store, listener, pool)
         if shard is not None:
@@ -198,22 +199,42 @@ def _let_go(keep: Keep, out: Path, networks: Sequence[Network], ensembles: Seque
         let_go(joint_place(out, ensemble.slug), _of_no_page(keep), traits_of)
 
 
-def _attack(
-    ensemble: Ensemble,
-    networks: Sequence[Network],
-    whole: TransferRecord,
-    out: Path,
-    listener: Listener,
-    keep: Keep,
-) -> None:
-    """Make the change of an ensemble, as far as it is not there.
+@dataclass(frozen=True)
+class _Whole:
+    """A transfer whose ensembles are attacked; `pool`: by whom, None for this process."""
 
-    Images go one by one unless a batch is given by number: what is found by trying is for one network.
-    """
-    config = networks[0].config
-    batch = config.batch if isinstance(config.batch, int) else 1
-    members = [network for network in networks if network.slug in ensemble.slugs]
-    record = EnsembleRecord(
+    networks: Sequence[Network]
+    record: TransferRecord
+    out: Path
+    listener: Listener
+    pool: Pool | None
+
+    def costs(self) -> dict[str, float]:
+        """Of each image."""
+        return {name: cost_of(self.networks[0].setup.data, name) for name in self.record.ids}
+
+
+def _attack(numbered: tuple[int, Ensemble], whole: _Whole, keep: Keep) -> None:
+    """Make the change of an ensemble, with its number, as far as it is not there."""
+    (number, ensemble), record, listener = numbered, whole.record, whole.listener
+    config = whole.networks[0].config
+
+    def attack(store: RunStore, tick: Callable[[str], None]) -> None:
+        if whole.pool is None:
+            attack_here(ensemble, record.ids, (batch_of(config), config.seed), store, tick, listener.enough)
+            return
+        named = (place_of(number, record), ensemble.name)
+        for _ in measure_by_workers(whole.pool, named, whole.costs(), store, tick):
+            listener.stop_if_enough()
+
+    place = joint_place(whole.out, ensemble.slug)
+    attack_together(ensemble, record.ids, place, _ensemble_record(ensemble, whole), listener, keep, attack)
+
+
+def _ensemble_record(ensemble: Ensemble, whole: _Whole) -> EnsembleRecord:
+    config = whole.networks[0].config
+    members = [network for network in whole.networks if network.slug in ensemble.slugs]
+    return EnsembleRecord(
         schema=SCHEMA,
         kind="ensemble",
         foolscape=version("foolscape"),
@@ -226,15 +247,6 @@ def _attack(
         versions=versions(),
         attack=ensemble.settings,
         seed=config.seed,
-        samples=whole.samples,
-        shard=whole.shard,
-    )
-    attack_together(
-        ensemble,
-        whole.ids,
-        joint_place(out, ensemble.slug),
-        record,
-        (batch, config.seed),
-        listener,
-        keep,
+        samples=whole.record.samples,
+        shard=whole.record.shard,
     )

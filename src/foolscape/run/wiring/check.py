@@ -17,6 +17,7 @@ from foolscape.records.conditions import FAILED
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
 from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.known import Known
 from foolscape.run.tasks.base import EvalSample, TaskRunner
 from foolscape.run.wiring.judge import Court, RivalRows
 from foolscape.run.wiring.record import Trial, wiring_of
@@ -42,12 +43,14 @@ def check_wiring(
     seed: int,
     store: RunStore,
     eval_classes: Sequence[str] | None = None,
+    known: Known | None = None,
 ) -> Object:
     """`examine`, kept in `wiring/SLUG.json` of the run's directory; what is there already stands."""
     place = f"wiring/{subject.slug}.json"
     record = store.load_json(place, AnyWiring)
     if not record:
-        record = examine(subject, ids, seed, eval_classes)
+        what = ("wiring", tuple(ids), seed, None if eval_classes is None else tuple(eval_classes))
+        record = (known or Known()).of(what, lambda: examine(subject, ids, seed, eval_classes))
         store.save_json(place, record)
     return record
 
