@@ -373,6 +373,19 @@ def test_shards_in_a_store_are_merged_there(
     assert figures(folder(tmp_path / "whole")) == expected
 
 
+def test_parts_and_a_sweep_from_python_too(settings: dict[str, Any], tmp_path: Path) -> None:
+    (model,) = settings["models"]
+    given = {"model": model, "data": settings["data"], "attack": "pgd?steps=2", "probes": 0}
+    whole = fs.evaluate(**given)
+    for number in (1, 2):
+        fs.evaluate(**given, out=OUT, shard=f"{number}/2")
+    assert fs.merge(OUT).to_json() == whole.to_json()
+    grid = {"models": [model], "data": [settings["data"]], "attacks": ["pgd?steps=2"], "probes": 0}
+    swept = fs.sweep(grid, "shelf://bucket/grid")
+    assert swept.finished
+    assert swept.report(swept.cells[0].name).to_json() == whole.to_json()
+
+
 def test_what_goes_up_of_a_file_that_grows_is_bounded() -> None:
     chain: tuple[Piece, ...] = ()
     size = taken = most = 0
