@@ -272,6 +272,25 @@ def test_a_run_is_taken_over_from_one_who_is_silent_and_never_mixed(
     assert figures(contents("bucket/runs/val")) == expected
 
 
+def test_a_run_that_is_lost_while_it_measures_ends_there(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are written by a thread beside the attack's, which tells it; later images are not attacked in vain."""
+    appended: list[str] = []
+    real = RunStore.append
+
+    def append(self: RunStore, rows: Any, seconds: float | None = None) -> None:
+        appended.append(rows[0].id)
+        if len(appended) == 2:
+            monkeypatch.setattr(owner.Claim, "lost", property(lambda _: "another driver"), raising=False)
+        real(self, rows, seconds)
+
+    monkeypatch.setattr(RunStore, "append", append)
+    with pytest.raises(RunError, match="took it over"), Workplace(store_path()).at_work(print) as place:
+        do(place, settings)
+    assert len(appended) == 2
+
+
 def test_a_run_that_went_on_elsewhere_is_read_from_the_store(
     tmp_path: Path, settings: dict[str, Any], expected: dict[str, bytes]
 ) -> None:

@@ -5,9 +5,9 @@ A path of this machine is that folder itself, so that whoever takes a run's dire
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,12 +43,16 @@ _TRIES: Final = 3
 """How often a run that goes on meanwhile is read."""
 
 
+_MAKING: Final[ContextVar[_Driver | None]] = ContextVar("making", default=None)
+"""Whose run is made here."""
+
+
 class _Driver(Away):
     """The carrier of a driver."""
 
     def __init__(self, home: Home, mirror: Mirror, away: dict[str, int]) -> None:
         super().__init__(home.path, mirror.folder, home.local, away)
-        self._mirror, self._thread = mirror, threading.get_ident()
+        self._mirror = mirror
 
     def wrote(self, place: str) -> None:
         """See `carriers.Carrier`."""
@@ -66,9 +70,18 @@ class _Driver(Away):
         self.forget(place)
         self._mirror.changed.removed(place)
 
+    @contextmanager
+    def making(self) -> Iterator[None]:
+        """What is done within it, by whatever thread that has its context, makes the run."""
+        before = _MAKING.set(self)
+        try:
+            yield
+        finally:
+            _MAKING.reset(before)
+
     def _refuse_lost(self) -> None:
         """A run that another driver has taken over ends where it is made, and not in a thread that watches it."""
-        if threading.get_ident() == self._thread:
+        if _MAKING.get() is self:
             self._mirror.claim.refuse_lost()
 
 
@@ -124,7 +137,7 @@ class Workplace:
         with held(home), _by_address(home, folder):
             mirror, away = _opened(home, folder, say)
             driver = _Driver(home, mirror, away)
-            with carried_by(driver), mirror.claim.heard():
+            with carried_by(driver), mirror.claim.heard(), driver.making():
                 carrying = Carrying(mirror, say)
                 try:
                     yield home.local
