@@ -120,6 +120,14 @@ def shown_as(path: Path) -> Path:
     return path if found is None else found[0].home / found[1]
 
 
+def here(path: Path) -> Path:
+    """The file or folder of this machine that `path` is, where a folder that it lies in is carried; else `path`."""
+    for carrier in _CARRIERS:
+        if path.is_relative_to(carrier.home):
+            return carrier.local.joinpath(*path.parts[len(carrier.home.parts) :])
+    return path
+
+
 def _at(path: Path) -> tuple[Carrier, str] | None:
     for carrier in _CARRIERS:
         if path.is_relative_to(carrier.local):

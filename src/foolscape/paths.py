@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PosixPath
 
+from foolscape.carriers import here
 from foolscape.errors import SettingError
 from foolscape.stores.address import is_address, is_archive, restored
 from foolscape.stores.path import StorePath, place_of
@@ -15,13 +16,16 @@ from foolscape.stores.secrets import scrubbed
 def path_of(text: str | Path) -> Path:
     """The path that `text` names, see `with_home`; an address such as `s3://bucket/images` is one in a store.
 
+    What lies in a run that is made here, and belongs to a store, is the file of this machine: the store's may be older.
+
     Raises:
         SettingError: as `with_home`, or an address with a key in it, or of another form than those that are known.
     """
     if isinstance(text, StorePath):
         return text
     written = with_home(os.fspath(text))
-    return place_of(restored(written) if isinstance(text, Path) else written)
+    path = place_of(restored(written) if isinstance(text, Path) else written)
+    return here(path) if isinstance(path, StorePath) else path
 
 
 def folder_of(text: str | Path) -> Path:
@@ -44,7 +48,7 @@ def run_folder_of(text: str | Path) -> Path:
     written = restored(str(text))
     if not is_address(written):
         return folder_of(text)
-    path = path_of(written)
+    path = place_of(written)
     if isinstance(path, StorePath) and any(is_archive(part) for part in path.parts):
         raise SettingError(f"expected a folder to write to, got an archive in {path}; name another folder")
     return path

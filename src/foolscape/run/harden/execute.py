@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foolscape.carriers import shown_as
 from foolscape.cluster.forking import servers_kept
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, SampleError
@@ -148,7 +149,7 @@ def _before_and_after(
     with _crafting(config, setup, store, listener, resources) as craft:
         trainer = _trained(config, setup, images.images, pictures, store, listener, craft)
     write_weights(store.directory, WEIGHTS, trainer.segmenter.module)
-    hardened = with_weights(config.model, store.directory / WEIGHTS)
+    hardened = with_weights(config.model, shown_as(store.directory / WEIGHTS))
     return _Done(hardened, images, trainer.epochs, {BEFORE: before, AFTER: measured(hardened, AFTER)})
 
 
