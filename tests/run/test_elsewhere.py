@@ -161,6 +161,47 @@ def test_rows_never_name_what_is_not_there(settings: dict[str, Any], monkeypatch
     assert ledgers[-1] == len(contents("bucket/runs/val")["rows.jsonl"])
 
 
+def test_rows_in_parts_are_there_once(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(mirror, "EVERY", 0.01)
+    monkeypatch.setattr("foolscape.records.parts.MANY", 2)
+    monkeypatch.setattr("foolscape.run.directory.store.SEALED_BYTES", 4000)
+    do(tmp_path / "here", settings)
+    with pytest.raises(OutOfTimeError):
+        carried(settings, most=3)
+    with other_machine(tmp_path / "other"):
+        carried(settings)
+    there = figures(contents("bucket/runs/val"))
+    assert there == figures(folder(tmp_path / "here"))
+    assert sum(place.startswith("rows/part-") for place in there) > 1
+
+
+def test_a_report_of_an_unfinished_run_goes_when_it_has_finished(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "EVERY", 0.02)
+    with Workplace(run_folder_of(OUT)).at_work(print) as place:
+        with pytest.raises(OutOfTimeError):
+            do(place, settings, most=2)
+        until_carried("rows.jsonl")
+        assert foolscape("report", OUT) == DONE
+        assert {"partial.json", "report.html"} <= contents("bucket/runs/val").keys()
+        do(place, settings, page=True)
+    assert "partial.json" not in contents("bucket/runs/val")
+
+
+def until_carried(name: str) -> None:
+    """Wait until a file that grows is in the store."""
+    pause = threading.Event()
+    for _ in range(3000):
+        if any(name.encode() in content for place, content in contents("bucket/runs/val").items() if "ledger" in place):
+            return
+        pause.wait(0.02)
+    pytest.fail("it was not carried")
+
+
 def test_it_goes_on_elsewhere_from_what_the_store_has(
     tmp_path: Path, settings: dict[str, Any], expected: dict[str, bytes]
 ) -> None:
@@ -361,6 +402,8 @@ def test_commands_take_addresses(tmp_path: Path, settings: dict[str, Any], capfd
     report = fs.load_run(OUT)
     assert str(report.directory) == OUT
     assert report.images(report.rows[0].id).adversarial is not None
+    assert foolscape(*command, "--out", OUT, "--dry-run") == DONE
+    assert f"output: {OUT}, resumes what is there" in " ".join(capfd.readouterr().out.split())
     assert foolscape("status", "shelf://bucket/none") != DONE
     assert foolscape("report", "shelf://bucket/none") == ERROR
     assert "expected a run at shelf://bucket/none" in capfd.readouterr().err

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from foolscape.disk import is_there
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 
 RUN: Final = "run.json"
@@ -121,10 +122,10 @@ class Layout:
     ) -> str:
         """Where a file is read: in its sub-folder, or, in a run of a version that knew none, in the one folder."""
         place = self.place(kind, name, of, condition, frame)
-        if not self.parts or (directory / place).exists():
+        if not self.parts or is_there(directory / place):
             return place
         flat = place_of(kind, name, of, condition, frame)
-        return flat if (directory / flat).exists() else place
+        return flat if is_there(directory / flat) else place
 
 
 ONE_FOLDER: Final = Layout()

@@ -93,6 +93,12 @@ class Mirror:
         self._commit({place: (Piece(place, size_of(chain)),) for place, chain in self.chains.items()})
         self._swept = False
         self._sweep()
+        local = self.changed.local
+        runs = (path.parent for pattern in ("", "*/", "*/*/") for path in local.glob(f"{pattern}{RUN}"))
+        partial = ((path / PARTIAL).relative_to(local).as_posix() for path in runs)
+        # Of a report that somebody had written while the run was not finished.
+        stale = [place for place in partial if not (local / place).exists()]
+        self._all(self.folder.remove, stale, set(stale))
 
     def leave(self) -> None:
         """Nothing was begun: the store is as if nobody had been there."""

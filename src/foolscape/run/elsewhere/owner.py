@@ -151,7 +151,8 @@ def take(folder: StoreFolder, known: str | None, say: Callable[[str], None]) -> 
 
     Args:
         folder: of the run.
-        known: the token of a driver of this machine that has surely ended; its run need not be waited for.
+        known: the token of a driver that has surely ended, if it was of this machine and not of another that shares its
+            cache; its run need not be waited for.
         say: told where an owner is watched, which takes a while.
 
     Raises:
@@ -161,7 +162,8 @@ def take(folder: StoreFolder, known: str | None, say: Callable[[str], None]) -> 
     lease = lease_seconds()
     numbers = owners_in(folder)
     before = _read(folder, numbers[-1]) if numbers else None
-    if before is not None and before.at_work and before.token != known:
+    ended = before is not None and before.token == known and before.host == socket.gethostname()
+    if before is not None and before.at_work and not ended:
         _watch(folder, numbers[-1], before, max(lease, before.lease), say)
     number = max(numbers, default=0) + 1
     owner = Owner(uuid4().hex, socket.gethostname(), os.getpid(), lease)
