@@ -6,7 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +230,25 @@ def test_what_was_not_carried_goes_up_by_the_same_command(
         patch.setattr(RunStore, "append", lambda *_: pytest.fail("measured again"))
         carried(settings)
     assert figures(contents("bucket/runs/val")) == expected
+
+
+@pytest.mark.parametrize("writes", [6, 20, 36, *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 60, 3))])
+def test_whatever_came_last_it_goes_on_from_there_elsewhere(
+    writes: int, tmp_path: Path, settings: dict[str, Any], expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill behind any write: for the store it is all the same whether a driver is dead or unheard."""
+    monkeypatch.setattr(mirror, "EVERY", 0.01)
+    Shelf.left = writes
+    with suppress(UnwritableError):  # of 60 writes all may be done
+        carried(settings, page=True)
+    Shelf.left = None
+    with other_machine(tmp_path / "other"):
+        carried(settings, page=True)
+    there = contents("bucket/runs/val")
+    assert figures(there) == expected
+    assert sorted(place for place in there if place.startswith(".")) == [
+        ".foolscape/ledger-00000002.json", ".foolscape/owner-00000002.json",
+    ]  # fmt: skip
 
 
 def test_a_store_that_takes_nothing_is_found_before_anything_is_measured(settings: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ class Shelf(MemoryFileSystem):
     Attributes:
         read_only: whether it refuses whatever is written.
         room: bytes that it still takes; None: any.
+        left: how many more times it can be written to, or something removed; None: any.
         failing: how many of the next writes get no answer.
         given, asked: places that were written and read, in this order.
         taken: bytes that were written.
@@ -29,6 +30,7 @@ class Shelf(MemoryFileSystem):
     pseudo_dirs: ClassVar[list[str]] = [""]
     read_only: ClassVar[bool] = False
     room: ClassVar[int | None] = None
+    left: ClassVar[int | None] = None
     failing: ClassVar[int] = 0
     taken: ClassVar[int] = 0
     given: ClassVar[list[str]] = []
@@ -59,15 +61,13 @@ class Shelf(MemoryFileSystem):
         return content[start:end]
 
     def rm_file(self, path: str) -> None:
-        if self.read_only:
-            raise PermissionError(errno.EACCES, "Access Denied")
+        self._allow()
         if self.store.pop(self._strip_protocol(path), None) is None:
             raise FileNotFoundError(path)
 
     def _take(self, path: str, content: bytes) -> None:
         cls = type(self)
-        if cls.read_only:
-            raise PermissionError(errno.EACCES, "Access Denied")
+        self._allow()
         if cls.failing:
             cls.failing -= 1
             raise ConnectionResetError("dropped")
@@ -79,6 +79,13 @@ class Shelf(MemoryFileSystem):
             cls.looking(self._strip_protocol(path), content)
         cls.given.append(self._strip_protocol(path))
         cls.taken += len(content)
+
+    def _allow(self) -> None:
+        cls = type(self)
+        if cls.read_only or cls.left == 0:
+            raise PermissionError(errno.EACCES, "Access Denied")
+        if cls.left is not None:
+            cls.left -= 1
 
 
 def contents(root: str) -> dict[str, bytes]:
@@ -95,6 +102,6 @@ def fresh_shelf() -> Iterator[None]:
     Shelf.store.clear()
     Shelf.given.clear()
     Shelf.asked.clear()
-    Shelf.read_only, Shelf.room, Shelf.failing, Shelf.taken, Shelf.looking = False, None, 0, 0, None
+    Shelf.read_only, Shelf.room, Shelf.left, Shelf.failing, Shelf.taken, Shelf.looking = False, None, None, 0, 0, None
     yield
     Shelf.store.clear()
