@@ -138,7 +138,8 @@ CONFIG: Final = Flag(
 )  # fmt: skip
 
 _MANNERS: Final = (
-    Flag("out", Path, "Directory for everything the command writes.", OUTPUT, metavar="DIR",
+    Flag("out", Path, "Directory for everything the command writes, or the address of one in a store.", OUTPUT,
+         metavar="DIR",
          default="runs/NAME-N: the newest unfinished run of the same settings, else the next N"),
     Flag("dry_run", bool, "Print what would be done and what it would cost, and write nothing.", OUTPUT, one_way=True),
     Flag("new", bool, "Without --out: begin the next N even where an unfinished run could go on.", OUTPUT,

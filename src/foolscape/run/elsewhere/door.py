@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +14,7 @@ from typing import Final
 
 from foolscape.carriers import carried_by
 from foolscape.errors import RunError, UnwritableError
-from foolscape.run.elsewhere.away import Away
+from foolscape.run.elsewhere.away import Driver, Reader
 from foolscape.run.elsewhere.changes import Changed, Grown
 from foolscape.run.elsewhere.fetching import (
     Listed,
@@ -41,70 +40,6 @@ _PROBE: Final = bytes(1 << 16)
 
 _TRIES: Final = 3
 """How often a run that goes on meanwhile is read."""
-
-
-_MAKING: Final[ContextVar[_Driver | None]] = ContextVar("making", default=None)
-"""Whose run is made here."""
-
-
-class _Driver(Away):
-    """The carrier of a driver."""
-
-    def __init__(self, home: Home, mirror: Mirror, away: dict[str, int]) -> None:
-        super().__init__(home.path, mirror.folder, home.local, away)
-        self._mirror = mirror
-
-    def wrote(self, place: str) -> None:
-        """See `carriers.Carrier`."""
-        self.forget(place)
-        self._mirror.changed.wrote(place)
-        self._refuse_lost()
-
-    def grew(self, place: str, begin: int, size: int) -> None:
-        """See `carriers.Carrier`."""
-        self._mirror.changed.grew(place, begin, size)
-        self._refuse_lost()
-
-    def removed(self, place: str) -> None:
-        """See `carriers.Carrier`."""
-        self.forget(place)
-        self._mirror.changed.removed(place)
-
-    @contextmanager
-    def making(self) -> Iterator[None]:
-        """What is done within it, by whatever thread that has its context, makes the run."""
-        before = _MAKING.set(self)
-        try:
-            yield
-        finally:
-            _MAKING.reset(before)
-
-    def _refuse_lost(self) -> None:
-        """A run that another driver has taken over ends where it is made, and not in a thread that watches it."""
-        if _MAKING.get() is self:
-            self._mirror.claim.refuse_lost()
-
-
-class _Reader(Away):
-    """The carrier of one who reads a run, and may write about it."""
-
-    def __init__(self, path: StorePath, folder: StoreFolder, local: Path, away: dict[str, int]) -> None:
-        super().__init__(path, folder, local, away)
-        self.changed = Changed(local)
-
-    def wrote(self, place: str) -> None:
-        """See `carriers.Carrier`."""
-        self.forget(place)
-        self.changed.wrote(place)
-
-    def grew(self, place: str, begin: int, size: int) -> None:
-        """See `carriers.Carrier`; rows are their driver's alone."""
-        del place, begin, size
-
-    def removed(self, place: str) -> None:
-        """See `carriers.Carrier`."""
-        self.forget(place)
-        self.changed.removed(place)
 
 
 @dataclass
@@ -136,7 +71,7 @@ class Workplace:
         home, folder = home_of(self.out), folder_at(self.out)
         with held(home), _by_address(home, folder):
             mirror, away = _opened(home, folder, say)
-            driver = _Driver(home, mirror, away)
+            driver = Driver(home, mirror, away)
             with carried_by(driver), mirror.claim.heard(), driver.making():
                 carrying = Carrying(mirror, say)
                 try:
@@ -189,7 +124,7 @@ def visited(path: Path, say: Callable[[str], None]) -> Iterator[Path]:
             say(f"nothing was written to {path}: {error.strerror}")
 
 
-def come_down(path: StorePath, into: Path) -> _Reader:
+def come_down(path: StorePath, into: Path) -> Reader:
     """Who carries the run at `path`, which is below `into` now; raises `RunError`."""
     folder, local = folder_at(path), into.joinpath(*named_parts(path))
     with _in_words(folder, "read"):
@@ -203,7 +138,7 @@ def come_down(path: StorePath, into: Path) -> _Reader:
             except OSError:  # its driver has gone on since it was listed
                 if tries == _TRIES - 1:
                     raise
-    return _Reader(path, folder, local, what.pictures)
+    return Reader(path, folder, local, what.pictures)
 
 
 def _opened(home: Home, folder: StoreFolder, say: Callable[[str], None]) -> tuple[Mirror, dict[str, int]]:
