@@ -161,6 +161,14 @@ def _targets(entry: LoadedModel, name: str) -> tuple[torch.Tensor, torch.Tensor]
     return problem.images, problem.labels
 
 
+def _warm(entry: LoadedModel, name: str) -> None:
+    """Take a gradient as attacks take it, for which PyTorch imports modules the first time: 1.5 s, once a process."""
+    images, _ = _targets(entry, name)
+    inputs = images.clone().requires_grad_(True)
+    scores = entry.scorer.logits(inputs)
+    torch.autograd.grad(scores, inputs, torch.ones_like(scores))
+
+
 @dataclass(frozen=True)
 class Round:
     """One run, and the bare work beside it, by phase."""
@@ -186,6 +194,7 @@ def measured(name: str, given: argparse.Namespace) -> list[Round]:
     config = settled(name, given)
     setup = open_setup(config, torch.device("cpu"))
     (entry,) = setup.entries
+    _warm(entry, setup.ids[0])
     rounds = []
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory() as folder:

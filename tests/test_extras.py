@@ -23,7 +23,7 @@ from foolscape.report.pictures.plots import Curve, plot
 from .conftest import ROOT
 
 USES: dict[str, Callable[[], object]] = {
-    "skimage": lambda: similarity(np.zeros((16, 16, 3), np.uint8), np.ones((16, 16, 3), np.uint8)),
+    "skimage": lambda: similarity(np.zeros((8, 8, 3), np.uint8), np.ones((8, 8, 3), np.uint8)),
     "matplotlib": lambda: plot("a", [Curve("b", (1, 2), (3.0, 4.0))], "x", "y", percent=False),
     "pycocotools": lambda: runs_of(Annotation("1", 1, 8.0, None, False, [[0.0, 0, 4, 0, 4, 4]]), (8, 8)),
     "faster_coco_eval": lambda: coco_ap([], [], 1),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from foolscape.errors import SampleError
 from foolscape.extras import extra
+from foolscape.metrics.ssim import RADIUS, structural_similarity
 
 CONVENTIONS: Final[dict[str, str]] = {
     "linf_levels": "Linf: largest change of any channel of any pixel, in grey levels of 255.",
@@ -20,9 +21,6 @@ CONVENTIONS: Final[dict[str, str]] = {
     "ssim": "SSIM: structural similarity, Gaussian window of sigma 1.5, mean over the colour channels "
     "(Wang et al. 2004).",
 }
-
-_WINDOW: Final = 11
-"""Side of the Gaussian window of Wang et al. 2004: sigma 1.5 cut at 3.5 sigma."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +78,17 @@ def similarity(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> float:
     The window is 11 wide with Gaussian weights, and a border of half a window is left out of the mean. An image that is
     smaller than that leaves out as much as its own largest odd window would, so every size has a value.
     """
+    short = min(clean.shape[:2])
+    if short > 2 * RADIUS:
+        return structural_similarity(clean, attacked)
     # Imported here: scikit-image takes longer to load than the report that only reads the other names of this package.
     with extra("report"):
-        from skimage.metrics import structural_similarity
+        from skimage import metrics
 
-    short = min(clean.shape[:2])
-    window = min(_WINDOW, short if short % 2 else short - 1)
-    value = structural_similarity(  # type: ignore[no-untyped-call]  # scikit-image is not annotated
+    value = metrics.structural_similarity(  # type: ignore[no-untyped-call]  # scikit-image is not annotated
         clean,
         attacked,
-        win_size=window,
+        win_size=short if short % 2 else short - 1,
         channel_axis=2,
         data_range=255,
         gaussian_weights=True,
