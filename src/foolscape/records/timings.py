@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def read_timings(directory: Path) -> dict[tuple[str, str], float]:
     return {(timing.model, timing.id): timing.seconds for _, timing in _parsed(content)}
 
 
-def timings_of(content: bytes, settled: Collection[tuple[str | None, str]]) -> bytes:
+def timings_of(content: bytes, settled: Container[tuple[str | None, str]]) -> bytes:
     """The lines of timings.jsonl of the samples that are `settled`, by model and id: others are attacked again."""
     kept = (line for line, timing in _parsed(content) if (timing.model, timing.id) in settled)
     return b"".join(line + b"\n" for line in kept)

@@ -24,7 +24,7 @@ from foolscape.run.scores.controls import ControlSizes
 from foolscape.run.scores.minimum import CONVENTIONS as MINIMUM_CONVENTIONS
 from foolscape.run.scores.minimum import minimum, with_minimum
 from foolscape.run.tasks.base import SeveralResults, running_of
-from foolscape.run.trust.attack import AttackedRows
+from foolscape.run.trust.attacked import AttackedRows
 from foolscape.run.trust.judge import Evidence, run_trust
 
 _NOTHING = Evidence()
@@ -99,7 +99,7 @@ class _Tally:
         if ADVERSARIAL.at(record.largest) in numbers:
             for bound in record.bounds or (None,):
                 self._attacks[bound] = _AttackTally(running_of(record.task).several, model.classes)
-                self.attacked[bound] = AttackedRows(record.at(bound), model.model)
+                self.attacked[bound] = AttackedRows(record.at(bound), model.model, record.order)
 
     def add(self, rows: Sequence[AnyRow]) -> None:
         """Take all rows of a sample into account."""
@@ -166,9 +166,7 @@ class _Tally:
             why = "for their scores or gradients were not finite in bf16"
             notes.append(f"images attacked in float32, {why}: {self._fell_back}")
         if queries:
-            notes.append(
-                f"queries of the attack per image: {_mean(list(queries)):,.1f} on average, {max(queries):,} at most"
-            )
+            notes.append(f"queries of the attack per image: {_mean(queries):,.1f} on average, {max(queries):,} at most")
         return notes
 
 
@@ -200,14 +198,14 @@ class _AttackTally:
         """As means over images; the success rate is None where there was nothing to fool on any."""
         several = {} if self._several is None else self._several.summed(seed)
         return {
-            "distortion": {key: _mean(list(values)) for key, values in self._moved.items()},
-            "success_rate": 100 * _mean([bool(one) for one in self._judged]) if self._judged else None,
-            "claimed_rate": 100 * _mean([bool(one) for one in self._claimed]),
-            "iterations": {"mean": _mean(list(self._iterations)), "max": max(self._iterations)},
+            "distortion": {key: _mean(values) for key, values in self._moved.items()},
+            "success_rate": 100 * _mean(self._judged) if self._judged else None,
+            "claimed_rate": 100 * _mean(self._claimed),
+            "iterations": {"mean": _mean(self._iterations), "max": max(self._iterations)},
             "controls": controls.sizes(),
             **({"several": several} if several else {}),
         }
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
+def _mean(values: array[Any]) -> float:
+    return float(np.mean(np.asarray(values)))

@@ -20,8 +20,8 @@ from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
 from foolscape.metrics.box_counts import READABLE, confidence_kept, fates_of
 from foolscape.metrics.boxes import Detected, Truth
+from foolscape.metrics.looked_up import DetectionSample as Measured
 from foolscape.metrics.sample import Sample
-from foolscape.metrics.tasks.detection import DetectionSample as Measured
 from foolscape.metrics.tasks.detection import in_classes, standing_in
 from foolscape.pixels import to_image, to_unit
 from foolscape.problem import Problem
