@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -12,6 +13,7 @@ from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import (
     changed,
     coloured,
+    data_url,
     fitted,
     magnified,
     palette,
@@ -97,3 +99,12 @@ def test_pictures_of_pages_are_made_small(monkeypatch: pytest.MonkeyPatch, step:
     small = png(pixels)
     assert len(small) < len(quick)
     assert np.array_equal(_open(small), _open(quick))
+
+
+@pytest.mark.parametrize(("side", "photograph", "kind"), [(200, True, "jpeg"), (200, False, "png"), (100, True, "png")])
+def test_large_photographs_alone_are_jpegs(side: int, photograph: bool, kind: str) -> None:
+    pixels = fitted(render(describe(seed=1, index=0)).image, smooth=True, side=side)
+    head, _, content = data_url(pixels, photograph=photograph).partition(",")
+    assert head == f"data:image/{kind};base64"
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB"))
+    assert np.abs(shown.astype(int) - pixels).mean() < (2 if kind == "jpeg" else 1e-9)

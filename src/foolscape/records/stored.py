@@ -17,7 +17,7 @@ from typing import IO, Protocol
 from foolscape.disk import open_file
 from foolscape.errors import RunError
 from foolscape.records.index import TAIL, Span, SpanIndex
-from foolscape.records.parts import PartReader
+from foolscape.records.parts import Entry, PartReader
 from foolscape.records.places import ROWS
 from foolscape.records.row import Failure, Line, Row
 from foolscape.records.rows import Forms, Key, forms_of, line_in, with_truths
@@ -180,6 +180,10 @@ class RowFiles:
             raise ValueError(f"no {ROWS}")
         self.tail.seek(begin)
         return [text for text in self.tail.read(count).split(b"\n") if text]
+
+    def entries(self, spans: Iterable[Span], forms: Forms) -> list[Entry]:
+        """Each line with its line break, and what it says without its truth; raises as `texts`."""
+        return [(text + b"\n", line_in(text, forms)) for span in spans for text in self.texts(span)]
 
     def lines(self, spans: Iterable[Span], forms: Forms) -> list[Line]:
         """What the lines say, without their truths; raises as `texts`."""
