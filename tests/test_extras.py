@@ -14,7 +14,6 @@ from foolscape.data.coco_masks import runs_of
 from foolscape.data.video_file import read_video
 from foolscape.errors import MissingExtraError
 from foolscape.extras import EXTRAS, need
-from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.distortion import similarity
 from foolscape.models.common.huggingface import hub
 from foolscape.models.common.ultralytics.library import library
@@ -26,7 +25,6 @@ USES: dict[str, Callable[[], object]] = {
     "skimage": lambda: similarity(np.zeros((8, 8, 3), np.uint8), np.ones((8, 8, 3), np.uint8)),
     "matplotlib": lambda: plot("a", [Curve("b", (1, 2), (3.0, 4.0))], "x", "y", percent=False),
     "pycocotools": lambda: runs_of(Annotation("1", 1, 8.0, None, False, [[0.0, 0, 4, 0, 4, 4]]), (8, 8)),
-    "faster_coco_eval": lambda: coco_ap([], [], 1),
     "av": lambda: read_video(Path("nowhere.mp4"), 0, None),
     "transformers": hub,
     "ultralytics": library,
@@ -57,7 +55,7 @@ def test_extras_are_those_of_the_project() -> None:
     permissive = [name for name, extra in EXTRAS.items() if not extra.copyleft]
     assert groups["all"] == [f"foolscape[{','.join(permissive)}]"]
     assert f"foolscape[{','.join(['all', *(name for name in EXTRAS if name not in permissive)])}]" in groups["dev"]
-    packages = {"skimage": "scikit-image", "faster_coco_eval": "faster-coco-eval"}
+    packages = {"skimage": "scikit-image"}
     for name, extra in EXTRAS.items():
         named = [line.partition(">=")[0] for line in groups[name]]
         assert named == [packages.get(module, module) for module in extra.modules]

@@ -25,7 +25,8 @@ from train_scenes import EMA, augment, blend, common_options, run
 
 from foolscape.data.scene_boxes import LEAST_PIXELS, scene_boxes
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.coco_ap import coco_ap
+from foolscape.metrics.matching import match_coco
+from foolscape.metrics.precision import average_precision, hundred_one_points
 from foolscape.models.bundled.detector import OBJECTS, STRIDE, ScenesOutput
 from foolscape.models.bundled.load import DETECTOR_NAMES, untrained
 from foolscape.scenes import CLASSES
@@ -191,7 +192,10 @@ def train(options: argparse.Namespace) -> dict[str, object]:
 
 def _ap50(network: nn.Module, split: Split, goals: Goals, device: torch.device) -> list[float]:
     """AP50 of each of OBJECTS in percent."""
-    return [float(ap) for ap in coco_ap(goals.truths, detections(network, split.images, device), len(OBJECTS))[0]]
+    found = detections(network, split.images, device)
+    matches = [match_coco(truth, one, len(OBJECTS)) for truth, one in zip(goals.truths, found, strict=True)]
+    precision = average_precision(matches, np.ones((1, len(matches))), hundred_one_points)
+    return [float(100 * ap) for ap in precision[0, 0]]
 
 
 def _record(

@@ -22,7 +22,7 @@ class Extra:
 
 EXTRAS: Final = {
     "report": Extra("runs and their pages", ("skimage", "matplotlib")),
-    "coco": Extra("COCO's masks and average precision", ("pycocotools", "faster_coco_eval")),
+    "coco": Extra("COCO's masks", ("pycocotools",)),
     "video": Extra("clips and video files", ("av", "psutil")),
     "hf": Extra("data sets of Hugging Face", ("datasets",)),
     "s3": Extra("data in S3 stores", ("s3fs",)),

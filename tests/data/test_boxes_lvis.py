@@ -12,13 +12,13 @@ from foolscape.data.overview.look import look_over
 from foolscape.errors import DataError, SampleError, UnknownNameError
 from foolscape.metrics.box_counts import count_boxes
 from foolscape.metrics.boxes import EVERYWHERE, Detected, everywhere
-from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.tasks.detection import pooled
 from foolscape.strict import LossNote
 from foolscape.tasks.base import DETECTION
 from tests.data.made import frame
 from tests.data.made_boxes import save
+from tests.metrics.coco_ap import coco_ap
 
 URL = "http://images.cocodataset.org/{}/{:012d}.jpg"
 NAMES = {3: "aerosol_can", 9: "cow", 11: "arctic_(type_of_shoe)"}

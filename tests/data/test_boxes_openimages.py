@@ -8,9 +8,9 @@ import pytest
 from foolscape.data.load import open_detection
 from foolscape.errors import DataError, SampleError, SettingError
 from foolscape.metrics.boxes import Detected, everywhere
-from foolscape.metrics.coco_ap import coco_ap
 from foolscape.strict import LossNote
 from tests.data.made import frame
+from tests.metrics.coco_ap import coco_ap
 
 HEAD = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside\n"
 NAMES = "/m/011k07,Tortoise\n/m/0jbk,Animal\n/m/02s195,Vase\n"

@@ -10,10 +10,10 @@ from foolscape.data.coco_classes import CATEGORIES
 from foolscape.data.load import open_data, open_detection
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError
 from foolscape.metrics.boxes import Detected
-from foolscape.metrics.coco_ap import coco_ap
 from tests.data.made import frame, note
 from tests.data.made_boxes import save as save_image
 from tests.data.made_boxes import voc_xml, write_coco, write_voc, write_yolo
+from tests.metrics.coco_ap import coco_ap
 
 CLASSES = ("helmet", "vest", "boot", "cone")
 

@@ -9,10 +9,10 @@ import pytest
 from foolscape.data.load import open_detection
 from foolscape.errors import DataError, SampleError, SettingError, UnknownNameError
 from foolscape.metrics.boxes import Detected
-from foolscape.metrics.coco_ap import coco_ap
 from foolscape.strict import LossNote
 from tests.data.made import frame
 from tests.data.made_boxes import save
+from tests.metrics.coco_ap import coco_ap
 
 OUTLINED = "{} objects are outlines or turned boxes: the upright box around each"
 

@@ -9,7 +9,6 @@ import pytest
 
 from foolscape.errors import SampleError
 from foolscape.metrics.boxes import EVERYWHERE, Detected, Truth, everywhere
-from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.detection import voc_ap
 from foolscape.metrics.matching import match_coco, match_voc
 from foolscape.metrics.precision import area_under, eleven_points
@@ -17,6 +16,8 @@ from foolscape.metrics.tasks.detection import DETECTION
 from foolscape.metrics.tasks.segmentation import SEGMENTATION
 from tests.metrics.detection_data import crowded_images, found, square, truth
 from tests.metrics.scored import score_detection
+
+from .coco_ap import coco_ap
 
 FAR = (500.0, 500.0, 510.0, 510.0)
 SCALARS = ("AP", "AP50", "AP75", "mAP_voc07", "mAP_voc")

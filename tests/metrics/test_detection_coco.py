@@ -11,13 +11,14 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.detection import voc_ap
 from foolscape.metrics.intervals import around
 from foolscape.metrics.matching import COCO_DETECTIONS, HIT, LEFT_OUT, match_coco, match_voc
 from foolscape.metrics.precision import area_under, average_precision, eleven_points, hundred_one_points
 from tests.metrics.detection_data import crowded_images, found, square, truth
 from tests.metrics.scored import score_detection
+
+from .coco_ap import coco_ap
 
 CLASSES = 4
 IDS = (3, 18, 44, 90)  # COCO's ids have gaps

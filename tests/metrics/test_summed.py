@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from foolscape.metrics.box_counts import fates_of
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.coco_ap import coco_ap
 from foolscape.metrics.intervals import left_out
 from foolscape.metrics.matching import match_coco, match_image, match_voc
 from foolscape.metrics.precision import area_under, eleven_points
@@ -14,6 +14,8 @@ from foolscape.metrics.sample import Sample
 from foolscape.metrics.segmentation import PixelsMeasured
 from foolscape.metrics.tasks.detection import DetectionSums, SummedDetections, precisions
 from foolscape.metrics.tasks.segmentation import PixelSums, pooled
+
+from .coco_ap import coco_ap
 
 CLASSES = ["a", "b", "c", "never"]
 
@@ -83,6 +85,22 @@ def test_an_image_is_matched_as_by_either_rule_alone() -> None:
                 order = np.argsort(-one.scores[mine], kind="stable")
                 np.testing.assert_array_equal(one.scores[mine][order], other.scores[its])
                 np.testing.assert_array_equal(one.outcome[:, mine][:, order], other.outcome[:, its])
+
+
+def test_what_becomes_of_objects_is_the_same_beside_a_crowd_that_nothing_is_on() -> None:
+    for sample in (one for one in drawn(6, 60, 30) if not one.truth.crowd.any()):
+        truth = sample.truth
+        far = Truth(
+            np.concatenate([truth.boxes, [[900.0, 900, 990, 990]]]),
+            np.append(truth.labels, 3),
+            np.append(truth.difficult, False),
+            np.append(truth.crowd, True),
+            np.append(truth.area, 8100.0),
+        )
+        alone, beside = (fates_of(one, sample.measured, 0.3) for one in (truth, far))
+        for name in ("counted", "kept", "mislabelled"):
+            np.testing.assert_array_equal(getattr(alone, name), getattr(beside, name)[:-1])
+        np.testing.assert_array_equal(alone.invented, beside.invented)
 
 
 def test_pixels_by_groups_are_those_by_weights() -> None:

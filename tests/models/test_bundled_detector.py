@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from foolscape.data.scene_boxes import CLASSES, scene_boxes
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.coco_ap import coco_ap
 from foolscape.models.bundled.detector import ScenesOutput
 from foolscape.models.bundled.load import DETECTOR_NAMES, NAMES, bundled, untrained
+from tests.metrics.coco_ap import coco_ap
 
 from .streets import street
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -12,6 +13,7 @@ from foolscape.report.pictures import figures
 from foolscape.report.pictures.figures import (
     changed,
     coloured,
+    data_url,
     fitted,
     magnified,
     palette,
@@ -89,11 +91,27 @@ def test_panel_has_two_rows_of_three_pictures() -> None:
     assert (shown[68:, -80:] == 60).all()
 
 
-@pytest.mark.parametrize("step", [1, 64])
-def test_pictures_of_pages_are_made_small(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    pixels = render(describe(seed=1, index=0)).image // step * step
+def test_pictures_of_few_colours_are_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = render(describe(seed=1, index=0)).image // 64 * 64
     quick = png(pixels)
     monkeypatch.setattr(figures, "SMALLEST", True)
     small = png(pixels)
     assert len(small) < len(quick)
     assert np.array_equal(_open(small), _open(quick))
+
+
+def test_pictures_of_many_colours_are_nearly_as_small_as_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "SMALLEST", True)
+    pixels, smallest = render(describe(seed=1, index=0)).image, io.BytesIO()
+    Image.fromarray(pixels).save(smallest, format="PNG", optimize=True)
+    assert len(png(pixels)) < 1.15 * len(smallest.getvalue())
+    assert np.array_equal(_open(png(pixels)), pixels)
+
+
+@pytest.mark.parametrize(("side", "photograph", "kind"), [(200, True, "jpeg"), (200, False, "png"), (100, True, "png")])
+def test_large_photographs_alone_are_jpegs(side: int, photograph: bool, kind: str) -> None:
+    pixels = fitted(render(describe(seed=1, index=0)).image, smooth=True, side=side)
+    head, _, content = data_url(pixels, photograph=photograph).partition(",")
+    assert head == f"data:image/{kind};base64"
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB"))
+    assert np.abs(shown.astype(int) - pixels).mean() < (4 if kind == "jpeg" else 1e-9)

@@ -16,6 +16,7 @@ from rich.console import Console
 from foolscape.errors import RunError
 from foolscape.metrics.distortion import Distortion
 from foolscape.records.row import Row
+from foolscape.records.timings import Times
 from foolscape.report import latex, markdown, print_tables
 from foolscape.report.tables.headline import headline, overview
 from foolscape.report.tables.render import show
@@ -97,7 +98,7 @@ def test_float_is_shown_only_where_it_differs() -> None:
 
 
 def test_costs_by_hand() -> None:
-    (row,) = costs(typed(_by_hand()), {"bundled:street-net": 1.5}).rows
+    (row,) = costs(typed(_by_hand()), Times({"bundled:street-net": 1.5})).rows
     values = [cell.value for cell in row]
     assert values == ["bundled:street-net", "97.5", "43.2", "1.50", "3.9", "1.23", "2.64", "0.9877"]
     assert (row[1].detail, row[2].detail) == (("100.0",), ("200",))
@@ -189,10 +190,20 @@ def test_numbers_and_names_are_whole_on_80_columns() -> None:
         assert text in file.getvalue()
 
 
+def test_what_the_other_attacks_took_stands_on_a_line_of_its_own() -> None:
+    times = Times({"bundled:street-net": 1.5}, {"bundled:street-net": 12.34, "another": 3.0})
+    table = costs(typed(_by_hand()), times)
+    assert table.remarks == (
+        "Other attacks, tried for the verdict, took 12.3 s on bundled:street-net; that is not in the time above.",
+    )
+    assert table.rows == costs(typed(_by_hand()), Times(times.image)).rows
+    assert not costs(typed(_by_hand()), Times(times.image)).remarks
+
+
 def test_the_rows_of_every_model_stand_below_the_same_headers() -> None:
     summary, file = _by_hand(), io.StringIO()
     summary["models"] += [summary["models"][0] | {"model": "other", "success_rate": 0.0}]
-    show((costs(typed(summary), {}),), Console(file=file, width=80, color_system=None))
+    show((costs(typed(summary), Times()),), Console(file=file, width=80, color_system=None))
     lines = file.getvalue().splitlines()
     ends = [line.index(text) + len(text) for text in ("success %", "97.5", " 0.0") for line in lines if text in line]
     assert len(set(ends)) == 1

@@ -9,9 +9,10 @@ from typing import Any
 from foolscape.metrics.segmentation import PixelsMeasured
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, PERMUTED
 from foolscape.records.row import AnyRow, Control, Row
-from foolscape.records.run import RunRecord
+from foolscape.records.run import RunRecord, SampleRecord
 from foolscape.records.types import Object
-from foolscape.run.trust.attack import AttackedModel, AttackedRows, attack_reasons
+from foolscape.run.trust.attack import attack_reasons
+from foolscape.run.trust.attacked import AttackedModel, AttackedRows
 from foolscape.verdict import Reason
 
 from ..written import model_record, run_record
@@ -54,7 +55,7 @@ class Made:
     @property
     def model(self) -> AttackedModel:
         """As the checks take it."""
-        sums = AttackedRows(self.record, self.spec)
+        sums = AttackedRows(self.record, self.spec, self.record.order)
         for name, rows in self.rows.items():
             for one in rows if name != CLEAN else ():
                 sums.add(one)
@@ -71,6 +72,7 @@ def attacked(stands: Mapping[str, Sequence[float]], probes: Mapping[str, Sequenc
     record = run_record(
         [model_record("net.py:net", slug="net", classes=("a",))], attack=PGD | attack, config=CONFIG,
         gradient={"net.py:net": {"ok": True, "kind": "right"}},
+        samples=tuple(SampleRecord(id=str(number)) for number in range(images)),
     )  # fmt: skip
     tried = {what: PROBES[what] for what in probes}
     left = {

@@ -24,7 +24,7 @@ from foolscape.records.places import Kind
 from foolscape.records.reader import Run, read_slices
 from foolscape.records.slices import SliceRecord, SlicesRecord
 from foolscape.records.summary import ModelSummary
-from foolscape.records.timings import seconds_per_image
+from foolscape.records.timings import times_of
 from foolscape.report.files import read_image
 from foolscape.report.form import having_form
 from foolscape.report.pictures.bound_curves import bound_curves
@@ -263,7 +263,7 @@ class Report:
         """The tables, and the verdict, as a terminal shows them."""
         with having_form(self.run.directory):
             tables = (
-                *tables_of(self.run.summary, seconds_per_image(self.run.directory)),
+                *tables_of(self.run.summary, times_of(self.run.directory)),
                 *worst_slices(of_run(self.run.summary), self._slices()),
             )
             return as_text(tables, self.run.summary.trust)
@@ -292,6 +292,6 @@ class Report:
                 how_far(summary).capitalize(),
                 sentences,
                 verdict=verdict,
-                tables=overall(summary, seconds_per_image(self.run.directory)),
+                tables=overall(summary, times_of(self.run.directory)),
                 pictures=pictures,
             )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 from rich.text import Text
 
-from foolscape.cli import download, harden, inspect, measure, merge, reproduce, status, sweep, universal
+from foolscape.cli import download, harden, inspect, measure, merge, reproduce, rows, status, sweep, universal
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
 from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
@@ -59,6 +59,7 @@ for command_made in (
     command(harden.harden, harden.harden_flags()),
     inspect.report,
     status.status,
+    rows.rows,
     signed(inspect.check, inspect.check_flags()),
     reproduce.reproduce,
     download.download,

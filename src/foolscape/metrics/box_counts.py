@@ -6,7 +6,7 @@ one of the three; detections that overlap one that already has its detection are
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, everywhere
 from foolscape.metrics.matching import overlaps, tidy
+from foolscape.metrics.near import LEAST_IOU, Near, Objects, near
 
-IOU: Final = 0.5
+IOU: Final = LEAST_IOU
 READABLE: Final = 0.3
 """Detections from this score on are drawn and counted, and stand for the truth where there is none."""
 
@@ -105,8 +106,10 @@ def counted(fates: Fates, reference: Truth, classes: int) -> BoxCounts:
     )
 
 
-def fates_of(reference: Truth, detected: Detected, score_threshold: float) -> Fates:
-    """What became of each of K reference objects, by the rule of `count_boxes`."""
+def fates_of(reference: Truth, detected: Detected, score_threshold: float, pairs: Near | None = None) -> Fates:
+    """What became of each of K reference objects, by the rule of `count_boxes`; `pairs` where they are known."""
+    if not reference.crowd.any():
+        return _fates_near(reference, pairs or near(reference, tidy(detected)), score_threshold)
     detected = _readable(detected, score_threshold)
     overlap = overlaps(detected.boxes, reference)
     endless = everywhere(reference)
@@ -117,6 +120,35 @@ def fates_of(reference: Truth, detected: Detected, score_threshold: float) -> Fa
     counted = ~(reference.difficult | reference.crowd)
     unknown = np.isin(detected.labels, reference.labels[endless])
     return Fates(counted, counted & kept, counted & other, detected.labels[~fits.any(axis=1) & ~unknown])
+
+
+def _fates_near(reference: Truth, pairs: Near, score_threshold: float) -> Fates:
+    """`fates_of` without crowds."""
+    readable = pairs.detected.scores >= score_threshold
+    own, other = (
+        [one for one in chosen if readable[one[0]]]
+        for chosen in (pairs.of_own_class(reference), pairs.of_other_classes(reference))
+    )
+    kept, used = _taken(own, set())
+    mistaken, _ = _taken([one for one in other if one[0] not in used], kept)
+    counted = ~reference.difficult
+    mine, its = np.zeros(len(counted), np.bool_), np.zeros(len(counted), np.bool_)
+    mine[list(kept)], its[list(mistaken)] = True, True
+    readable[[detection for detection, _ in pairs.pairs]] = False
+    invented = pairs.detected.labels[pairs.order[readable[pairs.order]]]
+    return Fates(counted, counted & mine, counted & its, invented)
+
+
+def _taken(pairs: Sequence[tuple[int, Objects]], not_these: Set[int]) -> tuple[set[int], set[int]]:
+    """As `_take`: which objects are taken, and which detections took one."""
+    taken: set[int] = set()
+    used: set[int] = set()
+    for detection, objects in pairs:
+        free = [one for one in objects if one[0] not in taken and one[0] not in not_these]
+        if free:
+            taken.add(max(free, key=lambda one: one[1])[0])
+            used.add(detection)
+    return taken, used
 
 
 def confidence_kept(reference: Truth, detected: Detected, only_class: int | None) -> float:

@@ -70,14 +70,20 @@ def everywhere(truth: Truth) -> Bools:
 
 def pairwise_iou(one: Floats, other: Floats) -> Floats:
     """(K, L): intersection over union of (K, 4) and (L, 4) boxes; 0 where both are empty."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    overlap = (high - low).clip(min=0).prod(axis=2)
+    width, height = (
+        np.maximum(
+            np.minimum(one[:, None, axis + 2], other[None, :, axis + 2])
+            - np.maximum(one[:, None, axis], other[None, :, axis]),
+            0.0,
+        )
+        for axis in (0, 1)
+    )
+    overlap = width * height
     union = _area(one)[:, None] + _area(other)[None, :] - overlap
     share: Floats = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
     return share
 
 
 def _area(boxes: Floats) -> Floats:
-    area: Floats = (boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(axis=1)
+    area: Floats = np.maximum(boxes[:, 2] - boxes[:, 0], 0.0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0.0)
     return area

@@ -1,7 +1,7 @@
 """Average precision by the protocol of PASCAL VOC; `metrics.tasks.detection` has every score of a data set.
 
 All values and intervals come from the matches of each image (`matching`), weighted (`precision`) or by groups
-(`matched_images`); those of COCO are to the bit what faster-coco-eval (`coco_ap`) has, to which the tests hold them.
+(`matched_images`); those of COCO are to the bit what faster-coco-eval has, to which the tests hold them.
 """
 
 from __future__ import annotations

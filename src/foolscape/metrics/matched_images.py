@@ -14,14 +14,11 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from foolscape.metrics.boxes import Floats, Ints
+from foolscape.metrics.boxes import Bools, Floats, Ints
+from foolscape.metrics.left_out_curves import Entries, Rows
 from foolscape.metrics.matching import FALSE, HIT, Matched, Outcomes
 from foolscape.metrics.precision import COCO_LEVELS, VOC07_LEVELS, Summary, eleven_points, hundred_one_points
-
-_COLUMNS, _CELLS = 64, 1 << 17
-"""Groups that are looked at together at least; hits by groups that stay in the processor's cache."""
 
 
 class MatchSums:
@@ -107,7 +104,7 @@ class MatchedImages:
         for label, one in self._known():
             objects = self.truths[:, label]
             least = self._least(label, summary) if summary in _LEVELS else None
-            found[:, label] = _left_out(one, threshold, objects.sum() - objects, summary, least)
+            found[:, label] = _left_out(one, threshold, objects.sum() - objects, least)
         return found
 
     def _least(self, label: int, summary: Summary) -> Ints:
@@ -163,91 +160,74 @@ def _envelope(precision: Floats) -> Floats:
     return np.maximum.accumulate(precision[::-1], axis=0)[::-1]
 
 
-def _left_out(one: ClassMatches, threshold: int, objects: Ints, summary: Summary, least: Ints | None) -> Floats:
+def _left_out(one: ClassMatches, threshold: int, objects: Ints, least: Ints | None) -> Floats:
     """(G,): the average precision of a class without each group; NaN where that leaves no object.
 
     Args:
         one: the class.
         threshold: of IoU.
         objects: (G,) that are left.
-        summary: of the curve.
-        least: (L, G) of `_least`, for a summary at levels of recall.
+        least: (L, G) of `_least`, for a mean over levels of recall; None for the area under the curve.
     """
     curve = _curve(one.outcome[threshold])
+    if not len(curve.at):
+        return np.where(objects > 0, 0.0, np.nan)
     before = np.searchsorted(curve.at, curve.wrong)  # the hit that a false positive comes before; later ones are moot
     before = before[before < len(curve.at)]
     own_hits, own_wrong = one.groups[curve.at], one.groups[curve.wrong[: len(before)]]
     # Precision rises from hit to hit where no false positive lies between, whoever is left out: its best is at the last
     # hit of such a series. The area is a sum over all hits.
     every = np.arange(len(curve.at))
-    ends = (
-        every if least is None else np.flatnonzero(np.append(np.diff(curve.both - curve.hits) > 0, True))[: len(every)]
-    )
+    ends = every if least is None else np.flatnonzero(np.append(np.diff(curve.both - curve.hits) > 0, True))
     series = np.searchsorted(ends, every)
-    found = np.full(len(objects), np.nan)
-    for begin, end in _blocks(len(objects), len(ends)):
-        of_hits = _cumulated(every, own_hits, begin, end, len(every))
-        of_wrong = _cumulated(series[before], own_wrong, begin, end, len(ends))
-        hits = curve.hits[ends, None] - of_hits[ends]
-        both = curve.both[ends, None] - of_hits[ends] - of_wrong
-        envelope = _envelope(hits / np.maximum(both, 1))
-        left = np.maximum(objects[begin:end], 1)
-        if least is None:
-            means = summary(envelope, hits / left)
-        else:
-            means = _at_levels(least[:, begin:end], envelope, series, of_hits)
-        found[begin:end] = np.where(objects[begin:end] > 0, means, np.nan)
-    return found
+    rows = Rows(curve.hits[ends], curve.both[ends], Entries(series, own_hits), Entries(series[before], own_wrong))
+    means = rows.areas(np.maximum(objects, 1)) if least is None else _at_levels(rows, series, *_places(least, own_hits))
+    return np.where(objects > 0, means, np.nan)
 
 
-def _blocks(groups: int, rows: int) -> Iterator[tuple[int, int]]:
-    """The first group of each block and the one behind it; none has one group alone, of which sums round otherwise."""
-    begin, columns = 0, max(_COLUMNS, _CELLS // max(rows, 1))
-    while begin < groups:
-        end = groups if groups - begin <= columns + 1 else begin + columns
-        yield begin, end
-        begin = end
-
-
-def _cumulated(rows: Ints, groups: Ints, begin: int, end: int, length: int) -> NDArray[np.int32]:
-    """(length, end - begin): how many of the entries, each in a row and of a group, each group has down to each row."""
-    mine = (groups >= begin) & (groups < end)
-    width = end - begin
-    counted = np.bincount(rows[mine] * width + (groups[mine] - begin), minlength=length * width)
-    return np.cumsum(counted.reshape(length, width), axis=0, dtype=np.int32)
-
-
-def _at_levels(least: Ints, envelope: Floats, series: Ints, of_hits: NDArray[np.int32]) -> Floats:
-    """(W,): the mean of the envelope at the hits that first reach each of L levels of recall, 0 where none does.
+def _places(least: Ints, own: Ints) -> tuple[Ints, Bools]:
+    """(L, G): the hit at which each group's others first reach a level, 0 where they never do; and whether they do.
 
     Args:
-        least: (L, W) hits that a level takes, rising.
-        envelope: (E, W) precision at the end of each series of hits.
-        series: (P,) that each hit is in.
-        of_hits: (P, W) hits of the group that is left out, up to each.
+        least: (L, G) hits that a level takes, rising.
+        own: (P,) the group of each hit.
     """
-    number, width = of_hits.shape
-    if not number:
-        return np.zeros(width)
-    reached = least <= number - of_hits[-1]
-    columns, begin = np.arange(width), np.maximum(least - 1, 0)
-    # The hit p is the k-th of the others where p + 1 less those left out up to p is k: the first such p, from below.
-    place = np.where(reached, begin, 0)
-    while True:
-        further = np.where(reached & (least > 0), begin + of_hits[place, columns], 0)
-        if np.array_equal(further, place):
-            break
-        place = further
+    number, groups = len(own), least.shape[1]
+    counts = np.bincount(own, minlength=groups)
+    order = np.argsort(own, kind="stable")
+    starts = np.cumsum(counts) - counts
+    others = order - (np.arange(number) - starts[own[order]])  # how many hits of other groups come before each
+    reached = least <= number - counts
+    wanted = np.where(reached, np.maximum(least - 1, 0), 0)  # so many others come before the hit that is looked for
+    group = np.arange(groups) * (number + 1)
+    passed = np.searchsorted(others + group[own[order]], (wanted + group).T.ravel(), side="right")
+    passed = passed.reshape(groups, -1).T - starts
+    return np.where(reached & (least > 0), wanted + passed, 0), reached
+
+
+def _at_levels(rows: Rows, series: Ints, place: Ints, reached: Bools) -> Floats:
+    """(G,): the mean of the envelope at the hits that first reach each of L levels of recall, 0 where none does.
+
+    Args:
+        rows: of the curve.
+        series: (P,) the row of each hit.
+        place: (L, G) the hit of each level.
+        reached: (L, G) whether there is one.
+    """
     last = np.ones(reached.shape, np.bool_)
     last[:-1] = (place[1:] != place[:-1]) | ~reached[1:]
     first = np.ones(reached.shape, np.bool_)
     first[1:] = place[1:] != place[:-1]
-    level = np.arange(len(least))[:, None]
+    level = np.arange(len(place))[:, None]
     times = level + 1 - np.maximum.accumulate(np.where(first, level, 0), axis=0)
-    total = np.zeros(width)
-    for row in np.where(last & reached, envelope[series[place], columns] * times, 0.0):
+    taken = last & reached
+    groups = np.nonzero(taken)[1]
+    means = np.zeros(place.shape)
+    means[taken] = rows.at(series[place[taken]], groups, place.shape[1]) * times[taken]
+    total = np.zeros(place.shape[1])
+    for row in means:
         total += row
-    return total / len(least)
+    return total / len(place)
 
 
 def _least(levels: Floats, objects: Ints) -> Ints:

@@ -7,20 +7,22 @@ the + 1 of the VOC devkit, which counts pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, everywhere, pairwise_iou
+from foolscape.metrics.near import Near, Objects, near
 
 FALSE, HIT, LEFT_OUT = 0, 1, 2
 """What a detection is: a false positive, a hit, or neither because it lies on an object that does not count."""
 
 VOC_IOU: Final = 0.5
 COCO_IOUS: Final = np.linspace(0.5, 0.95, 10)
+_LEVELS: Final[list[float]] = COCO_IOUS.tolist()
 COCO_DETECTIONS: Final = 100
 """Of a class in an image COCO looks at this many detections, those with the highest scores."""
 LARGEST_AREA: Final = 1e10
@@ -109,24 +111,21 @@ def match_coco(truth: Truth, detected: Detected, classes: int, outside: Bools | 
     return _match(truth, detected, classes, outside, _coco, thresholds=len(COCO_IOUS), most=COCO_DETECTIONS)
 
 
-def match_image(truth: Truth, detected: Detected, classes: int) -> tuple[Matched, Matched]:
-    """`match_coco` and `match_voc` of one image, which look at one table of overlaps; detections in their own order."""
+def match_image(truth: Truth, detected: Detected, classes: int, pairs: Near | None = None) -> tuple[Matched, Matched]:
+    """`match_coco` and `match_voc` of one image, which look at the same `pairs`; detections in their own order."""
     if truth.crowd.any():
         return match_coco(truth, detected, classes), match_voc(truth, detected, classes)
-    detected = tidy(detected)
-    order = np.argsort(-detected.scores, kind="stable")
-    own = detected.labels[:, None] == truth.labels[None, :]
-    iou = np.where(own, pairwise_iou(detected.boxes, truth.boxes), -1.0)
-    near: Bools = np.asarray((iou >= VOC_IOU).any(axis=1))
-    ranked = _highest(detected.labels, order, classes)
-    voc = np.full((1, len(order)), FALSE, np.int8)
-    coco = np.full((len(COCO_IOUS), len(order)), FALSE, np.int8)
-    _take_voc(voc, iou, order[near[order]], truth.difficult)
-    _take_coco(coco, iou, order[(near & ranked)[order]], ~truth.difficult)
+    pairs = pairs or near(truth, tidy(detected))
+    detected, own = pairs.detected, pairs.of_own_class(truth)
+    ranked, difficult = _highest(detected.labels, pairs.order, classes), truth.difficult.tolist()
+    voc = np.full((1, len(detected.scores)), FALSE, np.int8)
+    coco = np.full((len(COCO_IOUS), len(detected.scores)), FALSE, np.int8)
+    _take_voc(voc, own, difficult)
+    _take_coco(coco, [one for one in own if ranked[one[0]]], difficult)
     truths = np.bincount(truth.labels[~truth.difficult], minlength=classes).astype(np.int64)
     by_voc = Matched(detected.scores, detected.labels, voc, truths)
     if ranked.all():
-        return replace(by_voc, outcome=coco), by_voc
+        return Matched(detected.scores, detected.labels, coco, truths), by_voc
     return Matched(detected.scores[ranked], detected.labels[ranked], coco[:, ranked], truths), by_voc
 
 
@@ -139,27 +138,32 @@ def _highest(labels: Ints, order: Ints, classes: int) -> Bools:
     return ranked
 
 
-def _take_voc(outcome: Outcomes, iou: Floats, candidates: Ints, left_out: Bools) -> None:
-    """Enter what becomes of the candidates, by falling score, each of which has an IoU of 0.5 with an object."""
+def _take_voc(outcome: Outcomes, pairs: Sequence[tuple[int, Objects]], difficult: Sequence[bool]) -> None:
+    """Enter what becomes of the detections, by falling score, each with the objects of its class that it lies on."""
     taken: set[int] = set()
-    for d in candidates.tolist():
-        nearest = int(iou[d].argmax())
-        if left_out[nearest]:
-            outcome[0, d] = LEFT_OUT
+    for detection, objects in pairs:
+        nearest, _ = max(objects, key=_iou)
+        if difficult[nearest]:
+            outcome[0, detection] = LEFT_OUT
         elif nearest not in taken:
-            outcome[0, d] = HIT
+            outcome[0, detection] = HIT
             taken.add(nearest)
 
 
-def _take_coco(outcome: Outcomes, overlap: Floats, candidates: Ints, counted: Bools) -> None:
-    """As `_take_voc`, at every threshold of COCO's."""
-    levels = np.arange(len(COCO_IOUS))
-    taken = np.zeros((len(COCO_IOUS), len(counted)), np.bool_)
-    for d in candidates.tolist():
-        free = (overlap[d] >= COCO_IOUS[:, None]) & ~taken
-        best, matched = _best(overlap[d], free, counted)
-        outcome[matched, d] = np.where(counted[best[matched]], HIT, LEFT_OUT)
-        taken[levels[matched], best[matched]] = True
+def _iou(one: tuple[int, float]) -> float:
+    return one[1]
+
+
+def _take_coco(outcome: Outcomes, pairs: Sequence[tuple[int, Objects]], difficult: Sequence[bool]) -> None:
+    """As `_take_voc`, at every threshold of COCO's: the last of equal objects, those that count before the others."""
+    for level, least in enumerate(_LEVELS):
+        taken: set[int] = set()
+        for detection, objects in pairs:
+            free = [(not difficult[place], iou, place) for place, iou in objects if iou >= least and place not in taken]
+            if free:
+                counts, _, place = max(free)
+                outcome[level, detection] = HIT if counts else LEFT_OUT
+                taken.add(place)
 
 
 def _match(

@@ -20,7 +20,7 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.shard import ShardDone
 from foolscape.records.slices import SlicesRecord
 from foolscape.records.sweep import SweepRecord
-from foolscape.records.timings import Timing
+from foolscape.records.timings import ProbeTiming, Timing
 from foolscape.records.training import TrainingRecord
 from foolscape.records.traits import Traits
 from foolscape.records.workers import WorkerNote
@@ -44,7 +44,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "sweep": _of(SweepRecord, "sweep.json"),
         "worker": _of(WorkerNote, "a line of workers.jsonl"),
         "progress": _of(Progress, "progress.json"),
-        "timing": _of(Timing, "a line of timings.jsonl"),
+        "timing": _of(_either([Timing, ProbeTiming]), "a line of timings.jsonl"),
         "traits": _of(Traits, "a line of traits.jsonl"),
         "partial": _of(PartialRecord, "partial.json of all but a run"),
         "probes": _of(AnyProbes, "probes/MODEL.json"),

@@ -25,6 +25,12 @@ SEALED_BYTES: Final = 32 << 20
 _GROUP_BYTES, _GROUPS = 4 << 20, 6
 """Text that is compressed, and read, together; how many of these are held while rows are read."""
 
+COLUMNS: Final = (
+    "model", "id", "condition", "height", "width", "success", "iterations", "linf_levels", "l2", "perceptibility",
+    "ssim", "reason",
+)  # fmt: skip
+"""What of a row stands in columns of its own."""
+
 _NAME: Final = re.compile(r"part-(\d{5,})\.parquet")
 
 Entry = tuple[bytes, Line]
@@ -58,6 +64,11 @@ def parts_in(directory: Path) -> list[int]:
 
 def write_part(directory: Path, number: int, entries: Iterable[Entry]) -> Path:
     """Write a part, all of it or nothing; raises `MissingExtraError` without pyarrow, and as `disk.write_file`."""
+    return write_table(directory, part_place(number), entries)
+
+
+def write_table(directory: Path, place: str, entries: Iterable[Entry]) -> Path:
+    """Write a file in the form of a part to `place` below the directory; raises as `write_part`."""
     with extra("parquet"):
         import pyarrow.parquet
 
@@ -66,7 +77,7 @@ def write_part(directory: Path, number: int, entries: Iterable[Entry]) -> Path:
             for group in _groups(entries):
                 writer.write_table(_table(group), row_group_size=len(group))
 
-    return write_with(directory, part_place(number), write)
+    return write_with(directory, place, write)
 
 
 @dataclass
@@ -161,14 +172,14 @@ def _table(group: Sequence[Entry]) -> Any:
     schema = _schema()
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     for text, line in group:
-        values = _values(line) | {"row": text.rstrip(b"\n").decode()}
+        values = columns_of(line) | {"row": text.rstrip(b"\n").decode()}
         for name, column in columns.items():
             column.append(values.get(name))
     return pa.table(columns, schema=schema)
 
 
-def _values(line: Line) -> dict[str, Any]:
-    """What stands in columns of its own."""
+def columns_of(line: Line) -> dict[str, Any]:
+    """What stands in columns of its own, by `COLUMNS`; what a line does not say is left out."""
     shared = {"model": _plain(line.model), "id": _plain(line.id), "condition": str(line.condition)}
     if isinstance(line, Failure):
         return shared | {"reason": _plain(line.reason)}

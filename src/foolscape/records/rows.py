@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,7 +81,7 @@ def with_truths(directory: Path, lines: Sequence[Line], forms: Forms) -> tuple[l
     clean: dict[Key, AnyRow] = {
         (line.model, line.id): line for line in lines if isinstance(line, Row) and line.condition == CLEAN
     }
-    looked: dict[str, Any] = {}
+    truths = _Truths(directory, clean, forms)
     found: list[Line] = []
     faults: dict[Key, str] = {}
     for line in lines:
@@ -89,7 +89,7 @@ def with_truths(directory: Path, lines: Sequence[Line], forms: Forms) -> tuple[l
             found.append(line)
             continue
         try:
-            found.append(replace(line, truth=_truth(directory, line, clean, forms, looked)))
+            found.append(replace(line, truth=truths.of(line)))
         except (OSError, ValueError, LookupError, RunError) as error:
             faults[line.model, line.id] = f"its truth cannot be read: {getattr(error, 'strerror', None) or error}"
             found.append(line)
@@ -119,19 +119,35 @@ def _form(model: ModelRecord) -> Form[Any, Any]:
     return scores_of(model.task).form
 
 
-def _truth(directory: Path, row: AnyRow, clean: Mapping[Key, AnyRow], forms: Forms, looked: dict[str, Any]) -> Any:
-    """What a row was measured against; raises whatever a file does that is not as it was written."""
-    model = forms.models[row.model]
-    form = _form(model)
-    if form.truth is None:
-        return None
-    if model.channels is None:
-        if (row.model, row.id) not in clean:
-            raise ValueError("the clean row is missing, which stands for it")
-        return form.standing_in(clean[row.model, row.id].measured)
-    place = forms.truth_place(directory, row.model, row.id)
-    if place not in looked:
-        content = _json(read_file(directory / place))
-        check_schema(directory / place, content)
-        looked[place] = form_of(form.truth).validate_python(content["truth"])
-    return form.in_classes(looked[place], model.channels)
+@dataclass
+class _Truths:
+    """What rows of a few samples were measured against, read once for all that share it."""
+
+    directory: Path
+    clean: Mapping[Key, AnyRow]
+    forms: Forms
+    _read: dict[str, Any] = field(default_factory=dict)
+    _found: dict[Key, Any] = field(default_factory=dict)
+
+    def of(self, row: AnyRow) -> Any:
+        """In the classes of the row's model; raises whatever a file does that is not as it was written."""
+        key = row.model, row.id
+        if key not in self._found:
+            self._found[key] = self._truth(row)
+        return self._found[key]
+
+    def _truth(self, row: AnyRow) -> Any:
+        model = self.forms.models[row.model]
+        form = _form(model)
+        if form.truth is None:
+            return None
+        if model.channels is None:
+            if (row.model, row.id) not in self.clean:
+                raise ValueError("the clean row is missing, which stands for it")
+            return form.standing_in(self.clean[row.model, row.id].measured)
+        place = self.forms.truth_place(self.directory, row.model, row.id)
+        if place not in self._read:
+            content = _json(read_file(self.directory / place))
+            check_schema(self.directory / place, content)
+            self._read[place] = form_of(form.truth).validate_python(content["truth"])
+        return form.in_classes(self._read[place], model.channels)

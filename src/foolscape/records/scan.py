@@ -14,12 +14,13 @@ from pathlib import Path
 from foolscape.disk import remove_file, write_file, write_pieces
 from foolscape.errors import RunError
 from foolscape.records.conditions import FAILED
+from foolscape.records.index import TAIL, Noted, Span
 from foolscape.records.parts import Entry, part_place, parts_in, write_part
 from foolscape.records.places import ROWS
 from foolscape.records.row import Line
 from foolscape.records.rows import Forms, Key, forms_of, line_in, with_truths
 from foolscape.records.run import AnyRecord
-from foolscape.records.stored import TAIL, RowFiles, Span, StoredRows, broken, row_files
+from foolscape.records.stored import RowFiles, StoredRows, broken, row_files
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Scan:
     """
 
     rows: StoredRows
-    conditions: dict[Key, tuple[str, ...]] = field(default_factory=dict)
+    conditions: Noted[tuple[str, ...]]
     damaged: list[str] = field(default_factory=list)
     lines: dict[int, int] = field(default_factory=dict)
     broken: set[int] = field(default_factory=set)
@@ -48,7 +49,7 @@ class Scan:
     def forget(self, keys: Iterable[Key]) -> None:
         """Leave samples out."""
         for model, name in keys:
-            self.rows.spans.get(model, {}).pop(name, None)
+            self.rows.of(model).pop(name, None)
             self.rows.failed.discard((model, name))
 
 
@@ -61,8 +62,7 @@ def scan(directory: Path, record: AnyRecord, look: Callable[[Key, list[Line]], N
         look: is shown all lines of each sample, without their truths, in the order of the files; samples whose lines
             stand apart come last.
     """
-    found, forms = Scan(StoredRows(directory, record)), forms_of(record)
-    same: dict[tuple[str, ...], tuple[str, ...]] = {}
+    found, forms = Scan(StoredRows(directory, record), Noted(record)), forms_of(record)
     apart: set[Key] = set()
     with row_files(directory) as files:
         for span, lines in grouped(_scanned(files, forms, found)):
@@ -70,8 +70,7 @@ def scan(directory: Path, record: AnyRecord, look: Callable[[Key, list[Line]], N
             before = found.conditions.get(key, ())
             if before and span[0] == TAIL and found.rows.spans[key[0]][key[1]][-1][0] != TAIL:
                 continue  # sealed, and the tail not yet shortened
-            conditions = (*before, *(str(line.condition) for line in lines))
-            found.conditions[key] = same.setdefault(conditions, conditions)
+            found.conditions[key] = (*before, *(str(line.condition) for line in lines))
             found.rows.add(lines, span)
             if before:
                 apart.add(key)
@@ -194,7 +193,7 @@ def rewritten(found: Scan) -> StoredRows:
             _place(kept, samples, TAIL, sizes)
         elif sum(spans[0][2] for spans, *_ in samples) == found.lines[file]:
             for spans, model, name in samples:
-                kept.spans.setdefault(model, {})[name] = spans
+                kept.of(model)[name] = spans
         else:
             write_part(rows.directory, file, _entries(rows, samples))
             _place(kept, samples, file, [spans[0][2] for spans, *_ in samples])
@@ -222,7 +221,7 @@ def _place(rows: StoredRows, samples: Sequence[_Place], file: int, sizes: Sequen
     """Enter that samples are in a file one behind the other."""
     begin = 0
     for (_, model, name), size in zip(samples, sizes, strict=True):
-        rows.spans.setdefault(model, {})[name] = ((file, begin, size),)
+        rows.of(model)[name] = ((file, begin, size),)
         begin += size
 
 

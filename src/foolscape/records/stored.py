@@ -10,24 +10,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Protocol
 
 from foolscape.disk import open_file
 from foolscape.errors import RunError
-from foolscape.records.parts import PartReader
+from foolscape.records.index import TAIL, Span, SpanIndex
+from foolscape.records.parts import Entry, PartReader
 from foolscape.records.places import ROWS
 from foolscape.records.row import Failure, Line, Row
 from foolscape.records.rows import Forms, Key, forms_of, line_in, with_truths
 from foolscape.records.run import AnyRecord
-
-Span = tuple[int, int, int]
-"""Where lines are: in which part, from which row on, how many; in the tail (`TAIL`) from which byte on, how many."""
-
-TAIL: Final = 1 << 40
-"""In the place of a part's number, and behind all of them: rows.jsonl."""
 
 
 class Rows(Protocol):
@@ -65,7 +59,7 @@ class StoredRows:
 
     directory: Path
     record: AnyRecord
-    spans: dict[str | None, dict[str, tuple[Span, ...]]] = field(default_factory=dict)
+    spans: dict[str | None, SpanIndex] = field(default_factory=dict)
     failed: set[Key] = field(default_factory=set)
     _held: tuple[Line, ...] | None = field(default=None, init=False, repr=False)
 
@@ -79,16 +73,19 @@ class StoredRows:
         """Rows of one sample and model that stand together in the file."""
         self._held = None
         first = lines[0]
-        own = self.spans.setdefault(first.model, {})
-        name = self._names.get(first.id, first.id)
-        own[name] = (*own.get(name, ()), span)
+        own = self.of(first.model)
+        own[first.id] = (*own.get(first.id, ()), span)
         if any(isinstance(line, Failure) for line in lines):
-            self.failed.add((first.model, name))
+            self.failed.add((first.model, first.id))
 
-    @cached_property
-    def _names(self) -> Mapping[str, str]:
-        """One text for each id, not one more for each row."""
-        return {sample.id: sample.id for sample in self.record.samples}
+    def of(self, model: str | None) -> SpanIndex:
+        """The places of a model's samples, to be added to."""
+        if model not in self.spans:
+            self.spans[model] = SpanIndex(self.record)
+        return self.spans[model]
+
+    def _own(self, model: str | None) -> Mapping[str, tuple[Span, ...]]:
+        return self.spans.get(model, {})
 
     def __len__(self) -> int:
         return sum(map(len, self.spans.values()))
@@ -102,7 +99,7 @@ class StoredRows:
 
     def ids(self, model: str | None) -> Iterable[str]:
         """The samples that are settled with a model."""
-        return self.spans.get(model, {}).keys()
+        return self._own(model).keys()
 
     def keys(self) -> Iterator[Key]:
         """Model and id of every sample, as they came."""
@@ -114,20 +111,20 @@ class StoredRows:
 
     def samples(self, model: str | None) -> Iterator[Sequence[Line]]:
         """All rows of each sample of a model, in the run's order."""
-        order, own = self.record.order, self.spans.get(model, {})
+        order, own = self.record.order, self._own(model)
         names = sorted(own, key=lambda name: order.get(name, len(order)))
         yield from self._read((own[name], model, name) for name in names)
 
     def newest(self, model: str | None) -> Iterator[Sequence[Line]]:
         """All rows of each sample of a model, those that were written last first."""
-        own = self.spans.get(model, {})
+        own = self._own(model)
         yield from self._read(
             (own[name], model, name) for name in sorted(own, key=lambda name: own[name], reverse=True)
         )
 
     def __contains__(self, key: object) -> bool:
         """Whether there are rows of a sample, by model and id."""
-        return isinstance(key, tuple) and len(key) == 2 and key[1] in self.spans.get(key[0], {})
+        return isinstance(key, tuple) and len(key) == 2 and key[1] in self._own(key[0])
 
     def sample(self, key: Key) -> Sequence[Line]:
         """All rows of a sample that is there."""
@@ -143,7 +140,7 @@ class StoredRows:
 
     def numbers(self, model: str) -> Mapping[str, int]:
         """How many rows a model has by condition, of samples that are complete."""
-        own = self.spans.get(model, {})
+        own = self._own(model)
         number = sum((model, name) not in self.failed for name in own)
         first = next(
             self._read((spans, model, name) for name, spans in own.items() if (model, name) not in self.failed), []
@@ -183,6 +180,10 @@ class RowFiles:
             raise ValueError(f"no {ROWS}")
         self.tail.seek(begin)
         return [text for text in self.tail.read(count).split(b"\n") if text]
+
+    def entries(self, spans: Iterable[Span], forms: Forms) -> list[Entry]:
+        """Each line with its line break, and what it says without its truth; raises as `texts`."""
+        return [(text + b"\n", line_in(text, forms)) for span in spans for text in self.texts(span)]
 
     def lines(self, spans: Iterable[Span], forms: Forms) -> list[Line]:
         """What the lines say, without their truths; raises as `texts`."""

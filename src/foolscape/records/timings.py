@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from foolscape.disk import read_file
@@ -23,38 +23,78 @@ class Timing:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProbeTiming:
+    """How long the other attacks took that were tried on a model for the verdict."""
+
+    __pydantic_config__ = CLOSED
+
+    model: Text
+    probes: float
+
+
+@dataclass(frozen=True)
+class Times:
+    """What tables say of time, in seconds by model.
+
+    Attributes:
+        image: of the attack, the mean over its images.
+        probes: of the other attacks that were tried for the verdict, together.
+    """
+
+    image: Mapping[str, float] = field(default_factory=dict)
+    probes: Mapping[str, float] = field(default_factory=dict)
+
+
+def probe_timing_bytes(timing: ProbeTiming) -> bytes:
+    """A line of timings.jsonl."""
+    return dumped(to_json(ProbeTiming, timing))
+
+
 def timing_bytes(timing: Timing) -> bytes:
     """A line of timings.jsonl."""
     return dumped(to_json(Timing, timing))
 
 
-def seconds_per_image(directory: Path) -> dict[str, float]:
-    """By model the mean over its attacked images."""
-    found: dict[str, list[float]] = {}
+def times_of(directory: Path) -> Times:
+    """What the clock said of a run; of what it did not say, nothing."""
+    images: dict[str, list[float]] = {}
     for (model, _), seconds in read_timings(directory).items():
-        found.setdefault(model, []).append(seconds)
-    return {model: sum(values) / len(values) for model, values in found.items()}
+        images.setdefault(model, []).append(seconds)
+    probes: dict[str, float] = {}
+    for _, one in _parsed(_content(directory)):
+        if isinstance(one, ProbeTiming):
+            probes[one.model] = probes.get(one.model, 0.0) + one.probes
+    return Times({model: sum(values) / len(values) for model, values in images.items()}, probes)
 
 
 def read_timings(directory: Path) -> dict[tuple[str, str], float]:
     """The seconds by model and id, the last that were written of each; lines that cannot be read tell nothing."""
+    images = (one for _, one in _parsed(_content(directory)) if isinstance(one, Timing))
+    return {(timing.model, timing.id): timing.seconds for timing in images}
+
+
+def _content(directory: Path) -> bytes:
     try:
-        content = read_file(directory / TIMINGS)
+        return read_file(directory / TIMINGS)
     except OSError:
-        return {}
-    return {(timing.model, timing.id): timing.seconds for _, timing in _parsed(content)}
+        return b""
 
 
-def timings_of(content: bytes, settled: Collection[tuple[str | None, str]]) -> bytes:
-    """The lines of timings.jsonl of the samples that are `settled`, by model and id: others are attacked again."""
-    kept = (line for line, timing in _parsed(content) if (timing.model, timing.id) in settled)
+def timings_of(content: bytes, settled: Container[tuple[str | None, str]]) -> bytes:
+    """The lines of timings.jsonl but for samples that are not `settled`, by model and id: they are attacked again."""
+    kept = (line for line, one in _parsed(content) if isinstance(one, ProbeTiming) or (one.model, one.id) in settled)
     return b"".join(line + b"\n" for line in kept)
 
 
-def _parsed(content: bytes) -> Iterator[tuple[bytes, Timing]]:
+def _parsed(content: bytes) -> Iterator[tuple[bytes, Timing | ProbeTiming]]:
     """Every line that can be read, and what it says."""
     for line in content.split(b"\n"):
         try:
-            yield line, read(Timing, json.loads(line))
+            found = json.loads(line)
+            yield (
+                line,
+                read(ProbeTiming, found) if isinstance(found, dict) and "probes" in found else read(Timing, found),
+            )
         except (ValueError, RecursionError):
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,9 @@ from foolscape.records.stored import Rows, as_rows
 from foolscape.records.types import Object, dumped, to_json
 from foolscape.run.scores.controls import ControlSizes
 from foolscape.run.scores.minimum import CONVENTIONS as MINIMUM_CONVENTIONS
-from foolscape.run.scores.minimum import minimum, with_minimum
+from foolscape.run.scores.minimum import SmallestChanges, with_minimum
 from foolscape.run.tasks.base import SeveralResults, running_of
-from foolscape.run.trust.attack import AttackedRows
+from foolscape.run.trust.attacked import AttackedRows
 from foolscape.run.trust.judge import Evidence, run_trust
 
 _NOTHING = Evidence()
@@ -55,7 +55,7 @@ def summarise(record: RunRecord, rows: Rows | Sequence[Line], evidence: Evidence
         },
         "data": json.loads(dumped(to_json(DataRecord, record.data))),
         "attack": record.attack,
-        "models": [tallies[model.slug].summed() for model in record.models],
+        "models": [tallies[model.slug].summed(found) for model in record.models],
         "trust": run_trust(record, failures, {slug: tally.attacked for slug, tally in tallies.items()}, evidence),
         "failures": [{"id": one.id, "model": one.model, "reason": one.reason} for one in failures],
     }
@@ -93,13 +93,17 @@ class _Tally:
         self._sums: dict[Condition, Sums[Any]] = {}
         self._fell_back = 0
         self._queries = array("q")
-        self._images: list[tuple[AnyRow, AnyRow]] = []
+        only_class = record.attack.get("only_class")
+        self._only_class = None if only_class is None else model.classes.index(only_class)
+        self._smallest: SmallestChanges | None = None
         self._attacks: dict[str | None, _AttackTally] = {}
         self.attacked: dict[str | None, AttackedRows] = {}
         if ADVERSARIAL.at(record.largest) in numbers:
+            if with_minimum(record.attack):
+                self._smallest = SmallestChanges(measure, model.classes, record.seed, self._only_class)
             for bound in record.bounds or (None,):
                 self._attacks[bound] = _AttackTally(running_of(record.task).several, model.classes)
-                self.attacked[bound] = AttackedRows(record.at(bound), model.model)
+                self.attacked[bound] = AttackedRows(record.at(bound), model.model, record.order)
 
     def add(self, rows: Sequence[AnyRow]) -> None:
         """Take all rows of a sample into account."""
@@ -113,10 +117,16 @@ class _Tally:
         attacks = [row.attack for row in rows if row.attack is not None]
         self._fell_back += any(attack.fell_back for attack in attacks)
         self._queries.extend(attack.queries for attack in attacks if attack.queries is not None)
-        if with_minimum(self._record.attack):
+        if self._smallest is not None:
+            for pair in self._attacked([rows]):
+                self._smallest.add(*pair)
+
+    def _attacked(self, samples: Iterable[Sequence[AnyRow]]) -> Iterator[tuple[AnyRow, AnyRow]]:
+        """Of each sample the clean row and the attacked one, where there is one."""
+        for rows in samples:
             by_condition = {row.condition: row for row in rows}
             if (attacked := by_condition.get(ADVERSARIAL.at(self._record.largest))) is not None:
-                self._images.append((by_condition[CLEAN], attacked))
+                yield by_condition[CLEAN], attacked
 
     def _score(self, condition: Condition, sample: Sample[Any, Any]) -> None:
         if condition not in self._sums:
@@ -124,11 +134,9 @@ class _Tally:
             self._sums[condition] = self._measure.sums_of(self._model.classes, number, self._record.seed)
         self._sums[condition].add(sample)
 
-    def summed(self) -> Object:
-        """What summary.json says of the model."""
+    def summed(self, rows: Rows) -> Object:
+        """What summary.json says of the model, of whose `rows` all were added."""
         model, record = self._model, self._record
-        only_class = record.attack.get("only_class")
-        attacked_class = None if only_class is None else model.classes.index(only_class)
         order = [*record.conditions, *(IN_FLOAT.at(one.bound) for one in record.conditions if one.name == ADVERSARIAL)]
         summary: Object = {
             "model": model.model,
@@ -137,7 +145,7 @@ class _Tally:
             "samples": self._numbers.get(CLEAN, 0),
             "conditions": {
                 condition: self._measure.summed(
-                    self._sums[condition].summed(), attacked_class, clean=condition == CLEAN
+                    self._sums[condition].summed(), self._only_class, clean=condition == CLEAN
                 )
                 for condition in order
                 if condition in self._sums
@@ -145,12 +153,9 @@ class _Tally:
         }
         if not self._attacks:
             return summary
-        if with_minimum(record.attack):
-            clean, attacked = ([pair[place] for pair in self._images] for place in (0, 1))
-            largest = record.attack["largest"]
-            summary["minimum"] = minimum(
-                clean, attacked, self._measure, model.classes, record.seed, attacked_class, largest
-            )
+        if self._smallest is not None:
+            again = self._attacked(rows_of(lines) for lines in rows.samples(model.model))
+            summary["minimum"] = self._smallest.summed(again, record.attack["largest"])
         by_bound = {
             bound: tally.summed(self.attacked[bound].controls, record.seed) for bound, tally in self._attacks.items()
         }
@@ -166,9 +171,7 @@ class _Tally:
             why = "for their scores or gradients were not finite in bf16"
             notes.append(f"images attacked in float32, {why}: {self._fell_back}")
         if queries:
-            notes.append(
-                f"queries of the attack per image: {_mean(list(queries)):,.1f} on average, {max(queries):,} at most"
-            )
+            notes.append(f"queries of the attack per image: {_mean(queries):,.1f} on average, {max(queries):,} at most")
         return notes
 
 
@@ -200,14 +203,14 @@ class _AttackTally:
         """As means over images; the success rate is None where there was nothing to fool on any."""
         several = {} if self._several is None else self._several.summed(seed)
         return {
-            "distortion": {key: _mean(list(values)) for key, values in self._moved.items()},
-            "success_rate": 100 * _mean([bool(one) for one in self._judged]) if self._judged else None,
-            "claimed_rate": 100 * _mean([bool(one) for one in self._claimed]),
-            "iterations": {"mean": _mean(list(self._iterations)), "max": max(self._iterations)},
+            "distortion": {key: _mean(values) for key, values in self._moved.items()},
+            "success_rate": 100 * _mean(self._judged) if self._judged else None,
+            "claimed_rate": 100 * _mean(self._claimed),
+            "iterations": {"mean": _mean(self._iterations), "max": max(self._iterations)},
             "controls": controls.sizes(),
             **({"several": several} if several else {}),
         }
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
+def _mean(values: array[Any]) -> float:
+    return float(np.mean(np.asarray(values)))

@@ -13,19 +13,18 @@ from foolscape.metrics.box_counts import CONVENTIONS as BOX_CONVENTIONS
 from foolscape.metrics.box_counts import (
     READABLE,
     BoxCounts,
-    Fates,
     as_reference,
     counted,
-    fates_of,
     preserved,
 )
 from foolscape.metrics.boxes import Detected, Floats, Ints, Truth
 from foolscape.metrics.detection import check_labels
 from foolscape.metrics.intervals import LEAST, SHOWN, around, convention
+from foolscape.metrics.looked_up import DetectionSample, fates_in, near_in
 from foolscape.metrics.matched_images import MatchedImages, MatchSums, matched_images
 from foolscape.metrics.matching import Matched, match_image
 from foolscape.metrics.precision import Summary, area_under, average_precision, eleven_points, hundred_one_points
-from foolscape.metrics.sample import Form, Sample
+from foolscape.metrics.sample import Form
 from foolscape.metrics.score import Measure, Parts, Score, TaskScores, number, numbers
 
 _THRESHOLDS: Final = 10
@@ -135,11 +134,11 @@ class DetectionSums:
         classes = len(self._classes)
         for labels in (sample.truth.labels, sample.measured.labels):
             check_labels(labels, classes)
-        coco, voc = match_image(sample.truth, sample.measured, classes)
+        coco, voc = match_image(sample.truth, sample.measured, classes, near_in(sample))
         group = int(self._group[self._images])
         self._coco.add(coco, group)
         self._voc.add(voc, group)
-        counts = counted(_fates(sample), sample.truth, classes)
+        counts = counted(fates_in(sample), sample.truth, classes)
         for whole, own in zip(vars(self._counts).values(), vars(counts).values(), strict=True):
             whole += own
         self._shown += coco.truths > 0
@@ -182,9 +181,6 @@ class DetectedImages:
         return {}, {}
 
 
-DetectionSample = Sample[Truth, Detected]
-
-
 def pooled(samples: Sequence[DetectionSample], classes: Sequence[str]) -> DetectedImages:
     """The matches of samples; raises `SampleError` for a label that is not the index of a class."""
     for sample in samples:
@@ -194,18 +190,9 @@ def pooled(samples: Sequence[DetectionSample], classes: Sequence[str]) -> Detect
     return DetectedImages([coco for coco, _ in matches], [voc for _, voc in matches])
 
 
-def _fates(sample: DetectionSample) -> Fates:
-    """What became of the objects; looked up once for a sample, whoever asks."""
-    known: dict[str, Any] = vars(sample)
-    if "fates" not in known:
-        known["fates"] = fates_of(sample.truth, sample.measured, READABLE)
-    found: Fates = known["fates"]
-    return found
-
-
 def right(sample: DetectionSample, only_class: int | None) -> float | None:
     """Of the objects that count those found as what they are, at a score of `READABLE`."""
-    fates = _fates(sample)
+    fates = fates_in(sample)
     chosen = fates.counted if only_class is None else fates.counted & (sample.truth.labels == only_class)
     return float(fates.kept[chosen].mean()) if chosen.any() else None
 

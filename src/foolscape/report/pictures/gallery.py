@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from foolscape.metrics.segmentation import VOID
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition, largest_bound
@@ -20,6 +21,9 @@ from foolscape.report.pictures.ranking import BEST, WORST, Group, Ranking
 from foolscape.report.tables.table import TIMES, number
 from foolscape.report.task import Drawing, Facts, ImageView, Loss, report_of
 
+_PHOTOGRAPHS: Final = ("image", "adversarial")
+"""Slots of pictures into which nothing is drawn."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -28,8 +32,8 @@ class Figure:
     Attributes:
         slot: its place in the grid and its CSS class: image, change, adversarial, clean, middle or fooled.
         caption: a few words.
-        data: the PNG as a `data:` address; None where the run did not keep the file.
-        size: (width, height) of the PNG.
+        data: the picture as a `data:` address; None where the run did not keep the file.
+        size: (width, height) of the picture.
     """
 
     slot: str
@@ -228,7 +232,7 @@ def figure(picture: CaptionedPicture) -> Figure:
     """A picture as the page holds it."""
     if picture.pixels is None:
         return Figure(picture.slot, picture.caption, None)
-    data = figures.data_url(picture.pixels)
+    data = figures.data_url(picture.pixels, photograph=picture.slot in _PHOTOGRAPHS)
     return Figure(picture.slot, picture.caption, data, (picture.pixels.shape[1], picture.pixels.shape[0]))
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, Final
 
 from foolscape.metrics.eval_classes import KEY as EVAL_CLASSES
 from foolscape.metrics.score import Score
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, IN_FLOAT, label_of
 from foolscape.records.summary import ModelSummary, RunSummary, Scores
+from foolscape.records.timings import Times
 from foolscape.report.tables.bounds import at_bound, at_largest, bounds_of, model_at, titled
 from foolscape.report.tables.boxes import box_tables
 from foolscape.report.tables.labels import conventions, reference_notes, sentences_of, unfinished, words
@@ -34,6 +34,7 @@ from foolscape.report.tables.table import (
 )
 from foolscape.report.tables.trust import trust
 
+_NO_TIMES: Final = Times()
 _NAMED: Final = 3
 """How many images a line of the failures names."""
 _ABOVE: Final[Scores] = {}
@@ -42,17 +43,17 @@ _FLOAT_MATTERS: Final = 0.05
 """Points by which the score before rounding must differ from the 8-bit one to be shown beside it."""
 
 
-def tables(summary: RunSummary, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
-    """Every table of a run that has something to say, in reading order; `seconds` per image by model, where known."""
+def tables(summary: RunSummary, times: Times = _NO_TIMES) -> tuple[Table, ...]:
+    """Every table of a run that has something to say, in reading order; `times` where they are known."""
     by_class = [per_class(summary, model) for model in summary.models if model.conditions]
     left_out = [failures(summary)] if summary.failures else []
-    return (*overall(summary, seconds), *by_class, *left_out)
+    return (*overall(summary, times), *by_class, *left_out)
 
 
-def overall(summary: RunSummary, seconds: Mapping[str, float] = MappingProxyType({})) -> tuple[Table, ...]:
+def overall(summary: RunSummary, times: Times = _NO_TIMES) -> tuple[Table, ...]:
     """The tables over all models: scores, boxes where there are any, an attack's cost, and what speaks against it."""
     attacked = any(model.distortion for model in summary.models)
-    attack = (*_of_each_bound(several, summary), costs(summary, seconds)) if attacked else ()
+    attack = (*_of_each_bound(several, summary), costs(summary, times)) if attacked else ()
     return (
         scores(summary),
         *minimum_tables(summary),
@@ -103,7 +104,7 @@ def further_scores(summary: RunSummary) -> tuple[Table, ...]:
     return (_by_condition(summary, "further", terms.measure.further or "Further scores", terms.further, notes),)
 
 
-def costs(summary: RunSummary, seconds: Mapping[str, float]) -> Table:
+def costs(summary: RunSummary, times: Times) -> Table:
     """What the attack cost and how far it moved the images: means over the images of each model, at each bound.
 
     The time is that of all bounds together, beside the largest.
@@ -115,7 +116,7 @@ def costs(summary: RunSummary, seconds: Mapping[str, float]) -> Table:
             last = bound is None or bound == bounds[-1]
             name = Cell("" if index else model.model)
             place = () if bound is None else (Cell(bound),)
-            rows.append((name, *place, *_cost(model_at(model, bound), seconds.get(model.model) if last else None)))
+            rows.append((name, *place, *_cost(model_at(model, bound), times.image.get(model.model) if last else None)))
     headers = (
         Cell("model"),
         *((Cell("bound"),) if bounds else ()),
@@ -132,6 +133,7 @@ def costs(summary: RunSummary, seconds: Mapping[str, float]) -> Table:
         title="Cost and distortion of the attack",
         headers=headers,
         rows=tuple(rows),
+        remarks=_beside(summary, times),
         notes=(
             f"Means over {words(summary).unit}s.",
             *(("The time is that of all bounds together.",) if bounds else ()),
@@ -253,6 +255,15 @@ def _float_differs(measured: Mapping[str, Scores], score: str) -> bool:
     rounded = known(measured.get(ADVERSARIAL, {}).get(score))
     exact = known(measured.get(IN_FLOAT, {}).get(score))
     return rounded is not None and exact is not None and abs(rounded - exact) > _FLOAT_MATTERS
+
+
+def _beside(summary: RunSummary, times: Times) -> tuple[str, ...]:
+    """What the other attacks took that were tried for the verdict, which is in no time of the attack."""
+    took = [(model.model, times.probes[model.model]) for model in summary.models if model.model in times.probes]
+    if not took:
+        return ()
+    each = ", ".join(f"{number(seconds, 1)} s on {model}" for model, seconds in took)
+    return (f"Other attacks, tried for the verdict, took {each}; that is not in the time above.",)
 
 
 def _float_note(summary: RunSummary, of_scores: Iterable[Score[Any]]) -> tuple[str, ...]:

@@ -62,23 +62,21 @@ def keep_rows(directory: Path, conditions: Collection[str], record: AnyRecord, s
     found = scan(directory, record, look.at)
     lines, there = sum(found.lines.values()), len(found.rows)
     found.complete(conditions)
-    keys = set(found.rows.keys())
-    faults = {key: fault for key, fault in look.faults.items() if key in keys}
+    faults = {key: fault for key, fault in look.faults.items() if key in found.rows}
     if record.kept == "shown":
-        faults |= {key: fault for key, fault in _pictures(directory, shown).items() if key in keys}
+        faults |= {key: fault for key, fault in _pictures(directory, shown).items() if key in found.rows}
     found.forget(faults)
     unlearnt = _learnt(found, look.learnt, record)
     lost = (*found.damaged, *_sentences(faults), *unlearnt)
-    apart = any(len(spans) > 1 for own in found.rows.spans.values() for spans in own.values())
+    apart = any(own.apart() for own in found.rows.spans.values())
     whole = not lost and len(found.rows) == there and not apart and lines == look.lines
     if record.kept == "shown" and not whole:
         shown.rankings.clear()
         for model in list(found.rows.spans):
             for sample in found.rows.samples(model):
                 shown.add(sample)
-    kept = set(found.rows.keys()) if look.left_out else set()
-    found.conditions.clear()  # there may be many
-    return KeptRows(found, lost, whole, next((one for key, one in look.left_out.items() if key in kept), ""))
+    left_out = (one for key, one in look.left_out.items() if key in found.rows)
+    return KeptRows(found, lost, whole, next(left_out, ""))
 
 
 class _Look:

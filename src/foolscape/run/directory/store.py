@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sync_folder, write_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import ADVERSARIAL
+from foolscape.records.index import TAIL
 from foolscape.records.parts import SEALED_BYTES, in_parts
 from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
 from foolscape.records.reader import read_json
@@ -20,7 +21,7 @@ from foolscape.records.row import Line, reasons_of
 from foolscape.records.rows import Forms, Key, forms_of, line_bytes
 from foolscape.records.run import AnyRecord, Keep, RunRecord, UniversalRecord
 from foolscape.records.scan import rewritten, seal
-from foolscape.records.stored import TAIL, StoredRows
+from foolscape.records.stored import StoredRows
 from foolscape.records.timings import Timing, timing_bytes, timings_of
 from foolscape.records.training import LeftOut
 from foolscape.records.traits import Traits
@@ -218,7 +219,7 @@ def open_run(
             if keeper is not None:
                 keeper.catch_up(sample for model in list(rows.spans) for sample in rows.samples(model))
                 keeper.sweep()
-            _keep_timings(directory, set(rows.keys()))
+            _keep_timings(directory, rows)
             _forget_partial(directory)
             sweep(directory)
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
@@ -258,7 +259,7 @@ def _kept_rows(
     return replace(kept, found=replace(kept.found, rows=rewritten(kept.found)))
 
 
-def _keep_timings(directory: Path, settled: set[Key]) -> None:
+def _keep_timings(directory: Path, settled: Container[Key]) -> None:
     """Without those of samples that are attacked again, of which a kill came between their time and their rows."""
     if not (path := directory / TIMINGS).exists():
         return

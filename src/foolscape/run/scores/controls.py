@@ -47,15 +47,15 @@ class ControlSizes:
     """What the rows of controls say of their size, as they come, image by image.
 
     Attributes:
-        names: by kind the images whose row tells.
-        shares: by kind how large the control is on each of them, of the attack's L2.
+        shares: by kind how large the control is, of the attack's L2, on each image whose row tells.
+        worst: by kind the image on which it is the smallest, the first of such.
         again: by condition the images whose control is much the same change as the attack's: where it fails, nothing is
             shown. A picture of black and white takes changes inwards alone, so that one which is as large as it may be
             everywhere is the same in any order.
     """
 
-    names: dict[str, list[str]] = field(default_factory=dict)
     shares: dict[str, array[float]] = field(default_factory=dict)
+    worst: dict[str, tuple[float, str]] = field(default_factory=dict)
     again: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, row: AnyRow) -> None:
@@ -66,8 +66,10 @@ class ControlSizes:
         if control.apart is not None and control.apart < APART:
             self.again.setdefault(row.condition.name, set()).add(row.id)
         if control.of_attack is not None:
-            self.names.setdefault(control.kind, []).append(row.id)
             self.shares.setdefault(control.kind, array("d")).append(control.of_attack)
+            least, _ = self.worst.get(control.kind, (np.inf, ""))
+            if control.of_attack < least:
+                self.worst[control.kind] = control.of_attack, row.id
 
     def sizes(self) -> Object:
         """By the kind of control its mean share of the attack's L2, the least one, and the image of that.
@@ -77,9 +79,8 @@ class ControlSizes:
         sizes: Object = {}
         for kind in (PERMUTED, NOISE):
             if shares := self.shares.get(kind):
-                worst = int(np.argmin(shares))
-                mean = float(np.mean(list(shares)))
-                sizes[kind] = {"of_attack": mean, "least": shares[worst], "worst": self.names[kind][worst]}
+                least, worst = self.worst[kind]
+                sizes[kind] = {"of_attack": float(np.mean(np.asarray(shares))), "least": least, "worst": worst}
         return sizes
 
 

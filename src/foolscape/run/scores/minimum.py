@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,47 +51,68 @@ class _Image:
         return [measured for size, measured in self.versions if size <= level][-1]
 
 
-def minimum(
-    clean: Sequence[AnyRow],
-    attacked: Sequence[AnyRow],
-    measure: Measure[Any],
-    classes: Sequence[str],
-    seed: int,
-    only_class: int | None,
-    largest: str | None,
-) -> Object:
-    """What a run says of the smallest changes, as summary.json holds it under `minimum`.
+class SmallestChanges:
+    """What a run says of the smallest changes on one model; it holds numbers of its images and none of their rows.
+
+    Rows are gone through twice in the same order, since the levels of the curve are known after the last of them.
 
     Args:
-        clean, attacked: the rows of one model, of the same images in the same order.
         measure: of the task; its headline is the score of the curve.
         classes: of the model.
         seed: of the intervals.
         only_class: the attacked class, if there is one.
-        largest: the largest bound tried.
     """
-    images = [_image(before, after) for before, after in zip(clean, attacked, strict=True)]
-    judged = np.array([image.smallest for image in images if image.judged])
-    levels = sorted({size for image in images for size, _ in image.versions})
-    scores = [
-        measure.score([image.at(level) for image in images], classes, seed, only_class, clean=level == 0)
-        for level in levels
-    ]
-    key = measure.headline
-    return {
-        "largest": largest,
-        **_middle(judged),
-        "judged": len(judged),
-        "unreached": int(np.isinf(judged).sum()),
-        "per_image": {image.id: _whole(image.smallest) for image in images},
-        "curve": {
-            "score": key,
-            "levels": [int(level) for level in levels],
-            "values": [one[key] for one in scores],
-            "ci95": [one["ci95"][key] for one in scores],
-            "fooled": [100 * float((judged <= level).mean()) if len(judged) else None for level in levels],
-        },
-    }
+
+    def __init__(self, measure: Measure[Any], classes: Sequence[str], seed: int, only_class: int | None) -> None:
+        self._measure, self._classes, self._seed, self._only_class = measure, classes, seed, only_class
+        self._levels: set[float] = set()
+        self._per_image: dict[str, int | None] = {}
+        self._judged = array("d")
+
+    def add(self, clean: AnyRow, attacked: AnyRow) -> None:
+        """Take the rows of an image into account."""
+        image = _image(clean, attacked)
+        self._levels.update(size for size, _ in image.versions)
+        self._per_image[image.id] = _whole(image.smallest)
+        if image.judged:
+            self._judged.append(image.smallest)
+
+    def summed(self, rows: Iterable[tuple[AnyRow, AnyRow]], largest: str | None) -> Object:
+        """As summary.json holds it under `minimum`.
+
+        Args:
+            rows: what was added, once more.
+            largest: the largest bound tried.
+        """
+        judged, levels, key = np.array(self._judged), sorted(self._levels), self._measure.headline
+        scores = self._at(levels, rows)
+        return {
+            "largest": largest,
+            **_middle(judged),
+            "judged": len(judged),
+            "unreached": int(np.isinf(judged).sum()),
+            "per_image": self._per_image,
+            "curve": {
+                "score": key,
+                "levels": [int(level) for level in levels],
+                "values": [one[key] for one in scores],
+                "ci95": [one["ci95"][key] for one in scores],
+                "fooled": [100 * float((judged <= level).mean()) if len(judged) else None for level in levels],
+            },
+        }
+
+    def _at(self, levels: Sequence[float], rows: Iterable[tuple[AnyRow, AnyRow]]) -> list[dict[str, Any]]:
+        """The scores of all images at each level."""
+        number = len(self._per_image)
+        sums = [self._measure.sums_of(self._classes, number, self._seed) for _ in levels]
+        for clean, attacked in rows:
+            image = _image(clean, attacked)
+            for level, own in zip(levels, sums, strict=True):
+                own.add(image.at(level))
+        return [
+            self._measure.summed(own.summed(), self._only_class, clean=level == 0)
+            for level, own in zip(levels, sums, strict=True)
+        ]
 
 
 def _image(before: AnyRow, after: AnyRow) -> _Image:

@@ -20,8 +20,8 @@ from foolscape.attacks.plan import Plan
 from foolscape.data.boxes import DetectionData, DetectionSample, resize_boxes
 from foolscape.metrics.box_counts import READABLE, confidence_kept, fates_of
 from foolscape.metrics.boxes import Detected, Truth
+from foolscape.metrics.looked_up import DetectionSample as Measured
 from foolscape.metrics.sample import Sample
-from foolscape.metrics.tasks.detection import DetectionSample as Measured
 from foolscape.metrics.tasks.detection import in_classes, standing_in
 from foolscape.pixels import to_image, to_unit
 from foolscape.problem import Problem
@@ -31,6 +31,7 @@ from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.run.tasks.clean import NOTHING_KEPT, CleanPredictions
 from foolscape.seeds import generator_for
+from foolscape.sending import sent
 from foolscape.tasks.base import DETECTION, Task
 from foolscape.tasks.detection import Candidates, Detector, assign, problem
 
@@ -84,7 +85,7 @@ class DetectionSubject:
 
     def attack_item(self, case: EvalSample[Truth, Detected], plan: Plan, seed: int) -> AttackItem:
         """The candidates of the clean image are the targets, as the plan's goal wants them."""
-        images = to_unit(case.image).to(self.device)
+        images = sent(to_unit(case.image), self.device)
         first = self._problem(images, case, plan, seed, None)
         count = first.labels.shape[1]
         renew = partial(self._problem, case=case, plan=plan, seed=seed, count=count)
@@ -93,7 +94,7 @@ class DetectionSubject:
 
     def _found_in(self, case: EvalSample[Truth, Detected], plan: Plan, image: Tensor) -> float:
         """How much of the objects is still detected in `image` ((1, 3, H, W)) once it is written in 8 bits."""
-        levels = plan.ascent.constraint.quantise(image, to_unit(case.image).to(self.device))
+        levels = plan.ascent.constraint.quantise(image, sent(to_unit(case.image), self.device))
         try:
             detections = self.predicted(to_unit(to_image(levels[0])))
         except FAULTS as error:  # such an image is no result as long as there is another
@@ -106,8 +107,9 @@ class DetectionSubject:
     ) -> Problem:
         """The candidates found in `images` ((1, 3, H, W)) as targets; `count` of them, or all there are."""
         counted = ~(case.reference.difficult | case.reference.crowd)
-        boxes = torch.from_numpy(case.reference.boxes[counted]).to(self.device, images.dtype)
-        labels = torch.from_numpy(case.reference.labels[counted]).to(self.device)
+        # A renewal in the midst of an attack: the device is not waited for.
+        boxes = sent(torch.from_numpy(case.reference.boxes[counted]).to(images.dtype), self.device)
+        labels = sent(torch.from_numpy(case.reference.labels[counted]), self.device)
         return posed(self.detector, images, (boxes, labels), plan, generator_for(seed, "goal", case.id), count)
 
     def predict(self, case: EvalSample[Truth, Detected], image: NDArray[np.uint8]) -> Detected:

@@ -32,6 +32,7 @@ from foolscape.run.tasks.base import EvalSample, TaskRunning
 from foolscape.run.tasks.clean import NOTHING_KEPT, CleanPredictions
 from foolscape.run.tasks.clip_memory import check_memory, worth_keeping
 from foolscape.seeds import generator_for
+from foolscape.sending import sent
 from foolscape.tasks.base import VIDEO, Task
 from foolscape.tasks.video import ReusingTracker, Start, Tracker, follow, numbered, problem
 
@@ -148,16 +149,17 @@ class VideoSubject:
         table[own] = torch.arange(len(own))
         if plan.window is not None and plan.window.objects:
             table[0] = IGNORE
-        labels = table[torch.from_numpy(right.astype(np.int64))].to(self.device)
-        frames = torch.cat([to_unit(clip.frames[i]) for i in indices]).to(self.device)
+        labels = sent(table[torch.from_numpy(right.astype(np.int64))], self.device)
+        frames = sent(torch.cat([to_unit(clip.frames[i]) for i in indices]), self.device)
+        start = sent(mask, self.device)
         if plan.moves_context:
-            return problem(getattr(self.tracker, "released", self.tracker), frames, mask.to(self.device), labels)
+            return problem(getattr(self.tracker, "released", self.tracker), frames, start, labels)
         if features is not None:
             features = tuple(features[i - 1] for i in indices[1:])
         elif isinstance(self.tracker, ReusingTracker):
             with torch.no_grad():
                 features = self.tracker.features(frames[1:])
-        return problem(self.tracker, frames, mask.to(self.device), labels, features)
+        return problem(self.tracker, frames, start, labels, features)
 
     def predict(self, case: EvalSample[Footage, Masks], image: NDArray[np.uint8]) -> Masks:
         """The objects followed from an 8-bit first frame (H, W, 3)."""

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from foolscape.metrics.paired import Difference
-from foolscape.metrics.sample import Sample
-from foolscape.records.conditions import ADVERSARIAL, FAILED, NOISE, PERMUTED, Condition
-from foolscape.records.row import AnyRow
-from foolscape.records.run import RunRecord
+from foolscape.records.conditions import FAILED, NOISE, PERMUTED, Condition
 from foolscape.records.types import Object
 from foolscape.run.checks.bounds import bound_reasons
-from foolscape.run.scores.controls import ControlSizes, no_control, short_reason
+from foolscape.run.scores.controls import no_control, short_reason
+from foolscape.run.trust.attacked import UNREACHED, AttackedModel
 from foolscape.run.trust.command import with_attack, with_options
 from foolscape.run.trust.comparison import (
     POINTS,
@@ -30,7 +27,7 @@ from foolscape.run.trust.comparison import (
     surely_less,
 )
 from foolscape.run.trust.probes import FEWEST, LARGER, LONGER, PAIRED, SQUARE, UNBOUND
-from foolscape.run.trust.standing import standing, unit
+from foolscape.run.trust.standing import unit
 from foolscape.run.trust.ways import larger, longer, wider
 from foolscape.spec import is_black_box
 from foolscape.verdict import Reason
@@ -38,75 +35,12 @@ from foolscape.verdict import Reason
 _LITTLE: Final = 5.0
 """Percent of the targets that count as nothing left."""
 
-_UNREACHED: Final = 256
-"""Levels that stand for the smallest change of an image that was never fooled: one more than there are."""
-
 _SMALLER: Final = 0.9
 """The share of the smallest change with which another counts as smaller."""
 
 _NOTHING: Final = "no image has anything to fool"
 
 _MORE_IMAGES: Final = f"too few images to tell, of which at least {FEWEST} are needed: raise --limit or --probes"
-
-
-@dataclass(frozen=True)
-class AttackedModel:
-    """A model of a run under its attack.
-
-    Attributes:
-        record: run.json, at one bound where there are several.
-        spec: of the model.
-        left: by condition without its bound, 100 times the standing of each image that has one, by its id.
-        in_float: the same of the attacked images before rounding to 8 bits.
-        controls: what the controls' rows say of their size.
-        smallest: by id the smallest change, of an attack that looks for it.
-        probed: `probes/SLUG.json`; empty if there is none.
-    """
-
-    record: RunRecord
-    spec: str
-    left: Mapping[str, Mapping[str, float]]
-    in_float: Mapping[str, float]
-    controls: ControlSizes
-    smallest: Mapping[str, int | None]
-    probed: Object
-
-    @property
-    def own(self) -> Mapping[str, float]:
-        """What the attack leaves."""
-        return self.left.get(ADVERSARIAL, {})
-
-
-class AttackedRows:
-    """Takes the rows of a model at one bound as they come, and holds what `AttackedModel` does of them."""
-
-    def __init__(self, record: RunRecord, spec: str) -> None:
-        self._record, self._spec, self._judge = record, spec, standing(record, spec)
-        self._left: dict[str, dict[str, float]] = {}
-        self._in_float: dict[str, float] = {}
-        self._smallest: dict[str, int | None] = {}
-        self.controls = ControlSizes()
-
-    def add(self, row: AnyRow) -> None:
-        """Take a row into account."""
-        name = row.condition.name
-        self._keep(self._left.setdefault(name, {}), row.sample)
-        self.controls.add(row)
-        if name == ADVERSARIAL:
-            self._keep(self._in_float, row.float_sample)
-            if row.attack is not None and "largest" in self._record.attack:
-                self._smallest[row.id] = row.attack.smallest_eps
-
-    def _keep(self, standings: dict[str, float], sample: Sample[Any, Any]) -> None:
-        value = self._judge(sample)
-        if value is not None:
-            standings[sample.id] = 100 * value
-
-    def model(self, probed: Object) -> AttackedModel:
-        """What was added."""
-        return AttackedModel(
-            self._record, self._spec, self._left, self._in_float, self.controls, self._smallest, probed
-        )
 
 
 def attack_reasons(attacked: AttackedModel) -> Iterator[Reason]:
@@ -147,7 +81,8 @@ def gradient_reasons(verdict: Object | None) -> Iterator[Reason]:
 def _stronger(attacked: AttackedModel, control: Condition, name: str, check: str) -> Reason:
     """Whether the control leaves more than the attack, by an interval above 0."""
     reason = partial(Reason, id=name, check=check)
-    own, other = attacked.own, attacked.left.get(control, {})
+    own = attacked.own
+    other: Mapping[str, float] = attacked.left.get(control, {})
     difference, images = compare(other, own)
     if not difference.above and (same := attacked.controls.again.get(control)):
         other = {image: value for image, value in other.items() if image not in same}
@@ -251,9 +186,9 @@ def _converged_size(attacked: AttackedModel) -> Reason:
     return reason(ok=False, seen=seen, advice=f"this does better: {command}")
 
 
-def _level(smallest: int | None) -> float:
+def _level(smallest: float | None) -> float:
     """The logarithm of a smallest change, in octaves: what is small is compared as closely as what is large."""
-    return math.log2(max(_UNREACHED if smallest is None else smallest, 0.5))
+    return math.log2(max(UNREACHED if smallest is None else smallest, 0.5))
 
 
 def _not_probed(attacked: AttackedModel) -> tuple[str, str] | None:

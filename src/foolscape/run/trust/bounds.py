@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from foolscape.run.trust.attack import AttackedModel, gradient_reasons, own_reasons, probe_reasons
+from foolscape.run.trust.attack import gradient_reasons, own_reasons, probe_reasons
+from foolscape.run.trust.attacked import AttackedModel
 from foolscape.run.trust.comparison import compare, difference_words, mean_of, no_weaker
 from foolscape.run.trust.standing import unit
 from foolscape.run.trust.ways import longer

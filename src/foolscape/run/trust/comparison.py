@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from foolscape.metrics.paired import Difference, mean_difference
+from foolscape.run.trust.by_image import pairs
 
 POINTS: Final = 2.0
 """Percentage points below which two standings count as the same."""
@@ -18,13 +19,13 @@ SETTLED: Final = 8
 
 def compare(a: Mapping[str, float], b: Mapping[str, float]) -> tuple[Difference, int]:
     """The mean of `a` less `b` over the images of both, and how many these are."""
-    shared = [name for name in a if name in b]
-    return mean_difference(np.array([a[n] for n in shared]), np.array([b[n] for n in shared])), len(shared)
+    own, other = pairs(a, b)
+    return mean_difference(own, other), len(own)
 
 
 def mean_of(values: Mapping[str, float], of: Mapping[str, float]) -> float:
     """The mean of `values` over the images that `of` has, too."""
-    return float(np.mean([values[name] for name in values if name in of]))
+    return float(np.mean(pairs(values, of)[0]))
 
 
 def difference_words(difference: Difference) -> str:

@@ -12,7 +12,8 @@ from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
 from foolscape.run.settings.words import from_python, in_python, is_live
-from foolscape.run.trust.attack import AttackedRows, attack_reasons
+from foolscape.run.trust.attack import attack_reasons
+from foolscape.run.trust.attacked import AttackedRows
 from foolscape.run.trust.bounds import reasons_at_bounds
 from foolscape.run.trust.failures import failed, failure_reasons
 from foolscape.run.wiring.reasons import wiring_reasons

@@ -6,6 +6,7 @@ bound, no bound and an attack without gradients on the first of them alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,11 +16,14 @@ from foolscape.attacks.default import STRONGEST
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import ATTACK_PIXELS, Plan
 from foolscape.attacks.registry import Settings
+from foolscape.disk import append_file
 from foolscape.errors import FoolscapeError, ModelError, SettingError
 from foolscape.pixels import Levels, to_image
 from foolscape.records.beside import AnyProbes
 from foolscape.records.conditions import ADVERSARIAL, FAILED
+from foolscape.records.places import TIMINGS
 from foolscape.records.row import rows_of
+from foolscape.records.timings import ProbeTiming, probe_timing_bytes
 from foolscape.records.types import Object
 from foolscape.run.directory.ara_state import StoredNetwork, Untouched
 from foolscape.run.directory.store import RunStore, run_record
@@ -182,6 +186,7 @@ def probe_stored(
             f"{subject.spec}: other attacks are tried on {images}, to see whether this one has converged; that takes "
             f"{much} the run's gradients"
         )
+    began = time.perf_counter()
     ids = [attacked[i * len(attacked) // count] for i in range(count)]
     record: Object = {"probes": {what: probe.to_json() for what, probe in tried_probes.items()}}
     try:
@@ -191,6 +196,8 @@ def probe_stored(
     except FoolscapeError as error:
         record = {FAILED: str(error)}
     store.save_json(place, record)
+    seconds = round(time.perf_counter() - began, 2)
+    append_file(store.directory, TIMINGS, probe_timing_bytes(ProbeTiming(model=subject.spec, probes=seconds)))
 
 
 def _attacked(store: RunStore, spec: str) -> list[str]:

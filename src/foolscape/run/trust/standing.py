@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from foolscape.metrics.box_counts import READABLE, count_boxes
+from foolscape.metrics.looked_up import DetectionSample
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.score import scores_of
-from foolscape.metrics.tasks.detection import DetectionSample
 from foolscape.records.run import RunRecord
 
 Standing = Callable[[Sample[Any, Any]], float | None]

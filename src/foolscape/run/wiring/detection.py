@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.metrics.boxes import Detected, Floats, Truth, pairwise_iou
-from foolscape.metrics.tasks.detection import DetectionSample
+from foolscape.metrics.looked_up import DetectionSample
 from foolscape.pixels import to_unit
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.detection import DetectionSubject

@@ -1,4 +1,4 @@
-"""COCO's average precision by faster-coco-eval, the compiled twin of pycocotools: what tests hold ours to."""
+"""COCO's average precision by faster-coco-eval, the compiled twin of pycocotools: the witness of ours."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from faster_coco_eval import COCO, COCOeval_faster
 
-from foolscape.extras import extra
 from foolscape.metrics.boxes import Bools, Detected, Floats, Truth, everywhere
 from foolscape.metrics.matching import COCO_DETECTIONS, COCO_IOUS, LARGEST_AREA, tidy
 
@@ -26,9 +26,6 @@ def coco_ap(truths: Sequence[Truth], detections: Sequence[Detected], classes: in
     Returns:
         (10, C) percentages 0-100; NaN where no image holds an object of the class.
     """
-    with extra("coco"):
-        from faster_coco_eval import COCO, COCOeval_faster
-
     categories = [{"id": label, "name": str(label)} for label in range(classes)]
     truth = COCO(
         {
