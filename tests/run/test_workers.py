@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +52,19 @@ def act(settings: dict[str, Any], out: Path, workers: int | None = None, listene
 
 @dataclass
 class Crew:
-    """Who worked: how many answers of workers were taken, over all pools."""
+    """Who worked: how many answers of workers were taken, of each pool."""
 
     pools: list[Pool] = field(default_factory=list)
-    answered: int = 0
+    answers: list[int] = field(default_factory=list)
+
+    @property
+    def answered(self) -> int:
+        return sum(self.answers)
 
     def heard(self, pool: Pool | None) -> None:
         """`Listener.crew`; at the end of a pool its workers are still there."""
         if pool is None:
-            self.answered += sum(state.answered for state in self.pools[-1].workers())
+            self.answers.append(sum(state.answered for state in self.pools[-1].workers()))
         else:
             self.pools.append(pool)
 
@@ -146,6 +150,34 @@ def test_an_image_that_a_network_raises_on_is_a_failure_as_in_one_process(
     left = [place for place in one if Path(place).name == photos[2].name]  # of no row
     assert figures(tmp_path / "many") == {place: content for place, content in one.items() if place not in left}
     assert crew.answered == len(photos)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_other_attacks_are_tried_by_workers_with_the_same_result(
+    tmp_path: Path, mortal: dict[str, Any], breaks: bool
+) -> None:
+    mortal |= {"probes": 2, "attack": "fgsm", "steps": None}
+    first = sorted((tmp_path / "photos").glob("*.png"))[0]
+    mean = np.asarray(Image.open(first), dtype=np.float64).mean() / 255
+    raises, crew = tmp_path / "raises", Crew()
+
+    def phase(what: str) -> None:
+        if breaks and what == "trying other attacks":
+            raises.write_text(str(mean))
+
+    found = {}
+    for name, workers in (("one", None), ("many", 2)):
+        raises.unlink(missing_ok=True)
+        act(mortal, tmp_path / name, workers, replace(crew.listener(), phase=phase))
+        (kept,) = (tmp_path / name / "probes").glob("*.json")
+        found[name] = json.loads(kept.read_text())
+    assert figures(tmp_path / "many") == figures(tmp_path / "one")
+    if breaks:
+        assert "too much for it" in found["one"]["failed"]
+    else:
+        tried = sum(len(results) for results in found["many"]["images"].values())
+        assert tried > 2
+        assert crew.answered == 6 + tried
 
 
 def test_a_worker_with_other_weights_is_refused(
@@ -263,8 +295,10 @@ def test_a_hardening_by_workers_does_not_depend_on_how_many_there_are(tmp_path: 
             harden(config, out, COMMAND, silent)
         else:
             harden(config, out, COMMAND, crew.listener(), resources=resources)
-        weights[count], answered[count] = (out / "weights.safetensors").read_bytes(), crew.answered
+        weights[count], answered[count] = (out / "weights.safetensors").read_bytes(), crew.answers
     assert weights[1] == weights[2] == weights[3]
-    # The test image before and after, and one half of each batch of two in each epoch.
-    assert (answered[1], answered[2]) == (2 + 2, 2 + 2)
-    assert answered[3] == 1 + 1
+    # The test image before, two training images in each of two epochs, and the test image after.
+    assert answered[1] == answered[2]
+    assert answered[1][1] == 2 * 2
+    assert answered[3] == [answered[1][0], 2]
+    assert min(answered[1]) > 0
