@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from foolscape.cluster.pool import Pool
 from foolscape.cluster.processes import Processes
 from foolscape.cluster.scheduler import LeaseSettings
 from foolscape.errors import ModelError, RunError, SettingError
-from tests.cluster.jobs import Echo, Family, Inputs, Told, answer_to
+from tests.cluster.jobs import Echo, Family, Inputs, Jumping, Jumps, Told, answer_to
 from tests.conftest import ROOT
 
 KEYS = [f"k{place}" for place in range(30)]
@@ -156,6 +157,23 @@ def test_a_slow_worker_is_overtaken() -> None:
         assert {state.name: state.answered for state in pool.workers()}["worker-0"] == 0
     assert pool.differences == []
     assert pool.losses == []
+
+
+def test_a_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", Jumps())
+    settings = LeaseSettings(slack=3.0, grace=5.0, silence=60.0)
+    with Pool(Jumping(seconds=0.01), Processes(2), settings) as pool:
+        assert payloads(run(pool)) == expected()
+    assert pool.losses == pool.refusals == pool.differences == []
+
+
+def test_no_clock_that_may_jump_is_read() -> None:
+    sources = list((ROOT / "src/foolscape/cluster").rglob("*.py"))
+    assert len(sources) > 20
+    for source in sources:
+        assert not re.search(r"\btime\.time\b|\bdatetime\b|\btime\.ctime\b|from time import", source.read_text()), (
+            source
+        )
 
 
 def test_a_refused_worker_is_left_out() -> None:

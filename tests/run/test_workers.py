@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foolscape import extras
 from foolscape.cluster.pool import Pool
-from foolscape.errors import OutOfTimeError, RunError, SettingError
+from foolscape.errors import MissingExtraError, OutOfTimeError, RunError, SettingError
 from foolscape.records.places import WORKERS
 from foolscape.run import execute as module
 from foolscape.run.execute import execute
@@ -247,6 +248,56 @@ def test_on_a_ray_cluster_it_is_the_same_run(tmp_path: Path, settings: dict[str,
     resources = Resources(workers=2, cluster="local")
     execute(make_config(dict(settings)), tmp_path / "many", COMMAND, silent, resources=resources)
     assert figures(tmp_path / "many") == figures(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_nodes_get_a_copy_of_the_working_directory_where_asked(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOOLSCAPE_RAY_COPY", "1")
+    relative = {**settings, "models": [f"{Path(settings['models'][0]).name}"], "data": "folder:photos"}
+    act(relative, tmp_path / "runs" / "one")
+    resources, crew = Resources(workers=1, cluster="local"), Crew()
+    execute(make_config(relative), tmp_path / "runs" / "many", COMMAND, crew.listener(), resources=resources)
+    assert figures(tmp_path / "runs" / "many") == figures(tmp_path / "runs" / "one")
+    assert crew.answered == 6
+    absolute = {**relative, "models": settings["models"]}
+    nets = Path(settings["models"][0].rpartition(":")[0])
+    real = module.workers
+
+    def gone(job: Any, *rest: Any) -> Any:
+        nets.rename(nets.with_name("elsewhere.py"))
+        return real(job, *rest)
+
+    monkeypatch.setattr(module, "workers", gone)
+    with pytest.raises(RunError, match=r"nets\.py.*name files by paths below it"):
+        execute(make_config(absolute), tmp_path / "runs" / "other", COMMAND, Crew().listener(), resources=resources)
+
+
+def test_a_cluster_that_is_not_there_is_refused_before_anything_is_opened(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingError, match=r"ray start --head"):
+        act_on(settings, tmp_path / "out", "127.0.0.1:1")
+    with pytest.raises(SettingError, match="an address is HOST:PORT"):
+        act_on(settings, tmp_path / "out", "somewhere")
+    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'foolscape\[ray\]'"):
+        act_on(settings, tmp_path / "out", "auto")
+    assert not (tmp_path / "out").exists()
+
+
+def act_on(settings: dict[str, Any], out: Path, address: str) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("it was opened")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "open_setup", opened)
+        resources = Resources(workers=1, cluster=address)
+        execute(
+            make_config(dict(settings)), out, COMMAND, Listener(lambda _: None, silent_progress), resources=resources
+        )
 
 
 @pytest.mark.slow

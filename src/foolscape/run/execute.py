@@ -47,7 +47,7 @@ from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
-from foolscape.run.spread.engines import engine_of
+from foolscape.run.spread.engines import engine_of, refuse_no_engine
 from foolscape.run.spread.probing import results_by_workers
 from foolscape.run.spread.run_job import RunJob
 from foolscape.run.summary import summarise
@@ -87,6 +87,7 @@ def execute(
     Raises:
         FoolscapeError: nothing was measured that should not have been; what is in `out` can be continued.
     """
+    refuse_no_engine(resources)
     device = ready_device(config.device)
     config, why = with_attack(with_task(config))
     with attention(config.attention):

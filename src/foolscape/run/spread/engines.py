@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Final
 
 from foolscape.cluster.engine import Engine
 from foolscape.cluster.processes import Processes
-from foolscape.cluster.ray.engine import on_ray
+from foolscape.cluster.ray.connection import COPY
+from foolscape.cluster.ray.engine import on_ray, refuse_unreachable
 from foolscape.data import sets
 from foolscape.run.settings.resources import Resources
 
@@ -36,9 +39,16 @@ def engine_of(resources: Resources, device: str, threads: int, job: type) -> Eng
     """
     if resources.cluster is not None:
         gpus = device.startswith("cuda")
-        return on_ray(resources.cluster, gpus=gpus, threads=threads, workers=resources.workers)
+        copied = Path.cwd() if os.environ.get(COPY) == "1" else None
+        return on_ray(resources.cluster, gpus=gpus, threads=threads, workers=resources.workers, working_dir=copied)
     devices = resources.devices or (device,)
     return Processes(resources.workers or len(devices), devices, threads, (job.__module__, *_LATER, *_data_sets()))
+
+
+def refuse_no_engine(resources: Resources) -> None:
+    """Refuse a cluster that cannot be there, before anything is opened; see `refuse_unreachable`."""
+    if resources.cluster is not None:
+        refuse_unreachable(resources.cluster)
 
 
 def _data_sets() -> list[str]:
