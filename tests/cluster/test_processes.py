@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from foolscape.cluster import forking
 from foolscape.cluster.endings import ending
 from foolscape.cluster.forking import servers_kept
 from foolscape.cluster.job import Answer, GivenUp
 from foolscape.cluster.pool import Pool
-from foolscape.cluster.processes import Processes
+from foolscape.cluster.processes import Processes, threads_of
 from foolscape.cluster.scheduler import LeaseSettings
 from foolscape.errors import ModelError, RunError, SettingError
 from tests.cluster.jobs import Echo, Family, Inputs, Jumping, Jumps, Told, answer_to
@@ -244,7 +245,7 @@ def test_what_a_worker_started_ends_with_it() -> None:
 DRIVER = """
     import sys
     from foolscape.cluster.pool import Pool
-    from foolscape.cluster.processes import Processes
+    from foolscape.cluster.processes import Processes, threads_of
     from tests.cluster.jobs import Told
 
     with Pool(Told(seconds=float(sys.argv[1])), Processes(2)) as pool:
@@ -308,6 +309,15 @@ def test_workers_are_forked_from_one_server_that_is_kept_where_asked() -> None:
         assert _runs(servers[0])
         assert servers[0] != os.getpid()
     assert not _runs(servers[0])
+
+
+def test_what_workers_need_is_imported_ahead() -> None:
+    with servers_kept():
+        forking.import_ahead(["tests.cluster.jobs"], threads_of(1))
+        (server,) = [server.process.pid for server in forking._HELD._servers.values()]
+        with Pool(Told(), Processes(1)) as pool:
+            assert {server_of(pid) for pid in pids_of(run(pool, KEYS[:1]))} == {server}
+    assert not _runs(server)
 
 
 def test_a_server_of_forks_that_is_killed_is_replaced() -> None:

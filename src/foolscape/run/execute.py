@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from foolscape.cluster.forking import servers_kept
 from foolscape.cluster.pool import Pool
 from foolscape.data.costs import cost_of
 from foolscape.memory import first_line, is_short, no_room
@@ -47,7 +48,7 @@ from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
-from foolscape.run.spread.engines import engine_of, refuse_no_engine
+from foolscape.run.spread.engines import engine_of, import_ahead, refuse_no_engine
 from foolscape.run.spread.probing import results_by_workers
 from foolscape.run.spread.run_job import RunJob
 from foolscape.run.summary import summarise
@@ -129,6 +130,16 @@ class _Run:
         """What each model has room for."""
         return Room(self.store, self.listener.say)
 
+    @property
+    def left(self) -> bool:
+        """Whether an image is still to be measured, or other attacks are still to be tried."""
+        probed = run_record(self.store).shard is None and self.config.probes != 0
+        return any(
+            not set(self.ids) <= _settled(self, entry)
+            or (probed and entry.probes and not self.store.load_json(place_of(entry.subject.slug), AnyProbes))
+            for entry in self.setup.entries
+        )
+
     def check(self, entry: LoadedModel, batch: int) -> None:
         """Refuse a model whose input gradient is wrong."""
         first = to_unit(self.setup.first).to(self.device)
@@ -165,12 +176,14 @@ def _executed(
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
-    with open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
+    with servers_kept(), open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
         store.heard = listener.heard
         listener.phase("checks")
         run = _Run(config, setup, device, listener, store)
+        if left := resources.spread and run.left:
+            import_ahead(resources, run_record(store).threads or own_threads(), RunJob)
         _check_models(run)
-        with _foreseen(run, resources), _workers(run, resources) as pool:
+        with _foreseen(run, resources), _workers(run, resources) if left else nullcontext() as pool:
             for place, entry in enumerate(setup.entries):
                 _measure_all(run, entry, place, pool)
             if shard is None:
@@ -203,20 +216,11 @@ def _check_models(run: _Run) -> None:
 
 
 @contextmanager
-def _workers(run: _Run, resources: Resources) -> Iterator[Pool | None]:
-    """Workers where they were asked for and something is left to do."""
-    record, store = run_record(run.store), run.store
-    probed = record.shard is None and run.config.probes != 0
-    left = (
-        not set(run.ids) <= _settled(run, entry)
-        or (probed and entry.probes and not store.load_json(place_of(entry.subject.slug), AnyProbes))
-        for entry in run.setup.entries
-    )
-    if not resources.spread or not any(left):
-        yield None
-        return
+def _workers(run: _Run, resources: Resources) -> Iterator[Pool]:
+    """The workers that were asked for."""
+    record = run_record(run.store)
     engine = engine_of(resources, str(run.device), record.threads or own_threads(), RunJob)
-    with workers(RunJob(run.config, record), engine, store, run.listener, record.batch) as pool:
+    with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
         yield pool
 
 
