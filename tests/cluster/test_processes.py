@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -14,14 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from foolscape.cluster import forking
 from foolscape.cluster.endings import ending
 from foolscape.cluster.forking import servers_kept
 from foolscape.cluster.job import Answer, GivenUp
 from foolscape.cluster.pool import Pool
-from foolscape.cluster.processes import Processes
+from foolscape.cluster.processes import Processes, threads_of
 from foolscape.cluster.scheduler import LeaseSettings
 from foolscape.errors import ModelError, RunError, SettingError
-from tests.cluster.jobs import Echo, Family, Inputs, Told, answer_to
+from tests.cluster.jobs import Echo, Family, Inputs, Jumping, Jumps, Told, answer_to
 from tests.conftest import ROOT
 
 KEYS = [f"k{place}" for place in range(30)]
@@ -158,6 +160,23 @@ def test_a_slow_worker_is_overtaken() -> None:
     assert pool.losses == []
 
 
+def test_a_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", Jumps())
+    settings = LeaseSettings(slack=3.0, grace=5.0, silence=60.0)
+    with Pool(Jumping(seconds=0.01), Processes(2), settings) as pool:
+        assert payloads(run(pool)) == expected()
+    assert pool.losses == pool.refusals == pool.differences == []
+
+
+def test_no_clock_that_may_jump_is_read() -> None:
+    sources = list((ROOT / "src/foolscape/cluster").rglob("*.py"))
+    assert len(sources) > 20
+    for source in sources:
+        assert not re.search(r"\btime\.time\b|\bdatetime\b|\btime\.ctime\b|from time import", source.read_text()), (
+            source
+        )
+
+
 def test_a_refused_worker_is_left_out() -> None:
     with Pool(Echo(seconds=0.05, refuse=("worker-0",)), Processes(2)) as pool:
         assert payloads(run(pool)) == expected()
@@ -226,7 +245,7 @@ def test_what_a_worker_started_ends_with_it() -> None:
 DRIVER = """
     import sys
     from foolscape.cluster.pool import Pool
-    from foolscape.cluster.processes import Processes
+    from foolscape.cluster.processes import Processes, threads_of
     from tests.cluster.jobs import Told
 
     with Pool(Told(seconds=float(sys.argv[1])), Processes(2)) as pool:
@@ -290,6 +309,15 @@ def test_workers_are_forked_from_one_server_that_is_kept_where_asked() -> None:
         assert _runs(servers[0])
         assert servers[0] != os.getpid()
     assert not _runs(servers[0])
+
+
+def test_what_workers_need_is_imported_ahead() -> None:
+    with servers_kept():
+        forking.import_ahead(["tests.cluster.jobs"], threads_of(1))
+        (server,) = [server.process.pid for server in forking._HELD._servers.values()]
+        with Pool(Told(), Processes(1)) as pool:
+            assert {server_of(pid) for pid in pids_of(run(pool, KEYS[:1]))} == {server}
+    assert not _runs(server)
 
 
 def test_a_server_of_forks_that_is_killed_is_replaced() -> None:

@@ -115,7 +115,7 @@ def drive(settings: dict[str, Any], out: str, part: Part, nodes: Connection) -> 
     def measures(*_: object) -> None:
         raise AssertionError("the driver measured")
 
-    module._measure_all = measures  # type: ignore[assignment]
+    module.evaluate = measures
     os.environ.update(part.environment)
     fate = Fate(part, nodes)
     listener = Listener(lambda _: None, fate.progress, lambda: fate.over)

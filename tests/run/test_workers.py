@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foolscape import extras
 from foolscape.cluster.pool import Pool
-from foolscape.errors import OutOfTimeError, RunError, SettingError
+from foolscape.errors import MissingExtraError, OutOfTimeError, RunError, SettingError
 from foolscape.records.places import WORKERS
 from foolscape.run import execute as module
 from foolscape.run.execute import execute
@@ -52,15 +53,19 @@ def act(settings: dict[str, Any], out: Path, workers: int | None = None, listene
 
 @dataclass
 class Crew:
-    """Who worked: how many answers of workers were taken, over all pools."""
+    """Who worked: how many answers of workers were taken, of each pool."""
 
     pools: list[Pool] = field(default_factory=list)
-    answered: int = 0
+    answers: list[int] = field(default_factory=list)
+
+    @property
+    def answered(self) -> int:
+        return sum(self.answers)
 
     def heard(self, pool: Pool | None) -> None:
         """`Listener.crew`; at the end of a pool its workers are still there."""
         if pool is None:
-            self.answered += sum(state.answered for state in self.pools[-1].workers())
+            self.answers.append(sum(state.answered for state in self.pools[-1].workers()))
         else:
             self.pools.append(pool)
 
@@ -148,6 +153,34 @@ def test_an_image_that_a_network_raises_on_is_a_failure_as_in_one_process(
     assert crew.answered == len(photos)
 
 
+@pytest.mark.parametrize("breaks", [False, True])
+def test_other_attacks_are_tried_by_workers_with_the_same_result(
+    tmp_path: Path, mortal: dict[str, Any], breaks: bool
+) -> None:
+    mortal |= {"probes": 2, "attack": "fgsm", "steps": None}
+    first = sorted((tmp_path / "photos").glob("*.png"))[0]
+    mean = np.asarray(Image.open(first), dtype=np.float64).mean() / 255
+    raises, crew = tmp_path / "raises", Crew()
+
+    def phase(what: str) -> None:
+        if breaks and what == "trying other attacks":
+            raises.write_text(str(mean))
+
+    found = {}
+    for name, workers in (("one", None), ("many", 2)):
+        raises.unlink(missing_ok=True)
+        act(mortal, tmp_path / name, workers, replace(crew.listener(), phase=phase))
+        (kept,) = (tmp_path / name / "probes").glob("*.json")
+        found[name] = json.loads(kept.read_text())
+    assert figures(tmp_path / "many") == figures(tmp_path / "one")
+    if breaks:
+        assert "too much for it" in found["one"]["failed"]
+    else:
+        tried = sum(len(results) for results in found["many"]["images"].values())
+        assert tried > 2
+        assert crew.answered == 6 + tried
+
+
 def test_a_worker_with_other_weights_is_refused(
     tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +251,56 @@ def test_on_a_ray_cluster_it_is_the_same_run(tmp_path: Path, settings: dict[str,
 
 
 @pytest.mark.slow
+def test_nodes_get_a_copy_of_the_working_directory_where_asked(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOOLSCAPE_RAY_COPY", "1")
+    relative = {**settings, "models": [f"{Path(settings['models'][0]).name}"], "data": "folder:photos"}
+    act(relative, tmp_path / "runs" / "one")
+    resources, crew = Resources(workers=1, cluster="local"), Crew()
+    execute(make_config(relative), tmp_path / "runs" / "many", COMMAND, crew.listener(), resources=resources)
+    assert figures(tmp_path / "runs" / "many") == figures(tmp_path / "runs" / "one")
+    assert crew.answered == 6
+    absolute = {**relative, "models": settings["models"]}
+    nets = Path(settings["models"][0].rpartition(":")[0])
+    real = module.workers
+
+    def gone(job: Any, *rest: Any) -> Any:
+        nets.rename(nets.with_name("elsewhere.py"))
+        return real(job, *rest)
+
+    monkeypatch.setattr(module, "workers", gone)
+    with pytest.raises(RunError, match=r"nets\.py.*name files by paths below it"):
+        execute(make_config(absolute), tmp_path / "runs" / "other", COMMAND, Crew().listener(), resources=resources)
+
+
+def test_a_cluster_that_is_not_there_is_refused_before_anything_is_opened(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingError, match=r"ray start --head"):
+        act_on(settings, tmp_path / "out", "127.0.0.1:1")
+    with pytest.raises(SettingError, match="an address is HOST:PORT"):
+        act_on(settings, tmp_path / "out", "somewhere")
+    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'foolscape\[ray\]'"):
+        act_on(settings, tmp_path / "out", "auto")
+    assert not (tmp_path / "out").exists()
+
+
+def act_on(settings: dict[str, Any], out: Path, address: str) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("it was opened")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "open_setup", opened)
+        resources = Resources(workers=1, cluster=address)
+        execute(
+            make_config(dict(settings)), out, COMMAND, Listener(lambda _: None, silent_progress), resources=resources
+        )
+
+
+@pytest.mark.slow
 def test_a_transfer_by_workers_is_that_of_one_process(tmp_path: Path) -> None:
     nets, detectors = write_net(tmp_path), write_detector(tmp_path)
     shared = {"models": [f"{nets}:net", f"{detectors}:grid"], "data": f"folder:{write_squares(tmp_path / 'squares')}"}
@@ -263,8 +346,10 @@ def test_a_hardening_by_workers_does_not_depend_on_how_many_there_are(tmp_path: 
             harden(config, out, COMMAND, silent)
         else:
             harden(config, out, COMMAND, crew.listener(), resources=resources)
-        weights[count], answered[count] = (out / "weights.safetensors").read_bytes(), crew.answered
+        weights[count], answered[count] = (out / "weights.safetensors").read_bytes(), crew.answers
     assert weights[1] == weights[2] == weights[3]
-    # The test image before and after, and one half of each batch of two in each epoch.
-    assert (answered[1], answered[2]) == (2 + 2, 2 + 2)
-    assert answered[3] == 1 + 1
+    # The test image before, two training images in each of two epochs, and the test image after.
+    assert answered[1] == answered[2]
+    assert answered[1][1] == 2 * 2
+    assert answered[3] == [answered[1][0], 2]
+    assert min(answered[1]) > 0

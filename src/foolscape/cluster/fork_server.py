@@ -71,7 +71,7 @@ def _woken(number: int, frame: object) -> None:
 
 
 def _heard(server: _Server) -> bool:
-    """Start what the driver wants; whether it is still there."""
+    """Import what the driver wants, and start a worker if it wants one; whether it is still there."""
     try:
         said, channels, _, _ = socket.recv_fds(server.driver, LONGEST, CHANNELS, socket.MSG_CMSG_CLOEXEC)
     except OSError:
@@ -82,6 +82,8 @@ def _heard(server: _Server) -> bool:
     for module in wish["imports"]:
         with suppress(BaseException):  # the worker meets it, too, and says it
             import_module(module)
+    if "module" not in wish:
+        return True
     gc.collect()
     gc.freeze()  # so that no worker copies pages just for looking through them
     alone = len(list(Path("/proc/self/task").iterdir())) == 1

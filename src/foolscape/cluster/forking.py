@@ -110,6 +110,11 @@ class _Server:
                 os.close(descriptor)
         return worker
 
+    def import_ahead(self, imports: Sequence[str]) -> None:
+        """Have it import `imports`, while the driver does something else."""
+        with contextlib.suppress(OSError):  # the first worker finds out
+            self.channel.send(json.dumps({"imports": list(imports)}).encode())
+
     def listen(self) -> None:
         """In a thread: pass on what the server says, until it is gone."""
         with contextlib.suppress(OSError):
@@ -188,6 +193,13 @@ def hold() -> None:
 def let_go() -> None:
     """End the servers if nobody else holds them."""
     _HELD.leave()
+
+
+def import_ahead(imports: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Begin the server, which must be held, of workers that will be wanted soon; see `begun`."""
+    if CAN_FORK:
+        with contextlib.suppress(OSError):
+            _HELD.server(environment).import_ahead(imports)
 
 
 def begun(module: str, imports: Sequence[str], environment: Mapping[str, str]) -> Process:

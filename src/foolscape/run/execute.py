@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from foolscape.cluster.forking import servers_kept
+from foolscape.cluster.pool import Pool
 from foolscape.data.costs import cost_of
 from foolscape.memory import first_line, is_short, no_room
 from foolscape.models.common.attention import attention
 from foolscape.models.common.black_boxes import tally_of
 from foolscape.pixels import to_unit
+from foolscape.records.beside import AnyProbes
 from foolscape.records.places import SUMMARY
 from foolscape.records.run import Keep
 from foolscape.records.types import Object
@@ -45,11 +48,12 @@ from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
-from foolscape.run.spread.engines import engine_of
+from foolscape.run.spread.engines import engine_of, import_ahead, refuse_no_engine
+from foolscape.run.spread.probing import results_by_workers
 from foolscape.run.spread.run_job import RunJob
 from foolscape.run.summary import summarise
 from foolscape.run.trust.judge import Evidence
-from foolscape.run.trust.probes import probe_stored
+from foolscape.run.trust.probes import place_of, probe_stored, results_of
 from foolscape.run.wiring import check_wiring
 
 
@@ -84,6 +88,7 @@ def execute(
     Raises:
         FoolscapeError: nothing was measured that should not have been; what is in `out` can be continued.
     """
+    refuse_no_engine(resources)
     device = ready_device(config.device)
     config, why = with_attack(with_task(config))
     with attention(config.attention):
@@ -125,6 +130,16 @@ class _Run:
         """What each model has room for."""
         return Room(self.store, self.listener.say)
 
+    @property
+    def left(self) -> bool:
+        """Whether an image is still to be measured, or other attacks are still to be tried."""
+        probed = run_record(self.store).shard is None and self.config.probes != 0
+        return any(
+            not set(self.ids) <= _settled(self, entry)
+            or (probed and entry.probes and not self.store.load_json(place_of(entry.subject.slug), AnyProbes))
+            for entry in self.setup.entries
+        )
+
     def check(self, entry: LoadedModel, batch: int) -> None:
         """Refuse a model whose input gradient is wrong."""
         first = to_unit(self.setup.first).to(self.device)
@@ -161,21 +176,20 @@ def _executed(
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
-    with open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
+    with servers_kept(), open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
         store.heard = listener.heard
         listener.phase("checks")
         run = _Run(config, setup, device, listener, store)
+        if left := resources.spread and run.left:
+            import_ahead(resources, run_record(store).threads or own_threads(), RunJob)
         _check_models(run)
-        with _foreseen(run, resources):
-            if resources.spread:
-                _measure_spread(run, resources)
-            else:
-                for entry in setup.entries:
-                    _measure_all(run, entry)
+        with _foreseen(run, resources), _workers(run, resources) if left else nullcontext() as pool:
+            for place, entry in enumerate(setup.entries):
+                _measure_all(run, entry, place, pool)
             if shard is None:
                 listener.phase("trying other attacks")
-                for entry in setup.entries:
-                    _probe(run, entry)
+                for place, entry in enumerate(setup.entries):
+                    _probe(run, entry, place, pool)
         _say_tallies(setup, listener)
         return _concluded(run, given, page=page) if shard is None else finish_shard(store)
 
@@ -201,10 +215,24 @@ def _check_models(run: _Run) -> None:
             check_wiring(entry.subject, run.setup.ids, run.config.seed, run.store, run.config.eval_classes, entry.known)
 
 
-def _measure_all(run: _Run, entry: LoadedModel) -> None:
-    """What is still to be measured of a model, with a batch that was checked before, or is now."""
+@contextmanager
+def _workers(run: _Run, resources: Resources) -> Iterator[Pool]:
+    """The workers that were asked for."""
+    record = run_record(run.store)
+    engine = engine_of(resources, str(run.device), record.threads or own_threads(), RunJob)
+    with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
+        yield pool
+
+
+def _measure_all(run: _Run, entry: LoadedModel, place: int, pool: Pool | None) -> None:
+    """What is still to be measured of a model, by workers, or with a batch that was checked before, or is now."""
     subject, ids, store = entry.subject, run.ids, run.store
     with _progress(run, entry) as tick:
+        if pool is not None:
+            costs = {name: cost_of(run.setup.data, name) for name in ids}
+            for _ in measure_by_workers(pool, (place, subject.spec), costs, store, tick):
+                run.listener.stop_if_enough()
+            return
 
         def measure(batch: int) -> None:
             run.check(entry, batch)
@@ -219,31 +247,21 @@ def _progress(run: _Run, entry: LoadedModel) -> AbstractContextManager[Callable[
     return run.listener.progress(f"{run.config.attack} on {entry.subject.spec}", len(run.ids), done)
 
 
-def _measure_spread(run: _Run, resources: Resources) -> None:
-    """What is still to be measured of all models, by workers."""
-    record = run_record(run.store)
-    if all(set(run.ids) <= _settled(run, entry) for entry in run.setup.entries):
-        return
-    engine = engine_of(resources, str(run.device), record.threads or own_threads(), RunJob)
-    costs = {name: cost_of(run.setup.data, name) for name in run.ids}
-    with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
-        for place, entry in enumerate(run.setup.entries):
-            with _progress(run, entry) as tick:
-                for _ in measure_by_workers(pool, (place, entry.subject.spec), costs, run.store, tick):
-                    run.listener.stop_if_enough()
-
-
 def _settled(run: _Run, entry: LoadedModel) -> set[str]:
     return run.store.settled_ids(entry.subject.spec) | run.store.settled_ids(None)
 
 
-def _probe(run: _Run, entry: LoadedModel) -> None:
+def _probe(run: _Run, entry: LoadedModel, place: int, pool: Pool | None) -> None:
     """What other attacks leave of a few images, where there is an attack."""
     if entry.plan is None:
         return
     subject, store = entry.subject, run.store
     probe = partial(probe_stored, subject, entry.plans, entry.probes, run.config.probes, store, run.listener.say)
-    run.room.halving(subject.spec, probe)
+    if pool is not None:
+        probe(partial(results_by_workers, pool, place, entry.probes))
+        return
+    tried = partial(results_of, subject, entry.probes, store)
+    run.room.halving(subject.spec, lambda batch: probe(partial(tried, batch=batch)))
 
 
 def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from foolscape.cluster.answering import in_short, opened, worked
 from foolscape.cluster.engine import Answered, Joined, LeaseDone, Raised, Refused
 from foolscape.cluster.job import Lease, Worker, WorkerPlace
 from foolscape.cluster.pipes import Fault
+from foolscape.cluster.ray.connection import COPY
 from foolscape.extras import extra
 
 
 @dataclass(frozen=True)
 class Home:
-    """Where the driver works: its folder, None if the nodes have a copy of it, and where it imports from."""
+    """Where the driver works: its folder, None if nodes have a copy of it, where it imports from, its machine."""
 
     folder: str | None
     path: tuple[str, ...]
+    host: str
 
     def settle(self) -> None:
         """Work there, too, and import from there what is not found here, as far as a node has these folders."""
@@ -31,10 +34,23 @@ class Home:
             os.chdir(self.folder)
         sys.path += [place for place in self.path if place not in sys.path]
 
+    def advised(self, reason: str) -> str:
+        """Why a worker was refused, with what may be the cause where its node has not the files that the driver has."""
+        if self.folder is None:
+            return f"{reason} (nodes have a copy of the driver's working directory: name files by paths below it)"
+        if platform.node() == self.host and Path(self.folder).is_dir():
+            return reason
+        return (
+            f"{reason} (files must lie at the same path on every node; with {COPY}=1 every node gets a copy of the "
+            "driver's working directory, for files that are named by paths below it)"
+        )
+
 
 def home(*, copied: bool) -> Home:
     """Of this process; `copied` where Ray gives the nodes a copy of the folder."""
-    return Home(None if copied else str(Path.cwd()), tuple(place or str(Path.cwd()) for place in sys.path))
+    return Home(
+        None if copied else str(Path.cwd()), tuple(place or str(Path.cwd()) for place in sys.path), platform.node()
+    )
 
 
 class Actor:
@@ -68,7 +84,7 @@ class Actor:
         self._worker, said = opened(job, WorkerPlace(name, node, device, threads, self._scratch))
         if self._worker is None:
             shutil.rmtree(self._scratch, ignore_errors=True)
-        return said
+        return replace(said, reason=home.advised(said.reason)) if isinstance(said, Refused) else said
 
     def work(
         self, number: int, lease: Lease, version: int, shared: Sequence[Any]

@@ -26,6 +26,14 @@ _REACHED: Final = 10.0
 _STORE: Final = 2**30
 """Bytes of the object store of a cluster of our own: little passes through it."""
 
+COPY: Final = "FOOLSCAPE_RAY_COPY"
+"""The variable of the driver that gives every node a copy of its working directory, where it is 1."""
+
+_NOT_COPIED: Final = ("/runs/", ".git/", ".venv/", "__pycache__/")
+"""Of a working directory: what was measured, and what is no file of a model or data set; as .gitignore has patterns."""
+
+_TOKEN: Final = "set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, to the token of the cluster"
+
 _HOW: Final = "start one: ray start --head (and on every further node: ray start --address=HOST:6379), or use `local`"
 
 
@@ -60,15 +68,15 @@ class Connection:
             import ray
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         if self._working_dir is not None:
-            quiet["runtime_env"] = {"working_dir": str(self._working_dir)}
+            quiet["runtime_env"] = {"working_dir": str(self._working_dir), "excludes": list(_NOT_COPIED)}
         try:
             if self._address == LOCAL:
                 self._start_local(quiet)
             else:
-                _reach(self._address)
+                reach(self._address)
                 ray.init(address=self._address, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
-            raise SettingError(self._refused(error)) from error
+            raise SettingError(refusal(self._address, error)) from error
 
     def close(self) -> None:
         """Leave the cluster; one of our own ends, and its files go."""
@@ -95,23 +103,27 @@ class Connection:
             **quiet,
         )
 
-    def _refused(self, error: Exception) -> str:
-        words = " ".join(str(error).split())[:300] or type(error).__name__
-        lowered = words.lower()
-        if self._address == LOCAL:
-            return f"expected Ray to start on this machine, got {words}; try again, or do without: --workers N"
-        if "authentication" in lowered or "token" in lowered:
-            how = "set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, to the token of the cluster"
-        elif "failed to connect" in lowered:  # though something listens there
-            how = (
-                "if a cluster runs there, it may want its token: set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH; if not, "
-                f"{_HOW}"
-            )
-        elif "version" in lowered:
-            how = "install the cluster's versions of Ray and Python here"
-        else:
-            how = _HOW
-        return f"expected a Ray cluster at {self._address!r}, got: {words}; {how}"
+
+def refusal(address: str, error: Exception) -> str:
+    """Why there is no cluster at `address`, and what to do."""
+    words = " ".join(str(error).split())[:300] or type(error).__name__
+    lowered = words.lower()
+    if "maximum size" in lowered:
+        return (
+            f"expected a working directory of which every node can get a copy, got: {words}; begin in a folder "
+            f"with the model's files alone, or without {COPY}"
+        )
+    if address == LOCAL:
+        return f"expected Ray to start on this machine, got {words}; try again, or do without: --workers N"
+    if "authentication" in lowered or "token" in lowered:
+        how = _TOKEN
+    elif "failed to connect" in lowered:  # though something listens there
+        how = f"{_TOKEN}, if one runs there; if not, {_HOW}"
+    elif "version" in lowered:
+        how = "install the cluster's versions of Ray and Python here"
+    else:
+        how = _HOW
+    return f"expected a Ray cluster at {address!r}, got: {words}; {how}"
 
 
 def environment(address: str) -> dict[str, str]:
@@ -125,7 +137,7 @@ def environment(address: str) -> dict[str, str]:
     return {"RAY_USAGE_STATS_ENABLED": "0"} | ({} if "RAY_AUTH_MODE" in os.environ else token)
 
 
-def _reach(address: str) -> None:
+def reach(address: str) -> None:
     """Ask an address for a connection first: Ray itself waits long. Raises `OSError`; `ValueError` for no address."""
     if address == AUTO:
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from foolscape.cluster.apart import Apart
 from foolscape.cluster.engine import Engine
-from foolscape.cluster.ray.connection import LOCAL, Connection, environment
+from foolscape.cluster.ray.connection import LOCAL, Connection, environment, reach, refusal
 from foolscape.cluster.ray.nodes import RayNodes
 from foolscape.errors import SettingError
 from foolscape.extras import need
@@ -37,3 +37,19 @@ def on_ray(
     cpus = threads * (workers or 1)
     nodes = RayNodes(Connection(address, cpus, working_dir), gpus=gpus, threads=threads, workers=workers)
     return Apart(nodes, "the Ray cluster", environment(address))
+
+
+def refuse_unreachable(address: str) -> None:
+    """Refuse early, before models are opened, what `on_ray` would refuse: no Ray here, nothing that listens there.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        SettingError: there is no cluster at that address; the message says how to start one.
+    """
+    need("ray")
+    if address == LOCAL:
+        return
+    try:
+        reach(address)
+    except (OSError, ValueError) as error:
+        raise SettingError(refusal(address, error)) from error

@@ -39,7 +39,7 @@ from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.setup import open_setup
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.spread.driver import workers
-from foolscape.run.spread.engines import engine_of
+from foolscape.run.spread.engines import engine_of, refuse_no_engine
 from foolscape.spec import parse, written
 
 WEIGHTS = "weights.safetensors"
@@ -78,6 +78,7 @@ def harden(
     Raises:
         FoolscapeError: what is in `out` can be continued by the same call.
     """
+    refuse_no_engine(resources)
     with attention(config.attention), servers_kept():
         return _hardened(config, out, command, listener, training, table, resources)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Final
 
+from foolscape.cluster import forking
 from foolscape.cluster.engine import Engine
-from foolscape.cluster.processes import Processes
-from foolscape.cluster.ray.engine import on_ray
+from foolscape.cluster.processes import Processes, threads_of
+from foolscape.cluster.ray.connection import COPY
+from foolscape.cluster.ray.engine import on_ray, refuse_unreachable
 from foolscape.data import sets
 from foolscape.run.settings.resources import Resources
 
@@ -36,9 +40,29 @@ def engine_of(resources: Resources, device: str, threads: int, job: type) -> Eng
     """
     if resources.cluster is not None:
         gpus = device.startswith("cuda")
-        return on_ray(resources.cluster, gpus=gpus, threads=threads, workers=resources.workers)
+        copied = Path.cwd() if os.environ.get(COPY) == "1" else None
+        return on_ray(resources.cluster, gpus=gpus, threads=threads, workers=resources.workers, working_dir=copied)
     devices = resources.devices or (device,)
-    return Processes(resources.workers or len(devices), devices, threads, (job.__module__, *_LATER, *_data_sets()))
+    return Processes(resources.workers or len(devices), devices, threads, _imports(job))
+
+
+def import_ahead(resources: Resources, threads: int, job: type) -> None:
+    """Have imported what workers of this machine need, while this process does something else; see `engine_of`.
+
+    Within `servers_kept`, for until there are workers nobody else keeps what is imported.
+    """
+    if resources.spread and resources.cluster is None:
+        forking.import_ahead(_imports(job), threads_of(threads))
+
+
+def refuse_no_engine(resources: Resources) -> None:
+    """Refuse a cluster that cannot be there, before anything is opened; see `refuse_unreachable`."""
+    if resources.cluster is not None:
+        refuse_unreachable(resources.cluster)
+
+
+def _imports(job: type) -> tuple[str, ...]:
+    return (job.__module__, *_LATER, *_data_sets())
 
 
 def _data_sets() -> list[str]:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pickle
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from foolscape.cluster.job import WorkerPlace
-from foolscape.errors import RunError
+from foolscape.cluster.job import Answer, Lease, WorkerPlace
+from foolscape.errors import FoolscapeError, RunError
 from foolscape.memory import halving
 from foolscape.models.common.attention import attention
 from foolscape.records.run import AnyRecord, RunRecord, ShardRecord
+from foolscape.records.stored import StoredRows
 from foolscape.run.compiling import compiled
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.begun import as_comparable
+from foolscape.run.faults import FAULTS, reason_of
 from foolscape.run.recording import record_of
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.setup import Setup, open_setup
 from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.spread.collected import Collected
+from foolscape.run.spread.probing import Tried, probe_named_by
 from foolscape.run.spread.samples import SampleWorker
+from foolscape.run.trust.probes import results_of
 
 _TOLD = 4
 """Of what differs from the driver, so many phrases."""
@@ -41,7 +48,7 @@ class RunJob:
     config: RunConfig
     record: RunRecord
 
-    def open(self, place: WorkerPlace) -> SampleWorker:
+    def open(self, place: WorkerPlace) -> RunWorker:
         """Data and models, which must be the driver's.
 
         Raises:
@@ -56,13 +63,35 @@ class RunJob:
             if config.compile:
                 setup = compiled(setup, self.record.batch)
         refuse_other(self.record, record_of(self.config, setup, device, self.record.batch, (), _NO_SAMPLES))
-        return SampleWorker(RunMeasurer(self, setup), place)
+        return RunWorker(RunMeasurer(self, setup), place)
 
 
 def refuse_other(driver: AnyRecord, own: AnyRecord) -> None:
     """`RunError` where a worker would record other things of models, data and settings than the driver did."""
     if changed := differences(as_comparable(driver), as_comparable(own)):
         raise RunError(f"expected what the driver has, got other things here: {'; '.join(changed[:_TOLD])}")
+
+
+class RunWorker:
+    """A `cluster.Worker` that measures samples, and tries other attacks on them for the verdict."""
+
+    def __init__(self, measurer: RunMeasurer, place: WorkerPlace) -> None:
+        self._measurer, self._scratch = measurer, place.scratch
+        self._samples = SampleWorker(measurer, place)
+
+    def work(self, lease: Lease) -> Iterator[Answer]:
+        """Rows and pictures of samples, or what is left of them: a lease is of one or the other."""
+        if probe_named_by(lease.keys[0]) is None:
+            yield from self._samples.work(lease)
+            return
+        for key in lease.keys:
+            named = probe_named_by(key)
+            assert named is not None
+            model, what, sample = named
+            self._samples.refuse_changed(model, sample)
+            started = time.perf_counter()
+            tried = self._measurer.tried(model, what, sample, self._scratch)
+            yield Answer(key, pickle.dumps(tried), seconds=time.perf_counter() - started)
 
 
 class RunMeasurer:
@@ -90,12 +119,35 @@ class RunMeasurer:
             store.parts.clear()
             evaluate(entry.subject, samples, Measuring(entry.plans, batch, self._config.seed), store, _heard)
 
+        with attention(self._config.attention):
+            self._halving(model, measure)
+
+    def tried(self, model: int, what: str, sample: str, scratch: Path) -> Tried:
+        """What the probe `what` leaves of a sample."""
+        entry, found = self._setup.entries[model], list[Tried]()
+        store = Collected(scratch, self.record, StoredRows(scratch, self.record))
+
+        def attempt(batch: int) -> None:
+            results = results_of(entry.subject, {what: entry.probes[what]}, store, [sample], batch)
+            found.append(Tried(results[sample][what]))
+
+        try:
+            with attention(self._config.attention):
+                self._halving(model, attempt)
+        except FAULTS as error:
+            return Tried(failed=reason_of(error))
+        except FoolscapeError as error:
+            return Tried(failed=str(error))
+        return found[-1]
+
+    def _halving(self, model: int, attempt: Callable[[int], None]) -> None:
+        """With the batch of the model, and with less of it from now on where memory is short."""
+
         def narrow(batch: int, words: str) -> None:
             del words
-            self._batches[entry.subject.spec] = batch
+            self._batches[self._setup.entries[model].subject.spec] = batch
 
-        with attention(self._config.attention):
-            halving(measure, self.together(model), narrow)
+        halving(attempt, self.together(model), narrow)
 
 
 def _heard(name: str) -> None:

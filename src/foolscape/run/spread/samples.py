@@ -75,7 +75,7 @@ class SampleWorker:
         for begin in range(0, len(samples), step):
             group = samples[begin : begin + step]
             for sample in group:
-                self._refuse_changed(model, sample)
+                self.refuse_changed(model, sample)
             started = time.perf_counter()
             record = self._measurer.record
             store = Collected(self._place.scratch, record, StoredRows(self._place.scratch, record))
@@ -84,7 +84,8 @@ class SampleWorker:
             for sample in group:
                 yield store.taken(sample, key_of(model, sample), each)
 
-    def _refuse_changed(self, model: int, sample: str) -> None:
+    def refuse_changed(self, model: int, sample: str) -> None:
+        """`RunError` where a sample is another here than the driver has."""
         expected = self._hashes.get(sample)
         if expected is not None and self._measurer.fingerprint(model, sample) != expected:
             raise RunError(

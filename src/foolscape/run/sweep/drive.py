@@ -25,6 +25,7 @@ from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.setup import Setup
+from foolscape.run.spread.engines import refuse_no_engine
 from foolscape.run.sweep.estimate import expected, time_left
 from foolscape.run.sweep.figures import rows_of
 from foolscape.run.sweep.grid import Cell
@@ -99,6 +100,7 @@ def sweep(
         RunError: something else is in `out`, or another process is at work in it.
         UnwritableError, LossError: as of `execute`.
     """
+    refuse_no_engine(means.resources)
     with locked(out), servers_kept():
         plan = Plan(present(out, cells), settings, tuple(command), means.devices, means.workers, means.budget)
         journal = Journal(out, recorded(out, plan))

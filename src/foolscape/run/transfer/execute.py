@@ -44,7 +44,7 @@ from foolscape.run.slices.let_go import traits_of
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
-from foolscape.run.spread.engines import engine_of
+from foolscape.run.spread.engines import engine_of, refuse_no_engine
 from foolscape.run.transfer.ensemble import Ensemble, attack_here, attack_together, ensembles_of
 from foolscape.run.transfer.job import TransferJob, batch_of, files_of, place_of
 from foolscape.run.transfer.matrix import Disturbance, Network, disturbances_of, summarise
@@ -83,6 +83,7 @@ def transfer(
     Raises:
         FoolscapeError: as of `execute`; what is in `out` can be continued by the same call.
     """
+    refuse_no_engine(resources)
     config, ensemble_names = make_transfer_config(settings)
     with attention(config.attention), servers_kept():
         return _transferred(config, ensemble_names, out, command, listener, table, keep, resources)

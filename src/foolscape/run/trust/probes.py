@@ -168,13 +168,14 @@ def probe_stored(
     user_count: int | None,
     store: RunStore,
     say: Callable[[str], None],
-    batch: int,
+    results: Callable[[Sequence[str]], Object],
 ) -> None:
     """Try the probes on evenly spread attacked images, unless the run's directory holds the results already.
 
-    Of several bounds they are for the largest. Results go to `probes/SLUG.json`, a `ProbesRecord`.
+    Of several bounds they are for the largest. What `results` finds, as `results_of`, goes to `probes/SLUG.json`, a
+    `ProbesRecord`.
     """
-    place = f"probes/{subject.slug}.json"
+    place = place_of(subject.slug)
     attacked = _attacked(store, subject.spec)
     count, share = probed_images(len(attacked), plans, tried_probes, user_count)
     if not tried_probes or not count or store.load_json(place, AnyProbes):
@@ -190,7 +191,7 @@ def probe_stored(
     ids = [attacked[i * len(attacked) // count] for i in range(count)]
     record: Object = {"probes": {what: probe.to_json() for what, probe in tried_probes.items()}}
     try:
-        record["images"] = _results(subject, ids, tried_probes, store, batch)
+        record["images"] = results(ids)
     except FAULTS as error:
         record = {FAILED: reason_of(error)}
     except FoolscapeError as error:
@@ -198,6 +199,11 @@ def probe_stored(
     store.save_json(place, record)
     seconds = round(time.perf_counter() - began, 2)
     append_file(store.directory, TIMINGS, probe_timing_bytes(ProbeTiming(model=subject.spec, probes=seconds)))
+
+
+def place_of(slug: str) -> str:
+    """Where the results for the model with this folder are kept, below the run's directory."""
+    return f"probes/{slug}.json"
 
 
 def _attacked(store: RunStore, spec: str) -> list[str]:
@@ -209,13 +215,18 @@ def _attacked(store: RunStore, spec: str) -> list[str]:
     return [row.id for rows in samples for row in rows if judge(row.sample) is not None]
 
 
-def _results(
-    subject: TaskRunner[Any, Any], ids: Sequence[str], tried_probes: Mapping[str, Probe], store: RunStore, batch: int
+def pairs(tried_probes: Mapping[str, Probe], ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Which probe is tried on which of the images `ids`."""
+    return [(what, name) for what in tried_probes for name in (ids if what in PAIRED else ids[:1])]
+
+
+def results_of(
+    subject: TaskRunner[Any, Any], tried_probes: Mapping[str, Probe], store: RunStore, ids: Sequence[str], batch: int
 ) -> Object:
-    """What each probe leaves of each image; null where the attack or the model gave up."""
+    """What each probe leaves of each image, with images per call; null where the attack or the model gave up."""
     results: Object = {name: {} for name in ids}
     for what, probe in tried_probes.items():
-        names = ids if what in PAIRED else ids[:1]
+        names = [name for _, name in pairs({what: probe}, ids)]
         cases: dict[str, EvalSample[Any, Any]] = {}
         memory = Untouched(StoredNetwork(store, subject.spec, subject.slug, run_record(store).largest))
         items = _items(subject, names, probe.plan, store, cases)

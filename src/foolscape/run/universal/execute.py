@@ -32,7 +32,7 @@ from foolscape.run.slices.kinds import sliced_in
 from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
-from foolscape.run.spread.engines import engine_of
+from foolscape.run.spread.engines import engine_of, refuse_no_engine
 from foolscape.run.universal.config import MAIN, CurvePoint, UniversalConfig
 from foolscape.run.universal.foresight import foresee_universal
 from foolscape.run.universal.job import UniversalJob
@@ -67,6 +67,7 @@ def universal(
     Raises:
         FoolscapeError: what is in `out` can be continued by the same call.
     """
+    refuse_no_engine(resources)
     with attention(config.attention):
         return _universal(config, out, command, listener, table, resources)
 

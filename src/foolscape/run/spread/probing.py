@@ -1,0 +1,61 @@
+"""Other attacks that are tried for the verdict, by workers: each on one image is a key of its own."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foolscape.cluster.job import GivenUp
+from foolscape.cluster.pool import Pool
+from foolscape.errors import RunError
+from foolscape.records.types import Object
+from foolscape.run.trust.probes import Probe, cost, pairs
+
+_PREFIX: Final = "probe"
+"""Of the keys of probes; those of samples begin with a number."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a probe left of an image, null where it gave up; or why there is nothing to be said of the model."""
+
+    result: Object | None = None
+    failed: str | None = None
+
+
+def probe_key(model: int, what: str, sample: str) -> str:
+    """What a lease calls the probe `what` of the run's model at the place `model` on a sample."""
+    return f"{_PREFIX} {model} {what} {sample}"
+
+
+def probe_named_by(key: str) -> tuple[int, str, str] | None:
+    """The place of the model, the probe and the id of the sample; None where a key is no probe's."""
+    if not key.startswith(f"{_PREFIX} "):
+        return None
+    _, model, what, sample = key.split(" ", 3)
+    return int(model), what, sample
+
+
+def results_by_workers(pool: Pool, model: int, tried_probes: Mapping[str, Probe], ids: Sequence[str]) -> Object:
+    """See `trust.probes.results_of`; `model` is its place in the run.
+
+    Raises:
+        RunError: one could not be tried, as it would be said without workers.
+    """
+    keys = {probe_key(model, what, name): (what, name) for what, name in pairs(tried_probes, ids)}
+    costs = {key: max(1.0, cost(tried_probes[what].plan)) for key, (what, _) in keys.items()}
+    found: dict[str, Tried] = {}
+    for answer in pool.answers(list(keys), costs=costs):
+        if isinstance(answer, GivenUp):
+            found[answer.key] = Tried(failed=f"expected a worker to answer, got none: {answer.reason}")
+        else:
+            found[answer.key] = pickle.loads(answer.payload)  # of a worker that this process has started
+    results: Object = {name: {} for name in ids}
+    for key, (what, name) in keys.items():
+        tried = found[key]
+        if tried.failed is not None:
+            raise RunError(tried.failed)
+        results[name][what] = tried.result
+    return results
