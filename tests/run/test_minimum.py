@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,26 +18,52 @@ from foolscape.metrics.sample import Sample
 from foolscape.records.conditions import ADVERSARIAL, CLEAN
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import AnyRow, Row, Tried, rows_of
-from foolscape.run.scores.minimum import median_interval, minimum, quantiles
+from foolscape.run.scores.minimum import SmallestChanges, median_interval, quantiles
 
 from ..written import attack_result, lines_of
 from .made import do_run, files_below, run_unprobed, write_net, write_photos
 from .made_boxes import write_detector, write_squares
 
 
-def score(
-    samples: Sequence[Sample[None, float]],
-    classes: Sequence[str],
-    seed: int,
-    only_class: int | None,
-    clean: bool = False,
+def minimum(
+    clean: Sequence[AnyRow],
+    attacked: Sequence[AnyRow],
+    measure: Any,
+    largest: str | None,
 ) -> dict[str, Any]:
+    changes, pairs = SmallestChanges(measure, (), 0, None), list(zip(clean, attacked, strict=True))
+    for pair in pairs:
+        changes.add(*pair)
+    found = changes.summed(pairs, largest)
+    assert isinstance(found, dict)
+    return found
+
+
+class Held(list[Sample[None, float]]):
+    """Samples as they come."""
+
+    add = list.append
+
+    def summed(self) -> Held:
+        return self
+
+
+class Scoring:
     """The mean of `right`, and an interval to know it by; clean images have a narrower one."""
-    mean, width = sum(one.measured for one in samples) / len(samples), 1 if clean else 2
-    return {"mIoU": mean, "ci95": {"mIoU": [mean - width, mean + width]}}
+
+    headline = "mIoU"
+
+    def sums_of(self, classes: Sequence[str], images: int, seed: int) -> Held:
+        assert (classes, seed) == ((), 0)
+        assert images > 0
+        return Held()
+
+    def summed(self, samples: Held, only_class: int | None, *, clean: bool) -> dict[str, Any]:
+        mean, width = sum(one.measured for one in samples) / len(samples), 1 if clean else 2
+        return {"mIoU": mean, "ci95": {"mIoU": [mean - width, mean + width]}}
 
 
-SCORING: Any = SimpleNamespace(score=score, headline="mIoU")
+SCORING: Any = Scoring()
 
 
 def attacked(
@@ -63,7 +88,7 @@ def test_the_curve_and_the_median_by_hand() -> None:
         attacked("b", 6, 6, 0.9, {2: 45, 4: 15}),
         attacked("c", None, 5, 9.0, {1: 80, 8: 9}),
     ]
-    found = minimum(clean, rows, SCORING, (), 0, None, "64/255")
+    found = minimum(clean, rows, SCORING, "64/255")
     assert found["per_image"] == {"a": 3, "b": 6, "c": None}
     assert (found["median_levels"], found["quartiles"]) == (6, [3, None])
     assert (found["judged"], found["unreached"], found["largest"]) == (3, 1, "64/255")
@@ -79,9 +104,9 @@ def test_the_curve_and_the_median_by_hand() -> None:
 def test_images_with_nothing_to_fool_are_in_no_quantile() -> None:
     clean = [row(name, 90.0) for name in "ab"]
     rows = [attacked("a", 3, 3, 0, {}), attacked("b", None, 64, 0, {}, judged=False)]
-    found = minimum(clean, rows, SCORING, (), 0, None, None)
+    found = minimum(clean, rows, SCORING, None)
     assert (found["median_levels"], found["judged"], found["unreached"]) == (3, 1, 0)
-    nothing = minimum(clean[:1], [attacked("a", None, 64, 0, {}, judged=False)], SCORING, (), 0, None, None)
+    nothing = minimum(clean[:1], [attacked("a", None, 64, 0, {}, judged=False)], SCORING, None)
     assert (nothing["median_levels"], nothing["ci95"], nothing["judged"]) == (None, None, 0)
 
 
