@@ -103,7 +103,7 @@ def test_the_page_has_a_curve(out: Path) -> None:
 
 def test_pictures_are_of_the_largest_bound(out: Path) -> None:
     run = read_run(out)
-    view = views(out, run.rows, run.record.models[0], run.record.attack, run.record.layout)[0]
+    view = next(views(out, run.rows, run.record.models[0], run.record.attack, run.record.layout))
     assert (view.bound, view.judged.condition) == ("8/255", "adversarial@8/255")
     assert all(picture.pixels is not None for picture in pictures(view, 64, truth=True).pictures)
     place, _ = write_panel(out, view.judged.id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Final, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foolscape.records.run import AnyRecord
 
@@ -64,6 +65,13 @@ class SpanIndex(MutableMapping[str, tuple[Span, ...]]):
         place = self._record.order.get(name) if isinstance(name, str) else None
         return place is not None and self._spans[place, 0] != _NONE
 
+    def begins(self) -> NDArray[np.int64]:
+        """(3, K): of the K samples, as they are iterated over, the file, where in it rows begin, and its number."""
+        plain = self._spans[self._spans[:, 0] != _NONE, :2]
+        apart = np.array([spans[0][:2] for spans in self._apart.values()], np.int64).reshape(-1, 2)
+        first = np.concatenate([plain, apart])
+        return np.concatenate([first.T, np.arange(len(first))[None]])
+
     def apart(self) -> bool:
         """Whether the rows of a sample stand in several places."""
         return any(len(spans) > 1 for spans in self._apart.values())
@@ -77,6 +85,20 @@ class SpanIndex(MutableMapping[str, tuple[Span, ...]]):
         return self._number
 
 
+def in_file_order(models: Mapping[str | None, SpanIndex]) -> Iterator[tuple[str | None, str]]:
+    """Model and id of every sample in the order in which the first of their rows stand in the files."""
+    if not models:
+        return
+    names = {model: [*own] for model, own in models.items()}
+    specs = list(models)
+    begins = [own.begins() for own in models.values()]
+    owner = np.repeat(np.arange(len(specs)), [one.shape[1] for one in begins])
+    file, begin, place = np.concatenate(begins, axis=1)
+    for one in np.lexsort((begin, file)):
+        model = specs[owner[one]]
+        yield model, names[model][place[one]]
+
+
 class Noted(MutableMapping[tuple[str | None, str], T], Generic[T]):
     """One of few different notes on samples, by model and id.
 
@@ -88,7 +110,7 @@ class Noted(MutableMapping[tuple[str | None, str], T], Generic[T]):
         self._record = record
         self._notes: list[T] = []
         self._numbers: dict[T, int] = {}
-        self._of: dict[str | None, np.ndarray[tuple[int], np.dtype[np.int32]]] = {}
+        self._of: dict[str | None, NDArray[np.int32]] = {}
         self._apart: dict[tuple[str | None, str], T] = {}
 
     def __getitem__(self, key: tuple[str | None, str]) -> T:

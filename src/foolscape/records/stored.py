@@ -16,7 +16,7 @@ from typing import IO, Protocol
 
 from foolscape.disk import open_file
 from foolscape.errors import RunError
-from foolscape.records.index import TAIL, Span, SpanIndex
+from foolscape.records.index import TAIL, Span, SpanIndex, in_file_order
 from foolscape.records.parts import Entry, PartReader
 from foolscape.records.places import ROWS
 from foolscape.records.row import Failure, Line, Row
@@ -92,8 +92,7 @@ class StoredRows:
 
     def __iter__(self) -> Iterator[Line]:
         """All rows in the order of the files: parts, then the tail."""
-        places = [(spans, model, name) for model, own in self.spans.items() for name, spans in own.items()]
-        places.sort(key=lambda one: one[0])
+        places = ((self.spans[model][name], model, name) for model, name in in_file_order(self.spans))
         for lines in self._read(places):
             yield from lines
 

@@ -123,7 +123,7 @@ def write_universal_report(directory: Path) -> Path:
         factor=number(factor, 1),
         tile=values.shape[1:],
         plots=curves(summary),
-        gallery=_gallery(measured, record.models[0]),
+        gallery=_gallery(tuple(measured), record.models[0]),
         command=shlex.join(record.command),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         version=record.foolscape,

@@ -104,7 +104,7 @@ def reels(run: Run, models: Sequence[ModelRecord]) -> dict[str, Reel]:
     return {
         slug: Reel(
             tuple((title, tuple(clips[id(view)] for view in group)) for title, group in groups),
-            len({row.id for row in rows_of(run.rows, specs[slug])}),
+            sum(bool(rows_of(lines)) for lines in run.rows.samples(specs[slug])),
         )
         for slug, groups in views.items()
     }

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from foolscape.metrics.segmentation import VOID
-from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition, largest_bound
+from foolscape.records.conditions import ADVERSARIAL, CLEAN, largest_bound
 from foolscape.records.places import Kind, Layout
 from foolscape.records.reader import Run
-from foolscape.records.row import AnyRow, Line, rows_of
+from foolscape.records.row import rows_of
 from foolscape.records.run import ModelRecord
+from foolscape.records.stored import Rows
 from foolscape.records.types import Object
 from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
@@ -124,26 +125,22 @@ def gallery_of(
     return Gallery(model.model, cases, _legend(model, labels), drawing.note)
 
 
-def views(
-    directory: Path, lines: Iterable[Line], model: ModelRecord, attack: Object, layout: Layout
-) -> list[ImageView]:
-    """Every image that a model was measured on, at the largest bound where there are several.
+def views(directory: Path, rows: Rows, model: ModelRecord, attack: Object, layout: Layout) -> Iterator[ImageView]:
+    """Every image that a model was measured on, at the largest bound where there are several, one after the other.
 
     Args:
         directory: of the run.
-        lines: of rows.jsonl.
+        rows: of the run.
         model: of the run.
         attack: its settings; empty where images have no attack of their own.
         layout: where the files of the run lie.
     """
-    measured = rows_of(lines, model.model)
-    largest = largest_bound(row.condition for row in measured)
-    rows: dict[str, dict[str, AnyRow]] = {}
-    for row in measured:
-        condition = Condition(row.condition)
-        if condition.bound in (None, largest):
-            rows.setdefault(row.id, {})[condition.name] = row
-    return [ImageView(directory, model, attack, conditions, largest, layout) for conditions in rows.values()]
+    for lines in rows.samples(model.model):
+        measured = rows_of(lines)
+        largest = largest_bound(row.condition for row in measured)
+        conditions = {row.condition.name: row for row in measured if row.condition.bound in (None, largest)}
+        if conditions:
+            yield ImageView(directory, model, attack, conditions, largest, layout)
 
 
 def pictures(view: ImageView, side: int, *, truth: bool) -> ImagePictures:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
-from foolscape.records.row import Line, rows_of
+from foolscape.records.row import Line, Row
 from foolscape.records.summary import ModelSummary, RunSummary, Scores
 from foolscape.records.types import Object
 from foolscape.report.tables.bounds import model_at, smaller_bounds
@@ -122,8 +122,8 @@ def _range(score: str, conditions: Iterable[Scores | None]) -> str | None:
 
 
 def _largest(model: ModelSummary, rows: Iterable[Line], where: str) -> str:
-    levels = [row.distortion.linf_levels for row in rows_of(rows, model.model) if row.distortion is not None]
-    if not levels:
+    own = (row for row in rows if isinstance(row, Row) and row.model == model.model)
+    most = max((row.distortion.linf_levels for row in own if row.distortion is not None), default=None)
+    if most is None:
         return ""
-    most = max(levels)
     return f" with changes of at most {most:.0f} grey level{'s' * (most != 1)}{where}"
