@@ -91,6 +91,10 @@ def measured(settings: dict[str, Any], threads: int, workers: int | None) -> dic
     return found
 
 
+def _line(name: str, figures: dict[str, float]) -> str:
+    return f"{name:24}" + "".join(f"{figures[key]:10.2f}" for key in COLUMNS)
+
+
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -110,13 +114,15 @@ def main() -> None:
                 "limit": given.images, "size": given.size}  # fmt: skip
     settings = {name: value for name, value in settings.items() if value is not None}
     found: dict[str, list[dict[str, float]]] = {name: [] for name in SETUPS}
+    print(" " * 24 + "".join(f"{heading:>10}" for heading in COLUMNS))
     for _ in range(given.rounds):
         for name, (threads, workers) in SETUPS.items():
             found[name].append(measured(settings, threads, workers))
+            print(_line(name, found[name][-1]), flush=True)
+    print("\nmedians")
     medians = {name: {key: median(one[key] for one in runs) for key in COLUMNS} for name, runs in found.items()}
-    print("".join(f"{heading:>10}" for heading in ("", *COLUMNS)).replace(" " * 10, " " * 24, 1))
     for name, one in medians.items():
-        print(f"{name:24}" + "".join(f"{one[key]:10.2f}" for key in COLUMNS))
+        print(_line(name, one))
     if given.json is not None:
         given.json.write_text(json.dumps({"settings": settings, "runs": found, "medians": medians}, indent=1))
 
