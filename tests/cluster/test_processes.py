@@ -361,3 +361,18 @@ def test_endings_in_words() -> None:
     assert ending(-11, ["\n", "Fatal error\n"]).endswith("its last words: Fatal error")
     assert ending(2) == "ended with exit code 2"
     assert ending(-64) == "killed by signal 64 (SIGRTMAX)"
+
+
+@pytest.mark.skipif(not forking.CAN_FORK, reason="workers are no forks here")
+def test_a_fork_can_be_ended_from_its_first_moment() -> None:
+    """Its number is told when it leads a group of its own: a group that is not there yet cannot be killed."""
+    with forking.servers_kept():
+        for _ in range(30):
+            worker = forking.begun("foolscape.cluster.child", [], {})
+            assert isinstance(worker, forking.Forked)
+            while worker._pid is None:
+                pass
+            worker.kill()
+            assert worker.wait(60) == -signal.SIGKILL
+            for end in (worker.stdin, worker.stdout, worker.stderr):
+                end.close()

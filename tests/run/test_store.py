@@ -55,7 +55,7 @@ def _start_and_wait_for_a_row(command: list[str], out: Path, rows: int) -> "subp
         # Whoever runs the tests in the background may have switched the signal off for all its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (out / "rows.jsonl").exists() or _rows(out) <= rows:
         assert process.poll() is None
         assert time.monotonic() < deadline

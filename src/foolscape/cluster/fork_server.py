@@ -87,9 +87,14 @@ def _heard(server: _Server) -> bool:
     gc.collect()
     gc.freeze()  # so that no worker copies pages just for looking through them
     alone = len(list(Path("/proc/self/task").iterdir())) == 1
+    own_group, leads = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become(server, wish["module"], channels, alone=alone)
+        os.close(own_group)
+        _become(server, wish["module"], channels, leads, alone=alone)
+    os.close(leads)
+    os.read(own_group, 1)  # it leads a group, or is gone: whoever knows its number may end that group
+    os.close(own_group)
     for channel in channels:
         os.close(channel)
     server.workers[pid] = wish["number"]
@@ -97,11 +102,15 @@ def _heard(server: _Server) -> bool:
     return True
 
 
-def _become(server: _Server, module: str, channels: list[int], *, alone: bool) -> NoReturn:
-    """In a fork: be the worker, with nothing of the server; a new program where the server was not `alone` in it."""
+def _become(server: _Server, module: str, channels: list[int], leads: int, *, alone: bool) -> NoReturn:
+    """In a fork: be the worker, with nothing of the server; a new program where the server was not `alone` in it.
+
+    `leads` is closed when it leads a group of processes of its own.
+    """
     code = 1
     try:
         os.setsid()
+        os.close(leads)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         server.driver.close()
