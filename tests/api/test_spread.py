@@ -34,6 +34,15 @@ def test_parts_are_merged_to_the_whole(tmp_path: Path, given: dict[str, Any]) ->
     assert merged.to_json() == whole.to_json()
     with pytest.raises(fs.FoolscapeError, match="out: expected a directory for the whole"):
         fs.merge([tmp_path / "parts" / "shards" / "1-of-2", tmp_path / "parts" / "shards" / "2-of-2"])
+    for one, out in (("typo", None), ([], None), ([], tmp_path / "merged")):
+        with pytest.raises(fs.FoolscapeError, match=r"got typo, where none was begun|those of the parts, got none"):
+            fs.merge(one, out)
+
+
+def test_a_part_keeps_the_pictures_that_the_whole_is_made_of(tmp_path: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(fs.FoolscapeError, match="keep: is for the whole, not for a part of it"):
+        fs.evaluate(**given, out=tmp_path / "parts", shard="1/2", keep="none")
+    assert not (tmp_path / "parts").exists()
 
 
 def test_a_time_ends_at_a_whole_image_and_the_same_call_goes_on(
@@ -53,6 +62,8 @@ def test_a_time_ends_at_a_whole_image_and_the_same_call_goes_on(
     assert again.to_json() == whole.to_json()
     with pytest.raises(fs.FoolscapeError, match="time_budget: expected a time such as"):
         fs.evaluate(**given, time_budget="soon")
+    with pytest.raises(fs.FoolscapeError, match=r"time_budget: expected a time such as .*, got 1800"):
+        fs.evaluate(**given, time_budget=1800)  # type: ignore[arg-type]
 
 
 def test_workers_measure_what_one_process_does(tmp_path: Path, given: dict[str, Any]) -> None:

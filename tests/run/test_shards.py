@@ -258,3 +258,20 @@ def test_on_the_command_line(
     ):
         called(*words, *more, code=2)
         assert expected in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_command_that_merges_can_be_pasted(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called("run", "--model", settings["models"][0], "--data", settings["data"], "--attack", "fgsm", "--probes", "0",
+           "--shard", "1/5", "--out", "a & é")  # fmt: skip
+    assert "when all parts are done: foolscape merge 'a & é'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_merge_of_what_is_not_there_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called("merge", "typo", code=1)
+    assert "got typo, where none was begun; check the path" in " ".join(capsys.readouterr().err.split())

@@ -77,7 +77,7 @@ def evaluate(
         eval_classes: the classes that scores are over; None: all.
         slices: a table of what is known of the images, to show scores by, see `foolscape run --help`.
         keep: which pictures stay, where `out` is given: all, those that the page shows, or none; None: all, or as the
-            run in `out` was begun. Figures are the same.
+            run in `out` was begun. Figures are the same. A part keeps all: `merge` takes `keep`.
         goal, only_class: of an attack on a detector, see `foolscape run --help`.
         options: further ones of the attack and the task, by the names that `foolscape run` has.
         batch_size: images per call of the model during the attack; "auto": found by trying.
@@ -96,7 +96,7 @@ def evaluate(
         FoolscapeError: what is given does not fit; the message says what was expected and what to write.
     """
     table, kept_pictures, seconds = table_of(slices), keep_of(keep), seconds_of(time_budget, "time_budget")
-    resources = means_of(workers, devices, cluster, shard)
+    resources = means_of(workers, devices, cluster, shard, kept_pictures)
     subjects = subjects_of(model, data, task, device)
     refuse_live(resources, (*subjects.models, subjects.data))
     own = {

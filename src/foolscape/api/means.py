@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from foolscape.errors import SettingError
+from foolscape.records.run import Keep
 from foolscape.run.settings.given_resources import resources_of
 from foolscape.run.settings.resources import Resources
 from foolscape.run.settings.words import is_live
@@ -14,8 +15,14 @@ Devices: TypeAlias = Sequence[str | int]
 """As PyTorch names them; a number is that of a GPU."""
 
 
-def means_of(workers: int | None, devices: Devices | None, cluster: str | None, shard: str | None = None) -> Resources:
-    """What is asked for; raises `SettingError` as the command line does."""
+def means_of(
+    workers: int | None, devices: Devices | None, cluster: str | None, shard: str | None, keep: Keep | None
+) -> Resources:
+    """What is asked for; raises `SettingError` as the command line does, also for a part that is to keep less."""
+    if shard is not None and keep not in (None, "all"):
+        raise SettingError(
+            "keep: is for the whole, not for a part of it, whose pictures it is made of; give it to merge"
+        )
     return resources_of({"workers": workers, "devices": devices, "cluster": cluster, "shard": shard})
 
 

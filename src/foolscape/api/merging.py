@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -53,16 +53,17 @@ def merge(
     """
     named = [parts] if isinstance(parts, str | Path) else list(parts)
     directories = [check_place("parts", one) for one in named]
+    places = shards_in(directories)
     place = _whole_of(directories) if out is None else check_place("out", out)
     table, kept, seconds = table_of(slices), keep_of(keep), seconds_of(time_budget, "time_budget")
     listener = silent(say).within(seconds)
     with ExitStack() as visits:
-        shards = [visits.enter_context(visited(path, listener.say)) for path in shards_in(directories)]
+        shards = [visits.enter_context(visited(path, listener.say)) for path in places]
         record = read_record(shards[0])
         if not isinstance(record, RunRecord):
             raise RunError(
                 f"{shards[0]}: expected the part of a run, got that of foolscape {record.kind}; on the command line: "
-                f"foolscape merge {json.dumps(str(place))}"
+                + shlex.join(["foolscape", "merge", str(place)])
             )
         config = make_config(settings_of_file(shards[0], "run"))
         folder = visits.enter_context(at_work_in(place, listener.say))

@@ -38,10 +38,11 @@ def merge(arguments: CommandArguments) -> None:
     from foolscape.run.merging.parts import shards_in
 
     named = [run_folder_of(path) for path in settings["parts"]]  # type: ignore[attr-defined]
+    places = shards_in(named)
     out = out_of(arguments.out, settings) or _whole_of(named)
     beside = beside_of(settings)
     with ExitStack() as visits:
-        directories = [visits.enter_context(visited(path, tell)) for path in shards_in(named)]
+        directories = [visits.enter_context(visited(path, tell)) for path in places]
         carry_out(lambda: _job(directories, beside), out, arguments.manners)
 
 

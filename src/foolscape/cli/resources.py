@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -64,4 +65,5 @@ def _end_part(place: Path) -> None:
     from foolscape.run.partial import page_of_part
 
     page_of_part(place)
-    tell(f"when all parts are done: foolscape merge {shown_as(place).parent.parent}")
+    words = ["foolscape", "merge", str(shown_as(place).parent.parent)]
+    tell(f"when all parts are done: {shlex.join(words)}")

@@ -45,8 +45,10 @@ def shards_in(directories: Sequence[Path]) -> list[Path]:
     """The directories of shards: those that are named, and those in the folder `shards` of one that is, or in it.
 
     Raises:
-        RunError: one holds none.
+        RunError: one holds none, or none is named.
     """
+    if not directories:
+        raise RunError("expected the directory that all parts were given as out, or those of the parts, got none")
     found: list[Path] = []
     for directory in directories:
         inner = directory / SHARDS

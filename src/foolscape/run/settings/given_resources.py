@@ -76,11 +76,11 @@ def shard_place(out: Path | None, shard: Shard | None) -> Path | None:
     return out / SHARDS / shard.folder
 
 
-def seconds_of(text: str | None, name: str = "time-budget") -> float | None:
-    """The seconds of `90s`, `30m`, `2h` or `1h30m`; `SettingError`, which calls it `name`, for anything else."""
+def seconds_of(text: object, name: str = "time-budget") -> float | None:
+    """The seconds of `90s`, `30m`, `2h` or `1h30m`; `SettingError`, which calls it `name`, for all but it and None."""
     if text is None:
         return None
-    match = _TIME.fullmatch(text.strip().lower())
+    match = _TIME.fullmatch(str(text).strip().lower())
     parts = () if match is None else zip(match.groups(), _UNITS, strict=True)
     seconds = sum(float(part or 0) * unit for part, unit in parts)
     if not seconds:

@@ -37,7 +37,9 @@ def read_mapping(path: Path) -> dict[str, object]:
         text = read_text(path_of(path), _MOST_BYTES)
         root = composed(text)
         if not isinstance(root, yaml.MappingNode):
-            raise SettingError(f"expected a mapping of settings in {path}, such as `data: scenes:`, got {_what(root)}")
+            raise SettingError(
+                f"expected a mapping of settings in {path}, such as `data: folder:photos`, got {_what(root)}"
+            )
         _mark_texts(root)
         _check(root, 0, {})
         loader = yaml.SafeLoader("")
@@ -132,10 +134,17 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
+_COLON: Final = "mapping values are not allowed"
+"""What PyYAML says of `data: scenes:`, where the second colon ends a name of its own."""
+
+
 def reason_of(error: Exception) -> str:
     """What is wrong with a file, in a line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
-        return f"{error.problem} in line {error.problem_mark.line + 1}"
+        advice = (
+            '; a text with a colon at its end stands in quotes, such as "scenes:"' if _COLON in error.problem else ""
+        )
+        return f"{error.problem} in line {error.problem_mark.line + 1}{advice}"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
