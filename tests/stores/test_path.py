@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from foolscape.data.load import open_data, open_detection
 from foolscape.errors import DataError, SettingError
-from foolscape.paths import absolute, below_common, file_of, folder_of, path_of, real
+from foolscape.paths import absolute, below_common, file_of, folder_of, path_of, real, run_folder_of
 from foolscape.regular import check_regular, is_regular, read_text
 from foolscape.stores.path import StorePath
 
@@ -184,6 +184,7 @@ def test_files_of_this_machine_are_what_they_were(tmp_path):
     for text in (str(tmp_path), f"file://{tmp_path}", f"local://{tmp_path}"):
         assert path_of(text) == tmp_path
         assert not isinstance(path_of(text), StorePath)
+        assert path_of(Path(text)) == run_folder_of(Path(text)) == tmp_path  # as a command line has it
     assert not isinstance(path_of(str(tmp_path / "no.zip")), StorePath)
     weights = tarred(tmp_path / "net.pth.tar", {"a": b"b"})
     assert isinstance(path_of(weights), StorePath)

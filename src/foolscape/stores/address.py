@@ -14,6 +14,7 @@ ENDINGS: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _INSIDE: Final = re.compile(r"/([A-Za-z][A-Za-z0-9+.-]+):(?:/(.*))?", re.DOTALL)
 _COLLAPSED: Final = re.compile(r"(^|::)([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
+_OF_THIS_MACHINE: Final = ("file", "local")
 _PATTERN: Final = re.compile(r"[*\[]|\{[^{}]*(?:,|\.\.)[^{}]*\}")
 
 
@@ -23,8 +24,11 @@ def is_address(text: str) -> bool:
 
 
 def restored(path: str) -> str:
-    """The address that `pathlib` has made a path of, `s3:/bucket` again `s3://bucket`; any other path as it is."""
-    return _COLLAPSED.sub(r"\1\2://", path)
+    """The address that `pathlib` has made a path of, `s3:/bucket` again `s3://bucket`; any other path as it is.
+
+    `file:/tmp` was `file:///tmp`, which names no host: the path begins at the root, not in the folder one is in.
+    """
+    return _COLLAPSED.sub(lambda one: f"{one[1]}{one[2]}://{'/' if one[2].lower() in _OF_THIS_MACHINE else ''}", path)
 
 
 def is_archive(name: str) -> bool:
