@@ -465,6 +465,8 @@ def test_parts_and_a_sweep_from_python_too(settings: dict[str, Any], tmp_path: P
     swept = fs.sweep(grid, "shelf://bucket/grid")
     assert swept.finished
     assert swept.report(swept.cells[0].name).to_json() == whole.to_json()
+    with pytest.raises(RunError, match="expected a run, got a sweep, whose runs lie in runs/NAME below it"):
+        fs.load_run("shelf://bucket/grid")
 
 
 def test_what_goes_up_of_a_file_that_grows_is_bounded() -> None:

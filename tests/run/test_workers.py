@@ -88,6 +88,10 @@ def test_workers_that_are_killed_change_nothing(tmp_path: Path, mortal: dict[str
     hold, crew, said = tmp_path / "hold", Crew(), list[str]()
     hold.touch()
 
+    def noted() -> str:
+        place = tmp_path / "many" / WORKERS
+        return place.read_text() if place.exists() else ""
+
     def kill() -> None:
         try:
             wait_for(lambda: crew.pools)
@@ -96,6 +100,8 @@ def test_workers_that_are_killed_change_nothing(tmp_path: Path, mortal: dict[str
                 wait_for(lambda: len(pool.workers()) == 2)
                 os.kill(worker_pids()[-1], signal.SIGKILL)
                 wait_for(lambda number=number: len(pool.losses) == number)  # type: ignore[misc]
+                # Noted at once: a driver that is killed later has told of it.
+                wait_for(lambda number=number: len(noted().splitlines()) == number)  # type: ignore[misc]
         finally:
             hold.unlink()
 
@@ -104,7 +110,7 @@ def test_workers_that_are_killed_change_nothing(tmp_path: Path, mortal: dict[str
         act(mortal, tmp_path / "many", 2, crew.listener(said=said))
         killed.result()
     assert figures(tmp_path / "many") == figures(tmp_path / "one")
-    lost = [json.loads(line) for line in (tmp_path / "many" / WORKERS).read_text().splitlines()]
+    lost = [json.loads(line) for line in noted().splitlines()]
     assert [note["event"] for note in lost] == ["lost", "lost"]
     assert all("signal 9" in note["reason"] for note in lost)
     assert sum("was lost" in line for line in said) == 2
@@ -282,19 +288,21 @@ def test_a_cluster_that_is_not_there_is_refused_before_anything_is_opened(
         act_on(settings, tmp_path / "out", "127.0.0.1:1")
     with pytest.raises(SettingError, match="an address is HOST:PORT"):
         act_on(settings, tmp_path / "out", "somewhere")
+    with pytest.raises(SettingError, match="workers: expected the number of workers of a local cluster"):
+        act_on(settings, tmp_path / "out", "local", None)
     monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'foolscape\[ray\]'"):
         act_on(settings, tmp_path / "out", "auto")
     assert not (tmp_path / "out").exists()
 
 
-def act_on(settings: dict[str, Any], out: Path, address: str) -> None:
+def act_on(settings: dict[str, Any], out: Path, address: str, workers: int | None = 1) -> None:
     def opened(*_: object) -> None:
         raise AssertionError("it was opened")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "open_setup", opened)
-        resources = Resources(workers=1, cluster=address)
+        resources = Resources(workers=workers, cluster=address)
         execute(
             make_config(dict(settings)), out, COMMAND, Listener(lambda _: None, silent_progress), resources=resources
         )

@@ -12,10 +12,12 @@ from foolscape.api.report import OwnedDirectory, Report
 from foolscape.api.wording import in_its_words
 from foolscape.carriers import begin, end
 from foolscape.errors import RunError
+from foolscape.records.places import RUNS
 from foolscape.records.reader import Run, read_record, read_run
 from foolscape.records.run import RunRecord
 from foolscape.records.scan import whole_rows
 from foolscape.records.summary import RunSummary
+from foolscape.records.sweep import SWEEP
 from foolscape.records.timings import read_timings
 from foolscape.records.types import read
 from foolscape.report.form import having_form
@@ -59,6 +61,10 @@ def at_work_in(out: Path, say: Callable[[str], None]) -> Iterator[Path]:
 
 def read_files(directory: Path) -> Run:
     """The files of a run; raises RunError."""
+    if (directory / SWEEP).exists():
+        raise RunError(
+            f"{directory}: expected a run, got a sweep, whose runs lie in {RUNS}/NAME below it; load one of them"
+        )
     with having_form(directory):
         record = read_record(directory)
         if not isinstance(record, RunRecord):

@@ -39,6 +39,10 @@ class WorkerState:
     pace: float | None
 
 
+def _unheard(_: Loss | Refusal) -> None:
+    """For those who look at what was lost themselves."""
+
+
 class Pool:
     """Workers that one job was given to; a context, in whose end all of them end.
 
@@ -48,6 +52,7 @@ class Pool:
         job: what every worker opens.
         engine: where the workers are.
         settings: how keys are leased.
+        gone: told of every worker that died or was not let in, when that is known.
 
     Attributes:
         losses: the workers that died.
@@ -59,10 +64,17 @@ class Pool:
         FoolscapeError: on entry, the engine cannot be started.
     """
 
-    def __init__(self, job: Job, engine: Engine, settings: LeaseSettings | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        engine: Engine,
+        settings: LeaseSettings | None = None,
+        gone: Callable[[Loss | Refusal], object] = _unheard,
+    ) -> None:
         self._job = pickle.dumps(job)
         self._engine = engine
         self._settings = settings or LeaseSettings()
+        self._gone = gone
         self._pace = Pace()
         self._opened = 0.0
         self._next_lease = 0
@@ -188,11 +200,13 @@ class Pool:
                 scheduler.joined(worker, node)
             case Refused(worker, node, reason):
                 self.refusals.append(Refusal(worker, node, reason))
+                self._gone(self.refusals[-1])
                 self._any_left()
             case Died(worker, node, reason):
                 known = self._workers.pop(worker, None)
                 loss = scheduler.left(worker, reason, self._now()) if known is not None else None
                 self.losses.append(loss or Loss(worker, node, self._now(), reason, ()))
+                self._gone(self.losses[-1])
                 self._any_left()
                 self._any_hope()
             case Raised(_, error):

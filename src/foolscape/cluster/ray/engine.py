@@ -32,24 +32,33 @@ def on_ray(
     need("ray")
     if threads < 1 or (workers is not None and workers < 1):
         raise SettingError(f"expected at least one worker and thread, got {workers} workers and {threads} threads")
-    if address == LOCAL and workers is None:
-        raise SettingError("expected the number of workers of a local cluster, got none; give --workers")
+    _refuse_uncounted(address, workers)
     cpus = threads * (workers or 1)
     nodes = RayNodes(Connection(address, cpus, working_dir), gpus=gpus, threads=threads, workers=workers)
     return Apart(nodes, "the Ray cluster", environment(address))
 
 
-def refuse_unreachable(address: str) -> None:
+def refuse_unreachable(address: str, workers: int | None) -> None:
     """Refuse early, before models are opened, what `on_ray` would refuse: no Ray here, nothing that listens there.
+
+    Args:
+        address, workers: as of `on_ray`.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        SettingError: there is no cluster at that address; the message says how to start one.
+        SettingError: there is no cluster at that address; the message says how to start one. Or of a local one, whose
+            size is not said.
     """
     need("ray")
+    _refuse_uncounted(address, workers)
     if address == LOCAL:
         return
     try:
         reach(address)
     except (OSError, ValueError) as error:
         raise SettingError(refusal(address, error)) from error
+
+
+def _refuse_uncounted(address: str, workers: int | None) -> None:
+    if address == LOCAL and workers is None:
+        raise SettingError("workers: expected the number of workers of a local cluster, got none; give --workers")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from foolscape.cluster.engine import Engine
-from foolscape.cluster.job import Answer, GivenUp, Job
+from foolscape.cluster.job import Answer, Difference, GivenUp, Job, Loss, Refusal
 from foolscape.cluster.pool import Inputs, Pool
 from foolscape.cluster.scheduler import LeaseSettings
 from foolscape.disk import append_file, digest, write_file
@@ -22,14 +22,21 @@ from foolscape.run.spread.samples import key_of, named_by
 
 @contextmanager
 def workers(job: Job, engine: Engine, store: RunStore, listener: Listener, batch: int = 1) -> Iterator[Pool]:
-    """The workers of a run; what was lost of them on the way is told, and added to workers.jsonl."""
-    with Pool(job, engine, LeaseSettings(batch=batch)) as pool:
+    """The workers of a run; what is lost of them on the way is told, and added to workers.jsonl, when it is."""
+
+    def note(one: Loss | Refusal | Difference) -> None:
+        noted = _note_of(one)
+        append_file(store.directory, WORKERS, note_bytes(noted))
+        listener.say(told(noted))
+
+    with Pool(job, engine, LeaseSettings(batch=batch), note) as pool:
         listener.crew(pool)
         try:
             yield pool
         finally:
             listener.crew(None)
-            _note_losses(pool, store, listener)
+            for difference in pool.differences:
+                note(difference)
 
 
 def measure_by_workers(
@@ -84,26 +91,16 @@ def _measured(lines: Sequence[Line]) -> bool:
     return lines[0].model is not None
 
 
-def _note_losses(pool: Pool, store: RunStore, listener: Listener) -> None:
-    """What became of workers that are gone, or were never let in; and answers that were not the same twice."""
-    notes = [
-        *(
-            WorkerNote(
-                event="lost", worker=one.worker, node=one.node, reason=one.reason, samples=_samples(one.keys),
-                seconds=round(one.when, 1),
-            )
-            for one in pool.losses
-        ),
-        *(WorkerNote(event="refused", worker=one.worker, node=one.node, reason=one.reason) for one in pool.refusals),
-        *(
-            WorkerNote(event="differs", worker=one.second, node="", reason=one.first, samples=_samples((one.key,)))
-            for one in pool.differences
-        ),
-    ]  # fmt: skip
-    if notes:
-        append_file(store.directory, WORKERS, b"".join(note_bytes(note) for note in notes))
-    for note in notes:
-        listener.say(told(note))
+def _note_of(one: Loss | Refusal | Difference) -> WorkerNote:
+    """What became of a worker that is gone, or was never let in; or an answer that was not the same twice."""
+    if isinstance(one, Loss):
+        return WorkerNote(
+            event="lost", worker=one.worker, node=one.node, reason=one.reason, samples=_samples(one.keys),
+            seconds=round(one.when, 1),
+        )  # fmt: skip
+    if isinstance(one, Refusal):
+        return WorkerNote(event="refused", worker=one.worker, node=one.node, reason=one.reason)
+    return WorkerNote(event="differs", worker=one.second, node="", reason=one.first, samples=_samples((one.key,)))
 
 
 def _samples(keys: Sequence[str]) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def import_ahead(resources: Resources, threads: int, job: type) -> None:
 def refuse_no_engine(resources: Resources) -> None:
     """Refuse a cluster that cannot be there, before anything is opened; see `refuse_unreachable`."""
     if resources.cluster is not None:
-        refuse_unreachable(resources.cluster)
+        refuse_unreachable(resources.cluster, resources.workers)
 
 
 def _imports(job: type) -> tuple[str, ...]:
