@@ -270,7 +270,7 @@ def test_nothing_is_left_of_a_driver_that_was_killed(stop: signal.Signals) -> No
     if stop == signal.SIGKILL:  # also one that stands still
         os.kill(min(pids), signal.SIGSTOP)
     driver.send_signal(stop)
-    _, said = driver.communicate(timeout=20)
+    _, said = driver.communicate(timeout=120)
     wait_for(lambda: not any(_runs(pid) for pid in pids))
     wait_for(lambda: not any(Path(scratch).parent.exists() for _, scratch in told))
     if stop == signal.SIGINT:

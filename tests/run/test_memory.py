@@ -35,7 +35,7 @@ def hungry(most=2, calm=0):
     return Hungry()
 
 def later():
-    return hungry(1, calm=67)
+    return hungry(1, calm=50)
 
 def fits_no_double():
     class Fits(Net):

@@ -52,8 +52,6 @@ def _start_and_wait_for_a_row(command: list[str], out: Path, rows: int) -> "subp
         [sys.executable, "-m", "foolscape", *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # Whoever runs the tests in the background may have switched the signal off for all its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 300
     while not (out / "rows.jsonl").exists() or _rows(out) <= rows:
