@@ -58,6 +58,8 @@ def test_a_name_is_without_its_folders_where_that_tells_it_apart() -> None:
     ]  # fmt: skip
     hub = ["transformers:nvidia/segformer", "transformers:org/segformer"]
     assert [*short_names(hub).values()] == hub
+    assert [*short_names(hub[:1]).values()] == hub[:1]  # whose it is belongs to the name
+    assert [*short_names(["ultralytics:/runs/a/best.pt?imgsz=320"]).values()] == ["ultralytics:best.pt?imgsz=320"]
 
 
 def made() -> SweepRecord:

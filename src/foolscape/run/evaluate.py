@@ -108,11 +108,7 @@ def _attack(
         finally:
             setting.finisher.drain()
 
-    attack_all(
-        remaining,
-        attack,
-        fail,
-    )
+    attack_all(remaining, attack, fail)
     return broken
 
 

@@ -33,14 +33,19 @@ class StoreError(OSError):
 
 
 def seconds() -> float:
-    """How long one answer may take; raises `SettingError` for another text than a number of seconds."""
-    text = os.environ.get(SECONDS, "") or str(_DEFAULT)
+    """How long one answer may take; raises as `seconds_in`."""
+    return seconds_in(SECONDS, _DEFAULT)
+
+
+def seconds_in(variable: str, default: float) -> float:
+    """What an environment variable says; raises `SettingError` for another text than a number of seconds."""
+    text = os.environ.get(variable, "") or str(default)
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value <= 86400:
-        raise SettingError(f"expected {SECONDS} to be a number of seconds up to 86400, got {text!r}")
+        raise SettingError(f"expected {variable} to be a number of seconds up to 86400, got {text!r}")
     return value
 
 

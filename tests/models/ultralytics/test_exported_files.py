@@ -64,6 +64,7 @@ def test_its_candidates_and_detections_are_those_of_the_checkpoint(exported: Pat
 
 
 def same(found: Any, wanted: Any) -> None:
+    assert len(wanted.scores)
     torch.testing.assert_close(found.scores, wanted.scores, atol=1e-3, rtol=0)
     torch.testing.assert_close(found.boxes, wanted.boxes, atol=1e-3, rtol=0)
     assert torch.equal(found.labels, wanted.labels)

@@ -19,9 +19,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 from uuid import uuid4
 
-from foolscape.errors import RunError, SettingError
+from foolscape.errors import RunError
 from foolscape.run.elsewhere.ledger import BESIDE, numbers_in
 from foolscape.stores.folder import StoreFolder
+from foolscape.stores.patience import seconds_in
 
 LEASE: Final = "FOOLSCAPE_STORE_LEASE"
 """The environment variable that says for how many seconds a silent driver keeps its run."""
@@ -60,15 +61,8 @@ class Owner:
 
 
 def lease_seconds() -> float:
-    """How long a silent driver keeps its run; raises `SettingError` for another text than a number of seconds."""
-    text = os.environ.get(LEASE, "") or str(_DEFAULT)
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 86400:
-        raise SettingError(f"expected {LEASE} to be a number of seconds up to 86400, got {text!r}")
-    return value
+    """How long a silent driver keeps its run; raises as `seconds_in`."""
+    return seconds_in(LEASE, _DEFAULT)
 
 
 @dataclass
