@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -69,18 +68,18 @@ _ENSEMBLE: Final = Flag(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Directory for everything the two runs write.")] = Path("demo-run"),
+    out: Annotated[str, typer.Option(help="Directory for everything the two runs write.", metavar="DIR")] = "demo-run",
     limit: Annotated[int, typer.Option(help="How many scenes.")] = DEMO_SCENES,
 ) -> None:
     """Fool the bundled networks, two that segment and one that detects, on the bundled street; needs no download."""
     scenes: dict[str, object] = {"data": "scenes:", "split": "test", "attack": "dag", "limit": limit}
-    out = run_folder_of(out)
+    place = run_folder_of(out)
     # Steps of a level: by the paper's half level the segmenters are not done after its 200 steps.
     for name, own in (
         ("segmentation", {"models": DEMO_SEGMENTERS, "step": "1/255"}),
         ("detection", {"models": DEMO_DETECTORS}),
     ):
-        carry_out(partial(run_job, scenes | own, {}), out / name, Manners())
+        carry_out(partial(run_job, scenes | own, {}), place / name, Manners())
 
 
 def _carry_out(arguments: CommandArguments, command: str, settle: Callable[..., Job]) -> None:

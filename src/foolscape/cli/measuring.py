@@ -102,18 +102,19 @@ def _done(job: Job, place: Path, manners: Manners) -> Object:
     return result
 
 
-def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
+def out_of(out: str | None, settings: dict[str, object]) -> Path | None:
     """Where the user wants it written, `out` or else what the settings say; taken out of `settings`.
 
     Raises:
         SettingError: it is a file, or the settings say something else than the name of a directory.
     """
-    place = settings.pop("out", None)
-    if out is None and place is None:
+    said = settings.pop("out", None)
+    place = said if out is None else out
+    if place is None:
         return None
-    if out is None and (not isinstance(place, str) or not place.strip() or "\0" in place):
+    if not isinstance(place, str) or not place.strip() or "\0" in place:
         raise SettingError(f"out: expected the path of a directory, got {place!r:.60}")
-    path = run_folder_of(str(place) if out is None else out)
+    path = run_folder_of(place)
     if not isinstance(path, StorePath) and path.is_file():
         raise SettingError(f"out: expected a directory, or the name of a new one, got the file {path}")
     return path
