@@ -143,11 +143,11 @@ def other_threads(settings: dict[str, Any], tmp_path: Path) -> None:
 def test_shards_of_different_runs_are_refused(
     tmp_path: Path, settings: dict[str, Any], change: Callable[[dict[str, Any], Path], None], words: str
 ) -> None:
-    places = measured(running(settings), tmp_path, 2, range(1, 2))
+    places = measured(running(settings), tmp_path / "here", 2, range(1, 2))
     threads = torch.get_num_threads()
     try:
         change(settings, tmp_path)
-        places += measured(running(settings), tmp_path, 2, range(2, 3))
+        places += measured(running(settings), tmp_path / "elsewhere", 2, range(2, 3))
     finally:
         torch.set_num_threads(threads)
     with pytest.raises(RunError, match=words):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from foolscape.cli.console import ERROR, listener, out_console, tell
+from foolscape.cli.measuring import free_of_files
 from foolscape.errors import DataError, SettingError
 from foolscape.paths import folder_of, path_of
 from foolscape.run.settings.config import refuse_sample_of_part
@@ -104,4 +105,4 @@ def _task(spec: str, task: str | None) -> Task:
 def _directory(spec: str, out: str | None) -> Path:
     from foolscape.run.directory.place import RUNS, name_of
 
-    return RUNS / name_of("data", spec.partition("?")[0]) if out is None else folder_of(out)
+    return RUNS / name_of("data", spec.partition("?")[0]) if out is None else free_of_files(folder_of(out))

@@ -20,6 +20,7 @@ from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
 from foolscape.cli.watching import observed
 from foolscape.errors import FoolscapeError, OutOfTimeError, RunError, SettingError
+from foolscape.in_place import found_at
 from foolscape.paths import run_folder_of
 from foolscape.printable import printable_json
 from foolscape.stores.path import StorePath
@@ -114,9 +115,13 @@ def out_of(out: str | None, settings: dict[str, object]) -> Path | None:
         return None
     if not isinstance(place, str) or not place.strip() or "\0" in place:
         raise SettingError(f"out: expected the path of a directory, got {place!r:.60}")
-    path = run_folder_of(place)
-    if not isinstance(path, StorePath) and path.is_file():
-        raise SettingError(f"out: expected a directory, or the name of a new one, got the file {path}")
+    return free_of_files(run_folder_of(place))
+
+
+def free_of_files(path: Path) -> Path:
+    """`path`, where it is a directory or may become one; `SettingError` for one of this machine that cannot be one."""
+    if not isinstance(path, StorePath) and (found := found_at(path)) not in ("a folder", "nothing there"):
+        raise SettingError(f"out: expected a directory, or the name of a new one, got {path}: {found}")
     return path
 
 
