@@ -189,7 +189,7 @@ def test_parts_by_other_costs_do_not_divide_the_images(tmp_path: Path, settings:
     others = measured(act, tmp_path / "alike", 2, range(2, 3))
     with pytest.raises(RunError, match="divided by other costs"):
         merge([places[0], *others], tmp_path / "merged", SILENT)
-    with pytest.raises(SettingError, match=r"shard_costs: expected .* seconds of these samples"):
+    with pytest.raises(SettingError, match=r"shard_costs: expected .* has attacked these samples"):
         measured(act, tmp_path / "none", 2, costs=tmp_path)
 
 
@@ -274,4 +274,4 @@ def test_a_merge_of_what_is_not_there_says_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     called("merge", "typo", code=1)
-    assert "got typo, where none was begun; check the path" in " ".join(capsys.readouterr().err.split())
+    assert "got typo, where none was begun: nothing there; check" in " ".join(capsys.readouterr().err.split())
