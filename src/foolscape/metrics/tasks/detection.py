@@ -62,11 +62,19 @@ def precisions(coco: Sequence[Matched], voc: Sequence[Matched], weights: Floats)
     return Precisions(of_coco, of_voc)
 
 
-def _of_all(coco: MatchedImages, voc: MatchedImages) -> Precisions:
+def of_all(coco: MatchedImages, voc: MatchedImages) -> Precisions:
     """Of all images once. The levels of recall are added up as faster-coco-eval's array of all thresholds is."""
     points = np.stack([coco.points(threshold) for threshold in range(_THRESHOLDS)]).mean(axis=1)
     return Precisions(
         lambda threshold: 100.0 * points[threshold : threshold + 1], cache(lambda summary: 100.0 * voc.once(0, summary))
+    )
+
+
+def left_out_precisions(coco: MatchedImages, voc: MatchedImages) -> Precisions:
+    """Without each group of images."""
+    return Precisions(
+        cache(lambda threshold: 100.0 * coco.without(threshold, hundred_one_points)),
+        cache(lambda summary: 100.0 * voc.without(0, summary)),
     )
 
 
@@ -95,14 +103,11 @@ class SummedDetections:
 
     @cached_property
     def _once(self) -> Precisions:
-        return _of_all(self.coco, self.voc)
+        return of_all(self.coco, self.voc)
 
     def without(self) -> Precisions:
         """Without each group of images."""
-        return Precisions(
-            cache(lambda threshold: 100.0 * self.coco.without(threshold, hundred_one_points)),
-            cache(lambda summary: 100.0 * self.voc.without(0, summary)),
-        )
+        return left_out_precisions(self.coco, self.voc)
 
     def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """AP50 of every class, boxes per image; with `only_class` those of that class, and how many others are kept."""
@@ -169,7 +174,7 @@ class DetectedImages:
 
     def once(self) -> Precisions:
         """Every image once."""
-        return _of_all(*(matched_images(matches) for matches in (self.coco, self.voc)))
+        return of_all(*(matched_images(matches) for matches in (self.coco, self.voc)))
 
     def under(self, weights: Floats) -> Precisions:
         """From the matches of each image, weighted."""
