@@ -40,7 +40,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import LoadedModel, Setup, open_setup, said_of
-from foolscape.run.several_bounds import Measuring, evaluate
+from foolscape.run.several_bounds import Measuring, evaluate, ordered
 from foolscape.run.sharding import refuse_learning, shard_record
 from foolscape.run.slices.given import Given, given_of
 from foolscape.run.slices.kinds import sliced_run
@@ -50,7 +50,7 @@ from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
 from foolscape.run.spread.engines import engine_of, import_ahead, refuse_no_engine
 from foolscape.run.spread.probing import results_by_workers
-from foolscape.run.spread.run_job import RunJob
+from foolscape.run.spread.run_job import RunJob, leases_of
 from foolscape.run.summary import summarise
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.trust.probes import place_of, probe_stored, results_of
@@ -220,7 +220,8 @@ def _workers(run: _Run, resources: Resources) -> Iterator[Pool]:
     """The workers that were asked for."""
     record = run_record(run.store)
     engine = engine_of(resources, str(run.device), record.threads or own_threads(), RunJob)
-    with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
+    job = RunJob(run.config, record, run.setup.remembers)
+    with workers(job, engine, run.store, run.listener, leases_of(record)) as pool:
         yield pool
 
 
@@ -229,8 +230,9 @@ def _measure_all(run: _Run, entry: LoadedModel, place: int, pool: Pool | None) -
     subject, ids, store = entry.subject, run.ids, run.store
     with _progress(run, entry) as tick:
         if pool is not None:
-            costs = {name: cost_of(run.setup.data, name) for name in ids}
-            for _ in measure_by_workers(pool, (place, subject.spec), costs, store, tick):
+            measuring = Measuring(entry.plans, run_record(store).batch, run.config.seed)
+            costs = {name: cost_of(run.setup.data, name) for name in ordered(subject, ids, measuring)}
+            for _ in measure_by_workers(pool, (place, subject.spec), costs, store, tick, clean=subject.clean):
                 run.listener.stop_if_enough()
             return
 
@@ -258,7 +260,7 @@ def _probe(run: _Run, entry: LoadedModel, place: int, pool: Pool | None) -> None
     subject, store = entry.subject, run.store
     probe = partial(probe_stored, subject, entry.plans, entry.probes, run.config.probes, store, run.listener.say)
     if pool is not None:
-        probe(partial(results_by_workers, pool, place, entry.probes))
+        probe(partial(results_by_workers, pool, place, subject.clean, entry.probes))
         return
     tried = partial(results_of, subject, entry.probes, store)
     run.room.halving(subject.spec, lambda batch: probe(partial(tried, batch=batch)))

@@ -11,6 +11,8 @@ from foolscape.cluster.job import GivenUp
 from foolscape.cluster.pool import Pool
 from foolscape.errors import RunError
 from foolscape.records.types import Object
+from foolscape.run.spread.clean_inputs import clean_inputs
+from foolscape.run.tasks.clean import CleanPredictions
 from foolscape.run.trust.probes import Probe, cost, pairs
 
 _PREFIX: Final = "probe"
@@ -38,8 +40,10 @@ def probe_named_by(key: str) -> tuple[int, str, str] | None:
     return int(model), what, sample
 
 
-def results_by_workers(pool: Pool, model: int, tried_probes: Mapping[str, Probe], ids: Sequence[str]) -> Object:
-    """See `trust.probes.results_of`; `model` is its place in the run.
+def results_by_workers(
+    pool: Pool, model: int, clean: CleanPredictions, tried_probes: Mapping[str, Probe], ids: Sequence[str]
+) -> Object:
+    """See `trust.probes.results_of`; `model` is its place in the run, `clean` what is known of its predictions.
 
     Raises:
         RunError: one could not be tried, as it would be said without workers.
@@ -47,7 +51,8 @@ def results_by_workers(pool: Pool, model: int, tried_probes: Mapping[str, Probe]
     keys = {probe_key(model, what, name): (what, name) for what, name in pairs(tried_probes, ids)}
     costs = {key: max(1.0, cost(tried_probes[what].plan)) for key, (what, _) in keys.items()}
     found: dict[str, Tried] = {}
-    for answer in pool.answers(list(keys), costs=costs):
+    inputs = clean_inputs(clean, model, lambda key: keys[key][1])
+    for answer in pool.answers(list(keys), costs=costs, inputs=inputs):
         if isinstance(answer, GivenUp):
             found[answer.key] = Tried(failed=f"expected a worker to answer, got none: {answer.reason}")
         else:
