@@ -20,7 +20,8 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.training import LeftOut, TrainingRecord
 from foolscape.records.types import Object, to_json
 from foolscape.report.form import having_form
-from foolscape.run.directory.store import RunStore, lose_failures, open_run
+from foolscape.run.directory.losses import lose_failures
+from foolscape.run.directory.store import RunStore, open_run
 from foolscape.run.directory.threads import own_threads
 from foolscape.run.execute import execute
 from foolscape.run.foresight import proven
