@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from foolscape.cluster.endings import ending
 from foolscape.cluster.job import Answer, GivenUp
 from foolscape.cluster.keeping import engines_kept
 from foolscape.cluster.leases import LeaseSettings
-from foolscape.cluster.pool import Pool
+from foolscape.cluster.pool import Pool, _digest
 from foolscape.cluster.processes import Processes, threads_of
 from foolscape.errors import ModelError, RunError, SettingError
 from tests.cluster.jobs import Behind, Echo, Family, Inputs, Jumping, Jumps, Told, answer_to
@@ -160,6 +161,13 @@ def test_a_slow_worker_is_overtaken() -> None:
     assert pool.losses == []
 
 
+def test_two_workers_may_take_other_times_for_one_answer_and_tell_other_things_beside_it() -> None:
+    one = Answer("k", b"rows", {"picture": b"png"}, 1.0, b"a clean prediction")
+    assert _digest(one) == _digest(replace(one, seconds=2.0, beside=b""))
+    others = replace(one, payload=b"row"), replace(one, files={"picture": b"pn"}), replace(one, files={"p": b"png"})
+    assert len({_digest(answer) for answer in (one, *others)}) == 4
+
+
 def test_a_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", Jumps())
     settings = LeaseSettings(slack=3.0, grace=5.0, silence=60.0)
@@ -244,7 +252,7 @@ def test_what_a_worker_started_ends_with_it() -> None:
 
 DRIVER = """
     import sys
-    from foolscape.cluster.pool import Pool
+    from foolscape.cluster.pool import Pool, _digest
     from foolscape.cluster.processes import Processes, threads_of
     from tests.cluster.jobs import Told
 

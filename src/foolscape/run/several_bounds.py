@@ -103,7 +103,9 @@ def attacked(
                 first.set()
 
             def enough() -> bool:
-                if not first.is_set():  # whoever gives no time at all still wants to see one sample settled
+                if (
+                    measuring.enough is not never and not first.is_set()
+                ):  # whoever gives no time at all still wants to see one sample settled
                     finisher.drain()
                 return measuring.enough()
 

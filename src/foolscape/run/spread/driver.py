@@ -17,7 +17,7 @@ from foolscape.records.workers import WorkerNote, note_bytes, told
 from foolscape.run.directory.store import RunStore
 from foolscape.run.listener import Listener
 from foolscape.run.spread.clean_inputs import clean_inputs
-from foolscape.run.spread.collected import measured_of
+from foolscape.run.spread.collected import beside, rows_in
 from foolscape.run.spread.samples import key_of, named_by
 from foolscape.run.tasks.clean import NOTHING_KEPT, CleanPredictions
 
@@ -79,21 +79,21 @@ def measure_by_workers(
             store.append([failure(spec, name, f"expected a worker to answer, got none: {answer.reason}")])
         else:
             _write(answer, store)
-            if answer.found:
-                clean.put(name, answer.found)
+            if packed := beside(answer).clean:
+                clean.put(name, packed)
         tick(name)
         yield name
 
 
 def _write(answer: Answer, store: RunStore) -> None:
     """The files of a sample, and then its rows, which name them."""
-    lines, seconds = measured_of(answer)
+    lines = rows_in(answer)
     expected = {place: one for line in lines for place, one in line.files.items()}
     for place, content in answer.files.items():
         if place not in expected or digest(content) != tuple(expected[place]):
             raise RunError(f"expected {place} as the rows of its sample name it, got other bytes from a worker")
         write_file(store.directory, place, content)
-    store.append(lines, seconds if _measured(lines) else None)
+    store.append(lines, beside(answer).seconds if _measured(lines) else None)
 
 
 def _measured(lines: Sequence[Line]) -> bool:

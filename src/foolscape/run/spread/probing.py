@@ -57,6 +57,8 @@ def results_by_workers(
             found[answer.key] = Tried(failed=f"expected a worker to answer, got none: {answer.reason}")
         else:
             found[answer.key] = pickle.loads(answer.payload)  # of a worker that this process has started
+            if answer.beside:
+                clean.put(keys[answer.key][1], answer.beside)
     results: Object = {name: {} for name in ids}
     for key, (what, name) in keys.items():
         tried = found[key]

@@ -106,8 +106,8 @@ class RunWorker:
             self._samples.refuse_changed(model, sample)
             started = time.perf_counter()
             tried = self._measurer.tried(model, what, sample, self._scratch)
-            found = self._measurer.found(model, sample)
-            yield Answer(key, pickle.dumps(tried), {}, time.perf_counter() - started, found)
+            clean = self._measurer.found(model, sample)
+            yield Answer(key, pickle.dumps(tried), {}, time.perf_counter() - started, clean)
 
 
 class RunMeasurer:

@@ -51,7 +51,7 @@ class Measurer(Protocol):
         ...
 
     def found(self, model: int, sample: str) -> bytes:
-        """What was found on the way, of which the driver does not know; see `Answer`."""
+        """The clean prediction of a sample, where the driver keeps those and has it not; see `Beside`."""
         ...
 
     def fingerprint(self, model: int, sample: str) -> str:
