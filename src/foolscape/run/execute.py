@@ -39,7 +39,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import LoadedModel, Setup, open_setup, said_of
-from foolscape.run.several_bounds import Measuring, evaluate
+from foolscape.run.several_bounds import Measuring, evaluate, ordered
 from foolscape.run.sharding import refuse_learning, shard_record
 from foolscape.run.slices.given import Given, given_of
 from foolscape.run.slices.kinds import sliced_run
@@ -48,7 +48,7 @@ from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
 from foolscape.run.spread.engines import engine_of, import_ahead, refuse_no_engine
-from foolscape.run.spread.run_job import RunJob
+from foolscape.run.spread.run_job import RunJob, leases_of
 from foolscape.run.summary import summarise
 from foolscape.run.trust.judge import Evidence
 from foolscape.run.under_way import RunUnderWay
@@ -177,7 +177,8 @@ def _workers(run: RunUnderWay, resources: Resources) -> Iterator[Pool]:
     """The workers that were asked for."""
     record = run_record(run.store)
     engine = engine_of(resources, str(run.device), record.threads or own_threads(), RunJob)
-    with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
+    job = RunJob(run.config, record, run.setup.remembers)
+    with workers(job, engine, run.store, run.listener, leases_of(record)) as pool:
         yield pool
 
 
@@ -186,8 +187,9 @@ def _measure_all(run: RunUnderWay, entry: LoadedModel, place: int, pool: Pool | 
     subject, ids, store = entry.subject, run.ids, run.store
     with _progress(run, entry) as tick:
         if pool is not None:
-            costs = {name: cost_of(run.setup.data, name) for name in ids}
-            for _ in measure_by_workers(pool, (place, subject.spec), costs, store, tick):
+            measuring = Measuring(entry.plans, run_record(store).batch, run.config.seed)
+            costs = {name: cost_of(run.setup.data, name) for name in ordered(subject, ids, measuring)}
+            for _ in measure_by_workers(pool, (place, subject.spec), costs, store, tick, clean=subject.clean):
                 run.listener.stop_if_enough()
             return
 

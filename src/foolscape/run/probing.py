@@ -22,7 +22,7 @@ def try_other_attacks(run: RunUnderWay, entry: LoadedModel, place: int, pool: Po
     def results(ids: Sequence[str]) -> Object:
         alone = run.takes_one(entry)
         if pool is not None:
-            return results_by_workers(pool, place, entry.probes, ids, alone=alone)
+            return results_by_workers(pool, place, subject.clean, entry.probes, ids, alone=alone)
         tried = partial(results_of, subject, entry.probes, store, ids)
         return tried(1) if alone else run.room.halving(subject.spec, tried)
 

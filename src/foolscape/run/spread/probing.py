@@ -11,6 +11,8 @@ from foolscape.cluster.job import GivenUp
 from foolscape.cluster.pool import Pool
 from foolscape.errors import RunError
 from foolscape.records.types import Object
+from foolscape.run.spread.clean_inputs import clean_inputs
+from foolscape.run.tasks.clean import CleanPredictions
 from foolscape.run.trust.probes import Probe, cost, pairs
 
 _PREFIX: Final = "probe"
@@ -47,9 +49,16 @@ class ProbeKey:
 
 
 def results_by_workers(
-    pool: Pool, model: int, tried_probes: Mapping[str, Probe], ids: Sequence[str], *, alone: bool
+    pool: Pool,
+    model: int,
+    clean: CleanPredictions,
+    tried_probes: Mapping[str, Probe],
+    ids: Sequence[str],
+    *,
+    alone: bool,
 ) -> Object:
-    """See `trust.probes.results_of`; `model` is its place in the run, `alone` as of a `ProbeKey`.
+    """See `trust.probes.results_of`; `model` is its place in the run, `clean` what is known of its predictions, `alone`
+    as of a `ProbeKey`.
 
     Raises:
         RunError: one could not be tried, as it would be said without workers.
@@ -58,11 +67,14 @@ def results_by_workers(
     keys = {str(key): (key.what, key.sample) for key in asked}
     costs = {key: max(1.0, cost(tried_probes[what].plan)) for key, (what, _) in keys.items()}
     found: dict[str, Tried] = {}
-    for answer in pool.answers(list(keys), costs=costs):
+    inputs = clean_inputs(clean, model, lambda key: keys[key][1])
+    for answer in pool.answers(list(keys), costs=costs, inputs=inputs):
         if isinstance(answer, GivenUp):
             found[answer.key] = Tried(failed=f"expected a worker to answer, got none: {answer.reason}")
         else:
             found[answer.key] = pickle.loads(answer.payload)  # of a worker that this process has started
+            if answer.beside:
+                clean.put(keys[answer.key][1], answer.beside)
     results: Object = {name: {} for name in ids}
     for key, (what, name) in keys.items():
         tried = found[key]
