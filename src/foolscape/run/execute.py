@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from foolscape.cluster.forking import servers_kept
+from foolscape.cluster.keeping import engines_kept
 from foolscape.cluster.pool import Pool
 from foolscape.data.costs import cost_of
 from foolscape.memory import first_line, is_short, no_room
@@ -176,7 +176,7 @@ def _executed(
     notes = (note for bound in record.bounds or (None,) for note in bound_notes(record.at(bound).attack))
     for note in (*notes, *setup.data.notes, *of_models):
         listener.say(note)
-    with servers_kept(), open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
+    with engines_kept(), open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
         store.heard = listener.heard
         listener.phase("checks")
         run = _Run(config, setup, device, listener, store)

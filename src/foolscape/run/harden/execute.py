@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foolscape.carriers import shown_as
-from foolscape.cluster.forking import servers_kept
+from foolscape.cluster.keeping import engines_kept
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, SampleError
 from foolscape.models.common.attention import attention
@@ -80,7 +80,7 @@ def harden(
         FoolscapeError: what is in `out` can be continued by the same call.
     """
     refuse_no_engine(resources)
-    with attention(config.attention), servers_kept():
+    with attention(config.attention), engines_kept():
         return _hardened(config, out, command, listener, training, table, resources)
 
 

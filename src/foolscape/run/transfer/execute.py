@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.cluster.forking import servers_kept
+from foolscape.cluster.keeping import engines_kept
 from foolscape.cluster.pool import Pool
 from foolscape.data.costs import cost_of
 from foolscape.models.common.attention import attention
@@ -86,7 +86,7 @@ def transfer(
     """
     refuse_no_engine(resources)
     config, ensemble_names = make_transfer_config(settings)
-    with attention(config.attention), servers_kept():
+    with attention(config.attention), engines_kept():
         return _transferred(config, ensemble_names, out, command, listener, table, keep, resources)
 
 
