@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 
 from foolscape import carriers
 from foolscape.errors import UnwritableError
+from foolscape.in_place import unwritable
 
 PART: Final = ".part"
 """How the names of files end that are being written; they begin with a dot."""
@@ -40,14 +41,7 @@ def in_words(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        linked = error.errno in (errno.ELOOP, errno.EMLINK)
-        reason = "a symbolic link in the place of a file or folder of the run" if linked else error.strerror
-        raise UnwritableError(
-            f"expected to write to {directory}, got {reason or str(error)!r}"
-            f"{f' for {error.filename}' if error.filename else ''}; what was finished is kept: "
-            f"{'remove the link' if linked else 'make room'} or choose another --out, and run the same command again "
-            "to go on"
-        ) from error
+        raise UnwritableError(unwritable(directory, error)) from error
 
 
 def write_file(directory: Path, place: str, content: bytes) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path, PosixPath
 
 from foolscape.carriers import here
 from foolscape.errors import SettingError
-from foolscape.stores.address import is_address, is_archive, restored
+from foolscape.stores.address import is_address, is_archive, is_of_windows, restored
 from foolscape.stores.path import StorePath, place_of
 from foolscape.stores.secrets import scrubbed
 
@@ -23,41 +23,60 @@ def path_of(text: str | Path) -> Path:
     """
     if isinstance(text, StorePath):
         return text
-    written = with_home(os.fspath(text))
-    path = place_of(restored(written) if isinstance(text, Path) else written)
+    path = place_of(with_home(restored(os.fspath(text))))
     return here(path) if isinstance(path, StorePath) else path
 
 
 def folder_of(text: str | Path) -> Path:
-    """The folder that `text` names, which is to be written to; raises `SettingError` for an address of a store."""
-    written = with_home(str(text))
-    if is_address(restored(written)):
+    """The folder of this machine that `text` names, which is to be written to.
+
+    Raises:
+        SettingError: as `path_of`, an address of a store, or a path of Windows.
+    """
+    path = _to_write(text)
+    if isinstance(path, StorePath):
         raise SettingError(
-            f"expected a folder of this machine to write to, got {scrubbed(restored(written))}; name one, and copy it "
+            f"expected a folder of this machine to write to, got {scrubbed(path)}; name one, and copy it "
             "to the store afterwards"
         )
-    return Path(written)
+    return path
 
 
 def run_folder_of(text: str | Path) -> Path:
     """The folder that `text` names, which a run is written to: of this machine, or in a store.
 
     Raises:
-        SettingError: as `path_of`, or an address of an archive.
+        SettingError: as `path_of`, an address of an archive, or a path of Windows.
     """
-    written = restored(str(text))
-    if not is_address(written):
-        return folder_of(text)
-    path = place_of(written)
+    path = _to_write(text)
     if isinstance(path, StorePath) and any(is_archive(part) for part in path.parts):
         raise SettingError(f"expected a folder to write to, got an archive in {path}; name another folder")
     return path
 
 
+def _to_write(text: str | Path) -> Path:
+    """The folder that `text` names, which may be new; what looks like one of Windows is none of ours."""
+    written, path = str(text), _named(text)
+    if is_of_windows(written) and not os.path.lexists(path):
+        raise SettingError(
+            f"expected a folder as this machine names it, got the path of Windows {written}; write ./{written} for a "
+            "folder of that name"
+        )
+    return path
+
+
 def file_of(text: str | Path) -> Path:
     """As `path_of`, but an archive of this machine is a file as any other: weights may be called `net.pth.tar`."""
-    written = restored(str(text))
-    return path_of(text) if is_address(written) else Path(with_home(written))
+    path = _named(text)
+    return here(path) if isinstance(path, StorePath) else path
+
+
+def _named(text: str | Path) -> Path:
+    """The path that `text` names; an archive of this machine is a file."""
+    if isinstance(text, StorePath):
+        return text
+    written = with_home(restored(os.fspath(text)))
+    return place_of(written) if is_address(written) else Path(written)
 
 
 def with_home(written: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from foolscape.cluster.apart import Apart
-from foolscape.cluster.job import Answer
+from foolscape.cluster.job import Answer, GivenUp
+from foolscape.cluster.keeping import engines_kept
 from foolscape.cluster.pool import Pool
 from foolscape.cluster.processes import Processes
 from foolscape.cluster.ray.faults import GONE, cause_of
@@ -18,8 +19,16 @@ from tests.cluster.jobs import Echo, Inputs, Told
 KEYS = [f"k{place}" for place in range(20)]
 
 
+class Again(Processes):
+    """A `Lasting` engine, of which nothing lasts but the process that it is in."""
+
+    def rest(self) -> None:
+        self.stop()
+        self.__init__(2)  # type: ignore[misc]
+
+
 def apart(workers: int = 2) -> Apart:
-    return Apart(Processes(workers), "the engine", {"FOOLSCAPE_TEST": "1"})
+    return Apart(Again(workers), "the engine", lambda: {"FOOLSCAPE_TEST": "1"}, workers)
 
 
 def test_it_works_from_there() -> None:
@@ -53,6 +62,39 @@ def test_its_end_is_told_and_leaves_nothing() -> None:
     while Path(f"/proc/{worker}").exists():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_it_takes_one_job_after_the_other_while_it_is_held() -> None:
+    engines = []
+    with engines_kept():
+        for _ in range(2):
+            with Pool(Told(), apart()) as pool:
+                engines.append(engine_of(next(pool.answers(KEYS))))  # the others are under way when it ends
+        with Pool(Told(), apart()) as one, Pool(Told(), apart()) as other:
+            engines += [engine_of(answer) for pool in (one, other) for answer in pool.answers(KEYS[:1])]
+        assert engines[0] == engines[1] == engines[2] != engines[3]
+        os.kill(engines[0], signal.SIGKILL)
+        until = time.monotonic() + 60
+        while is_there(engines[0]):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        with Pool(Told(), apart()) as one, Pool(Told(), apart()) as other:
+            later = {engine_of(answer) for pool in (one, other) for answer in pool.answers(KEYS[:1])}
+            assert engines[3] in later
+            assert engines[0] not in later
+    assert not any(is_there(engine) for engine in later)
+
+
+def engine_of(answer: Answer | GivenUp) -> int:
+    assert isinstance(answer, Answer)
+    return parent(parent(int(answer.files["pid"])))  # behind the server that workers are forked from
+
+
+def is_there(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 def parent(pid: int) -> int:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from foolscape.cluster import forking
+from foolscape.cluster import forking, keeping
 from foolscape.cluster.endings import ending
-from foolscape.cluster.forking import servers_kept
 from foolscape.cluster.job import Answer, GivenUp
+from foolscape.cluster.keeping import engines_kept
 from foolscape.cluster.pool import Pool
 from foolscape.cluster.processes import Processes, threads_of
 from foolscape.cluster.scheduler import LeaseSettings
@@ -301,7 +301,7 @@ def pids_of(found: dict[str, Answer | GivenUp]) -> set[int]:
 
 def test_workers_are_forked_from_one_server_that_is_kept_where_asked() -> None:
     servers = []
-    with servers_kept():
+    with engines_kept():
         for _ in range(2):
             with Pool(Told(), Processes(2, imports=("tests.cluster.jobs",))) as pool:
                 servers += [server_of(pid) for pid in pids_of(run(pool))]
@@ -312,9 +312,9 @@ def test_workers_are_forked_from_one_server_that_is_kept_where_asked() -> None:
 
 
 def test_what_workers_need_is_imported_ahead() -> None:
-    with servers_kept():
+    with engines_kept():
         forking.import_ahead(["tests.cluster.jobs"], threads_of(1))
-        (server,) = [server.process.pid for server in forking._HELD._servers.values()]
+        (server,) = [server.process.pid for (server,) in keeping._HELD._there.values()]
         with Pool(Told(), Processes(1)) as pool:
             assert {server_of(pid) for pid in pids_of(run(pool, KEYS[:1]))} == {server}
     assert not _runs(server)
@@ -366,7 +366,7 @@ def test_endings_in_words() -> None:
 @pytest.mark.skipif(not forking.CAN_FORK, reason="workers are no forks here")
 def test_a_fork_can_be_ended_from_its_first_moment() -> None:
     """Its number is told when it leads a group of its own: a group that is not there yet cannot be killed."""
-    with forking.servers_kept():
+    with engines_kept():
         for _ in range(30):
             worker = forking.begun("foolscape.cluster.child", [], {})
             assert isinstance(worker, forking.Forked)

@@ -9,12 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from foolscape.cluster.engine import Engine
 from foolscape.cluster.job import Answer, GivenUp
+from foolscape.cluster.keeping import engines_kept
 from foolscape.cluster.pool import Pool
 from foolscape.cluster.ray.engine import on_ray
 from foolscape.cluster.ray.faults import room_in_store
@@ -171,6 +173,34 @@ def test_a_driver_that_is_killed_leaves_no_cluster_of_its_own(monkeypatch: pytes
         time.sleep(0.2)
     assert not home.exists()
     assert not Path(f"/proc/{worker}").exists()
+
+
+@pytest.mark.slow
+def test_a_cluster_of_its_own_and_its_workers_serve_all_jobs_of_a_command() -> None:
+    before = set(Path("/tmp").glob("fsray-*"))
+
+    def begun() -> set[Path]:
+        return set(Path("/tmp").glob("fsray-*")) - before
+
+    pids, folders = list[set[int]](), set[Path]()
+    with engines_kept():
+        for job in (Told(), Told(seconds=0.01), Told(seconds=2.0), Told()):
+            with Pool(job, on_ray("local", workers=1)) as pool:
+                answers = pool.answers(KEYS)
+                pids.append({pid_of(answer) for answer in (answers if job.seconds < 0.1 else islice(answers, 2))})
+                folders |= begun()
+        with Pool(Inputs(), on_ray("local", workers=1)) as pool:
+            for state in (b"one", b"two"):  # of this job alone
+                assert pool.round_of(state, KEYS[:3]) == [f"{key}: {state.decode()}".encode() for key in KEYS[:3]]
+        assert len(folders) == 1
+    # The same process; but one that is still at work when its job ends is not waited for.
+    assert pids[0] == pids[1] == pids[2] != pids[3]
+    assert all(len(one) == 1 for one in pids)
+    assert not begun()
+    until = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() for one in pids for pid in one):
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def leaves_nothing(engine: str) -> int:

@@ -13,14 +13,17 @@ import torch
 
 from foolscape.errors import OutOfTimeError
 from foolscape.records.progress import Foreseen
+from foolscape.report.tables.table import duration
 from foolscape.run.execute import execute
 from foolscape.run.foresight import foresee, gradient_seconds
 from foolscape.run.listener import Listener
-from foolscape.run.preview import preview_run
+from foolscape.run.preview import preview_run, preview_transfer
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig, make_config
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import Setup, open_setup
+from foolscape.run.transfer.execute import transfer
+from foolscape.run.transfer.settings import make_transfer_config
 from foolscape.run.universal.config import MAIN, make_universal_config
 from foolscape.run.universal.foresight import foresee_universal
 from foolscape.run.universal.setup import open_universal
@@ -169,3 +172,43 @@ def test_dry_run_shows_the_estimate_and_writes_nothing(config: RunConfig, own_hi
 
     assert "no run of this kind has finished here yet" in lines(preview_run(config, {}))["estimate"]
     assert not own_history.exists()
+
+
+def test_a_transfer_is_its_runs_its_ensembles_and_its_predictions(
+    tmp_path: Path, own_history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def counted(entry: Any, image: torch.Tensor) -> float:
+        tried.append(image.numel())
+        return 3.0
+
+    monkeypatch.setattr("foolscape.run.foresight.gradient_seconds", counted)
+    nets, photos = write_net(tmp_path), write_photos(tmp_path / "photos", 2)
+    settings = {"models": [f"{nets}:net", f"{nets}:street"], "data": f"folder:{photos}", "attack": "pgd", "steps": 2,
+                "probes": 0, "ensembles": ["all"]}  # fmt: skip
+    own = 2 * 2 + 2 * 5 / 3  # steps; the clean image, attacked twice, two controls
+    together = 2 * 2  # steps of the ensemble, of which each network takes one gradient
+    lines = 1 + 2 * (2 + 1 + 1)  # the clean image; each change, their sum and that for both, each with its control
+    whole = 3 * 2 * (own + together + 2 * lines / 3)
+    config, ensembles = make_transfer_config(settings)
+    shown = {name: text for section in preview_transfer(config, ensembles, {}) for name, text in section.lines}
+    assert f"x {lines} changes x" in shown["predictions"]
+    assert shown["estimate"].startswith(f"about {duration(whole)},")
+
+    told: list[Foreseen] = []
+    listener = Listener(lambda _: None, silent_progress, foreseen=told.append)
+    stopped = replace(listener, enough=lambda: bool(list((tmp_path / "out/runs").glob("*/summary.json"))))
+    with pytest.raises(OutOfTimeError):
+        transfer(settings, tmp_path / "out", [], stopped)
+    assert [(one.seconds, one.took) for one in told] == [(round(whole, 1), None)]
+    assert not own_history.exists()
+    tried.clear()
+    transfer(settings, tmp_path / "out", [], listener)
+    assert len(tried) == 2  # one gradient of each network, of which the first has its run behind it
+    _, later, done = told
+    assert later.seconds < told[0].seconds
+    assert done == replace(later, took=done.took)
+    assert '"own transfer cpu 1"' in own_history.read_text()
+    transfer(settings, tmp_path / "out", [], listener)  # nothing is left
+    assert len(told) == 3

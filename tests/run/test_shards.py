@@ -143,11 +143,11 @@ def other_threads(settings: dict[str, Any], tmp_path: Path) -> None:
 def test_shards_of_different_runs_are_refused(
     tmp_path: Path, settings: dict[str, Any], change: Callable[[dict[str, Any], Path], None], words: str
 ) -> None:
-    places = measured(running(settings), tmp_path, 2, range(1, 2))
+    places = measured(running(settings), tmp_path / "here", 2, range(1, 2))
     threads = torch.get_num_threads()
     try:
         change(settings, tmp_path)
-        places += measured(running(settings), tmp_path, 2, range(2, 3))
+        places += measured(running(settings), tmp_path / "elsewhere", 2, range(2, 3))
     finally:
         torch.set_num_threads(threads)
     with pytest.raises(RunError, match=words):
@@ -189,7 +189,7 @@ def test_parts_by_other_costs_do_not_divide_the_images(tmp_path: Path, settings:
     others = measured(act, tmp_path / "alike", 2, range(2, 3))
     with pytest.raises(RunError, match="divided by other costs"):
         merge([places[0], *others], tmp_path / "merged", SILENT)
-    with pytest.raises(SettingError, match=r"shard_costs: expected .* seconds of these samples"):
+    with pytest.raises(SettingError, match=r"shard_costs: expected .* has attacked these samples"):
         measured(act, tmp_path / "none", 2, costs=tmp_path)
 
 
@@ -274,4 +274,4 @@ def test_a_merge_of_what_is_not_there_says_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     called("merge", "typo", code=1)
-    assert "got typo, where none was begun; check the path" in " ".join(capsys.readouterr().err.split())
+    assert "got typo, where none was begun: nothing there; check" in " ".join(capsys.readouterr().err.split())

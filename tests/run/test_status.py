@@ -193,7 +193,7 @@ def test_without_a_progress_the_result_tells(tmp_path: Path) -> None:
 
 
 def test_what_is_no_run_or_damaged_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RunError, match="which is not there"):
+    with pytest.raises(RunError, match="nowhere: nothing there"):
         standing_of(tmp_path / "nowhere")
     assert looked(capfd, tmp_path)[0] == ERROR
     (begun(tmp_path) / PROGRESS).write_text('{"schema": 2, "command": 3}')

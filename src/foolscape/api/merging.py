@@ -21,7 +21,7 @@ from foolscape.report.run_kinds import unfinished
 from foolscape.run.elsewhere.door import visited
 from foolscape.run.execute import execute
 from foolscape.run.merging.merge import merge as merge_parts
-from foolscape.run.merging.parts import shards_in
+from foolscape.run.merging.parts import refuse_part, shards_in
 from foolscape.run.partial import page_of_part
 from foolscape.run.settings.config import make_config
 from foolscape.run.settings.given_resources import seconds_of
@@ -55,6 +55,7 @@ def merge(
     directories = [check_place("parts", one) for one in named]
     places = shards_in(directories)
     place = _whole_of(directories) if out is None else check_place("out", out)
+    refuse_part(places, place)
     table, kept, seconds = table_of(slices), keep_of(keep), seconds_of(time_budget, "time_budget")
     listener = silent(say).within(seconds)
     with ExitStack() as visits:

@@ -12,7 +12,7 @@ from foolscape.api.given import check_boxes, check_labels, check_mask
 from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.plan import Plan
 from foolscape.metrics.box_counts import READABLE
-from foolscape.problem import IGNORE, Problem
+from foolscape.problem import IGNORE, Problem, likeliest
 from foolscape.run.tasks.detection import posed
 from foolscape.seeds import generator_for
 from foolscape.tasks import segmentation, video
@@ -67,7 +67,7 @@ def of_frames(model: Tracker, frames: Tensor, mask: object, plan: Plan, seed: in
     window = plan.window
     assert window is not None
     with torch.no_grad():
-        right = model.propagate(frames, first).argmax(dim=1)
+        right = likeliest(model.propagate(frames, first))
     if window.objects:
         right = torch.where(right == 0, IGNORE, right)
     generator, masks = generator_for(seed, "window", "0"), video.one_hot(first, frames)

@@ -37,21 +37,22 @@ def shuffled(clean: Tensor, attacked: Tensor, generator: torch.Generator) -> Ten
         (3, H, W) uint8. Source: Xie et al. (2017), Table 1, which permutes rows and columns; here every pixel moves on
         its own.
     """
-    origin = _pixels(clean)
-    change = _pixels(attacked) - origin
-    order = torch.randperm(len(change), generator=generator)
-    clipped = _clipping(origin, change[order]).nonzero().flatten()
-    owner = torch.full((len(change),), len(change))
+    origin = _planes(clean)
+    change = _planes(attacked) - origin
+    places = origin.shape[1]
+    order = torch.randperm(places, generator=generator)
+    clipped = _clipping(origin, _at(change, order)).nonzero().flatten()
+    owner = torch.full((places,), places)
     for _ in range(_ROUNDS):
         if not len(clipped):
             break
         first, second = _exchanges(origin, change, order, clipped, owner, generator)
         order[first], order[second] = order[second], order[first]
         touched = torch.unique(torch.cat([clipped, second]))
-        clipped = touched[_clipping(origin[touched], change[order[touched]]) > 0]
+        clipped = touched[_clipping(_at(origin, touched), _at(change, order[touched])) > 0]
     _send_home(origin, change, order, clipped.tolist())
-    moved = origin + change[order]
-    return moved.T.reshape(clean.shape).to(clean.device, torch.uint8)
+    moved = origin + _at(change, order)
+    return moved.reshape(clean.shape).to(clean.device, torch.uint8)
 
 
 def _exchanges(
@@ -63,13 +64,13 @@ def _exchanges(
     and white, what does not fit at one place often fits at another, and the other way round. `owner` is a buffer with
     an entry per place, unchanged afterwards.
     """
-    count, places = len(clipped), len(origin)
+    count, places = len(clipped), origin.shape[1]
     tries = (count, min(max(_TRIES // count, _FEWEST), _MOST))
     anywhere = torch.randint(places, tries, generator=generator)
     among = clipped[torch.randint(count, tries, generator=generator)]
     others = torch.where(torch.rand(tries, generator=generator) < 0.5, among, anywhere)
-    own, there = origin[clipped][:, None], origin[others]
-    mine, theirs = change[order[clipped]][:, None], change[order[others]]
+    own, there = _at(origin, clipped)[..., None], _at(origin, others)
+    mine, theirs = _at(change, order[clipped])[..., None], _at(change, order[others])
     before = _clipping(own, mine) + _clipping(there, theirs)
     gain = before - _clipping(own, theirs) - _clipping(there, mine)
     best, chosen = gain.max(dim=1)
@@ -89,34 +90,43 @@ def _send_home(origin: Tensor, change: Tensor, order: Tensor, clipped: list[int]
     A place takes back its own change, which fits, and hands on the one it had to where its own was; and so on until
     that fits. The way ends where the change that is handed on has its own place, if not before.
     """
-    places: NDArray[np.int16] = origin.numpy()
+    if not clipped:
+        return
+    pixels: NDArray[np.int32] = origin.numpy().T
+    changes: NDArray[np.int32] = change.numpy().T
     sources: NDArray[np.int64] = order.numpy()
     where = np.empty_like(sources)
     where[sources] = np.arange(len(sources))
     for place in clipped:
         index = sources[place]
-        moved = change[index].numpy()
-        while not _fits(places[place], moved):
+        while not _fits(pixels[place], changes[index]):
             onward = where[place]
             sources[place] = where[place] = place
             place = onward
         sources[place], where[index] = index, place
 
 
-def _fits(pixels: NDArray[np.int16], change: NDArray[np.int16]) -> bool:
-    wanted = pixels + change
+def _fits(pixel: NDArray[np.int32], change: NDArray[np.int32]) -> bool:
+    wanted = pixel + change
     return bool(wanted.min() >= 0 and wanted.max() <= WHITE)
 
 
 def _clipping(origin: Tensor, change: Tensor) -> Tensor:
-    """(..., 3) int16 each -> (...) int32: what would be cut off at 0 and 255, squared, summed over the channels."""
-    wanted = origin + change
-    return (wanted - wanted.clamp(0, WHITE)).int().square().sum(-1, dtype=torch.int32)
+    """(3, ...) int32 each -> (...) int32: what would be cut off at 0 and 255, squared, summed over the channels."""
+    beyond = origin + change
+    beyond -= beyond.clamp(0, WHITE)
+    beyond *= beyond
+    return beyond[0] + beyond[1] + beyond[2]
 
 
-def _pixels(image: Tensor) -> Tensor:
-    """(3, H, W) uint8 -> (H * W, 3) int16 on the CPU."""
-    return image.to("cpu", torch.int16).flatten(1).T.contiguous()
+def _at(planes: Tensor, places: Tensor) -> Tensor:
+    """(3, N), and (...) int64 places -> (3, ...); several times as fast as indexing."""
+    return planes.index_select(1, places.flatten()).view(3, *places.shape)
+
+
+def _planes(image: Tensor) -> Tensor:
+    """(3, H, W) uint8 -> (3, H * W) int32 on the CPU: channels apart, since sums over neighbours are slow."""
+    return image.to("cpu", torch.int32).flatten(1)
 
 
 def noise_within(clean: Tensor, constraint: Linf, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from foolscape.cli.console import ERROR, listener, out_console, tell
+from foolscape.cli.measuring import free_of_files
 from foolscape.errors import DataError, SettingError
 from foolscape.paths import folder_of, path_of
 from foolscape.run.settings.config import refuse_sample_of_part
@@ -29,12 +30,12 @@ class Choice:
     split: str | None
     limit: int | None
     sample: int | None
-    class_map: Path | None
+    class_map: str | None
     seed: int = 0
 
 
 def look_at_data(
-    spec: str | None, task: str | None, choice: Choice, size: str | None, classes: Path | None, out: Path | None
+    spec: str | None, task: str | None, choice: Choice, size: str | None, classes: str | None, out: str | None
 ) -> None:
     """Print what the data set `spec` holds, and write its page and contact sheet.
 
@@ -48,6 +49,7 @@ def look_at_data(
     if size is not None:
         raise SettingError(f"size: expected none for data alone, which is shown as it is, got {size}; leave it out")
     refuse_sample_of_part({"sample": choice.sample, "limit": choice.limit})
+    directory = _directory(spec, out)
     # What reads images is imported after the settings: a mistake in them is answered at once.
     from foolscape.class_file import read_class_names
     from foolscape.data.drawing import chosen
@@ -74,7 +76,7 @@ def look_at_data(
     show(overview_tables(overview), out_console)
     out_console.print()
     try:
-        page, sheet = write_overview(_directory(spec, out), overview, colours(data.classes or ()), version("foolscape"))
+        page, sheet = write_overview(directory, overview, colours(data.classes or ()), version("foolscape"))
     except OSError as error:
         raise DataError(f"expected a directory that can be written to, got {error}; choose another --out") from error
     if sheet is not None:
@@ -100,7 +102,7 @@ def _task(spec: str, task: str | None) -> Task:
     return task_named(able[0])
 
 
-def _directory(spec: str, out: Path | None) -> Path:
+def _directory(spec: str, out: str | None) -> Path:
     from foolscape.run.directory.place import RUNS, name_of
 
-    return RUNS / name_of("data", spec.partition("?")[0]) if out is None else folder_of(out)
+    return RUNS / name_of("data", spec.partition("?")[0]) if out is None else free_of_files(folder_of(out))

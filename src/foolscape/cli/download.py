@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 def download(
     name: Annotated[str | None, typer.Argument(help="What to download; none: what there is is listed.")] = None,
-    to: Annotated[Path | None, typer.Option(help="Folder to put it in.", metavar="DIR")] = None,
+    to: Annotated[str | None, typer.Option(help="Folder to put it in.", metavar="DIR")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Its licence is accepted: do not ask.")] = False,
 ) -> None:
     """Download weights or data of the published tables: the licence is printed first, the checksum compared at the end.

@@ -74,17 +74,19 @@ class Flag:
 
     def parameter(self, *, name: str | None = None) -> inspect.Parameter:
         """As typer takes it; hidden under another `name`."""
+        # An address must come as it was written: a path has one slash where several are.
+        kind = str if self.kind is Path else self.kind
         if self.positional:
             argument = typer.Argument(help=self.help, metavar=self.metavar, show_default=False)
             return inspect.Parameter(
                 self.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                annotation=Annotated[list[self.kind], argument],  # type: ignore[name-defined]
+                annotation=Annotated[list[kind], argument],  # type: ignore[valid-type]
             )
         word = self.word if name is None else f"--{name.replace('_', '-')}"
         switch = self.kind is bool and not self.one_way
         declared = f"{word}/--no-{word[2:]}" if switch else word
-        hint: Any = list[self.kind] if self.several else self.kind  # type: ignore[name-defined]
+        hint: Any = list[kind] if self.several else kind  # type: ignore[valid-type]
         about = typer.Option(
             declared, help=self.help, rich_help_panel=self.panel, metavar=self.metavar, hidden=name is not None,
             show_default=self.default or False, autocompletion=self.complete,
@@ -109,8 +111,8 @@ class CommandArguments:
     """
 
     settings: dict[str, object]
-    out: Path | None = None
-    config: Path | None = None
+    out: str | None = None
+    config: str | None = None
     manners: Manners = field(default_factory=Manners)
 
 

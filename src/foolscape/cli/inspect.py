@@ -53,14 +53,17 @@ class Listing(StrEnum):
 
 def report(
     directory: Annotated[
-        Path, typer.Argument(help="Directory of a run, transfer, universal, harden or sweep; unfinished ones too.")
+        str,
+        typer.Argument(
+            help="Directory of a run, transfer, universal, harden or sweep; unfinished ones too.", metavar="DIR"
+        ),
     ],
     form: Annotated[TableFormat, typer.Option("--format", help="How to print the tables.")] = TableFormat.TERMINAL,
     panel: Annotated[
         str | None, typer.Option(help="Also write panel.png, six pictures of the image with this id.")
     ] = None,
     footnotes: Annotated[bool, typer.Option("--footnotes", help=FOOTNOTES.help)] = False,
-    slices: Annotated[Path | None, typer.Option(help=SLICES.help, metavar=SLICES.metavar)] = None,
+    slices: Annotated[str | None, typer.Option(help=SLICES.help, metavar=SLICES.metavar)] = None,
 ) -> None:
     """Print the tables of a run and write report.html, report.md and report.tex beside it.
 
@@ -177,16 +180,16 @@ def check(
     sample: int | None,
     seed: int | None,
     size: str | None,
-    classes: Path | None,
-    class_map: Path | None,
+    classes: str | None,
+    class_map: str | None,
     eval_classes: str | None,
     task: str | None,
     input: str | None,  # noqa: A002 - the option's name
     batch: int | None,
     attention: str | None,
     device: str | None,
-    write_class_map: Path | None,
-    out: Path | None,
+    write_class_map: str | None,
+    out: str | None,
 ) -> None:
     """Check that a model keeps its side of the contract, or that a data set is what you take it for.
 
@@ -203,11 +206,11 @@ def check(
         look_at_data(data, task, Choice(split, limit, sample, class_map, seed or 0), size, classes, out)
         return
     check_names([model])
-    classes, device = None if classes is None else path_of(classes), device or AUTO
+    names, device = None if classes is None else path_of(classes), device or AUTO
     if input is not None:
         model = str(wired({"model": model, "input": input})["model"])
     on_data: dict[str, object] = {"models": [model], "data": data, "split": split, "limit": limit, "size": size}
-    on_data |= {"classes": classes, "device": device, "task": task, "sample": sample, "class_map": class_map}
+    on_data |= {"classes": names, "device": device, "task": task, "sample": sample, "class_map": class_map}
     on_data |= {"seed": seed, "eval_classes": None if eval_classes is None else _parts_of(eval_classes)}
     if write_class_map is not None:
         propose(on_data, path_of(write_class_map))
@@ -227,7 +230,7 @@ def check(
     assert config.size is not None
     torch_device = ready_device(device)
     with kernels(config.attention), _printing() as on_check:
-        opened = open_model(model, config.task, classes_file=classes)
+        opened = open_model(model, config.task, classes_file=names)
         verdict = check_made(opened, size=config.size, batch=batch, device=torch_device, on_check=on_check)
         _leave(verdict, on_data, on_check)
 

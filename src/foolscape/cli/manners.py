@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foolscape.errors import SettingError, UnknownNameError
@@ -51,8 +50,8 @@ class Manners:
     floors: Mapping[str, float] | None = None
     fail_on: FailOn | None = None
     live: bool = False
-    metrics: Path | None = None
-    log: Path | None = None
+    metrics: str | None = None
+    log: str | None = None
     seconds: float | None = None
 
 

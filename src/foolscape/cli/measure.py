@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -13,7 +12,7 @@ import typer
 from foolscape.cli.console import tell
 from foolscape.cli.flags import INPUT, KEEP, SLICES, CommandArguments, Flag, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
-from foolscape.cli.measuring import Job, carry_out, out_of
+from foolscape.cli.measuring import Job, carry_out, free_of_files, out_of
 from foolscape.cli.resources import SHARD_FLAGS, WORKER_FLAGS, as_shard, refuse_of_whole
 from foolscape.models.sources.names import check_names
 from foolscape.paths import run_folder_of
@@ -69,18 +68,18 @@ _ENSEMBLE: Final = Flag(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Directory for everything the two runs write.")] = Path("demo-run"),
+    out: Annotated[str, typer.Option(help="Directory for everything the two runs write.", metavar="DIR")] = "demo-run",
     limit: Annotated[int, typer.Option(help="How many scenes.")] = DEMO_SCENES,
 ) -> None:
     """Fool the bundled networks, two that segment and one that detects, on the bundled street; needs no download."""
     scenes: dict[str, object] = {"data": "scenes:", "split": "test", "attack": "dag", "limit": limit}
-    out = run_folder_of(out)
+    place = free_of_files(run_folder_of(out))
     # Steps of a level: by the paper's half level the segmenters are not done after its 200 steps.
     for name, own in (
         ("segmentation", {"models": DEMO_SEGMENTERS, "step": "1/255"}),
         ("detection", {"models": DEMO_DETECTORS}),
     ):
-        carry_out(partial(run_job, scenes | own, {}), out / name, Manners())
+        carry_out(partial(run_job, scenes | own, {}), place / name, Manners())
 
 
 def _carry_out(arguments: CommandArguments, command: str, settle: Callable[..., Job]) -> None:

@@ -20,6 +20,7 @@ from foolscape.cli.outlet import STDOUT
 from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
 from foolscape.cli.watching import observed
 from foolscape.errors import FoolscapeError, OutOfTimeError, RunError, SettingError
+from foolscape.in_place import found_at
 from foolscape.paths import run_folder_of
 from foolscape.printable import printable_json
 from foolscape.stores.path import StorePath
@@ -102,20 +103,25 @@ def _done(job: Job, place: Path, manners: Manners) -> Object:
     return result
 
 
-def out_of(out: Path | None, settings: dict[str, object]) -> Path | None:
+def out_of(out: str | None, settings: dict[str, object]) -> Path | None:
     """Where the user wants it written, `out` or else what the settings say; taken out of `settings`.
 
     Raises:
         SettingError: it is a file, or the settings say something else than the name of a directory.
     """
-    place = settings.pop("out", None)
-    if out is None and place is None:
+    said = settings.pop("out", None)
+    place = said if out is None else out
+    if place is None:
         return None
-    if out is None and (not isinstance(place, str) or not place.strip() or "\0" in place):
+    if not isinstance(place, str) or not place.strip() or "\0" in place:
         raise SettingError(f"out: expected the path of a directory, got {place!r:.60}")
-    path = run_folder_of(str(place) if out is None else out)
-    if not isinstance(path, StorePath) and path.is_file():
-        raise SettingError(f"out: expected a directory, or the name of a new one, got the file {path}")
+    return free_of_files(run_folder_of(place))
+
+
+def free_of_files(path: Path) -> Path:
+    """`path`, where it is a directory or may become one; `SettingError` for one of this machine that cannot be one."""
+    if not isinstance(path, StorePath) and (found := found_at(path)) not in ("a folder", "nothing there"):
+        raise SettingError(f"out: expected a directory, or the name of a new one, got {path}: {found}")
     return path
 
 

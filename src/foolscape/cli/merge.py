@@ -35,11 +35,12 @@ def merge(arguments: CommandArguments) -> None:
     """
     settings = dict(arguments.settings)
     from foolscape.run.elsewhere.door import visited
-    from foolscape.run.merging.parts import shards_in
+    from foolscape.run.merging.parts import refuse_part, shards_in
 
     named = [run_folder_of(path) for path in settings["parts"]]  # type: ignore[attr-defined]
     places = shards_in(named)
     out = out_of(arguments.out, settings) or _whole_of(named)
+    refuse_part(places, out)
     beside = beside_of(settings)
     with ExitStack() as visits:
         directories = [visits.enter_context(visited(path, tell)) for path in places]

@@ -40,12 +40,14 @@ def reproduce(
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List rows with what they need; run nothing.")] = False,
     weights: Annotated[
-        Path, typer.Option(help="Folder of the published weights, by the names that are listed.")
-    ] = Path("weights"),
-    data: Annotated[Path, typer.Option(help="Folder of the data sets, by the names that are listed.")] = Path("data"),
-    out: Annotated[Path, typer.Option(help="Folder for the runs, each in one of its row's name.")] = Path(
-        "runs/published"
-    ),
+        str, typer.Option(help="Folder of the published weights, by the names that are listed.", metavar="DIR")
+    ] = "weights",
+    data: Annotated[
+        str, typer.Option(help="Folder of the data sets, by the names that are listed.", metavar="DIR")
+    ] = "data",
+    out: Annotated[
+        str, typer.Option(help="Folder for the runs, each in one of its row's name.", metavar="DIR")
+    ] = "runs/published",
     model: Annotated[
         str | None, typer.Option(help="Spec of a network in the place of the row's, say of one that foolscape lacks.")
     ] = None,

@@ -33,7 +33,9 @@ class RowFormat(StrEnum):
 
 
 def rows(
-    directory: Annotated[Path, typer.Argument(help="Directory of a run, transfer or universal; unfinished ones too.")],
+    directory: Annotated[
+        str, typer.Argument(help="Directory of a run, transfer or universal; unfinished ones too.", metavar="DIR")
+    ],
     model: Annotated[str | None, typer.Option(help="Of this model alone: its spec or short name.")] = None,
     condition: Annotated[
         str | None, typer.Option(help="clean, adversarial, permuted, noise or failed; adversarial@4/255 of several.")
@@ -42,7 +44,9 @@ def rows(
     form: Annotated[
         RowFormat, typer.Option("--format", help="jsonl: whole rows; csv: what stands in a line; parquet: both.")
     ] = RowFormat.JSONL,
-    to: Annotated[Path | None, typer.Option(help="Write them to this file instead of standard output.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Write them to this file instead of standard output.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Print the rows of a run, or some of them, model by model in the order of its images.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -29,7 +28,9 @@ _STYLES: Final = {"finished": "green", "running": "cyan", "stopped": "yellow", "
 
 
 def status(
-    directory: Annotated[Path, typer.Argument(help="Directory of a run, of its parts (--shard), or a transfer, ..")],
+    directory: Annotated[
+        str, typer.Argument(help="Directory of a run, of its parts (--shard), or a transfer, ..", metavar="DIR")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every second while it is at work.")] = False,
 ) -> None:
@@ -41,13 +42,13 @@ def status(
     from foolscape.run.watching.elsewhere import standing_at
     from foolscape.run.watching.standing import State
 
-    directory = run_folder_of(directory)
-    standing = standing_at(directory)
+    place = run_folder_of(directory)
+    standing = standing_at(place)
     if watch and not as_json:
         with Live(shown(standing), console=out_console, auto_refresh=False) as live:
             while standing.state is State.RUNNING:
                 time.sleep(_EVERY)
-                standing = standing_at(directory)
+                standing = standing_at(place)
                 live.update(shown(standing), refresh=True)
     elif as_json:
         STDOUT.write(printable_json(json.dumps(_as_json(standing), indent=1) + "\n", STDOUT.encoding))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,9 +95,11 @@ def _job(config: UniversalConfig, table: SliceTable | None, resources: Resources
 
 
 def apply(
-    perturbation: Annotated[Path, typer.Argument(help="A perturbation.safetensors of `foolscape universal`.")],
-    images: Annotated[Path, typer.Option(help="Folder of images.")],
-    out: Annotated[Path, typer.Option(help="Folder for the images with the pattern added, as PNG.")],
+    perturbation: Annotated[
+        str, typer.Argument(help="A perturbation.safetensors of `foolscape universal`.", metavar="FILE")
+    ],
+    images: Annotated[str, typer.Option(help="Folder of images.", metavar="DIR")],
+    out: Annotated[str, typer.Option(help="Folder for the images with the pattern added, as PNG.", metavar="DIR")],
 ) -> None:
     """Add a universal perturbation to every image of a folder, quantised inside its bound."""
     from foolscape.run.universal.apply import apply_to_folder

@@ -59,16 +59,16 @@ def _unheard(outcome: JobOutcome) -> None:
     del outcome
 
 
-def _new_file(flag: str, path: Path) -> Path:
+def _new_file(flag: str, named: str) -> Path:
     """Where a file may be written."""
-    path = path_of(path)
+    path = path_of(named)
     if path.is_dir() or not path.parent.is_dir():
         raise SettingError(f"{flag}: expected the name of a file in a folder that is there, got {path}")
     return path
 
 
 @contextmanager
-def _log(path: Path | None, command: str, place: Path) -> Iterator[EventLog | None]:
+def _log(path: str | None, command: str, place: Path) -> Iterator[EventLog | None]:
     """The log, if one is asked for."""
     if path is None:
         yield None

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import TypeAlias
 
 from foolscape.cluster.engine import Answered, Joined, LeaseDone, Raised, Refused
-from foolscape.cluster.job import Job, Lease, Worker, WorkerPlace
+from foolscape.cluster.job import Answer, Job, Lease, Worker, WorkerPlace
+from foolscape.cluster.pipes import DriverGone, Fault
 from foolscape.errors import FoolscapeError, RunError
 
 
@@ -23,19 +29,67 @@ def opened(job: bytes, place: WorkerPlace) -> tuple[Worker | None, Joined | Refu
     return worker, Joined(place.name, place.node, place.device)
 
 
-def worked(worker: Worker, name: str, number: int, lease: Lease) -> Iterator[Answered | LeaseDone | Raised]:
-    """What comes of a lease.
+Said: TypeAlias = Answered | LeaseDone | Raised | Fault
+"""What a worker says of a lease."""
 
-    Raises:
-        Exception: whatever the worker raises that is no `FoolscapeError`; it is of no more use.
+
+class Teller:
+    """Tells what comes of leases, each thing in its turn, also what is waited for while the next lease is worked on.
+
+    Args:
+        name: of the worker.
+        tell: takes the number of a lease and what is said of it; never called twice at a time. After a `Fault` the
+            worker is of no more use.
     """
-    try:
-        for answer in worker.work(lease):
-            yield Answered(name, number, answer)
-    except FoolscapeError as error:
-        yield Raised(name, portable(error))
-        return
-    yield LeaseDone(name, number)
+
+    def __init__(self, name: str, tell: Callable[[int, Said], None]) -> None:
+        self._name, self._tell = name, tell
+        self._coming: SimpleQueue[tuple[int, Future[Answer] | Answer | Said] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting = 0
+        threading.Thread(target=self._go_on, name="foolscape-teller", daemon=True).start()
+
+    def go_through(self, worker: Worker, number: int, lease: Lease) -> None:
+        """Have a lease worked on; what is left to be finished then is told later. Called in one thread."""
+        try:
+            for answer in worker.work(lease):
+                self._in_turn(number, answer)
+        except Exception as error:
+            self._in_turn(number, self._of_error(error))
+        else:
+            self._in_turn(number, LeaseDone(self._name, number))
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self._coming.put(None)
+
+    def _in_turn(self, number: int, one: Future[Answer] | Answer | Said) -> None:
+        """At once where nothing has to be waited for: the driver is to know of all that was done before a death."""
+        with self._lock:
+            if self._waiting or isinstance(one, Future):
+                self._waiting += 1
+                self._coming.put((number, one))
+                return
+        self._tell(number, self._said(number, one))
+
+    def _go_on(self) -> None:
+        with suppress(DriverGone):  # the process ends with it
+            while (coming := self._coming.get()) is not None:
+                number, one = coming
+                try:
+                    said = self._said(number, one)
+                except Exception as error:
+                    said = self._of_error(error)
+                self._tell(number, said)
+                with self._lock:
+                    self._waiting -= 1
+
+    def _said(self, number: int, one: Future[Answer] | Answer | Said) -> Said:
+        answer = one.result() if isinstance(one, Future) else one
+        return Answered(self._name, number, answer) if isinstance(answer, Answer) else answer
+
+    def _of_error(self, error: Exception) -> Raised | Fault:
+        return Raised(self._name, portable(error)) if isinstance(error, FoolscapeError) else Fault(in_short(error))
 
 
 def in_short(error: BaseException) -> str:

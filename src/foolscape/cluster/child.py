@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from foolscape.cluster.answering import in_short, opened, worked
+from foolscape.cluster.answering import Said, Teller, opened
 from foolscape.cluster.job import Lease, WorkerPlace
 from foolscape.cluster.pipes import DriverGone, Fault, channels, end_group, heard, say, wake_with
 
@@ -65,14 +65,18 @@ def _work(begin: Begin, leases: queue.SimpleQueue[Submit], sink: IO[bytes]) -> N
     """Until the worker is of no more use, or the driver is gone."""
     worker, said = opened(begin.job, begin.place)
     say(sink, said)
-    while worker is not None:
+    if worker is None:
+        return
+
+    def tell(_: int, said: Said) -> None:
+        say(sink, said)
+        if isinstance(said, Fault):
+            os._exit(1)
+
+    teller = Teller(begin.place.name, tell)
+    while True:
         submitted = leases.get()
-        try:
-            for event in worked(worker, begin.place.name, submitted.number, submitted.lease):
-                say(sink, event)
-        except Exception as error:
-            say(sink, Fault(in_short(error)))
-            return
+        teller.go_through(worker, submitted.number, submitted.lease)
 
 
 def _listen(source: IO[bytes], leases: queue.SimpleQueue[Submit], scratch: Path) -> None:

@@ -102,3 +102,11 @@ class Engine(Protocol):
     def stop(self) -> None:
         """End all workers and whatever else was started; called once, also after errors."""
         ...
+
+
+class Lasting(Engine, Protocol):
+    """One that takes one job after the other, so that what takes long to begin is begun once."""
+
+    def rest(self) -> None:
+        """End the job; `start` may be called again, with another."""
+        ...

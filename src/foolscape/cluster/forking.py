@@ -1,4 +1,4 @@
-"""The driver's side of a fork server: it is started with the first worker, and ends when nobody holds it."""
+"""The driver's side of a fork server: it is started with the first worker, and kept as `keeping` has it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import IO, Final
 
 from foolscape.cluster import fork_server
 from foolscape.cluster.fork_server import CHANNELS, LONGEST
+from foolscape.cluster.keeping import kept
 from foolscape.cluster.spawned import Process, command, spawned
 
 CAN_FORK: Final = sys.platform == "linux"
@@ -127,6 +127,16 @@ class _Server:
         for worker in list(self.workers.values()):
             worker.orphaned()
 
+    @property
+    def gone(self) -> bool:
+        """See `Kept`."""
+        return self.process.poll() is not None
+
+    @property
+    def free(self) -> bool:
+        """See `Kept`; it serves all at once."""
+        return True
+
     def close(self) -> None:
         """End it; its workers have ended before, or do now."""
         with contextlib.suppress(OSError):
@@ -138,68 +148,18 @@ class _Server:
         self.channel.close()
 
 
-class _Held:
-    """The fork servers of this process: one for each environment, for as long as anybody holds them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._holders = 0
-        self._servers: dict[str, _Server] = {}
-
-    def enter(self) -> None:
-        with self._lock:
-            self._holders += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._holders -= 1
-            if self._holders == 0:
-                for server in self._servers.values():
-                    server.close()
-                self._servers.clear()
-
-    def server(self, environment: Mapping[str, str]) -> _Server:
-        """The one for workers with this environment, which is begun if it is not there."""
-        whole = {**os.environ, **environment}
-        key = json.dumps([str(Path.cwd()), sys.path, sorted(whole.items())])
-        with self._lock:
-            server = self._servers.get(key)
-            if server is not None and server.process.poll() is None:
-                return server
-            if server is not None:
-                server.close()
-            self._servers[key] = _begun(whole)
-            return self._servers[key]
-
-
-_HELD: Final = _Held()
-
-
-@contextmanager
-def servers_kept() -> Iterator[None]:
-    """Within it the servers of all pools are kept, so that what follows need not import all again."""
-    hold()
-    try:
-        yield
-    finally:
-        let_go()
-
-
-def hold() -> None:
-    """Keep the servers until `let_go`."""
-    _HELD.enter()
-
-
-def let_go() -> None:
-    """End the servers if nobody else holds them."""
-    _HELD.leave()
+def _server(environment: Mapping[str, str]) -> _Server:
+    """The one for workers with this environment, which is begun if it is not there."""
+    whole = {**os.environ, **environment}
+    key = json.dumps(["fork server", str(Path.cwd()), sys.path, sorted(whole.items())])
+    return kept(key, lambda: _begun(whole))
 
 
 def import_ahead(imports: Sequence[str], environment: Mapping[str, str]) -> None:
     """Begin the server, which must be held, of workers that will be wanted soon; see `begun`."""
     if CAN_FORK:
         with contextlib.suppress(OSError):
-            _HELD.server(environment).import_ahead(imports)
+            _server(environment).import_ahead(imports)
 
 
 def begun(module: str, imports: Sequence[str], environment: Mapping[str, str]) -> Process:
@@ -212,7 +172,7 @@ def begun(module: str, imports: Sequence[str], environment: Mapping[str, str]) -
     """
     if CAN_FORK:
         with contextlib.suppress(OSError):
-            return _HELD.server(environment).forked(module, imports)
+            return _server(environment).forked(module, imports)
     return spawned(module, environment)
 
 

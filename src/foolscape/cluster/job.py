@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -39,13 +40,15 @@ class Answer:
     """What came of a key.
 
     `payload` and `files` (contents by name) depend on the key and the job alone, not on the worker or the time: two
-    workers that were given the same key answer the same bytes. `seconds` is what the key took.
+    workers that were given the same key answer the same bytes. `seconds` is what the key took. `found` is no part
+    of the answer: what the worker found on its way, which may spare others the work as an input of other leases.
     """
 
     key: str
     payload: bytes
     files: Mapping[str, bytes] = field(default_factory=dict)
     seconds: float = 0.0
+    found: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,11 @@ class Difference:
 class Worker(Protocol):
     """What a job makes of itself in a worker."""
 
-    def work(self, lease: Lease) -> Iterator[Answer]:
+    def work(self, lease: Lease) -> Iterator[Answer | Future[Answer]]:
         """An answer for each key of the lease, in their order, each as soon as it is there.
 
-        What a worker was at when it died is told from that order, for batches of one; of larger ones it is the lease.
+        In the place of an answer its future may be given: the next lease is then worked on while it is waited for.
+        What a worker was at when it died is told from that order, see `LeaseSettings.abreast`.
 
         Raises:
             FoolscapeError: nobody can go on; it ends the whole distribution.

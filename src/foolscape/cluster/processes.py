@@ -14,8 +14,9 @@ from typing import Final
 from foolscape.cluster import child as worker_process
 from foolscape.cluster.child import Begin, Share, Submit
 from foolscape.cluster.engine import Answered, Died, Event, Joined, LeaseDone, Raised, Refused
-from foolscape.cluster.forking import begun, hold, let_go
+from foolscape.cluster.forking import begun
 from foolscape.cluster.job import Lease, WorkerPlace
+from foolscape.cluster.keeping import hold, let_go
 from foolscape.cluster.spawned import Ended, Inbox, Spawned
 from foolscape.errors import SettingError
 

@@ -182,9 +182,14 @@ class Spawned:
         self._ended_for = self._ended_for or reason
         self._process.kill()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
     def look(self) -> None:
         """End what a process that is gone has left behind: while it holds the pipe, the end is not seen."""
-        if self._process.poll() is not None:
+        if self.is_gone:
             self._process.kill()
 
     def close(self, seconds: float) -> None:

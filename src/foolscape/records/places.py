@@ -35,6 +35,8 @@ LIVE: Final = "live.html"
 """The page of a command at work, where one was asked for."""
 SHARDS: Final = "shards"
 """The folder of the parts of a run, below the directory that they are merged in."""
+SHARD_NAME: Final = re.compile(r"(\d+)-of-(\d+)")
+"""What the directory of a part is called in it."""
 MATRIX: Final = "transfer.json"
 """The result of a transfer."""
 PARTIAL: Final = "partial.json"

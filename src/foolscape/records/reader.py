@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from foolscape.disk import open_file, read_file
 from foolscape.errors import RunError
+from foolscape.in_place import found_at
 from foolscape.records.partial import PartialRecord
 from foolscape.records.parts import parts_in
 from foolscape.records.places import PARTIAL, ROWS, RUN, SLICES, SUMMARY
@@ -159,6 +160,12 @@ def read_json(path: Path) -> Object:
     return dict(found)
 
 
+def _there(directory: Path) -> str:
+    """What there is instead of a file in a directory."""
+    found = found_at(directory)
+    return "none" if found == "a folder" else found
+
+
 def read_object(path: Path, hint: str = "") -> Object:
     """The JSON object in `path`; RunError, with the `hint`, where it is missing, damaged or of another schema."""
     try:
@@ -166,7 +173,7 @@ def read_object(path: Path, hint: str = "") -> Object:
     except RunError as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             raise RunError(
-                f"{path.parent}: expected a run directory with {path.name}, got none. {hint}".rstrip()
+                f"{path.parent}: expected a run directory with {path.name}, got {_there(path.parent)}. {hint}".rstrip()
             ) from error
         raise RunError(f"{error}. Resume or repeat the run.") from error
     check_schema(path, found)

@@ -69,8 +69,13 @@ def times_of(directory: Path) -> Times:
 
 
 def read_timings(directory: Path) -> dict[tuple[str, str], float]:
-    """The seconds by model and id, the last that were written of each; lines that cannot be read tell nothing."""
-    images = (one for _, one in _parsed(_content(directory)) if isinstance(one, Timing))
+    """The seconds by model and id of a run; none where nothing can be read."""
+    return seconds_in(_content(directory))
+
+
+def seconds_in(content: bytes) -> dict[tuple[str, str], float]:
+    """The seconds by model and id in timings.jsonl, the last of each; lines that cannot be read tell nothing."""
+    images = (one for _, one in _parsed(content) if isinstance(one, Timing))
     return {(timing.model, timing.id): timing.seconds for timing in images}
 
 

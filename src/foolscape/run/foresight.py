@@ -13,7 +13,7 @@ import torch
 
 from foolscape.attacks.names import NONE
 from foolscape.attacks.registry import REGISTRY
-from foolscape.memory import needed
+from foolscape.memory import is_short, needed
 from foolscape.models.common.black_boxes import tally_of
 from foolscape.pixels import to_unit
 from foolscape.records.progress import Foreseen
@@ -98,8 +98,8 @@ def foresee(
 
 def estimate_of(
     units: Sequence[tuple[LoadedModel, float]], what: str, image: torch.Tensor, batch: int = 1, workers: int = 1
-) -> Estimate:
-    """The estimate for so many gradients of models, each of one image, of which one is tried.
+) -> Estimate | None:
+    """The estimate for so many gradients of models, each of one image, of which one is tried; None without room for it.
 
     Args:
         units: models with their gradients.
@@ -109,9 +109,14 @@ def estimate_of(
         workers: that share the gradients.
     """
     entries = [entry for entry, _ in units]
-    with torch.random.fork_rng(devices=[]):  # whoever draws random numbers draws the same ones afterwards
-        raw = sum(gradient_seconds(entry, image) * count / workers for entry, count in units)
-        memory = _memory(entries[0], image, batch)
+    try:
+        with torch.random.fork_rng(devices=[]):  # whoever draws random numbers draws the same ones afterwards
+            raw = sum(gradient_seconds(entry, image) * count / workers for entry, count in units)
+            memory = _memory(entries[0], image, batch)
+    except Exception as error:
+        if is_short(error):  # told, with what helps, by whoever measures
+            return None
+        raise
     kind = _kind_of(entries, what, image.device, workers)
     known = experience(kind)
     return Estimate(kind, raw, _corrected(raw, memory, known))

@@ -27,6 +27,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import LoadedModel, Setup, open_setup
 from foolscape.run.transfer.ensemble import ensembles_of
+from foolscape.run.transfer.foresight import foresee_transfer
 from foolscape.run.transfer.matrix import disturbances_of
 from foolscape.run.transfer.networks import open_networks
 from foolscape.run.trust.probes import cost, probed_images
@@ -87,11 +88,10 @@ def preview_transfer(config: RunConfig, ensemble_names: Sequence[str], origins: 
             ("ensembles", ", ".join(ensemble.name for ensemble in ensembles) or "none"),
             ("predictions", f"{len(networks)} networks x {len(lines)} changes x {len(ids)} images"),
         )
-        return [
-            *sections,
-            Section("transfer", matrix),
-            _cost([(n.config, n.setup) for n in networks], device),
-        ]
+        left = dict.fromkeys([*(n.slug for n in networks), *(one.slug for one in ensembles)], len(ids))
+        estimate = foresee_transfer(networks, ensembles, left, left, len(lines))
+        costs = _cost([(n.config, n.setup) for n in networks], device)
+        return [*sections, Section("transfer", matrix), replace(costs, lines=(*costs.lines, *_told(estimate)))]
 
 
 def preview_universal(config: UniversalConfig) -> list[Section]:

@@ -9,11 +9,16 @@ from typing import Any
 from foolscape.attacks.plan import Plan
 from foolscape.data.costs import cost_of
 from foolscape.data.sample import Data
+from foolscape.disk import read_file
 from foolscape.errors import SettingError
+from foolscape.in_place import found_at
 from foolscape.records.places import TIMINGS
 from foolscape.records.run import ShardRecord
-from foolscape.records.timings import read_timings
+from foolscape.records.timings import seconds_in
+from foolscape.run.elsewhere.fetching import content_at
 from foolscape.run.settings.resources import Resources, parts_of
+from foolscape.stores.folder import folder_at
+from foolscape.stores.path import StorePath
 
 
 def shard_record(
@@ -56,7 +61,7 @@ def _costs(measured: Path | None, data: Data[Any], ids: Sequence[str]) -> list[f
     if measured is None:
         return [cost_of(data, name) for name in ids]
     seconds: dict[str, float] = {}
-    for (_, name), spent in read_timings(measured).items():
+    for (_, name), spent in seconds_in(_timings_of(measured)).items():
         seconds[name] = seconds.get(name, 0.0) + spent
     known = [seconds[name] for name in ids if seconds.get(name)]
     if not known:
@@ -66,3 +71,19 @@ def _costs(measured: Path | None, data: Data[Any], ids: Sequence[str]) -> list[f
         )
     usual = sum(known) / len(known)
     return [seconds.get(name) or usual for name in ids]
+
+
+def _timings_of(measured: Path) -> bytes:
+    """What is in timings.jsonl of a run, here or in a store, finished or not; `SettingError` where there is none."""
+    try:
+        if isinstance(measured, StorePath):
+            return content_at(folder_at(measured), TIMINGS)
+        return read_file(measured / TIMINGS)
+    except OSError as error:
+        of_store = isinstance(measured, StorePath) and not isinstance(error, FileNotFoundError)
+        reason = str(error.strerror) if of_store else f"no {TIMINGS}"
+        found = "a folder" if isinstance(measured, StorePath) else found_at(measured)
+        raise SettingError(
+            f"shard_costs: expected the directory of a run that has attacked these samples, got {measured}: "
+            f"{reason if found == 'a folder' else found}"
+        ) from error

@@ -173,7 +173,7 @@ def folder_at(path: StorePath) -> StoreFolder:
     inside = PurePosixPath(*path.parts).as_posix()
     found = protocol_of(inside)
     assert found is not None, shown(inside)
-    return StoreFolder(open_remote(found[0]), found[1].rstrip("/"))
+    return StoreFolder(open_remote(*found), found[1].rstrip("/"))
 
 
 def _time_of(about: Mapping[str, Any]) -> float | None:

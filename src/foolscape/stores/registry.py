@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from foolscape.errors import DataError, SettingError
-from foolscape.stores.address import is_archive, is_pattern, protocol_of, shown
+from foolscape.stores.address import host_of, is_archive, is_pattern, protocol_of, shown
 from foolscape.stores.archives.archive import Archive
 from foolscape.stores.archives.source import FileSource, PartSource, Source
 from foolscape.stores.archives.tars import open_tar
@@ -34,7 +34,7 @@ class Registry:
     """The stores of a process.
 
     Attributes:
-        remotes: by the number of the process, as clients do not survive a fork, and protocol.
+        remotes: by the number of the process, as clients do not survive a fork, protocol and machine.
         roots: what is at each place that was listed; a place below it is looked up there.
         archives: by their places.
         current: the roots and archives that need not be looked at again, until data are opened anew.
@@ -44,7 +44,7 @@ class Registry:
         lock: held while a store is listed.
     """
 
-    remotes: dict[tuple[int, str], Remote] = field(default_factory=dict)
+    remotes: dict[tuple[int, str, str], Remote] = field(default_factory=dict)
     roots: dict[str, Node] = field(default_factory=dict)
     archives: dict[str, Archive] = field(default_factory=dict)
     current: set[str] = field(default_factory=set)
@@ -147,16 +147,18 @@ class Registry:
         try:
             return remote.listed(place)
         except SettingError:
-            del self.remotes[os.getpid(), remote.protocol]  # its settings may be others when it is asked again
+            self.remotes = {
+                key: one for key, one in self.remotes.items() if one is not remote
+            }  # its settings may be others when it is asked again
             raise
 
     def _remote(self, place: str) -> tuple[Remote, str]:
         """The store that `place` is in, and what it is called there."""
         address = protocol_of(place)
         assert address is not None
-        key = os.getpid(), address[0]
+        key = os.getpid(), address[0], host_of(*address)
         if key not in self.remotes:
-            self.remotes[key] = open_remote(address[0])
+            self.remotes[key] = open_remote(*address)
         return self.remotes[key], address[1]
 
     def _fetch_remote(self, place: str, entry: Entry) -> Path:

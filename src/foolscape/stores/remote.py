@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from foolscape.errors import MissingExtraError, SettingError
 from foolscape.extras import extra, installed
+from foolscape.stores.address import host_of
 from foolscape.stores.entries import ClashError, Entry, Folder, Node, tree
 from foolscape.stores.patience import StoreError, ask, seconds
 from foolscape.stores.secrets import WHERE, scrubbed
@@ -109,8 +110,8 @@ class Remote:
             into.write(self.read(place, start, min(start + CHUNK, entry.size)))
 
 
-def open_remote(protocol: str) -> Remote:
-    """The store of a `protocol`, with the settings that its client and fsspec's configuration have.
+def open_remote(protocol: str, place: str) -> Remote:
+    """The store of a `protocol` that has `place`, with the settings that its client and fsspec's configuration have.
 
     Raises:
         SettingError: fsspec knows no such protocol, or its settings do not do.
@@ -121,15 +122,18 @@ def open_remote(protocol: str) -> Remote:
     needed = {"s3": extra("s3"), "s3a": extra("s3"), "hf": extra("hf"), "gs": installed("gcsfs", "data in gs://")}
     try:
         with needed.get(protocol) or nullcontext():
-            fsspec.get_filesystem_class(protocol)
+            kind = fsspec.get_filesystem_class(protocol)
     except ValueError:
         raise SettingError(
             f"expected the address of a store that fsspec knows, such as s3://, got {protocol}://; check it"
         ) from None
     except ImportError as error:
         raise MissingExtraError(f"expected what fsspec needs for {protocol}://, got {error}; install that") from error
+    options = _options(protocol)
+    if host_of(protocol, place):
+        options |= kind._get_kwargs_from_urls(f"{protocol}://{place}")
     try:
-        system = fsspec.filesystem(protocol, **_options(protocol))
+        system = fsspec.filesystem(protocol, **options)
     except Exception as error:  # the clients of a dozen stores raise nearly anything
         raise SettingError(
             f"expected settings for {protocol}:// with which it can be opened, got {type(error).__name__}: "

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from foolscape.attacks.parts.targets import derangement
 from foolscape.errors import SettingError, unknown
-from foolscape.problem import IGNORE
+from foolscape.problem import IGNORE, likeliest
 from foolscape.sending import sent
 
 POSITIVE = 0.1
@@ -89,7 +89,7 @@ def _vanish(labels: Tensor, scores: Tensor, only_class: int | None, generator: t
 def _vanish_only(labels: Tensor, scores: Tensor, only_class: int | None, generator: torch.Generator) -> Aim:
     """As `_vanish`; and where no object was seen, none is to appear. TOG's vanishing does so for a whole image."""
     aim, background = _vanish(labels, scores, only_class, generator), scores.shape[1] - 1
-    quiet = (labels == background) & (scores.argmax(dim=1) == background)
+    quiet = (labels == background) & (likeliest(scores) == background)
     quiet &= (aim.labels != IGNORE).any()
     held = torch.where(quiet, labels, aim.labels)
     assert aim.target is not None
@@ -100,8 +100,8 @@ def _fabricate(labels: Tensor, scores: Tensor, only_class: int | None, generator
     """Every background candidate becomes the object class it is likeliest to be, or the class `only_class`."""
     del generator
     background = scores.shape[1] - 1
-    likeliest = scores[:, :-1].argmax(dim=1)
-    wanted = likeliest if only_class is None else torch.full_like(likeliest, only_class)
+    nearest = likeliest(scores[:, :-1])
+    wanted = nearest if only_class is None else torch.full_like(nearest, only_class)
     empty = labels == background
     return Aim(torch.where(empty, labels, IGNORE), torch.where(empty, wanted, IGNORE))
 
@@ -120,7 +120,7 @@ def _change(labels: Tensor, scores: Tensor, only_class: int | None, wanted: Tens
         return Aim(objects, torch.where(objects != IGNORE, wanted, IGNORE))
     hunted = labels == only_class
     # What is to stay must hold now: a weak bystander is left alone, not made stronger.
-    holds = (objects != IGNORE) & (scores.argmax(dim=1) == labels)
+    holds = (objects != IGNORE) & (likeliest(scores) == labels)
     # With nothing to attack the image stays as it is.
     compared = torch.where((hunted | holds) & hunted.any(), labels, IGNORE)
     return Aim(compared, torch.where(hunted, wanted, compared))

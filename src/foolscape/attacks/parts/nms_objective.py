@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.parts.objectives import Objective, ObjectiveValue, cross_entropy
-from foolscape.problem import IGNORE, Problem
+from foolscape.problem import IGNORE, Problem, likeliest
 from foolscape.sending import sent
 
 SURE = 0.8
@@ -36,7 +36,7 @@ def dense_adversary_strong(scores: Tensor, problem: Problem, progress: Tensor) -
     attacked = problem.pushed
     wanted, own = problem.target.clamp(min=0), problem.index
     with torch.no_grad():
-        predicted = scores.argmax(dim=1)
+        predicted = likeliest(scores)
         chance = scores.softmax(dim=1).gather(1, wanted[:, None]).squeeze(1)
         unsure = attacked & (predicted == wanted) & _survives(problem.context[0], chance, wanted, predicted == wanted)
         unsure &= chance < SURE

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from foolscape.attacks.parts.objectives import Objective
-from foolscape.problem import IGNORE, Problem
+from foolscape.problem import IGNORE, Problem, likeliest
 
 _MEMORY = 0.99
 """Of the running mean of squares."""
@@ -247,7 +247,7 @@ def on_sample(
     scores = problem.scores(images, *problem.context)
     loss = config.pull(scores, problem)
     (slope,) = torch.autograd.grad(loss, inputs)
-    predicted, moving = scores.detach().argmax(dim=1), problem.moving
+    predicted, moving = likeliest(scores.detach()), problem.moving
     staying = problem.counted & ~moving
     parts = (moving, moving & problem.won(predicted), staying, staying & (predicted == problem.labels))
     return slope, SampleResult(float(loss.detach()), *(int(part.sum()) for part in parts))

@@ -20,7 +20,7 @@ from foolscape.attacks.engine.driver import Outcome
 from foolscape.attacks.parts.constraints import uniform_like
 from foolscape.attacks.plan import AttackMemory
 from foolscape.attacks.zoo.hard_regions import HARD, Discovery
-from foolscape.problem import Problem
+from foolscape.problem import Problem, likeliest
 
 _DEVIATION: Final = (0.229, 0.224, 0.225)
 """Of the channels: the released code draws its noise and takes its gradient in pixels divided by this."""
@@ -108,7 +108,7 @@ class ReleasedAra:
     def _outcome(self, item: AttackItem, frame: Tensor, failure: str | None, seconds: float) -> Outcome:
         problem = item.problem
         with torch.no_grad():
-            right = problem.scores(frame, *problem.context).argmax(dim=1) == problem.labels
+            right = likeliest(problem.scores(frame, *problem.context)) == problem.labels
         return Outcome(
             key=item.key,
             clean=problem.images,

@@ -20,13 +20,13 @@ from foolscape.attacks.zoo import options as o
 from foolscape.attacks.zoo.family import Bounded, bounded
 from foolscape.attacks.zoo.square import FIRST, Square
 from foolscape.errors import SettingError
-from foolscape.problem import IGNORE, Problem
+from foolscape.problem import IGNORE, Problem, likeliest
 
 
 def decisions(scores: Tensor, problem: Problem, progress: Tensor) -> ObjectiveValue:
     """-1 for each target that is not yet what is wanted: of an untargeted attack, that still has its label."""
     del progress
-    active = (problem.wanted != IGNORE) & ~problem.won(scores.argmax(dim=1))
+    active = (problem.wanted != IGNORE) & ~problem.won(likeliest(scores))
     return ObjectiveValue(torch.where(active, -1.0, 0.0).to(scores.dtype), active)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
-from foolscape.cluster.answering import in_short, opened, worked
-from foolscape.cluster.engine import Answered, Joined, LeaseDone, Raised, Refused
+from foolscape.cluster.answering import Said, Teller, opened
+from foolscape.cluster.engine import Joined, LeaseDone, Raised, Refused
 from foolscape.cluster.job import Lease, Worker, WorkerPlace
 from foolscape.cluster.pipes import Fault
 from foolscape.cluster.ray.connection import COPY
@@ -54,10 +57,16 @@ def home(*, copied: bool) -> Home:
 
 
 class Actor:
-    """Made an actor by `ray.remote`; its methods are called one after the other."""
+    """Made an actor by `ray.remote`: it takes one job after the other, each in the thread of its `_hands`.
+
+    `work` is called while that of the lease before is still at its answers; otherwise methods are called one after the
+    other.
+    """
 
     def __init__(self) -> None:
-        self._name = ""
+        self._hands = ThreadPoolExecutor(1, "foolscape-worker")
+        self._teller: Teller | None = None
+        self._told: dict[int, SimpleQueue[Said]] = {}
         self._worker: Worker | None = None
         self._scratch: Path | None = None
         self._shared: tuple[int, dict[str, bytes]] = (0, {})
@@ -76,19 +85,19 @@ class Actor:
             scratch: the name of a folder; what another worker left in it, which this one replaces, is removed.
             home: of the driver.
         """
-        self._name = name
         home.settle()
         self._scratch = Path(tempfile.gettempdir()) / scratch
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(mode=0o700)
-        self._worker, said = opened(job, WorkerPlace(name, node, device, threads, self._scratch))
+        place = WorkerPlace(name, node, device, threads, self._scratch)
+        self._worker, said = self._hands.submit(opened, job, place).result()
         if self._worker is None:
             shutil.rmtree(self._scratch, ignore_errors=True)
+        else:
+            self._teller = Teller(name, self._hear)
         return replace(said, reason=home.advised(said.reason)) if isinstance(said, Refused) else said
 
-    def work(
-        self, number: int, lease: Lease, version: int, shared: Sequence[Any]
-    ) -> Iterator[Answered | LeaseDone | Raised | Fault]:
+    def work(self, number: int, lease: Lease, version: int, shared: Sequence[Any]) -> Iterator[Said]:
         """What comes of a lease, one thing after the other.
 
         Args:
@@ -98,15 +107,34 @@ class Actor:
             shared: a reference to it, fetched once for each version.
         """
         assert self._worker is not None
+        assert self._teller is not None
         if version != self._shared[0]:
             with extra("ray"):
                 import ray
             self._shared = (version, ray.get(shared[0]))
         whole = Lease(lease.keys, {**self._shared[1], **lease.inputs})
-        try:
-            yield from worked(self._worker, self._name, number, whole)
-        except Exception as error:
-            yield Fault(in_short(error))
+        told = self._told[number] = SimpleQueue()
+        self._hands.submit(self._teller.go_through, self._worker, number, whole)
+        said: Said | None = None
+        while not isinstance(said, LeaseDone | Raised | Fault):
+            said = told.get()
+            yield said
+        del self._told[number]
+
+    def _hear(self, number: int, said: Said) -> None:
+        """What is said of a lease; nothing more is wanted of one that has ended."""
+        if (told := self._told.get(number)) is not None:
+            told.put(said)
+
+    def rest(self) -> None:
+        """Be as before `open`, but for what was imported."""
+        if self._teller is not None:
+            self._teller.close()
+        self._worker = self._teller = None
+        self._shared = (0, {})
+        gc.collect()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def close(self) -> None:
         """End at once, whatever is being done, and leave nothing; called beside `work`."""

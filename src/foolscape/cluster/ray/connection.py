@@ -52,11 +52,6 @@ class Connection:
         self._working_dir = working_dir
         self._folder: str | None = None
 
-    @property
-    def copies(self) -> bool:
-        """Whether the nodes get a copy of a folder."""
-        return self._working_dir is not None
-
     def open(self) -> None:
         """Connect, or start a cluster.
 

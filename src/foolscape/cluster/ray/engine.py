@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from foolscape.cluster.apart import Apart
 from foolscape.cluster.engine import Engine
+from foolscape.cluster.ray.actor import home
 from foolscape.cluster.ray.connection import LOCAL, Connection, environment, reach, refusal
 from foolscape.cluster.ray.nodes import RayNodes
 from foolscape.errors import SettingError
@@ -34,8 +36,10 @@ def on_ray(
         raise SettingError(f"expected at least one worker and thread, got {workers} workers and {threads} threads")
     _refuse_uncounted(address, workers)
     cpus = threads * (workers or 1)
-    nodes = RayNodes(Connection(address, cpus, working_dir), gpus=gpus, threads=threads, workers=workers)
-    return Apart(nodes, "the Ray cluster", environment(address))
+    at_home = home(copied=working_dir is not None)
+    nodes = RayNodes(Connection(address, cpus, working_dir), at_home, gpus=gpus, threads=threads, workers=workers)
+    same = (address, gpus, threads, workers, working_dir, at_home)
+    return Apart(nodes, "the Ray cluster", partial(environment, address), same)
 
 
 def refuse_unreachable(address: str, workers: int | None) -> None:

@@ -6,17 +6,17 @@ import contextlib
 import secrets
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from foolscape.cluster.engine import Died, Event, Joined, Refused
 from foolscape.cluster.job import Lease
 from foolscape.cluster.pipes import Fault
 from foolscape.cluster.processes import threads_of
-from foolscape.cluster.ray.actor import Actor, home
+from foolscape.cluster.ray.actor import Actor, Home
 from foolscape.cluster.ray.connection import Connection
 from foolscape.cluster.ray.faults import GONE, cause_of, room_in_store
 from foolscape.cluster.ray.head import Head, Node
+from foolscape.cluster.ray.slot import Slot
 from foolscape.errors import RunError
 from foolscape.extras import extra
 
@@ -36,28 +36,15 @@ _AHEAD: Final = 4
 _FAREWELL: Final = 3.0
 """Seconds that workers have to end by themselves."""
 
+_WOUND_UP: Final = 3.0
+"""Seconds in which workers without a lease have said so at the end of a job; others are not kept."""
 
-@dataclass(eq=False)
-class _Slot:
-    """A worker's place on a node, where one actor follows another.
-
-    `opening`: the reference to what becomes of the job; `streams`: of the leases, first the one that is worked on.
-    """
-
-    node: Node
-    number: int
-    name: str = ""
-    actor: Any = None
-    opening: Any = None
-    streams: deque[Any] = field(default_factory=deque)
-    started: int = 0
-    failures: int = 0
-    due: float = 0.0
-    lost: bool = False
+_WORKING, _ENDING = "working", "ending"
+"""What an actor does beside what it does else: the lease that is worked on and the one that is answered; its end."""
 
 
 class RayNodes:
-    """Workers on the nodes of a Ray cluster; see `Engine`. To be used by way of `Apart`: where the head of a cluster
+    """Workers on the nodes of a Ray cluster; see `Lasting`. To be used by way of `Apart`: where the head of a cluster
     is gone, Ray ends the process.
 
     Nodes are looked at all the time: workers begin on those that come, and those of a node that is gone are not
@@ -65,33 +52,37 @@ class RayNodes:
 
     Args:
         connection: to the cluster.
+        home: of the driver.
         gpus: whether a worker has a GPU each; otherwise `threads` CPUs.
         threads: of each worker.
         workers: how many at most; None for as many as there is room for.
     """
 
-    def __init__(self, connection: Connection, *, gpus: bool, threads: int, workers: int | None = None) -> None:
+    def __init__(
+        self, connection: Connection, home: Home, *, gpus: bool, threads: int, workers: int | None = None
+    ) -> None:
         self._connection = connection
+        self._home = home
         self._gpus = gpus
         self._threads = threads
         self._workers = workers
-        self._slots: dict[tuple[str, int], _Slot] = {}
+        self._slots: dict[tuple[str, int], Slot] = {}
         self._head: Head | None = None
         self._had_room = float("-inf")
         self._began = 0
-        self._token = secrets.token_hex(4)
+        self._token = ""
         self._job: Any = None
-        self._home = home(copied=connection.copies)
         self._shared: tuple[int, list[Any]] = (0, [])
         self._events: deque[Event] = deque()
 
     def start(self, job: bytes) -> None:
         """See `Engine.start`."""
-        self._connection.open()
+        if self._head is None:
+            self._connection.open()
+            self._token, self._head = secrets.token_hex(4), Head()
         with extra("ray"):
             import ray
-        self._job = ray.put(job)
-        self._head = Head()
+        self._job, self._had_room = ray.put(job), float("-inf")
         self._reconcile()
 
     def share(self, inputs: dict[str, bytes]) -> None:
@@ -106,7 +97,9 @@ class RayNodes:
         slot = self._of(worker)
         if slot is not None:
             with room_in_store():
-                work = slot.actor.work.options(num_returns="streaming", _generator_backpressure_num_objects=_AHEAD)
+                work = slot.actor.work.options(
+                    num_returns="streaming", concurrency_group=_WORKING, _generator_backpressure_num_objects=_AHEAD
+                )
                 slot.streams.append(work.remote(number, lease, *self._shared))
 
     def end(self, worker: str, reason: str) -> None:
@@ -124,7 +117,7 @@ class RayNodes:
             waited = {
                 waits: slot
                 for slot in self._slots.values()
-                for waits in ([slot.opening] if slot.opening is not None else list(slot.streams)[:1])
+                for waits in ([slot.opening] if slot.opening is not None else slot.streams[:1])
             }
             if not waited:
                 time.sleep(timeout)
@@ -145,18 +138,37 @@ class RayNodes:
         import ray
 
         if self._head is None or self._head.answers:
-            actors = [slot.actor for slot in self._slots.values() if slot.actor is not None]
-            ends = [actor.close.options(concurrency_group="ending").remote() for actor in actors]
+            there = (actor for slot in self._slots.values() for actor in (slot.actor, slot.resting))
+            actors = [actor for actor in there if actor is not None]
+            ends = [actor.close.options(concurrency_group=_ENDING).remote() for actor in actors]
             if ends:
                 ray.wait(ends, num_returns=len(ends), timeout=_FAREWELL)
             for actor in actors:
                 ray.kill(actor)
             self._connection.close()
 
+    def rest(self) -> None:
+        """See `Lasting.rest`; workers that have nothing to do stay, with all that they have imported."""
+        import ray
+
+        until = time.monotonic() + _WOUND_UP
+        for slot in self._slots.values():
+            # All is answered, but the end of a lease may not have been heard yet.
+            while slot.streams and ray.wait(slot.streams[:1], timeout=max(0.0, until - time.monotonic()))[0]:
+                self._take(slot)
+            if slot.actor is not None and slot.opening is None and not slot.streams:
+                slot.actor.rest.remote()
+                slot.resting, slot.actor = slot.actor, None
+            else:
+                self._forget(slot)
+            slot.renew()
+        self._events.clear()
+        self._job, self._shared = None, (0, [])
+
     def _usable(self) -> int:
         return sum(not slot.lost for slot in self._slots.values())
 
-    def _of(self, worker: str) -> _Slot | None:
+    def _of(self, worker: str) -> Slot | None:
         return next((slot for slot in self._slots.values() if slot.actor is not None and slot.name == worker), None)
 
     def _reconcile(self) -> None:
@@ -170,7 +182,7 @@ class RayNodes:
             if place not in self._slots:
                 if self._workers is not None and self._usable() >= self._workers:
                     continue
-                self._slots[place] = _Slot(node, self._began)
+                self._slots[place] = Slot(node, self._began)
                 self._began += 1
             slot = self._slots[place]
             if slot.actor is None and not slot.lost and time.monotonic() >= slot.due:
@@ -195,29 +207,33 @@ class RayNodes:
             )
         return room
 
-    def _begin(self, slot: _Slot) -> None:
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
+    def _begin(self, slot: Slot) -> None:
         slot.name = f"worker-{slot.number}" + (f".{slot.started}" if slot.started else "")
         slot.started += 1
         slot.failures += 1  # until it has joined
-        options = {
-            "num_gpus": 1 if self._gpus else 0,
-            "num_cpus": 0 if self._gpus else self._threads,
-            "max_restarts": 0,
-            "scheduling_strategy": NodeAffinitySchedulingStrategy(slot.node.number, soft=False),
-            "runtime_env": {"env_vars": threads_of(self._threads)},
-        }
-        remote: Any = ray.remote  # its types do not know of groups
-        slot.actor = remote(concurrency_groups={"ending": 1})(Actor).options(**options).remote()
+        slot.actor, slot.resting = slot.resting or self._actor(slot.node), None
         device = "cuda:0" if self._gpus else "cpu"
         scratch = f"foolscape-{self._token}-{slot.number}"
         slot.opening = slot.actor.open.remote(
             self._job, slot.name, slot.node.host, device, self._threads, scratch, self._home
         )
 
-    def _take(self, slot: _Slot) -> None:
+    def _actor(self, node: Node) -> Any:
+        """A new one on a node."""
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        options = {
+            "num_gpus": 1 if self._gpus else 0,
+            "num_cpus": 0 if self._gpus else self._threads,
+            "max_restarts": 0,
+            "scheduling_strategy": NodeAffinitySchedulingStrategy(node.number, soft=False),
+            "runtime_env": {"env_vars": threads_of(self._threads)},
+        }
+        remote: Any = ray.remote  # its types do not know of groups
+        return remote(concurrency_groups={_WORKING: 2, _ENDING: 1})(Actor).options(**options).remote()
+
+    def _take(self, slot: Slot) -> None:
         """Take what is ready of a slot."""
         import ray
 
@@ -230,7 +246,7 @@ class RayNodes:
                     return
                 said = ray.get(next(slot.streams[0]))
         except StopIteration:
-            slot.streams.popleft()
+            slot.streams.pop(0)
         except ray.exceptions.RayError as error:
             self._bury(slot, cause_of(error) if slot.node.listens() else GONE)
         else:
@@ -239,7 +255,7 @@ class RayNodes:
             else:
                 self._events.append(said)
 
-    def _opened(self, slot: _Slot, said: Joined | Refused) -> None:
+    def _opened(self, slot: Slot, said: Joined | Refused) -> None:
         self._events.append(said)
         slot.opening = None
         if isinstance(said, Joined):
@@ -248,7 +264,7 @@ class RayNodes:
             slot.lost = True
             self._forget(slot)
 
-    def _bury(self, slot: _Slot, reason: str) -> None:
+    def _bury(self, slot: Slot, reason: str) -> None:
         """A worker is gone, or is to be."""
         self._forget(slot)
         if reason == GONE:
@@ -258,7 +274,7 @@ class RayNodes:
             slot.due = time.monotonic() + _PAUSE * 2 ** (slot.failures - 1)
         self._events.append(Died(slot.name, slot.node.host, reason))
 
-    def _forget(self, slot: _Slot) -> None:
+    def _forget(self, slot: Slot) -> None:
         import ray
 
         with contextlib.suppress(Exception):

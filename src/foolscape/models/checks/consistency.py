@@ -23,6 +23,7 @@ from foolscape.models.common.black_boxes import asked_anew, is_black_box
 from foolscape.models.common.guard import in_words, raised, where
 from foolscape.models.detectors.scorer import Scorer
 from foolscape.models.trackers.scorer import ClipScorer
+from foolscape.problem import likeliest
 from foolscape.tasks.segmentation import Segmenter
 from foolscape.verdict import Reason
 
@@ -200,7 +201,7 @@ def _apart(one: Sequence[Tensor], other: Sequence[Tensor], tolerance: float) -> 
     """
     if [part.shape for part in one] != [part.shape for part in other]:
         return _other_number(tolerance)
-    same = float((one[0].argmax(dim=1) == other[0].argmax(dim=1)).double().mean())
+    same = float((likeliest(one[0]) == likeliest(other[0])).double().mean())
     distances = []
     for what, first, second in zip(("scores", "boxes"), one, other, strict=False):
         difference = _difference(first, second).flatten()

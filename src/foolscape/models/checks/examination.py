@@ -18,6 +18,7 @@ from foolscape.models.checks.differences import TOLERANCE, GradientProbe, quick_
 from foolscape.models.checks.flatness import flatness, lopsided
 from foolscape.models.common.compiled import is_compiled
 from foolscape.models.common.guard import raised, where
+from foolscape.problem import likeliest
 from foolscape.tasks.segmentation import Segmenter
 
 Kind = Literal[
@@ -111,7 +112,7 @@ def examine(
     if picks:
         segmenter = _Holding(segmenter, tuple(picks))
     weights = torch.randn(clean.shape, generator=generator, dtype=torch.float64).to(images.device)
-    probe = GradientProbe(segmenter, images, clean.argmax(dim=1), weights, clean)
+    probe = GradientProbe(segmenter, images, likeliest(clean), weights, clean)
     if not bool(torch.isfinite(clean).all()):
         return GradientFinding("not finite", "expected finite scores, got NaN or infinite ones"), probe
     gradient = _gradient(probe, clean)

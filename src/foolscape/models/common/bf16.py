@@ -11,6 +11,7 @@ from torch.nn import functional
 from foolscape.errors import GradientError, ModelError
 from foolscape.memory import is_short
 from foolscape.models.common.guard import in_words, raised
+from foolscape.problem import likeliest
 from foolscape.tasks.segmentation import Segmenter
 
 _LEAST: Final = 0.5
@@ -60,6 +61,6 @@ def _gradient(segmenter: Segmenter, images: Tensor, *, bf16: bool) -> Tensor:
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         scores = segmenter.logits(images)
     scores = scores.float()
-    loss = functional.cross_entropy(scores, scores.detach().argmax(dim=1))
+    loss = functional.cross_entropy(scores, likeliest(scores.detach()))
     (gradient,) = torch.autograd.grad(loss, images)
     return gradient.flatten(1).double()

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from foolscape.records.places import ONE_FOLDER, Kind, Layout
 from foolscape.records.row import Line
 from foolscape.records.rows import truth_bytes
 from foolscape.records.types import Files
+
+_LEVEL: Final = 4
+"""Of zlib for PNGs: photographs in half the time of its default, 6, in files that are 0.1 to 2.5 % larger."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def png_of(image: NDArray[np.uint8], palette: Sequence[Sequence[int]] | None = N
         colours = [*palette, *[(0, 0, 0)] * (255 - len(palette)), (60, 60, 60)]
         picture.putpalette([channel for colour in colours[:256] for channel in colour])
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    picture.save(buffer, "PNG", compress_level=_LEVEL)
     return buffer.getvalue()
 
 

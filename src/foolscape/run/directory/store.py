@@ -17,20 +17,21 @@ from foolscape.records.parts import SEALED_BYTES, in_parts
 from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
 from foolscape.records.reader import read_json
 from foolscape.records.results import checked
-from foolscape.records.row import Line, reasons_of
+from foolscape.records.row import Line
 from foolscape.records.rows import Forms, Key, forms_of, line_bytes
 from foolscape.records.run import AnyRecord, Keep, RunRecord, UniversalRecord
 from foolscape.records.scan import rewritten, seal
 from foolscape.records.stored import StoredRows
 from foolscape.records.timings import Timing, timing_bytes, timings_of
-from foolscape.records.training import LeftOut
 from foolscape.records.traits import Traits
 from foolscape.records.types import FileHash, Object, R, read
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.begun import agree, as_json, read_settings, write_json
 from foolscape.run.directory.keeping import Distil, Keeper, Shown
 from foolscape.run.directory.lock import locked, own
+from foolscape.run.directory.losses import lose_rows
 from foolscape.run.directory.rows import KeptRows, keep_rows
+from foolscape.run.directory.siblings import begun_beside
 from foolscape.run.directory.threads import at_threads, own_threads
 from foolscape.strict import lose
 
@@ -194,7 +195,7 @@ def open_run(
     Args:
         directory: made if it is missing.
         record: for run.json; apart from the time, the command line and the gradient checks it must equal what is there.
-            The threads that a run was begun with hold for whoever goes on with it.
+            The threads that a run, or a part of it beside this one, was begun with hold for whoever goes on with it.
         conditions: of a complete sample; a sample of which only some rows reached the disk, or of which a file is lost
             or changed, is done again.
         say: told what was lost.
@@ -209,7 +210,9 @@ def open_run(
     """
     with locked(directory):
         with in_words(directory):
-            whole = replace(record, threads=record.threads or own_threads(), kept=keep or "all")
+            sibling = begun_beside(directory, record)
+            threads = record.threads or (sibling and sibling.threads) or own_threads()
+            whole = replace(record, threads=threads, kept=keep or "all")
             agreed = _keeping(directory, agree(directory, whole), keep)
             own(directory)
             shown = Shown(directory, agreed)
@@ -276,19 +279,6 @@ def sweep(directory: Path) -> None:
         for name in files:
             if name.startswith(".") and name.endswith(PART):
                 remove_file(Path(folder) / name)
-
-
-def lose_rows(rows: Iterable[Line]) -> None:
-    """`lose` for the first of the `rows` of a sample that could not be used, or of which something was left out."""
-    for row in rows:
-        for reason in reasons_of(row):
-            lose(f"{row.id}: {reason}")
-
-
-def lose_failures(failures: Iterable[LeftOut]) -> None:
-    """`lose` for the first of the images that training could not use, each with its id and reason."""
-    for failure in failures:
-        lose(f"{failure.id}: {failure.reason}")
 
 
 def _forget_partial(directory: Path) -> None:

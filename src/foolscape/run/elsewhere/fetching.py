@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -88,6 +88,21 @@ def fetch(folder: StoreFolder, what: Listed, local: Path) -> None:
         os.sync()
 
 
+def content_at(folder: StoreFolder, place: str) -> bytes:
+    """What is in a file of a run, also of one that grows, whose driver may be at work.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        StoreError, RunError: as of `listed`.
+    """
+    numbers = ledgers_in(folder.names(BESIDE))
+    if grows(place) and numbers:
+        ledger = ledger_place(numbers[-1])
+        if (chain := chains_in(folder.read(ledger), f"{folder.address}/{ledger}").get(place)) is not None:
+            return b"".join(_pieces_of(folder, chain))
+    return folder.read(place)
+
+
 def each(act: Callable[[str], object], places: Iterable[str]) -> None:
     """`act` for all places, several at once; raises what the first of them raises."""
     with ThreadPoolExecutor(TOGETHER, thread_name_prefix="foolscape-fetch") as pool:
@@ -120,11 +135,16 @@ def _compose(folder: StoreFolder, chain: Chain, path: Path) -> None:
     """A file that grows, from its pieces; the rows behind a piece that is not there any more are not used."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        for piece in chain:
-            content = folder.read(piece.place)
-            if len(content) < piece.size:
-                raise RunError(
-                    f"expected {piece.size:,} bytes of {folder.address}/{piece.place}, got {len(content):,}; the run "
-                    "there is damaged: choose another --out"
-                )
-            file.write(content[: piece.size])
+        file.writelines(_pieces_of(folder, chain))
+
+
+def _pieces_of(folder: StoreFolder, chain: Chain) -> Iterator[bytes]:
+    """What is in each piece."""
+    for piece in chain:
+        content = folder.read(piece.place)
+        if len(content) < piece.size:
+            raise RunError(
+                f"expected {piece.size:,} bytes of {folder.address}/{piece.place}, got {len(content):,}; the run "
+                "there is damaged: choose another --out"
+            )
+        yield content[: piece.size]

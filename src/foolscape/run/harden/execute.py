@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foolscape.carriers import shown_as
-from foolscape.cluster.forking import servers_kept
+from foolscape.cluster.keeping import engines_kept
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import CheckpointError, SampleError
 from foolscape.models.common.attention import attention
@@ -20,7 +20,8 @@ from foolscape.records.schema import SCHEMA
 from foolscape.records.training import LeftOut, TrainingRecord
 from foolscape.records.types import Object, to_json
 from foolscape.report.form import having_form
-from foolscape.run.directory.store import RunStore, lose_failures, open_run
+from foolscape.run.directory.losses import lose_failures
+from foolscape.run.directory.store import RunStore, open_run
 from foolscape.run.directory.threads import own_threads
 from foolscape.run.execute import execute
 from foolscape.run.foresight import proven
@@ -79,7 +80,7 @@ def harden(
         FoolscapeError: what is in `out` can be continued by the same call.
     """
     refuse_no_engine(resources)
-    with attention(config.attention), servers_kept():
+    with attention(config.attention), engines_kept():
         return _hardened(config, out, command, listener, training, table, resources)
 
 

@@ -18,7 +18,7 @@ from foolscape.attacks.engine.batch import AttackItem
 from foolscape.attacks.engine.driver import last_iterates
 from foolscape.errors import ModelError
 from foolscape.models.common.wrappers import ModuleSegmenter
-from foolscape.problem import IGNORE, Problem
+from foolscape.problem import IGNORE, Problem, likeliest
 from foolscape.run.harden.loss import entropy_and_dice
 from foolscape.run.harden.pictures import TrainingImages, stacked
 from foolscape.seeds import generator_for, seed_of
@@ -135,7 +135,7 @@ class Trainer:
         # The attack takes no gradient to the weights, and leaves running statistics alone.
         module.eval().requires_grad_(False)
         counted = labels[:attacked] != IGNORE
-        right = (scores.detach()[:attacked].argmax(1) == labels[:attacked]) & counted
+        right = (likeliest(scores.detach()[:attacked]) == labels[:attacked]) & counted
         return loss.item(), int(right.sum()) / max(int(counted.sum()), 1)
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from foolscape.errors import RunError
+from foolscape.in_place import found_at
+from foolscape.paths import real
 from foolscape.records.places import RUN, SHARDS
 from foolscape.records.reader import read_record
 from foolscape.records.run import AnyRecord, ShardRecord
-from foolscape.run.directory.agreement import differences
-from foolscape.run.directory.begun import as_comparable
 from foolscape.run.directory.shards import shard_of
+from foolscape.run.directory.siblings import unlike
+from foolscape.stores.path import StorePath
 
 _TOLD: Final = 4
 """Of what is wrong with shards, so many phrases."""
@@ -58,11 +60,26 @@ def shards_in(directories: Sequence[Path]) -> list[Path]:
         below = sorted(path.parent for path in (inner if inner.is_dir() else directory).glob(f"*/{RUN}"))
         if not below:
             raise RunError(
-                f"expected a shard, or a directory with the shards of a run, got {directory}, where none was begun; "
-                "check the path"
+                f"expected a shard, or a directory with the shards of a run, got {directory}, where none was begun"
+                f"{_there(directory)}; check the path"
             )
         found += below
     return found
+
+
+def _there(directory: Path) -> str:
+    """What is in the place of a directory; empty where it is one, or of a store."""
+    found = "a folder" if isinstance(directory, StorePath) else found_at(directory)
+    return "" if found == "a folder" else f": {found}"
+
+
+def refuse_part(places: Sequence[Path], out: Path) -> None:
+    """`RunError` where the whole is to be written to one of its parts."""
+    if same := [place for place in places if real(place) == real(out)]:
+        raise RunError(
+            f"expected a directory of its own for the whole, got {same[0]}, which is one of its parts; choose another "
+            "--out"
+        )
 
 
 def parts_in(directories: Sequence[Path]) -> list[Part]:
@@ -109,12 +126,7 @@ def _refuse_others(parts: Sequence[Part]) -> None:
     """`RunError` for shards that were not begun by the same command, version, weights and number of threads."""
     first, *others = parts
     for part in others:
-        changed = differences(as_comparable(first.record), as_comparable(part.record))
-        if part.shard.of != first.shard.of:
-            changed = [f"it is one of {part.shard.of} parts, not of {first.shard.of}"]
-        elif part.record.threads != first.record.threads:
-            changed.append(f"threads was {first.record.threads}, is {part.record.threads}")
-        if changed:
+        if changed := unlike(first.record, part.record):
             raise RunError(
                 f"expected shards of one run, got another run's in {part.directory} than in {first.directory}: "
                 f"{_some(changed, '; ')}. Measure all by the same command, but for --shard"

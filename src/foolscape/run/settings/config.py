@@ -276,7 +276,7 @@ def _is_turned(raw: object, value: object) -> bool:
     return False
 
 
-def read_settings(path: Path, command: str = "run") -> dict[str, object]:
+def read_settings(path: str | Path, command: str = "run") -> dict[str, object]:
     """The settings of a run in a file, by the names of `RunConfig`; `model` may stand for a single model."""
     loaded = settings_of_file(path, command)
     if "model" in loaded:

@@ -19,18 +19,18 @@ _COMMANDS: Final = {None: "run", "run": "run", "transfer": "transfer", "universa
 """The command that makes a record of each kind."""
 
 
-def settings_of_file(path: Path, command: str) -> dict[str, object]:
-    """The settings in the file `path` for `foolscape COMMAND`.
+def settings_of_file(named: str | Path, command: str) -> dict[str, object]:
+    """The settings in the file `named` for `foolscape COMMAND`.
 
     Args:
-        path: a YAML file, or the run.json of a run of this command, or the directory that it is in.
+        named: a YAML file, or the run.json of a run of this command, or the directory that it is in.
         command: run, transfer, universal or harden.
 
     Raises:
         SettingError: it cannot be read, holds anything else, or is of another command, which is named.
         RunError: a record of another schema.
     """
-    path = path_of(path)
+    path = path_of(named)
     if path.is_dir():
         path = path / "run.json"
     return _recorded(path, command) if path.suffix == ".json" else read_mapping(path)

@@ -49,7 +49,7 @@ def engine_of(resources: Resources, device: str, threads: int, job: type) -> Eng
 def import_ahead(resources: Resources, threads: int, job: type) -> None:
     """Have imported what workers of this machine need, while this process does something else; see `engine_of`.
 
-    Within `servers_kept`, for until there are workers nobody else keeps what is imported.
+    Within `engines_kept`, for until there are workers nobody else keeps what is imported.
     """
     if resources.spread and resources.cluster is None:
         forking.import_ahead(_imports(job), threads_of(threads))

@@ -26,7 +26,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.setup import Setup, open_setup
 from foolscape.run.several_bounds import Measuring, evaluate
 from foolscape.run.spread.collected import Collected
-from foolscape.run.spread.probing import Tried, probe_named_by
+from foolscape.run.spread.probing import ProbeKey, Tried
 from foolscape.run.spread.samples import SampleWorker
 from foolscape.run.trust.probes import results_of
 
@@ -81,16 +81,15 @@ class RunWorker:
 
     def work(self, lease: Lease) -> Iterator[Answer]:
         """Rows and pictures of samples, or what is left of them: a lease is of one or the other."""
-        if probe_named_by(lease.keys[0]) is None:
+        if ProbeKey.parse(lease.keys[0]) is None:
             yield from self._samples.work(lease)
             return
         for key in lease.keys:
-            named = probe_named_by(key)
-            assert named is not None
-            model, what, sample = named
-            self._samples.refuse_changed(model, sample)
+            probe = ProbeKey.parse(key)
+            assert probe is not None
+            self._samples.refuse_changed(probe.model, probe.sample)
             started = time.perf_counter()
-            tried = self._measurer.tried(model, what, sample, self._scratch)
+            tried = self._measurer.tried(probe, self._scratch)
             yield Answer(key, pickle.dumps(tried), seconds=time.perf_counter() - started)
 
 
@@ -122,18 +121,21 @@ class RunMeasurer:
         with attention(self._config.attention):
             self._halving(model, measure)
 
-    def tried(self, model: int, what: str, sample: str, scratch: Path) -> Tried:
-        """What the probe `what` leaves of a sample."""
-        entry, found = self._setup.entries[model], list[Tried]()
+    def tried(self, probe: ProbeKey, scratch: Path) -> Tried:
+        """What a probe leaves of a sample."""
+        entry, found = self._setup.entries[probe.model], list[Tried]()
         store = Collected(scratch, self.record, StoredRows(scratch, self.record))
 
         def attempt(batch: int) -> None:
-            results = results_of(entry.subject, {what: entry.probes[what]}, store, [sample], batch)
-            found.append(Tried(results[sample][what]))
+            results = results_of(entry.subject, {probe.what: entry.probes[probe.what]}, store, [probe.sample], batch)
+            found.append(Tried(results[probe.sample][probe.what]))
 
         try:
             with attention(self._config.attention):
-                self._halving(model, attempt)
+                if probe.alone:
+                    attempt(1)
+                else:
+                    self._halving(probe.model, attempt)
         except FAULTS as error:
             return Tried(failed=reason_of(error))
         except FoolscapeError as error:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from foolscape.cluster.forking import servers_kept
+from foolscape.cluster.keeping import engines_kept
 from foolscape.errors import DeviceError, OutOfTimeError, RunError
 from foolscape.records.places import RUNS
 from foolscape.records.progress import WholeProgress
@@ -101,7 +101,7 @@ def sweep(
         UnwritableError, LossError: as of `execute`.
     """
     refuse_no_engine(means.resources)
-    with locked(out), servers_kept():
+    with locked(out), engines_kept():
         plan = Plan(present(out, cells), settings, tuple(command), means.devices, means.workers, means.budget)
         journal = Journal(out, recorded(out, plan))
         own(out)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.cluster.forking import servers_kept
+from foolscape.cluster.keeping import engines_kept
 from foolscape.cluster.pool import Pool
 from foolscape.data.costs import cost_of
 from foolscape.models.common.attention import attention
@@ -46,6 +46,7 @@ from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
 from foolscape.run.spread.engines import engine_of, refuse_no_engine
 from foolscape.run.transfer.ensemble import Ensemble, attack_here, attack_together, ensembles_of
+from foolscape.run.transfer.foresight import transfer_foreseen
 from foolscape.run.transfer.job import TransferJob, batch_of, files_of, place_of
 from foolscape.run.transfer.matrix import Disturbance, Network, disturbances_of, summarise
 from foolscape.run.transfer.measure import rows_of_image
@@ -85,7 +86,7 @@ def transfer(
     """
     refuse_no_engine(resources)
     config, ensemble_names = make_transfer_config(settings)
-    with attention(config.attention), servers_kept():
+    with attention(config.attention), engines_kept():
         return _transferred(config, ensemble_names, out, command, listener, table, keep, resources)
 
 
@@ -114,19 +115,21 @@ def _transferred(
         store.heard = listener.heard
         done = all(set(record.ids) <= store.settled_ids(network.entry.subject.spec) for network in networks)
         own_keep: Keep = store.record.kept if done else "all"
-        runs = {
-            network.slug: execute(
-                network.config, own_place(out, network.slug), command, listener, network.setup, table=table,
-                keep=own_keep, resources=resources,
-            )
-            for network in networks
-        }  # fmt: skip
-        with _workers(config, store, listener, resources) as pool:
-            for number, ensemble in enumerate(ensembles):
-                whole = _Whole(networks, record, out, listener, pool)
-                _attack((number, ensemble), whole, _of_no_page(own_keep))
-            for place, network in enumerate(networks):
-                _measure((place, network), disturbances, store, listener, pool)
+        with transfer_foreseen(networks, ensembles, disturbances, store, listener, resources.shared_by):
+            quiet = replace(listener, foreseen=None)  # what the networks' own runs take is in the estimate of the whole
+            runs = {
+                network.slug: execute(
+                    network.config, own_place(out, network.slug), command, quiet, network.setup, table=table,
+                    keep=own_keep, resources=resources,
+                )
+                for network in networks
+            }  # fmt: skip
+            with _workers(config, store, listener, resources) as pool:
+                for number, ensemble in enumerate(ensembles):
+                    whole = _Whole(networks, record, out, listener, pool)
+                    _attack((number, ensemble), whole, _of_no_page(own_keep))
+                for place, network in enumerate(networks):
+                    _measure((place, network), disturbances, store, listener, pool)
         if shard is not None:
             return finish_shard(store)
         listener.phase("summing up")

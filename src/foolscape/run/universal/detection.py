@@ -15,7 +15,7 @@ from foolscape.attacks.universal.learn import TrainingSample
 from foolscape.metrics.box_counts import READABLE, as_reference, count_boxes
 from foolscape.metrics.boxes import Detected, Truth
 from foolscape.pixels import to_unit
-from foolscape.problem import IGNORE
+from foolscape.problem import IGNORE, likeliest
 from foolscape.records.row import Moved
 from foolscape.records.types import Object
 from foolscape.run.tasks.base import EvalSample
@@ -44,7 +44,7 @@ class DetectionUniversal:
         with torch.no_grad():
             boxes = subject.detector.candidates(images).boxes
             view = problem(subject.detector, images, boxes, boxes.new_zeros(boxes.shape[:2]).long(), None, FLOOR)
-            labels = view.scores(images, boxes).argmax(dim=1)
+            labels = likeliest(view.scores(images, boxes))
         background = len(subject.detector.classes)
         objects = labels != background
         if isinstance(self.aim, Untargeted):

@@ -21,7 +21,8 @@ from foolscape.records.types import Object
 from foolscape.report.form import having_form
 from foolscape.run.checks.bounds import bound_notes
 from foolscape.run.checks.steady import keep_consistency
-from foolscape.run.directory.store import RunStore, lose_failures, open_run, universal_record
+from foolscape.run.directory.losses import lose_failures
+from foolscape.run.directory.store import RunStore, open_run, universal_record
 from foolscape.run.directory.threads import own_threads
 from foolscape.run.foresight import proven
 from foolscape.run.listener import Listener

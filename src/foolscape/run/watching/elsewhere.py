@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from foolscape.errors import RunError
-from foolscape.records.places import MATRIX, PROGRESS, RUN, SHARD, SHARDS, SUMMARY
+from foolscape.records.places import MATRIX, PROGRESS, RUN, SHARD, SHARD_NAME, SHARDS, SUMMARY
 from foolscape.records.sweep import SWEEP
 from foolscape.run.watching.standing import Standing, standing_of
 from foolscape.stores.folder import StoreFolder, folder_at
@@ -18,7 +17,6 @@ from foolscape.stores.path import StorePath
 
 _SIGNS: Final = (RUN, SWEEP, SUMMARY, MATRIX, SHARD)
 """Files that say by their names how far a command is."""
-_SHARD: Final = re.compile(r"\d+-of-\d+")
 
 
 def standing_at(directory: Path) -> Standing:
@@ -46,7 +44,7 @@ def _sketch(folder: StoreFolder, local: Path) -> None:
     """Files of the names that are there, empty but for what is told in them, and of the store's time."""
     _signs(folder, "", local)
     for name in folder.names(SHARDS):
-        if _SHARD.fullmatch(name):
+        if SHARD_NAME.fullmatch(name):
             _signs(folder, f"{SHARDS}/{name}/", local / SHARDS / name)
 
 

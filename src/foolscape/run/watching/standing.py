@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 from contextlib import suppress
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from foolscape.errors import RunError
-from foolscape.records.places import MATRIX, PROGRESS, RUN, SHARD, SHARDS, SUMMARY
+from foolscape.in_place import found_at
+from foolscape.records.places import MATRIX, PROGRESS, RUN, SHARD, SHARD_NAME, SHARDS, SUMMARY
 from foolscape.records.progress import Progress, read_progress
 from foolscape.records.sweep import SWEEP
 from foolscape.run.directory.lock import LOCK
@@ -21,8 +21,6 @@ from foolscape.run.watching.process import alive
 
 SILENT: Final = 90.0
 """Seconds after which a command of another machine is taken for dead: it writes every 10."""
-
-_SHARD: Final = re.compile(r"(\d+)-of-(\d+)")
 
 
 class State(StrEnum):
@@ -72,9 +70,10 @@ def standing_of(directory: Path) -> Standing:
         return Standing(directory, _together(parts), "", None, parts)
     if _is_locked(directory):
         return Standing(directory, State.RUNNING, "it has begun just now")
+    there = found_at(directory).replace("a folder", "a folder in which nothing was begun")
     raise RunError(
-        f"expected a directory in which a command measures or has measured, got {directory}"
-        f"{'' if directory.is_dir() else ', which is not there'}; see --out, or the line that begins with out:"
+        f"expected a directory in which a command measures or has measured, got {directory}: {there}; see --out, or "
+        "the line that begins with out:"
     )
 
 
@@ -155,7 +154,7 @@ def _silence(directory: Path, progress: Progress) -> float:
 
 def _parts_in(folder: Path) -> tuple[Standing, ...]:
     """Every part of a run; those that nobody has begun, too, as the names of the others say how many there are."""
-    found = {path.name: path for path in sorted(folder.glob("*-of-*")) if _SHARD.fullmatch(path.name)}
+    found = {path.name: path for path in sorted(folder.glob("*-of-*")) if SHARD_NAME.fullmatch(path.name)}
     if not found:
         return ()
     counts = {int(name.partition("-of-")[2]): name.partition("-of-")[2] for name in found}
