@@ -29,7 +29,8 @@ from typing import Final
 
 import numpy as np
 
-from foolscape.cluster.scheduler import Grant, LeaseSettings, Scheduler
+from foolscape.cluster.leases import LeaseSettings
+from foolscape.cluster.scheduler import Grant, Scheduler
 
 _OPENING: Final = 30.0
 _NOTICED: Final = 10.0

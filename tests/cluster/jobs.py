@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
 from foolscape.cluster.job import STATE, Answer, Lease, WorkerPlace
@@ -84,6 +86,36 @@ class ToldWorker:
             time.sleep(self.job.seconds)
             told = f"{place.name} {place.device},{threads},{place.scratch},{visible}"
             yield Answer(key, told.encode(), {"pid": str(os.getpid()).encode()}, 0.5)
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Answers the last key of a lease when the next lease has begun, or when that has not come for long: whether it
+    came; `torn` keys raise in the place of that."""
+
+    torn: Mapping[str, str] = field(default_factory=dict)
+    _behind: list[Future[None]] = field(default_factory=list)
+
+    def open(self, place: WorkerPlace) -> Behind:
+        return self
+
+    def work(self, lease: Lease) -> Iterator[Answer | Future[Answer]]:
+        while self._behind:
+            self._behind.pop().set_result(None)
+        *first, last = lease.keys
+        for key in first:
+            yield Answer(key, b"", seconds=0.1)
+        begun, answer = Future[None](), Future[Answer]()
+        self._behind.append(begun)
+        threading.Thread(target=self._finish, args=(last, begun, answer), daemon=True).start()
+        yield answer
+
+    def _finish(self, key: str, begun: Future[None], answer: Future[Answer]) -> None:
+        came = bool(wait([begun], 1.0).done)
+        if how := self.torn.get(key):
+            answer.set_exception(ModelError("expected a picture, got none") if how == "refuse" else OSError("full"))
+        else:
+            answer.set_result(Answer(key, b"next" if came else b"alone", seconds=0.1))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,11 @@ from foolscape.cluster import forking, keeping
 from foolscape.cluster.endings import ending
 from foolscape.cluster.job import Answer, GivenUp
 from foolscape.cluster.keeping import engines_kept
-from foolscape.cluster.pool import Pool
+from foolscape.cluster.leases import LeaseSettings
+from foolscape.cluster.pool import Pool, _digest
 from foolscape.cluster.processes import Processes, threads_of
-from foolscape.cluster.scheduler import LeaseSettings
 from foolscape.errors import ModelError, RunError, SettingError
-from tests.cluster.jobs import Echo, Family, Inputs, Jumping, Jumps, Told, answer_to
+from tests.cluster.jobs import Behind, Echo, Family, Inputs, Jumping, Jumps, Told, answer_to
 from tests.conftest import ROOT
 
 KEYS = [f"k{place}" for place in range(30)]
@@ -160,6 +161,13 @@ def test_a_slow_worker_is_overtaken() -> None:
     assert pool.losses == []
 
 
+def test_two_workers_may_take_other_times_for_one_answer_and_tell_other_things_beside_it() -> None:
+    one = Answer("k", b"rows", {"picture": b"png"}, 1.0, b"a clean prediction")
+    assert _digest(one) == _digest(replace(one, seconds=2.0, beside=b""))
+    others = replace(one, payload=b"row"), replace(one, files={"picture": b"pn"}), replace(one, files={"p": b"png"})
+    assert len({_digest(answer) for answer in (one, *others)}) == 4
+
+
 def test_a_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", Jumps())
     settings = LeaseSettings(slack=3.0, grace=5.0, silence=60.0)
@@ -244,7 +252,7 @@ def test_what_a_worker_started_ends_with_it() -> None:
 
 DRIVER = """
     import sys
-    from foolscape.cluster.pool import Pool
+    from foolscape.cluster.pool import Pool, _digest
     from foolscape.cluster.processes import Processes, threads_of
     from tests.cluster.jobs import Told
 
@@ -289,6 +297,31 @@ def test_the_keyboard_does_not_reach_workers() -> None:
         answer = next(pool.answers(["k0"]))
         assert isinstance(answer, Answer)
         assert os.getpgid(int(answer.files["pid"])) != os.getpgrp()
+
+
+QUICK = LeaseSettings(lease_seconds=0.2)
+"""So that a worker gets a lease while it is at another."""
+
+
+def test_the_next_lease_is_begun_while_the_last_is_finished() -> None:
+    with Pool(Behind(), Processes(1), QUICK) as pool:
+        found = run(pool, MANY)
+    assert sorted(found) == sorted(MANY)
+    answers = [answer.payload for answer in found.values() if isinstance(answer, Answer)]
+    assert answers.count(b"next") > 5
+    assert answers.count(b"alone") < 10  # where there was no next one
+    assert not pool.losses
+
+
+def test_what_goes_wrong_in_finishing_is_told_as_what_goes_wrong_in_working() -> None:
+    with Pool(Behind({"k0": "refuse"}), Processes(1)) as pool, pytest.raises(ModelError, match="a picture"):
+        run(pool)
+    with Pool(Behind({"k0": "tear"}), Processes(2)) as pool:
+        found = run(pool, MANY[:4])
+    given = found.pop("k0")
+    assert isinstance(given, GivenUp)
+    assert "OSError: full" in given.reason
+    assert sorted(found) == ["k1", "k2", "k3"]
 
 
 def server_of(pid: int) -> int:

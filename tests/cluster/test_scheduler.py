@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from foolscape.cluster.job import Difference
-from foolscape.cluster.scheduler import Grant, LeaseSettings, Scheduler
+from foolscape.cluster.leases import LeaseSettings
+from foolscape.cluster.scheduler import Grant, Scheduler
 from foolscape.errors import RunError, SettingError
 
 SETTINGS = LeaseSettings(keys_in_flight=8, lease_seconds=4.0, slack=3.0, grace=5.0)
@@ -144,9 +145,9 @@ def test_a_key_that_three_workers_die_of_is_given_up() -> None:
     assert [len(loss.keys) for loss in made.losses[2:]] == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-def test_keys_that_a_worker_was_at_when_it_died_come_last_and_alone(batch: int) -> None:
-    made = scheduler(14, "a", settings=replace(SETTINGS, batch=batch))
+@pytest.mark.parametrize(("batch", "abreast"), [(1, 1), (1, 2), (2, 1)])
+def test_keys_that_a_worker_was_at_when_it_died_come_last_and_alone(batch: int, abreast: int) -> None:
+    made = scheduler(14, "a", settings=replace(SETTINGS, batch=batch, abreast=abreast))
     finish(made, granted(made, 0.0)["a"], 1.0)
     lost = list(made.grants(1.0))[0].keys  # noqa: RUF015  # all are handed out
     assert len(lost) == 4
@@ -157,8 +158,27 @@ def test_keys_that_a_worker_was_at_when_it_died_come_last_and_alone(batch: int) 
         for grant in list(made.grants(2.0)):
             order.append(grant.keys)
             finish(made, grant, 2.0)
-    suspects = lost if batch > 1 else lost[:1]  # one by one, it was at the first
+    suspects = lost if batch > 1 else lost[:abreast]  # one by one, it was at the first, or the first two
     assert order[-len(suspects) :] == [(key,) for key in suspects]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_worker_that_finishes_one_lease_beside_the_next_was_at_both(batch: int) -> None:
+    made = scheduler(100, "a", settings=replace(SETTINGS, batch=batch, abreast=2))
+    finish(made, granted(made, 0.0)["a"], 1.0)
+    first, second = made.grants(1.0)
+    for key in first.keys[:-1]:
+        made.answered("a", first.lease, key, 1.0, 1.0)
+    made.left("a", "killed", 1.0)
+    made.joined("b", "node")
+    order = []
+    while not made.finished:
+        for grant in list(made.grants(2.0)):
+            order.append(grant.keys)
+            finish(made, grant, 2.0)
+    suspects = (first.keys[-1], *(second.keys if batch > 1 else second.keys[:1]))
+    assert order[-len(suspects) :] == [(key,) for key in suspects]
+    assert not made.given_up()
 
 
 def test_a_lease_that_was_not_begun_is_not_to_blame() -> None:

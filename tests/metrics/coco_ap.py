@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from foolscape.metrics.boxes import Bools, Detected, Floats, Truth, everywhere
-from foolscape.metrics.matching import COCO_DETECTIONS, COCO_IOUS, LARGEST_AREA, tidy
+from foolscape.metrics.boxes import LARGEST_AREA, Bools, Detected, Floats, Truth, everywhere, tidy
+from foolscape.metrics.matching import COCO_DETECTIONS, COCO_IOUS
 
 
 def coco_ap(truths: Sequence[Truth], detections: Sequence[Detected], classes: int) -> Floats:

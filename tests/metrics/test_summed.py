@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from foolscape.errors import SampleError
 from foolscape.metrics.box_counts import fates_of
 from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.intervals import left_out
-from foolscape.metrics.matching import match_coco, match_image, match_voc
+from foolscape.metrics.looked_up import fates_in, look_up, near_in
+from foolscape.metrics.matched_images import falling
+from foolscape.metrics.matching import LEFT_OUT, VOC, match_coco, match_image, match_voc
 from foolscape.metrics.precision import area_under, eleven_points
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.segmentation import PixelsMeasured
@@ -77,14 +80,45 @@ def test_leaving_groups_out_is_that_of_weights(images: int, groups: int) -> None
 def test_an_image_is_matched_as_by_either_rule_alone() -> None:
     for sample in drawn(5, 40, 30):
         both = match_image(sample.truth, sample.measured, len(CLASSES))
-        alone = [rule(sample.truth, sample.measured, len(CLASSES)) for rule in (match_coco, match_voc)]
-        for one, other in zip(both, alone, strict=True):
-            assert one.truths.tolist() == other.truths.tolist()
+        for rule, levels in ((match_coco, slice(VOC)), (match_voc, slice(VOC, None))):
+            alone = rule(sample.truth, sample.measured, len(CLASSES))
+            assert both.truths.tolist() == alone.truths.tolist()
             for label in range(len(CLASSES)):
-                mine, its = one.labels == label, other.labels == label
-                order = np.argsort(-one.scores[mine], kind="stable")
-                np.testing.assert_array_equal(one.scores[mine][order], other.scores[its])
-                np.testing.assert_array_equal(one.outcome[:, mine][:, order], other.outcome[:, its])
+                mine, its = both.labels == label, alone.labels == label
+                order = np.argsort(-both.scores[mine], kind="stable")
+                looked_at, beyond = np.split(order, [its.sum()])
+                np.testing.assert_array_equal(both.scores[mine][looked_at], alone.scores[its])
+                outcome = both.outcome[levels][:, mine]
+                np.testing.assert_array_equal(outcome[:, looked_at], alone.outcome[:, its])
+                assert (outcome[:, beyond] == LEFT_OUT).all()
+
+
+def test_predictions_for_an_image_that_are_looked_up_at_once_are_those_of_each() -> None:
+    (odd,) = drawn(9, 1, 20)
+    boxes = odd.measured.boxes.copy()
+    boxes[0, 2] = np.nan
+    for image in drawn(8, 20, 30):
+        several = [one.measured for one in drawn(7, 3, 25)] + [
+            Detected(boxes, odd.measured.scores, odd.measured.labels)
+        ]
+        alone = [Sample("", image.truth, one) for one in several]
+        together = [Sample("", image.truth, one) for one in several]
+        look_up(together)
+        for one, other in zip(alone, together, strict=True):
+            assert ("near" in vars(other)) is not image.truth.crowd.any()
+            first, second = (match_image(sample.truth, sample.measured, 4, near_in(sample)) for sample in (one, other))
+            for field in ("scores", "labels", "outcome", "truths"):
+                np.testing.assert_array_equal(getattr(first, field), getattr(second, field))
+            for field in ("counted", "kept", "mislabelled", "invented"):
+                np.testing.assert_array_equal(getattr(fates_in(one), field), getattr(fates_in(other), field))
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_scores_fall_and_equal_ones_keep_their_order(exact: bool) -> None:
+    scores = np.random.default_rng(0).integers(0, 9, 500) / (8 if exact else 7)
+    scores[3], scores[5] = -0.0, 0.0
+    np.testing.assert_array_equal(falling(scores), np.argsort(-scores, kind="stable"))
+    np.testing.assert_array_equal(falling(-scores), np.argsort(scores, kind="stable"))
 
 
 def test_what_becomes_of_objects_is_the_same_beside_a_crowd_that_nothing_is_on() -> None:
@@ -120,3 +154,10 @@ def test_pixels_by_groups_are_those_by_weights() -> None:
         for field in ("hit", "truth", "predicted"):
             np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
     assert found.parts(found.without(), None) == pool.parts(pool.under(weights), None)
+
+
+def test_pixels_of_a_class_that_is_none_are_refused() -> None:
+    for truth, hit, predicted in (({4: 1}, {}, {}), ({}, {-1: 1}, {}), ({}, {}, {1: 2, 9: 1})):
+        sums = PixelSums(CLASSES, np.zeros(1, np.int64))
+        with pytest.raises(SampleError, match="classes 0 to 3"):
+            sums.add(Sample("odd", truth, PixelsMeasured(hit, predicted)))

@@ -78,7 +78,7 @@ class Teller:
                 number, one = coming
                 try:
                     said = self._said(number, one)
-                except Exception as error:
+                except BaseException as error:  # of the thread that it was waited for
                     said = self._of_error(error)
                 self._tell(number, said)
                 with self._lock:
@@ -88,7 +88,7 @@ class Teller:
         answer = one.result() if isinstance(one, Future) else one
         return Answered(self._name, number, answer) if isinstance(answer, Answer) else answer
 
-    def _of_error(self, error: Exception) -> Raised | Fault:
+    def _of_error(self, error: BaseException) -> Raised | Fault:
         return Raised(self._name, portable(error)) if isinstance(error, FoolscapeError) else Fault(in_short(error))
 
 

@@ -40,15 +40,15 @@ class Answer:
     """What came of a key.
 
     `payload` and `files` (contents by name) depend on the key and the job alone, not on the worker or the time: two
-    workers that were given the same key answer the same bytes. `seconds` is what the key took. `found` is no part
-    of the answer: what the worker found on its way, which may spare others the work as an input of other leases.
+    workers that were given the same key answer the same bytes. `seconds` is what the key took. `beside` is what the
+    driver is told besides, which may differ from worker to worker: times, what was found on the way.
     """
 
     key: str
     payload: bytes
     files: Mapping[str, bytes] = field(default_factory=dict)
     seconds: float = 0.0
-    found: bytes = b""
+    beside: bytes = b""
 
 
 @dataclass(frozen=True)

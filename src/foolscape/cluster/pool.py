@@ -12,8 +12,9 @@ from typing import Final
 
 from foolscape.cluster.engine import Answered, Died, Engine, Event, Joined, LeaseDone, Raised, Refused
 from foolscape.cluster.job import STATE, Answer, Difference, GivenUp, Job, Lease, Loss, Refusal
+from foolscape.cluster.leases import LeaseSettings
 from foolscape.cluster.pace import Pace
-from foolscape.cluster.scheduler import LeaseSettings, Scheduler
+from foolscape.cluster.scheduler import Scheduler
 from foolscape.errors import RunError
 
 _TICK: Final = 1.0

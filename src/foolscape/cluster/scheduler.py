@@ -12,35 +12,10 @@ from math import ceil
 
 from foolscape.cluster.job import Difference, GivenUp, Loss
 from foolscape.cluster.keys import Keys
-from foolscape.cluster.leases import Held, Member
+from foolscape.cluster.leases import Held, LeaseSettings, Member
 from foolscape.cluster.pace import Pace
 from foolscape.cluster.relief import Relief, expected_seconds
 from foolscape.errors import RunError
-
-
-@dataclass(frozen=True)
-class LeaseSettings:
-    """How keys are leased.
-
-    Args:
-        keys_in_flight: of one worker at most, in at most two leases, so that it need not wait for the next; at least
-            twice the batch for that.
-        batch: how many keys a worker likes to answer at once; leases are multiples of it, but for the last.
-        lease_seconds: what a lease is to take.
-        slack: a lease that takes so many times as long as was to be expected, and `grace` seconds, is overdue, and
-            its keys are given to another worker, too.
-        grace: see `slack`.
-        silence: a worker without an answer for so many seconds, and 20 times as long as was to be expected, is ended.
-        deaths: a key that so many workers died of is given up; see `Doubts` for where workers die at random, too.
-    """
-
-    keys_in_flight: int = 16
-    batch: int = 1
-    lease_seconds: float = 10.0
-    slack: float = 3.0
-    grace: float = 5.0
-    silence: float = 3600.0
-    deaths: int = 3
 
 
 @dataclass(frozen=True)
@@ -145,9 +120,11 @@ class Scheduler:
         if member.leases:
             member.leases[0].begun = now
         passed = [place for place in held.keys if self._keys.is_open(place)]
-        if not passed:
+        if passed:
+            self._keys.doubts.died(passed)
+        else:
             self._keys.doubts.lease_done()
-        self._lose(held, passed, f"{held.worker} on {member.node} did not answer it")
+        self._lose(held, f"{held.worker} on {member.node} did not answer it")
         self._stirs(held.worker)
 
     def left(self, worker: str, reason: str, now: float) -> Loss | None:
@@ -158,12 +135,10 @@ class Scheduler:
         self._ready.pop(worker, None)
         self._pace.forget(worker)
         lost = [place for held in member.leases for place in held.keys if self._keys.is_open(place)]
-        at = self._at(member)
-        if not at:
-            self._keys.doubts.died(())
+        self._keys.doubts.died(self._at(member))
         for held in member.leases:
             del self._leases[held.number]
-            self._lose(held, [place for place in at if place in held.keys], f"{worker} on {member.node}: {reason}")
+            self._lose(held, f"{worker} on {member.node}: {reason}")
         loss = Loss(worker, member.node, now, reason, tuple(self._keys.names[place] for place in lost))
         self.losses.append(loss)
         return loss
@@ -219,15 +194,15 @@ class Scheduler:
 
     def _at(self, member: Member) -> list[int]:
         """The keys that a worker is at: it goes through its leases, and through each of them, from first to last."""
-        if not member.leases:
-            return []
-        at = list(member.leases[0].keys)
-        return [place for place in (at[:1] if self._settings.batch == 1 else at) if self._keys.is_open(place)]
+        abreast = self._settings.abreast
+        if self._settings.batch == 1:
+            at = [place for held in member.leases for place in held.keys][:abreast]
+        else:
+            at = [place for held in member.leases[:abreast] for place in held.keys]
+        return [place for place in at if self._keys.is_open(place)]
 
-    def _lose(self, held: Held, at: Sequence[int], reason: str) -> None:
-        """What a lease still held, when it ends; `at`: the keys that may be the cause."""
-        if at:
-            self._keys.doubts.died(at)
+    def _lose(self, held: Held, reason: str) -> None:
+        """What a lease still held, when it ends."""
         for place in held.keys:
             self._keys.release(place, held)
             if not self._keys.is_open(place) or self._keys.holders(place):

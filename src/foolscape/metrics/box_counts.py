@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, everywhere
-from foolscape.metrics.matching import overlaps, tidy
-from foolscape.metrics.near import LEAST_IOU, Near, Objects, near
+from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, everywhere, tidy
+from foolscape.metrics.matching import overlaps
+from foolscape.metrics.near import LEAST_IOU, Near, Pairs, near
 
 IOU: Final = LEAST_IOU
 READABLE: Final = 0.3
@@ -109,7 +109,7 @@ def counted(fates: Fates, reference: Truth, classes: int) -> BoxCounts:
 def fates_of(reference: Truth, detected: Detected, score_threshold: float, pairs: Near | None = None) -> Fates:
     """What became of each of K reference objects, by the rule of `count_boxes`; `pairs` where they are known."""
     if not reference.crowd.any():
-        return _fates_near(reference, pairs or near(reference, tidy(detected)), score_threshold)
+        return _fates_near(reference, pairs or near(reference, [detected])[0], score_threshold)
     detected = _readable(detected, score_threshold)
     overlap = overlaps(detected.boxes, reference)
     endless = everywhere(reference)
@@ -125,21 +125,18 @@ def fates_of(reference: Truth, detected: Detected, score_threshold: float, pairs
 def _fates_near(reference: Truth, pairs: Near, score_threshold: float) -> Fates:
     """`fates_of` without crowds."""
     readable = pairs.detected.scores >= score_threshold
-    own, other = (
-        [one for one in chosen if readable[one[0]]]
-        for chosen in (pairs.of_own_class(reference), pairs.of_other_classes(reference))
-    )
+    own, other = ([one for one in chosen if readable[one[0]]] for chosen in (pairs.own, pairs.other))
     kept, used = _taken(own, set())
     mistaken, _ = _taken([one for one in other if one[0] not in used], kept)
     counted = ~reference.difficult
     mine, its = np.zeros(len(counted), np.bool_), np.zeros(len(counted), np.bool_)
     mine[list(kept)], its[list(mistaken)] = True, True
-    readable[[detection for detection, _ in pairs.pairs]] = False
+    readable[[detection for chosen in (pairs.own, pairs.other) for detection, _ in chosen]] = False
     invented = pairs.detected.labels[pairs.order[readable[pairs.order]]]
     return Fates(counted, counted & mine, counted & its, invented)
 
 
-def _taken(pairs: Sequence[tuple[int, Objects]], not_these: Set[int]) -> tuple[set[int], set[int]]:
+def _taken(pairs: Pairs, not_these: Set[int]) -> tuple[set[int], set[int]]:
     """As `_take`: which objects are taken, and which detections took one."""
     taken: set[int] = set()
     used: set[int] = set()

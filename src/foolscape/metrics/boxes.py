@@ -21,6 +21,9 @@ Bools = NDArray[np.bool_]
 _FAR: Final = 1e6
 """Pixels: beyond every image, and a number that any file can hold."""
 
+LARGEST_AREA: Final = 1e10
+"""The upper end of COCO's area range "all", in square pixels: it leaves out whatever is larger."""
+
 EVERYWHERE: Final = (-_FAR, -_FAR, _FAR, _FAR)
 """The box of a crowd that has no end: of its class nothing is known in the image but the objects that are there."""
 
@@ -61,6 +64,23 @@ class Detected:
     labels: IntArray
 
 
+def tidy(detected: Detected) -> Detected:
+    """The detections with every box and score usable, in the same order.
+
+    A box that is not finite, is inside out or exceeds LARGEST_AREA becomes an empty box: it overlaps nothing and is a
+    false positive. COCO's evaluators would match it (NaN) or leave it out (negative or huge area). A score of NaN
+    becomes 0.
+    """
+    with np.errstate(all="ignore"):
+        size = detected.boxes[:, 2:] - detected.boxes[:, :2]
+        areas = size[:, 0] * size[:, 1]
+        if (size >= 0).all() and (areas <= LARGEST_AREA).all() and np.isfinite(detected.scores).all():
+            return detected  # no box of these is without an end
+        usable = np.isfinite(detected.boxes).all(axis=1) & (size >= 0).all(axis=1) & (size.prod(axis=1) <= LARGEST_AREA)
+    boxes = np.where(usable[:, None], detected.boxes, 0.0)
+    return Detected(boxes, np.nan_to_num(detected.scores, nan=0.0, posinf=1.0, neginf=0.0), detected.labels)
+
+
 def everywhere(truth: Truth) -> Bools:
     """(K,): which are crowds without an end, at any scale to which images are brought."""
     far = _FAR / 1000
@@ -70,18 +90,15 @@ def everywhere(truth: Truth) -> Bools:
 
 def pairwise_iou(one: Floats, other: Floats) -> Floats:
     """(K, L): intersection over union of (K, 4) and (L, 4) boxes; 0 where both are empty."""
-    width, height = (
-        np.maximum(
-            np.minimum(one[:, None, axis + 2], other[None, :, axis + 2])
-            - np.maximum(one[:, None, axis], other[None, :, axis]),
-            0.0,
-        )
-        for axis in (0, 1)
-    )
+    # Calculated as (L, K): numpy is slow in rows as short as an image has objects.
+    x1, y1, x2, y2 = np.ascontiguousarray(one.T)
+    u1, v1, u2, v2 = other.T[:, :, None]
+    width = np.maximum(np.minimum(x2, u2) - np.maximum(x1, u1), 0.0)
+    height = np.maximum(np.minimum(y2, v2) - np.maximum(y1, v1), 0.0)
     overlap = width * height
-    union = _area(one)[:, None] + _area(other)[None, :] - overlap
+    union = _area(one) + _area(other)[:, None] - overlap
     share: Floats = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
-    return share
+    return share.T
 
 
 def _area(boxes: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -41,7 +41,7 @@ class Distortion:
 
     def to_json(self) -> dict[str, int | float]:
         """The record as a line of `rows.jsonl` holds it."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 def distortion(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> Distortion:

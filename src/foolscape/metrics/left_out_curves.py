@@ -17,10 +17,12 @@ from foolscape.metrics.boxes import Floats, Ints
 
 _COLUMNS: Final = 32
 """Groups that are looked at together at least where all rows are held."""
-_CELLS: Final = 1 << 21
+_CELLS: Final = 1 << 23
 """Rows by groups of which precision is held where all rows are."""
 _CHUNK: Final = 1 << 17
 """The same where only some rows are."""
+_FEW: Final = 8
+"""Numbers that are added one by one."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,12 @@ class Entries:
         """Those of the groups from `begin` to before `end`, which count from 0 then."""
         mine = (self.groups >= begin) & (self.groups < end)
         return Entries(self.rows[mine], self.groups[mine] - begin)
+
+    def among(self, kept: Ints) -> Entries:
+        """Those that count at the rows `kept` (E,), rising, each from the first one on at which it does."""
+        rows = np.searchsorted(kept, self.rows)
+        there = rows < len(kept)
+        return Entries(rows[there], self.groups[there])
 
     def by_row(self, rows: int) -> list[Ints]:
         """The groups of the entries of each row."""
@@ -68,6 +76,28 @@ class Rows:
 
     def at(self, rows: Ints, groups: Ints, number: int) -> Floats:
         """(K,): interpolated precision at `rows` (K,) without each of `groups` (K,) of so many: the best from there."""
+        if not len(rows):
+            return np.empty(0)
+        kept = self._foremost(rows, number)
+        fewer = Rows(self.hits[kept], self.both[kept], self.own_hits.among(kept), self.own_wrong.among(kept))
+        return fewer._at(np.searchsorted(kept, rows), groups, number)
+
+    def _foremost(self, rows: Ints, number: int) -> Ints:
+        """The rows that may be the best from one of `rows` (K,) on, whichever of so many groups is left out.
+
+        At every row precision lies between that without the most hits that a group has, and that without the most false
+        positives. A row is not the best where the upper end is below the lower one of a row that counts, too.
+        """
+        hits, wrong = (entries.totals(number).max() for entries in (self.own_hits, self.own_wrong))
+        fewest = np.minimum(self.hits, hits)
+        least = (self.hits - fewest) / np.maximum(self.both - fewest, 1.0)
+        most = self.hits / np.maximum(self.both - wrong, self.hits)
+        asked = np.full(len(self.hits), -1)
+        asked[rows] = rows
+        last = np.maximum.accumulate(asked)
+        return np.flatnonzero((last >= 0) & (most >= np.maximum.accumulate(least[::-1])[::-1][last]))
+
+    def _at(self, rows: Ints, groups: Ints, number: int) -> Floats:
         found = np.empty(len(rows))
         height = max(_CHUNK // number, 1)
         pieces = rows // height
@@ -94,11 +124,13 @@ class Rows:
         """As `precision.area_under` adds it up, from the first row on."""
         width = len(objects)
         own = self.own_hits.of(begin, begin + width).by_row(len(self.hits))
-        of_hits, area, recall = np.zeros(width), np.zeros(width), np.zeros(width)
+        of_hits, area, recall, before = (np.zeros(width) for _ in range(4))
         for hits, groups, precision in zip(self.hits.tolist(), own, envelope, strict=True):
-            np.add.at(of_hits, groups, 1.0)
-            before, recall = recall, (hits - of_hits) / objects
-            area += precision * (recall - before)
+            _count(of_hits, groups, 1.0)
+            before, recall = recall, before
+            np.divide(np.subtract(hits, of_hits, out=recall), objects, out=recall)
+            step = np.subtract(recall, before, out=before)
+            area += np.multiply(precision, step, out=step)
         return area
 
     def _envelopes(self, begin: int, end: int, height: int) -> Iterator[tuple[int, Floats]]:
@@ -123,7 +155,16 @@ class Rows:
                     np.maximum(left_both, 1.0, out=left_both)
                 above = np.divide(left_hits, left_both, out=piece[row - first])
                 below = np.maximum(above, below, out=above)
-                np.subtract.at(of_hits, own_hits[row], 1.0)
-                np.subtract.at(of_both, own_both[row], 1.0)
+                _count(of_hits, own_hits[row], -1.0)
+                _count(of_both, own_both[row], -1.0)
             below = below.copy()
             yield first, piece
+
+
+def _count(numbers: Floats, groups: Ints, by: float) -> None:
+    """Add to the numbers (G,) of `groups` (K,), of each as often as it is there; a few are added faster one by one."""
+    if len(groups) > _FEW:
+        np.add.at(numbers, groups, by)
+    else:
+        for group in groups.tolist():
+            numbers[group] += by

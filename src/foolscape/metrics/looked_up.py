@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from foolscape.metrics.box_counts import READABLE, Fates, fates_of
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.matching import tidy
 from foolscape.metrics.near import Near, near
 from foolscape.metrics.sample import Sample
 
 DetectionSample = Sample[Truth, Detected]
+
+
+def look_up(samples: Sequence[DetectionSample]) -> None:
+    """Ask `near_in` of several predictions for one image at once, which takes less time."""
+    first = samples[0].truth
+    if not first.crowd.any():
+        mine = [one for one in samples if one.truth is first]
+        for one, found in zip(mine, near(first, [one.measured for one in mine]), strict=True):
+            vars(one)["near"] = found
 
 
 def near_in(sample: DetectionSample) -> Near | None:
@@ -18,7 +27,7 @@ def near_in(sample: DetectionSample) -> Near | None:
     known: dict[str, Any] = vars(sample)
     if "near" not in known:
         crowded = sample.truth.crowd.any()
-        known["near"] = None if crowded else near(sample.truth, tidy(sample.measured))
+        known["near"] = None if crowded else near(sample.truth, [sample.measured])[0]
     found: Near | None = known["near"]
     return found
 

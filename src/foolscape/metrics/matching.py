@@ -7,6 +7,8 @@ the + 1 of the VOC devkit, which counts pixels.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,8 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, everywhere, pairwise_iou
-from foolscape.metrics.near import Near, Objects, near
+from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth, everywhere, pairwise_iou, tidy
+from foolscape.metrics.near import Near, Pairs, near
 
 FALSE, HIT, LEFT_OUT = 0, 1, 2
 """What a detection is: a false positive, a hit, or neither because it lies on an object that does not count."""
@@ -23,11 +25,10 @@ FALSE, HIT, LEFT_OUT = 0, 1, 2
 VOC_IOU: Final = 0.5
 COCO_IOUS: Final = np.linspace(0.5, 0.95, 10)
 _LEVELS: Final[list[float]] = COCO_IOUS.tolist()
+VOC: Final = len(COCO_IOUS)
+"""Where VOC's threshold stands behind COCO's, of an image that is matched by both rules."""
 COCO_DETECTIONS: Final = 100
 """Of a class in an image COCO looks at this many detections, those with the highest scores."""
-LARGEST_AREA: Final = 1e10
-"""The upper end of COCO's area range "all", in square pixels: it leaves out whatever is larger."""
-
 Outcomes = NDArray[np.int8]
 _Rule = Callable[[Floats, Truth], Outcomes]
 
@@ -47,23 +48,6 @@ class Matched:
     labels: Ints
     outcome: Outcomes
     truths: Ints
-
-
-def tidy(detected: Detected) -> Detected:
-    """The detections with every box and score usable, in the same order.
-
-    A box that is not finite, is inside out or exceeds LARGEST_AREA becomes an empty box: it overlaps nothing and is a
-    false positive. COCO's evaluators would match it (NaN) or leave it out (negative or huge area). A score of NaN
-    becomes 0.
-    """
-    with np.errstate(all="ignore"):
-        size = detected.boxes[:, 2:] - detected.boxes[:, :2]
-        areas = size[:, 0] * size[:, 1]
-        if (size >= 0).all() and (areas <= LARGEST_AREA).all() and np.isfinite(detected.scores).all():
-            return detected  # no box of these is without an end
-        usable = np.isfinite(detected.boxes).all(axis=1) & (size >= 0).all(axis=1) & (size.prod(axis=1) <= LARGEST_AREA)
-    boxes = np.where(usable[:, None], detected.boxes, 0.0)
-    return Detected(boxes, np.nan_to_num(detected.scores, nan=0.0, posinf=1.0, neginf=0.0), detected.labels)
 
 
 def overlaps(boxes: Floats, truth: Truth) -> Floats:
@@ -111,34 +95,43 @@ def match_coco(truth: Truth, detected: Detected, classes: int, outside: Bools | 
     return _match(truth, detected, classes, outside, _coco, thresholds=len(COCO_IOUS), most=COCO_DETECTIONS)
 
 
-def match_image(truth: Truth, detected: Detected, classes: int, pairs: Near | None = None) -> tuple[Matched, Matched]:
-    """`match_coco` and `match_voc` of one image, which look at the same `pairs`; detections in their own order."""
+def match_image(truth: Truth, detected: Detected, classes: int, pairs: Near | None = None) -> Matched:
+    """`match_coco` and, behind it as the last of T = 11, `match_voc` of one image; detections in their own order.
+
+    Those that COCO does not look at are left out at its thresholds. `pairs` where they are known.
+    """
     if truth.crowd.any():
-        return match_coco(truth, detected, classes), match_voc(truth, detected, classes)
-    pairs = pairs or near(truth, tidy(detected))
-    detected, own = pairs.detected, pairs.of_own_class(truth)
-    ranked, difficult = _highest(detected.labels, pairs.order, classes), truth.difficult.tolist()
-    voc = np.full((1, len(detected.scores)), FALSE, np.int8)
-    coco = np.full((len(COCO_IOUS), len(detected.scores)), FALSE, np.int8)
-    _take_voc(voc, own, difficult)
-    _take_coco(coco, [one for one in own if ranked[one[0]]], difficult)
-    truths = np.bincount(truth.labels[~truth.difficult], minlength=classes).astype(np.int64)
-    by_voc = Matched(detected.scores, detected.labels, voc, truths)
-    if ranked.all():
-        return Matched(detected.scores, detected.labels, coco, truths), by_voc
-    return Matched(detected.scores[ranked], detected.labels[ranked], coco[:, ranked], truths), by_voc
+        return _match_beside_crowds(truth, tidy(detected), classes)
+    pairs = pairs or near(truth, [detected])[0]
+    detected, own = pairs.detected, pairs.own
+    beyond, difficult = _beyond(detected.labels, pairs.order, classes), truth.difficult.tolist()
+    outcome = np.full((VOC + 1, len(detected.scores)), FALSE, np.int8)
+    _take_voc(outcome[VOC:], own, difficult)
+    if beyond:
+        outcome[:VOC, list(beyond)] = LEFT_OUT
+        own = [one for one in own if one[0] not in beyond]
+    _take_coco(outcome[:VOC], own, difficult)
+    return Matched(detected.scores, detected.labels, outcome, _counting(truth, classes))
 
 
-def _highest(labels: Ints, order: Ints, classes: int) -> Bools:
-    """(K,): which detections are among the COCO_DETECTIONS of their class with the highest scores."""
-    ranked = np.ones(len(labels), np.bool_)
+def _match_beside_crowds(truth: Truth, detected: Detected, classes: int) -> Matched:
+    outcome = np.full((VOC + 1, len(detected.scores)), LEFT_OUT, np.int8)
+    for levels, rule, most in ((slice(VOC), _coco, COCO_DETECTIONS), (slice(VOC, VOC + 1), _voc, None)):
+        picked, of_rule = _outcomes(truth, detected, rule, len(outcome[levels]), most)
+        outcome[levels, picked] = of_rule
+    return Matched(detected.scores, detected.labels, outcome, _counting(truth, classes))
+
+
+def _beyond(labels: Ints, order: Ints, classes: int) -> set[int]:
+    """Which detections are not among the COCO_DETECTIONS of their class with the highest scores."""
+    found: set[int] = set()
     if len(labels) > COCO_DETECTIONS:
         for label in np.flatnonzero(np.bincount(labels, minlength=classes) > COCO_DETECTIONS):
-            ranked[order[labels[order] == label][COCO_DETECTIONS:]] = False
-    return ranked
+            found.update(order[labels[order] == label][COCO_DETECTIONS:].tolist())
+    return found
 
 
-def _take_voc(outcome: Outcomes, pairs: Sequence[tuple[int, Objects]], difficult: Sequence[bool]) -> None:
+def _take_voc(outcome: Outcomes, pairs: Pairs, difficult: Sequence[bool]) -> None:
     """Enter what becomes of the detections, by falling score, each with the objects of its class that it lies on."""
     taken: set[int] = set()
     for detection, objects in pairs:
@@ -154,11 +147,20 @@ def _iou(one: tuple[int, float]) -> float:
     return one[1]
 
 
-def _take_coco(outcome: Outcomes, pairs: Sequence[tuple[int, Objects]], difficult: Sequence[bool]) -> None:
+def _take_coco(outcome: Outcomes, pairs: Pairs, difficult: Sequence[bool]) -> None:
     """As `_take_voc`, at every threshold of COCO's: the last of equal objects, those that count before the others."""
-    for level, least in enumerate(_LEVELS):
+    times = Counter(place for _, objects in pairs for place, _ in objects)
+    contested = []
+    for one in pairs:
+        detection, objects = one
+        (place, iou), *others = objects
+        if others or times[place] > 1:
+            contested.append(one)
+        else:  # nobody else is there to take it
+            outcome[: bisect_right(_LEVELS, iou), detection] = LEFT_OUT if difficult[place] else HIT
+    for level, least in enumerate(_LEVELS if contested else ()):
         taken: set[int] = set()
-        for detection, objects in pairs:
+        for detection, objects in contested:
             free = [(not difficult[place], iou, place) for place, iou in objects if iou >= least and place not in taken]
             if free:
                 counts, _, place = max(free)
@@ -176,6 +178,16 @@ def _match(
     most: int | None,
 ) -> Matched:
     detected = tidy(detected)
+    picked, outcome = _outcomes(truth, detected, rule, thresholds, most)
+    if outside is not None:
+        outcome = np.where((outcome == FALSE) & outside[picked], np.int8(LEFT_OUT), outcome)
+    return Matched(detected.scores[picked], detected.labels[picked], outcome, _counting(truth, classes))
+
+
+def _outcomes(
+    truth: Truth, detected: Detected, rule: _Rule, thresholds: int, most: int | None
+) -> tuple[Ints, Outcomes]:
+    """Class by class, by falling score, the detections that are looked at, and what becomes of them (T, K)."""
     order = np.argsort(-detected.scores, kind="stable")
     kept, outcomes = [np.empty(0, np.int64)], [np.empty((thresholds, 0), np.int8)]
     occurring = set(truth.labels.tolist())
@@ -186,17 +198,12 @@ def _match(
             outcomes.append(rule(detected.boxes[mine], _of_class(truth, label)))
         else:
             outcomes.append(np.full((thresholds, len(mine)), FALSE, np.int8))
-    picked = np.concatenate(kept)
-    outcome = np.concatenate(outcomes, axis=1)
-    if outside is not None:
-        outcome = np.where((outcome == FALSE) & outside[picked], np.int8(LEFT_OUT), outcome)
-    counted = truth.labels[~(truth.difficult | truth.crowd)]
-    return Matched(
-        scores=detected.scores[picked],
-        labels=detected.labels[picked],
-        outcome=outcome,
-        truths=np.bincount(counted, minlength=classes).astype(np.int64),
-    )
+    return np.concatenate(kept), np.concatenate(outcomes, axis=1)
+
+
+def _counting(truth: Truth, classes: int) -> Ints:
+    """(C,): how many objects of each class count."""
+    return np.bincount(truth.labels[~(truth.difficult | truth.crowd)], minlength=classes).astype(np.int64)
 
 
 def _of_class(truth: Truth, label: int) -> Truth:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from foolscape.metrics.boxes import Bools, Detected, Ints, Truth, pairwise_iou
+from foolscape.metrics.boxes import Detected, Ints, Truth, pairwise_iou, tidy
 
 LEAST_IOU: Final = 0.5
 """Every rule takes a detection with less for one of no object."""
 
 Objects = Sequence[tuple[int, float]]
 """Objects that a detection lies on, each with its IoU, in their own order."""
+
+Pairs = Sequence[tuple[int, Objects]]
+"""Detections by falling score, and what each lies on."""
 
 
 @dataclass(frozen=True)
@@ -24,38 +29,55 @@ class Near:
     Attributes:
         detected: (K,) tidied, in their own order.
         order: (K,) by falling score.
-        pairs: which of them lie on something, by falling score, and on what.
+        own: which of them lie on objects of their class, and on which.
+        other: on objects of other classes.
     """
 
     detected: Detected
     order: Ints
-    pairs: Sequence[tuple[int, Objects]]
-
-    def of_own_class(self, truth: Truth) -> Sequence[tuple[int, Objects]]:
-        """`pairs` with objects of the detection's class alone; `truth` is the image's."""
-        return [*self._chosen(truth, own=True)]
-
-    def of_other_classes(self, truth: Truth) -> Sequence[tuple[int, Objects]]:
-        """`pairs` with objects of other classes."""
-        return [*self._chosen(truth, own=False)]
-
-    def _chosen(self, truth: Truth, own: bool) -> Iterator[tuple[int, Objects]]:
-        labels, claimed = truth.labels.tolist(), self.detected.labels
-        for detection, objects in self.pairs:
-            label = int(claimed[detection])
-            if chosen := [one for one in objects if (labels[one[0]] == label) is own]:
-                yield detection, chosen
+    own: Pairs
+    other: Pairs
 
 
-def near(truth: Truth, detected: Detected) -> Near:
-    """The pairs of an image without crowds; `detected` as `matching.tidy` gives it."""
-    scores = detected.scores
-    sorted_: Bools = scores[1:] <= scores[:-1]
-    order = np.arange(len(scores)) if sorted_.all() else np.argsort(-scores, kind="stable")
-    iou = pairwise_iou(detected.boxes, truth.boxes)
+def near(truth: Truth, several: Sequence[Detected]) -> list[Near]:
+    """Of each of several predictions for one image, without crowds; numpy is asked once for all of them."""
+    whole = _joined(several)
+    if (tidied := tidy(whole)) is not whole:
+        several, whole = [tidy(one) for one in several], tidied
+    iou = pairwise_iou(whole.boxes, truth.boxes)
     at, objects = np.nonzero(iou >= LEAST_IOU)
-    found: dict[int, list[tuple[int, float]]] = {}
-    for detection, place, value in zip(at.tolist(), objects.tolist(), iou[at, objects].tolist(), strict=True):
-        found.setdefault(detection, []).append((place, value))
-    by_score = found if sorted_.all() else [one for one in order.tolist() if one in found]
-    return Near(detected, order, [(one, found[one]) for one in by_score])
+    values, same = iou[at, objects].tolist(), (whole.labels[at] == truth.labels[objects]).tolist()
+    ends = np.cumsum([len(one.scores) for one in several])
+    mixed = _mixed(whole, ends.tolist())
+    bounds, detections, places = [0, *np.searchsorted(at, ends).tolist()], at.tolist(), objects.tolist()
+    found = []
+    for number, (one, (begin, end)) in enumerate(zip(several, pairwise(bounds), strict=True)):
+        first = int(ends[number]) - len(one.scores)
+        own: dict[int, list[tuple[int, float]]] = {}
+        other: dict[int, list[tuple[int, float]]] = {}
+        for pair in range(begin, end):
+            of_one = (own if same[pair] else other).setdefault(detections[pair] - first, [])
+            of_one.append((places[pair], values[pair]))
+        order = np.argsort(-one.scores, kind="stable") if number in mixed else np.arange(len(one.scores))
+        rows = order.tolist() if number in mixed else None
+        found.append(Near(one, order, *(_by_score(pairs, rows) for pairs in (own, other))))
+    return found
+
+
+def _joined(several: Sequence[Detected]) -> Detected:
+    if len(several) == 1:
+        return several[0]
+    return Detected(
+        *(np.concatenate([getattr(one, name) for one in several]) for name in ("boxes", "scores", "labels"))
+    )
+
+
+def _mixed(whole: Detected, ends: Sequence[int]) -> set[int]:
+    """Which of the predictions that are joined do not come by falling score."""
+    rising = np.flatnonzero(whole.scores[1:] > whole.scores[:-1]).tolist()
+    return {bisect_right(ends, one) for one in rising if one + 1 not in ends}
+
+
+def _by_score(pairs: dict[int, list[tuple[int, float]]], order: Sequence[int] | None) -> Pairs:
+    """By falling score; `order` is None where they are so already."""
+    return [*pairs.items()] if order is None else [(one, pairs[one]) for one in order if one in pairs]

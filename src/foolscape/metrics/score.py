@@ -102,6 +102,7 @@ class Measure(Generic[W]):
             not asked.
         sums: (class names, the group of each image as `intervals.dealt` has it) -> what takes samples one by one; None
             where all are held.
+        look_up: what scores will ask of all the samples of an image and a model, at once; None: of each by itself.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Measure(Generic[W]):
     of_only_class: tuple[str, ...] = ()
     fits: Callable[[Iterable[Sample[Any, Any]]], bool] = bool
     sums: Callable[[Sequence[str], Ints], Sums[W]] | None = None
+    look_up: Callable[[Samples], None] | None = None
 
     @property
     def scores(self) -> tuple[Score[W], ...]:

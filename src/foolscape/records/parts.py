@@ -7,7 +7,7 @@ and others need not look into it. Rows of a sample and model stand together.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +74,8 @@ def write_table(directory: Path, place: str, entries: Iterable[Entry]) -> Path:
 
     def write(file: IO[bytes]) -> None:
         with pyarrow.parquet.ParquetWriter(file, _schema(), compression="zstd") as writer:
-            for group in _groups(entries):
-                writer.write_table(_table(group), row_group_size=len(group))
+            for table in _tables(entries):
+                writer.write_table(table, row_group_size=table.num_rows)
 
     return write_with(directory, place, write)
 
@@ -139,20 +139,6 @@ class PartReader:
         return self._held[key]
 
 
-def _groups(entries: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
-    """The entries in groups of some text each."""
-    group: list[Entry] = []
-    size = 0
-    for entry in entries:
-        group.append(entry)
-        size += len(entry[0])
-        if size >= _GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
 def _schema() -> Any:
     import pyarrow as pa
 
@@ -166,16 +152,23 @@ def _schema() -> Any:
     )  # fmt: skip
 
 
-def _table(group: Sequence[Entry]) -> Any:
+def _tables(entries: Iterable[Entry]) -> Iterator[Any]:
+    """The entries in tables of some text each; of an entry no more is held than its columns."""
     import pyarrow as pa
 
     schema = _schema()
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-    for text, line in group:
+    size = 0
+    for text, line in entries:
         values = columns_of(line) | {"row": text.rstrip(b"\n").decode()}
         for name, column in columns.items():
             column.append(values.get(name))
-    return pa.table(columns, schema=schema)
+        size += len(text)
+        if size >= _GROUP_BYTES:
+            yield pa.table(columns, schema=schema)
+            columns, size = {name: [] for name in schema.names}, 0
+    if columns["row"]:
+        yield pa.table(columns, schema=schema)
 
 
 def columns_of(line: Line) -> dict[str, Any]:

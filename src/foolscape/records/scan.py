@@ -7,6 +7,7 @@ tail are left out.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from foolscape.records.index import TAIL, Noted, Span
 from foolscape.records.parts import Entry, part_place, parts_in, write_part
 from foolscape.records.places import ROWS
 from foolscape.records.row import Line
-from foolscape.records.rows import Forms, Key, forms_of, line_in, with_truths
+from foolscape.records.rows import Forms, Key, forms_of, line_in, outline_in, with_truths
 from foolscape.records.run import AnyRecord
 from foolscape.records.stored import RowFiles, StoredRows, broken, row_files
 
@@ -190,37 +191,43 @@ def rewritten(found: Scan) -> StoredRows:
         elif file == TAIL:
             sizes: list[int] = []
             write_pieces(rows.directory, ROWS, _pieces(rows.directory, samples, sizes))
-            _place(kept, samples, TAIL, sizes)
+            _place(kept, _keys(samples), TAIL, sizes)
         elif sum(spans[0][2] for spans, *_ in samples) == found.lines[file]:
             for spans, model, name in samples:
                 kept.of(model)[name] = spans
         else:
             write_part(rows.directory, file, _entries(rows, samples))
-            _place(kept, samples, file, [spans[0][2] for spans, *_ in samples])
+            _place(kept, _keys(samples), file, [spans[0][2] for spans, *_ in samples])
     return kept
 
 
 def seal(rows: StoredRows) -> None:
     """Make a part of what is in the tail, if anything is; raises as `parts.write_part`, and nothing is changed then."""
-    samples: list[_Place] = [
-        (spans, model, name) for model, own in rows.spans.items() for name, spans in own.items() if spans[0][0] == TAIL
-    ]
-    if not samples:
-        return
     order = rows.record.order
-    models = {model: place for place, model in enumerate(rows.spans)}
-    samples.sort(key=lambda one: (models[one[1]], order.get(one[2], len(order))))
+    samples = [  # of a million, no more than the names are held
+        (
+            model,
+            sorted(
+                (name for name, spans in own.items() if spans[0][0] == TAIL),
+                key=lambda name: order.get(name, len(order)),
+            ),
+        )
+        for model, own in rows.spans.items()
+    ]
+    if not any(names for _, names in samples):
+        return
     number = max(parts_in(rows.directory), default=0) + 1
-    counts: list[int] = []
-    write_part(rows.directory, number, _entries(rows, samples, counts))
-    _place(rows, samples, number, counts)
+    places = ((rows.of(model)[name], model, name) for model, names in samples for name in names)
+    counts = array("q")
+    write_part(rows.directory, number, _entries(rows, places, counts))
+    _place(rows, ((model, name) for model, names in samples for name in names), number, counts)
     write_file(rows.directory, ROWS, b"")
 
 
-def _place(rows: StoredRows, samples: Sequence[_Place], file: int, sizes: Sequence[int]) -> None:
+def _place(rows: StoredRows, samples: Iterable[Key], file: int, sizes: Iterable[int]) -> None:
     """Enter that samples are in a file one behind the other."""
     begin = 0
-    for (_, model, name), size in zip(samples, sizes, strict=True):
+    for (model, name), size in zip(samples, sizes, strict=True):
         rows.of(model)[name] = ((file, begin, size),)
         begin += size
 
@@ -234,12 +241,15 @@ def _pieces(directory: Path, samples: Sequence[_Place], sizes: list[int]) -> Ite
             yield piece
 
 
-def _entries(rows: StoredRows, samples: Sequence[_Place], counts: list[int] | None = None) -> Iterator[Entry]:
+def _keys(samples: Sequence[_Place]) -> list[Key]:
+    return [(model, name) for _, model, name in samples]
+
+
+def _entries(rows: StoredRows, samples: Iterable[_Place], counts: array[int] | None = None) -> Iterator[Entry]:
     """The lines of samples for a part; `counts` gets how many each has."""
-    forms = forms_of(rows.record)
     with row_files(rows.directory) as files:
         for spans, *_ in samples:
             texts = [text for span in spans for text in files.texts(span)]
             if counts is not None:
                 counts.append(len(texts))
-            yield from ((text + b"\n", line_in(text, forms)) for text in texts)
+            yield from ((text + b"\n", outline_in(text)) for text in texts)

@@ -137,5 +137,9 @@ class Room:
             self.store.keep(narrowed={**run_record(self.store).narrowed, spec: batch})
             self.say(f"{spec}: memory is short ({words}); goes on with a batch of {batch}")
 
+        return halving(work, self.batch_of(spec), narrow)
+
+    def batch_of(self, spec: str) -> int:
+        """What the model `spec` has had room for."""
         record = run_record(self.store)
-        return halving(work, record.narrowed.get(spec, record.batch), narrow)
+        return record.narrowed.get(spec, record.batch)

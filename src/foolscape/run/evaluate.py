@@ -71,15 +71,16 @@ def evaluate_at_bound(
 ) -> None:
     """Measure `subject` on the samples `ids` that `store` does not hold yet; `tick` is told of every one settled.
 
-    Images on which an attack in bfloat16 breaks are attacked again in float32.
+    The finisher may still be at the last of them when this returns. Images on which an attack in bfloat16 breaks are
+    attacked again in float32.
     """
     if setting.plan is None:
         for opened in _opened(subject, ids, setting, store, tick):
             setting.finisher.do(partial(_settle_clean, opened, subject, store, tick))
-        setting.finisher.drain()
         return
     broken = _attack(subject, ids, setting, store, tick)
     if broken:
+        setting.finisher.drain()
         exact = setting.plan.at_precision(bf16=False)
         _attack(subject, broken, replace(setting, plan=exact, fell_back=True), store, tick)
 
@@ -93,6 +94,7 @@ def _attack(
 ) -> list[str]:
     """Attack and settle the samples `ids`; returns those that broke in bfloat16 and are left for float32."""
     broken: list[str] = []
+    smooth = True
 
     def remaining() -> list[str]:
         settled_ids = store.settled_ids(subject.spec) | store.settled_ids(None)
@@ -103,10 +105,14 @@ def _attack(
         tick(name)
 
     def attack(names: Sequence[str], in_progress: dict[str, Any]) -> None:
+        nonlocal smooth
+        before, smooth = smooth, False
         try:
             _attack_in_batches(subject, names, setting, store, tick, (in_progress, broken))
+            smooth = before
         finally:
-            setting.finisher.drain()
+            if not smooth:  # what is settled must be known, to see what is left
+                setting.finisher.drain()
 
     attack_all(remaining, attack, fail)
     return broken

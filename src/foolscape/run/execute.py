@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,22 +17,21 @@ from foolscape.memory import first_line, is_short, no_room
 from foolscape.models.common.attention import attention
 from foolscape.models.common.black_boxes import tally_of
 from foolscape.pixels import to_unit
-from foolscape.records.beside import AnyProbes
 from foolscape.records.places import SUMMARY
 from foolscape.records.run import Keep
 from foolscape.records.types import Object
 from foolscape.report import write_report
 from foolscape.report.form import having_form
-from foolscape.run.batch_size import Room, batch_size_of
+from foolscape.run.batch_size import batch_size_of
 from foolscape.run.checks.bounds import bound_notes
 from foolscape.run.checks.steady import keep_consistency
 from foolscape.run.compiling import compiled
 from foolscape.run.directory.shards import finish_shard
-from foolscape.run.directory.store import RunStore, open_run, run_record
+from foolscape.run.directory.store import open_run, run_record
 from foolscape.run.directory.threads import own_threads
 from foolscape.run.foresight import foresee, proven
-from foolscape.run.gradient_check import check_input_gradient
 from foolscape.run.listener import Listener
+from foolscape.run.probing import try_other_attacks
 from foolscape.run.recording import record_of
 from foolscape.run.settings.choice import with_attack
 from foolscape.run.settings.config import RunConfig
@@ -40,7 +39,7 @@ from foolscape.run.settings.device import ready_device
 from foolscape.run.settings.resources import ALONE, Resources
 from foolscape.run.settings.task_of import with_task
 from foolscape.run.setup import LoadedModel, Setup, open_setup, said_of
-from foolscape.run.several_bounds import Measuring, evaluate
+from foolscape.run.several_bounds import Measuring, evaluate, ordered
 from foolscape.run.sharding import refuse_learning, shard_record
 from foolscape.run.slices.given import Given, given_of
 from foolscape.run.slices.kinds import sliced_run
@@ -49,11 +48,10 @@ from foolscape.run.slices.table import SliceTable
 from foolscape.run.slices.write import write_slices
 from foolscape.run.spread.driver import measure_by_workers, workers
 from foolscape.run.spread.engines import engine_of, import_ahead, refuse_no_engine
-from foolscape.run.spread.probing import results_by_workers
-from foolscape.run.spread.run_job import RunJob
+from foolscape.run.spread.run_job import RunJob, leases_of
 from foolscape.run.summary import summarise
 from foolscape.run.trust.judge import Evidence
-from foolscape.run.trust.probes import place_of, probe_stored, results_of
+from foolscape.run.under_way import RunUnderWay
 from foolscape.run.wiring import check_wiring
 
 
@@ -105,47 +103,6 @@ def execute(
         raise no_room(setup.entries[0].scorer.logits, to_unit(setup.first).to(device), words)
 
 
-@dataclass(frozen=True)
-class _Run:
-    """A run whose directory is open.
-
-    Attributes:
-        config, setup, device, listener: as of `execute`.
-        store: of its directory.
-    """
-
-    config: RunConfig
-    setup: Setup
-    device: torch.device
-    listener: Listener
-    store: RunStore
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Of the samples that are measured here."""
-        return run_record(self.store).ids
-
-    @property
-    def room(self) -> Room:
-        """What each model has room for."""
-        return Room(self.store, self.listener.say)
-
-    @property
-    def left(self) -> bool:
-        """Whether an image is still to be measured, or other attacks are still to be tried."""
-        probed = run_record(self.store).shard is None and self.config.probes != 0
-        return any(
-            not set(self.ids) <= _settled(self, entry)
-            or (probed and entry.probes and not self.store.load_json(place_of(entry.subject.slug), AnyProbes))
-            for entry in self.setup.entries
-        )
-
-    def check(self, entry: LoadedModel, batch: int) -> None:
-        """Refuse a model whose input gradient is wrong."""
-        first = to_unit(self.setup.first).to(self.device)
-        check_input_gradient(first, self.config.seed, self.store, self.listener, entry, batch)
-
-
 def _executed(
     config: RunConfig,
     setup: Setup,
@@ -179,7 +136,7 @@ def _executed(
     with engines_kept(), open_run(out, record, record.conditions, listener.say, keep, traits_of) as store:
         store.heard = listener.heard
         listener.phase("checks")
-        run = _Run(config, setup, device, listener, store)
+        run = RunUnderWay(config, setup, device, listener, store)
         if left := resources.spread and run.left:
             import_ahead(resources, run_record(store).threads or own_threads(), RunJob)
         _check_models(run)
@@ -189,23 +146,23 @@ def _executed(
             if shard is None:
                 listener.phase("trying other attacks")
                 for place, entry in enumerate(setup.entries):
-                    _probe(run, entry, place, pool)
+                    try_other_attacks(run, entry, place, pool)
         _say_tallies(setup, listener)
         return _concluded(run, given, page=page) if shard is None else finish_shard(store)
 
 
-def _foreseen(run: _Run, resources: Resources) -> AbstractContextManager[None]:
+def _foreseen(run: RunUnderWay, resources: Resources) -> AbstractContextManager[None]:
     """Tells what is still to be measured is estimated to take, and what it took, to a listener who wants to know."""
     told = run.listener.foreseen
     if told is None:
         return nullcontext()
     run.listener.phase("estimating")
-    remaining = {entry.subject.spec: len(set(run.ids) - _settled(run, entry)) for entry in run.setup.entries}
+    remaining = {entry.subject.spec: len(set(run.ids) - run.settled(entry)) for entry in run.setup.entries}
     batch = run_record(run.store).batch
     return proven(foresee(run.config, run.setup, run.device, remaining, batch, resources.shared_by), told)
 
 
-def _check_models(run: _Run) -> None:
+def _check_models(run: RunUnderWay) -> None:
     """Whether the models are what they should be. How they are wired is looked at once for all shards, by the first."""
     shard = run.store.record.shard
     for entry in run.setup.entries:
@@ -216,21 +173,23 @@ def _check_models(run: _Run) -> None:
 
 
 @contextmanager
-def _workers(run: _Run, resources: Resources) -> Iterator[Pool]:
+def _workers(run: RunUnderWay, resources: Resources) -> Iterator[Pool]:
     """The workers that were asked for."""
     record = run_record(run.store)
     engine = engine_of(resources, str(run.device), record.threads or own_threads(), RunJob)
-    with workers(RunJob(run.config, record), engine, run.store, run.listener, record.batch) as pool:
+    job = RunJob(run.config, record, run.setup.remembers)
+    with workers(job, engine, run.store, run.listener, leases_of(record)) as pool:
         yield pool
 
 
-def _measure_all(run: _Run, entry: LoadedModel, place: int, pool: Pool | None) -> None:
+def _measure_all(run: RunUnderWay, entry: LoadedModel, place: int, pool: Pool | None) -> None:
     """What is still to be measured of a model, by workers, or with a batch that was checked before, or is now."""
     subject, ids, store = entry.subject, run.ids, run.store
     with _progress(run, entry) as tick:
         if pool is not None:
-            costs = {name: cost_of(run.setup.data, name) for name in ids}
-            for _ in measure_by_workers(pool, (place, subject.spec), costs, store, tick):
+            measuring = Measuring(entry.plans, run_record(store).batch, run.config.seed)
+            costs = {name: cost_of(run.setup.data, name) for name in ordered(subject, ids, measuring)}
+            for _ in measure_by_workers(pool, (place, subject.spec), costs, store, tick, clean=subject.clean):
                 run.listener.stop_if_enough()
             return
 
@@ -242,29 +201,12 @@ def _measure_all(run: _Run, entry: LoadedModel, place: int, pool: Pool | None) -
     run.listener.stop_if_enough()
 
 
-def _progress(run: _Run, entry: LoadedModel) -> AbstractContextManager[Callable[[str], None]]:
-    done = len(_settled(run, entry) & set(run.ids))
+def _progress(run: RunUnderWay, entry: LoadedModel) -> AbstractContextManager[Callable[[str], None]]:
+    done = len(run.settled(entry) & set(run.ids))
     return run.listener.progress(f"{run.config.attack} on {entry.subject.spec}", len(run.ids), done)
 
 
-def _settled(run: _Run, entry: LoadedModel) -> set[str]:
-    return run.store.settled_ids(entry.subject.spec) | run.store.settled_ids(None)
-
-
-def _probe(run: _Run, entry: LoadedModel, place: int, pool: Pool | None) -> None:
-    """What other attacks leave of a few images, where there is an attack."""
-    if entry.plan is None:
-        return
-    subject, store = entry.subject, run.store
-    probe = partial(probe_stored, subject, entry.plans, entry.probes, run.config.probes, store, run.listener.say)
-    if pool is not None:
-        probe(partial(results_by_workers, pool, place, entry.probes))
-        return
-    tried = partial(results_of, subject, entry.probes, store)
-    run.room.halving(subject.spec, lambda batch: probe(partial(tried, batch=batch)))
-
-
-def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
+def _concluded(run: RunUnderWay, given: Given | None, *, page: bool) -> Object:
     """The summary of a run of which everything is measured, written with what it is shown by."""
     store, out = run.store, run.store.directory
     run.listener.phase("summing up")
@@ -281,7 +223,7 @@ def _concluded(run: _Run, given: Given | None, *, page: bool) -> Object:
     return summary
 
 
-def _keep_consistency(entry: LoadedModel, run: _Run) -> None:
+def _keep_consistency(entry: LoadedModel, run: RunUnderWay) -> None:
     """See `keep_consistency`; without what torch.compile made, for it would make another forward pass for the batch."""
     spec, pair, room = entry.subject.spec, (run.setup.first, run.setup.beside), run.room
     keep = partial(keep_consistency, known=entry.known)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from torch import Tensor
 
 from foolscape.errors import GradientError
-from foolscape.models.checks.gradient import check_gradient, raise_unless_ok
+from foolscape.models.checks.gradient import GradientVerdict, check_gradient, raise_unless_ok
 from foolscape.models.common.bf16 import likeness
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore, run_record
@@ -30,10 +30,7 @@ def check_input_gradient(
     if record.gradient.get(spec, {}).get("batch") == batch:
         return
     images = first.expand(batch, -1, -1, -1).contiguous()
-    clamps = running_of(record.task).clamps
-    verdict = entry.known.of(
-        ("gradient", seed, batch), lambda: check_gradient(entry.scorer, images, seed=seed, clamps=clamps)
-    )
+    verdict = _verdict(images, seed, entry, record.task)
     try:
         raise_unless_ok(verdict)
     except GradientError as error:
@@ -45,3 +42,22 @@ def check_input_gradient(
         agreement = "not finite" if cosine is None else f"cosine {cosine:.3f} with the one in float32"
         listener.say(f"{spec}: input gradient in bfloat16: {agreement}")
     store.keep(gradient={**record.gradient, spec: fields})
+
+
+def is_right_alone(first: Tensor, seed: int, store: RunStore, entry: LoadedModel, batch: int) -> bool:
+    """Whether images may be attacked one by one in a run whose gradient was found right with a batch of `batch`.
+
+    Not in bfloat16, whose gradient alone is not looked at. Arguments as of `check_input_gradient`.
+    """
+    if batch == 1 or entry.plan is None or entry.plan.ascent.blind:
+        return True
+    return not entry.plan.ascent.bf16 and _verdict(first, seed, entry, run_record(store).task).ok
+
+
+def _verdict(images: Tensor, seed: int, entry: LoadedModel, task: str) -> GradientVerdict:
+    """On the gradient with this batch of images."""
+    clamps = running_of(task).clamps
+    verdict: GradientVerdict = entry.known.of(
+        ("gradient", seed, len(images)), lambda: check_gradient(entry.scorer, images, seed=seed, clamps=clamps)
+    )
+    return verdict

@@ -68,7 +68,7 @@ class Reader(Generic[T]):
 
 
 class Finisher:
-    """Does one job after the other, on a thread of its own; a context, at whose end the thread ends.
+    """Does one job after the other, on a thread of its own; a context, at whose end it has done all.
 
     What a job raises comes out of the next `do` or `drain`; jobs that wait behind it are let go, as they would not have
     been begun.
@@ -83,7 +83,10 @@ class Finisher:
         """
         self._jobs: Queue[Callable[[], object] | None] = Queue(most)
         self._error: BaseException | None = None
+        self._then: Callable[[BaseException | None], None] = _untold
         self._thread = threading.Thread(target=self._go_on, name="foolscape-finisher", daemon=True) if most else None
+        if self._thread is not None:
+            self._thread.start()
 
     def do(self, job: Callable[[], object]) -> None:
         """Do `job` after those before it."""
@@ -100,6 +103,21 @@ class Finisher:
             self._jobs.join()
             self._raise()
 
+    def leave(self, then: Callable[[BaseException | None], None]) -> None:
+        """Bring no more, and do not wait: `then` is told on its thread when all is done, and what a job has raised."""
+        self._then = then
+        if self._thread is None:
+            then(None)
+        else:
+            self._jobs.put(None)
+
+    def close(self) -> None:
+        """Wait until all is done; its thread ends. May be called again, and after `leave`."""
+        if self._thread is not None:
+            if self._thread.is_alive():
+                self._jobs.put(None)
+            self._thread.join()
+
     def _raise(self) -> None:
         error, self._error = self._error, None
         if error is not None:
@@ -115,15 +133,17 @@ class Finisher:
             finally:
                 self._jobs.task_done()
                 del job
+        self._then(self._error)
 
     def __enter__(self) -> Finisher:
-        if self._thread is not None:
-            self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join()
+        self.close()
+
+
+def _untold(error: BaseException | None) -> None:
+    """For one that is waited for."""
+    del error

@@ -117,6 +117,15 @@ class Setup:
     beside: NDArray[np.uint8] | None = None
     why: str | None = None
 
+    @property
+    def remembers(self) -> bool:
+        """Whether clean predictions are kept for the runs that follow on it."""
+        return any(entry.subject.clean.are_kept for entry in self.entries)
+
+    def remembering(self) -> Setup:
+        """The same, with models that do."""
+        return replace(self, entries=tuple(replace(one, subject=one.subject.remembering()) for one in self.entries))
+
 
 def open_setup(config: RunConfig, device: torch.device) -> Setup:
     """Data and models of a run, whose task and attack are settled."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from foolscape.attacks.plan import Plan
@@ -79,10 +81,19 @@ def evaluate(
 
     A sample that cannot be measured at one bound is in none. `tick` is told of every one settled.
     """
+    with attacked(subject, ids, measuring, store, tick) as finisher:
+        finisher.drain()
+
+
+def attacked(
+    subject: TaskRunner[R, P], ids: Sequence[str], measuring: Measuring, store: RunStore, tick: Callable[[str], None]
+) -> Finisher:
+    """`evaluate`, but for what is still to be done when the model is not needed any more: the finisher is at it."""
     settled_ids = store.settled_ids(subject.spec) | store.settled_ids(None)
-    remaining = _ordered(subject, [name for name in ids if name not in settled_ids], measuring)
+    remaining = ordered(subject, [name for name in ids if name not in settled_ids], measuring)
     ahead, waiting = _beside(subject, measuring)
-    with Reader(subject.read, remaining, ahead) as reader, Finisher(waiting) as finisher:
+    with ExitStack() as ends, Reader(subject.read, remaining, ahead) as reader:
+        finisher = ends.enter_context(Finisher(waiting))
         if len(measuring.plans) < 2:
             plan = measuring.plans[0] if measuring.plans else None
             first = threading.Event()
@@ -92,7 +103,9 @@ def evaluate(
                 first.set()
 
             def enough() -> bool:
-                if not first.is_set():  # whoever gives no time at all still wants to see one sample settled
+                if (
+                    measuring.enough is not never and not first.is_set()
+                ):  # whoever gives no time at all still wants to see one sample settled
                     finisher.drain()
                 return measuring.enough()
 
@@ -100,9 +113,11 @@ def evaluate(
             evaluate_at_bound(subject, remaining, setting, store, told)
         else:
             _evaluate_groups(subject, remaining, measuring, (reader, finisher), store, tick)
+        ends.pop_all()
+    return finisher
 
 
-def _ordered(subject: TaskRunner[Any, Any], ids: Sequence[str], measuring: Measuring) -> Sequence[str]:
+def ordered(subject: TaskRunner[Any, Any], ids: Sequence[str], measuring: Measuring) -> Sequence[str]:
     """The samples in the order in which they are attacked: where images of one size share a batch, size by size."""
     if measuring.batch == 1 or not measuring.plans or subject.task.clips or getattr(subject, "size", None) is not None:
         return ids
@@ -136,12 +151,11 @@ def _evaluate_groups(
     # What an attack learns from one sample to the next must be on the disk, in rows, before the next begins.
     together = 1 if measuring.plans[0].moves_context else _AHEAD * measuring.batch if measuring.batch > 1 else 1
     for begin in range(0, len(remaining), together):
+        if begin == together:  # whoever gives no time at all still wants to see one sample settled
+            beside[1].drain()
         if measuring.enough():
             return
-        group = remaining[begin : begin + together]
-        _measured(subject, group, measuring, beside, store)
-        for name in group:
-            tick(name)
+        _measured(subject, remaining[begin : begin + together], measuring, beside, store, tick)
 
 
 def _measured(
@@ -150,22 +164,36 @@ def _measured(
     measuring: Measuring,
     beside: tuple[Reader[Any], Finisher],
     store: RunStore,
+    tick: Callable[[str], None],
 ) -> None:
-    """Attack and measure the samples `ids` at every bound, and write their rows."""
+    """Attack and measure the samples `ids` at every bound, and have their rows written."""
+    reader, finisher = beside
     opened: dict[str, Opened[Any, Any]] = {}
     parts: dict[str, list[list[Line]]] = {name: [] for name in ids}
     seconds: dict[str, float] = {}
-    for plan in measuring.plans:
-        setting = EvaluationSettings(plan, measuring.batch, measuring.seed, *beside, bound=str(plan.eps), opened=opened)
-        held = _Held(store.directory, store.record, store.rows, store.say, store=store)
-        evaluate_at_bound(subject, [name for name in ids if not _failed(parts[name])], setting, held, _tell_nobody)
+
+    def take(held: _Held) -> None:
         for name, rows in held.parts.items():
             parts[name].append(rows)
         for name, spent in held.seconds.items():
             seconds[name] = seconds.get(name, 0) + spent
-    for name in ids:
-        rows = _joined(parts[name])
-        store.append(rows, None if _failed(parts[name]) else seconds.get(name))
+
+    def write() -> None:
+        for name in ids:
+            rows = _joined(parts[name])
+            store.append(rows, None if _failed(parts[name]) else seconds.get(name))
+            tick(name)
+
+    for place, plan in enumerate(measuring.plans):
+        if place > 0:
+            finisher.drain()  # what failed at the bound before is not attacked at this one
+        setting = EvaluationSettings(
+            plan, measuring.batch, measuring.seed, reader, finisher, bound=str(plan.eps), opened=opened
+        )
+        held = _Held(store.directory, store.record, store.rows, store.say, store=store)
+        evaluate_at_bound(subject, [name for name in ids if not _failed(parts[name])], setting, held, _tell_nobody)
+        finisher.do(partial(take, held))
+    finisher.do(write)
 
 
 def _failed(parts: Sequence[Sequence[Line]]) -> bool:

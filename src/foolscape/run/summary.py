@@ -119,6 +119,9 @@ class _Tally:
 
     def add(self, rows: Sequence[AnyRow]) -> None:
         """Take all rows of a sample into account."""
+        if rows and self._measure.look_up is not None:
+            in_float = (row.float_sample for row in rows if row.condition.name == ADVERSARIAL)
+            self._measure.look_up([*(row.sample for row in rows), *in_float])
         for row in rows:
             self._score(row.condition, row.sample)
             if row.condition.name == ADVERSARIAL:

@@ -4,51 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from foolscape.metrics.boxes import Bools, Ints, Truth
+from foolscape.metrics.boxes import Bools
 from foolscape.metrics.detection import check_labels
 from foolscape.metrics.intervals import dealt
 from foolscape.metrics.looked_up import DetectionSample, fates_in, near_in
 from foolscape.metrics.matched_images import MatchedImages
-from foolscape.metrics.matching import COCO_IOUS, FALSE, LEFT_OUT, Matched, match_coco, match_image, match_voc
+from foolscape.metrics.matching import FALSE, LEFT_OUT, VOC, Matched, match_image
 from foolscape.metrics.precision import hundred_one_points
 from foolscape.metrics.slices.match_table import MatchTable
 from foolscape.metrics.slices.objects import Cut, ImageObjects, Places, detected_places, truth_places
 from foolscape.metrics.tasks.detection import Precisions, left_out_precisions, of_all
 
-_THRESHOLDS: Final = len(COCO_IOUS)
-
 
 @dataclass(frozen=True)
 class MatchedPart:
-    """A `Summed` of the matches of some images, by the rules of COCO and of VOC.
+    """A `Summed` of the matches of some images.
 
     Attributes:
-        coco, voc: the matches.
+        matches: by the rules of both protocols.
         images: how many images.
         cut: whether they are those of a part of the objects.
     """
 
-    coco: MatchedImages
-    voc: MatchedImages
+    matches: MatchedImages
     images: int
     cut: bool = False
 
     def once(self) -> Precisions:
         """Every image once."""
         if not self.cut:
-            return of_all(self.coco, self.voc)
+            return of_all(self.matches)
         return Precisions(
-            lambda threshold: 100.0 * self.coco.once(threshold, hundred_one_points),
-            lambda summary: 100.0 * self.voc.once(0, summary),
+            lambda threshold: 100.0 * self.matches.once(threshold, hundred_one_points),
+            lambda summary: 100.0 * self.matches.once(VOC, summary),
         )
 
     def without(self) -> Precisions:
         """Without each group of images."""
-        return left_out_precisions(self.coco, self.voc)
+        return left_out_precisions(self.matches)
 
     def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Nothing besides."""
@@ -71,60 +68,39 @@ class BoxParts:
 
     def __init__(self, classes: int, cuts: Iterable[Cut]) -> None:
         self._classes, self._images = classes, 0
-        self._whole = _Tables(classes)
-        self._cuts = [(cut, _Tables(classes)) for cut in cuts if cut.label is None]
+        self._whole = MatchTable(classes, VOC + 1)
+        self._cuts = [(cut, MatchTable(classes, VOC + 1)) for cut in cuts if cut.label is None]
 
     def add(self, sample: DetectionSample, size: tuple[int, int]) -> None:
         """Match an image of `size` (H, W); raises `SampleError` for a label that is not the index of a class."""
         truth, detected = sample.truth, sample.measured
         for labels in (truth.labels, detected.labels):
             check_labels(labels, self._classes)
-        self._whole.add(*match_image(truth, detected, self._classes, near_in(sample)))
+        self._whole.add(match_image(truth, detected, self._classes, near_in(sample)))
         objects, found = truth_places(truth, size), detected_places(detected, size)
-        for cut, tables in self._cuts:
+        for cut, table in self._cuts:
             others = replace(truth, difficult=truth.difficult | ~cut.of(objects))
-            tables.add(*self._matched(sample, others, ~cut.of(found)))
+            matched = match_image(others, detected, self._classes, near_in(sample))
+            table.add(_left_out(matched, ~cut.of(found)))
         self._images += 1
-
-    def _matched(self, sample: DetectionSample, truth: Truth, outside: Bools) -> tuple[Matched, Matched]:
-        """The matches with the `truth` of a part, and detections left out that are `outside` and hit nothing."""
-        if (pairs := near_in(sample)) is not None:
-            coco, voc = match_image(truth, sample.measured, self._classes, pairs)
-            if len(coco.scores) == len(outside):  # else COCO looks at some alone
-                return _left_out(coco, outside), _left_out(voc, outside)
-        rest = (truth, sample.measured, self._classes, outside)
-        return match_coco(*rest), match_voc(*rest)
 
     def of(self, members: Bools, seed: int) -> MatchedPart:
         """Of the images `members` (N,)."""
         group = np.full(self._images, -1)
         group[members] = dealt(int(members.sum()), seed)
-        return MatchedPart(*self._whole.of(group), int(members.sum()))
+        return MatchedPart(self._whole.of(group), int(members.sum()))
 
     def of_objects(self, cut: Cut, seed: int) -> MatchedPart:
         """Of all images, the objects of a part alone."""
         group = dealt(self._images, seed)
         if cut.label is not None:
-            return MatchedPart(*self._whole.of(group, cut.label), self._images, cut=True)
-        (tables,) = (one for other, one in self._cuts if other is cut)
-        return MatchedPart(*tables.of(group), self._images, cut=True)
-
-
-class _Tables:
-    """The matches by the rules of COCO and of VOC."""
-
-    def __init__(self, classes: int) -> None:
-        self._coco, self._voc = MatchTable(classes, _THRESHOLDS), MatchTable(classes, 1)
-
-    def add(self, coco: Matched, voc: Matched) -> None:
-        self._coco.add(coco)
-        self._voc.add(voc)
-
-    def of(self, group: Ints, label: int | None = None) -> tuple[MatchedImages, MatchedImages]:
-        return self._coco.of(group, label), self._voc.of(group, label)
+            return MatchedPart(self._whole.of(group, cut.label), self._images, cut=True)
+        (table,) = (one for other, one in self._cuts if other is cut)
+        return MatchedPart(table.of(group), self._images, cut=True)
 
 
 def _left_out(matched: Matched, outside: Bools) -> Matched:
+    """The matches without the detections (K,) that are `outside` and hit nothing."""
     return replace(matched, outcome=np.where((matched.outcome == FALSE) & outside, np.int8(LEFT_OUT), matched.outcome))
 
 

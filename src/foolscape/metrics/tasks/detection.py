@@ -20,17 +20,15 @@ from foolscape.metrics.box_counts import (
 from foolscape.metrics.boxes import Detected, Floats, Ints, Truth
 from foolscape.metrics.detection import check_labels
 from foolscape.metrics.intervals import LEAST, SHOWN, around, convention
-from foolscape.metrics.looked_up import DetectionSample, fates_in, near_in
+from foolscape.metrics.looked_up import DetectionSample, fates_in, look_up, near_in
 from foolscape.metrics.matched_images import MatchedImages, MatchSums, matched_images
-from foolscape.metrics.matching import Matched, match_image
+from foolscape.metrics.matching import VOC, Matched, match_image
 from foolscape.metrics.precision import Summary, area_under, average_precision, eleven_points, hundred_one_points
 from foolscape.metrics.sample import Form
 from foolscape.metrics.score import Measure, Parts, Score, TaskScores, number, numbers
 
-_THRESHOLDS: Final = 10
-"""COCO's IoU thresholds, 0.50, 0.55 .. 0.95."""
 _AP50, _AP75 = 0, 5
-"""Where 0.50 and 0.75 stand among them."""
+"""Where 0.50 and 0.75 stand among COCO's IoU thresholds."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +60,20 @@ def precisions(coco: Sequence[Matched], voc: Sequence[Matched], weights: Floats)
     return Precisions(of_coco, of_voc)
 
 
-def of_all(coco: MatchedImages, voc: MatchedImages) -> Precisions:
+def of_all(images: MatchedImages) -> Precisions:
     """Of all images once. The levels of recall are added up as faster-coco-eval's array of all thresholds is."""
-    points = np.stack([coco.points(threshold) for threshold in range(_THRESHOLDS)]).mean(axis=1)
+    points = np.stack([images.points(threshold) for threshold in range(VOC)]).mean(axis=1)
     return Precisions(
-        lambda threshold: 100.0 * points[threshold : threshold + 1], cache(lambda summary: 100.0 * voc.once(0, summary))
+        lambda threshold: 100.0 * points[threshold : threshold + 1],
+        cache(lambda summary: 100.0 * images.once(VOC, summary)),
     )
 
 
-def left_out_precisions(coco: MatchedImages, voc: MatchedImages) -> Precisions:
+def left_out_precisions(images: MatchedImages) -> Precisions:
     """Without each group of images."""
     return Precisions(
-        cache(lambda threshold: 100.0 * coco.without(threshold, hundred_one_points)),
-        cache(lambda summary: 100.0 * voc.without(0, summary)),
+        cache(lambda threshold: 100.0 * images.without(threshold, hundred_one_points)),
+        cache(lambda summary: 100.0 * images.without(VOC, summary)),
     )
 
 
@@ -83,15 +82,14 @@ class SummedDetections:
     """A `Summed` of matches and box counts.
 
     Attributes:
-        coco, voc: the matches by the rule of each protocol.
+        matches: by the rules of both protocols.
         counts: of the boxes of all images.
         shown: (C,) how many images have objects of each class that count.
         images: N.
         classes: C names.
     """
 
-    coco: MatchedImages
-    voc: MatchedImages
+    matches: MatchedImages
     counts: BoxCounts
     shown: Ints
     images: int
@@ -103,11 +101,11 @@ class SummedDetections:
 
     @cached_property
     def _once(self) -> Precisions:
-        return of_all(self.coco, self.voc)
+        return of_all(self.matches)
 
     def without(self) -> Precisions:
         """Without each group of images."""
-        return left_out_precisions(self.coco, self.voc)
+        return left_out_precisions(self.matches)
 
     def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """AP50 of every class, boxes per image; with `only_class` those of that class, and how many others are kept."""
@@ -130,7 +128,7 @@ class DetectionSums:
     def __init__(self, classes: Sequence[str], group: Ints) -> None:
         self._classes, self._group, self._images = classes, group, 0
         number, groups = len(classes), int(group.max()) + 1
-        self._coco, self._voc = MatchSums(number, _THRESHOLDS, groups), MatchSums(number, 1, groups)
+        self._matches = MatchSums(number, VOC + 1, groups)
         self._counts = BoxCounts(*(np.zeros(number, np.int64) for _ in range(4)))
         self._shown = np.zeros(number, np.int64)
 
@@ -139,21 +137,17 @@ class DetectionSums:
         classes = len(self._classes)
         for labels in (sample.truth.labels, sample.measured.labels):
             check_labels(labels, classes)
-        coco, voc = match_image(sample.truth, sample.measured, classes, near_in(sample))
-        group = int(self._group[self._images])
-        self._coco.add(coco, group)
-        self._voc.add(voc, group)
+        matched = match_image(sample.truth, sample.measured, classes, near_in(sample))
+        self._matches.add(matched, int(self._group[self._images]))
         counts = counted(fates_in(sample), sample.truth, classes)
         for whole, own in zip(vars(self._counts).values(), vars(counts).values(), strict=True):
             whole += own
-        self._shown += coco.truths > 0
+        self._shown += matched.truths > 0
         self._images += 1
 
     def summed(self) -> SummedDetections:
         """What was added."""
-        return SummedDetections(
-            self._coco.matched(), self._voc.matched(), self._counts, self._shown, self._images, self._classes
-        )
+        return SummedDetections(self._matches.matched(), self._counts, self._shown, self._images, self._classes)
 
 
 @dataclass(frozen=True)
@@ -161,24 +155,23 @@ class DetectedImages:
     """A `Pool` of the matches of N images, for weightings of any kind.
 
     Attributes:
-        coco, voc: by the rule of each protocol.
+        matches: by the rules of both protocols.
     """
 
-    coco: Sequence[Matched]
-    voc: Sequence[Matched]
+    matches: Sequence[Matched]
 
     @property
     def images(self) -> int:
         """N."""
-        return len(self.coco)
+        return len(self.matches)
 
     def once(self) -> Precisions:
         """Every image once."""
-        return of_all(*(matched_images(matches) for matches in (self.coco, self.voc)))
+        return of_all(matched_images(self.matches))
 
     def under(self, weights: Floats) -> Precisions:
         """From the matches of each image, weighted."""
-        return precisions(self.coco, self.voc, weights)
+        return precisions(self.matches, [replace(one, outcome=one.outcome[VOC:]) for one in self.matches], weights)
 
     def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Nothing besides."""
@@ -191,8 +184,7 @@ def pooled(samples: Sequence[DetectionSample], classes: Sequence[str]) -> Detect
     for sample in samples:
         for labels in (sample.truth.labels, sample.measured.labels):
             check_labels(labels, len(classes))
-    matches = [match_image(one.truth, one.measured, len(classes)) for one in samples]
-    return DetectedImages([coco for coco, _ in matches], [voc for _, voc in matches])
+    return DetectedImages([match_image(one.truth, one.measured, len(classes)) for one in samples])
 
 
 def right(sample: DetectionSample, only_class: int | None) -> float | None:
@@ -228,7 +220,7 @@ def _per_image(counts: BoxCounts, chosen: slice, images: int) -> dict[str, float
 
 
 def _over_thresholds(precisions: Precisions) -> Floats:
-    return _mean(np.stack([precisions.coco(threshold) for threshold in range(_THRESHOLDS)], axis=1).mean(axis=1))
+    return _mean(np.stack([precisions.coco(threshold) for threshold in range(VOC)], axis=1).mean(axis=1))
 
 
 def _mean(per_class: Floats) -> Floats:
@@ -285,6 +277,7 @@ DETECTION: Final = Measure[Precisions](
     below=("AP_scores", "ci95"),
     of_only_class=("preserved",),
     sums=DetectionSums,
+    look_up=look_up,
 )
 
 RECORD: Final = TaskScores((DETECTION,), right, Form(Detected, Truth, in_classes, standing_in), narrowed)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from foolscape.cluster.job import Answer, Lease, WorkerPlace
+from foolscape.cluster.leases import LeaseSettings
 from foolscape.errors import FoolscapeError, RunError
 from foolscape.memory import halving
 from foolscape.models.common.attention import attention
@@ -20,14 +22,17 @@ from foolscape.run.compiling import compiled
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.begun import as_comparable
 from foolscape.run.faults import FAULTS, reason_of
+from foolscape.run.pipeline import Finisher
 from foolscape.run.recording import record_of
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.settings.device import ready_device
 from foolscape.run.setup import Setup, open_setup
-from foolscape.run.several_bounds import Measuring, evaluate
+from foolscape.run.several_bounds import Measuring, attacked
+from foolscape.run.spread.clean_inputs import clean_given, files_in
 from foolscape.run.spread.collected import Collected
-from foolscape.run.spread.probing import Tried, probe_named_by
+from foolscape.run.spread.probing import ProbeKey, Tried
 from foolscape.run.spread.samples import SampleWorker
+from foolscape.run.tasks.clean import CleanPredictions
 from foolscape.run.trust.probes import results_of
 
 _TOLD = 4
@@ -43,10 +48,12 @@ class RunJob:
     Attributes:
         config: of the run, resolved.
         record: run.json, with what was found out about the models before anything is measured.
+        remembers: whether the driver keeps clean predictions, which come and go with leases and answers.
     """
 
     config: RunConfig
     record: RunRecord
+    remembers: bool = False
 
     def open(self, place: WorkerPlace) -> RunWorker:
         """Data and models, which must be the driver's.
@@ -63,7 +70,14 @@ class RunJob:
             if config.compile:
                 setup = compiled(setup, self.record.batch)
         refuse_other(self.record, record_of(self.config, setup, device, self.record.batch, (), _NO_SAMPLES))
+        if self.remembers:
+            setup = setup.remembering()
         return RunWorker(RunMeasurer(self, setup), place)
+
+
+def leases_of(record: RunRecord) -> LeaseSettings:
+    """How samples are leased to those who work as `SampleWorker` does."""
+    return LeaseSettings(batch=record.batch, abreast=2)
 
 
 def refuse_other(driver: AnyRecord, own: AnyRecord) -> None:
@@ -79,19 +93,20 @@ class RunWorker:
         self._measurer, self._scratch = measurer, place.scratch
         self._samples = SampleWorker(measurer, place)
 
-    def work(self, lease: Lease) -> Iterator[Answer]:
+    def work(self, lease: Lease) -> Iterator[Answer | Future[Answer]]:
         """Rows and pictures of samples, or what is left of them: a lease is of one or the other."""
-        if probe_named_by(lease.keys[0]) is None:
-            yield from self._samples.work(lease)
+        self._measurer.know(clean_given(lease.inputs))
+        if ProbeKey.parse(lease.keys[0]) is None:
+            yield from self._samples.work(Lease(lease.keys, files_in(lease.inputs)))
             return
         for key in lease.keys:
-            named = probe_named_by(key)
-            assert named is not None
-            model, what, sample = named
-            self._samples.refuse_changed(model, sample)
+            probe = ProbeKey.parse(key)
+            assert probe is not None
+            self._samples.refuse_changed(probe.model, probe.sample)
             started = time.perf_counter()
-            tried = self._measurer.tried(model, what, sample, self._scratch)
-            yield Answer(key, pickle.dumps(tried), seconds=time.perf_counter() - started)
+            tried = self._measurer.tried(probe, self._scratch)
+            clean = self._measurer.found(probe.model, probe.sample)
+            yield Answer(key, pickle.dumps(tried), {}, time.perf_counter() - started, clean)
 
 
 class RunMeasurer:
@@ -101,6 +116,7 @@ class RunMeasurer:
         self.record = job.record
         self._config, self._setup = job.config, setup
         self._batches: dict[str, int] = dict(job.record.narrowed)
+        self._known: set[tuple[int, str]] = set()
 
     def together(self, model: int) -> int:
         """The batch of the model, halved where memory was short."""
@@ -111,34 +127,57 @@ class RunMeasurer:
         del model
         return self._setup.data.fingerprint(sample)
 
-    def measure(self, model: int, samples: Sequence[str], store: Collected) -> None:
+    def know(self, clean: Mapping[tuple[int, str], bytes]) -> None:
+        """Take clean predictions that the driver knows, by model and sample."""
+        for (model, sample), packed in clean.items():
+            self._clean(model).put(sample, packed)
+            self._known.add((model, sample))
+
+    def found(self, model: int, sample: str) -> bytes:
+        """The clean prediction, if the driver wants it and has it not; it is not kept here."""
+        if (clean := self._clean(model)).are_kept:
+            packed = clean.take(sample)
+            if packed is not None and (model, sample) not in self._known:
+                return packed
+            self._known.discard((model, sample))
+        return b""
+
+    def measure(self, model: int, samples: Sequence[str], store: Collected, settled: Callable[[str], None]) -> Finisher:
         """Attack and measure."""
-        entry = self._setup.entries[model]
+        entry, finishers = self._setup.entries[model], list[Finisher]()
 
         def measure(batch: int) -> None:
-            store.parts.clear()
-            evaluate(entry.subject, samples, Measuring(entry.plans, batch, self._config.seed), store, _heard)
+            store.forget()
+            measuring = Measuring(entry.plans, batch, self._config.seed)
+            finishers.append(attacked(entry.subject, samples, measuring, store, settled))
 
         with attention(self._config.attention):
             self._halving(model, measure)
+        return finishers[-1]
 
-    def tried(self, model: int, what: str, sample: str, scratch: Path) -> Tried:
-        """What the probe `what` leaves of a sample."""
-        entry, found = self._setup.entries[model], list[Tried]()
+    def tried(self, probe: ProbeKey, scratch: Path) -> Tried:
+        """What a probe leaves of a sample."""
+        entry, found = self._setup.entries[probe.model], list[Tried]()
         store = Collected(scratch, self.record, StoredRows(scratch, self.record))
 
         def attempt(batch: int) -> None:
-            results = results_of(entry.subject, {what: entry.probes[what]}, store, [sample], batch)
-            found.append(Tried(results[sample][what]))
+            results = results_of(entry.subject, {probe.what: entry.probes[probe.what]}, store, [probe.sample], batch)
+            found.append(Tried(results[probe.sample][probe.what]))
 
         try:
             with attention(self._config.attention):
-                self._halving(model, attempt)
+                if probe.alone:
+                    attempt(1)
+                else:
+                    self._halving(probe.model, attempt)
         except FAULTS as error:
             return Tried(failed=reason_of(error))
         except FoolscapeError as error:
             return Tried(failed=str(error))
         return found[-1]
+
+    def _clean(self, model: int) -> CleanPredictions:
+        return self._setup.entries[model].subject.clean
 
     def _halving(self, model: int, attempt: Callable[[int], None]) -> None:
         """With the batch of the model, and with less of it from now on where memory is short."""
@@ -148,7 +187,3 @@ class RunMeasurer:
             self._batches[self._setup.entries[model].subject.spec] = batch
 
         halving(attempt, self.together(model), narrow)
-
-
-def _heard(name: str) -> None:
-    del name

@@ -3,8 +3,9 @@ a folder of its own."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +14,9 @@ from foolscape.disk import is_there, read_file, remove_file, write_file
 from foolscape.errors import RunError
 from foolscape.records.run import AnyRecord
 from foolscape.records.stored import StoredRows
+from foolscape.run.pipeline import Finisher
 from foolscape.run.spread.collected import Collected
+from foolscape.run.spread.coming import Coming, Laps
 
 
 def key_of(model: int, sample: str) -> str:
@@ -39,8 +42,16 @@ class Measurer(Protocol):
         """How many samples the model at this place takes at once."""
         ...
 
-    def measure(self, model: int, samples: Sequence[str], store: Collected) -> None:
-        """Settle the `samples` in `store`."""
+    def measure(
+        self, model: int, samples: Sequence[str], store: Collected, settled: Callable[[str], None]
+    ) -> Finisher | None:
+        """Settle the `samples` in `store`, each told to `settled`; who is still at the last of them, without the
+        model, if anybody is.
+        """
+        ...
+
+    def found(self, model: int, sample: str) -> bytes:
+        """The clean prediction of a sample, where the driver keeps those and has it not; see `Beside`."""
         ...
 
     def fingerprint(self, model: int, sample: str) -> str:
@@ -49,13 +60,15 @@ class Measurer(Protocol):
 
 
 class SampleWorker:
-    """A `cluster.Worker` that measures."""
+    """A `cluster.Worker` that measures. The last samples of a lease are finished while the next lease is attacked."""
 
     def __init__(self, measurer: Measurer, place: WorkerPlace) -> None:
         self._measurer, self._place = measurer, place
         self._hashes = {sample.id: sample.sha256 for sample in measurer.record.samples}
+        self._behind: Finisher | None = None
+        self._laps = Laps()
 
-    def work(self, lease: Lease) -> Iterator[Answer]:
+    def work(self, lease: Lease) -> Iterator[Future[Answer]]:
         """Rows and pictures of each sample of `lease`, whose inputs are files below the run's directory."""
         by_model: dict[int, list[str]] = {}
         for key in lease.keys:
@@ -65,24 +78,39 @@ class SampleWorker:
         for place in places:
             write_file(self._place.scratch, place, lease.inputs[place])
         for model, samples in by_model.items():
-            yield from self._measured(model, samples)
+            for sample in samples:
+                self.refuse_changed(model, sample)
+            coming = self._coming(model, samples)
+            yield from coming.answers.values()
+            self._measure(model, coming)
         for place in places:
             remove_file(self._place.scratch / place)
 
-    def _measured(self, model: int, samples: Sequence[str]) -> Iterator[Answer]:
-        # As many as share a batch come back together; one by one where it is 1, so that the driver need not wait.
-        step = 1 if self._measurer.together(model) == 1 else len(samples)
-        for begin in range(0, len(samples), step):
-            group = samples[begin : begin + step]
-            for sample in group:
-                self.refuse_changed(model, sample)
-            started = time.perf_counter()
-            record = self._measurer.record
-            store = Collected(self._place.scratch, record, StoredRows(self._place.scratch, record))
-            self._measurer.measure(model, group, store)
-            each = (time.perf_counter() - started) / len(group)
-            for sample in group:
-                yield store.taken(sample, key_of(model, sample), each)
+    def _coming(self, model: int, samples: Sequence[str]) -> Coming:
+        record = self._measurer.record
+        return Coming(
+            {sample: Future() for sample in samples},
+            {sample: key_of(model, sample) for sample in samples},
+            Collected(self._place.scratch, record, StoredRows(self._place.scratch, record)),
+            partial(self._measurer.found, model),
+            self._measurer.together(model) == 1,
+            self._laps,
+        )
+
+    def _measure(self, model: int, coming: Coming) -> None:
+        """What goes wrong is told in the place of answers."""
+        try:
+            finisher = self._measurer.measure(model, list(coming.answers), coming.store, coming.settled)
+        except Exception as error:
+            coming.ended(error)
+            return
+        if self._behind is not None:
+            self._behind.close()  # no more than one lease is finished beside the one that is attacked
+        self._behind = finisher
+        if finisher is None:
+            coming.ended(None)
+        else:
+            finisher.leave(coming.ended)
 
     def refuse_changed(self, model: int, sample: str) -> None:
         """`RunError` where a sample is another here than the driver has."""

@@ -72,18 +72,13 @@ class Opened:
         pair = pair_of(config)
         setup = self.held.pop(pair, None)
         if setup is None:
-            setup = _remembering(open_setup(config.model_copy(update={"attack": NONE, "options": {}}), device))
+            bare = config.model_copy(update={"attack": NONE, "options": {}})
+            setup = open_setup(bare, device).remembering()
         self.held[pair] = setup
         while len(self.held) > 1 and self.free(device) < _FREE:
             self.held.pop(next(iter(self.held)))
             give_back()
         return setup
-
-
-def _remembering(setup: Setup) -> Setup:
-    """`setup` whose clean predictions are made once for all cells."""
-    entries = tuple(replace(entry, subject=entry.subject.remembering()) for entry in setup.entries)
-    return replace(setup, entries=entries)
 
 
 def attacked(setup: Setup, config: RunConfig) -> Setup:

@@ -21,6 +21,7 @@ from foolscape.records.conditions import Condition
 from foolscape.records.row import AnyRow, Frames
 from foolscape.records.types import Object
 from foolscape.run.directory.album import Album
+from foolscape.run.tasks.clean import CleanPredictions
 from foolscape.tasks.base import Task
 
 R = TypeVar("R")
@@ -113,6 +114,11 @@ class TaskRunner(Protocol[R, P]):
 
     def load(self, name: str) -> EvalSample[R, P]:
         """The sample `name`, read and opened."""
+        ...
+
+    @property
+    def clean(self) -> CleanPredictions:
+        """Predictions of clean images that are known from other runs."""
         ...
 
     def remembering(self) -> TaskRunner[R, P]:

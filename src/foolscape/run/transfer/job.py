@@ -3,7 +3,7 @@ which comes with the lease."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,21 +89,23 @@ class TransferMeasurer:
         """See `Measurer`; the networks' own runs have held it against the record of each."""
         return self._networks[min(model, len(self._networks) - 1)].setup.data.fingerprint(sample)
 
-    def measure(self, model: int, samples: Sequence[str], store: Collected) -> None:
+    def found(self, model: int, sample: str) -> bytes:
+        """Nothing that others need."""
+        del model, sample
+        return b""
+
+    def measure(self, model: int, samples: Sequence[str], store: Collected, settled: Callable[[str], None]) -> None:
         """The network on what was made of the images; or the change of an ensemble for them."""
         with attention(self._config.attention):
             if model >= len(self._networks):
                 setting = (batch_of(self._config), self._config.seed)
-                attack_here(self._ensembles[model - len(self._networks)], samples, setting, store, _heard, never)
+                attack_here(self._ensembles[model - len(self._networks)], samples, setting, store, settled, never)
                 return
             for name in samples:
                 store.append(
                     rows_of_image(name, self._networks[model], self._disturbances, store.directory, self.record.layout)
                 )
-
-
-def _heard(name: str) -> None:
-    del name
+                settled(name)
 
 
 def files_of(key: str, out: Path, record: TransferRecord) -> Mapping[str, bytes]:

@@ -6,6 +6,7 @@ import json
 import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,7 @@ class UniversalWorker:
         subject: Any = setup.training.subject
         self._fingerprint: Callable[[str], str] = subject.data.fingerprint
 
-    def work(self, lease: Lease) -> Iterator[Answer]:
+    def work(self, lease: Lease) -> Iterator[Answer | Future[Answer]]:
         """An answer of its kind for each key."""
         training = [key for key in lease.keys if key.startswith((_LOOK, _TURN))]
         with attention(self._config.attention):
@@ -128,10 +129,16 @@ class _TestMeasurer:
         del model
         return self._setup.models[0].data.fingerprint(sample)
 
-    def measure(self, model: int, samples: Sequence[str], store: Collected) -> None:
+    def found(self, model: int, sample: str) -> bytes:
+        """Nothing that others need."""
+        del model, sample
+        return b""
+
+    def measure(self, model: int, samples: Sequence[str], store: Collected, settled: Callable[[str], None]) -> None:
         """The rows of each image."""
         for name in samples:
             store.append(rows(name, self._setup.models[model], self.tiles, self._seed, store))
+            settled(name)
 
 
 def looked_at(pool: Pool, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
