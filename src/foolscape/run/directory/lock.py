@@ -45,6 +45,8 @@ def locked(directory: Path) -> Iterator[None]:
         try:
             yield
         finally:
+            if real(directory) not in _OWN:
+                _leave(directory)
             _OWN.discard(real(directory))
 
 
@@ -114,6 +116,15 @@ def release(directory: Path) -> None:
             for path in directory.iterdir():
                 path.unlink()
             directory.rmdir()
+        else:
+            _leave(directory)
+
+
+def _leave(directory: Path) -> None:
+    """Take the lock's file from a folder in which no run was begun, such as one of photographs named by mistake."""
+    with contextlib.suppress(OSError):
+        if not (directory / RUN).exists() and strangers(directory):
+            (directory / LOCK).unlink()
 
 
 def is_empty(directory: Path) -> bool:
