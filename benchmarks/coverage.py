@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
+from foolscape.metrics.clip_table import ClipSample
 from foolscape.metrics.intervals import around, around_unbounded, left_out, weigh
 from foolscape.metrics.matching import match_coco
 from foolscape.metrics.precision import average_precision, hundred_one_points
 from foolscape.metrics.segmentation import Counts, iou_per_class, stack
 from foolscape.metrics.tasks.segmentation import counts_of
-from foolscape.metrics.tasks.video import DAVIS, Clips
+from foolscape.metrics.tasks.video import DAVIS
 from foolscape.metrics.video import ClipScores
 from foolscape.records.reader import read_record
 from foolscape.records.row import AnyRow, rows_of
@@ -90,7 +91,7 @@ class Tracked:
 def weighted_parts(clip: ClipScores) -> tuple[float, int]:
     """J&F added up over the objects of a clip, and how many they are."""
     objects = len(clip.objects)
-    return float(DAVIS.main.of(Clips(("",), (clip,)).once())[0]) * objects, objects
+    return float(DAVIS.main.of(DAVIS.pool([ClipSample("", None, clip)], ()).once())[0]) * objects, objects
 
 
 KINDS: dict[str, Callable[[Sequence[AnyRow], int, float], Population]] = {

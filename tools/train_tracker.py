@@ -27,8 +27,8 @@ from train_scenes import EMA, augment, blend
 
 from foolscape.data.clips import Clip
 from foolscape.data.scene_clips import LEAST_PIXELS, open_scene_clips
-from foolscape.metrics.sums import Whole
-from foolscape.metrics.tasks.video import DAVIS, Clips
+from foolscape.metrics.clip_table import ClipSample
+from foolscape.metrics.tasks.video import DAVIS
 from foolscape.metrics.video import measure_davis
 from foolscape.models.bundled.load import TRACKER_NAMES, TRACKING, bundled
 from foolscape.models.bundled.tracker import ScenesTracker
@@ -130,7 +130,7 @@ def evaluate(network: ScenesTracker, clips: list[Clip]) -> dict[str, Any]:
         assert clip.truth is not None
         found = follow(tracker, frames, [Start(0, torch.from_numpy(clip.given[0].mask).long())])
         measured[clip.id] = measure_davis(found.numpy(), clip.truth.astype(np.int64))
-    return DAVIS.summed(Whole(Clips(tuple(measured), tuple(measured.values())), seed=0))
+    return DAVIS.score([ClipSample(name, None, clip) for name, clip in measured.items()], (), seed=0)
 
 
 def load_clips(split: str, count: int) -> list[Clip]:

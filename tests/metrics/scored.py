@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from foolscape.metrics.boxes import Detected, Truth
 from foolscape.metrics.sample import Sample
-from foolscape.metrics.sums import Whole
 from foolscape.metrics.tasks.detection import DETECTION
-from foolscape.metrics.tasks.video import DAVIS, YOUTUBE_VOS, Clips, GroupedClips
+from foolscape.metrics.tasks.video import DAVIS, YOUTUBE_VOS
 from foolscape.metrics.video import ClipScores
 
 
@@ -21,8 +21,9 @@ def score_detection(
 
 
 def score_davis(clips: Mapping[str, ClipScores], seed: int) -> dict[str, Any]:
-    return DAVIS.summed(Whole(Clips(tuple(clips), tuple(clips.values())), seed))
+    return DAVIS.score([Sample(name, None, clip) for name, clip in clips.items()], (), seed)
 
 
 def score_youtube_vos(clips: Mapping[str, ClipScores], seen: Collection[str], seed: int) -> dict[str, Any]:
-    return YOUTUBE_VOS.summed(Whole(GroupedClips(tuple(clips), tuple(clips.values()), frozenset(seen)), seed))
+    samples = [Sample(name, None, replace(clip, seen=tuple(seen))) for name, clip in clips.items()]
+    return YOUTUBE_VOS.score(samples, (), seed)

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
 import pytest
 
 from foolscape.metrics.boxes import Detected, Truth
-from foolscape.metrics.intervals import LEAST_CLEAN
+from foolscape.metrics.intervals import LEAST_CLEAN, left_out
+from foolscape.metrics.matching import Matched, match_coco, match_voc
+from foolscape.metrics.precision import area_under, eleven_points
+from foolscape.metrics.sample import Sample
 from foolscape.metrics.segmentation import count
-from foolscape.metrics.slices.boxes import BoxedImage, cut
+from foolscape.metrics.slices.boxes import BoxParts
 from foolscape.metrics.slices.chance import holm, permutation_p, sign_flip_p
 from foolscape.metrics.slices.contrast import corrected, image_contrasts, object_contrast
 from foolscape.metrics.slices.groups import Group, by_number, groups_of, size_class, third
-from foolscape.metrics.slices.objects import cuts_of, segments, shares
+from foolscape.metrics.slices.object_table import ObjectRows, ObjectTable
+from foolscape.metrics.slices.objects import (
+    Cut,
+    ImageObjects,
+    Places,
+    cuts_of,
+    detected_places,
+    segments,
+    truth_places,
+)
+from foolscape.metrics.slices.pixels import PixelParts
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN, scored
-from foolscape.metrics.tasks.detection import DETECTION
+from foolscape.metrics.tasks.detection import DETECTION, precisions
 from foolscape.metrics.tasks.segmentation import SEGMENTATION, sample_of
+
+from .test_summed import drawn
 
 
 def test_holm_adjusts_for_all_that_was_looked_at() -> None:
@@ -55,10 +72,8 @@ def test_where_nothing_differs_the_stated_share_of_runs_marks_anything() -> None
     for seed in range(100):
         rng = np.random.default_rng(seed)
         values = 100 * rng.beta(5, 1, 40)
-        words = [
-            {"camera": str(rng.choice(["a", "b"], p=[0.3, 0.7])), "road": str(rng.choice(["x", "y", "z"]))}
-            for _ in values
-        ]
+        pairs = [(str(rng.choice(["a", "b"], p=[0.3, 0.7])), str(rng.choice(["x", "y", "z"]))) for _ in values]
+        words = {"camera": [camera for camera, _ in pairs], "road": [road for _, road in pairs]}
         groups, _ = groups_of(words)
         groups += by_number("brightness", rng.random(40))
         contrasts = {
@@ -103,13 +118,14 @@ def test_numbers_are_divided_at_the_thirds_of_these_images() -> None:
     assert by_number("speed", np.full(40, 3.0)) == []
     tied = by_number("speed", np.array([1.0] * 25 + [2.0] * 5))
     assert sum(int(group.members.sum()) for group in tied) in (0, 30)
-    (first, *_), _ = groups_of([{"speed": str(n)} if n else {} for n in range(31)])
+    (first, *_), _ = groups_of({"speed": [str(n) if n else "" for n in range(31)]})
     assert int(first.known.sum()) == 30
     assert not first.members[0]
 
 
 def test_words_stand_for_themselves_and_too_many_are_left_out() -> None:
-    groups, notes = groups_of([{"rain": "yes", "id": f"x{n}", "all": "same", "lanes": str(n % 3)} for n in range(24)])
+    ids, lanes = [f"x{n}" for n in range(24)], [str(n % 3) for n in range(24)]
+    groups, notes = groups_of({"rain": ["yes"] * 24, "id": ids, "all": ["same"] * 24, "lanes": lanes})
     assert {(group.attribute, group.value) for group in groups} == {("lanes", "0"), ("lanes", "1"), ("lanes", "2")}
     assert notes == ["id: 24 different values, of which no slices are made"]
 
@@ -137,14 +153,25 @@ def _boxes(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.concatenate([corner, corner + side], axis=1)
 
 
-def _image(rng: np.random.Generator) -> BoxedImage:
+Images = list[Sample[Truth, Detected]]
+SIZE = (330, 330)
+
+
+def _image(rng: np.random.Generator) -> Sample[Truth, Detected]:
     boxes, labels = _boxes(rng, 8), rng.integers(0, 2, 8)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) * 0.9
     none = np.zeros(8, bool)
     noise = rng.normal(0, 4, boxes.shape)
     detections = np.concatenate([boxes + noise, _boxes(rng, 6)])
     detected = Detected(detections, rng.random(14), np.concatenate([labels, rng.integers(0, 2, 6)]))
-    return BoxedImage(Truth(boxes, labels, none, none.copy(), area), detected, (330, 330))
+    return Sample("", Truth(boxes, labels, none, none.copy(), area), detected)
+
+
+def _parts(images: Images, cuts: list[Cut], classes: int = 2) -> BoxParts:
+    parts = BoxParts(classes, cuts)
+    for image in images:
+        parts.add(replace(image), SIZE)
+    return parts
 
 
 @pytest.mark.parametrize(
@@ -162,7 +189,7 @@ def test_the_ap_of_a_size_is_that_of_cocos_area_range(name: str, ends: tuple[flo
     results = [
         {"image_id": i, "category_id": int(c), "score": float(s), "bbox": [*b[:2], *(b[2:] - b[:2])]}
         for i, one in enumerate(images)
-        for b, s, c in zip(one.detected.boxes, one.detected.scores, one.detected.labels, strict=True)
+        for b, s, c in zip(one.measured.boxes, one.measured.scores, one.measured.labels, strict=True)
     ]
     truth = coco.COCO(
         {"info": {}, "images": [{"id": i} for i in range(12)], "annotations": notes,
@@ -174,26 +201,55 @@ def test_the_ap_of_a_size_is_that_of_cocos_area_range(name: str, ends: tuple[flo
     judge.accumulate()
     wanted = 100 * np.asarray(judge.eval["precision"])[:, :, :, 0, 0].mean(axis=1)
     part = next(one for one in cuts_of(["a", "b"]) if one.attribute == "size" and one.value.startswith(name))
-    pool = cut(images, part, 2)
+    pool = _parts(images, [part]).of_objects(part, seed=0)
     found = np.stack([pool.once().coco(threshold)[0] for threshold in range(10)])
     assert found == pytest.approx(wanted, abs=1e-6)
 
 
-def test_the_ap_of_a_class_is_that_of_the_class_among_all() -> None:
-    rng = np.random.default_rng(6)
-    images = [_image(rng) for _ in range(10)]
-    whole = DETECTION.pool(
-        [sample_like(str(i), one.truth, one.detected) for i, one in enumerate(images)], ["a", "b"]
-    ).once()
-    part = next(one for one in cuts_of(["a", "b"]) if (one.attribute, one.value) == ("class", "b"))
-    ap50 = next(score for score in DETECTION.scores if score.key == "AP50")
-    assert ap50.of(cut(images, part, 2).once())[0] == pytest.approx(whole.coco(0)[0, 1])
+def _by_hand(images: Images, part: Cut, classes: int) -> tuple[list[Matched], list[Matched]]:
+    """The matches of a part, image by image and rule by rule, each looking at all boxes anew."""
+    coco, voc = [], []
+    for image in images:
+        truth, detected = image.truth, image.measured
+        if part.label is not None:
+            mine, own = truth.labels == part.label, detected.labels == part.label
+            truth = Truth(*(values[mine] for values in vars(truth).values()))
+            detected = Detected(*(values[own] for values in vars(detected).values()))
+        truth = replace(truth, difficult=truth.difficult | ~part.of(truth_places(truth, SIZE)))
+        outside = ~part.of(detected_places(detected, SIZE))
+        coco.append(match_coco(truth, detected, classes, outside))
+        voc.append(match_voc(truth, detected, classes, outside))
+    return coco, voc
 
 
-def sample_like(name: str, truth: Truth, detected: Detected) -> object:
-    from foolscape.metrics.sample import Sample
+@pytest.mark.parametrize(("images", "detections"), [(1, 9), (30, 12), (4, 400), (1100, 3)])
+def test_parts_of_objects_have_the_figures_of_matching_them_alone(images: int, detections: int) -> None:
+    """With crowds, difficult objects, equal scores, and more detections of a class than COCO looks at."""
+    samples = drawn(images, images, detections)
+    cuts = cuts_of(["a", "b", "c", "never"])
+    parts, weights = _parts(samples, cuts, 4), left_out(images, 3)
+    for part in cuts:
+        found, (coco, voc) = parts.of_objects(part, seed=3), _by_hand(samples, part, 4)
+        for got, under in ((found.once(), np.ones((1, images))), (found.without(), weights)):
+            expected = precisions(coco, voc, under)
+            for threshold in (0, 5):
+                np.testing.assert_array_equal(got.coco(threshold), expected.coco(threshold))
+            for summary in (eleven_points, area_under):
+                np.testing.assert_array_equal(got.voc(summary), expected.voc(summary))
 
-    return Sample(name, truth, detected)
+
+def test_some_of_the_images_have_the_figures_of_a_run_of_these_alone() -> None:
+    samples, rng = drawn(8, 60, 12), np.random.default_rng(0)
+    parts = _parts(samples, [], 4)
+    for members in (rng.random(60) < 0.4, np.arange(60) == 7, np.ones(60, bool)):
+        chosen = [one for one, member in zip(samples, members, strict=True) if member]
+        sums = DETECTION.sums_of(["a", "b", "c", "never"], len(chosen), 5)
+        for one in chosen:
+            sums.add(one)
+        found, alone = parts.of(members, seed=5), sums.summed()
+        for score in DETECTION.scores:
+            np.testing.assert_array_equal(score.of(found.once()), score.of(alone.once()))
+            np.testing.assert_array_equal(score.of(found.without()), score.of(alone.without()))
 
 
 def test_the_scores_of_a_slice_are_those_of_its_images_alone() -> None:
@@ -206,8 +262,14 @@ def test_the_scores_of_a_slice_are_those_of_its_images_alone() -> None:
         for name, of in ((CLEAN, clean), (ATTACKED, attacked))
     }
     names = ["a", "b", "c"]
-    pools = {name: SEGMENTATION.pool(of, names) for name, of in samples.items()}
-    found = scored(SEGMENTATION.scores, pools, 12, seed=4, least_clean=LEAST_CLEAN)
+    sums = {name: PixelParts(names) for name in samples}
+    for name, of in samples.items():
+        for sample in (*of, sample_of("beside", count(truth[0], truth[1], 3))):
+            sums[name].add(sample)
+    inside = np.arange(13) < 12
+    found = scored(
+        SEGMENTATION.scores, {name: of.of(inside, 4) for name, of in sums.items()}, 12, least_clean=LEAST_CLEAN
+    )
     for name, of in samples.items():
         alone = SEGMENTATION.score(of, names, 4, clean=name == CLEAN)
         assert found.scores[name]["mIoU"] == alone["mIoU"]
@@ -219,6 +281,47 @@ def test_the_scores_of_a_slice_are_those_of_its_images_alone() -> None:
 def test_shares_are_pooled_over_images() -> None:
     labels = np.array([[0, 0, 0, 1]], np.uint8)
     images = [segments(labels, {CLEAN: np.array([guess], np.uint8)}) for guess in ([0, 0, 0, 1], [0, 1, 1, 0])]
-    pool = shares(images, [one.places.labels == 0 for one in images], CLEAN)
+    table = table_of(images)
+    pool = table.shares(table.places.labels == 0, CLEAN)
     assert pool.percent.tolist() == pytest.approx([100.0, 100 / 3])
     assert pool.once().tolist() == [[4.0, 6.0]]
+    assert pool.without().tolist() == [[1.0, 3.0], [3.0, 3.0]]
+
+
+def table_of(images: Sequence[ImageObjects | None]) -> ObjectTable:
+    rows = ObjectRows()
+    for place, one in enumerate(images):
+        rows.add(place, one)
+    table = rows.table(len(images))
+    assert table is not None
+    return table
+
+
+def test_objects_side_by_side_are_those_of_each_image() -> None:
+    rng = np.random.default_rng(9)
+    counts = [3, None, 0, 12, 3, 1, 29]
+    images = [None if n is None else _objects_of(rng, n) for n in counts]
+    table, rows = table_of(images), ObjectRows()
+    for place in (4, 6, 1, 0, 3, 2, 5):  # in any order, and some twice
+        rows.add(place, _objects_of(rng, 2))
+        rows.add(place, images[place])
+    again = rows.table(len(images))
+    for found in (table, again):
+        assert found is not None
+        assert found.known.tolist() == [n is not None for n in counts]
+        assert found.counts.tolist() == [n or 0 for n in counts]
+        chosen = found.places.areas > 0.5
+        there = [one for one in images if one is not None]
+        shares = found.shares(chosen, CLEAN, seed=1)
+        own = [one.right[CLEAN][one.places.areas > 0.5].sum() for one in there]
+        np.testing.assert_array_equal(shares.right, own)
+        np.testing.assert_array_equal(shares.without(), left_out(6, 1) @ np.stack([own, shares.weight], axis=1))
+        assert found.number(chosen).tolist() == [0 if one is None else (one.places.areas > 0.5).sum() for one in images]
+    assert table.number_in(np.array([True, True, False, False, False, False, False])) == 3
+    assert table.number_in(np.arange(7) == 1) is None
+    assert ObjectRows().table(3) is None
+
+
+def _objects_of(rng: np.random.Generator, number: int) -> ImageObjects:
+    places = Places(rng.integers(0, 3, number), rng.random(number), rng.random((number, 2)))
+    return ImageObjects(places, np.ones(number), {CLEAN: rng.random(number)})

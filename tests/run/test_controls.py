@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from foolscape.attacks.controls import shuffled
 from foolscape.records.conditions import NOISE, PERMUTED, Condition
 from foolscape.records.row import AnyRow, Control, Row
-from foolscape.run.scores.controls import control_of, control_sizes, same_again, short_controls, sized
+from foolscape.run.scores.controls import ControlSizes, control_of, short_reason, sized
 
 from ..written import lines_of
 from .made import do_run, write_net, write_photos
@@ -24,6 +25,13 @@ def row_of(name: str, control: Control | None) -> AnyRow:
 
 def rows(*shares: float, kind: Condition = PERMUTED) -> list[AnyRow]:
     return [row_of(f"{i}", sized(kind, 100 * share, 100)) for i, share in enumerate(shares)]
+
+
+def sizes_of(rows: Iterable[AnyRow]) -> ControlSizes:
+    found = ControlSizes()
+    for row in rows:
+        found.add(row)
+    return found
 
 
 def test_the_length_is_of_the_images() -> None:
@@ -38,26 +46,26 @@ def test_the_length_is_of_the_images() -> None:
 
 
 def test_sizes_are_means_with_the_worst_image() -> None:
-    found = control_sizes(
+    found = sizes_of(
         [*rows(1.0, 0.8), *rows(0.5, kind=NOISE), row_of("old", None), row_of("x", sized(NOISE, 0, 0))]
-    )
+    ).sizes()
     assert found == {
         PERMUTED: {"of_attack": pytest.approx(0.9), "least": 0.8, "worst": "1"},
         NOISE: {"of_attack": 0.5, "least": 0.5, "worst": "0"},
     }
-    assert control_sizes([row_of("old", None)]) == {}
+    assert sizes_of([row_of("old", None)]).sizes() == {}
 
 
 @pytest.mark.parametrize(("shares", "ok"), [((1.0, 1.0), True), ((1.0, 0.91), True), ((1.0, 0.89), False)])
 def test_a_control_a_twentieth_shorter_is_none(shares: tuple[float, ...], ok: bool) -> None:
-    reason = short_controls(rows(*shares))
+    reason = short_reason(sizes_of(rows(*shares)).sizes())
     assert (reason.id, reason.ok) == ("controls-as-large", ok)
     assert bool(reason.advice) is not ok
     assert f"{100 * min(shares):.1f} % on 1" in reason.seen or ok
 
 
 def test_rows_that_do_not_tell_leave_it_open() -> None:
-    reason = short_controls([row_of("a", None), *rows(0.1, kind=NOISE)])
+    reason = short_reason(sizes_of([row_of("a", None), *rows(0.1, kind=NOISE)]).sizes())
     assert reason.ok is None
     assert reason.assumed
 
@@ -73,7 +81,8 @@ def test_a_change_that_is_the_same_in_any_order_is_found() -> None:
         moved = shuffled(*images, torch.Generator().manual_seed(0)).permute(1, 2, 0).numpy()
         found.append(row_of(name, control_of(PERMUTED, clean, (clean + change).astype(np.uint8), moved)))
     assert found[0].control.apart == 0
-    assert same_again([*found, row_of("old", sized(PERMUTED, 1, 1)), row_of("older", None)]) == {"all"}
+    sizes = sizes_of([*found, row_of("old", sized(PERMUTED, 1, 1)), row_of("older", None)])
+    assert sizes.again == {PERMUTED: {"all"}}
 
 
 def test_a_run_records_its_controls(tmp_path: Path) -> None:
@@ -86,7 +95,7 @@ def test_a_run_records_its_controls(tmp_path: Path) -> None:
     for row in told:
         assert row.control.of_attack == pytest.approx(row.control.l2 / l2[row.id])
     (model,) = summary["models"]
-    assert model["controls"] == control_sizes(found)
+    assert model["controls"] == sizes_of(found).sizes()
     assert model["controls"][PERMUTED]["least"] == pytest.approx(1)
     assert 0.5 < model["controls"][NOISE]["of_attack"] < 0.7  # uniform within the bound, against its ends: 1 / sqrt(3)
-    assert short_controls(found).ok
+    assert short_reason(sizes_of(found).sizes()).ok

@@ -9,8 +9,8 @@ import pytest
 
 from foolscape.cli.console import DONE
 from foolscape.metrics.slices.clips import clip_cuts, clip_objects
-from foolscape.metrics.slices.objects import shares
 from foolscape.metrics.video import ClipScores, ObjectScores
+from tests.metrics.test_slices import table_of
 
 from .made_clips import write_clips, write_tracker
 from .test_cli import foolscape
@@ -60,9 +60,9 @@ def test_objects_of_a_clip_are_where_they_are_first_seen() -> None:
     assert inside["up and down: lower third"] == [True, False, False, False]
     assert inside["motion: moves"] == [True, False, False, False]
     assert inside["motion: at rest"] == [False, True, False, False]
-    small = [np.array(inside["size: small"])]
-    assert shares([found], small, "clean").percent == pytest.approx(80)
-    assert shares([found], small, "attacked").percent == pytest.approx(130 / 3)
+    table, small = table_of([found]), np.array(inside["size: small"])
+    assert table.shares(small, "clean").percent == pytest.approx(80)
+    assert table.shares(small, "attacked").percent == pytest.approx(130 / 3)
 
 
 def test_a_clip_without_maps_or_with_an_object_in_none_has_no_objects() -> None:

@@ -10,16 +10,17 @@ import pytest
 from foolscape.attacks.catalog import plan
 from foolscape.attacks.plan import Plan
 from foolscape.metrics.paired import Difference
-from foolscape.records.conditions import ADVERSARIAL, NOISE, PERMUTED, Condition
-from foolscape.records.row import AnyRow, Control, Line, Moved, failure
+from foolscape.records.conditions import ADVERSARIAL, NOISE, PERMUTED
+from foolscape.records.row import Control, failure
 from foolscape.records.training import LeftOut
+from foolscape.run.scores.controls import ControlSizes
 from foolscape.run.trust.harden import harden_trust
 from foolscape.run.trust.own_run import own_run
 from foolscape.run.trust.transfer import Column, transfer_trust, transferred
 from foolscape.run.trust.universal import Learnt, universal_reasons
 from foolscape.verdict import Reason, judged
 
-from .made import changed, row
+from .made import row
 
 CLASSES = ("a", "b", "c")
 BOUND = {"name": "universal", "eps": "8/255", "norm": "linf", "step": None}
@@ -91,16 +92,10 @@ def test_changes_that_differ_in_size_or_goal_are_not_compared(settled: Plan) -> 
 
 
 def column(own: dict[str, Any]) -> Column:
-    return Column("net.py:one", "segmentation", plan("pgd", {}, CLASSES), own)
-
-
-def rows() -> list[Line]:
     """The network `one` on four images: 5 % are right under its own change, 60 % under the other."""
-    return [
-        row(name, str(i), percent, "net.py:one")
-        for name, percent in (("clean", 95), ("one", 5), ("two", 60))
-        for i in range(4)
-    ]
+    shares = {"clean": 95.0, "one": 5.0, "two": 60.0}
+    found = {name: {str(i): percent for i in range(4)} for name, percent in shares.items()}
+    return Column("net.py:one", "segmentation", plan("pgd", {}, CLASSES), own, found)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +103,7 @@ def rows() -> list[Line]:
     [(trust(True), "trusted"), (trust(False), "not trusted"), (trust(None), "not decided")],
 )
 def test_the_sources_own_run_decides_what_a_transfer_says(own: dict[str, Any], word: str) -> None:
-    found = transfer_trust({"one": column(own)}, lines(), rows(), 4)
+    found = transfer_trust({"one": column(own)}, lines(), [], 4)
     assert found["verdict"] == word
     assert found["models"] == {"one": word}
     assert ("5 less" in found["reasons"][0]["seen"]) == (word != "trusted")
@@ -124,7 +119,7 @@ def test_the_advice_of_a_run_ends_in_one_command() -> None:
 
 def test_what_a_run_rests_on_the_transfer_rests_on() -> None:
     own = trust(None, "the clean predictions are right")
-    found = transfer_trust({"one": column(own)}, lines(), rows(), 4)
+    found = transfer_trust({"one": column(own)}, lines(), [], 4)
     assert (found["verdict"], found["if"]) == ("trusted", ["the clean predictions are right"])
 
 
@@ -151,31 +146,24 @@ def test_advice_on_a_hardening_names_its_own_options() -> None:
     )
 
 
-def moved_of(moving: int, left: int) -> Moved:
-    return Moved(moving=moving, left=left, reached=0, staying=0, stayed=0)
+def by_image(left: int, moving: int) -> dict[str, float]:
+    """By image the percentage of `moving` targets that moved: `left` on the first, one more on each that follows."""
+    return {str(i): 100 * min(left + i, moving) / moving for i in range(5) if moving}
 
 
-def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100) -> Learnt:
-    def rows(condition: Condition, left: int, **more: Any) -> list[AnyRow]:
-        return [
-            row(condition, str(i), 0.0, universal=moved_of(moving, min(left + i, moving)), **more) for i in range(5)
-        ]
-
-    control = Control(kind=PERMUTED, l2=1.0, of_attack=1.0)
-    found = {
-        ADVERSARIAL: rows(ADVERSARIAL, adversarial),
-        NOISE: rows(NOISE, noise),
-        PERMUTED: rows(PERMUTED, noise, control=control),
-    }
-    return Learnt(
-        found, "left", {"moved": moved, "stayed": [90.0] * len(moved)}, {"ok": True, "kind": "right"}, BOUND, LONGER
-    )
+def learnt(adversarial: int, noise: int, moved: list[float], moving: int = 100, apart: float | None = None) -> Learnt:
+    found = {ADVERSARIAL: by_image(adversarial, moving)} | dict.fromkeys((NOISE, PERMUTED), by_image(noise, moving))
+    controls = ControlSizes()
+    for i in range(5):
+        size = Control(kind=PERMUTED, l2=1.0, of_attack=1.0, apart=apart)
+        controls.add(row(PERMUTED, str(i), 0.0, control=size))
+    pooled = sum(found[ADVERSARIAL].values()) / 5 if moving else None
+    epochs = {"moved": moved, "stayed": [90.0] * len(moved)}
+    return Learnt(found, pooled, controls, epochs, {"ok": True, "kind": "right"}, BOUND, LONGER)
 
 
 def test_a_pattern_that_is_the_same_in_any_order_has_no_shuffled_control() -> None:
-    pattern = learnt(80, 80, [84.0, 85.0])
-    same = Control(kind=PERMUTED, l2=1.0, of_attack=1.0, apart=0.0)
-    pattern = replace(pattern, rows={**pattern.rows, PERMUTED: changed(pattern.rows[PERMUTED], control=same)})
+    pattern = learnt(80, 80, [84.0, 85.0], apart=0.0)
     (reason,) = (one for one in universal_reasons(pattern) if one.id == "beats-shuffled")
     assert reason.ok is None
     assert reason.assumed
@@ -202,10 +190,8 @@ def test_a_pattern_is_stronger_than_its_controls_and_learnt_to_its_end(
 
 def test_a_pattern_that_seems_stronger_on_a_few_images_is_not_accused() -> None:
     pattern = learnt(50, 5, [84.0, 85.0])
-    rows = [
-        replace(one, universal=moved_of(100, 95 if i == 0 else 6)) for i, one in enumerate(pattern.rows[ADVERSARIAL])
-    ]
-    pattern = replace(pattern, rows={**pattern.rows, ADVERSARIAL: rows})
+    own = {str(i): 95.0 if i == 0 else 6.0 for i in range(5)}
+    pattern = replace(pattern, moved={**pattern.moved, ADVERSARIAL: own})
     assert {one.id: one.ok for one in universal_reasons(pattern) if one.id.startswith("beats")} == {
         "beats-noise": None, "beats-shuffled": None
     }  # fmt: skip
@@ -218,7 +204,7 @@ def test_the_longer_learning_is_a_command() -> None:
 
 def test_a_transfer_that_lost_half_of_its_images_is_not_trusted() -> None:
     lost = [failure("net.py:one", name, "torn") for name in ("4", "5", "6", "7")]
-    found = transfer_trust({"one": column(trust(True))}, lines(), rows() + lost, 8)
+    found = transfer_trust({"one": column(trust(True))}, lines(), lost, 8)
     assert found["verdict"] == "not trusted"
     assert [one["id"] for one in found["reasons"] if one["ok"] is False] == ["failures"]
 

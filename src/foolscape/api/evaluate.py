@@ -20,6 +20,8 @@ from foolscape.api.written import at_work_in, load_run, read_files
 from foolscape.attacks.registry import Attack, Recipe
 from foolscape.errors import OutOfTimeError, SettingError
 from foolscape.report.run_kinds import unfinished
+from foolscape.run.directory.lock import reserved
+from foolscape.run.directory.retry import forget_failures
 from foolscape.run.execute import execute
 from foolscape.run.listener import Listener
 from foolscape.run.partial import page_of_part
@@ -48,6 +50,7 @@ def evaluate(
     eval_classes: Sequence[str] | None = None,
     slices: str | Path | None = None,
     keep: Literal["all", "shown", "none"] | None = None,
+    retry_failed: bool = False,
     goal: str | None = None,
     only_class: str | None = None,
     options: Mapping[str, object] | None = None,
@@ -78,6 +81,7 @@ def evaluate(
         slices: a table of what is known of the images, to show scores by, see `foolscape run --help`.
         keep: which pictures stay, where `out` is given: all, those that the page shows, or none; None: all, or as the
             run in `out` was begun. Figures are the same. A part keeps all: `merge` takes `keep`.
+        retry_failed: try the images of the run in `out` again that failed, say because a store did not answer.
         goal, only_class: of an attack on a detector, see `foolscape run --help`.
         options: further ones of the attack and the task, by the names that `foolscape run` has.
         batch_size: images per call of the model during the attack; "auto": found by trying.
@@ -117,6 +121,9 @@ def evaluate(
     command = [f"{CALL}evaluate({', '.join(json.dumps(str(word)) for word in words)})"]
     where = shard_place(None if out is None else check_place("out", out), resources.shard)
     with subjects.offered(), _place(where, say) as (place, kept):
+        if retry_failed:
+            with reserved(place):
+                forget_failures(place, silent(say).say)
         with suppress(OutOfTimeError):
             execute(config, place, command, silent(say).within(seconds), page=kept is None, table=table,
                     keep=kept_pictures, resources=resources)  # fmt: skip

@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
 from pydantic import BaseModel
 
 from foolscape.attacks.names import TASK_OPTIONS, task_of_option
 from foolscape.cli.completion import completer, of_attacks, of_data, of_losses, of_models, of_splits
+from foolscape.cli.flag import Flag
 from foolscape.cli.manners import FailOn, Manners, floors_of
 from foolscape.option import Option
 from foolscape.pixels import Levels
@@ -31,72 +31,6 @@ from foolscape.run.settings.shown import (
     of_task,
     settings_of,
 )
-
-
-@dataclass(frozen=True)
-class Flag:
-    """An option of the command line.
-
-    Attributes:
-        name: of its value among the settings; words joined by underscores.
-        kind: of its value.
-        help: a sentence.
-        panel: of `run.settings.shown.PANELS`.
-        option: its name on the command line, where it is not `name`.
-        default: in words.
-        metavar: what stands for the value.
-        several: it may be repeated.
-        commas: it gives several values, with commas between them.
-        complete: from the beginning of a value to whole ones.
-        one_way: a switch without its --no-.
-        required: it must be given.
-        positional: it is given without a name.
-    """
-
-    name: str
-    kind: Any
-    help: str
-    panel: str
-    option: str | None = None
-    default: str | None = None
-    metavar: str | None = None
-    several: bool = False
-    commas: bool = False
-    complete: Callable[..., list[str]] | None = None
-    one_way: bool = False
-    required: bool = False
-    positional: bool = False
-
-    @property
-    def word(self) -> str:
-        """As it is typed."""
-        return f"--{(self.option or self.name).replace('_', '-')}"
-
-    def parameter(self, *, name: str | None = None) -> inspect.Parameter:
-        """As typer takes it; hidden under another `name`."""
-        # An address must come as it was written: a path has one slash where several are.
-        kind = str if self.kind is Path else self.kind
-        if self.positional:
-            argument = typer.Argument(help=self.help, metavar=self.metavar, show_default=False)
-            return inspect.Parameter(
-                self.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                annotation=Annotated[list[kind], argument],  # type: ignore[valid-type]
-            )
-        word = self.word if name is None else f"--{name.replace('_', '-')}"
-        switch = self.kind is bool and not self.one_way
-        declared = f"{word}/--no-{word[2:]}" if switch else word
-        hint: Any = list[kind] if self.several else kind  # type: ignore[valid-type]
-        about = typer.Option(
-            declared, help=self.help, rich_help_panel=self.panel, metavar=self.metavar, hidden=name is not None,
-            show_default=self.default or False, autocompletion=self.complete,
-        )  # fmt: skip
-        return inspect.Parameter(
-            name or self.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=False if self.one_way else ... if self.required else None,
-            annotation=Annotated[bool if self.one_way else hint | None, about],
-        )
 
 
 @dataclass(frozen=True)
@@ -132,6 +66,11 @@ KEEP: Final = Flag(
     "keep", str, "Which pictures stay: all, those that the page shows, or none. Figures are the same, and the same "
     "command with --keep all makes the others again.", OUTPUT, metavar="all|shown|none",
     default="all, or as the run was begun",
+)  # fmt: skip
+
+RETRY: Final = Flag(
+    "retry_failed", bool, "Try the images again that failed, say because a store did not answer; the result is that of "
+    "a run in which they had not. Without --out: of the newest run of the same settings.", OUTPUT, one_way=True,
 )  # fmt: skip
 
 CONFIG: Final = Flag(

@@ -18,7 +18,8 @@ from foolscape.carriers import shown_as
 from foolscape.cli.check_data import Choice, look_at_data
 from foolscape.cli.class_table import print_match, propose
 from foolscape.cli.console import DONE, ERROR, err_console, out_console, tell
-from foolscape.cli.flags import FOOTNOTES, INPUT, SLICES, Flag, flags_of
+from foolscape.cli.flag import Flag
+from foolscape.cli.flags import FOOTNOTES, INPUT, SLICES, flags_of
 from foolscape.cli.outlet import STDOUT
 from foolscape.errors import SettingError, UnwritableError
 from foolscape.models.sources.names import check_names

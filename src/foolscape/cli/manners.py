@@ -39,6 +39,7 @@ class Manners:
         metrics: a file that Prometheus' node exporter reads, for the progress.
         log: a file for a line of JSON for each thing that happens.
         seconds: the time that the command may take; None: all that it takes.
+        retry: images that failed are tried again.
     """
 
     dry_run: bool = False
@@ -53,6 +54,7 @@ class Manners:
     metrics: str | None = None
     log: str | None = None
     seconds: float | None = None
+    retry: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from foolscape.cli.console import tell
-from foolscape.cli.flags import INPUT, KEEP, SLICES, CommandArguments, Flag, attack_flags, flags_of
+from foolscape.cli.flag import Flag
+from foolscape.cli.flags import INPUT, KEEP, RETRY, SLICES, CommandArguments, attack_flags, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, Manners, verdict_of
 from foolscape.cli.measuring import Job, carry_out, free_of_files, out_of
 from foolscape.cli.resources import SHARD_FLAGS, WORKER_FLAGS, as_shard, refuse_of_whole
@@ -53,7 +54,7 @@ def transfer(arguments: CommandArguments) -> None:
 
 def run_flags() -> list[Flag]:
     """The options of `run`."""
-    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, KEEP, *SHARD_FLAGS, *WORKER_FLAGS]
+    return [*flags_of(RunConfig), INPUT, *attack_flags(), SLICES, KEEP, RETRY, *SHARD_FLAGS, *WORKER_FLAGS]
 
 
 def transfer_flags() -> list[Flag]:
@@ -86,15 +87,16 @@ def _carry_out(arguments: CommandArguments, command: str, settle: Callable[..., 
     """Do the job that `settle` makes of the settings, with what the command was given to do it with."""
     settings, origins = _settings(arguments, command)
     out, beside = out_of(arguments.out, settings), beside_of(settings)
+    manners = replace(arguments.manners, retry=bool(settings.pop("retry_failed", False)))
     shard = beside.resources.shard
     if shard is not None:
-        refuse_of_whole(beside.keep, arguments.manners)
+        refuse_of_whole(beside.keep, manners)
 
     def job() -> Job:
         whole = settle(settings, origins, beside)
         return whole if shard is None else as_shard(whole)
 
-    carry_out(job, shard_place(out, shard), arguments.manners)
+    carry_out(job, shard_place(out, shard), manners)
 
 
 def _settings(arguments: CommandArguments, command: str) -> tuple[dict[str, object], dict[str, str]]:

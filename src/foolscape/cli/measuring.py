@@ -146,14 +146,20 @@ def _place(job: Job, made: Workplace | None, manners: Manners) -> Iterator[Path]
     """Where to write: what is `made` in the place of --out, or `runs/NAME-N`, which is said before anything else."""
     from foolscape.run.directory.lock import reserved
     from foolscape.run.directory.place import placed
+    from foolscape.run.directory.retry import forget_failures
 
+    if manners.new and (made is not None or manners.retry):
+        other = "runs without --out, which then take the next number" if made is not None else "what is begun anew"
+        raise SettingError(f"new: is for {other}; leave one of them out")
     if made is not None:
-        if manners.new:
-            raise SettingError("new: is for runs without --out, which then take the next number; leave one of them out")
         with made.at_work(tell) as folder, reserved(folder):
+            if manners.retry:
+                forget_failures(folder, tell)
             yield folder
         return
-    with placed(job.planned_run, new=manners.new) as place:
+    with placed(job.planned_run, new=manners.new, done=manners.retry) as place:
+        if manners.retry:
+            forget_failures(place.directory, tell)
         if not manners.quiet:
             how = ", an unfinished run of the same settings goes on; --new begins another" if place.continued else ""
             tell(f"out: {place.directory}{how}")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from foolscape.cli.console import tell
-from foolscape.cli.flags import KEEP, SLICES, CommandArguments, Flag
+from foolscape.cli.flag import Flag
+from foolscape.cli.flags import KEEP, SLICES, CommandArguments
 from foolscape.cli.measure import Beside, beside_of, run_job, transfer_job
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.errors import RunError, SettingError

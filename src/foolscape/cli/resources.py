@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from foolscape.carriers import shown_as
 from foolscape.cli.console import tell
-from foolscape.cli.flags import Flag
+from foolscape.cli.flag import Flag
 from foolscape.cli.manners import JobOutcome, Manners
 from foolscape.cli.measuring import Job
 from foolscape.errors import SettingError

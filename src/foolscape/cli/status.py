@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -12,13 +14,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from foolscape.cli.console import AT_WORK, DONE, NOBODY, WORKERS_SHOWN, grid, out_console
+from foolscape.cli.console import AT_WORK, DONE, NOBODY, WORKERS_SHOWN, grid, out_console, tell
 from foolscape.cli.outlet import STDOUT
+from foolscape.errors import RunError
 from foolscape.paths import run_folder_of
 from foolscape.printable import printable_json
 
 if TYPE_CHECKING:
     from foolscape.records.progress import Progress
+    from foolscape.run.elsewhere.leftover import Leftover
     from foolscape.run.watching.standing import Standing
 
 _EVERY: Final = 1.0
@@ -43,7 +47,11 @@ def status(
     from foolscape.run.watching.standing import State
 
     place = run_folder_of(directory)
-    standing = standing_at(place)
+    try:
+        standing = standing_at(place)
+    except RunError:
+        _tell_left(place)  # of a run that was killed before any of it was in the store
+        raise
     if watch and not as_json:
         with Live(shown(standing), console=out_console, auto_refresh=False) as live:
             while standing.state is State.RUNNING:
@@ -51,12 +59,37 @@ def status(
                 standing = standing_at(place)
                 live.update(shown(standing), refresh=True)
     elif as_json:
-        STDOUT.write(printable_json(json.dumps(_as_json(standing), indent=1) + "\n", STDOUT.encoding))
+        told = json.dumps(_as_json(standing) | _left_as_json(place), indent=1)
+        STDOUT.write(printable_json(told + "\n", STDOUT.encoding))
     else:
         out_console.print(shown(standing))
+        _tell_left(place)
     code = {State.FINISHED: DONE, State.RUNNING: AT_WORK}.get(standing.state, NOBODY)
     if code != DONE:
         raise typer.Exit(code)
+
+
+def _left_here(place: Path) -> Leftover | None:
+    """What this machine keeps of a run in a store, as far as that answers."""
+    from foolscape.run.elsewhere.leftover import leftover_of
+    from foolscape.stores.path import StorePath
+
+    with suppress(OSError):
+        return leftover_of(place) if isinstance(place, StorePath) else None
+    return None
+
+
+def _tell_left(place: Path) -> None:
+    from foolscape.run.watching.words import size
+
+    if (left := _left_here(place)) is not None:
+        when = "; it goes by itself when it is a week old" if left.goes else ""
+        tell(f"of it on this machine: {left.folder}, {size(left.size)}; {left.use}{when}")
+
+
+def _left_as_json(place: Path) -> dict[str, Any]:
+    left = _left_here(place)
+    return {} if left is None else {"here": {"folder": str(left.folder), "bytes": left.size, "use": str(left.use)}}
 
 
 def shown(standing: Standing) -> RenderableType:

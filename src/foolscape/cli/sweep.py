@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from foolscape.attacks.names import NONE
 from foolscape.cli.console import tell
-from foolscape.cli.flags import KEEP, CommandArguments, Flag
+from foolscape.cli.flag import Flag
+from foolscape.cli.flags import KEEP, CommandArguments
 from foolscape.cli.manners import AttackedScores, JobOutcome
 from foolscape.cli.measure import Beside, beside_of
 from foolscape.cli.measuring import Job, carry_out, out_of

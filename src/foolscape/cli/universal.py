@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foolscape.cli.console import SOME_FAILED, out_console, tell
-from foolscape.cli.flags import INPUT, SLICES, CommandArguments, Flag, flags_of
+from foolscape.cli.flag import Flag
+from foolscape.cli.flags import INPUT, SLICES, CommandArguments, flags_of
 from foolscape.cli.manners import AttackedScores, JobOutcome, verdict_of
 from foolscape.cli.measuring import Job, carry_out, out_of
 from foolscape.cli.resources import WORKER_FLAGS

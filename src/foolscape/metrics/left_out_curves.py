@@ -17,7 +17,7 @@ from foolscape.metrics.boxes import Floats, Ints
 
 _COLUMNS: Final = 32
 """Groups that are looked at together at least where all rows are held."""
-_CELLS: Final = 1 << 21
+_CELLS: Final = 1 << 23
 """Rows by groups of which precision is held where all rows are."""
 _CHUNK: Final = 1 << 17
 """The same where only some rows are."""
@@ -124,11 +124,13 @@ class Rows:
         """As `precision.area_under` adds it up, from the first row on."""
         width = len(objects)
         own = self.own_hits.of(begin, begin + width).by_row(len(self.hits))
-        of_hits, area, recall = np.zeros(width), np.zeros(width), np.zeros(width)
+        of_hits, area, recall, before = (np.zeros(width) for _ in range(4))
         for hits, groups, precision in zip(self.hits.tolist(), own, envelope, strict=True):
             _count(of_hits, groups, 1.0)
-            before, recall = recall, (hits - of_hits) / objects
-            area += precision * (recall - before)
+            before, recall = recall, before
+            np.divide(np.subtract(hits, of_hits, out=recall), objects, out=recall)
+            step = np.subtract(recall, before, out=before)
+            area += np.multiply(precision, step, out=step)
         return area
 
     def _envelopes(self, begin: int, end: int, height: int) -> Iterator[tuple[int, Floats]]:

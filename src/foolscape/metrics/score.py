@@ -7,7 +7,7 @@ Whatever shows or sums up scores goes through these records: summary.json with i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -98,7 +98,8 @@ class Measure(Generic[W]):
         undefined: why there may be no headline score.
         least_clean: images from which on the scores of clean images have an interval.
         of_only_class: keys of single numbers in `Pool.parts` where one class is attacked.
-        fits: whether rows, of any condition, are for this measure; the last of a task is not asked.
+        fits: whether rows, of any condition, are for this measure, which goes through them once; the last of a task is
+            not asked.
         sums: (class names, the group of each image as `intervals.dealt` has it) -> what takes samples one by one; None
             where all are held.
         look_up: what scores will ask of all the samples of an image and a model, at once; None: of each by itself.
@@ -115,7 +116,7 @@ class Measure(Generic[W]):
     undefined: str = "nothing in them counts"
     least_clean: int = LEAST
     of_only_class: tuple[str, ...] = ()
-    fits: Callable[[Samples], bool] = bool
+    fits: Callable[[Iterable[Sample[Any, Any]]], bool] = bool
     sums: Callable[[Sequence[str], Ints], Sums[W]] | None = None
     look_up: Callable[[Samples], None] | None = None
 
@@ -239,8 +240,8 @@ class TaskScores:
         """The measure of rows that say nothing else."""
         return self.measures[-1]
 
-    def measure_of(self, samples: Samples) -> Measure[Any]:
-        """The measure of a run's samples."""
+    def measure_of(self, samples: Iterable[Sample[Any, Any]]) -> Measure[Any]:
+        """The measure of a run's samples, which are gone through once for each of the task but its default."""
         return next((measure for measure in self.measures[:-1] if measure.fits(samples)), self.default)
 
     def keys_of(self, only_class: object = None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Annotated, Any, Final
 
 import numpy as np
@@ -19,12 +20,22 @@ def _read(kind: str, dtype: type, shape: tuple[int, ...]) -> Callable[[Any], NDA
     def read(value: Any) -> NDArray[Any]:
         if not isinstance(value, list | np.ndarray):
             raise ValueError(f"expected a list of {_KINDS[kind]}s, got {type(value).__name__}")
-        array = np.array(value) if len(value) else np.zeros(0, dtype)
+        array = np.array(_flat(value, shape[-1])) if len(value) else np.zeros(0, dtype)
         if array.dtype.kind not in accepted:
             raise ValueError(f"expected {_KINDS[kind]}s alone, got {str(value)[:40]}")
         return array.reshape(shape).astype(dtype).astype(np.float64 if kind == "f" else dtype)
 
     return read
+
+
+def _flat(value: Any, columns: int) -> Any:
+    """Lists of so many numbers as one list, of which numpy makes an array in less time; anything else as it is."""
+    if columns < 0 or not isinstance(value, list):
+        return value
+    try:
+        return [*chain.from_iterable(value)] if set(map(len, value)) == {columns} else value
+    except TypeError:  # of something that has no length
+        return value
 
 
 def _short(array: NDArray[np.float64]) -> list[Any]:

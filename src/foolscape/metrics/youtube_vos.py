@@ -15,12 +15,13 @@ reading of it, and figures may differ a little from the server's:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from foolscape.errors import SampleError
+from foolscape.metrics.clip_table import ClipTable
 from foolscape.metrics.segmentation import VOID
 from foolscape.metrics.video import (
     ClipScores,
@@ -71,20 +72,24 @@ def measure_youtube_vos(prediction: LabelMaps, truth: LabelMaps, categories: Map
     )
 
 
-def by_group(clips: Sequence[ClipScores], seen: Collection[str]) -> tuple[Floats, Floats]:
-    """Of N clips: J and F of seen and of unseen objects added up (N, 4), and how many objects (N, 4)."""
-    sums, counts = np.zeros((len(clips), 4)), np.zeros((len(clips), 4))
-    for row, clip in enumerate(clips):
-        for one in clip.objects:
-            group = slice(0, 2) if one.category in seen else slice(2, 4)
-            sums[row, group] += list(means_of(one).values())
+def by_group(table: ClipTable) -> tuple[Floats, Floats]:
+    """Of N clips: J and F of seen and of unseen objects added up (N, 4), and how many objects (N, 4).
+
+    Args:
+        table: of the clips, with the `j_and_f` of each object.
+    """
+    sums, counts = np.zeros((len(table.counts), 4)), np.zeros((len(table.counts), 4))
+    for row, own in enumerate(table.by_clip()):
+        for seen, values in zip(table.seen[own], table.values[own], strict=True):
+            group = slice(0, 2) if seen else slice(2, 4)
+            sums[row, group] += values
             counts[row, group] += 1
     return sums, counts
 
 
-def means_of(one: ObjectScores) -> dict[str, float]:
-    """J and F of an object in percent."""
-    return {"J": 100.0 * float(np.mean(one.J)), "F": 100.0 * float(np.mean(one.F))}
+def j_and_f(one: ObjectScores) -> Floats:
+    """(2,): J and F of an object in percent."""
+    return np.array([100.0 * float(np.mean(one.J)), 100.0 * float(np.mean(one.F))])
 
 
 def with_overall(four: Floats) -> Floats:

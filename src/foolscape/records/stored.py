@@ -137,6 +137,12 @@ class StoredRows:
         found = self._read((self.spans[model][name], model, name) for model, name in keys)
         return [line for lines in found for line in lines if isinstance(line, Failure)]
 
+    def failures_in_files(self) -> list[Failure]:
+        """Why samples could not be used, in the order of the files."""
+        keys = sorted(self.failed, key=lambda key: self.spans[key[0]][key[1]][0])
+        found = self._read((self.spans[model][name], model, name) for model, name in keys)
+        return [line for lines in found for line in lines if isinstance(line, Failure)]
+
     def numbers(self, model: str) -> Mapping[str, int]:
         """How many rows a model has by condition, of samples that are complete."""
         own = self._own(model)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foolscape.disk import read_file
+from foolscape.disk import open_file
 from foolscape.metrics.slices.objects import ImageObjects, Places
 from foolscape.metrics.wire import FloatArray, IntArray
 from foolscape.records.places import TRAITS
@@ -67,14 +67,15 @@ def traits_bytes(traits: Traits) -> bytes:
 def read_traits(directory: Path) -> Iterator[Traits]:
     """The lines of traits.jsonl; those that cannot be read tell nothing, and an image may be there twice."""
     try:
-        content = read_file(directory / TRAITS)
+        file = open_file(directory / TRAITS)
     except OSError:
         return
-    for line in content.split(b"\n"):
-        try:
-            yield read(Traits, json.loads(line))
-        except (ValueError, RecursionError):
-            continue
+    with file:
+        for line in file:
+            try:
+                yield read(Traits, json.loads(line))
+            except (ValueError, RecursionError):
+                continue
 
 
 def object_traits(objects: ImageObjects) -> ObjectTraits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,19 @@ def _measure_of(record: RunRecord, rows: Rows, scores: TaskScores) -> Measure[An
     """The measure of the samples; only where a task has several are they looked at."""
     if len(scores.measures) == 1:
         return scores.default
-    samples = (lines for model in record.models for lines in rows.samples(model.model))
-    return scores.measure_of([row.sample for lines in samples for row in rows_of(lines)])
+    return scores.measure_of(_Samples(record, rows))
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """The samples of all models, as often as they are gone through."""
+
+    record: RunRecord
+    rows: Rows
+
+    def __iter__(self) -> Iterator[Sample[Any, Any]]:
+        samples = (lines for model in self.record.models for lines in self.rows.samples(model.model))
+        return (row.sample for lines in samples for row in rows_of(lines))
 
 
 def _tally(model: ModelRecord, record: RunRecord, rows: Rows, measure: Measure[Any]) -> _Tally:

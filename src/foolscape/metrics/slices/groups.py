@@ -42,16 +42,17 @@ class Group:
     known: Bools
 
 
-def groups_of(attributes: Sequence[Mapping[str, str]]) -> tuple[list[Group], list[str]]:
+def groups_of(attributes: Mapping[str, Sequence[str]]) -> tuple[list[Group], list[str]]:
     """The slices of N images by their attributes, and what was left out of them, in sentences.
 
     Numbers with many values are divided as `by_number` does; an attribute that has one value alone makes no slice.
+
+    Args:
+        attributes: by name N values, empty where one is not known.
     """
-    names = dict.fromkeys(name for one in attributes for name in one)
     groups: list[Group] = []
     notes: list[str] = []
-    for name in names:
-        values = [one.get(name, "") for one in attributes]
+    for name, values in attributes.items():
         different = dict.fromkeys(value for value in values if value)
         numbers = numbers_of(values)
         if numbers is not None and len(different) > _AS_WORDS:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foolscape.metrics.boxes import Bools, Detected, Floats, Ints, Truth
+from foolscape.metrics.intervals import dealt, left_out
 from foolscape.metrics.score import Score
 from foolscape.metrics.segmentation import VOID
 from foolscape.metrics.slices.groups import COLUMNS, LINES, SIZE_NAMES, size_class, third
@@ -86,28 +87,42 @@ def _at(numbers: Callable[[Places], Ints], place: int) -> Callable[[Places], Boo
 
 @dataclass(frozen=True)
 class Shares:
-    """A `Pool` of what is right of N images: `right` and `weight` (N,), the first a part of the second."""
+    """A `Summed` of what is right of N images: `right` and `weight` (N,), the first a part of the second; `seed`: of
+    the groups that are left out.
+    """
 
     right: Floats
     weight: Floats
+    seed: int = 0
 
     @property
     def images(self) -> int:
         """N."""
         return len(self.weight)
 
+    @property
+    def _columns(self) -> Floats:
+        """(N, 2)."""
+        return np.stack([self.right, self.weight], axis=1)
+
     def once(self) -> Floats:
         """(1, 2): what is right, and what there is."""
-        return self.under(np.ones((1, self.images)))
+        return np.asarray(np.ones((1, self.images)) @ self._columns)
 
-    def under(self, weights: Floats) -> Floats:
-        """(R, 2)."""
-        return np.asarray(weights @ np.stack([self.right, self.weight], axis=1))
+    def without(self) -> Floats:
+        """(G, 2)."""
+        columns = self._columns
+        if (columns != np.rint(columns)).any():
+            return np.asarray(left_out(self.images, self.seed) @ columns)
+        # Whole numbers, such as objects and pixels, add up to the same in any order, and take no (G, N) numbers then.
+        group = dealt(self.images, self.seed)
+        own = np.stack([np.bincount(group, weights=column) for column in columns.T], axis=1)
+        return np.asarray(columns.sum(axis=0) - own)
 
     @property
     def percent(self) -> Floats:
         """(N,) the share of each image; NaN where there is nothing."""
-        return share(np.stack([self.right, self.weight], axis=1))
+        return share(self._columns)
 
     def parts(self, without: Floats, only_class: int | None) -> tuple[dict[str, float], dict[str, float]]:
         """Nothing besides."""
@@ -134,13 +149,6 @@ OBJECTS_FOUND: Final = Score[Floats](
     "Found: share of the objects with a detection of their class above a readable score, at an IoU of 0.5.",
     share,
 )
-
-
-def shares(objects: Sequence[ImageObjects], chosen: Sequence[Bools], condition: str) -> Shares:
-    """The pool of the `chosen` objects of N images under a condition."""
-    right = [one.right[condition][which].sum() for one, which in zip(objects, chosen, strict=True)]
-    weight = [one.weights[which].sum() for one, which in zip(objects, chosen, strict=True)]
-    return Shares(np.array(right, np.float64), np.array(weight, np.float64))
 
 
 def places_of(boxes: Floats, labels: Ints, areas: Floats, size: tuple[int, int]) -> Places:

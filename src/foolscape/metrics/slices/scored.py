@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from foolscape.metrics.boxes import Floats
-from foolscape.metrics.intervals import LEAST, around_unbounded, left_out
+from foolscape.metrics.intervals import LEAST, around_unbounded
 from foolscape.metrics.paired import Difference
 from foolscape.metrics.score import Score, number, numbers
-from foolscape.metrics.sums import Pool
+from foolscape.metrics.sums import Summed
 
 CLEAN: Final = "clean"
 ATTACKED: Final = "adversarial"
@@ -27,22 +27,21 @@ class Scored:
 
 
 def scored(
-    scores: Sequence[Score[Any]], pools: Mapping[str, Pool[Any]], shown: int, seed: int, least_clean: int = LEAST
+    scores: Sequence[Score[Any]], sums: Mapping[str, Summed[Any]], shown: int, least_clean: int = LEAST
 ) -> Scored:
     """Scores with their intervals, and clean less attacked, paired by image.
 
     Args:
         scores: of a measure.
-        pools: by condition; `CLEAN`, and `ATTACKED` where there is an attack, of the same images in the same order.
+        sums: by condition; `CLEAN`, and `ATTACKED` where there is an attack, of the same images in the same groups.
         shown: how many of the images show anything of the slice; intervals rest on these.
-        seed: of the intervals.
         least_clean: images from which on clean scores have an interval.
     """
     points: dict[str, dict[str, Any]] = {}
     without: dict[str, dict[str, Floats]] = {}
     found: dict[str, dict[str, Any]] = {}
-    for condition, pool in pools.items():
-        once, parts = pool.once(), pool.under(left_out(pool.images, seed))
+    for condition, summed in sums.items():
+        once, parts = summed.once(), summed.without()
         points[condition] = {score.key: score.of(once)[0] for score in scores}
         without[condition] = {score.key: score.of(parts) for score in scores}
         least = least_clean if condition == CLEAN else LEAST
@@ -53,7 +52,7 @@ def scored(
             for score in scores
         }
         found[condition] = {key: number(value) for key, value in points[condition].items()} | {"ci95": ends}
-    if ATTACKED not in pools:
+    if ATTACKED not in sums:
         return Scored(found, {})
     loss = {}
     for score in scores:

@@ -60,12 +60,20 @@ def precisions(coco: Sequence[Matched], voc: Sequence[Matched], weights: Floats)
     return Precisions(of_coco, of_voc)
 
 
-def _of_all(images: MatchedImages) -> Precisions:
+def of_all(images: MatchedImages) -> Precisions:
     """Of all images once. The levels of recall are added up as faster-coco-eval's array of all thresholds is."""
     points = np.stack([images.points(threshold) for threshold in range(VOC)]).mean(axis=1)
     return Precisions(
         lambda threshold: 100.0 * points[threshold : threshold + 1],
         cache(lambda summary: 100.0 * images.once(VOC, summary)),
+    )
+
+
+def left_out_precisions(images: MatchedImages) -> Precisions:
+    """Without each group of images."""
+    return Precisions(
+        cache(lambda threshold: 100.0 * images.without(threshold, hundred_one_points)),
+        cache(lambda summary: 100.0 * images.without(VOC, summary)),
     )
 
 
@@ -93,14 +101,11 @@ class SummedDetections:
 
     @cached_property
     def _once(self) -> Precisions:
-        return _of_all(self.matches)
+        return of_all(self.matches)
 
     def without(self) -> Precisions:
         """Without each group of images."""
-        return Precisions(
-            cache(lambda threshold: 100.0 * self.matches.without(threshold, hundred_one_points)),
-            cache(lambda summary: 100.0 * self.matches.without(VOC, summary)),
-        )
+        return left_out_precisions(self.matches)
 
     def parts(self, without: Precisions, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """AP50 of every class, boxes per image; with `only_class` those of that class, and how many others are kept."""
@@ -162,7 +167,7 @@ class DetectedImages:
 
     def once(self) -> Precisions:
         """Every image once."""
-        return _of_all(matched_images(self.matches))
+        return of_all(matched_images(self.matches))
 
     def under(self, weights: Floats) -> Precisions:
         """From the matches of each image, weighted."""

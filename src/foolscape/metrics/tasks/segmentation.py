@@ -181,9 +181,8 @@ def narrowed(sample: PixelSample, chosen: frozenset[int]) -> PixelSample:
     return replace(sample, truth=truth, measured=replace(sample.measured, hit=hit, predicted=predicted))
 
 
-def scored(images: Sequence[Counts]) -> dict[str, float | None]:
-    """Every score of images with the counts (C,) each, without intervals."""
-    once = weigh(stack(images), np.ones((1, len(images))))
+def scored(once: Counts) -> dict[str, float | None]:
+    """Every score of images with the counts (1, C) together, without intervals."""
     return {score.key: number(score.of(once)[0]) for score in SEGMENTATION.scores}
 
 

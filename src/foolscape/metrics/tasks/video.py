@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 import numpy as np
 
 from foolscape.metrics.boxes import Floats
+from foolscape.metrics.clip_pools import Groups, Objects, pool_of, sums_of
+from foolscape.metrics.clip_table import ClipSample
 from foolscape.metrics.intervals import LEAST, convention
-from foolscape.metrics.sample import Form, Sample
+from foolscape.metrics.sample import Form
 from foolscape.metrics.score import Measure, Parts, Score, TaskScores
-from foolscape.metrics.video import (
-    DAVIS_SCORES,
-    ClipScores,
-    ObjectScores,
-    davis_of,
-    mean_over_objects,
-)
-from foolscape.metrics.youtube_vos import YOUTUBE_SCORES, by_group, means_of, with_overall
+from foolscape.metrics.video import DAVIS_SCORES, ClipScores
+from foolscape.metrics.youtube_vos import YOUTUBE_SCORES
 
 _F: Final = (
     "F: harmonic mean of precision and recall of an object's contour, matched within 0.8 % of the frame's diagonal; "
@@ -36,126 +30,6 @@ _PER_OBJECT: Final = "Objects are told apart by clip and label."
 _PARTS: Final = Parts("object", "J&F", "per_object")
 
 
-@dataclass(frozen=True)
-class Objects:
-    """The objects of N clips under R weightings of the clips.
-
-    Attributes:
-        clips: N, with at least one object each.
-        weights: (R, N).
-    """
-
-    clips: Sequence[ClipScores]
-    weights: Floats
-
-    @cached_property
-    def davis(self) -> Floats:
-        """(R, 7): `DAVIS_SCORES` in percent, the mean over all objects, whatever their clip and number of frames."""
-        tables = [np.array([davis_of(one) for one in clip.objects]) for clip in self.clips]
-        sums = np.stack([table.sum(axis=0) for table in tables])
-        return mean_over_objects(self.weights, sums, np.array([[float(len(table))] for table in tables]))
-
-    def mean(self, of: Callable[[ObjectScores], float]) -> Floats:
-        """(R,): the mean of `of` over all objects."""
-        sums = np.array([[sum(of(one) for one in clip.objects)] for clip in self.clips])
-        counts = np.array([[float(len(clip.objects))] for clip in self.clips])
-        return mean_over_objects(self.weights, sums, counts)[:, 0]
-
-
-@dataclass(frozen=True)
-class Clips:
-    """A `Pool` of the objects of clips; `names` of the N `clips`."""
-
-    names: Sequence[str]
-    clips: Sequence[ClipScores]
-
-    @property
-    def images(self) -> int:
-        """N."""
-        return len(self.clips)
-
-    def once(self) -> Objects:
-        """Every clip once."""
-        return self.under(np.ones((1, self.images)))
-
-    def under(self, weights: Floats) -> Objects:
-        """Each clip as often as its weight says."""
-        return Objects(self.clips, weights)
-
-    def parts(self, without: Objects, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The seven scores of every object."""
-        del without, only_class
-        pairs = zip(self.names, self.clips, strict=True)
-        return {"per_object": {name: {str(o.label): _named(o) for o in clip.objects} for name, clip in pairs}}, {}
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Objects of seen and of unseen categories under R weightings: `weights` (R, N), `sums` and `counts` (N, 4)."""
-
-    weights: Floats
-    sums: Floats
-    counts: Floats
-
-    @cached_property
-    def youtube(self) -> Floats:
-        """(R, 5): `YOUTUBE_SCORES` in percent."""
-        return with_overall(mean_over_objects(self.weights, self.sums, self.counts))
-
-
-@dataclass(frozen=True)
-class GroupedClips:
-    """A `Pool` of the objects of clips in two groups.
-
-    Attributes:
-        names: of the N clips.
-        clips: N records of `measure_youtube_vos`.
-        seen: the categories of the training set.
-    """
-
-    names: Sequence[str]
-    clips: Sequence[ClipScores]
-    seen: frozenset[str]
-
-    @property
-    def images(self) -> int:
-        """N."""
-        return len(self.clips)
-
-    def once(self) -> Groups:
-        """Every clip once."""
-        return self.under(np.ones((1, self.images)))
-
-    def under(self, weights: Floats) -> Groups:
-        """Each clip as often as its weight says."""
-        return Groups(weights, *self._counted)
-
-    def parts(self, without: Groups, only_class: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """J and F of every object."""
-        del without, only_class
-        pairs = zip(self.names, self.clips, strict=True)
-        return {"per_object": {name: {str(o.label): means_of(o) for o in clip.objects} for name, clip in pairs}}, {}
-
-    @cached_property
-    def _counted(self) -> tuple[Floats, Floats]:
-        return by_group(self.clips, self.seen)
-
-
-ClipSample = Sample[None, ClipScores]
-
-
-def pooled(samples: Sequence[ClipSample], classes: Sequence[str]) -> Clips:
-    """The objects of samples, each a clip."""
-    del classes
-    return Clips([one.id for one in samples], [one.measured for one in samples])
-
-
-def grouped(samples: Sequence[ClipSample], classes: Sequence[str]) -> GroupedClips:
-    """As `pooled`, with the seen categories that samples name."""
-    clips = pooled(samples, classes)
-    return GroupedClips(clips.names, clips.clips, frozenset(_seen(samples)))
-
-
 def right(sample: ClipSample, only_class: int | None) -> float | None:
     """The mean J of the clip's objects, each over the frames that count."""
     del only_class
@@ -163,19 +37,14 @@ def right(sample: ClipSample, only_class: int | None) -> float | None:
     return float(np.mean([np.mean(one.J) for one in objects])) if objects else None
 
 
-def _has_both(samples: Sequence[ClipSample]) -> bool:
+def _has_both(samples: Iterable[ClipSample]) -> bool:
     """Whether there are objects of seen and of unseen categories."""
-    categories = {one.category for sample in samples for one in sample.measured.objects} - {None}
-    seen = _seen(samples)
+    categories, seen = set[str | None](), set[str | None]()
+    for sample in samples:
+        categories.update(one.category for one in sample.measured.objects)
+        seen.update(sample.measured.seen)
+    categories.discard(None)
     return bool(categories & seen and categories - seen)
-
-
-def _seen(samples: Sequence[ClipSample]) -> set[str]:
-    return {name for one in samples for name in one.measured.seen}
-
-
-def _named(one: ObjectScores) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(DAVIS_SCORES, davis_of(one), strict=True)}
 
 
 def _of_davis(key: str) -> Callable[[Objects], Floats]:
@@ -211,7 +80,8 @@ DAVIS: Final = Measure[Objects](
             explained="decay", further=True,
         ),
     ),
-    pool=pooled,
+    pool=pool_of("video"),
+    sums=sums_of("video"),
     parts=_PARTS,
     notes={"per_object": _PER_OBJECT, "ci95": f"{_INTERVALS} That of a decay is as long on either side."},
     below=("ci95",),
@@ -239,7 +109,8 @@ YOUTUBE_VOS: Final = Measure[Groups](
         Score("J_unseen", "J unseen", _J_GROUPED, _of_youtube("J_unseen"), explained="J"),
         Score("F_unseen", "F unseen", _F, _of_youtube("F_unseen"), explained="F"),
     ),
-    pool=grouped,
+    pool=pool_of("youtube-vos"),
+    sums=sums_of("youtube-vos"),
     parts=_PARTS,
     notes={
         "seen": "Seen categories are those that the data set's training part has.",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+from array import array
 from collections.abc import Mapping, Sequence
+from heapq import nlargest, nsmallest
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +21,8 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, 
 from foolscape.records.places import SUMMARY
 from foolscape.records.reader import read_record, read_result, read_slices
 from foolscape.records.row import Moved
-from foolscape.records.run import ModelRecord
 from foolscape.records.scan import read_rows
+from foolscape.records.stored import StoredRows
 from foolscape.records.summary import Scores
 from foolscape.records.universal_summary import UniversalSummary
 from foolscape.regular import check_regular
@@ -28,7 +30,7 @@ from foolscape.report.files import Pixels, write_text
 from foolscape.report.form import of_a_run
 from foolscape.report.pages.template import template
 from foolscape.report.pictures.figures import data_url, png
-from foolscape.report.pictures.gallery import Gallery, gallery_of, views
+from foolscape.report.pictures.gallery import Gallery, gallery_of, view_of, views
 from foolscape.report.pictures.universal_curves import curves
 from foolscape.report.tables.render import show, write_tables
 from foolscape.report.tables.slices import of_tasks, slice_block, slice_tables, worst_slices
@@ -110,7 +112,6 @@ def write_universal_report(directory: Path) -> Path:
     factor = 127 / max(float(np.abs(values).max()) * 255, 1e-9)
     pattern, plain = _pattern(values, factor), _pattern(values, 1.0)
     write_file(directory, "pattern.png", png(pattern))
-    measured = views(directory, read_rows(directory, record), record.models[0], {}, record.layout)
     path = directory / "report.html"
     page = template("universal.html.j2").render(
         summary=summary,
@@ -123,7 +124,7 @@ def write_universal_report(directory: Path) -> Path:
         factor=number(factor, 1),
         tile=values.shape[1:],
         plots=curves(summary),
-        gallery=_gallery(tuple(measured), record.models[0]),
+        gallery=_gallery(read_rows(directory, record)),
         command=shlex.join(record.command),
         config=json.dumps(record.config, indent=2, ensure_ascii=False),
         version=record.foolscape,
@@ -200,28 +201,46 @@ def _pattern(values: Any, factor: float) -> Pixels:
     return pattern
 
 
-def _gallery(measured: Sequence[ImageView], model: ModelRecord) -> Gallery:
+def _gallery(rows: StoredRows) -> Gallery:
     """Images on which most and least of what was to change did, and one on which nothing was to change."""
-    attacked = [view for view in measured if view.attacked]
+    model = rows.record.models[0]
+    groups = [(title, [_view(rows, name) for name in names]) for title, names in _chosen(rows) if names]
+    return gallery_of(model, groups, report_of(model.task).drawing, _facts)
+
+
+def _view(rows: StoredRows, name: str) -> ImageView:
+    model = rows.record.models[0]
+    view = view_of(rows.directory, rows.sample((model.model, name)), model, {}, rows.record.layout)
+    assert view is not None
+    return view
+
+
+def _chosen(rows: StoredRows) -> tuple[tuple[str, list[str]], ...]:
+    """Headings and the images below them; of all images a few numbers are held, and no rows."""
+    record, without = rows.record, list[str]()
+    places, moving, standings = array("q"), array("q"), array("d")
+    for view in views(rows.directory, rows, record.models[0], {}, record.layout):
+        if not view.attacked:
+            continue
+        if not (moved := _moved(view)).moving:
+            without = without or [view.judged.id]
+            continue
+        places.append(record.order[view.judged.id])
+        moving.append(moved.moving)
+        standings.append(_standing(moved))
     # A few pixels are soon hidden: what works and what does not is seen where there is much to change.
-    most = sorted((view for view in attacked if _moved(view).moving), key=lambda view: -int(_moved(view).moving))
-    showing = sorted(most[: max(len(most) // 2, 2 * _SHOWN)], key=_standing)
-    without = [view for view in attacked if not _moved(view).moving]
-    groups = (
-        ("Worked best", showing[::-1][:_SHOWN]),
-        ("Worked least", showing[:-_SHOWN][:_SHOWN]),
-        ("Nothing was to change", without[:1]),
-    )
-    drawing = report_of(model.task).drawing
-    return gallery_of(model, [(title, chosen) for title, chosen in groups if chosen], drawing, _facts)
+    most = np.argsort(-np.array(moving, np.int64), kind="stable")[: max(len(moving) // 2, 2 * _SHOWN)].tolist()
+    ranked = [(standings[one], record.samples[places[one]].id) for one in most]
+    best = [name for _, name in nlargest(_SHOWN, ranked)]
+    least = [name for _, name in nsmallest(_SHOWN, ranked)][: max(len(ranked) - _SHOWN, 0)]
+    return (("Worked best", best), ("Worked least", least), ("Nothing was to change", without))
 
 
-def _standing(view: ImageView) -> tuple[float, str]:
+def _standing(moved: Moved) -> float:
     """How well it worked: to hide people by breaking the whole picture is not what was wanted."""
-    moved = _moved(view)
     pairs = ((moved.reached, moved.moving), (moved.stayed, moved.staying))
     shares = [part / whole for part, whole in pairs if whole]
-    return sum(shares) / len(shares), view.judged.id
+    return sum(shares) / len(shares)
 
 
 def _facts(view: ImageView) -> Facts:

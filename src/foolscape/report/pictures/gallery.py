@@ -11,7 +11,7 @@ from foolscape.metrics.segmentation import VOID
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, largest_bound
 from foolscape.records.places import Kind, Layout
 from foolscape.records.reader import Run
-from foolscape.records.row import rows_of
+from foolscape.records.row import Line, rows_of
 from foolscape.records.run import ModelRecord
 from foolscape.records.stored import Rows
 from foolscape.records.types import Object
@@ -135,12 +135,18 @@ def views(directory: Path, rows: Rows, model: ModelRecord, attack: Object, layou
         attack: its settings; empty where images have no attack of their own.
         layout: where the files of the run lie.
     """
-    for lines in rows.samples(model.model):
-        measured = rows_of(lines)
-        largest = largest_bound(row.condition for row in measured)
-        conditions = {row.condition.name: row for row in measured if row.condition.bound in (None, largest)}
-        if conditions:
-            yield ImageView(directory, model, attack, conditions, largest, layout)
+    found = (view_of(directory, lines, model, attack, layout) for lines in rows.samples(model.model))
+    return (view for view in found if view is not None)
+
+
+def view_of(
+    directory: Path, lines: Sequence[Line], model: ModelRecord, attack: Object, layout: Layout
+) -> ImageView | None:
+    """As `views`, of one image, of which `lines` are all rows of the model; None where it was not measured."""
+    measured = rows_of(lines)
+    largest = largest_bound(row.condition for row in measured)
+    conditions = {row.condition.name: row for row in measured if row.condition.bound in (None, largest)}
+    return ImageView(directory, model, attack, conditions, largest, layout) if conditions else None
 
 
 def pictures(view: ImageView, side: int, *, truth: bool) -> ImagePictures:

@@ -14,6 +14,7 @@ from foolscape.errors import RunError
 from foolscape.records.places import RUN
 from foolscape.records.reader import read_json
 from foolscape.records.run import AnyRecord, HardenRecord, RunRecord, SampleRecord, UniversalRecord, record_in
+from foolscape.records.scan import scan
 from foolscape.records.types import Object, dumped, form_of
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.lock import strangers
@@ -68,19 +69,46 @@ def read_settings(directory: Path) -> AnyRecord | None:
 
 def agree(directory: Path, record: AnyRecord) -> AnyRecord:
     """What run.json holds, written if it is not there, and equal to `record` in all that matters."""
-    there = read_settings(directory)
-    if there is None:
+    begun = read_settings(directory)
+    if begun is None:
         if others := strangers(directory):
             raise RunError(f"expected an empty directory or a run in {directory}, got {', '.join(others[:3])}")
         write_json(directory, RUN, as_json(record))
         return record
-    samples = record.samples
+    there = filled = _filled(begun, record)
+    samples, full = record.samples, record
     if there.samples == samples:  # of many, one copy is held, and none is compared as JSON
         there, record = replace(there, samples=()), replace(record, samples=())
     changed = differences(as_json(there), as_json(record))
     if changed:
         raise RunError(
             f"expected the command that began {directory}, got another one: {'; '.join(changed[:4])}. "
-            "Runs are never mixed: choose another --out, or --new without one"
+            f"Runs are never mixed: choose another --out, or --new without one{_hint(directory, begun, full)}"
         )
-    return replace(there, samples=samples)
+    found = replace(there, samples=samples)
+    if filled is not begun:
+        write_json(directory, RUN, as_json(found))
+    return found
+
+
+def _filled(there: AnyRecord, record: AnyRecord) -> AnyRecord:
+    """What run.json says, with the hashes of samples that are tried again; see `retry`."""
+    known = {sample.id: sample.sha256 for sample in record.samples}
+    if all(sample.sha256 is not None or known.get(sample.id) is None for sample in there.samples):
+        return there
+    samples = tuple(replace(one, sha256=one.sha256 or known.get(one.id)) for one in there.samples)
+    found = replace(there, samples=samples)
+    if isinstance(found, RunRecord) and isinstance(record, RunRecord) and samples == record.samples:
+        return replace(found, data=replace(found.data, sha256=record.data.sha256))
+    return found
+
+
+def _hint(directory: Path, there: AnyRecord, record: AnyRecord) -> str:
+    """What to do where a sample that could not be used is another now: a store may answer again."""
+    known = {sample.id: sample.sha256 for sample in record.samples}
+    changed = {sample.id for sample in there.samples if known.get(sample.id, sample.sha256) != sample.sha256}
+    rows = scan(directory, there).rows if changed else None
+    failed = set() if rows is None else {name for _, name in rows.failed}
+    if not changed & failed:
+        return ""
+    return f". Of these {len(changed & failed)} could not be used before; try them again with --retry-failed"

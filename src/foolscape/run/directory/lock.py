@@ -146,6 +146,16 @@ def is_empty(directory: Path) -> bool:
     return all(path.name in PASSING or path.name.endswith(PART) for path in directory.iterdir())
 
 
+def is_locked(directory: Path) -> bool:
+    """Whether a process of this machine has the lock, where the system lists locks: nothing is locked to find out."""
+    try:
+        number = (directory / LOCK).stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return any(line.split()[5].endswith(f":{number}") for line in locks.splitlines() if "FLOCK" in line)
+
+
 def _take(directory: Path) -> IO[bytes] | None:
     """The locked file of `directory`; None where it is locked already."""
     try:

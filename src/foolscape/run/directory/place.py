@@ -51,7 +51,7 @@ class Place:
 
 
 @contextmanager
-def placed(planned_run: PlannedRun, runs: Path = RUNS, *, new: bool = False) -> Iterator[Place]:
+def placed(planned_run: PlannedRun, runs: Path = RUNS, *, new: bool = False, done: bool = False) -> Iterator[Place]:
     """The newest unfinished run below `runs` that is the `planned_run`, else the next number; reserved meanwhile.
 
     The lock is held from here until `store.open_run` takes it over: of two commands that start at once each gets its
@@ -61,11 +61,12 @@ def placed(planned_run: PlannedRun, runs: Path = RUNS, *, new: bool = False) -> 
         planned_run: what is to be done.
         runs: the folder of all runs.
         new: take the next number in any case.
+        done: one that has finished is gone on with, too.
 
     Raises:
         RunError: the run to go on with is at work in another process, or nothing can be written to `runs`.
     """
-    place = (None if new else _to_go_on_with(planned_run, runs)) or _next(planned_run, runs)
+    place = (None if new else _to_go_on_with(planned_run, runs, done=done)) or _next(planned_run, runs)
     try:
         yield place
     finally:
@@ -127,10 +128,10 @@ def _numbered(planned_run: PlannedRun, runs: Path) -> list[tuple[int, Path]]:
     return sorted(directories, reverse=True)
 
 
-def _to_go_on_with(planned_run: PlannedRun, runs: Path) -> Place | None:
-    """The newest run that is the `planned_run` and not finished, reserved; None where there is none."""
+def _to_go_on_with(planned_run: PlannedRun, runs: Path, *, done: bool) -> Place | None:
+    """The newest run that is the `planned_run`, and not finished unless `done`, reserved; None where there is none."""
     for _, path in _numbered(planned_run, runs):
-        if _is_there(path / planned_run.result) or not _agrees(path, planned_run.fields):
+        if not _agrees(path, planned_run.fields) or (not done and _is_there(path / planned_run.result)):
             continue
         if not reserve(path):
             raise RunError(

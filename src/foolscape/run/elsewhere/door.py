@@ -28,6 +28,7 @@ from foolscape.run.elsewhere.fetching import (
 )
 from foolscape.run.elsewhere.home import Home, held, home_of, named_parts
 from foolscape.run.elsewhere.ledger import BESIDE, size_of
+from foolscape.run.elsewhere.leftover import let_go_of_old
 from foolscape.run.elsewhere.mirror import Carrying, Mirror
 from foolscape.run.elsewhere.owner import take
 from foolscape.stores.folder import StoreFolder, folder_at
@@ -88,6 +89,7 @@ class Workplace:
         """The folder of this machine goes, where all is in the store."""
         if self.done and isinstance(self.out, StorePath):
             home_of(self.out).remove()
+            let_go_of_old(self.out)
 
 
 @contextmanager
@@ -147,12 +149,14 @@ def _opened(home: Home, folder: StoreFolder, say: Callable[[str], None]) -> tupl
         refuse_others(folder)
         known = home.token()
         claim = take(folder, known, say)
+        own = claim.before is not None and claim.before.token == known
+        if own:  # from here on it goes on from what is here, also where the store fails now
+            home.remember(claim.owner.token)
         try:
             folder.put(f"{BESIDE}/probe", _PROBE)
             folder.remove(f"{BESIDE}/probe")
             what = listed(folder)
             mirror = Mirror(folder, claim, Changed(home.local))
-            own = claim.before is not None and claim.before.token == known
             away = _go_on(home, mirror, what) if own else _begin_anew(home, mirror, what, say)
             home.remember(claim.owner.token)
         except BaseException:
@@ -197,6 +201,7 @@ def _conclude(home: Home, mirror: Mirror, say: Callable[[str], None]) -> None:
             mirror.carry()
         mirror.conclude()
         mirror.claim.give_up()
+        home.remember(mirror.claim.owner.token, ahead=False)
 
 
 def _leave(home: Home, mirror: Mirror, say: Callable[[str], None]) -> None:
@@ -211,6 +216,7 @@ def _leave(home: Home, mirror: Mirror, say: Callable[[str], None]) -> None:
             while mirror.changed.count:
                 mirror.carry()
             mirror.claim.give_up()
+            home.remember(mirror.claim.owner.token, ahead=False)
     except RunError as error:
         say(str(error))
 

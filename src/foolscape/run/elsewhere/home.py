@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from foolscape.disk import in_words, remove_file, write_file
-from foolscape.errors import RunError
-from foolscape.paths import real
+from foolscape.errors import RunError, SettingError
+from foolscape.paths import path_of, real
 from foolscape.records.places import SHARDS
 from foolscape.run.directory.lock import release, reserve
 from foolscape.stores.cache import cache_folder
@@ -42,15 +42,18 @@ class Home:
 
     def token(self) -> str | None:
         """Of the last driver here; None where there was none, or not all that it began with came down."""
-        try:
-            token = json.loads((self.folder / _STATE).read_bytes())["token"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        token = _state_in(self.folder).get("token")
         return token if isinstance(token, str) and self.local.is_dir() else None
 
-    def remember(self, token: str) -> None:
-        """What is in it is the run of a driver with this token."""
-        write_file(self.folder, _STATE, json.dumps({"address": str(self.path), "token": token}).encode())
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it may hold what is not in the store."""
+        return self.token() is not None and _state_in(self.folder).get("ahead") is not False
+
+    def remember(self, token: str, *, ahead: bool = True) -> None:
+        """What is in it is the run of a driver with this token, and `ahead` of the store or not."""
+        state = {"address": str(self.path), "token": token, "ahead": ahead}
+        write_file(self.folder, _STATE, json.dumps(state).encode())
 
     def clear(self) -> None:
         """Let go what is in it; raises `UnwritableError`."""
@@ -69,7 +72,31 @@ class Home:
 def home_of(path: StorePath) -> Home:
     """The folder for the run at `path`, which need not be there yet."""
     digest = hashlib.sha256(str(path).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Home(path, real(Path(cache_folder())) / _FOLDER / digest)
+    return Home(path, _homes() / digest)
+
+
+def homes_here() -> list[Home]:
+    """The folders of all runs that were begun on this machine and are not gone; of unreadable ones nothing is known."""
+    found = []
+    for folder in sorted(_homes().glob("*/")):
+        with suppress(SettingError):
+            path = path_of(str(_state_in(folder).get("address", "")))
+            if isinstance(path, StorePath) and home_of(path).folder == folder:
+                found.append(Home(path, folder))
+    return found
+
+
+def _homes() -> Path:
+    return real(Path(cache_folder())) / _FOLDER
+
+
+def _state_in(folder: Path) -> dict[str, Any]:
+    """What is remembered of a folder; nothing where that cannot be read."""
+    try:
+        state = json.loads((folder / _STATE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
 
 
 def named_parts(path: StorePath) -> tuple[str, ...]:

@@ -154,8 +154,7 @@ def take(folder: StoreFolder, known: str | None, say: Callable[[str], None]) -> 
         StoreError: as of the folder.
     """
     lease = lease_seconds()
-    numbers = owners_in(folder)
-    before = _read(folder, numbers[-1]) if numbers else None
+    numbers, before = owners_in(folder), last_owner(folder)
     ended = before is not None and before.token == known and before.host == socket.gethostname()
     if before is not None and before.at_work and not ended:
         _watch(folder, numbers[-1], before, max(lease, before.lease), say)
@@ -170,6 +169,12 @@ def take(folder: StoreFolder, known: str | None, say: Callable[[str], None]) -> 
 def owners_in(folder: StoreFolder) -> list[int]:
     """The numbers of the drivers whose files are there, rising; raises `StoreError`."""
     return numbers_in(folder.names(BESIDE), _OWNER)
+
+
+def last_owner(folder: StoreFolder) -> Owner | None:
+    """The driver who has the run, or had it last; None for nobody. Raises `StoreError`."""
+    numbers = owners_in(folder)
+    return _read(folder, numbers[-1]) if numbers else None
 
 
 def owner_place(number: int) -> str:

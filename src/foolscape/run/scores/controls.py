@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -84,11 +83,6 @@ class ControlSizes:
         return sizes
 
 
-def same_again(rows: Iterable[AnyRow]) -> set[str]:
-    """The images whose control, by its row, is much the same change as the attack's."""
-    return {name for names in _sizes_of(rows).again.values() for name in names}
-
-
 def no_control(name: str, check: str) -> Reason:
     """The reason `name` where every shuffled change is the attack's again."""
     return Reason(
@@ -100,25 +94,8 @@ def no_control(name: str, check: str) -> Reason:
     )
 
 
-def control_sizes(rows: Iterable[AnyRow]) -> Object:
-    """The `sizes` of the controls in `rows`."""
-    return _sizes_of(rows).sizes()
-
-
-def _sizes_of(rows: Iterable[AnyRow]) -> ControlSizes:
-    found = ControlSizes()
-    for row in rows:
-        found.add(row)
-    return found
-
-
-def short_controls(rows: Iterable[AnyRow]) -> Reason:
-    """Whether the shuffled changes in `rows`, of one model and of any condition, are as large as the attack's."""
-    return short_reason(control_sizes(rows))
-
-
 def short_reason(of_controls: Object) -> Reason:
-    """The same from the `sizes` of controls."""
+    """Whether the shuffled changes of one model are as large as the attack's, from the `sizes` of controls."""
     sizes = of_controls.get(PERMUTED)
     check = "its shuffled change is as large as the attack's"
     if sizes is None:

@@ -22,11 +22,15 @@ ARGUMENTS: Final = {
         name: name
         for name in (
             "attack", "out", "task", "split", "ids", "limit", "sample", "size", "class_map", "eval_classes", "goal",
-            "only_class", "probes", "seed", "device", "keep", "workers", "devices", "cluster", "shard", "time_budget",
+            "only_class", "probes", "seed", "device", "keep", "retry_failed", "workers", "devices", "cluster",
+            "shard", "time_budget",
         )
     },
 }  # fmt: skip
 """Settings of a run that are arguments of `foolscape.evaluate`, and what they are called there."""
+
+_SWITCHES: Final = ("retry_failed",)
+"""Of these, and of no settings, those that are true or false."""
 
 _MORE_IMAGES: Final = (
     ("raise --limit or --probes", "give more images, or raise --probes"),
@@ -104,7 +108,7 @@ def _argument(option: re.Match[str]) -> str:
 @cache
 def _values() -> tuple[dict[str, bool], frozenset[str]]:
     """The names of settings and options, and of each whether it is a truth value; words that can be values."""
-    flags, words = {}, {NONE}
+    flags, words = dict.fromkeys(_SWITCHES, True), {NONE}
     for name, field in RunConfig.model_fields.items():
         flags[name] = field.annotation is bool
         words |= {word for word in _literals(field.annotation) if word.isascii()}

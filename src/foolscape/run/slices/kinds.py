@@ -8,20 +8,22 @@ from pathlib import Path
 from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import MATRIX, RUNS
 from foolscape.records.reader import read_record, read_result
+from foolscape.records.row import Line
 from foolscape.records.run import ModelRecord, RunRecord, TransferRecord, UniversalRecord
 from foolscape.records.scan import read_rows
-from foolscape.records.stored import Rows
+from foolscape.records.stored import Rows, as_rows
 from foolscape.records.transfer_summary import TransferSummary
 from foolscape.run.slices.make import Sliced
-from foolscape.run.slices.measured import measured_change, measured_model
+from foolscape.run.slices.measured import MeasuredModel
 
 
-def sliced_run(directory: Path, record: RunRecord, lines: Rows) -> Sliced:
+def sliced_run(directory: Path, record: RunRecord, lines: Rows | Sequence[Line]) -> Sliced:
     """A run in `directory`, of its run.json and the lines of its rows.jsonl, with their truth."""
     attacked = ADVERSARIAL.at(record.largest)
     condition = attacked if attacked in record.conditions else None
-    models = [measured_model(directory, record, one, lines, condition) for one in record.models]
-    return Sliced(directory, [one.id for one in record.samples], models, record.seed)
+    rows = as_rows(lines, record)
+    models = [MeasuredModel(directory, record, one, rows, condition) for one in record.models]
+    return Sliced(directory, record, models, record.seed)
 
 
 def sliced_in(directory: Path) -> Sliced | None:
@@ -35,17 +37,17 @@ def sliced_in(directory: Path) -> Sliced | None:
     lines = read_rows(directory, record)
     if isinstance(record, RunRecord):
         return sliced_run(directory, record, lines)
-    ids = [one.id for one in record.samples]
     if isinstance(record, UniversalRecord):
-        models = [measured_model(directory, record, one, lines, ADVERSARIAL) for one in record.models]
-        return Sliced(directory, ids, models, record.seed)
+        models = [MeasuredModel(directory, record, one, lines, ADVERSARIAL) for one in record.models]
+        return Sliced(directory, record, models, record.seed)
     matrix = read_result(directory, MATRIX, TransferSummary)
     pairs = [
-        measured_change(directory, record, model, lines, condition, made_for)
+        # Of images that were changed for another network no maps are kept.
+        MeasuredModel(directory, record, model, lines, condition, change=made_for, maps=False)
         for condition, made_for in _changes(matrix, record.models)
         for model in record.models
     ]
-    return Sliced(directory / RUNS / record.models[0].slug, ids, pairs, int(record.config.get("seed", 0)))
+    return Sliced(directory / RUNS / record.models[0].slug, record, pairs, int(record.config.get("seed", 0)))
 
 
 def _changes(matrix: TransferSummary, models: Sequence[ModelRecord]) -> Iterator[tuple[Condition, str]]:

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from foolscape.metrics.boxes import Floats
-from foolscape.metrics.score import Measure, scores_of
 from foolscape.metrics.slices.chance import ALPHA, DRAWS
 from foolscape.metrics.slices.contrast import Contrast, corrected, image_contrasts, object_contrast, questions
 from foolscape.metrics.slices.groups import LEAST, Group, by_number, groups_of
-from foolscape.metrics.slices.objects import ImageObjects, shares
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN, Scored, scored
-from foolscape.records.places import layout_of
+from foolscape.records.run import AnyRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.slices import ContrastRecord, LossRecord, ModelSlices, SliceRecord, SlicesRecord
+from foolscape.run.slices.gathered import Gathered, gather
 from foolscape.run.slices.given import Given
-from foolscape.run.slices.let_go import objects_of
-from foolscape.run.slices.measured import MeasuredModel, TaskSlices, measure_scores, task_slices
+from foolscape.run.slices.measured import MeasuredModel, TaskSlices, measure_scores
 from foolscape.run.slices.pictures import light_of
 
 CONVENTIONS: Final = {
@@ -70,26 +68,26 @@ class Sliced:
 
     Attributes:
         pictures: the directory that has the clean images.
-        ids: of these.
+        record: run.json, with the ids of these.
         models: as they were measured on them, each with the directory that has its maps.
         seed: of intervals and shuffles.
     """
 
     pictures: Path
-    ids: Sequence[str]
+    record: AnyRecord
     models: Sequence[MeasuredModel]
     seed: int
 
 
 def slices_of(run: Sliced, given: Given) -> SlicesRecord:
     """The slices of a run; `given`: what is known of its images from elsewhere."""
-    light = dict(zip(run.ids, light_of(run.pictures, run.ids, layout_of(run.ids)), strict=True))
+    light = light_of(run.pictures, run.record)
     notes: list[str] = list(given.notes)
     models = []
     task = run.models[0].model.task
     for model in run.models:
-        if model.ids:
-            own = _of_model(model, run.seed, given, np.stack([light[name] for name in model.ids]), notes)
+        if len((gathered := gather(model)).places):
+            own = _of_model(model, gathered, run.seed, given, light[gathered.places], notes)
             models.append(own if model.model.task == task else replace(own, task=model.model.task))
     return SlicesRecord(
         schema=SCHEMA,
@@ -101,115 +99,98 @@ def slices_of(run: Sliced, given: Given) -> SlicesRecord:
     )
 
 
-def _of_model(model: MeasuredModel, seed: int, given: Given, light: Floats, notes: list[str]) -> ModelSlices:
-    task = task_slices(model.model.task)
-    if task is not None and task.in_maps and not model.maps:
-        task = None
-    objects = [] if task is None else objects_of(model, task)
-    measure = scores_of(model.model.task).measure_of([row.sample for rows in model.rows.values() for row in rows])
-    groups = _groups(model, given, light, task, objects, notes)
-    drafts = _by_image(model, seed, measure, groups, objects)
-    if task is not None:
-        gone = sum(one is None for one in objects)
-        if gone:
-            notes.append(f"{gone} images of {model.model.model} are in no slice of {task.noun}: files were not kept")
-        drafts += _by_object(model, seed, measure, task, objects)
+def _of_model(
+    model: MeasuredModel, found: Gathered, seed: int, given: Given, light: Floats, notes: list[str]
+) -> ModelSlices:
+    drafts = _by_image(found, seed, _groups(model, found, given, light, notes))
+    if found.task is not None:
+        known = 0 if found.objects is None else int(found.objects.known.sum())
+        if gone := len(found.places) - known:
+            noun = found.task.noun
+            notes.append(f"{gone} images of {model.model.model} are in no slice of {noun}: files were not kept")
+        drafts += _by_object(found, found.task, seed)
     return _judged(model, drafts)
 
 
-def _groups(
-    model: MeasuredModel,
-    given: Given,
-    light: Floats,
-    task: TaskSlices | None,
-    objects: Sequence[ImageObjects | None],
-    notes: list[str],
-) -> list[Group]:
+def _groups(model: MeasuredModel, found: Gathered, given: Given, light: Floats, notes: list[str]) -> list[Group]:
     """The slices of images: by what was given, by their folder, by what they look like."""
-    folders = _folders(model.ids)
-    named = [{**folders.get(name, {}), **given.attributes.get(name, {})} for name in model.ids]
-    groups, left_out = groups_of(named)
+    groups, left_out = groups_of(_columns([model.record.samples[place].id for place in found.places], given))
     notes += left_out
     own = by_number("brightness", light[:, 0], "levels") + by_number("contrast", light[:, 1], "levels")
-    if task is not None and any(one is not None for one in objects):
-        counts = [np.nan if one is None else float(task.crowd(one)) for one in objects]
-        own += by_number("crowding", np.array(counts), task.noun)
+    if found.task is not None and (objects := found.objects) is not None:
+        crowd = objects.number(found.task.crowds(objects.places)).astype(np.float64)
+        own += by_number("crowding", np.where(objects.known, crowd, np.nan), found.task.noun)
     taken = {group.attribute for group in groups}
     return groups + [group for group in own if group.attribute not in taken]
 
 
-def _folders(ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """By id the folder that it lies in, where ids have folders."""
-    return {name: {"folder": name.rpartition("/")[0]} for name in ids if "/" in name}
+def _columns(ids: Sequence[str], given: Given) -> dict[str, list[str]]:
+    """By attribute what is known of each image: the folder that it lies in, and what was given; empty where nothing is.
+
+    What is given of an image by the name `folder` stands for its own.
+    """
+    columns: dict[str, list[str]] = {}
+    for place, name in enumerate(ids):
+        folder = {"folder": name.rpartition("/")[0]} if "/" in name else {}
+        for attribute, value in {**folder, **given.attributes.get(name, {})}.items():
+            columns.setdefault(attribute, [""] * len(ids))[place] = value
+    return columns
 
 
-def _by_image(
-    model: MeasuredModel,
-    seed: int,
-    measure: Measure[Any],
-    groups: Sequence[Group],
-    objects: Sequence[ImageObjects | None],
-) -> list[Draft]:
-    values = _values(model)
-    contrasts = {name: image_contrasts(of, groups, seed) for name, of in values.items()}
+def _by_image(found: Gathered, seed: int, groups: Sequence[Group]) -> list[Draft]:
+    contrasts = {name: image_contrasts(of, groups, seed) for name, of in found.values.items()}
+    measure, objects = found.measure, found.objects
     drafts = []
     for place, group in enumerate(groups):
         if not group.members.any():
             continue
-        pools = {
-            name: measure.pool(chosen, model.model.classes) for name, chosen in model.samples(group.members).items()
-        }
         images, beside = int(group.members.sum()), int((group.known & ~group.members).sum())
-        found = scored(measure_scores(measure), pools, images, seed, measure.least_clean)
-        inside = [one for one, member in zip(objects, group.members, strict=False) if member and one is not None]
-        few = min(images, beside) < LEAST
-        count = sum(len(one.weights) for one in inside) if inside else None
-        drawn = _record("images", group.attribute, group.value, images, count, found, few=few)
+        sums = {name: parts.of(group.members, seed) for name, parts in found.parts.items()}
+        score = scored(measure_scores(measure), sums, images, measure.least_clean)
+        inside = None if objects is None else group.members & objects.known
+        count = (
+            int(objects.counts[inside].sum()) if objects is not None and inside is not None and inside.any() else None
+        )
+        drawn = _record("images", group.attribute, group.value, images, count, score, few=min(images, beside) < LEAST)
         two = sum(other.attribute == group.attribute for other in groups) == 2
         drafts.append(Draft(drawn, {name: of[place] for name, of in contrasts.items()}, same=two))
     return drafts
 
 
-def _values(model: MeasuredModel) -> dict[str, Floats]:
-    """By question (N,): what is right of each image in percent when clean, and what of it the attack takes."""
-    scores = scores_of(model.model.task)
-    right = {
-        name: np.array([np.nan if (share := scores.right(one, None)) is None else 100 * share for one in of])
-        for name, of in model.samples().items()
-    }
-    return {"clean": right[CLEAN]} | ({"lost": right[CLEAN] - right[ATTACKED]} if ATTACKED in right else {})
-
-
-def _by_object(
-    model: MeasuredModel,
-    seed: int,
-    measure: Measure[Any],
-    task: TaskSlices,
-    objects: Sequence[ImageObjects | None],
-) -> list[Draft]:
-    there = [one for one in objects if one is not None]
-    every = [np.ones(len(one.weights), np.bool_) for one in there]
-    total = sum(map(len, every))
-    drafts = []
-    for part in task.cuts(model.model.classes):
-        chosen = [part.of(one.places) for one in there]
-        count = sum(int(which.sum()) for which in chosen)
-        if count in (0, total):
+def _by_object(found: Gathered, task: TaskSlices, seed: int) -> list[Draft]:
+    drafts, objects = [], found.objects
+    if objects is None:
+        return []
+    for part in found.cuts:
+        chosen = part.of(objects.places)
+        count, shown = int(chosen.sum()), int((objects.number(chosen) > 0).sum())
+        if count in (0, len(chosen)):
             continue
-        shown = sum(bool(which.any()) for which in chosen)
-        found = scored([task.score], {name: shares(there, chosen, name) for name in model.rows}, shown, seed)
-        if pools := task.pools(model, objects, part):
-            found = _together(scored(measure_scores(measure), pools, shown, seed), found)
-        inside = {name: shares(there, chosen, name).percent for name in model.rows}
-        outside = {name: shares(there, [~which for which in chosen], name).percent for name in model.rows}
-        contrasts = {"clean": object_contrast(inside[CLEAN], outside[CLEAN], seed)}
-        if ATTACKED in inside:
-            lost = (inside[CLEAN] - inside[ATTACKED], outside[CLEAN] - outside[ATTACKED])
-            contrasts["lost"] = object_contrast(*lost, seed)
-        both = int((np.isfinite(inside[CLEAN]) & np.isfinite(outside[CLEAN])).sum())
-        drawn = _record("objects", part.attribute, part.value, shown, count, found, few=both < LEAST)
-        drafts.append(Draft(drawn, contrasts))
+        inside = {name: objects.shares(chosen, name, seed) for name in found.parts}
+        score = scored([task.score], inside, shown)
+        sums = {name: parts.of_objects(part, objects, seed) for name, parts in found.parts.items()}
+        if whole := {name: of for name, of in sums.items() if of is not None}:
+            score = _together(scored(measure_scores(found.measure), whole, shown), score)
+        contrasts, both = _beside(
+            {name: of.percent for name, of in inside.items()},
+            {name: objects.shares(~chosen, name).percent for name in found.parts},
+            seed,
+        )
+        drafts.append(
+            Draft(_record("objects", part.attribute, part.value, shown, count, score, few=both < LEAST), contrasts)
+        )
     return drafts
+
+
+def _beside(
+    inside: Mapping[str, Floats], outside: Mapping[str, Floats], seed: int
+) -> tuple[dict[str, Contrast | None], int]:
+    """A part of the objects beside the others, in percent by condition (N,), and how many images show both."""
+    contrasts = {"clean": object_contrast(inside[CLEAN], outside[CLEAN], seed)}
+    if ATTACKED in inside:
+        lost = (inside[CLEAN] - inside[ATTACKED], outside[CLEAN] - outside[ATTACKED])
+        contrasts["lost"] = object_contrast(*lost, seed)
+    return contrasts, int((np.isfinite(inside[CLEAN]) & np.isfinite(outside[CLEAN])).sum())
 
 
 def _together(one: Scored, other: Scored) -> Scored:

@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
+
+import numpy as np
 
 from foolscape.by_name import record_or_none
 from foolscape.metrics.boxes import Bools
 from foolscape.metrics.eval_classes import indices_of
-from foolscape.metrics.sample import Sample
 from foolscape.metrics.score import Measure, Score, scores_of
-from foolscape.metrics.slices.objects import Cut, ImageObjects, cuts_of
+from foolscape.metrics.slices.object_table import ObjectTable
+from foolscape.metrics.slices.objects import Cut, ImageObjects, Places, cuts_of
 from foolscape.metrics.slices.scored import ATTACKED, CLEAN
-from foolscape.metrics.sums import Pool
+from foolscape.metrics.sums import Summed
 from foolscape.records import conditions
 from foolscape.records.conditions import Condition
-from foolscape.records.places import ONE_FOLDER, Kind, Layout, safe_name
+from foolscape.records.places import Kind, safe_name
 from foolscape.records.row import AnyRow, Line, rows_of
 from foolscape.records.run import AnyRecord, ModelRecord
-from foolscape.records.stored import Rows, as_rows
+from foolscape.records.stored import Rows
 
 _PACKAGE: Final = "foolscape.run.slices.tasks"
 
 
+SampleRows = Mapping[str, AnyRow]
+"""By `CLEAN` and, where there was an attack, `ATTACKED` the row of one sample."""
+
+
 @dataclass(frozen=True)
 class MeasuredModel:
-    """The rows of one model, in the order of the run's samples.
+    """What one model was measured to do, read from the files whenever it is gone through.
 
     Attributes:
         directory: of the run.
-        model: as run.json has it.
-        rows: by `CLEAN` and, where there was an attack, `ATTACKED`, of the same N images.
-        attacked: the condition of the attacked rows, by which their files lie.
-        only: the classes, by index, that scores are over, and that rows are narrowed to; None: all.
+        record: run.json.
+        model: as it has it.
+        lines: of the run.
+        attacked: the condition of the attacked rows, by which their files lie; None where there was no attack.
         change: in a transfer for which network the change was made that it was attacked with; empty: its own.
         maps: whether what it predicted on the attacked images is kept in the directory.
-        layout: where these files lie.
     """
 
     directory: Path
+    record: AnyRecord
     model: ModelRecord
-    rows: Mapping[str, Sequence[AnyRow]]
-    attacked: Condition
-    only: frozenset[int] | None = None
+    lines: Rows
+    attacked: Condition | None
     change: str = ""
     maps: bool = True
-    layout: Layout = ONE_FOLDER
 
     @property
     def title(self) -> str:
@@ -59,61 +64,55 @@ class MeasuredModel:
         """The same as a short name."""
         return f"{self.model.slug}-{safe_name(self.change)}" if self.change else self.model.slug
 
-    @property
-    def ids(self) -> list[str]:
-        """Of the N images."""
-        return [row.id for row in self.rows[CLEAN]]
+    @cached_property
+    def looked_at(self) -> Mapping[str, Condition]:
+        """By `CLEAN` and, where there was an attack, `ATTACKED` the condition of rows and files."""
+        return {CLEAN: conditions.CLEAN} | ({} if self.attacked is None else {ATTACKED: self.attacked})
 
-    def condition(self, name: str) -> Condition:
-        """The condition by which the files of `CLEAN` or `ATTACKED` lie."""
-        return conditions.CLEAN if name == CLEAN else self.attacked
+    @cached_property
+    def only(self) -> frozenset[int] | None:
+        """The classes, by index, that scores are over, and that rows are narrowed to; None: all."""
+        names = self.record.eval_classes if scores_of(self.model.task).narrowed is not None else None
+        return None if names is None else indices_of(names, self.model.classes)
 
     def place(self, kind: Kind, name: str, of: str, condition: Condition = conditions.CLEAN, frame: str = "") -> str:
         """Where a file of the image `name` lies below the directory."""
-        return self.layout.found(self.directory, kind, name, of, condition, frame)
+        return self.record.layout.found(self.directory, kind, name, of, condition, frame)
 
-    def samples(self, chosen: Bools | None = None) -> dict[str, list[Sample[Any, Any]]]:
-        """By condition, what the scores of the images, or of the chosen ones (N,), are counted from."""
-        return {
-            name: [row.sample for place, row in enumerate(rows) if chosen is None or chosen[place]]
-            for name, rows in self.rows.items()
-        }
+    def samples(self) -> Iterator[SampleRows]:
+        """The rows of each sample in the run's order; those of which some are missing are left out."""
+        return (found for lines in self.lines.samples(self.model.model) if (found := self.sample(lines)) is not None)
 
+    def sample(self, lines: Sequence[Line]) -> SampleRows | None:
+        """The same of one sample; None where some are missing."""
+        own = {row.condition: row for row in rows_of(lines)}
+        if any(condition not in own for condition in self.looked_at.values()):
+            return None
+        return {name: self._narrowed(own[condition]) for name, condition in self.looked_at.items()}
 
-def measured_model(
-    directory: Path,
-    record: AnyRecord,
-    model: ModelRecord,
-    lines: Rows | Sequence[Line],
-    attacked: Condition | None,
-) -> MeasuredModel:
-    """The rows of a model, clean and as it was `attacked`, if it was; without images of which some are missing."""
-    wanted = {CLEAN: conditions.CLEAN} | ({} if attacked is None else {ATTACKED: attacked})
-    names = record.eval_classes if scores_of(model.task).narrowed is not None else None
-    only = None if names is None else indices_of(names, model.classes)
-    found: dict[str, list[AnyRow]] = {name: [] for name in wanted}
-    for sample in as_rows(lines, record).samples(model.model):
-        own = {row.condition: row for row in rows_of(sample)}
-        if all(condition in own for condition in wanted.values()):
-            for name, condition in wanted.items():
-                found[name].append(_narrowed(own[condition], model.task, only))
-    return MeasuredModel(directory, model, found, attacked or conditions.CLEAN, only, layout=record.layout)
+    def _narrowed(self, row: AnyRow) -> AnyRow:
+        """The row over some of the classes."""
+        narrowed = scores_of(self.model.task).narrowed
+        if self.only is None or narrowed is None:
+            return row
+        sample = narrowed(row.sample, self.only)
+        return replace(row, truth=sample.truth, measured=sample.measured)
 
 
-def measured_change(
-    directory: Path, record: AnyRecord, model: ModelRecord, lines: Rows, change: Condition, made_for: str
-) -> MeasuredModel:
-    """`measured_model` on the images that were changed for `made_for`, of which no maps are kept."""
-    return replace(measured_model(directory, record, model, lines, change), change=made_for, maps=False)
+class Parts(Protocol):
+    """Takes the rows of one condition sample after sample, and sums up parts of the samples or of their objects."""
 
+    def add(self, row: AnyRow) -> None:
+        """Take the next row."""
+        ...
 
-def _narrowed(row: AnyRow, task: str, only: frozenset[int] | None) -> AnyRow:
-    """The row over some of the classes."""
-    narrowed = scores_of(task).narrowed
-    if only is None or narrowed is None:
-        return row
-    sample = narrowed(row.sample, only)
-    return replace(row, truth=sample.truth, measured=sample.measured)
+    def of(self, members: Bools, seed: int) -> Summed[Any]:
+        """What some of the N samples come to: `members` (N,), `seed` of the groups that are left out."""
+        ...
+
+    def of_objects(self, cut: Cut, objects: ObjectTable, seed: int) -> Summed[Any] | None:
+        """The same of a part of the objects; None where the measure's scores are not counted of such."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -122,22 +121,26 @@ class TaskSlices:
 
     Attributes:
         noun: what one of them is, in the plural.
-        objects: those of each image of a model; None for an image of which files are missing.
-        crowd: how many of an image's objects make it crowded.
+        objects: those of one sample of a model; None where files are missing.
+        crowds: which of K objects make an image crowded.
         score: of the objects one by one.
-        pools: (model, its objects, a part of these) -> by condition what the measure's scores are counted from; none
-            where it has none for a part of the objects.
-        cuts: of the classes, the parts of the objects that are looked at.
+        parts: (the measure, class names, the parts of the objects that are looked at) -> what takes rows.
         in_maps: whether they are counted in the maps that a run keeps, and not in its rows.
+        cuts: of the classes, the parts of the objects that are looked at.
     """
 
     noun: str
-    objects: Callable[[MeasuredModel], list[ImageObjects | None]]
-    crowd: Callable[[ImageObjects], int]
+    objects: Callable[[MeasuredModel, SampleRows], ImageObjects | None]
+    crowds: Callable[[Places], Bools]
     score: Score[Any]
-    pools: Callable[[MeasuredModel, Sequence[ImageObjects | None], Cut], Mapping[str, Pool[Any]]]
+    parts: Callable[[Measure[Any], Sequence[str], Sequence[Cut]], Parts]
     in_maps: bool = False
     cuts: Callable[[Sequence[str]], list[Cut]] = cuts_of
+
+
+def every_object(places: Places) -> Bools:
+    """All of K objects."""
+    return np.ones(len(places.labels), np.bool_)
 
 
 def task_slices(task: str) -> TaskSlices | None:

@@ -32,7 +32,7 @@ def write_slices(directory: Path, run: Sliced, given: Given, say: Callable[[str]
     """
     if not given.asked:
         given = _with_earlier(directory, given, say)
-    if len(run.ids) < LEAST and not given.asked:
+    if len(run.record.samples) < LEAST and not given.asked:
         return
     found = slices_of(run, given)
     for note in found.notes:
@@ -66,7 +66,7 @@ def renew_slices(directory: Path, table: SliceTable | None, say: Callable[[str],
         return ()
     run = sliced_in(directory)
     if run is not None:
-        given = Given({}) if table is None else _of_table(directory, run.ids, table, say)
+        given = Given({}) if table is None else _of_table(directory, [one.id for one in run.record.samples], table, say)
         write_slices(directory, run, given, say)
     return within
 

@@ -17,8 +17,8 @@ from foolscape.attacks.names import foreign_to
 from foolscape.attacks.plan import Plan
 from foolscape.data.clips import Clip, ClipData, objects_in, resize_clip
 from foolscape.errors import SampleError
+from foolscape.metrics.clip_table import ClipSample
 from foolscape.metrics.sample import Sample
-from foolscape.metrics.tasks.video import ClipSample
 from foolscape.metrics.video import ClipScores, measure_davis
 from foolscape.metrics.youtube_vos import measure_youtube_vos
 from foolscape.pixels import to_unit

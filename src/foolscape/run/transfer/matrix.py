@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
-import numpy as np
-
 from foolscape.errors import DataError
-from foolscape.metrics.eval_classes import measure_over
 from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import CLEAN
-from foolscape.records.row import AnyRow, failures_of, rows_of
 from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.types import Object
@@ -20,6 +16,7 @@ from foolscape.run.directory.store import RunStore
 from foolscape.run.recording import recorded_attack
 from foolscape.run.settings.config import RunConfig
 from foolscape.run.setup import LoadedModel, Setup
+from foolscape.run.transfer.column import SummedColumn, column_of
 from foolscape.run.transfer.ensemble import Ensemble, ensemble_name
 from foolscape.run.trust.transfer import Column, transfer_trust
 
@@ -98,14 +95,14 @@ def summarise(
     Only images on which every network could be measured count, so that all figures are of the same images. `runs` is
     `trust` of each network's own run, by its slug.
     """
-    failures = failures_of(store.rows.held())
+    failures = store.rows.failures_in_files()
     failed = {one.id for one in failures}
-    order = {sample.id: i for i, sample in enumerate(store.record.samples)}
-    rows = sorted((row for row in rows_of(store.rows.held()) if row.id not in failed), key=lambda row: order[row.id])
-    if not rows:
+    number = len(store.record.samples)
+    found = {network.slug: column_of(network, store.rows, failed) for network in networks}
+    if not any(column.scores for column in found.values()):
         reasons = "; ".join(sorted({one.reason for one in failures})[:2])
         raise DataError(f"expected an image that every network could be measured on, got none: {reasons}")
-    lines = [_line(disturbance, rows, networks) for disturbance in disturbances]
+    lines = [_line(disturbance, found, networks[0].slug) for disturbance in disturbances]
     columns = [
         {
             "model": network.entry.subject.spec,
@@ -122,43 +119,35 @@ def summarise(
         "reference": TRUTH if all(network.labelled for network in networks) else CLEAN_PREDICTION,
         "attacks": plans,
         "ensembles": [{"sources": list(ensemble.slugs), "attack": ensemble.settings} for ensemble in ensembles],
-        "data": {"spec": networks[0].config.data, "samples": len(order) - len(failed)},
+        "data": {"spec": networks[0].config.data, "samples": number - len(failed)},
         "columns": columns,
         "lines": lines,
         "trust": transfer_trust(
-            {network.slug: _column(network, runs[network.slug]) for network in networks},
+            {
+                network.slug: Column(
+                    network.entry.subject.spec,
+                    network.task,
+                    network.entry.plan,
+                    runs[network.slug],
+                    found[network.slug].left,
+                )
+                for network in networks
+            },
             lines,
-            [*failures, *rows],
-            len(order),
+            failures,
+            number,
         ),
         "failures": [{"id": one.id, "model": one.model, "reason": one.reason} for one in failures],
         **({} if eval_classes is None else {"eval_classes": list(eval_classes)}),
     }
 
 
-def _column(network: Network, trust: Object) -> Column:
-    return Column(network.entry.subject.spec, network.task, network.entry.plan, trust)
-
-
-def _line(disturbance: Disturbance, rows: Sequence[AnyRow], networks: Sequence[Network]) -> Object:
-    line_rows = rows_of(rows, condition=disturbance.name)
-    points: dict[str, float | None] = {}
-    intervals: dict[str, list[float | None]] = {}
-    for network in networks:
-        own = [row.sample for row in rows_of(line_rows, network.entry.subject.spec)]
-        scores, clean = scores_of(network.task), not disturbance.sources
-        measure = measure_over(network.config.eval_classes, scores.default, scores)
-        scored = measure.score(own, network.entry.classes, network.config.seed, None, clean)
-        points[network.slug] = scored[measure.headline]
-        intervals[network.slug] = scored["ci95"][measure.headline]
-    # Every network saw the same pixels: the sizes are those that the first one's rows give.
-    first = rows_of(line_rows, networks[0].entry.subject.spec)
-    sizes = [row.distortion.to_json() for row in first if row.distortion is not None]
+def _line(disturbance: Disturbance, columns: Mapping[str, SummedColumn], first: str) -> Object:
+    name = disturbance.name
     return {
         **asdict(disturbance),
-        "scores": points,
-        "ci95": intervals,
-        "distortion": {key: float(np.mean([size[key] for size in sizes])) for key in sizes[0]}
-        if disturbance.sources
-        else None,
+        "scores": {slug: column.scores[name] for slug, column in columns.items()},
+        "ci95": {slug: column.ci95[name] for slug, column in columns.items()},
+        # Every network saw the same pixels: the sizes are those that the first one's rows give.
+        "distortion": columns[first].sizes[name] if disturbance.sources else None,
     }

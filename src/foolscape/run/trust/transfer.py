@@ -8,8 +8,7 @@ from functools import partial
 from typing import Final
 
 from foolscape.attacks.plan import Plan
-from foolscape.metrics.score import scores_of
-from foolscape.records.row import Line, failures_of, rows_of
+from foolscape.records.row import Failure
 from foolscape.records.types import Object
 from foolscape.run.trust.comparison import compare, difference_words, mean_of, no_weaker
 from foolscape.run.trust.failures import failure_reasons
@@ -34,46 +33,39 @@ class Column:
         task: its own.
         plan: its own attack.
         trust: the verdict on its own run.
+        left: by line of the matrix and image, the percentage of the reference that it still has right, where there is
+            any.
     """
 
     spec: str
     task: str
     plan: Plan | None
     trust: Object
+    left: Mapping[str, Mapping[str, float]]
 
 
-def transfer_trust(columns: Mapping[str, Column], lines: Sequence[Object], rows: Sequence[Line], images: int) -> Object:
+def transfer_trust(
+    columns: Mapping[str, Column], lines: Sequence[Object], lost: Sequence[Failure], images: int
+) -> Object:
     """`trust` of transfer.json.
 
     Args:
         columns: the networks by slug.
         lines: of the matrix.
-        rows: of the matrix, those of images that could not be used among them.
+        lost: images that could not be used.
         images: how many images there were.
     """
-    lost = failures_of(rows)
     blamed = {one.model for one in lost}
     # An image that one network cannot use counts for none, but is told of the networks that it failed with.
     reasons = {
         slug: [
             *(failure_reasons(lost, images) if column.spec in blamed else ()),
             *own_run(f"runs/{slug}", column.trust),
-            *transferred(slug, column.plan, lines, standings(column, rows)),
+            *transferred(slug, column.plan, lines, column.left),
         ]
         for slug, column in columns.items()
     }
     return by_model({slug: [reason.to_json() for reason in model_reasons] for slug, model_reasons in reasons.items()})
-
-
-def standings(column: Column, rows: Sequence[Line]) -> dict[str, dict[str, float]]:
-    """By line and image, the percentage of the reference that `column` still has right, where there is any."""
-    right = scores_of(column.task).right
-    percentages: dict[str, dict[str, float]] = {}
-    for row in rows_of(rows, column.spec):
-        share = right(row.sample, None)
-        if share is not None:
-            percentages.setdefault(row.condition, {})[row.id] = 100 * share
-    return percentages
 
 
 def transferred(
@@ -88,7 +80,7 @@ def transferred(
         slug: of the network.
         plan: its attack.
         lines: of the matrix of a transfer.
-        left: by line and image, as of `standings`.
+        left: of the column.
     """
     aimed = plan is not None and plan.goal is not None and plan.goal.name != "untargeted"
     if plan is None or plan.eps is None or plan.only_class is not None or aimed:

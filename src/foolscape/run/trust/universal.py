@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from foolscape.records.conditions import ADVERSARIAL, NOISE, PERMUTED, Condition
-from foolscape.records.row import AnyRow, Moved
 from foolscape.records.types import Object
 from foolscape.run.checks.bounds import bound_reasons
-from foolscape.run.scores.controls import no_control, same_again, short_controls
+from foolscape.run.scores.controls import ControlSizes, no_control, short_reason
 from foolscape.run.trust.attack import gradient_reasons
 from foolscape.run.trust.comparison import POINTS, compare, difference_words, mean_of, stronger
 from foolscape.verdict import Reason
@@ -25,42 +24,30 @@ class Learnt:
     """A pattern on the test images, and how it was learnt.
 
     Attributes:
-        rows: of the model that it was learnt on, by condition.
-        part: which count of a row's `universal` says that a target moved as was wanted: `left` or `reached`.
+        moved: on the model that it was learnt on, by condition and test image, the percentage of the targets that moved
+            as was wanted, where an image has any.
+        pooled: the percentage of all targets of the test images.
+        controls: how large the controls are.
         epochs: `training` of summary.json: moved and stayed by epoch, in percent.
         gradient: the verdict on the input gradient in run.json.
         bound: `eps`, `norm` and `step` of its learning, as `bound_reasons` takes them.
         longer: the command that learns it for twice the epochs.
     """
 
-    rows: Mapping[Condition, Sequence[AnyRow]]
-    part: Literal["left", "reached"]
+    moved: Mapping[Condition, Mapping[str, float]]
+    pooled: float | None
+    controls: ControlSizes
     epochs: Object
     gradient: Object | None
     bound: Object
     longer: str
-
-    def moved(self, condition: Condition) -> dict[str, float]:
-        """The percentage of the targets of each test image that moved as was wanted, where it has any."""
-        counts = {row.id: row.universal for row in self.rows.get(condition, ()) if row.universal is not None}
-        return {name: 100 * self._part(one) / one.moving for name, one in counts.items() if one.moving}
-
-    @property
-    def pooled(self) -> float | None:
-        """The percentage of all targets of the test images."""
-        counts = [row.universal for row in self.rows.get(ADVERSARIAL, ()) if row.universal is not None]
-        moving = sum(one.moving for one in counts)
-        return 100 * sum(self._part(one) for one in counts) / moving if moving else None
-
-    def _part(self, one: Moved) -> int:
-        return one.left if self.part == "left" else one.reached
 
 
 def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
     """Every check of the pattern, in reading order."""
     yield from gradient_reasons(learnt.gradient)
     yield from bound_reasons(learnt.bound)
-    yield short_controls(learnt.rows.get(PERMUTED, ()))
+    yield short_reason(learnt.controls.sizes())
     yield _stronger(learnt, NOISE, "beats-noise", "stronger than noise of its bound")
     yield _stronger(learnt, PERMUTED, "beats-shuffled", "stronger than its own change, shuffled")
     if learnt.epochs["moved"]:
@@ -70,9 +57,9 @@ def universal_reasons(learnt: Learnt) -> Iterator[Reason]:
 
 def _stronger(learnt: Learnt, control: Condition, name: str, check: str) -> Reason:
     """Whether the pattern moves more than the control, by an interval above 0 over test images."""
-    own, other = learnt.moved(ADVERSARIAL), learnt.moved(control)
+    own, other = learnt.moved.get(ADVERSARIAL, {}), learnt.moved.get(control, {})
     difference, images = compare(own, other)
-    if not difference.above and (same := same_again(learnt.rows.get(control, ()))):
+    if not difference.above and (same := learnt.controls.again.get(control.name)):
         other = {image: value for image, value in other.items() if image not in same}
         if not other:
             return no_control(name, check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ from foolscape.in_place import found_at
 from foolscape.records.places import MATRIX, PROGRESS, RUN, SHARD, SHARD_NAME, SHARDS, SUMMARY
 from foolscape.records.progress import Progress, read_progress
 from foolscape.records.sweep import SWEEP
-from foolscape.run.directory.lock import LOCK
+from foolscape.run.directory.lock import is_locked
 from foolscape.run.watching.process import alive
 
 SILENT: Final = 90.0
@@ -68,7 +68,7 @@ def standing_of(directory: Path) -> Standing:
         return Standing(directory, own.state, own.why, own.progress, parts)
     if parts:
         return Standing(directory, _together(parts), "", None, parts)
-    if _is_locked(directory):
+    if is_locked(directory):
         return Standing(directory, State.RUNNING, "it has begun just now")
     there = found_at(directory).replace("a folder", "a folder in which nothing was begun")
     raise RunError(
@@ -82,15 +82,22 @@ def _own(directory: Path) -> Standing:
     progress = _progress(directory)
     if progress is None:
         return _untold(directory)
-    if progress.host == socket.gethostname() and _is_locked(directory):
-        words = "" if _is_at_work(progress) else "it goes on, and has told nothing yet"
-        return Standing(directory, State.RUNNING, words, progress)
+    if progress.host == socket.gethostname() and is_locked(directory):
+        if _is_at_work(progress):
+            return Standing(directory, State.RUNNING, "", progress)
+        return Standing(directory, State.RUNNING, "it goes on, and has told nothing yet", _past(progress))
     if progress.state == "finished":
         return Standing(directory, State.FINISHED, progress=progress)
     if progress.state == "stopped":
         return Standing(directory, State.STOPPED, progress.reason, progress)
     state, why = _heard_of(directory, progress)
-    return Standing(directory, state, why, progress)
+    return Standing(directory, state, why, _past(progress) if state is State.DEAD else progress)
+
+
+def _past(progress: Progress) -> Progress:
+    """What a command told that is no more: nothing of a speed, of time left, and of workers, which ended with it."""
+    whole = None if progress.whole is None else replace(progress.whole, ahead=None)
+    return replace(progress, rate=None, left=None, workers=(), whole=whole)
 
 
 def _progress(directory: Path) -> Progress | None:
@@ -108,7 +115,7 @@ def _untold(directory: Path) -> Standing:
     """Of a command that told nothing: one of Python, or of an earlier version."""
     if _has_result(directory):
         return Standing(directory, State.FINISHED)
-    if _is_locked(directory):
+    if is_locked(directory):
         return Standing(directory, State.RUNNING, "it keeps no progress")
     return Standing(directory, State.DEAD, "it has not finished, and nobody on this machine is at work in it")
 
@@ -175,13 +182,3 @@ def _together(parts: tuple[Standing, ...]) -> State:
         if state in states:
             return state
     return State.FINISHED
-
-
-def _is_locked(directory: Path) -> bool:
-    """Whether a process of this machine has the lock, where the system lists locks: nothing is locked to find out."""
-    try:
-        number = (directory / LOCK).stat().st_ino
-        locks = Path("/proc/locks").read_text(encoding="ascii")
-    except OSError:
-        return False
-    return any(line.split()[5].endswith(f":{number}") for line in locks.splitlines() if "FLOCK" in line)

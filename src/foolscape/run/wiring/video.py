@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from foolscape.data.clips import Clip, ClipData, objects_in
-from foolscape.metrics.tasks.video import ClipSample
+from foolscape.metrics.clip_table import ClipSample
 from foolscape.pixels import to_unit
 from foolscape.run.tasks.base import EvalSample
 from foolscape.run.tasks.video import Footage, LabelMaps, Masks, VideoSubject

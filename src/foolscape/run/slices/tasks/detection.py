@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from foolscape.metrics.boxes import Truth
-from foolscape.metrics.slices.boxes import BoxedImage, cut, objects_of
+from foolscape.metrics.boxes import Bools
+from foolscape.metrics.score import Measure
+from foolscape.metrics.slices.boxes import BoxParts, MatchedPart, objects_of
+from foolscape.metrics.slices.object_table import ObjectTable
 from foolscape.metrics.slices.objects import OBJECTS_FOUND, Cut, ImageObjects
-from foolscape.metrics.slices.scored import CLEAN
-from foolscape.metrics.sums import Pool
 from foolscape.records.row import AnyRow
-from foolscape.run.slices.measured import MeasuredModel, TaskSlices
+from foolscape.run.slices.measured import MeasuredModel, SampleRows, TaskSlices, every_object
 
 
-def _objects(model: MeasuredModel) -> list[ImageObjects | None]:
-    return [
-        objects_of(_truth(row), {name: rows[place].measured for name, rows in model.rows.items()}, row.size)
-        for place, row in enumerate(model.rows[CLEAN])
-    ]
+def _objects(model: MeasuredModel, rows: SampleRows) -> ImageObjects:
+    del model
+    return objects_of({name: row.sample for name, row in rows.items()}, next(iter(rows.values())).size)
 
 
-def _truth(row: AnyRow) -> Truth:
-    assert row.truth is not None  # rows of detections always have theirs when they are read
-    truth: Truth = row.truth
-    return truth
+class _Parts:
+    """The matches of every image, and those with the objects outside of a part ignored."""
+
+    def __init__(self, measure: Measure[Any], classes: Sequence[str], cuts: Sequence[Cut]) -> None:
+        del measure
+        self._boxes = BoxParts(len(classes), cuts)
+
+    def add(self, row: AnyRow) -> None:
+        self._boxes.add(row.sample, row.size)
+
+    def of(self, members: Bools, seed: int) -> MatchedPart:
+        return self._boxes.of(members, seed)
+
+    def of_objects(self, cut: Cut, objects: ObjectTable, seed: int) -> MatchedPart:
+        del objects
+        return self._boxes.of_objects(cut, seed)
 
 
-def _crowd(objects: ImageObjects) -> int:
-    return len(objects.weights)
-
-
-def _pools(model: MeasuredModel, objects: Sequence[ImageObjects | None], part: Cut) -> Mapping[str, Pool[Any]]:
-    """The matches of every image with the other objects ignored."""
-    del objects
-    return {
-        name: cut([BoxedImage(_truth(row), row.measured, row.size) for row in rows], part, len(model.model.classes))
-        for name, rows in model.rows.items()
-    }
-
-
-RECORD: Final = TaskSlices("objects", _objects, _crowd, OBJECTS_FOUND, _pools)
+RECORD: Final = TaskSlices("objects", _objects, every_object, OBJECTS_FOUND, _Parts)

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foolscape.metrics.boxes import Bools
+from foolscape.metrics.score import Measure
 from foolscape.metrics.segmentation import VOID
-from foolscape.metrics.slices.objects import PIXELS_RIGHT, Cut, ImageObjects, segments
+from foolscape.metrics.slices.object_table import ObjectTable
+from foolscape.metrics.slices.objects import PIXELS_RIGHT, Cut, ImageObjects, Places, segments
+from foolscape.metrics.slices.pixels import PixelParts
 from foolscape.metrics.slices.scored import CLEAN
-from foolscape.metrics.sums import Pool
+from foolscape.metrics.sums import Summed
 from foolscape.records.places import Kind
+from foolscape.records.row import AnyRow
 from foolscape.report.files import read_labels
-from foolscape.run.slices.measured import MeasuredModel, TaskSlices
+from foolscape.run.slices.measured import MeasuredModel, SampleRows, TaskSlices
 
 LEAST_PIXELS: Final = 64
 """Segments of fewer pixels do not make an image crowded: labels are full of splinters."""
 
 
-def _objects(model: MeasuredModel) -> list[ImageObjects | None]:
-    return [_of_image(model, name) for name in model.ids]
-
-
-def _of_image(model: MeasuredModel, name: str) -> ImageObjects | None:
+def _objects(model: MeasuredModel, rows: SampleRows) -> ImageObjects | None:
     """The segments of an image; of its clean prediction where there are no labels."""
-    predictions: dict[str, NDArray[np.uint8]] = {}
-    for condition in model.rows:
-        place = model.place(Kind.PREDICTION, name, model.model.slug, model.condition(condition))
+    name, predictions = rows[CLEAN].id, dict[str, NDArray[np.uint8]]()
+    for condition, own in model.looked_at.items():
+        place = model.place(Kind.PREDICTION, name, model.model.slug, own)
         found = read_labels(model.directory, place)
         if found is None:
             return None
@@ -51,14 +52,27 @@ def _truth(model: MeasuredModel, name: str) -> NDArray[np.uint8] | None:
     return None if labels is None else np.asarray(own[labels])
 
 
-def _crowd(objects: ImageObjects) -> int:
-    return int((objects.places.areas >= LEAST_PIXELS).sum())
+def _crowds(places: Places) -> Bools:
+    return places.areas >= LEAST_PIXELS
 
 
-def _pools(model: MeasuredModel, objects: Sequence[ImageObjects | None], part: Cut) -> Mapping[str, Pool[Any]]:
-    """None: a pixel that is taken for another class is in no segment of that."""
-    del model, objects, part
-    return {}
+class _Parts:
+    """The pixels of every image; none of a part of the segments: a pixel that is taken for another class is in no
+    segment of that.
+    """
+
+    def __init__(self, measure: Measure[Any], classes: Sequence[str], cuts: Sequence[Cut]) -> None:
+        del measure, cuts
+        self._pixels = PixelParts(classes)
+
+    def add(self, row: AnyRow) -> None:
+        self._pixels.add(row.sample)
+
+    def of(self, members: Bools, seed: int) -> Summed[Any]:
+        return self._pixels.of(members, seed)
+
+    def of_objects(self, cut: Cut, objects: ObjectTable, seed: int) -> None:
+        del cut, objects, seed
 
 
-RECORD: Final = TaskSlices("segments", _objects, _crowd, PIXELS_RIGHT, _pools, in_maps=True)
+RECORD: Final = TaskSlices("segments", _objects, _crowds, PIXELS_RIGHT, _Parts, in_maps=True)
