@@ -40,8 +40,9 @@ from foolscape.records.places import MATRIX, ROWS, RUN, RUNS, SLICES, SUMMARY, T
 from foolscape.records.reader import read_record
 from foolscape.records.row import AnyRow, AttackResult, Control, Frames, Moved, Row
 from foolscape.records.rows import forms_of, line_bytes, truth_bytes
-from foolscape.records.run import AnyRecord, ModelRecord, RunRecord, Split, TransferRecord, UniversalRecord
+from foolscape.records.run import AnyRecord, RunRecord, TransferRecord, UniversalRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import ModelRecord, Split
 from foolscape.records.training import TrainingRecord
 from foolscape.records.traits import Traits, object_traits, traits_bytes
 from foolscape.report import write_report
