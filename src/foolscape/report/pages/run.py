@@ -87,7 +87,7 @@ def render(run: Run) -> str:
     shown = record.kept != "none"
     videos = reels(run, record.models) if reels is not None and shown else {}
     parts = tuple(_part(run, model, settings[model.slug], videos.get(model.slug)) for model in summary.models)
-    overall = tables.overall(summary, times_of(run.directory))
+    overall = tables.overall(summary, times_of(run.directory, record))
     terms = words(summary)
     (per_class_note,) = conventions(summary, terms.parts.key)
     beside = " ".join([*(note for table in overall for note in (*table.remarks, *table.notes)), per_class_note])
