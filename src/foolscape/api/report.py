@@ -263,7 +263,7 @@ class Report:
         """The tables, and the verdict, as a terminal shows them."""
         with having_form(self.run.directory):
             tables = (
-                *tables_of(self.run.summary, times_of(self.run.directory)),
+                *tables_of(self.run.summary, times_of(self.run.directory, self.run.record)),
                 *worst_slices(of_run(self.run.summary), self._slices()),
             )
             return as_text(tables, self.run.summary.trust)
@@ -292,6 +292,6 @@ class Report:
                 how_far(summary).capitalize(),
                 sentences,
                 verdict=verdict,
-                tables=overall(summary, times_of(self.run.directory)),
+                tables=overall(summary, times_of(self.run.directory, self.run.record)),
                 pictures=pictures,
             )

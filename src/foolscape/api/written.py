@@ -18,7 +18,6 @@ from foolscape.records.run import RunRecord
 from foolscape.records.scan import whole_rows
 from foolscape.records.summary import RunSummary
 from foolscape.records.sweep import SWEEP
-from foolscape.records.timings import read_timings
 from foolscape.records.types import read
 from foolscape.report.form import having_form
 from foolscape.report.run_kinds import unfinished
@@ -76,4 +75,4 @@ def read_files(directory: Path) -> Run:
             return read_run(directory)
         rows = whole_rows(directory, record, record.conditions)
         document = so_far(directory, record)
-        return Run(directory, record, read(RunSummary, document), document, rows, read_timings(directory))
+        return Run(directory, record, read(RunSummary, document), document, rows)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +41,6 @@ class Run:
         summary: summary.json, or partial.json.
         document: the same as the file has it.
         rows: the lines of rows.jsonl, read whenever they are asked for.
-        seconds: how long the attack took, by model and id of the image.
         slices: slices.json; None where there is none, or the run has not finished.
     """
 
@@ -49,8 +49,12 @@ class Run:
     summary: RunSummary
     document: Object
     rows: StoredRows
-    seconds: dict[tuple[str, str], float] = field(default_factory=dict)
     slices: SlicesRecord | None = None
+
+    @cached_property
+    def seconds(self) -> dict[tuple[str, str], float]:
+        """How long the attack took, by model and id of the image; of many it is read when it is asked for."""
+        return read_timings(self.directory)
 
 
 def read_run(directory: Path) -> Run:
@@ -69,7 +73,7 @@ def read_run(directory: Path) -> Run:
     summary = _typed(path, document, RunSummary)
     rows = _of_whole_samples(directory, record) if summary.unfinished else read_rows(directory, record)
     slices = None if summary.unfinished else read_slices(directory)
-    return Run(directory, record, summary, document, rows, read_timings(directory), slices)
+    return Run(directory, record, summary, document, rows, slices)
 
 
 def read_record(directory: Path) -> AnyRecord:

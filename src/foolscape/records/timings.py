@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foolscape.disk import read_file
+import numpy as np
+from numpy.typing import NDArray
+
+from foolscape.disk import open_file, write_pieces
 from foolscape.records.places import TIMINGS
+from foolscape.records.run import AnyRecord
 from foolscape.records.types import CLOSED, Text, dumped, read, to_json
 
 
@@ -56,45 +60,73 @@ def timing_bytes(timing: Timing) -> bytes:
     return dumped(to_json(Timing, timing))
 
 
-def times_of(directory: Path) -> Times:
-    """What the clock said of a run; of what it did not say, nothing."""
-    images: dict[str, list[float]] = {}
-    for (model, _), seconds in read_timings(directory).items():
-        images.setdefault(model, []).append(seconds)
+def times_of(directory: Path, record: AnyRecord) -> Times:
+    """What the clock said of a run, of its run.json; of what it did not say, nothing."""
     probes: dict[str, float] = {}
-    for _, one in _parsed(_content(directory)):
+    for one in timings_in(directory):
         if isinstance(one, ProbeTiming):
             probes[one.model] = probes.get(one.model, 0.0) + one.probes
-    return Times({model: sum(values) / len(values) for model, values in images.items()}, probes)
+    images = seconds_by_place(directory, record)
+    return Times({model: float(values[values >= 0].mean()) for model, values in images.items()}, probes)
+
+
+def seconds_by_place(directory: Path, record: AnyRecord) -> dict[str, NDArray[np.float64]]:
+    """By model (N,) the seconds of each of N samples of a run, the last that were written; NaN where none are."""
+    order, found = record.order, dict[str, NDArray[np.float64]]()
+    for one in timings_in(directory):
+        if isinstance(one, Timing) and one.id in order:
+            if one.model not in found:
+                found[one.model] = np.full(len(order), np.nan)
+            found[one.model][order[one.id]] = one.seconds
+    return found
 
 
 def read_timings(directory: Path) -> dict[tuple[str, str], float]:
     """The seconds by model and id of a run; none where nothing can be read."""
-    return seconds_in(_content(directory))
+    return _by_key(timings_in(directory))
 
 
 def seconds_in(content: bytes) -> dict[tuple[str, str], float]:
     """The seconds by model and id in timings.jsonl, the last of each; lines that cannot be read tell nothing."""
-    images = (one for _, one in _parsed(content) if isinstance(one, Timing))
-    return {(timing.model, timing.id): timing.seconds for timing in images}
+    return _by_key(one for _, one in _parsed(content.split(b"\n")))
 
 
-def _content(directory: Path) -> bytes:
+def _by_key(found: Iterable[Timing | ProbeTiming]) -> dict[tuple[str, str], float]:
+    return {(one.model, one.id): one.seconds for one in found if isinstance(one, Timing)}
+
+
+def timings_in(directory: Path) -> Iterator[Timing | ProbeTiming]:
+    """What timings.jsonl says, line by line; lines that cannot be read tell nothing."""
     try:
-        return read_file(directory / TIMINGS)
+        file = open_file(directory / TIMINGS)
     except OSError:
-        return b""
+        return
+    with file:
+        yield from (one for _, one in _parsed(file))
 
 
-def timings_of(content: bytes, settled: Container[tuple[str | None, str]]) -> bytes:
-    """The lines of timings.jsonl but for samples that are not `settled`, by model and id: they are attacked again."""
-    kept = (line for line, one in _parsed(content) if isinstance(one, ProbeTiming) or (one.model, one.id) in settled)
-    return b"".join(line + b"\n" for line in kept)
+def keep_timings(directory: Path, settled: Container[tuple[str | None, str]]) -> None:
+    """Leave samples that are not `settled`, by model and id, out of timings.jsonl: they are attacked again."""
+    try:
+        with open_file(directory / TIMINGS) as file:
+            lines = sum(1 for _ in file)
+            file.seek(0)
+            kept = sum(line.endswith(b"\n") for line in _kept(file, settled))
+    except FileNotFoundError:
+        return
+    if kept < lines:
+        with open_file(directory / TIMINGS) as file:
+            write_pieces(directory, TIMINGS, (line.rstrip(b"\n") + b"\n" for line in _kept(file, settled)))
 
 
-def _parsed(content: bytes) -> Iterator[tuple[bytes, Timing | ProbeTiming]]:
+def _kept(lines: Iterable[bytes], settled: Container[tuple[str | None, str]]) -> Iterator[bytes]:
+    parsed = _parsed(lines)
+    return (line for line, one in parsed if isinstance(one, ProbeTiming) or (one.model, one.id) in settled)
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Timing | ProbeTiming]]:
     """Every line that can be read, and what it says."""
-    for line in content.split(b"\n"):
+    for line in lines:
         try:
             found = json.loads(line)
             yield (

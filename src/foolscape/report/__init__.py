@@ -13,7 +13,7 @@ from rich.console import Console
 
 from foolscape.disk import write_file
 from foolscape.errors import RunError
-from foolscape.records.reader import read_run, read_slices, read_summary
+from foolscape.records.reader import read_record, read_run, read_slices, read_summary
 from foolscape.records.summary import RunSummary
 from foolscape.records.timings import times_of
 from foolscape.records.types import read
@@ -76,7 +76,7 @@ def print_tables(directory: Path, console: Console, *, footnotes: bool = False) 
     summary = read_summary(directory)
     slices = None if summary.unfinished else read_slices(directory)
     of_slices = slice_tables(of_run(summary), slices) if footnotes else worst_slices(of_run(summary), slices)
-    show((*tables_of(summary, times_of(directory)), *of_slices), console, footnotes=footnotes)
+    show((*tables_of(summary, times_of(directory, read_record(directory))), *of_slices), console, footnotes=footnotes)
     print_verdict(summary.trust, console)
 
 
@@ -95,5 +95,5 @@ def write_texts(directory: Path) -> dict[str, str]:
     """Write report.md and report.tex beside the page of the finished run in `directory`; the texts by suffix."""
     summary = read_summary(directory)
     slices = None if summary.unfinished else read_slices(directory)
-    tables = (*tables_of(summary, times_of(directory)), *slice_tables(of_run(summary), slices))
+    tables = (*tables_of(summary, times_of(directory, read_record(directory))), *slice_tables(of_run(summary), slices))
     return write_tables(directory, tables)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.reader import Run, read_run
-from foolscape.records.run import DataRecord, ModelRecord
+from foolscape.records.subjects import DataRecord, ModelRecord
 from foolscape.records.summary import ModelSummary
 from foolscape.records.timings import times_of
 from foolscape.records.types import Object, to_json
@@ -87,7 +87,7 @@ def render(run: Run) -> str:
     shown = record.kept != "none"
     videos = reels(run, record.models) if reels is not None and shown else {}
     parts = tuple(_part(run, model, settings[model.slug], videos.get(model.slug)) for model in summary.models)
-    overall = tables.overall(summary, times_of(run.directory))
+    overall = tables.overall(summary, times_of(run.directory, record))
     terms = words(summary)
     (per_class_note,) = conventions(summary, terms.parts.key)
     beside = " ".join([*(note for table in overall for note in (*table.remarks, *table.notes)), per_class_note])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from foolscape.disk import PART, append_file, digest, in_words, read_file, remove_file, sync_folder, write_file
+from foolscape.disk import PART, append_file, digest, in_words, remove_file, sync_folder, write_file
 from foolscape.errors import RunError
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.index import TAIL
@@ -18,11 +18,11 @@ from foolscape.records.places import PARTIAL, REPORTS, ROWS, RUN, TIMINGS
 from foolscape.records.reader import read_json
 from foolscape.records.results import checked
 from foolscape.records.row import Line
-from foolscape.records.rows import Forms, Key, forms_of, line_bytes
+from foolscape.records.rows import Forms, forms_of, line_bytes
 from foolscape.records.run import AnyRecord, Keep, RunRecord, UniversalRecord
 from foolscape.records.scan import rewritten, seal
 from foolscape.records.stored import StoredRows
-from foolscape.records.timings import Timing, timing_bytes, timings_of
+from foolscape.records.timings import Timing, keep_timings, timing_bytes
 from foolscape.records.traits import Traits
 from foolscape.records.types import FileHash, Object, R, read
 from foolscape.run.directory.album import Album
@@ -222,7 +222,7 @@ def open_run(
             if keeper is not None:
                 keeper.catch_up(sample for model in list(rows.spans) for sample in rows.samples(model))
                 keeper.sweep()
-            _keep_timings(directory, rows)
+            keep_timings(directory, rows)  # a kill may have come between their time and their rows
             _forget_partial(directory)
             sweep(directory)
             sync_folder(directory)  # of what a killed process has written the names may not be on the disk yet
@@ -260,16 +260,6 @@ def _kept_rows(
     if kept.whole:
         return kept
     return replace(kept, found=replace(kept.found, rows=rewritten(kept.found)))
-
-
-def _keep_timings(directory: Path, settled: Container[Key]) -> None:
-    """Without those of samples that are attacked again, of which a kill came between their time and their rows."""
-    if not (path := directory / TIMINGS).exists():
-        return
-    content = read_file(path)
-    remaining = timings_of(content, settled)
-    if remaining != content:
-        write_file(directory, TIMINGS, remaining)
 
 
 def sweep(directory: Path) -> None:

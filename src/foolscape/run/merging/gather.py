@@ -11,11 +11,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from foolscape.disk import in_words, read_file, write_file
 from foolscape.records.row import Line
 from foolscape.records.run import AnyRecord, RunRecord
 from foolscape.records.stored import StoredRows
-from foolscape.records.timings import read_timings
+from foolscape.records.timings import seconds_by_place
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.keeping import Shown
 from foolscape.run.directory.lock import locked
@@ -61,8 +64,14 @@ def _rows(part: Part, conditions: Collection[str], listener: Listener) -> Stored
 def _whole(parts: Sequence[Part]) -> AnyRecord:
     """run.json of the whole."""
     first = parts[0].record
-    own = {sample.id: sample.sha256 for part in parts for sample in part.record.samples if sample.sha256 is not None}
-    samples = tuple(replace(sample, sha256=own.get(sample.id)) for sample in first.samples)
+    hashes = [sample.sha256 for sample in first.samples]
+    for part in parts:
+        for place in part.shard.samples:
+            hashes[place] = part.record.samples[place].sha256
+    samples = tuple(
+        sample if sample.sha256 == own else replace(sample, sha256=own)
+        for sample, own in zip(first.samples, hashes, strict=True)
+    )
     command = without_shard(first.command)
     if not isinstance(first, RunRecord):
         return replace(first, shard=None, samples=samples, command=command)
@@ -92,22 +101,34 @@ def without_shard(command: Sequence[str]) -> tuple[str, ...]:
 
 def _copy(rows: Mapping[Part, StoredRows], names: Sequence[str], store: RunStore, listener: Listener) -> None:
     """The rows that are not there yet, after the files that they name; model by model, in the order of the samples."""
-    homes = {name: part for part in rows for name in part.record.ids}
-    seconds = {part: read_timings(part.directory) for part in rows}
-    order = [sample.id for sample in store.record.samples]
-    settled = set(store.rows.keys())
-    with listener.progress("merge", len(order) * len(names), 0) as tick:
+    parts, samples = list(rows), store.record.samples
+    homes = np.zeros(len(samples), np.int64)
+    for number, part in enumerate(parts):
+        homes[list(part.shard.samples)] = number
+    with listener.progress("merge", len(samples) * len(names), 0) as tick:
         for name in names:
-            for sample in order:
-                part = homes[sample]
-                key = (None, sample) if (None, sample) in rows[part] else (name, sample)
-                if key not in settled:
+            seconds = _seconds(parts, name)
+            for place, sample in enumerate(samples):
+                part = parts[homes[place]]
+                key = (None, sample.id) if (None, sample.id) in rows[part] else (name, sample.id)
+                if key not in store.rows:
                     lines = rows[part].sample(key)
-                    for place in _places(lines):
-                        write_file(store.directory, place, _content(part, place))
-                    store.append(lines, seconds[part].get((name, sample)))
-                    settled.add(key)
-                tick(sample)
+                    for file in _places(lines):
+                        write_file(store.directory, file, _content(part, file))
+                    took = float(seconds[place])
+                    store.append(lines, None if np.isnan(took) else took)
+                tick(sample.id)
+
+
+def _seconds(parts: Sequence[Part], name: str) -> NDArray[np.float64]:
+    """(N,): what the attack on each sample took, where it is known."""
+    found = np.full(len(parts[0].record.samples), np.nan)
+    for part in parts:
+        own = list(part.shard.samples)
+        known = seconds_by_place(part.directory, part.record).get(name)
+        if known is not None:
+            found[own] = known[own]
+    return found
 
 
 def _places(lines: Sequence[Line]) -> Iterator[str]:

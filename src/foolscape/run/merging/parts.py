@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,8 @@ from foolscape.in_place import found_at
 from foolscape.paths import real
 from foolscape.records.places import RUN, SHARDS
 from foolscape.records.reader import read_record
-from foolscape.records.run import AnyRecord, ShardRecord
+from foolscape.records.run import AnyRecord
+from foolscape.records.subjects import ShardRecord
 from foolscape.run.directory.shards import shard_of
 from foolscape.run.directory.siblings import unlike
 from foolscape.stores.path import StorePath
@@ -99,7 +100,16 @@ def parts_in(directories: Sequence[Path]) -> list[Part]:
         parts.append(Part(directory, record))
     _refuse_others(parts)
     _refuse_gaps(parts)
-    return sorted(parts, key=lambda part: part.shard.number)
+    first, *others = sorted(parts, key=lambda part: part.shard.number)
+    return [first, *(replace(part, record=_beside(first.record, part.record)) for part in others)]
+
+
+def _beside(first: AnyRecord, record: AnyRecord) -> AnyRecord:
+    """The record of a shard that holds no sample which `first` has, too: each is of all samples, in the same order."""
+    pairs = zip(first.samples, record.samples, strict=True)
+    found = replace(record, samples=tuple(one if one == own else own for one, own in pairs))
+    vars(found)["order"] = first.order  # where `cached_property` keeps it
+    return found
 
 
 def refuse_unfinished(settled: Mapping[Part, Container[SampleKey]], names: Collection[str]) -> None:
