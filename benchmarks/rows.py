@@ -207,15 +207,7 @@ def main() -> None:
         directory = options.folder or Path(temporary) / "run"
         if not directory.exists():
             # In a process of its own, too: the largest memory of a process is that of the one that began it, at least.
-            command = [
-                sys.executable,
-                __file__,
-                options.task,
-                "--images",
-                str(options.images),
-                "--make",
-                str(directory),
-            ]
+            command = [sys.executable, __file__, options.task, f"--images={options.images}", f"--make={directory}"]
             subprocess.run(command, check=True)
         size = (directory / ROWS).stat().st_size / 1e6
         print(f"{options.task}, {options.images:,} images, {size:,.0f} MB of rows", flush=True)
