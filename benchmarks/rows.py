@@ -33,8 +33,9 @@ from foolscape.records.places import ROWS, RUN, SUMMARY, Kind
 from foolscape.records.reader import read_record, read_run
 from foolscape.records.row import AnyRow, AttackResult, Control, Row
 from foolscape.records.rows import forms_of, line_bytes, truth_bytes
-from foolscape.records.run import DataRecord, ModelRecord, RunRecord, SampleRecord
+from foolscape.records.run import RunRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import DataRecord, ModelRecord, SampleRecord
 from foolscape.report import write_report
 from foolscape.run.directory.begun import as_json, write_json
 from foolscape.run.directory.store import open_run

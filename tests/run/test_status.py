@@ -146,6 +146,24 @@ def test_workers_have_a_line_each_and_lost_ones_their_reason(tmp_path: Path, cap
     assert "2 lost: signal 9 1 more before" in text
 
 
+def test_of_one_that_is_dead_no_speed_is_told_and_no_worker(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    part = PartProgress(title="pgd on net", done=3, total=9)
+    workers = (WorkerProgress(worker="w1", node="a", device="cpu", answered=3, pace=0.5),)
+    gone = WorkerGone(event="lost", worker="w0", node="a", reason="signal 9")
+    told: dict[str, Any] = {"parts": (part,), "phase": "pgd on net", "rate": 2.0, "left": 3.0, "workers": workers,
+                            "gone": (gone,), "gone_count": 1, "whole": WholeProgress(unit="cells", done=1, total=4,
+                                                                                     ahead=200.0)}  # fmt: skip
+    begun(tmp_path, **told)
+    assert "2.00 images/s, about 3.0 s left" in looked(capfd, tmp_path)[1]
+    begun(tmp_path, born="1", **told)
+    code, said = looked(capfd, tmp_path)
+    assert code == NOBODY
+    assert "pgd on net: 3 of 9" in said
+    assert "1 of 4 cells" in said
+    assert "1 lost: signal 9" in said
+    assert not any(word in said for word in ("left", "images/s", "1 worker"))
+
+
 def test_a_command_of_several_runs_tells_of_all(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A sweep whose second cell of four is half done is 3/8 done, however many images that cell has."""
     whole = WholeProgress(unit="cells", done=1, total=4, ahead=200.0)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.reader import Run, read_run
-from foolscape.records.run import DataRecord, ModelRecord
+from foolscape.records.subjects import DataRecord, ModelRecord
 from foolscape.records.summary import ModelSummary
 from foolscape.records.timings import times_of
 from foolscape.records.types import Object, to_json

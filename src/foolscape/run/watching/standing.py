@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -83,14 +83,21 @@ def _own(directory: Path) -> Standing:
     if progress is None:
         return _untold(directory)
     if progress.host == socket.gethostname() and is_locked(directory):
-        words = "" if _is_at_work(progress) else "it goes on, and has told nothing yet"
-        return Standing(directory, State.RUNNING, words, progress)
+        if _is_at_work(progress):
+            return Standing(directory, State.RUNNING, "", progress)
+        return Standing(directory, State.RUNNING, "it goes on, and has told nothing yet", _past(progress))
     if progress.state == "finished":
         return Standing(directory, State.FINISHED, progress=progress)
     if progress.state == "stopped":
         return Standing(directory, State.STOPPED, progress.reason, progress)
     state, why = _heard_of(directory, progress)
-    return Standing(directory, state, why, progress)
+    return Standing(directory, state, why, _past(progress) if state is State.DEAD else progress)
+
+
+def _past(progress: Progress) -> Progress:
+    """What a command told that is no more: nothing of a speed, of time left, and of workers, which ended with it."""
+    whole = None if progress.whole is None else replace(progress.whole, ahead=None)
+    return replace(progress, rate=None, left=None, workers=(), whole=whole)
 
 
 def _progress(directory: Path) -> Progress | None:
