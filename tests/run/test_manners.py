@@ -251,4 +251,4 @@ def test_a_demo_stays_where_it_is_told(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_file_is_no_directory_to_write_to(quick: list[object], capfd: pytest.CaptureFixture[str]) -> None:
     Path("taken.py").write_text("")
     assert foolscape(*quick, "--out", "taken.py") == USAGE
-    assert "out: expected a directory, or the name of a new one, got the file taken.py" in capfd.readouterr().err
+    assert "out: expected a directory, or the name of a new one, got taken.py: a file" in capfd.readouterr().err
