@@ -350,7 +350,7 @@ def test_compiled_networks_take_part_in_attack_and_measurement(
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"precision": "fp16"}, "precision: input should be 'float32' or 'bf16', got 'fp16'"),
+        ({"precision": "fp16"}, "precision: expected 'float32' or 'bf16', got 'fp16'"),
         ({"precision": "bf16", "attack": "none"}, "precision: expected an attack, whose gradients it is of"),
         ({"batch": "many"}, "batch: expected a number of images from 1 on, or auto, got 'many'"),
         ({"device": "cuda:99"}, "device: expected one that PyTorch can use here, got 'cuda:99'"),

@@ -11,7 +11,7 @@ import pytest
 from foolscape.errors import RunError
 from foolscape.records.run import RunRecord
 from foolscape.run.directory.begun import as_json
-from foolscape.run.directory.lock import is_empty, locked, release, reserve
+from foolscape.run.directory.lock import held, is_empty, locked, release, reserve
 from foolscape.run.directory.place import PlannedRun, model_name, models_name, name_of, placed
 from foolscape.run.directory.store import open_run
 
@@ -156,6 +156,24 @@ def test_a_reservation_is_taken_over_once(tmp_path: Path) -> None:
     assert reserve(out)
     release(out)
     assert not out.exists()
+
+
+def test_what_is_held_stays_reserved_between_one_that_works_in_it_and_the_next(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for taken_over in (False, True):
+        assert reserve(out) or not taken_over
+        with held(out):
+            for _ in range(2):
+                with locked(out):
+                    assert not reserve(out)
+                (out / "rows.jsonl").touch()
+                assert not reserve(out)
+        assert out.exists()
+        assert reserve(out)
+        with pytest.raises(RunError, match="at work in it"), held(out), locked(out), locked(out):
+            pass
+        with locked(out):
+            pass
 
 
 @pytest.mark.parametrize(

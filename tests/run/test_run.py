@@ -237,7 +237,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path, nets: str) -> None:
         ({"size": "384"}, "size: expected HEIGHTxWIDTH"),
         ({"size": "4x4"}, "size: expected HEIGHTxWIDTH with sides of 8 to 16384"),
         ({"batch": 0}, "batch: expected a number of images from 1 on, or auto, got 0"),
-        ({"limit": -3}, "limit: input should be greater than or equal to 1, got -3"),
+        ({"limit": -3}, "limit: expected a number from 1 on, got -3"),
         ({"attack": "dga"}, "unknown attack 'dga'; did you mean dag"),
         ({"attack": "none", "steps": 3}, "expected no settings of an attack beside --attack none"),
         ({"task": "segmentatoin"}, "unknown task 'segmentatoin'; did you mean segmentation?"),

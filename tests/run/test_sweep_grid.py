@@ -96,6 +96,27 @@ def test_a_data_set_has_settings_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
+        ({"limit": "four"}, "limit: expected a whole number from 1 on, got 'four'"),
+        ({"steps": "ten", "attacks": ["pgd", "none"]}, "steps: expected a whole number, got 'ten'"),
+        (
+            {"data": ["scenes:", {"spec": "scenes:", "limit": 0}]},
+            "data, number 2 (scenes:, limit 0): limit: expected a number from 1 on, got 0",
+        ),
+        (
+            {"attacks": ["fgsm", {"attack": "pgd", "steps": "ten"}]},
+            "attacks, number 2 (pgd?steps=ten): steps: expected a whole number, got 'ten'",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_place_in_the_file(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        grid(models=[UNET, DILATED], **settings)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
         ({}, "models: is needed"),
         ({"models": []}, "expected at least one, got an empty list"),
         ({"models": UNET, "data": None}, "data: is needed"),
@@ -120,7 +141,7 @@ def test_a_data_set_has_settings_of_its_own() -> None:
         ({"models": UNET, "only": [{"seed": 0}], "exclude": [{"seed": 0}]}, "expected at least one cell, got none"),
         ({"models": [UNET, TRACKER], "attacks": ["ara"]}, "got 1 that cannot: bundled:scenes-unet x scenes: x ara: "),
         ({"models": TRACKER, "data": ["scenes:", "folder:x"], "attacks": "ara"}, "folder, which has no clips"),
-        ({"models": UNET, "attacks": ["pgd?steps=0"]}, "pgd?steps=0: steps"),
+        ({"models": UNET, "attacks": ["pgd?steps=0"]}, "(pgd?steps=0): steps"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(settings: dict[str, Any], words: str | None) -> None:

@@ -67,6 +67,7 @@ def _job(directories: Sequence[Path], beside: Beside) -> Job:
     """What begins with the merge and goes on as the command that is merged, from where all is measured."""
     from foolscape.records.reader import read_record
     from foolscape.records.run import RunRecord, TransferRecord
+    from foolscape.run.directory.lock import held
     from foolscape.run.merging.merge import merge as merge_parts
 
     record = read_record(directories[0])
@@ -79,8 +80,9 @@ def _job(directories: Sequence[Path], beside: Beside) -> Job:
 
     def work(place: Path, command: Sequence[str], listener: Listener) -> Object:
         del command
-        whole = merge_parts(directories, place, listener)
-        return job.work(place, whole.command, listener)
+        with held(place):  # while the models are opened, too
+            whole = merge_parts(directories, place, listener)
+            return job.work(place, whole.command, listener)
 
     def preview() -> Any:
         raise SettingError("dry_run: is for commands that attack; foolscape merge only puts together what they made")

@@ -20,6 +20,9 @@ LOCK: Final = ".lock"
 _RESERVED: Final[dict[Path, IO[bytes]]] = {}
 """Directories that this process has reserved and not begun to work in, and their locked files."""
 
+_HELD: Final[set[Path]] = set()
+"""Directories that stay reserved when nobody works in them; see `held`."""
+
 _OWN: Final[set[Path]] = set()
 """Directories that this process works in, whose run is its own."""
 
@@ -37,15 +40,37 @@ def locked(directory: Path) -> Iterator[None]:
     Raises:
         RunError: another process, or another call of this one, is at work in it; or it cannot be written.
     """
+    place = real(directory)
     with in_words(directory):
-        file = _RESERVED.pop(real(directory), None) or _take(directory)
+        file = _RESERVED.pop(place, None) or _take(directory)
     if file is None:
         raise _busy(directory)
-    with file:
-        try:
-            yield
-        finally:
-            _OWN.discard(real(directory))
+    try:
+        yield
+    finally:
+        _OWN.discard(place)
+        if place in _HELD:
+            _RESERVED[place] = file
+        else:
+            file.close()
+
+
+@contextlib.contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Within it nobody else gets between one `locked` of `directory` and the next.
+
+    Raises:
+        RunError: as of `locked`.
+    """
+    place = real(directory)
+    if place not in _RESERVED and not reserve(directory):
+        raise _busy(directory)
+    _HELD.add(place)
+    try:
+        yield
+    finally:
+        _HELD.discard(place)
+        release(directory)
 
 
 def own(directory: Path) -> None:

@@ -15,6 +15,7 @@ from foolscape.models.common.attention import Attention
 from foolscape.paths import path_of
 from foolscape.pixels import Levels
 from foolscape.run.settings.attack_options import OptionValue, checked_options, known_options, options_in, spelled_out
+from foolscape.run.settings.objections import objection
 from foolscape.run.settings.recorded import settings_of_file
 from foolscape.run.settings.shown import ATTACK, DATA, MEASUREMENT, OptionHelp
 from foolscape.tasks.base import TASKS, task_named
@@ -257,10 +258,7 @@ def validated(kind: type[M], settings: dict[str, object]) -> M:
     try:
         config = kind.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = f"{where}: {first['msg'].lower()}, got {first['input']!r}"
-        raise SettingError(message if first["type"] != "missing" else f"{where}: is needed and was not given") from None
+        raise SettingError(objection(kind, error)) from None
     for name, value in settings.items():
         if _is_turned(value, getattr(config, name)):
             raise SettingError(f"{name}: expected a number or a text, got the truth value {str(value).lower()}")

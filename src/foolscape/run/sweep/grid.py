@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
-from typing import Any, Final
+from typing import Any
 
 from foolscape.attacks.default import OURS, planned
 from foolscape.attacks.names import NONE, TASK_OPTIONS, foreign_to
@@ -24,11 +24,9 @@ from foolscape.run.settings.config import RunConfig, make_config
 from foolscape.run.settings.task_of import task_of, with_task
 from foolscape.run.settings.user_attack import enter_attack
 from foolscape.run.sweep.lists import Entry, Lists
+from foolscape.run.sweep.refusals import Refusals
 from foolscape.run.sweep.rules import EXCLUDE, ONLY, Rule
 from foolscape.tasks.base import task_named
-
-_MOST_NAMED: Final = 5
-"""Cells that an error names."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +67,6 @@ class Cell:
         return replace(self, name=name, bounds=bounds, config=self.config.model_copy(update={"options": options}))
 
 
-@dataclass
-class _Refused:
-    """What cannot be, by its reason; all of it is told at once."""
-
-    cells: list[str] = field(default_factory=list)
-
-
 def cells_of(lists: Lists) -> tuple[Cell, ...]:
     """The cells of a sweep, the most telling first.
 
@@ -91,9 +82,9 @@ def cells_of(lists: Lists) -> tuple[Cell, ...]:
     for entry in lists.data:
         check_data_name(str(entry.settings["data"]))
     used: set[str] = set()
-    refused = _Refused()
+    refused = Refusals(lists)
     found = [cell for cell in _all(lists, used, refused) if cell is not None]
-    _refuse(refused.cells)
+    refused.tell()
     for name, rules in ((ONLY, lists.only), (EXCLUDE, lists.exclude)):
         if idle := [rule.text for rule in rules if f"{name} {rule.text}" not in used]:
             raise SettingError(f"{name}: expected rules that cells match, got {idle[0]}, which none does; leave it out")
@@ -103,7 +94,7 @@ def cells_of(lists: Lists) -> tuple[Cell, ...]:
     return tuple(sorted(_ranked(found), key=lambda cell: cell.rank))
 
 
-def _all(lists: Lists, used: set[str], refused: _Refused) -> Iterator[Cell | None]:
+def _all(lists: Lists, used: set[str], refused: Refusals) -> Iterator[Cell | None]:
     """Every cell that the rules leave, and that can be; those that cannot are kept in `refused`."""
     tasks = cache(task_of)
     places = [range(len(part)) for part in (lists.seeds, lists.attacks, lists.data, lists.models)]
@@ -116,12 +107,13 @@ def _all(lists: Lists, used: set[str], refused: _Refused) -> Iterator[Cell | Non
             return _stays(lists, names, bound, used)
 
         settings = {**lists.shared, **model.settings, **data.settings, "seed": seed}
+        refused.tried(place)
         try:
             yield _cell(lists, (model, data, attack), settings, stays, tasks, place)
         except UnknownNameError:
             raise
         except SettingError as error:
-            refused.cells.append(f"{model.name} x {data.name} x {attack.name}: {error}")
+            refused.add(place, f"{model.name} x {data.name} x {attack.name}", str(error))
 
 
 def _cell(
@@ -221,16 +213,6 @@ def _digest(config: RunConfig, *, at_any_bound: bool) -> str:
     if at_any_bound:
         content["options"].pop(EPS)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _refuse(cells: list[str]) -> None:
-    if not cells:
-        return
-    more = f"; and {len(cells) - _MOST_NAMED} more" if len(cells) > _MOST_NAMED else ""
-    raise SettingError(
-        f"expected cells that can be measured, got {len(cells)} that cannot: {'; '.join(cells[:_MOST_NAMED])}{more}. "
-        f"Leave them out by {EXCLUDE}, such as {EXCLUDE}: [{{model: MODEL, attack: ATTACK}}]"
-    )
 
 
 def _refuse_doubled(cells: list[Cell]) -> None:
