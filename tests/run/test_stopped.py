@@ -223,7 +223,7 @@ def test_a_command_that_is_stopped_ends_its_local_cluster(
     before = set(Path("/tmp").glob("fsray-*"))
     held = hold("photo2")
     command = Command(
-        tmp_path, "run", "--model", net, "--data", "folder:photos", "--attack", "pgd?steps=1", "--probes", 0,
+        tmp_path, "run", "--model", net, "--data", "folder:photos", "--attack", "fgsm", "--probes", 0,
         "--workers", 1, "--cluster", "ray:local", "--out", "out",
     )  # fmt: skip
     reached(held)
